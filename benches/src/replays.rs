@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zerver::engine::{Flow, Request};
 use zerver_recorder::Reader;
-use zerver_replay::{Edits, Opened, Replay, Secrets, World};
+use zerver_replay::{Edits, Recording, Replay, ReplayContext, Secrets};
 use zerver_trace::{Query, Trace};
 
 use crate::process::{self, Server};
@@ -45,7 +45,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
 }
 
 /// The processor time of a served request in microseconds, and some that were recorded.
-fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
+fn serve(plan: &Plan) -> Result<(f64, Vec<Recording>), String> {
     let text = |error: std::io::Error| error.to_string();
     let server = Server::start(Variant::All.argument())?;
     load::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
@@ -59,7 +59,7 @@ fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
         let mut recorded = Vec::new();
         let mut open = |trace: Trace| {
             let secrets = reader.secrets(&trace).map(Secrets).unwrap_or_default();
-            recorded.push(Opened { trace, secrets });
+            recorded.push(Recording { trace, secrets });
             ControlFlow::Continue(())
         };
         reader.each(&query, &mut open).map_err(|error| error.to_string())?;
@@ -69,7 +69,11 @@ fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
 }
 
 /// The processor time of one replay, in microseconds.
-fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> bool) -> Result<f64, String> {
+fn replay(
+    recorded: &[Recording],
+    time: Duration,
+    is_same: impl Fn(&Replay<'_>) -> bool,
+) -> Result<f64, String> {
     let flow = Flow::new(&todos::item(), |failure, _| failure.to_response());
     let flow = Arc::new(flow.map_err(|error| error.to_string())?);
     let id: Arc<str> = "id".into();
@@ -82,11 +86,11 @@ fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> 
     while begun.elapsed() < time {
         for opened in recorded {
             if !is_same(&Replay {
-                opened,
+                recording: opened,
                 flow: &flow,
                 route: &route,
                 edits: &edits,
-                world: World::default(),
+                context: ReplayContext::default(),
             }) {
                 return Err("a replay is not the same".to_owned());
             }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
-use zerver_replay::nearest;
+use zerver_replay::nearest_name;
 use zerver_trace::{Find, Query, RequestId, Trace};
 
 use crate::args::{Global, Target};
@@ -139,7 +139,7 @@ fn no_flow<'n>(given: &str, flows: impl Iterator<Item = &'n str> + Clone) -> Opt
     if flows.clone().next().is_none() || flows.clone().any(|flow| flow == given) {
         return None;
     }
-    Some(match nearest(given, flows) {
+    Some(match nearest_name(given, flows) {
         Some(name) => format!("there is no flow {given}; did you mean {name}?"),
         None => format!("there is no flow {given}; `zerver catalog` lists the flows"),
     })

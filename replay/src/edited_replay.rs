@@ -3,23 +3,23 @@
 use crate::compare::attribution::{Unsteady, Without, blame, with_nondeterminism};
 use crate::compare::comparison::{Comparison, Left};
 use crate::edits::Edits;
-use crate::observed::Facts;
-use crate::run::input::Input;
 use crate::mask::Mask;
+use crate::observed::Observed;
 use crate::replay::{Replay, impossible};
-use crate::report::{Finding, FindingClass, Refusal, Report};
-use crate::run::runner::Rerun;
+use crate::report::{Finding, FindingClass, ReplayError, Report};
 use crate::run::context::Progress;
+use crate::run::input::Input;
+use crate::run::runner::Rerun;
 
 impl Replay<'_> {
     /// Runs it with the edits, twice, so that what is not the same twice is told from what they make different; `plain`
     /// is a run without them, which is then run again, too. Without one all that differs comes from the edits.
     pub(crate) fn edited(
         &self,
-        recorded: &Facts<'_>,
+        recorded: &Observed<'_>,
         plain: Option<(&Input, Rerun)>,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Report, Refusal> {
+    ) -> Result<Report, ReplayError> {
         let flow = self.flow.info();
         self.check_faults(recorded, plain.as_ref().map(|(_, plain)| plain.facts(flow)).as_ref())?;
         let input = match self.input(self.edits, recorded)? {
@@ -35,7 +35,7 @@ impl Replay<'_> {
         let unedited = Edits::default();
         let again = match &plain {
             Some((input, _)) => {
-                Some(self.once(recorded, input, &unedited, Mask::new(self.world.rule()), None, progress)?)
+                Some(self.once(recorded, input, &unedited, Mask::new(self.context.rule()), None, progress)?)
             }
             None => None,
         };
@@ -73,7 +73,7 @@ impl Replay<'_> {
             unsteady = Unsteady::new(&after, &of_second, &apart);
         }
         let findings = blame(self.flow, after, &without, &unsteady, apart);
-        let is_complete = input.unknown.is_empty() && self.opened.trace.is_complete();
+        let is_complete = input.unknown.is_empty() && self.recording.trace.is_complete();
         if plain.is_none() && !findings.is_empty() && !is_complete {
             return Ok(impossible(self.unknown(&input)));
         }

@@ -22,17 +22,20 @@ mod tests;
 pub mod value;
 pub mod wire;
 
-pub use compare::compare_jobs::{apart, masked};
-pub use edits::faults::{Fault, Trial, Wrong, trials};
+pub use compare::compare_jobs::{compare_jobs, mask_for_job};
+pub use edits::faults::{Fault, FaultKind, FaultTrial, fault_trials};
 pub use edits::{AnswerEdit, EditError, Edits, LiveKind, SlotEdit};
-pub use nearest_name::nearest;
-pub use replay::{Opened, Replay, Secrets, flow_is_gone};
-pub use report::{Applied, Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
-pub use run::context::{Live, Progress, Timers, World};
+pub use nearest_name::nearest_name;
+pub use replay::{Recording, Replay, Secrets, removed_flow_report};
+pub use report::{
+    AppliedEdit, Coverage, EditedOutcome, Finding, FindingClass, ReplayError, ReplayedResponse, Report,
+    ReportedValue, SourceLocation,
+};
+pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
 pub use sameness::Sameness;
 pub use service_docs::metrics::{
-    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
-pub use service_docs::settings::{SettingFrom, SettingTold};
-pub use value::json::Json;
+pub use service_docs::settings::{SettingDoc, SettingSource};
+pub use value::json::RecordedJson;
 pub use value::side_by_side::side_by_side;

@@ -7,8 +7,8 @@ use zerver_trace::secret::{Author, Copies, MASK, Masks, Rule, merged, replaced};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Answer, Event, Node, Origin, Recorded, Value};
 
-use crate::replay::Opened;
-use crate::report::Seen;
+use crate::replay::Recording;
+use crate::report::ReportedValue;
 
 /// All that must not be told.
 #[derive(Clone, Default)]
@@ -55,7 +55,7 @@ impl Mask {
     }
 
     /// What is secret in a trace.
-    pub(crate) fn of(opened: &Opened, rule: Rule) -> Self {
+    pub(crate) fn of(opened: &Recording, rule: Rule) -> Self {
         let mut mask = Self::new(rule);
         let trace = &opened.trace;
         let bodies = [&trace.target, &trace.request_body.bytes, &trace.response_body.bytes];
@@ -79,7 +79,7 @@ impl Mask {
         mask
     }
 
-    fn add_recorded(&mut self, opened: &Opened, recorded: &Recorded) {
+    fn add_recorded(&mut self, opened: &Recording, recorded: &Recorded) {
         let (Recorded::Sealed { shown, .. }, Ok(plain)) = (recorded, opened.secrets.plain(recorded)) else {
             return;
         };
@@ -158,15 +158,15 @@ impl Mask {
     }
 
     /// A part of a value that may be told; `path` leads to it.
-    pub(crate) fn side(&self, node: &Node<'_>, path: &[String]) -> Seen {
+    pub(crate) fn side(&self, node: &Node<'_>, path: &[String]) -> ReportedValue {
         if self.is_secret(node, path) {
-            return Seen::Secret;
+            return ReportedValue::Secret;
         }
         let mut encoder = Encoder::new();
         let written = self.rule.write_masked(&mut encoder, node, path, Author::Service, self);
         match written.and_then(|()| encoder.finish()) {
-            Ok(value) => Seen::Value(value),
-            Err(error) => Seen::text(error.to_string()),
+            Ok(value) => ReportedValue::Value(value),
+            Err(error) => ReportedValue::text(error.to_string()),
         }
     }
 
@@ -182,7 +182,7 @@ impl Mask {
     }
 
     /// A value that may be told.
-    pub(crate) fn value(&self, value: &Value) -> Seen {
+    pub(crate) fn value(&self, value: &Value) -> ReportedValue {
         self.side(&value.root(), &[])
     }
 

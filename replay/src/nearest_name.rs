@@ -4,7 +4,7 @@
 const COMPARED: usize = 64;
 
 /// The name that is nearest to the one that was given, if one is near at all. Upper and lower case are the same here.
-pub fn nearest<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest_name<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let distances = names.into_iter().map(|name| (distance(given, name), name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
     let longest = given.chars().count().max(name.chars().count()).min(COMPARED);
@@ -35,13 +35,13 @@ mod tests {
     #[test]
     fn the_name_that_was_probably_meant() {
         let names = ["AuthHeader", "Claims", "Todo", "TodoId"];
-        let check = |given, wanted| assert_eq!(nearest(given, names), wanted, "{given}");
+        let check = |given, wanted| assert_eq!(nearest_name(given, names), wanted, "{given}");
         check("Claim", Some("Claims"));
         check("todo", Some("Todo"));
         check("TodoID", Some("TodoId"));
         check("Authheader", Some("AuthHeader"));
         check("Visits", None);
-        assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest_name("x", []), None);
         assert_eq!((distance("kitten", "sitting"), distance("", "abc"), distance("abc", "")), (3, 3, 3));
     }
 }

@@ -13,7 +13,7 @@ use crate::value::label;
 
 /// What happened to one request, by steps. What is in the flow or in a recording is not copied.
 #[derive(Default)]
-pub(crate) struct Facts<'f> {
+pub(crate) struct Observed<'f> {
     pub(crate) runs: Vec<Run<'f>>,
     /// None where it did not come to an end.
     pub(crate) outcome: Option<Outcome>,
@@ -55,9 +55,9 @@ pub(crate) struct Call<'f> {
     pub(crate) timeout_ns: Option<u64>,
     pub(crate) asked_ns: u64,
     /// For how long it made a pause, since it was another attempt.
-    pub(crate) paused_ns: u64,
+    pub(crate) retry_delay_ns: u64,
     /// For how long it waited for others.
-    pub(crate) held_ns: u64,
+    pub(crate) queued_ns: u64,
     /// For what it is held, and since when, while it is.
     hold: Option<(QueueReason, u64)>,
     /// How many answers of the request had come when it was asked for.
@@ -76,7 +76,7 @@ pub(crate) struct Reply<'f> {
     pub(crate) body: Cow<'f, RecordedBody>,
 }
 
-impl<'f> Facts<'f> {
+impl<'f> Observed<'f> {
     /// What was recorded.
     pub(crate) fn of_trace(trace: &'f Trace) -> Self {
         let mut facts = Self::of_events(&trace.flow, &trace.events, Cow::Borrowed);
@@ -165,8 +165,8 @@ impl<'f> Facts<'f> {
                         args: recorded(args),
                         timeout_ns: *timeout_ns,
                         asked_ns: *at_ns,
-                        paused_ns: 0,
-                        held_ns: 0,
+                        retry_delay_ns: 0,
+                        queued_ns: 0,
                         hold: None,
                         asked_after: answers,
                         answered: None,
@@ -218,13 +218,15 @@ impl Call<'_> {
 
     /// How long it took after its pause, in nanoseconds.
     pub(crate) fn took_ns(&self) -> Option<u64> {
-        self.answered.map(|(_, at_ns)| at_ns.saturating_sub(self.asked_ns).saturating_sub(self.paused_ns))
+        self.answered
+            .map(|(_, at_ns)| at_ns.saturating_sub(self.asked_ns).saturating_sub(self.retry_delay_ns))
     }
 
     /// It is held no longer.
     fn free(&mut self, at_ns: u64) {
         let Some((by, since_ns)) = self.hold.take() else { return };
-        let held_ns = if by == QueueReason::RetryDelay { &mut self.paused_ns } else { &mut self.held_ns };
+        let held_ns =
+            if by == QueueReason::RetryDelay { &mut self.retry_delay_ns } else { &mut self.queued_ns };
         *held_ns = held_ns.saturating_add(at_ns.saturating_sub(since_ns));
     }
 }

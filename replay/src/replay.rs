@@ -8,24 +8,24 @@ use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
 use zerver_trace::{Event, FlowInfo, Missing, Origin, Outcome, Recorded, Trace, Value};
 
-use crate::run::recorded_answers::Answers;
 use crate::compare::attribution::with_nondeterminism;
-use crate::run::clock::{Clock, Ends};
 use crate::compare::comparison::Comparison;
-use crate::edits::{Edits, Prepared, suggest};
-use crate::observed::{Call, Facts};
 use crate::edits::json_forms::Given;
-use crate::run::input::{Input, NoInput, input};
+use crate::edits::{Edits, Prepared, suggest};
 use crate::mask::Mask;
-use crate::nearest_name::nearest;
-use crate::report::{Coverage, Finding, FindingClass, Refusal, Report, Seen};
-use crate::run::runner::{Outside, Rerun, Runner};
+use crate::nearest_name::nearest_name;
+use crate::observed::{Call, Observed};
 use crate::render::{ending, masked, replied};
-use crate::run::context::{Live, Progress, World};
+use crate::report::{Coverage, Finding, FindingClass, ReplayError, Report, ReportedValue};
+use crate::run::clock::{Clock, Ends};
+use crate::run::context::{LivePerformer, Progress, ReplayContext};
+use crate::run::input::{Input, NoInput, input};
+use crate::run::recorded_answers::Answers;
+use crate::run::runner::{Outside, Rerun, Runner};
 
 /// A trace with what its sealed values hold.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub struct Opened {
+pub struct Recording {
     /// The trace, as it is in the store.
     pub trace: Trace,
     /// What is behind its seals, as far as the key is there.
@@ -67,7 +67,7 @@ impl Secrets {
 /// A recorded request that is to be run again.
 pub struct Replay<'r> {
     /// The recording.
-    pub opened: &'r Opened,
+    pub recording: &'r Recording,
     /// Today's flow of that name.
     pub flow: &'r Arc<Flow>,
     /// Puts the path's parameters into a request, and says whether the flow takes it.
@@ -75,7 +75,7 @@ pub struct Replay<'r> {
     /// What is to be different.
     pub edits: &'r Edits,
     /// What it may ask of the program around it.
-    pub world: World<'r>,
+    pub context: ReplayContext<'r>,
 }
 
 impl Replay<'_> {
@@ -83,7 +83,7 @@ impl Replay<'_> {
     ///
     /// # Errors
     /// When an edit does not fit.
-    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, Refusal> {
+    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, ReplayError> {
         self.compared(progress, Self::is_plainly_same)
     }
 
@@ -92,14 +92,14 @@ impl Replay<'_> {
         &self,
         progress: &mut dyn FnMut(Progress<'_>),
         is_same: impl Fn(&Self, &Input, &Rerun) -> bool,
-    ) -> Result<Report, Refusal> {
-        let trace = &self.opened.trace;
+    ) -> Result<Report, ReplayError> {
+        let trace = &self.recording.trace;
         if matches!(trace.outcome, Outcome::Rejected { .. }) {
             return Ok(without_steps(trace));
         }
-        Prepared::new(self.edits, self.flow, self.world.rule())?;
+        Prepared::new(self.edits, self.flow, self.context.rule())?;
         self.check_live()?;
-        let recorded = Facts::of_trace(trace);
+        let recorded = Observed::of_trace(trace);
         let unedited = Edits::default();
         let input = match self.input(&unedited, &recorded)? {
             Ok(input) => input,
@@ -108,7 +108,7 @@ impl Replay<'_> {
             Err(_) => return self.edited(&recorded, None, progress),
         };
         let mut once =
-            || self.once(&recorded, &input, &unedited, Mask::new(self.world.rule()), None, progress);
+            || self.once(&recorded, &input, &unedited, Mask::new(self.context.rule()), None, progress);
         let plain = once()?;
         let mut mask = self.mask();
         self.hide(&mut mask, &plain);
@@ -145,9 +145,9 @@ impl Replay<'_> {
     pub(crate) fn input(
         &self,
         edits: &Edits,
-        recorded: &Facts<'_>,
-    ) -> Result<Result<Input, Report>, Refusal> {
-        match input(self.opened, edits, self.route, &self.world.rule()) {
+        recorded: &Observed<'_>,
+    ) -> Result<Result<Input, Report>, ReplayError> {
+        match input(self.recording, edits, self.route, &self.context.rule()) {
             Ok(input) => Ok(Ok(input)),
             Err(NoInput::Refused(refusal)) => Err(refusal),
             Err(NoInput::Impossible(why)) => Ok(Err(impossible(vec![why]))),
@@ -158,23 +158,23 @@ impl Replay<'_> {
     /// One run. What an earlier one performed for real is not performed again: it gives the same.
     pub(crate) fn once(
         &self,
-        recorded: &Facts<'_>,
+        recorded: &Observed<'_>,
         input: &Input,
         edits: &Edits,
         mask: Mask,
         earlier: Option<&Rerun>,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Rerun, Refusal> {
-        let mut prepared = Prepared::new(edits, self.flow, self.world.rule())?;
+    ) -> Result<Rerun, ReplayError> {
+        let mut prepared = Prepared::new(edits, self.flow, self.context.rule())?;
         let performed = earlier.map(|earlier| (earlier.facts(self.flow.info()), &earlier.live));
-        let mut answers = Answers::new(recorded, &self.opened.secrets);
+        let mut answers = Answers::new(recorded, &self.recording.secrets);
         if let Some((facts, live)) = &performed {
             answers = answers.and_performed(facts, live);
         }
         let (mut ends, mut outside) = (None, Outside::default());
         if !edits.is_empty() {
             ends = Some(self.ends(recorded, input));
-            let World { timers, live, .. } = self.world;
+            let ReplayContext { timers, live, .. } = self.context;
             outside = Outside {
                 timers,
                 live: live.filter(|_| !edits.live.is_empty() && earlier.is_none()),
@@ -207,9 +207,9 @@ impl Replay<'_> {
     }
 
     /// What ends a run in virtual time from outside.
-    fn ends(&self, recorded: &Facts<'_>, input: &Input) -> Ends {
+    fn ends(&self, recorded: &Observed<'_>, input: &Input) -> Ends {
         let is_gone = matches!(recorded.outcome, Some(Outcome::Gone { .. }));
-        let limit = self.flow.deadline().or(self.world.deadline);
+        let limit = self.flow.deadline().or(self.context.deadline);
         let limit_ns = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         Ends {
             deadline_ns: input.received_ns.saturating_add(limit_ns),
@@ -218,13 +218,13 @@ impl Replay<'_> {
     }
 
     /// Whether the kinds that are to be performed for real can be.
-    fn check_live(&self) -> Result<(), Refusal> {
-        let kinds = self.world.live.map_or(Vec::new(), Live::kinds);
+    fn check_live(&self) -> Result<(), ReplayError> {
+        let kinds = self.context.live.map_or(Vec::new(), LivePerformer::kinds);
         let named = self.edits.live.iter().map(|live| live.kind.as_str());
         match named.into_iter().find(|kind| !kinds.contains(kind)) {
             None => Ok(()),
             Some(kind) => Err(suggest(
-                Refusal::new(format!("the service performs no effect of kind {kind}")),
+                ReplayError::new(format!("the service performs no effect of kind {kind}")),
                 kind,
                 &kinds,
             )),
@@ -235,14 +235,14 @@ impl Replay<'_> {
     /// may bring them; then it is seen afterwards, unless something would have been performed for real by then.
     pub(crate) fn check_faults(
         &self,
-        recorded: &Facts<'_>,
-        plain: Option<&Facts<'_>>,
-    ) -> Result<(), Refusal> {
+        recorded: &Observed<'_>,
+        plain: Option<&Observed<'_>>,
+    ) -> Result<(), ReplayError> {
         let faults_alone = Edits { faults: self.edits.faults.clone(), ..Edits::default() };
         if self.edits.live.is_empty() && (*self.edits != faults_alone || plain.is_none()) {
             return Ok(());
         }
-        let all = || recorded.calls().chain(plain.into_iter().flat_map(Facts::calls));
+        let all = || recorded.calls().chain(plain.into_iter().flat_map(Observed::calls));
         let known =
             |effect: &str| is_asked(effect, recorded) || plain.is_some_and(|plain| is_asked(effect, plain));
         match self.edits.faults.iter().find(|fault| !known(&fault.effect)) {
@@ -252,9 +252,9 @@ impl Replay<'_> {
     }
 
     /// What is told where the flow is there and its route is another one.
-    fn moved(&self, recorded: &Facts<'_>) -> Report {
-        let route = |flow: &FlowInfo| Seen::text(format!("{} {}", flow.method, flow.pattern));
-        let (then, now) = (&self.opened.trace.flow, self.flow.info());
+    fn moved(&self, recorded: &Observed<'_>) -> Report {
+        let route = |flow: &FlowInfo| ReportedValue::text(format!("{} {}", flow.method, flow.pattern));
+        let (then, now) = (&self.recording.trace.flow, self.flow.info());
         let finding = Finding {
             class: FindingClass::CodeChanged,
             step: String::new(),
@@ -272,14 +272,14 @@ impl Replay<'_> {
     }
 
     pub(crate) fn unknown(&self, input: &Input) -> Vec<String> {
-        let dropped = self.opened.trace.events_dropped;
+        let dropped = self.recording.trace.events_dropped;
         let events = (dropped > 0).then(|| format!("what happened: {dropped} events were not recorded"));
         input.unknown.iter().cloned().chain(events).collect()
     }
 
     /// What must not be told of the recording and of the edits.
     pub(crate) fn mask(&self) -> Mask {
-        let mut mask = Mask::of(self.opened, self.world.rule());
+        let mut mask = Mask::of(self.recording, self.context.rule());
         for (name, value) in &self.edits.headers {
             if mask.rule().is_header(name) {
                 mask.add_bytes(value.as_bytes());
@@ -313,8 +313,8 @@ impl Replay<'_> {
     /// All but what was compared: `now`, which is none where all of it is what was recorded.
     pub(crate) fn report(
         &self,
-        recorded: &Facts<'_>,
-        now: Option<&Facts<'_>>,
+        recorded: &Observed<'_>,
+        now: Option<&Observed<'_>>,
         run: &Rerun,
         mask: &Mask,
         input: &Input,
@@ -324,7 +324,7 @@ impl Replay<'_> {
             let what = unknown.split("; --").next().unwrap_or_default();
             notes.push(format!("nothing depended on {what}"));
         }
-        let origin = &self.opened.trace.origin;
+        let origin = &self.recording.trace.origin;
         if now.is_some() && *origin == Origin::NotRecorded && input.arrival.request.uri.authority().is_none()
         {
             notes.push("whether its target named an authority of its own was not recorded".to_owned());
@@ -344,10 +344,10 @@ impl Replay<'_> {
         let decisions_recorded = recorded.runs.len() as u32;
         Report {
             coverage: Coverage {
-                decisions: now
+                decisions_reproduced: now
                     .map_or(decisions_recorded, |now| Comparison::rederived(self.flow.info(), recorded, now)),
                 decisions_recorded,
-                effects_fed: run.fed,
+                effects_replayed: run.fed,
                 effects_live: run.live.len() as u32,
                 effects_unanswered: run.unanswered.is_some().into(),
             },
@@ -363,18 +363,18 @@ impl Replay<'_> {
 }
 
 /// Whether a call has this name or this number.
-fn is_asked(effect: &str, facts: &Facts<'_>) -> bool {
+fn is_asked(effect: &str, facts: &Observed<'_>) -> bool {
     facts.calls().any(|call| call.label() == effect || call.number.to_string() == effect)
 }
 
-fn unknown_effect<'c>(effect: &str, calls: impl Iterator<Item = &'c Call<'c>>) -> Refusal {
+fn unknown_effect<'c>(effect: &str, calls: impl Iterator<Item = &'c Call<'c>>) -> ReplayError {
     let mut names: Vec<&str> = calls.map(Call::label).collect();
     names.dedup();
-    suggest(Refusal::new(format!("nothing asked for {effect}")), effect, &names)
+    suggest(ReplayError::new(format!("nothing asked for {effect}")), effect, &names)
 }
 
 pub(crate) fn impossible(impossible: Vec<String>) -> Report {
-    Report { impossible, ..Report::default() }
+    Report { missing_inputs: impossible, ..Report::default() }
 }
 
 fn without_steps(trace: &Trace) -> Report {
@@ -386,23 +386,23 @@ fn without_steps(trace: &Trace) -> Report {
 }
 
 /// What is told of a trace whose flow is no longer there, or which no flow took.
-pub fn flow_is_gone<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>) -> Report {
+pub fn removed_flow_report<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>) -> Report {
     if trace.flow.name.is_empty() {
         return without_steps(trace);
     }
-    let got = match nearest(&trace.flow.name, names) {
-        Some(name) => Seen::text(format!("no such flow; the nearest is {name}")),
-        None => Seen::text("no such flow"),
+    let got = match nearest_name(&trace.flow.name, names) {
+        Some(name) => ReportedValue::text(format!("no such flow; the nearest is {name}")),
+        None => ReportedValue::text("no such flow"),
     };
     let finding = Finding {
         class: FindingClass::CodeChanged,
         step: String::new(),
         field: "flow".to_owned(),
-        expected: Seen::text(trace.flow.name.clone()),
+        expected: ReportedValue::text(trace.flow.name.clone()),
         got,
         source: None,
     };
-    let decisions_recorded = Facts::of_trace(trace).runs.len() as u32;
+    let decisions_recorded = Observed::of_trace(trace).runs.len() as u32;
     Report {
         coverage: Coverage { decisions_recorded, ..Coverage::default() },
         findings: vec![finding],

@@ -6,32 +6,32 @@ use bincode::{Decode, Encode};
 use serde::{Serialize, Serializer};
 use zerver_trace::{Recorded, Value};
 
-use crate::{Json, Sameness};
+use crate::{RecordedJson, Sameness};
 
 /// What came of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
 pub struct Report {
     /// What of the recorded request could not be rebuilt, and was needed; then nothing else here counts.
-    pub impossible: Vec<String>,
+    pub missing_inputs: Vec<String>,
     /// How much was derived again.
     pub coverage: Coverage,
     /// Where today's run differs, in the order of the flow.
     pub findings: Vec<Finding>,
     /// The edits that took effect.
-    pub applied: Vec<Applied>,
+    pub applied: Vec<AppliedEdit>,
     /// Recorded values that nothing could be compared with, and why.
     pub not_compared: Vec<String>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
     /// What today's code answered; none if it gave no answer.
-    pub response: Option<Replied>,
+    pub response: Option<ReplayedResponse>,
     /// How a run with edits ended, in virtual time; none without edits, or where it came to no end.
-    pub ending: Option<Ending>,
+    pub ending: Option<EditedOutcome>,
 }
 
 /// How a run ended, and when it would have.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
-pub struct Ending {
+pub struct EditedOutcome {
     /// The word of traces: `done`, `failed`, `panicked`, `timed_out`, `gone`.
     pub outcome: String,
     /// What failed, in words; empty where nothing did.
@@ -46,14 +46,14 @@ pub struct Ending {
     /// How long it would have taken, in nanoseconds: steps and effects as recorded, but for the edits.
     pub duration_ns: u64,
     /// How long the recorded request took, in nanoseconds.
-    pub recorded_ns: u64,
+    pub recorded_duration_ns: u64,
 }
 
 impl Report {
     /// Whether all that was recorded came out again. Where it could not be run, or not everything can be compared, that
     /// is not known.
     pub fn sameness(&self) -> Sameness {
-        let is_whole = self.impossible.is_empty() && self.not_compared.is_empty();
+        let is_whole = self.missing_inputs.is_empty() && self.not_compared.is_empty();
         Sameness::of(!self.findings.is_empty(), is_whole)
     }
 
@@ -79,11 +79,11 @@ impl From<Finding> for Report {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Coverage {
     /// Decisions that came out as they were recorded.
-    pub decisions: u32,
+    pub decisions_reproduced: u32,
     /// Decisions that were recorded.
     pub decisions_recorded: u32,
     /// Effects that were answered from the recording, or by an edit.
-    pub effects_fed: u32,
+    pub effects_replayed: u32,
     /// Effects that were performed for real.
     pub effects_live: u32,
     /// Effects that nothing had an answer to.
@@ -100,11 +100,11 @@ pub struct Finding {
     /// What differs: a slot and the path in it, an effect and the path in its arguments, a part of the response.
     pub field: String,
     /// As it was recorded.
-    pub expected: Seen,
+    pub expected: ReportedValue,
     /// As it is today.
-    pub got: Seen,
+    pub got: ReportedValue,
     /// Where the step stands.
-    pub source: Option<Source>,
+    pub source: Option<SourceLocation>,
 }
 
 /// What sort of difference, and so what to blame.
@@ -150,7 +150,7 @@ impl FindingClass {
 
 /// One side of a difference.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub enum Seen {
+pub enum ReportedValue {
     /// There is nothing.
     Absent,
     /// A value.
@@ -161,14 +161,14 @@ pub enum Seen {
     Secret,
 }
 
-impl Seen {
+impl ReportedValue {
     /// Words.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for ReportedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("nothing"),
@@ -179,35 +179,36 @@ impl fmt::Display for Seen {
     }
 }
 
-impl Serialize for Seen {
+impl Serialize for ReportedValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Absent => serializer.serialize_unit(),
             Self::Value(value) => {
-                Json::Value(Recorded::Plain { value: value.clone(), summary: None }).serialize(serializer)
+                RecordedJson::Value(Recorded::Plain { value: value.clone(), summary: None })
+                    .serialize(serializer)
             }
             Self::Text(text) => serializer.serialize_str(text),
-            Self::Secret => Json::Masked.serialize(serializer),
+            Self::Secret => RecordedJson::Masked.serialize(serializer),
         }
     }
 }
 
 /// A place in the source.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Source {
+pub struct SourceLocation {
     /// The file, as the compiler saw it.
     pub file: String,
     /// The line, from 1.
     pub line: u32,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
 }
 
-impl Serialize for Source {
+impl Serialize for SourceLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -215,20 +216,20 @@ impl Serialize for Source {
 
 /// An edit that took effect.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
-pub struct Applied {
+pub struct AppliedEdit {
     /// What was edited: `Todo.title`, `request header accept`.
-    pub what: String,
+    pub target: String,
     /// The step that saw it first; empty for the request.
     pub step: String,
     /// What was there.
-    pub from: Seen,
+    pub from: ReportedValue,
     /// What was put there.
-    pub to: Seen,
+    pub to: ReportedValue,
 }
 
 /// The answer of today's code.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Replied {
+pub struct ReplayedResponse {
     /// The status.
     pub status: u16,
     /// The headers.
@@ -236,23 +237,23 @@ pub struct Replied {
     /// The body, if it is text.
     pub body: Option<String>,
     /// How long the body is, in bytes.
-    pub body_len: u64,
+    pub body_bytes: u64,
 }
 
 /// Nothing was run, because of what was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Refusal {
+pub struct ReplayError {
     /// What cannot be done.
-    pub what: String,
+    pub message: String,
     /// Why.
     pub causes: Vec<String>,
     /// What to do.
     pub hints: Vec<String>,
 }
 
-impl Refusal {
+impl ReplayError {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), ..Self::default() }
+        Self { message: what.into(), ..Self::default() }
     }
 
     pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {

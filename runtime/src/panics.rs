@@ -10,7 +10,7 @@ use std::panic::{self, PanicHookInfo};
 
 use zerver_engine::Job;
 use zerver_recorder::quiet;
-use zerver_replay::masked;
+use zerver_replay::mask_for_job;
 use zerver_trace::secret::Rule;
 
 use crate::notice;
@@ -75,7 +75,7 @@ where
     if AT.replace(At::Anything) == At::PanickedStep
         && let Some(panicked) = HELD.take()
     {
-        panicked.tell(&|text| masked(text, job, secrets));
+        panicked.tell(&|text| mask_for_job(text, job, secrets));
     }
     next
 }

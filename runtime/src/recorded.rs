@@ -181,7 +181,7 @@ pub(crate) fn is_asked(wanted: &Json, args: &Value) -> bool {
 
 fn shown(value: &Value) -> Json {
     let recorded = Recorded::Plain { value: value.clone(), summary: None };
-    match serde_json::to_value(zerver_replay::Json::Value(recorded)) {
+    match serde_json::to_value(zerver_replay::RecordedJson::Value(recorded)) {
         Ok(json) => json,
         Err(error) => panic!("{value} cannot be shown as JSON: {error}"),
     }

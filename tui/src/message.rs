@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::Event;
 use zerver_analysis::Why;
-use zerver_replay::{Edits, Refusal};
+use zerver_replay::{Edits, ReplayError};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
 use crate::dev::Dev;
@@ -51,7 +51,7 @@ pub enum Message {
     /// How the service at this address is, or why it does not say.
     Health(String, Result<Health, String>),
     /// What came of the replay with this number, or why there is none.
-    Replayed(u64, Result<Arc<Replayed>, Refusal>),
+    Replayed(u64, Result<Arc<Replayed>, ReplayError>),
     /// Whether this request comes out otherwise with the new code, as far as the check with this number goes.
     Checked(u64, RequestId, bool),
     /// What came of [`Command::EditText`]; or why nothing did.

@@ -120,7 +120,7 @@ impl Performer {
                 }
                 // What cannot be run again is not said to be changed.
                 if let Ok(replayed) = services::replay(&*services, id, Edits::default())
-                    && replayed.report.impossible.is_empty()
+                    && replayed.report.missing_inputs.is_empty()
                 {
                     remote.send(Message::Checked(
                         number,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use zerver_analysis::{Timeline, Usual};
-use zerver_replay::{Edits, Refusal, Report};
+use zerver_analysis::{Baseline, Timeline};
+use zerver_replay::{Edits, ReplayError, Report};
 use zerver_trace::{FlowInfo, Query, Trace, TraceSource};
 
 use crate::scheduler::Health;
@@ -30,7 +30,7 @@ pub trait Services: Send + Sync {
     ///
     /// # Errors
     /// When that cannot be: what failed, why, and what to do about it.
-    fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, Refusal>;
+    fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, ReplayError>;
 
     /// The flows there are.
     ///
@@ -90,7 +90,7 @@ pub struct Replayed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// The times.
-    pub usual: Usual,
+    pub usual: Baseline,
     /// How many requests could not be read.
     pub unreadable: usize,
 }
@@ -100,16 +100,18 @@ pub(crate) fn replay(
     services: &dyn Services,
     id: zerver_trace::RequestId,
     edits: Edits,
-) -> Result<Arc<Replayed>, Refusal> {
+) -> Result<Arc<Replayed>, ReplayError> {
     let what = || format!("request {} cannot be replayed", id.short(12));
     match services.source().load(id) {
         Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
-        Ok(None) => Err(Refusal {
-            what: what(),
+        Ok(None) => Err(ReplayError {
+            message: what(),
             causes: vec!["it is not in the store any more".to_owned()],
-            ..Refusal::default()
+            ..ReplayError::default()
         }),
-        Err(error) => Err(Refusal { what: what(), causes: vec![error.to_string()], ..Refusal::default() }),
+        Err(error) => {
+            Err(ReplayError { message: what(), causes: vec![error.to_string()], ..ReplayError::default() })
+        }
     }
 }
 
@@ -127,5 +129,5 @@ pub(crate) fn measure(services: &dyn Services, flow: &str) -> Result<Arc<Measure
             Err(_) => unreadable += 1,
         }
     }
-    Ok(Arc::new(Measured { usual: Usual::of(&timelines), unreadable }))
+    Ok(Arc::new(Measured { usual: Baseline::of(&timelines), unreadable }))
 }

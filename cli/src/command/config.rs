@@ -1,7 +1,7 @@
 //! `zerver config`: what a service is set to, and who said so.
 
 use serde::Serialize;
-use zerver_replay::SettingTold;
+use zerver_replay::SettingDoc;
 
 use super::ask;
 use crate::args::{Config, Global};
@@ -11,7 +11,7 @@ use crate::view;
 
 pub(super) fn run(args: &Config, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let asked = ("ZERVER_SETTINGS", "settings");
-    let settings: Vec<SettingTold> = ask::program(&args.app, &args.program, global, asked)?;
+    let settings: Vec<SettingDoc> = ask::program(&args.app, &args.program, global, asked)?;
     if output.is_json {
         output.json(&Document { settings: &settings })?;
     } else {
@@ -25,5 +25,5 @@ pub(super) fn run(args: &Config, global: &Global, output: &mut Output) -> Result
 /// `{"settings": [..]}`, each as [`SettingTold`] serialises.
 #[derive(Serialize)]
 struct Document<'a> {
-    settings: &'a [SettingTold],
+    settings: &'a [SettingDoc],
 }

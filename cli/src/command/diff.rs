@@ -1,6 +1,6 @@
 //! `zerver diff`: why one request took longer than another, and what differs first.
 
-use zerver_analysis::{Diff, DiffJson, Ignored, typical};
+use zerver_analysis::{Diff, DiffJson, IgnoredHeaders, typical_pair};
 use zerver_trace::{Query, RequestId, Trace};
 
 use super::tui;
@@ -20,7 +20,7 @@ pub(super) fn run(args: &args::Diff, global: &Global, output: &mut Output) -> Re
         (None, Some(a), Some(b)) => (named(a, global)?, named(b, global)?),
         _ => return Err(Trouble::new("two requests are to be named").hint("or a flow, with --slow FLOW")),
     };
-    let ignored = if args.all_headers { Ignored::nothing() } else { Ignored::default() };
+    let ignored = if args.all_headers { IgnoredHeaders::nothing() } else { IgnoredHeaders::default() };
     let diff = Diff::of(&a, &b, &ignored);
     let sameness = diff.sameness();
     if !args.no_tui && !args.all_headers && tui::is_possible(output) {
@@ -62,7 +62,7 @@ fn chosen(flow: &str, global: &Global, output: &mut Output) -> Result<(Named, Na
     let unreadable = |error: &dyn std::error::Error| place::unreadable(&dir, error);
     let query = Query { flow: Some(flow.to_owned()), limit: Some(POPULATION), ..Query::default() };
     let requests = reader.list(&query).map_err(|error| unreadable(&error))?;
-    let found = typical(&requests).map_err(|error| {
+    let found = typical_pair(&requests).map_err(|error| {
         Trouble::new(format!("cannot choose two requests of {flow}"))
             .because(&error)
             .hint("send it more requests, or name two: `zerver diff <a> <b>`")
@@ -70,7 +70,7 @@ fn chosen(flow: &str, global: &Global, output: &mut Output) -> Result<(Named, Na
     })?;
     output.note(&format!(
         "of {} requests of {}: the median of all but the slowest tenth, and the median of that tenth",
-        found.of,
+        found.population,
         zerver_trace::text::clean(flow)
     ));
     let load =

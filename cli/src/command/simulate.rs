@@ -1,8 +1,11 @@
 //! `zerver simulate`: recorded requests under another configuration.
 
 use serde::Serialize;
-use zerver_analysis::{Deviation, Machine, Reproduced, SETTINGS, Scheduling, Setting, Simulation, setting};
-use zerver_replay::nearest;
+use zerver_analysis::{
+    Deviation, MACHINE_SETTINGS, Machine, MachineSetting, Reproduction, Scheduling, Simulation,
+    machine_setting,
+};
+use zerver_replay::nearest_name;
 use zerver_trace::Trace;
 
 use super::ls;
@@ -51,7 +54,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
     output.no_progress();
     if output.is_json {
         let reproduced = simulation.reproduced();
-        let (close, worst) = (reproduced == Reproduced::Well, simulation.worst());
+        let (close, worst) = (reproduced == Reproduction::Well, simulation.worst());
         output.json(&Document {
             reproduced: close,
             reproduction: reproduced,
@@ -65,7 +68,7 @@ pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Resu
         let columns = output.columns();
         output.print(&view::simulate::simulate(&simulation, &recorded_on, &args.set, columns))?;
     }
-    Ok(if simulation.reproduced() == Reproduced::Well { Done::Fine } else { Done::Finding })
+    Ok(if simulation.reproduced() == Reproduction::Well { Done::Fine } else { Done::Finding })
 }
 
 /// This machine, with a service as it is if nothing is said.
@@ -76,20 +79,24 @@ fn here() -> Machine {
 
 fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(), Trouble> {
     for (name, value) in assignments {
-        let Some(setting) = setting(machine, name) else {
-            let names: Vec<String> = SETTINGS.iter().flat_map(|name| spelled(name)).collect();
+        let Some(setting) = machine_setting(machine, name) else {
+            let names: Vec<String> = MACHINE_SETTINGS.iter().flat_map(|name| spelled(name)).collect();
             let trouble = Trouble::new(format!("there is no setting {name}"));
-            let near = nearest(name, names.iter().map(String::as_str)).map(|name| format!("is it {name}?"));
-            let all = format!("there are {}; CLASS is interactive, default or batch", SETTINGS.join(", "));
+            let near =
+                nearest_name(name, names.iter().map(String::as_str)).map(|name| format!("is it {name}?"));
+            let all =
+                format!("there are {}; CLASS is interactive, default or batch", MACHINE_SETTINGS.join(", "));
             return Err(near.into_iter().fold(trouble, Trouble::hint).hint(all));
         };
         let wrong = |allowed: &str| Trouble::new(format!("{name}={value} is wrong; it is {allowed}"));
         match setting {
-            Setting::Count(count) => *count = value.parse().map_err(|_| wrong("a number"))?,
-            Setting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,
-            Setting::Of(of) => *of = value.parse().map_err(|_| wrong("a number"))?,
-            Setting::Share(share) => *share = value.parse().map_err(|_| wrong("a number of thousandths"))?,
-            Setting::Time(ns) => {
+            MachineSetting::Count(count) => *count = value.parse().map_err(|_| wrong("a number"))?,
+            MachineSetting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,
+            MachineSetting::Of(of) => *of = value.parse().map_err(|_| wrong("a number"))?,
+            MachineSetting::Share(share) => {
+                *share = value.parse().map_err(|_| wrong("a number of thousandths"))?
+            }
+            MachineSetting::Time(ns) => {
                 *ns = value.parse::<Span>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
             }
         }
@@ -117,7 +124,7 @@ fn spelled(name: &str) -> Vec<String> {
 struct Document<'s> {
     /// Whether it is reproduced well.
     reproduced: bool,
-    reproduction: Reproduced,
+    reproduction: Reproduction,
     worst: Option<Deviation>,
     #[serde(flatten)]
     simulation: &'s Simulation,

@@ -5,7 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 
 use crate::args::{Global, Top, host_and_port};
 use crate::output::Output;
@@ -25,17 +25,18 @@ pub(super) fn run(args: &Top, _: &Global, output: &mut Output) -> Result<Done, T
         if output.is_json {
             output.json(&now)?;
         } else {
-            output.print(&view::top::measures(&now, &Measures::default(), output.columns()))?;
+            output.print(&view::top::measures(&now, &ServiceMetrics::default(), output.columns()))?;
         }
         return Ok(Done::Fine);
     }
-    let mut before = Measures::default();
+    let mut before = ServiceMetrics::default();
     let mut last: Option<String> = None;
     loop {
         let shown = match (ask(args), &last) {
             (Ok(now), _) => {
                 // A service that was started again counts from the beginning.
-                let since = if before.uptime_ns < now.uptime_ns { &before } else { &Measures::default() };
+                let since =
+                    if before.uptime_ns < now.uptime_ns { &before } else { &ServiceMetrics::default() };
                 let shown = view::top::measures(&now, since, output.columns());
                 (before, last) = (now, Some(shown.clone()));
                 shown
@@ -50,7 +51,7 @@ pub(super) fn run(args: &Top, _: &Global, output: &mut Output) -> Result<Done, T
 }
 
 /// Asks for all that is measured.
-fn ask(args: &Top) -> Result<Measures, Trouble> {
+fn ask(args: &Top) -> Result<ServiceMetrics, Trouble> {
     let (addr, path) = (host_and_port(&args.addr), &args.path);
     let trouble = || Trouble::new(format!("cannot ask {addr} for its metrics"));
     let answer = fetch(addr, path).map_err(|error| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerver_analysis::{Corpus, FindingCause, FindingGroup, Tally};
+use zerver_analysis::{Corpus, CorpusCounts, FindingCause, FindingGroup};
 use zerver_replay::FindingClass;
 use zerver_trace::RequestId;
 use zerver_trace::text::clean;
@@ -23,7 +23,7 @@ pub(crate) struct Shown<'a> {
 }
 
 /// How far it is: `1204 requests, 3 different, 5210/s`.
-pub(crate) fn progress(tally: &Tally, took: Duration) -> String {
+pub(crate) fn progress(tally: &CorpusCounts, took: Duration) -> String {
     let found = match tally.different {
         0 => String::new(),
         n => format!(", {n} different"),
@@ -31,7 +31,7 @@ pub(crate) fn progress(tally: &Tally, took: Duration) -> String {
     format!("{}{found}, {}/s", count(tally.requests, "request", "requests"), rate(tally, took))
 }
 
-fn rate(tally: &Tally, took: Duration) -> u64 {
+fn rate(tally: &CorpusCounts, took: Duration) -> u64 {
     (tally.requests as f64 / took.as_secs_f64().max(1e-3)) as u64
 }
 
@@ -48,8 +48,8 @@ pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> Str
     if left_out > 0 {
         out += &format!("and {} with --verbose or --json\n", count(left_out, "other cause", "other causes"));
     }
-    if shown.corpus.tally().ungrouped > 0 {
-        let ungrouped = count(shown.corpus.tally().ungrouped, "finding", "findings");
+    if shown.corpus.counts().ungrouped > 0 {
+        let ungrouped = count(shown.corpus.counts().ungrouped, "finding", "findings");
         out += &format!("and {ungrouped} of more causes than are told apart\n");
     }
     for (reason, requests) in shown.corpus.not_replayed().iter().take(most) {
@@ -68,7 +68,7 @@ pub(crate) fn corpus(shown: &Shown<'_>, columns: usize, is_verbose: bool) -> Str
 }
 
 fn verdict(shown: &Shown<'_>) -> String {
-    let t = shown.corpus.tally();
+    let t = shown.corpus.counts();
     let sameness = shown.corpus.sameness();
     let (word, style) = (sameness.as_str(), style::sameness(sameness));
     let mut parts = Vec::new();
@@ -92,9 +92,9 @@ fn verdict(shown: &Shown<'_>) -> String {
     );
     out += &format!(
         "{} of {} re-derived, {} fed, {:.1} s, {}/s\n",
-        t.decisions,
+        t.decisions_reproduced,
         count(t.decisions_recorded, "decision", "decisions"),
-        count(t.effects_fed, "effect", "effects"),
+        count(t.effects_replayed, "effect", "effects"),
         shown.took.as_secs_f64(),
         rate(&t, shown.took),
     );
@@ -134,22 +134,26 @@ fn one(cause: &FindingCause, group: &FindingGroup, example: &str, room: usize) -
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use zerver_replay::{Coverage, Finding, Report, Seen, Source};
+    use zerver_replay::{Coverage, Finding, Report, ReportedValue, SourceLocation};
 
     use super::*;
 
     #[test]
     fn findings_are_told_by_cause() {
         let mut corpus = Corpus::default();
-        let coverage =
-            Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() };
+        let coverage = Coverage {
+            decisions_reproduced: 2,
+            decisions_recorded: 3,
+            effects_replayed: 1,
+            ..Coverage::default()
+        };
         let finding = |step: &str, field: &str, class| Finding {
             class,
             step: step.into(),
             field: field.into(),
-            expected: Seen::text("x".repeat(100)),
-            got: Seen::text("b\u{1b}"),
-            source: Some(Source { file: "src/a.rs".into(), line: 7 }),
+            expected: ReportedValue::text("x".repeat(100)),
+            got: ReportedValue::text("b\u{1b}"),
+            source: Some(SourceLocation { file: "src/a.rs".into(), line: 7 }),
         };
         let id = |n: u128| RequestId::from_u128(n << 96);
         for n in 0..3 {
@@ -163,7 +167,7 @@ mod tests {
         let not_compared = vec!["x".to_owned()];
         corpus.add(id(4), "todo-show", &Report { coverage, not_compared, ..Report::default() });
         let impossible = vec!["the request's header authorization: only a hash of it is here".into()];
-        corpus.add(id(5), "todo-show", &Report { impossible, ..Report::default() });
+        corpus.add(id(5), "todo-show", &Report { missing_inputs: impossible, ..Report::default() });
         let shown = Shown {
             corpus: &corpus,
             took: Duration::from_millis(1500),
@@ -187,6 +191,6 @@ mod tests {
                          the request's header authorization: only a
                          hash of it is here
         ");
-        assert_eq!(progress(&corpus.tally(), Duration::from_secs(2)), "6 requests, 4 different, 3/s");
+        assert_eq!(progress(&corpus.counts(), Duration::from_secs(2)), "6 requests, 4 different, 3/s");
     }
 }

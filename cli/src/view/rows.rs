@@ -1,7 +1,7 @@
 //! The rows of a timeline: steps, under each its effects, and to the right when each took place.
 
 use anstyle::Style;
-use zerver_analysis::{Effect, End, Failure, Run, Timeline, display};
+use zerver_analysis::{Effect, EffectEnd, Failure, StepRun, Timeline, display};
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Outcome, Trace};
 
@@ -123,7 +123,7 @@ fn failing(timeline: &Timeline) -> Option<usize> {
     })
 }
 
-fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: usize) -> Row {
+fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_columns: usize) -> Row {
     let is_bad = failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic));
     let said = match run.decision {
         Some(Decision::Need) => display::needs(&run.effects),
@@ -136,7 +136,7 @@ fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: u
         None => "its run is not in the trace".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
-    let outcome = [said, display::wrote(&run.wrote), display::overran(run), failed]
+    let outcome = [said, display::wrote(&run.writes), display::overran(run), failed]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>();
@@ -162,10 +162,10 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Row {
         _ => None,
     };
     let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == failed_at);
-    let is_bad = is_blamed || matches!(effect.end, End::Err(_));
+    let is_bad = is_blamed || matches!(effect.end, EffectEnd::Err(_));
     let mut outcome = vec![effect.end.to_string()];
-    outcome.extend(effect.ways());
-    outcome.extend(Some(display::wrote(&effect.wrote)).filter(|wrote| !wrote.is_empty()));
+    outcome.extend(effect.notes());
+    outcome.extend(Some(display::wrote(&effect.writes)).filter(|wrote| !wrote.is_empty()));
     Row {
         at_ns: effect.start_ns,
         took_ns: effect.duration_ns,

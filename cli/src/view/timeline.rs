@@ -1,7 +1,7 @@
 //! The timeline of one request, as text.
 
 use anstream::adapter::strip_str;
-use zerver_analysis::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
+use zerver_analysis::{CompletionDelay, Effect, Migration, Reclassification, SlotWrite, Timeline, Verdict};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
 
@@ -129,34 +129,38 @@ pub(super) fn status_part(code: u16) -> Part {
 
 /// The classes it was given after that of its flow.
 fn moves(timeline: &Timeline, look: Look) -> Vec<String> {
-    let line = |m: &Move| {
+    let line = |m: &Reclassification| {
         let text = format!("{} to {} at {}: {}", m.from, m.to, duration::show(m.at_ns), clean(&m.reason));
         if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
     };
-    timeline.moves.iter().map(line).collect()
+    timeline.reclassifications.iter().map(line).collect()
 }
 
 /// Where it went on elsewhere than on the worker of its connection.
 fn carries(timeline: &Timeline) -> Vec<String> {
-    let line = |carry: &Carry| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
-    timeline.carries.iter().map(line).collect()
+    let line = |carry: &Migration| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
+    timeline.migrations.iter().map(line).collect()
 }
 
 /// What of it was read right after a long step.
 fn read_late(timeline: &Timeline, look: Look) -> Vec<String> {
-    timeline.read_late.iter().flat_map(|read| broken(&clean(&read.to_string()), look.room())).collect()
+    timeline.read_delays.iter().flat_map(|read| broken(&clean(&read.to_string()), look.room())).collect()
 }
 
 /// Where an answer lay ready while the thread of the request was busy, the longest first.
 fn lates(timeline: &Timeline, look: Look) -> Vec<String> {
     let effects = timeline.runs.iter().flat_map(|run| &run.effects);
     let mut lates: Vec<_> =
-        effects.flat_map(|effect| effect.lates().map(move |late| (late, effect))).collect();
-    lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.ns));
+        effects.flat_map(|effect| effect.completion_delays().map(move |late| (late, effect))).collect();
+    lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.delay_ns));
     let shown = if look.is_verbose { lates.len() } else { LATES };
-    let line = |(late, effect): &(&Late, &Effect)| {
-        let text =
-            format!("{}: {} ({})", duration::show(late.ns), clean(&late.why()), clean(&effect.label()));
+    let line = |(late, effect): &(&CompletionDelay, &Effect)| {
+        let text = format!(
+            "{}: {} ({})",
+            duration::show(late.delay_ns),
+            clean(&late.reason()),
+            clean(&effect.label())
+        );
         if look.is_verbose { text } else { fit(&text, look.columns.saturating_sub(FIELD)) }
     };
     let mut lines: Vec<String> = lates.iter().take(shown).map(line).collect();
@@ -173,7 +177,7 @@ fn io(timeline: &Timeline, unit: Unit, look: Look) -> String {
         .iter()
         .map(|(kind, io)| {
             let calls = paint(style::FAINT, &format!("({})", count(io.calls, "call", "calls")));
-            format!("{} {} {calls}", clean(kind), unit.show(io.ns))
+            format!("{} {} {calls}", clean(kind), unit.show(io.time_ns))
         })
         .collect();
     field("I/O", &wrap(&kinds, "   ", look))
@@ -186,7 +190,7 @@ fn total(timeline: &Timeline, unit: Unit, look: Look) -> String {
         ("effects", t.wait_ns),
         ("CPU", t.cpu_ns),
         ("queue", t.queue_ns),
-        ("late", t.late_ns),
+        ("late", t.completion_delay_ns),
         ("receiving", t.receive_ns),
         ("unexplained", t.unexplained_ns),
     ];
@@ -242,7 +246,7 @@ fn verdict_lines(verdict: &Verdict, look: Look) -> Vec<String> {
 }
 
 /// On one line if there is room, or else one line each.
-fn slots(slots: &[Write], look: Look) -> String {
+fn slots(slots: &[SlotWrite], look: Look) -> String {
     let shown: Vec<(String, String)> =
         slots.iter().map(|slot| (clean(&slot.name).into_owned(), value::slot(slot))).collect();
     let room = look.columns.saturating_sub(FIELD);

@@ -4,18 +4,18 @@ use zerver_trace::duration::Span;
 
 pub use zerver_replay::value::display::{SECRET, header, json, value, wire};
 
-use crate::{Effect, Run, Write};
+use crate::{Effect, SlotWrite, StepRun};
 
 /// So many kinds of effects are named in one row.
 const MAX_KINDS: usize = 8;
 
 /// A slot's value.
-pub fn slot(write: &Write) -> String {
+pub fn slot(write: &SlotWrite) -> String {
     if write.is_masked() { SECRET.to_owned() } else { value(&write.value) }
 }
 
 /// A slot's value as JSON, to be edited; none where it may not be shown or was not recorded.
-pub fn editable(write: &Write) -> Option<String> {
+pub fn editable(write: &SlotWrite) -> Option<String> {
     if write.is_masked() { None } else { json(&write.value) }
 }
 
@@ -37,12 +37,12 @@ pub fn needs(effects: &[Effect]) -> String {
 }
 
 /// `wrote Todo, Claims`; nothing where there is none.
-pub fn wrote(writes: &[Write]) -> String {
+pub fn wrote(writes: &[SlotWrite]) -> String {
     let names: Vec<&str> = writes.iter().map(|write| write.name.as_str()).collect();
     if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
 }
 
 /// `longer than 10ms`, where it took longer than a turn of its class may; nothing where it did not.
-pub fn overran(run: &Run) -> String {
-    run.overran_ns.map_or(String::new(), |ns| format!("longer than {}", Span { ns }))
+pub fn overran(run: &StepRun) -> String {
+    run.exceeded_quantum_ns.map_or(String::new(), |ns| format!("longer than {}", Span { ns }))
 }

@@ -7,25 +7,30 @@
 
 mod corpus;
 mod diff;
-mod rfc3339;
-mod time_attribution;
 pub mod display;
+mod rfc3339;
 mod simulate;
+mod time_attribution;
 mod timeline;
 mod why;
 
-pub use corpus::{Corpus, FindingCause, FindingGroup, Reason, Tally};
+pub use corpus::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
 pub use diff::{
-    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Line, Mark, NotCompared, Pair, Row, Side,
-    TextLine, TooFew, Typical, What, changed_lines, span, typical,
+    Cause, CauseKind, Diff, DiffJson, DiffRow, DiffSide, Difference, DifferenceKind, IgnoredHeaders,
+    NotCompared, Pair, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,
+    duration_pair, typical_pair,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
-    Compared, Deviation, Figures, Machine, Quantiles, Reproduced, SETTINGS, Scheduling, Setting, Simulation,
-    setting,
+    Deviation, GroupResults, MACHINE_SETTINGS, Machine, MachineSetting, Quantiles, Reproduction,
+    RequestStats, Scheduling, Simulation, machine_setting,
 };
 pub use timeline::{
-    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Late, Move, Part, ReadLate, Run, Step,
-    Timeline, TimelineJson, Totals, Verdict, Write, median,
+    Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
+    Migration, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
+    Verdict, median,
 };
-pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};
+pub use why::{
+    Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,
+    WhyJson,
+};

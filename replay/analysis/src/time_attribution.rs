@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::timeline::totals::without;
-use crate::{Effect, Late, Timeline};
+use crate::{CompletionDelay, Effect, Timeline};
 
 /// The shares of one request, in nanoseconds. They add up to its duration.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(crate) struct RunShare {
     pub(crate) cpu_ns: u64,
     pub(crate) queue_ns: u64,
     /// Answers lay ready that it had asked for.
-    pub(crate) late_ns: u64,
+    pub(crate) completion_delay_ns: u64,
     /// For each of its effects.
     pub(crate) effects: Vec<EffectShare>,
 }
@@ -35,7 +35,7 @@ impl RunShare {
     pub(crate) fn whole_ns(&self) -> u64 {
         self.cpu_ns
             + self.queue_ns
-            + self.late_ns
+            + self.completion_delay_ns
             + self.effects.iter().map(EffectShare::whole_ns).sum::<u64>()
     }
 }
@@ -45,20 +45,20 @@ pub(crate) struct EffectShare {
     /// Its last attempt.
     pub(crate) wait_ns: u64,
     /// Until that could begin.
-    pub(crate) held_ns: u64,
+    pub(crate) queued_ns: u64,
     /// From its beginning to that attempt.
     pub(crate) retry_ns: u64,
 }
 
 impl EffectShare {
     pub(crate) const fn whole_ns(&self) -> u64 {
-        self.wait_ns + self.held_ns + self.retry_ns
+        self.wait_ns + self.queued_ns + self.retry_ns
     }
 }
 
 /// A part of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+enum EffectPart {
     Wait,
     Held,
     Retry,
@@ -74,9 +74,9 @@ enum Owner {
         before_end_of_time_ns: u64,
         run: usize,
         effect: usize,
-        part: Part,
+        part: EffectPart,
     },
-    Late {
+    CompletionDelay {
         run: usize,
         /// Tells apart those of one run.
         number: usize,
@@ -106,19 +106,24 @@ pub(crate) fn shares(timeline: &Timeline) -> Shares {
         for (effect_at, effect) in run.effects.iter().enumerate() {
             let end = effect.start_ns.saturating_add(effect.duration_ns);
             let last = last_attempt_ns(effect).clamp(effect.start_ns, end);
-            let held = effect.attempts.last().map_or(0, |attempt| attempt.held_ns);
+            let held = effect.attempts.last().map_or(0, |attempt| attempt.queued_ns);
             let begun = last.saturating_add(held).min(end);
-            let parts =
-                [(Part::Retry, effect.start_ns, last), (Part::Held, last, begun), (Part::Wait, begun, end)];
+            let parts = [
+                (EffectPart::Retry, effect.start_ns, last),
+                (EffectPart::Held, last, begun),
+                (EffectPart::Wait, begun, end),
+            ];
             for (part, start, end) in parts {
                 let before_end_of_time_ns = u64::MAX - effect.start_ns.saturating_add(effect.duration_ns);
                 let owner = Owner::Wait { before_end_of_time_ns, run: run_at, effect: effect_at, part };
-                for (start, end) in without((start, end), effect.lates().map(Late::span)) {
+                for (start, end) in
+                    without((start, end), effect.completion_delays().map(CompletionDelay::span))
+                {
                     add(owner, start, end);
                 }
             }
-            for (start, end) in effect.lates().map(Late::span) {
-                add(Owner::Late { run: run_at, number: lates }, start, end);
+            for (start, end) in effect.completion_delays().map(CompletionDelay::span) {
+                add(Owner::CompletionDelay { run: run_at, number: lates }, start, end);
                 lates += 1;
             }
         }
@@ -155,14 +160,14 @@ impl Shares {
             None => &mut self.unexplained_ns,
             Some(Owner::Receive) => &mut self.receive_ns,
             Some(&Owner::Cpu(run)) => &mut self.runs[run].cpu_ns,
-            Some(&Owner::Late { run, .. }) => &mut self.runs[run].late_ns,
+            Some(&Owner::CompletionDelay { run, .. }) => &mut self.runs[run].completion_delay_ns,
             Some(&Owner::Queue(run)) => &mut self.runs[run].queue_ns,
             Some(&Owner::Wait { run, effect, part, .. }) => {
                 let effect = &mut self.runs[run].effects[effect];
                 match part {
-                    Part::Wait => &mut effect.wait_ns,
-                    Part::Held => &mut effect.held_ns,
-                    Part::Retry => &mut effect.retry_ns,
+                    EffectPart::Wait => &mut effect.wait_ns,
+                    EffectPart::Held => &mut effect.queued_ns,
+                    EffectPart::Retry => &mut effect.retry_ns,
                 }
             }
         };
@@ -194,7 +199,7 @@ mod tests {
             prop_assert_eq!(sum(|run| run.cpu_ns), totals.cpu_ns);
             prop_assert_eq!(sum(|run| run.queue_ns) + shares.queue_ns, totals.queue_ns);
             prop_assert_eq!(sum(waits), totals.wait_ns);
-            prop_assert_eq!(sum(|run| run.late_ns), totals.late_ns);
+            prop_assert_eq!(sum(|run| run.completion_delay_ns), totals.completion_delay_ns);
             prop_assert_eq!(shares.receive_ns, totals.receive_ns);
             prop_assert_eq!(shares.unexplained_ns, totals.unexplained_ns);
         }
@@ -205,7 +210,7 @@ mod tests {
         let shares_of = |trace| shares(&Timeline::of(&trace)).runs[1].effects[0];
         assert_eq!((shares_of(slow()).wait_ns, shares_of(slow()).retry_ns), (2_180_000, 0));
         assert_eq!((shares_of(failed()).wait_ns, shares_of(failed()).retry_ns), (200_000, 400_000));
-        let EffectShare { wait_ns, held_ns, retry_ns } = shares_of(held());
+        let EffectShare { wait_ns, queued_ns: held_ns, retry_ns } = shares_of(held());
         assert_eq!((wait_ns, held_ns, retry_ns), (200_000, 25_000, 375_000));
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zerver_engine::Flow;
 
-use crate::value::path::MAX_DIFFERENCES;
 use crate::report::{Finding, FindingClass};
+use crate::value::path::MAX_DIFFERENCES;
 
 /// Ends a part of a place.
 const END: char = '\0';

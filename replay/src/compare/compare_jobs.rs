@@ -4,14 +4,14 @@ use zerver_engine::Job;
 use zerver_trace::secret::Rule;
 
 use crate::compare::comparison::Comparison;
-use crate::observed::{Facts, Reply};
 use crate::mask::Mask;
+use crate::observed::{Observed, Reply};
 use crate::replay::Secrets;
 use crate::report::{Finding, FindingClass};
 
 /// Where two jobs differ that had the same inputs: `first` from its event at `since` on, and all of `second`, which
 /// was its [`Job::twin`] there. Empty if they are the same. What is told is masked as `rule` says.
-pub fn apart(first: &Job, since: usize, second: &Job, rule: &Rule) -> Vec<Finding> {
+pub fn compare_jobs(first: &Job, since: usize, second: &Job, rule: &Rule) -> Vec<Finding> {
     let (a, b) = (facts(first, since), facts(second, 0));
     let (flow, secrets) = (first.flow().info(), Secrets::default());
     let mut mask = Mask::of_job(first, rule);
@@ -24,13 +24,13 @@ pub fn apart(first: &Job, since: usize, second: &Job, rule: &Rule) -> Vec<Findin
 
 /// A text about a job with the secrets in it masked: by what `rule` says of the text, and copies of what the request
 /// brought and its secret slots hold.
-pub fn masked(text: &str, job: &Job, rule: &Rule) -> String {
+pub fn mask_for_job(text: &str, job: &Job, rule: &Rule) -> String {
     Mask::of_job(job, rule).text(text)
 }
 
-fn facts(job: &Job, since: usize) -> Facts<'_> {
+fn facts(job: &Job, since: usize) -> Observed<'_> {
     let events = job.events().get(since..).unwrap_or_default();
-    let mut facts = Facts::of_run(job.flow().info(), events);
+    let mut facts = Observed::of_run(job.flow().info(), events);
     if let Some((outcome, response)) = job.ended() {
         facts.outcome = Some(outcome.clone());
         facts.response = response.and_then(|response| Reply::of(response));

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zerver_trace::{FlowInfo, Outcome, Recorded, Redaction, TextPlace};
 
-use crate::observed::{Facts, Run, Write};
 use crate::mask::Mask;
-use crate::nearest_name::nearest;
-use crate::value::path::differences;
+use crate::nearest_name::nearest_name;
+use crate::observed::{Observed, Run, Write};
 use crate::replay::{Replay, Secrets};
-use crate::report::{Finding, FindingClass, Report, Seen, Source};
+use crate::report::{Finding, FindingClass, Report, ReportedValue, SourceLocation};
 use crate::run::runner::{Rerun, Unanswered};
 use crate::value::masked_text;
+use crate::value::path::differences;
 
 /// Compares, and keeps in mind what it could not compare.
 pub(crate) struct Comparison<'c> {
@@ -53,8 +53,8 @@ type Pair<'f> = (Option<&'f Run<'f>>, Option<(usize, &'f Run<'f>)>);
 
 impl<'c> Comparison<'c> {
     pub(crate) fn new(replay: &'c Replay<'_>, mask: &'c Mask) -> Self {
-        let (then, today) = (&replay.opened.trace.flow, replay.flow.info());
-        Self::of_flows(then, today, &replay.opened.secrets, mask)
+        let (then, today) = (&replay.recording.trace.flow, replay.flow.info());
+        Self::of_flows(then, today, &replay.recording.secrets, mask)
     }
 
     pub(crate) fn of_flows(
@@ -78,7 +78,7 @@ impl<'c> Comparison<'c> {
     }
 
     /// How many recorded decisions came out again.
-    pub(crate) fn rederived(today: &FlowInfo, recorded: &Facts<'_>, now: &Facts<'_>) -> u32 {
+    pub(crate) fn rederived(today: &FlowInfo, recorded: &Observed<'_>, now: &Observed<'_>) -> u32 {
         let pairs = align(today, &recorded.runs, &now.runs);
         let same = pairs.iter().filter(|pair| match pair {
             (Some(a), Some((_, b))) => a.name == b.name && a.decision == b.decision,
@@ -101,7 +101,12 @@ impl<'c> Comparison<'c> {
     }
 
     /// All differences, in the order of the flow.
-    pub(crate) fn findings(&mut self, recorded: &Facts<'_>, run: &Rerun, now: &Facts<'_>) -> Vec<Finding> {
+    pub(crate) fn findings(
+        &mut self,
+        recorded: &Observed<'_>,
+        run: &Rerun,
+        now: &Observed<'_>,
+    ) -> Vec<Finding> {
         self.live.clone_from(&run.live);
         self.reworded.clone_from(&run.reworded);
         self.between(recorded, now, run.unanswered.as_ref())
@@ -110,8 +115,8 @@ impl<'c> Comparison<'c> {
     /// The same of any two; `unanswered` is where the second of them ended for want of an answer.
     pub(crate) fn between(
         &mut self,
-        recorded: &Facts<'_>,
-        now: &Facts<'_>,
+        recorded: &Observed<'_>,
+        now: &Observed<'_>,
         unanswered: Option<&Unanswered>,
     ) -> Vec<Finding> {
         let links = self.links(recorded, now);
@@ -125,7 +130,13 @@ impl<'c> Comparison<'c> {
                 (Some(a), None) if !has_step(self.today, &a.name) => self.removed(a),
                 (Some(a), None) => not_run.push(a),
                 (None, Some((_, b))) if !has_step(self.then, &b.name) => {
-                    self.find(Some(b), FindingClass::CodeChanged, "step", Seen::Absent, Seen::text(&*b.name));
+                    self.find(
+                        Some(b),
+                        FindingClass::CodeChanged,
+                        "step",
+                        ReportedValue::Absent,
+                        ReportedValue::text(&*b.name),
+                    );
                 }
                 (None, Some((_, b))) => newly_run.push(b),
                 (None, None) => {}
@@ -151,8 +162,8 @@ impl<'c> Comparison<'c> {
         if let Some(unanswered) = unanswered {
             let step = now.runs.get(unanswered.run);
             let label = self.mask.text(&unanswered.label);
-            let why = Seen::text(self.mask.text(&unanswered.why));
-            self.find(step, FindingClass::Unanswered, &label, Seen::text("an answer"), why);
+            let why = ReportedValue::text(self.mask.text(&unanswered.why));
+            self.find(step, FindingClass::Unanswered, &label, ReportedValue::text("an answer"), why);
             return std::mem::take(&mut self.findings);
         }
         self.errors(recorded);
@@ -168,31 +179,37 @@ impl<'c> Comparison<'c> {
         run: Option<&Run<'_>>,
         class: FindingClass,
         field: &str,
-        expected: Seen,
-        got: Seen,
+        expected: ReportedValue,
+        got: ReportedValue,
     ) {
         let step = run.map_or_else(String::new, |run| run.name.to_string());
         // Where it stands today; a step that is gone, where it stood.
         let today = self.today.steps.iter().find(|info| info.name == step);
         let info = today.or_else(|| run.and_then(|run| run.info));
-        let source = info.map(|info| Source { file: info.file.clone(), line: info.line });
+        let source = info.map(|info| SourceLocation { file: info.file.clone(), line: info.line });
         self.findings.push(Finding { class, step, field: field.to_owned(), expected, got, source });
     }
 
     fn removed(&mut self, run: &Run<'_>) {
         let names = self.today.steps.iter().map(|step| step.name.as_str());
-        let got = match nearest(&run.name, names) {
+        let got = match nearest_name(&run.name, names) {
             Some(name) => format!("no such step; the nearest is {name}"),
             None => "no such step".to_owned(),
         };
-        self.find(Some(run), FindingClass::CodeChanged, "step", Seen::text(&*run.name), Seen::text(got));
+        self.find(
+            Some(run),
+            FindingClass::CodeChanged,
+            "step",
+            ReportedValue::text(&*run.name),
+            ReportedValue::text(got),
+        );
     }
 
     /// Steps that only one of the two came to.
     fn listed(&mut self, runs: &[&Run<'_>], then: bool) {
         let Some(first) = runs.first() else { return };
         let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
-        let (names, none) = (Seen::text(names.join(", ")), Seen::text("not run"));
+        let (names, none) = (ReportedValue::text(names.join(", ")), ReportedValue::text("not run"));
         let (expected, got) = if then { (names, none) } else { (none, names) };
         self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
     }
@@ -200,11 +217,11 @@ impl<'c> Comparison<'c> {
     fn run(&mut self, a: &Run<'_>, b: &Run<'_>) {
         let class = FindingClass::CodeChanged;
         if a.name != b.name {
-            self.find(Some(b), class, "step", Seen::text(&*a.name), Seen::text(&*b.name));
+            self.find(Some(b), class, "step", ReportedValue::text(&*a.name), ReportedValue::text(&*b.name));
         }
         if a.decision != b.decision {
             let (expected, got) = (a.decision.as_str(), b.decision.as_str());
-            self.find(Some(b), class, "decision", Seen::text(expected), Seen::text(got));
+            self.find(Some(b), class, "decision", ReportedValue::text(expected), ReportedValue::text(got));
         }
         match (&a.progress, &b.progress) {
             (Some(then), Some(now)) => self.value(b, class, "progress", then, now, false),
@@ -225,30 +242,30 @@ impl<'c> Comparison<'c> {
             }
             let is_there = self.today.slots.iter().any(|slot| slot.name == x.name || slot.path == x.path);
             let got = if is_there {
-                Seen::text("not written")
+                ReportedValue::text("not written")
             } else if new.is_empty() {
                 let names = self.today.slots.iter().map(|slot| slot.name.as_str());
-                let near =
-                    nearest(&x.name, names).map_or(String::new(), |name| format!("; the nearest is {name}"));
-                Seen::text(format!("no such slot{near}"))
+                let near = nearest_name(&x.name, names)
+                    .map_or(String::new(), |name| format!("; the nearest is {name}"));
+                ReportedValue::text(format!("no such slot{near}"))
             } else {
-                Seen::text(format!("no such slot; it writes {} instead", new.remove(0).name))
+                ReportedValue::text(format!("no such slot; it writes {} instead", new.remove(0).name))
             };
             let expected = self.side(&x.value, x.secret);
             self.find(Some(b), FindingClass::CodeChanged, &x.name, expected, got);
         }
         for y in new {
             let got = self.side(&y.value, y.secret);
-            self.find(Some(b), FindingClass::CodeChanged, &y.name, Seen::text("not written"), got);
+            self.find(Some(b), FindingClass::CodeChanged, &y.name, ReportedValue::text("not written"), got);
         }
     }
 
     /// A recorded value as it may be told.
-    fn side(&self, recorded: &Recorded, secret: bool) -> Seen {
+    fn side(&self, recorded: &Recorded, secret: bool) -> ReportedValue {
         match self.secrets.plain(recorded) {
-            _ if secret => Seen::Secret,
+            _ if secret => ReportedValue::Secret,
             Ok(value) => self.mask.value(value),
-            Err(gone) => Seen::text(gone.to_string()),
+            Err(gone) => ReportedValue::text(gone.to_string()),
         }
     }
 
@@ -267,21 +284,21 @@ impl<'c> Comparison<'c> {
             (Err(gone), _) => return self.skip(format!("{field}: {gone}")),
             (Ok(_), Err(gone)) => {
                 let expected = self.side(then, secret);
-                return self.find(Some(run), class, field, expected, Seen::text(gone.to_string()));
+                return self.find(Some(run), class, field, expected, ReportedValue::text(gone.to_string()));
             }
         };
         let secrets = self.mask;
         let found = differences(a, b);
         for difference in found.list {
             let side = |node: Option<zerver_trace::Node<'_>>| match node {
-                None => Seen::Absent,
-                Some(_) if secret => Seen::Secret,
+                None => ReportedValue::Absent,
+                Some(_) if secret => ReportedValue::Secret,
                 Some(node) => secrets.side(&node, &difference.path),
             };
             let (mut expected, mut got) = (side(difference.expected.clone()), side(difference.got.clone()));
             if expected == got {
                 // Only what is masked differs.
-                (expected, got) = (Seen::Secret, Seen::Secret);
+                (expected, got) = (ReportedValue::Secret, ReportedValue::Secret);
             }
             let place = joined(field, &difference.path);
             let place = secrets.text(&place);
@@ -299,7 +316,7 @@ impl<'c> Comparison<'c> {
     }
 
     /// Errors of effects of which the recording has not all: they are answers, too.
-    fn errors(&mut self, recorded: &Facts<'_>) {
+    fn errors(&mut self, recorded: &Observed<'_>) {
         let Some(redaction) = recorded.redaction.filter(|redaction| !redaction.texts.is_empty()) else {
             return;
         };
@@ -310,16 +327,19 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    fn outcome(&mut self, recorded: &Facts<'_>, now: &Facts<'_>) {
+    fn outcome(&mut self, recorded: &Observed<'_>, now: &Observed<'_>) {
         let panicked_at = now.panicked_at.as_ref();
         let (Some(then), Some(now)) = (&recorded.outcome, &now.outcome) else { return };
         let (a, b) = (told(then, self.then), told(now, self.today));
         let step = step_of(now).and_then(|step| self.today.steps.get(usize::from(step)));
         let (step, source) = match step {
-            Some(step) => (step.name.clone(), Some(Source { file: step.file.clone(), line: step.line })),
+            Some(step) => {
+                (step.name.clone(), Some(SourceLocation { file: step.file.clone(), line: step.line }))
+            }
             None => (String::new(), None),
         };
-        let panicked_at = panicked_at.map(|(file, line)| Source { file: file.to_string(), line: *line });
+        let panicked_at =
+            panicked_at.map(|(file, line)| SourceLocation { file: file.to_string(), line: *line });
         let source = panicked_at.or(source);
         for (field, b) in &b {
             let Some(a) = a.get(field) else { continue };
@@ -340,7 +360,8 @@ impl<'c> Comparison<'c> {
                 self.skip(format!("{field}: {}", lacks(is_cut)));
                 continue;
             }
-            let (expected, got) = (Seen::text(self.mask.text(a)), Seen::text(self.mask.text(b)));
+            let (expected, got) =
+                (ReportedValue::text(self.mask.text(a)), ReportedValue::text(self.mask.text(b)));
             self.findings.push(Finding {
                 class: FindingClass::CodeChanged,
                 step: step.clone(),

@@ -3,7 +3,7 @@
 use crate::compare::comparison::Comparison;
 use crate::compare::effects::Links;
 use crate::observed::{Call, Run};
-use crate::report::{FindingClass, Seen};
+use crate::report::{FindingClass, ReportedValue};
 
 /// What one answer brings is asked for in portions of so many.
 const MANY: usize = 256;
@@ -46,7 +46,7 @@ impl Comparison<'_> {
             (_, Some(name)) => format!("asked after the answer of {name}"),
             (_, None) => "asked at once".to_owned(),
         };
-        let (expected, got) = (Seen::text(side(a)), Seen::text(side(b)));
+        let (expected, got) = (ReportedValue::text(side(a)), ReportedValue::text(side(b)));
         self.find(Some(now), FindingClass::ReorderedEffect, label, expected, got);
     }
 }

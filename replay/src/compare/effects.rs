@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::compare::comparison::{Comparison, joined};
-use crate::observed::{Call, Facts, Run};
+use crate::observed::{Call, Observed, Run};
+use crate::report::{FindingClass, ReportedValue};
 use crate::value::path::differences;
-use crate::report::{FindingClass, Seen};
 
 /// For calls of today's run, the recorded ones that they are: of the same kind, with the same arguments, and the same
 /// one of several such.
 pub(crate) type Links = BTreeMap<u32, u32>;
 
 impl Comparison<'_> {
-    pub(crate) fn links(&self, recorded: &Facts<'_>, now: &Facts<'_>) -> Links {
+    pub(crate) fn links(&self, recorded: &Observed<'_>, now: &Observed<'_>) -> Links {
         let mut links = self.reworded.clone();
         let reworded: BTreeSet<u32> = links.values().copied().collect();
         let mut left: BTreeMap<(&str, &[u8]), VecDeque<u32>> = BTreeMap::new();
@@ -58,8 +58,10 @@ impl Comparison<'_> {
                             at < last && asked[at].asked_after == asked[last].asked_after
                         });
                         if is_reordered {
-                            let (expected, got) =
-                                (Seen::text("asked for later"), Seen::text("asked for first"));
+                            let (expected, got) = (
+                                ReportedValue::text("asked for later"),
+                                ReportedValue::text("asked for first"),
+                            );
                             self.find(now, FindingClass::ReorderedEffect, &label, got, expected);
                         } else if let (Some(then), Some(now)) = (then, now) {
                             self.waiting((then, &asked[at]), (now, call), &label, links);
@@ -68,8 +70,10 @@ impl Comparison<'_> {
                         self.timeout(now, &label, asked[at].timeout_ns, call.timeout_ns);
                     }
                     None => {
-                        let (expected, got) =
-                            (Seen::text("asked for by another step"), Seen::text("asked for here"));
+                        let (expected, got) = (
+                            ReportedValue::text("asked for by another step"),
+                            ReportedValue::text("asked for here"),
+                        );
                         self.find(now, FindingClass::ReorderedEffect, &label, expected, got);
                     }
                 },
@@ -83,8 +87,14 @@ impl Comparison<'_> {
             let label = self.mask.text(call.label());
             match self.secrets.plain(&call.args) {
                 Ok(_) => {
-                    let expected = Seen::text("asked for");
-                    self.find(now.or(then), FindingClass::MissingEffect, &label, expected, Seen::Absent);
+                    let expected = ReportedValue::text("asked for");
+                    self.find(
+                        now.or(then),
+                        FindingClass::MissingEffect,
+                        &label,
+                        expected,
+                        ReportedValue::Absent,
+                    );
                 }
                 Err(gone) => self.skip(format!("the arguments of {label}: {gone}")),
             }
@@ -99,7 +109,13 @@ impl Comparison<'_> {
                 let field = format!("{} arguments", self.marked(call, known.label()));
                 self.value(run, FindingClass::CodeChanged, &field, &known.args, &call.args, false);
             }
-            _ => self.find(run, FindingClass::ExtraEffect, label, Seen::Absent, Seen::text("asked for")),
+            _ => self.find(
+                run,
+                FindingClass::ExtraEffect,
+                label,
+                ReportedValue::Absent,
+                ReportedValue::text("asked for"),
+            ),
         }
     }
 
@@ -112,11 +128,11 @@ impl Comparison<'_> {
         let found = differences(a, b);
         let Some(first) = found.first() else { return };
         let side = |node: Option<&zerver_trace::Node<'_>>| {
-            node.map_or(Seen::Absent, |node| self.mask.side(node, &first.path))
+            node.map_or(ReportedValue::Absent, |node| self.mask.side(node, &first.path))
         };
         let (mut expected, mut got) = (side(first.expected.as_ref()), side(first.got.as_ref()));
         if expected == got {
-            (expected, got) = (Seen::Secret, Seen::Secret);
+            (expected, got) = (ReportedValue::Secret, ReportedValue::Secret);
         }
         let places = found.iter().take(NAMED).map(|difference| joined("", &difference.path));
         let places: Vec<String> = places.map(|place| place.trim_start_matches('.').to_owned()).collect();
@@ -135,8 +151,8 @@ impl Comparison<'_> {
     fn timeout(&mut self, run: Option<&Run<'_>>, label: &str, then: Option<u64>, now: Option<u64>) {
         if then != now {
             let side = |ns: Option<u64>| match ns {
-                Some(ns) => Seen::text(format!("{:?}", std::time::Duration::from_nanos(ns))),
-                None => Seen::Absent,
+                Some(ns) => ReportedValue::text(format!("{:?}", std::time::Duration::from_nanos(ns))),
+                None => ReportedValue::Absent,
             };
             let field = format!("{label} timeout");
             self.find(run, FindingClass::CodeChanged, &field, side(then), side(now));

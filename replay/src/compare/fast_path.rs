@@ -7,11 +7,11 @@ use http::HeaderMap;
 use zerver_engine::{Ended, Job, Next, Response, Start};
 use zerver_trace::{Answer, Datum, Event, FlowInfo, Outcome, Recorded, Trace, Value};
 
-use crate::run::input::{Input, input};
 use crate::replay::Replay;
-use crate::report::{Coverage, Refusal, Report};
-use crate::run::runner::Rerun;
+use crate::report::{Coverage, ReplayError, Report};
 use crate::run::context::Progress;
+use crate::run::input::{Input, input};
+use crate::run::runner::Rerun;
 
 impl Replay<'_> {
     /// The same as [`Replay::run`], without the response: for one of many. Of a run along the recording no progress is
@@ -19,7 +19,7 @@ impl Replay<'_> {
     ///
     /// # Errors
     /// When an edit does not fit.
-    pub fn check(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, Refusal> {
+    pub fn check(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, ReplayError> {
         match self.is_same() {
             Some(coverage) => Ok(Report { coverage, ..Report::default() }),
             None => Ok(Report { response: None, ..self.run(progress)? }),
@@ -27,11 +27,11 @@ impl Replay<'_> {
     }
 
     fn is_same(&self) -> Option<Coverage> {
-        let trace = &self.opened.trace;
+        let trace = &self.recording.trace;
         if !self.is_plain() {
             return None;
         }
-        let input = input(self.opened, self.edits, self.route, &self.world.rule()).ok()?;
+        let input = input(self.recording, self.edits, self.route, &self.context.rule()).ok()?;
         if !input.unknown.is_empty() {
             return None;
         }
@@ -41,9 +41,9 @@ impl Replay<'_> {
             };
             let decisions = count(|event| matches!(event, Event::StepRan { .. }));
             Coverage {
-                decisions,
+                decisions_reproduced: decisions,
                 decisions_recorded: decisions,
-                effects_fed: count(|event| matches!(event, Event::EffectCompleted { .. })),
+                effects_replayed: count(|event| matches!(event, Event::EffectCompleted { .. })),
                 ..Coverage::default()
             }
         })
@@ -51,7 +51,7 @@ impl Replay<'_> {
 
     /// Whether a run can be held against the recording as it is.
     fn is_plain(&self) -> bool {
-        let trace = &self.opened.trace;
+        let trace = &self.recording.trace;
         let has_ended =
             matches!(trace.outcome, Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. });
         let is_whole = trace.is_complete() && trace.redaction.texts.is_empty();
@@ -67,7 +67,7 @@ impl Replay<'_> {
     }
 
     fn is_same_end(&self, outcome: &Outcome, events: &[Event<Datum>], response: Option<&Response>) -> bool {
-        let trace = &self.opened.trace;
+        let trace = &self.recording.trace;
         *outcome == trace.outcome
             && self.are_same_events(events, trace)
             && self.is_same_response(trace, response)
@@ -75,7 +75,7 @@ impl Replay<'_> {
 
     /// None where the run cannot go on as the recording did.
     fn does_the_same(&self, input: Input) -> Option<bool> {
-        let trace = &self.opened.trace;
+        let trace = &self.recording.trace;
         let mut ran = trace.events.iter().filter_map(|event| match event {
             Event::StepRan { step, at_ns, cpu_ns, .. } => Some((*step, *at_ns, *cpu_ns)),
             _ => None,
@@ -101,7 +101,7 @@ impl Replay<'_> {
                     let start = pending.swap_remove(at);
                     let performed = match answer {
                         Answer::Ok(output) => {
-                            Ok(start.call.decode(self.opened.secrets.plain(output).ok()?).ok()?)
+                            Ok(start.call.decode(self.recording.secrets.plain(output).ok()?).ok()?)
                         }
                         Answer::Err(error) => Err(error.clone()),
                         Answer::Cancelled => return None,
@@ -163,7 +163,7 @@ impl Replay<'_> {
     }
 
     fn is_same_value(&self, now: &Datum, then: &Recorded) -> bool {
-        let Ok(then) = self.opened.secrets.plain(then) else { return false };
+        let Ok(then) = self.recording.secrets.plain(then) else { return false };
         Value::of_data(&**now).is_ok_and(|now| now == *then)
     }
 
@@ -185,7 +185,7 @@ impl Replay<'_> {
     }
 
     fn is_bytes(&self, then: &Recorded, now: &[u8]) -> bool {
-        let Ok(then) = self.opened.secrets.plain(then) else { return false };
+        let Ok(then) = self.recording.secrets.plain(then) else { return false };
         then.root().as_bytes().is_some_and(|then| *then == *now)
     }
 }

@@ -6,9 +6,9 @@ use zerver_trace::{Header, Node, Recorded, Value};
 
 use crate::compare::comparison::{Comparison, joined};
 use crate::observed::Reply;
+use crate::report::{FindingClass, ReportedValue};
+use crate::value::json_tree::JsonTree;
 use crate::value::path::between;
-use crate::report::{FindingClass, Seen};
-use crate::value::json_tree::Tree;
 use crate::value::side_by_side::{characters, side_by_side};
 
 /// A text that is longer is told by its beginning.
@@ -21,13 +21,14 @@ impl Comparison<'_> {
             (None, None) => return,
             (a, b) => {
                 let side = |reply: Option<&Reply<'_>>| {
-                    reply.map_or(Seen::Absent, |reply| Seen::Text(reply.status.to_string()))
+                    reply.map_or(ReportedValue::Absent, |reply| ReportedValue::Text(reply.status.to_string()))
                 };
                 return self.find(None, FindingClass::CodeChanged, "response", side(a), side(b));
             }
         };
         if a.status != b.status {
-            let (expected, got) = (Seen::text(a.status.to_string()), Seen::text(b.status.to_string()));
+            let (expected, got) =
+                (ReportedValue::text(a.status.to_string()), ReportedValue::text(b.status.to_string()));
             self.find(None, FindingClass::CodeChanged, "response.status", expected, got);
         }
         let names: BTreeSet<_> =
@@ -62,9 +63,9 @@ impl Comparison<'_> {
             (Err(gone), _) | (_, Err(gone)) => return self.skip(format!("{field}: {gone}")),
         };
         let side = |bytes: Option<Vec<u8>>| match bytes {
-            None => Seen::Absent,
-            Some(_) if is_marked || is_sealed => Seen::Secret,
-            Some(bytes) => self.mask.header(name, &bytes).map_or(Seen::Secret, Seen::Text),
+            None => ReportedValue::Absent,
+            Some(_) if is_marked || is_sealed => ReportedValue::Secret,
+            Some(bytes) => self.mask.header(name, &bytes).map_or(ReportedValue::Secret, ReportedValue::Text),
         };
         let (expected, got) = (side(a), side(b));
         self.find(None, FindingClass::CodeChanged, &field, expected, got);
@@ -91,14 +92,14 @@ impl Comparison<'_> {
         let (kept_then, kept_now) = (kept(then), kept(now));
         if kept_then == kept_now {
             if a.body.full_len != b.body.full_len {
-                let side = |len: u64| Seen::text(format!("{len} bytes"));
+                let side = |len: u64| ReportedValue::text(format!("{len} bytes"));
                 let (expected, got) = (side(a.body.full_len), side(b.body.full_len));
                 self.find(None, FindingClass::CodeChanged, &format!("{field} length"), expected, got);
             }
             return;
         }
         // Answers of two sorts have little in common.
-        let json = (Tree::read(&kept_then), Tree::read(&kept_now));
+        let json = (JsonTree::read(&kept_then), JsonTree::read(&kept_now));
         let (mut told, mut place) = (0, field.to_owned());
         if let ((Ok(then), Ok(now)), true) = (json, a.status == b.status) {
             told = self.json(field, &then.node(), &now.node());
@@ -110,10 +111,10 @@ impl Comparison<'_> {
         }
         let side = |bytes: &[u8]| str::from_utf8(bytes).ok().map(|text| self.mask.text(text));
         let (expected, got) = match (side(&kept_then), side(&kept_now)) {
-            (Some(a), Some(b)) if a == b => (Seen::Secret, Seen::Secret),
+            (Some(a), Some(b)) if a == b => (ReportedValue::Secret, ReportedValue::Secret),
             (Some(a), Some(b)) => {
                 let (a, b) = side_by_side(&a, &b, (TOLD_CHARS, TOLD_CHARS), "…", characters);
-                (Seen::Text(a), Seen::Text(b))
+                (ReportedValue::Text(a), ReportedValue::Text(b))
             }
             _ => bytes_apart(&kept_then, &kept_now),
         };
@@ -131,12 +132,12 @@ impl Comparison<'_> {
         let count = found.list.len() + found.more;
         for difference in found.list {
             let side = |node: &Option<Node<'_>>| {
-                node.as_ref().map_or(Seen::Absent, |node| self.mask.side(node, &difference.path))
+                node.as_ref().map_or(ReportedValue::Absent, |node| self.mask.side(node, &difference.path))
             };
             let (mut expected, mut got) = (side(&difference.expected), side(&difference.got));
             if expected == got {
                 // Only what is masked differs.
-                (expected, got) = (Seen::Secret, Seen::Secret);
+                (expected, got) = (ReportedValue::Secret, ReportedValue::Secret);
             }
             let place = self.mask.text(&joined(field, &difference.path));
             self.find(None, FindingClass::CodeChanged, &place, expected, got);
@@ -152,12 +153,16 @@ const fn is_container(a: &Node<'_>, b: &Node<'_>) -> bool {
 }
 
 /// Bytes that are no text, around the first that differs.
-fn bytes_apart(a: &[u8], b: &[u8]) -> (Seen, Seen) {
+fn bytes_apart(a: &[u8], b: &[u8]) -> (ReportedValue, ReportedValue) {
     let at = std::iter::zip(a, b).take_while(|(a, b)| a == b).count();
     let from = at.saturating_sub(8);
     let side = |bytes: &[u8]| {
         let around = &bytes[from.min(bytes.len())..bytes.len().min(at + 16)];
-        Seen::text(format!("{} bytes; from byte {from}: {}", bytes.len(), crate::value::json::hex(around)))
+        ReportedValue::text(format!(
+            "{} bytes; from byte {from}: {}",
+            bytes.len(),
+            crate::value::json::hex(around)
+        ))
     };
     (side(a), side(b))
 }

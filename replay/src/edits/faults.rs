@@ -7,7 +7,7 @@ use bincode::{Decode, Encode};
 use zerver_trace::{Answer, EffectError, EffectErrorKind, Trace, duration};
 
 use crate::edits::EditError;
-use crate::observed::Facts;
+use crate::observed::Observed;
 
 /// How much longer a slow effect takes, at least.
 const SLOWER_NS: u64 = 1_000_000_000;
@@ -20,12 +20,12 @@ pub struct Fault {
     /// The effect as a timeline names it: every one of this name. Or the number of one call.
     pub effect: String,
     /// What goes wrong.
-    pub wrong: Wrong,
+    pub kind: FaultKind,
 }
 
 /// What goes wrong with an effect.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Wrong {
+pub enum FaultKind {
     /// No answer comes: it ends when its time is over, or with the request.
     Timeout,
     /// Whom it asks cannot be reached.
@@ -49,12 +49,12 @@ impl Fault {
     pub fn failing(text: &str) -> Result<Self, EditError> {
         let found = text.match_indices('=').find_map(|(at, _)| {
             let wrong = match &text[at + 1..] {
-                "timeout" => Wrong::Timeout,
-                "unreachable" => Wrong::Unreachable,
-                "malformed" => Wrong::Malformed,
-                other => Wrong::Error(other.strip_prefix("error:")?.trim().to_owned()),
+                "timeout" => FaultKind::Timeout,
+                "unreachable" => FaultKind::Unreachable,
+                "malformed" => FaultKind::Malformed,
+                other => FaultKind::Error(other.strip_prefix("error:")?.trim().to_owned()),
             };
-            Some(Self { effect: text[..at].trim().to_owned(), wrong })
+            Some(Self { effect: text[..at].trim().to_owned(), kind: wrong })
         });
         found.filter(|fault| !fault.effect.is_empty()).ok_or_else(|| {
             EditError::new(format!(
@@ -65,7 +65,7 @@ impl Fault {
     }
 }
 
-impl Wrong {
+impl FaultKind {
     /// The error that the effect ends with; none where it has an answer, or nothing comes.
     pub(crate) fn error(&self) -> Option<EffectError> {
         let (kind, message) = match self {
@@ -103,7 +103,7 @@ pub(crate) fn past_deadline() -> EffectError {
 
 /// One thing that may go wrong with one effect of a recorded request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trial {
+pub struct FaultTrial {
     /// The number of the call.
     pub call: u32,
     /// The effect, as a timeline names it.
@@ -116,30 +116,30 @@ pub struct Trial {
 
 /// All that may go wrong with a recorded request: each effect times out, cannot be reached, is slow (ten times its
 /// recorded time, and a second more at least), and gives what cannot be understood.
-pub fn trials(trace: &Trace) -> Vec<Trial> {
-    let facts = Facts::of_trace(trace);
+pub fn fault_trials(trace: &Trace) -> Vec<FaultTrial> {
+    let facts = Observed::of_trace(trace);
     let mut uses: BTreeMap<&str, u32> = BTreeMap::new();
     facts.calls().for_each(|call| *uses.entry(call.label()).or_default() += 1);
-    let mut trials = Vec::new();
+    let mut fault_trials = Vec::new();
     for call in facts.calls() {
         let is_one = uses[call.label()] == 1;
         let effect = if is_one { call.label().to_owned() } else { call.number.to_string() };
         let took_ns = call.took_ns().filter(|_| !matches!(call.answer, Some(Answer::Cancelled)));
-        let slow = took_ns.map(|ns| Wrong::Latency {
+        let slow = took_ns.map(|ns| FaultKind::Latency {
             ns: ns.saturating_mul(SLOWER_TIMES).max(ns.saturating_add(SLOWER_NS)),
         });
         let wrongs = [
-            Some(("timeout", Wrong::Timeout)),
-            Some(("error", Wrong::Unreachable)),
+            Some(("timeout", FaultKind::Timeout)),
+            Some(("error", FaultKind::Unreachable)),
             slow.map(|slow| ("slow", slow)),
-            Some(("malformed", Wrong::Malformed)),
+            Some(("malformed", FaultKind::Malformed)),
         ];
-        trials.extend(wrongs.into_iter().flatten().map(|(word, wrong)| Trial {
+        fault_trials.extend(wrongs.into_iter().flatten().map(|(word, wrong)| FaultTrial {
             call: call.number,
             effect: call.label().to_owned(),
             word,
-            fault: Fault { effect: effect.clone(), wrong },
+            fault: Fault { effect: effect.clone(), kind: wrong },
         }));
     }
-    trials
+    fault_trials
 }

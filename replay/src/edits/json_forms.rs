@@ -4,7 +4,7 @@ use serde::ser::{Error, Serialize, SerializeMap, Serializer};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Node, Value};
 
-use crate::value::json_tree::{self, Tree};
+use crate::value::json_tree::{self, JsonTree};
 
 /// A value that was given as JSON: what it says as it stands, and what it says if forms in it are read as such.
 pub(crate) struct Given {
@@ -15,7 +15,7 @@ pub(crate) struct Given {
 impl Given {
     /// Reads JSON. A number is that number, and no other near it.
     pub(crate) fn read(json: &str) -> Result<Self, String> {
-        let tree = Tree::read(json.as_bytes()).map_err(|error| error.to_string())?;
+        let tree = JsonTree::read(json.as_bytes()).map_err(|error| error.to_string())?;
         let node = tree.node();
         check(&node)?;
         let mut encoder = Encoder::new();
@@ -109,8 +109,8 @@ fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     if let Ok(number) = text.parse::<i128>() {
         return serializer.serialize_i128(number);
     }
-    match (Tree::read(text.as_bytes()), text.parse::<f64>()) {
-        (Ok(Tree::Number(text)), _) => exact(&json_tree::number(text), serializer),
+    match (JsonTree::read(text.as_bytes()), text.parse::<f64>()) {
+        (Ok(JsonTree::Number(text)), _) => exact(&json_tree::number(text), serializer),
         (_, Ok(number)) if !number.is_finite() => serializer.serialize_f64(number),
         _ => Err(S::Error::custom(format!("{text:?} is no number"))),
     }
@@ -131,12 +131,12 @@ mod tests {
     use zerver_trace::{Recorded, ValueError};
 
     use super::*;
-    use crate::Json;
+    use crate::RecordedJson;
 
     /// What `--json` prints of a value gives that value.
     fn check<T: Serialize + for<'de> Deserialize<'de>>(value: T) {
         let recorded = Value::of(&value).unwrap();
-        let json = Json::Value(Recorded::Plain { value: recorded.clone(), summary: None });
+        let json = RecordedJson::Value(Recorded::Plain { value: recorded.clone(), summary: None });
         let json = serde_json::to_string(&json).unwrap();
         let read: T = Given::read(&json)
             .unwrap()

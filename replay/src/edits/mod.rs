@@ -11,11 +11,11 @@ use zerver_engine::{Call, Flow, Performed};
 use zerver_trace::secret::Rule;
 use zerver_trace::{Datum, EffectError, FlowInfo, Value};
 
-use crate::edits::faults::{Fault, Wrong};
+use crate::edits::faults::{Fault, FaultKind};
 use crate::edits::json_forms::Given;
+use crate::nearest_name::nearest_name;
+use crate::report::{AppliedEdit, ReplayError, ReportedValue};
 use crate::run::call_names::Names;
-use crate::report::{Applied, Refusal, Seen};
-use crate::nearest_name::nearest;
 use crate::value::path;
 
 /// What is to be different this time.
@@ -208,10 +208,12 @@ struct PreparedAnswer {
 }
 
 impl Prepared {
-    pub(crate) fn new(edits: &Edits, flow: &Flow, rule: Rule) -> Result<Self, Refusal> {
+    pub(crate) fn new(edits: &Edits, flow: &Flow, rule: Rule) -> Result<Self, ReplayError> {
         let at = edits.at.as_deref().map(|step| position_of(step, flow.info())).transpose()?;
         if at.is_some() && edits.slots.is_empty() {
-            return Err(Refusal::new("--at says where a slot is to be set, and none is").hint("add --set"));
+            return Err(
+                ReplayError::new("--at says where a slot is to be set, and none is").hint("add --set")
+            );
         }
         let slots = edits.slots.iter().map(|edit| PreparedSlot::new(edit, at, flow));
         let answers = edits.answers.iter().map(PreparedAnswer::new);
@@ -231,8 +233,8 @@ impl Prepared {
         at: u16,
         flow: &Flow,
         job: &mut zerver_engine::Job,
-        applied: &mut Vec<Applied>,
-    ) -> Result<(), Refusal> {
+        applied: &mut Vec<AppliedEdit>,
+    ) -> Result<(), ReplayError> {
         for slot in self.slots.iter_mut().filter(|slot| slot.at == at && !slot.is_applied) {
             slot.is_applied = true;
             let (datum, from, to) = slot.datum(flow, job.slot(slot.slot))?;
@@ -241,8 +243,14 @@ impl Prepared {
             let what = slot.edit.what();
             let secret =
                 flow.info().slots[usize::from(slot.slot)].secret || self.rule.is_under(&slot.edit.path);
-            let side = |value: Value| if secret { Seen::Secret } else { Seen::Value(value) };
-            applied.push(Applied { what, step, from: from.map_or(Seen::Absent, side), to: side(to) });
+            let side =
+                |value: Value| if secret { ReportedValue::Secret } else { ReportedValue::Value(value) };
+            applied.push(AppliedEdit {
+                target: what,
+                step,
+                from: from.map_or(ReportedValue::Absent, side),
+                to: side(to),
+            });
         }
         Ok(())
     }
@@ -252,25 +260,27 @@ impl Prepared {
         &mut self,
         names: &Names<'_>,
         call: &Call,
-        applied: &mut Vec<Applied>,
-    ) -> Option<Result<Performed, Refusal>> {
+        applied: &mut Vec<AppliedEdit>,
+    ) -> Option<Result<Performed, ReplayError>> {
         let said = self.answers.iter_mut().find(|said| !said.is_used && names.has(&said.effect))?;
         said.is_used = true;
         let label = names.told();
         Some(match said.given.make(|value| Ok((call.decode(value)?, value.clone()))) {
             Ok((output, value)) => {
-                let to = Seen::Value(value);
-                applied.push(Applied {
-                    what: format!("answer to {label}"),
+                let to = ReportedValue::Value(value);
+                applied.push(AppliedEdit {
+                    target: format!("answer to {label}"),
                     step: String::new(),
-                    from: Seen::Absent,
+                    from: ReportedValue::Absent,
                     to,
                 });
                 Ok(Ok(output))
             }
-            Err::<_, EffectError>(error) => Err(Refusal::new(format!("{} cannot answer {label}", said.json))
-                .because(error.message)
-                .hint("`zerver trace --json` shows what it gave")),
+            Err::<_, EffectError>(error) => {
+                Err(ReplayError::new(format!("{} cannot answer {label}", said.json))
+                    .because(error.message)
+                    .hint("`zerver trace --json` shows what it gave"))
+            }
         })
     }
 
@@ -279,20 +289,20 @@ impl Prepared {
         &mut self,
         names: &Names<'_>,
         took_ns: Option<u64>,
-        applied: &mut Vec<Applied>,
-    ) -> Option<Wrong> {
+        applied: &mut Vec<AppliedEdit>,
+    ) -> Option<FaultKind> {
         let found = self.faults.iter_mut().find(|known| names.has(&known.fault.effect))?;
         if !found.is_used {
             found.is_used = true;
-            let words = |ns| Seen::Text(Wrong::Latency { ns }.words());
-            applied.push(Applied {
-                what: names.told().to_owned(),
+            let words = |ns| ReportedValue::Text(FaultKind::Latency { ns }.words());
+            applied.push(AppliedEdit {
+                target: names.told().to_owned(),
                 step: String::new(),
-                from: took_ns.map_or(Seen::Absent, words),
-                to: Seen::Text(found.fault.wrong.words()),
+                from: took_ns.map_or(ReportedValue::Absent, words),
+                to: ReportedValue::Text(found.fault.kind.words()),
             });
         }
-        Some(found.fault.wrong.clone())
+        Some(found.fault.kind.clone())
     }
 
     /// The effects with faults or answers that nothing asked for.
@@ -313,7 +323,7 @@ impl Prepared {
 }
 
 impl PreparedSlot {
-    fn new(edit: &SlotEdit, at: Option<u16>, flow: &Flow) -> Result<Self, Refusal> {
+    fn new(edit: &SlotEdit, at: Option<u16>, flow: &Flow) -> Result<Self, ReplayError> {
         let info = flow.info();
         let written =
             |slot: u16| info.steps.iter().position(|step| step.writes.iter().any(|write| write.slot == slot));
@@ -326,7 +336,7 @@ impl PreparedSlot {
             let (step, writer) = (&info.steps[usize::from(at)].name, &info.steps[writer].name);
             let how =
                 if step == writer { "itself".to_owned() } else { format!("comes before {writer}, which") };
-            return Err(Refusal::new(format!("{step} {how} writes {}", edit.slot))
+            return Err(ReplayError::new(format!("{step} {how} writes {}", edit.slot))
                 .hint(format!("--at a step after {writer}")));
         }
         let given = Given::read(&edit.json).map_err(|error| wrong(edit, &error))?;
@@ -337,7 +347,7 @@ impl PreparedSlot {
         Ok(prepared)
     }
 
-    fn decode(&self, flow: &Flow, value: &Value) -> Result<Datum, Refusal> {
+    fn decode(&self, flow: &Flow, value: &Value) -> Result<Datum, ReplayError> {
         match flow.decode_slot(self.slot, value) {
             Some(Ok(datum)) => Ok(datum),
             Some(Err(error)) => Err(wrong(&self.edit, &error.to_string())),
@@ -346,7 +356,7 @@ impl PreparedSlot {
     }
 
     /// The edited value, and what was there and is there now.
-    fn datum(&self, flow: &Flow, held: Option<&Datum>) -> Result<(Datum, Option<Value>, Value), Refusal> {
+    fn datum(&self, flow: &Flow, held: Option<&Datum>) -> Result<(Datum, Option<Value>, Value), ReplayError> {
         let held = held.map(|datum| Value::of_data(&**datum)).transpose();
         let held = held.map_err(|error| wrong(&self.edit, &error.to_string()))?;
         if self.edit.path.is_empty() {
@@ -365,8 +375,8 @@ impl PreparedSlot {
         })
     }
 
-    fn no_place(&self, none: &path::NoSuchPlace) -> Refusal {
-        let refusal = Refusal::new(format!("{} has no {:?} in it", self.edit.slot, none.part));
+    fn no_place(&self, none: &path::NoSuchPlace) -> ReplayError {
+        let refusal = ReplayError::new(format!("{} has no {:?} in it", self.edit.slot, none.part));
         match (&none.nearest, none.there.as_slice()) {
             (Some(nearest), _) => refusal.hint(format!("did you mean {nearest}?")),
             (None, []) => refusal.hint("there is nothing to go into"),
@@ -376,19 +386,19 @@ impl PreparedSlot {
 }
 
 impl PreparedAnswer {
-    fn new(edit: &AnswerEdit) -> Result<Self, Refusal> {
+    fn new(edit: &AnswerEdit) -> Result<Self, ReplayError> {
         let AnswerEdit { effect, json } = edit.clone();
-        let given = Given::read(&json).map_err(Refusal::new)?;
+        let given = Given::read(&json).map_err(ReplayError::new)?;
         Ok(Self { effect, json, given, is_used: false })
     }
 }
 
-fn wrong(edit: &SlotEdit, why: &str) -> Refusal {
-    Refusal::new(format!("{} cannot be {}", edit.what(), edit.json)).because(why)
+fn wrong(edit: &SlotEdit, why: &str) -> ReplayError {
+    ReplayError::new(format!("{} cannot be {}", edit.what(), edit.json)).because(why)
 }
 
-fn no_slot(name: &str, info: &FlowInfo, is_read: bool) -> Refusal {
-    let refusal = Refusal::new(format!("no step of {} writes a slot {name}", info.name));
+fn no_slot(name: &str, info: &FlowInfo, is_read: bool) -> ReplayError {
+    let refusal = ReplayError::new(format!("no step of {} writes a slot {name}", info.name));
     if is_read || ["Request", "Now", "Random", "RequestId"].contains(&name) {
         return refusal
             .hint("what every request has from the start is edited by --request-header, --request-body");
@@ -401,16 +411,16 @@ fn no_slot(name: &str, info: &FlowInfo, is_read: bool) -> Refusal {
     suggest(refusal, name, &names)
 }
 
-fn position_of(step: &str, info: &FlowInfo) -> Result<u16, Refusal> {
+fn position_of(step: &str, info: &FlowInfo) -> Result<u16, ReplayError> {
     let names: Vec<&str> = info.steps.iter().map(|step| step.name.as_str()).collect();
     match names.iter().position(|name| *name == step) {
         Some(at) => Ok(at as u16),
-        None => Err(suggest(Refusal::new(format!("{} has no step {step}", info.name)), step, &names)),
+        None => Err(suggest(ReplayError::new(format!("{} has no step {step}", info.name)), step, &names)),
     }
 }
 
-pub(crate) fn suggest(refusal: Refusal, given: &str, names: &[&str]) -> Refusal {
-    match nearest(given, names.iter().copied()) {
+pub(crate) fn suggest(refusal: ReplayError, given: &str, names: &[&str]) -> ReplayError {
+    match nearest_name(given, names.iter().copied()) {
         Some(name) => refusal.hint(format!("did you mean {name}?")),
         None if names.is_empty() => refusal,
         None => refusal.hint(format!("there are {}", names.join(", "))),

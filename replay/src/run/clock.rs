@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zerver_engine::Stop;
 use zerver_trace::Outcome;
 
-use crate::observed::{Call, Facts};
+use crate::observed::{Call, Observed};
 
 /// When something ends: the earlier is the smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub(crate) struct Due {
 }
 
 pub(crate) struct Clock<'r> {
-    recorded: &'r Facts<'r>,
+    recorded: &'r Observed<'r>,
     pub(crate) now_ns: u64,
     /// None where the recorded times are told.
     ends: Option<Ends>,
@@ -49,7 +49,7 @@ impl Ends {
 
 impl<'r> Clock<'r> {
     /// A clock that stands at `received_ns`; virtual where there are such ends.
-    pub(crate) fn new(recorded: &'r Facts<'r>, received_ns: u64, ends: Option<Ends>) -> Self {
+    pub(crate) fn new(recorded: &'r Observed<'r>, received_ns: u64, ends: Option<Ends>) -> Self {
         Self { recorded, now_ns: received_ns, ends, runs: BTreeMap::new(), unknown: BTreeSet::new() }
     }
 

@@ -8,8 +8,8 @@ use zerver_trace::secret::Rule;
 use zerver_trace::{Event, Header, Origin};
 
 use crate::edits::Edits;
-use crate::replay::{Opened, Secrets};
-use crate::report::{Applied, Refusal, Seen};
+use crate::replay::{Recording, Secrets};
+use crate::report::{AppliedEdit, ReplayError, ReportedValue};
 
 /// A request that can arrive again.
 pub(crate) struct Input {
@@ -17,12 +17,12 @@ pub(crate) struct Input {
     pub(crate) received_ns: u64,
     /// What of it is not known, each with why. It was left out, or is there in part.
     pub(crate) unknown: Vec<String>,
-    pub(crate) applied: Vec<Applied>,
+    pub(crate) applied: Vec<AppliedEdit>,
 }
 
 /// Why there is none.
 pub(crate) enum NoInput {
-    Refused(Refusal),
+    Refused(ReplayError),
     Impossible(String),
     /// The flow takes no such requests any more.
     Moved,
@@ -30,12 +30,12 @@ pub(crate) enum NoInput {
 
 /// Rebuilds the request; `route` puts its parameters in, and says whether the flow still takes it.
 pub(crate) fn input(
-    opened: &Opened,
+    opened: &Recording,
     edits: &Edits,
     route: &dyn Fn(&mut Request) -> bool,
     rule: &Rule,
 ) -> Result<Input, NoInput> {
-    let Opened { trace, secrets } = opened;
+    let Recording { trace, secrets } = opened;
     let impossible = |what: String| NoInput::Impossible(what);
     let mut unknown = Vec::new();
     let target = secrets.plain(&trace.target).map_err(|gone| impossible(format!("the path: {gone}")))?;
@@ -125,19 +125,19 @@ fn edit(
     edits: &Edits,
     unknown: &mut Vec<String>,
     rule: &Rule,
-) -> Result<Vec<Applied>, Refusal> {
+) -> Result<Vec<AppliedEdit>, ReplayError> {
     let mut applied = Vec::new();
     let mut note = |what: String, from: Option<&[u8]>, to: &[u8], secret: bool| {
         let side = |bytes: &[u8]| match secret {
-            true => Seen::Secret,
-            false => Seen::text(String::from_utf8_lossy(bytes)),
+            true => ReportedValue::Secret,
+            false => ReportedValue::text(String::from_utf8_lossy(bytes)),
         };
-        let from = from.map_or(Seen::Absent, side);
-        applied.push(Applied { what, step: String::new(), from, to: side(to) });
+        let from = from.map_or(ReportedValue::Absent, side);
+        applied.push(AppliedEdit { target: what, step: String::new(), from, to: side(to) });
     };
     for (name, value) in &edits.headers {
         let wrong = |error: &dyn std::fmt::Display| {
-            Refusal::new(format!("{name}={value} is no header")).because(error.to_string())
+            ReplayError::new(format!("{name}={value} is no header")).because(error.to_string())
         };
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong(&error))?;
         let value = HeaderValue::from_str(value).map_err(|error| wrong(&error))?;

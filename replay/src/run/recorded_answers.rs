@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use zerver_engine::{Call, Performed};
 use zerver_trace::{Answer, Value};
 
-use crate::observed::{self, Facts};
+use crate::observed::{self, Observed};
 use crate::replay::Secrets;
 
 /// The recorded answers of one request.
@@ -65,14 +65,14 @@ pub(crate) enum Known {
 }
 
 impl<'r> Answers<'r> {
-    pub(crate) fn new(recorded: &'r Facts<'r>, secrets: &'r Secrets) -> Self {
+    pub(crate) fn new(recorded: &'r Observed<'r>, secrets: &'r Secrets) -> Self {
         let places = recorded.runs.iter().flat_map(|run| (0..run.calls.len()).map(move |at| (run, at)));
         let calls = recorded.calls().map(|call| (call, false)).collect();
         Self { calls, places: places.collect(), spared: Vec::new(), performed: Vec::new(), secrets }
     }
 
     /// The same with what was performed for real in an earlier run: what it asked for then need not be done again.
-    pub(crate) fn and_performed(mut self, earlier: &'r Facts<'r>, live: &BTreeSet<u32>) -> Self {
+    pub(crate) fn and_performed(mut self, earlier: &'r Observed<'r>, live: &BTreeSet<u32>) -> Self {
         self.performed = earlier.calls().filter(|call| live.contains(&call.number)).collect();
         self.calls.extend(self.performed.iter().map(|call| (*call, false)));
         self
@@ -130,7 +130,8 @@ impl<'r> Answers<'r> {
     pub(crate) fn take_again(&mut self, kind: &str, args: &Value) -> Option<&'r observed::Call<'r>> {
         let secrets = self.secrets;
         self.take(kind, args).or_else(|| {
-            let same = |call: &&observed::Call<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
+            let same =
+                |call: &&observed::Call<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
             let at = self.spared.iter().position(same)?;
             Some(self.spared.remove(at))
         })

@@ -7,16 +7,16 @@ use std::time::Duration;
 use zerver_engine::{Call, Flow, Job, Next, Performed, Response, Start};
 use zerver_trace::{Datum, Event, FlowInfo, Outcome, Value};
 
-use crate::run::recorded_answers::{Answers, Known, Place};
-use crate::run::clock::{Clock, Due};
+use crate::edits::faults::{FaultKind, out_of_time, past_deadline};
 use crate::edits::{LiveKind, Prepared};
-use crate::observed::{self, Facts, Reply};
-use crate::edits::faults::{Wrong, out_of_time, past_deadline};
-use crate::run::input::Input;
 use crate::mask::Mask;
+use crate::observed::{self, Observed, Reply};
+use crate::report::{AppliedEdit, ReplayError};
 use crate::run::call_names::Names;
-use crate::report::{Applied, Refusal};
-use crate::run::context::{Live, Progress, Timers};
+use crate::run::clock::{Clock, Due};
+use crate::run::context::{LivePerformer, Progress, TimerPerformer};
+use crate::run::input::Input;
+use crate::run::recorded_answers::{Answers, Known, Place};
 
 /// What a run came to.
 pub(crate) struct Rerun {
@@ -32,7 +32,7 @@ pub(crate) struct Rerun {
     pub(crate) reworded: BTreeMap<u32, u32>,
     /// What nothing had an answer to; the run ended there.
     pub(crate) unanswered: Option<Unanswered>,
-    pub(crate) applied: Vec<Applied>,
+    pub(crate) applied: Vec<AppliedEdit>,
     /// When it ended.
     pub(crate) ended_ns: u64,
     /// Edits that it did not come to, and times that are not known.
@@ -41,8 +41,8 @@ pub(crate) struct Rerun {
 
 impl Rerun {
     /// What it did, to be compared.
-    pub(crate) fn facts<'f>(&self, flow: &'f FlowInfo) -> Facts<'f> {
-        let mut facts = Facts::of_run(flow, &self.events);
+    pub(crate) fn facts<'f>(&self, flow: &'f FlowInfo) -> Observed<'f> {
+        let mut facts = Observed::of_run(flow, &self.events);
         facts.outcome.clone_from(&self.outcome);
         facts.response = self.response.as_ref().and_then(|response| Reply::of(response));
         facts
@@ -64,9 +64,9 @@ struct Pending {
 }
 
 /// How a call ends, and whether that was known before.
-enum Ending {
-    Fed(Performed, Due),
-    Live(Performed, Due),
+enum CallEnd {
+    Answered(Performed, Due),
+    Performed(Performed, Due),
     Never,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Runner<'r> {
     edits: &'r mut Prepared,
     clock: Clock<'r>,
     outside: Outside<'r>,
-    applied: Vec<Applied>,
+    applied: Vec<AppliedEdit>,
     /// By when they come, and in the order in which they were asked for. A call that never ends is not among them.
     pending: BTreeMap<(Due, u32), Pending>,
     live: BTreeSet<u32>,
@@ -87,8 +87,8 @@ pub(crate) struct Runner<'r> {
 /// What a run with edits may ask besides the recording; a run without any has nothing of it.
 #[derive(Default)]
 pub(crate) struct Outside<'r> {
-    pub(crate) timers: Option<&'r dyn Timers>,
-    pub(crate) live: Option<&'r dyn Live>,
+    pub(crate) timers: Option<&'r dyn TimerPerformer>,
+    pub(crate) live: Option<&'r dyn LivePerformer>,
     /// The kinds that may be performed for real.
     pub(crate) kinds: &'r [LiveKind],
     /// What must not be told of a call before it is performed.
@@ -98,7 +98,7 @@ pub(crate) struct Outside<'r> {
 /// Why a run goes no further.
 enum Halt {
     Unanswered(String, String),
-    Refused(Refusal),
+    Refused(ReplayError),
 }
 
 impl<'r> Runner<'r> {
@@ -128,8 +128,8 @@ impl<'r> Runner<'r> {
         flow: &Arc<Flow>,
         input: &Input,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Rerun, Refusal> {
-        progress(Progress::Run);
+    ) -> Result<Rerun, ReplayError> {
+        progress(Progress::RunStarted);
         let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
         let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
         loop {
@@ -201,10 +201,10 @@ impl<'r> Runner<'r> {
         job: &mut Job,
         progress: &mut dyn FnMut(Progress<'_>),
         next: &mut Next,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ReplayError> {
         let at = job.position();
         let name = flow.info().steps.get(usize::from(at)).map_or("", |step| step.name.as_str());
-        progress(Progress::Step(name));
+        progress(Progress::StepStarting(name));
         self.place.enter(at);
         self.edits.edit_slots(at, flow, job, &mut self.applied)?;
         let at_ns = self.clock.step(name);
@@ -243,30 +243,30 @@ impl<'r> Runner<'r> {
         let names = &Names::new(call, start.number, known);
         let wrong = self.edits.fault(names, known.and_then(observed::Call::took_ns), &mut self.applied);
         let limit = call.time_limit();
-        let is_failing = !matches!(wrong, None | Some(Wrong::Latency { .. }));
+        let is_failing = !matches!(wrong, None | Some(FaultKind::Latency { .. }));
         known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.spare(known));
         let ending = match &wrong {
-            Some(Wrong::Timeout) => limit.map_or(Ending::Never, |limit| self.late(known, limit)),
-            Some(Wrong::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
-                limit.map_or(Ending::Never, |limit| self.late(known, limit))
+            Some(FaultKind::Timeout) => limit.map_or(CallEnd::Never, |limit| self.late(known, limit)),
+            Some(FaultKind::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
+                limit.map_or(CallEnd::Never, |limit| self.late(known, limit))
             }
-            Some(Wrong::Latency { ns }) => {
+            Some(FaultKind::Latency { ns }) => {
                 let after = self.clock.after(known, *ns);
                 match self.ending(&Asked { call, names, known, flow, job, input })? {
-                    Ending::Fed(performed, _) => Ending::Fed(performed, after),
-                    Ending::Live(performed, _) => Ending::Live(performed, after),
-                    Ending::Never => Ending::Never,
+                    CallEnd::Answered(performed, _) => CallEnd::Answered(performed, after),
+                    CallEnd::Performed(performed, _) => CallEnd::Performed(performed, after),
+                    CallEnd::Never => CallEnd::Never,
                 }
             }
-            wrong => match wrong.as_ref().and_then(Wrong::error) {
-                Some(error) => Ending::Fed(Err(error), self.clock.due(known)),
+            wrong => match wrong.as_ref().and_then(FaultKind::error) {
+                Some(error) => CallEnd::Answered(Err(error), self.clock.due(known)),
                 None => self.ending(&Asked { call, names, known, flow, job, input })?,
             },
         };
         let later = |due| self.clock.later(due, nanos(start.pause));
         let ends_ns = match &ending {
-            Ending::Fed(_, due) | Ending::Live(_, due) => later(*due).at_ns,
-            Ending::Never => u64::MAX,
+            CallEnd::Answered(_, due) | CallEnd::Performed(_, due) => later(*due).at_ns,
+            CallEnd::Never => u64::MAX,
         };
         let until_ns = start.until_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
         if let Some(until_ns) = until_ns {
@@ -274,12 +274,12 @@ impl<'r> Runner<'r> {
             return Ok(());
         }
         match ending {
-            Ending::Fed(performed, due) => self.ends(start.number, performed, later(due), true),
-            Ending::Live(performed, due) => {
+            CallEnd::Answered(performed, due) => self.ends(start.number, performed, later(due), true),
+            CallEnd::Performed(performed, due) => {
                 self.live.insert(start.number);
                 self.ends(start.number, performed, later(due), false);
             }
-            Ending::Never => {}
+            CallEnd::Never => {}
         }
         Ok(())
     }
@@ -291,30 +291,30 @@ impl<'r> Runner<'r> {
     }
 
     /// How a call ends with which nothing goes wrong.
-    fn ending(&mut self, asked: &Asked<'_>) -> Result<Ending, Halt> {
+    fn ending(&mut self, asked: &Asked<'_>) -> Result<CallEnd, Halt> {
         let Asked { call, known, .. } = *asked;
         if let Some(said) = self.edits.answer(asked.names, call, &mut self.applied) {
-            return Ok(Ending::Fed(said.map_err(Halt::Refused)?, self.clock.due(known)));
+            return Ok(CallEnd::Answered(said.map_err(Halt::Refused)?, self.clock.due(known)));
         }
         let why = match known.map(|known| (known, self.answers.answer(known, call))) {
             Some((known, Known::Ended(performed))) => {
                 // One that has another limit today may be over before its answer comes.
                 let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
                 let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
-                let ran_ns = took_ns.map(|took_ns| took_ns.saturating_sub(known.held_ns));
+                let ran_ns = took_ns.map(|took_ns| took_ns.saturating_sub(known.queued_ns));
                 return Ok(match (limit, ran_ns) {
                     (Some(limit), Some(ran_ns)) if ran_ns > nanos(limit) => self.late(Some(known), limit),
-                    _ => Ending::Fed(performed, self.clock.due(Some(known))),
+                    _ => CallEnd::Answered(performed, self.clock.due(Some(known))),
                 });
             }
-            Some((_, Known::InFlight)) if self.clock.recorded_stop().is_some() => return Ok(Ending::Never),
+            Some((_, Known::InFlight)) if self.clock.recorded_stop().is_some() => return Ok(CallEnd::Never),
             Some((_, Known::InFlight)) => "its recording has no answer".to_owned(),
             Some((_, Known::Nothing(why))) => why,
             None => self.answers.why_not(call.kind()),
         };
         let unix_ns = asked.input.arrival.unix_ns.saturating_add(self.clock.now_ns);
         if let Some((performed, took)) = self.outside.timers.and_then(|timers| timers.answer(call, unix_ns)) {
-            return Ok(Ending::Fed(performed, self.clock.after(known, nanos(took))));
+            return Ok(CallEnd::Answered(performed, self.clock.after(known, nanos(took))));
         }
         let mut kinds = self.outside.kinds.iter().filter(|live| live.kind == call.kind()).peekable();
         let is_named = kinds.peek().is_some();
@@ -333,7 +333,7 @@ impl<'r> Runner<'r> {
     }
 
     /// Performs a call for real.
-    fn perform(&self, live: &dyn Live, asked: &Asked<'_>) -> Ending {
+    fn perform(&self, live: &dyn LivePerformer, asked: &Asked<'_>) -> CallEnd {
         let mut mask = self.outside.mask.clone();
         let secret = asked.flow.info().slots.iter().enumerate().filter(|(_, slot)| slot.secret);
         for held in secret.filter_map(|(slot, _)| asked.job.slot(slot as u16)) {
@@ -344,14 +344,14 @@ impl<'r> Runner<'r> {
         let left = Duration::from_nanos(self.clock.left_ns());
         let within = asked.call.time_limit().map_or(left, |limit| limit.min(left));
         let (performed, took) = live.perform(asked.call, &mask.text(asked.names.told()), within);
-        Ending::Live(performed, self.clock.after(asked.known, nanos(took)))
+        CallEnd::Performed(performed, self.clock.after(asked.known, nanos(took)))
     }
 
     /// A call whose time is over.
-    fn late(&self, known: Option<&observed::Call<'_>>, limit: Duration) -> Ending {
-        let held_ns = known.map_or(0, |known| known.held_ns);
+    fn late(&self, known: Option<&observed::Call<'_>>, limit: Duration) -> CallEnd {
+        let held_ns = known.map_or(0, |known| known.queued_ns);
         let ns = nanos(limit).saturating_add(held_ns);
-        Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, ns))
+        CallEnd::Answered(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
     fn ends(&mut self, number: u32, performed: Performed, due: Due, is_fed: bool) {

@@ -4,34 +4,34 @@ use serde::{Deserialize, Serialize};
 
 /// All of it, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Measures {
+pub struct ServiceMetrics {
     /// How long the service has run, in nanoseconds.
     pub uptime_ns: u64,
     /// Requests that moved to low priority on their way.
-    pub moved: u64,
+    pub reclassified: u64,
     /// Flows that came to run at low priority, since their steps overran often.
-    pub demoted: u64,
+    pub flow_demotions: u64,
     /// Flows that came back from there.
-    pub promoted: u64,
+    pub flow_promotions: u64,
     /// Answers of effects for which nobody waited any more.
-    pub late: u64,
+    pub late_completions: u64,
     /// What arrived and was no request: HTTP/1 that could not be read, or with too large a head.
     pub malformed: u64,
     /// The classes, the most urgent first.
-    pub classes: Vec<ClassMeasures>,
+    pub classes: Vec<ClassMetrics>,
     /// The threads that run requests.
-    pub workers: Vec<WorkerMeasures>,
+    pub workers: Vec<WorkerMetrics>,
     /// The steps of all flows.
-    pub steps: Vec<StepMeasures>,
+    pub steps: Vec<StepMetrics>,
     /// The kinds of effect.
-    pub effects: Vec<EffectMeasures>,
+    pub effects: Vec<EffectMetrics>,
     /// None where nothing is recorded.
-    pub recorder: Option<RecorderMeasures>,
+    pub recorder: Option<RecorderMetrics>,
 }
 
 /// One class.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClassMeasures {
+pub struct ClassMetrics {
     /// Its name.
     pub name: String,
     /// Requests that began in it.
@@ -56,7 +56,7 @@ pub struct ClassMeasures {
 
 /// One thread.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct WorkerMeasures {
+pub struct WorkerMetrics {
     /// Its name.
     pub name: String,
     /// How long it was awake, in nanoseconds.
@@ -83,7 +83,7 @@ pub struct WorkerMeasures {
 
 /// One step of one flow.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct StepMeasures {
+pub struct StepMetrics {
     /// Its flow.
     pub flow: String,
     /// Its name.
@@ -106,7 +106,7 @@ pub struct StepMeasures {
 
 /// One kind of effect.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct EffectMeasures {
+pub struct EffectMetrics {
     /// Its name.
     pub kind: String,
     /// How many are in flight now. Those that are answered at once never are.
@@ -123,7 +123,7 @@ pub struct EffectMeasures {
 
 /// The recorder.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RecorderMeasures {
+pub struct RecorderMetrics {
     /// Requests that wait to be written now.
     pub backlog: u64,
     /// Requests that were written.

@@ -51,7 +51,7 @@ fn another_authority_is_an_edit_of_the_host() {
     different: 1 of 1, 0 fed, 0 unanswered
     input_edited  response.body.0: "http://a.example" -> "http://b.example:8080"
     "#);
-    assert_eq!(report.applied[0].from, Seen::text("a.example"));
+    assert_eq!(report.applied[0].from, ReportedValue::text("a.example"));
     let absolute = trace("http://a.example/", http::Version::HTTP_11, Some("c.example"));
     let report = again(absolute, &def(), &host("b.example")).unwrap();
     assert!(told(&report).ends_with(r#""http://a.example" -> "http://b.example""#), "{report:?}");
@@ -87,10 +87,11 @@ fn a_sealed_authority_is_opened_and_never_told() {
     let secrets = Secrets([([7; 16], value)].into());
     let changed = flow!("origins", GET "/", steps: [tell_origin_twice]);
     for def in [def(), changed] {
-        let opened = Opened { trace: trace.clone(), secrets: secrets.clone() };
-        let (flow, edits, world) = (&ready(&def), &Edits::default(), World::default());
-        let report =
-            Replay { opened: &opened, flow, route: &|_| true, edits, world }.run(&mut |_| {}).unwrap();
+        let opened = Recording { trace: trace.clone(), secrets: secrets.clone() };
+        let (flow, edits, world) = (&ready(&def), &Edits::default(), ReplayContext::default());
+        let report = Replay { recording: &opened, flow, route: &|_| true, edits, context: world }
+            .run(&mut |_| {})
+            .unwrap();
         assert_eq!(report.is_same(), flow.info().steps[0].name == "tell_origin", "{report:?}");
         assert!(!format!("{report:?}").contains("canary"), "{report:?}");
     }

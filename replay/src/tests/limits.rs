@@ -37,9 +37,11 @@ fn every_other(sum: &Sum, sort: &Sort) -> Response {
 fn the_second_run_counts_where_the_first_is_what_was_recorded() {
     let def = flow!("sums", GET "/", steps: [parse, ask, check, every_other]);
     let trace = record(&def, Request::get("/?n=4"), false, usize::MAX);
-    let opened = Opened { trace, secrets: Secrets::default() };
-    let (flow, edits, world) = (&ready(&def), &Edits::default(), World::default());
-    let report = Replay { opened: &opened, flow, route: &|_| true, edits, world }.run(&mut |_| {}).unwrap();
+    let opened = Recording { trace, secrets: Secrets::default() };
+    let (flow, edits, world) = (&ready(&def), &Edits::default(), ReplayContext::default());
+    let report = Replay { recording: &opened, flow, route: &|_| true, edits, context: world }
+        .run(&mut |_| {})
+        .unwrap();
     insta::assert_snapshot!(told(&report), @r"
     different: 4 of 4, 2 fed, 0 unanswered
     nondeterminism  response.body.2: 0 -> 1
@@ -49,13 +51,13 @@ fn the_second_run_counts_where_the_first_is_what_was_recorded() {
 #[test]
 fn each_run_is_reported_before_its_steps() {
     let of = |edits: &Edits, n: u64| {
-        let opened = Opened { trace: recorded(n), secrets: Secrets::default() };
-        let (flow, world) = (&ready(&sums()), World::default());
+        let opened = Recording { trace: recorded(n), secrets: Secrets::default() };
+        let (flow, world) = (&ready(&sums()), ReplayContext::default());
         let mut told = Vec::new();
-        let replay = Replay { opened: &opened, flow, route: &|_| true, edits, world };
+        let replay = Replay { recording: &opened, flow, route: &|_| true, edits, context: world };
         let report = replay.run(&mut |progress| match progress {
-            Progress::Run => told.push(0),
-            Progress::Step(_) => *told.last_mut().unwrap() += 1,
+            Progress::RunStarted => told.push(0),
+            Progress::StepStarting(_) => *told.last_mut().unwrap() += 1,
         });
         report.unwrap();
         told
@@ -127,7 +129,7 @@ fn a_header_that_is_marked_is_not_told() {
         let told = serde_json::to_string(&report.findings).unwrap() + &format!("{report:?}");
         assert!(!told.contains("wombat"), "{told}");
         let finding = report.findings.iter().find(|finding| finding.field == "response.headers.x-note");
-        assert_eq!(finding.map(|finding| &finding.got), Some(&Seen::Secret), "{told}");
+        assert_eq!(finding.map(|finding| &finding.got), Some(&ReportedValue::Secret), "{told}");
         let headers = &report.response.as_ref().unwrap().headers;
         assert!(headers.contains(&("x-note".to_owned(), "●●●● (secret)".to_owned())), "{told}");
     }

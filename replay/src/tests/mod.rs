@@ -28,7 +28,7 @@ use zerver_trace::{
     Value,
 };
 
-use crate::observed::{Facts, plain};
+use crate::observed::{Observed, plain};
 use crate::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -198,17 +198,23 @@ fn recorded(n: u64) -> Trace {
     record(&sums(), request, true, usize::MAX)
 }
 
-pub(super) fn again(trace: Trace, def: &FlowDef, edits: &Edits) -> Result<Report, Refusal> {
-    let opened = Opened { trace, secrets: Secrets::default() };
-    let world = World::default();
-    let replay = Replay { opened: &opened, flow: &ready(def), route: &|_| true, edits, world };
+pub(super) fn again(trace: Trace, def: &FlowDef, edits: &Edits) -> Result<Report, ReplayError> {
+    let opened = Recording { trace, secrets: Secrets::default() };
+    let world = ReplayContext::default();
+    let replay = Replay { recording: &opened, flow: &ready(def), route: &|_| true, edits, context: world };
     let told = replay.run(&mut |_| {});
     // The short way says the same, whatever is replayed here; a step that counts its runs has come further.
-    let shape = |told: &Result<Report, Refusal>| {
+    let shape = |told: &Result<Report, ReplayError>| {
         let report = told.clone()?;
         let findings = report.findings.into_iter();
         let findings: Vec<_> = findings.map(|finding| (finding.class, finding.step, finding.field)).collect();
-        Ok::<_, Refusal>((report.impossible, report.coverage, report.applied, report.not_compared, findings))
+        Ok::<_, ReplayError>((
+            report.missing_inputs,
+            report.coverage,
+            report.applied,
+            report.not_compared,
+            findings,
+        ))
     };
     assert_eq!(shape(&replay.check(&mut |_| {})), shape(&told));
     assert_eq!(shape(&replay.compared(&mut |_| {}, |_, _, _| false)), shape(&told));
@@ -221,16 +227,16 @@ fn told(report: &Report) -> String {
     let mut out = format!(
         "{}: {} of {}, {} fed, {} unanswered",
         report.verdict(),
-        c.decisions,
+        c.decisions_reproduced,
         c.decisions_recorded,
-        c.effects_fed,
+        c.effects_replayed,
         c.effects_unanswered
     );
     for Finding { class, step, field, expected, got, source } in &report.findings {
         assert_eq!(source.is_some(), !step.is_empty(), "{field}");
         out += &format!("\n{} {step} {field}: {expected} -> {got}", class.as_str());
     }
-    for why in &report.impossible {
+    for why in &report.missing_inputs {
         out += &format!("\nimpossible: {why}");
     }
     out
@@ -246,7 +252,7 @@ fn set(text: &str) -> Edits {
 
 fn refused(edits: &Edits) -> String {
     let refusal = again(recorded(1), &sums(), edits).unwrap_err();
-    [vec![refusal.what], refusal.causes, refusal.hints].concat().join("\n")
+    [vec![refusal.message], refusal.causes, refusal.hints].concat().join("\n")
 }
 
 #[test]

@@ -87,9 +87,9 @@ fn the_order_in_which_answers_come_is_no_difference() {
             let trace = recorded(&def, last_first);
             assert!(again(trace.clone(), &def, &Edits::default()).unwrap().is_same());
             // Each of them is the last to come.
-            let calls = Facts::of_trace(&trace).calls().count();
+            let calls = Observed::of_trace(&trace).calls().count();
             for call in 0..calls {
-                let fault = Fault { effect: call.to_string(), wrong: Wrong::Latency { ns: 1_000_000 } };
+                let fault = Fault { effect: call.to_string(), kind: FaultKind::Latency { ns: 1_000_000 } };
                 let late = Edits { faults: vec![fault], ..Edits::default() };
                 let report = again(trace.clone(), &def, &late).unwrap();
                 assert!(report.is_same(), "{call} {last_first}: {}", told(&report));
@@ -118,10 +118,10 @@ fn another_attempt_waits_for_the_one_before() {
             _ => echo(call),
         }
     });
-    assert_eq!(Facts::of_trace(&trace).calls().count(), 4);
+    assert_eq!(Observed::of_trace(&trace).calls().count(), 4);
     assert!(again(trace.clone(), &tried(), &Edits::default()).unwrap().is_same());
     let failing = |effect: &str| {
-        let fault = Fault { effect: effect.into(), wrong: Wrong::Unreachable };
+        let fault = Fault { effect: effect.into(), kind: FaultKind::Unreachable };
         again(trace.clone(), &tried(), &Edits { faults: vec![fault], ..Edits::default() }).unwrap()
     };
     // Where the first attempt fails in another way, nothing is composed differently.

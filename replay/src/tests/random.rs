@@ -36,19 +36,19 @@ proptest::proptest! {
             _ => flow!("short", GET "/", steps: [parse, count, gather, check, render_more]),
         };
         let trace = record(&def, Request::get(&format!("/?n={n}")), last_first, stop_after);
-        let facts = Facts::of_trace(&trace);
+        let facts = Observed::of_trace(&trace);
         let calls: Vec<_> = facts.calls().map(|call| (call.number, call.took_ns().unwrap())).collect();
         proptest::prop_assume!(!calls.is_empty());
         let (number, ns) = *call.get(&calls);
         // As late as it was: nothing differs, and the request takes as long.
         let late = |ns| {
-            let fault = Fault { effect: number.to_string(), wrong: Wrong::Latency { ns } };
+            let fault = Fault { effect: number.to_string(), kind: FaultKind::Latency { ns } };
             again(trace.clone(), &def, &Edits { faults: vec![fault], ..Edits::default() }).unwrap()
         };
         let report = late(ns);
         let ending = report.ending.clone().unwrap();
         proptest::prop_assert!(report.is_same(), "{}", told(&report));
-        proptest::prop_assert_eq!(ending.duration_ns, ending.recorded_ns);
+        proptest::prop_assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
         // Later by more than all of it took: so is the request, unless its client goes away at that time.
         let later = late(ns + trace.duration_ns).ending.unwrap();
         let is_gone = trace.outcome.as_str() == "gone";
@@ -66,6 +66,6 @@ proptest::proptest! {
         let decisions = trace.events.iter().filter(|event| matches!(event, zerver_trace::Event::StepRan { .. })).count();
         let report = again(trace, &def, &Edits::default()).unwrap();
         proptest::prop_assert!(report.is_same(), "{}", told(&report));
-        proptest::prop_assert_eq!(report.coverage.decisions as usize, decisions);
+        proptest::prop_assert_eq!(report.coverage.decisions_reproduced as usize, decisions);
     }
 }

@@ -30,7 +30,7 @@ fn recorded_after(failures: u32) -> Trace {
 }
 
 fn pauses_ns(trace: &Trace) -> u64 {
-    Facts::of_trace(trace).calls().map(|call| call.paused_ns).sum()
+    Observed::of_trace(trace).calls().map(|call| call.retry_delay_ns).sum()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_same_attempts_are_the_same() {
         assert_eq!(pauses_ns(&trace) > 0, failures > 0);
         let report = again(trace.clone(), &retrying(), &Edits::default()).unwrap();
         assert!(report.is_same(), "{report:?}");
-        assert_eq!(report.coverage.effects_fed, attempts.len() as u32);
+        assert_eq!(report.coverage.effects_replayed, attempts.len() as u32);
     }
 }
 
@@ -60,8 +60,8 @@ fn one_attempt_that_fails_is_followed_by_one_that_has_the_answer() {
     let ends = |edits: &Edits| again(trace.clone(), &retrying(), edits).unwrap();
     let report = ends(&fail("0=unreachable"));
     let ending = report.ending.as_ref().unwrap();
-    assert_eq!((ending.outcome.as_str(), report.coverage.effects_fed), ("done", 2), "{report:?}");
-    assert!(ending.duration_ns > ending.recorded_ns, "there was a pause: {ending:?}");
+    assert_eq!((ending.outcome.as_str(), report.coverage.effects_replayed), ("done", 2), "{report:?}");
+    assert!(ending.duration_ns > ending.recorded_duration_ns, "there was a pause: {ending:?}");
     let all = [fail("0=unreachable"), fail("echo 4=unreachable"), fail("0=malformed"), late("0", 50)];
     let told: Vec<_> = all.iter().map(|edits| ended(&ends(edits))).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
@@ -77,12 +77,12 @@ fn the_attempts_that_were_recorded_come_first() {
     let trace = recorded_after(1);
     // The first failed by itself; if the second had failed as well, the third would have had its answer.
     let report = again(trace.clone(), &retrying(), &fail("1=unreachable")).unwrap();
-    assert_eq!((report.ending.unwrap().outcome.as_str(), report.coverage.effects_fed), ("done", 3));
+    assert_eq!((report.ending.unwrap().outcome.as_str(), report.coverage.effects_replayed), ("done", 3));
     // In virtual time it takes what it took, its pause included.
     let held_ns = |trace: &Trace| again(trace.clone(), &retrying(), &late("1", 7)).unwrap().ending.unwrap();
     let ending = held_ns(&trace);
-    assert_eq!(ending.duration_ns, ending.recorded_ns, "{ending:?}");
-    assert_eq!(trials(&trace).len(), 8, "each attempt, with each fault");
+    assert_eq!(ending.duration_ns, ending.recorded_duration_ns, "{ending:?}");
+    assert_eq!(fault_trials(&trace).len(), 8, "each attempt, with each fault");
 }
 
 #[test]

@@ -149,9 +149,10 @@ fn a_secret_in_a_text_is_not_told() {
     });
     let secrets = Secrets([([3; 16], Value::bytes(b"canary-7").unwrap())].into());
     let now = query!(sql("by id", "select 'canary-7' ", &[7]));
-    let (opened, flow) = (Opened { trace, secrets }, ready(&now));
-    let (edits, world) = (&Edits::default(), World::default());
-    let report = Replay { opened: &opened, flow: &flow, route: &|_| true, edits, world }.run(&mut |_| {});
+    let (opened, flow) = (Recording { trace, secrets }, ready(&now));
+    let (edits, world) = (&Edits::default(), ReplayContext::default());
+    let report =
+        Replay { recording: &opened, flow: &flow, route: &|_| true, edits, context: world }.run(&mut |_| {});
     let report = format!("{:?}", report.unwrap());
     assert!(report.contains("RewordedEffect") && !report.contains("canary"), "{report}");
 }

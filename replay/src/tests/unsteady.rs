@@ -63,9 +63,9 @@ fn request() -> Request {
 
 /// Class, step and field of each finding; what two runs give differs from run to run.
 fn classes(def: &FlowDef, edits: &Edits) -> Vec<String> {
-    let opened = Opened { trace: record(def, request(), false, usize::MAX), secrets: Secrets::default() };
-    let world = World::default();
-    let replay = Replay { opened: &opened, flow: &ready(def), route: &|_| true, edits, world };
+    let opened = Recording { trace: record(def, request(), false, usize::MAX), secrets: Secrets::default() };
+    let world = ReplayContext::default();
+    let replay = Replay { recording: &opened, flow: &ready(def), route: &|_| true, edits, context: world };
     let report = replay.run(&mut |_| {}).unwrap();
     let line = |finding: &Finding| {
         let field =
@@ -141,7 +141,7 @@ fn an_argument_that_is_not_the_same_twice_is_no_edit() {
     assert!(lines.iter().all(|line| line.starts_with("nondeterminism ask_secretly echo")), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("arguments")), "{lines:?}");
     // With an answer for whatever is asked for, the rest is seen too.
-    let failing = Fault { effect: "0".into(), wrong: Wrong::Unreachable };
+    let failing = Fault { effect: "0".into(), kind: FaultKind::Unreachable };
     let edits = Edits { faults: vec![failing], ..set("Picked.n=5") };
     let lines = classes(&def, &edits);
     let arguments = "nondeterminism ask_secretly echo # arguments".to_owned();
@@ -160,7 +160,7 @@ fn finish(sum: &Sum) -> Response {
 #[test]
 fn faults_and_answers_are_edits_like_others() {
     let def = flow!("sums", GET "/", steps: [parse, ask, check, pick, tell]);
-    let late = Fault { effect: "0".into(), wrong: Wrong::Latency { ns: 1_000_000_000 } };
+    let late = Fault { effect: "0".into(), kind: FaultKind::Latency { ns: 1_000_000_000 } };
     for edits in [
         Edits { faults: vec![late], ..Edits::default() },
         Edits { answers: vec!["0=40".parse().unwrap()], ..Edits::default() },
@@ -176,7 +176,7 @@ fn faults_and_answers_are_edits_like_others() {
 /// Performs effects for real, and counts them.
 struct Counted(AtomicU64);
 
-impl Live for Counted {
+impl LivePerformer for Counted {
     fn kinds(&self) -> Vec<&'static str> {
         vec!["echo"]
     }
@@ -195,12 +195,12 @@ impl Live for Counted {
 #[test]
 fn what_is_performed_for_real_is_performed_once() {
     let def = sums();
-    let opened = Opened { trace: record(&def, request(), false, usize::MAX), secrets: Secrets::default() };
+    let opened = Recording { trace: record(&def, request(), false, usize::MAX), secrets: Secrets::default() };
     let run = |edits: &Edits| {
         let live = Counted(AtomicU64::new(0));
-        let world = World { live: Some(&live), ..World::default() };
+        let world = ReplayContext { live: Some(&live), ..ReplayContext::default() };
         let flow = &ready(&def);
-        let replay = Replay { opened: &opened, flow, route: &|_| true, edits, world };
+        let replay = Replay { recording: &opened, flow, route: &|_| true, edits, context: world };
         let report = replay.run(&mut |_| {}).unwrap();
         (told(&report), report.coverage.effects_live, live.0.into_inner())
     };

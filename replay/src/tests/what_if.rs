@@ -14,8 +14,8 @@ pub(super) fn ended(report: &Report) -> String {
         ending.outcome,
         [&*ending.failure, &*ending.step].join(" at "),
         ending.duration_ns,
-        ending.recorded_ns,
-        report.coverage.effects_fed,
+        ending.recorded_duration_ns,
+        report.coverage.effects_replayed,
         report.coverage.effects_live
     )
 }
@@ -25,7 +25,7 @@ pub(super) fn fail(text: &str) -> Edits {
 }
 
 pub(super) fn late(effect: &str, ns: u64) -> Edits {
-    let fault = Fault { effect: effect.into(), wrong: Wrong::Latency { ns } };
+    let fault = Fault { effect: effect.into(), kind: FaultKind::Latency { ns } };
     Edits { faults: vec![fault], ..Edits::default() }
 }
 
@@ -48,11 +48,11 @@ fn limited() -> FlowDef {
 }
 
 /// With a deadline of one second.
-fn what_if(def: &FlowDef, edits: &Edits) -> Result<Report, Refusal> {
+fn what_if(def: &FlowDef, edits: &Edits) -> Result<Report, ReplayError> {
     let request = Request::get("/?n=4").with_header("authorization", "Bearer canary-7");
-    let opened = Opened { trace: record(def, request, true, usize::MAX), secrets: Secrets::default() };
-    let world = World { deadline: Some(Duration::from_secs(1)), ..World::default() };
-    Replay { opened: &opened, flow: &ready(def), route: &|_| true, edits, world }.run(&mut |_| {})
+    let opened = Recording { trace: record(def, request, true, usize::MAX), secrets: Secrets::default() };
+    let world = ReplayContext { deadline: Some(Duration::from_secs(1)), ..ReplayContext::default() };
+    Replay { recording: &opened, flow: &ready(def), route: &|_| true, edits, context: world }.run(&mut |_| {})
 }
 
 #[test]
@@ -77,13 +77,13 @@ fn what_takes_as_long_as_it_did_ends_when_it_did() {
     let report = again(trace, &sums(), &late("echo 4", took)).unwrap();
     assert!(report.is_same(), "{report:?}");
     let ending = report.ending.unwrap();
-    assert_eq!(ending.duration_ns, ending.recorded_ns);
+    assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
     // One nanosecond more is one more for the request: that answer came last.
     let ending = again(recorded(4), &sums(), &late("echo 4", took + 1)).unwrap().ending.unwrap();
-    assert_eq!(ending.duration_ns, ending.recorded_ns + 1);
+    assert_eq!(ending.duration_ns, ending.recorded_duration_ns + 1);
     // The other has some to spare.
     let ending = again(recorded(4), &sums(), &late("echo 5", took)).unwrap().ending.unwrap();
-    assert_eq!(ending.duration_ns, ending.recorded_ns);
+    assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
     assert_eq!(again(recorded(4), &sums(), &Edits::default()).unwrap().ending, None);
 }
 
@@ -101,8 +101,8 @@ fn the_deadline_of_an_effect_holds_in_virtual_time() {
     let in_time = flow!("in-time", GET "/", steps: [parse, ask_in_time, check, render]);
     let slow = |first: u64, second: u64| {
         let fault = |effect: &str, ms: u64| {
-            let wrong = Wrong::Latency { ns: ms * 1_000_000 };
-            Fault { effect: effect.into(), wrong }
+            let wrong = FaultKind::Latency { ns: ms * 1_000_000 };
+            Fault { effect: effect.into(), kind: wrong }
         };
         Edits { faults: vec![fault("echo 4", first), fault("echo 5", second)], ..Edits::default() }
     };
@@ -153,7 +153,7 @@ fn what_goes_wrong_with_an_effect_decides_the_request() {
 fn a_fault_of_nothing_is_refused() {
     let refused = |edits: &Edits| {
         let refusal = what_if(&sums(), edits).unwrap_err();
-        [vec![refusal.what], refusal.hints].concat().join("; ")
+        [vec![refusal.message], refusal.hints].concat().join("; ")
     };
     assert_eq!(refused(&fail("echo 44=timeout")), "nothing asked for echo 44; did you mean echo 4?");
     let both = Edits { faults: fail("echo 44=timeout").faults, ..set("Sum.of=7") };
@@ -171,14 +171,14 @@ fn a_fault_of_nothing_is_refused() {
 
 #[test]
 fn each_effect_is_tried_with_each_fault() {
-    let told: Vec<_> = trials(&recorded(4))
+    let told: Vec<_> = fault_trials(&recorded(4))
         .into_iter()
         .map(|trial| format!("{} {} {}", trial.call, trial.fault.effect, trial.word))
         .collect();
     assert_eq!(told[..4], ["0 echo 4 timeout", "0 echo 4 error", "0 echo 4 slow", "0 echo 4 malformed"]);
     assert_eq!(told.len(), 8);
-    let slow = trials(&recorded(4)).into_iter().find_map(|trial| match trial.fault.wrong {
-        Wrong::Latency { ns } => Some(ns),
+    let slow = fault_trials(&recorded(4)).into_iter().find_map(|trial| match trial.fault.kind {
+        FaultKind::Latency { ns } => Some(ns),
         _ => None,
     });
     assert!(slow.is_some_and(|ns| ns > 1_000_000_000));
@@ -188,7 +188,7 @@ fn each_effect_is_tried_with_each_fault() {
 #[derive(Default)]
 struct Real(RefCell<Vec<String>>);
 
-impl Live for Real {
+impl LivePerformer for Real {
     fn kinds(&self) -> Vec<&'static str> {
         vec!["echo"]
     }
@@ -204,11 +204,13 @@ impl Live for Real {
 fn only_what_is_named_is_performed_for_real() {
     let check = |edits: &Edits, has_live: bool| {
         let real = Real::default();
-        let opened = Opened { trace: recorded(4), secrets: Secrets::default() };
-        let live = has_live.then_some(&real as &dyn Live);
-        let world = World { deadline: Some(Duration::from_secs(1)), live, ..World::default() };
-        let report = Replay { opened: &opened, flow: &ready(&sums()), route: &|_| true, edits, world }
-            .run(&mut |_| {});
+        let opened = Recording { trace: recorded(4), secrets: Secrets::default() };
+        let live = has_live.then_some(&real as &dyn LivePerformer);
+        let world =
+            ReplayContext { deadline: Some(Duration::from_secs(1)), live, ..ReplayContext::default() };
+        let report =
+            Replay { recording: &opened, flow: &ready(&sums()), route: &|_| true, edits, context: world }
+                .run(&mut |_| {});
         (report, real.0.into_inner())
     };
     let live = |kind: &str| Edits { live: vec![kind.parse().unwrap()], ..set("Start=5") };
@@ -222,7 +224,7 @@ fn only_what_is_named_is_performed_for_real() {
     input_edited ask Sum.of: 90 -> 110
     input_edited  response.body.0: 90 -> 110
     ");
-    assert_eq!((report.coverage.effects_fed, report.coverage.effects_live), (1, 1));
+    assert_eq!((report.coverage.effects_replayed, report.coverage.effects_live), (1, 1));
     let unused = Edits { live: vec!["echo".parse().unwrap()], ..set("Sum.of=7") };
     let (report, performed) = check(&unused, true);
     assert_eq!(report.unwrap().notes, ["no effect of kind echo was performed for real: none was new"]);
@@ -232,7 +234,7 @@ fn only_what_is_named_is_performed_for_real() {
     assert!(report.unwrap().coverage.effects_unanswered == 1 && performed.is_empty());
     for (kind, has_live) in [("echo", false), ("ecko", true)] {
         let (report, performed) = check(&live(kind), has_live);
-        assert!(report.unwrap_err().what.contains("performs no effect") && performed.is_empty());
+        assert!(report.unwrap_err().message.contains("performs no effect") && performed.is_empty());
     }
     // A slip of the pen is found before anything is performed.
     let slip = Edits { faults: fail("echo 44=timeout").faults, ..live("echo") };

@@ -3,7 +3,7 @@
 use zerver_trace::text::{clean, clean_bytes};
 use zerver_trace::{Header, Missing, Node, Recorded};
 
-use crate::Json;
+use crate::RecordedJson;
 
 /// What stands for a secret.
 pub const SECRET: &str = "●●●● (secret)";
@@ -11,7 +11,7 @@ pub const SECRET: &str = "●●●● (secret)";
 /// A value as JSON; none where a part of it is a secret, or it was not recorded.
 pub fn json(recorded: &Recorded) -> Option<String> {
     let is_plain = matches!(recorded, Recorded::Plain { .. });
-    is_plain.then(|| serde_json::to_string(&Json::Value(recorded.clone())).ok()).flatten()
+    is_plain.then(|| serde_json::to_string(&RecordedJson::Value(recorded.clone())).ok()).flatten()
 }
 
 /// A value as it is.

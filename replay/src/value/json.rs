@@ -23,7 +23,7 @@ use zerver_trace::{Missing, Node, Recorded, Value};
 
 /// Something recorded, serialised as described above.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Json {
+pub enum RecordedJson {
     /// A recorded value.
     Value(Recorded),
     /// Bytes that came over the wire: a string where they are text.
@@ -32,7 +32,7 @@ pub enum Json {
     Masked,
 }
 
-impl Serialize for Json {
+impl Serialize for RecordedJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (recorded, wire) = match self {
             Self::Value(recorded) => (recorded, false),
@@ -158,7 +158,7 @@ mod tests {
 
     fn check(value: impl Serialize, wanted: &str) {
         let recorded = Recorded::Plain { value: Value::of(&value).unwrap(), summary: None };
-        assert_eq!(serde_json::to_string(&Json::Value(recorded)).unwrap(), wanted);
+        assert_eq!(serde_json::to_string(&RecordedJson::Value(recorded)).unwrap(), wanted);
     }
 
     #[derive(Serialize)]
@@ -197,11 +197,11 @@ mod tests {
 
     #[test]
     fn what_is_not_plain_is_said() {
-        let show = |recorded| serde_json::to_string(&Json::Value(recorded)).unwrap();
+        let show = |recorded| serde_json::to_string(&RecordedJson::Value(recorded)).unwrap();
         let bytes = Value::bytes(&[0, 255, 27]).unwrap();
         assert_eq!(show(Recorded::Plain { value: bytes, summary: None }), r#"{"bytes":"00ff1b"}"#);
         let text = Recorded::Plain { value: Value::bytes(b"text/plain").unwrap(), summary: None };
-        assert_eq!(serde_json::to_string(&Json::Wire(text)).unwrap(), r#""text/plain""#);
+        assert_eq!(serde_json::to_string(&RecordedJson::Wire(text)).unwrap(), r#""text/plain""#);
         let hash = [0x3f; 16];
         let secret = r#"{"secret":"3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f"}"#;
         assert_eq!(show(Recorded::Hashed { hash, shown: None }), secret);
@@ -210,6 +210,6 @@ mod tests {
         let partly = Recorded::Hashed { hash, shown: Some(Box::new(shown)) };
         assert_eq!(show(partly), r#"["<secret:3f3f>"]"#);
         assert_eq!(show(Recorded::Missing(Missing::TooLarge)), r#"{"missing":"too large"}"#);
-        assert_eq!(serde_json::to_string(&Json::Masked).unwrap(), r#"{"secret":null}"#);
+        assert_eq!(serde_json::to_string(&RecordedJson::Masked).unwrap(), r#"{"secret":null}"#);
     }
 }

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = zerver_trace::value::MAX_DEPTH - 1;
 
 /// JSON that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tree<'b> {
+pub enum JsonTree<'b> {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -30,20 +30,20 @@ pub enum Tree<'b> {
 /// Where some bytes are no JSON, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{wrong} at byte {at}")]
-pub struct NoJson {
+pub struct JsonError {
     wrong: &'static str,
     at: usize,
 }
 
-impl<'b> Tree<'b> {
+impl<'b> JsonTree<'b> {
     /// Reads one JSON text (RFC 8259).
     ///
     /// # Errors
     /// When it is not JSON, or nested too deeply.
-    pub fn read(bytes: &'b [u8]) -> Result<Self, NoJson> {
+    pub fn read(bytes: &'b [u8]) -> Result<Self, JsonError> {
         let text = match str::from_utf8(bytes) {
             Ok(text) => text,
-            Err(error) => return Err(NoJson { wrong: "text that is not UTF-8", at: error.valid_up_to() }),
+            Err(error) => return Err(JsonError { wrong: "text that is not UTF-8", at: error.valid_up_to() }),
         };
         let mut reader = Reader { text, at: 0, depth: 0 };
         let tree = reader.value()?;
@@ -103,8 +103,8 @@ struct Reader<'b> {
 }
 
 impl<'b> Reader<'b> {
-    fn wrong(&self, wrong: &'static str) -> NoJson {
-        NoJson { wrong, at: self.at }
+    fn wrong(&self, wrong: &'static str) -> JsonError {
+        JsonError { wrong, at: self.at }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -123,16 +123,20 @@ impl<'b> Reader<'b> {
         is
     }
 
-    fn value(&mut self) -> Result<Tree<'b>, NoJson> {
+    fn value(&mut self) -> Result<JsonTree<'b>, JsonError> {
         self.space();
         match self.peek() {
             None => Err(self.wrong("the end where a value should be")),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::list),
-            Some(b'"') => Ok(Tree::Text(self.text()?)),
-            Some(b'-' | b'0'..=b'9') => Ok(Tree::Number(self.number()?)),
+            Some(b'"') => Ok(JsonTree::Text(self.text()?)),
+            Some(b'-' | b'0'..=b'9') => Ok(JsonTree::Number(self.number()?)),
             Some(_) => {
-                let words = [("null", Tree::Null), ("true", Tree::Bool(true)), ("false", Tree::Bool(false))];
+                let words = [
+                    ("null", JsonTree::Null),
+                    ("true", JsonTree::Bool(true)),
+                    ("false", JsonTree::Bool(false)),
+                ];
                 for (word, tree) in words {
                     if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
                         self.at += word.len();
@@ -146,8 +150,8 @@ impl<'b> Reader<'b> {
 
     fn nested(
         &mut self,
-        read: impl FnOnce(&mut Self) -> Result<Tree<'b>, NoJson>,
-    ) -> Result<Tree<'b>, NoJson> {
+        read: impl FnOnce(&mut Self) -> Result<JsonTree<'b>, JsonError>,
+    ) -> Result<JsonTree<'b>, JsonError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(self.wrong("too many levels"));
@@ -158,17 +162,17 @@ impl<'b> Reader<'b> {
         Ok(tree)
     }
 
-    fn list(&mut self) -> Result<Tree<'b>, NoJson> {
+    fn list(&mut self) -> Result<JsonTree<'b>, JsonError> {
         let mut items = Vec::new();
         self.space();
         if self.takes(b']') {
-            return Ok(Tree::List(items));
+            return Ok(JsonTree::List(items));
         }
         loop {
             items.push(self.value()?);
             self.space();
             if self.takes(b']') {
-                return Ok(Tree::List(items));
+                return Ok(JsonTree::List(items));
             }
             if !self.takes(b',') {
                 return Err(self.wrong("no comma and no end of a list"));
@@ -176,11 +180,11 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn object(&mut self) -> Result<Tree<'b>, NoJson> {
+    fn object(&mut self) -> Result<JsonTree<'b>, JsonError> {
         let mut entries = Vec::new();
         self.space();
         if self.takes(b'}') {
-            return Ok(Tree::Object(entries));
+            return Ok(JsonTree::Object(entries));
         }
         loop {
             self.space();
@@ -192,7 +196,7 @@ impl<'b> Reader<'b> {
             entries.push((name, self.value()?));
             self.space();
             if self.takes(b'}') {
-                return Ok(Tree::Object(entries));
+                return Ok(JsonTree::Object(entries));
             }
             if !self.takes(b',') {
                 return Err(self.wrong("no comma and no end of an object"));
@@ -200,7 +204,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn number(&mut self) -> Result<&'b str, NoJson> {
+    fn number(&mut self) -> Result<&'b str, JsonError> {
         let from = self.at;
         self.takes(b'-');
         if !self.takes(b'0') {
@@ -216,7 +220,7 @@ impl<'b> Reader<'b> {
         Ok(&self.text[from..self.at])
     }
 
-    fn digits(&mut self) -> Result<(), NoJson> {
+    fn digits(&mut self) -> Result<(), JsonError> {
         let from = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
@@ -224,7 +228,7 @@ impl<'b> Reader<'b> {
         if self.at == from { Err(self.wrong("no digit")) } else { Ok(()) }
     }
 
-    fn text(&mut self) -> Result<Cow<'b, str>, NoJson> {
+    fn text(&mut self) -> Result<Cow<'b, str>, JsonError> {
         if !self.takes(b'"') {
             return Err(self.wrong("no text"));
         }
@@ -255,7 +259,7 @@ impl<'b> Reader<'b> {
     }
 
     /// What stands behind a backslash.
-    fn escaped(&mut self) -> Result<char, NoJson> {
+    fn escaped(&mut self) -> Result<char, JsonError> {
         let byte = self.peek().ok_or_else(|| self.wrong("a text without an end"))?;
         let plain = match byte {
             b'"' | b'\\' | b'/' => char::from(byte),
@@ -274,7 +278,7 @@ impl<'b> Reader<'b> {
         Ok(plain)
     }
 
-    fn unicode(&mut self) -> Result<char, NoJson> {
+    fn unicode(&mut self) -> Result<char, JsonError> {
         let first = self.hex()?;
         let code = match first {
             0xd800..=0xdbff if self.text.as_bytes()[self.at..].starts_with(b"\\u") => {
@@ -289,12 +293,12 @@ impl<'b> Reader<'b> {
         char::from_u32(code).ok_or_else(|| self.wrong("half of a surrogate pair"))
     }
 
-    fn hex(&mut self) -> Result<u32, NoJson> {
+    fn hex(&mut self) -> Result<u32, JsonError> {
         let digits = self.text.as_bytes().get(self.at..self.at + 4);
         let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let code = digits.and_then(|digits| u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
         self.at += 4;
-        code.ok_or_else(|| NoJson { wrong: "an unknown escape", at: self.at - 4 })
+        code.ok_or_else(|| JsonError { wrong: "an unknown escape", at: self.at - 4 })
     }
 }
 
@@ -306,7 +310,7 @@ mod tests {
     use super::*;
 
     fn shown(json: &str) -> String {
-        Tree::read(json.as_bytes()).unwrap().node().to_string()
+        JsonTree::read(json.as_bytes()).unwrap().node().to_string()
     }
 
     #[test]
@@ -355,20 +359,20 @@ mod tests {
             "{1:2}",
             r#""\u12""#,
         ] {
-            assert!(Tree::read(json.as_bytes()).is_err(), "{json}");
+            assert!(JsonTree::read(json.as_bytes()).is_err(), "{json}");
         }
-        assert!(Tree::read(b"\"\xff\"").is_err());
+        assert!(JsonTree::read(b"\"\xff\"").is_err());
         let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
-        assert!(Tree::read(deep(MAX_DEPTH).as_bytes()).is_ok());
-        assert!(Tree::read(deep(MAX_DEPTH + 1).as_bytes()).is_err());
-        assert!(Tree::read("[".repeat(1_000_000).as_bytes()).is_err());
+        assert!(JsonTree::read(deep(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(JsonTree::read(deep(MAX_DEPTH + 1).as_bytes()).is_err());
+        assert!(JsonTree::read("[".repeat(1_000_000).as_bytes()).is_err());
     }
 
     proptest! {
         /// It takes what the library takes, and says the same of it.
         #[test]
         fn it_reads_as_the_library_does(text in r#"[\[\]{}:,"\\u0-9eE+. tan-]{0,24}"#) {
-            let here = Tree::read(text.as_bytes());
+            let here = JsonTree::read(text.as_bytes());
             if let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) {
                 let tree = here.unwrap();
                 let mut encoder = Encoder::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zerver_trace::value::Encoder;
 use zerver_trace::{Node, Value, ValueError};
 
-use crate::nearest_name::nearest;
+use crate::nearest_name::nearest_name;
 use crate::value::equality::is_same;
 
 /// So many differences of one value are told; the rest is counted.
@@ -179,7 +179,7 @@ pub(crate) fn replaced(
 
 fn step_into<'n, 'a>(node: &'n mut Node<'a>, part: &str) -> Result<&'n mut Node<'a>, NoSuchPlace> {
     let none = |there: Vec<String>| {
-        let nearest = nearest(part, there.iter().map(String::as_str)).map(ToOwned::to_owned);
+        let nearest = nearest_name(part, there.iter().map(String::as_str)).map(ToOwned::to_owned);
         NoSuchPlace { part: part.to_owned(), there, nearest }
     };
     match node {

@@ -5,7 +5,7 @@ use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value};
 
 use crate::value::display;
-use crate::{Json, Seen};
+use crate::{RecordedJson, ReportedValue};
 
 /// What stands for a secret beside another.
 const OTHER_SECRET: &str = "●●●● (another secret)";
@@ -58,22 +58,22 @@ pub fn side_by_side(
 }
 
 /// Both sides of a finding, safe for a terminal.
-pub fn seen(a: &Seen, b: &Seen) -> (String, String) {
-    let plain = |side: &Seen| clean(&side.to_string()).into_owned();
-    let exact = |side: &Seen| match side {
-        Seen::Value(value) => value.root().exact(),
-        Seen::Text(text) => Node::Str(text).exact(),
-        Seen::Absent | Seen::Secret => side.to_string(),
+pub fn seen(a: &ReportedValue, b: &ReportedValue) -> (String, String) {
+    let plain = |side: &ReportedValue| clean(&side.to_string()).into_owned();
+    let exact = |side: &ReportedValue| match side {
+        ReportedValue::Value(value) => value.root().exact(),
+        ReportedValue::Text(text) => Node::Str(text).exact(),
+        ReportedValue::Absent | ReportedValue::Secret => side.to_string(),
     };
     apart((plain(a), plain(b)), || (exact(a), exact(b)))
 }
 
 /// Both sides of a difference, of which `plain` are the usual texts.
-pub fn json(a: Option<&Json>, b: Option<&Json>, plain: (String, String)) -> (String, String) {
-    let exact = |side: Option<&Json>| match side {
+pub fn json(a: Option<&RecordedJson>, b: Option<&RecordedJson>, plain: (String, String)) -> (String, String) {
+    let exact = |side: Option<&RecordedJson>| match side {
         None => "nothing".to_owned(),
-        Some(Json::Masked) => display::SECRET.to_owned(),
-        Some(Json::Value(recorded) | Json::Wire(recorded)) => {
+        Some(RecordedJson::Masked) => display::SECRET.to_owned(),
+        Some(RecordedJson::Value(recorded) | RecordedJson::Wire(recorded)) => {
             match Recorded::value(recorded).map(Value::root) {
                 Some(root) => root.exact(),
                 None => display::value(recorded),
@@ -169,18 +169,18 @@ mod tests {
         let value = |node: Node<'_>| {
             let mut encoder = zerver_trace::value::Encoder::new();
             encoder.node(&node, &mut |_| None).unwrap();
-            Seen::Value(encoder.finish().unwrap())
+            ReportedValue::Value(encoder.finish().unwrap())
         };
         let nothing = || value(Node::None);
         for (a, b, wanted) in [
             (value(Node::Uint(1)), value(Node::Str("1")), ("1", "\"1\"")),
             (nothing(), value(Node::Some(Box::new(Node::None))), ("none", "some(none)")),
             (value(Node::F32(0.1)), value(Node::F64(0.1)), ("0.1f32", "0.1")),
-            (nothing(), Seen::text("none"), ("none", "\"none\"")),
-            (Seen::Absent, Seen::text("nothing"), ("nothing", "\"nothing\"")),
-            (Seen::text("\u{1b}"), Seen::text("\\u{1b}"), ("\"\\u{1b}\"", "\"\\\\u{1b}\"")),
+            (nothing(), ReportedValue::text("none"), ("none", "\"none\"")),
+            (ReportedValue::Absent, ReportedValue::text("nothing"), ("nothing", "\"nothing\"")),
+            (ReportedValue::text("\u{1b}"), ReportedValue::text("\\u{1b}"), ("\"\\u{1b}\"", "\"\\\\u{1b}\"")),
             (value(Node::Bytes(b"\xff")), value(Node::Bytes(b"\\xff")), ("b\"\\xff\"", "b\"\\\\xff\"")),
-            (Seen::Secret, Seen::Secret, (display::SECRET, OTHER_SECRET)),
+            (ReportedValue::Secret, ReportedValue::Secret, (display::SECRET, OTHER_SECRET)),
         ] {
             let (a, b) = seen(&a, &b);
             assert_eq!((a.as_str(), b.as_str()), wanted);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zerver_engine::Class;
-use zerver_replay::nearest;
+use zerver_replay::nearest_name;
 
 use super::field::{Raw, size};
 use super::key::{KEYS, Key, RULES};
@@ -73,7 +73,7 @@ fn is_section(name: &str) -> bool {
 fn unknown(key: &str) -> String {
     let sections = KEYS.iter().filter_map(|key| Some(key.name.split_once('.')?.0));
     let names = KEYS.iter().map(|key| key.name).chain([RULES.name]).chain(sections);
-    match (nearest(key, names), is_section(key)) {
+    match (nearest_name(key, names), is_section(key)) {
         (_, true) => format!("{key} is a section, and no value: write [{key}]"),
         (Some(near), _) => format!("there is no setting {key}; is it {near}?"),
         (None, _) => format!("there is no setting {key}; `zerver config` shows all there are"),
@@ -114,8 +114,8 @@ fn rule(value: &DeValue<'_>) -> Result<Rule, (Option<Range<usize>>, String)> {
     let mut given = [const { None }; RULE_KEYS.len()];
     for (name, value) in table {
         let Some(at) = RULE_KEYS.iter().position(|known| known == name.get_ref()) else {
-            let near =
-                nearest(name.get_ref(), RULE_KEYS).map_or(String::new(), |near| format!("; is it {near}?"));
+            let near = nearest_name(name.get_ref(), RULE_KEYS)
+                .map_or(String::new(), |near| format!("; is it {near}?"));
             return Err((Some(name.span()), format!("rules know no {}{near}", name.get_ref())));
         };
         let text = match raw(value.get_ref()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerver_engine::Class;
-use zerver_replay::{ClassMeasures, Measures, StepMeasures, WorkerMeasures};
+use zerver_replay::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
 
 use super::board::Board;
 use super::shared::Shared;
@@ -24,17 +24,17 @@ pub(super) fn waiting(shared: &Shared, boards: &[(String, Arc<Board>)], class: C
 }
 
 /// All counts of a service's scheduling, at a time of the service's clock.
-pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
+pub(crate) fn measure(shared: &Shared, now_ns: u64) -> ServiceMetrics {
     let boards = shared.boards();
     let counters = &shared.counters;
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let class = |class: Class| {
-        let mut of = ClassMeasures {
+        let mut of = ClassMetrics {
             name: class.as_str().to_owned(),
             shed: count(&counters.shed[class as usize]),
             requests: boards.iter().map(|(_, board)| board.tally.began[class as usize].get()).sum(),
             waiting: waiting(shared, &boards, class),
-            ..ClassMeasures::default()
+            ..ClassMetrics::default()
         };
         let low = shared.low.iter().map(|low| low.queues());
         let add = |queues: &Queues| {
@@ -56,10 +56,10 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
     let mut steps = Vec::new();
     for (flow, at) in shared.flows.iter().zip(0..) {
         for (position, step) in flow.info().steps.iter().enumerate() {
-            let mut of = StepMeasures {
+            let mut of = StepMetrics {
                 flow: flow.info().name.clone(),
                 name: step.name.clone(),
-                ..StepMeasures::default()
+                ..StepMetrics::default()
             };
             for cells in boards.iter().filter_map(|(_, board)| board.tally.steps(at).get(position)) {
                 of.runs += cells.runs.get();
@@ -73,7 +73,7 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
             steps.push(of);
         }
     }
-    let worker = |(name, board): &(String, Arc<Board>)| WorkerMeasures {
+    let worker = |(name, board): &(String, Arc<Board>)| WorkerMetrics {
         name: name.clone(),
         busy_ns: board.tally.busy_ns(now_ns),
         stuck: board.is_stuck(),
@@ -84,13 +84,13 @@ pub(crate) fn measure(shared: &Shared, now_ns: u64) -> Measures {
         delayed_heads: board.tally.delayed_heads.get(),
         head_delay_ns: board.tally.head_delay_ns.get(),
     };
-    Measures {
+    ServiceMetrics {
         uptime_ns: now_ns,
-        moved: count(&counters.moved),
-        demoted: count(&counters.demoted),
-        promoted: count(&counters.promoted),
+        reclassified: count(&counters.moved),
+        flow_demotions: count(&counters.demoted),
+        flow_promotions: count(&counters.promoted),
         malformed: boards.iter().map(|(_, board)| board.tally.malformed.get()).sum(),
-        late: boards.iter().map(|(_, board)| board.tally.late.get()).sum(),
+        late_completions: boards.iter().map(|(_, board)| board.tally.late.get()).sum(),
         classes,
         workers: boards.iter().map(worker).collect(),
         steps,

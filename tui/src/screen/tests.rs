@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
-use zerver_analysis::{Timeline, Usual};
-use zerver_replay::{Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
+use zerver_analysis::{Baseline, Timeline};
+use zerver_replay::{
+    Coverage, Finding, FindingClass, ReplayError, ReplayedResponse, Report, ReportedValue, SourceLocation,
+};
 use zerver_trace::{Trace, Value};
 
 use crate::dev::{Dev, State};
@@ -113,24 +115,35 @@ fn the_keys_of_a_diff() {
     assert!(chosen.contains("not compared any more"), "{chosen}");
 }
 
-fn value(text: &str) -> Seen {
-    Seen::Value(Value::of(&text).expect("a text is a value"))
+fn value(text: &str) -> ReportedValue {
+    ReportedValue::Value(Value::of(&text).expect("a text is a value"))
 }
 
-fn finding(class: FindingClass, step: &str, field: &str, expected: Seen, got: Seen) -> Finding {
-    let source = Some(Source { file: "src/main.rs".into(), line: 7 });
+fn finding(
+    class: FindingClass,
+    step: &str,
+    field: &str,
+    expected: ReportedValue,
+    got: ReportedValue,
+) -> Finding {
+    let source = Some(SourceLocation { file: "src/main.rs".into(), line: 7 });
     Finding { class, step: step.into(), field: field.into(), expected, got, source }
 }
 
 fn replayed(findings: Vec<Finding>) -> Message {
     let report = Report {
-        coverage: Coverage { decisions: 3, decisions_recorded: 5, effects_fed: 1, ..Coverage::default() },
+        coverage: Coverage {
+            decisions_reproduced: 3,
+            decisions_recorded: 5,
+            effects_replayed: 1,
+            ..Coverage::default()
+        },
         findings,
-        response: Some(Replied {
+        response: Some(ReplayedResponse {
             status: 403,
             headers: Vec::new(),
             body: Some("{\"error\": \"no \u{1b}[31mrole\"}".into()),
-            body_len: 18,
+            body_bytes: 18,
         }),
         ..Report::default()
     };
@@ -152,8 +165,20 @@ fn changed() -> Vec<Finding> {
             value("user-123"),
             value("b\u{1b}ob"),
         ),
-        finding(FindingClass::CodeChanged, "render_todo", "decision", Seen::text("done"), Seen::text("fail")),
-        finding(FindingClass::CodeChanged, "", "response.body", value("{\"id\":  456}"), Seen::Secret),
+        finding(
+            FindingClass::CodeChanged,
+            "render_todo",
+            "decision",
+            ReportedValue::text("done"),
+            ReportedValue::text("fail"),
+        ),
+        finding(
+            FindingClass::CodeChanged,
+            "",
+            "response.body",
+            value("{\"id\":  456}"),
+            ReportedValue::Secret,
+        ),
     ]
 }
 
@@ -241,8 +266,8 @@ fn a_slot_is_changed_and_runs() {
 #[test]
 fn an_edit_that_does_not_fit_keeps_its_editor_open() {
     let refused = |number| {
-        let refusal = Refusal {
-            what: "Claims.sub cannot be 5".into(),
+        let refusal = ReplayError {
+            message: "Claims.sub cannot be 5".into(),
             causes: vec!["expected a string".into()],
             hints: Vec::new(),
         };
@@ -292,13 +317,13 @@ fn a_secret_is_not_shown_to_be_edited() {
 #[test]
 fn an_effect_without_an_answer_is_asked_for() {
     let mut stage = replay(80, 24);
-    let why = Seen::text("it was not recorded");
+    let why = ReportedValue::text("it was not recorded");
     let unanswered = FindingClass::Unanswered;
     stage.say(replayed(vec![finding(
         unanswered,
         "load_todo",
         "kv get todo:9",
-        Seen::text("an answer"),
+        ReportedValue::text("an answer"),
         why,
     )]));
     let text = stage.text();
@@ -317,8 +342,8 @@ fn a_finding_leads_to_its_step() {
 
 #[test]
 fn what_the_compiler_says_is_shown_with_what_to_do() {
-    let refusal = Refusal {
-        what: "todos could not be built".into(),
+    let refusal = ReplayError {
+        message: "todos could not be built".into(),
         causes: vec!["error[E0308]: mismatched types\n --> src/main.rs:7:5".into()],
         hints: vec!["mend it, and run the request again".into()],
     };
@@ -354,7 +379,7 @@ fn a_flow_with_its_times() {
     stage.say(Message::Flows(Ok(vec![flow])));
     assert_eq!(stage.asked.last(), Some(&Command::Measure("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
-    let measured = Measured { usual: Usual::of(&timelines), unreadable: 0 };
+    let measured = Measured { usual: Baseline::of(&timelines), unreadable: 0 };
     insta::assert_snapshot!(stage.say(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────
@@ -488,7 +513,7 @@ fn any_message() -> impl Strategy<Value = Message> {
             other => other,
         }
     });
-    let refused = number.prop_map(|number| Message::Replayed(number, Err(Refusal::default())));
+    let refused = number.prop_map(|number| Message::Replayed(number, Err(ReplayError::default())));
     prop_oneof![
         6 => key.prop_map(press),
         3 => named.prop_map(press),
@@ -538,14 +563,14 @@ fn what_goes_wrong_with_an_effect_and_how_it_would_have_ended() {
         edits.faults,
         [zerver_replay::Fault::failing("http GET idp.example.com/verify=timeout").unwrap()]
     );
-    let ending = zerver_replay::Ending {
+    let ending = zerver_replay::EditedOutcome {
         outcome: "timed_out".into(),
         failure: "no answer within 2s".into(),
         failure_kind: "timeout".into(),
         call: Some(0),
         step: "lookup_user".into(),
         duration_ns: 2_000_100_000,
-        recorded_ns: 5_400_000,
+        recorded_duration_ns: 5_400_000,
     };
     let report = Report { ending: Some(ending), ..Report::default() };
     stage.say(Message::Replayed(number, Ok(Arc::new(Replayed { report, build: String::new() }))));
@@ -583,7 +608,7 @@ fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     stage.press("r");
     let why =
         "the request's header authorization: only a hash of it is here; --request-header authorization=..";
-    let report = Report { impossible: vec![why.into()], ..Report::default() };
+    let report = Report { missing_inputs: vec![why.into()], ..Report::default() };
     let replayed = Arc::new(Replayed { report, build: String::new() });
     stage.say(Message::Replayed(asked(&stage).unwrap().0, Ok(Arc::clone(&replayed))));
     let text = stage.text();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use zerver_analysis::rfc3339;
-use zerver_replay::{Json, Secrets};
+use zerver_replay::{RecordedJson, Secrets};
 use zerver_trace::text::clean;
 use zerver_trace::{Answer, Event, Origin, Outcome, Recorded, Trace};
 
@@ -209,7 +209,7 @@ impl Test<'_> {
     }
 
     fn json(&self, recorded: &Recorded) -> Option<String> {
-        document(&Json::Value(self.seen(recorded)?), false)
+        document(&RecordedJson::Value(self.seen(recorded)?), false)
     }
 
     /// The name of the test: that of the flow, with the status.

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use zerver_analysis::{Corpus, FindingCause, FindingGroup, Reason, Tally};
+use zerver_analysis::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
 use zerver_recorder::Reader;
-use zerver_replay::{Opened, Sameness, Secrets};
+use zerver_replay::{Recording, Sameness, Secrets};
 use zerver_trace::{Query, RequestId};
 
 use super::host::Host;
@@ -47,8 +47,8 @@ pub(super) fn run(
         output.warn(warning);
     }
     let trouble = match end.trouble {
-        None if corpus.tally().requests == 0 && !end.is_interrupted => return Err(source.nothing(args)),
-        Some(trouble) if corpus.tally().requests == 0 => return Err(trouble),
+        None if corpus.counts().requests == 0 && !end.is_interrupted => return Err(source.nothing(args)),
+        Some(trouble) if corpus.counts().requests == 0 => return Err(trouble),
         trouble => trouble,
     };
     let is_partial = end.is_interrupted || trouble.is_some();
@@ -112,7 +112,7 @@ fn work(source: &Source, pool: Pool, output: &mut Output) -> Result<(Corpus, End
             is_interrupted |= stop.load(Ordering::Relaxed);
             if shown.elapsed() >= TICK {
                 shown = Instant::now();
-                output.progress(&progress(&corpus.tally(), begun.elapsed()));
+                output.progress(&progress(&corpus.counts(), begun.elapsed()));
             }
         }
         is_interrupted |= stop.load(Ordering::Relaxed);
@@ -162,7 +162,11 @@ impl Source {
     }
 
     /// Hands on what is wanted; gives back what is to be said, and what stopped it.
-    fn read(&self, give: &SyncSender<Opened>, is_over: &dyn Fn() -> bool) -> (Vec<String>, Option<Trouble>) {
+    fn read(
+        &self,
+        give: &SyncSender<Recording>,
+        is_over: &dyn Fn() -> bool,
+    ) -> (Vec<String>, Option<Trouble>) {
         let mut sealed = None;
         let trouble = match &self.reader {
             None => self.read_files(give, is_over).err(),
@@ -172,7 +176,7 @@ impl Source {
                         sealed.get_or_insert_with(|| error.to_string());
                         Default::default()
                     });
-                    match give.send(Opened { trace, secrets: Secrets(secrets) }) {
+                    match give.send(Recording { trace, secrets: Secrets(secrets) }) {
                         Ok(()) if !is_over() => ControlFlow::Continue(()),
                         _ => ControlFlow::Break(()),
                     }
@@ -185,7 +189,7 @@ impl Source {
         (sealed.into_iter().collect(), trouble)
     }
 
-    fn read_files(&self, give: &SyncSender<Opened>, is_over: &dyn Fn() -> bool) -> Result<(), Trouble> {
+    fn read_files(&self, give: &SyncSender<Recording>, is_over: &dyn Fn() -> bool) -> Result<(), Trouble> {
         let mut left = self.query.limit.unwrap_or(usize::MAX);
         for file in &self.files {
             let trace = place::portable_file(file)?;
@@ -193,7 +197,8 @@ impl Source {
                 continue;
             }
             self.named.lock().unwrap_or_else(PoisonError::into_inner).insert(trace.id, file.clone());
-            if left == 0 || is_over() || give.send(Opened { trace, secrets: Secrets::default() }).is_err() {
+            if left == 0 || is_over() || give.send(Recording { trace, secrets: Secrets::default() }).is_err()
+            {
                 break;
             }
             left -= 1;
@@ -255,7 +260,7 @@ struct Document<'a> {
     took_ns: u64,
     build: &'a str,
     #[serde(flatten)]
-    tally: Tally,
+    tally: CorpusCounts,
     findings: Vec<Finding<'a>>,
     reasons: Vec<NotReplayed<'a>>,
 }
@@ -274,7 +279,7 @@ struct Finding<'a> {
 struct NotReplayed<'a> {
     reason: &'a str,
     #[serde(flatten)]
-    requests: &'a Reason,
+    requests: &'a NotReplayedGroup,
     file: Option<PathBuf>,
 }
 
@@ -287,7 +292,7 @@ impl<'a> Document<'a> {
             partial,
             took_ns: took.as_nanos() as u64,
             build,
-            tally: corpus.tally(),
+            tally: corpus.counts(),
             findings: findings
                 .map(|(cause, group)| Finding { cause, group, file: source.file(group.example) })
                 .collect(),

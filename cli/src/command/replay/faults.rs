@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_replay::{Edits, Opened, Report, Sameness, Trial, trials};
+use zerver_replay::{Edits, FaultTrial, Recording, Report, Sameness, fault_trials};
 
 use super::host::Host;
 use super::{announce, possible};
@@ -50,7 +50,7 @@ struct Recorded {
 
 pub(super) fn run(
     exe: &Path,
-    opened: &Opened,
+    opened: &Recording,
     edits: &Edits,
     loaded: &Loaded,
     output: &mut Output,
@@ -70,7 +70,7 @@ pub(super) fn run(
         );
     }
     let mut rows = Vec::new();
-    for trial in trials(trace) {
+    for trial in fault_trials(trace) {
         let mut living = match host.take() {
             Some(living) => living,
             None => Host::start(exe)?,
@@ -103,7 +103,7 @@ pub(super) fn run(
 }
 
 impl Row {
-    fn new(trial: Trial, outcome: &str) -> Self {
+    fn new(trial: FaultTrial, outcome: &str) -> Self {
         Self {
             effect: trial.effect,
             call: trial.call,
@@ -118,10 +118,10 @@ impl Row {
         }
     }
 
-    fn of(trial: Trial, report: &Report, recorded: &str) -> Self {
+    fn of(trial: FaultTrial, report: &Report, recorded: &str) -> Self {
         let Some(ending) = &report.ending else {
             let unanswered = report.coverage.effects_unanswered > 0;
-            let why = report.notes.last().or(report.impossible.first()).cloned();
+            let why = report.notes.last().or(report.missing_inputs.first()).cloned();
             let outcome = if unanswered { "unanswered" } else { "refused" };
             return Self { failure: why.unwrap_or_default(), ..Self::new(trial, outcome) };
         };
@@ -144,7 +144,7 @@ impl Row {
         }
     }
 
-    fn without(trial: Trial, trouble: &Trouble, is_alive: bool) -> Self {
+    fn without(trial: FaultTrial, trouble: &Trouble, is_alive: bool) -> Self {
         let failure = trouble.line();
         match is_alive {
             true => Self { failure, ..Self::new(trial, "refused") },

@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use zerver_replay::wire::{Ask, Hello, Told, VERSIONS, receive, send};
-use zerver_replay::{Edits, Opened, Refusal, Report};
+use zerver_replay::wire::{Hello, HostReply, HostRequest, VERSIONS, receive, send};
+use zerver_replay::{Edits, Recording, ReplayError, Report};
 use zerver_trace::text::clean_bytes;
 
 use crate::command::dev::process::Process;
@@ -49,7 +49,7 @@ pub(super) enum Next {
     /// It is about to perform this effect for real, which may take so long.
     Live(String, Duration),
     Report(Box<Report>),
-    Refused(Refusal),
+    Refused(ReplayError),
     /// The program has ended, and how.
     Died(String),
     /// What comes is no answer.
@@ -81,7 +81,7 @@ impl Patience {
 
 enum Heard {
     Hello(UnixStream, Hello),
-    Told(Told),
+    Told(HostReply),
     /// The stream has ended, or what came is no frame.
     Closed(Option<std::io::Error>),
     /// The process has ended.
@@ -113,7 +113,7 @@ impl Host {
         process.when_ended(move || drop(ended.send(Heard::Ended)));
         thread::spawn(move || listen(&listener, &tell));
         match heard.recv_timeout(HELLO) {
-            Ok(Heard::Hello(stream, hello)) if hello.is_understood() => {
+            Ok(Heard::Hello(stream, hello)) if hello.is_compatible() => {
                 // A step without an end does not keep us from giving up on it.
                 stream.set_write_timeout(Some(REPLAY)).map_err(|error| trouble().because(&error))?;
                 let (exe, patience) = (exe.to_owned(), Duration::MAX);
@@ -154,13 +154,13 @@ impl Host {
     /// Has a request run again; `announce` is told of effects that are about to be performed for real.
     pub(super) fn replay(
         &mut self,
-        opened: Opened,
+        opened: Recording,
         edits: Edits,
         announce: &mut dyn FnMut(&str),
     ) -> Result<Report, Trouble> {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
         let mut at = None;
-        let sent = self.ask(&Ask::Replay(Box::new(opened), edits));
+        let sent = self.ask(&HostRequest::Replay(Box::new(opened), edits));
         let mut patience = Patience::begin(Instant::now());
         loop {
             let where_ = || match &at {
@@ -175,7 +175,7 @@ impl Host {
                 Next::Live(name, _) => announce(&name),
                 Next::Report(report) => return Ok(*report),
                 Next::Refused(refusal) => {
-                    let mut trouble = Trouble::new(refusal.what);
+                    let mut trouble = Trouble::new(refusal.message);
                     (trouble.causes, trouble.hints) = (refusal.causes, refusal.hints);
                     return Err(trouble);
                 }
@@ -209,7 +209,7 @@ impl Host {
     ///
     /// # Errors
     /// When the program does not take it: it has ended, or is busy with something that has no end.
-    pub(super) fn ask(&mut self, ask: &Ask) -> std::io::Result<()> {
+    pub(super) fn ask(&mut self, ask: &HostRequest) -> std::io::Result<()> {
         send(&mut self.stream, ask)
     }
 
@@ -219,13 +219,13 @@ impl Host {
         loop {
             match self.heard.recv_timeout(until.saturating_duration_since(Instant::now()).min(self.patience))
             {
-                Ok(Heard::Told(Told::Run)) => return Next::Run,
-                Ok(Heard::Told(Told::Before(step))) => return Next::Before(step),
-                Ok(Heard::Told(Told::Live { name, within_ns })) => {
+                Ok(Heard::Told(HostReply::RunStarted)) => return Next::Run,
+                Ok(Heard::Told(HostReply::StepStarting(step))) => return Next::Before(step),
+                Ok(Heard::Told(HostReply::EffectStarting { name, limit_ns: within_ns })) => {
                     return Next::Live(name, Duration::from_nanos(within_ns));
                 }
-                Ok(Heard::Told(Told::Report(report))) => return Next::Report(report),
-                Ok(Heard::Told(Told::Refused(refusal))) => return Next::Refused(refusal),
+                Ok(Heard::Told(HostReply::Report(report))) => return Next::Report(report),
+                Ok(Heard::Told(HostReply::Failed(refusal))) => return Next::Refused(refusal),
                 Ok(Heard::Hello(..)) => return Next::Nonsense(self.no_answer()),
                 Ok(Heard::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
                     return Next::Nonsense(self.no_answer().because(&error));

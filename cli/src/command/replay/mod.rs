@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use zerver_recorder::Reader;
-use zerver_replay::{Applied, Coverage, Edits, Ending, Finding, Opened, Report, Secrets};
+use zerver_replay::{AppliedEdit, Coverage, EditedOutcome, Edits, Finding, Recording, Report, Secrets};
 use zerver_trace::Recorded;
 
 pub(super) use self::quiet::{Current, Replayer};
@@ -91,12 +91,12 @@ fn edits(args: &Replay) -> Edits {
 
 /// The report, if there is anything in it.
 fn possible(report: Report, loaded: &Loaded) -> Result<Report, Trouble> {
-    if report.impossible.is_empty() {
+    if report.missing_inputs.is_empty() {
         return Ok(report);
     }
     let id = loaded.trace.id.short(loaded.digits());
     let mut trouble = Trouble::new(format!("{id} cannot be replayed as it was recorded"));
-    trouble.causes = report.impossible;
+    trouble.causes = report.missing_inputs;
     // A portable file has hashes in the place of secrets; the store can open its own.
     let is_secret = |value: &Recorded| matches!(value, Recorded::Hashed { .. });
     let trace = &loaded.trace;
@@ -132,7 +132,7 @@ fn app_of(store: &Path) -> Option<PathBuf> {
 }
 
 /// The trace with its secrets, as far as the store's key opens them.
-fn open(trace: zerver_trace::Trace, loaded: &Loaded, output: &mut Output) -> Opened {
+fn open(trace: zerver_trace::Trace, loaded: &Loaded, output: &mut Output) -> Recording {
     let secrets = match loaded.reader.as_ref().map(|reader| reader.secrets(&trace)) {
         Some(Ok(secrets)) => secrets,
         Some(Err(error)) => {
@@ -142,7 +142,7 @@ fn open(trace: zerver_trace::Trace, loaded: &Loaded, output: &mut Output) -> Ope
         }
         None => Default::default(),
     };
-    Opened { trace, secrets: Secrets(secrets) }
+    Recording { trace, secrets: Secrets(secrets) }
 }
 
 /// What `zerver replay --json` prints. Its fields are stable; more may come.
@@ -153,11 +153,11 @@ struct Document<'a> {
     verdict: &'static str,
     coverage: Coverage,
     findings: &'a [Finding],
-    edits: &'a [Applied],
+    edits: &'a [AppliedEdit],
     not_compared: &'a [String],
     notes: &'a [String],
     response: Option<Response<'a>>,
-    ending: Option<&'a Ending>,
+    ending: Option<&'a EditedOutcome>,
     build: Builds<'a>,
 }
 
@@ -190,7 +190,7 @@ impl<'a> Document<'a> {
                 status: response.status,
                 headers: response.headers.iter().map(|(name, value)| [&**name, &**value]).collect(),
                 body: response.body.as_deref(),
-                body_bytes: response.body_len,
+                body_bytes: response.body_bytes,
             }),
             ending: report.ending.as_ref(),
             build: Builds { recorded, replayed },

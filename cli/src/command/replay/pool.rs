@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zerver_replay::wire::Ask;
-use zerver_replay::{Edits, Finding, FindingClass, Opened, Report, Seen, Source};
+use zerver_replay::wire::HostRequest;
+use zerver_replay::{Edits, Finding, FindingClass, Recording, Report, ReportedValue, SourceLocation};
 use zerver_trace::{RequestId, StepInfo};
 
 use super::host::{Host, Next, Patience, REPLAY};
@@ -42,7 +42,7 @@ struct Shared<'p> {
     exe: &'p PathBuf,
     /// The flows that took their host down, and how often each did not end.
     fatal: Mutex<BTreeMap<String, u32>>,
-    taken: Mutex<Receiver<Opened>>,
+    taken: Mutex<Receiver<Recording>>,
     tell: SyncSender<Replayed>,
     stop: &'p AtomicBool,
 }
@@ -59,7 +59,7 @@ impl Pool {
     /// When a host cannot be started, or says what is no answer. What was run so far has been told.
     pub(super) fn run(
         self,
-        taken: Receiver<Opened>,
+        taken: Receiver<Recording>,
         tell: SyncSender<Replayed>,
         stop: &AtomicBool,
     ) -> Result<(), Trouble> {
@@ -85,7 +85,7 @@ struct Lane<'p> {
     shared: &'p Shared<'p>,
     host: Host,
     /// The oldest is the one that the host is at.
-    asked: VecDeque<Ask>,
+    asked: VecDeque<HostRequest>,
 }
 
 impl<'p> Lane<'p> {
@@ -124,10 +124,10 @@ impl<'p> Lane<'p> {
             let Some(opened) = self.take() else { break };
             let endless = self.fatal().get(&opened.trace.flow.name).copied();
             let ask = match endless {
-                None => Ask::Check(Box::new(opened)),
-                Some(0..ENDLESS) => Ask::Replay(Box::new(opened), Edits::default()),
+                None => HostRequest::Check(Box::new(opened)),
+                Some(0..ENDLESS) => HostRequest::Replay(Box::new(opened), Edits::default()),
                 Some(_) => {
-                    self.tell(&Ask::Check(Box::new(opened)), not_run());
+                    self.tell(&HostRequest::Check(Box::new(opened)), not_run());
                     continue;
                 }
             };
@@ -142,7 +142,7 @@ impl<'p> Lane<'p> {
     }
 
     /// The next request; waits for one only where there is nothing else to do.
-    fn take(&self) -> Option<Opened> {
+    fn take(&self) -> Option<Recording> {
         let taken = match self.asked.is_empty() {
             true => self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner),
             false => self.shared.taken.try_lock().ok()?,
@@ -164,7 +164,7 @@ impl<'p> Lane<'p> {
                 // Nobody asked for that.
                 Next::Live(..) => {}
                 Next::Refused(refusal) => {
-                    let causes: Vec<_> = std::iter::once(refusal.what).chain(refusal.causes).collect();
+                    let causes: Vec<_> = std::iter::once(refusal.message).chain(refusal.causes).collect();
                     return Heard::Report(Box::new(died(&[], "", &causes.join(": "))));
                 }
                 Next::Died(how) => return Heard::Gone(Gone { step, how, is_endless: false }),
@@ -184,8 +184,8 @@ impl<'p> Lane<'p> {
         self.host = Host::start(self.shared.exe)?;
         let Some(mut ask) = self.asked.pop_front() else { return Ok(()) };
         let mut report = None;
-        if let Ask::Check(opened) = ask {
-            ask = Ask::Replay(opened, Edits::default());
+        if let HostRequest::Check(opened) = ask {
+            ask = HostRequest::Replay(opened, Edits::default());
             let answer = match self.host.ask(&ask) {
                 Ok(()) => self.answer(),
                 Err(error) => return Err(Trouble::new("a host took no request").because(&error)),
@@ -209,8 +209,8 @@ impl<'p> Lane<'p> {
         let mut is_sent = true;
         for ask in std::mem::take(&mut self.asked) {
             let ask = match ask {
-                Ask::Check(opened) if self.fatal().contains_key(&opened.trace.flow.name) => {
-                    Ask::Replay(opened, Edits::default())
+                HostRequest::Check(opened) if self.fatal().contains_key(&opened.trace.flow.name) => {
+                    HostRequest::Replay(opened, Edits::default())
                 }
                 ask => ask,
             };
@@ -224,16 +224,16 @@ impl<'p> Lane<'p> {
         self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, ask: &Ask, report: Report) {
+    fn tell(&self, ask: &HostRequest, report: Report) {
         let trace = &opened(ask).trace;
         // Nobody listens any more where it was stopped.
         let _ = self.shared.tell.send(Replayed { id: trace.id, flow: trace.flow.name.clone(), report });
     }
 }
 
-const fn opened(ask: &Ask) -> &Opened {
+const fn opened(ask: &HostRequest) -> &Recording {
     match ask {
-        Ask::Replay(opened, _) | Ask::Check(opened) => opened,
+        HostRequest::Replay(opened, _) | HostRequest::Check(opened) => opened,
     }
 }
 
@@ -258,18 +258,18 @@ struct Gone {
 /// What is told of a request that took its host down.
 fn died(steps: &[StepInfo], step: &str, how: &str) -> Report {
     let source = steps.iter().find(|info| info.name == step);
-    let source = source.map(|info| Source { file: info.file.clone(), line: info.line });
+    let source = source.map(|info| SourceLocation { file: info.file.clone(), line: info.line });
     Report::from(Finding {
         class: FindingClass::Died,
         step: step.to_owned(),
         field: "process".to_owned(),
-        expected: Seen::text("an answer"),
-        got: Seen::text(how),
+        expected: ReportedValue::text("an answer"),
+        got: ReportedValue::text(how),
         source,
     })
 }
 
 fn not_run() -> Report {
     let reason = "it was not run: too many of its flow did not come to an end".to_owned();
-    Report { impossible: vec![reason], ..Report::default() }
+    Report { missing_inputs: vec![reason], ..Report::default() }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use zerver_replay::{Edits, Opened, Report};
+use zerver_replay::{Edits, Recording, Report};
 
 use super::app_of;
 use super::host::Host;
@@ -58,7 +58,7 @@ impl Replayer {
     /// service said is among the causes where it fails.
     pub(in crate::command) fn replay(
         &self,
-        opened: Opened,
+        opened: Recording,
         edits: Edits,
         store: &Path,
     ) -> Result<(Report, String), Trouble> {

@@ -9,7 +9,7 @@ mod source;
 use std::sync::Arc;
 
 use zerver_recorder::quiet;
-use zerver_replay::{Edits, Opened, Refusal};
+use zerver_replay::{Edits, Recording, ReplayError};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 use zerver_tui::{Copied, Health, Message, Open, Options, Replayed, Services};
 
@@ -91,13 +91,17 @@ impl Services for Tools {
         self.source.clone()
     }
 
-    fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, Refusal> {
+    fn replay(&self, trace: Trace, edits: Edits) -> Result<Replayed, ReplayError> {
         let secrets = self.source.secrets(&trace);
-        let opened = Opened { trace, secrets };
+        let opened = Recording { trace, secrets };
         self.replayer
             .replay(opened, edits, self.source.dir())
             .map(|(report, build)| Replayed { report, build })
-            .map_err(|trouble| Refusal { what: trouble.what, causes: trouble.causes, hints: trouble.hints })
+            .map_err(|trouble| ReplayError {
+                message: trouble.what,
+                causes: trouble.causes,
+                hints: trouble.hints,
+            })
     }
 
     fn flows(&self) -> Result<Vec<FlowInfo>, String> {

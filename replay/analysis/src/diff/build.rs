@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use zerver_replay::Json;
+use zerver_replay::RecordedJson;
 use zerver_trace::{Recorded, Redaction, Trace, Value};
 
-use super::ignored_headers::Ignored;
-use super::model::{Diff, Difference, NotCompared, Side, What};
+use super::ignored_headers::IgnoredHeaders;
+use super::model::{Diff, DiffSide, Difference, DifferenceKind, NotCompared};
 use super::value_changes::{Change, Changes, How, recorded};
-use super::{pairing, causes, http_message, run_differences};
+use super::{causes, http_message, pairing, run_differences};
 use crate::time_attribution::shares;
-use crate::{Gap, Step, Timeline, Write};
+use crate::{Gap, SlotWrite, Step, Timeline};
 
 /// More differences than these are counted and not listed.
 const MAX_DIFFERENCES: usize = 5_000;
 
-pub(super) fn diff(a: &Trace, b: &Trace, ignored: &Ignored) -> Diff {
+pub(super) fn diff(a: &Trace, b: &Trace, ignored: &IgnoredHeaders) -> Diff {
     let (of_a, of_b) = (Timeline::of(a), Timeline::of(b));
     let (shares_a, shares_b) = (shares(&of_a), shares(&of_b));
     let rows = pairing::rows(&of_a, &of_b);
@@ -25,7 +25,7 @@ pub(super) fn diff(a: &Trace, b: &Trace, ignored: &Ignored) -> Diff {
     let lacks = [a, b].map(|trace| trace.events_dropped > 0);
     let mut found = Found::new(ignored, [&a.redaction, &b.redaction], lacks);
     if a.flow.name != b.flow.name {
-        found.add(At::whole(What::Flow), "", Some(text(&a.flow.name)), Some(text(&b.flow.name)));
+        found.add(At::whole(DifferenceKind::Flow), "", Some(text(&a.flow.name)), Some(text(&b.flow.name)));
     }
     http_message::request(a, b, &mut found);
     run_differences::rows((&of_a, &shares_a), (&of_b, &shares_b), &rows, &mut found);
@@ -45,14 +45,14 @@ pub(super) fn diff(a: &Trace, b: &Trace, ignored: &Ignored) -> Diff {
     }
 }
 
-fn side(trace: &Trace, timeline: Timeline) -> Side {
-    Side {
+fn side(trace: &Trace, timeline: Timeline) -> DiffSide {
+    DiffSide {
         id: trace.id,
         flow: trace.flow.name.clone(),
         build: trace.build.clone(),
         timeline,
         status: trace.status,
-        succeeded: trace.has_succeeded(),
+        has_succeeded: trace.has_succeeded(),
     }
 }
 
@@ -62,7 +62,7 @@ fn slots(a: &Timeline, b: &Timeline, found: &mut Found<'_>) -> Vec<Difference> {
     fn placed(of: &Timeline) -> Vec<Placed<'_>> {
         of.slots.iter().map(|write| Placed { write, effect: None }).collect()
     }
-    writes(&At::whole(What::Slot), &placed(a), &placed(b), &mut slots);
+    writes(&At::whole(DifferenceKind::Slot), &placed(a), &placed(b), &mut slots);
     found.ignored.append(&mut slots.ignored);
     // What cannot be compared was said where it was written.
     slots.list
@@ -76,7 +76,7 @@ fn gaps(a: &Timeline, b: &Timeline, found: &mut Found<'_>) {
                 gap,
                 Gap::Dropped(_) | Gap::StrayAnswers(_) | Gap::WithoutRun(_) | Gap::UnknownNames(_)
             ) {
-                found.skip(&At::whole(What::Step), "", format!("{gap} in {side}"));
+                found.skip(&At::whole(DifferenceKind::Step), "", format!("{gap} in {side}"));
             }
         }
     }
@@ -85,7 +85,7 @@ fn gaps(a: &Timeline, b: &Timeline, found: &mut Found<'_>) {
 /// A write, and the effect from whose answer it came: its place in the row, and its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed<'t> {
-    pub(super) write: &'t Write,
+    pub(super) write: &'t SlotWrite,
     pub(super) effect: Option<(usize, &'t str)>,
 }
 
@@ -110,7 +110,7 @@ pub(super) fn writes(at: &At<'_>, a: &[Placed<'_>], b: &[Placed<'_>], found: &mu
             found.skip(at, name, "events were left out while recording");
             continue;
         }
-        let secret = [a, b].into_iter().flatten().any(|placed| placed.write.secret);
+        let secret = [a, b].into_iter().flatten().any(|placed| placed.write.is_secret);
         let effect = b.or(a).and_then(|placed| placed.effect);
         let at = match (effect, at.row) {
             (Some((place, label)), Some((row, _))) => {
@@ -128,7 +128,7 @@ pub(super) fn writes(at: &At<'_>, a: &[Placed<'_>], b: &[Placed<'_>], found: &mu
 /// What a difference is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At<'t> {
-    pub(super) what: What,
+    pub(super) what: DifferenceKind,
     pub(super) step: Option<&'t Arc<Step>>,
     pub(super) row: Option<(usize, Option<usize>)>,
     pub(super) effect: Option<&'t str>,
@@ -136,12 +136,12 @@ pub(super) struct At<'t> {
 
 impl<'t> At<'t> {
     /// Nothing in particular.
-    pub(super) const fn whole(what: What) -> Self {
+    pub(super) const fn whole(what: DifferenceKind) -> Self {
         Self { what, step: None, row: None, effect: None }
     }
 
     /// The same place, another sort of difference.
-    pub(super) const fn is(&self, what: What) -> Self {
+    pub(super) const fn is(&self, what: DifferenceKind) -> Self {
         Self { what, ..*self }
     }
 }
@@ -150,7 +150,7 @@ impl<'t> At<'t> {
 #[derive(Debug)]
 pub(super) struct Found<'i> {
     pub(super) list: Vec<Difference>,
-    pub(super) ignored_by: &'i Ignored,
+    pub(super) ignored_by: &'i IgnoredHeaders,
     /// What the recorder changed in both.
     pub(super) redactions: [&'i Redaction; 2],
     /// Whether hashes in both were made under one key.
@@ -163,7 +163,7 @@ pub(super) struct Found<'i> {
 }
 
 impl<'i> Found<'i> {
-    fn new(ignored_by: &'i Ignored, redactions: [&'i Redaction; 2], lacks: [bool; 2]) -> Self {
+    fn new(ignored_by: &'i IgnoredHeaders, redactions: [&'i Redaction; 2], lacks: [bool; 2]) -> Self {
         let [a, b] = redactions;
         Self {
             list: Vec::new(),
@@ -182,7 +182,7 @@ impl<'i> Found<'i> {
         if self.not_compared.len() < MAX_DIFFERENCES {
             self.not_compared.push(NotCompared {
                 step: at.step.map(|step| step.name.clone()),
-                what: at.what,
+                kind: at.what,
                 effect: at.effect.map(str::to_owned),
                 path: path.to_owned(),
                 why: why.into(),
@@ -199,7 +199,7 @@ impl<'i> Found<'i> {
         How { ignored: self.ignored_by, secret, one_key: self.one_key, masks_lie: None }
     }
 
-    pub(super) fn add(&mut self, at: At<'_>, path: &str, a: Option<Json>, b: Option<Json>) {
+    pub(super) fn add(&mut self, at: At<'_>, path: &str, a: Option<RecordedJson>, b: Option<RecordedJson>) {
         self.add_written(at, path, a, b, None);
     }
 
@@ -207,8 +207,8 @@ impl<'i> Found<'i> {
         &mut self,
         at: At<'_>,
         path: &str,
-        a: Option<Json>,
-        b: Option<Json>,
+        a: Option<RecordedJson>,
+        b: Option<RecordedJson>,
         written_at: Option<u64>,
     ) {
         if self.list.len() >= MAX_DIFFERENCES {
@@ -218,12 +218,12 @@ impl<'i> Found<'i> {
         self.list.push(Difference {
             step: at.step.cloned(),
             row: at.row,
-            what: at.what,
+            kind: at.what,
             effect: at.effect.map(str::to_owned),
             path: path.to_owned(),
             a,
             b,
-            written_at,
+            first_differing_byte: written_at,
         });
     }
 
@@ -259,16 +259,16 @@ impl<'i> Found<'i> {
 }
 
 /// Something that was not recorded as a value, as one.
-pub(super) fn text(text: &str) -> Json {
+pub(super) fn text(text: &str) -> RecordedJson {
     plain(&text)
 }
 
-pub(super) fn number(n: u64) -> Json {
+pub(super) fn number(n: u64) -> RecordedJson {
     plain(&n)
 }
 
-fn plain(value: &impl serde::Serialize) -> Json {
-    Json::Value(match Value::of(value) {
+fn plain(value: &impl serde::Serialize) -> RecordedJson {
+    RecordedJson::Value(match Value::of(value) {
         Ok(value) => Recorded::Plain { value, summary: None },
         Err(_) => Recorded::Missing(zerver_trace::Missing::TooLarge),
     })

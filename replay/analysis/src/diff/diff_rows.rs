@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use zerver_trace::text::clean;
 
-use super::pairing::Row;
-use super::model::{Diff, Difference, What};
-use super::wording::span;
-use crate::{Effect, Run};
+use super::model::{Diff, Difference, DifferenceKind};
+use super::pairing::RunPair;
+use super::wording::duration_pair;
+use crate::{Effect, StepRun};
 
 /// A run of a step, or an effect, in both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct DiffRow {
     /// When it began in the first, and for how long it ran or was waited for, in nanoseconds; none if it did not.
     pub a: Option<(u64, u64)>,
     /// The same of the second.
     pub b: Option<(u64, u64)>,
     /// How the two go together.
-    pub mark: Mark,
+    pub status: RowStatus,
     /// The position in the flow of the step that it is of.
     pub step: u16,
     /// Whether it is an effect, of the run above it.
@@ -25,12 +25,12 @@ pub struct Line {
     /// The name of the step, or kind and arguments of the effect.
     pub name: String,
     /// What differs, in few words; may be empty.
-    pub said: String,
+    pub summary: String,
 }
 
 /// How the two sides of a row go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum RowStatus {
     /// Only the first has it.
     OnlyA,
     /// Only the second has it.
@@ -41,7 +41,7 @@ pub enum Mark {
     Same,
 }
 
-impl Line {
+impl DiffRow {
     /// How long it took in the first, in nanoseconds.
     pub fn a_ns(&self) -> Option<u64> {
         self.a.map(|(_, ns)| ns)
@@ -60,7 +60,7 @@ impl Line {
 
 impl Diff {
     /// Each run and each effect of the two, side by side, in order.
-    pub fn lines(&self) -> Vec<Line> {
+    pub fn lines(&self) -> Vec<DiffRow> {
         let mut lines = Vec::new();
         let mut differences: BTreeMap<_, Vec<&Difference>> = BTreeMap::new();
         for difference in &self.differences {
@@ -78,14 +78,14 @@ impl Diff {
                 let Some(any) = b.or(a) else { continue };
                 let of_effect = of((at, Some(place)));
                 let stretch = |effect: &Effect| (effect.start_ns, effect.duration_ns);
-                lines.push(Line {
+                lines.push(DiffRow {
                     a: a.map(stretch),
                     b: b.map(stretch),
-                    mark: mark(a.is_some(), b.is_some(), &of_effect),
-                    step: lines.last().map_or(0, |line: &Line| line.step),
+                    status: mark(a.is_some(), b.is_some(), &of_effect),
+                    step: lines.last().map_or(0, |line: &DiffRow| line.step),
                     is_effect: true,
                     name: clean(&any.label()).into_owned(),
-                    said: said(&of_effect),
+                    summary: said(&of_effect),
                 });
             }
         }
@@ -93,45 +93,45 @@ impl Diff {
     }
 }
 
-fn run(diff: &Diff, row: &Row, differences: &[&Difference]) -> Line {
+fn run(diff: &Diff, row: &RunPair, differences: &[&Difference]) -> DiffRow {
     let a = row.run.a.map(|at| &diff.a.timeline.runs[at]);
     let b = row.run.b.map(|at| &diff.b.timeline.runs[at]);
-    let queue = |run: Option<&Run>| run.map_or(0, |run| run.queue_ns);
+    let queue = |run: Option<&StepRun>| run.map_or(0, |run| run.queue_ns);
     let mut said = said(differences);
-    if differences.iter().any(|difference| difference.what == What::Queue) {
-        let (from, to) = span(queue(a), queue(b));
+    if differences.iter().any(|difference| difference.kind == DifferenceKind::Queue) {
+        let (from, to) = duration_pair(queue(a), queue(b));
         let queue = format!("queue {from} -> {to}");
         said = if said.is_empty() { queue } else { format!("{queue}, {said}") };
     }
-    let stretch = |run: &Run| (run.start_ns, run.cpu_ns);
-    Line {
+    let stretch = |run: &StepRun| (run.start_ns, run.cpu_ns);
+    DiffRow {
         a: a.map(stretch),
         b: b.map(stretch),
-        mark: mark(a.is_some(), b.is_some(), differences),
+        status: mark(a.is_some(), b.is_some(), differences),
         step: b.or(a).map_or(0, |run| run.step.index),
         is_effect: false,
         name: b.or(a).map(|run| clean(&run.step.name).into_owned()).unwrap_or_default(),
-        said,
+        summary: said,
     }
 }
 
-fn mark(in_a: bool, in_b: bool, differences: &[&Difference]) -> Mark {
+fn mark(in_a: bool, in_b: bool, differences: &[&Difference]) -> RowStatus {
     match (in_a, in_b) {
-        (true, false) => Mark::OnlyA,
-        (false, true) => Mark::OnlyB,
-        _ if differences.iter().any(|difference| !difference.what.is_time()) => Mark::Differs,
-        _ => Mark::Same,
+        (true, false) => RowStatus::OnlyA,
+        (false, true) => RowStatus::OnlyB,
+        _ if differences.iter().any(|difference| !difference.kind.is_time()) => RowStatus::Differs,
+        _ => RowStatus::Same,
     }
 }
 
 /// What differs in a row, in few words.
 fn said(differences: &[&Difference]) -> String {
     let mut words: Vec<String> = Vec::new();
-    for difference in differences.iter().filter(|difference| !difference.what.is_time()) {
-        let word = match difference.what {
-            What::Step | What::Effect => continue,
-            What::Slot => clean(&difference.path).into_owned(),
-            What::Decision => difference.change(),
+    for difference in differences.iter().filter(|difference| !difference.kind.is_time()) {
+        let word = match difference.kind {
+            DifferenceKind::Step | DifferenceKind::Effect => continue,
+            DifferenceKind::Slot => clean(&difference.path).into_owned(),
+            DifferenceKind::Decision => difference.change(),
             what => what.as_str().trim_start_matches("effect ").to_owned(),
         };
         if !words.contains(&word) && words.len() < 8 {

@@ -1,14 +1,14 @@
 //! The diff for other programs: what `zerver diff --json` prints. Its fields are documented and stable; more may come.
 
 use serde::Serialize;
-use zerver_replay::Json;
+use zerver_replay::RecordedJson;
 
 use super::causes::Cause;
-use super::model::{Diff, Difference, Side};
+use super::model::{Diff, DiffSide, Difference};
 use crate::Step;
 
 /// A diff as a JSON document. Times are nanoseconds, and how much longer `b` took where they are differences; values are
-/// as [`Json`] describes, `null` where there is none.
+/// as [`RecordedJson`] describes, `null` where there is none.
 #[derive(Debug, Clone, Serialize)]
 pub struct DiffJson {
     verdict: &'static str,
@@ -51,8 +51,8 @@ struct DifferenceJson {
     what: &'static str,
     effect: Option<String>,
     path: String,
-    a: Option<Json>,
-    b: Option<Json>,
+    a: Option<RecordedJson>,
+    b: Option<RecordedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     written_differently_at: Option<u64>,
     source: Option<SourceJson>,
@@ -83,7 +83,7 @@ impl DiffJson {
     }
 }
 
-fn side(side: &Side) -> SideJson {
+fn side(side: &DiffSide) -> SideJson {
     SideJson {
         id: side.id.to_string(),
         flow: side.flow.clone(),
@@ -91,7 +91,7 @@ fn side(side: &Side) -> SideJson {
         duration_ns: side.timeline.totals.total_ns,
         missing: side.timeline.gaps.iter().map(ToString::to_string).collect(),
         status: side.status,
-        succeeded: side.succeeded,
+        succeeded: side.has_succeeded,
     }
 }
 
@@ -100,7 +100,7 @@ fn cause(cause: &Cause) -> CauseJson {
         step: cause.step.clone(),
         kind: cause.kind.as_str(),
         delta_ns: cause.delta_ns(),
-        what: cause.what.clone(),
+        what: cause.label.clone(),
         a_ns: cause.a_ns,
         b_ns: cause.b_ns,
     }
@@ -110,12 +110,12 @@ fn difference(difference: &Difference) -> DifferenceJson {
     let source = |step: &Step| SourceJson { file: step.file.clone(), line: step.line };
     DifferenceJson {
         step: difference.step.as_ref().map(|step| step.name.clone()),
-        what: difference.what.as_str(),
+        what: difference.kind.as_str(),
         effect: difference.effect.clone(),
         path: difference.path.clone(),
         a: difference.a.clone(),
         b: difference.b.clone(),
-        written_differently_at: difference.written_at,
+        written_differently_at: difference.first_differing_byte,
         source: difference.step.as_deref().filter(|step| step.line > 0).map(source),
     }
 }

@@ -7,20 +7,20 @@ use zerver_replay::value::masked_text;
 use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
 use super::build::{At, Found, number, text};
-use super::model::What;
+use super::model::DifferenceKind;
 use super::outcome;
 use super::value_changes::{Changes, ONE_SIDE, bytes, recorded};
 use crate::Timeline;
 
 pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     if a.method != b.method {
-        found.add(At::whole(What::RequestMethod), "", Some(text(&a.method)), Some(text(&b.method)));
+        found.add(At::whole(DifferenceKind::RequestMethod), "", Some(text(&a.method)), Some(text(&b.method)));
     }
     authority(a, b, found);
     target(a, b, found);
     let outlines = [is_outline(a), is_outline(b)];
     let parts = [(&a.request_headers, &a.request_body), (&b.request_headers, &b.request_body)];
-    headers_and_body([What::RequestHeader, What::RequestBody], parts, outlines, found);
+    headers_and_body([DifferenceKind::RequestHeader, DifferenceKind::RequestBody], parts, outlines, found);
 }
 
 pub(super) fn response(
@@ -31,11 +31,11 @@ pub(super) fn response(
     outcome::compare((a, of_a), (b, of_b), found);
     if a.status != b.status {
         let status = |trace: &Trace| Some(number(trace.status.into()));
-        found.add(At::whole(What::ResponseStatus), "", status(a), status(b));
+        found.add(At::whole(DifferenceKind::ResponseStatus), "", status(a), status(b));
     }
     let outlines = [is_outline(a), is_outline(b)];
     let parts = [(&a.response_headers, &a.response_body), (&b.response_headers, &b.response_body)];
-    headers_and_body([What::ResponseHeader, What::ResponseBody], parts, outlines, found);
+    headers_and_body([DifferenceKind::ResponseHeader, DifferenceKind::ResponseBody], parts, outlines, found);
 }
 
 /// Whether the trace was larger than one may be, so that its headers were left out as well.
@@ -45,7 +45,7 @@ const fn is_outline(trace: &Trace) -> bool {
 
 /// The headers, the body, and the length of the body, which follows from that.
 fn headers_and_body(
-    [header, of_body]: [What; 2],
+    [header, of_body]: [DifferenceKind; 2],
     [(a_headers, a_body), (b_headers, b_body)]: [(&Vec<Header<Recorded>>, &RecordedBody); 2],
     outlines: [bool; 2],
     found: &mut Found<'_>,
@@ -67,7 +67,7 @@ fn headers_and_body(
 
 /// The authority that a target names, such as `:authority` of HTTP/2. Where only one does, that of the other is its `Host`.
 fn authority(a: &Trace, b: &Trace, found: &mut Found<'_>) {
-    let at = At::whole(What::RequestAuthority);
+    let at = At::whole(DifferenceKind::RequestAuthority);
     let host = |trace: &Trace| trace.request_headers.iter().find(|header| header.name == "host").cloned();
     match (&a.origin, &b.origin) {
         (Origin::Named(a), Origin::Named(b)) => found.compare(&at, "", Some(a), Some(b), false),
@@ -99,7 +99,7 @@ fn authority(a: &Trace, b: &Trace, found: &mut Found<'_>) {
 
 /// Path and query: by the parameters of the path's pattern where both have the same one.
 fn target(a: &Trace, b: &Trace, found: &mut Found<'_>) {
-    let at = At::whole(What::RequestPath);
+    let at = At::whole(DifferenceKind::RequestPath);
     let mut changes = Changes::default();
     recorded("", Some(&a.target), Some(&b.target), found.how(false), &mut changes);
     if changes.list.is_empty() && changes.not_compared.is_empty() {
@@ -109,7 +109,7 @@ fn target(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     let masks_lie = [a, b].iter().any(|trace| trace.target.is_secret())
         && !(found.one_key && a.target.is_secret() && b.target.is_secret());
     let before = found.list.len() + found.not_compared.len();
-    let mut differ = |what: What, name: &str, a: Option<&str>, b: Option<&str>| match (a, b) {
+    let mut differ = |what: DifferenceKind, name: &str, a: Option<&str>, b: Option<&str>| match (a, b) {
         (Some(a), Some(b)) if masks_lie && masked_text::may_be_equal(a, b) => {
             found.skip(&At::whole(what), name, ONE_SIDE);
         }
@@ -120,16 +120,16 @@ fn target(a: &Trace, b: &Trace, found: &mut Found<'_>) {
         match (parameters(a), parameters(b)) {
             (Some(of_a), Some(of_b)) if a.flow.pattern == b.flow.pattern => {
                 for ((name, a), (_, b)) in of_a.iter().zip(&of_b).filter(|((_, a), (_, b))| a != b) {
-                    differ(What::RequestParameter, name, Some(a), Some(b));
+                    differ(DifferenceKind::RequestParameter, name, Some(a), Some(b));
                 }
             }
-            _ => differ(What::RequestPath, "", Some(&a.path), Some(&b.path)),
+            _ => differ(DifferenceKind::RequestPath, "", Some(&a.path), Some(&b.path)),
         }
     }
     if a.target.value().is_some() && b.target.value().is_some() {
         by_name(query(a), query(b), |name, a, b| {
             if a != b {
-                differ(What::RequestQuery, name, a.map(String::as_str), b.map(String::as_str));
+                differ(DifferenceKind::RequestQuery, name, a.map(String::as_str), b.map(String::as_str));
             }
         });
     }
@@ -171,7 +171,7 @@ pub(crate) fn query(trace: &Trace) -> Vec<(String, String)> {
     query.split('&').filter(|part| !part.is_empty()).map(pair).collect()
 }
 
-fn headers(what: What, a: &[Header<Recorded>], b: &[Header<Recorded>], found: &mut Found<'_>) {
+fn headers(what: DifferenceKind, a: &[Header<Recorded>], b: &[Header<Recorded>], found: &mut Found<'_>) {
     let named = |headers: &[Header<Recorded>]| {
         headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect()
     };
@@ -203,7 +203,7 @@ fn by_name<T>(a: Vec<(String, T)>, b: Vec<(String, T)>, mut each: impl FnMut(&st
     }
 }
 
-fn body(what: What, a: &RecordedBody, b: &RecordedBody, found: &mut Found<'_>) {
+fn body(what: DifferenceKind, a: &RecordedBody, b: &RecordedBody, found: &mut Found<'_>) {
     let at = At::whole(what);
     let before = found.list.len();
     if a.full_len != 0 || b.full_len != 0 {

@@ -6,16 +6,16 @@ const BY_DEFAULT: [&str; 7] =
 
 /// Which headers are not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ignored(Vec<String>);
+pub struct IgnoredHeaders(Vec<String>);
 
-impl Default for Ignored {
+impl Default for IgnoredHeaders {
     /// The headers that differ by their nature.
     fn default() -> Self {
         Self::of(BY_DEFAULT)
     }
 }
 
-impl Ignored {
+impl IgnoredHeaders {
     /// No header.
     pub const fn nothing() -> Self {
         Self(Vec::new())

@@ -5,29 +5,29 @@
 //! `value` compares two values, `ignored` knows what is not compared, `words` compares two texts, `lines` and `wording` say it for a person, `typical` picks two
 //! requests to compare, `document` is the form for other programs.
 
-mod pairing;
 mod build;
 mod causes;
-mod document;
-mod ignored_headers;
 mod diff_rows;
+mod document;
 pub(crate) mod http_message;
+mod ignored_headers;
 mod model;
 mod outcome;
+mod pairing;
+mod run_differences;
 #[cfg(test)]
 mod tests;
+mod text_lines;
 mod typical_pair;
 mod value_changes;
-mod run_differences;
 mod wording;
-mod text_lines;
 
-pub use pairing::{Pair, Row};
 pub use causes::{Cause, CauseKind};
+pub use diff_rows::{DiffRow, RowStatus};
 pub use document::DiffJson;
-pub use ignored_headers::Ignored;
-pub use diff_rows::{Line, Mark};
-pub use model::{Diff, Difference, NotCompared, Side, What};
-pub use typical_pair::{TooFew, Typical, typical};
-pub use wording::span;
+pub use ignored_headers::IgnoredHeaders;
+pub use model::{Diff, DiffSide, Difference, DifferenceKind, NotCompared};
+pub use pairing::{Pair, RunPair};
 pub use text_lines::{TextLine, changed_lines};
+pub use typical_pair::{TooFewRequests, TypicalPair, typical_pair};
+pub use wording::duration_pair;

@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use zerver_replay::{Json, Sameness};
+use zerver_replay::{RecordedJson, Sameness};
 use zerver_trace::{RequestId, Trace};
 
-use super::pairing::Row;
 use super::build;
 use super::causes::Cause;
-use super::ignored_headers::Ignored;
+use super::ignored_headers::IgnoredHeaders;
+use super::pairing::RunPair;
 use crate::{Step, Timeline};
 
 /// Two requests, side by side: `a` and `b`. Differences in time are how much longer `b` took.
 #[derive(Debug, Clone)]
 pub struct Diff {
     /// The first.
-    pub a: Side,
+    pub a: DiffSide,
     /// The second.
-    pub b: Side,
+    pub b: DiffSide,
     /// Where the difference in time is, the largest part first; they add up to [`Diff::delta_ns`].
     pub causes: Vec<Cause>,
     /// Runs and effects that go together.
-    pub rows: Vec<Row>,
+    pub rows: Vec<RunPair>,
     /// What differs, the most upstream first: the request, each run with what it asked for and wrote, the response.
     pub differences: Vec<Difference>,
     /// The slots whose last values differ.
@@ -36,7 +36,7 @@ pub struct Diff {
 
 /// One of the two requests.
 #[derive(Debug, Clone)]
-pub struct Side {
+pub struct DiffSide {
     /// Its id.
     pub id: RequestId,
     /// The name of its flow.
@@ -48,7 +48,7 @@ pub struct Side {
     /// Its status; 0 without an answer.
     pub status: u16,
     /// Whether a step answered it with a status of 2xx or 3xx.
-    pub succeeded: bool,
+    pub has_succeeded: bool,
 }
 
 /// Something that differs.
@@ -59,18 +59,18 @@ pub struct Difference {
     /// Where it is shown: the position of the row, and of the effect in it.
     pub row: Option<(usize, Option<usize>)>,
     /// What sort of difference.
-    pub what: What,
+    pub kind: DifferenceKind,
     /// The effect that it is about: kind and arguments in a few words.
     pub effect: Option<String>,
     /// Where in it: `latency_ms` of a query, `Todo.title` of a slot, `body.sub` of a result; empty for all of it.
     pub path: String,
     /// What the first has there; none if nothing. Nanoseconds where it is about time.
-    pub a: Option<Json>,
+    pub a: Option<RecordedJson>,
     /// What the second has there.
-    pub b: Option<Json>,
+    pub b: Option<RecordedJson>,
     /// Where both are the same JSON and only its bytes differ, the first of them: in white space, the order of names, the
     /// way a number or a character is written.
-    pub written_at: Option<u64>,
+    pub first_differing_byte: Option<u64>,
 }
 
 /// Something that could not be compared.
@@ -79,7 +79,7 @@ pub struct NotCompared {
     /// The name of the step that it is about; none for the request and the response.
     pub step: Option<String>,
     /// What sort of thing.
-    pub what: What,
+    pub kind: DifferenceKind,
     /// The effect that it is about.
     pub effect: Option<String>,
     /// Where in it; empty for all of it.
@@ -91,7 +91,7 @@ pub struct NotCompared {
 /// What sort of difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "their words say it")]
-pub enum What {
+pub enum DifferenceKind {
     Flow,
     RequestMethod,
     RequestAuthority,
@@ -118,7 +118,7 @@ pub enum What {
     ResponseBody,
 }
 
-impl What {
+impl DifferenceKind {
     /// In words, as in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -176,7 +176,7 @@ impl What {
 
 impl Diff {
     /// Compares two requests. Takes any two traces; what they do not tell is in [`Timeline::gaps`].
-    pub fn of(a: &Trace, b: &Trace, ignored: &Ignored) -> Self {
+    pub fn of(a: &Trace, b: &Trace, ignored: &IgnoredHeaders) -> Self {
         build::diff(a, b, ignored)
     }
 
@@ -187,7 +187,7 @@ impl Diff {
 
     /// Whether they had the same request, decisions, values and response, as far as that is known. Time does not matter.
     pub fn sameness(&self) -> Sameness {
-        let differs = self.differences.iter().any(|difference| !difference.what.is_time());
+        let differs = self.differences.iter().any(|difference| !difference.kind.is_time());
         Sameness::of(differs || self.unlisted > 0, self.not_compared.is_empty())
     }
 

@@ -18,15 +18,15 @@ pub struct Pair {
 
 /// Runs of a step that go together, and their effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct RunPair {
     /// The runs, by their positions in [`Timeline::runs`].
     pub run: Pair,
-    /// Their effects, by their positions in [`crate::Run::effects`].
+    /// Their effects, by their positions in [`crate::StepRun::effects`].
     pub effects: Vec<Pair>,
 }
 
 /// Puts two timelines side by side.
-pub(super) fn rows(a: &Timeline, b: &Timeline) -> Vec<Row> {
+pub(super) fn rows(a: &Timeline, b: &Timeline) -> Vec<RunPair> {
     let mut pairing = Pairing::new(a.runs.len(), b.runs.len());
     pairing.by(|at| Some(a.runs[at].step.name.as_str()), |at| Some(b.runs[at].step.name.as_str()));
     pairing
@@ -35,7 +35,7 @@ pub(super) fn rows(a: &Timeline, b: &Timeline) -> Vec<Row> {
         .map(|run| {
             let a = run.a.map_or(&[][..], |at| &a.runs[at].effects);
             let b = run.b.map_or(&[][..], |at| &b.runs[at].effects);
-            Row { run, effects: pairs(a, b) }
+            RunPair { run, effects: pairs(a, b) }
         })
         .collect()
 }

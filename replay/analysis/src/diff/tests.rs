@@ -1,7 +1,7 @@
 //! Diffs of hand-built traces: what they blame, and that no pair of traces can break them.
 
 use proptest::prelude::*;
-use zerver_replay::{Json, Sameness};
+use zerver_replay::{RecordedJson, Sameness};
 use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, Recorded, Thread, Trace,
 };
@@ -11,7 +11,7 @@ use crate::timeline::hostile::any_trace;
 use crate::timeline::sample::*;
 
 fn of(a: &Trace, b: &Trace) -> Diff {
-    Diff::of(a, b, &Ignored::default())
+    Diff::of(a, b, &IgnoredHeaders::default())
 }
 
 /// What a reader needs to see of a diff, in microseconds.
@@ -26,14 +26,15 @@ fn show(a: &Trace, b: &Trace) -> String {
             us(cause.delta_ns()),
             cause.kind.as_str(),
             cause.step.as_deref().unwrap_or("-"),
-            cause.what
+            cause.label
         );
     }
-    let side =
-        |side: &Option<Json>| side.as_ref().map_or("nothing".into(), |it| serde_json::to_string(it).unwrap());
+    let side = |side: &Option<RecordedJson>| {
+        side.as_ref().map_or("nothing".into(), |it| serde_json::to_string(it).unwrap())
+    };
     for difference in &diff.differences {
         let step = difference.step.as_ref().map_or("-", |step| &step.name);
-        let (what, path) = (difference.what.as_str(), &difference.path);
+        let (what, path) = (difference.kind.as_str(), &difference.path);
         out += &format!("{step}: {what} {path} {} -> {}\n", side(&difference.a), side(&difference.b));
     }
     if !diff.ignored.is_empty() {
@@ -86,7 +87,8 @@ fn another_authority_is_a_difference() {
     };
     let authority = |a: &Trace, b: &Trace| {
         let diff = of(a, b);
-        let found = diff.differences.iter().find(|difference| difference.what == What::RequestAuthority);
+        let found =
+            diff.differences.iter().find(|difference| difference.kind == DifferenceKind::RequestAuthority);
         found.map(Difference::sentence)
     };
     let a = named(Some("http://a.example"), None);
@@ -252,7 +254,7 @@ fn waits_and_errors_are_named_where_nothing_else_differs() {
 fn different_flows_are_compared_as_far_as_they_go() {
     let diff = of(&slow(), &report(0));
     assert!(!diff.is_one_flow() && !diff.is_same());
-    assert_eq!(diff.first().unwrap().what, What::Flow);
+    assert_eq!(diff.first().unwrap().kind, DifferenceKind::Flow);
     assert_eq!(diff.rows.iter().filter(|row| row.run.a.is_some() && row.run.b.is_some()).count(), 0);
 }
 
@@ -357,7 +359,7 @@ fn a_secret_that_differs_is_a_difference() {
     other.request_headers[1].value = Recorded::Hashed { hash: [1; 16], shown: None };
     let diff = of(&slow(), &other);
     let first = diff.first().unwrap();
-    assert_eq!((first.what, first.path.as_str()), (What::RequestHeader, "authorization"));
+    assert_eq!((first.kind, first.path.as_str()), (DifferenceKind::RequestHeader, "authorization"));
     assert!(!diff.is_same());
 }
 

@@ -8,19 +8,19 @@ const MIN_REQUESTS: usize = 10;
 
 /// A typical fast and a typical slow request of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Typical {
+pub struct TypicalPair {
     /// The median of the rest.
     pub fast: RequestId,
     /// The median of the slowest tenth.
     pub slow: RequestId,
     /// Of how many they are.
-    pub of: usize,
+    pub population: usize,
 }
 
 /// There are too few requests to tell what is typical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{found} requests that succeeded are too few to tell what is typical; it takes {MIN_REQUESTS}")]
-pub struct TooFew {
+pub struct TooFewRequests {
     /// How many succeeded.
     pub found: usize,
 }
@@ -30,19 +30,19 @@ pub struct TooFew {
 ///
 /// # Errors
 /// When there are fewer than ten.
-pub fn typical(requests: &[Summary]) -> Result<Typical, TooFew> {
+pub fn typical_pair(requests: &[Summary]) -> Result<TypicalPair, TooFewRequests> {
     let mut answered: Vec<(u64, RequestId)> = requests
         .iter()
         .filter(|request| request.has_succeeded())
         .map(|request| (request.duration_ns, request.id))
         .collect();
     if answered.len() < MIN_REQUESTS {
-        return Err(TooFew { found: answered.len() });
+        return Err(TooFewRequests { found: answered.len() });
     }
     answered.sort_unstable();
     let (rest, slowest) = answered.split_at(answered.len() - answered.len().div_ceil(10));
     let middle = |of: &[(u64, RequestId)]| of[(of.len() - 1) / 2].1;
-    Ok(Typical { fast: middle(rest), slow: middle(slowest), of: answered.len() })
+    Ok(TypicalPair { fast: middle(rest), slow: middle(slowest), population: answered.len() })
 }
 
 #[cfg(test)]
@@ -62,12 +62,12 @@ mod tests {
         requests.extend((100..200).map(|ms| request(ms, true)));
         // A step may answer 4xx; that is no success either.
         requests.extend((200..300).map(|ms| Summary { status: 404, ..request(ms, false) }));
-        let found = typical(&requests).unwrap();
-        assert_eq!((ms(found.fast), ms(found.slow), found.of), (14, 29, 30));
+        let found = typical_pair(&requests).unwrap();
+        assert_eq!((ms(found.fast), ms(found.slow), found.population), (14, 29, 30));
 
-        let found = typical(&requests[..10]).unwrap();
+        let found = typical_pair(&requests[..10]).unwrap();
         assert_eq!((ms(found.fast), ms(found.slow)), (25, 30));
-        assert_eq!(typical(&requests[21..]).unwrap_err(), TooFew { found: 9 });
-        assert!(typical(&[]).unwrap_err().to_string().contains("it takes 10"));
+        assert_eq!(typical_pair(&requests[21..]).unwrap_err(), TooFewRequests { found: 9 });
+        assert!(typical_pair(&[]).unwrap_err().to_string().contains("it takes 10"));
     }
 }

@@ -4,15 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use zerver_replay::RecordedJson;
 use zerver_replay::value::equality::is_same;
 use zerver_replay::value::json::why;
-use zerver_replay::value::json_tree::Tree;
-use zerver_replay::Json;
+use zerver_replay::value::json_tree::JsonTree;
 use zerver_replay::value::masked_text;
 use zerver_trace::value::Encoder;
 use zerver_trace::{Missing, Node, Recorded};
 
-use super::ignored_headers::Ignored;
+use super::ignored_headers::IgnoredHeaders;
 
 /// Of one value, at most so many changes are listed; the rest is counted.
 const MAX_CHANGES: usize = 200;
@@ -29,9 +29,9 @@ pub(super) struct Change {
     /// Where: `Todo.title`, `items[3].id`; empty for the value itself.
     pub(super) path: String,
     /// What the first trace has there; none if nothing.
-    pub(super) a: Option<Json>,
+    pub(super) a: Option<RecordedJson>,
     /// What the second trace has there; none if nothing.
-    pub(super) b: Option<Json>,
+    pub(super) b: Option<RecordedJson>,
     /// Where both say the same JSON, the first byte that is written differently.
     pub(super) written_at: Option<u64>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    fn add(&mut self, path: &str, a: Option<Json>, b: Option<Json>, written_at: Option<u64>) {
+    fn add(&mut self, path: &str, a: Option<RecordedJson>, b: Option<RecordedJson>, written_at: Option<u64>) {
         if self.list.len() < MAX_CHANGES {
             self.list.push(Change { path: path.to_owned(), a, b, written_at });
         } else {
@@ -79,7 +79,7 @@ impl Changes {
 /// How a value is to be compared.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How<'i> {
-    pub(super) ignored: &'i Ignored,
+    pub(super) ignored: &'i IgnoredHeaders,
     /// Whether it is a secret, whatever the value says.
     pub(super) secret: bool,
     /// Whether hashes of the two traces were made under one key.
@@ -133,14 +133,14 @@ pub(super) fn recorded(
 }
 
 /// A side of a change that is not looked into.
-fn side(recorded: &Recorded, hide: bool) -> Json {
+fn side(recorded: &Recorded, hide: bool) -> RecordedJson {
     match recorded {
         Recorded::Sealed { hash, shown, .. } | Recorded::Hashed { hash, shown } => {
             let shown = if hide { None } else { shown.clone() };
-            Json::Value(Recorded::Hashed { hash: *hash, shown })
+            RecordedJson::Value(Recorded::Hashed { hash: *hash, shown })
         }
-        Recorded::Plain { .. } if hide => Json::Masked,
-        other => Json::Value(other.clone()),
+        Recorded::Plain { .. } if hide => RecordedJson::Masked,
+        other => RecordedJson::Value(other.clone()),
     }
 }
 
@@ -245,12 +245,12 @@ fn first_differing(a: &[u8], b: &[u8]) -> u64 {
 }
 
 /// An object or a list of JSON.
-fn json(bytes: &[u8]) -> Option<Tree<'_>> {
+fn json(bytes: &[u8]) -> Option<JsonTree<'_>> {
     let opens = bytes.trim_ascii_start().first();
     if bytes.len() > MAX_JSON || !matches!(opens, Some(b'{' | b'[')) {
         return None;
     }
-    Tree::read(bytes).ok()
+    JsonTree::read(bytes).ok()
 }
 
 fn fields(
@@ -346,7 +346,7 @@ fn headers<'n, 'v>(items: &'n [Node<'v>]) -> Option<Named<'n, 'v>> {
 fn without_ignored<'n, 'v>(
     a: Named<'n, 'v>,
     b: Named<'n, 'v>,
-    ignored: &Ignored,
+    ignored: &IgnoredHeaders,
     out: &mut Changes,
 ) -> (Named<'n, 'v>, Named<'n, 'v>) {
     let split = |list: Named<'n, 'v>| -> (Named<'n, 'v>, Named<'n, 'v>) {
@@ -379,10 +379,10 @@ fn within(path: &mut String, segment: &str, f: impl FnOnce(&mut String)) {
 }
 
 /// A part of a value as a value of its own.
-fn owned(node: &Node<'_>) -> Json {
+fn owned(node: &Node<'_>) -> RecordedJson {
     let mut encoder = Encoder::new();
     let value = encoder.node(node, &mut |_| None).and_then(|()| encoder.finish());
-    Json::Value(match value {
+    RecordedJson::Value(match value {
         Ok(value) => Recorded::Plain { value, summary: None },
         Err(_) => Recorded::Missing(Missing::TooLarge),
     })

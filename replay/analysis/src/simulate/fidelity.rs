@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Compared, Simulation};
+use super::{GroupResults, Simulation};
 
 /// So close is as good as equal, in nanoseconds.
 const CLOSE_NS: u64 = 200_000;
@@ -10,7 +10,7 @@ const CLOSE_NS: u64 = 200_000;
 /// How well a recorded run is reproduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Reproduced {
+pub enum Reproduction {
     /// No figure is off by more than a quarter.
     Well,
     /// None by more than a factor of 2.
@@ -31,7 +31,7 @@ pub struct Deviation {
     /// As simulated.
     pub simulated: u64,
     /// How good that is.
-    pub reproduced: Reproduced,
+    pub reproduction: Reproduction,
 }
 
 impl Simulation {
@@ -47,13 +47,13 @@ impl Simulation {
     }
 
     /// How well what was recorded is reproduced.
-    pub fn reproduced(&self) -> Reproduced {
-        self.worst().map_or(Reproduced::Well, |worst| worst.reproduced)
+    pub fn reproduced(&self) -> Reproduction {
+        self.worst().map_or(Reproduction::Well, |worst| worst.reproduction)
     }
 }
 
 /// The figures of a class, and how far off each is, in thousandths.
-fn deviations(of: &Compared) -> [(u64, Deviation); 4] {
+fn deviations(of: &GroupResults) -> [(u64, Deviation); 4] {
     let (recorded, simulated) = (&of.recorded, &of.simulated);
     let time = |figure, recorded: u64, simulated: u64, whole: u64| {
         let far_ns = recorded.abs_diff(simulated);
@@ -71,10 +71,10 @@ fn deviations(of: &Compared) -> [(u64, Deviation); 4] {
     ];
     figures.map(|(off, figure, recorded, simulated)| {
         let reproduced = match off {
-            0..=250 => Reproduced::Well,
-            251..=1000 => Reproduced::Roughly,
-            _ => Reproduced::Poorly,
+            0..=250 => Reproduction::Well,
+            251..=1000 => Reproduction::Roughly,
+            _ => Reproduction::Poorly,
         };
-        (off, Deviation { class: of.name.clone(), figure, recorded, simulated, reproduced })
+        (off, Deviation { class: of.name.clone(), figure, recorded, simulated, reproduction: reproduced })
     })
 }

@@ -5,7 +5,7 @@ use zerver_trace::Class;
 
 /// One value of a machine.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Setting<'m> {
+pub enum MachineSetting<'m> {
     /// A number of workers, cores or places in a queue.
     Count(&'m mut usize),
     /// A time, in nanoseconds.
@@ -19,7 +19,7 @@ pub enum Setting<'m> {
 }
 
 /// The names there are; `CLASS` stands for one of `interactive`, `default` and `batch`.
-pub const SETTINGS: &[&str] = &[
+pub const MACHINE_SETTINGS: &[&str] = &[
     "cores",
     "workers",
     "batch.workers",
@@ -34,24 +34,24 @@ pub const SETTINGS: &[&str] = &[
 ];
 
 /// The value with this name.
-pub fn setting<'m>(machine: &'m mut Machine, name: &str) -> Option<Setting<'m>> {
+pub fn machine_setting<'m>(machine: &'m mut Machine, name: &str) -> Option<MachineSetting<'m>> {
     let settings = &mut machine.settings;
     Some(match name {
-        "cores" => Setting::Count(&mut machine.cores),
-        "workers" => Setting::Count(&mut machine.workers),
-        "batch.workers" => Setting::Count(&mut machine.low_workers),
-        "overruns.times" => Setting::Times(&mut settings.overruns.times),
-        "overruns.of" => Setting::Of(&mut settings.overruns.of),
-        "probation" => Setting::Time(&mut settings.probation_ns),
+        "cores" => MachineSetting::Count(&mut machine.cores),
+        "workers" => MachineSetting::Count(&mut machine.workers),
+        "batch.workers" => MachineSetting::Count(&mut machine.low_workers),
+        "overruns.times" => MachineSetting::Times(&mut settings.overruns.times),
+        "overruns.of" => MachineSetting::Of(&mut settings.overruns.of),
+        "probation" => MachineSetting::Time(&mut settings.probation_ns),
         _ => {
             let (class, name) = name.split_once('.')?;
             let class = settings.class_mut(class.parse::<Class>().ok()?);
             match name {
-                "queue" => Setting::Count(&mut class.queue),
-                "quantum" => Setting::Time(&mut class.quantum_ns),
-                "target" => Setting::Time(&mut class.target_ns),
-                "interval" => Setting::Time(&mut class.interval_ns),
-                "share" => Setting::Share(&mut class.share),
+                "queue" => MachineSetting::Count(&mut class.queue),
+                "quantum" => MachineSetting::Time(&mut class.quantum_ns),
+                "target" => MachineSetting::Time(&mut class.target_ns),
+                "interval" => MachineSetting::Time(&mut class.interval_ns),
+                "share" => MachineSetting::Share(&mut class.share),
                 _ => return None,
             }
         }

@@ -7,15 +7,15 @@
 //! `report` counts, `reproduced` judges.
 
 mod core_time;
-mod recorded_load;
-mod own_time;
-mod simulation;
 mod fidelity;
 mod machine_settings;
+mod own_time;
+mod recorded_load;
+mod simulation;
 #[cfg(test)]
 mod tests;
 
-pub use simulation::{Compared, Figures, Quantiles, Simulation};
-pub use fidelity::{Deviation, Reproduced};
-pub use machine_settings::{SETTINGS, Setting, setting};
+pub use fidelity::{Deviation, Reproduction};
+pub use machine_settings::{MACHINE_SETTINGS, MachineSetting, machine_setting};
+pub use simulation::{GroupResults, Quantiles, RequestStats, Simulation};
 pub use zerver_engine::{Machine, Scheduling};

@@ -6,8 +6,8 @@ use serde::Serialize;
 use zerver_engine::{Load, Machine, Simulated, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
-use super::recorded_load::{Recorded, Recording, load};
 use super::own_time::disown;
+use super::recorded_load::{Recorded, Recording, load};
 
 /// What would have become of recorded requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,38 +15,38 @@ pub struct Simulation {
     /// How many requests were simulated.
     pub requests: usize,
     /// How many were not: they ran no step, and the scheduler did not send them away.
-    pub left_out: usize,
+    pub excluded: usize,
     /// How many of them were sent away when they were recorded. What they would have done is not known: what the one of
     /// their flow did that was served before them is taken instead.
-    pub borrowed: usize,
+    pub estimated: usize,
     /// Whether the recording is only a share of the traffic, so that the real load was higher.
     pub is_sampled: bool,
     /// From the first arrival to the last, in nanoseconds.
     pub span_ns: u64,
     /// All of them together.
-    pub all: Compared,
+    pub all: GroupResults,
     /// Each class that there is.
-    pub classes: Vec<Compared>,
+    pub classes: Vec<GroupResults>,
     /// Each flow that there is.
-    pub flows: Vec<Compared>,
+    pub flows: Vec<GroupResults>,
 }
 
 /// Some requests, as they were recorded and as they were simulated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Compared {
+pub struct GroupResults {
     /// Of what.
     pub name: String,
     /// As recorded.
-    pub recorded: Figures,
+    pub recorded: RequestStats,
     /// Simulated as recorded.
-    pub simulated: Figures,
+    pub simulated: RequestStats,
     /// Simulated with what is changed; none if nothing is.
-    pub changed: Option<Figures>,
+    pub changed: Option<RequestStats>,
 }
 
 /// What can be counted of some requests. Of times, those of the requests that were served.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Figures {
+pub struct RequestStats {
     /// How many there are.
     pub requests: usize,
     /// From head to answer.
@@ -60,7 +60,7 @@ pub struct Figures {
     /// Sent away.
     pub shed: usize,
     /// Moved to low priority on their way.
-    pub demoted: usize,
+    pub reclassified: usize,
 }
 
 /// The median, and what 99 of 100 stay below, in nanoseconds.
@@ -113,7 +113,7 @@ impl Simulation {
                 let among = std::iter::zip(&recorded, ones).filter(|(recorded, _)| among(recorded));
                 figures(among.map(|(_, one)| *one).collect())
             };
-            Compared {
+            GroupResults {
                 name: name.to_owned(),
                 recorded: of(&ones),
                 simulated: of(&simulated),
@@ -125,8 +125,8 @@ impl Simulation {
         let at = |r: &Recorded| r.load.at_ns;
         Self {
             requests: recorded.len(),
-            left_out,
-            borrowed,
+            excluded: left_out,
+            estimated: borrowed,
             is_sampled: traces.iter().any(|trace| trace.kept != Kept::All),
             span_ns: recorded.last().map_or(0, at) - recorded.first().map_or(0, at),
             all: group("all", &|_| true),
@@ -161,16 +161,16 @@ fn fates(recorded: &[Recorded], simulated: &Simulated) -> Vec<One> {
     std::iter::zip(recorded, &simulated.fates).map(one).collect()
 }
 
-fn figures(ones: Vec<One>) -> Figures {
+fn figures(ones: Vec<One>) -> RequestStats {
     let served: Vec<_> = ones.iter().filter(|one| !one.is_shed).collect();
-    Figures {
+    RequestStats {
         requests: ones.len(),
         duration: mark(served.iter().map(|one| one.duration_ns).collect()),
         queue: mark(served.iter().map(|one| one.queue_ns).collect()),
         queued: served.iter().filter(|one| one.queue_ns >= QUEUED_NS).count(),
         stolen: served.iter().filter(|one| one.is_stolen).count(),
         shed: ones.len() - served.len(),
-        demoted: ones.iter().filter(|one| one.is_demoted).count(),
+        reclassified: ones.iter().filter(|one| one.is_demoted).count(),
     }
 }
 

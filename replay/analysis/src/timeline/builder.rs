@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use zerver_replay::value::label;
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
 
-use super::missing_values;
-use super::rows::{Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Timeline, Write};
 use super::flow_names::Names;
+use super::missing_values;
+use super::rows::{
+    Attempt, CompletionDelay, Effect, EffectEnd, Failure, Gap, Migration, ReadDelay, Reclassification,
+    SlotWrite, StepRun, Timeline,
+};
 use super::time_sums::{close, io_of, totals};
 use super::totals::Span;
 
@@ -24,7 +27,7 @@ pub(super) fn timeline(trace: &Trace) -> Timeline {
 
 /// Where an effect is: its run, its place there, its attempt.
 #[derive(Clone, Copy)]
-struct Place {
+struct AttemptPosition {
     run: usize,
     effect: usize,
     attempt: usize,
@@ -34,20 +37,20 @@ struct Rows<'t> {
     trace: &'t Trace,
     flow: &'t FlowInfo,
     names: Names<'t>,
-    runs: Vec<Run>,
+    runs: Vec<StepRun>,
     /// Per step, the run that takes what the step writes and asks for.
     open: BTreeMap<u16, usize>,
     /// Per run, the effect that was answered last.
     answered: BTreeMap<usize, usize>,
-    calls: BTreeMap<u32, Place>,
+    calls: BTreeMap<u32, AttemptPosition>,
     /// Calls that are held, for what, and since when.
     held: BTreeMap<u32, (QueueReason, u64)>,
     received_ns: Option<u64>,
     panicked_at: Option<(String, u32)>,
-    moves: Vec<Move>,
-    carries: Vec<Carry>,
-    read_late: Vec<ReadLate>,
-    slots: Vec<Write>,
+    moves: Vec<Reclassification>,
+    carries: Vec<Migration>,
+    read_late: Vec<ReadDelay>,
+    slots: Vec<SlotWrite>,
     slot_at: BTreeMap<u16, usize>,
     stray_answers: u32,
     without_run: u32,
@@ -99,12 +102,12 @@ impl<'t> Rows<'t> {
                     number: *attempt,
                     start_ns: *at_ns,
                     duration_ns: 0,
-                    pause_ns: 0,
-                    held_ns: 0,
-                    held_by: None,
+                    retry_delay_ns: 0,
+                    queued_ns: 0,
+                    queue_reason: None,
                     timeout_ns: *timeout_ns,
-                    lates: Vec::new(),
-                    end: End::Unanswered,
+                    completion_delays: Vec::new(),
+                    end: EffectEnd::Unanswered,
                 };
                 self.asked(*step, kind, args, attempt);
             }
@@ -115,15 +118,23 @@ impl<'t> Rows<'t> {
             }
             Event::EffectStarted { call, at_ns } => self.freed(*call, *at_ns),
             Event::Reclassified { at_ns, from, to, reason } => {
-                self.moves.push(Move { at_ns: *at_ns, from: *from, to: *to, reason: reason.to_string() });
+                self.moves.push(Reclassification {
+                    at_ns: *at_ns,
+                    from: *from,
+                    to: *to,
+                    reason: reason.to_string(),
+                });
             }
-            &Event::Migrated { at_ns, to } => self.carries.push(Carry { at_ns, to }),
+            &Event::Migrated { at_ns, to } => self.carries.push(Migration { at_ns, to }),
             Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => {
                 let (on, flow, step) = (*on, flow.to_string(), step.to_string());
                 let ns = at_ns.saturating_sub(*ready_ns);
-                self.late(*call, Late { ready_ns: *ready_ns, ns, on, flow, step });
+                self.late(
+                    *call,
+                    CompletionDelay { ready_ns: *ready_ns, delay_ns: ns, thread: on, flow, step },
+                );
             }
-            Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } => self.read_late.push(ReadLate {
+            Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } => self.read_late.push(ReadDelay {
                 part: *part,
                 unread_ns: *unread_ns,
                 ran_ns: *ran_ns,
@@ -132,7 +143,7 @@ impl<'t> Rows<'t> {
             }),
             &Event::QuantumExceeded { step, quantum_ns, .. } => {
                 if let Some(&at) = self.open.get(&step) {
-                    self.runs[at].overran_ns = Some(quantum_ns);
+                    self.runs[at].exceeded_quantum_ns = Some(quantum_ns);
                 }
             }
         }
@@ -157,17 +168,17 @@ impl<'t> Rows<'t> {
 
     fn new_run(&mut self, step: u16, start_ns: u64, decision: Option<Decision>) -> usize {
         self.unknown_names += u32::from(usize::from(step) >= self.flow.steps.len());
-        self.runs.push(Run {
+        self.runs.push(StepRun {
             step: self.names.step(step),
             ready_ns: start_ns,
             start_ns,
             queue_ns: 0,
             cpu_ns: 0,
-            overran_ns: None,
+            exceeded_quantum_ns: None,
             io_ns: 0,
             decision,
             progress: None,
-            wrote: Vec::new(),
+            writes: Vec::new(),
             effects: Vec::new(),
         });
         let at = self.runs.len() - 1;
@@ -186,10 +197,10 @@ impl<'t> Rows<'t> {
     fn wrote(&mut self, step: u16, slot: u16, at_ns: u64, value: &Recorded) {
         let info = self.flow.slots.get(usize::from(slot));
         self.unknown_names += u32::from(info.is_none());
-        let write = Write {
+        let write = SlotWrite {
             slot,
             name: self.names.slot(slot),
-            secret: info.is_some_and(|slot| slot.secret),
+            is_secret: info.is_some_and(|slot| slot.secret),
             at_ns,
             value: value.clone(),
         };
@@ -202,8 +213,8 @@ impl<'t> Rows<'t> {
         }
         let at = self.run_of(step, at_ns);
         match self.answered.get(&at) {
-            Some(&effect) => self.runs[at].effects[effect].wrote.push(write),
-            None => self.runs[at].wrote.push(write),
+            Some(&effect) => self.runs[at].effects[effect].writes.push(write),
+            None => self.runs[at].writes.push(write),
         }
     }
 
@@ -221,7 +232,7 @@ impl<'t> Rows<'t> {
         let place = match repeated {
             Some((at, effect)) => {
                 effect.attempts.push(attempt);
-                Place { run, effect: at, attempt: effect.attempts.len() - 1 }
+                AttemptPosition { run, effect: at, attempt: effect.attempts.len() - 1 }
             }
             None => {
                 effects.push(Effect {
@@ -231,10 +242,10 @@ impl<'t> Rows<'t> {
                     start_ns: attempt.start_ns,
                     duration_ns: 0,
                     attempts: vec![attempt],
-                    end: End::Unanswered,
-                    wrote: Vec::new(),
+                    end: EffectEnd::Unanswered,
+                    writes: Vec::new(),
                 });
-                Place { run, effect: effects.len() - 1, attempt: 0 }
+                AttemptPosition { run, effect: effects.len() - 1, attempt: 0 }
             }
         };
         self.calls.insert(call, place);
@@ -248,17 +259,17 @@ impl<'t> Rows<'t> {
         let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
         let ns = at_ns.saturating_sub(since_ns);
         if by == QueueReason::RetryDelay {
-            attempt.pause_ns = ns;
+            attempt.retry_delay_ns = ns;
             attempt.start_ns = attempt.start_ns.max(at_ns);
-            (attempt.held_ns, attempt.held_by) = (0, None);
+            (attempt.queued_ns, attempt.queue_reason) = (0, None);
         } else {
-            attempt.held_ns = attempt.held_ns.saturating_add(ns);
-            attempt.held_by = Some(by);
+            attempt.queued_ns = attempt.queued_ns.saturating_add(ns);
+            attempt.queue_reason = Some(by);
         }
     }
 
     /// What a call waits for lay ready: the end of the pause before it, or else its answer.
-    fn late(&mut self, call: u32, late: Late) {
+    fn late(&mut self, call: u32, late: CompletionDelay) {
         let Some(&place) = self.calls.get(&call) else { return };
         let is_paused = matches!(self.held.get(&call), Some((QueueReason::RetryDelay, _)));
         if is_paused {
@@ -266,10 +277,10 @@ impl<'t> Rows<'t> {
         }
         let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
         if is_paused {
-            attempt.start_ns = attempt.start_ns.max(late.ready_ns.saturating_add(late.ns));
+            attempt.start_ns = attempt.start_ns.max(late.ready_ns.saturating_add(late.delay_ns));
         }
-        if late.ns > 0 {
-            attempt.lates.push(late);
+        if late.delay_ns > 0 {
+            attempt.completion_delays.push(late);
         }
     }
 
@@ -280,24 +291,24 @@ impl<'t> Rows<'t> {
         };
         self.freed(call, at_ns);
         let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
-        if attempt.end != End::Unanswered {
+        if attempt.end != EffectEnd::Unanswered {
             self.stray_answers += 1;
             return;
         }
         self.backwards += u32::from(at_ns < attempt.start_ns);
         // It was taken as soon as the thread came to it.
-        let ready_ns = match attempt.lates.last_mut() {
+        let ready_ns = match attempt.completion_delays.last_mut() {
             Some(late) if (attempt.start_ns..=at_ns).contains(&late.ready_ns) => {
-                late.ns = at_ns - late.ready_ns;
+                late.delay_ns = at_ns - late.ready_ns;
                 late.ready_ns
             }
             _ => at_ns,
         };
         attempt.duration_ns = ready_ns.saturating_sub(attempt.start_ns);
         attempt.end = match answer {
-            Answer::Ok(output) => End::Ok { summary: label::output(output), output: output.clone() },
-            Answer::Err(error) => End::Err(error.clone()),
-            Answer::Cancelled => End::Cancelled,
+            Answer::Ok(output) => EffectEnd::Ok { summary: label::output(output), output: output.clone() },
+            Answer::Err(error) => EffectEnd::Err(error.clone()),
+            Answer::Cancelled => EffectEnd::Cancelled,
         };
         self.answered.insert(place.run, place.effect);
     }
@@ -325,9 +336,9 @@ impl<'t> Rows<'t> {
         Timeline {
             runs: self.runs,
             received_ns: self.received_ns,
-            moves: self.moves,
-            carries: self.carries,
-            read_late: self.read_late,
+            reclassifications: self.moves,
+            migrations: self.carries,
+            read_delays: self.read_late,
             totals,
             slots: self.slots,
             failure,
@@ -348,7 +359,7 @@ impl<'t> Rows<'t> {
 
     fn gaps(&self) -> Vec<Gap> {
         let attempts = self.runs.iter().flat_map(|run| &run.effects).flat_map(|effect| &effect.attempts);
-        let unanswered = attempts.filter(|attempt| attempt.end == End::Unanswered).count() as u32;
+        let unanswered = attempts.filter(|attempt| attempt.end == EffectEnd::Unanswered).count() as u32;
         let end = self.trace.duration_ns;
         let past =
             self.runs.iter().filter(|run| run.start_ns.saturating_add(run.cpu_ns) > end).count() as u32;
@@ -369,10 +380,11 @@ impl<'t> Rows<'t> {
     }
 }
 
-fn failure(trace: &Trace, runs: &[Run], names: &mut Names<'_>) -> Option<Failure> {
+fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) -> Option<Failure> {
     let effects = || runs.iter().flat_map(|run| &run.effects);
     let shown = |effect: &Effect| (effect.label(), effect.end.to_string());
-    let pending = || effects().filter(|effect| matches!(effect.end, End::Unanswered | End::Cancelled));
+    let pending =
+        || effects().filter(|effect| matches!(effect.end, EffectEnd::Unanswered | EffectEnd::Cancelled));
     let mut failure = Failure {
         kind: trace.outcome.as_str().to_owned(),
         what: String::new(),

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use zerver_trace::QueueReason;
 
-use super::rows::{Effect, Late, Timeline};
-use super::totals::{Io, Span, Totals, union};
+use super::rows::{CompletionDelay, Effect, Timeline};
+use super::totals::{KindTotals, Span, Totals, union};
 use crate::corpus::starred;
 
 /// What a part of the time was spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum ContributorKind {
     /// One effect.
     Effect,
     /// Many effects of one kind.
@@ -22,14 +22,14 @@ pub enum Part {
     /// Waiting for a turn.
     Queue,
     /// Answers that lay ready while the thread of the request was busy.
-    Late,
+    CompletionDelay,
     /// Reading the body.
     Receive,
     /// Nothing that the trace tells.
     Unexplained,
 }
 
-impl Part {
+impl ContributorKind {
     /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Part {
             Self::Limit => "limit",
             Self::Cpu => "cpu",
             Self::Queue => "queue",
-            Self::Late => "late",
+            Self::CompletionDelay => "late",
             Self::Receive => "receive",
             Self::Unexplained => "unexplained",
         }
@@ -49,11 +49,11 @@ impl Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributor {
     /// What it was spent on.
-    pub part: Part,
+    pub kind: ContributorKind,
     /// In words: `kv get todo:456`, `10 calls of kv get todo:*`, `40 sql calls`, `CPU of render_todo`.
     pub label: String,
     /// How long.
-    pub ns: u64,
+    pub time_ns: u64,
     /// Its share of the whole, in percent, rounded.
     pub percent: u8,
 }
@@ -71,11 +71,15 @@ impl Timeline {
     /// What the time was spent on, the most first. Parts of one kind may overlap where effects do.
     pub fn contributors(&self) -> Vec<Contributor> {
         let totals = &self.totals;
-        let mut parts: Vec<(Part, String, u64)> = vec![
-            (Part::Queue, "waiting for a turn".to_owned(), totals.queue_ns),
-            (Part::Late, self.longest_late().map_or_else(String::new, Late::label), totals.late_ns),
-            (Part::Receive, "receiving the request".to_owned(), totals.receive_ns),
-            (Part::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
+        let mut parts: Vec<(ContributorKind, String, u64)> = vec![
+            (ContributorKind::Queue, "waiting for a turn".to_owned(), totals.queue_ns),
+            (
+                ContributorKind::CompletionDelay,
+                self.longest_completion_delay().map_or_else(String::new, CompletionDelay::label),
+                totals.completion_delay_ns,
+            ),
+            (ContributorKind::Receive, "receiving the request".to_owned(), totals.receive_ns),
+            (ContributorKind::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();
         let mut alike: BTreeMap<(&str, String), Calls> = BTreeMap::new();
@@ -89,12 +93,14 @@ impl Timeline {
                 let ns = without_waiting(end_ns.saturating_sub(effect.start_ns), held_ns);
                 let label = effect.label();
                 alike.entry((&effect.kind, starred(&label))).or_default().add(&label, ns);
-                parts.push((Part::Effect, label, ns));
+                parts.push((ContributorKind::Effect, label, ns));
             }
         }
-        parts.extend(cpu.into_values().map(|(name, ns)| (Part::Cpu, format!("CPU of {name}"), ns)));
-        let limits =
-            kinds.iter().map(|(kind, of)| (Part::Limit, format!("waiting for {kind}"), of.waited_ns()));
+        parts
+            .extend(cpu.into_values().map(|(name, ns)| (ContributorKind::Cpu, format!("CPU of {name}"), ns)));
+        let limits = kinds
+            .iter()
+            .map(|(kind, of)| (ContributorKind::Limit, format!("waiting for {kind}"), of.waited_ns()));
         parts.extend(limits);
         parts.extend(many_calls(totals, &alike, &kinds));
         let mut contributors: Vec<Contributor> = parts
@@ -102,10 +108,10 @@ impl Timeline {
             .filter(|(.., ns)| *ns > 0)
             .map(|(part, label, ns)| {
                 let ns = ns.min(totals.total_ns);
-                Contributor { part, label, ns, percent: percent(ns, totals.total_ns) }
+                Contributor { kind: part, label, time_ns: ns, percent: percent(ns, totals.total_ns) }
             })
             .collect();
-        contributors.sort_by_key(|contributor| std::cmp::Reverse(contributor.ns));
+        contributors.sort_by_key(|contributor| std::cmp::Reverse(contributor.time_ns));
         contributors
     }
 
@@ -130,8 +136,8 @@ impl OfKind {
     fn add(&mut self, effect: &Effect, end_ns: u64) -> u64 {
         let mut all_held_ns = 0_u64;
         for attempt in &effect.attempts {
-            let is_limit = matches!(attempt.held_by, Some(QueueReason::Target | QueueReason::Kind));
-            let held_ns = if is_limit { attempt.held_ns } else { 0 };
+            let is_limit = matches!(attempt.queue_reason, Some(QueueReason::Target | QueueReason::Kind));
+            let held_ns = if is_limit { attempt.queued_ns } else { 0 };
             let until_ns = attempt.start_ns.saturating_add(attempt.duration_ns).min(end_ns);
             let begun_ns = attempt.start_ns.saturating_add(held_ns).min(until_ns);
             self.all.push((attempt.start_ns.min(until_ns), until_ns));
@@ -185,20 +191,21 @@ fn many_calls(
     totals: &Totals,
     alike: &BTreeMap<(&str, String), Calls>,
     kinds: &BTreeMap<&str, OfKind>,
-) -> Vec<(Part, String, u64)> {
+) -> Vec<(ContributorKind, String, u64)> {
     let mut parts = Vec::new();
     for (kind, io) in &totals.io {
         let waited_ns = kinds.get(kind.as_str()).map_or(0, OfKind::waited_ns);
-        let io = Io { ns: without_waiting(io.ns, waited_ns), ..*io };
+        let io = KindTotals { time_ns: without_waiting(io.time_ns, waited_ns), ..*io };
         let groups = || alike.iter().filter(|((of, _), _)| *of == kind.as_str());
         for ((_, starred), calls) in groups().filter(|(_, calls)| calls.is_a_finding()) {
             let name = if calls.is_one_label { &calls.label } else { starred };
-            parts.push((Part::Effects, format!("{} calls of {name}", calls.count), calls.ns));
+            parts.push((ContributorKind::Effects, format!("{} calls of {name}", calls.count), calls.ns));
         }
         let longest_ns = groups().map(|(_, calls)| calls.longest_ns).max().unwrap_or(0);
-        let has_main_group = groups().any(|(_, calls)| calls.is_a_finding() && calls.ns >= io.ns / 3 * 2);
-        if io.calls > 1 && io.ns / 2 >= longest_ns && !has_main_group {
-            parts.push((Part::Effects, format!("{} {kind} calls", io.calls), io.ns));
+        let has_main_group =
+            groups().any(|(_, calls)| calls.is_a_finding() && calls.ns >= io.time_ns / 3 * 2);
+        if io.calls > 1 && io.time_ns / 2 >= longest_ns && !has_main_group {
+            parts.push((ContributorKind::Effects, format!("{} {kind} calls", io.calls), io.time_ns));
         }
     }
     parts

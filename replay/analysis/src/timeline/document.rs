@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use zerver_replay::Json;
+use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::rows::{Carry, Effect, End, Failure, Late, Move, ReadLate, Run, Step, Timeline, Write};
-use super::totals::Totals;
 use super::contributors::Verdict;
+use super::rows::{
+    CompletionDelay, Effect, EffectEnd, Failure, Migration, ReadDelay, Reclassification, SlotWrite, Step,
+    StepRun, Timeline,
+};
+use super::totals::Totals;
 use crate::rfc3339;
 
-/// One trace as a JSON document. Durations are nanoseconds, values are as [`Json`] describes.
+/// One trace as a JSON document. Durations are nanoseconds, values are as [`RecordedJson`] describes.
 #[derive(Debug, Clone, Serialize)]
 pub struct TimelineJson {
     id: String,
@@ -25,16 +28,16 @@ pub struct TimelineJson {
     class: Class,
     /// Left out where it kept the class of its flow.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    moves: Vec<Move>,
+    moves: Vec<Reclassification>,
     /// The number of the worker of its connection; left out where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<u16>,
     /// Left out where it stayed there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    carries: Vec<Carry>,
+    carries: Vec<Migration>,
     /// Left out where nothing was read right after a long step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    read_late: Vec<ReadLate>,
+    read_late: Vec<ReadDelay>,
     started_at: String,
     outcome: &'static str,
     complete: bool,
@@ -76,7 +79,7 @@ struct SourceJson {
 #[derive(Debug, Clone, Serialize)]
 struct WriteJson {
     slot: String,
-    value: Json,
+    value: RecordedJson,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -90,12 +93,12 @@ struct EffectJson {
     held_ns: u64,
     /// Left out where each answer was taken at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    late: Vec<Late>,
+    late: Vec<CompletionDelay>,
     outcome: String,
-    args: Json,
+    args: RecordedJson,
     /// What it gave; left out where it gave nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Json>,
+    output: Option<RecordedJson>,
     writes: Vec<String>,
 }
 
@@ -121,7 +124,7 @@ struct IoJson {
 
 /// The last value of each slot under its name, in the order of their writing.
 #[derive(Debug, Clone)]
-struct SlotsJson(Vec<(String, Json)>);
+struct SlotsJson(Vec<(String, RecordedJson)>);
 
 impl Serialize for SlotsJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -165,7 +168,7 @@ struct VerdictJson {
 struct RequestJson {
     version: String,
     peer: String,
-    target: Json,
+    target: RecordedJson,
     headers: Vec<HeaderJson>,
     body: BodyJson,
     /// Both are left out where the target is only a path, or that was not recorded.
@@ -187,14 +190,14 @@ struct ResponseJson {
 #[derive(Debug, Clone, Serialize)]
 struct HeaderJson {
     name: String,
-    value: Json,
+    value: RecordedJson,
 }
 
 #[derive(Debug, Clone, Serialize)]
 struct BodyJson {
     full_len: u64,
     kept_len: u64,
-    value: Json,
+    value: RecordedJson,
 }
 
 impl TimelineJson {
@@ -208,10 +211,10 @@ impl TimelineJson {
             status: trace.status,
             duration_ns: trace.duration_ns,
             class: trace.class,
-            moves: timeline.moves.clone(),
+            moves: timeline.reclassifications.clone(),
             worker: trace.worker,
-            carries: timeline.carries.clone(),
-            read_late: timeline.read_late.clone(),
+            carries: timeline.migrations.clone(),
+            read_late: timeline.read_delays.clone(),
             started_at: rfc3339(trace.started_unix_ns),
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),
@@ -242,19 +245,19 @@ impl TimelineJson {
     }
 }
 
-fn step(run: &Run) -> StepJson {
-    let from_effects = run.effects.iter().flat_map(|effect| &effect.wrote);
+fn step(run: &StepRun) -> StepJson {
+    let from_effects = run.effects.iter().flat_map(|effect| &effect.writes);
     StepJson {
         name: run.step.name.clone(),
         decision: run.decision,
         at_ns: run.start_ns,
         queue_ns: run.queue_ns,
         cpu_ns: run.cpu_ns,
-        overran_ns: run.overran_ns,
+        overran_ns: run.exceeded_quantum_ns,
         io_ns: run.io_ns,
         reads: run.step.reads.clone(),
         writes: run
-            .wrote
+            .writes
             .iter()
             .chain(from_effects)
             .map(|write| WriteJson { slot: write.name.clone(), value: write.json() })
@@ -280,15 +283,15 @@ fn effect(effect: &Effect) -> EffectJson {
         at_ns: effect.start_ns,
         duration_ns: effect.duration_ns,
         attempts: effect.attempts.len(),
-        held_ns: effect.held_ns(),
-        late: effect.lates().cloned().collect(),
+        held_ns: effect.queued_ns(),
+        late: effect.completion_delays().cloned().collect(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),
         output: match &effect.end {
-            End::Ok { output, .. } => Some(value(output)),
-            End::Err(_) | End::Cancelled | End::Unanswered => None,
+            EffectEnd::Ok { output, .. } => Some(value(output)),
+            EffectEnd::Err(_) | EffectEnd::Cancelled | EffectEnd::Unanswered => None,
         },
-        writes: effect.wrote.iter().map(|write| write.name.clone()).collect(),
+        writes: effect.writes.iter().map(|write| write.name.clone()).collect(),
     }
 }
 
@@ -299,13 +302,13 @@ fn totals(totals: &Totals) -> TotalsJson {
         queue_ns: totals.queue_ns,
         cpu_ns: totals.cpu_ns,
         wait_ns: totals.wait_ns,
-        late_ns: totals.late_ns,
+        late_ns: totals.completion_delay_ns,
         unexplained_ns: totals.unexplained_ns,
-        io: totals.io.iter().map(|(k, io)| (k.clone(), IoJson { ns: io.ns, calls: io.calls })).collect(),
+        io: totals.io.iter().map(|(k, io)| (k.clone(), IoJson { ns: io.time_ns, calls: io.calls })).collect(),
     }
 }
 
-fn slots(slots: &[Write]) -> SlotsJson {
+fn slots(slots: &[SlotWrite]) -> SlotsJson {
     SlotsJson(slots.iter().map(|slot| (slot.name.clone(), slot.json())).collect())
 }
 
@@ -330,20 +333,20 @@ fn failure(failure: &Failure) -> FailureJson {
 fn verdict_json(verdict: &Verdict) -> VerdictJson {
     let largest = &verdict.largest;
     VerdictJson {
-        part: largest.part.as_str(),
+        part: largest.kind.as_str(),
         what: largest.label.clone(),
-        ns: largest.ns,
+        ns: largest.time_ns,
         percent: largest.percent,
         median_ns: verdict.median_ns,
     }
 }
 
-fn value(recorded: &Recorded) -> Json {
-    Json::Value(recorded.clone())
+fn value(recorded: &Recorded) -> RecordedJson {
+    RecordedJson::Value(recorded.clone())
 }
 
-fn wire(recorded: &Recorded) -> Json {
-    Json::Wire(recorded.clone())
+fn wire(recorded: &Recorded) -> RecordedJson {
+    RecordedJson::Wire(recorded.clone())
 }
 
 fn headers(headers: &[Header<Recorded>]) -> Vec<HeaderJson> {

@@ -3,13 +3,13 @@
 use zerver_replay::value::json::why;
 use zerver_trace::{Recorded, RecordedBody, Trace};
 
-use super::rows::{End, Gap, Run};
+use super::rows::{EffectEnd, Gap, StepRun};
 
 /// So many values are named.
 const MAX_NAMED: usize = 20;
 
 /// The values that were not recorded. Bodies of which a part is there are another matter.
-pub(super) fn values(trace: &Trace, runs: &[Run]) -> Vec<Gap> {
+pub(super) fn values(trace: &Trace, runs: &[StepRun]) -> Vec<Gap> {
     let mut missing = Missing::default();
     missing.look(&trace.target, || "the request's path and query".to_owned());
     for header in &trace.request_headers {
@@ -24,19 +24,19 @@ pub(super) fn values(trace: &Trace, runs: &[Run]) -> Vec<Gap> {
     body("request", &trace.request_body);
     body("response", &trace.response_body);
     for run in runs {
-        let written = |write: &super::Write| format!("slot {}", write.name);
-        run.wrote.iter().for_each(|write| missing.look(&write.value, || written(write)));
+        let written = |write: &super::SlotWrite| format!("slot {}", write.name);
+        run.writes.iter().for_each(|write| missing.look(&write.value, || written(write)));
         if let Some(progress) = &run.progress {
             missing.look(progress, || format!("progress of {}", run.step.name));
         }
         for effect in &run.effects {
             missing.look(&effect.args, || format!("arguments of {}", effect.label()));
             for attempt in &effect.attempts {
-                if let End::Ok { output, .. } = &attempt.end {
+                if let EffectEnd::Ok { output, .. } = &attempt.end {
                     missing.look(output, || format!("output of {}", effect.label()));
                 }
             }
-            effect.wrote.iter().for_each(|write| missing.look(&write.value, || written(write)));
+            effect.writes.iter().for_each(|write| missing.look(&write.value, || written(write)));
         }
     }
     for header in &trace.response_headers {

@@ -5,23 +5,24 @@
 //! `document` is the form for other programs.
 
 mod builder;
+mod contributors;
 mod document;
+mod flow_names;
 #[cfg(test)]
 pub(crate) mod hostile;
 mod missing_values;
 mod rows;
-mod flow_names;
 #[cfg(test)]
 pub(crate) mod sample;
-mod time_sums;
 #[cfg(test)]
 mod tests;
+mod time_sums;
 pub(crate) mod totals;
-mod contributors;
 
+pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
 pub use rows::{
-    Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Step, Timeline, Write,
+    Attempt, CompletionDelay, Effect, EffectEnd, Failure, Gap, Migration, ReadDelay, Reclassification,
+    SlotWrite, Step, StepRun, Timeline,
 };
-pub use totals::{Io, Totals};
-pub use contributors::{Contributor, Part, Verdict, median};
+pub use totals::{KindTotals, Totals};

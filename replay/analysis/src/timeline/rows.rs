@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use zerver_replay::Json;
+use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, EffectError, QueueReason, Recorded, RequestPart, Thread, Trace};
 
 use zerver_trace::duration;
@@ -17,19 +17,19 @@ use super::{Totals, builder};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
     /// Each run of a step in order, with its effects.
-    pub runs: Vec<Run>,
+    pub runs: Vec<StepRun>,
     /// When the body had been read; none if no step could begin.
     pub received_ns: Option<u64>,
     /// The classes it was given after that of its flow, in order.
-    pub moves: Vec<Move>,
+    pub reclassifications: Vec<Reclassification>,
     /// Where it went on elsewhere than on the worker of its connection, in order.
-    pub carries: Vec<Carry>,
+    pub migrations: Vec<Migration>,
     /// What of it was read right after a long step on the worker of its connection.
-    pub read_late: Vec<ReadLate>,
+    pub read_delays: Vec<ReadDelay>,
     /// The split of the whole time.
     pub totals: Totals,
     /// Each slot's last value, in the order in which they were first written.
-    pub slots: Vec<Write>,
+    pub slots: Vec<SlotWrite>,
     /// What went wrong; none if a step answered.
     pub failure: Option<Failure>,
     /// What the trace does not say, or says in a way that cannot be.
@@ -43,9 +43,9 @@ impl Timeline {
     }
 
     /// The longest time in which something lay ready while the thread of the request was busy.
-    pub fn longest_late(&self) -> Option<&Late> {
+    pub fn longest_completion_delay(&self) -> Option<&CompletionDelay> {
         let effects = self.runs.iter().flat_map(|run| &run.effects);
-        effects.flat_map(Effect::lates).max_by_key(|late| late.ns)
+        effects.flat_map(Effect::completion_delays).max_by_key(|late| late.delay_ns)
     }
 }
 
@@ -66,7 +66,7 @@ pub struct Step {
 
 /// A change of class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Move {
+pub struct Reclassification {
     /// When.
     pub at_ns: u64,
     /// The class it had.
@@ -79,7 +79,7 @@ pub struct Move {
 
 /// A change of thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Carry {
+pub struct Migration {
     /// When.
     pub at_ns: u64,
     /// Where it is from then on.
@@ -88,7 +88,7 @@ pub struct Carry {
 
 /// One run of a step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Run {
+pub struct StepRun {
     /// The step.
     pub step: Arc<Step>,
     /// When it could have run.
@@ -100,7 +100,7 @@ pub struct Run {
     /// How long it ran.
     pub cpu_ns: u64,
     /// How long a turn of its class may take, where it ran for longer.
-    pub overran_ns: Option<u64>,
+    pub exceeded_quantum_ns: Option<u64>,
     /// The time in which at least one of its effects was under way.
     pub io_ns: u64,
     /// What it decided; none if the trace holds only what followed from it.
@@ -108,41 +108,41 @@ pub struct Run {
     /// What it handed to its next run, where it yielded.
     pub progress: Option<Recorded>,
     /// What it wrote by itself.
-    pub wrote: Vec<Write>,
+    pub writes: Vec<SlotWrite>,
     /// The effects it asked for.
     pub effects: Vec<Effect>,
 }
 
 /// A slot that got its value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Write {
+pub struct SlotWrite {
     /// Its position in the flow's slots.
     pub slot: u16,
     /// Its name.
     pub name: String,
     /// Whether it is a secret, whatever the value says.
-    pub secret: bool,
+    pub is_secret: bool,
     /// When.
     pub at_ns: u64,
     /// The value.
     pub value: Recorded,
 }
 
-impl Write {
+impl SlotWrite {
     /// Whether the value must not be shown.
     pub fn is_masked(&self) -> bool {
-        self.secret || (self.value.is_secret() && self.value.value().is_none())
+        self.is_secret || (self.value.is_secret() && self.value.value().is_none())
     }
 
     /// The value for other programs: masked where it is a secret.
-    pub fn json(&self) -> Json {
+    pub fn json(&self) -> RecordedJson {
         match &self.value {
             // Its hash, but nothing of what it holds.
-            Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } if self.secret => {
-                Json::Value(Recorded::Hashed { hash: *hash, shown: None })
+            Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } if self.is_secret => {
+                RecordedJson::Value(Recorded::Hashed { hash: *hash, shown: None })
             }
-            Recorded::Plain { .. } if self.secret => Json::Masked,
-            value => Json::Value(value.clone()),
+            Recorded::Plain { .. } if self.is_secret => RecordedJson::Masked,
+            value => RecordedJson::Value(value.clone()),
         }
     }
 }
@@ -163,9 +163,9 @@ pub struct Effect {
     /// Each attempt, in order; never empty.
     pub attempts: Vec<Attempt>,
     /// How the last attempt ended.
-    pub end: End,
+    pub end: EffectEnd,
     /// What was written from its answer.
-    pub wrote: Vec<Write>,
+    pub writes: Vec<SlotWrite>,
 }
 
 impl Effect {
@@ -175,32 +175,32 @@ impl Effect {
     }
 
     /// For how long its attempts could not begin, pauses aside.
-    pub fn held_ns(&self) -> u64 {
-        self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.held_ns))
+    pub fn queued_ns(&self) -> u64 {
+        self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.queued_ns))
     }
 
     /// Where what it waited for lay ready, in order.
-    pub fn lates(&self) -> impl Iterator<Item = &Late> {
-        self.attempts.iter().flat_map(|attempt| &attempt.lates)
+    pub fn completion_delays(&self) -> impl Iterator<Item = &CompletionDelay> {
+        self.attempts.iter().flat_map(|attempt| &attempt.completion_delays)
     }
 
     /// How long what it waited for lay ready. That is no part of its duration.
-    pub fn late_ns(&self) -> u64 {
-        self.lates().fold(0, |sum, late| sum.saturating_add(late.ns))
+    pub fn completion_delay_ns(&self) -> u64 {
+        self.completion_delays().fold(0, |sum, late| sum.saturating_add(late.delay_ns))
     }
 
     /// Its attempts, waits and delays in words: `3 attempts, held 1.20 ms`; nothing if it began at once and once, and its
     /// answer was taken at once.
-    pub fn ways(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<String> {
         let mut ways = Vec::new();
         if self.attempts.len() > 1 {
             ways.push(format!("{} attempts", self.attempts.len()));
         }
-        if self.held_ns() > 0 {
-            ways.push(format!("held {}", duration::show(self.held_ns())));
+        if self.queued_ns() > 0 {
+            ways.push(format!("held {}", duration::show(self.queued_ns())));
         }
-        if self.late_ns() > 0 {
-            ways.push(format!("late {}", duration::show(self.late_ns())));
+        if self.completion_delay_ns() > 0 {
+            ways.push(format!("late {}", duration::show(self.completion_delay_ns())));
         }
         ways
     }
@@ -218,47 +218,47 @@ pub struct Attempt {
     /// From then until its answer was ready, or to the end of the request if there was none.
     pub duration_ns: u64,
     /// How long the pause before it was.
-    pub pause_ns: u64,
+    pub retry_delay_ns: u64,
     /// For how long of its duration it could not begin.
-    pub held_ns: u64,
+    pub queued_ns: u64,
     /// For what it could not begin in the end; none if it could at once.
-    pub held_by: Option<QueueReason>,
+    pub queue_reason: Option<QueueReason>,
     /// The time it had; none means the request's deadline.
     pub timeout_ns: Option<u64>,
     /// Where the end of its pause, and its answer, lay ready while the thread of the request was busy.
-    pub lates: Vec<Late>,
+    pub completion_delays: Vec<CompletionDelay>,
     /// How it ended.
-    pub end: End,
+    pub end: EffectEnd,
 }
 
 /// Something lay ready while the thread of the request was busy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Late {
+pub struct CompletionDelay {
     /// When it was ready.
     pub ready_ns: u64,
     /// From then until it was taken.
-    pub ns: u64,
+    pub delay_ns: u64,
     /// The thread of the request; none where that is not known.
-    pub on: Option<Thread>,
+    pub thread: Option<Thread>,
     /// The flow of the step that ran there for most of that time; empty where none ran for long.
     pub flow: String,
     /// That step.
     pub step: String,
 }
 
-impl Late {
+impl CompletionDelay {
     pub(crate) const fn span(&self) -> (u64, u64) {
-        (self.ready_ns, self.ready_ns.saturating_add(self.ns))
+        (self.ready_ns, self.ready_ns.saturating_add(self.delay_ns))
     }
 
     /// Why time was lost, in words: `answers that lay ready: worker 0 ran spin of report`.
     pub(crate) fn label(&self) -> String {
-        format!("answers that lay ready: {}", self.why())
+        format!("answers that lay ready: {}", self.reason())
     }
 
     /// Why, in words: `worker 0 ran spin of report`.
-    pub fn why(&self) -> String {
-        let on = self.on.map_or_else(|| "its worker".to_owned(), |on| on.to_string());
+    pub fn reason(&self) -> String {
+        let on = self.thread.map_or_else(|| "its worker".to_owned(), |on| on.to_string());
         match self.step.is_empty() {
             true => format!("{on} was busy, or had no core"),
             false => format!("{on} ran {} of {}", self.step, self.flow),
@@ -268,7 +268,7 @@ impl Late {
 
 /// A part of the request was read right after a long step, and may have lain unread until then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReadLate {
+pub struct ReadDelay {
     /// The part of the request.
     pub part: RequestPart,
     /// How long it lay unread at most.
@@ -282,7 +282,7 @@ pub struct ReadLate {
 }
 
 /// In a line: `head read right after a step of 600.00 ms on its worker: spin of report`.
-impl fmt::Display for ReadLate {
+impl fmt::Display for ReadDelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { part, ran_ns, flow, step, .. } = self;
         let (part, ran) = (part.as_str(), duration::show(*ran_ns));
@@ -292,7 +292,7 @@ impl fmt::Display for ReadLate {
 
 /// How an effect ended.
 #[derive(Debug, Clone, PartialEq)]
-pub enum End {
+pub enum EffectEnd {
     /// With an output.
     Ok {
         /// The output in a few words: `200`, `found`.
@@ -309,7 +309,7 @@ pub enum End {
 }
 
 /// In a few words: `200`, `timeout: after 300 ms`, `cancelled`, `no answer`.
-impl fmt::Display for End {
+impl fmt::Display for EffectEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ok { summary, .. } => f.write_str(summary),

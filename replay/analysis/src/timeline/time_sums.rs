@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::{Effect, End, Late, Run};
-use super::totals::{Io, Span, Spent, Totals, split, union, without};
+use super::rows::{CompletionDelay, Effect, EffectEnd, StepRun};
+use super::totals::{KindTotals, Span, Spent, Totals, split, union, without};
 
 /// Gives an effect its end and its length, once all its attempts are known.
 pub(super) fn close(effect: &mut Effect, total_ns: u64) {
     let mut end_ns = effect.start_ns;
     for attempt in &mut effect.attempts {
-        if attempt.end == End::Unanswered {
+        if attempt.end == EffectEnd::Unanswered {
             attempt.duration_ns = total_ns.saturating_sub(attempt.start_ns);
         }
         end_ns = end_ns.max(attempt.start_ns.saturating_add(attempt.duration_ns));
@@ -23,10 +23,10 @@ pub(super) fn close(effect: &mut Effect, total_ns: u64) {
 /// The time in which the effect was under way; between two attempts it was waited for as well.
 fn spans(effect: &Effect) -> Vec<Span> {
     let whole = (effect.start_ns, effect.start_ns.saturating_add(effect.duration_ns));
-    if effect.attempts.iter().all(|attempt| attempt.lates.is_empty()) {
+    if effect.attempts.iter().all(|attempt| attempt.completion_delays.is_empty()) {
         return vec![whole];
     }
-    without(whole, effect.lates().map(Late::span))
+    without(whole, effect.completion_delays().map(CompletionDelay::span))
 }
 
 fn clip((start, end): Span, total_ns: u64) -> Span {
@@ -34,19 +34,25 @@ fn clip((start, end): Span, total_ns: u64) -> Span {
 }
 
 /// The time in which any effect of a run was under way.
-pub(super) fn io_of(run: &Run, total_ns: u64) -> u64 {
+pub(super) fn io_of(run: &StepRun, total_ns: u64) -> u64 {
     union(run.effects.iter().flat_map(spans).map(|span| clip(span, total_ns)).collect())
 }
 
 /// What the time of a request was spent on.
-pub(super) fn totals(total_ns: u64, received_ns: Option<u64>, waited: Option<Span>, runs: &[Run]) -> Totals {
+pub(super) fn totals(
+    total_ns: u64,
+    received_ns: Option<u64>,
+    waited: Option<Span>,
+    runs: &[StepRun],
+) -> Totals {
     let effects = || runs.iter().flat_map(|run| &run.effects);
     let steps = runs.iter().flat_map(|run| {
         let end = run.start_ns.saturating_add(run.cpu_ns);
         [(Spent::Cpu, (run.start_ns, end)), (Spent::Queue, (run.ready_ns, run.start_ns))]
     });
     let waits = effects().flat_map(spans).map(|span| (Spent::Wait, span));
-    let late = effects().flat_map(Effect::lates).map(|late| (Spent::Late, late.span()));
+    let late =
+        effects().flat_map(Effect::completion_delays).map(|late| (Spent::CompletionDelay, late.span()));
     let receive = received_ns.map(|at_ns| (Spent::Receive, (0, at_ns)));
     let waited = waited.map(|span| (Spent::Queue, span));
     let mut totals = split(total_ns, steps.chain(waits).chain(late).chain(receive).chain(waited));
@@ -59,7 +65,7 @@ pub(super) fn totals(total_ns: u64, received_ns: Option<u64>, waited: Option<Spa
     }
     totals.io = kinds
         .into_iter()
-        .map(|(kind, (spans, calls))| (kind.to_owned(), Io { ns: union(spans), calls }))
+        .map(|(kind, (spans, calls))| (kind.to_owned(), KindTotals { time_ns: union(spans), calls }))
         .collect();
     totals
 }

@@ -26,31 +26,31 @@ pub struct Association {
     /// `query latency_ms`, `Todo.title`, `Todos.len`.
     pub field: String,
     /// What it holds in this request; none where it is absent.
-    pub here: Option<String>,
+    pub value: Option<String>,
     /// How it goes with slowness.
-    pub link: Link,
+    pub correlation: Correlation,
     /// How many requests it was seen in.
-    pub n: usize,
+    pub requests: usize,
     /// How closely, from 0 to 1.
     pub strength: f64,
 }
 
 /// How a field goes with slowness.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Link {
+pub enum Correlation {
     /// Spearman's rank correlation with the duration: 1 means that more is always slower.
     Rank(f64),
     /// The durations of requests with equal values, the slowest group first.
-    Groups(Vec<Group>),
+    Groups(Vec<ValueGroup>),
 }
 
 /// Requests with one value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct ValueGroup {
     /// The value; none where the field is absent.
     pub value: Option<String>,
     /// How many they are.
-    pub n: usize,
+    pub requests: usize,
     /// How long half of them took at most.
     pub median_ns: u64,
 }
@@ -69,11 +69,17 @@ pub(super) fn findings(requests: &[Fields], durations_ns: &[u64]) -> (Vec<Associ
         looked_at += 1;
         let (link, deviations, n) = found;
         // A group with the greatest median, and otherwise fast, is no finding.
-        let size = if matches!(link, Link::Rank(_)) { deviations.abs() } else { deviations };
+        let size = if matches!(link, Correlation::Rank(_)) { deviations.abs() } else { deviations };
         if size >= MIN_DEVIATIONS {
             let strength = size / (n as f64 - 1.0).max(1.0).sqrt();
             let here = values.first().copied().flatten().map(Scalar::show);
-            findings.push(Association { field: name.clone(), here, link, n, strength: strength.min(1.0) });
+            findings.push(Association {
+                field: name.clone(),
+                value: here,
+                correlation: link,
+                requests: n,
+                strength: strength.min(1.0),
+            });
         }
     }
     // What came with the request is upstream of what its steps made of it.
@@ -86,7 +92,7 @@ pub(super) fn findings(requests: &[Fields], durations_ns: &[u64]) -> (Vec<Associ
     (findings, looked_at)
 }
 
-type Found = (Link, f64, usize);
+type Found = (Correlation, f64, usize);
 
 /// None where the field does not hold enough different numbers.
 fn ranked(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
@@ -110,7 +116,7 @@ fn ranked(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
     let correlation = correlation(&numbers, &durations);
     let n = numbers.len();
     // Without a link, its standard deviation is 1 / sqrt(n - 1).
-    Some((Link::Rank(correlation), correlation * (n as f64 - 1.0).sqrt(), n))
+    Some((Correlation::Rank(correlation), correlation * (n as f64 - 1.0).sqrt(), n))
 }
 
 /// None where there are not at least two groups of some size, or too many.
@@ -122,17 +128,17 @@ fn grouped(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
             return None;
         }
     }
-    let mut groups: Vec<Group> = members
+    let mut groups: Vec<ValueGroup> = members
         .into_iter()
-        .map(|(value, of)| Group { value, n: of.len(), median_ns: median(&of).unwrap_or(0) })
+        .map(|(value, of)| ValueGroup { value, requests: of.len(), median_ns: median(&of).unwrap_or(0) })
         .collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.median_ns));
-    let is_large = |group: &&Group| group.n >= MIN_GROUP;
+    let is_large = |group: &&ValueGroup| group.requests >= MIN_GROUP;
     if groups.iter().filter(is_large).count() < 2 {
         return None;
     }
     let slowest = groups.iter().find(is_large)?.value.clone();
     let is_in: Vec<bool> = values.iter().map(|value| value.map(Scalar::show) == slowest).collect();
     let durations: Vec<f64> = durations_ns.iter().map(|ns| *ns as f64).collect();
-    Some((Link::Groups(groups), rank_sum(&durations, &is_in), values.len()))
+    Some((Correlation::Groups(groups), rank_sum(&durations, &is_in), values.len()))
 }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use zerver_trace::Trace;
 
-use super::associations::{Association, Link};
-use super::ranked_times::{Place, Standing};
+use super::associations::{Association, Correlation};
+use super::ranked_times::{RankedTime, TimePart};
 use super::{MIN_POPULATION, Why};
-use crate::Late;
+use crate::CompletionDelay;
 
 /// Where a request stands, as a JSON document. Times are nanoseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -23,7 +23,7 @@ pub struct WhyJson {
     parts: Vec<StandingJson>,
     /// Left out where each answer was taken at once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    late: Option<Late>,
+    late: Option<CompletionDelay>,
     fields: Vec<FindingJson>,
     fields_looked_at: usize,
 }
@@ -68,22 +68,22 @@ impl WhyJson {
             needed: MIN_POPULATION,
             total: standing(&why.total),
             parts: why.parts.iter().map(standing).collect(),
-            late: why.late.clone(),
-            fields: why.findings.iter().map(finding).collect(),
-            fields_looked_at: why.looked_at,
+            late: why.completion_delay.clone(),
+            fields: why.associations.iter().map(finding).collect(),
+            fields_looked_at: why.fields_examined,
         }
     }
 }
 
-fn standing(standing: &Standing) -> StandingJson {
+fn standing(standing: &RankedTime) -> StandingJson {
     StandingJson {
-        kind: standing.place.kind(),
-        step: standing.place.step().map(str::to_owned),
-        effect: match &standing.place {
-            Place::Effect { what, .. } => Some(what.clone()),
+        kind: standing.part.kind(),
+        step: standing.part.step().map(str::to_owned),
+        effect: match &standing.part {
+            TimePart::Effect { what, .. } => Some(what.clone()),
             _ => None,
         },
-        ns: standing.ns,
+        ns: standing.time_ns,
         median_ns: standing.median_ns,
         slower_than: standing.slower_than,
         others: standing.others,
@@ -92,12 +92,12 @@ fn standing(standing: &Standing) -> StandingJson {
 }
 
 fn finding(finding: &Association) -> FindingJson {
-    let (rank_correlation, groups) = match &finding.link {
-        Link::Rank(correlation) => (Some(*correlation), None),
-        Link::Groups(groups) => {
-            let group = |group: &super::Group| GroupJson {
+    let (rank_correlation, groups) = match &finding.correlation {
+        Correlation::Rank(correlation) => (Some(*correlation), None),
+        Correlation::Groups(groups) => {
+            let group = |group: &super::ValueGroup| GroupJson {
                 value: group.value.clone(),
-                n: group.n,
+                n: group.requests,
                 median_ns: group.median_ns,
             };
             (None, Some(groups.iter().map(group).collect()))
@@ -105,8 +105,8 @@ fn finding(finding: &Association) -> FindingJson {
     };
     FindingJson {
         field: finding.field.clone(),
-        here: finding.here.clone(),
-        n: finding.n,
+        here: finding.value.clone(),
+        n: finding.requests,
         strength: finding.strength,
         rank_correlation,
         groups,

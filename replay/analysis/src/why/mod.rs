@@ -4,23 +4,23 @@
 //! `standing` compares times, `usual` says what is usual for a flow, `fields` takes the fields out of a trace, `ranks` is the statistics, `finding` says which
 //! fields matter, `document` is the form for other programs.
 
+mod associations;
+mod baseline;
 mod document;
 mod fields;
-mod associations;
 mod rank_statistics;
 mod ranked_times;
 #[cfg(test)]
 mod tests;
-mod baseline;
 
 use zerver_trace::Trace;
 
+pub use associations::{Association, Correlation, ValueGroup};
+pub use baseline::{Baseline, Distribution};
 pub use document::WhyJson;
-pub use associations::{Association, Group, Link};
-pub use ranked_times::{Place, Standing};
-pub use baseline::{Spread, Usual};
+pub use ranked_times::{RankedTime, TimePart};
 
-use crate::{Ignored, Late, Timeline};
+use crate::{CompletionDelay, IgnoredHeaders, Timeline};
 
 /// With fewer requests than this, nothing is said about what goes with slowness.
 pub const MIN_POPULATION: usize = 20;
@@ -31,15 +31,15 @@ pub struct Why {
     /// How many requests of its flow were compared, with this one.
     pub population: usize,
     /// The whole of it.
-    pub total: Standing,
+    pub total: RankedTime,
     /// Its parts, those that exceed what is usual by most first.
-    pub parts: Vec<Standing>,
+    pub parts: Vec<RankedTime>,
     /// The longest time in which an answer of this one lay ready while its thread was busy.
-    pub late: Option<Late>,
+    pub completion_delay: Option<CompletionDelay>,
     /// The fields that go with slowness, the closest first.
-    pub findings: Vec<Association>,
+    pub associations: Vec<Association>,
     /// How many fields were looked at.
-    pub looked_at: usize,
+    pub fields_examined: usize,
 }
 
 impl Why {
@@ -53,14 +53,21 @@ impl Why {
         let (findings, looked_at) = if population.len() < MIN_POPULATION {
             (Vec::new(), 0)
         } else {
-            let ignored = Ignored::default();
+            let ignored = IgnoredHeaders::default();
             let fields =
                 population.iter().zip(&timelines).map(|(trace, of)| fields::fields(trace, of, &ignored));
             let durations: Vec<u64> = population.iter().map(|trace| trace.duration_ns).collect();
             associations::findings(&fields.collect::<Vec<_>>(), &durations)
         };
-        let late = timelines.first().and_then(Timeline::longest_late).cloned();
-        Self { population: population.len(), total, parts, late, findings, looked_at }
+        let late = timelines.first().and_then(Timeline::longest_completion_delay).cloned();
+        Self {
+            population: population.len(),
+            total,
+            parts,
+            completion_delay: late,
+            associations: findings,
+            fields_examined: looked_at,
+        }
     }
 
     /// Whether there are enough requests to tell what goes with slowness.

@@ -7,7 +7,7 @@ use crate::{Timeline, median};
 
 /// What a time was spent on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum TimePart {
     /// The whole request.
     Whole,
     /// Reading the body.
@@ -24,12 +24,12 @@ pub enum Place {
         what: String,
     },
     /// Answers that a step had asked for lay ready while the thread of the request was busy.
-    Late(String),
+    CompletionDelay(String),
     /// Nothing that the trace tells.
     Unexplained,
 }
 
-impl Place {
+impl TimePart {
     /// The word used in JSON.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Place {
             Self::Queue(_) => "queue",
             Self::Cpu(_) => "cpu",
             Self::Effect { .. } => "effect",
-            Self::Late(_) => "late",
+            Self::CompletionDelay(_) => "late",
             Self::Unexplained => "unexplained",
         }
     }
@@ -46,7 +46,9 @@ impl Place {
     /// The step it belongs to.
     pub fn step(&self) -> Option<&str> {
         match self {
-            Self::Queue(step) | Self::Cpu(step) | Self::Late(step) | Self::Effect { step, .. } => Some(step),
+            Self::Queue(step) | Self::Cpu(step) | Self::CompletionDelay(step) | Self::Effect { step, .. } => {
+                Some(step)
+            }
             _ => None,
         }
     }
@@ -54,11 +56,11 @@ impl Place {
 
 /// A time of one request among the same of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct RankedTime {
     /// What it was spent on.
-    pub place: Place,
+    pub part: TimePart,
     /// How long it took here, in nanoseconds.
-    pub ns: u64,
+    pub time_ns: u64,
     /// How long half of all requests took with it at most; 0 where they did not do it.
     pub median_ns: u64,
     /// How many others took less.
@@ -67,12 +69,12 @@ pub struct Standing {
     pub others: usize,
 }
 
-impl Standing {
-    fn new(place: Place, all_ns: &[u64]) -> Self {
+impl RankedTime {
+    fn new(place: TimePart, all_ns: &[u64]) -> Self {
         let ns = all_ns.first().copied().unwrap_or(0);
         Self {
-            place,
-            ns,
+            part: place,
+            time_ns: ns,
             median_ns: median(all_ns).unwrap_or(0),
             slower_than: all_ns.iter().filter(|other| **other < ns).count(),
             others: all_ns.len().saturating_sub(1),
@@ -85,25 +87,25 @@ impl Standing {
     }
 }
 
-pub(super) type Parts = BTreeMap<Place, u64>;
+pub(super) type Parts = BTreeMap<TimePart, u64>;
 
 /// The first of these requests among all of them.
-pub(super) fn standings(timelines: &[Timeline]) -> (Standing, Vec<Standing>) {
+pub(super) fn standings(timelines: &[Timeline]) -> (RankedTime, Vec<RankedTime>) {
     let totals: Vec<u64> = timelines.iter().map(|timeline| timeline.totals.total_ns).collect();
     let all = all_parts(timelines);
-    let mut places: Vec<&Place> = all.iter().flat_map(BTreeMap::keys).collect();
+    let mut places: Vec<&TimePart> = all.iter().flat_map(BTreeMap::keys).collect();
     places.sort_unstable();
     places.dedup();
-    let mut standings: Vec<Standing> = places
+    let mut standings: Vec<RankedTime> = places
         .into_iter()
         .map(|place| {
             let all_ns: Vec<u64> = all.iter().map(|parts| parts.get(place).copied().unwrap_or(0)).collect();
-            Standing::new(place.clone(), &all_ns)
+            RankedTime::new(place.clone(), &all_ns)
         })
-        .filter(|standing| standing.ns > 0 || standing.median_ns > 0)
+        .filter(|standing| standing.time_ns > 0 || standing.median_ns > 0)
         .collect();
-    standings.sort_by_key(|it| std::cmp::Reverse(i128::from(it.ns) - i128::from(it.median_ns)));
-    (Standing::new(Place::Whole, &totals), standings)
+    standings.sort_by_key(|it| std::cmp::Reverse(i128::from(it.time_ns) - i128::from(it.median_ns)));
+    (RankedTime::new(TimePart::Whole, &totals), standings)
 }
 
 /// The parts of each.
@@ -141,20 +143,20 @@ fn common_effects(timelines: &[Timeline]) -> BTreeSet<Asked> {
 fn parts(timeline: &Timeline, common: &BTreeSet<Asked>) -> Parts {
     let shares = shares(timeline);
     let mut parts = Parts::new();
-    let mut add = |place: Place, ns: u64| *parts.entry(place).or_default() += ns;
-    add(Place::Receive, shares.receive_ns);
+    let mut add = |place: TimePart, ns: u64| *parts.entry(place).or_default() += ns;
+    add(TimePart::Receive, shares.receive_ns);
     // Of who never had a turn, no step says for what it waited.
-    add(Place::Unexplained, shares.unexplained_ns + shares.queue_ns);
+    add(TimePart::Unexplained, shares.unexplained_ns + shares.queue_ns);
     for (run, share) in timeline.runs.iter().zip(&shares.runs) {
         let step = &run.step.name;
-        add(Place::Queue(step.clone()), share.queue_ns);
-        add(Place::Cpu(step.clone()), share.cpu_ns);
-        add(Place::Late(step.clone()), share.late_ns);
+        add(TimePart::Queue(step.clone()), share.queue_ns);
+        add(TimePart::Cpu(step.clone()), share.cpu_ns);
+        add(TimePart::CompletionDelay(step.clone()), share.completion_delay_ns);
         for (effect, share) in run.effects.iter().zip(&share.effects) {
             let key = (step.clone(), effect.kind.clone(), Some(effect.label()));
             let is_common = common.contains(&key);
             let what = if is_common { effect.label() } else { effect.kind.clone() };
-            add(Place::Effect { step: key.0, what }, share.whole_ns());
+            add(TimePart::Effect { step: key.0, what }, share.whole_ns());
         }
     }
     parts

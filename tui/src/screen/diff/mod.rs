@@ -6,7 +6,7 @@ mod view;
 use crossterm::event::{KeyCode, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{Diff, Ignored};
+use zerver_analysis::{Diff, IgnoredHeaders};
 use zerver_trace::RequestId;
 
 use self::account::Account;
@@ -69,7 +69,7 @@ impl DiffScreen {
         }
         let Some((a, b)) = self.ids else { return };
         if let (Some(a), Some(b)) = (shared.traces.story(a), shared.traces.story(b)) {
-            let diff = Diff::of(&a.trace, &b.trace, &Ignored::default());
+            let diff = Diff::of(&a.trace, &b.trace, &IgnoredHeaders::default());
             self.account = Some(Account::of(&a.trace, &b.trace, diff));
         }
     }

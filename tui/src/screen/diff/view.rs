@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{Line as Pair, Mark};
+use zerver_analysis::{DiffRow as Pair, RowStatus};
 
 use super::account::{Account, time};
 use super::{DiffScreen, Pane};
@@ -135,11 +135,11 @@ fn draw_rows(screen: &DiffScreen, account: &Account, shared: &Shared, area: Rect
     let bars = rest - name;
     for (row, line) in (0..area.height).zip(account.lines.iter().skip(scroll.first)) {
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-        let (sign, style) = match line.mark {
-            Mark::OnlyA => ("-", theme.bad),
-            Mark::OnlyB => ("+", theme.good),
-            Mark::Differs => (theme.glyphs.differs, theme.warn),
-            Mark::Same => (" ", theme.text),
+        let (sign, style) = match line.status {
+            RowStatus::OnlyA => ("-", theme.bad),
+            RowStatus::OnlyB => ("+", theme.good),
+            RowStatus::Differs => (theme.glyphs.differs, theme.warn),
+            RowStatus::Same => (" ", theme.text),
         };
         pen.skip(1).put(sign, style).skip(1);
         draw_name(line, name, shared, &mut pen);
@@ -173,7 +173,7 @@ pub(super) fn name_width(line: &Pair) -> usize {
 
 fn draw_name(line: &Pair, columns: usize, shared: &Shared, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
-    let said = theme.say(&line.said);
+    let said = theme.say(&line.summary);
     // What is said gets what the name leaves, or two fifths.
     let spare = columns.saturating_sub(name_width(line)).max(columns * 2 / 5);
     let wanted = if said.is_empty() { 0 } else { (2 + width(&said)).min(spare) };

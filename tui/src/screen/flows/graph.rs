@@ -1,6 +1,6 @@
 //! A flow as a graph in text: its steps from top to bottom, each with what comes in and what goes out.
 
-use zerver_analysis::{Place, Spread, Usual};
+use zerver_analysis::{Baseline, Distribution, TimePart};
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, StepInfo, duration};
 
@@ -12,12 +12,13 @@ const MAX_NAME: usize = 44;
 const MIN_NAME: usize = 34;
 
 /// The lines of a flow; with times, where they are known.
-pub(super) fn lines(flow: &FlowInfo, usual: Option<&Usual>) -> Vec<Line> {
+pub(super) fn lines(flow: &FlowInfo, usual: Option<&Baseline>) -> Vec<Line> {
     let mut rows: Vec<Row> = Vec::new();
-    let usual = usual.filter(|usual| usual.total.count > 0);
+    let usual = usual.filter(|usual| usual.total.requests > 0);
     if let Some(usual) = usual {
         rows.push(Row::new("", "whole request", Tone::Strong, Some(usual.total)));
-        for (place, name) in [(Place::Receive, "reading the body"), (Place::Unexplained, "unexplained")] {
+        for (place, name) in [(TimePart::Receive, "reading the body"), (TimePart::Unexplained, "unexplained")]
+        {
             let spread = usual.parts.get(&place).copied();
             rows.extend(spread.map(|spread| Row::new("", name, Tone::Faint, Some(spread))));
         }
@@ -41,13 +42,13 @@ struct Row {
     indent: &'static str,
     name: String,
     tone: Tone,
-    spread: Option<Spread>,
+    spread: Option<Distribution>,
     /// What else is to be said, after the times.
     more: String,
 }
 
 impl Row {
-    fn new(indent: &'static str, name: &str, tone: Tone, spread: Option<Spread>) -> Self {
+    fn new(indent: &'static str, name: &str, tone: Tone, spread: Option<Distribution>) -> Self {
         Self { indent, name: clean(name).into_owned(), tone, spread, more: String::new() }
     }
 
@@ -74,10 +75,10 @@ impl Row {
     }
 }
 
-fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut Vec<Row>) {
-    let part = |place: Place| usual.and_then(|usual| usual.parts.get(&place)).copied();
-    let of = |kind: fn(String) -> Place| part(kind(step.name.clone()));
-    let mut row = Row::new("● ", &step.name, Tone::Strong, of(Place::Cpu));
+fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Baseline>, rows: &mut Vec<Row>) {
+    let part = |place: TimePart| usual.and_then(|usual| usual.parts.get(&place)).copied();
+    let of = |kind: fn(String) -> TimePart| part(kind(step.name.clone()));
+    let mut row = Row::new("● ", &step.name, Tone::Strong, of(TimePart::Cpu));
     row.more = clean(&format!("{}:{}", step.file, step.line)).into_owned();
     rows.push(row);
     if let Some(doc) = step.doc.lines().next().filter(|line| !line.trim().is_empty()) {
@@ -94,18 +95,18 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Usual>, rows: &mut V
     if !reads.is_empty() {
         rows.push(Row::new("│ reads  ", &reads.join(", "), Tone::Noted, None));
     }
-    if let Some(spread) = of(Place::Queue) {
+    if let Some(spread) = of(TimePart::Queue) {
         rows.push(Row::new("│ queue", "", Tone::Queue, Some(spread)));
     }
-    if let Some(spread) = of(Place::Late) {
+    if let Some(spread) = of(TimePart::CompletionDelay) {
         rows.push(Row::new("│ late", "", Tone::Warn, Some(spread)));
     }
     for (place, spread) in usual.iter().flat_map(|usual| &usual.parts) {
-        if let Place::Effect { step: of, what } = place
+        if let TimePart::Effect { step: of, what } = place
             && *of == step.name
         {
             let mut row = Row::new("│ waits  ", what, Tone::Effect, Some(*spread));
-            let count = spread.count;
+            let count = spread.requests;
             row.more = format!("{count} time{}", if count == 1 { "" } else { "s" });
             rows.push(row);
         }

@@ -78,7 +78,7 @@ fn title(flows: &Flows) -> String {
     match flows.measured.get(&flow.name) {
         None | Some(Measurement::Running) => format!("{name}: measuring"),
         Some(Measurement::Failed(why)) => format!("{name}: {}", clean(why)),
-        Some(Measurement::Done(measured)) => match (measured.usual.total.count, measured.unreadable) {
+        Some(Measurement::Done(measured)) => match (measured.usual.total.requests, measured.unreadable) {
             (0, _) => format!("{name}: no requests yet"),
             (1, _) => format!("{name}: over 1 request"),
             (count, 0) => format!("{name}: over the newest {count} requests"),

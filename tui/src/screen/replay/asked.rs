@@ -1,8 +1,8 @@
 //! What is asked of whoever sits there, and the line in which it is typed: an answer that was not recorded, a secret of
 //! which an exported trace has only the hash.
 
-use zerver_analysis::{End, Timeline, display};
-use zerver_replay::{Finding, FindingClass, Refusal};
+use zerver_analysis::{EffectEnd, Timeline, display};
+use zerver_replay::{Finding, FindingClass, ReplayError};
 
 use super::drafts::Drafts;
 use super::{About, ReplayScreen};
@@ -78,12 +78,12 @@ impl ReplayScreen {
     }
 
     /// Nothing was run: what was typed is there again, with what is wrong with it.
-    pub(super) fn refused(&mut self, refusal: &Refusal) {
+    pub(super) fn refused(&mut self, refusal: &ReplayError) {
         let sent = self.sent.take().filter(|sent| sent.number == self.number && self.typing.is_none());
         if let Some(Sent { mut typing, .. }) = sent {
             let why = refusal.causes.first().and_then(|cause| cause.lines().next());
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            typing.error = Some(format!("{}{why}", refusal.what));
+            typing.error = Some(format!("{}{why}", refusal.message));
             self.typing = Some(typing);
         }
     }
@@ -101,7 +101,7 @@ impl ReplayScreen {
 
     /// The header without which the request could not be run, because its secret is not here.
     pub(super) fn unknown_secret(&self) -> Option<&str> {
-        let why = &self.report()?.report.impossible;
+        let why = &self.report()?.report.missing_inputs;
         self.subjects().iter().find_map(|subject| match &subject.about {
             About::Secret(name) => {
                 let start = format!("the request's header {name}:");
@@ -124,7 +124,7 @@ fn answer_like(timeline: &Timeline, finding: &Finding) -> Option<String> {
     let runs = timeline.runs.iter().filter(|run| run.step.name == finding.step);
     let mut effects = runs.flat_map(|run| &run.effects).filter(|effect| effect.kind == kind);
     effects.find_map(|effect| match &effect.end {
-        End::Ok { output, .. } => display::json(output),
+        EffectEnd::Ok { output, .. } => display::json(output),
         _ => None,
     })
 }

@@ -147,7 +147,7 @@ impl Drafts {
 
 #[cfg(test)]
 mod tests {
-    use zerver_replay::Wrong;
+    use zerver_replay::FaultKind;
 
     use super::*;
     use crate::sample;
@@ -183,8 +183,8 @@ mod tests {
     fn one_thing_after_another_goes_wrong_with_an_effect() {
         let mut drafts = Drafts::default();
         let effect = About::Effect("kv get a".into());
-        let fault = |wrong| Fault { effect: "kv get a".into(), wrong };
-        let faults = [("timeout", fault(Wrong::Timeout)), ("malformed", fault(Wrong::Malformed))];
+        let fault = |wrong| Fault { effect: "kv get a".into(), kind: wrong };
+        let faults = [("timeout", fault(FaultKind::Timeout)), ("malformed", fault(FaultKind::Malformed))];
         drafts.put(&effect, "null").unwrap();
         for wanted in [Some("timeout"), Some("malformed"), None, Some("timeout")] {
             drafts.fail("kv get a", &faults);

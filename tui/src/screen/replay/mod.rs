@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_replay::Refusal;
+use zerver_replay::ReplayError;
 use zerver_trace::RequestId;
 
 use self::asked::{Sent, Typing};
@@ -89,7 +89,7 @@ enum Run {
     /// With what came before, which is shown meanwhile.
     Running(Option<Arc<Replayed>>),
     Done(Arc<Replayed>),
-    Refused(Refusal),
+    Refused(ReplayError),
 }
 
 /// What has the keys.

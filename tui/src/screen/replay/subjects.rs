@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use zerver_analysis::display;
-use zerver_replay::{Fault, trials};
+use zerver_replay::{Fault, fault_trials};
 use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
@@ -86,14 +86,14 @@ fn effects(story: &Story) -> Vec<Subject> {
     let mut ends = HashMap::new();
     for effect in story.timeline.runs.iter().flat_map(|run| &run.effects) {
         let output = match &effect.end {
-            zerver_analysis::End::Ok { output, .. } => display::json(output),
+            zerver_analysis::EffectEnd::Ok { output, .. } => display::json(output),
             _ => None,
         };
         let end = output.clone().unwrap_or_else(|| effect.end.to_string());
         ends.extend(effect.attempts.iter().map(|attempt| (attempt.call, (end.clone(), output.clone()))));
     }
     let mut subjects: Vec<(u32, Subject)> = Vec::new();
-    for trial in trials(&story.trace) {
+    for trial in fault_trials(&story.trace) {
         match subjects.last_mut() {
             Some((call, subject)) if *call == trial.call => subject.faults.push((trial.word, trial.fault)),
             _ => {

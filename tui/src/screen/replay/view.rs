@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 use zerver_analysis::display;
 use zerver_replay::value::side_by_side::seen;
-use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness};
+use zerver_replay::{EditedOutcome, Finding, FindingClass, ReplayError, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
@@ -142,9 +142,9 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
     }
     let Some(replayed) = screen.report() else { return Line::default() };
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
-    if !report.impossible.is_empty() {
+    if !report.missing_inputs.is_empty() {
         // How to say it to the command is of no use here.
-        let why = report.impossible.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
+        let why = report.missing_inputs.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
         let why = why.collect::<Vec<_>>().join("; ");
         let how = if screen.unknown_secret().is_some() { "; a: type it" } else { "" };
         return Line::of("cannot be run: ", Tone::Bad)
@@ -154,10 +154,10 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
     let tone = if report.is_same() { Tone::Good } else { Tone::Warn };
     let mut text = format!(
         ": {} of {} decisions came out again, {} {} answered",
-        coverage.decisions,
+        coverage.decisions_reproduced,
         coverage.decisions_recorded,
-        coverage.effects_fed,
-        if coverage.effects_fed == 1 { "effect" } else { "effects" }
+        coverage.effects_replayed,
+        if coverage.effects_replayed == 1 { "effect" } else { "effects" }
     );
     if coverage.effects_unanswered > 0 {
         text += &format!(", {} unanswered", coverage.effects_unanswered);
@@ -169,12 +169,12 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
 }
 
 /// When and how it would have ended, in the time of the recorded request and not in ours.
-fn of_ending(ending: &Ending, shared: &Shared) -> Line {
+fn of_ending(ending: &EditedOutcome, shared: &Shared) -> Line {
     let show = |ns: u64| shared.say(&duration::show(ns));
     let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
     let mut line = Line::of(format!("ends {}", clean(&ending.outcome)), tone)
         .with(format!(" after {}", show(ending.duration_ns)), Tone::Strong)
-        .with(format!(", recorded {}", show(ending.recorded_ns)), Tone::Faint);
+        .with(format!(", recorded {}", show(ending.recorded_duration_ns)), Tone::Faint);
     if !ending.step.is_empty() {
         line = line.with(format!("  in {}", clean(&ending.step)), Tone::Text);
     }
@@ -221,7 +221,7 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
     scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
         let (text, style) = match report.sameness() {
-            _ if !report.impossible.is_empty() => ("not known", theme.good),
+            _ if !report.missing_inputs.is_empty() => ("not known", theme.good),
             Sameness::Incomplete => ("nothing of what could be compared; these could not be:", theme.warn),
             _ => (
                 "nothing: decisions, effects, slots and the response came out as they were recorded",
@@ -304,7 +304,7 @@ fn draw_response(story: &Story, report: &Report, shared: &Shared, area: Rect, bu
     let then = display::wire(&story.trace.response_body.bytes);
     let now: Vec<String> = match &replied.body {
         Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
-        None => vec![format!("{} bytes, which are no text", replied.body_len)],
+        None => vec![format!("{} bytes, which are no text", replied.body_bytes)],
     };
     let (left, middle, right) = beside(area, area.width / 2);
     wall(middle, theme.border, theme, buffer);
@@ -330,10 +330,10 @@ fn draw_response(story: &Story, report: &Report, shared: &Shared, area: Rect, bu
     }
 }
 
-fn draw_refusal(refusal: &Refusal, shared: &Shared, areas: &Areas, buffer: &mut Buffer) {
+fn draw_refusal(refusal: &ReplayError, shared: &Shared, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
-    let mut lines = vec![Line::of(clean(&refusal.what).into_owned(), Tone::Bad)];
+    let mut lines = vec![Line::of(clean(&refusal.message).into_owned(), Tone::Bad)];
     // What a compiler says has many lines.
     let causes = refusal.causes.iter().flat_map(|cause| cause.lines());
     lines.extend(causes.map(|cause| Line::of(format!("  {}", clean(cause)), Tone::Text)));

@@ -1,6 +1,6 @@
 //! The first lines about a request: what it was, how it ended, and the verdict.
 
-use zerver_analysis::{MIN_POPULATION, Standing, Why};
+use zerver_analysis::{MIN_POPULATION, RankedTime, Why};
 use zerver_trace::{Thread, duration};
 
 use crate::draw::{Line, Tone};
@@ -30,7 +30,7 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
     if let Some(worker) = trace.worker {
         head = head.with(format!("  {}", Thread::Worker(worker)), Tone::Faint);
     }
-    for carry in &timeline.carries {
+    for carry in &timeline.migrations {
         head = head.with(format!(" to {}", carry.to), Tone::Faint);
     }
     let age = duration::age(shared.now_unix_ns, trace.started_unix_ns);
@@ -70,7 +70,7 @@ fn verdict(story: &Story, why: Option<&Why>) -> Line {
 }
 
 /// How many of the others took less: `slower than 97%`, or `slower than 3 of 4` where a percentage would say too much.
-pub(super) fn slower(standing: &Standing) -> String {
+pub(super) fn slower(standing: &RankedTime) -> String {
     match standing.percentile().filter(|_| standing.others + 1 >= MIN_POPULATION) {
         Some(percentile) => format!("slower than {percentile}%"),
         None => format!("slower than {} of {}", standing.slower_than, standing.others),

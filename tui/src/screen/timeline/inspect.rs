@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use zerver_analysis::{Effect, Group, Link, Run, Why};
+use zerver_analysis::{Correlation, Effect, StepRun, ValueGroup, Why};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, Recorded, RecordedBody, Trace};
 
@@ -74,7 +74,7 @@ fn happened(tree: &mut Tree<'_>, of: &Inspected<'_>, moment: &Moment, unit: Unit
     tree.entries.push(Entry { line, is_head: true, ..Entry::default() });
 }
 
-fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: Unit) {
+fn step(tree: &mut Tree<'_>, story: &Story, run: &StepRun, held: &[Held<'_>], unit: Unit) {
     tree.head(&format!("step {}", run.step.name));
     let info = story.trace.flow.steps.get(usize::from(run.step.index));
     if let Some(doc) = info.map(|info| info.doc.trim()).filter(|doc| !doc.is_empty()) {
@@ -90,8 +90,9 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
     } else {
         String::new()
     };
-    let overran =
-        run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_analysis::display::overran(run)));
+    let overran = run
+        .exceeded_quantum_ns
+        .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::overran(run)));
     tree.field("ran", &format!("{} {}{overran}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
@@ -108,7 +109,7 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &Run, held: &[Held<'_>], unit: 
             }
         }
     }
-    for write in &run.wrote {
+    for write in &run.writes {
         let name = format!("writes {}", write.name);
         tree.value(&format!("wrote.{}", write.name), &name, Tone::Good, &write.value, write.is_masked());
     }
@@ -129,7 +130,7 @@ fn given(trace: &Trace, name: &str) -> Option<String> {
 }
 
 /// The function of the step, as it is in the file now.
-fn source(tree: &mut Tree<'_>, run: &Run, sources: &Sources) {
+fn source(tree: &mut Tree<'_>, run: &StepRun, sources: &Sources) {
     let Some(lines) = sources.get(&run.step.file) else { return };
     let from = (run.step.line as usize).saturating_sub(1);
     let Some(rest) = lines.get(from..).filter(|rest| !rest.is_empty()) else { return };
@@ -144,18 +145,18 @@ fn source(tree: &mut Tree<'_>, run: &Run, sources: &Sources) {
     }
 }
 
-fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
+fn effect_of(tree: &mut Tree<'_>, run: &StepRun, effect: &Effect, unit: Unit) {
     tree.head(&format!("effect {}", effect.label()));
     tree.field("asked by", &run.step.name, Tone::Text);
     tree.field("took", &format!("{} {}", unit.show(effect.duration_ns), unit.name), Tone::Text);
     let last = effect.attempts.len();
     for (at, attempt) in effect.attempts.iter().enumerate() {
         let timeout = attempt.timeout_ns.map_or(String::new(), |ns| format!(" of {}", duration::show(ns)));
-        let held = attempt.held_by.map_or(String::new(), |by| {
-            format!(", held {} by its {}", duration::show(attempt.held_ns), by.as_str())
+        let held = attempt.queue_reason.map_or(String::new(), |by| {
+            format!(", held {} by its {}", duration::show(attempt.queued_ns), by.as_str())
         });
         let is_plain = timeout.is_empty() && held.is_empty();
-        if last > 1 || matches!(attempt.end, zerver_analysis::End::Err(_)) || !is_plain {
+        if last > 1 || matches!(attempt.end, zerver_analysis::EffectEnd::Err(_)) || !is_plain {
             let text = format!(
                 "{} at {} took {}{timeout}{held}: {}",
                 attempt.number,
@@ -163,7 +164,7 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
                 unit.show(attempt.duration_ns),
                 attempt.end
             );
-            let is_bad = matches!(attempt.end, zerver_analysis::End::Err(_));
+            let is_bad = matches!(attempt.end, zerver_analysis::EffectEnd::Err(_));
             let tone = if !is_bad {
                 Tone::Text
             } else if at + 1 < last {
@@ -174,15 +175,17 @@ fn effect_of(tree: &mut Tree<'_>, run: &Run, effect: &Effect, unit: Unit) {
             tree.field("attempt", &text, tone);
         }
     }
-    for late in effect.lates() {
-        tree.field("late", &format!("{}: {}", duration::show(late.ns), late.why()), Tone::Warn);
+    for late in effect.completion_delays() {
+        tree.field("late", &format!("{}: {}", duration::show(late.delay_ns), late.reason()), Tone::Warn);
     }
     tree.value("args", "arguments", Tone::Faint, &effect.args, false);
     match &effect.end {
-        zerver_analysis::End::Ok { output, .. } => tree.value("output", "result", Tone::Faint, output, false),
+        zerver_analysis::EffectEnd::Ok { output, .. } => {
+            tree.value("output", "result", Tone::Faint, output, false)
+        }
         end => tree.field("result", &end.to_string(), Tone::Bad),
     }
-    for write in &effect.wrote {
+    for write in &effect.writes {
         let name = format!("writes {}", write.name);
         tree.value(&format!("wrote.{}", write.name), &name, Tone::Good, &write.value, write.is_masked());
     }
@@ -231,7 +234,7 @@ fn time(tree: &mut Tree<'_>, story: &Story, unit: Unit) {
         ("effects", totals.wait_ns, Tone::Effect),
         ("cpu", totals.cpu_ns, Tone::Cpu),
         ("queue", totals.queue_ns, Tone::Queue),
-        ("late", totals.late_ns, Tone::Warn),
+        ("late", totals.completion_delay_ns, Tone::Warn),
         ("body", totals.receive_ns, Tone::Faint),
         ("unknown", totals.unexplained_ns, Tone::Warn),
     ];
@@ -244,9 +247,13 @@ fn time(tree: &mut Tree<'_>, story: &Story, unit: Unit) {
     }
     for (kind, io) in &totals.io {
         let calls = if io.calls == 1 { "call" } else { "calls" };
-        tree.field(kind, &format!("{} {} in {} {calls}", unit.show(io.ns), unit.name, io.calls), Tone::Text);
+        tree.field(
+            kind,
+            &format!("{} {} in {} {calls}", unit.show(io.time_ns), unit.name, io.calls),
+            Tone::Text,
+        );
     }
-    for read in &story.timeline.read_late {
+    for read in &story.timeline.read_delays {
         tree.field("read late", &read.to_string(), Tone::Warn);
     }
     for gap in &story.timeline.gaps {
@@ -268,38 +275,40 @@ fn among(tree: &mut Tree<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>)
     }
     let others = if why.total.others == 1 { "other" } else { "others" };
     tree.head(&format!("among {} {others} of its flow", why.total.others));
-    let slower = |standing: &zerver_analysis::Standing| {
+    let slower = |standing: &zerver_analysis::RankedTime| {
         format!("{}; median {}", head::slower(standing), duration::show(standing.median_ns))
     };
     tree.field("whole", &slower(&why.total), Tone::Strong);
-    for part in why.parts.iter().filter(|part| part.ns > part.median_ns).take(MAX_PARTS) {
-        let name = match &part.place {
-            zerver_analysis::Place::Effect { step, what } => format!("{what} of {step}"),
+    for part in why.parts.iter().filter(|part| part.time_ns > part.median_ns).take(MAX_PARTS) {
+        let name = match &part.part {
+            zerver_analysis::TimePart::Effect { step, what } => format!("{what} of {step}"),
             place => place.step().unwrap_or("the request").to_owned(),
         };
         tree.field(
-            part.place.kind(),
-            &format!("{name}: {}, {}", duration::show(part.ns), slower(part)),
+            part.part.kind(),
+            &format!("{name}: {}, {}", duration::show(part.time_ns), slower(part)),
             Tone::Text,
         );
     }
     if !why.is_enough() {
         tree.field("", "too few to tell what goes with slowness", Tone::Faint);
     }
-    for finding in why.findings.iter().take(MAX_PARTS) {
-        let here = finding.here.as_ref().map_or(String::new(), |here| format!(", here {here}"));
+    for finding in why.associations.iter().take(MAX_PARTS) {
+        let here = finding.value.as_ref().map_or(String::new(), |here| format!(", here {here}"));
         let field = &finding.field;
-        let how = match &finding.link {
-            Link::Rank(correlation) if *correlation > 0.0 => format!("the greater {field}, the slower"),
-            Link::Rank(_) => format!("the smaller {field}, the slower"),
-            Link::Groups(groups) => match groups.first() {
-                Some(Group { value: Some(value), median_ns, .. }) => {
+        let how = match &finding.correlation {
+            Correlation::Rank(correlation) if *correlation > 0.0 => {
+                format!("the greater {field}, the slower")
+            }
+            Correlation::Rank(_) => format!("the smaller {field}, the slower"),
+            Correlation::Groups(groups) => match groups.first() {
+                Some(ValueGroup { value: Some(value), median_ns, .. }) => {
                     format!("slowest where {field} is {value}, median {}", duration::show(*median_ns))
                 }
                 _ => format!("slowest without {field}"),
             },
         };
-        let text = format!("{how}{here}; {} requests", finding.n);
+        let text = format!("{how}{here}; {} requests", finding.requests);
         tree.field("field", &text, Tone::Text);
     }
 }

@@ -3,7 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{Effect, End, Failure, Run, Timeline, display};
+use zerver_analysis::{Effect, EffectEnd, Failure, StepRun, Timeline, display};
 use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
@@ -98,12 +98,12 @@ fn request_row(story: &Story) -> Row {
 /// The run that the request failed at: one that said so, or the last of the step whose effects failed.
 pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
     let failure = timeline.failure.as_ref()?;
-    let said = |run: &Run| matches!(run.decision, Some(Decision::Fail | Decision::Panic));
-    let is_step = |run: &Run| Some(run.step.index) == failure.step.as_ref().map(|step| step.index);
+    let said = |run: &StepRun| matches!(run.decision, Some(Decision::Fail | Decision::Panic));
+    let is_step = |run: &StepRun| Some(run.step.index) == failure.step.as_ref().map(|step| step.index);
     timeline.runs.iter().rposition(said).or_else(|| timeline.runs.iter().rposition(is_step))
 }
 
-fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Row {
+fn run_row(story: &Story, at: usize, run: &StepRun, failure: Option<&Failure>) -> Row {
     let said = match run.decision {
         Some(Decision::Need) => display::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", story.trace.status),
@@ -124,7 +124,7 @@ fn run_row(story: &Story, at: usize, run: &Run, failure: Option<&Failure>) -> Ro
             (Spent::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
         ],
         name: run.step.name.clone(),
-        outcome: joined([failed, said, display::wrote(&run.wrote), display::overran(run)]),
+        outcome: joined([failed, said, display::wrote(&run.writes), display::overran(run)]),
         is_bad: failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic)),
         is_unknown: run.decision.is_none(),
     }
@@ -140,8 +140,8 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
     let spans = |(at, attempt): (usize, &zerver_analysis::Attempt)| {
         let spent = if at < last { Spent::Retry } else { Spent::Effect };
         let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
-        let begun_ns = attempt.start_ns.saturating_add(attempt.held_ns).min(end_ns);
-        let held = (attempt.held_ns > 0).then_some((Spent::Queue, attempt.start_ns, begun_ns));
+        let begun_ns = attempt.start_ns.saturating_add(attempt.queued_ns).min(end_ns);
+        let held = (attempt.queued_ns > 0).then_some((Spent::Queue, attempt.start_ns, begun_ns));
         held.into_iter().chain([(spent, begun_ns, end_ns)])
     };
     Row {
@@ -150,9 +150,9 @@ fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
         took_ns: effect.duration_ns,
         spans: effect.attempts.iter().enumerate().flat_map(spans).collect(),
         name: effect.label(),
-        outcome: joined([effect.end.to_string(), effect.ways().join(", "), display::wrote(&effect.wrote)]),
-        is_bad: is_blamed || matches!(effect.end, End::Err(_)),
-        is_unknown: matches!(effect.end, End::Unanswered),
+        outcome: joined([effect.end.to_string(), effect.notes().join(", "), display::wrote(&effect.writes)]),
+        is_bad: is_blamed || matches!(effect.end, EffectEnd::Err(_)),
+        is_unknown: matches!(effect.end, EffectEnd::Unanswered),
     }
 }
 

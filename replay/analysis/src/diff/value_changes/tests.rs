@@ -28,7 +28,7 @@ enum State {
     Moved { to: u8 },
 }
 
-fn show(side: Option<&Json>) -> String {
+fn show(side: Option<&RecordedJson>) -> String {
     side.map_or("nothing".to_owned(), |side| serde_json::to_string(side).unwrap())
 }
 
@@ -38,7 +38,7 @@ fn changes(a: Option<&Recorded>, b: Option<&Recorded>, secret: bool) -> (String,
 
 /// The same where the hashes are of one key, or of two.
 fn under(one_key: bool, a: Option<&Recorded>, b: Option<&Recorded>, secret: bool) -> (String, Changes) {
-    let ignored = Ignored::default();
+    let ignored = IgnoredHeaders::default();
     let mut found = Changes::default();
     recorded("V", a, b, How { ignored: &ignored, secret, one_key, masks_lie: None }, &mut found);
     let line = |change: &Change| {
@@ -233,7 +233,7 @@ fn long_lists_are_compared_in_one_pass() {
         format!("[{}]", items.join(",")).into_bytes()
     };
     let (a, b) = (list(1), list(2));
-    let (mut found, ignored) = (Changes::default(), Ignored::default());
+    let (mut found, ignored) = (Changes::default(), IgnoredHeaders::default());
     let how = How { ignored: &ignored, secret: false, one_key: true, masks_lie: None };
     // Longer than what is parsed, so one item of it.
     assert!(a.len() > MAX_JSON);
