@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use zerver::Settings;
 use zerver::prelude::*;
-use zerver_trace::{Capture, Event, EventSink, MessageInfo};
+use zerver_trace::{Capture, CaptureSink, Event, MessageInfo};
 
 use crate::client::{Connection, get};
 use crate::work::{rounds_per_ms, work};
@@ -78,7 +78,7 @@ impl Stolen {
     }
 }
 
-impl EventSink for Stolen {
+impl CaptureSink for Stolen {
     fn accept(&self, capture: Box<Capture>) {
         let response = capture.response.as_ref().map(|response| response.describe(64));
         let (Some(busy), Some(MessageInfo::Response(response))) = (self.busy.get(), response) else { return };

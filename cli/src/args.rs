@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit};
-use zerver_trace::{Query, Status};
+use zerver_trace::{Query, StatusFilter};
 
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 
 pub(crate) use self::value::{Limit, Target, host_and_port};
 use self::value::{assignment, at_least_one, header, latency};
@@ -213,16 +213,16 @@ pub(crate) struct Filter {
     pub(crate) flow: Option<String>,
     /// Only this status, or class of status: 404, 5xx
     #[arg(long)]
-    pub(crate) status: Option<Status>,
+    pub(crate) status: Option<StatusFilter>,
     /// Only what failed: a status of 500 and above, or no answer from a step
     #[arg(long)]
     pub(crate) failed: bool,
     /// Only what took longer, such as 10ms or 1.5s
     #[arg(long, value_name = "DURATION")]
-    pub(crate) slower_than: Option<Span>,
+    pub(crate) slower_than: Option<HumanDuration>,
     /// Only what began in the last 5m, 2h, 1d
     #[arg(long, value_name = "DURATION")]
-    pub(crate) since: Option<Span>,
+    pub(crate) since: Option<HumanDuration>,
     /// Only what came on connections of this worker: 0, 1, ..
     #[arg(long, value_name = "NUMBER")]
     pub(crate) worker: Option<u16>,
@@ -237,7 +237,7 @@ impl Filter {
         Query {
             flow: self.flow.clone(),
             status: self.status,
-            failed: self.failed,
+            only_failed: self.failed,
             slower_than_ns: self.slower_than.map(|span| span.ns),
             since_unix_ns: self.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
             // What was recorded by a clock that was ahead did not begin in the last minutes.
@@ -493,7 +493,7 @@ mod tests {
     use std::path::Path;
 
     use clap::CommandFactory;
-    use zerver_trace::Find;
+    use zerver_trace::TraceSelector;
 
     use super::*;
 
@@ -542,8 +542,8 @@ mod tests {
         };
         let wanted = Query {
             flow: Some("todos".into()),
-            status: Some(Status::Class(5)),
-            failed: true,
+            status: Some(StatusFilter::Class(5)),
+            only_failed: true,
             slower_than_ns: Some(1_500_000),
             since_unix_ns: Some(600_000_000_000),
             until_unix_ns: Some(6_060_000_000_000),
@@ -600,8 +600,11 @@ mod tests {
 
     #[test]
     fn a_trace_is_named_by_id_word_or_file() {
-        assert_eq!("@slowest:todos".parse(), Ok(Target::Stored(Find::Slowest(Some("todos".into())))));
-        assert_eq!("019aa4c2".parse(), Ok(Target::Stored(Find::Id("019aa4c2".parse().unwrap()))));
+        assert_eq!(
+            "@slowest:todos".parse(),
+            Ok(Target::Stored(TraceSelector::Slowest(Some("todos".into()))))
+        );
+        assert_eq!("019aa4c2".parse(), Ok(Target::Stored(TraceSelector::Id("019aa4c2".parse().unwrap()))));
         assert_eq!("019aa4c2.zrv".parse(), Ok(Target::File("019aa4c2.zrv".into())));
         assert_eq!("./a".parse(), Ok(Target::File("./a".into())));
         assert!("@nothing".parse::<Target>().unwrap_err().contains("@slowest"));

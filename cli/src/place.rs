@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
 use zerver_replay::nearest_name;
-use zerver_trace::{Find, Query, RequestId, Trace};
+use zerver_trace::{Query, RequestId, Trace, TraceSelector};
 
 use crate::args::{Global, Target};
 use crate::trouble::Trouble;
@@ -114,14 +114,15 @@ pub(crate) fn load(global: &Global, target: &Target) -> Result<Loaded, Trouble> 
 }
 
 /// The trace in a store that is meant.
-pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &Find) -> Result<Trace, Trouble> {
+pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &TraceSelector) -> Result<Trace, Trouble> {
     reader.find(find).map_err(|error| {
         let trouble = not_found(dir, reader, find, error);
         let flow = match find {
-            Find::Last(flow) | Find::Slowest(flow) | Find::Fastest(flow) | Find::Failed(flow) => {
-                flow.as_deref()
-            }
-            Find::Id(_) => None,
+            TraceSelector::Last(flow)
+            | TraceSelector::Slowest(flow)
+            | TraceSelector::Fastest(flow)
+            | TraceSelector::Failed(flow) => flow.as_deref(),
+            TraceSelector::Id(_) => None,
         };
         let hints = flow.and_then(|flow| other_flow(reader, flow)).into_iter().chain(dropped(reader));
         hints.fold(trouble, Trouble::hint)
@@ -156,7 +157,7 @@ pub(crate) fn portable_file(path: &Path) -> Result<Trace, Trouble> {
     })
 }
 
-fn not_found(dir: &Path, reader: &Reader, find: &Find, error: FindError) -> Trouble {
+fn not_found(dir: &Path, reader: &Reader, find: &TraceSelector, error: FindError) -> Trouble {
     let names = |ids: &[RequestId]| {
         let digits = digits(reader, ids);
         ids.iter().take(5).map(|id| id.short(digits)).collect::<Vec<_>>().join(", ")

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zerver_recorder::{fuzzing, portable};
-use zerver_trace::{Event, FlowInfo, Header, Missing, ReadInfo, Recorded, SlotInfo, StepInfo, Trace};
+use zerver_trace::{Event, FlowInfo, Header, MissingReason, ReadInfo, Recorded, SlotInfo, StepInfo, Trace};
 
 #[global_allocator]
 static ALLOCATOR: zerver_fuzz::Counting = zerver_fuzz::Counting;
@@ -98,12 +98,12 @@ fn bombs(file: &[u8]) -> Vec<Trace> {
         })
     };
     let text = String::new;
-    let slot = SlotInfo { name: text(), path: text(), secret: false };
-    let read = ReadInfo { slot: 0, optional: false };
+    let slot = SlotInfo { name: text(), path: text(), is_secret: false };
+    let read = ReadInfo { slot: 0, is_optional: false };
     let (name, doc, file) = (text(), text(), text());
     let none = StepInfo { name, doc, file, line: 0, reads: Vec::new(), writes: Vec::new() };
     let step = |reads: usize| StepInfo { reads: vec![read; reads], ..none.clone() };
-    let header = Header { name: String::new(), value: Recorded::Missing(Missing::TooLarge) };
+    let header = Header { name: String::new(), value: Recorded::Missing(MissingReason::TooLarge) };
     [20_000, 60_000, 200_000, 1_000_000]
         .into_iter()
         .flat_map(|count| {

@@ -9,8 +9,9 @@ use std::time::Instant;
 use serde::Serialize;
 use zerver_recorder::{Options, Policy, Reader, Recorder, Tail};
 use zerver_trace::{
-    Answer, Body, Capture, Class, Datum, Decision, Event, Find, FlowInfo, Header, Held, Message, MessageInfo,
-    MessagePart, Name, Outcome, Query, RequestId, RequestInfo, ResponseInfo, SlotInfo, StepInfo,
+    Answer, Body, Capture, Class, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, Name,
+    Outcome, Query, RequestId, RequestInfo, ResponseInfo, SharedValue, SlotInfo, StepInfo, TraceSelector,
+    TypedValue,
 };
 
 const STEPS: [&str; 6] =
@@ -50,8 +51,8 @@ impl Message for Told {
     }
 }
 
-fn datum<T: Serialize + Send + Sync + 'static>(value: T) -> Datum {
-    Arc::new(Held(value))
+fn datum<T: Serialize + Send + Sync + 'static>(value: T) -> SharedValue {
+    Arc::new(TypedValue(value))
 }
 
 fn headers(pairs: &[(&str, &str)]) -> Vec<Header> {
@@ -72,7 +73,7 @@ fn flow(secret: bool) -> Arc<FlowInfo> {
     let slot = |name: &&str| SlotInfo {
         name: (*name).to_owned(),
         path: format!("todos::{name}"),
-        secret: secret && *name == "AuthHeader",
+        is_secret: secret && *name == "AuthHeader",
     };
     Arc::new(FlowInfo {
         name: "todos-item".to_owned(),
@@ -134,7 +135,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
             answer: Answer::Ok(answer),
         });
     }
-    let slots: [Datum; 5] = [
+    let slots: [SharedValue; 5] = [
         datum(token.clone()),
         datum(Claims { sub: format!("user-{}", n % 50), roles: vec!["admin".into()], expires: now }),
         datum(vec!["admin".to_owned()]),
@@ -179,9 +180,9 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
         outcome: Outcome::Done,
         events,
         events_dropped: 0,
-        asked: false,
+        is_recording_requested: false,
         worker: Some(0),
-        undelivered: false,
+        is_undelivered: false,
     })
 }
 
@@ -249,11 +250,11 @@ fn main() {
     let reader = Reader::open(dir.path()).expect("a store");
     let query = |limit| Query { limit, ..Query::default() };
     timed("list, 50 newest", || reader.list(&query(Some(50))).expect("a list"));
-    let failed = Query { failed: true, ..Query::default() };
+    let failed = Query { only_failed: true, ..Query::default() };
     timed("list, failed (none)", || reader.list(&failed).expect("a list"));
     timed("list, all", || reader.list(&query(None)).expect("a list"));
     let middle = capture(large / 2, &flow(false), false).id;
-    let find = |text: &str| text.parse::<Find>().expect("a name");
+    let find = |text: &str| text.parse::<TraceSelector>().expect("a name");
     timed("find by id", || reader.find(&find(&middle.to_string())).expect("a trace"));
     timed("find @slowest", || reader.find(&find("@slowest")).expect("a trace"));
     timed("find, not there", || reader.find(&find("ffffffff")).expect_err("no trace"));

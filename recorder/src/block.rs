@@ -202,7 +202,7 @@ impl Open {
                 Origin::Named(recorded) => Origin::Named(self.known(recorded)),
             },
             redaction: trace.redaction.clone(),
-            undelivered: trace.undelivered,
+            undelivered: trace.is_undelivered,
         };
         let mut len = 0;
         row.renumber(|piece| {
@@ -294,7 +294,7 @@ impl<'a> Body<'a> {
         let at = u32::from_le_bytes(*at) as usize;
         type Told = ((u32, u32), u64, Vec<Arc<FlowInfo>>);
         let (((rows, pieces), base_ms, flows), mut rest) =
-            format::decode_first::<Told>(rest.get(at..).ok_or_else(odd)?)?;
+            format::decode_prefix::<Told>(rest.get(at..).ok_or_else(odd)?)?;
         if rows.max(pieces) > MAX_PIECES {
             return Err(FormatError::TooLarge);
         }
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_trace_that_names_a_large_piece_again_and_again_is_an_error() {
         let mut trace = sample::trace(1);
-        let value = Value::of(&"x".repeat(200_000)).unwrap();
+        let value = Value::from_serialize(&"x".repeat(200_000)).unwrap();
         let event = Event::SlotWritten {
             step: 0,
             slot: 1,

@@ -54,7 +54,7 @@ impl Describer {
         let (rule, nothing) = (self.parts.known.rule(), Secrets::default());
         let secrets = set.as_ref().map_or(&nothing, Set::secrets);
         let mut masked_at = Vec::new();
-        each_text(&mut row, |place, text| {
+        for_each_text(&mut row, |place, text| {
             let own = rule.spans(text.as_bytes(), Author::Service);
             if let Some(masked) = secrets.masked(text.as_bytes(), &own, self.sealer.key()) {
                 *text = masked;
@@ -131,7 +131,7 @@ impl Describer {
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
             redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
-            undelivered: capture.undelivered,
+            undelivered: capture.is_undelivered,
         }
     }
 
@@ -170,7 +170,7 @@ fn row_secrets(rule: &Rule, row: &mut Row) -> Secrets {
         causes.truncate(CAUSES);
         cut_at.push(TextPlace::Causes);
     }
-    each_text(row, |place, text| {
+    for_each_text(row, |place, text| {
         if cut(text, TEXT) {
             cut_at.push(place);
         }
@@ -193,7 +193,7 @@ fn redacted(row: &mut Row, place: TextPlace) -> &mut RedactedText {
 
 /// Calls `f` with the text of a name, unless the program has it as a constant.
 fn in_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut String)) {
-    if name.is_of_program() {
+    if name.is_static() {
         return;
     }
     let mut text = name.to_string();
@@ -204,7 +204,7 @@ fn in_name(name: &mut Name, place: TextPlace, f: &mut impl FnMut(TextPlace, &mut
 }
 
 /// Calls `f` with every text of a row that is no part and may hold what a request brought.
-fn each_text(row: &mut Row, mut f: impl FnMut(TextPlace, &mut String)) {
+fn for_each_text(row: &mut Row, mut f: impl FnMut(TextPlace, &mut String)) {
     match &mut row.outcome {
         Outcome::Failed(FailureInfo { what, key, message, causes, .. }) => {
             f(TextPlace::Key, key);
@@ -223,7 +223,7 @@ fn each_text(row: &mut Row, mut f: impl FnMut(TextPlace, &mut String)) {
                 f(TextPlace::EffectError(*call), &mut error.message);
             }
             // The rule that matched, with the value of the header that it names.
-            Event::Reclassified { reason, .. } => in_name(reason, TextPlace::MoveReason, &mut f),
+            Event::Reclassified { reason, .. } => in_name(reason, TextPlace::ReclassificationReason, &mut f),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use thiserror::Error;
-use zerver_trace::{Find, IdPrefix, RequestId, Summary, Trace};
+use zerver_trace::{IdPrefix, RequestId, Summary, Trace, TraceSelector};
 
 use crate::head::{FlowCount, Head};
 use crate::reader::{ReadError, Reader, View};
@@ -72,21 +72,21 @@ impl Reader {
     ///
     /// # Errors
     /// When there is none, or more than one, or when the store cannot be read.
-    pub fn find(&self, what: &Find) -> Result<Trace, FindError> {
+    pub fn find(&self, what: &TraceSelector) -> Result<Trace, FindError> {
         let view = self.view()?;
         let empty = |flow: &Option<String>| FindError::Empty { wanted: what.to_string(), flow: flow.clone() };
         let at = match what {
-            Find::Id(prefix) => by_prefix(&view, *prefix)?,
-            Find::Last(flow) => {
+            TraceSelector::Id(prefix) => by_prefix(&view, *prefix)?,
+            TraceSelector::Last(flow) => {
                 newest(&view, flow.as_deref(), |_| true, |_| true)?.ok_or_else(|| empty(flow))?
             }
-            Find::Failed(flow) => {
-                newest(&view, flow.as_deref(), |flow| flow.failed > 0, |summary| summary.failed)?
+            TraceSelector::Failed(flow) => {
+                newest(&view, flow.as_deref(), |flow| flow.failed > 0, |summary| summary.is_failed)?
                     .ok_or_else(|| empty(flow))?
             }
-            Find::Slowest(flow) => extreme(&view, flow.as_deref(), |flow| flow.slowest_ns, |ns| ns)?
+            TraceSelector::Slowest(flow) => extreme(&view, flow.as_deref(), |flow| flow.slowest_ns, |ns| ns)?
                 .ok_or_else(|| empty(flow))?,
-            Find::Fastest(flow) => {
+            TraceSelector::Fastest(flow) => {
                 extreme(&view, flow.as_deref(), |flow| flow.fastest_ns, |ns| u64::MAX - ns)?
                     .ok_or_else(|| empty(flow))?
             }

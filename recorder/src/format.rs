@@ -23,7 +23,7 @@ use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
-use zerver_trace::{Origin, Recorded, Redaction, bounded};
+use zerver_trace::{Origin, Recorded, Redaction, bounded_decode};
 
 /// The schema that this build writes. Since 2 a trace says which worker it was on, and blocks have shapes; since 3 it
 /// has the scheme and the authority of its request, tells the time an answer lay ready from the time of its effect, and
@@ -352,8 +352,8 @@ pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
 }
 
 /// Decodes from the start of some bytes, and says what is left of them.
-pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
-    match bounded::decode_first(bytes) {
+pub(crate) fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
+    match bounded_decode::decode_prefix(bytes) {
         Ok((value, used)) => Ok((value, &bytes[used..])),
         Err(bincode::error::DecodeError::LimitExceeded) => Err(FormatError::TooLarge),
         Err(error) => Err(FormatError::Malformed(error.to_string())),
@@ -362,7 +362,7 @@ pub(crate) fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), Fo
 
 /// Decodes the whole of some bytes.
 pub(crate) fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, FormatError> {
-    match decode_first(bytes)? {
+    match decode_prefix(bytes)? {
         (value, []) => Ok(value),
         (_, rest) => Err(FormatError::Trailing(rest.len())),
     }

@@ -1,7 +1,7 @@
 //! What is known of a block without opening it: how many traces it has, of which flows, from when, and how they ended.
 
 use bincode::{Decode, Encode};
-use zerver_trace::{Query, RequestId, Status};
+use zerver_trace::{Query, RequestId, StatusFilter};
 
 use crate::format::{self, FormatError, Kind};
 use crate::row::Glance;
@@ -93,8 +93,8 @@ impl Head {
         let status = query.status.is_none_or(|status| {
             self.statuses
                 & match status {
-                    Status::Code(code) => status_bit(code),
-                    Status::Class(digit) => status_bit(digit * 100),
+                    StatusFilter::Code(code) => status_bit(code),
+                    StatusFilter::Class(digit) => status_bit(digit * 100),
                 }
                 != 0
         });
@@ -102,7 +102,8 @@ impl Head {
             && query.since_unix_ns.is_none_or(|since| self.max_started >= since)
             && query.until_unix_ns.is_none_or(|until| self.min_started < until)
             && self.of(query.flow.as_deref()).any(|flow| {
-                (!query.failed || flow.failed > 0) && query.slower_than_ns.is_none_or(|ns| flow.max_ns > ns)
+                (!query.only_failed || flow.failed > 0)
+                    && query.slower_than_ns.is_none_or(|ns| flow.max_ns > ns)
             })
     }
 
@@ -137,11 +138,21 @@ mod tests {
         open.push_trace(&trace).unwrap();
         let summary = trace.summary();
         for flow in [None, Some("todos-item".to_owned()), Some("other".to_owned())] {
-            for status in [None, Some(Status::Code(200)), Some(Status::Class(5)), Some(Status::Class(2))] {
+            for status in [
+                None,
+                Some(StatusFilter::Code(200)),
+                Some(StatusFilter::Class(5)),
+                Some(StatusFilter::Class(2)),
+            ] {
                 for slower_than_ns in [None, Some(summary.duration_ns - 1), Some(summary.duration_ns)] {
                     for failed in [false, true] {
-                        let query =
-                            Query { flow: flow.clone(), status, failed, slower_than_ns, ..Query::default() };
+                        let query = Query {
+                            flow: flow.clone(),
+                            status,
+                            only_failed: failed,
+                            slower_than_ns,
+                            ..Query::default()
+                        };
                         assert!(!query.matches(&summary) || open.head.may_match(&query), "{query:?}");
                         for ns in [summary.started_unix_ns, summary.started_unix_ns + 1] {
                             let (since_unix_ns, until_unix_ns) = (Some(ns), Some(ns));

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
-use zerver_trace::secret::{Rule, Triples};
-use zerver_trace::{Missing, Recorded};
+use zerver_trace::secret::{Rule, TrigramFilter};
+use zerver_trace::{MissingReason, Recorded};
 
 use crate::block::Open;
 use crate::format;
@@ -95,7 +95,7 @@ struct Entry {
     secrets: Option<Arc<Secrets>>,
     /// What is in it, once that is asked for a second time.
     was_asked: bool,
-    triples: Option<Box<Triples>>,
+    triples: Option<Box<TrigramFilter>>,
     plain: Option<Piece>,
     /// The last set of which none is in it.
     clear_of: u64,
@@ -293,8 +293,8 @@ impl Entry {
         }
         let what = &self.what;
         let triples = self.triples.get_or_insert_with(|| {
-            let mut triples = Box::<Triples>::default();
-            what.each_text(|text| triples.insert_all(text));
+            let mut triples = Box::<TrigramFilter>::default();
+            what.for_each_text(|text| triples.insert_all(text));
             triples
         });
         secrets.may_be_in(triples)
@@ -302,14 +302,14 @@ impl Entry {
 }
 
 impl What {
-    fn each_text(&self, mut f: impl FnMut(&[u8])) {
+    fn for_each_text(&self, mut f: impl FnMut(&[u8])) {
         match self {
             Self::Text(text) => f(text.as_bytes()),
             Self::Value(Recorded::Plain { value, summary }) => {
                 f(value.tokens());
                 summary.iter().for_each(|line| f(line.as_bytes()));
             }
-            Self::Value(Recorded::Missing(Missing::Failed(why))) => f(why.as_bytes()),
+            Self::Value(Recorded::Missing(MissingReason::Failed(why))) => f(why.as_bytes()),
             Self::Value(_) => {}
         }
     }
@@ -329,9 +329,9 @@ impl What {
                 Some(Self::Value(sealer.seal(value, summary.as_deref(), None)))
             }
             // What a `Serialize` says of its failure may quote the value.
-            Self::Value(Recorded::Missing(Missing::Failed(_))) => {
+            Self::Value(Recorded::Missing(MissingReason::Failed(_))) => {
                 let why = "it could not be described".to_owned();
-                Some(Self::Value(Recorded::Missing(Missing::Failed(why))))
+                Some(Self::Value(Recorded::Missing(MissingReason::Failed(why))))
             }
             _ => None,
         }

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zerver_trace::secret::{Author, Rule};
 use zerver_trace::value::Encoder;
 use zerver_trace::{
-    Answer, Datum, Event, FlowInfo, Message, MessagePart, Missing, Recorded, SlotInfo, ValueError,
+    Answer, Event, FlowInfo, Message, MessagePart, MissingReason, Recorded, SharedValue, SlotInfo, ValueError,
 };
 
 use crate::known::{AsIs, Fresh, Known, Own, Part, What};
@@ -116,7 +116,7 @@ impl Parts {
     }
 
     /// The events, with parts for their values.
-    pub(crate) fn events(&mut self, events: &[Event<Datum>], slots: &[SlotInfo]) -> Vec<Event<Part>> {
+    pub(crate) fn events(&mut self, events: &[Event<SharedValue>], slots: &[SlotInfo]) -> Vec<Event<Part>> {
         let (left, announcing, at) = (self.left, self.announcing.len(), self.known.mark());
         let all = |parts: &mut Self| events.iter().map(|event| parts.event(event, slots)).collect();
         if let Ok(all) = quiet::run(|| all(self)) {
@@ -131,7 +131,7 @@ impl Parts {
         all
     }
 
-    fn event(&mut self, event: &Event<Datum>, slots: &[SlotInfo]) -> Event<Part> {
+    fn event(&mut self, event: &Event<SharedValue>, slots: &[SlotInfo]) -> Event<Part> {
         match event {
             Event::BodyReceived { at_ns } => Event::BodyReceived { at_ns: *at_ns },
             Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => Event::StepRan {
@@ -145,7 +145,7 @@ impl Parts {
                 Event::StepYielded { step: *step, progress: self.datum(Role::Other, progress) }
             }
             Event::SlotWritten { step, slot, at_ns, value } => {
-                let secret = slots.get(usize::from(*slot)).is_none_or(|slot| slot.secret);
+                let secret = slots.get(usize::from(*slot)).is_none_or(|slot| slot.is_secret);
                 let value = self.datum(if secret { Role::Secret } else { Role::Other }, value);
                 Event::SlotWritten { step: *step, slot: *slot, at_ns: *at_ns, value }
             }
@@ -171,22 +171,24 @@ impl Parts {
             Event::Reclassified { at_ns, from, to, reason } => {
                 Event::Reclassified { at_ns: *at_ns, from: *from, to: *to, reason: reason.clone() }
             }
-            Event::EffectQueued { call, at_ns, by } => {
-                Event::EffectQueued { call: *call, at_ns: *at_ns, by: *by }
+            Event::EffectQueued { call, at_ns, reason: by } => {
+                Event::EffectQueued { call: *call, at_ns: *at_ns, reason: *by }
             }
             Event::EffectStarted { call, at_ns } => Event::EffectStarted { call: *call, at_ns: *at_ns },
             Event::Migrated { at_ns, to } => Event::Migrated { at_ns: *at_ns, to: *to },
             Event::QuantumExceeded { step, at_ns, quantum_ns } => {
                 Event::QuantumExceeded { step: *step, at_ns: *at_ns, quantum_ns: *quantum_ns }
             }
-            Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => Event::CompletionDelayed {
-                call: *call,
-                ready_ns: *ready_ns,
-                at_ns: *at_ns,
-                on: *on,
-                flow: flow.clone(),
-                step: step.clone(),
-            },
+            Event::CompletionDelayed { call, ready_ns, at_ns, thread: on, flow, step } => {
+                Event::CompletionDelayed {
+                    call: *call,
+                    ready_ns: *ready_ns,
+                    at_ns: *at_ns,
+                    thread: *on,
+                    flow: flow.clone(),
+                    step: step.clone(),
+                }
+            }
             Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } => Event::ReadDelayed {
                 part: *part,
                 unread_ns: *unread_ns,
@@ -290,22 +292,22 @@ impl Parts {
         // As a value, it has a tag and a length.
         let len = bytes.len() + 11;
         if len > self.left {
-            return self.gone(role, Missing::TooLarge);
+            return self.gone(role, MissingReason::TooLarge);
         }
         self.left -= len;
         let part = self.known.part(salt, &self.before, bytes, |rule| {
             let mut encoder = Encoder::new();
             let recorded = match encode(&mut encoder).and_then(|()| encoder.finish()) {
                 Ok(value) => Recorded::Plain { value, summary: None },
-                Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(Missing::TooLarge),
-                Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
+                Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(MissingReason::TooLarge),
+                Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
             };
             Fresh::of(rule, role, recorded)
         });
         self.note(part)
     }
 
-    fn datum(&mut self, role: Role<'_>, datum: &Datum) -> Part {
+    fn datum(&mut self, role: Role<'_>, datum: &SharedValue) -> Part {
         self.before.clear();
         let any: &dyn Any = &**datum;
         let describe = |parts: &mut Self| {
@@ -322,7 +324,7 @@ impl Parts {
         let known = self.known.mark();
         quiet::run(|| describe(self)).unwrap_or_else(|panic| {
             self.known.cut(known);
-            self.gone(role, Missing::Failed(format!("its Serialize panicked: {panic}")))
+            self.gone(role, MissingReason::Failed(format!("its Serialize panicked: {panic}")))
         })
     }
 
@@ -336,20 +338,20 @@ impl Parts {
         self.scratch.clear();
         match encode(&mut self.scratch) {
             Ok(()) if self.scratch.written().is_empty() => {
-                return self.gone(role, Missing::Failed(ValueError::Truncated.to_string()));
+                return self.gone(role, MissingReason::Failed(ValueError::Truncated.to_string()));
             }
             Ok(()) if self.scratch.written().len() <= self.left => {}
             Ok(()) | Err(ValueError::TooDeep | ValueError::TooLong) => {
-                return self.gone(role, Missing::TooLarge);
+                return self.gone(role, MissingReason::TooLarge);
             }
-            Err(error) => return self.gone(role, Missing::Failed(error.to_string())),
+            Err(error) => return self.gone(role, MissingReason::Failed(error.to_string())),
         }
         self.left -= self.scratch.written().len();
         let scratch = &self.scratch;
         let part = self.known.part(salt ^ role.number(), &self.before, scratch.written(), |rule| {
             let recorded = match scratch.copy() {
                 Ok(value) => Recorded::Plain { value, summary: summary() },
-                Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
+                Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
             };
             Fresh::of(rule, role, recorded)
         });
@@ -357,12 +359,12 @@ impl Parts {
     }
 
     /// A value that is not there.
-    fn gone(&mut self, role: Role<'_>, missing: Missing) -> Part {
+    fn gone(&mut self, role: Role<'_>, missing: MissingReason) -> Part {
         let why = match &missing {
-            Missing::TooLarge => "",
-            Missing::Failed(why) => why,
+            MissingReason::TooLarge => "",
+            MissingReason::Failed(why) => why,
         };
-        let salt = Salt::Gone.number() | u64::from(missing == Missing::TooLarge) << 8 | role.number();
+        let salt = Salt::Gone.number() | u64::from(missing == MissingReason::TooLarge) << 8 | role.number();
         let why = why.to_owned();
         let part = self.known.part(salt, &self.before, why.as_bytes(), |rule| {
             Fresh::of(rule, role, Recorded::Missing(missing))
@@ -374,7 +376,7 @@ impl Parts {
     pub(crate) fn missing(&mut self, before: &[u8]) -> Part {
         self.before.clear();
         self.before.extend_from_slice(before);
-        self.gone(Role::Other, Missing::TooLarge)
+        self.gone(Role::Other, MissingReason::TooLarge)
     }
 
     fn note(&mut self, part: Part) -> Part {

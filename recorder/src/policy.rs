@@ -70,7 +70,7 @@ impl Judge {
                 false
             }
         };
-        if capture.asked {
+        if capture.is_recording_requested {
             return Some(Kept::Requested);
         }
         let allows = |worth| self.rates.allows(worth, capture.started_unix_ns);
@@ -189,7 +189,7 @@ mod tests {
         let mut slow = sample::capture(3_000);
         slow.duration_ns = 5_000_000;
         assert_eq!(judge.keep(&slow), Some(Kept::Slow));
-        slow.asked = true;
+        slow.is_recording_requested = true;
         assert_eq!(judge.keep(&slow), Some(Kept::Requested));
         let mut failed = sample::capture(3_001);
         failed.outcome = Outcome::TimedOut { step: 0 };

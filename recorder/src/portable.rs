@@ -11,8 +11,8 @@ use crate::format::{self, FormatError, Kind, MAX_RAW};
 pub fn write(trace: &Trace) -> Result<Vec<u8>, FormatError> {
     let mut trace = trace.clone();
     each_value(&mut trace, |recorded| {
-        if let Recorded::Sealed { hash, shown, .. } = recorded {
-            *recorded = Recorded::Hashed { hash: *hash, shown: shown.take() };
+        if let Recorded::Sealed { hash, masked: shown, .. } = recorded {
+            *recorded = Recorded::Hashed { hash: *hash, masked: shown.take() };
         }
     });
     let raw = format::encode(&trace);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
-use zerver_trace::{Capture, EventSink, Kept};
+use zerver_trace::{Capture, CaptureSink, Kept};
 
 use crate::budget::Rates;
 use crate::inbox::Inbox;
@@ -173,7 +173,7 @@ impl Queue {
     }
 }
 
-impl EventSink for Queue {
+impl CaptureSink for Queue {
     fn accept(&self, capture: Box<Capture>) {
         if let Some((capture, kept)) = self.judge(capture) {
             self.keep(capture, kept);

@@ -247,15 +247,19 @@ impl TraceSource for Reader {
         Ok(Self::load(self, id)?)
     }
 
-    fn newest(&self) -> Result<Cursor, SourceError> {
+    fn end(&self) -> Result<Cursor, SourceError> {
         Ok(Self::newest(self)?)
     }
 
-    fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+    fn list_before(
+        &self,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
         Ok(Self::before(self, cursor, limit)?)
     }
 
-    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+    fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
         Ok(self.since_at_most(cursor, limit)?)
     }
 }

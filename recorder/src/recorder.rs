@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use zerver_trace::secret::Rule;
-use zerver_trace::{EventSink, FlowInfo};
+use zerver_trace::{CaptureSink, FlowInfo};
 
 use crate::describe::Describer;
 use crate::format::FormatError;
@@ -182,8 +182,8 @@ impl Recorder {
     }
 
     /// Where captures go. What it accepts after [`Recorder::close`] counts as overflowed.
-    pub fn sink(&self) -> Arc<dyn EventSink> {
-        Arc::clone(&self.shared.queue) as Arc<dyn EventSink>
+    pub fn sink(&self) -> Arc<dyn CaptureSink> {
+        Arc::clone(&self.shared.queue) as Arc<dyn CaptureSink>
     }
 
     /// Calls `observer` on the writer's thread when recording stops or goes on, and when requests are dropped. Called

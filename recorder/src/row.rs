@@ -262,7 +262,7 @@ impl Row {
                 None => None,
             };
             let mut recorded = recorded.into_iter();
-            let nothing = || Recorded::Missing(zerver_trace::Missing::TooLarge);
+            let nothing = || Recorded::Missing(zerver_trace::MissingReason::TooLarge);
             events.push(event.map(|_| recorded.next().unwrap_or_else(nothing)));
         }
         Ok(Trace {
@@ -294,7 +294,7 @@ impl Row {
                 Origin::Named(number) => Origin::Named(pieces.piece(number)?),
             },
             redaction: self.redaction,
-            undelivered: self.undelivered,
+            is_undelivered: self.undelivered,
         })
     }
 }

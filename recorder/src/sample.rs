@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Datum, Decision, Event, FlowInfo, Header, Held, Kept, Message, MessageInfo,
-    MessagePart, Name, Origin, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo,
-    SlotInfo, StepInfo, Trace, Value,
+    Answer, Body, Capture, Class, Decision, Event, FlowInfo, Header, Kept, Message, MessageInfo, MessagePart,
+    Name, Origin, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo, SharedValue,
+    SlotInfo, StepInfo, Trace, TypedValue, Value,
 };
 
 /// When the first of them began.
@@ -19,8 +19,11 @@ pub(crate) fn id(n: u64) -> RequestId {
 }
 
 pub(crate) fn flow() -> Arc<FlowInfo> {
-    let slot =
-        |name: &str, secret| SlotInfo { name: name.to_owned(), path: format!("todos::{name}"), secret };
+    let slot = |name: &str, secret| SlotInfo {
+        name: name.to_owned(),
+        path: format!("todos::{name}"),
+        is_secret: secret,
+    };
     let step = |name: &str, line| StepInfo {
         name: name.to_owned(),
         doc: "Does what its name says.".to_owned(),
@@ -51,11 +54,11 @@ pub(crate) fn flow() -> Arc<FlowInfo> {
 
 /// The `n`th trace; it holds no secrets.
 pub(crate) fn trace(n: u64) -> Trace {
-    let value = |text: &str| Recorded::Plain { value: Value::of(text).unwrap(), summary: None };
+    let value = |text: &str| Recorded::Plain { value: Value::from_serialize(text).unwrap(), summary: None };
     let empty = RecordedBody {
         full_len: 0,
         kept_len: 0,
-        bytes: Recorded::Plain { value: Value::bytes(b"").unwrap(), summary: None },
+        bytes: Recorded::Plain { value: Value::from_bytes(b"").unwrap(), summary: None },
     };
     Trace {
         id: id(n),
@@ -90,7 +93,7 @@ pub(crate) fn trace(n: u64) -> Trace {
             _ => Origin::Absent,
         },
         redaction: zerver_trace::Redaction::default(),
-        undelivered: n % 5 == 1,
+        is_undelivered: n % 5 == 1,
     }
 }
 
@@ -114,8 +117,8 @@ pub(crate) fn headers(pairs: &[(&str, &str)]) -> Vec<Header> {
         .collect()
 }
 
-pub(crate) fn datum<T: Serialize + Send + Sync + 'static>(value: T) -> Datum {
-    Arc::new(Held(value))
+pub(crate) fn datum<T: Serialize + Send + Sync + 'static>(value: T) -> SharedValue {
+    Arc::new(TypedValue(value))
 }
 
 /// The `n`th capture; it holds no secrets.
@@ -161,8 +164,8 @@ pub(crate) fn capture(n: u64) -> Capture {
             Event::StepRan { step: 3, ready_ns: 20, at_ns: 30, cpu_ns: 40, decision: Decision::Done },
         ],
         events_dropped: 0,
-        asked: false,
+        is_recording_requested: false,
         worker: Some((n % 2) as u16),
-        undelivered: n % 5 == 1,
+        is_undelivered: n % 5 == 1,
     }
 }

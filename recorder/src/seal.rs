@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use thiserror::Error;
-use zerver_trace::{Missing, Recorded, Shown, Value};
+use zerver_trace::{Masked, MissingReason, Recorded, Value};
 
 use crate::{format, place, regular_file};
 
@@ -199,7 +199,7 @@ impl Sealer {
     }
 
     /// The value sealed; `shown` is what may be seen of it.
-    pub(crate) fn seal(&mut self, value: &Value, summary: Option<&str>, shown: Option<Shown>) -> Recorded {
+    pub(crate) fn seal(&mut self, value: &Value, summary: Option<&str>, shown: Option<Masked>) -> Recorded {
         let hash = self.key.hash(value.tokens());
         let plain = format::encode((value, summary));
         let name = if summary.is_some() { self.key.hash(&plain) } else { hash };
@@ -215,10 +215,10 @@ impl Sealer {
                     }
                     sealed
                 }
-                None => return Recorded::Missing(Missing::Failed("could not be sealed".to_owned())),
+                None => return Recorded::Missing(MissingReason::Failed("could not be sealed".to_owned())),
             },
         };
-        Recorded::Sealed { hash, sealed, shown: shown.map(Box::new) }
+        Recorded::Sealed { hash, sealed, masked: shown.map(Box::new) }
     }
 
     fn encrypt(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
@@ -246,17 +246,17 @@ mod tests {
     fn what_is_sealed_opens_with_the_same_key_only() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut sealer = Sealer::new(Key::load_or_make(one.path()).unwrap());
-        let value = Value::of("hunter2 hunter2").unwrap();
+        let value = Value::from_serialize("hunter2 hunter2").unwrap();
         let sealed = sealer.seal(&value, Some("a line"), None);
         let again = Key::load(one.path()).unwrap().unseal(&sealed).unwrap();
         assert_eq!(again, Recorded::Plain { value: value.clone(), summary: Some("a line".to_owned()) });
 
         let other = Key::load_or_make(two.path()).unwrap();
         assert!(matches!(other.unseal(&sealed), Err(SealError::WrongKey { .. })));
-        let Recorded::Sealed { hash, mut sealed, shown } = sealed else { panic!("not sealed") };
+        let Recorded::Sealed { hash, mut sealed, masked: shown } = sealed else { panic!("not sealed") };
         assert!(memchr::memmem::find(&sealed, b"hunter2").is_none());
         *sealed.last_mut().unwrap() ^= 1;
-        let damaged = Recorded::Sealed { hash, sealed, shown };
+        let damaged = Recorded::Sealed { hash, sealed, masked: shown };
         assert!(matches!(sealer.key.unseal(&damaged), Err(SealError::WrongKey { .. })));
         let mode = fs::metadata(place::key_file(one.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -268,12 +268,14 @@ mod tests {
         let mut sealer = Sealer::new(Key::load_or_make(dir.path()).unwrap());
         let mut seen = std::collections::HashSet::new();
         for n in 0..3_000u32 {
-            let Recorded::Sealed { sealed, .. } = sealer.seal(&Value::of(&n).unwrap(), None, None) else {
+            let Recorded::Sealed { sealed, .. } =
+                sealer.seal(&Value::from_serialize(&n).unwrap(), None, None)
+            else {
                 panic!()
             };
             assert!(seen.insert(sealed[..NONCE_LEN].to_vec()));
         }
-        let (a, b) = (Value::of("a").unwrap(), Value::of("b").unwrap());
+        let (a, b) = (Value::from_serialize("a").unwrap(), Value::from_serialize("b").unwrap());
         let hash = |recorded| match recorded {
             Recorded::Sealed { hash, .. } => hash,
             _ => panic!("not sealed"),

@@ -4,8 +4,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use zerver_trace::secret::{Masks, Triples, base64_decoded, is_scheme, is_searched, json_unescaped, merged};
-use zerver_trace::secret::{percent_decoded, replaced};
+use zerver_trace::secret::{
+    Masker, TrigramFilter, base64_decoded, is_scheme, is_searchable, json_unescaped, merge_spans,
+};
+use zerver_trace::secret::{percent_decoded, replace_spans};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Node, Value};
 
@@ -22,7 +24,7 @@ const COMPARED: usize = 16;
 pub(crate) struct Secrets {
     needles: Vec<Needle>,
     /// How the needles begin, for a quick no.
-    beginnings: Triples,
+    beginnings: TrigramFilter,
     everything: bool,
 }
 
@@ -75,14 +77,14 @@ impl Secrets {
     }
 
     fn needle(&mut self, bytes: &[u8]) {
-        if !is_searched(bytes) || self.needles.iter().any(|known| known.bytes == bytes) {
+        if !is_searchable(bytes) || self.needles.iter().any(|known| known.bytes == bytes) {
             return;
         }
         if self.needles.len() >= MAX_SECRETS {
             self.everything = true;
             return;
         }
-        let tokens = Value::of(&bytes[..bytes.len().min(COMPARED)])
+        let tokens = Value::from_serialize(&bytes[..bytes.len().min(COMPARED)])
             .map_or(Vec::new(), |value| value.tokens().to_vec());
         // Without the tags of the sequence and of its first number, and without the end.
         let numbers = tokens.get(2..tokens.len().saturating_sub(1)).unwrap_or_default().to_vec();
@@ -127,7 +129,7 @@ impl Secrets {
 
     /// Every text and every run of bytes in a value that is secret as a whole.
     pub(crate) fn add_all(&mut self, node: &Node<'_>) {
-        node.each_text(&mut |bytes| self.add(bytes));
+        node.for_each_text(&mut |bytes| self.add(bytes));
     }
 
     /// Whether some bytes hold a secret; tokens of a value are bytes too.
@@ -143,7 +145,7 @@ impl Secrets {
     }
 
     /// Whether a secret may be in the bytes with these triples. Quick, and wrong only by saying yes.
-    pub(crate) fn may_be_in(&self, triples: &Triples) -> bool {
+    pub(crate) fn may_be_in(&self, triples: &TrigramFilter) -> bool {
         self.everything
             || self.needles.iter().any(|needle| {
                 triples.may_have(&needle.bytes)
@@ -163,9 +165,9 @@ impl Secrets {
         }
         let spans = match self.spans(bytes) {
             copies if copies.is_empty() => Cow::Borrowed(found),
-            copies => Cow::Owned(merged(found.iter().cloned().chain(copies).collect())),
+            copies => Cow::Owned(merge_spans(found.iter().cloned().chain(copies).collect())),
         };
-        (!spans.is_empty()).then(|| replaced(bytes, &spans, |secret| key.mask(secret)))
+        (!spans.is_empty()).then(|| replace_spans(bytes, &spans, |secret| key.mask(secret)))
     }
 
     /// Where copies of secrets are, those that overlap or touch as one.
@@ -186,7 +188,7 @@ impl Secrets {
     pub(crate) fn masked_value(
         &self,
         key: &Key,
-        write: impl FnOnce(&mut Encoder, &dyn Masks) -> Result<(), zerver_trace::ValueError>,
+        write: impl FnOnce(&mut Encoder, &dyn Masker) -> Result<(), zerver_trace::ValueError>,
     ) -> Option<Value> {
         if self.everything {
             return None;
@@ -203,7 +205,7 @@ struct Copies<'s> {
     key: &'s Key,
 }
 
-impl Masks for Copies<'_> {
+impl Masker for Copies<'_> {
     fn mask(&self, secret: &[u8]) -> String {
         self.key.mask(secret)
     }

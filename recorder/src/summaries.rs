@@ -82,7 +82,7 @@ impl Summaries {
 /// The authority in what an origin encodes to, as far as it may be shown.
 fn authority(origin: Option<&[u8]>) -> String {
     let recorded = origin.and_then(|origin| format::decode::<Recorded>(origin).ok());
-    let shown = recorded.and_then(|recorded| Origin::Named(recorded).shown());
+    let shown = recorded.and_then(|recorded| Origin::Named(recorded).visible());
     shown.map_or_else(String::new, |(_, authority)| authority)
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn read(key: u64, record: &[u8]) -> Result<Vec<Summary>, FormatError>
             status: *status,
             class: *class,
             outcome: outcome.clone(),
-            failed: *failed,
+            is_failed: *failed,
             worker: *worker,
             authority: authority.clone(),
         });
@@ -142,7 +142,7 @@ fn take<T: bincode::Decode<()>>(
 ) -> Result<usize, FormatError> {
     let number = numbers::take(own)?;
     if number == known.len() as u64 {
-        let (thing, after) = format::decode_first(shared)?;
+        let (thing, after) = format::decode_prefix(shared)?;
         known.push(thing);
         *shared = after;
     }

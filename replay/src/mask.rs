@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use zerver_engine::Job;
-use zerver_trace::secret::{Author, Copies, MASK, Masks, Rule, merged, replaced};
+use zerver_trace::secret::{Author, KnownSecrets, MASK, Masker, Rule, merge_spans, replace_spans};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Answer, Event, Node, Origin, Recorded, Value};
 
@@ -14,13 +14,13 @@ use crate::report::ReportedValue;
 #[derive(Clone, Default)]
 pub(crate) struct Mask {
     rule: Rule,
-    copies: Copies,
+    copies: KnownSecrets,
 }
 
 impl Mask {
     /// With nothing known but names.
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule, copies: Copies::default() }
+        Self { rule, copies: KnownSecrets::default() }
     }
 
     pub(crate) const fn rule(&self) -> &Rule {
@@ -45,9 +45,9 @@ impl Mask {
         spans.into_iter().for_each(|span| mask.add_bytes(&target[span]));
         let body = &request.body[..];
         rule.spans(body, Author::Client).into_iter().for_each(|span| mask.add_bytes(&body[span]));
-        let secret = flow.slots.iter().enumerate().filter(|(_, slot)| slot.secret);
+        let secret = flow.slots.iter().enumerate().filter(|(_, slot)| slot.is_secret);
         for datum in secret.filter_map(|(at, _)| job.slot(at as u16)) {
-            if let Ok(value) = Value::of_data(&**datum) {
+            if let Ok(value) = Value::from_recordable(&**datum) {
                 mask.add(&value.root());
             }
         }
@@ -80,7 +80,8 @@ impl Mask {
     }
 
     fn add_recorded(&mut self, opened: &Recording, recorded: &Recorded) {
-        let (Recorded::Sealed { shown, .. }, Ok(plain)) = (recorded, opened.secrets.plain(recorded)) else {
+        let (Recorded::Sealed { masked: shown, .. }, Ok(plain)) = (recorded, opened.secrets.plain(recorded))
+        else {
             return;
         };
         match shown {
@@ -91,7 +92,7 @@ impl Mask {
 
     /// Every text in a value that is secret as a whole.
     pub(crate) fn add(&mut self, node: &Node<'_>) {
-        node.each_text(&mut |bytes| self.add_bytes(bytes));
+        node.for_each_text(&mut |bytes| self.add_bytes(bytes));
     }
 
     /// A secret, and the words in it.
@@ -148,8 +149,8 @@ impl Mask {
     /// The text with masks in the place of secrets; none if there are none in it.
     fn masked(&self, text: &[u8]) -> Option<String> {
         let own = self.rule.spans(text, Author::Service);
-        let spans = merged(own.into_iter().chain(self.copies.spans(text)).collect());
-        (!spans.is_empty()).then(|| replaced(text, &spans, |_| MASK.to_owned()))
+        let spans = merge_spans(own.into_iter().chain(self.copies.spans(text)).collect());
+        (!spans.is_empty()).then(|| replace_spans(text, &spans, |_| MASK.to_owned()))
     }
 
     /// A text that may be told.
@@ -196,7 +197,7 @@ impl Mask {
     }
 }
 
-impl Masks for Mask {
+impl Masker for Mask {
     fn mask(&self, _secret: &[u8]) -> String {
         MASK.to_owned()
     }
@@ -231,7 +232,7 @@ mod tests {
         let side = |json: &str, path: &[&str]| {
             let json: serde_json::Value = serde_json::from_str(json).unwrap();
             let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
-            mask.side(&Value::of(&json).unwrap().root(), &path).to_string()
+            mask.side(&Value::from_serialize(&json).unwrap().root(), &path).to_string()
         };
         assert_eq!(side(r#""x""#, &["user", "password"]), "\u{25cf}\u{25cf}\u{25cf}\u{25cf} (secret)");
         assert_eq!(side(r#""is missing""#, &["errors", "token", "0"]), r#""is missing""#);

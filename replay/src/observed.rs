@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use zerver_trace::{
-    Answer, Datum, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, Missing, Name,
-    Outcome, QueueReason, Recorded, RecordedBody, Redaction, StepInfo, Trace, Value,
+    Answer, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, MissingReason, Name,
+    Outcome, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace, Value,
 };
 
 use crate::value::label;
@@ -98,7 +98,7 @@ impl<'f> Observed<'f> {
     }
 
     /// What a run of today's code did.
-    pub(crate) fn of_run(flow: &'f FlowInfo, events: &[Event<Datum>]) -> Self {
+    pub(crate) fn of_run(flow: &'f FlowInfo, events: &[Event<SharedValue>]) -> Self {
         Self::of_events(flow, events, |datum| Cow::Owned(plain(datum)))
     }
 
@@ -150,7 +150,7 @@ impl<'f> Observed<'f> {
                             name: info
                                 .map_or_else(|| format!("slot#{slot}").into(), |info| (&*info.name).into()),
                             path: info.map_or("", |info| &info.path),
-                            secret: info.is_none_or(|info| info.secret),
+                            secret: info.is_none_or(|info| info.is_secret),
                             value: recorded(value),
                         });
                     }
@@ -189,7 +189,7 @@ impl<'f> Observed<'f> {
                     let Some(&(run, at)) = places.get(call) else { continue };
                     let call = &mut runs[run].calls[at];
                     call.free(*at_ns);
-                    if let Event::EffectQueued { by, .. } = event {
+                    if let Event::EffectQueued { reason: by, .. } = event {
                         call.hold = Some((*by, *at_ns));
                     }
                 }
@@ -257,19 +257,19 @@ impl Reply<'_> {
 }
 
 fn bytes(bytes: &[u8]) -> Recorded {
-    match Value::bytes(bytes) {
+    match Value::from_bytes(bytes) {
         Ok(value) => Recorded::Plain { value, summary: None },
-        Err(_) => Recorded::Missing(Missing::TooLarge),
+        Err(_) => Recorded::Missing(MissingReason::TooLarge),
     }
 }
 
 /// A live value as the recorder would have it, before anything in it is sealed.
-pub(crate) fn plain(datum: &Datum) -> Recorded {
-    match Value::of_data(&**datum) {
+pub(crate) fn plain(datum: &SharedValue) -> Recorded {
+    match Value::from_recordable(&**datum) {
         Ok(value) => Recorded::Plain { value, summary: datum.summary() },
         Err(zerver_trace::ValueError::TooDeep | zerver_trace::ValueError::TooLong) => {
-            Recorded::Missing(Missing::TooLarge)
+            Recorded::Missing(MissingReason::TooLarge)
         }
-        Err(error) => Recorded::Missing(Missing::Failed(error.to_string())),
+        Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
     }
 }

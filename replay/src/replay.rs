@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_engine::{Flow, Request};
-use zerver_trace::{Event, FlowInfo, Missing, Origin, Outcome, Recorded, Trace, Value};
+use zerver_trace::{Event, FlowInfo, MissingReason, Origin, Outcome, Recorded, Trace, Value};
 
 use crate::compare::attribution::with_nondeterminism;
 use crate::compare::comparison::Comparison;
@@ -40,7 +40,7 @@ pub struct Secrets(pub BTreeMap<[u8; 16], Value>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gone {
     Hash,
-    Missing(Missing),
+    Missing(MissingReason),
 }
 
 impl fmt::Display for Gone {
@@ -287,7 +287,7 @@ impl Replay<'_> {
         }
         for edit in &self.edits.slots {
             let info = self.flow.info().slots.iter().find(|slot| slot.name == edit.slot);
-            if info.is_some_and(|slot| slot.secret)
+            if info.is_some_and(|slot| slot.is_secret)
                 && let Ok(given) = Given::read(&edit.json)
             {
                 mask.add(&given.plain.root());
@@ -299,11 +299,11 @@ impl Replay<'_> {
     /// What a run wrote into secret slots must not be told either.
     pub(crate) fn hide(&self, mask: &mut Mask, run: &Rerun) {
         let slots = &self.flow.info().slots;
-        let is_secret = |slot: u16| slots.get(usize::from(slot)).is_none_or(|slot| slot.secret);
+        let is_secret = |slot: u16| slots.get(usize::from(slot)).is_none_or(|slot| slot.is_secret);
         for event in &run.events {
             if let Event::SlotWritten { slot, value, .. } = event
                 && is_secret(*slot)
-                && let Ok(value) = Value::of_data(&**value)
+                && let Ok(value) = Value::from_recordable(&**value)
             {
                 mask.add(&value.root());
             }

@@ -5,7 +5,7 @@
 use std::io::{self, Read, Write};
 
 use bincode::{Decode, Encode};
-use zerver_trace::bounded;
+use zerver_trace::bounded_decode;
 
 use crate::{Edits, Recording, ReplayError, Report};
 
@@ -111,7 +111,7 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     if stream.take(len.into()).read_to_end(&mut bytes)? < len as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let (frame, used) = bounded::decode_first(&bytes).map_err(|error| broken(&error))?;
+    let (frame, used) = bounded_decode::decode_prefix(&bytes).map_err(|error| broken(&error))?;
     if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"something follows the end of a frame")) }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
-use zerver_trace::{EventSink, FlowInfo, secret};
+use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use crate::config::{Config, cores};
 use crate::effect_runtime::EffectRuntime;
@@ -366,7 +366,7 @@ pub struct Settings {
     /// A socket that listens already, instead of an address.
     pub listener: Option<TcpListener>,
     /// Where the traces of requests go; none means that nothing is recorded.
-    pub sink: Option<Arc<dyn EventSink>>,
+    pub sink: Option<Arc<dyn CaptureSink>>,
     /// Requests that show this in `x-zerver-record` are recorded whatever the policy says.
     pub record_token: Option<String>,
     /// Has each step run twice with the same slots, and is told of those that are not the same then, of each once. What

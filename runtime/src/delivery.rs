@@ -26,7 +26,7 @@ impl Delivery {
 
     fn hand_over(&mut self, undelivered: bool) {
         if let (Some((mut capture, kept)), Some(sink)) = (self.capture.take(), &self.service.sink) {
-            capture.undelivered = undelivered;
+            capture.is_undelivered = undelivered;
             sink.keep(capture, kept);
         }
     }

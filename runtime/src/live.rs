@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Stop};
-use zerver_trace::{Capture, Datum, Event, Outcome};
+use zerver_trace::{Capture, Event, Outcome, SharedValue};
 
 use crate::answered::Answered;
 use crate::delivery::Delivery;
@@ -26,7 +26,7 @@ pub(crate) struct Live {
     seed: u64,
     asked: bool,
     /// What of it was read late, before there was a job.
-    read_late: Vec<Event<Datum>>,
+    read_late: Vec<Event<SharedValue>>,
     /// The worker of its connection.
     worker: Option<u16>,
     /// The flow, if one takes it.
@@ -65,7 +65,7 @@ impl Live {
     }
 
     /// A part of it was read right after a long step.
-    pub(crate) fn was_read_late(&mut self, event: Option<Event<Datum>>) {
+    pub(crate) fn was_read_late(&mut self, event: Option<Event<SharedValue>>) {
         self.read_late.extend(event);
     }
 
@@ -170,7 +170,7 @@ impl Live {
         &mut self,
         response: Option<Response>,
         outcome: Outcome,
-        events: Vec<Event<Datum>>,
+        events: Vec<Event<SharedValue>>,
         events_dropped: u32,
     ) -> Option<Answer> {
         self.leave();
@@ -196,9 +196,9 @@ impl Live {
             outcome,
             events,
             events_dropped,
-            asked: self.asked,
+            is_recording_requested: self.asked,
             worker: self.worker,
-            undelivered: false,
+            is_undelivered: false,
         });
         let Some(response) = response else {
             sink.accept(capture);

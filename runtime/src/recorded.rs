@@ -44,7 +44,7 @@ impl Script {
     /// # Panics
     /// When it is no JSON. When it runs, where this is not what an effect of this kind gives.
     pub fn answer_json(self, kind: &str, args: &str, output: &str) -> Self {
-        let output = match Value::of(&Told(&json(output))) {
+        let output = match Value::from_serialize(&Told(&json(output))) {
             Ok(output) => output,
             Err(error) => panic!("{output} is no value: {error}"),
         };
@@ -105,7 +105,7 @@ impl Run {
             _ => None,
         });
         let Some(written) = written else { differs(slot, wanted, "nothing was written", &self.ending()) };
-        match Value::of_data(&**written) {
+        match Value::from_recordable(&**written) {
             Ok(value) => assert_alike(slot, &json(wanted), &shown(&value)),
             Err(error) => panic!("{slot} cannot be compared: {error}"),
         }

@@ -14,7 +14,7 @@ use zerver_engine::{
     Arrival, Call, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Performed, Request,
     RequestId, Response, Slot,
 };
-use zerver_trace::{Datum, Event, FlowInfo, Held, Outcome, Value};
+use zerver_trace::{Event, FlowInfo, Outcome, SharedValue, TypedValue, Value};
 
 use crate::effects::kv;
 use crate::interpreter::{Begun, Context, Interpreter, Interpreters};
@@ -210,7 +210,7 @@ impl Script {
     /// When `effect` makes no call, or `output` is no output of its kind.
     pub fn answer<T>(self, effect: Effect<T>, output: impl Serialize) -> Self {
         self.scripted(effect, |call| {
-            let performed = Value::of(&output).map_err(|error| error.to_string());
+            let performed = Value::from_serialize(&output).map_err(|error| error.to_string());
             match performed.and_then(|value| call.decode(&value).map_err(|error| error.to_string())) {
                 Ok(output) => Ok(output),
                 Err(error) => panic!("not what {call:?} gives: {error}"),
@@ -343,7 +343,7 @@ impl Script {
 }
 
 fn args(call: &Call) -> Value {
-    match Value::of_data(&**call.data()) {
+    match Value::from_recordable(&**call.data()) {
         Ok(value) => value,
         Err(error) => panic!("the arguments of {call:?} cannot be compared: {error}"),
     }
@@ -368,7 +368,7 @@ pub struct Run {
     /// How it ended.
     pub outcome: Outcome,
     /// What happened, in order. The times count looks at the clock.
-    pub events: Vec<Event<Datum>>,
+    pub events: Vec<Event<SharedValue>>,
     pub(crate) info: Arc<FlowInfo>,
 }
 
@@ -399,7 +399,7 @@ impl Run {
         self.events.iter().find_map(|event| match event {
             Event::SlotWritten { value, .. } => {
                 let any: &dyn Any = &**value;
-                any.downcast_ref::<Held<S>>().map(|held| &held.0)
+                any.downcast_ref::<TypedValue<S>>().map(|held| &held.0)
             }
             _ => None,
         })

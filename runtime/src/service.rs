@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_recorder::Status;
-use zerver_trace::{EventSink, FlowInfo, secret};
+use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use crate::Limits;
 use crate::config::Metrics;
@@ -27,7 +27,7 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     /// Empty: all.
     pub(crate) hosts: Vec<String>,
-    pub(crate) sink: Option<Arc<dyn EventSink>>,
+    pub(crate) sink: Option<Arc<dyn CaptureSink>>,
     /// What counts as a secret.
     pub(crate) secrets: secret::Rule,
     /// What a request must show to be recorded whatever the policy says.

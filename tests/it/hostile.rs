@@ -24,7 +24,8 @@ fn tainted(name: &Name) -> Name {
 }
 
 fn taint_value(recorded: &mut Recorded) {
-    *recorded = Recorded::Plain { value: Value::of(EVIL).unwrap(), summary: Some(EVIL.to_owned()) };
+    *recorded =
+        Recorded::Plain { value: Value::from_serialize(EVIL).unwrap(), summary: Some(EVIL.to_owned()) };
 }
 
 /// The same trace with something evil in all that is text.

@@ -127,7 +127,7 @@ fn request(n: u64) -> Summary {
         class: Class::Interactive,
         started_unix_ns: (REQUESTS - n) * 1_000_000,
         outcome: "done".into(),
-        failed: n % 5 == 4,
+        is_failed: n % 5 == 4,
         worker: Some(0),
         authority: String::new(),
     }
@@ -140,7 +140,7 @@ struct Row {
 }
 
 fn plain(value: impl Serialize) -> Recorded {
-    Recorded::Plain { value: Value::of(&value).unwrap(), summary: None }
+    Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None }
 }
 
 /// Four events per step: it runs, asks, is answered, writes.
@@ -167,7 +167,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         events.push(Event::SlotWritten { step, slot: step, at_ns: answered_ns, value: plain(row) });
     }
     let body = || RecordedBody { full_len: 0, kept_len: 0, bytes: plain("") };
-    let slot = |n: u16| SlotInfo { name: format!("Slot{n}"), path: String::new(), secret: false };
+    let slot = |n: u16| SlotInfo { name: format!("Slot{n}"), path: String::new(), is_secret: false };
     let step = |n: u16| StepInfo {
         name: format!("step_{n}"),
         doc: String::new(),
@@ -208,7 +208,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
-        undelivered: false,
+        is_undelivered: false,
     }
 }
 

@@ -129,15 +129,15 @@ impl TraceSource for Stream {
         Ok(None)
     }
 
-    fn newest(&self) -> Result<Cursor, SourceError> {
+    fn end(&self) -> Result<Cursor, SourceError> {
         Ok(Cursor { block: 0, seen: 0 })
     }
 
-    fn before(&self, _: Cursor, _: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+    fn list_before(&self, _: Cursor, _: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
         Ok((Vec::new(), None))
     }
 
-    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+    fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
         let from = cursor.block;
         let to = due(self.began).min(from + limit as u64);
         Ok(((from..to).map(|n| trace(n).summary()).collect(), Cursor { block: to, seen: 0 }))
@@ -193,12 +193,12 @@ fn trace(n: u64) -> Trace {
         redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
-        undelivered: false,
+        is_undelivered: false,
     }
 }
 
 fn plain(text: &str) -> Recorded {
-    Recorded::Plain { value: Value::of(&text).unwrap(), summary: None }
+    Recorded::Plain { value: Value::from_serialize(&text).unwrap(), summary: None }
 }
 
 /// How much memory this process holds; 0 where the system does not say.

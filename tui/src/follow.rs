@@ -73,19 +73,19 @@ impl Reading {
         let newest = match self.newest {
             Some(newest) => newest,
             None => {
-                let newest = self.source.newest()?;
+                let newest = self.source.end()?;
                 (self.newest, self.older) = (Some(newest), Some(newest));
                 newest
             }
         };
         let mut messages = Vec::new();
-        let (requests, reached) = self.source.since(newest, PAGE)?;
+        let (requests, reached) = self.source.list_since(newest, PAGE)?;
         self.newest = Some(reached);
         if !requests.is_empty() {
             messages.push(Message::Newer(requests));
         }
         if let Some(cursor) = self.older {
-            let (requests, rest) = self.source.before(cursor, self.page)?;
+            let (requests, rest) = self.source.list_before(cursor, self.page)?;
             self.older = rest;
             self.page = PAGE;
             messages.push(Message::Older { requests, is_last: rest.is_none() });
@@ -118,15 +118,15 @@ mod tests {
             Ok(None)
         }
 
-        fn newest(&self) -> Result<Cursor, SourceError> {
+        fn end(&self) -> Result<Cursor, SourceError> {
             Ok(Cursor { block: 3, seen: 1 })
         }
 
-        fn before(&self, _: Cursor, _: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+        fn list_before(&self, _: Cursor, _: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
             Ok((vec![crate::tests::three()[0].summary()], None))
         }
 
-        fn since(&self, cursor: Cursor, _: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        fn list_since(&self, cursor: Cursor, _: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
             Ok((Vec::new(), cursor))
         }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use zerver_replay::{Fault, FaultKind};
-use zerver_trace::Find;
-use zerver_trace::duration::Span;
+use zerver_trace::TraceSelector;
+use zerver_trace::duration::HumanDuration;
 
 /// The host and port of an address, which may be written as the URL that a service prints when it listens.
 pub(crate) fn host_and_port(addr: &str) -> &str {
@@ -47,7 +47,7 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
 pub(super) fn latency(text: &str) -> Result<Fault, String> {
     let (effect, span) =
         text.rsplit_once('=').ok_or("write EFFECT=DURATION, such as 'kv get todo:1=250ms'")?;
-    let Span { ns } = span.trim().parse()?;
+    let HumanDuration { ns } = span.trim().parse()?;
     Ok(Fault { effect: effect.trim().to_owned(), kind: FaultKind::Latency { ns } })
 }
 
@@ -60,7 +60,7 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// One in the store.
-    Stored(Find),
+    Stored(TraceSelector),
     /// A portable file.
     File(PathBuf),
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use zerver_analysis::rfc3339;
 use zerver_recorder::{Counts, Report, examine_with, repair};
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
 use crate::args::{Doctor, Global};
@@ -91,7 +91,7 @@ fn dropped(report: &Report) -> Option<String> {
 /// How far the newest request is from now, where it began later than that.
 fn clock(report: &Report, now_unix_ns: u64) -> Option<String> {
     let ahead_ns = report.newest_unix_ns?.checked_sub(now_unix_ns)?;
-    let ahead = Span { ns: ahead_ns / MINUTE_NS * MINUTE_NS };
+    let ahead = HumanDuration { ns: ahead_ns / MINUTE_NS * MINUTE_NS };
     (ahead.ns > 0).then(|| {
         format!("{ahead} behind the newest request, or that was recorded with a clock that was ahead")
     })

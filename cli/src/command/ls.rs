@@ -101,7 +101,7 @@ impl<'a> Request<'a> {
             class: summary.class,
             started_at: rfc3339(summary.started_unix_ns),
             outcome: &summary.outcome,
-            failed: summary.failed,
+            failed: summary.is_failed,
             worker: summary.worker,
             authority: &summary.authority,
         }

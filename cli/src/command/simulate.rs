@@ -14,7 +14,7 @@ use crate::output::Output;
 use crate::place;
 use crate::trouble::{Done, Trouble};
 use crate::view;
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 
 pub(super) fn run(args: &Simulate, global: &Global, output: &mut Output) -> Result<Done, Trouble> {
     let mut recorded_on = here();
@@ -97,7 +97,7 @@ fn assign(machine: &mut Machine, assignments: &[(String, String)]) -> Result<(),
                 *share = value.parse().map_err(|_| wrong("a number of thousandths"))?
             }
             MachineSetting::Time(ns) => {
-                *ns = value.parse::<Span>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
+                *ns = value.parse::<HumanDuration>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
             }
         }
     }

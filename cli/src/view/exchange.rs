@@ -9,7 +9,7 @@ use super::{count, paint, style, value};
 /// Heads and bodies, a block each.
 pub(crate) fn exchange(trace: &Trace) -> String {
     let target = value::wire(&trace.target).join("\\n");
-    let origin = match trace.origin.shown() {
+    let origin = match trace.origin.visible() {
         Some((scheme, authority)) => clean(&format!("{scheme}://{authority}")).into_owned(),
         None => String::new(),
     };

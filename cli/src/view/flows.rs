@@ -52,14 +52,14 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
 /// `reads Claims, Todo (optional)`: the step also runs without that one.
 fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option<String> {
     let slots: Vec<(u16, bool)> = if is_read {
-        step.reads.iter().map(|read| (read.slot, read.optional)).collect()
+        step.reads.iter().map(|read| (read.slot, read.is_optional)).collect()
     } else {
-        step.writes.iter().map(|write| (write.slot, write.optional)).collect()
+        step.writes.iter().map(|write| (write.slot, write.is_optional)).collect()
     };
     let name = |(slot, optional): &(u16, bool)| {
         let info = flow.slots.get(usize::from(*slot));
         let name = info.map_or_else(|| format!("slot#{slot}"), |info| clean(&info.name).into_owned());
-        let secret = if info.is_some_and(|info| info.secret) { " (secret)" } else { "" };
+        let secret = if info.is_some_and(|info| info.is_secret) { " (secret)" } else { "" };
         format!("{name}{secret}{}", if *optional { " (optional)" } else { "" })
     };
     let word = if is_read { "reads" } else { "writes" };
@@ -77,8 +77,8 @@ mod tests {
     fn a_flow_is_shown_with_its_steps() {
         let mut flow = (*sample::slow().flow).clone();
         flow.steps[3].reads = vec![
-            zerver_trace::ReadInfo { slot: 1, optional: true },
-            zerver_trace::ReadInfo { slot: 9, optional: false },
+            zerver_trace::ReadInfo { slot: 1, is_optional: true },
+            zerver_trace::ReadInfo { slot: 9, is_optional: false },
         ];
         let text = strip_str(&catalog(&[flow], None)).to_string();
         insta::assert_snapshot!(text, @r"

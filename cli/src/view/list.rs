@@ -54,7 +54,7 @@ pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, colum
             (style::PLAIN, duration::show(request.duration_ns)),
             (style::PLAIN, flow(request)),
             (style::FAINT, request.class.as_str().to_owned()),
-            (if request.failed { style::BAD } else { style::FAINT }, clean(&request.outcome).into_owned()),
+            (if request.is_failed { style::BAD } else { style::FAINT }, clean(&request.outcome).into_owned()),
         ]);
     }
     table.draw(columns)
@@ -76,7 +76,7 @@ pub(crate) fn line(request: &Summary, digits: usize) -> String {
     if !request.flow.is_empty() {
         line += &format!("  {}", clean(&request.flow));
     }
-    if request.failed {
+    if request.is_failed {
         line += &format!("  {}", paint(style::BAD, &clean(&request.outcome)));
     }
     line
@@ -106,7 +106,7 @@ mod tests {
         rejected.flow.clear();
         rejected.status = 0;
         rejected.outcome = Outcome::Rejected { reason: String::new() }.as_str().to_owned();
-        rejected.failed = true;
+        rejected.is_failed = true;
         rejected.path = "/漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line".into();
         vec![rejected, failed.summary(), sample::slow().summary()]
     }

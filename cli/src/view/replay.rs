@@ -122,9 +122,10 @@ mod tests {
     fn both_sides_of_a_change_never_look_alike() {
         let long = "the same for a long time, and then ".repeat(20);
         let texts = (ReportedValue::text(format!("{long}one")), ReportedValue::text(format!("{long}two")));
-        let number = ReportedValue::Value(Value::of(&1).unwrap());
-        let text = ReportedValue::Value(Value::of("1").unwrap());
-        let (none, nested) = (Value::of(&None::<u8>).unwrap(), Value::of(&Some(None::<u8>)).unwrap());
+        let number = ReportedValue::Value(Value::from_serialize(&1).unwrap());
+        let text = ReportedValue::Value(Value::from_serialize("1").unwrap());
+        let (none, nested) =
+            (Value::from_serialize(&None::<u8>).unwrap(), Value::from_serialize(&Some(None::<u8>)).unwrap());
         let nothing = (ReportedValue::Value(none), ReportedValue::Value(nested));
         for columns in [20, 40, 80, usize::MAX] {
             for (a, b) in [(&texts.0, &texts.1), (&number, &text), (&nothing.0, &nothing.1)] {
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_changed_is_told_from_top_to_bottom() {
-        let value = |text: &str| ReportedValue::Value(Value::of(text).unwrap());
+        let value = |text: &str| ReportedValue::Value(Value::from_serialize(text).unwrap());
         let report = Report {
             coverage: Coverage {
                 decisions_reproduced: 2,

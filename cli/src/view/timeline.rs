@@ -54,7 +54,7 @@ pub(crate) fn timeline(trace: &Trace, timeline: &Timeline, verdict: Option<&Verd
     }
     out += &slots(&timeline.slots, look);
     out += &failure(timeline, look);
-    if trace.undelivered {
+    if trace.is_undelivered {
         out += &field("response", &["not delivered: the client had left".to_owned()]);
     }
     let gaps = timeline.gaps.iter().flat_map(|gap| broken(&clean(&gap.to_string()), look.room()));

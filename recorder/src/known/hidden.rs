@@ -1,7 +1,7 @@
 //! The forms of a part in which its secrets are hidden.
 
-use zerver_trace::secret::{Author, Rule, merged, replaced};
-use zerver_trace::{Missing, Recorded, Shown, Value};
+use zerver_trace::secret::{Author, Rule, merge_spans, replace_spans};
+use zerver_trace::{Masked, MissingReason, Recorded, Value};
 
 use super::{Entry, Own, What};
 use crate::block::Open;
@@ -34,7 +34,7 @@ impl Entry {
     /// The same with the copies in it masked too; none if there are none in it.
     pub(super) fn hidden(&self, secrets: &Secrets, rule: &Rule, sealer: &mut Sealer) -> Option<What> {
         let is_in = match &self.what {
-            What::Text(text) | What::Value(Recorded::Missing(Missing::Failed(text))) => {
+            What::Text(text) | What::Value(Recorded::Missing(MissingReason::Failed(text))) => {
                 secrets.are_in(text.as_bytes())
             }
             What::Value(Recorded::Plain { value, summary }) => {
@@ -57,9 +57,9 @@ impl Entry {
                 let shown = self.shown(secrets, rule, sealer, value, summary.as_deref());
                 Some(What::Value(sealer.seal(value, summary.as_deref(), shown)))
             }
-            What::Value(Recorded::Missing(Missing::Failed(why))) => secrets
+            What::Value(Recorded::Missing(MissingReason::Failed(why))) => secrets
                 .masked(why.as_bytes(), &rule.spans(why.as_bytes(), Author::Service), sealer.key())
-                .map(|why| What::Value(Recorded::Missing(Missing::Failed(why)))),
+                .map(|why| What::Value(Recorded::Missing(MissingReason::Failed(why)))),
             What::Value(_) => None,
         }
     }
@@ -71,18 +71,18 @@ impl Entry {
         sealer: &Sealer,
         value: &Value,
         summary: Option<&str>,
-    ) -> Option<Shown> {
+    ) -> Option<Masked> {
         let root = value.root();
         let value =
             secrets.masked_value(sealer.key(), |encoder, masks| match (&self.own, root.as_bytes()) {
                 (Own::Spans(spans), Some(bytes)) => {
                     let copies = masks.more(&bytes);
-                    let spans = merged(spans.iter().cloned().chain(copies).collect());
-                    encoder.put(&replaced(&bytes, &spans, |secret| masks.mask(secret)))
+                    let spans = merge_spans(spans.iter().cloned().chain(copies).collect());
+                    encoder.put(&replace_spans(&bytes, &spans, |secret| masks.mask(secret)))
                 }
                 (Own::Nothing, _) => encoder.node(&root, &mut |bytes| {
                     let copies = masks.more(bytes);
-                    (!copies.is_empty()).then(|| replaced(bytes, &copies, |secret| masks.mask(secret)))
+                    (!copies.is_empty()).then(|| replace_spans(bytes, &copies, |secret| masks.mask(secret)))
                 }),
                 _ => rule.write_masked::<&str>(encoder, &root, &[], Author::Service, masks),
             })?;
@@ -90,6 +90,6 @@ impl Entry {
             let own = rule.spans(line.as_bytes(), Author::Service);
             secrets.masked(line.as_bytes(), &own, sealer.key()).unwrap_or_else(|| line.to_owned())
         });
-        Some(Shown { value, summary })
+        Some(Masked { value, summary })
     }
 }

@@ -250,7 +250,7 @@ fn what_cannot_be_a_store_in_its_place_pauses_recording() {
 #[test]
 fn values_that_panic_cost_themselves_and_nothing_else() {
     struct Bomb(bool);
-    impl zerver_trace::Data for Bomb {
+    impl zerver_trace::Recordable for Bomb {
         fn encode(&self, _: &mut zerver_trace::value::Encoder) -> Result<(), zerver_trace::ValueError> {
             panic!("boom")
         }
@@ -264,7 +264,7 @@ fn values_that_panic_cost_themselves_and_nothing_else() {
     let (recorder, _) = recorder(dir.path());
     for (n, in_drop) in [(0, false), (1, true), (2, false)] {
         let mut capture = sample::capture(n);
-        let value: zerver_trace::Datum = std::sync::Arc::new(Bomb(in_drop));
+        let value: zerver_trace::SharedValue = std::sync::Arc::new(Bomb(in_drop));
         capture.events.push(zerver_trace::Event::SlotWritten { step: 0, slot: 1, at_ns: 0, value });
         recorder.sink().accept(Box::new(capture));
     }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{Cursor, ReadError, Reader, Recorder, examine, repair};
-use zerver_trace::{Find, Query, Summary, Trace};
+use zerver_trace::{Query, Summary, Trace, TraceSelector};
 
 use crate::{options, sample};
 
@@ -59,7 +59,7 @@ fn interrogate(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
             Err(error) => failed = Some(error),
         }
     }
-    if let Ok(trace) = reader.find(&Find::Slowest(None)) {
+    if let Ok(trace) = reader.find(&TraceSelector::Slowest(None)) {
         assert!(whole.traces.contains(&trace));
     }
     if let Ok((new, _)) = reader.since(Reader::oldest()) {

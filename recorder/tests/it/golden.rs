@@ -52,12 +52,12 @@ fn captures() -> Vec<zerver_trace::Capture> {
         Event::EffectCompleted { call: 8, at_ns: 81, answer: Answer::Cancelled },
     ]);
     all[12].events.extend([
-        Event::EffectQueued { call: 0, at_ns: 21, by: QueueReason::Kind },
+        Event::EffectQueued { call: 0, at_ns: 21, reason: QueueReason::Kind },
         Event::CompletionDelayed {
             call: 0,
             ready_ns: 90,
             at_ns: 1_000_090,
-            on: Some(Thread::Worker(1)),
+            thread: Some(Thread::Worker(1)),
             flow: Name::from("report"),
             step: Name::from("spin"),
         },

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zerver_recorder::{Reader, import};
-use zerver_trace::{Find, RequestId};
+use zerver_trace::{RequestId, TraceSelector};
 
 use crate::sample;
 
@@ -61,7 +61,7 @@ proptest! {
         let finds = |digits: usize| {
             ids.iter().all(|id| {
                 let id = RequestId::from_u128(*id);
-                let prefix: Result<Find, _> = id.short(digits).parse();
+                let prefix: Result<TraceSelector, _> = id.short(digits).parse();
                 prefix.is_ok_and(|prefix| reader.find(&prefix).is_ok_and(|found| found.id == id))
             })
         };

@@ -20,11 +20,11 @@ fn a_trace_travels_as_a_file() {
 #[test]
 fn sealed_values_leave_as_hashes() {
     let mut trace = sample::trace(1);
-    trace.target = Recorded::Sealed { hash: [7; 16], sealed: b"cipher text".to_vec(), shown: None };
+    trace.target = Recorded::Sealed { hash: [7; 16], sealed: b"cipher text".to_vec(), masked: None };
     let bytes = portable::write(&trace).unwrap();
     assert!(!bytes.windows(11).any(|window| window == b"cipher text"));
     let read = portable::read(&bytes).unwrap();
-    assert_eq!(read.target, Recorded::Hashed { hash: [7; 16], shown: None });
+    assert_eq!(read.target, Recorded::Hashed { hash: [7; 16], masked: None });
     assert_eq!(portable::write(&read).unwrap(), bytes, "twice is the same");
 }
 

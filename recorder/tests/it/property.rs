@@ -46,11 +46,11 @@ impl Case {
     }
 
     fn values(&self) -> Vec<(u16, Value)> {
-        let own = self.slots.iter().map(|(slot, text)| (*slot, Value::of(text).unwrap()));
-        let secret = [(0, Value::of(&self.secret).unwrap())];
+        let own = self.slots.iter().map(|(slot, text)| (*slot, Value::from_serialize(text).unwrap()));
+        let secret = [(0, Value::from_serialize(&self.secret).unwrap())];
         let copies = [
-            (1, Value::of(&self.copy()).unwrap()),
-            (2, Value::of(&(7, Some(self.copy()), self.copy().into_bytes())).unwrap()),
+            (1, Value::from_serialize(&self.copy()).unwrap()),
+            (2, Value::from_serialize(&(7, Some(self.copy()), self.copy().into_bytes())).unwrap()),
         ];
         secret.into_iter().chain(own).chain(copies).collect()
     }
@@ -119,9 +119,9 @@ proptest! {
             let bytes = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
             prop_assert!(!seen.contains(&bytes), "{secret}: {seen}");
 
-            prop_assert_eq!(plain(&reader, &trace.target), Value::of(&format!("/a/{}", case.copy())).unwrap());
-            prop_assert_eq!(plain(&reader, &trace.request_headers[0].value), Value::of(&case.copy()).unwrap());
-            prop_assert_eq!(plain(&reader, &trace.request_body.bytes), Value::bytes(&case.body).unwrap());
+            prop_assert_eq!(plain(&reader, &trace.target), Value::from_serialize(&format!("/a/{}", case.copy())).unwrap());
+            prop_assert_eq!(plain(&reader, &trace.request_headers[0].value), Value::from_serialize(&case.copy()).unwrap());
+            prop_assert_eq!(plain(&reader, &trace.request_body.bytes), Value::from_bytes(&case.body).unwrap());
             let wrote = trace.events.iter().map(|event| match event {
                 Event::SlotWritten { slot, value, .. } => (*slot, plain(&reader, value)),
                 other => panic!("{other:?}"),

@@ -9,8 +9,8 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Find, Kept, MessageInfo, Missing, Name, Origin, Outcome, Query,
-    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSource,
+    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome, Query,
+    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
 };
 
 use crate::sample::Told;
@@ -25,7 +25,7 @@ fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
 }
 
 fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
-    reader.find(&text.parse::<Find>().unwrap())
+    reader.find(&text.parse::<TraceSelector>().unwrap())
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn what_was_recorded_is_read_back() {
     assert_eq!(some, all[..3]);
     let slow = Query { slower_than_ns: Some(1_000_000 + 690 * 7), ..Query::default() };
     assert_eq!(reader.list(&slow).unwrap(), all[..9]);
-    assert!(reader.list(&Query { failed: true, ..Query::default() }).unwrap().is_empty());
+    assert!(reader.list(&Query { only_failed: true, ..Query::default() }).unwrap().is_empty());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_was_late_is_read_back() {
                 call: 7,
                 ready_ns: 11_000_000,
                 at_ns: 1_211_000_000,
-                on: thread,
+                thread: thread,
                 flow,
                 step,
             }
@@ -235,7 +235,7 @@ fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
 #[test]
 fn an_effect_that_was_held_is_read_back() {
     fn held<V>() -> [Event<V>; 4] {
-        let held = |by| Event::EffectQueued { call: 1, at_ns: 7, by };
+        let held = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             held(QueueReason::Request),
             held(QueueReason::RetryDelay),
@@ -403,7 +403,7 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
         else {
             continue;
         };
-        assert_eq!(*value, Recorded::Missing(Missing::TooLarge), "{event:?}");
+        assert_eq!(*value, Recorded::Missing(MissingReason::TooLarge), "{event:?}");
     }
     let looked_at = told.load(Ordering::Relaxed);
     assert!(looked_at <= MAX_LEN, "{looked_at} of {LONG} were told");

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_recorder::{Reader, Recorder, SealError, portable};
 use zerver_trace::{
-    Answer, Body, Capture, Class, Data, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Find,
-    MessageInfo, Name, Outcome, Recorded, RedactedText, Redaction, RequestInfo, ResponseInfo, TextPlace,
-    Trace, ValueError,
+    Answer, Body, Capture, Class, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, MessageInfo,
+    Name, Outcome, Recordable, Recorded, RedactedText, Redaction, RequestInfo, ResponseInfo, TextPlace,
+    Trace, TraceSelector, ValueError,
 };
 
 use crate::options;
@@ -31,7 +31,7 @@ struct Call {
 
 struct Summed(Call);
 
-impl Data for Summed {
+impl Recordable for Summed {
     fn encode(&self, out: &mut zerver_trace::value::Encoder) -> Result<(), ValueError> {
         out.put(&self.0)
     }
@@ -90,7 +90,7 @@ fn planted() -> Capture {
         raw_headers: vec![("X-Auth-Token".to_owned(), canary("raw").into_bytes())],
         body: format!("grant=1&refresh_token={}&x=2", canary("refresh")).into_bytes(),
     };
-    let asked = |call, args: zerver_trace::Datum| Event::EffectRequested {
+    let asked = |call, args: zerver_trace::SharedValue| Event::EffectRequested {
         call,
         step: 1,
         at_ns: 5,
@@ -159,7 +159,7 @@ fn recorded(dir: &std::path::Path) -> (Reader, Trace) {
     recorder.sink().accept(Box::new(planted()));
     recorder.close();
     let reader = Reader::open(dir).unwrap();
-    let trace = reader.find(&Find::Last(None)).unwrap();
+    let trace = reader.find(&TraceSelector::Last(None)).unwrap();
     (reader, trace)
 }
 
@@ -210,7 +210,7 @@ fn the_key_brings_them_back_and_equal_ones_compare_equal() {
     let Recorded::Plain { value, .. } = reader.unseal(&trace.request_headers[1].value).unwrap() else {
         panic!()
     };
-    assert_eq!(value.get::<String>().unwrap(), format!("Bearer {}", canary("bearer")));
+    assert_eq!(value.to_typed::<String>().unwrap(), format!("Bearer {}", canary("bearer")));
     let Event::EffectRequested { args, .. } = &trace.events[4] else { panic!() };
     let Recorded::Plain { value, summary } = reader.unseal(args).unwrap() else { panic!() };
     assert!(
@@ -263,7 +263,7 @@ fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     for (n, event) in [(1, 0), (2, 0), (2, 1)] {
         let trace = reader.load(sample::id(n)).unwrap().unwrap();
         let Event::SlotWritten { value, .. } = &trace.events[event] else { panic!() };
-        assert!(matches!(value, Recorded::Sealed { shown: None, .. }), "{value:?}");
+        assert!(matches!(value, Recorded::Sealed { masked: None, .. }), "{value:?}");
         assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
     }
 }
@@ -302,5 +302,5 @@ fn what_was_changed_in_a_text_is_a_flag() {
     assert_eq!(texts(&told("", 65)), [text(TextPlace::Causes, true, false)]);
     // Under one key the same is said of it, and under another something else; neither is the key.
     let (one, other) = (told("", 0), told("", 0));
-    assert!(one.has_key_of(&one) && !one.has_key_of(&other) && one.key.is_some());
+    assert!(one.has_same_key(&one) && !one.has_same_key(&other) && one.key.is_some());
 }

@@ -9,7 +9,7 @@ use crate::value::{Encoder, ValueError};
 use crate::{Class, Event, FlowInfo, Kept, Message, Outcome, RequestId};
 
 /// A value that can be recorded, later and on another thread.
-pub trait Data: Any + Send + Sync {
+pub trait Recordable: Any + Send + Sync {
     /// Writes it as a self-describing value.
     ///
     /// # Errors
@@ -24,13 +24,13 @@ pub trait Data: Any + Send + Sync {
 }
 
 /// A shared value.
-pub type Datum = Arc<dyn Data>;
+pub type SharedValue = Arc<dyn Recordable>;
 
-/// Any serialisable value as [`Data`].
+/// Any serialisable value as [`Recordable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Held<T>(pub T);
+pub struct TypedValue<T>(pub T);
 
-impl<T: Serialize + Any + Send + Sync> Data for Held<T> {
+impl<T: Serialize + Any + Send + Sync> Recordable for TypedValue<T> {
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
         out.put(&self.0)
     }
@@ -59,23 +59,23 @@ pub struct Capture {
     /// How it ended.
     pub outcome: Outcome,
     /// What happened, in order.
-    pub events: Vec<Event<Datum>>,
+    pub events: Vec<Event<SharedValue>>,
     /// How many events were left out because there were too many.
     pub events_dropped: u32,
     /// Whether the request asked to be recorded, and may.
-    pub asked: bool,
+    pub is_recording_requested: bool,
     /// The worker of its connection; none where that is not known.
     pub worker: Option<u16>,
     /// Whether the client had left before it had all of the response.
-    pub undelivered: bool,
+    pub is_undelivered: bool,
 }
 
 /// Where captures go. Must neither block nor fail.
-pub trait EventSink: Send + Sync {
+pub trait CaptureSink: Send + Sync {
     /// Takes over what a finished request left behind.
     fn accept(&self, capture: Box<Capture>);
 
-    /// Gives a capture back if it is to be kept, and why: for [`EventSink::keep`], once all of it is known. It need not
+    /// Gives a capture back if it is to be kept, and why: for [`CaptureSink::keep`], once all of it is known. It need not
     /// have its response yet.
     fn judge(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
         Some((capture, Kept::All))

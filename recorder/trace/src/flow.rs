@@ -77,7 +77,8 @@ pub struct SlotInfo {
     /// The whole path of its type, such as `todos::model::Todo`.
     pub path: String,
     /// Whether its values are sealed in the store and masked on screen.
-    pub secret: bool,
+    #[serde(rename = "secret")]
+    pub is_secret: bool,
 }
 
 /// A step of a flow.
@@ -103,7 +104,8 @@ pub struct ReadInfo {
     /// Position in [`FlowInfo::slots`].
     pub slot: u16,
     /// Whether the step also runs without it.
-    pub optional: bool,
+    #[serde(rename = "optional")]
+    pub is_optional: bool,
 }
 
 /// A slot that a step writes.
@@ -112,5 +114,6 @@ pub struct WriteInfo {
     /// Position in [`FlowInfo::slots`].
     pub slot: u16,
     /// Whether the step may leave it unwritten.
-    pub optional: bool,
+    #[serde(rename = "optional")]
+    pub is_optional: bool,
 }

@@ -4,33 +4,30 @@
 //! the timeline, the diff and the replayer are functions over traces. This crate performs no I/O and names nothing but
 //! serde and bincode.
 
-pub mod bounded;
+pub mod bounded_decode;
 mod capture;
-/// Lengths of time, for people.
 pub mod duration;
-mod event;
-mod failure;
+mod events;
 mod flow;
-mod id;
-mod message;
 mod name;
-mod redaction;
+mod request;
 pub mod secret;
 mod source;
-/// Making recorded bytes safe for a terminal.
 pub mod text;
-mod trace;
-/// Self-describing values.
+mod traces;
 pub mod value;
 
-pub use capture::{Capture, Data, Datum, EventSink, Held};
-pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
-pub use failure::{FailureInfo, FailureKind};
+pub use capture::{Capture, CaptureSink, Recordable, SharedValue, TypedValue};
+pub use events::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
 pub use flow::{Class, FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
-pub use id::{IdPrefix, ParseIdError, RequestId};
-pub use message::{Body, Header, Message, MessageInfo, MessagePart, RequestInfo, ResponseInfo};
 pub use name::Name;
-pub use redaction::{RedactedText, Redaction, TextPlace};
-pub use source::{Cursor, Find, Query, SourceError, Status, TraceSource};
-pub use trace::{Kept, Missing, Origin, Outcome, Recorded, RecordedBody, Shown, Summary, Trace};
+pub use request::{
+    Body, FailureInfo, FailureKind, Header, IdPrefix, Message, MessageInfo, MessagePart, ParseIdError,
+    RequestId, RequestInfo, ResponseInfo,
+};
+pub use source::{Cursor, Query, SourceError, StatusFilter, TraceSelector, TraceSource};
+pub use traces::{
+    Kept, Masked, MissingReason, Origin, Outcome, Recorded, RecordedBody, RedactedText, Redaction, Summary,
+    TextPlace, Trace,
+};
 pub use value::{Node, Value, ValueError};

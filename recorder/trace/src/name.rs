@@ -28,7 +28,7 @@ enum Text {
 
 impl Name {
     /// Whether it is a constant of the program, so that no request can have a part in it.
-    pub const fn is_of_program(&self) -> bool {
+    pub const fn is_static(&self) -> bool {
         matches!(self.0, Text::Program(_))
     }
 }

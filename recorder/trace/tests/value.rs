@@ -9,8 +9,8 @@ use zerver_trace::value::{MAX_DEPTH, MAX_LEN};
 use zerver_trace::{Value, ValueError};
 
 fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T, shown: &str) {
-    let encoded = Value::of(&value).unwrap();
-    assert_eq!(encoded.get::<T>().as_ref(), Ok(&value));
+    let encoded = Value::from_serialize(&value).unwrap();
+    assert_eq!(encoded.to_typed::<T>().as_ref(), Ok(&value));
     assert_eq!(encoded.to_string(), shown);
     assert_eq!(Value::from_tokens(encoded.tokens().to_vec()), Ok(encoded));
 }
@@ -89,8 +89,8 @@ fn values_come_back_and_can_be_shown() {
 #[test]
 fn not_a_number_keeps_its_bits() {
     let nan = f64::from_bits(0x7ff8_dead_beef_0001);
-    let value = Value::of(&(nan, f32::NAN, -0.0f64)).unwrap();
-    let (a, b, c) = value.get::<(f64, f32, f64)>().unwrap();
+    let value = Value::from_serialize(&(nan, f32::NAN, -0.0f64)).unwrap();
+    let (a, b, c) = value.to_typed::<(f64, f32, f64)>().unwrap();
     assert_eq!((a.to_bits(), b.to_bits()), (nan.to_bits(), f32::NAN.to_bits()));
     assert!(c.is_sign_negative());
     assert_eq!(value.to_string(), "[NaN, NaN, -0.0]");
@@ -133,12 +133,12 @@ fn serde_attributes_that_need_self_description_work() {
 #[test]
 fn a_variant_may_come_as_json_has_it() {
     use std::collections::BTreeMap;
-    let from = |value: Value| value.get::<Shape>();
-    assert_eq!(from(Value::of("Unit").unwrap()), Ok(Shape::Unit));
-    assert_eq!(from(Value::of(&BTreeMap::from([("New", 7u8)])).unwrap()), Ok(Shape::New(7)));
-    assert!(from(Value::of(&BTreeMap::from([("New", 7u8), ("Unit", 0)])).unwrap()).is_err());
-    assert!(from(Value::of(&BTreeMap::<&str, u8>::new()).unwrap()).is_err());
-    assert!(from(Value::of(&BTreeMap::from([(1u8, 7u8)])).unwrap()).is_err());
+    let from = |value: Value| value.to_typed::<Shape>();
+    assert_eq!(from(Value::from_serialize("Unit").unwrap()), Ok(Shape::Unit));
+    assert_eq!(from(Value::from_serialize(&BTreeMap::from([("New", 7u8)])).unwrap()), Ok(Shape::New(7)));
+    assert!(from(Value::from_serialize(&BTreeMap::from([("New", 7u8), ("Unit", 0)])).unwrap()).is_err());
+    assert!(from(Value::from_serialize(&BTreeMap::<&str, u8>::new()).unwrap()).is_err());
+    assert!(from(Value::from_serialize(&BTreeMap::from([(1u8, 7u8)])).unwrap()).is_err());
 }
 
 #[test]
@@ -146,12 +146,12 @@ fn depth_and_size_have_limits_on_both_ways() {
     #[derive(Serialize)]
     struct Deep(Option<Box<Deep>>);
     let nest = |levels: usize| (0..levels).fold(Deep(None), |inner, _| Deep(Some(Box::new(inner))));
-    assert!(Value::of(&nest(MAX_DEPTH)).is_ok());
-    assert_eq!(Value::of(&nest(MAX_DEPTH + 1)), Err(ValueError::TooDeep));
+    assert!(Value::from_serialize(&nest(MAX_DEPTH)).is_ok());
+    assert_eq!(Value::from_serialize(&nest(MAX_DEPTH + 1)), Err(ValueError::TooDeep));
     assert_eq!(Value::from_tokens(vec![14; 1_000_000]), Err(ValueError::TooLong));
     assert_eq!(Value::from_tokens(vec![14; 100_000]), Err(ValueError::TooDeep));
     assert_eq!(Value::from_tokens(vec![2; 100_000]), Err(ValueError::TooDeep));
-    assert_eq!(Value::of(&"x".repeat(MAX_LEN)), Err(ValueError::TooLong));
+    assert_eq!(Value::from_serialize(&"x".repeat(MAX_LEN)), Err(ValueError::TooLong));
 }
 
 #[test]
@@ -178,10 +178,10 @@ fn what_is_no_value_is_refused() {
 
 #[test]
 fn the_wrong_type_is_an_error_that_says_so() {
-    let value = Value::of(&("a", 1)).unwrap();
-    assert!(value.get::<(String,)>().is_err());
-    assert!(value.get::<(String, u8, u8)>().is_err());
-    let error = value.get::<u8>().unwrap_err().to_string();
+    let value = Value::from_serialize(&("a", 1)).unwrap();
+    assert!(value.to_typed::<(String,)>().is_err());
+    assert!(value.to_typed::<(String, u8, u8)>().is_err());
+    let error = value.to_typed::<u8>().unwrap_err().to_string();
     assert!(error.contains("invalid type: sequence, expected u8"), "{error}");
 }
 
@@ -216,11 +216,11 @@ prop_compose! {
 proptest! {
     #[test]
     fn any_value_comes_back(value in everything()) {
-        let encoded = Value::of(&value).unwrap();
-        let back: Everything = encoded.get().unwrap();
+        let encoded = Value::from_serialize(&value).unwrap();
+        let back: Everything = encoded.to_typed().unwrap();
         prop_assert_eq!(back.float.to_bits(), value.float.to_bits());
         // Twice is the same, bit for bit: NaN hides nothing here.
-        prop_assert_eq!(Value::of(&back).unwrap(), encoded.clone());
+        prop_assert_eq!(Value::from_serialize(&back).unwrap(), encoded.clone());
         prop_assert_eq!(Value::from_tokens(encoded.tokens().to_vec()), Ok(encoded.clone()));
         let config = bincode::config::standard();
         let stored = bincode::encode_to_vec(&encoded, config).unwrap();
@@ -233,9 +233,9 @@ proptest! {
     fn any_bytes_are_a_value_or_an_error(bytes in proptest::collection::vec(prop_oneof![0u8..19, Just(255), any::<u8>()], 0..200)) {
         if let Ok(value) = Value::from_tokens(bytes) {
             drop(value.to_string());
-            drop(value.get::<serde::de::IgnoredAny>());
-            drop(value.get::<Everything>());
-            drop(value.get::<Shape>());
+            drop(value.to_typed::<serde::de::IgnoredAny>());
+            drop(value.to_typed::<Everything>());
+            drop(value.to_typed::<Shape>());
         }
     }
 }
@@ -248,7 +248,7 @@ fn a_tree_is_written_as_it_was_read_and_texts_can_be_replaced() {
         (BTreeMap::from([(("secret", true), -1.5f64)]), Bytes(b"secret".to_vec()), None::<()>),
         (b"secret".to_vec(), u128::MAX, i128::MIN, 2.5f32, '\u{1f389}'),
     );
-    let value = Value::of(&everything).unwrap();
+    let value = Value::from_serialize(&everything).unwrap();
     let rewrite = |replace: &mut dyn FnMut(&[u8]) -> Option<String>| {
         let mut encoder = zerver_trace::value::Encoder::new();
         encoder.node(&value.root(), replace).unwrap();
@@ -269,25 +269,29 @@ struct Holder {
 
 #[test]
 fn a_value_within_a_value_is_that_value() {
-    let inner = Value::of(&Shape::Named { a: "x".to_owned(), b: vec![Shape::New(1)] }).unwrap();
-    let holder = Holder { before: 1, held: Some(inner.clone()), after: vec![Value::of(&()).unwrap(), inner] };
-    let value = Value::of(&holder).unwrap();
+    let inner = Value::from_serialize(&Shape::Named { a: "x".to_owned(), b: vec![Shape::New(1)] }).unwrap();
+    let holder = Holder {
+        before: 1,
+        held: Some(inner.clone()),
+        after: vec![Value::from_serialize(&()).unwrap(), inner],
+    };
+    let value = Value::from_serialize(&holder).unwrap();
     assert_eq!(
         value.to_string(),
         r#"{before: 1, held: Named {a: "x", b: [New(1)]}, after: [(), Named {a: "x", b: [New(1)]}]}"#
     );
-    assert_eq!(value.get::<Holder>().unwrap(), holder);
+    assert_eq!(value.to_typed::<Holder>().unwrap(), holder);
     // Bytes after it are bytes.
-    let pair = (Value::of(&7u8).unwrap(), Bytes(vec![5, 7]));
-    assert_eq!(Value::of(&pair).unwrap().to_string(), r#"[7, b"\u{5}\u{7}"]"#);
+    let pair = (Value::from_serialize(&7u8).unwrap(), Bytes(vec![5, 7]));
+    assert_eq!(Value::from_serialize(&pair).unwrap().to_string(), r#"[7, b"\u{5}\u{7}"]"#);
 }
 
 #[test]
 fn a_value_within_a_value_does_not_exceed_the_depth() {
-    let mut value = Value::of(&0u8).unwrap();
+    let mut value = Value::from_serialize(&0u8).unwrap();
     let mut depth = 0;
     let error = loop {
-        match Value::of(&vec![value]) {
+        match Value::from_serialize(&vec![value]) {
             Ok(deeper) => value = deeper,
             Err(error) => break error,
         }
@@ -298,13 +302,13 @@ fn a_value_within_a_value_does_not_exceed_the_depth() {
 
 #[test]
 fn all_texts_and_numbers_are_told() {
-    let value = Value::of(&(
+    let value = Value::from_serialize(&(
         BTreeMap::from([("key".to_owned(), Some(7u8))]),
         (u128::MAX, i128::MIN, -3i64),
         vec!["a", "b"],
     ));
     let mut told = Vec::new();
-    value.unwrap().root().each_text(&mut |bytes| told.push(String::from_utf8(bytes.to_vec()).unwrap()));
+    value.unwrap().root().for_each_text(&mut |bytes| told.push(String::from_utf8(bytes.to_vec()).unwrap()));
     let (most, least) = (u128::MAX.to_string(), i128::MIN.to_string());
     assert_eq!(told, ["key", "7", &most, &least, "-3", "a", "b"]);
 }

@@ -24,7 +24,7 @@ struct RunPair {
 }
 
 fn plain(value: impl Serialize) -> Recorded {
-    Recorded::Plain { value: Value::of(&value).unwrap(), summary: None }
+    Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None }
 }
 
 /// Four events per step: it runs, asks, is answered, writes.
@@ -74,7 +74,8 @@ fn trace(steps: u32, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
         reads: Vec::new(),
         writes: Vec::new(),
     };
-    let slot = |n: u32| SlotInfo { name: format!("Slot{n}"), path: format!("app::Slot{n}"), secret: false };
+    let slot =
+        |n: u32| SlotInfo { name: format!("Slot{n}"), path: format!("app::Slot{n}"), is_secret: false };
     let body = || RecordedBody { full_len: 0, kept_len: 0, bytes: plain("") };
     Trace {
         id: RequestId::from_u128(1),
@@ -106,7 +107,7 @@ fn trace(steps: u32, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
         redaction: zerver_trace::Redaction::default(),
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
-        undelivered: false,
+        is_undelivered: false,
     }
 }
 

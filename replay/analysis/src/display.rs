@@ -1,6 +1,6 @@
 //! Rows of a timeline for eyes, on one line and safe for a terminal. What is secret is a row of dots.
 
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 
 pub use zerver_replay::value::display::{SECRET, header, json, value, wire};
 
@@ -44,5 +44,5 @@ pub fn wrote(writes: &[SlotWrite]) -> String {
 
 /// `longer than 10ms`, where it took longer than a turn of its class may; nothing where it did not.
 pub fn overran(run: &StepRun) -> String {
-    run.exceeded_quantum_ns.map_or(String::new(), |ns| format!("longer than {}", Span { ns }))
+    run.exceeded_quantum_ns.map_or(String::new(), |ns| format!("longer than {}", HumanDuration { ns }))
 }

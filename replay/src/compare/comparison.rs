@@ -321,7 +321,7 @@ impl<'c> Comparison<'c> {
             return;
         };
         for call in recorded.calls() {
-            if let Some(mark) = redaction.of(TextPlace::EffectError(call.number)) {
+            if let Some(mark) = redaction.text(TextPlace::EffectError(call.number)) {
                 self.skip(format!("the error of {}: {}", call.label(), lacks(mark.is_cut)));
             }
         }

@@ -5,7 +5,7 @@
 
 use http::HeaderMap;
 use zerver_engine::{Ended, Job, Next, Response, Start};
-use zerver_trace::{Answer, Datum, Event, FlowInfo, Outcome, Recorded, Trace, Value};
+use zerver_trace::{Answer, Event, FlowInfo, Outcome, Recorded, SharedValue, Trace, Value};
 
 use crate::replay::Replay;
 use crate::report::{Coverage, ReplayError, Report};
@@ -66,7 +66,12 @@ impl Replay<'_> {
             && outcome.is_some_and(|outcome| self.is_same_end(outcome, &run.events, run.response.as_ref()))
     }
 
-    fn is_same_end(&self, outcome: &Outcome, events: &[Event<Datum>], response: Option<&Response>) -> bool {
+    fn is_same_end(
+        &self,
+        outcome: &Outcome,
+        events: &[Event<SharedValue>],
+        response: Option<&Response>,
+    ) -> bool {
         let trace = &self.recording.trace;
         *outcome == trace.outcome
             && self.are_same_events(events, trace)
@@ -115,7 +120,7 @@ impl Replay<'_> {
         Some(self.is_same_end(&outcome, &events, response.as_ref()))
     }
 
-    fn are_same_events(&self, now: &[Event<Datum>], trace: &Trace) -> bool {
+    fn are_same_events(&self, now: &[Event<SharedValue>], trace: &Trace) -> bool {
         // Which class it had, where it ran and for how long, and what it had to wait for, is no decision of a step.
         let is_outside = |event: &Event<_>| {
             matches!(
@@ -135,7 +140,7 @@ impl Replay<'_> {
     }
 
     /// Times are as they were recorded because they were given so.
-    fn is_same_event(&self, now: &Event<Datum>, then: &Event<Recorded>) -> bool {
+    fn is_same_event(&self, now: &Event<SharedValue>, then: &Event<Recorded>) -> bool {
         match (now, then) {
             (Event::BodyReceived { .. }, Event::BodyReceived { .. }) => true,
             (Event::StepRan { step: a, decision, .. }, Event::StepRan { step: b, decision: then, .. }) => {
@@ -162,9 +167,9 @@ impl Replay<'_> {
         }
     }
 
-    fn is_same_value(&self, now: &Datum, then: &Recorded) -> bool {
+    fn is_same_value(&self, now: &SharedValue, then: &Recorded) -> bool {
         let Ok(then) = self.recording.secrets.plain(then) else { return false };
-        Value::of_data(&**now).is_ok_and(|now| now == *then)
+        Value::from_recordable(&**now).is_ok_and(|now| now == *then)
     }
 
     fn is_same_response(&self, trace: &Trace, now: Option<&Response>) -> bool {
@@ -196,5 +201,5 @@ fn is_alike(then: &FlowInfo, now: &FlowInfo) -> bool {
         && then.slots.len() == now.slots.len()
         && std::iter::zip(&then.steps, &now.steps).all(|(a, b)| a.name == b.name)
         && std::iter::zip(&then.slots, &now.slots)
-            .all(|(a, b)| (&a.name, &a.path, a.secret) == (&b.name, &b.path, b.secret))
+            .all(|(a, b)| (&a.name, &a.path, a.is_secret) == (&b.name, &b.path, b.is_secret))
 }

@@ -21,7 +21,7 @@ impl Given {
         let mut encoder = Encoder::new();
         encoder.node(&node, &mut |_| None).map_err(|error| error.to_string())?;
         let plain = encoder.finish().map_err(|error| error.to_string())?;
-        let formed = has_form(&node).then(|| Value::of(&Formed(&node)).ok()).flatten();
+        let formed = has_form(&node).then(|| Value::from_serialize(&Formed(&node)).ok()).flatten();
         Ok(Self { plain, formed })
     }
 
@@ -135,14 +135,14 @@ mod tests {
 
     /// What `--json` prints of a value gives that value.
     fn check<T: Serialize + for<'de> Deserialize<'de>>(value: T) {
-        let recorded = Value::of(&value).unwrap();
+        let recorded = Value::from_serialize(&value).unwrap();
         let json = RecordedJson::Value(Recorded::Plain { value: recorded.clone(), summary: None });
         let json = serde_json::to_string(&json).unwrap();
         let read: T = Given::read(&json)
             .unwrap()
-            .make(Value::get)
+            .make(Value::to_typed)
             .unwrap_or_else(|error: ValueError| panic!("{json}: {error}"));
-        assert_eq!(Value::of(&read).unwrap(), recorded, "{json}");
+        assert_eq!(Value::from_serialize(&read).unwrap(), recorded, "{json}");
     }
 
     /// Bytes that are serialised as such.
@@ -194,7 +194,7 @@ mod tests {
     /// A whole number is a float where the type wants one; others are rounded once, to the width of the type.
     #[test]
     fn a_number_is_the_nearest_of_its_type() {
-        let float = |json: &str| Given::read(json).unwrap().make(Value::get::<f64>).unwrap();
+        let float = |json: &str| Given::read(json).unwrap().make(Value::to_typed::<f64>).unwrap();
         for (json, wanted) in [
             ("1", 1.0),
             ("-0", -0.0),
@@ -209,7 +209,7 @@ mod tests {
         }
         // Through 64 bits, this would become the next float.
         for midpoint in ["1.00000017881393432617187499", "1.0000001788139343"] {
-            let given = Given::read(midpoint).unwrap().make(Value::get::<f32>).unwrap();
+            let given = Given::read(midpoint).unwrap().make(Value::to_typed::<f32>).unwrap();
             assert_eq!(given, midpoint.parse::<f32>().unwrap());
         }
         assert!(Given::read("[1e400]").is_err());
@@ -228,8 +228,8 @@ mod tests {
     fn a_wrong_form_is_an_error_of_the_type() {
         for json in [r#"{"bytes":"0"}"#, r#"{"bytes":"zz"}"#, r#"{"map":[[1]]}"#, r#"{"number":"x"}"#] {
             let given = Given::read(json).unwrap();
-            assert!(given.make(Value::get::<u128>).is_err(), "{json}");
-            assert!(given.make(Value::get::<BTreeMap<u8, u8>>).is_err(), "{json}");
+            assert!(given.make(Value::to_typed::<u128>).is_err(), "{json}");
+            assert!(given.make(Value::to_typed::<BTreeMap<u8, u8>>).is_err(), "{json}");
         }
         assert!(Given::read("{").is_err());
     }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use bincode::{Decode, Encode};
 use zerver_engine::{Call, Flow, Performed};
 use zerver_trace::secret::Rule;
-use zerver_trace::{Datum, EffectError, FlowInfo, Value};
+use zerver_trace::{EffectError, FlowInfo, SharedValue, Value};
 
 use crate::edits::faults::{Fault, FaultKind};
 use crate::edits::json_forms::Given;
@@ -242,7 +242,7 @@ impl Prepared {
             let step = flow.info().steps[usize::from(at)].name.clone();
             let what = slot.edit.what();
             let secret =
-                flow.info().slots[usize::from(slot.slot)].secret || self.rule.is_under(&slot.edit.path);
+                flow.info().slots[usize::from(slot.slot)].is_secret || self.rule.is_under(&slot.edit.path);
             let side =
                 |value: Value| if secret { ReportedValue::Secret } else { ReportedValue::Value(value) };
             applied.push(AppliedEdit {
@@ -347,7 +347,7 @@ impl PreparedSlot {
         Ok(prepared)
     }
 
-    fn decode(&self, flow: &Flow, value: &Value) -> Result<Datum, ReplayError> {
+    fn decode(&self, flow: &Flow, value: &Value) -> Result<SharedValue, ReplayError> {
         match flow.decode_slot(self.slot, value) {
             Some(Ok(datum)) => Ok(datum),
             Some(Err(error)) => Err(wrong(&self.edit, &error.to_string())),
@@ -356,8 +356,12 @@ impl PreparedSlot {
     }
 
     /// The edited value, and what was there and is there now.
-    fn datum(&self, flow: &Flow, held: Option<&Datum>) -> Result<(Datum, Option<Value>, Value), ReplayError> {
-        let held = held.map(|datum| Value::of_data(&**datum)).transpose();
+    fn datum(
+        &self,
+        flow: &Flow,
+        held: Option<&SharedValue>,
+    ) -> Result<(SharedValue, Option<Value>, Value), ReplayError> {
+        let held = held.map(|datum| Value::from_recordable(&**datum)).transpose();
         let held = held.map_err(|error| wrong(&self.edit, &error.to_string()))?;
         if self.edit.path.is_empty() {
             let (datum, value) = self.given.make(|value| Ok((self.decode(flow, value)?, value.clone())))?;

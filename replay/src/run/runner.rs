@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_engine::{Call, Flow, Job, Next, Performed, Response, Start};
-use zerver_trace::{Datum, Event, FlowInfo, Outcome, Value};
+use zerver_trace::{Event, FlowInfo, Outcome, SharedValue, Value};
 
 use crate::edits::faults::{FaultKind, out_of_time, past_deadline};
 use crate::edits::{LiveKind, Prepared};
@@ -20,7 +20,7 @@ use crate::run::recorded_answers::{Answers, Known, Place};
 
 /// What a run came to.
 pub(crate) struct Rerun {
-    pub(crate) events: Vec<Event<Datum>>,
+    pub(crate) events: Vec<Event<SharedValue>>,
     /// None where it came to no end.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) response: Option<Response>,
@@ -215,7 +215,7 @@ impl<'r> Runner<'r> {
 
     fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &Input) -> Result<(), Halt> {
         let call = &start.call;
-        let Ok(args) = Value::of_data(&**call.data()) else {
+        let Ok(args) = Value::from_recordable(&**call.data()) else {
             let label = Names::new(call, start.number, None).told().to_owned();
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
@@ -335,9 +335,9 @@ impl<'r> Runner<'r> {
     /// Performs a call for real.
     fn perform(&self, live: &dyn LivePerformer, asked: &Asked<'_>) -> CallEnd {
         let mut mask = self.outside.mask.clone();
-        let secret = asked.flow.info().slots.iter().enumerate().filter(|(_, slot)| slot.secret);
+        let secret = asked.flow.info().slots.iter().enumerate().filter(|(_, slot)| slot.is_secret);
         for held in secret.filter_map(|(slot, _)| asked.job.slot(slot as u16)) {
-            if let Ok(value) = Value::of_data(&**held) {
+            if let Ok(value) = Value::from_recordable(&**held) {
                 mask.add(&value.root());
             }
         }

@@ -83,7 +83,7 @@ fn an_authority_that_was_not_recorded_is_not_guessed() {
 fn a_sealed_authority_is_opened_and_never_told() {
     let mut trace = trace("http://canary-7:x@a.example/", http::Version::HTTP_11, Some("a.example"));
     let Origin::Named(Recorded::Plain { value, .. }) = trace.origin.clone() else { panic!() };
-    trace.origin = Origin::Named(Recorded::Sealed { hash: [7; 16], sealed: vec![], shown: None });
+    trace.origin = Origin::Named(Recorded::Sealed { hash: [7; 16], sealed: vec![], masked: None });
     let secrets = Secrets([([7; 16], value)].into());
     let changed = flow!("origins", GET "/", steps: [tell_origin_twice]);
     for def in [def(), changed] {

@@ -1,7 +1,7 @@
 //! What is known of a recording and what is not: values that were left out, texts that were cut or masked, answers of
 //! which only the bytes differ, long lists, and the order in which findings are told.
 
-use zerver_trace::{Event, Missing, Outcome, RedactedText, Redaction, TextPlace};
+use zerver_trace::{Event, MissingReason, Outcome, RedactedText, Redaction, TextPlace};
 
 use super::*;
 use crate::Sameness;
@@ -33,7 +33,7 @@ fn answers() -> FlowDef {
 fn of_bodies(then: &str, now: &str) -> Report {
     let mut trace = answering(now);
     let whole = |text: &str| {
-        let bytes = Recorded::Plain { value: Value::bytes(text.as_bytes()).unwrap(), summary: None };
+        let bytes = Recorded::Plain { value: Value::from_bytes(text.as_bytes()).unwrap(), summary: None };
         RecordedBody { full_len: text.len() as u64, kept_len: text.len() as u64, bytes }
     };
     (trace.request_body, trace.response_body) = (whole(now), whole(then));
@@ -47,7 +47,7 @@ fn a_value_that_was_not_recorded_is_neither_the_same_nor_different() {
         if let Event::SlotWritten { slot, value, .. } = event
             && trace.flow.slots[usize::from(*slot)].name == "Sum"
         {
-            *value = Recorded::Missing(Missing::TooLarge);
+            *value = Recorded::Missing(MissingReason::TooLarge);
         }
     }
     let report = again(trace, &sums(), &Edits::default()).unwrap();
@@ -55,19 +55,19 @@ fn a_value_that_was_not_recorded_is_neither_the_same_nor_different() {
     assert_eq!(report.not_compared, ["Sum: not recorded: too large"]);
     // Of an answer that was cut, the rest is not known.
     let mut trace = answering("[1,2,3]");
-    let bytes = Recorded::Plain { value: Value::bytes(b"[1,").unwrap(), summary: None };
+    let bytes = Recorded::Plain { value: Value::from_bytes(b"[1,").unwrap(), summary: None };
     trace.response_body = RecordedBody { full_len: 7, kept_len: 3, bytes };
     let report = again(trace.clone(), &answers(), &Edits::default()).unwrap();
     assert_eq!(report.verdict(), "incomplete");
     assert_eq!(report.not_compared, ["response.body after its first 3 bytes: not recorded"]);
     // What is known of it may differ.
-    trace.response_body.bytes = Recorded::Plain { value: Value::bytes(b"[2,").unwrap(), summary: None };
+    trace.response_body.bytes = Recorded::Plain { value: Value::from_bytes(b"[2,").unwrap(), summary: None };
     let report = again(trace.clone(), &answers(), &Edits::default()).unwrap();
     insta::assert_snapshot!(told(&report), @"
     different: 1 of 1, 0 fed, 0 unanswered
     code_changed  response.body: [2, -> [1,
     ");
-    trace.response_body.bytes = Recorded::Plain { value: Value::bytes(b"[1,").unwrap(), summary: None };
+    trace.response_body.bytes = Recorded::Plain { value: Value::from_bytes(b"[1,").unwrap(), summary: None };
     trace.response_body.full_len = 8;
     let report = again(trace, &answers(), &Edits::default()).unwrap();
     assert!(told(&report).ends_with("response.body length: 8 bytes -> 7 bytes"), "{}", told(&report));

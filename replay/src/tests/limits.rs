@@ -69,7 +69,7 @@ fn each_run_is_reported_before_its_steps() {
 
 #[test]
 fn what_cannot_be_rebuilt_is_said() {
-    let hashed = || Recorded::Hashed { hash: [1; 16], shown: None };
+    let hashed = || Recorded::Hashed { hash: [1; 16], masked: None };
     // Nobody reads it.
     let mut trace = recorded(4);
     trace.request_headers.push(Header { name: "cookie".into(), value: hashed() });

@@ -147,7 +147,7 @@ fn record_by(
         };
     }
     let ended = job.finish();
-    let wire = |bytes: &[u8]| Recorded::Plain { value: Value::bytes(bytes).unwrap(), summary: None };
+    let wire = |bytes: &[u8]| Recorded::Plain { value: Value::from_bytes(bytes).unwrap(), summary: None };
     let headers = |headers: Vec<Header>| -> Vec<Header<Recorded>> {
         headers.into_iter().map(|Header { name, value }| Header { name, value: wire(&value) }).collect()
     };
@@ -188,7 +188,7 @@ fn record_by(
         } else {
             Origin::Named(wire(asked.origin.as_bytes()))
         },
-        undelivered: false,
+        is_undelivered: false,
         flow: Arc::clone(flow.info()),
     }
 }

@@ -20,7 +20,7 @@ impl EffectKind for Statement {
     }
 
     fn identity(&self) -> Option<Value> {
-        Value::of(&(&self.name, &self.parameters)).ok()
+        Value::from_serialize(&(&self.name, &self.parameters)).ok()
     }
 
     fn is_idempotent(&self) -> bool {
@@ -145,9 +145,9 @@ fn a_secret_in_a_text_is_not_told() {
     let mut trace = recorded(&one());
     trace.request_headers.push(Header {
         name: "authorization".into(),
-        value: Recorded::Sealed { hash: [3; 16], sealed: vec![], shown: None },
+        value: Recorded::Sealed { hash: [3; 16], sealed: vec![], masked: None },
     });
-    let secrets = Secrets([([3; 16], Value::bytes(b"canary-7").unwrap())].into());
+    let secrets = Secrets([([3; 16], Value::from_bytes(b"canary-7").unwrap())].into());
     let now = query!(sql("by id", "select 'canary-7' ", &[7]));
     let (opened, flow) = (Recording { trace, secrets }, ready(&now));
     let (edits, world) = (&Edits::default(), ReplayContext::default());

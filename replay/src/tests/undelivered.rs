@@ -7,7 +7,7 @@ fn a_response_that_was_not_recorded_is_not_compared_and_said_to_be_missing() {
     let empty = RecordedBody {
         full_len: 0,
         kept_len: 0,
-        bytes: Recorded::Plain { value: Value::bytes(b"").unwrap(), summary: None },
+        bytes: Recorded::Plain { value: Value::from_bytes(b"").unwrap(), summary: None },
     };
     let trace = Trace { status: 0, response_headers: Vec::new(), response_body: empty, ..recorded(1) };
     let report = again(trace, &sums(), &Edits::default()).unwrap();
@@ -17,7 +17,7 @@ fn a_response_that_was_not_recorded_is_not_compared_and_said_to_be_missing() {
 
 #[test]
 fn one_that_was_recorded_is_compared_as_any_other() {
-    let trace = Trace { undelivered: true, ..recorded(1) };
+    let trace = Trace { is_undelivered: true, ..recorded(1) };
     let report = again(trace.clone(), &sums(), &Edits::default()).unwrap();
     assert!(report.findings.is_empty() && report.notes.is_empty(), "{report:?}");
     let report = again(Trace { status: 201, ..trace }, &sums(), &Edits::default()).unwrap();

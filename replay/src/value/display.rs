@@ -1,7 +1,7 @@
 //! Recorded values for eyes, on one line and safe for a terminal. What is secret is a row of dots.
 
 use zerver_trace::text::{clean, clean_bytes};
-use zerver_trace::{Header, Missing, Node, Recorded};
+use zerver_trace::{Header, MissingReason, Node, Recorded};
 
 use crate::RecordedJson;
 
@@ -36,8 +36,8 @@ pub fn header(header: &Header<Recorded>) -> String {
 
 fn absent(recorded: &Recorded) -> String {
     match recorded {
-        Recorded::Missing(Missing::TooLarge) => "(not recorded: too large)".to_owned(),
-        Recorded::Missing(Missing::Failed(error)) => {
+        Recorded::Missing(MissingReason::TooLarge) => "(not recorded: too large)".to_owned(),
+        Recorded::Missing(MissingReason::Failed(error)) => {
             format!("(not recorded: could not be serialised: {})", clean(error))
         }
         _ => SECRET.to_owned(),

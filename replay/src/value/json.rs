@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use zerver_trace::{Missing, Node, Recorded, Value};
+use zerver_trace::{MissingReason, Node, Recorded, Value};
 
 /// Something recorded, serialised as described above.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,12 +40,12 @@ impl Serialize for RecordedJson {
             Self::Masked => return single(serializer, "secret", &()),
         };
         match recorded {
-            Recorded::Sealed { hash, shown: None, .. } | Recorded::Hashed { hash, shown: None } => {
+            Recorded::Sealed { hash, masked: None, .. } | Recorded::Hashed { hash, masked: None } => {
                 single(serializer, "secret", &hex(hash))
             }
             Recorded::Missing(missing) => single(serializer, "missing", &why(missing)),
             Recorded::Plain { value, .. } => tree(value, wire, serializer),
-            Recorded::Sealed { shown: Some(shown), .. } | Recorded::Hashed { shown: Some(shown), .. } => {
+            Recorded::Sealed { masked: Some(shown), .. } | Recorded::Hashed { masked: Some(shown), .. } => {
                 tree(&shown.value, wire, serializer)
             }
         }
@@ -63,10 +63,10 @@ fn tree<S: Serializer>(value: &Value, wire: bool, serializer: S) -> Result<S::Ok
 }
 
 /// Why a value is not there, for a person.
-pub fn why(missing: &Missing) -> String {
+pub fn why(missing: &MissingReason) -> String {
     match missing {
-        Missing::TooLarge => "too large".to_owned(),
-        Missing::Failed(error) => format!("could not be serialised: {error}"),
+        MissingReason::TooLarge => "too large".to_owned(),
+        MissingReason::Failed(error) => format!("could not be serialised: {error}"),
     }
 }
 
@@ -152,12 +152,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde::Serialize;
-    use zerver_trace::{Missing, Shown, Value};
+    use zerver_trace::{Masked, MissingReason, Value};
 
     use super::*;
 
     fn check(value: impl Serialize, wanted: &str) {
-        let recorded = Recorded::Plain { value: Value::of(&value).unwrap(), summary: None };
+        let recorded = Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None };
         assert_eq!(serde_json::to_string(&RecordedJson::Value(recorded)).unwrap(), wanted);
     }
 
@@ -198,18 +198,18 @@ mod tests {
     #[test]
     fn what_is_not_plain_is_said() {
         let show = |recorded| serde_json::to_string(&RecordedJson::Value(recorded)).unwrap();
-        let bytes = Value::bytes(&[0, 255, 27]).unwrap();
+        let bytes = Value::from_bytes(&[0, 255, 27]).unwrap();
         assert_eq!(show(Recorded::Plain { value: bytes, summary: None }), r#"{"bytes":"00ff1b"}"#);
-        let text = Recorded::Plain { value: Value::bytes(b"text/plain").unwrap(), summary: None };
+        let text = Recorded::Plain { value: Value::from_bytes(b"text/plain").unwrap(), summary: None };
         assert_eq!(serde_json::to_string(&RecordedJson::Wire(text)).unwrap(), r#""text/plain""#);
         let hash = [0x3f; 16];
         let secret = r#"{"secret":"3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f"}"#;
-        assert_eq!(show(Recorded::Hashed { hash, shown: None }), secret);
-        assert_eq!(show(Recorded::Sealed { hash, sealed: b"hunter2".to_vec(), shown: None }), secret);
-        let shown = Shown { value: Value::of(&["<secret:3f3f>"]).unwrap(), summary: None };
-        let partly = Recorded::Hashed { hash, shown: Some(Box::new(shown)) };
+        assert_eq!(show(Recorded::Hashed { hash, masked: None }), secret);
+        assert_eq!(show(Recorded::Sealed { hash, sealed: b"hunter2".to_vec(), masked: None }), secret);
+        let shown = Masked { value: Value::from_serialize(&["<secret:3f3f>"]).unwrap(), summary: None };
+        let partly = Recorded::Hashed { hash, masked: Some(Box::new(shown)) };
         assert_eq!(show(partly), r#"["<secret:3f3f>"]"#);
-        assert_eq!(show(Recorded::Missing(Missing::TooLarge)), r#"{"missing":"too large"}"#);
+        assert_eq!(show(Recorded::Missing(MissingReason::TooLarge)), r#"{"missing":"too large"}"#);
         assert_eq!(serde_json::to_string(&RecordedJson::Masked).unwrap(), r#"{"secret":null}"#);
     }
 }

@@ -377,7 +377,7 @@ mod tests {
                 let tree = here.unwrap();
                 let mut encoder = Encoder::new();
                 encoder.node(&tree.node(), &mut |_| None).unwrap();
-                let back: Result<serde_json::Value, _> = encoder.finish().unwrap().get();
+                let back: Result<serde_json::Value, _> = encoder.finish().unwrap().to_typed();
                 // Of numbers over 64 bits the library has no tree.
                 if let Ok(back) = back {
                     prop_assert_eq!(back.to_string(), json.to_string());

@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn todo(title: &'static str, tags: &[&'static str], to: u8) -> Value {
-        Value::of(&Todo { title, tags: tags.to_vec(), due: Some(State::Moved { to }) }).unwrap()
+        Value::from_serialize(&Todo { title, tags: tags.to_vec(), due: Some(State::Moved { to }) }).unwrap()
     }
 
     fn check(a: &Value, b: &Value, wanted: &[&str]) {
@@ -254,20 +254,28 @@ mod tests {
             &todo("b", &["x", "y"], 2),
             &[r#"title: "a" "b""#, r#"tags.1: - "y""#, "due.Moved.to: 1 2"],
         );
-        let map = |pairs: [(u8, u8); 2]| Value::of(&BTreeMap::from(pairs)).unwrap();
+        let map = |pairs: [(u8, u8); 2]| Value::from_serialize(&BTreeMap::from(pairs)).unwrap();
         check(&map([(1, 1), (2, 2)]), &map([(2, 3), (3, 3)]), &["1: 1 -", "2: 2 3", "3: - 3"]);
-        check(&Value::of(&1).unwrap(), &Value::of("1").unwrap(), &[r#": 1 "1""#]);
-        check(&Value::of(&f64::NAN).unwrap(), &Value::of(&f64::NAN).unwrap(), &[]);
+        check(&Value::from_serialize(&1).unwrap(), &Value::from_serialize("1").unwrap(), &[r#": 1 "1""#]);
+        check(&Value::from_serialize(&f64::NAN).unwrap(), &Value::from_serialize(&f64::NAN).unwrap(), &[]);
         // Numbers by what they count, floats by their bits.
         check(
-            &Value::of(&(1u8, 1.5f32, f64::NAN)).unwrap(),
-            &Value::of(&(1i64, 1.5f64, -f64::NAN)).unwrap(),
+            &Value::from_serialize(&(1u8, 1.5f32, f64::NAN)).unwrap(),
+            &Value::from_serialize(&(1i64, 1.5f64, -f64::NAN)).unwrap(),
             &[],
         );
-        check(&Value::of(&[0.0]).unwrap(), &Value::of(&[-0.0]).unwrap(), &["0: 0.0 -0.0"]);
-        check(&Value::of(&None::<u8>).unwrap(), &Value::of(&Some(None::<u8>)).unwrap(), &[": none none"]);
-        let other = Value::of(&serde_json::json!([{ "b": 1 }])).unwrap();
-        check(&other, &Value::of(&serde_json::json!([{ "b": 2 }])).unwrap(), &["0.b: 1 2"]);
+        check(
+            &Value::from_serialize(&[0.0]).unwrap(),
+            &Value::from_serialize(&[-0.0]).unwrap(),
+            &["0: 0.0 -0.0"],
+        );
+        check(
+            &Value::from_serialize(&None::<u8>).unwrap(),
+            &Value::from_serialize(&Some(None::<u8>)).unwrap(),
+            &[": none none"],
+        );
+        let other = Value::from_serialize(&serde_json::json!([{ "b": 1 }])).unwrap();
+        check(&other, &Value::from_serialize(&serde_json::json!([{ "b": 2 }])).unwrap(), &["0.b: 1 2"]);
     }
 
     /// Were each item looked for, or moved, this would take minutes.
@@ -284,7 +292,7 @@ mod tests {
 
     #[test]
     fn one_place_is_replaced_and_others_stay() {
-        let by = Value::of(&9u8).unwrap();
+        let by = Value::from_serialize(&9u8).unwrap();
         let path = ["due", "Moved", "to"].map(str::to_owned);
         let Ok((value, before)) = replaced(&todo("a", &["x"], 1), &path, &by) else {
             panic!("no such place")

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use zerver_trace::{Datum, Held};
+use zerver_trace::{SharedValue, TypedValue};
 
 use crate::{Effect, Failure, Response, Slots, Write, Writes};
 
@@ -62,7 +62,7 @@ pub enum Decided {
     /// See [`Decision::Need`].
     Need(Effect<Writes>),
     /// See [`Decision::Yield`].
-    Yield(Datum),
+    Yield(SharedValue),
     /// See [`Decision::Done`].
     Done(Response),
     /// See [`Decision::Fail`].
@@ -107,7 +107,7 @@ impl<S: Slots, P: Serialize + Send + Sync + 'static> IntoDecision for Decision<S
         match self {
             Self::Continue(slots) => Decided::Continue(slots.into_writes()),
             Self::Need(effect) => Decided::Need(effect.gather()),
-            Self::Yield(progress) => Decided::Yield(Arc::new(Held(progress))),
+            Self::Yield(progress) => Decided::Yield(Arc::new(TypedValue(progress))),
             Self::Done(response) => Decided::Done(response),
             Self::Fail(failure) => Decided::Fail(failure),
         }

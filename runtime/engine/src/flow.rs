@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zerver_trace::{Class, Datum, FlowInfo, ReadInfo, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
+use zerver_trace::{
+    Class, FlowInfo, ReadInfo, SharedValue, SlotInfo, StepInfo, Value, ValueError, WriteInfo,
+};
 
 use crate::{Failure, Request, Response, SlotDesc, StepDesc};
 
@@ -141,7 +143,7 @@ pub struct Flow {
     most_events: AtomicUsize,
 }
 
-type Decode = fn(&Value) -> Result<Datum, ValueError>;
+type Decode = fn(&Value) -> Result<SharedValue, ValueError>;
 
 /// A step in its flow.
 pub(crate) struct StepRun {
@@ -175,10 +177,10 @@ impl Flow {
                 file: desc.file.to_owned(),
                 line: desc.line,
                 reads: std::iter::zip(&reads, desc.reads)
-                    .map(|(&slot, read)| ReadInfo { slot, optional: read.optional })
+                    .map(|(&slot, read)| ReadInfo { slot, is_optional: read.optional })
                     .collect(),
                 writes: std::iter::zip(&writes, desc.writes)
-                    .map(|(&slot, write)| WriteInfo { slot, optional: write.optional })
+                    .map(|(&slot, write)| WriteInfo { slot, is_optional: write.optional })
                     .collect(),
             });
             steps.push(StepRun { run: desc.run, reads, writes });
@@ -235,7 +237,7 @@ impl Flow {
     ///
     /// # Errors
     /// When the value has not the shape that the slot's type wants.
-    pub fn decode_slot(&self, slot: u16, value: &Value) -> Option<Result<Datum, ValueError>> {
+    pub fn decode_slot(&self, slot: u16, value: &Value) -> Option<Result<SharedValue, ValueError>> {
         let decode = self.decoders.get(usize::from(slot)).copied().flatten()?;
         Some(decode(value))
     }
@@ -289,7 +291,7 @@ impl Slots {
         self.infos.push(SlotInfo {
             name: desc.name.to_owned(),
             path: desc.path.to_owned(),
-            secret: desc.secret,
+            is_secret: desc.secret,
         });
         Ok((self.infos.len() - 1) as u16)
     }

@@ -12,7 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Class, Datum, Decision, Event, Name, Outcome, QueueReason, RequestId, Thread};
+use zerver_trace::{
+    Answer, Class, Decision, Event, Name, Outcome, QueueReason, RequestId, SharedValue, Thread,
+};
 
 use self::events::Events;
 pub use self::events::MAX_EVENTS;
@@ -65,7 +67,7 @@ pub struct Ended {
     /// The answer; none if there is nobody to send it to.
     pub response: Option<Response>,
     /// What happened, in order.
-    pub events: Vec<Event<Datum>>,
+    pub events: Vec<Event<SharedValue>>,
     /// How many events were left out.
     pub events_dropped: u32,
 }
@@ -74,12 +76,12 @@ pub struct Ended {
 pub struct Job {
     flow: Arc<Flow>,
     given: Given,
-    slots: SmallVec<[Option<Datum>; 8]>,
+    slots: SmallVec<[Option<SharedValue>; 8]>,
     /// The step that runs next, or that waits.
     at: u16,
     /// What it waits for.
     plan: Option<Box<Machine<Writes>>>,
-    progress: Option<Datum>,
+    progress: Option<SharedValue>,
     next_call: u32,
     starts: SmallVec<[Start; 2]>,
     /// Since when the next step could run.
@@ -153,7 +155,7 @@ impl Job {
     }
 
     /// What has happened so far, in order; nothing where nothing is recorded.
-    pub fn events(&self) -> &[Event<Datum>] {
+    pub fn events(&self) -> &[Event<SharedValue>] {
         self.events.kept.as_deref().unwrap_or_default()
     }
 
@@ -213,7 +215,7 @@ impl Job {
     }
 
     /// Parts of its request were read late: these [`Event::ReadDelayed`].
-    pub fn read_late(&mut self, events: Vec<Event<Datum>>) {
+    pub fn read_late(&mut self, events: Vec<Event<SharedValue>>) {
         for event in events {
             self.events.record(|| event);
         }
@@ -235,13 +237,13 @@ impl Job {
     }
 
     /// The value of a slot, if it has one.
-    pub fn slot(&self, slot: u16) -> Option<&Datum> {
+    pub fn slot(&self, slot: u16) -> Option<&SharedValue> {
         self.slots.get(usize::from(slot))?.as_ref()
     }
 
     /// Gives a slot another value from here on, for whoever asks what a flow would do then. Nothing records it; the
     /// value is one that [`Flow::decode_slot`] made.
-    pub fn override_slot(&mut self, slot: u16, value: Datum) {
+    pub fn override_slot(&mut self, slot: u16, value: SharedValue) {
         if let Some(held) = self.slots.get_mut(usize::from(slot)) {
             *held = Some(value);
         }
@@ -267,7 +269,7 @@ impl Job {
 
     /// A call that it has handed out cannot begin yet.
     pub fn held(&mut self, number: u32, at_ns: u64, by: QueueReason) {
-        self.events.record(|| Event::EffectQueued { call: number, at_ns, by });
+        self.events.record(|| Event::EffectQueued { call: number, at_ns, reason: by });
     }
 
     /// A call that was held begins.
@@ -276,12 +278,12 @@ impl Job {
     }
 
     /// What a call waits for was ready before it is taken: this [`Event::CompletionDelayed`].
-    pub fn late(&mut self, event: Event<Datum>) {
+    pub fn late(&mut self, event: Event<SharedValue>) {
         self.events.record(|| event);
     }
 
     /// The same for each call in flight, of which `event` makes it.
-    pub fn all_late(&mut self, event: impl Fn(u32) -> Event<Datum>) {
+    pub fn all_late(&mut self, event: impl Fn(u32) -> Event<SharedValue>) {
         for call in self.plan.iter().flat_map(|plan| plan.open_calls()) {
             self.events.record(|| event(call));
         }

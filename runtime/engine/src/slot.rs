@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
-use zerver_trace::{Datum, Held, Value, ValueError};
+use zerver_trace::{SharedValue, TypedValue, Value, ValueError};
 
 use crate::Frame;
 
@@ -51,43 +51,43 @@ pub struct Write {
     /// Whether the step may leave it unwritten.
     pub optional: bool,
     /// Makes its type of a value that is not from the step: of a recording, or of somebody who asks what if.
-    pub decode: fn(&Value) -> Result<Datum, ValueError>,
+    pub decode: fn(&Value) -> Result<SharedValue, ValueError>,
 }
 
-fn decode<S: Slot + Serialize + DeserializeOwned>(value: &Value) -> Result<Datum, ValueError> {
-    Ok(Arc::new(Held(value.get::<S>()?)))
+fn decode<S: Slot + Serialize + DeserializeOwned>(value: &Value) -> Result<SharedValue, ValueError> {
+    Ok(Arc::new(TypedValue(value.to_typed::<S>()?)))
 }
 
 /// The values a step wrote, in the order of its return type; none where it left one unwritten.
-pub type Writes = SmallVec<[Option<Datum>; 2]>;
+pub type Writes = SmallVec<[Option<SharedValue>; 2]>;
 
 /// One slot in a step's return type: `Todo`, `Option<Todo>` or `Shared<Todo>`.
 pub trait Part: Send + 'static {
     /// What it writes.
     const WRITE: Write;
     /// The value, if there is one.
-    fn into_datum(self) -> Option<Datum>;
+    fn into_datum(self) -> Option<SharedValue>;
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> Part for S {
     const WRITE: Write = Write { slot: S::DESC, optional: false, decode: decode::<S> };
 
-    fn into_datum(self) -> Option<Datum> {
-        Some(Arc::new(Held(self)))
+    fn into_datum(self) -> Option<SharedValue> {
+        Some(Arc::new(TypedValue(self)))
     }
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> Part for Option<S> {
     const WRITE: Write = Write { slot: S::DESC, optional: true, decode: decode::<S> };
 
-    fn into_datum(self) -> Option<Datum> {
-        self.map(|value| Arc::new(Held(value)) as Datum)
+    fn into_datum(self) -> Option<SharedValue> {
+        self.map(|value| Arc::new(TypedValue(value)) as SharedValue)
     }
 }
 
 /// A slot's value that is shared, not copied, with whoever else holds it: a cache, or a kv in memory.
 #[derive(Debug)]
-pub struct Shared<S>(pub Arc<Held<S>>);
+pub struct Shared<S>(pub Arc<TypedValue<S>>);
 
 impl<S> Clone for Shared<S> {
     fn clone(&self) -> Self {
@@ -98,7 +98,7 @@ impl<S> Clone for Shared<S> {
 impl<S> Shared<S> {
     /// Puts a value behind a shared pointer.
     pub fn new(value: S) -> Self {
-        Self(Arc::new(Held(value)))
+        Self(Arc::new(TypedValue(value)))
     }
 }
 
@@ -113,7 +113,7 @@ impl<S> Deref for Shared<S> {
 impl<S: Slot + Serialize + DeserializeOwned> Part for Shared<S> {
     const WRITE: Write = Write { slot: S::DESC, optional: false, decode: decode::<S> };
 
-    fn into_datum(self) -> Option<Datum> {
+    fn into_datum(self) -> Option<SharedValue> {
         Some(self.0)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use zerver_trace::{Datum, Held};
+use zerver_trace::{SharedValue, TypedValue};
 
 use crate::given::Given;
 use crate::{Decided, Slot, SlotDesc, Write};
@@ -46,10 +46,10 @@ pub struct Read {
 /// What one step can see: just the slots it reads. There is no way from here to any other slot.
 pub struct Frame<'a> {
     pub(crate) given: &'a Given,
-    pub(crate) slots: &'a [Option<Datum>],
+    pub(crate) slots: &'a [Option<SharedValue>],
     /// For each read, its position in `slots`.
     pub(crate) reads: &'a [u16],
-    pub(crate) progress: Option<&'a Datum>,
+    pub(crate) progress: Option<&'a SharedValue>,
 }
 
 impl<'a> Frame<'a> {
@@ -58,7 +58,7 @@ impl<'a> Frame<'a> {
     pub fn slot<S: Slot>(&self, at: usize) -> Option<&'a S> {
         let datum = self.slots.get(usize::from(*self.reads.get(at)?))?.as_ref()?;
         let any: &dyn Any = &**datum;
-        any.downcast_ref::<Held<S>>().map(|held| &held.0)
+        any.downcast_ref::<TypedValue<S>>().map(|held| &held.0)
     }
 
     /// The value for a read that the order check has shown to be written.
@@ -80,6 +80,6 @@ impl<'a> Frame<'a> {
     #[doc(hidden)]
     pub fn progress<P: Any + Clone>(&self) -> Option<P> {
         let any: &dyn Any = &**self.progress?;
-        any.downcast_ref::<Held<P>>().map(|held| held.0.clone())
+        any.downcast_ref::<TypedValue<P>>().map(|held| held.0.clone())
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 
 use super::cores;
 use crate::recording::Keep;
@@ -132,7 +132,7 @@ impl Field<'_> {
         let is_off = matches!(text, Some("off" | "false"));
         let number = |allowed| text.and_then(|text| text.parse::<u64>().ok()).ok_or(allowed);
         let time = |allowed| {
-            let span = text.and_then(|text| text.parse::<Span>().ok());
+            let span = text.and_then(|text| text.parse::<HumanDuration>().ok());
             span.filter(|span| span.ns > 0).map(|span| span.ns).ok_or(allowed)
         };
         match self {
@@ -207,7 +207,7 @@ impl Field<'_> {
     /// Its value, as it can be written; nothing where there is none.
     pub(super) fn show(self) -> Json {
         let off = || Json::from("off");
-        let time = |duration: Duration| Json::from(Span { ns: nanos(duration) }.to_string());
+        let time = |duration: Duration| Json::from(HumanDuration { ns: nanos(duration) }.to_string());
         match self {
             Self::Address(addr) => addr.clone().into(),
             Self::Hosts(list) | Self::Names(list) => list.clone().into(),
@@ -218,7 +218,7 @@ impl Field<'_> {
             }
             Self::Count32(count) => (*count).into(),
             Self::Count64(count) => (*count).into(),
-            Self::Ns(ns) => Span { ns: *ns }.to_string().into(),
+            Self::Ns(ns) => HumanDuration { ns: *ns }.to_string().into(),
             Self::Time(duration) => time(*duration),
             Self::MaybeTime(duration) => duration.map_or_else(off, time),
             Self::Size(bytes) => shown_size(*bytes as u64).into(),

@@ -32,7 +32,7 @@ mod tests {
     fn only_what_is_about_time_has_an_answer() {
         let answer = |call: Call| {
             let (performed, took) = VirtualTimers.answer(&call, 1_700_000_000_000_000_007)?;
-            Some((Value::of_data(&*performed.unwrap()).unwrap().to_string(), took))
+            Some((Value::from_recordable(&*performed.unwrap()).unwrap().to_string(), took))
         };
         let time = Duration::from_secs(86_400);
         assert_eq!(answer(Call::new(Sleep { time })), Some(("()".to_owned(), time)));

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 use zerver_engine::{Call, Class, Job, RequestId, Start};
-use zerver_trace::duration::Span;
-use zerver_trace::{Datum, Event, Name, Thread};
+use zerver_trace::duration::HumanDuration;
+use zerver_trace::{Event, Name, SharedValue, Thread};
 
 use super::board::Board;
 use super::kept;
@@ -252,9 +252,9 @@ impl Lane<'_> {
                 crate::notice::warn(&format!(
                     "{} overruns {} often: {} runs with batch for {}",
                     self.shared.step_name(self.flow, step),
-                    Span { ns: self.quantum_ns },
+                    HumanDuration { ns: self.quantum_ns },
                     self.shared.flow_name(self.flow),
-                    Span { ns: self.shared.tuning().scheduling.probation_ns },
+                    HumanDuration { ns: self.shared.tuning().scheduling.probation_ns },
                 ));
             }
         }
@@ -272,9 +272,9 @@ struct Late {
 }
 
 impl Late {
-    fn of(self, call: u32) -> Event<Datum> {
+    fn of(self, call: u32) -> Event<SharedValue> {
         let Self { ready_ns, at_ns, thread, flow, step } = self;
-        Event::CompletionDelayed { call, ready_ns, at_ns, on: thread, flow, step }
+        Event::CompletionDelayed { call, ready_ns, at_ns, thread: thread, flow, step }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Finds out what was read right after a long step. While a worker is in a step it reads nothing, and when it does, nobody
 //! can say since when that has been there: between the last look at the sockets before the step, and now.
 
-use zerver_trace::{Datum, Event, RequestPart};
+use zerver_trace::{Event, RequestPart, SharedValue};
 
 use super::board::Board;
 use super::shared::Shared;
@@ -15,7 +15,7 @@ impl Worker {
         part: RequestPart,
         since_ns: impl FnOnce() -> u64,
         now_ns: u64,
-    ) -> Option<Event<Datum>> {
+    ) -> Option<Event<SharedValue>> {
         let (last_ns, rested_ns) = (self.board.long_runs.last_end_ns(), self.board.tally.rested_ns());
         if last_ns <= rested_ns {
             return None;
@@ -29,7 +29,12 @@ impl Worker {
 
     /// The same for the head of the first request of a connection, which was accepted at `since_ns` and has been opened at
     /// `opened_ns`, when its worker had time for it.
-    pub(crate) fn opened_late(&self, since_ns: u64, opened_ns: u64, now_ns: u64) -> Option<Event<Datum>> {
+    pub(crate) fn opened_late(
+        &self,
+        since_ns: u64,
+        opened_ns: u64,
+        now_ns: u64,
+    ) -> Option<Event<SharedValue>> {
         // Once it has come round, what its client had sent by then has been read.
         if self.turns.read_until_ns().max(self.board.tally.rested_ns()) > opened_ns {
             return None;
@@ -45,7 +50,7 @@ fn read_late(
     part: RequestPart,
     since_ns: u64,
     now_ns: u64,
-) -> Option<Event<Datum>> {
+) -> Option<Event<SharedValue>> {
     let run = board.long_runs.most_of(since_ns, now_ns)?;
     let unread_ns = now_ns.saturating_sub(since_ns);
     if part == RequestPart::Head {

@@ -87,9 +87,9 @@ impl Entry {
             outcome: Outcome::Gone { step },
             events: Vec::new(),
             events_dropped: 1,
-            asked: self.asked,
+            is_recording_requested: self.asked,
             worker: self.worker,
-            undelivered: false,
+            is_undelivered: false,
         }
     }
 }

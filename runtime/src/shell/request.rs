@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, RequestId, Response};
-use zerver_trace::{Datum, Event, Outcome, RequestPart};
+use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
 use super::conn::Conn;
 use super::framing::Framed;
@@ -69,7 +69,7 @@ impl Arrived {
 }
 
 /// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
-fn head_read_late(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<Datum>> {
+fn head_read_late(worker: &Worker, conn: &Conn, now_ns: u64) -> Option<Event<SharedValue>> {
     let zero = &worker.crew.zero;
     match conn.take_opened() {
         Some((accepted, opened)) => {
@@ -179,7 +179,8 @@ async fn go(slot: &mut Option<Live>, worker: &Rc<Worker>, conn: &Conn, body: Inc
     if let Some(elsewhere) = schedule::carry(worker, live, &context).await
         && let Some(live) = slot.take()
     {
-        *slot = Some(elsewhere.carry(worker, live, context).await);
+        // Boxed: the rare way must not make every request's future larger, which is copied to where it is polled.
+        *slot = Some(Box::pin(elsewhere.carry(worker, live, context)).await);
     }
     let Some(live) = slot else { return (nobody(), Instant::now()) };
     let end = live.watch.now();

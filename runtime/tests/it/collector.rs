@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use zerver::{App, Running, Settings};
-use zerver_trace::{Capture, EventSink, MessageInfo, RequestId};
+use zerver_trace::{Capture, CaptureSink, MessageInfo, RequestId};
 
 use crate::client::PATIENCE;
 
@@ -13,7 +13,7 @@ pub(crate) struct Collector {
     more: Condvar,
 }
 
-impl EventSink for Collector {
+impl CaptureSink for Collector {
     fn accept(&self, capture: Box<Capture>) {
         self.captures.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::from(capture));
         self.more.notify_all();
@@ -57,7 +57,7 @@ pub(crate) fn start(app: App) -> (Running, Arc<Collector>) {
 /// The same, with so many workers.
 pub(crate) fn start_on(workers: usize, app: App) -> (Running, Arc<Collector>) {
     let collector = Arc::new(Collector::default());
-    let sink: Arc<dyn EventSink> = collector.clone();
+    let sink: Arc<dyn CaptureSink> = collector.clone();
     let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), sink: Some(sink), ..Settings::default() };
     (app.workers(workers).start(settings).unwrap(), collector)
 }

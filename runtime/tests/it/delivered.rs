@@ -49,7 +49,7 @@ fn check_passed_and_not_delivered(capture: &Arc<Capture>) {
     assert_eq!((&capture.outcome, capture.status, response.status), (&Outcome::Done, 200, 200));
     assert_eq!(response.body.bytes, b"passed");
     assert!(response.headers.iter().any(|header| header.name == "x-gate" && header.value == b"open"));
-    assert!(capture.undelivered);
+    assert!(capture.is_undelivered);
 }
 
 /// One whose client goes away while its last step runs.
@@ -96,10 +96,10 @@ fn of_which_part_was_written() {
     socket.read_exact(&mut [0]).unwrap();
     reset(socket);
     let capture = collector.one();
-    assert_eq!((capture.status, capture.undelivered), (200, true));
+    assert_eq!((capture.status, capture.is_undelivered), (200, true));
     // And one of which all was.
     assert_eq!(Client::connect(running.addr()).ask(get("/zeros/30000000")).status, 200);
-    assert!(!collector.wait_for(2)[1].undelivered);
+    assert!(!collector.wait_for(2)[1].is_undelivered);
 }
 
 #[test]
@@ -112,5 +112,7 @@ fn what_was_answered_is_delivered() {
     client.head_answer().unwrap();
     client.send("no HTTP\r\n\r\n");
     assert_eq!(client.answer().unwrap().status, 400);
-    assert!(collector.wait_for(5).iter().all(|capture| !capture.undelivered && capture.response.is_some()));
+    assert!(
+        collector.wait_for(5).iter().all(|capture| !capture.is_undelivered && capture.response.is_some())
+    );
 }

@@ -390,7 +390,7 @@ fn effects_beyond_the_limit_wait_for_others() {
     let answered = |event: &&Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Ok(_), .. });
     let capture = collector.one();
     assert_eq!(capture.events.iter().filter(answered).count(), 5);
-    let held = |event: &&Event<_>| matches!(event, Event::EffectQueued { by: QueueReason::Request, .. });
+    let held = |event: &&Event<_>| matches!(event, Event::EffectQueued { reason: QueueReason::Request, .. });
     let begun = |event: &&Event<_>| matches!(event, Event::EffectStarted { .. });
     let count = |is: fn(&&Event<_>) -> bool| capture.events.iter().filter(is).count();
     assert_eq!((count(held), count(begun)), (3, 3));

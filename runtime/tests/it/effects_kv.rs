@@ -89,7 +89,7 @@ impl Store {
             Begun::Ready(performed) => performed,
             Begun::Pending(future) => self.runtime.block_on(future),
         };
-        performed.map(|output| Value::of_data(&*output).unwrap().get().unwrap())
+        performed.map(|output| Value::from_recordable(&*output).unwrap().to_typed().unwrap())
     }
 }
 
@@ -344,7 +344,7 @@ proptest! {
         prop_assert_eq!(key_a.to_string() == key_b.to_string(), a == b);
         prop_assert_eq!(key_a.cmp(&key_b), a.iter().map(rank).cmp(b.iter().map(rank)));
         prop_assert_eq!(key_b.as_bytes().starts_with(key_a.as_bytes()), b.starts_with(&a));
-        prop_assert_eq!(Value::of(&key_a).unwrap().get::<Key>().unwrap(), key_a);
+        prop_assert_eq!(Value::from_serialize(&key_a).unwrap().to_typed::<Key>().unwrap(), key_a);
     }
 
     #[test]
@@ -417,7 +417,7 @@ proptest! {
         entries in proptest::collection::vec((small_key(), value()), 0..4),
         n: i64,
     ) {
-        prop_assert_eq!(Value::of(&op).unwrap().get::<Op>().unwrap(), op);
+        prop_assert_eq!(Value::from_serialize(&op).unwrap().to_typed::<Op>().unwrap(), op);
         let mut answers = vec![Answer::Absent, Answer::Stored, Answer::Number(n), Answer::Deleted(3)];
         for (_, value) in &entries {
             answers.push(Answer::Found(value.clone()));
@@ -425,7 +425,7 @@ proptest! {
         }
         answers.push(Answer::Entries(entries));
         for answer in answers {
-            prop_assert_eq!(Value::of(&answer).unwrap().get::<Answer>().unwrap(), answer);
+            prop_assert_eq!(Value::from_serialize(&answer).unwrap().to_typed::<Answer>().unwrap(), answer);
         }
     }
 }
@@ -434,7 +434,7 @@ proptest! {
 fn an_op_is_recorded_so_that_it_can_be_read() {
     let op = Op::Put { key: ("todo", 7).into(), value: Stored::new(todo(7)), expires_in_ms: None };
     assert_eq!(
-        Value::of(&op).unwrap().to_string(),
+        Value::from_serialize(&op).unwrap().to_string(),
         r#"Put {key: "todo:7", value: {id: 7, title: "number 7"}, expires_in_ms: none}"#
     );
 }

@@ -346,7 +346,7 @@ fn a_request_may_ask_to_be_recorded() {
     for token in ["open sesame", "open sesam", "open sesame!", ""] {
         client.ask(format!("GET /zeros/1 HTTP/1.1\r\nhost: test\r\nx-zerver-record: {token}\r\n\r\n"));
     }
-    let asked: Vec<_> = collector.wait_for(4).iter().map(|capture| capture.asked).collect();
+    let asked: Vec<_> = collector.wait_for(4).iter().map(|capture| capture.is_recording_requested).collect();
     assert_eq!(asked, [true, false, false, false]);
 }
 

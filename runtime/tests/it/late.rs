@@ -289,7 +289,7 @@ impl Service {
 /// thread may also be late because it has no core.
 fn lates(capture: &Capture) -> Vec<(u64, u64)> {
     let late = |event: &Event<_>| match event {
-        Event::CompletionDelayed { ready_ns, at_ns, on, flow, step, .. } => {
+        Event::CompletionDelayed { ready_ns, at_ns, thread: on, flow, step, .. } => {
             assert_eq!(*on, capture.worker.map(Thread::Worker));
             let is_it = (&**flow, &**step) == ("spins", "spin");
             assert!(is_it || (&**flow, &**step) == ("", ""), "{step} of {flow}");
@@ -367,9 +367,8 @@ fn an_effect_that_waits_for_its_place_begins_while_its_worker_is_busy() {
     SPINS[2].release();
     let waited = service.answer(&mut waits, 200);
     let times = waited.events.iter().filter_map(|event| match event {
-        Event::EffectQueued { at_ns, by: QueueReason::Target, .. } | Event::EffectStarted { at_ns, .. } => {
-            Some(*at_ns)
-        }
+        Event::EffectQueued { at_ns, reason: QueueReason::Target, .. }
+        | Event::EffectStarted { at_ns, .. } => Some(*at_ns),
         _ => None,
     });
     let [held_ns, begun_ns] = times.collect::<Vec<_>>()[..] else { panic!("held, and begun") };

@@ -131,7 +131,7 @@ fn who_takes_too_long_in_all_is_closed_whatever_it_reads() {
     let mut client = Client::connect(running.addr());
     client.send(get("/large"));
     let capture = collector.one();
-    assert_eq!((capture.status, capture.undelivered), (200, true));
+    assert_eq!((capture.status, capture.is_undelivered), (200, true));
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn attempts(capture: &Capture) -> Vec<u16> {
 fn story(capture: &Capture) -> Vec<String> {
     let told = |event: &Event<_>| match event {
         Event::EffectRequested { attempt, .. } => Some(format!("asked {attempt}")),
-        Event::EffectQueued { by, .. } => Some(format!("held by its {}", by.as_str())),
+        Event::EffectQueued { reason: by, .. } => Some(format!("held by its {}", by.as_str())),
         Event::EffectStarted { .. } => Some("begun".to_owned()),
         Event::EffectCompleted { answer: Answer::Cancelled, .. } => Some("cancelled".to_owned()),
         Event::EffectCompleted { .. } => Some("answered".to_owned()),

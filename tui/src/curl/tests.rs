@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use zerver_trace::{Header, RecordedBody, Shown, Value};
+use zerver_trace::{Header, Masked, RecordedBody, Value};
 
 use super::*;
 use crate::sample;
@@ -321,14 +321,14 @@ fn what_it_lacks_is_said() {
     cut.request_body.full_len = 70_000;
     check(&cut, "of the body, only 3 of 70000 bytes were recorded");
     let mut masked = post();
-    let shown = Shown { value: Value::bytes(b"/?token=<secret:3f9a2c71d0e4>").unwrap(), summary: None };
-    masked.target = Recorded::Sealed { hash: [0; 16], sealed: Vec::new(), shown: Some(Box::new(shown)) };
+    let shown = Masked { value: Value::from_bytes(b"/?token=<secret:3f9a2c71d0e4>").unwrap(), summary: None };
+    masked.target = Recorded::Sealed { hash: [0; 16], sealed: Vec::new(), masked: Some(Box::new(shown)) };
     check(&masked, "the target holds a secret, which is masked");
     let mut sealed = post();
     sealed.request_body.bytes = sample::sealed();
     check(&sealed, "the body is a secret: SECRET stands for it");
     let mut missing = post();
-    missing.request_body.bytes = Recorded::Missing(zerver_trace::Missing::TooLarge);
+    missing.request_body.bytes = Recorded::Missing(zerver_trace::MissingReason::TooLarge);
     check(&missing, "the body was not recorded");
     check(
         &trace("HEAD", b"/", &[("host", b"a")], b"x"),

@@ -77,7 +77,7 @@ impl<'a> Row<'a> {
             duration_ns: request.duration_ns,
             status: request.status,
             class: request.class,
-            failed: request.failed,
+            failed: request.is_failed,
             flow_number: 0,
             path: &request.path,
             flow: &request.flow,
@@ -304,7 +304,7 @@ mod tests {
             class: Class::Batch,
             started_unix_ns: n,
             outcome: "done".into(),
-            failed: n.is_multiple_of(2),
+            is_failed: n.is_multiple_of(2),
             worker: [None, Some(0), Some(1)][n as usize % 3],
             authority: String::new(),
         }
@@ -325,7 +325,7 @@ mod tests {
             let row = index.row(seq).unwrap();
             let wanted = request(n);
             assert_eq!((row.id, row.path, row.flow), (wanted.id, &*wanted.path, &*wanted.flow));
-            assert_eq!((row.class, row.failed, row.duration_ns), (Class::Batch, wanted.failed, n * 1_000));
+            assert_eq!((row.class, row.failed, row.duration_ns), (Class::Batch, wanted.is_failed, n * 1_000));
             assert_eq!(row.worker, wanted.worker);
             assert_eq!(index.place(seq), Some(place));
         }

@@ -116,7 +116,7 @@ fn the_keys_of_a_diff() {
 }
 
 fn value(text: &str) -> ReportedValue {
-    ReportedValue::Value(Value::of(&text).expect("a text is a value"))
+    ReportedValue::Value(Value::from_serialize(&text).expect("a text is a value"))
 }
 
 fn finding(
@@ -602,7 +602,7 @@ fn the_request_itself_may_be_different() {
 fn a_secret_that_is_not_in_the_file_is_asked_for_and_not_shown() {
     let mut trace = sample::slow();
     for header in trace.request_headers.iter_mut().filter(|header| header.name == "authorization") {
-        header.value = zerver_trace::Recorded::Hashed { hash: [7; 16], shown: None };
+        header.value = zerver_trace::Recorded::Hashed { hash: [7; 16], masked: None };
     }
     let mut stage = Stage::new(120, 40, vec![trace]);
     stage.press("r");

@@ -49,7 +49,7 @@ fn the_head_says_which_thread_had_it() {
 
 #[test]
 fn the_head_says_that_nobody_took_the_response() {
-    let trace = Trace { undelivered: true, ..sample::slow() };
+    let trace = Trace { is_undelivered: true, ..sample::slow() };
     let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
     assert_eq!(
         seen.lines().nth(2).map(str::trim),
@@ -62,8 +62,8 @@ fn the_head_says_that_nobody_took_the_response() {
 fn what_every_flow_has_from_the_start_is_not_called_unwritten() {
     let mut trace = sample::slow();
     let flow = Arc::make_mut(&mut trace.flow);
-    flow.steps[0].reads.push(ReadInfo { slot: flow.slots.len() as u16, optional: false });
-    flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), secret: false });
+    flow.steps[0].reads.push(ReadInfo { slot: flow.slots.len() as u16, is_optional: false });
+    flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), is_secret: false });
     let seen = Stage::new(200, 50, vec![trace]).press("<enter>gll").text();
     assert!(seen.contains("reads Request: GET /v1/todos/456"), "{seen}");
 }

@@ -158,7 +158,7 @@ impl Test<'_> {
         for event in &trace.events {
             let Event::SlotWritten { slot, value, .. } = event else { continue };
             let Some(info) = trace.flow.slots.get(usize::from(*slot)) else { continue };
-            if info.secret && !self.is_open {
+            if info.is_secret && !self.is_open {
                 continue;
             }
             if let Some(value) = self.json(value) {

@@ -73,12 +73,12 @@ impl Slots {
             let Some(info) = flow.slots.get(usize::from(*slot)) else { continue };
             let step = flow.steps.get(usize::from(*step)).map_or("", |step| step.name.as_str());
             let name = &info.name;
-            let is_shown = !info.secret
+            let is_shown = !info.is_secret
                 && !matches!(
                     value,
                     Recorded::Missing(_)
-                        | Recorded::Sealed { shown: None, .. }
-                        | Recorded::Hashed { shown: None, .. }
+                        | Recorded::Sealed { masked: None, .. }
+                        | Recorded::Hashed { masked: None, .. }
                 );
             let json = RecordedJson::Value(value.clone());
             let forms =
@@ -91,7 +91,7 @@ impl Slots {
                     known.push((name.clone(), tree));
                 }
                 None => {
-                    let why = if info.secret { "a secret" } else { "not shown" };
+                    let why = if info.is_secret { "a secret" } else { "not shown" };
                     text += &format!("\n# {} is {why}; --set '{}=JSON' sets it\n", clean(name), clean(name));
                 }
             }

@@ -110,11 +110,15 @@ impl TraceSource for Source {
         }
     }
 
-    fn newest(&self) -> Result<Cursor, SourceError> {
+    fn end(&self) -> Result<Cursor, SourceError> {
         Ok(self.ask(|reader| reader.newest().map(Some))?.unwrap_or(Reader::oldest()))
     }
 
-    fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+    fn list_before(
+        &self,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
         let page = self.ask(|reader| reader.readable_before(cursor, limit).map(Some))?;
         let (mut requests, rest) = page.map_or((Vec::new(), None), |page| {
             self.note(page.damage);
@@ -131,7 +135,7 @@ impl TraceSource for Source {
         Ok((requests, rest))
     }
 
-    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+    fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
         let news = self.ask(|reader| {
             // Where it is another store than before, all of it is new.
             let is_another = self.is_anew.swap(false, Ordering::AcqRel) && reader.newest()? < cursor;
@@ -164,9 +168,9 @@ mod tests {
             trace.id = RequestId::from_u128(number);
             trace
         };
-        let mut cursor = source.newest().unwrap();
+        let mut cursor = source.end().unwrap();
         let mut news = || {
-            let (requests, reached) = source.since(cursor, 100).unwrap();
+            let (requests, reached) = source.list_since(cursor, 100).unwrap();
             cursor = reached;
             requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>()
         };
@@ -199,8 +203,8 @@ mod tests {
             bytes[at + 40] ^= 1;
             std::fs::write(&file, bytes).unwrap();
             let source = Source::at(dir.path().to_owned());
-            let Ok(newest) = source.newest() else { continue };
-            let Ok((requests, None)) = source.before(newest, 100) else { continue };
+            let Ok(newest) = source.end() else { continue };
+            let Ok((requests, None)) = source.list_before(newest, 100) else { continue };
             assert!(requests.len() == 8 || source.damage().is_some(), "at {at}: {}", requests.len());
             if let Some(why) = source.damage() {
                 assert!(why.contains("zerver doctor --repair"), "{why}");

@@ -156,7 +156,7 @@ fn where_it_was_is_told() {
 
 #[test]
 fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
-    let text = show(&Trace { undelivered: true, ..sample::slow() }, 80, false);
+    let text = show(&Trace { is_undelivered: true, ..sample::slow() }, 80, false);
     assert!(
         text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
         "{text}"

@@ -14,9 +14,9 @@ const STEMS: [&str; 56] = [
 
 /// A set of runs of three bytes, which says yes to others now and then.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Triples([u64; 16]);
+pub struct TrigramFilter([u64; 16]);
 
-impl Triples {
+impl TrigramFilter {
     /// Adds a run.
     pub const fn insert(&mut self, [a, b, c]: [u8; 3]) {
         let hash = Self::hash((a as u32) << 16 | (b as u32) << 8 | c as u32);
@@ -59,7 +59,7 @@ impl Triples {
 #[derive(Debug, Clone)]
 pub(super) struct Stems {
     /// How the stems begin, with the bit set that small letters have and capital ones have not.
-    beginnings: Triples,
+    beginnings: TrigramFilter,
     /// The first and the second letter of each stem, and its second and third: of each pair of letters, whether it is one
     /// of those. Of a letter, only five bits count, which are the same for small and capital ones.
     pairs: [u64; 16],
@@ -74,7 +74,7 @@ const fn pair(a: u8, b: u8) -> usize {
 impl Stems {
     /// Those above and these, in small letters; what has no three bytes is not found.
     pub(super) fn with(more: Vec<String>) -> Self {
-        let mut stems = Self { beginnings: Triples::default(), pairs: [0; 16], more };
+        let mut stems = Self { beginnings: TrigramFilter::default(), pairs: [0; 16], more };
         let more = std::mem::take(&mut stems.more);
         for stem in STEMS.iter().copied().chain(more.iter().map(String::as_str)) {
             if let Some(&[a, b, c]) = stem.as_bytes().first_chunk() {

@@ -81,7 +81,7 @@ impl Encoder {
     }
 
     /// The same for each part that has no parts, with what is known of its place: `named` says what that is below a name,
-    /// as [`Node::each_child`] has them.
+    /// as [`Node::for_each_child`] has them.
     ///
     /// # Errors
     /// That it is too deep or too long.

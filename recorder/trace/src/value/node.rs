@@ -129,7 +129,7 @@ impl<'a> Node<'a> {
     /// Calls `f` with each part of it, and the name that it stands under, if it has one of its own: that of a field, of an
     /// entry with a text for a key, of a variant, and of the second half of a pair whose first one is a text. Says whether
     /// it has parts.
-    pub(crate) fn each_child(&self, f: &mut dyn FnMut(&Self, Option<&str>)) -> bool {
+    pub(crate) fn for_each_child(&self, f: &mut dyn FnMut(&Self, Option<&str>)) -> bool {
         if self.is_leaf() {
             return false;
         }
@@ -172,18 +172,18 @@ impl<'a> Node<'a> {
     }
 
     /// Tells all texts and numbers in it, as bytes; of a map also the keys.
-    pub fn each_text(&self, f: &mut dyn FnMut(&[u8])) {
+    pub fn for_each_text(&self, f: &mut dyn FnMut(&[u8])) {
         if let Some(bytes) = self.as_bytes() {
             return f(&bytes);
         }
         match self {
-            Self::Some(inner) | Self::Variant(_, Some(inner)) => inner.each_text(f),
-            Self::Seq(items) => items.iter().for_each(|item| item.each_text(f)),
+            Self::Some(inner) | Self::Variant(_, Some(inner)) => inner.for_each_text(f),
+            Self::Seq(items) => items.iter().for_each(|item| item.for_each_text(f)),
             Self::Map(entries) => entries.iter().for_each(|(key, value)| {
-                key.each_text(f);
-                value.each_text(f);
+                key.for_each_text(f);
+                value.for_each_text(f);
             }),
-            Self::Struct(fields) => fields.iter().for_each(|(_, value)| value.each_text(f)),
+            Self::Struct(fields) => fields.iter().for_each(|(_, value)| value.for_each_text(f)),
             Self::Uint(n) => f(n.to_string().as_bytes()),
             Self::Int(n) => f(n.to_string().as_bytes()),
             Self::U128(n) => f(n.to_string().as_bytes()),

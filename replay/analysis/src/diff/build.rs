@@ -169,7 +169,7 @@ impl<'i> Found<'i> {
             list: Vec::new(),
             ignored_by,
             redactions,
-            one_key: a.has_key_of(b),
+            one_key: a.has_same_key(b),
             lacks,
             not_compared: Vec::new(),
             unlisted: 0,
@@ -268,8 +268,8 @@ pub(super) fn number(n: u64) -> RecordedJson {
 }
 
 fn plain(value: &impl serde::Serialize) -> RecordedJson {
-    RecordedJson::Value(match Value::of(value) {
+    RecordedJson::Value(match Value::from_serialize(value) {
         Ok(value) => Recorded::Plain { value, summary: None },
-        Err(_) => Recorded::Missing(zerver_trace::Missing::TooLarge),
+        Err(_) => Recorded::Missing(zerver_trace::MissingReason::TooLarge),
     })
 }

@@ -72,7 +72,7 @@ fn authority(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     match (&a.origin, &b.origin) {
         (Origin::Named(a), Origin::Named(b)) => found.compare(&at, "", Some(a), Some(b), false),
         (Origin::Named(_), Origin::Absent) | (Origin::Absent, Origin::Named(_)) => {
-            let shown = |trace: &Trace| match trace.origin.shown() {
+            let shown = |trace: &Trace| match trace.origin.visible() {
                 Some((_, authority)) => authority,
                 None => {
                     let value = host(trace).and_then(|header| header.value.value().cloned());

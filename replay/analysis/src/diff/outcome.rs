@@ -39,15 +39,15 @@ pub(super) fn compare((a, of_a): (&Trace, &Timeline), (b, of_b): (&Trace, &Timel
 pub(super) fn errors(at: At<'_>, path: &str, [a, b]: [(&EffectError, u32); 2], found: &mut Found<'_>) {
     let [in_a, in_b] = found.redactions;
     let mark = |call| TextPlace::EffectError(call);
-    let of_a = [(a.0.kind.as_str(), None), (a.0.message.as_str(), in_a.of(mark(a.1)))];
-    let of_b = [(b.0.kind.as_str(), None), (b.0.message.as_str(), in_b.of(mark(b.1)))];
+    let of_a = [(a.0.kind.as_str(), None), (a.0.message.as_str(), in_a.text(mark(a.1)))];
+    let of_b = [(b.0.kind.as_str(), None), (b.0.message.as_str(), in_b.text(mark(b.1)))];
     let words = [a, b].map(|(error, _)| EffectEnd::Err(error.clone()).to_string());
     decide(at, path, [&of_a, &of_b], words, found);
 }
 
 /// What a request ended with, but for its causes.
 fn parts(trace: &Trace) -> Vec<TextPart<'_>> {
-    let mark = |place| trace.redaction.of(place);
+    let mark = |place| trace.redaction.text(place);
     let mut parts: Vec<TextPart<'_>> = vec![(trace.outcome.as_str(), None)];
     match &trace.outcome {
         Outcome::Failed(info) => parts.extend([
@@ -68,9 +68,9 @@ fn of_causes(trace: &Trace) -> Vec<TextPart<'_>> {
     let Outcome::Failed(info) = &trace.outcome else { return Vec::new() };
     let causes = (0..).zip(&info.causes);
     let mut parts: Vec<TextPart<'_>> =
-        causes.map(|(at, cause)| (cause.as_str(), trace.redaction.of(TextPlace::Cause(at)))).collect();
+        causes.map(|(at, cause)| (cause.as_str(), trace.redaction.text(TextPlace::Cause(at)))).collect();
     // More than these may have been there.
-    if let Some(mark) = trace.redaction.of(TextPlace::Causes) {
+    if let Some(mark) = trace.redaction.text(TextPlace::Causes) {
         parts.push(("", Some(mark)));
     }
     parts

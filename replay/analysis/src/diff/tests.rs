@@ -356,7 +356,7 @@ proptest! {
 #[test]
 fn a_secret_that_differs_is_a_difference() {
     let mut other = slow();
-    other.request_headers[1].value = Recorded::Hashed { hash: [1; 16], shown: None };
+    other.request_headers[1].value = Recorded::Hashed { hash: [1; 16], masked: None };
     let diff = of(&slow(), &other);
     let first = diff.first().unwrap();
     assert_eq!((first.kind, first.path.as_str()), (DifferenceKind::RequestHeader, "authorization"));

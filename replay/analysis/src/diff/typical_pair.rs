@@ -54,7 +54,8 @@ mod tests {
     fn the_typical_are_medians_and_failures_do_not_count() {
         let request = |ms: u64, failed| {
             let mut summary = sample::slow().summary();
-            (summary.id, summary.duration_ns, summary.failed) = (RequestId::from_u128(ms.into()), ms, failed);
+            (summary.id, summary.duration_ns, summary.is_failed) =
+                (RequestId::from_u128(ms.into()), ms, failed);
             summary
         };
         let ms = |id: RequestId| id.as_u128();

@@ -10,7 +10,7 @@ use zerver_replay::value::json::why;
 use zerver_replay::value::json_tree::JsonTree;
 use zerver_replay::value::masked_text;
 use zerver_trace::value::Encoder;
-use zerver_trace::{Missing, Node, Recorded};
+use zerver_trace::{MissingReason, Node, Recorded};
 
 use super::ignored_headers::IgnoredHeaders;
 
@@ -135,9 +135,9 @@ pub(super) fn recorded(
 /// A side of a change that is not looked into.
 fn side(recorded: &Recorded, hide: bool) -> RecordedJson {
     match recorded {
-        Recorded::Sealed { hash, shown, .. } | Recorded::Hashed { hash, shown } => {
+        Recorded::Sealed { hash, masked: shown, .. } | Recorded::Hashed { hash, masked: shown } => {
             let shown = if hide { None } else { shown.clone() };
-            RecordedJson::Value(Recorded::Hashed { hash: *hash, shown })
+            RecordedJson::Value(Recorded::Hashed { hash: *hash, masked: shown })
         }
         Recorded::Plain { .. } if hide => RecordedJson::Masked,
         other => RecordedJson::Value(other.clone()),
@@ -384,7 +384,7 @@ fn owned(node: &Node<'_>) -> RecordedJson {
     let value = encoder.node(node, &mut |_| None).and_then(|()| encoder.finish());
     RecordedJson::Value(match value {
         Ok(value) => Recorded::Plain { value, summary: None },
-        Err(_) => Recorded::Missing(Missing::TooLarge),
+        Err(_) => Recorded::Missing(MissingReason::TooLarge),
     })
 }
 

@@ -340,7 +340,7 @@ fn an_answer_that_lay_ready_has_waited_for_its_worker() {
     let (ready_ns, at_ns) = (5 * MS, 12 * MS + US);
     let (flow, step) = ("b".into(), "s".into());
     let on = Some(Thread::Worker(0));
-    traces[0].events.push(Event::CompletionDelayed { call: 0, ready_ns, at_ns, on, flow, step });
+    traces[0].events.push(Event::CompletionDelayed { call: 0, ready_ns, at_ns, thread: on, flow, step });
     traces[0].events.push(ran(at_ns, at_ns, MS));
     traces[0].duration_ns = 13 * MS + 2 * US;
     let simulation = Simulation::of(&traces, &machine(), None);

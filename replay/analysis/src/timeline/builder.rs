@@ -112,7 +112,7 @@ impl<'t> Rows<'t> {
                 self.asked(*step, kind, args, attempt);
             }
             Event::EffectCompleted { call, at_ns, answer } => self.answered(*call, *at_ns, answer),
-            Event::EffectQueued { call, at_ns, by } => {
+            Event::EffectQueued { call, at_ns, reason: by } => {
                 self.freed(*call, *at_ns);
                 self.held.insert(*call, (*by, *at_ns));
             }
@@ -126,7 +126,7 @@ impl<'t> Rows<'t> {
                 });
             }
             &Event::Migrated { at_ns, to } => self.carries.push(Migration { at_ns, to }),
-            Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => {
+            Event::CompletionDelayed { call, ready_ns, at_ns, thread: on, flow, step } => {
                 let (on, flow, step) = (*on, flow.to_string(), step.to_string());
                 let ns = at_ns.saturating_sub(*ready_ns);
                 self.late(
@@ -200,7 +200,7 @@ impl<'t> Rows<'t> {
         let write = SlotWrite {
             slot,
             name: self.names.slot(slot),
-            is_secret: info.is_some_and(|slot| slot.secret),
+            is_secret: info.is_some_and(|slot| slot.is_secret),
             at_ns,
             value: value.clone(),
         };

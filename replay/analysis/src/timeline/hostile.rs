@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, QueueReason, Recorded,
-    RequestPart, Thread, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, QueueReason,
+    Recorded, RequestPart, Thread, Trace,
 };
 
 use super::sample::{flow, plain, sealed, summed, trace};
@@ -34,8 +34,8 @@ fn recorded() -> impl Strategy<Value = Recorded> {
         any::<u8>().prop_map(plain),
         any::<String>().prop_map(|text| summed(text.len(), &text)),
         Just(sealed()),
-        Just(Recorded::Hashed { hash: [1; 16], shown: None }),
-        Just(Recorded::Missing(Missing::TooLarge)),
+        Just(Recorded::Hashed { hash: [1; 16], masked: None }),
+        Just(Recorded::Missing(MissingReason::TooLarge)),
     ]
 }
 
@@ -86,7 +86,8 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
         (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
             call,
             at_ns,
-            by: [QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind][by]
+            reason: [QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind]
+                [by]
         }),
         (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Migrated {
@@ -104,7 +105,14 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             }),
             (call(), time(), time(), small(), ".{0,4}").prop_map(|(call, ready_ns, at_ns, on, step)| {
                 let on = (on % 2 == 0).then_some(Thread::Worker(on));
-                Event::CompletionDelayed { call, ready_ns, at_ns, on, flow: "f".into(), step: step.into() }
+                Event::CompletionDelayed {
+                    call,
+                    ready_ns,
+                    at_ns,
+                    thread: on,
+                    flow: "f".into(),
+                    step: step.into(),
+                }
             }),
             (time(), time(), ".{0,4}").prop_map(|(unread_ns, ran_ns, step)| Event::ReadDelayed {
                 part: RequestPart::Head,

@@ -139,7 +139,7 @@ impl SlotWrite {
         match &self.value {
             // Its hash, but nothing of what it holds.
             Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } if self.is_secret => {
-                RecordedJson::Value(Recorded::Hashed { hash: *hash, shown: None })
+                RecordedJson::Value(Recorded::Hashed { hash: *hash, masked: None })
             }
             Recorded::Plain { .. } if self.is_secret => RecordedJson::Masked,
             value => RecordedJson::Value(value.clone()),

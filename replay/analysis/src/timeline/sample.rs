@@ -12,19 +12,19 @@ use zerver_trace::{
 pub(crate) const US: u64 = 1_000;
 
 pub(crate) fn plain(value: impl Serialize) -> Recorded {
-    Recorded::Plain { value: Value::of(&value).unwrap(), summary: None }
+    Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None }
 }
 
 pub(crate) fn summed(value: impl Serialize, summary: &str) -> Recorded {
-    Recorded::Plain { value: Value::of(&value).unwrap(), summary: Some(summary.to_owned()) }
+    Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: Some(summary.to_owned()) }
 }
 
 pub(crate) fn wire(bytes: &[u8]) -> Recorded {
-    Recorded::Plain { value: Value::bytes(bytes).unwrap(), summary: None }
+    Recorded::Plain { value: Value::from_bytes(bytes).unwrap(), summary: None }
 }
 
 pub(crate) fn sealed() -> Recorded {
-    Recorded::Sealed { hash: [0x5e; 16], sealed: b"ciphertext".to_vec(), shown: None }
+    Recorded::Sealed { hash: [0x5e; 16], sealed: b"ciphertext".to_vec(), masked: None }
 }
 
 /// A flow whose step N, with line 10 N + 10, is `steps[N]`: name, slots it reads, slots it writes.
@@ -39,7 +39,7 @@ pub(crate) fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> 
             .map(|(name, secret)| SlotInfo {
                 name: (*name).into(),
                 path: format!("todos::{name}"),
-                secret: *secret,
+                is_secret: *secret,
             })
             .collect(),
         steps: steps
@@ -50,8 +50,8 @@ pub(crate) fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> 
                 doc: format!("DifferenceKind {name} is for."),
                 file: "src/todos.rs".into(),
                 line: 10 * at as u32 + 10,
-                reads: reads.iter().map(|slot| ReadInfo { slot: *slot, optional: false }).collect(),
-                writes: writes.iter().map(|slot| WriteInfo { slot: *slot, optional: false }).collect(),
+                reads: reads.iter().map(|slot| ReadInfo { slot: *slot, is_optional: false }).collect(),
+                writes: writes.iter().map(|slot| WriteInfo { slot: *slot, is_optional: false }).collect(),
             })
             .collect(),
     }
@@ -86,7 +86,7 @@ pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded
         redaction: zerver_trace::Redaction { key: Some([1; 8]), texts: Vec::new() },
         worker: None,
         origin: zerver_trace::Origin::Absent,
-        undelivered: false,
+        is_undelivered: false,
     }
 }
 
@@ -204,7 +204,7 @@ pub(crate) fn failed() -> Trace {
 /// The same request, which makes a pause before the second attempt and then waits for its target.
 pub(crate) fn held() -> Trace {
     let mut trace = failed();
-    let held = |at: u64, by| Event::EffectQueued { call: 1, at_ns: at * US, by };
+    let held = |at: u64, by| Event::EffectQueued { call: 1, at_ns: at * US, reason: by };
     let again = trace
         .events
         .iter()
@@ -225,7 +225,7 @@ pub(crate) fn held() -> Trace {
 pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
     let (ready_ns, at_ns) = (ready * US, at * US);
     let (on, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
-    Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step }
+    Event::CompletionDelayed { call, ready_ns, at_ns, thread: on, flow, step }
 }
 
 /// The request of 5.4 ms, where the todo was there after 0.08 ms, and its worker was busy.

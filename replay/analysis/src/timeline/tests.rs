@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, Missing, Outcome, QueueReason, Recorded,
+    Answer, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, QueueReason, Recorded,
     RecordedBody, Thread, Trace,
 };
 
@@ -129,7 +129,7 @@ fn what_never_began_was_held_to_the_end() {
     let attempt = |trace: &Trace| Timeline::of(trace).runs[1].effects[0].attempts[1].clone();
     let pausing = attempt(&trace);
     assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.retry_delay_ns / US), (900, 0, 575));
-    trace.events[until] = Event::EffectQueued { call: 1, at_ns: 325 * US, by: QueueReason::Target };
+    trace.events[until] = Event::EffectQueued { call: 1, at_ns: 325 * US, reason: QueueReason::Target };
     trace.events.push(answered(1, 800, Answer::Cancelled));
     let waiting = attempt(&trace);
     let expected = (325, 475, 475, Some(QueueReason::Target));
@@ -292,7 +292,7 @@ fn a_step_that_yields_runs_again() {
 #[test]
 fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
     let call = |call: u32, held_us: u64, by: QueueReason, took_us: u64| {
-        let held = Event::EffectQueued { call, at_ns: 0, by };
+        let held = Event::EffectQueued { call, at_ns: 0, reason: by };
         let begun = Event::EffectStarted { call, at_ns: held_us * US };
         let end = answered(call, held_us + took_us, Answer::Ok(plain(1)));
         vec![asked(call, 0, 0, "postgres", plain(call), 1), held, begun, end]
@@ -342,7 +342,7 @@ fn what_is_missing_or_cannot_be_is_said() {
         flow,
         100 * US,
         vec![
-            asked(0, 0, 10, "http", Recorded::Missing(Missing::TooLarge), 1),
+            asked(0, 0, 10, "http", Recorded::Missing(MissingReason::TooLarge), 1),
             asked(1, 0, 10, "mail", sealed(), 1),
             answered(1, 5, Answer::Err(EffectError::new(EffectErrorKind::Internal, ""))),
             answered(9, 5, Answer::Cancelled),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_trace::value::Encoder;
-use zerver_trace::{Data, Datum, EffectError, EffectErrorKind, Value, ValueError};
+use zerver_trace::{EffectError, EffectErrorKind, Recordable, SharedValue, Value, ValueError};
 
 use crate::EffectKind;
 
@@ -15,14 +15,14 @@ use crate::EffectKind;
 #[derive(Clone)]
 pub struct Call {
     kind: &'static Kind,
-    args: Datum,
+    args: SharedValue,
     timeout: Option<Duration>,
 }
 
 /// What is known of a kind of effect.
 struct Kind {
     name: &'static str,
-    decode: fn(&Value) -> Result<Datum, ValueError>,
+    decode: fn(&Value) -> Result<SharedValue, ValueError>,
     target: fn(&Call) -> Option<Cow<'_, str>>,
     is_idempotent: fn(&Call) -> bool,
     is_safe: fn(&Call) -> bool,
@@ -83,7 +83,7 @@ impl Call {
     }
 
     /// The arguments, to be recorded.
-    pub const fn data(&self) -> &Datum {
+    pub const fn data(&self) -> &SharedValue {
         &self.args
     }
 
@@ -109,7 +109,7 @@ impl Call {
     }
 
     /// The output of an interpreter.
-    pub fn output<K: EffectKind>(output: K::Output) -> Datum {
+    pub fn output<K: EffectKind>(output: K::Output) -> SharedValue {
         Arc::new(Output::<K>(output))
     }
 }
@@ -121,7 +121,7 @@ impl fmt::Debug for Call {
 }
 
 /// How a call ended: with an output made by [`Call::output`] or [`Call::decode`], or with an error.
-pub type Performed = Result<Datum, EffectError>;
+pub type Performed = Result<SharedValue, EffectError>;
 
 /// The arguments of a call, as data.
 struct Args<K>(K);
@@ -129,16 +129,16 @@ struct Args<K>(K);
 impl<K: EffectKind> Args<K> {
     const KIND: &'static Kind = &Kind {
         name: K::KIND,
-        decode: |value| Ok(Arc::new(Output::<K>(value.get()?))),
+        decode: |value| Ok(Arc::new(Output::<K>(value.to_typed()?))),
         target: |call| call.args::<K>()?.target(),
         is_idempotent: |call| call.args::<K>().is_some_and(K::is_idempotent),
         is_safe: |call| call.args::<K>().is_some_and(K::is_safe),
         identity: |call| call.args::<K>()?.identity(),
-        identity_of: |args| args.get::<K>().ok()?.identity(),
+        identity_of: |args| args.to_typed::<K>().ok()?.identity(),
     };
 }
 
-impl<K: EffectKind> Data for Args<K> {
+impl<K: EffectKind> Recordable for Args<K> {
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
         out.put(&self.0)
     }
@@ -151,7 +151,7 @@ impl<K: EffectKind> Data for Args<K> {
 /// The output of a call, as data.
 struct Output<K: EffectKind>(K::Output);
 
-impl<K: EffectKind> Data for Output<K> {
+impl<K: EffectKind> Recordable for Output<K> {
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
         K::record(&self.0, out)
     }
@@ -161,7 +161,7 @@ impl<K: EffectKind> Data for Output<K> {
     }
 }
 
-pub(super) fn output<K: EffectKind>(datum: &Datum) -> Result<&K::Output, EffectError> {
+pub(super) fn output<K: EffectKind>(datum: &SharedValue) -> Result<&K::Output, EffectError> {
     let any: &dyn Any = &**datum;
     any.downcast_ref::<Output<K>>().map(|output| &output.0).ok_or_else(|| {
         EffectError::new(EffectErrorKind::Internal, format!("the output of another effect than {}", K::KIND))

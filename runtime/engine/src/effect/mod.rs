@@ -57,12 +57,12 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// What is asked for, on one line, without the name of the kind: `GET example.com/verify`.
     fn summary(&self) -> String {
-        Value::of(self).map_or_else(|error| error.to_string(), |value| value.to_string())
+        Value::from_serialize(self).map_or_else(|error| error.to_string(), |value| value.to_string())
     }
 
     /// What came back, on one line: `200`, `found`.
     fn outcome(output: &Self::Output) -> String {
-        Value::of(output).map_or_else(|error| error.to_string(), |value| value.to_string())
+        Value::from_serialize(output).map_or_else(|error| error.to_string(), |value| value.to_string())
     }
 
     /// Writes an output to be recorded: what its `Serialize` writes, for which a kind may know a quicker way.
@@ -88,7 +88,7 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// statement and its parameters, without its text. A call that differs from a recorded one only in the rest is
     /// answered as that was, and the replay reports that its text changed. None, the default, stands for all arguments.
     ///
-    /// Whatever may change the answer belongs to it. `Value::of(&(&self.name, &self.parameters)).ok()`
+    /// Whatever may change the answer belongs to it. `Value::from_serialize(&(&self.name, &self.parameters)).ok()`
     fn identity(&self) -> Option<Value> {
         None
     }

@@ -1,6 +1,6 @@
 //! What a job records of itself.
 
-use zerver_trace::{Datum, Event};
+use zerver_trace::{Event, SharedValue};
 
 /// How many events of one request are recorded; the rest is counted.
 pub const MAX_EVENTS: usize = 10_000;
@@ -9,12 +9,12 @@ pub const MAX_EVENTS: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Events {
     /// None where nothing is recorded.
-    pub(super) kept: Option<Vec<Event<Datum>>>,
+    pub(super) kept: Option<Vec<Event<SharedValue>>>,
     pub(super) dropped: u32,
 }
 
 impl Events {
-    pub(super) fn record(&mut self, event: impl FnOnce() -> Event<Datum>) {
+    pub(super) fn record(&mut self, event: impl FnOnce() -> Event<SharedValue>) {
         let Some(kept) = &mut self.kept else { return };
         if kept.len() < MAX_EVENTS {
             kept.push(event());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_engine::{Arrival, Call, Ended, Failure, Flow, FlowDef, Job, Next, Performed, Request, RequestId};
-use zerver_trace::{Answer, Datum, Event, Value};
+use zerver_trace::{Answer, Event, SharedValue, Value};
 
 pub(crate) fn job(def: &FlowDef, request: Request) -> Job {
     seeded(def, request, 42)
@@ -62,8 +62,8 @@ pub(crate) fn body(ended: &Ended) -> &str {
 
 /// The events, one a line, without times.
 pub(crate) fn events(ended: &Ended) -> String {
-    let show = |datum: &Datum| Value::of_data(&**datum).unwrap().to_string();
-    let line = |event: &Event<Datum>| match event {
+    let show = |datum: &SharedValue| Value::from_recordable(&**datum).unwrap().to_string();
+    let line = |event: &Event<SharedValue>| match event {
         Event::BodyReceived { .. } => "received".to_owned(),
         Event::StepRan { step, decision, .. } => format!("step {step}: {decision}"),
         Event::StepYielded { step, progress } => format!("step {step} yields {}", show(progress)),
@@ -77,7 +77,7 @@ pub(crate) fn events(ended: &Ended) -> String {
         }
         Event::EffectCompleted { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
         Event::EffectCompleted { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
-        Event::EffectQueued { call, by, .. } => format!("{call} is held by its {}", by.as_str()),
+        Event::EffectQueued { call, reason: by, .. } => format!("{call} is held by its {}", by.as_str()),
         Event::EffectStarted { call, .. } => format!("{call} begins"),
         Event::Migrated { to, .. } => format!("carried to {to}"),
         Event::StepPanicked { step, .. } => format!("step {step} panicked"),

@@ -133,8 +133,10 @@ fn an_effect_shows_what_it_asks_for() {
 #[test]
 fn an_output_is_decoded_from_a_recording() {
     let call = Call::new(Lookup("k1".into()));
-    assert!(call.decode(&Value::of(&Some(4u64)).unwrap()).is_ok());
-    let Err(error) = call.decode(&Value::of(&"text").unwrap()) else { panic!("text is no number") };
+    assert!(call.decode(&Value::from_serialize(&Some(4u64)).unwrap()).is_ok());
+    let Err(error) = call.decode(&Value::from_serialize(&"text").unwrap()) else {
+        panic!("text is no number")
+    };
     assert_eq!(error.kind, Malformed);
 }
 

@@ -252,13 +252,13 @@ fn effects_can_be_ready_or_fail_without_a_call() {
 fn a_slot_can_be_given_another_value_of_its_type() {
     let mut job = job(&flow!("sum", GET "/", steps: [parse, ask, render]), Request::get("/?n=0"));
     let flow = std::sync::Arc::clone(job.flow());
-    let of = |value: &str| Value::of(&value.parse::<u64>().unwrap()).unwrap();
+    let of = |value: &str| Value::from_serialize(&value.parse::<u64>().unwrap()).unwrap();
     assert!(job.slot(2).is_none());
     assert_eq!((job.run(1, || 2), job.run(3, || 4)), (Next::Run, Next::Run));
     job.override_slot(2, flow.decode_slot(2, &of("7")).unwrap().unwrap());
     // What is not there is not given.
     job.override_slot(9, flow.decode_slot(2, &of("8")).unwrap().unwrap());
-    assert!(flow.decode_slot(2, &Value::of("x").unwrap()).unwrap().is_err());
+    assert!(flow.decode_slot(2, &Value::from_serialize("x").unwrap()).unwrap().is_err());
     assert!(flow.decode_slot(0, &of("7")).is_none(), "the request is no step's to write");
     job.run(5, || 6);
     assert_eq!(body(&job.finish()), "7");

@@ -62,13 +62,13 @@ fn a_step_is_described_by_its_signature() {
     let flow =
         Flow::new(&flow!("greet", GET "/", before: AUTH, steps: [greet, answer]), |f, _| f.to_response());
     let info = flow.unwrap().info().clone();
-    let slots: Vec<_> = info.slots.iter().map(|slot| (slot.name.as_str(), slot.secret)).collect();
+    let slots: Vec<_> = info.slots.iter().map(|slot| (slot.name.as_str(), slot.is_secret)).collect();
     assert_eq!(slots, [("Request", false), ("Token", true), ("Greeting", false), ("Visits", false)]);
     assert_eq!(info.slots[1].path, concat!(module_path!(), "::Token"));
     let wiring = |step: usize| {
-        let reads: Vec<_> = info.steps[step].reads.iter().map(|read| (read.slot, read.optional)).collect();
+        let reads: Vec<_> = info.steps[step].reads.iter().map(|read| (read.slot, read.is_optional)).collect();
         let writes: Vec<_> =
-            info.steps[step].writes.iter().map(|write| (write.slot, write.optional)).collect();
+            info.steps[step].writes.iter().map(|write| (write.slot, write.is_optional)).collect();
         (reads, writes)
     };
     assert_eq!(wiring(0), (vec![(0, false)], vec![(1, false)]));

@@ -28,7 +28,8 @@ pub(super) fn of(request: &Request) -> Option<Value> {
     };
     let json = headers.iter().any(is_json).then(|| canonical(body)).flatten();
     let body = json.map_or(Cow::Borrowed(&**body), |json| Cow::Owned(json.into_bytes()));
-    Value::of(&(method, (scheme, host, port), uri.path(), parameters, headers, body, body_limit)).ok()
+    Value::from_serialize(&(method, (scheme, host, port), uri.path(), parameters, headers, body, body_limit))
+        .ok()
 }
 
 /// JSON without white space, the keys of its objects in order. None of what is no JSON, and where that could lose

@@ -198,12 +198,12 @@ mod tests {
         let value = || Stored::new(vec![Some("a"), None]);
         for answer in [
             Answer::Found(value()),
-            Answer::Found(Stored::encoded(Value::of(&("b", 2)).unwrap())),
+            Answer::Found(Stored::encoded(Value::from_serialize(&("b", 2)).unwrap())),
             Answer::Existing(value()),
             Answer::Entries(vec![(Key::from(("a", 1)), value())]),
         ] {
-            let serialised = Value::of(&answer).unwrap();
-            assert_eq!(Value::of_data(&*Call::output::<Op>(answer)).unwrap(), serialised);
+            let serialised = Value::from_serialize(&answer).unwrap();
+            assert_eq!(Value::from_recordable(&*Call::output::<Op>(answer)).unwrap(), serialised);
         }
     }
 }

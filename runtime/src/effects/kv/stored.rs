@@ -8,16 +8,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zerver_engine::Shared;
 use zerver_trace::value::Encoder;
-use zerver_trace::{Data, Datum, Held, Value, ValueError};
+use zerver_trace::{Recordable, SharedValue, TypedValue, Value, ValueError};
 
 /// A value in a store. Cloning it does not copy the value.
 #[derive(Clone)]
-pub struct Stored(Datum);
+pub struct Stored(SharedValue);
 
 /// A value that has lost its type.
 struct Encoded(Value);
 
-impl Data for Encoded {
+impl Recordable for Encoded {
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
         out.value(&self.0)
     }
@@ -26,7 +26,7 @@ impl Data for Encoded {
 impl Stored {
     /// A value of some type.
     pub fn new<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
-        Self(Arc::new(Held(value)))
+        Self(Arc::new(TypedValue(value)))
     }
 
     /// A value that is shared with whoever else holds it.
@@ -45,7 +45,7 @@ impl Stored {
     /// When it has not the shape that `T` wants.
     pub fn get<T: DeserializeOwned + Clone + 'static>(&self) -> Result<T, ValueError> {
         let any: &dyn Any = &*self.0;
-        match any.downcast_ref::<Held<T>>() {
+        match any.downcast_ref::<TypedValue<T>>() {
             Some(held) => Ok(held.0.clone()),
             None => self.decode(),
         }
@@ -57,7 +57,7 @@ impl Stored {
     /// When it has not the shape that `T` wants.
     pub fn get_shared<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Shared<T>, ValueError> {
         let any: Arc<dyn Any + Send + Sync> = self.0.clone();
-        match any.downcast::<Held<T>>() {
+        match any.downcast::<TypedValue<T>>() {
             Ok(held) => Ok(Shared(held)),
             Err(_) => self.decode().map(Shared::new),
         }
@@ -71,7 +71,7 @@ impl Stored {
         let any: &dyn Any = &*self.0;
         match any.downcast_ref::<Encoded>() {
             Some(Encoded(value)) => Ok(value.clone()),
-            None => Value::of_data(&*self.0),
+            None => Value::from_recordable(&*self.0),
         }
     }
 
@@ -83,8 +83,8 @@ impl Stored {
     fn decode<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         let any: &dyn Any = &*self.0;
         match any.downcast_ref::<Encoded>() {
-            Some(Encoded(value)) => value.get(),
-            None => Value::of_data(&*self.0)?.get(),
+            Some(Encoded(value)) => value.to_typed(),
+            None => Value::from_recordable(&*self.0)?.to_typed(),
         }
     }
 }

@@ -87,11 +87,11 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, usual: Option<&Baseline>, rows: &mu
     let slot = |at: u16, optional: bool| {
         let slot = flow.slots.get(usize::from(at));
         let name = slot.map_or("?", |slot| slot.name.as_str());
-        let secret = if slot.is_some_and(|slot| slot.secret) { " (secret)" } else { "" };
+        let secret = if slot.is_some_and(|slot| slot.is_secret) { " (secret)" } else { "" };
         format!("{name}{}{secret}", if optional { "?" } else { "" })
     };
-    let reads: Vec<String> = step.reads.iter().map(|read| slot(read.slot, read.optional)).collect();
-    let writes: Vec<String> = step.writes.iter().map(|write| slot(write.slot, write.optional)).collect();
+    let reads: Vec<String> = step.reads.iter().map(|read| slot(read.slot, read.is_optional)).collect();
+    let writes: Vec<String> = step.writes.iter().map(|write| slot(write.slot, write.is_optional)).collect();
     if !reads.is_empty() {
         rows.push(Row::new("│ reads  ", &reads.join(", "), Tone::Noted, None));
     }

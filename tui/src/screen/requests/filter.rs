@@ -3,8 +3,8 @@
 
 use std::cell::Cell;
 
-use zerver_trace::duration::Span;
-use zerver_trace::{Class, Node, Status, Trace};
+use zerver_trace::duration::HumanDuration;
+use zerver_trace::{Class, Node, StatusFilter, Trace};
 
 use crate::index::{Index, Seq};
 
@@ -18,7 +18,7 @@ pub(crate) struct Filter {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Term {
-    Status(Status),
+    Status(StatusFilter),
     /// In lower case: part of the name.
     Flow(String),
     Method(String),
@@ -118,7 +118,7 @@ impl Term {
         let Some((name, value)) = word.split_once(':') else {
             return Ok(Some(Self::Word(word.to_lowercase())));
         };
-        let duration = || value.parse::<Span>().map(|span| span.ns);
+        let duration = || value.parse::<HumanDuration>().map(|span| span.ns);
         Ok(Some(match name {
             _ if value.is_empty() => return Ok(None),
             "status" => Self::Status(value.parse()?),

@@ -280,7 +280,7 @@ mod tests {
             class: Class::Default,
             started_unix_ns: n,
             outcome: "done".into(),
-            failed: false,
+            is_failed: false,
             worker: None,
             authority: String::new(),
         }

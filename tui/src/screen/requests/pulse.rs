@@ -178,7 +178,7 @@ mod tests {
         let requests = all.into_iter().map(|(second, duration_ns, failed)| Summary {
             started_unix_ns: second * SECOND_NS,
             duration_ns,
-            failed,
+            is_failed: failed,
             ..sample::slow().summary()
         });
         index.push_newer(&requests.collect::<Vec<_>>());

@@ -37,7 +37,7 @@ pub(crate) fn lines(story: &Story, why: Option<&Why>, shared: &Shared) -> Vec<Li
     let age = if age == "now" { age } else { format!("{age} ago") };
     head = head.with(format!("  {age}"), Tone::Faint);
     let mut lines = vec![head];
-    if trace.undelivered {
+    if trace.is_undelivered {
         lines.push(Line::of(" response not delivered: the client had left", Tone::Warn));
     }
     if let Some(failure) = &timeline.failure {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use zerver_analysis::Timeline;
-use zerver_trace::duration::Span;
+use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
 use super::waterfall::{Row, Subject};
@@ -249,7 +249,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         Event::Reclassified { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
         Event::Migrated { to, .. } => format!("{to} takes it"),
         Event::QuantumExceeded { step: index, quantum_ns, .. } => {
-            format!("{} took longer than {}", step(*index), Span { ns: *quantum_ns })
+            format!("{} took longer than {}", step(*index), HumanDuration { ns: *quantum_ns })
         }
         Event::StepPanicked { step: index, file, line, .. } => {
             format!("{} panicked at {file}:{line}", step(*index))
@@ -265,7 +265,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             format!("{} asks for {}{again}", step(*index), label(*call))
         }
-        Event::EffectQueued { call, by, .. } => {
+        Event::EffectQueued { call, reason: by, .. } => {
             let why = match by {
                 QueueReason::RetryDelay => "pauses before it is tried again",
                 QueueReason::Request => "waits for others of the request",
@@ -280,7 +280,7 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
                 .and_then(|effect| effect.completion_delays().find(|late| late.ready_ns == *ready_ns));
             let why = late.map_or_else(String::new, |late| format!(": {}", late.reason()));
             let ns = at_ns.saturating_sub(*ready_ns);
-            format!("what {} waited for was ready {} ago{why}", label(*call), Span { ns })
+            format!("what {} waited for was ready {} ago{why}", label(*call), HumanDuration { ns })
         }
         Event::ReadDelayed { part, unread_ns, .. } => {
             let read =

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use zerver_trace::text::clean;
-use zerver_trace::{Missing, Node, Recorded};
+use zerver_trace::{MissingReason, Node, Recorded};
 
 use crate::draw::{Line, Tone, clusters, width};
 
@@ -93,8 +93,8 @@ impl Tree<'_> {
             }
             None => {
                 let text = match recorded {
-                    Recorded::Missing(Missing::TooLarge) => "not recorded: too large".to_owned(),
-                    Recorded::Missing(Missing::Failed(error)) => {
+                    Recorded::Missing(MissingReason::TooLarge) => "not recorded: too large".to_owned(),
+                    Recorded::Missing(MissingReason::Failed(error)) => {
                         format!("not recorded: could not be serialised: {error}")
                     }
                     _ => SECRET.to_owned(),

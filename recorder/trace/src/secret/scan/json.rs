@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::super::name::{Said, Words, is_about, is_plural};
-use super::super::{Author, shape};
-use super::Scan;
+use super::super::sensitive_names::{Sensitivity, Words, is_about, is_plural};
+use super::super::{Author, placeholder};
+use super::scanner::Scan;
 
 /// What is nested deeper under the name of a secret counts as one as a whole.
 const MAX_DEPTH: u32 = 32;
@@ -14,7 +14,7 @@ const ITSELF: [&str; 6] = ["id", "key", "value", "hash", "data", "raw"];
 
 impl Scan<'_, '_> {
     /// The value at a place, under a name that says this; where it ends.
-    pub(super) fn json(&mut self, at: usize, said: Said, is_plural: bool, depth: u32) -> usize {
+    pub(super) fn json(&mut self, at: usize, said: Sensitivity, is_plural: bool, depth: u32) -> usize {
         let text = self.text;
         let at = self.skip(at, b" \t\r\n");
         if depth > MAX_DEPTH {
@@ -22,7 +22,7 @@ impl Scan<'_, '_> {
             return text.len();
         }
         if let Some((content, end)) = self.quoted(at, b"\"") {
-            if said != Said::Nothing {
+            if said != Sensitivity::NotSecret {
                 self.value(content);
             }
             return end;
@@ -46,8 +46,8 @@ impl Scan<'_, '_> {
                 let number = &text[at..at + len];
                 let is_small = self.author == Author::Service
                     && str::from_utf8(number)
-                        .is_ok_and(|text| text.parse::<u64>().is_ok_and(|n| n < shape::SMALL));
-                if said != Said::Nothing && !is_plural && !is_small {
+                        .is_ok_and(|text| text.parse::<u64>().is_ok_and(|n| n < placeholder::SMALL));
+                if said != Sensitivity::NotSecret && !is_plural && !is_small {
                     self.spans.push(at..at + len);
                 }
                 at + len
@@ -57,7 +57,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    fn object(&mut self, mut at: usize, said: Said, depth: u32) -> usize {
+    fn object(&mut self, mut at: usize, said: Sensitivity, depth: u32) -> usize {
         let text = self.text;
         loop {
             at = self.skip(at, b", \t\r\n");
@@ -77,7 +77,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    fn of_child(&self, name: &[u8], parent: Said) -> Said {
+    fn of_child(&self, name: &[u8], parent: Sensitivity) -> Sensitivity {
         child(self.rule.words(&Words::of(name)), name, parent)
     }
 
@@ -106,14 +106,14 @@ impl Scan<'_, '_> {
 }
 
 /// What the name of an entry says within one whose name says `parent`.
-pub(in super::super) fn child(said: Said, name: &[u8], parent: Said) -> Said {
+pub(in super::super) fn child(said: Sensitivity, name: &[u8], parent: Sensitivity) -> Sensitivity {
     match (said, parent) {
-        (_, Said::Secret) if is_about(Words::of(name).all()) => Said::Nothing,
-        (_, Said::Secret) => Said::Secret,
-        (Said::Nothing, Said::Text)
+        (_, Sensitivity::Secret) if is_about(Words::of(name).all()) => Sensitivity::NotSecret,
+        (_, Sensitivity::Secret) => Sensitivity::Secret,
+        (Sensitivity::NotSecret, Sensitivity::SecretText)
             if ITSELF.iter().any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes())) =>
         {
-            Said::Secret
+            Sensitivity::Secret
         }
         (said, _) => said,
     }

@@ -1,12 +1,12 @@
 //! Tests of what is masked in texts of each kind.
 
-use super::super::replaced;
+use super::super::super::replace_spans;
 use super::*;
 
 fn masked(rule: &Rule, text: &str, author: Author) -> String {
     let spans = super::text(rule, text.as_bytes(), author);
     assert!(spans.is_empty() || rule.may_be_in(text.as_bytes()), "{text}");
-    replaced(text.as_bytes(), &spans, |_| "#".to_owned())
+    replace_spans(text.as_bytes(), &spans, |_| "#".to_owned())
 }
 
 fn check(text: &str, wanted: &str) {
@@ -185,7 +185,7 @@ fn targets() {
     let check = |flow: &str, pattern: &str, text: &str, wanted: &str| {
         let rule = Rule::new(&["tax id"], &[(Some("invite"), "code_word"), (None, "ref")]);
         let spans = target(&rule, flow, pattern, text.as_bytes());
-        assert_eq!(replaced(text.as_bytes(), &spans, |_| "#".to_owned()), wanted, "{text}");
+        assert_eq!(replace_spans(text.as_bytes(), &spans, |_| "#".to_owned()), wanted, "{text}");
     };
     check("", "", "/a?token=b&page=2&key=c&page_token=d", "/a?token=#&page=2&key=#&page_token=d");
     check("", "", "/a?user%5Bpassword%5D=b;c&p%61ssword=d", "/a?user%5Bpassword%5D=#&p%61ssword=#");

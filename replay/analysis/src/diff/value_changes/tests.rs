@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_trace::{Missing, Shown, Value};
+use zerver_trace::{Masked, MissingReason, Value};
 
 use super::*;
 use crate::timeline::sample::{plain, wire};
@@ -107,10 +107,11 @@ fn bodies_are_json_where_they_are_and_headers_go_by_name() {
 #[test]
 fn secrets_are_compared_and_not_shown() {
     let hashed = |byte: u8, shown: Option<&str>| {
-        let shown = shown.map(|text| Box::new(Shown { value: Value::of(text).unwrap(), summary: None }));
-        Recorded::Hashed { hash: [byte; 16], shown }
+        let shown =
+            shown.map(|text| Box::new(Masked { value: Value::from_serialize(text).unwrap(), summary: None }));
+        Recorded::Hashed { hash: [byte; 16], masked: shown }
     };
-    let sealed = |byte: u8| Recorded::Sealed { hash: [byte; 16], sealed: b"x".to_vec(), shown: None };
+    let sealed = |byte: u8| Recorded::Sealed { hash: [byte; 16], sealed: b"x".to_vec(), masked: None };
     let both = |a: &Recorded, b: &Recorded, secret| changes(Some(a), Some(b), secret).0;
     assert_eq!(both(&sealed(1), &hashed(1, None), true), "");
     let one = "{\"secret\":\"01010101010101010101010101010101\"}";
@@ -139,8 +140,9 @@ fn secrets_are_compared_and_not_shown() {
 #[test]
 fn hashes_under_two_keys_say_nothing_about_each_other() {
     let hashed = |byte: u8, shown: Option<&str>| {
-        let shown = shown.map(|text| Box::new(Shown { value: Value::of(text).unwrap(), summary: None }));
-        Recorded::Hashed { hash: [byte; 16], shown }
+        let shown =
+            shown.map(|text| Box::new(Masked { value: Value::from_serialize(text).unwrap(), summary: None }));
+        Recorded::Hashed { hash: [byte; 16], masked: shown }
     };
     let both = |a: &Recorded, b: &Recorded| under(false, Some(a), Some(b), false).0;
     let unknown = format!("V not compared: {OTHER_KEY}\n");
@@ -156,8 +158,8 @@ fn hashes_under_two_keys_say_nothing_about_each_other() {
         "V \"k=<secret:111111111111>\" -> \"j=1\"\n"
     );
     let part = |json: &str, byte| {
-        let value = Value::bytes(json.as_bytes()).unwrap();
-        Recorded::Hashed { hash: [byte; 16], shown: Some(Box::new(Shown { value, summary: None })) }
+        let value = Value::from_bytes(json.as_bytes()).unwrap();
+        Recorded::Hashed { hash: [byte; 16], masked: Some(Box::new(Masked { value, summary: None })) }
     };
     assert_eq!(
         both(
@@ -175,8 +177,8 @@ fn hashes_under_two_keys_say_nothing_about_each_other() {
 
 #[test]
 fn what_is_missing_is_neither_equal_nor_different() {
-    let missing = Recorded::Missing(Missing::TooLarge);
-    let broken = Recorded::Missing(Missing::Failed("no".into()));
+    let missing = Recorded::Missing(MissingReason::TooLarge);
+    let broken = Recorded::Missing(MissingReason::Failed("no".into()));
     let told = |a: &Recorded, b: &Recorded| changes(Some(a), Some(b), false).0;
     assert_eq!(told(&missing, &missing), "V not compared: not recorded in either: too large\n");
     assert_eq!(told(&missing, &plain(1)), "V not compared: not recorded in a: too large\n");

@@ -101,7 +101,7 @@ impl<'a> Tables<'a> {
                     Ok(None) => (*delta, self.clock.after(*expires_in_ms)),
                     Err(error) => return Ok(Err(error)),
                 };
-                match Value::of(&sum) {
+                match Value::from_serialize(&sum) {
                     Ok(value) => self.set(key, value.tokens(), expires_ms)?,
                     Err(error) => return Ok(Err(unfit(key, &error))),
                 }

@@ -9,7 +9,7 @@ use crate::{Class, Name};
 
 /// One fact about a request. Times are nanoseconds since the head of the request had arrived, on a monotonic clock.
 ///
-/// `V` is what a value looks like: [`crate::Datum`] while the request runs, [`crate::Recorded`] in a trace.
+/// `V` is what a value looks like: [`crate::SharedValue`] while the request runs, [`crate::Recorded`] in a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Event<V> {
     /// The whole body has been read; steps may begin.
@@ -93,7 +93,7 @@ pub enum Event<V> {
         /// When.
         at_ns: u64,
         /// For what.
-        by: QueueReason,
+        reason: QueueReason,
     },
     /// An effect that was held began.
     EffectStarted {
@@ -127,7 +127,7 @@ pub enum Event<V> {
         /// When the thread took it.
         at_ns: u64,
         /// The thread of the request; none where that is not known.
-        on: Option<Thread>,
+        thread: Option<Thread>,
         /// The flow of the step that ran there for most of that time; empty where no step ran for long.
         flow: Name,
         /// That step.
@@ -221,14 +221,14 @@ impl<V> Event<V> {
                 Event::EffectCompleted { call, at_ns, answer: answer.map(f) }
             }
             Self::Reclassified { at_ns, from, to, reason } => Event::Reclassified { at_ns, from, to, reason },
-            Self::EffectQueued { call, at_ns, by } => Event::EffectQueued { call, at_ns, by },
+            Self::EffectQueued { call, at_ns, reason } => Event::EffectQueued { call, at_ns, reason },
             Self::EffectStarted { call, at_ns } => Event::EffectStarted { call, at_ns },
             Self::Migrated { at_ns, to } => Event::Migrated { at_ns, to },
             Self::QuantumExceeded { step, at_ns, quantum_ns } => {
                 Event::QuantumExceeded { step, at_ns, quantum_ns }
             }
-            Self::CompletionDelayed { call, ready_ns, at_ns, on, flow, step } => {
-                Event::CompletionDelayed { call, ready_ns, at_ns, on, flow, step }
+            Self::CompletionDelayed { call, ready_ns, at_ns, thread, flow, step } => {
+                Event::CompletionDelayed { call, ready_ns, at_ns, thread, flow, step }
             }
             Self::ReadDelayed { part, unread_ns, ran_ns, flow, step } => {
                 Event::ReadDelayed { part, unread_ns, ran_ns, flow, step }
@@ -391,10 +391,10 @@ impl fmt::Display for EffectErrorKind {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Datum, Event};
+    use crate::{Event, SharedValue};
 
     #[test]
     fn an_event_is_one_line_of_the_cache() {
-        assert_eq!(size_of::<Event<Datum>>(), 64);
+        assert_eq!(size_of::<Event<SharedValue>>(), 64);
     }
 }

@@ -1,7 +1,7 @@
 //! Secrets that show by themselves, whatever stands before them.
 
-use super::super::{base64_decoded, shape};
-use super::Scan;
+use super::super::{base64_decoded, placeholder};
+use super::scanner::Scan;
 
 /// How tokens begin that their makers have marked, and how long they are at least.
 const MARKED: [(&str, usize); 20] = [
@@ -58,7 +58,7 @@ impl Scan<'_, '_> {
         match authority[..user].iter().position(|&b| b == b':') {
             Some(colon) => self.value(start + colon + 1..start + user),
             // A token in the place of a name.
-            None if shape::is_searched(&authority[..user]) => self.value(start..start + user),
+            None if placeholder::is_searchable(&authority[..user]) => self.value(start..start + user),
             None => {}
         }
         Some(start + user)
@@ -111,7 +111,7 @@ impl Scan<'_, '_> {
         let is_part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(**b, b'_' | b'-');
         let len = self.text[at..].iter().take_while(is_part).count();
         let token = &self.text[at..at + len];
-        if len < *min || !token.iter().any(u8::is_ascii_digit) || !shape::is_searched(token) {
+        if len < *min || !token.iter().any(u8::is_ascii_digit) || !placeholder::is_searchable(token) {
             return None;
         }
         self.spans.push(at..at + len);
@@ -135,7 +135,7 @@ impl Scan<'_, '_> {
         let token = &self.text[space..space + len];
         let is_secret = match *scheme {
             "basic" => base64_decoded(token).is_some_and(|plain| plain.contains(&b':')),
-            _ => shape::is_searched(token) && !shape::is_visible(token, self.author),
+            _ => placeholder::is_searchable(token) && !placeholder::is_visible(token, self.author),
         };
         if !is_secret {
             return None;

@@ -11,9 +11,9 @@ pub struct Query {
     /// Only this flow.
     pub flow: Option<String>,
     /// Only this status, or class of status.
-    pub status: Option<Status>,
+    pub status: Option<StatusFilter>,
     /// Only failed ones.
-    pub failed: bool,
+    pub only_failed: bool,
     /// Only those that took longer, in nanoseconds.
     pub slower_than_ns: Option<u64>,
     /// Only those that began after this, in nanoseconds since the Unix epoch.
@@ -31,7 +31,7 @@ impl Query {
     pub fn matches(&self, summary: &Summary) -> bool {
         self.flow.as_ref().is_none_or(|flow| *flow == summary.flow)
             && self.status.is_none_or(|status| status.matches(summary.status))
-            && (!self.failed || summary.failed)
+            && (!self.only_failed || summary.is_failed)
             && self.slower_than_ns.is_none_or(|ns| summary.duration_ns > ns)
             && self.since_unix_ns.is_none_or(|ns| summary.started_unix_ns >= ns)
             && self.until_unix_ns.is_none_or(|ns| summary.started_unix_ns < ns)
@@ -41,14 +41,14 @@ impl Query {
 
 /// A status, or a class of them: `404`, `5xx`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum StatusFilter {
     /// Just this one.
     Code(u16),
     /// All with this first digit.
     Class(u16),
 }
 
-impl Status {
+impl StatusFilter {
     /// Whether it takes in `status`.
     pub const fn matches(self, status: u16) -> bool {
         match self {
@@ -58,7 +58,7 @@ impl Status {
     }
 }
 
-impl FromStr for Status {
+impl FromStr for StatusFilter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -76,7 +76,7 @@ impl FromStr for Status {
 
 /// How a trace is named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Find {
+pub enum TraceSelector {
     /// By its id or a unique prefix of it.
     Id(crate::IdPrefix),
     /// `@last`: the newest, of a flow or of all.
@@ -89,7 +89,7 @@ pub enum Find {
     Failed(Option<String>),
 }
 
-impl FromStr for Find {
+impl FromStr for TraceSelector {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -112,7 +112,7 @@ impl FromStr for Find {
     }
 }
 
-impl fmt::Display for Find {
+impl fmt::Display for TraceSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (word, flow) = match self {
             Self::Id(prefix) => return fmt::Display::fmt(prefix, f),
@@ -156,23 +156,27 @@ pub trait TraceSource: Send + Sync {
     ///
     /// # Errors
     /// When the source cannot be read.
-    fn newest(&self) -> Result<Cursor, SourceError>;
+    fn end(&self) -> Result<Cursor, SourceError>;
 
     /// What lies before a cursor, newest first: `limit` of it or a little more; and where the rest ends, none if there is
     /// none. A source may pass over what it cannot read, if it says so ([`TraceSource::damage`]).
     ///
     /// # Errors
     /// When the source cannot be read.
-    fn before(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError>;
+    fn list_before(
+        &self,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Summary>, Option<Cursor>), SourceError>;
 
     /// What has come since, oldest first: `limit` of it or a little more; and how far that is. What was removed
     /// meanwhile is passed over.
     ///
     /// # Errors
     /// When the source cannot be read.
-    fn since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError>;
+    fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError>;
 
-    /// Why some traces were passed over by [`TraceSource::before`] and [`TraceSource::since`], if they were, and what to do
+    /// Why some traces were passed over by [`TraceSource::list_before`] and [`TraceSource::list_since`], if they were, and what to do
     /// about it.
     fn damage(&self) -> Option<String> {
         None

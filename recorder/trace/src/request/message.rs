@@ -23,11 +23,6 @@ pub struct Body {
 }
 
 impl Body {
-    /// The first `limit` bytes of `bytes`.
-    pub fn cut(bytes: &[u8], limit: usize) -> Self {
-        Self { bytes: bytes[..bytes.len().min(limit)].to_vec(), full_len: bytes.len() as u64 }
-    }
-
     /// Whether the record holds less than the body did.
     pub const fn is_cut(&self) -> bool {
         (self.bytes.len() as u64) < self.full_len

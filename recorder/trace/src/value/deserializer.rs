@@ -5,7 +5,8 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::token::{self, Cursor, Token};
-use super::{MAX_DEPTH, NEWTYPE, ValueError};
+use super::tokens::NEWTYPE;
+use super::{MAX_DEPTH, ValueError};
 
 /// Reads one value.
 pub(super) struct Deserializer<'de> {

@@ -25,23 +25,23 @@ pub enum Recorded {
         /// Nonce and ciphertext.
         sealed: Vec<u8>,
         /// The value with the secrets in it masked; none where the whole of it is secret.
-        shown: Option<Box<Shown>>,
+        masked: Option<Box<Masked>>,
     },
     /// A secret in an exported trace: it can be compared and not read.
     Hashed {
         /// Equal for equal values under one key.
         hash: [u8; 16],
         /// The value with the secrets in it masked; none where the whole of it is secret.
-        shown: Option<Box<Shown>>,
+        masked: Option<Box<Masked>>,
     },
     /// It could not be recorded.
-    Missing(Missing),
+    Missing(MissingReason),
 }
 
 /// A value that holds a secret, with a mask in the place of each: `<secret:3f9a2c71d0e4>`, where equal secrets have
 /// equal masks.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Shown {
+pub struct Masked {
     /// The masked value.
     pub value: Value,
     /// The masked line for a person.
@@ -54,8 +54,8 @@ impl Recorded {
     pub fn value(&self) -> Option<&Value> {
         match self {
             Self::Plain { value, .. } => Some(value),
-            Self::Sealed { shown, .. } | Self::Hashed { shown, .. } => {
-                shown.as_ref().map(|shown| &shown.value)
+            Self::Sealed { masked, .. } | Self::Hashed { masked, .. } => {
+                masked.as_ref().map(|masked| &masked.value)
             }
             Self::Missing(_) => None,
         }
@@ -65,7 +65,7 @@ impl Recorded {
     pub fn summary(&self) -> Option<&str> {
         match self {
             Self::Plain { summary, .. } => summary.as_deref(),
-            Self::Sealed { shown, .. } | Self::Hashed { shown, .. } => shown.as_ref()?.summary.as_deref(),
+            Self::Sealed { masked, .. } | Self::Hashed { masked, .. } => masked.as_ref()?.summary.as_deref(),
             Self::Missing(_) => None,
         }
     }
@@ -78,7 +78,7 @@ impl Recorded {
 
 /// Why a value is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Missing {
+pub enum MissingReason {
     /// Larger, or nested deeper, than what is recorded.
     TooLarge,
     /// Its `Serialize` failed.
@@ -137,7 +137,7 @@ pub struct Trace {
     /// What the recorder changed in it.
     pub redaction: Redaction,
     /// Whether the client had left before it had all of the response.
-    pub undelivered: bool,
+    pub is_undelivered: bool,
 }
 
 /// The scheme and authority that the target of a request names, as they came.
@@ -153,7 +153,7 @@ pub enum Origin<V = Recorded> {
 
 impl Origin {
     /// The scheme and the authority as far as they may be shown; none if the target names none or it was not recorded.
-    pub fn shown(&self) -> Option<(String, String)> {
+    pub fn visible(&self) -> Option<(String, String)> {
         let Self::Named(recorded) = self else { return None };
         let text = match recorded.value().and_then(|value| value.root().as_bytes().map(Cow::into_owned)) {
             Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -264,7 +264,7 @@ pub struct Summary {
     /// [`Outcome::as_str`].
     pub outcome: String,
     /// Whether it counts as failed: a status of 500 and above, or an outcome other than done.
-    pub failed: bool,
+    pub is_failed: bool,
     /// The worker of its connection; none where that is not known.
     pub worker: Option<u16>,
     /// The authority that its target names, masked where it holds a secret; empty where it names none or that was not
@@ -275,7 +275,7 @@ pub struct Summary {
 impl Summary {
     /// Whether a step answered it with a status of 2xx or 3xx.
     pub fn has_succeeded(&self) -> bool {
-        !self.failed && self.outcome == "done" && matches!(self.status, 200..=399)
+        !self.is_failed && self.outcome == "done" && matches!(self.status, 200..=399)
     }
 }
 
@@ -292,9 +292,9 @@ impl Trace {
             class: self.class,
             started_unix_ns: self.started_unix_ns,
             outcome: self.outcome.as_str().to_owned(),
-            failed: self.outcome.is_failure() || self.status >= 500,
+            is_failed: self.outcome.is_failure() || self.status >= 500,
             worker: self.worker,
-            authority: self.origin.shown().map_or_else(String::new, |(_, authority)| authority),
+            authority: self.origin.visible().map_or_else(String::new, |(_, authority)| authority),
         }
     }
 

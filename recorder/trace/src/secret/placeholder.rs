@@ -12,7 +12,7 @@ pub(super) const SMALL: u64 = 100;
 
 /// Whether copies of a secret are to be masked wherever they are: it is long enough and no plain word. A mask in the place
 /// of a plain word, in a text that is known, would tell the word.
-pub fn is_searched(secret: &[u8]) -> bool {
+pub fn is_searchable(secret: &[u8]) -> bool {
     secret.len() >= SEARCHED_LEN && strength(secret) >= SEARCHED_BITS
 }
 
@@ -179,7 +179,7 @@ mod tests {
             "s3cret",
             "",
         ] {
-            assert!(!is_searched(secret.as_bytes()), "{secret}: {}", strength(secret.as_bytes()));
+            assert!(!is_searchable(secret.as_bytes()), "{secret}: {}", strength(secret.as_bytes()));
         }
         for secret in [
             "correct horse battery staple",
@@ -193,7 +193,7 @@ mod tests {
             "Tr0ub4dor&3",
             "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
         ] {
-            assert!(is_searched(secret.as_bytes()), "{secret}: {}", strength(secret.as_bytes()));
+            assert!(is_searchable(secret.as_bytes()), "{secret}: {}", strength(secret.as_bytes()));
         }
     }
 

@@ -29,7 +29,7 @@ const MAX_PARTS: usize = 256 << 10;
 ///
 /// # Errors
 /// When they are no such thing, or would take up too much memory, which is [`DecodeError::LimitExceeded`].
-pub fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+pub fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
     let announced = bytes.len().saturating_mul(ANNOUNCED).clamp(ANNOUNCED_MIN, ANNOUNCED_MAX);
     // The limit is part of bincode's types. What is less than it, is claimed before anything is read.
     let claimed =
@@ -85,18 +85,18 @@ mod tests {
     }
 
     fn is_too_large<T: Decode<()>>(bytes: &[u8]) -> bool {
-        matches!(decode_first::<T>(bytes), Err(DecodeError::LimitExceeded))
+        matches!(decode_prefix::<T>(bytes), Err(DecodeError::LimitExceeded))
     }
 
     #[test]
     fn what_is_there_is_decoded_and_counted() {
         let value = (vec![String::new(); 100_000], Some(u64::MAX), "x".repeat(70_000), vec![7u8; 9_000_000]);
         let bytes = [encode(&value), vec![9; 3]].concat();
-        let (decoded, used) = decode_first::<(Vec<String>, Option<u64>, String, Vec<u8>)>(&bytes).unwrap();
+        let (decoded, used) = decode_prefix::<(Vec<String>, Option<u64>, String, Vec<u8>)>(&bytes).unwrap();
         assert!(decoded == value);
         assert_eq!(used, bytes.len() - 3);
-        assert!(matches!(decode_first::<u64>(&[]), Err(DecodeError::UnexpectedEnd { .. })));
-        assert!(decode_first::<[u64; 4]>(&[253, 1, 2]).is_err());
+        assert!(matches!(decode_prefix::<u64>(&[]), Err(DecodeError::UnexpectedEnd { .. })));
+        assert!(decode_prefix::<[u64; 4]>(&[253, 1, 2]).is_err());
     }
 
     #[test]
@@ -120,6 +120,6 @@ mod tests {
         let bytes = encode(vec![vec![String::new(); 1_000]; 4_000]);
         assert!(is_too_large::<Vec<Vec<String>>>(&bytes));
         let bytes = encode(vec![vec![String::new(); 1_000]; 200]);
-        assert!(decode_first::<Vec<Vec<String>>>(&bytes).is_ok());
+        assert!(decode_prefix::<Vec<Vec<String>>>(&bytes).is_ok());
     }
 }

@@ -2,29 +2,22 @@
 //! secrets that show by themselves (user information of URLs, private keys, tokens). What is cut off or malformed is read
 //! as far as it goes; nothing here allocates but for what it finds.
 
-mod assigned;
-mod bare;
-mod json;
-
 use std::ops::Range;
 
-pub(super) use self::assigned::is_scheme;
-pub(super) use self::json::child;
-
-use super::name::{MAX_NAME, Said, Words};
-use super::{Author, Rule, merged, percent_decoded, shape};
+use super::super::sensitive_names::{MAX_NAME, Sensitivity, Words};
+use super::super::{Author, Rule, merge_spans, percent_decoded, placeholder};
 
 /// How deep texts within texts are looked into.
 const MAX_NESTED: u32 = 3;
 
 /// Where the secrets of a text are, in their order.
-pub(super) fn text(rule: &Rule, text: &[u8], author: Author) -> Vec<Range<usize>> {
+pub(in super::super) fn text(rule: &Rule, text: &[u8], author: Author) -> Vec<Range<usize>> {
     if !rule.may_be_in(text) {
         return Vec::new();
     }
     let mut spans = Vec::new();
     nested(rule, text, author, 0, &mut spans);
-    merged(spans)
+    merge_spans(spans)
 }
 
 fn nested(rule: &Rule, text: &[u8], author: Author, depth: u32, spans: &mut Vec<Range<usize>>) {
@@ -35,11 +28,11 @@ fn nested(rule: &Rule, text: &[u8], author: Author, depth: u32, spans: &mut Vec<
 }
 
 fn is_field(rule: &Rule, name: &[u8]) -> bool {
-    rule.words(&Words::of(name)) != Said::Nothing
+    rule.words(&Words::of(name)) != Sensitivity::NotSecret
 }
 
 /// Where the secrets of a request's target are, in their order.
-pub(super) fn target(rule: &Rule, flow: &str, pattern: &str, target: &[u8]) -> Vec<Range<usize>> {
+pub(in super::super) fn target(rule: &Rule, flow: &str, pattern: &str, target: &[u8]) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let path = target.iter().position(|&b| b == b'?').unwrap_or(target.len());
     if rule.may_be_in(&target[..path]) {
@@ -50,7 +43,7 @@ pub(super) fn target(rule: &Rule, flow: &str, pattern: &str, target: &[u8]) -> V
         let is_secret = |name: &[u8]| rule.is_parameter(flow, &String::from_utf8_lossy(name));
         form(rule, target, path + 1..target.len(), Author::Client, 0, &is_secret, &mut spans);
     }
-    merged(spans)
+    merge_spans(spans)
 }
 
 /// The segments of a path that are secret parameters of its route.
@@ -107,7 +100,7 @@ fn form(
         let Some(equals) = pair.iter().position(|&b| b == b'=') else { continue };
         let value = range.start + equals + 1..range.end;
         if is_secret(&percent_decoded(&pair[..equals])) {
-            if !shape::is_visible(&text[value.clone()], author) {
+            if !placeholder::is_visible(&text[value.clone()], author) {
                 spans.push(value);
             }
             continue;
@@ -131,13 +124,13 @@ fn form(
 }
 
 /// One pass over a text.
-struct Scan<'t, 's> {
-    rule: &'t Rule,
-    text: &'t [u8],
-    author: Author,
-    spans: &'s mut Vec<Range<usize>>,
+pub(super) struct Scan<'t, 's> {
+    pub(super) rule: &'t Rule,
+    pub(super) text: &'t [u8],
+    pub(super) author: Author,
+    pub(super) spans: &'s mut Vec<Range<usize>>,
     /// How many bytes may still be looked at for the ends of elements, which may all be missing.
-    budget: usize,
+    pub(super) budget: usize,
 }
 
 impl<'t, 's> Scan<'t, 's> {
@@ -174,47 +167,47 @@ impl Scan<'_, '_> {
             return end;
         }
         let said = match self.rule.words(&Words::of(&text[start..end])) {
-            Said::Nothing => self.of_two_words(start, end),
+            Sensitivity::NotSecret => self.of_two_words(start, end),
             said => said,
         };
         match said {
-            Said::Nothing => end.max(at + 1),
+            Sensitivity::NotSecret => end.max(at + 1),
             said => self.announced(start..end, said).max(end),
         }
     }
 
     /// The same for a name with a space in it: `api key`.
-    fn of_two_words(&self, start: usize, end: usize) -> Said {
+    fn of_two_words(&self, start: usize, end: usize) -> Sensitivity {
         let text = self.text;
         let is_second = ["key", "keys", "code", "number", "phrase", "card", "word"]
             .iter()
             .any(|word| text[start..end].eq_ignore_ascii_case(word.as_bytes()));
         if !is_second || start < 2 || text[start - 1] != b' ' {
-            return Said::Nothing;
+            return Sensitivity::NotSecret;
         }
         let word = text[..start - 1].iter().rev().take(16).take_while(|b| b.is_ascii_alphabetic()).count();
         self.rule.words(&Words::of(&text[start - 1 - word..end]))
     }
 
     /// Notes a value, if it is a secret.
-    fn value(&mut self, range: Range<usize>) {
-        if !shape::is_visible(&self.text[range.clone()], self.author) {
+    pub(super) fn value(&mut self, range: Range<usize>) {
+        if !placeholder::is_visible(&self.text[range.clone()], self.author) {
             self.spans.push(range);
         }
     }
 
     /// From a place on, how many bytes are among these.
-    fn skip(&self, at: usize, wanted: &[u8]) -> usize {
+    pub(super) fn skip(&self, at: usize, wanted: &[u8]) -> usize {
         at + self.text[at.min(self.text.len())..].iter().take_while(|b| wanted.contains(b)).count()
     }
 
     /// Whether these bytes are at a place, in capital letters or small ones.
-    fn is_at(&self, at: usize, wanted: &[u8]) -> bool {
+    pub(super) fn is_at(&self, at: usize, wanted: &[u8]) -> bool {
         self.text.get(at..at + wanted.len()).is_some_and(|there| there.eq_ignore_ascii_case(wanted))
     }
 
     /// Where some bytes are from a place on, not farther than that.
-    fn find(&self, at: usize, wanted: &[u8], within: usize) -> Option<usize> {
+    pub(super) fn find(&self, at: usize, wanted: &[u8], within: usize) -> Option<usize> {
         let end = self.text.len().min(at.saturating_add(within));
         let found = self
             .text
@@ -226,4 +219,5 @@ impl Scan<'_, '_> {
 }
 
 #[cfg(test)]
+#[path = "tests.rs"]
 mod tests;

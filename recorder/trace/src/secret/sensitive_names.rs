@@ -114,14 +114,14 @@ const PARAMETERS: [&str; 3] = ["key", "code", "pass"];
 
 /// What a name says of what stands under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Said {
+pub enum Sensitivity {
     /// Nothing.
     #[default]
-    Nothing,
+    NotSecret,
     /// It is a secret; what is nested in it as well, unless its own name is about a secret.
     Secret,
     /// A text is a secret; of what is nested in it, what the names there say.
-    Text,
+    SecretText,
 }
 
 /// The words of a name, as they stand there: at capital letters, at digits, and at whatever is neither.
@@ -209,20 +209,20 @@ fn begins(word: &[u8], part: &str) -> bool {
 }
 
 /// What the words of a name say. Digits at its end are left aside: `password1`.
-pub(super) fn said(words: &Words<'_>) -> Said {
+pub(super) fn said(words: &Words<'_>) -> Sensitivity {
     let last_part = words.last_part;
     let words = words.all();
     let end = words.iter().rposition(|word| !word.iter().all(u8::is_ascii_digit)).map_or(0, |at| at + 1);
     let words = &words[..end];
-    let (Some(first), Some(last)) = (words.first(), words.last()) else { return Said::Nothing };
+    let (Some(first), Some(last)) = (words.first(), words.last()) else { return Sensitivity::NotSecret };
     let part = words.get(last_part..).unwrap_or_default();
     let said = candidate(words, part);
-    if said == Said::Nothing || is_about(words) || first_is_about(part) {
-        return Said::Nothing;
+    if said == Sensitivity::NotSecret || is_about(words) || first_is_about(part) {
+        return Sensitivity::NotSecret;
     }
     // Headers of CORS, such as `access-control-allow-credentials`.
     if words.len() > 2 && is(first, "access") && is(words[1], "control") {
-        return Said::Nothing;
+        return Sensitivity::NotSecret;
     }
     let before = words.len().checked_sub(2).map(|at| words[at]);
     let is_token = has(last, "token") && before.is_some_and(|word| PAGE.iter().any(|page| is(word, page)));
@@ -230,7 +230,7 @@ pub(super) fn said(words: &Words<'_>) -> Said {
     let is_other_signature = is_one_of(last, "signature")
         && before.is_some_and(|word| OTHER_SIGNATURE.iter().any(|other| is(word, other)));
     if is_token || is_joined_page || is_other_signature {
-        return Said::Nothing;
+        return Sensitivity::NotSecret;
     }
     said
 }
@@ -257,20 +257,20 @@ pub(super) fn is_about(words: &[&[u8]]) -> bool {
     !is_link && ABOUT.iter().any(|about| is(last, about))
 }
 
-fn candidate(words: &[&[u8]], part: &[&[u8]]) -> Said {
+fn candidate(words: &[&[u8]], part: &[&[u8]]) -> Sensitivity {
     let anywhere = |word: &[u8]| {
         ANYWHERE.iter().any(|part| has(word, part)) && !BY_CHANCE.iter().any(|part| begins(word, part))
     };
     // Pins are on maps.
     let is_word = |word: &[u8]| WORDS.iter().any(|wanted| is_one_of(word, wanted)) && !is(word, "pins");
     if words.iter().any(|word| anywhere(word) || is_word(word)) {
-        return Said::Secret;
+        return Sensitivity::Secret;
     }
     if WHOLE
         .iter()
         .any(|whole| whole.len() == part.len() && std::iter::zip(*whole, part).all(|(a, b)| is(b, a)))
     {
-        return Said::Secret;
+        return Sensitivity::Secret;
     }
     let is_pair = |pair: &[&[u8]]| {
         PAIRS.iter().any(|(second, firsts)| {
@@ -278,11 +278,11 @@ fn candidate(words: &[&[u8]], part: &[&[u8]]) -> Said {
         })
     };
     if words.windows(2).any(is_pair) {
-        return Said::Secret;
+        return Sensitivity::Secret;
     }
     match words.last() {
-        Some(last) if LAST.iter().any(|wanted| is(last, wanted)) => Said::Text,
-        _ => Said::Nothing,
+        Some(last) if LAST.iter().any(|wanted| is(last, wanted)) => Sensitivity::SecretText,
+        _ => Sensitivity::NotSecret,
     }
 }
 

@@ -1,11 +1,7 @@
 //! Durations, as they are shown.
 
-mod unit;
-
 use std::fmt;
 use std::str::FromStr;
-
-pub use unit::Unit;
 
 const UNITS: [(&str, u64); 8] = [
     ("d", 24 * 3_600_000_000_000),
@@ -20,13 +16,13 @@ const UNITS: [(&str, u64); 8] = [
 
 /// A length of time, such as `10ms`, `1.5s`, `1h30m`, `2d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct HumanDuration {
     /// How long, in nanoseconds.
     pub ns: u64,
 }
 
 /// In the largest unit in which it is a whole number.
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, unit_ns): &&(&str, u64)| self.ns >= *unit_ns && self.ns.is_multiple_of(*unit_ns);
         match UNITS.iter().find(whole) {
@@ -36,7 +32,7 @@ impl fmt::Display for Span {
     }
 }
 
-impl FromStr for Span {
+impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -125,8 +121,8 @@ mod tests {
     #[test]
     fn durations_are_written_so_that_they_can_be_read() {
         for (ns, text) in [(0, "0s"), (1, "1ns"), (2_500_000, "2500us"), (60_000_000_000, "1m")] {
-            assert_eq!(Span { ns }.to_string(), text);
-            assert_eq!(text.parse(), Ok(Span { ns }));
+            assert_eq!(HumanDuration { ns }.to_string(), text);
+            assert_eq!(text.parse(), Ok(HumanDuration { ns }));
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::name::{Said, is_credentials_header, is_plural};
 use super::scan::{child, is_scheme};
-use super::{Author, Rule, merged, replaced, shape};
+use super::sensitive_names::{Sensitivity, is_credentials_header, is_plural};
+use super::{Author, Rule, merge_spans, placeholder, replace_spans};
 use crate::value::{Encoder, Node, ValueError};
 
 /// Where a part of a value stands.
 #[derive(Debug, Clone, Copy, Default)]
 struct Under {
-    said: Said,
+    said: Sensitivity,
     /// The nearest name is in the plural.
     is_plural: bool,
     /// It is that of a header which has a scheme before its credentials.
@@ -18,14 +18,14 @@ struct Under {
 }
 
 impl Under {
-    fn a_name(said: Said, name: &str) -> Self {
+    fn a_name(said: Sensitivity, name: &str) -> Self {
         let name = name.as_bytes();
         Self { said, is_plural: is_plural(name), is_header: is_credentials_header(name) }
     }
 }
 
 /// What is done with the secrets that are found.
-pub trait Masks {
+pub trait Masker {
     /// What stands in the place of a secret.
     fn mask(&self, secret: &[u8]) -> String;
 
@@ -53,7 +53,7 @@ impl Rule {
     }
 
     fn place<S: AsRef<str>>(&self, path: &[S]) -> Under {
-        let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
+        let said = path.iter().fold(Sensitivity::NotSecret, |said, name| self.below(said, name.as_ref()));
         let is_number = |name: &&str| name.bytes().all(|b| b.is_ascii_digit());
         let last = path.iter().map(AsRef::as_ref).rev().find(|name| !is_number(name));
         Under::a_name(said, last.unwrap_or_default())
@@ -61,11 +61,11 @@ impl Rule {
 
     /// Whether what stands at the end of a path may be a secret because of the names on it.
     pub fn is_under<S: AsRef<str>>(&self, path: &[S]) -> bool {
-        let said = path.iter().fold(Said::Nothing, |said, name| self.below(said, name.as_ref()));
-        said != Said::Nothing
+        let said = path.iter().fold(Sensitivity::NotSecret, |said, name| self.below(said, name.as_ref()));
+        said != Sensitivity::NotSecret
     }
 
-    fn below(&self, said: Said, name: &str) -> Said {
+    fn below(&self, said: Sensitivity, name: &str) -> Sensitivity {
         // A place in a list has the name of the list.
         if !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) {
             return said;
@@ -83,7 +83,7 @@ impl Rule {
         node: &Node<'_>,
         path: &[S],
         author: Author,
-        masks: &dyn Masks,
+        masks: &dyn Masker,
     ) -> Result<(), ValueError> {
         let place = self.place(path);
         encoder.node_under(node, place, &|under, name| self.under(under, name), &mut |under, leaf| {
@@ -100,7 +100,7 @@ impl Rule {
             let under = name.map_or(under, |name| self.under(under, name));
             self.visit(child, under, author, found);
         };
-        if node.each_child(&mut each) {
+        if node.for_each_child(&mut each) {
             return;
         }
         match self.leaf(node, under, author) {
@@ -111,11 +111,11 @@ impl Rule {
     }
 
     fn leaf<'n>(&self, node: &Node<'n>, under: Under, author: Author) -> Leaf<'n> {
-        let is_secret = under.said != Said::Nothing;
+        let is_secret = under.said != Sensitivity::NotSecret;
         if let Some(bytes) = node.as_bytes() {
             let start = if under.is_header { after_scheme(&bytes) } else { 0 };
             return match is_secret {
-                true if shape::is_visible(&bytes, author) => Leaf::Clear,
+                true if placeholder::is_visible(&bytes, author) => Leaf::Clear,
                 true if start > 0 => Leaf::Parts(std::iter::once(start..bytes.len()).collect(), bytes),
                 true => Leaf::Whole(bytes),
                 false => match self.spans(&bytes, author) {
@@ -127,7 +127,7 @@ impl Rule {
         if !is_secret || under.is_plural {
             return Leaf::Clear;
         }
-        let small = |n: u128| author == Author::Service && n < u128::from(shape::SMALL);
+        let small = |n: u128| author == Author::Service && n < u128::from(placeholder::SMALL);
         let text = match *node {
             Node::Uint(n) if !small(n.into()) => n.to_string(),
             Node::U128(n) if !small(n) => n.to_string(),
@@ -143,7 +143,7 @@ impl Rule {
         node: &Node<'_>,
         under: Under,
         author: Author,
-        masks: &dyn Masks,
+        masks: &dyn Masker,
     ) -> Option<String> {
         let (bytes, spans) = match self.leaf(node, under, author) {
             Leaf::Whole(bytes) => return Some(masks.mask(&bytes)),
@@ -154,8 +154,9 @@ impl Rule {
         if spans.is_empty() && more.is_empty() {
             return None;
         }
-        let spans = if more.is_empty() { spans } else { merged(spans.into_iter().chain(more).collect()) };
-        Some(replaced(&bytes, &spans, |secret| masks.mask(secret)))
+        let spans =
+            if more.is_empty() { spans } else { merge_spans(spans.into_iter().chain(more).collect()) };
+        Some(replace_spans(&bytes, &spans, |secret| masks.mask(secret)))
     }
 }
 

@@ -71,7 +71,7 @@ impl FromStr for RequestId {
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         match text.parse::<IdPrefix>()? {
             IdPrefix { low, digits: 32, .. } => Ok(Self(low)),
-            IdPrefix { digits, .. } => Err(ParseIdError::Short(digits)),
+            IdPrefix { digits, .. } => Err(ParseIdError::TooShort(digits)),
         }
     }
 }
@@ -115,7 +115,7 @@ impl FromStr for IdPrefix {
         for c in text.chars().filter(|&c| c != '-') {
             let digit = c.to_digit(16).ok_or(ParseIdError::NotHex(c))?;
             if digits == 32 {
-                return Err(ParseIdError::Long);
+                return Err(ParseIdError::TooLong);
             }
             bits = bits << 4 | u128::from(digit);
             digits += 1;
@@ -140,9 +140,9 @@ pub enum ParseIdError {
     /// This character is not a hexadecimal digit.
     NotHex(char),
     /// More than 32 digits.
-    Long,
+    TooLong,
     /// A whole id was wanted, and only so many digits were there.
-    Short(u8),
+    TooShort(u8),
 }
 
 impl fmt::Display for ParseIdError {
@@ -150,8 +150,8 @@ impl fmt::Display for ParseIdError {
         match self {
             Self::Empty => write!(f, "an id needs at least one hexadecimal digit"),
             Self::NotHex(c) => write!(f, "{c:?} is not a hexadecimal digit"),
-            Self::Long => write!(f, "more than the 32 digits of an id"),
-            Self::Short(digits) => write!(f, "{digits} of the 32 digits of an id"),
+            Self::TooLong => write!(f, "more than the 32 digits of an id"),
+            Self::TooShort(digits) => write!(f, "{digits} of the 32 digits of an id"),
         }
     }
 }
@@ -168,7 +168,7 @@ mod tests {
     fn an_id_reads_back_from_its_text() {
         assert_eq!(ID.to_string(), "019aa4c2-1f3b-7abc-8def-0123456789ab");
         assert_eq!(ID.to_string().parse(), Ok(ID));
-        assert_eq!("019aa4c2".parse::<RequestId>(), Err(ParseIdError::Short(8)));
+        assert_eq!("019aa4c2".parse::<RequestId>(), Err(ParseIdError::TooShort(8)));
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         }
         assert_eq!("-".parse::<IdPrefix>(), Err(ParseIdError::Empty));
         assert_eq!("019g".parse::<IdPrefix>(), Err(ParseIdError::NotHex('g')));
-        assert_eq!("0".repeat(33).parse::<IdPrefix>(), Err(ParseIdError::Long));
+        assert_eq!("0".repeat(33).parse::<IdPrefix>(), Err(ParseIdError::TooLong));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::super::name::{Said, Words, is_credentials_header, is_plural};
-use super::super::{Author, shape};
-use super::{MAX_NAME, Scan};
+use super::super::sensitive_names::MAX_NAME;
+use super::super::sensitive_names::{Sensitivity, Words, is_credentials_header, is_plural};
+use super::super::{Author, placeholder};
+use super::scanner::Scan;
 
 /// How far the headers of a part of a multipart body may go, and the attributes of an element.
 const MAX_HEADERS: usize = 1024;
@@ -36,7 +37,7 @@ pub(in super::super) fn is_scheme(word: &[u8]) -> bool {
 
 impl Scan<'_, '_> {
     /// What follows a name that says this; where to go on.
-    pub(super) fn announced(&mut self, name: Range<usize>, said: Said) -> usize {
+    pub(super) fn announced(&mut self, name: Range<usize>, said: Sensitivity) -> usize {
         let text = self.text;
         if let Some(end) = self.mask(&name) {
             return end;
@@ -122,7 +123,7 @@ impl Scan<'_, '_> {
     }
 
     /// The content of an element of XML with this name.
-    fn element(&mut self, name: &Range<usize>, said: Said) -> Option<usize> {
+    fn element(&mut self, name: &Range<usize>, said: Sensitivity) -> Option<usize> {
         let text = self.text;
         let mut start = name.start;
         if start > 0 && text[start - 1] == b':' {
@@ -167,7 +168,7 @@ impl Scan<'_, '_> {
         if text[content.clone()].trim_ascii_start().starts_with(CDATA) {
             content.start = self.find(content.start, CDATA, usize::MAX)? + CDATA.len();
             content.end = self.find(content.start, b"]]>", usize::MAX).unwrap_or(end).min(end);
-        } else if text[content.clone()].contains(&b'<') && said == Said::Text {
+        } else if text[content.clone()].contains(&b'<') && said == Sensitivity::SecretText {
             return None;
         }
         let space = text[content.clone()].iter().take_while(|b| b.is_ascii_whitespace()).count();
@@ -199,7 +200,7 @@ impl Scan<'_, '_> {
         let Some(word) = VALUES.iter().find(|word| self.is_at(start, word)) else { return at };
         let next = self.skip(start + word.len(), b"\\\"' \t");
         match self.text.get(next) {
-            Some(b':') => self.json(next + 1, Said::Secret, false, 0),
+            Some(b':') => self.json(next + 1, Sensitivity::Secret, false, 0),
             Some(b'=') => self.equals(&(start..start + word.len()), next),
             _ => at,
         }
@@ -274,7 +275,7 @@ impl Scan<'_, '_> {
         let field = value.iter().rposition(|&b| b == b'.').map(|dot| &value[dot + 1..]);
         is_spaced
             && len == value.len()
-            && field.is_some_and(|field| self.rule.words(&Words::of(field)) != Said::Nothing)
+            && field.is_some_and(|field| self.rule.words(&Words::of(field)) != Sensitivity::NotSecret)
     }
 
     /// What follows an equals sign that is percent-encoded, as in a URL within a URL.
@@ -286,7 +287,7 @@ impl Scan<'_, '_> {
     }
 
     /// What follows a colon: a value as a program prints it, or the rest of the line.
-    fn colon(&mut self, name: &Range<usize>, at: usize, said: Said) -> usize {
+    fn colon(&mut self, name: &Range<usize>, at: usize, said: Sensitivity) -> usize {
         let text = self.text;
         let mut at = self.skip(at, b" \t");
         for wrapper in [&b"Some("[..], b"Ok(", b"Err("] {
@@ -314,12 +315,12 @@ impl Scan<'_, '_> {
         if !number.is_empty() && is_whole {
             return self.json(at, said, is_plural(&text[name.clone()]), 0);
         }
-        if shape::is_visible(&text[at..line], self.author) {
+        if placeholder::is_visible(&text[at..line], self.author) {
             return line;
         }
         // What looks made ends with its word; a phrase ends with the line, or where another name begins.
         let word = self.unquoted_end(at, false).min(line);
-        if shape::is_made(&text[at..word]) {
+        if placeholder::is_made(&text[at..word]) {
             self.value(at..word);
             return word;
         }
@@ -346,7 +347,7 @@ impl Scan<'_, '_> {
         let at = self.skip(at, b"\"'`");
         let end = self.unquoted_end(at, false);
         let is_option = self.text[name.clone()].starts_with(b"--");
-        if is_option || shape::is_made(&self.text[at..end]) {
+        if is_option || placeholder::is_made(&self.text[at..end]) {
             self.value(at..end);
             return end;
         }

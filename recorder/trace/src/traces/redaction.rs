@@ -40,17 +40,17 @@ pub enum TextPlace {
     /// The message of the error with which this call ended.
     EffectError(u32),
     /// Why the request was moved to another class.
-    MoveReason,
+    ReclassificationReason,
 }
 
 impl Redaction {
     /// What was changed in a text; nothing, for most.
-    pub fn of(&self, place: TextPlace) -> Option<&RedactedText> {
+    pub fn text(&self, place: TextPlace) -> Option<&RedactedText> {
         self.texts.iter().find(|text| text.place == place)
     }
 
     /// Whether hashes in two traces can be held against each other.
-    pub fn has_key_of(&self, other: &Self) -> bool {
+    pub fn has_same_key(&self, other: &Self) -> bool {
         self.key.is_some() && self.key == other.key
     }
 }

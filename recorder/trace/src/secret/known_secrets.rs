@@ -1,27 +1,27 @@
-//! Copies of secrets, looked for in what is told.
+//! KnownSecrets of secrets, looked for in what is told.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::stems::Triples;
-use super::{is_scheme, is_searched};
+use super::stems::TrigramFilter;
+use super::{is_scheme, is_searchable};
 
-/// Secrets that are known, and that are none wherever they are copied to: those which [`is_searched`] allows.
+/// Secrets that are known, and that are none wherever they are copied to: those which [`is_searchable`] allows.
 #[derive(Debug, Clone, Default)]
-pub struct Copies {
+pub struct KnownSecrets {
     /// By their length, the longest first: so each place of a text is looked at once for each length, however many there
     /// are.
     secrets: BTreeMap<Reverse<usize>, BTreeSet<Vec<u8>>>,
     /// How they begin: most places of a text are passed over by it.
-    beginnings: Triples,
+    beginnings: TrigramFilter,
 }
 
-impl Copies {
+impl KnownSecrets {
     /// Adds a secret, if it may be looked for.
     pub fn add(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
-        if !is_searched(secret) {
+        if !is_searchable(secret) {
             return;
         }
         if let Some(start) = secret.first_chunk() {
@@ -67,23 +67,23 @@ impl Copies {
 
 #[cfg(test)]
 mod tests {
-    use super::super::replaced;
+    use super::super::replace_spans;
     use super::*;
 
     /// A value may hold as many secrets as it has room for. Were each looked for at each place, this would take hours.
     #[test]
     fn many_secrets_are_found_in_one_pass() {
-        let mut copies = Copies::default();
+        let mut copies = KnownSecrets::default();
         let secrets: Vec<String> = (0..100_000).map(|n| format!("t0k3n-{n:06}")).collect();
         secrets.iter().for_each(|secret| copies.add(secret.as_bytes()));
         let text = secrets.join("\n");
         let spans = copies.spans(text.as_bytes());
-        assert_eq!(replaced(text.as_bytes(), &spans, |_| "#".to_owned()), ["#"; 100_000].join("\n"));
+        assert_eq!(replace_spans(text.as_bytes(), &spans, |_| "#".to_owned()), ["#"; 100_000].join("\n"));
     }
 
     #[test]
     fn the_longest_copy_is_found_and_no_plain_word() {
-        let mut copies = Copies::default();
+        let mut copies = KnownSecrets::default();
         for secret in ["a1b2c3d4", "a1b2c3d4e5f6", "password", "hunter22", "ab"] {
             copies.add(secret.as_bytes());
         }
@@ -98,7 +98,7 @@ mod tests {
             ("Bearer 3f9a2c71d0e4, bearer 3f9a2c71d0e4", "#, bearer #"),
         ] {
             let spans = copies.spans(text.as_bytes());
-            assert_eq!(replaced(text.as_bytes(), &spans, |_| "#".to_owned()), wanted, "{text}");
+            assert_eq!(replace_spans(text.as_bytes(), &spans, |_| "#".to_owned()), wanted, "{text}");
         }
     }
 }

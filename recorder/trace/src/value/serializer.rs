@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde::ser;
 
+use super::ValueError;
 use super::encoder::Encoder;
 use super::token::{self, zigzag};
-use super::{NEWTYPE, ValueError};
+use super::tokens::NEWTYPE;
 
 /// A sequence, map or struct being written. `levels` is what its end closes: two for a variant's.
 #[derive(Debug)]

@@ -1,0 +1,7 @@
+//! Lengths of time, written for people.
+
+mod human;
+mod unit;
+
+pub use human::{HumanDuration, age, show};
+pub use unit::Unit;
