@@ -354,7 +354,7 @@ impl Replay<'_> {
             applied: run.applied.iter().map(|applied| masked(applied, mask)).collect(),
             notes,
             response: run.response.as_ref().map(|response| replied(response, mask)),
-            ending: Some(run)
+            edited_outcome: Some(run)
                 .filter(|_| !self.edits.is_empty())
                 .and_then(|run| ending(self, run, recorded, mask)),
             ..Report::default()

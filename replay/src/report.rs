@@ -26,7 +26,7 @@ pub struct Report {
     /// What today's code answered; none if it gave no answer.
     pub response: Option<ReplayedResponse>,
     /// How a run with edits ended, in virtual time; none without edits, or where it came to no end.
-    pub ending: Option<EditedOutcome>,
+    pub edited_outcome: Option<EditedOutcome>,
 }
 
 /// How a run ended, and when it would have.

@@ -92,7 +92,7 @@ fn a_slow_upstream_is_named_and_a_failure_says_where() {
     place.wait_for(3);
 
     let slow = place.json(&["trace", "@slowest:report", "--json"]);
-    assert!(number(&slow["totals"]["io"]["http"]["ns"]) >= 1_500_000_000, "{}", slow["totals"]);
+    assert!(number(&slow["totals"]["io"]["http"]["time_ns"]) >= 1_500_000_000, "{}", slow["totals"]);
     assert_eq!(slow["class"], "batch");
     let text = place.zerver(&["trace", "@slowest:report"]).out;
     let verdict = text.lines().find(|line| line.contains("verdict")).unwrap();

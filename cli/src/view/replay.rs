@@ -25,7 +25,7 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
         })
         .collect();
     out += &field("edited", &edits);
-    if let Some(ending) = &report.ending {
+    if let Some(ending) = &report.edited_outcome {
         out += &field("ending", &ended(ending));
     }
     for finding in &report.findings {
@@ -186,7 +186,7 @@ mod tests {
                 body: Some("{}".into()),
                 body_bytes: 2,
             }),
-            ending: Some(EditedOutcome {
+            edited_outcome: Some(EditedOutcome {
                 outcome: "failed".into(),
                 failure: "timeout http".into(),
                 failure_kind: "timeout".into(),

@@ -16,6 +16,7 @@ pub struct SettingDoc {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// Whether it can change while the service runs.
+    #[serde(rename = "reloadable")]
     pub is_reloadable: bool,
 }
 

@@ -46,11 +46,11 @@ proptest::proptest! {
             again(trace.clone(), &def, &Edits { faults: vec![fault], ..Edits::default() }).unwrap()
         };
         let report = late(ns);
-        let ending = report.ending.clone().unwrap();
+        let ending = report.edited_outcome.clone().unwrap();
         proptest::prop_assert!(report.is_same(), "{}", told(&report));
         proptest::prop_assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
         // Later by more than all of it took: so is the request, unless its client goes away at that time.
-        let later = late(ns + trace.duration_ns).ending.unwrap();
+        let later = late(ns + trace.duration_ns).edited_outcome.unwrap();
         let is_gone = trace.outcome.as_str() == "gone";
         proptest::prop_assert_eq!(later.duration_ns > trace.duration_ns, !is_gone, "{:?}", later);
     }

@@ -59,7 +59,7 @@ fn one_attempt_that_fails_is_followed_by_one_that_has_the_answer() {
     let trace = recorded_after(0);
     let ends = |edits: &Edits| again(trace.clone(), &retrying(), edits).unwrap();
     let report = ends(&fail("0=unreachable"));
-    let ending = report.ending.as_ref().unwrap();
+    let ending = report.edited_outcome.as_ref().unwrap();
     assert_eq!((ending.outcome.as_str(), report.coverage.effects_replayed), ("done", 2), "{report:?}");
     assert!(ending.duration_ns > ending.recorded_duration_ns, "there was a pause: {ending:?}");
     let all = [fail("0=unreachable"), fail("echo 4=unreachable"), fail("0=malformed"), late("0", 50)];
@@ -77,9 +77,13 @@ fn the_attempts_that_were_recorded_come_first() {
     let trace = recorded_after(1);
     // The first failed by itself; if the second had failed as well, the third would have had its answer.
     let report = again(trace.clone(), &retrying(), &fail("1=unreachable")).unwrap();
-    assert_eq!((report.ending.unwrap().outcome.as_str(), report.coverage.effects_replayed), ("done", 3));
+    assert_eq!(
+        (report.edited_outcome.unwrap().outcome.as_str(), report.coverage.effects_replayed),
+        ("done", 3)
+    );
     // In virtual time it takes what it took, its pause included.
-    let held_ns = |trace: &Trace| again(trace.clone(), &retrying(), &late("1", 7)).unwrap().ending.unwrap();
+    let held_ns =
+        |trace: &Trace| again(trace.clone(), &retrying(), &late("1", 7)).unwrap().edited_outcome.unwrap();
     let ending = held_ns(&trace);
     assert_eq!(ending.duration_ns, ending.recorded_duration_ns, "{ending:?}");
     assert_eq!(fault_trials(&trace).len(), 8, "each attempt, with each fault");

@@ -7,7 +7,7 @@ use super::*;
 
 /// How a run with edits ended, and its coverage.
 pub(super) fn ended(report: &Report) -> String {
-    let ending = report.ending.as_ref().unwrap_or_else(|| panic!("{report:?}"));
+    let ending = report.edited_outcome.as_ref().unwrap_or_else(|| panic!("{report:?}"));
     format!(
         "{} {} {}, {} ns instead of {} ns, {} fed, {} live",
         report.response.as_ref().map_or(0, |response| response.status),
@@ -76,15 +76,15 @@ fn what_takes_as_long_as_it_did_ends_when_it_did() {
     let took = answered(0) - asked(0);
     let report = again(trace, &sums(), &late("echo 4", took)).unwrap();
     assert!(report.is_same(), "{report:?}");
-    let ending = report.ending.unwrap();
+    let ending = report.edited_outcome.unwrap();
     assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
     // One nanosecond more is one more for the request: that answer came last.
-    let ending = again(recorded(4), &sums(), &late("echo 4", took + 1)).unwrap().ending.unwrap();
+    let ending = again(recorded(4), &sums(), &late("echo 4", took + 1)).unwrap().edited_outcome.unwrap();
     assert_eq!(ending.duration_ns, ending.recorded_duration_ns + 1);
     // The other has some to spare.
-    let ending = again(recorded(4), &sums(), &late("echo 5", took)).unwrap().ending.unwrap();
+    let ending = again(recorded(4), &sums(), &late("echo 5", took)).unwrap().edited_outcome.unwrap();
     assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
-    assert_eq!(again(recorded(4), &sums(), &Edits::default()).unwrap().ending, None);
+    assert_eq!(again(recorded(4), &sums(), &Edits::default()).unwrap().edited_outcome, None);
 }
 
 /// One after another, whatever becomes of the first.
@@ -166,7 +166,7 @@ fn a_fault_of_nothing_is_refused() {
     let edits = Edits { faults: fail("echo 5=timeout").faults, answers, ..set("Start=6") };
     let report = again(recorded(4), &sums(), &edits).unwrap();
     assert_eq!(report.notes, ["nothing asked for echo 5 any more"]);
-    assert_eq!(report.ending.unwrap().outcome, "done");
+    assert_eq!(report.edited_outcome.unwrap().outcome, "done");
 }
 
 #[test]

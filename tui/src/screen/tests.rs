@@ -572,7 +572,7 @@ fn what_goes_wrong_with_an_effect_and_how_it_would_have_ended() {
         duration_ns: 2_000_100_000,
         recorded_duration_ns: 5_400_000,
     };
-    let report = Report { ending: Some(ending), ..Report::default() };
+    let report = Report { edited_outcome: Some(ending), ..Report::default() };
     stage.say(Message::Replayed(number, Ok(Arc::new(Replayed { report, build: String::new() }))));
     let text = stage.text();
     assert!(

@@ -173,7 +173,7 @@ fn any_report() -> impl Strategy<Value = Report> {
         |((impossible, findings), ending, body, n)| Report {
             missing_inputs: impossible,
             findings,
-            ending,
+            edited_outcome: ending,
             notes: body.clone().into_iter().collect(),
             response: body.map(|body| ReplayedResponse {
                 status: n[0] as u16,

@@ -257,7 +257,7 @@ struct Document<'a> {
     verdict: &'static str,
     /// Whether it ended before all were run.
     partial: bool,
-    took_ns: u64,
+    elapsed_ns: u64,
     build: &'a str,
     #[serde(flatten)]
     tally: CorpusCounts,
@@ -290,7 +290,7 @@ impl<'a> Document<'a> {
         Self {
             verdict: corpus.sameness().as_str(),
             partial,
-            took_ns: took.as_nanos() as u64,
+            elapsed_ns: took.as_nanos() as u64,
             build,
             tally: corpus.counts(),
             findings: findings

@@ -119,7 +119,7 @@ impl Row {
     }
 
     fn of(trial: FaultTrial, report: &Report, recorded: &str) -> Self {
-        let Some(ending) = &report.ending else {
+        let Some(ending) = &report.edited_outcome else {
             let unanswered = report.coverage.effects_unanswered > 0;
             let why = report.notes.last().or(report.missing_inputs.first()).cloned();
             let outcome = if unanswered { "unanswered" } else { "refused" };

@@ -157,7 +157,7 @@ struct Document<'a> {
     not_compared: &'a [String],
     notes: &'a [String],
     response: Option<Response<'a>>,
-    ending: Option<&'a EditedOutcome>,
+    edited_outcome: Option<&'a EditedOutcome>,
     build: Builds<'a>,
 }
 
@@ -192,7 +192,7 @@ impl<'a> Document<'a> {
                 body: response.body.as_deref(),
                 body_bytes: response.body_bytes,
             }),
-            ending: report.ending.as_ref(),
+            edited_outcome: report.edited_outcome.as_ref(),
             build: Builds { recorded, replayed },
         }
     }

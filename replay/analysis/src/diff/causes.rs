@@ -41,11 +41,20 @@ impl CauseKind {
             Self::Queue => "queue",
             Self::Cpu => "cpu",
             Self::Effect => "effect",
-            Self::CompletionDelay => "late",
+            Self::CompletionDelay => "completion_delay",
             Self::Retry => "retry",
             Self::Extra => "extra",
             Self::Missing => "missing",
             Self::Unexplained => "unexplained",
+        }
+    }
+
+    /// Returns the name shown to the user.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::CompletionDelay => "late answer",
+            _ => self.as_str(),
         }
     }
 }

@@ -132,7 +132,7 @@ fn said(differences: &[&Difference]) -> String {
             DifferenceKind::Step | DifferenceKind::Effect => continue,
             DifferenceKind::Slot => clean(&difference.path).into_owned(),
             DifferenceKind::Decision => difference.change(),
-            what => what.as_str().trim_start_matches("effect ").to_owned(),
+            what => what.label().trim_start_matches("effect ").to_owned(),
         };
         if !words.contains(&word) && words.len() < 8 {
             words.push(word);

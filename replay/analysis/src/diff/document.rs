@@ -1,4 +1,4 @@
-//! The diff for other programs: what `zerver diff --json` prints. Its fields are documented and stable; more may come.
+//! The JSON form of a diff, printed by `zerver diff --json`. Its fields are documented and stable; more may be added.
 
 use serde::Serialize;
 use zerver_replay::RecordedJson;
@@ -7,8 +7,8 @@ use super::causes::Cause;
 use super::model::{Diff, DiffSide, Difference};
 use crate::Step;
 
-/// A diff as a JSON document. Times are nanoseconds, and how much longer `b` took where they are differences; values are
-/// as [`RecordedJson`] describes, `null` where there is none.
+/// A diff as a JSON document. Times are in nanoseconds; a difference in time is positive if `b` took longer. Values
+/// follow [`RecordedJson`]; `null` stands for no value.
 #[derive(Debug, Clone, Serialize)]
 pub struct DiffJson {
     verdict: &'static str,
@@ -19,8 +19,8 @@ pub struct DiffJson {
     first_difference: Option<DifferenceJson>,
     differences: Vec<DifferenceJson>,
     slots: Vec<DifferenceJson>,
-    unlisted: usize,
-    ignored: Vec<String>,
+    unlisted_differences: usize,
+    ignored_headers: Vec<String>,
     not_compared: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ struct CauseJson {
     step: Option<String>,
     kind: &'static str,
     delta_ns: i128,
-    what: String,
+    label: String,
     a_ns: u64,
     b_ns: u64,
 }
@@ -48,13 +48,13 @@ struct CauseJson {
 #[derive(Debug, Clone, Serialize)]
 struct DifferenceJson {
     step: Option<String>,
-    what: &'static str,
+    kind: &'static str,
     effect: Option<String>,
     path: String,
     a: Option<RecordedJson>,
     b: Option<RecordedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    written_differently_at: Option<u64>,
+    first_differing_byte: Option<u64>,
     source: Option<SourceJson>,
 }
 
@@ -65,7 +65,7 @@ struct SourceJson {
 }
 
 impl DiffJson {
-    /// The document of a diff.
+    /// Creates the document of a diff.
     pub fn new(diff: &Diff) -> Self {
         Self {
             verdict: diff.sameness().as_str(),
@@ -76,8 +76,8 @@ impl DiffJson {
             first_difference: diff.first().map(difference),
             differences: diff.differences.iter().map(difference).collect(),
             slots: diff.slots.iter().map(difference).collect(),
-            unlisted: diff.unlisted,
-            ignored: diff.ignored.clone(),
+            unlisted_differences: diff.unlisted,
+            ignored_headers: diff.ignored.clone(),
             not_compared: diff.not_compared.iter().map(ToString::to_string).collect(),
         }
     }
@@ -100,7 +100,7 @@ fn cause(cause: &Cause) -> CauseJson {
         step: cause.step.clone(),
         kind: cause.kind.as_str(),
         delta_ns: cause.delta_ns(),
-        what: cause.label.clone(),
+        label: cause.label.clone(),
         a_ns: cause.a_ns,
         b_ns: cause.b_ns,
     }
@@ -110,12 +110,12 @@ fn difference(difference: &Difference) -> DifferenceJson {
     let source = |step: &Step| SourceJson { file: step.file.clone(), line: step.line };
     DifferenceJson {
         step: difference.step.as_ref().map(|step| step.name.clone()),
-        what: difference.kind.as_str(),
+        kind: difference.kind.as_str(),
         effect: difference.effect.clone(),
         path: difference.path.clone(),
         a: difference.a.clone(),
         b: difference.b.clone(),
-        written_differently_at: difference.first_differing_byte,
+        first_differing_byte: difference.first_differing_byte,
         source: difference.step.as_deref().filter(|step| step.line > 0).map(source),
     }
 }

@@ -119,8 +119,38 @@ pub enum DifferenceKind {
 }
 
 impl DifferenceKind {
-    /// In words, as in JSON.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::RequestMethod => "request_method",
+            Self::RequestAuthority => "request_authority",
+            Self::RequestPath => "request_path",
+            Self::RequestParameter => "request_parameter",
+            Self::RequestQuery => "request_query",
+            Self::RequestHeader => "request_header",
+            Self::RequestBody => "request_body",
+            Self::Receive => "receive",
+            Self::Step => "step",
+            Self::Queue => "queue",
+            Self::Cpu => "cpu",
+            Self::Decision => "decision",
+            Self::Progress => "progress",
+            Self::Effect => "effect",
+            Self::EffectArgument => "effect_argument",
+            Self::EffectWait => "effect_wait",
+            Self::EffectAttempts => "effect_attempts",
+            Self::EffectResult => "effect_result",
+            Self::Slot => "slot",
+            Self::Outcome => "outcome",
+            Self::ResponseStatus => "response_status",
+            Self::ResponseHeader => "response_header",
+            Self::ResponseBody => "response_body",
+        }
+    }
+
+    /// Returns the name shown to the user.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Flow => "flow",
             Self::RequestMethod => "request method",
@@ -130,7 +160,7 @@ impl DifferenceKind {
             Self::RequestQuery => "request query",
             Self::RequestHeader => "request header",
             Self::RequestBody => "request body",
-            Self::Receive => "time of the body",
+            Self::Receive => "body read time",
             Self::Step => "step",
             Self::Queue => "queue",
             Self::Cpu => "CPU",

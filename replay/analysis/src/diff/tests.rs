@@ -34,7 +34,7 @@ fn show(a: &Trace, b: &Trace) -> String {
     };
     for difference in &diff.differences {
         let step = difference.step.as_ref().map_or("-", |step| &step.name);
-        let (what, path) = (difference.kind.as_str(), &difference.path);
+        let (what, path) = (difference.kind.label(), &difference.path);
         out += &format!("{step}: {what} {path} {} -> {}\n", side(&difference.a), side(&difference.b));
     }
     if !diff.ignored.is_empty() {
@@ -274,8 +274,8 @@ fn the_document_has_the_promised_fields() {
           "b_ns": 250370000,
           "delta_ns": 250000000,
           "kind": "effect",
-          "step": "gather",
-          "what": "http GET figures.internal/figures?.."
+          "label": "http GET figures.internal/figures?..",
+          "step": "gather"
         }
       ],
       "delta_ns": 250000000,
@@ -283,14 +283,14 @@ fn the_document_has_the_promised_fields() {
         "a": "0",
         "b": "250",
         "effect": null,
+        "kind": "request_query",
         "path": "latency_ms",
         "source": null,
-        "step": null,
-        "what": "request query"
+        "step": null
       },
-      "ignored": [],
+      "ignored_headers": [],
       "not_compared": [],
-      "unlisted": 0,
+      "unlisted_differences": 0,
       "verdict": "different"
     }
     "#);
@@ -380,7 +380,7 @@ fn a_busy_worker_is_a_cause_and_not_the_effect() {
     a.duration_ns -= 2_600 * US;
     insta::assert_snapshot!(show(&a, &late()), @r#"
     same by 2600
-    +2600 late "load_todo" answers for load_todo that lay ready: worker 0 ran spin of report
+    +2600 completion_delay "load_todo" answers for load_todo that lay ready: worker 0 ran spin of report
     "#);
     let diff = of(&a, &late());
     assert_eq!(diff.by_kind().map(|(_, ns)| ns).iter().sum::<i128>(), diff.delta_ns());

@@ -73,7 +73,7 @@ impl Diff {
             ("missing", CauseKind::Missing),
             ("CPU", CauseKind::Cpu),
             ("queue", CauseKind::Queue),
-            ("late", CauseKind::CompletionDelay),
+            ("late answers", CauseKind::CompletionDelay),
             ("receiving", CauseKind::Receive),
             ("unexplained", CauseKind::Unexplained),
         ]
@@ -90,7 +90,7 @@ impl fmt::Display for NotCompared {
         if self.is_gap() {
             return f.write_str(&self.why);
         }
-        f.write_str(self.kind.as_str())?;
+        f.write_str(self.kind.label())?;
         if let Some(about) = self.effect.as_ref().or(self.step.as_ref()) {
             write!(f, " of {about}")?;
         }
@@ -111,7 +111,7 @@ impl NotCompared {
 impl Difference {
     /// `request query latency_ms 0 -> 250`, `queue of load_todo 0 ns -> 2.00 ms`.
     pub fn sentence(&self) -> String {
-        let mut text = self.kind.as_str().to_owned();
+        let mut text = self.kind.label().to_owned();
         if matches!(self.kind, DifferenceKind::Step | DifferenceKind::Effect) {
             let side = if self.a.is_none() { "b" } else { "a" };
             let name = [&self.b, &self.a].into_iter().flatten().next().map(word).unwrap_or_default();
@@ -137,7 +137,7 @@ impl Difference {
     /// What it is, where it is already said what it is about.
     pub fn label(&self) -> String {
         let path = clean(&self.path);
-        let word = self.kind.as_str().rsplit(' ').next().unwrap_or_default();
+        let word = self.kind.label().rsplit(' ').next().unwrap_or_default();
         let words = match self.kind {
             DifferenceKind::Slot => path.into_owned(),
             DifferenceKind::ResponseBody | DifferenceKind::RequestBody if !path.is_empty() => {

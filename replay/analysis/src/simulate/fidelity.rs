@@ -24,7 +24,7 @@ pub enum Reproduction {
 pub struct Deviation {
     /// The class.
     pub class: String,
-    /// Which figure: `p50`, `p99`, `queue p99` or `sent away`.
+    /// Which figure: `p50`, `p99`, `queue_p99` or `shed`.
     pub figure: &'static str,
     /// As recorded: in nanoseconds, or of a thousand.
     pub recorded: u64,
@@ -64,8 +64,8 @@ fn deviations(of: &GroupResults) -> [(u64, Deviation); 4] {
     let share = |shed: usize| (shed * 1000 / of.recorded.requests.max(1)) as u64;
     let (was, is) = (share(recorded.shed), share(simulated.shed));
     let figures = [
-        (was.abs_diff(is) * 5, "sent away", was, is),
-        time("queue p99", recorded.queue.p99_ns, simulated.queue.p99_ns, recorded.duration.p99_ns),
+        (was.abs_diff(is) * 5, "shed", was, is),
+        time("queue_p99", recorded.queue.p99_ns, simulated.queue.p99_ns, recorded.duration.p99_ns),
         time("p50", recorded.duration.p50_ns, simulated.duration.p50_ns, 0),
         time("p99", recorded.duration.p99_ns, simulated.duration.p99_ns, 0),
     ];

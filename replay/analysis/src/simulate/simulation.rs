@@ -20,6 +20,7 @@ pub struct Simulation {
     /// their flow did that was served before them is taken instead.
     pub estimated: usize,
     /// Whether the recording is only a share of the traffic, so that the real load was higher.
+    #[serde(rename = "sampled")]
     pub is_sampled: bool,
     /// From the first arrival to the last, in nanoseconds.
     pub span_ns: u64,

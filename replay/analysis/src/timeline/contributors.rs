@@ -15,8 +15,8 @@ pub enum ContributorKind {
     Effect,
     /// Many effects of one kind.
     Effects,
-    /// Waiting for a limit on effects.
-    Limit,
+    /// Effects waiting for a permit.
+    Permit,
     /// A step's own work, over all its runs.
     Cpu,
     /// Waiting for a turn.
@@ -35,10 +35,10 @@ impl ContributorKind {
         match self {
             Self::Effect => "effect",
             Self::Effects => "effects",
-            Self::Limit => "limit",
+            Self::Permit => "permit",
             Self::Cpu => "cpu",
             Self::Queue => "queue",
-            Self::CompletionDelay => "late",
+            Self::CompletionDelay => "completion_delay",
             Self::Receive => "receive",
             Self::Unexplained => "unexplained",
         }
@@ -100,7 +100,7 @@ impl Timeline {
             .extend(cpu.into_values().map(|(name, ns)| (ContributorKind::Cpu, format!("CPU of {name}"), ns)));
         let limits = kinds
             .iter()
-            .map(|(kind, of)| (ContributorKind::Limit, format!("waiting for {kind}"), of.waited_ns()));
+            .map(|(kind, of)| (ContributorKind::Permit, format!("waiting for {kind}"), of.waited_ns()));
         parts.extend(limits);
         parts.extend(many_calls(totals, &alike, &kinds));
         let mut contributors: Vec<Contributor> = parts

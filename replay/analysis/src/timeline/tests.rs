@@ -154,10 +154,10 @@ fn where_it_was_is_told() {
     assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(json["worker"], 1);
-    let carries = r#"[{"at_ns":1000,"to":{"worker":0}},{"at_ns":3000,"to":{"batch_worker":2}}]"#;
-    assert_eq!(json["carries"].to_string(), carries);
+    let migrations = r#"[{"at_ns":1000,"to":{"worker":0}},{"at_ns":3000,"to":{"batch_worker":2}}]"#;
+    assert_eq!(json["migrations"].to_string(), migrations);
     let json = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
-    assert!(json.get("worker").is_none() && json.get("carries").is_none());
+    assert!(json.get("worker").is_none() && json.get("migrations").is_none());
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn what_took_longer_than_a_turn_may_says_so() {
     assert_eq!(overran, [Some(90 * US), None, None, None, None]);
     assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
-    assert_eq!(json["steps"][0]["overran_ns"], 90_000);
-    assert!(json["steps"][1].get("overran_ns").is_none());
+    assert_eq!(json["steps"][0]["exceeded_quantum_ns"], 90_000);
+    assert!(json["steps"][1].get("exceeded_quantum_ns").is_none());
 }
 
 #[test]
@@ -305,10 +305,10 @@ fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
         format!("{} {}% {}", largest.kind.as_str(), largest.percent, largest.label)
     };
     use QueueReason::{Kind, Request, Target};
-    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "limit 80% waiting for postgres");
+    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "permit 80% waiting for postgres");
     assert_eq!(
         verdict(vec![call(0, 70, Target, 20), call(1, 75, Kind, 25)]),
-        "limit 70% waiting for postgres"
+        "permit 70% waiting for postgres"
     );
     assert_eq!(verdict(vec![call(0, 20, Kind, 80)]), "effect 100% postgres 0");
     // While one of them runs the others wait for that one, and for no other request.
@@ -399,8 +399,8 @@ fn the_document_has_the_promised_fields() {
       "path": "/v1/todos/456",
       "request": {
         "body": {
-          "full_len": 0,
-          "kept_len": 0,
+          "full_bytes": 0,
+          "kept_bytes": 0,
           "value": ""
         },
         "headers": [
@@ -421,8 +421,8 @@ fn the_document_has_the_promised_fields() {
       },
       "response": {
         "body": {
-          "full_len": 12,
-          "kept_len": 12,
+          "full_bytes": 12,
+          "kept_bytes": 12,
           "value": "{\"id\":  456}"
         },
         "delivered": true,
@@ -454,7 +454,6 @@ fn the_document_has_the_promised_fields() {
       "status": 200,
       "steps": [
         {
-          "at_ns": 50000,
           "cpu_ns": 100000,
           "decision": "continue",
           "effects": [],
@@ -466,6 +465,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 10
           },
+          "start_ns": 50000,
           "writes": [
             {
               "slot": "AuthHeader",
@@ -476,7 +476,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 150000,
           "cpu_ns": 20000,
           "decision": "need",
           "effects": [
@@ -485,12 +484,12 @@ fn the_document_has_the_promised_fields() {
                 "GET",
                 "https://idp"
               ],
-              "at_ns": 170000,
               "attempts": 1,
               "duration_ns": 2180000,
               "kind": "http",
               "outcome": "200",
               "output": 200,
+              "start_ns": 170000,
               "summary": "GET idp.example.com/verify",
               "writes": [
                 "Claims"
@@ -507,6 +506,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 20
           },
+          "start_ns": 150000,
           "writes": [
             {
               "slot": "Claims",
@@ -520,7 +520,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 2355000,
           "cpu_ns": 45000,
           "decision": "continue",
           "effects": [],
@@ -534,10 +533,10 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 30
           },
+          "start_ns": 2355000,
           "writes": []
         },
         {
-          "at_ns": 2400000,
           "cpu_ns": 20000,
           "decision": "need",
           "effects": [
@@ -546,7 +545,6 @@ fn the_document_has_the_promised_fields() {
                 "todo",
                 456
               ],
-              "at_ns": 2420000,
               "attempts": 1,
               "duration_ns": 2680000,
               "kind": "kv",
@@ -556,6 +554,7 @@ fn the_document_has_the_promised_fields() {
                 "id": 456,
                 "title": "Buy milk"
               },
+              "start_ns": 2420000,
               "summary": "get todo:456",
               "writes": [
                 "Todo"
@@ -570,6 +569,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 40
           },
+          "start_ns": 2400000,
           "writes": [
             {
               "slot": "Todo",
@@ -582,7 +582,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 5100000,
           "cpu_ns": 280000,
           "decision": "done",
           "effects": [],
@@ -596,6 +595,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 50
           },
+          "start_ns": 5100000,
           "writes": []
         }
       ],
@@ -604,11 +604,11 @@ fn the_document_has_the_promised_fields() {
         "io": {
           "http": {
             "calls": 1,
-            "ns": 2180000
+            "time_ns": 2180000
           },
           "kv": {
             "calls": 1,
-            "ns": 2680000
+            "time_ns": 2680000
           }
         },
         "queue_ns": 35000,
@@ -618,11 +618,11 @@ fn the_document_has_the_promised_fields() {
         "wait_ns": 4860000
       },
       "verdict": {
+        "kind": "effect",
+        "label": "kv get todo:456",
         "median_ns": null,
-        "ns": 2680000,
-        "part": "effect",
         "percent": 50,
-        "what": "kv get todo:456"
+        "time_ns": 2680000
       }
     }
     "#);
@@ -685,19 +685,22 @@ fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
     assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
     assert_eq!(effect.notes(), ["late 2.60 ms"]);
     let verdict = timeline.verdict(&[]).unwrap();
-    assert_eq!(verdict.largest.kind.as_str(), "late");
+    assert_eq!(verdict.largest.kind.as_str(), "completion_delay");
     assert_eq!(verdict.largest.label, "answers that lay ready: worker 0 ran spin of report");
     let json = serde_json::to_value(TimelineJson::new(&late(), &timeline, None)).unwrap();
-    assert_eq!(json["totals"]["late_ns"], 2_600 * US);
+    assert_eq!(json["totals"]["completion_delay_ns"], 2_600 * US);
     assert_eq!(
-        json["steps"][3]["effects"][0]["late"],
+        json["steps"][3]["effects"][0]["completion_delays"],
         serde_json::json!([{
-            "ready_ns": 2_500 * US, "ns": 2_600 * US, "on": {"worker": 0}, "flow": "report", "step": "spin",
+            "ready_ns": 2_500 * US, "delay_ns": 2_600 * US, "thread": {"worker": 0}, "flow": "report", "step": "spin",
         }])
     );
     let plain = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
     let is_there = |name: &str, of: &serde_json::Value| of.get(name).is_some();
-    assert!(!is_there("late_ns", &plain["totals"]) && !is_there("late", &plain["steps"][3]["effects"][0]));
+    assert!(
+        !is_there("completion_delay_ns", &plain["totals"])
+            && !is_there("completion_delays", &plain["steps"][3]["effects"][0])
+    );
 }
 
 #[test]
@@ -751,7 +754,7 @@ fn what_was_read_late_is_told_and_no_time_of_the_request() {
     assert_eq!(told, "head read right after a step of 600.00 ms on its worker: spin of report");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(
-        json["read_late"],
+        json["read_delays"],
         serde_json::json!([{
             "part": "head", "unread_ns": 610_000 * US, "ran_ns": 600_000 * US, "flow": "report", "step": "spin",
         }])

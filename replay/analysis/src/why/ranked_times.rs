@@ -38,7 +38,7 @@ impl TimePart {
             Self::Queue(_) => "queue",
             Self::Cpu(_) => "cpu",
             Self::Effect { .. } => "effect",
-            Self::CompletionDelay(_) => "late",
+            Self::CompletionDelay(_) => "completion_delay",
             Self::Unexplained => "unexplained",
         }
     }

@@ -60,8 +60,8 @@ fn a_value_among_few_goes_with_slowness() {
     Effect { step: "gather", what: "http GET figures.internal/figures?.." } 120370000 usually 2370000 slower than 30 of 39
     Receive 10000 usually 10000 slower than 0 of 39
     Queue("parse_report") 2000 usually 2000 slower than 0 of 39
-    query latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), n: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), n: 30, median_ns: 2430000 }])
-    ReportParams.latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), n: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), n: 30, median_ns: 2430000 }])
+    query latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), requests: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), requests: 30, median_ns: 2430000 }])
+    ReportParams.latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), requests: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), requests: 30, median_ns: 2430000 }])
     3 fields of 40 requests
     "#);
 }
@@ -146,8 +146,11 @@ fn a_busy_worker_is_a_place_of_its_own() {
     let why = Why::of(&late(), &[other]);
     let part =
         why.parts.iter().find(|part| part.part == TimePart::CompletionDelay("load_todo".into())).unwrap();
-    assert_eq!((part.time_ns, part.median_ns, part.part.kind()), (2_600_000, 0, "late"));
+    assert_eq!((part.time_ns, part.median_ns, part.part.kind()), (2_600_000, 0, "completion_delay"));
     assert_eq!(why.parts[0].part, part.part, "it exceeds what is usual by most");
     let json = serde_json::to_value(WhyJson::new(&late(), &why)).unwrap();
-    assert_eq!((&json["late"]["step"], &json["late"]["ns"]), (&"spin".into(), &2_600_000.into()));
+    assert_eq!(
+        (&json["completion_delay"]["step"], &json["completion_delay"]["delay_ns"]),
+        (&"spin".into(), &2_600_000.into())
+    );
 }

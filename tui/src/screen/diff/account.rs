@@ -154,7 +154,7 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<Line>) {
         let (from, to) = zerver_analysis::duration_pair(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
         let line = Line::of(format!("  {number:>columns$}"), tone)
-            .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Faint)
+            .with(format!("  {:<11} ", cause.kind.label()), Tone::Faint)
             .with(clean(&cause.label).into_owned(), Tone::Text)
             .with(format!("  {from} -> {to}"), Tone::Faint);
         out.push(line);

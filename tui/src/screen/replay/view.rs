@@ -37,7 +37,7 @@ pub(super) fn areas(screen: &ReplayScreen, area: Rect) -> Areas {
     let findings = screen.report().map_or(0, |replayed| replayed.report.findings.len());
     let typed = if screen.typing.is_some() { 2 } else { 0 };
     let mut stack = Stack::new(area);
-    let has_ended = screen.report().is_some_and(|replayed| replayed.report.ending.is_some());
+    let has_ended = screen.report().is_some_and(|replayed| replayed.report.edited_outcome.is_some());
     let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
     // Without the three titles.
     let left = stack.left().saturating_sub(typed + 3);
@@ -89,7 +89,7 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &
     }
     let mut pen = Pen::new(buffer, areas.verdict, 0, theme.glyphs.ellipsis);
     verdict(screen, shared).draw(pen.skip(1), theme);
-    if let Some(ending) = screen.report().and_then(|replayed| replayed.report.ending.as_ref()) {
+    if let Some(ending) = screen.report().and_then(|replayed| replayed.report.edited_outcome.as_ref()) {
         let mut pen = Pen::new(buffer, areas.verdict, 1, theme.glyphs.ellipsis);
         of_ending(ending, shared).draw(pen.skip(1), theme);
     }
