@@ -1,23 +1,25 @@
 //! A replay with edits: today's code is run twice with them, in turns with the two runs that have none.
 
-use crate::compare::attribution::{Unsteady, Without, blame, with_nondeterminism};
-use crate::compare::comparison::{Comparison, Left};
-use crate::edits::Edits;
+use crate::compare::attribution::{UneditedRuns, UnstablePlaces, blame, with_nondeterminism};
+use crate::compare::comparison::Remarks;
+use crate::edits::edits::Edits;
 use crate::mask::Mask;
 use crate::observed::Observed;
-use crate::replay::{Replay, impossible};
-use crate::report::{Finding, FindingClass, ReplayError, Report};
+use crate::replay::Replay;
+use crate::replay_error::ReplayError;
+use crate::report::{Finding, FindingClass, Report};
 use crate::run::context::Progress;
-use crate::run::input::Input;
-use crate::run::runner::Rerun;
+use crate::run::input::ReplayInput;
+use crate::run::run_result::RunResult;
+use crate::unreplayable::impossible;
 
 impl Replay<'_> {
     /// Runs it with the edits, twice, so that what is not the same twice is told from what they make different; `plain`
-    /// is a run without them, which is then run again, too. Without one all that differs comes from the edits.
+    /// is a run without them, which is then run again, too. UneditedRuns one all that differs comes from the edits.
     pub(crate) fn edited(
         &self,
         recorded: &Observed<'_>,
-        plain: Option<(&Input, Rerun)>,
+        plain: Option<(&ReplayInput, RunResult)>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, ReplayError> {
         let flow = self.flow.info();
@@ -45,8 +47,8 @@ impl Replay<'_> {
         for run in [Some(&edited), again.as_ref(), second.as_ref()].into_iter().flatten() {
             self.hide(&mut mask, run);
         }
-        let findings = |run: &Rerun| {
-            let mut comparison = Comparison::new(self, &mask);
+        let findings = |run: &RunResult| {
+            let mut comparison = self.comparison(&mask);
             let findings = comparison.findings(recorded, run, &run.facts(flow));
             (findings, comparison.take_left())
         };
@@ -54,23 +56,23 @@ impl Replay<'_> {
             (Some(plain), Some(again)) => {
                 let ((of_plain, _), (of_again, _)) = (findings(plain), findings(again));
                 let apart = self.apart(&mask, plain, again);
-                Without {
-                    unsteady: Unsteady::new(&of_plain, &of_again, &apart),
+                UneditedRuns {
+                    unsteady: UnstablePlaces::new(&of_plain, &of_again, &apart),
                     findings: with_nondeterminism(self.flow, of_plain, apart),
                     again: of_again,
                 }
             }
-            _ => Without::default(),
+            _ => UneditedRuns::default(),
         };
         let (after, left) = findings(&edited);
-        let (mut apart, mut unsteady) = (Vec::new(), Unsteady::default());
+        let (mut apart, mut unsteady) = (Vec::new(), UnstablePlaces::default());
         if let Some(second) = &second {
             apart = self.apart(&mask, &edited, second);
             // One that ended earlier for want of an answer says nothing of what comes after.
             let has_ended_earlier = second.unanswered.is_some() && edited.unanswered.is_none();
             let (of_second, _) =
-                if has_ended_earlier { (after.clone(), Left::default()) } else { findings(second) };
-            unsteady = Unsteady::new(&after, &of_second, &apart);
+                if has_ended_earlier { (after.clone(), Remarks::default()) } else { findings(second) };
+            unsteady = UnstablePlaces::new(&after, &of_second, &apart);
         }
         let findings = blame(self.flow, after, &without, &unsteady, apart);
         let is_complete = input.unknown.is_empty() && self.recording.trace.is_complete();
@@ -83,11 +85,11 @@ impl Replay<'_> {
     }
 
     /// Where two runs with the same inputs differ.
-    pub(crate) fn apart(&self, mask: &Mask, one: &Rerun, two: &Rerun) -> Vec<Finding> {
+    pub(crate) fn apart(&self, mask: &Mask, one: &RunResult, two: &RunResult) -> Vec<Finding> {
         let flow = self.flow.info();
-        let mut comparison = Comparison::new(self, mask);
+        let mut comparison = self.comparison(mask);
         let mut apart = comparison.findings(&one.facts(flow), two, &two.facts(flow));
-        let label = |run: &Rerun| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
+        let label = |run: &RunResult| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
         if label(one) == label(two) {
             apart.retain(|finding| finding.class != FindingClass::Unanswered);
         }

@@ -11,25 +11,34 @@ mod edits;
 mod mask;
 mod nearest_name;
 mod observed;
+mod recording;
 mod render;
 mod replay;
+mod replay_error;
 mod report;
 mod run;
 mod sameness;
 mod service_docs;
 #[cfg(test)]
 mod tests;
+mod unreplayable;
 pub mod value;
 pub mod wire;
 
 pub use compare::compare_jobs::{compare_jobs, mask_for_job};
+pub use edits::answer_edit::AnswerEdit;
+pub use edits::edit_error::EditError;
+pub use edits::edits::Edits;
 pub use edits::faults::{Fault, FaultKind, FaultTrial, fault_trials};
-pub use edits::{AnswerEdit, EditError, Edits, LiveKind, SlotEdit};
+pub use edits::live_kind::LiveKind;
+pub use edits::slot_edit::SlotEdit;
 pub use nearest_name::nearest_name;
-pub use replay::{Recording, Replay, Secrets, removed_flow_report};
+pub use recording::{Recording, Secrets};
+pub use replay::Replay;
+pub use replay_error::ReplayError;
 pub use report::{
-    AppliedEdit, Coverage, EditedOutcome, Finding, FindingClass, ReplayError, ReplayedResponse, Report,
-    ReportedValue, SourceLocation,
+    AppliedEdit, Coverage, EditedOutcome, Finding, FindingClass, ReplayedResponse, Report, ReportedValue,
+    SourceLocation,
 };
 pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
 pub use sameness::Sameness;
@@ -37,5 +46,6 @@ pub use service_docs::metrics::{
     ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
 pub use service_docs::settings::{SettingDoc, SettingSource};
+pub use unreplayable::removed_flow_report;
 pub use value::json::RecordedJson;
 pub use value::side_by_side::side_by_side;

@@ -7,7 +7,7 @@ use zerver_trace::secret::{Author, KnownSecrets, MASK, Masker, Rule, merge_spans
 use zerver_trace::value::Encoder;
 use zerver_trace::{Answer, Event, Node, Origin, Recorded, Value};
 
-use crate::replay::Recording;
+use crate::recording::Recording;
 use crate::report::ReportedValue;
 
 /// All that must not be told.

@@ -14,10 +14,10 @@ use crate::value::label;
 /// What happened to one request, by steps. What is in the flow or in a recording is not copied.
 #[derive(Default)]
 pub(crate) struct Observed<'f> {
-    pub(crate) runs: Vec<Run<'f>>,
+    pub(crate) runs: Vec<ObservedRun<'f>>,
     /// None where it did not come to an end.
     pub(crate) outcome: Option<Outcome>,
-    pub(crate) response: Option<Reply<'f>>,
+    pub(crate) response: Option<ObservedResponse<'f>>,
     /// Where it panicked: the source file and the line.
     pub(crate) panicked_at: Option<(Name, u32)>,
     /// What the recorder changed; nothing in a run of today's code.
@@ -25,7 +25,7 @@ pub(crate) struct Observed<'f> {
 }
 
 /// One run of a step.
-pub(crate) struct Run<'f> {
+pub(crate) struct ObservedRun<'f> {
     pub(crate) name: Cow<'f, str>,
     /// Which run of this step it is, from 0; more than one where it yields.
     pub(crate) occurrence: u32,
@@ -36,18 +36,18 @@ pub(crate) struct Run<'f> {
     pub(crate) cpu_ns: u64,
     pub(crate) decision: Decision,
     pub(crate) progress: Option<Cow<'f, Recorded>>,
-    pub(crate) writes: Vec<Write<'f>>,
-    pub(crate) calls: Vec<Call<'f>>,
+    pub(crate) writes: Vec<ObservedWrite<'f>>,
+    pub(crate) calls: Vec<ObservedCall<'f>>,
 }
 
-pub(crate) struct Write<'f> {
+pub(crate) struct ObservedWrite<'f> {
     pub(crate) name: Cow<'f, str>,
     pub(crate) path: &'f str,
     pub(crate) secret: bool,
     pub(crate) value: Cow<'f, Recorded>,
 }
 
-pub(crate) struct Call<'f> {
+pub(crate) struct ObservedCall<'f> {
     pub(crate) number: u32,
     pub(crate) kind: Name,
     label: OnceCell<String>,
@@ -68,7 +68,7 @@ pub(crate) struct Call<'f> {
 }
 
 /// An answer to the client.
-pub(crate) struct Reply<'f> {
+pub(crate) struct ObservedResponse<'f> {
     pub(crate) status: u16,
     pub(crate) headers: Cow<'f, [Header<Recorded>]>,
     /// The names of those that the code which made it has marked as secrets.
@@ -82,7 +82,7 @@ impl<'f> Observed<'f> {
         let mut facts = Self::of_events(&trace.flow, &trace.events, Cow::Borrowed);
         facts.outcome = Some(trace.outcome.clone());
         facts.redaction = Some(&trace.redaction);
-        facts.response = (trace.status != 0).then(|| Reply {
+        facts.response = (trace.status != 0).then(|| ObservedResponse {
             status: trace.status,
             headers: Cow::Borrowed(&trace.response_headers),
             marked: Vec::new(),
@@ -107,7 +107,7 @@ impl<'f> Observed<'f> {
         events: &'e [Event<V>],
         recorded: impl Fn(&'e V) -> Cow<'f, Recorded>,
     ) -> Self {
-        let mut runs: Vec<Run<'f>> = Vec::with_capacity(flow.steps.len());
+        let mut runs: Vec<ObservedRun<'f>> = Vec::with_capacity(flow.steps.len());
         let mut places: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
         let (mut answers, mut panicked_at) = (0, None);
         let mut occurrences: BTreeMap<u16, u32> = BTreeMap::new();
@@ -124,7 +124,7 @@ impl<'f> Observed<'f> {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = occurrences.entry(*step).or_default();
                     let occurrence = std::mem::replace(earlier, *earlier + 1);
-                    runs.push(Run {
+                    runs.push(ObservedRun {
                         name: info.map_or_else(|| format!("step#{step}").into(), |info| (&*info.name).into()),
                         occurrence,
                         info,
@@ -146,7 +146,7 @@ impl<'f> Observed<'f> {
                 Event::SlotWritten { slot, value, .. } => {
                     let info = flow.slots.get(usize::from(*slot));
                     if let Some(run) = runs.last_mut() {
-                        run.writes.push(Write {
+                        run.writes.push(ObservedWrite {
                             name: info
                                 .map_or_else(|| format!("slot#{slot}").into(), |info| (&*info.name).into()),
                             path: info.map_or("", |info| &info.path),
@@ -158,7 +158,7 @@ impl<'f> Observed<'f> {
                 Event::EffectRequested { call, at_ns, kind, args, timeout_ns, .. } => {
                     let Some(last) = runs.len().checked_sub(1) else { continue };
                     places.insert(*call, (last, runs[last].calls.len()));
-                    runs[last].calls.push(Call {
+                    runs[last].calls.push(ObservedCall {
                         number: *call,
                         kind: kind.clone(),
                         label: OnceCell::new(),
@@ -205,12 +205,12 @@ impl<'f> Observed<'f> {
     }
 
     /// All calls, in the order in which they were asked for.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call<'f>> {
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &ObservedCall<'f>> {
         self.runs.iter().flat_map(|run| &run.calls)
     }
 }
 
-impl Call<'_> {
+impl ObservedCall<'_> {
     /// The kind and the summary, as `zerver trace` prints them.
     pub(crate) fn label(&self) -> &str {
         self.label.get_or_init(|| label::effect(&self.kind, &self.args))
@@ -231,7 +231,7 @@ impl Call<'_> {
     }
 }
 
-impl Reply<'_> {
+impl ObservedResponse<'_> {
     /// A live answer, with as much of its body as a value can hold.
     pub(crate) fn of(message: &dyn Message) -> Option<Self> {
         const MAX_BODY: usize = 192 << 10;

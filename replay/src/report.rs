@@ -239,30 +239,3 @@ pub struct ReplayedResponse {
     /// How long the body is, in bytes.
     pub body_bytes: u64,
 }
-
-/// Nothing was run, because of what was asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-pub struct ReplayError {
-    /// What cannot be done.
-    pub message: String,
-    /// Why.
-    pub causes: Vec<String>,
-    /// What to do.
-    pub hints: Vec<String>,
-}
-
-impl ReplayError {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { message: what.into(), ..Self::default() }
-    }
-
-    pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
-        self.causes.push(cause.into());
-        self
-    }
-
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-}

@@ -7,17 +7,17 @@ use zerver_engine::Flow;
 use crate::report::{Finding, FindingClass};
 use crate::value::path::MAX_DIFFERENCES;
 
-/// Ends a part of a place.
+/// VirtualLimits a part of a place.
 const END: char = '\0';
 
 /// Where two runs with the same inputs differ.
 #[derive(Default)]
-pub(crate) struct Unsteady {
+pub(crate) struct UnstablePlaces {
     /// Step and place of each.
     places: BTreeSet<(String, String)>,
 }
 
-impl Unsteady {
+impl UnstablePlaces {
     /// Of two runs: where each differs from the recording, and where they differ from one another.
     pub(crate) fn new(one: &[Finding], two: &[Finding], apart: &[Finding]) -> Self {
         let mut places: BTreeSet<_> = apart.iter().map(exact).collect();
@@ -109,10 +109,10 @@ fn by_field(findings: &[Finding]) -> BTreeMap<(&str, &str), Vec<&Finding>> {
 
 /// Runs without the edits: what differs in the first, where each difference comes from, and what differs in the second.
 #[derive(Default)]
-pub(crate) struct Without {
+pub(crate) struct UneditedRuns {
     pub(crate) findings: Vec<Finding>,
     pub(crate) again: Vec<Finding>,
-    pub(crate) unsteady: Unsteady,
+    pub(crate) unsteady: UnstablePlaces,
 }
 
 /// Says of the differences of an edited run what they come from. `apart` is where it and a second run with the same edits
@@ -120,8 +120,8 @@ pub(crate) struct Without {
 pub(crate) fn blame(
     flow: &Flow,
     findings: Vec<Finding>,
-    without: &Without,
-    unsteady: &Unsteady,
+    without: &UneditedRuns,
+    unsteady: &UnstablePlaces,
     apart: Vec<Finding>,
 ) -> Vec<Finding> {
     let (known, again) = (by_field(&without.findings), by_field(&without.again));

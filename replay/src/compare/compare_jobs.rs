@@ -5,8 +5,8 @@ use zerver_trace::secret::Rule;
 
 use crate::compare::comparison::Comparison;
 use crate::mask::Mask;
-use crate::observed::{Observed, Reply};
-use crate::replay::Secrets;
+use crate::observed::{Observed, ObservedResponse};
+use crate::recording::Secrets;
 use crate::report::{Finding, FindingClass};
 
 /// Where two jobs differ that had the same inputs: `first` from its event at `since` on, and all of `second`, which
@@ -17,7 +17,7 @@ pub fn compare_jobs(first: &Job, since: usize, second: &Job, rule: &Rule) -> Vec
     let mut mask = Mask::of_job(first, rule);
     let written = a.runs.iter().chain(&b.runs).flat_map(|run| &run.writes).filter(|write| write.secret);
     written.filter_map(|write| write.value.value()).for_each(|value| mask.add(&value.root()));
-    let findings = Comparison::of_flows(flow, flow, &secrets, &mask).between(&a, &b, None);
+    let findings = Comparison::new(flow, flow, &secrets, &mask).between(&a, &b, None);
     let blame = |finding| Finding { class: FindingClass::Nondeterminism, ..finding };
     findings.into_iter().map(blame).collect()
 }
@@ -33,7 +33,7 @@ fn facts(job: &Job, since: usize) -> Observed<'_> {
     let mut facts = Observed::of_run(job.flow().info(), events);
     if let Some((outcome, response)) = job.ended() {
         facts.outcome = Some(outcome.clone());
-        facts.response = response.and_then(|response| Reply::of(response));
+        facts.response = response.and_then(|response| ObservedResponse::of(response));
     }
     facts
 }

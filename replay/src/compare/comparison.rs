@@ -2,23 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_trace::{FlowInfo, Outcome, Recorded, Redaction, TextPlace};
+use zerver_trace::{FlowInfo, Recorded};
 
+use crate::compare::run_pairing::{align, has_step};
 use crate::mask::Mask;
 use crate::nearest_name::nearest_name;
-use crate::observed::{Observed, Run, Write};
-use crate::replay::{Replay, Secrets};
+use crate::observed::{Observed, ObservedRun, ObservedWrite};
+use crate::recording::Secrets;
 use crate::report::{Finding, FindingClass, Report, ReportedValue, SourceLocation};
-use crate::run::runner::{Rerun, Unanswered};
-use crate::value::masked_text;
-use crate::value::path::differences;
+use crate::run::run_result::{RunResult, Unanswered};
+use crate::value::path::{differences, joined};
 
 /// Compares, and keeps in mind what it could not compare.
 pub(crate) struct Comparison<'c> {
     pub(crate) secrets: &'c Secrets,
     pub(crate) mask: &'c Mask,
-    today: &'c FlowInfo,
-    then: &'c FlowInfo,
+    pub(crate) today: &'c FlowInfo,
+    pub(crate) then: &'c FlowInfo,
     pub(crate) findings: Vec<Finding>,
     /// Today's calls that were performed for real.
     pub(crate) live: BTreeSet<u32>,
@@ -33,14 +33,14 @@ pub(crate) struct Comparison<'c> {
 
 /// What is left to say beside the findings.
 #[derive(Default)]
-pub(crate) struct Left {
+pub(crate) struct Remarks {
     /// What could not be compared, and why.
     not_compared: Vec<String>,
     /// How many more places differ than are told.
     more: Vec<String>,
 }
 
-impl Left {
+impl Remarks {
     pub(crate) fn in_report(self, mut report: Report) -> Report {
         report.not_compared = self.not_compared;
         report.notes.extend(self.more);
@@ -48,21 +48,8 @@ impl Left {
     }
 }
 
-/// A recorded run of a step, and today's.
-type Pair<'f> = (Option<&'f Run<'f>>, Option<(usize, &'f Run<'f>)>);
-
 impl<'c> Comparison<'c> {
-    pub(crate) fn new(replay: &'c Replay<'_>, mask: &'c Mask) -> Self {
-        let (then, today) = (&replay.recording.trace.flow, replay.flow.info());
-        Self::of_flows(then, today, &replay.recording.secrets, mask)
-    }
-
-    pub(crate) fn of_flows(
-        then: &'c FlowInfo,
-        today: &'c FlowInfo,
-        secrets: &'c Secrets,
-        mask: &'c Mask,
-    ) -> Self {
+    pub(crate) fn new(then: &'c FlowInfo, today: &'c FlowInfo, secrets: &'c Secrets, mask: &'c Mask) -> Self {
         Self {
             secrets,
             mask,
@@ -88,9 +75,9 @@ impl<'c> Comparison<'c> {
     }
 
     /// What is left to say beside the findings.
-    pub(crate) fn take_left(&mut self) -> Left {
+    pub(crate) fn take_left(&mut self) -> Remarks {
         let masked = |what: String| self.mask.text(&what);
-        Left {
+        Remarks {
             not_compared: std::mem::take(&mut self.skipped).into_iter().map(masked).collect(),
             more: std::mem::take(&mut self.more).into_iter().map(masked).collect(),
         }
@@ -104,7 +91,7 @@ impl<'c> Comparison<'c> {
     pub(crate) fn findings(
         &mut self,
         recorded: &Observed<'_>,
-        run: &Rerun,
+        run: &RunResult,
         now: &Observed<'_>,
     ) -> Vec<Finding> {
         self.live.clone_from(&run.live);
@@ -176,7 +163,7 @@ impl<'c> Comparison<'c> {
 
     pub(crate) fn find(
         &mut self,
-        run: Option<&Run<'_>>,
+        run: Option<&ObservedRun<'_>>,
         class: FindingClass,
         field: &str,
         expected: ReportedValue,
@@ -190,7 +177,7 @@ impl<'c> Comparison<'c> {
         self.findings.push(Finding { class, step, field: field.to_owned(), expected, got, source });
     }
 
-    fn removed(&mut self, run: &Run<'_>) {
+    fn removed(&mut self, run: &ObservedRun<'_>) {
         let names = self.today.steps.iter().map(|step| step.name.as_str());
         let got = match nearest_name(&run.name, names) {
             Some(name) => format!("no such step; the nearest is {name}"),
@@ -206,7 +193,7 @@ impl<'c> Comparison<'c> {
     }
 
     /// Steps that only one of the two came to.
-    fn listed(&mut self, runs: &[&Run<'_>], then: bool) {
+    fn listed(&mut self, runs: &[&ObservedRun<'_>], then: bool) {
         let Some(first) = runs.first() else { return };
         let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
         let (names, none) = (ReportedValue::text(names.join(", ")), ReportedValue::text("not run"));
@@ -214,7 +201,7 @@ impl<'c> Comparison<'c> {
         self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
     }
 
-    fn run(&mut self, a: &Run<'_>, b: &Run<'_>) {
+    fn run(&mut self, a: &ObservedRun<'_>, b: &ObservedRun<'_>) {
         let class = FindingClass::CodeChanged;
         if a.name != b.name {
             self.find(Some(b), class, "step", ReportedValue::text(&*a.name), ReportedValue::text(&*b.name));
@@ -231,9 +218,9 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    fn writes(&mut self, a: &Run<'_>, b: &Run<'_>) {
-        let same = |x: &Write<'_>, y: &Write<'_>| x.path == y.path || x.name == y.name;
-        let mut new: Vec<&Write<'_>> =
+    fn writes(&mut self, a: &ObservedRun<'_>, b: &ObservedRun<'_>) {
+        let same = |x: &ObservedWrite<'_>, y: &ObservedWrite<'_>| x.path == y.path || x.name == y.name;
+        let mut new: Vec<&ObservedWrite<'_>> =
             b.writes.iter().filter(|y| !a.writes.iter().any(|x| same(x, y))).collect();
         for x in &a.writes {
             if let Some(y) = b.writes.iter().find(|y| same(x, y)) {
@@ -272,7 +259,7 @@ impl<'c> Comparison<'c> {
     /// Compares two values, and names each place at which they differ.
     pub(crate) fn value(
         &mut self,
-        run: &Run<'_>,
+        run: &ObservedRun<'_>,
         class: FindingClass,
         field: &str,
         then: &Recorded,
@@ -314,152 +301,4 @@ impl<'c> Comparison<'c> {
             self.more.push(format!("{more} more {places} in {field}"));
         }
     }
-
-    /// Errors of effects of which the recording has not all: they are answers, too.
-    fn errors(&mut self, recorded: &Observed<'_>) {
-        let Some(redaction) = recorded.redaction.filter(|redaction| !redaction.texts.is_empty()) else {
-            return;
-        };
-        for call in recorded.calls() {
-            if let Some(mark) = redaction.text(TextPlace::EffectError(call.number)) {
-                self.skip(format!("the error of {}: {}", call.label(), lacks(mark.is_cut)));
-            }
-        }
-    }
-
-    fn outcome(&mut self, recorded: &Observed<'_>, now: &Observed<'_>) {
-        let panicked_at = now.panicked_at.as_ref();
-        let (Some(then), Some(now)) = (&recorded.outcome, &now.outcome) else { return };
-        let (a, b) = (told(then, self.then), told(now, self.today));
-        let step = step_of(now).and_then(|step| self.today.steps.get(usize::from(step)));
-        let (step, source) = match step {
-            Some(step) => {
-                (step.name.clone(), Some(SourceLocation { file: step.file.clone(), line: step.line }))
-            }
-            None => (String::new(), None),
-        };
-        let panicked_at =
-            panicked_at.map(|(file, line)| SourceLocation { file: file.to_string(), line: *line });
-        let source = panicked_at.or(source);
-        for (field, b) in &b {
-            let Some(a) = a.get(field) else { continue };
-            let (is_cut, is_masked) = recorded.redaction.map_or((false, false), |of| redacted(field, of));
-            let may_be_equal = match (is_cut, is_masked) {
-                (false, false) => {
-                    if a == b {
-                        continue;
-                    }
-                    false
-                }
-                (false, true) => masked_text::may_hide(a, b),
-                // Of several, any may have been cut.
-                (true, false) => *field == "failure.causes" || b.starts_with(a.trim_end_matches('…')),
-                (true, true) => true,
-            };
-            if may_be_equal {
-                self.skip(format!("{field}: {}", lacks(is_cut)));
-                continue;
-            }
-            let (expected, got) =
-                (ReportedValue::text(self.mask.text(a)), ReportedValue::text(self.mask.text(b)));
-            self.findings.push(Finding {
-                class: FindingClass::CodeChanged,
-                step: step.clone(),
-                field: (*field).to_owned(),
-                expected,
-                got,
-                source: source.clone(),
-            });
-        }
-    }
-}
-
-/// Whether a field of an outcome was cut, and whether it was masked, by what the recorder says.
-fn redacted(field: &str, redaction: &Redaction) -> (bool, bool) {
-    let is_of = |place: TextPlace| match field {
-        "outcome" => place == TextPlace::What,
-        "failure.key" => place == TextPlace::Key,
-        "failure.message" => place == TextPlace::Message,
-        "failure.causes" => matches!(place, TextPlace::Cause(_) | TextPlace::Causes),
-        _ => false,
-    };
-    let marks = || redaction.texts.iter().filter(|text| is_of(text.place));
-    (marks().any(|mark| mark.is_cut), marks().any(|mark| mark.is_masked))
-}
-
-/// Why a text cannot be compared.
-const fn lacks(is_cut: bool) -> &'static str {
-    if is_cut { "it was cut while recording" } else { "there is a secret in it" }
-}
-
-pub(crate) fn joined(field: &str, path: &[String]) -> String {
-    let parts = path.iter().flat_map(|part| [".", part.as_str()]);
-    std::iter::once(field).chain(parts).collect()
-}
-
-fn has_step(flow: &FlowInfo, name: &str) -> bool {
-    flow.steps.iter().any(|step| step.name == name)
-}
-
-/// Puts the runs of the same steps side by side, in the order of the flow.
-fn align<'f>(today: &FlowInfo, then: &'f [Run<'f>], now: &'f [Run<'f>]) -> Vec<Pair<'f>> {
-    let key = |run: &'f Run<'f>| (&*run.name, run.occurrence);
-    let places = |runs: &'f [Run<'f>]| -> BTreeMap<_, usize> {
-        runs.iter().enumerate().map(|(at, run)| (key(run), at)).collect()
-    };
-    let (in_then, in_now) = (places(then), places(now));
-    let is_ahead =
-        |places: &BTreeMap<_, usize>, run, from| places.get(&key(run)).is_some_and(|at| *at >= from);
-    let (mut pairs, mut i, mut j): (Vec<Pair<'f>>, _, _) = (Vec::new(), 0, 0);
-    while i < then.len() || j < now.len() {
-        let pair = match (then.get(i), now.get(j)) {
-            (Some(a), Some(b)) if key(a) == key(b) => (Some(a), Some((j, b))),
-            (Some(a), Some(b)) if is_ahead(&in_now, a, j) => (None, Some((j, b))),
-            (Some(a), Some(b)) if is_ahead(&in_then, b, i) => (Some(a), None),
-            // Neither has the other's step, and that is gone: it has another name now.
-            (Some(a), Some(b)) if !has_step(today, &a.name) && b.occurrence == 0 => (Some(a), Some((j, b))),
-            (Some(a), _) => (Some(a), None),
-            (None, b) => (None, b.map(|b| (j, b))),
-        };
-        i += usize::from(pair.0.is_some());
-        j += usize::from(pair.1.is_some());
-        pairs.push(pair);
-    }
-    pairs
-}
-
-const fn step_of(outcome: &Outcome) -> Option<u16> {
-    match outcome {
-        Outcome::Failed(info) => info.step,
-        Outcome::Panicked { step, .. } | Outcome::TimedOut { step } | Outcome::Gone { step } => Some(*step),
-        Outcome::Done | Outcome::Rejected { .. } => None,
-    }
-}
-
-/// An outcome in words, by field.
-pub(crate) fn told(outcome: &Outcome, flow: &FlowInfo) -> BTreeMap<&'static str, String> {
-    let mut told = BTreeMap::new();
-    let step = step_of(outcome).map(|at| match flow.steps.get(usize::from(at)) {
-        Some(step) => step.name.clone(),
-        None => format!("step#{at}"),
-    });
-    if let Some(step) = step {
-        told.insert("failure.step", step);
-    }
-    match outcome {
-        Outcome::Failed(info) => {
-            told.insert("outcome", format!("failed: {} {}", info.kind, info.what));
-            told.insert("failure.key", info.key.clone());
-            told.insert("failure.message", info.message.clone());
-            told.insert("failure.causes", info.causes.join("; "));
-        }
-        Outcome::Panicked { message, .. } => {
-            told.insert("outcome", "panicked".to_owned());
-            told.insert("failure.message", message.clone());
-        }
-        other => {
-            told.insert("outcome", other.as_str().to_owned());
-        }
-    }
-    told
 }

@@ -2,7 +2,7 @@
 
 use crate::compare::comparison::Comparison;
 use crate::compare::effects::Links;
-use crate::observed::{Call, Run};
+use crate::observed::{ObservedCall, ObservedRun};
 use crate::report::{FindingClass, ReportedValue};
 
 /// What one answer brings is asked for in portions of so many.
@@ -14,14 +14,15 @@ impl Comparison<'_> {
     /// that it waited for: then it had come before the call in both.
     pub(crate) fn waiting(
         &mut self,
-        (then, known): (&Run<'_>, &Call<'_>),
-        (now, call): (&Run<'_>, &Call<'_>),
+        (then, known): (&ObservedRun<'_>, &ObservedCall<'_>),
+        (now, call): (&ObservedRun<'_>, &ObservedCall<'_>),
         label: &str,
         links: &Links,
     ) {
         let (a, b) = (last_before(then, known), last_before(now, call));
-        let today =
-            |of: &Call<'_>| links.iter().find(|(_, known)| **known == of.number).map(|(call, _)| *call);
+        let today = |of: &ObservedCall<'_>| {
+            links.iter().find(|(_, known)| **known == of.number).map(|(call, _)| *call)
+        };
         let is_same = match (a, b) {
             (None, None) => true,
             // What it waited for is no longer asked for, and that is said.
@@ -37,9 +38,9 @@ impl Comparison<'_> {
         if is_same {
             return;
         }
-        let label_of = |of: Option<&Call<'_>>| of.map(|of| self.mask.text(of.label()));
+        let label_of = |of: Option<&ObservedCall<'_>>| of.map(|of| self.mask.text(of.label()));
         let is_alike = a.is_some() && label_of(a) == label_of(b);
-        let side = |of: Option<&Call<'_>>| match (of, label_of(of)) {
+        let side = |of: Option<&ObservedCall<'_>>| match (of, label_of(of)) {
             (Some(of), Some(name)) if is_alike => {
                 format!("asked after the answer of {name} (call {})", of.number)
             }
@@ -52,17 +53,20 @@ impl Comparison<'_> {
 }
 
 /// The calls of a run whose answers had come when this one was asked for.
-fn answered_before<'r>(run: &'r Run<'_>, call: &Call<'_>) -> impl Iterator<Item = (usize, &'r Call<'r>)> {
+fn answered_before<'r>(
+    run: &'r ObservedRun<'_>,
+    call: &ObservedCall<'_>,
+) -> impl Iterator<Item = (usize, &'r ObservedCall<'r>)> {
     let asked_after = call.asked_after;
     let answered = run.calls.iter().filter_map(|other| Some((other.answered?.0, other)));
     answered.filter(move |(place, _)| *place < asked_after)
 }
 
-fn last_before<'r>(run: &'r Run<'_>, call: &Call<'_>) -> Option<&'r Call<'r>> {
+fn last_before<'r>(run: &'r ObservedRun<'_>, call: &ObservedCall<'_>) -> Option<&'r ObservedCall<'r>> {
     answered_before(run, call).max_by_key(|(place, _)| *place).map(|(_, other)| other)
 }
 
 /// Whether the answer of the call with this number had come when this one was asked for.
-fn had(run: &Run<'_>, call: &Call<'_>, number: u32) -> bool {
+fn had(run: &ObservedRun<'_>, call: &ObservedCall<'_>, number: u32) -> bool {
     answered_before(run, call).any(|(_, other)| other.number == number)
 }

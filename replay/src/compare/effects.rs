@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::compare::comparison::{Comparison, joined};
-use crate::observed::{Call, Observed, Run};
+use crate::compare::comparison::Comparison;
+use crate::observed::{Observed, ObservedCall, ObservedRun};
 use crate::report::{FindingClass, ReportedValue};
-use crate::value::path::differences;
+use crate::value::path::{differences, joined};
 
 /// For calls of today's run, the recorded ones that they are: of the same kind, with the same arguments, and the same
 /// one of several such.
@@ -34,14 +34,14 @@ impl Comparison<'_> {
     /// Compares what one run of a step asks for; `is_stopped` where today's could not ask for all that it would have.
     pub(crate) fn effects(
         &mut self,
-        then: Option<&Run<'_>>,
-        now: Option<&Run<'_>>,
+        then: Option<&ObservedRun<'_>>,
+        now: Option<&ObservedRun<'_>>,
         links: &Links,
         is_stopped: bool,
     ) {
         let none = Vec::new();
         let asked = then.map_or(&none, |run| &run.calls);
-        let mut open: Vec<&Call<'_>> =
+        let mut open: Vec<&ObservedCall<'_>> =
             asked.iter().filter(|call| !self.linked.contains(&call.number)).collect();
         // The one that comes last in the recording, of those that today's run asked for at the same moment.
         let mut reached: Option<(usize, usize)> = None;
@@ -102,7 +102,13 @@ impl Comparison<'_> {
     }
 
     /// A call that was not recorded like this: with other arguments, or not at all.
-    fn unlinked(&mut self, run: Option<&Run<'_>>, call: &Call<'_>, label: &str, open: &mut Vec<&Call<'_>>) {
+    fn unlinked(
+        &mut self,
+        run: Option<&ObservedRun<'_>>,
+        call: &ObservedCall<'_>,
+        label: &str,
+        open: &mut Vec<&ObservedCall<'_>>,
+    ) {
         let near = open.iter().position(|known| known.kind == call.kind);
         match (near.map(|at| open.remove(at)), run) {
             (Some(known), Some(run)) => {
@@ -120,7 +126,13 @@ impl Comparison<'_> {
     }
 
     /// A call whose text changed: one finding, with the first place that differs.
-    fn reworded(&mut self, run: &Run<'_>, label: &str, known: &Call<'_>, call: &Call<'_>) {
+    fn reworded(
+        &mut self,
+        run: &ObservedRun<'_>,
+        label: &str,
+        known: &ObservedCall<'_>,
+        call: &ObservedCall<'_>,
+    ) {
         const NAMED: usize = 3;
         let (Ok(a), Ok(b)) = (self.secrets.plain(&known.args), self.secrets.plain(&call.args)) else {
             return;
@@ -143,12 +155,12 @@ impl Comparison<'_> {
     }
 
     /// The name of a call, which says whether that was performed for real.
-    fn marked(&self, call: &Call<'_>, label: &str) -> String {
+    fn marked(&self, call: &ObservedCall<'_>, label: &str) -> String {
         let live = if self.live.contains(&call.number) { "(live) " } else { "" };
         format!("{live}{}", self.mask.text(label))
     }
 
-    fn timeout(&mut self, run: Option<&Run<'_>>, label: &str, then: Option<u64>, now: Option<u64>) {
+    fn timeout(&mut self, run: Option<&ObservedRun<'_>>, label: &str, then: Option<u64>, now: Option<u64>) {
         if then != now {
             let side = |ns: Option<u64>| match ns {
                 Some(ns) => ReportedValue::text(format!("{:?}", std::time::Duration::from_nanos(ns))),

@@ -8,10 +8,11 @@ use zerver_engine::{Ended, Job, Next, Response, Start};
 use zerver_trace::{Answer, Event, FlowInfo, Outcome, Recorded, SharedValue, Trace, Value};
 
 use crate::replay::Replay;
-use crate::report::{Coverage, ReplayError, Report};
+use crate::replay_error::ReplayError;
+use crate::report::{Coverage, Report};
 use crate::run::context::Progress;
-use crate::run::input::{Input, input};
-use crate::run::runner::Rerun;
+use crate::run::input::{ReplayInput, input};
+use crate::run::run_result::RunResult;
 
 impl Replay<'_> {
     /// The same as [`Replay::run`], without the response: for one of many. Of a run along the recording no progress is
@@ -59,7 +60,7 @@ impl Replay<'_> {
     }
 
     /// Whether a run is plainly what was recorded; where it is not, nothing is said.
-    pub(crate) fn is_plainly_same(&self, input: &Input, run: &Rerun) -> bool {
+    pub(crate) fn is_plainly_same(&self, input: &ReplayInput, run: &RunResult) -> bool {
         let outcome = run.outcome.as_ref();
         self.is_plain()
             && input.unknown.is_empty()
@@ -79,7 +80,7 @@ impl Replay<'_> {
     }
 
     /// None where the run cannot go on as the recording did.
-    fn does_the_same(&self, input: Input) -> Option<bool> {
+    fn does_the_same(&self, input: ReplayInput) -> Option<bool> {
         let trace = &self.recording.trace;
         let mut ran = trace.events.iter().filter_map(|event| match event {
             Event::StepRan { step, at_ns, cpu_ns, .. } => Some((*step, *at_ns, *cpu_ns)),

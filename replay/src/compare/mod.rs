@@ -6,4 +6,6 @@ pub(crate) mod comparison;
 pub(crate) mod effect_order;
 pub(crate) mod effects;
 pub(crate) mod fast_path;
+pub(crate) mod outcome;
 pub(crate) mod response;
+pub(crate) mod run_pairing;

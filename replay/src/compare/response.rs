@@ -4,23 +4,27 @@ use std::collections::BTreeSet;
 
 use zerver_trace::{Header, Node, Recorded, Value};
 
-use crate::compare::comparison::{Comparison, joined};
-use crate::observed::Reply;
+use crate::compare::comparison::Comparison;
+use crate::observed::ObservedResponse;
 use crate::report::{FindingClass, ReportedValue};
 use crate::value::json_tree::JsonTree;
-use crate::value::path::between;
+use crate::value::path::{between, joined};
 use crate::value::side_by_side::{characters, side_by_side};
 
 /// A text that is longer is told by its beginning.
 const TOLD_CHARS: usize = 300;
 
 impl Comparison<'_> {
-    pub(crate) fn response(&mut self, then: Option<&Reply<'_>>, now: Option<&Reply<'_>>) {
+    pub(crate) fn response(
+        &mut self,
+        then: Option<&ObservedResponse<'_>>,
+        now: Option<&ObservedResponse<'_>>,
+    ) {
         let (a, b) = match (then, now) {
             (Some(a), Some(b)) => (a, b),
             (None, None) => return,
             (a, b) => {
-                let side = |reply: Option<&Reply<'_>>| {
+                let side = |reply: Option<&ObservedResponse<'_>>| {
                     reply.map_or(ReportedValue::Absent, |reply| ReportedValue::Text(reply.status.to_string()))
                 };
                 return self.find(None, FindingClass::CodeChanged, "response", side(a), side(b));
@@ -41,7 +45,7 @@ impl Comparison<'_> {
         length.into_iter().for_each(|name| self.headers_named(name, a, b));
     }
 
-    fn headers_named(&mut self, name: &str, a: &Reply<'_>, b: &Reply<'_>) {
+    fn headers_named(&mut self, name: &str, a: &ObservedResponse<'_>, b: &ObservedResponse<'_>) {
         let (then, now) = (named(a, name), named(b, name));
         for at in 0..then.len().max(now.len()) {
             let is_marked = a.marked.iter().chain(&b.marked).any(|marked| marked == name);
@@ -71,7 +75,7 @@ impl Comparison<'_> {
         self.find(None, FindingClass::CodeChanged, &field, expected, got);
     }
 
-    fn body(&mut self, a: &Reply<'_>, b: &Reply<'_>) {
+    fn body(&mut self, a: &ObservedResponse<'_>, b: &ObservedResponse<'_>) {
         let field = "response.body";
         let (then, now) = match (self.secrets.plain(&a.body.bytes), self.secrets.plain(&b.body.bytes)) {
             (Ok(a), Ok(b)) => (a, b),
@@ -98,7 +102,7 @@ impl Comparison<'_> {
             }
             return;
         }
-        // Answers of two sorts have little in common.
+        // RecordedAnswers of two sorts have little in common.
         let json = (JsonTree::read(&kept_then), JsonTree::read(&kept_now));
         let (mut told, mut place) = (0, field.to_owned());
         if let ((Ok(then), Ok(now)), true) = (json, a.status == b.status) {
@@ -168,7 +172,7 @@ fn bytes_apart(a: &[u8], b: &[u8]) -> (ReportedValue, ReportedValue) {
 }
 
 /// The headers of this name.
-fn named<'r>(reply: &'r Reply<'_>, name: &str) -> Vec<&'r Recorded> {
+fn named<'r>(reply: &'r ObservedResponse<'_>, name: &str) -> Vec<&'r Recorded> {
     let these = reply.headers.iter().filter(|header| header.name == name);
     these.map(|Header { value, .. }| value).collect()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bincode::{Decode, Encode};
 use zerver_trace::{Answer, EffectError, EffectErrorKind, Trace, duration};
 
-use crate::edits::EditError;
+use crate::edits::edit_error::EditError;
 use crate::observed::Observed;
 
 /// How much longer a slow effect takes, at least.

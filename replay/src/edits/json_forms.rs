@@ -7,12 +7,12 @@ use zerver_trace::{Node, Value};
 use crate::value::json_tree::{self, JsonTree};
 
 /// A value that was given as JSON: what it says as it stands, and what it says if forms in it are read as such.
-pub(crate) struct Given {
+pub(crate) struct GivenValue {
     pub(crate) plain: Value,
     formed: Option<Value>,
 }
 
-impl Given {
+impl GivenValue {
     /// Reads JSON. A number is that number, and no other near it.
     pub(crate) fn read(json: &str) -> Result<Self, String> {
         let tree = JsonTree::read(json.as_bytes()).map_err(|error| error.to_string())?;
@@ -138,7 +138,7 @@ mod tests {
         let recorded = Value::from_serialize(&value).unwrap();
         let json = RecordedJson::Value(Recorded::Plain { value: recorded.clone(), summary: None });
         let json = serde_json::to_string(&json).unwrap();
-        let read: T = Given::read(&json)
+        let read: T = GivenValue::read(&json)
             .unwrap()
             .make(Value::to_typed)
             .unwrap_or_else(|error: ValueError| panic!("{json}: {error}"));
@@ -194,7 +194,7 @@ mod tests {
     /// A whole number is a float where the type wants one; others are rounded once, to the width of the type.
     #[test]
     fn a_number_is_the_nearest_of_its_type() {
-        let float = |json: &str| Given::read(json).unwrap().make(Value::to_typed::<f64>).unwrap();
+        let float = |json: &str| GivenValue::read(json).unwrap().make(Value::to_typed::<f64>).unwrap();
         for (json, wanted) in [
             ("1", 1.0),
             ("-0", -0.0),
@@ -209,10 +209,10 @@ mod tests {
         }
         // Through 64 bits, this would become the next float.
         for midpoint in ["1.00000017881393432617187499", "1.0000001788139343"] {
-            let given = Given::read(midpoint).unwrap().make(Value::to_typed::<f32>).unwrap();
+            let given = GivenValue::read(midpoint).unwrap().make(Value::to_typed::<f32>).unwrap();
             assert_eq!(given, midpoint.parse::<f32>().unwrap());
         }
-        assert!(Given::read("[1e400]").is_err());
+        assert!(GivenValue::read("[1e400]").is_err());
     }
 
     proptest::proptest! {
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn a_wrong_form_is_an_error_of_the_type() {
         for json in [r#"{"bytes":"0"}"#, r#"{"bytes":"zz"}"#, r#"{"map":[[1]]}"#, r#"{"number":"x"}"#] {
-            let given = Given::read(json).unwrap();
+            let given = GivenValue::read(json).unwrap();
             assert!(given.make(Value::to_typed::<u128>).is_err(), "{json}");
             assert!(given.make(Value::to_typed::<BTreeMap<u8, u8>>).is_err(), "{json}");
         }
-        assert!(Given::read("{").is_err());
+        assert!(GivenValue::read("{").is_err());
     }
 }

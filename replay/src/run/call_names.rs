@@ -5,19 +5,20 @@ use std::cell::OnceCell;
 use zerver_engine::Call;
 
 use crate::observed;
+use crate::observed::ObservedCall;
 use crate::value::label;
 
 /// The names of a call of today's code.
-pub(crate) struct Names<'a> {
+pub(crate) struct CallNames<'a> {
     call: &'a Call,
     number: u32,
     /// The recorded call that it is.
-    known: Option<&'a observed::Call<'a>>,
+    known: Option<&'a ObservedCall<'a>>,
     told: OnceCell<String>,
 }
 
-impl<'a> Names<'a> {
-    pub(crate) const fn new(call: &'a Call, number: u32, known: Option<&'a observed::Call<'a>>) -> Self {
+impl<'a> CallNames<'a> {
+    pub(crate) const fn new(call: &'a Call, number: u32, known: Option<&'a ObservedCall<'a>>) -> Self {
         Self { call, number, known, told: OnceCell::new() }
     }
 

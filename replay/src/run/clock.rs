@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zerver_engine::Stop;
 use zerver_trace::Outcome;
 
-use crate::observed::{Call, Observed};
+use crate::observed::{Observed, ObservedCall};
 
 /// When something ends: the earlier is the smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,11 +18,11 @@ pub(crate) struct Due {
     pub(crate) at_ns: u64,
 }
 
-pub(crate) struct Clock<'r> {
+pub(crate) struct ReplayClock<'r> {
     recorded: &'r Observed<'r>,
     pub(crate) now_ns: u64,
     /// None where the recorded times are told.
-    ends: Option<Ends>,
+    ends: Option<VirtualLimits>,
     /// How often a step has run.
     runs: BTreeMap<String, u32>,
     /// Steps that ran and did not in the recording.
@@ -31,13 +31,13 @@ pub(crate) struct Clock<'r> {
 
 /// What ends a request from outside, in virtual time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ends {
+pub(crate) struct VirtualLimits {
     pub(crate) deadline_ns: u64,
     /// When the client went away.
     pub(crate) gone_ns: Option<u64>,
 }
 
-impl Ends {
+impl VirtualLimits {
     /// What comes first, and when.
     fn first(self) -> (u64, Stop) {
         match self.gone_ns {
@@ -47,9 +47,9 @@ impl Ends {
     }
 }
 
-impl<'r> Clock<'r> {
+impl<'r> ReplayClock<'r> {
     /// A clock that stands at `received_ns`; virtual where there are such ends.
-    pub(crate) fn new(recorded: &'r Observed<'r>, received_ns: u64, ends: Option<Ends>) -> Self {
+    pub(crate) fn new(recorded: &'r Observed<'r>, received_ns: u64, ends: Option<VirtualLimits>) -> Self {
         Self { recorded, now_ns: received_ns, ends, runs: BTreeMap::new(), unknown: BTreeSet::new() }
     }
 
@@ -82,17 +82,17 @@ impl<'r> Clock<'r> {
     }
 
     /// When a call ends that is asked for now, like a recorded one, or at once.
-    pub(crate) fn due(&self, known: Option<&Call<'_>>) -> Due {
+    pub(crate) fn due(&self, known: Option<&ObservedCall<'_>>) -> Due {
         let (place, at_ns) = known.and_then(|call| call.answered).unwrap_or((0, self.now_ns));
         if self.is_virtual() {
-            self.after(known, known.and_then(Call::took_ns).unwrap_or(0))
+            self.after(known, known.and_then(ObservedCall::took_ns).unwrap_or(0))
         } else {
             Due { first_ns: 0, place, at_ns }
         }
     }
 
     /// When a call ends that takes so long from now on.
-    pub(crate) fn after(&self, known: Option<&Call<'_>>, ns: u64) -> Due {
+    pub(crate) fn after(&self, known: Option<&ObservedCall<'_>>, ns: u64) -> Due {
         let place = known.and_then(|call| call.answered).map_or(0, |(place, _)| place);
         let at_ns = self.now_ns.saturating_add(ns);
         Due { first_ns: at_ns, place, at_ns }

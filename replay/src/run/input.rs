@@ -7,12 +7,13 @@ use zerver_engine::{Arrival, Request};
 use zerver_trace::secret::Rule;
 use zerver_trace::{Event, Header, Origin};
 
-use crate::edits::Edits;
-use crate::replay::{Recording, Secrets};
-use crate::report::{AppliedEdit, ReplayError, ReportedValue};
+use crate::edits::edits::Edits;
+use crate::recording::{Recording, Secrets};
+use crate::replay_error::ReplayError;
+use crate::report::{AppliedEdit, ReportedValue};
 
 /// A request that can arrive again.
-pub(crate) struct Input {
+pub(crate) struct ReplayInput {
     pub(crate) arrival: Arrival,
     pub(crate) received_ns: u64,
     /// What of it is not known, each with why. It was left out, or is there in part.
@@ -21,7 +22,7 @@ pub(crate) struct Input {
 }
 
 /// Why there is none.
-pub(crate) enum NoInput {
+pub(crate) enum InputError {
     Refused(ReplayError),
     Impossible(String),
     /// The flow takes no such requests any more.
@@ -34,9 +35,9 @@ pub(crate) fn input(
     edits: &Edits,
     route: &dyn Fn(&mut Request) -> bool,
     rule: &Rule,
-) -> Result<Input, NoInput> {
+) -> Result<ReplayInput, InputError> {
     let Recording { trace, secrets } = opened;
-    let impossible = |what: String| NoInput::Impossible(what);
+    let impossible = |what: String| InputError::Impossible(what);
     let mut unknown = Vec::new();
     let target = secrets.plain(&trace.target).map_err(|gone| impossible(format!("the path: {gone}")))?;
     let target = target.root().as_bytes().unwrap_or_default().into_owned();
@@ -80,9 +81,9 @@ pub(crate) fn input(
         Err(_) if body.full_len == 0 => {}
         Err(gone) => unknown.push(format!("the request's body: {gone}; --request-body TEXT")),
     }
-    let applied = edit(&mut request, edits, &mut unknown, rule).map_err(NoInput::Refused)?;
+    let applied = edit(&mut request, edits, &mut unknown, rule).map_err(InputError::Refused)?;
     if !route(&mut request) {
-        return Err(NoInput::Moved);
+        return Err(InputError::Moved);
     }
     let received_ns = trace.events.iter().find_map(|event| match event {
         Event::BodyReceived { at_ns } => Some(*at_ns),
@@ -94,7 +95,7 @@ pub(crate) fn input(
         unix_ns: trace.started_unix_ns,
         seed: trace.seed,
     };
-    Ok(Input { arrival, received_ns: received_ns.unwrap_or(0), unknown, applied })
+    Ok(ReplayInput { arrival, received_ns: received_ns.unwrap_or(0), unknown, applied })
 }
 
 fn headers(

@@ -5,4 +5,5 @@ pub(crate) mod clock;
 pub(crate) mod context;
 pub(crate) mod input;
 pub(crate) mod recorded_answers;
+pub(crate) mod run_result;
 pub(crate) mod runner;

@@ -7,18 +7,18 @@ use std::collections::BTreeSet;
 use zerver_engine::{Call, Performed};
 use zerver_trace::{Answer, Value};
 
-use crate::observed::{self, Observed};
-use crate::replay::Secrets;
+use crate::observed::{Observed, ObservedCall, ObservedRun};
+use crate::recording::Secrets;
 
 /// The recorded answers of one request.
-pub(crate) struct Answers<'r> {
-    calls: Vec<(&'r observed::Call<'r>, bool)>,
+pub(crate) struct RecordedAnswers<'r> {
+    calls: Vec<(&'r ObservedCall<'r>, bool)>,
     /// The run of a step that asked for each of them, and at which position.
-    places: Vec<(&'r observed::Run<'r>, usize)>,
+    places: Vec<(&'r ObservedRun<'r>, usize)>,
     /// Those whose answers went to nobody, for something went wrong with the call.
-    spared: Vec<&'r observed::Call<'r>>,
+    spared: Vec<&'r ObservedCall<'r>>,
     /// What was performed for real in an earlier run.
-    performed: Vec<&'r observed::Call<'r>>,
+    performed: Vec<&'r ObservedCall<'r>>,
     secrets: &'r Secrets,
 }
 
@@ -55,7 +55,7 @@ impl Place {
 }
 
 /// What is known of how a call ended.
-pub(crate) enum Known {
+pub(crate) enum RecordedEnd {
     /// So.
     Ended(Performed),
     /// It was in flight when the request ended.
@@ -64,7 +64,7 @@ pub(crate) enum Known {
     Nothing(String),
 }
 
-impl<'r> Answers<'r> {
+impl<'r> RecordedAnswers<'r> {
     pub(crate) fn new(recorded: &'r Observed<'r>, secrets: &'r Secrets) -> Self {
         let places = recorded.runs.iter().flat_map(|run| (0..run.calls.len()).map(move |at| (run, at)));
         let calls = recorded.calls().map(|call| (call, false)).collect();
@@ -79,14 +79,14 @@ impl<'r> Answers<'r> {
     }
 
     /// Whether this is one that was performed for real in an earlier run.
-    pub(crate) fn was_performed(&self, known: &observed::Call<'_>) -> bool {
-        self.performed.iter().any(|call| std::ptr::eq::<observed::Call<'_>>(*call, known))
+    pub(crate) fn was_performed(&self, known: &ObservedCall<'_>) -> bool {
+        self.performed.iter().any(|call| std::ptr::eq::<ObservedCall<'_>>(*call, known))
     }
 
     /// The recorded call that this one is, if there is one left.
-    pub(crate) fn take(&mut self, kind: &str, args: &Value) -> Option<&'r observed::Call<'r>> {
+    pub(crate) fn take(&mut self, kind: &str, args: &Value) -> Option<&'r ObservedCall<'r>> {
         let secrets = self.secrets;
-        let same = |call: &observed::Call<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
+        let same = |call: &ObservedCall<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
         let found = self.calls.iter_mut().find(|(call, taken)| !taken && same(call))?;
         found.1 = true;
         Some(found.0)
@@ -100,7 +100,7 @@ impl<'r> Answers<'r> {
         step: &str,
         occurrence: u32,
         index: usize,
-    ) -> Option<&'r observed::Call<'r>> {
+    ) -> Option<&'r ObservedCall<'r>> {
         let identity = call.identity()?;
         let secrets = self.secrets;
         let alike: Vec<(usize, usize)> = std::iter::zip(&self.calls, &self.places)
@@ -127,18 +127,18 @@ impl<'r> Answers<'r> {
     }
 
     /// The same for another attempt at a call: where no more were recorded, the one whose answer was spared.
-    pub(crate) fn take_again(&mut self, kind: &str, args: &Value) -> Option<&'r observed::Call<'r>> {
+    pub(crate) fn take_again(&mut self, kind: &str, args: &Value) -> Option<&'r ObservedCall<'r>> {
         let secrets = self.secrets;
         self.take(kind, args).or_else(|| {
             let same =
-                |call: &&observed::Call<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
+                |call: &&ObservedCall<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
             let at = self.spared.iter().position(same)?;
             Some(self.spared.remove(at))
         })
     }
 
     /// The answer of this one went to nobody.
-    pub(crate) fn spare(&mut self, call: &'r observed::Call<'r>) {
+    pub(crate) fn spare(&mut self, call: &'r ObservedCall<'r>) {
         self.spared.push(call);
     }
 
@@ -152,19 +152,19 @@ impl<'r> Answers<'r> {
     }
 
     /// How a recorded call ended, as an answer to `call`.
-    pub(crate) fn answer(&self, recorded: &observed::Call<'_>, call: &Call) -> Known {
+    pub(crate) fn answer(&self, recorded: &ObservedCall<'_>, call: &Call) -> RecordedEnd {
         match (&recorded.answer, recorded.answered) {
             (Some(Answer::Ok(output)), Some(_)) => match self.secrets.plain(output) {
                 Ok(output) => match call.decode(output) {
-                    Ok(output) => Known::Ended(Ok(output)),
+                    Ok(output) => RecordedEnd::Ended(Ok(output)),
                     Err(error) => {
-                        Known::Nothing(format!("its recorded answer fits no more: {}", error.message))
+                        RecordedEnd::Nothing(format!("its recorded answer fits no more: {}", error.message))
                     }
                 },
-                Err(gone) => Known::Nothing(format!("its recorded answer: {gone}")),
+                Err(gone) => RecordedEnd::Nothing(format!("its recorded answer: {gone}")),
             },
-            (Some(Answer::Err(error)), Some(_)) => Known::Ended(Err(error.clone())),
-            _ => Known::InFlight,
+            (Some(Answer::Err(error)), Some(_)) => RecordedEnd::Ended(Err(error.clone())),
+            _ => RecordedEnd::InFlight,
         }
     }
 }

@@ -4,57 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{Call, Flow, Job, Next, Performed, Response, Start};
-use zerver_trace::{Event, FlowInfo, Outcome, SharedValue, Value};
+use zerver_engine::{Call, Flow, Job, Next, Performed, Start};
+use zerver_trace::Value;
 
 use crate::edits::faults::{FaultKind, out_of_time, past_deadline};
-use crate::edits::{LiveKind, Prepared};
+use crate::edits::live_kind::LiveKind;
+use crate::edits::prepared_edits::PreparedEdits;
 use crate::mask::Mask;
-use crate::observed::{self, Observed, Reply};
-use crate::report::{AppliedEdit, ReplayError};
-use crate::run::call_names::Names;
-use crate::run::clock::{Clock, Due};
+use crate::observed::ObservedCall;
+use crate::replay_error::ReplayError;
+use crate::report::AppliedEdit;
+use crate::run::call_names::CallNames;
+use crate::run::clock::{Due, ReplayClock};
 use crate::run::context::{LivePerformer, Progress, TimerPerformer};
-use crate::run::input::Input;
-use crate::run::recorded_answers::{Answers, Known, Place};
-
-/// What a run came to.
-pub(crate) struct Rerun {
-    pub(crate) events: Vec<Event<SharedValue>>,
-    /// None where it came to no end.
-    pub(crate) outcome: Option<Outcome>,
-    pub(crate) response: Option<Response>,
-    /// How many calls were answered by the recording or by an edit.
-    pub(crate) fed: u32,
-    /// The calls that were performed for real.
-    pub(crate) live: BTreeSet<u32>,
-    /// Calls that were answered although their text is not the recorded one, and the recorded calls that they are.
-    pub(crate) reworded: BTreeMap<u32, u32>,
-    /// What nothing had an answer to; the run ended there.
-    pub(crate) unanswered: Option<Unanswered>,
-    pub(crate) applied: Vec<AppliedEdit>,
-    /// When it ended.
-    pub(crate) ended_ns: u64,
-    /// Edits that it did not come to, and times that are not known.
-    pub(crate) notes: Vec<String>,
-}
-
-impl Rerun {
-    /// What it did, to be compared.
-    pub(crate) fn facts<'f>(&self, flow: &'f FlowInfo) -> Observed<'f> {
-        let mut facts = Observed::of_run(flow, &self.events);
-        facts.outcome.clone_from(&self.outcome);
-        facts.response = self.response.as_ref().and_then(|response| Reply::of(response));
-        facts
-    }
-}
-
-pub(crate) struct Unanswered {
-    /// The position of the run that asked.
-    pub(crate) run: usize,
-    pub(crate) label: String,
-    pub(crate) why: String,
-}
+use crate::run::input::ReplayInput;
+use crate::run::recorded_answers::{Place, RecordedAnswers, RecordedEnd};
+use crate::run::run_result::{RunResult, Unanswered};
 
 /// The end of a call that is in flight.
 struct Pending {
@@ -71,10 +36,10 @@ enum CallEnd {
 }
 
 pub(crate) struct Runner<'r> {
-    answers: Answers<'r>,
-    edits: &'r mut Prepared,
-    clock: Clock<'r>,
-    outside: Outside<'r>,
+    answers: RecordedAnswers<'r>,
+    edits: &'r mut PreparedEdits,
+    clock: ReplayClock<'r>,
+    outside: LiveAccess<'r>,
     applied: Vec<AppliedEdit>,
     /// By when they come, and in the order in which they were asked for. A call that never ends is not among them.
     pending: BTreeMap<(Due, u32), Pending>,
@@ -86,7 +51,7 @@ pub(crate) struct Runner<'r> {
 
 /// What a run with edits may ask besides the recording; a run without any has nothing of it.
 #[derive(Default)]
-pub(crate) struct Outside<'r> {
+pub(crate) struct LiveAccess<'r> {
     pub(crate) timers: Option<&'r dyn TimerPerformer>,
     pub(crate) live: Option<&'r dyn LivePerformer>,
     /// The kinds that may be performed for real.
@@ -103,10 +68,10 @@ enum Halt {
 
 impl<'r> Runner<'r> {
     pub(crate) fn new(
-        answers: Answers<'r>,
-        edits: &'r mut Prepared,
-        clock: Clock<'r>,
-        outside: Outside<'r>,
+        answers: RecordedAnswers<'r>,
+        edits: &'r mut PreparedEdits,
+        clock: ReplayClock<'r>,
+        outside: LiveAccess<'r>,
     ) -> Self {
         Self {
             answers,
@@ -126,9 +91,9 @@ impl<'r> Runner<'r> {
     pub(crate) fn run(
         mut self,
         flow: &Arc<Flow>,
-        input: &Input,
+        input: &ReplayInput,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Rerun, ReplayError> {
+    ) -> Result<RunResult, ReplayError> {
         progress(Progress::RunStarted);
         let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
         let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
@@ -192,7 +157,7 @@ impl<'r> Runner<'r> {
         let ended_ns = clock.now_ns;
         let notes = clock.note().into_iter().collect();
         let events = ended.events;
-        Ok(Rerun { events, outcome, response, fed, live, reworded, unanswered, applied, ended_ns, notes })
+        Ok(RunResult { events, outcome, response, fed, live, reworded, unanswered, applied, ended_ns, notes })
     }
 
     fn step(
@@ -213,10 +178,10 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &Input) -> Result<(), Halt> {
+    fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &ReplayInput) -> Result<(), Halt> {
         let call = &start.call;
         let Ok(args) = Value::from_recordable(&**call.data()) else {
-            let label = Names::new(call, start.number, None).told().to_owned();
+            let label = CallNames::new(call, start.number, None).told().to_owned();
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
         let index = self.place.next();
@@ -240,8 +205,8 @@ impl<'r> Runner<'r> {
         if known.is_some_and(|known| self.answers.was_performed(known)) {
             self.live.insert(start.number);
         }
-        let names = &Names::new(call, start.number, known);
-        let wrong = self.edits.fault(names, known.and_then(observed::Call::took_ns), &mut self.applied);
+        let names = &CallNames::new(call, start.number, known);
+        let wrong = self.edits.fault(names, known.and_then(ObservedCall::took_ns), &mut self.applied);
         let limit = call.time_limit();
         let is_failing = !matches!(wrong, None | Some(FaultKind::Latency { .. }));
         known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.spare(known));
@@ -285,7 +250,7 @@ impl<'r> Runner<'r> {
     }
 
     /// A call that has no answer when the deadline of its effect passes.
-    fn past_deadline(&mut self, start: &Start, known: Option<&observed::Call<'_>>, until_ns: u64) {
+    fn past_deadline(&mut self, start: &Start, known: Option<&ObservedCall<'_>>, until_ns: u64) {
         let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
         self.ends(start.number, Err(past_deadline()), due, true);
     }
@@ -297,7 +262,7 @@ impl<'r> Runner<'r> {
             return Ok(CallEnd::Answered(said.map_err(Halt::Refused)?, self.clock.due(known)));
         }
         let why = match known.map(|known| (known, self.answers.answer(known, call))) {
-            Some((known, Known::Ended(performed))) => {
+            Some((known, RecordedEnd::Ended(performed))) => {
                 // One that has another limit today may be over before its answer comes.
                 let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
                 let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
@@ -307,9 +272,11 @@ impl<'r> Runner<'r> {
                     _ => CallEnd::Answered(performed, self.clock.due(Some(known))),
                 });
             }
-            Some((_, Known::InFlight)) if self.clock.recorded_stop().is_some() => return Ok(CallEnd::Never),
-            Some((_, Known::InFlight)) => "its recording has no answer".to_owned(),
-            Some((_, Known::Nothing(why))) => why,
+            Some((_, RecordedEnd::InFlight)) if self.clock.recorded_stop().is_some() => {
+                return Ok(CallEnd::Never);
+            }
+            Some((_, RecordedEnd::InFlight)) => "its recording has no answer".to_owned(),
+            Some((_, RecordedEnd::Nothing(why))) => why,
             None => self.answers.why_not(call.kind()),
         };
         let unix_ns = asked.input.arrival.unix_ns.saturating_add(self.clock.now_ns);
@@ -348,7 +315,7 @@ impl<'r> Runner<'r> {
     }
 
     /// A call whose time is over.
-    fn late(&self, known: Option<&observed::Call<'_>>, limit: Duration) -> CallEnd {
+    fn late(&self, known: Option<&ObservedCall<'_>>, limit: Duration) -> CallEnd {
         let held_ns = known.map_or(0, |known| known.queued_ns);
         let ns = nanos(limit).saturating_add(held_ns);
         CallEnd::Answered(Err(out_of_time(limit)), self.clock.after(known, ns))
@@ -370,11 +337,11 @@ impl<'r> Runner<'r> {
 /// A call that is asked for.
 struct Asked<'a> {
     call: &'a Call,
-    names: &'a Names<'a>,
-    known: Option<&'a observed::Call<'a>>,
+    names: &'a CallNames<'a>,
+    known: Option<&'a ObservedCall<'a>>,
     flow: &'a Flow,
     job: &'a Job,
-    input: &'a Input,
+    input: &'a ReplayInput,
 }
 
 fn nanos(time: Duration) -> u64 {

@@ -13,7 +13,7 @@ pub struct ServiceMetrics {
     pub flow_demotions: u64,
     /// Flows that came back from there.
     pub flow_promotions: u64,
-    /// Answers of effects for which nobody waited any more.
+    /// RecordedAnswers of effects for which nobody waited any more.
     pub late_completions: u64,
     /// What arrived and was no request: HTTP/1 that could not be read, or with too large a head.
     pub malformed: u64,
@@ -67,7 +67,7 @@ pub struct WorkerMetrics {
     pub steals: u64,
     /// Connections that are open on it.
     pub connections: u64,
-    /// Answers of effects that lay ready while it was busy.
+    /// RecordedAnswers of effects that lay ready while it was busy.
     #[serde(default)]
     pub delayed_answers: u64,
     /// How long they lay ready, all together, in nanoseconds.
@@ -117,7 +117,7 @@ pub struct EffectMetrics {
     pub waits: u64,
     /// How long they waited, all together, in nanoseconds.
     pub waited_ns: u64,
-    /// Given up while they waited: by the deadline of their request, or since its client had gone.
+    /// GivenValue up while they waited: by the deadline of their request, or since its client had gone.
     pub left: u64,
 }
 

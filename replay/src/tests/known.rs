@@ -6,7 +6,7 @@ use zerver_trace::{Event, MissingReason, Outcome, RedactedText, Redaction, TextP
 use super::*;
 use crate::Sameness;
 
-/// Answers with what came.
+/// RecordedAnswers with what came.
 #[step]
 fn answer(request: &Request) -> Response {
     let mut response = Response::json(&());

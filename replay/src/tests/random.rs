@@ -3,13 +3,13 @@
 use super::*;
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Left(u64);
+struct Remarks(u64);
 
 #[step]
-fn count(start: &Start, left: Option<Left>) -> Decision<Sum, Left> {
+fn count(start: &Start, left: Option<Remarks>) -> Decision<Sum, Remarks> {
     match left.map_or(start.0 % 4, |left| left.0) {
         0 => Continue(Sum { of: 0, sort: None }),
-        n => Yield(Left(n - 1)),
+        n => Yield(Remarks(n - 1)),
     }
 }
 

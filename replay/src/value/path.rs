@@ -209,6 +209,12 @@ pub(crate) fn own(node: &Node<'_>) -> Result<Value, ValueError> {
     encoder.finish()
 }
 
+/// A field and a path in it, as one name.
+pub(crate) fn joined(field: &str, path: &[String]) -> String {
+    let parts = path.iter().flat_map(|part| [".", part.as_str()]);
+    std::iter::once(field).chain(parts).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
