@@ -2,7 +2,7 @@
 
 use crate::compare::attribution::{UneditedRuns, UnstablePlaces, blame, with_nondeterminism};
 use crate::compare::comparison::Remarks;
-use crate::edits::edits::Edits;
+use crate::edits::edit_set::Edits;
 use crate::mask::Mask;
 use crate::observed::Observed;
 use crate::replay::Replay;

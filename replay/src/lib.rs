@@ -28,7 +28,7 @@ pub mod wire;
 pub use compare::compare_jobs::{compare_jobs, mask_for_job};
 pub use edits::answer_edit::AnswerEdit;
 pub use edits::edit_error::EditError;
-pub use edits::edits::Edits;
+pub use edits::edit_set::Edits;
 pub use edits::faults::{Fault, FaultKind, FaultTrial, fault_trials};
 pub use edits::live_kind::LiveKind;
 pub use edits::slot_edit::SlotEdit;

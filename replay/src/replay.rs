@@ -7,7 +7,7 @@ use zerver_trace::{Event, Outcome, Value};
 
 use crate::compare::attribution::with_nondeterminism;
 use crate::compare::comparison::Comparison;
-use crate::edits::edits::Edits;
+use crate::edits::edit_set::Edits;
 use crate::edits::effect_names::{is_asked, unknown_effect};
 use crate::edits::json_forms::GivenValue;
 use crate::edits::prepared_edits::PreparedEdits;

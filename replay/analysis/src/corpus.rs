@@ -6,6 +6,8 @@ use serde::Serialize;
 use zerver_replay::{Finding, FindingClass, Report, ReportedValue, Sameness, SourceLocation};
 use zerver_trace::RequestId;
 
+use crate::generalized_text::generalize;
+
 /// So many groups are told apart; what belongs to none of them is counted.
 const MAX_GROUPS: usize = 1000;
 
@@ -106,7 +108,7 @@ impl Corpus {
                 class: finding.class,
                 flow: flow.to_owned(),
                 step: finding.step.clone(),
-                field: starred(&finding.field),
+                field: generalize(&finding.field),
             };
             if !seen.contains(&cause) {
                 self.found(&cause, id, finding, at == 0);
@@ -132,7 +134,7 @@ impl Corpus {
     fn not_run(&mut self, id: RequestId, reason: &str) {
         self.tally.not_replayed += 1;
         // What follows says what to do about one request.
-        let reason = starred(reason.split("; --").next().unwrap_or_default());
+        let reason = generalize(reason.split("; --").next().unwrap_or_default());
         let is_known = self.not_replayed.contains_key(&reason);
         let reason =
             if is_known || self.not_replayed.len() < MAX_GROUPS { reason } else { "other".to_owned() };
@@ -166,27 +168,6 @@ impl Corpus {
     }
 }
 
-/// The text with a star in the place of each word that is a number, or looks like a part of an id: what differs between
-/// requests that differ for one reason.
-pub(crate) fn starred(text: &str) -> String {
-    let is_id = |word: &str| {
-        let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-        let is_hex = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
-        is_number || (is_hex && word.bytes().any(|b| b.is_ascii_digit()))
-    };
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        out.push_str(if is_id(word) { "*" } else { word });
-        let mut chars = after.chars();
-        out.extend(chars.next());
-        rest = chars.as_str();
-    }
-    out
-}
-
 fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
 }
@@ -209,22 +190,6 @@ mod tests {
 
     fn id(n: u64) -> RequestId {
         RequestId::from_u128(n.into())
-    }
-
-    #[test]
-    fn what_differs_between_requests_is_starred() {
-        for (text, wanted) in [
-            ("kv get todo:17", "kv get todo:*"),
-            ("response.body.3.title", "response.body.*.title"),
-            (
-                "http GET a/v1/users/019aa4c2-1f3b-7abc-8def-0123456789ab",
-                "http GET a/v1/users/*-1f3b-7abc-8def-*",
-            ),
-            ("Slot1.deadbeef.漢字9", "Slot1.deadbeef.漢字9"),
-            ("", ""),
-        ] {
-            assert_eq!(starred(text), wanted);
-        }
     }
 
     #[test]

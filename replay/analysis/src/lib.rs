@@ -8,6 +8,7 @@
 mod corpus;
 mod diff;
 pub mod display;
+mod generalized_text;
 mod rfc3339;
 mod simulate;
 mod time_attribution;

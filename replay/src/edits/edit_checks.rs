@@ -1,6 +1,6 @@
 //! Checks that edits fit the recording before anything runs.
 
-use crate::edits::edits::Edits;
+use crate::edits::edit_set::Edits;
 use crate::edits::effect_names::{is_asked, unknown_effect};
 use crate::observed::Observed;
 use crate::replay::Replay;

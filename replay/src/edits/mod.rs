@@ -1,12 +1,12 @@
 //! Changes to the inputs of a replay.
 //!
-//! `edits` is all of them, one file for each sort; `prepared_edits` are those that fit a flow, `edit_checks` those that fit
+//! `edit_set` is all of them, one file for each sort; `prepared_edits` are those that fit a flow, `edit_checks` those that fit
 //! a recording; `json_forms` reads values as users write them.
 
 pub(crate) mod answer_edit;
 pub(crate) mod edit_checks;
 pub(crate) mod edit_error;
-pub(crate) mod edits;
+pub(crate) mod edit_set;
 pub(crate) mod effect_names;
 pub(crate) mod faults;
 pub(crate) mod json_forms;

@@ -5,7 +5,7 @@ use zerver_trace::secret::Rule;
 use zerver_trace::{EffectError, FlowInfo, SharedValue, Value};
 
 use crate::edits::answer_edit::AnswerEdit;
-use crate::edits::edits::Edits;
+use crate::edits::edit_set::Edits;
 use crate::edits::faults::{Fault, FaultKind};
 use crate::edits::json_forms::GivenValue;
 use crate::edits::slot_edit::SlotEdit;

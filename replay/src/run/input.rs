@@ -7,7 +7,7 @@ use zerver_engine::{Arrival, Request};
 use zerver_trace::secret::Rule;
 use zerver_trace::{Event, Header, Origin};
 
-use crate::edits::edits::Edits;
+use crate::edits::edit_set::Edits;
 use crate::recording::{Recording, Secrets};
 use crate::replay_error::ReplayError;
 use crate::report::{AppliedEdit, ReportedValue};

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::pairing::{Pair, RunPair};
 use crate::time_attribution::{RunShare, Shares};
 use crate::{Effect, StepRun, Timeline};
-
-use super::pairing::{Pair, RunPair};
 
 /// Of one kind of effect in one step, so many targets are told apart; in a crowd, only those that matter are.
 const MAX_TARGETS: usize = 4;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use zerver_trace::text::clean;
 
-use super::model::{Diff, Difference, DifferenceKind};
+use super::comparison::Diff;
+use super::difference::{Difference, DifferenceKind};
 use super::pairing::RunPair;
 use super::wording::duration_pair;
 use crate::{Effect, StepRun};

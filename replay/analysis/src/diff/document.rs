@@ -4,7 +4,8 @@ use serde::Serialize;
 use zerver_replay::RecordedJson;
 
 use super::causes::Cause;
-use super::model::{Diff, DiffSide, Difference};
+use super::comparison::{Diff, DiffSide};
+use super::difference::Difference;
 use crate::Step;
 
 /// A diff as a JSON document. Times are in nanoseconds; a difference in time is positive if `b` took longer. Values

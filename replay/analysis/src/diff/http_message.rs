@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use zerver_replay::value::masked_text;
 use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
-use super::build::{At, Found, number, text};
-use super::model::DifferenceKind;
+use super::difference::DifferenceKind;
+use super::differences::{At, Found, number, text};
 use super::outcome;
 use super::value_changes::{Changes, ONE_SIDE, bytes, recorded};
 use crate::Timeline;

@@ -4,8 +4,8 @@
 use zerver_replay::value::masked_text;
 use zerver_trace::{EffectError, Outcome, RedactedText, TextPlace, Trace};
 
-use super::build::{At, Found, text};
-use super::model::DifferenceKind;
+use super::difference::DifferenceKind;
+use super::differences::{At, Found, text};
 use super::value_changes::{ONE_SIDE, OTHER_KEY};
 use crate::{EffectEnd, Timeline};
 

@@ -4,10 +4,11 @@
 
 use zerver_trace::Decision;
 
-use super::build::{At, Found, Placed, number, text, writes};
-use super::model::DifferenceKind;
+use super::difference::DifferenceKind;
+use super::differences::{At, Found, number, text};
 use super::outcome;
 use super::pairing::{Pair, RunPair};
+use super::slot_writes::{Placed, writes};
 use crate::time_attribution::{EffectShare, RunShare, Shares};
 use crate::{Effect, EffectEnd, StepRun, Timeline};
 

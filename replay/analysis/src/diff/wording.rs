@@ -8,7 +8,8 @@ use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value, duration};
 
 use super::causes::{Cause, CauseKind};
-use super::model::{Diff, DiffSide, Difference, DifferenceKind, NotCompared};
+use super::comparison::{Diff, DiffSide};
+use super::difference::{Difference, DifferenceKind, NotCompared};
 use crate::display;
 
 /// In a sentence, a value is cut to so many characters.

@@ -12,6 +12,7 @@ mod machine_settings;
 mod own_time;
 mod recorded_load;
 mod simulation;
+mod step_medians;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zerver_engine::LoadPart;
 
 use super::recorded_load::Recorded;
+use super::step_medians::usual;
 
 /// Takes from the steps of flows that were never moved what is not their own doing: all beyond what they take in most
 /// cases. Of these flows; whether that changed anything.
@@ -37,13 +38,4 @@ pub(super) fn disown(requests: &mut [Recorded], flows: &[u16]) -> bool {
         }
     }
     changes
-}
-
-/// What each step takes in most cases: the median.
-pub(super) fn usual(took: BTreeMap<(u16, u16), Vec<u64>>) -> BTreeMap<(u16, u16), u64> {
-    let median = |(step, mut took): ((u16, u16), Vec<u64>)| {
-        let middle = took.len() / 2;
-        (step, *took.select_nth_unstable(middle).1)
-    };
-    took.into_iter().map(median).collect()
 }

@@ -6,7 +6,7 @@ use zerver_engine::{Load, LoadPart, Machine, Takes, Why};
 use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
 use super::core_time::{Queue, Ran, Waited, came_ns, ends, last_before, needs};
-use super::own_time::usual;
+use super::step_medians::usual;
 
 /// What was recorded, as far as a scheduler can see.
 pub(super) struct Recording {

@@ -5,24 +5,28 @@ use std::collections::BTreeMap;
 use zerver_replay::value::label;
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
 
+use super::effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
+use super::failure_builder::failure;
 use super::flow_names::Names;
+use super::gap::Gap;
 use super::missing_values;
-use super::rows::{
-    Attempt, CompletionDelay, Effect, EffectEnd, Failure, Gap, Migration, ReadDelay, Reclassification,
-    SlotWrite, StepRun, Timeline,
-};
+use super::rows::{Migration, Reclassification, StepRun, Timeline};
+use super::slot_write::SlotWrite;
 use super::time_sums::{close, io_of, totals};
 use super::totals::Span;
 
 /// How far back a retry looks for what it repeats.
 const RETRY_WINDOW: usize = 64;
 
-pub(super) fn timeline(trace: &Trace) -> Timeline {
-    let mut rows = Rows::new(trace);
-    for event in &trace.events {
-        rows.take(event);
+impl Timeline {
+    /// The timeline of a trace. Takes any trace: what is missing or cannot be is in [`Timeline::gaps`].
+    pub fn of(trace: &Trace) -> Self {
+        let mut rows = Rows::new(trace);
+        for event in &trace.events {
+            rows.take(event);
+        }
+        rows.finish()
     }
-    rows.finish()
 }
 
 /// Where an effect is: its run, its place there, its attempt.
@@ -378,50 +382,4 @@ impl<'t> Rows<'t> {
         let gaps = gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap));
         gaps.chain(missing_values::values(self.trace, &self.runs)).collect()
     }
-}
-
-fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) -> Option<Failure> {
-    let effects = || runs.iter().flat_map(|run| &run.effects);
-    let shown = |effect: &Effect| (effect.label(), effect.end.to_string());
-    let pending =
-        || effects().filter(|effect| matches!(effect.end, EffectEnd::Unanswered | EffectEnd::Cancelled));
-    let mut failure = Failure {
-        kind: trace.outcome.as_str().to_owned(),
-        what: String::new(),
-        key: String::new(),
-        message: String::new(),
-        step: None,
-        panicked_at: None,
-        effects: Vec::new(),
-        causes: Vec::new(),
-    };
-    let step = match &trace.outcome {
-        Outcome::Done => return None,
-        Outcome::Failed(info) => {
-            info.kind.as_str().clone_into(&mut failure.kind);
-            failure.what = info.what.to_string();
-            failure.key.clone_from(&info.key);
-            failure.message.clone_from(&info.message);
-            failure.causes.clone_from(&info.causes);
-            let failed = info.call.and_then(|call| {
-                effects().find(|effect| effect.attempts.iter().any(|attempt| attempt.call == call))
-            });
-            failure.effects = failed.map(shown).into_iter().collect();
-            info.step
-        }
-        Outcome::Panicked { step, message } => {
-            failure.message.clone_from(message);
-            Some(*step)
-        }
-        Outcome::TimedOut { step } | Outcome::Gone { step } => {
-            failure.effects = pending().map(shown).collect();
-            Some(*step)
-        }
-        Outcome::Rejected { reason } => {
-            failure.message.clone_from(reason);
-            None
-        }
-    };
-    failure.step = step.map(|step| names.step(step));
-    Some(failure)
 }

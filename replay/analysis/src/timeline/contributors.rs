@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use zerver_trace::QueueReason;
 
-use super::rows::{CompletionDelay, Effect, Timeline};
+use super::effect::{CompletionDelay, Effect};
+use super::rows::Timeline;
 use super::totals::{KindTotals, Span, Totals, union};
-use crate::corpus::starred;
+use crate::generalized_text::generalize;
 
 /// What a part of the time was spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +93,7 @@ impl Timeline {
                 let held_ns = kinds.entry(&effect.kind).or_default().add(effect, end_ns);
                 let ns = without_waiting(end_ns.saturating_sub(effect.start_ns), held_ns);
                 let label = effect.label();
-                alike.entry((&effect.kind, starred(&label))).or_default().add(&label, ns);
+                alike.entry((&effect.kind, generalize(&label))).or_default().add(&label, ns);
                 parts.push((ContributorKind::Effect, label, ns));
             }
         }
@@ -197,8 +198,8 @@ fn many_calls(
         let waited_ns = kinds.get(kind.as_str()).map_or(0, OfKind::waited_ns);
         let io = KindTotals { time_ns: without_waiting(io.time_ns, waited_ns), ..*io };
         let groups = || alike.iter().filter(|((of, _), _)| *of == kind.as_str());
-        for ((_, starred), calls) in groups().filter(|(_, calls)| calls.is_a_finding()) {
-            let name = if calls.is_one_label { &calls.label } else { starred };
+        for ((_, general), calls) in groups().filter(|(_, calls)| calls.is_a_finding()) {
+            let name = if calls.is_one_label { &calls.label } else { general };
             parts.push((ContributorKind::Effects, format!("{} calls of {name}", calls.count), calls.ns));
         }
         let longest_ns = groups().map(|(_, calls)| calls.longest_ns).max().unwrap_or(0);

@@ -9,10 +9,11 @@ use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
 use super::contributors::Verdict;
-use super::rows::{
-    CompletionDelay, Effect, EffectEnd, Failure, Migration, ReadDelay, Reclassification, SlotWrite, Step,
-    StepRun, Timeline,
-};
+use super::effect::{CompletionDelay, Effect, EffectEnd, ReadDelay};
+use super::failure::Failure;
+use super::rows::{Migration, Reclassification, StepRun, Timeline};
+use super::slot_write::SlotWrite;
+use super::step::Step;
 use super::totals::Totals;
 use crate::rfc3339;
 

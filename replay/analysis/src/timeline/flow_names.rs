@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zerver_trace::FlowInfo;
 
-use super::rows::Step;
+use super::step::Step;
 
 pub(super) struct Names<'t> {
     flow: &'t FlowInfo,

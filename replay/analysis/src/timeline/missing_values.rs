@@ -3,7 +3,9 @@
 use zerver_replay::value::json::why;
 use zerver_trace::{Recorded, RecordedBody, Trace};
 
-use super::rows::{EffectEnd, Gap, StepRun};
+use super::effect::EffectEnd;
+use super::gap::Gap;
+use super::rows::StepRun;
 
 /// So many values are named.
 const MAX_NAMED: usize = 20;

@@ -7,13 +7,19 @@
 mod builder;
 mod contributors;
 mod document;
+mod effect;
+mod failure;
+mod failure_builder;
 mod flow_names;
+mod gap;
 #[cfg(test)]
 pub(crate) mod hostile;
 mod missing_values;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
+mod slot_write;
+mod step;
 #[cfg(test)]
 mod tests;
 mod time_sums;
@@ -21,8 +27,10 @@ pub(crate) mod totals;
 
 pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
-pub use rows::{
-    Attempt, CompletionDelay, Effect, EffectEnd, Failure, Gap, Migration, ReadDelay, Reclassification,
-    SlotWrite, Step, StepRun, Timeline,
-};
+pub use effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
+pub use failure::Failure;
+pub use gap::Gap;
+pub use rows::{Migration, Reclassification, StepRun, Timeline};
+pub use slot_write::SlotWrite;
+pub use step::Step;
 pub use totals::{KindTotals, Totals};

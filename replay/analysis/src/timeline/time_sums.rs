@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::{CompletionDelay, Effect, EffectEnd, StepRun};
+use super::effect::{CompletionDelay, Effect, EffectEnd};
+use super::rows::StepRun;
 use super::totals::{KindTotals, Span, Spent, Totals, split, union, without};
 
 /// Gives an effect its end and its length, once all its attempts are known.

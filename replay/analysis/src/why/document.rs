@@ -3,9 +3,9 @@
 use serde::Serialize;
 use zerver_trace::Trace;
 
-use super::associations::{Association, Correlation};
+use super::associations::{Association, Correlation, ValueGroup};
+use super::population::{MIN_POPULATION, Why};
 use super::ranked_times::{RankedTime, TimePart};
-use super::{MIN_POPULATION, Why};
 use crate::CompletionDelay;
 
 /// A request compared with others of its flow, as a JSON document. Times are in nanoseconds.
@@ -94,7 +94,7 @@ fn association(association: &Association) -> AssociationJson {
     let (rank_correlation, groups) = match &association.correlation {
         Correlation::Rank(correlation) => (Some(*correlation), None),
         Correlation::Groups(groups) => {
-            let group = |group: &super::ValueGroup| GroupJson {
+            let group = |group: &ValueGroup| GroupJson {
                 value: group.value.clone(),
                 requests: group.requests,
                 median_ns: group.median_ns,
