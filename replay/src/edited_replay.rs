@@ -7,7 +7,7 @@ use crate::mask::Mask;
 use crate::observed::Observed;
 use crate::replay::Replay;
 use crate::replay_error::ReplayError;
-use crate::report::{Finding, FindingClass, Report};
+use crate::report::{Finding, Report};
 use crate::run::context::Progress;
 use crate::run::input::ReplayInput;
 use crate::run::run_result::RunResult;
@@ -91,7 +91,7 @@ impl Replay<'_> {
         let mut apart = comparison.findings(&one.facts(flow), two, &two.facts(flow));
         let label = |run: &RunResult| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
         if label(one) == label(two) {
-            apart.retain(|finding| finding.class != FindingClass::Unanswered);
+            apart.retain(|finding| !finding.class.ends_replay());
         }
         apart
     }

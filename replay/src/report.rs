@@ -53,8 +53,11 @@ impl Report {
     /// Whether all that was recorded came out again. Where it could not be run, or not everything can be compared, that
     /// is not known.
     pub fn sameness(&self) -> Sameness {
-        let is_whole = self.missing_inputs.is_empty() && self.not_compared.is_empty();
-        Sameness::of(!self.findings.is_empty(), is_whole)
+        let is_unrecorded = |finding: &Finding| finding.class == FindingClass::Unrecorded;
+        let is_whole = self.missing_inputs.is_empty()
+            && self.not_compared.is_empty()
+            && !self.findings.iter().any(is_unrecorded);
+        Sameness::of(!self.findings.iter().all(is_unrecorded), is_whole)
     }
 
     /// Whether all that was recorded was compared, and came out again.
@@ -129,6 +132,8 @@ pub enum FindingClass {
     Died,
     /// The text of a call changed, and not what identifies it: it was answered from the recording.
     RewordedEffect,
+    /// The recording lacks the answer of an effect, and the replay ended there. That is no difference.
+    Unrecorded,
 }
 
 impl FindingClass {
@@ -144,7 +149,13 @@ impl FindingClass {
             Self::Unanswered => "unanswered",
             Self::Died => "died",
             Self::RewordedEffect => "reworded_effect",
+            Self::Unrecorded => "unrecorded",
         }
+    }
+
+    /// Returns true if the replay could not continue after the finding, for lack of an answer.
+    pub const fn ends_replay(self) -> bool {
+        matches!(self, Self::Unanswered | Self::Unrecorded)
     }
 }
 

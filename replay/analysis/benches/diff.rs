@@ -17,7 +17,7 @@ const EVENTS: u32 = 10_000;
 const ROUNDS: usize = 21;
 
 #[derive(Serialize)]
-struct RunPair {
+struct Row {
     id: u32,
     title: String,
     tags: [&'static str; 2],
@@ -41,7 +41,7 @@ fn many_steps(extra_ns: u64) -> Trace {
             decision: Decision::Need,
         });
         events.extend(effect(n, step, at + 100, 800 + extra_ns));
-        let row = RunPair { id: n, title: format!("todo {n} of {extra_ns}"), tags: ["a", "b"] };
+        let row = Row { id: n, title: format!("todo {n} of {extra_ns}"), tags: ["a", "b"] };
         events.push(Event::SlotWritten { step, slot: step, at_ns: at + 900 + extra_ns, value: plain(row) });
     }
     trace(steps, u64::from(steps) * (1_000 + extra_ns), events)
@@ -58,7 +58,7 @@ fn one_step(extra_ns: u64) -> Trace {
 
 fn effect(call: u32, step: u16, at_ns: u64, took_ns: u64) -> [Event<Recorded>; 2] {
     let (kind, args) = ("kv".into(), plain(("get", format!("todo:{call}"))));
-    let row = RunPair { id: call, title: format!("todo {call} after {took_ns}"), tags: ["a", "b"] };
+    let row = Row { id: call, title: format!("todo {call} after {took_ns}"), tags: ["a", "b"] };
     [
         Event::EffectRequested { call, step, at_ns, kind, args, attempt: 1, timeout_ns: None },
         Event::EffectCompleted { call, at_ns: at_ns + took_ns, answer: Answer::Ok(plain(row)) },

@@ -138,8 +138,8 @@ pub(crate) fn blame(
             class
         } else if is_again() {
             FindingClass::Nondeterminism
-        } else if finding.class == FindingClass::Unanswered {
-            FindingClass::Unanswered
+        } else if finding.class.ends_replay() {
+            finding.class
         } else {
             FindingClass::InputEdited
         }

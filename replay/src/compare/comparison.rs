@@ -24,8 +24,6 @@ pub(crate) struct Comparison<'c> {
     pub(crate) live: BTreeSet<u32>,
     /// Today's calls with another text, and the recorded calls that they are.
     pub(crate) reworded: BTreeMap<u32, u32>,
-    /// Recorded calls that are one of today's.
-    pub(crate) linked: BTreeSet<u32>,
     skipped: BTreeSet<String>,
     /// Differences beyond those that are told.
     more: Vec<String>,
@@ -58,7 +56,6 @@ impl<'c> Comparison<'c> {
             findings: Vec::new(),
             live: BTreeSet::new(),
             reworded: BTreeMap::new(),
-            linked: BTreeSet::new(),
             skipped: BTreeSet::new(),
             more: Vec::new(),
         }
@@ -107,7 +104,6 @@ impl<'c> Comparison<'c> {
         unanswered: Option<&Unanswered>,
     ) -> Vec<Finding> {
         let links = self.links(recorded, now);
-        self.linked = links.values().copied().collect();
         let stopped = unanswered.map(|unanswered| unanswered.run);
         let (mut not_run, mut newly_run) = (Vec::new(), Vec::new());
         let mut apart = Vec::new();
@@ -149,8 +145,12 @@ impl<'c> Comparison<'c> {
         if let Some(unanswered) = unanswered {
             let step = now.runs.get(unanswered.run);
             let label = self.mask.text(&unanswered.label);
-            let why = ReportedValue::text(self.mask.text(&unanswered.why));
-            self.find(step, FindingClass::Unanswered, &label, ReportedValue::text("an answer"), why);
+            let class = match unanswered.reason.is_unrecorded {
+                true => FindingClass::Unrecorded,
+                false => FindingClass::Unanswered,
+            };
+            let why = ReportedValue::text(self.mask.text(&unanswered.reason.why));
+            self.find(step, class, &label, ReportedValue::text("an answer"), why);
             return std::mem::take(&mut self.findings);
         }
         self.errors(recorded);

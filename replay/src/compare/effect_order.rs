@@ -1,38 +1,73 @@
-//! Which answers an effect waited for: how effects are composed, as far as the order of what happened shows it.
+//! Compares which answers effects waited for. The order of calls and answers shows how the effects are composed.
 
+use std::collections::BTreeMap;
+
+use crate::compare::call_links::CallLinks;
 use crate::compare::comparison::Comparison;
-use crate::compare::effects::Links;
 use crate::observed::{ObservedCall, ObservedRun};
 use crate::report::{FindingClass, ReportedValue};
 
-/// What one answer brings is asked for in portions of so many.
-const MANY: usize = 256;
+/// Number of calls that one answer starts before others can be answered in between.
+const BATCH: usize = 256;
+
+/// Calls of a run by their numbers and by when they were answered.
+pub(crate) struct CallOrder<'r> {
+    pub(crate) calls: &'r [ObservedCall<'r>],
+    /// Index of each call, by its number.
+    pub(crate) by_number: BTreeMap<u32, usize>,
+    /// Index of each answered call, by the position of its answer among the request's answers.
+    by_answer: BTreeMap<usize, usize>,
+}
+
+impl<'r> CallOrder<'r> {
+    pub(crate) fn new(run: Option<&'r ObservedRun<'r>>) -> Self {
+        let calls = run.map_or(&[][..], |run| &run.calls);
+        let indexed = || calls.iter().enumerate();
+        Self {
+            calls,
+            by_number: indexed().map(|(at, call)| (call.number, at)).collect(),
+            by_answer: indexed().filter_map(|(at, call)| Some((call.answered?.0, at))).collect(),
+        }
+    }
+
+    /// Returns the last call that was answered before this one was made.
+    fn last_answered_before(&self, call: &ObservedCall<'_>) -> Option<&'r ObservedCall<'r>> {
+        let (_, at) = self.by_answer.range(..call.asked_after).next_back()?;
+        Some(&self.calls[*at])
+    }
+
+    /// Returns true if the call with this number was answered before `call` was made.
+    fn was_answered_before(&self, number: u32, call: &ObservedCall<'_>) -> bool {
+        let other = self.by_number.get(&number).map(|at| &self.calls[*at]);
+        other.and_then(|other| other.answered).is_some_and(|(position, _)| position < call.asked_after)
+    }
+}
 
 impl Comparison<'_> {
-    /// Compares after which answers a recorded call and today's were asked for. Nothing but an answer moves a plan, so
-    /// the last one before a call is one that it waited for. With other arrival times that may be another one of those
-    /// that it waited for: then it had come before the call in both.
-    pub(crate) fn waiting(
+    /// Compares after which answers a recorded call and today's call were made.
+    ///
+    /// Only an answer moves effects on, so the last answer before a call is one that the call waited for. With other
+    /// arrival times, the last one may be another of those that it waited for; that one then came before the call in both.
+    pub(crate) fn effect_order(
         &mut self,
-        (then, known): (&ObservedRun<'_>, &ObservedCall<'_>),
-        (now, call): (&ObservedRun<'_>, &ObservedCall<'_>),
-        label: &str,
-        links: &Links,
+        (then, known): (&CallOrder<'_>, &ObservedCall<'_>),
+        (now, call): (&CallOrder<'_>, &ObservedCall<'_>),
+        (run, label): (&ObservedRun<'_>, &str),
+        links: &CallLinks,
     ) {
-        let (a, b) = (last_before(then, known), last_before(now, call));
-        let today = |of: &ObservedCall<'_>| {
-            links.iter().find(|(_, known)| **known == of.number).map(|(call, _)| *call)
-        };
+        let (a, b) = (then.last_answered_before(known), now.last_answered_before(call));
         let is_same = match (a, b) {
             (None, None) => true,
-            // What it waited for is no longer asked for, and that is said.
-            (Some(a), None) => today(a).is_none(),
+            // The call that it waited for is gone, which is a finding already.
+            (Some(a), None) => links.today_of(a.number).is_none(),
             (None, Some(_)) => false,
-            // While so many begin, other answers may come before the last of them is asked for.
-            (Some(_), Some(_)) if then.calls.len().max(now.calls.len()) > MANY => true,
+            // While a batch starts, other answers may arrive before its last call is made.
+            (Some(_), Some(_)) if then.calls.len().max(now.calls.len()) > BATCH => true,
             (Some(a), Some(b)) => {
-                today(a).is_none_or(|number| had(now, call, number))
-                    && links.get(&b.number).is_none_or(|number| had(then, known, *number))
+                links.today_of(a.number).is_none_or(|number| now.was_answered_before(number, call))
+                    && links
+                        .recorded_of(b.number)
+                        .is_none_or(|number| then.was_answered_before(number, known))
             }
         };
         if is_same {
@@ -42,31 +77,12 @@ impl Comparison<'_> {
         let is_alike = a.is_some() && label_of(a) == label_of(b);
         let side = |of: Option<&ObservedCall<'_>>| match (of, label_of(of)) {
             (Some(of), Some(name)) if is_alike => {
-                format!("asked after the answer of {name} (call {})", of.number)
+                format!("requested after the answer of {name} (call {})", of.number)
             }
-            (_, Some(name)) => format!("asked after the answer of {name}"),
-            (_, None) => "asked at once".to_owned(),
+            (_, Some(name)) => format!("requested after the answer of {name}"),
+            (_, None) => "requested at once".to_owned(),
         };
         let (expected, got) = (ReportedValue::text(side(a)), ReportedValue::text(side(b)));
-        self.find(Some(now), FindingClass::ReorderedEffect, label, expected, got);
+        self.find(Some(run), FindingClass::ReorderedEffect, label, expected, got);
     }
-}
-
-/// The calls of a run whose answers had come when this one was asked for.
-fn answered_before<'r>(
-    run: &'r ObservedRun<'_>,
-    call: &ObservedCall<'_>,
-) -> impl Iterator<Item = (usize, &'r ObservedCall<'r>)> {
-    let asked_after = call.asked_after;
-    let answered = run.calls.iter().filter_map(|other| Some((other.answered?.0, other)));
-    answered.filter(move |(place, _)| *place < asked_after)
-}
-
-fn last_before<'r>(run: &'r ObservedRun<'_>, call: &ObservedCall<'_>) -> Option<&'r ObservedCall<'r>> {
-    answered_before(run, call).max_by_key(|(place, _)| *place).map(|(_, other)| other)
-}
-
-/// Whether the answer of the call with this number had come when this one was asked for.
-fn had(run: &ObservedRun<'_>, call: &ObservedCall<'_>, number: u32) -> bool {
-    answered_before(run, call).any(|(_, other)| other.number == number)
 }

@@ -1,22 +1,20 @@
 //! Where the effects that are asked for differ from those that were recorded.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
+use crate::compare::call_links::CallLinks;
 use crate::compare::comparison::Comparison;
+use crate::compare::effect_order::CallOrder;
 use crate::observed::{Observed, ObservedCall, ObservedRun};
 use crate::report::{FindingClass, ReportedValue};
 use crate::value::path::{differences, joined};
 
-/// For calls of today's run, the recorded ones that they are: of the same kind, with the same arguments, and the same
-/// one of several such.
-pub(crate) type Links = BTreeMap<u32, u32>;
-
 impl Comparison<'_> {
-    pub(crate) fn links(&self, recorded: &Observed<'_>, now: &Observed<'_>) -> Links {
-        let mut links = self.reworded.clone();
-        let reworded: BTreeSet<u32> = links.values().copied().collect();
+    pub(crate) fn links(&self, recorded: &Observed<'_>, now: &Observed<'_>) -> CallLinks {
+        let mut links = CallLinks::default();
+        self.reworded.iter().for_each(|(today, recorded)| links.add(*today, *recorded));
         let mut left: BTreeMap<(&str, &[u8]), VecDeque<u32>> = BTreeMap::new();
-        for call in recorded.calls().filter(|call| !reworded.contains(&call.number)) {
+        for call in recorded.calls().filter(|call| links.today_of(call.number).is_none()) {
             if let Ok(args) = self.secrets.plain(&call.args) {
                 left.entry((&call.kind, args.tokens())).or_default().push_back(call.number);
             }
@@ -25,7 +23,7 @@ impl Comparison<'_> {
             let Ok(args) = self.secrets.plain(&call.args) else { continue };
             let key: (&str, &[u8]) = (&call.kind, args.tokens());
             if let Some(number) = left.get_mut(&key).and_then(VecDeque::pop_front) {
-                links.insert(call.number, number);
+                links.add(call.number, number);
             }
         }
         links
@@ -36,49 +34,40 @@ impl Comparison<'_> {
         &mut self,
         then: Option<&ObservedRun<'_>>,
         now: Option<&ObservedRun<'_>>,
-        links: &Links,
+        links: &CallLinks,
         is_stopped: bool,
     ) {
-        let none = Vec::new();
-        let asked = then.map_or(&none, |run| &run.calls);
+        let (order_then, order_now) = (CallOrder::new(then), CallOrder::new(now));
+        let recorded = order_then.calls;
         let mut open: Vec<&ObservedCall<'_>> =
-            asked.iter().filter(|call| !self.linked.contains(&call.number)).collect();
-        // The one that comes last in the recording, of those that today's run asked for at the same moment.
+            recorded.iter().filter(|call| links.today_of(call.number).is_none()).collect();
+        // Furthest position in the recording reached by calls that today's run made at the same moment.
         let mut reached: Option<(usize, usize)> = None;
-        for call in now.map_or(&none, |run| &run.calls) {
+        for call in order_now.calls {
             let label = self.marked(call, call.label());
-            match links.get(&call.number) {
-                Some(linked) => match asked.iter().position(|known| known.number == *linked) {
-                    Some(at) => {
-                        if let Some(run) = now.filter(|_| self.reworded.contains_key(&call.number)) {
-                            self.reworded(run, &label, &asked[at], call);
-                        }
-                        reached = reached.filter(|(_, asked_after)| *asked_after == call.asked_after);
-                        let is_reordered = reached.is_some_and(|(last, _)| {
-                            at < last && asked[at].asked_after == asked[last].asked_after
-                        });
-                        if is_reordered {
-                            let (expected, got) = (
-                                ReportedValue::text("asked for later"),
-                                ReportedValue::text("asked for first"),
-                            );
-                            self.find(now, FindingClass::ReorderedEffect, &label, got, expected);
-                        } else if let (Some(then), Some(now)) = (then, now) {
-                            self.waiting((then, &asked[at]), (now, call), &label, links);
-                        }
-                        reached = reached.max(Some((at, call.asked_after)));
-                        self.timeout(now, &label, asked[at].timeout_ns, call.timeout_ns);
-                    }
-                    None => {
-                        let (expected, got) = (
-                            ReportedValue::text("asked for by another step"),
-                            ReportedValue::text("asked for here"),
-                        );
-                        self.find(now, FindingClass::ReorderedEffect, &label, expected, got);
-                    }
-                },
-                None => self.unlinked(now, call, &label, &mut open),
+            let Some(linked) = links.recorded_of(call.number) else {
+                self.unlinked(now, call, &label, &mut open);
+                continue;
+            };
+            let Some(&at) = order_then.by_number.get(&linked) else {
+                let (expected, got) = ("requested by another step", "requested here");
+                self.reordered(now, &label, expected, got);
+                continue;
+            };
+            let known = &recorded[at];
+            if let Some(run) = now.filter(|_| self.reworded.contains_key(&call.number)) {
+                self.reworded(run, &label, known, call);
             }
+            reached = reached.filter(|(_, asked_after)| *asked_after == call.asked_after);
+            let is_reordered =
+                reached.is_some_and(|(last, _)| at < last && known.asked_after == recorded[last].asked_after);
+            if is_reordered {
+                self.reordered(now, &label, "requested first", "requested later");
+            } else if let Some(now) = now {
+                self.effect_order((&order_then, known), (&order_now, call), (now, &label), links);
+            }
+            reached = reached.max(Some((at, call.asked_after)));
+            self.timeout(now, &label, known.timeout_ns, call.timeout_ns);
         }
         if is_stopped {
             return;
@@ -87,7 +76,7 @@ impl Comparison<'_> {
             let label = self.mask.text(call.label());
             match self.secrets.plain(&call.args) {
                 Ok(_) => {
-                    let expected = ReportedValue::text("asked for");
+                    let expected = ReportedValue::text("requested");
                     self.find(
                         now.or(then),
                         FindingClass::MissingEffect,
@@ -99,6 +88,11 @@ impl Comparison<'_> {
                 Err(gone) => self.skip(format!("the arguments of {label}: {gone}")),
             }
         }
+    }
+
+    fn reordered(&mut self, run: Option<&ObservedRun<'_>>, label: &str, expected: &str, got: &str) {
+        let (expected, got) = (ReportedValue::text(expected), ReportedValue::text(got));
+        self.find(run, FindingClass::ReorderedEffect, label, expected, got);
     }
 
     /// A call that was not recorded like this: with other arguments, or not at all.
@@ -120,7 +114,7 @@ impl Comparison<'_> {
                 FindingClass::ExtraEffect,
                 label,
                 ReportedValue::Absent,
-                ReportedValue::text("asked for"),
+                ReportedValue::text("requested"),
             ),
         }
     }

@@ -3,6 +3,8 @@
 //! another of the many. Whatever is not plainly the same is left to the long way, which says what it is. That way looks
 //! first whether its two runs are plainly the same, too.
 
+use std::collections::BTreeMap;
+
 use http::HeaderMap;
 use zerver_engine::{Ended, Job, Next, Response, Start};
 use zerver_trace::{Answer, Event, FlowInfo, Outcome, Recorded, SharedValue, Trace, Value};
@@ -91,9 +93,10 @@ impl Replay<'_> {
             _ => None,
         });
         let mut job = Job::new(self.flow.clone(), input.arrival, input.received_ns);
-        let (mut next, mut pending, mut now_ns) = (Next::Run, Vec::new(), input.received_ns);
+        let (mut next, mut now_ns) = (Next::Run, input.received_ns);
+        let mut pending: BTreeMap<u32, Start> = BTreeMap::new();
         while next != Next::Ended {
-            pending.extend(job.take_starts());
+            pending.extend(job.take_starts().into_iter().map(|start| (start.number, start)));
             next = match next {
                 Next::Run => {
                     let (_, at_ns, cpu_ns) = ran.next().filter(|(step, ..)| *step == job.position())?;
@@ -103,8 +106,7 @@ impl Replay<'_> {
                 Next::Advance => job.advance(now_ns),
                 _ => {
                     let (call, at_ns, answer) = answered.next()?;
-                    let at = pending.iter().position(|start: &Start| start.number == call)?;
-                    let start = pending.swap_remove(at);
+                    let start = pending.remove(&call)?;
                     let performed = match answer {
                         Answer::Ok(output) => {
                             Ok(start.call.decode(self.recording.secrets.plain(output).ok()?).ok()?)

@@ -1,6 +1,7 @@
 //! Where a run of today's code differs from a recording, or from another run.
 
 pub(crate) mod attribution;
+pub(crate) mod call_links;
 pub(crate) mod compare_jobs;
 pub(crate) mod comparison;
 pub(crate) mod effect_order;

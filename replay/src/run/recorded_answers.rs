@@ -1,8 +1,10 @@
-//! The fake interpreter: it answers a call as a recorded call of the same kind with the same arguments was answered,
-//! each once. Where a kind says that less identifies a call than its arguments, one with another text is answered too, if
-//! it stands at the same place. It never guesses.
+//! Answers calls from the recording.
+//!
+//! A call gets the answer of a recorded call of the same kind with the same arguments; each recorded answer is used once.
+//! A kind may declare that less than all arguments identifies a call. A call with other text is then answered as well, if
+//! it is made at the same point of the flow. Nothing is ever answered by likeness.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use zerver_engine::{Call, Performed};
 use zerver_trace::{Answer, Value};
@@ -10,158 +12,284 @@ use zerver_trace::{Answer, Value};
 use crate::observed::{Observed, ObservedCall, ObservedRun};
 use crate::recording::Secrets;
 
-/// The recorded answers of one request.
+/// Recorded calls of one request, each with its answer.
+///
+/// Look-ups go through queues by kind and arguments, so that a request with many effects takes linear time.
 pub(crate) struct RecordedAnswers<'r> {
-    calls: Vec<(&'r ObservedCall<'r>, bool)>,
-    /// The run of a step that asked for each of them, and at which position.
-    places: Vec<(&'r ObservedRun<'r>, usize)>,
-    /// Those whose answers went to nobody, for something went wrong with the call.
-    spared: Vec<&'r ObservedCall<'r>>,
-    /// What was performed for real in an earlier run.
-    performed: Vec<&'r ObservedCall<'r>>,
+    calls: Vec<RecordedCall<'r>>,
+    /// Index of the queue with the calls of this kind and with these arguments.
+    by_args: BTreeMap<CallKey<'r>, usize>,
+    queues: Vec<CallQueue<'r>>,
+    /// Calls that are identified by less than their arguments. A kind is added when its first call needs it.
+    by_identity: BTreeMap<IdentityKey<'r>, usize>,
+    groups: Vec<IdentityGroup<'r>>,
+    kinds_identified: BTreeSet<String>,
+    /// Calls that an earlier run performed for real.
+    performed: BTreeSet<*const ObservedCall<'r>>,
     secrets: &'r Secrets,
 }
 
-/// Where today's run is: the run of a step, and how many calls it has asked for.
-#[derive(Default)]
-pub(crate) struct Place {
-    pub(crate) step: u16,
-    /// How often each step has run, by its position.
-    runs: Vec<u32>,
-    asked: usize,
+/// Kind and arguments of a call.
+type CallKey<'r> = (&'r str, &'r [u8]);
+
+/// Kind of a call, step and run that made it, and identity.
+type IdentityKey<'r> = (&'r str, &'r str, u32, Vec<u8>);
+
+struct RecordedCall<'r> {
+    call: &'r ObservedCall<'r>,
+    /// Run that made the call, and position among its calls; `None` if an earlier replay run made it.
+    origin: Option<(&'r ObservedRun<'r>, usize)>,
+    /// Index of its [`IdentityGroup`].
+    group: Option<usize>,
+    is_taken: bool,
 }
 
-impl Place {
-    /// A run of this step begins.
+/// Calls of one kind with the same arguments.
+#[derive(Default)]
+struct CallQueue<'r> {
+    /// Recorded calls in order. Calls that are taken already are skipped.
+    recorded: VecDeque<usize>,
+    /// Calls whose answers were not used because a fault replaced them.
+    unused: VecDeque<&'r ObservedCall<'r>>,
+}
+
+/// Calls with one identity that were made by one run of a step.
+#[derive(Default)]
+struct IdentityGroup<'r> {
+    in_order: VecDeque<usize>,
+    by_position: BTreeMap<usize, usize>,
+    /// Number of calls left for each of their arguments.
+    args: BTreeMap<&'r [u8], usize>,
+}
+
+/// Point that today's run has reached: a run of a step, and the number of calls that it has made.
+#[derive(Default)]
+pub(crate) struct FlowPosition {
+    pub(crate) step: u16,
+    /// Number of runs of each step, by its index.
+    runs: Vec<u32>,
+    calls: usize,
+}
+
+impl FlowPosition {
+    /// Begins a run of this step.
     pub(crate) fn enter(&mut self, step: u16) {
         self.step = step;
         if self.runs.len() <= usize::from(step) {
             self.runs.resize(usize::from(step) + 1, 0);
         }
         self.runs[usize::from(step)] += 1;
-        self.asked = 0;
+        self.calls = 0;
     }
 
-    /// Which run of the step it is, from 0.
+    /// Returns the number of this run among the runs of its step, from 0.
     pub(crate) fn occurrence(&self) -> u32 {
         self.runs.get(usize::from(self.step)).map_or(0, |runs| runs.saturating_sub(1))
     }
 
-    /// The position of the call that is asked for now.
-    pub(crate) const fn next(&mut self) -> usize {
-        self.asked += 1;
-        self.asked - 1
+    /// Counts a call, and returns its position in the run.
+    pub(crate) const fn next_call(&mut self) -> usize {
+        self.calls += 1;
+        self.calls - 1
     }
 }
 
-/// What is known of how a call ended.
+/// End of a recorded call.
 pub(crate) enum RecordedEnd {
-    /// So.
+    /// The call was answered.
     Ended(Performed),
-    /// It was in flight when the request ended.
+    /// The call was in flight when the request ended.
     InFlight,
-    /// Nothing, and why.
-    Nothing(String),
+    /// The answer is unavailable.
+    Unavailable(NoAnswer),
+}
+
+/// Reason why a call has no answer.
+#[derive(Debug, Clone)]
+pub(crate) struct NoAnswer {
+    pub(crate) why: String,
+    /// True if the recording lacks what is needed, so that nothing is known about today's code.
+    pub(crate) is_unrecorded: bool,
+}
+
+impl NoAnswer {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_unrecorded: false }
+    }
+
+    fn unrecorded(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_unrecorded: true }
+    }
 }
 
 impl<'r> RecordedAnswers<'r> {
     pub(crate) fn new(recorded: &'r Observed<'r>, secrets: &'r Secrets) -> Self {
-        let places = recorded.runs.iter().flat_map(|run| (0..run.calls.len()).map(move |at| (run, at)));
-        let calls = recorded.calls().map(|call| (call, false)).collect();
-        Self { calls, places: places.collect(), spared: Vec::new(), performed: Vec::new(), secrets }
+        let mut answers = Self {
+            calls: Vec::new(),
+            by_args: BTreeMap::new(),
+            by_identity: BTreeMap::new(),
+            groups: Vec::new(),
+            kinds_identified: BTreeSet::new(),
+            queues: Vec::new(),
+            performed: BTreeSet::new(),
+            secrets,
+        };
+        for run in &recorded.runs {
+            for (position, call) in run.calls.iter().enumerate() {
+                answers.add(call, Some((run, position)));
+            }
+        }
+        answers
     }
 
-    /// The same with what was performed for real in an earlier run: what it asked for then need not be done again.
+    /// Adds the calls that an earlier run performed for real, so that they need not be performed again.
     pub(crate) fn and_performed(mut self, earlier: &'r Observed<'r>, live: &BTreeSet<u32>) -> Self {
-        self.performed = earlier.calls().filter(|call| live.contains(&call.number)).collect();
-        self.calls.extend(self.performed.iter().map(|call| (*call, false)));
+        for call in earlier.calls().filter(|call| live.contains(&call.number)) {
+            self.performed.insert(std::ptr::from_ref(call));
+            self.add(call, None);
+        }
         self
     }
 
-    /// Whether this is one that was performed for real in an earlier run.
-    pub(crate) fn was_performed(&self, known: &ObservedCall<'_>) -> bool {
-        self.performed.iter().any(|call| std::ptr::eq::<ObservedCall<'_>>(*call, known))
+    fn add(&mut self, call: &'r ObservedCall<'r>, origin: Option<(&'r ObservedRun<'r>, usize)>) {
+        if let Ok(args) = self.secrets.plain(&call.args) {
+            let queue = *self.by_args.entry((&call.kind, args.tokens())).or_insert_with(|| {
+                self.queues.push(CallQueue::default());
+                self.queues.len() - 1
+            });
+            self.queues[queue].recorded.push_back(self.calls.len());
+        }
+        self.calls.push(RecordedCall { call, origin, group: None, is_taken: false });
     }
 
-    /// The recorded call that this one is, if there is one left.
+    /// Returns true if an earlier run performed this call for real.
+    pub(crate) fn was_performed(&self, known: &ObservedCall<'r>) -> bool {
+        self.performed.contains(&std::ptr::from_ref(known))
+    }
+
+    /// Takes the next recorded call of this kind with these arguments.
     pub(crate) fn take(&mut self, kind: &str, args: &Value) -> Option<&'r ObservedCall<'r>> {
-        let secrets = self.secrets;
-        let same = |call: &ObservedCall<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
-        let found = self.calls.iter_mut().find(|(call, taken)| !taken && same(call))?;
-        found.1 = true;
-        Some(found.0)
+        let queue = *self.by_args.get(&(kind, args.tokens()))?;
+        loop {
+            let at = self.queues[queue].recorded.pop_front()?;
+            if !self.calls[at].is_taken {
+                return Some(self.mark_taken(at));
+            }
+        }
     }
 
-    /// The recorded call that this one is but for its text: of the same kind and identity, in the same run of its step,
-    /// and there at the same position or the only one.
+    /// Takes a recorded call for another attempt. If no more were recorded, takes one whose answer was not used.
+    pub(crate) fn take_retry(&mut self, kind: &str, args: &Value) -> Option<&'r ObservedCall<'r>> {
+        self.take(kind, args).or_else(|| {
+            let queue = *self.by_args.get(&(kind, args.tokens()))?;
+            self.queues[queue].unused.pop_front()
+        })
+    }
+
+    /// Takes a recorded call that differs from this one only in its text: it has the same kind and identity, was made by
+    /// the same run of the step, and there at the same position. The position does not matter if all such calls are alike.
     pub(crate) fn take_reworded(
         &mut self,
         call: &Call,
         step: &str,
         occurrence: u32,
-        index: usize,
+        position: usize,
     ) -> Option<&'r ObservedCall<'r>> {
         let identity = call.identity()?;
-        let secrets = self.secrets;
-        let alike: Vec<(usize, usize)> = std::iter::zip(&self.calls, &self.places)
-            .enumerate()
-            .filter(|(_, ((known, taken), (run, _)))| {
-                let args = || secrets.plain(&known.args).ok();
-                !taken
-                    && *known.kind == *call.kind()
-                    && (&*run.name, run.occurrence) == (step, occurrence)
-                    && args().and_then(|args| call.identity_of(args)).is_some_and(|known| known == identity)
-            })
-            .map(|(at, (_, (_, position)))| (at, *position))
-            .collect();
-        let args = |at: usize| &self.calls[at].0.args;
-        let (first, _) = *alike.first()?;
-        let at = match alike.iter().find(|(_, position)| *position == index) {
-            Some((at, _)) => *at,
-            // Attempts at one call are alike, and come in their order.
-            None if alike.iter().all(|(at, _)| args(*at) == args(first)) => first,
+        self.identify(call);
+        let group = *self.by_identity.get(&(call.kind(), step, occurrence, identity.tokens().to_vec()))?;
+        let group = &mut self.groups[group];
+        while group.in_order.front().is_some_and(|at| self.calls[*at].is_taken) {
+            group.in_order.pop_front();
+        }
+        let first = *group.in_order.front()?;
+        let at = match group.by_position.get(&position) {
+            Some(at) => *at,
+            // Attempts at one call are alike, and come in order.
+            None if group.args.len() == 1 => first,
             None => return None,
         };
-        self.calls[at].1 = true;
-        Some(self.calls[at].0)
+        Some(self.mark_taken(at))
     }
 
-    /// The same for another attempt at a call: where no more were recorded, the one whose answer was spared.
-    pub(crate) fn take_again(&mut self, kind: &str, args: &Value) -> Option<&'r ObservedCall<'r>> {
-        let secrets = self.secrets;
-        self.take(kind, args).or_else(|| {
-            let same =
-                |call: &&ObservedCall<'_>| *call.kind == *kind && secrets.plain(&call.args) == Ok(args);
-            let at = self.spared.iter().position(same)?;
-            Some(self.spared.remove(at))
-        })
-    }
-
-    /// The answer of this one went to nobody.
-    pub(crate) fn spare(&mut self, call: &'r ObservedCall<'r>) {
-        self.spared.push(call);
-    }
-
-    /// Why a call has no answer.
-    pub(crate) fn why_not(&self, kind: &str) -> String {
-        let hidden =
-            self.calls.iter().filter(|(call, taken)| !taken && *call.kind == *kind).find_map(|(call, _)| {
-                Some(format!("the arguments of {}: {}", call.label(), self.secrets.plain(&call.args).err()?))
+    /// Groups the recorded calls of this kind by their identity.
+    fn identify(&mut self, call: &Call) {
+        if !self.kinds_identified.insert(call.kind().to_owned()) {
+            return;
+        }
+        for (at, known) in self.calls.iter_mut().enumerate() {
+            let Some((run, position)) = known.origin else { continue };
+            if known.is_taken || *known.call.kind != *call.kind() {
+                continue;
+            }
+            let Ok(args) = self.secrets.plain(&known.call.args) else { continue };
+            let Some(identity) = call.identity_of(args) else { continue };
+            let key = (&*known.call.kind, &*run.name, run.occurrence, identity.tokens().to_vec());
+            let number = *self.by_identity.entry(key).or_insert_with(|| {
+                self.groups.push(IdentityGroup::default());
+                self.groups.len() - 1
             });
-        hidden.unwrap_or_else(|| "it was not recorded with these arguments".to_owned())
+            known.group = Some(number);
+            let group = &mut self.groups[number];
+            group.in_order.push_back(at);
+            group.by_position.insert(position, at);
+            *group.args.entry(args.tokens()).or_default() += 1;
+        }
     }
 
-    /// How a recorded call ended, as an answer to `call`.
+    fn mark_taken(&mut self, at: usize) -> &'r ObservedCall<'r> {
+        let known = &mut self.calls[at];
+        known.is_taken = true;
+        if let (Some(group), Some((_, position))) = (known.group, known.origin)
+            && let Ok(args) = self.secrets.plain(&known.call.args)
+        {
+            let group = &mut self.groups[group];
+            group.by_position.remove(&position);
+            if let Some(left) = group.args.get_mut(args.tokens()) {
+                *left -= 1;
+                if *left == 0 {
+                    group.args.remove(args.tokens());
+                }
+            }
+        }
+        known.call
+    }
+
+    /// Notes that the answer of this call was not used.
+    pub(crate) fn put_back(&mut self, call: &'r ObservedCall<'r>) {
+        let queue = self.secrets.plain(&call.args).ok().and_then(|args| {
+            let key: CallKey<'_> = (&call.kind, args.tokens());
+            self.by_args.get(&key).copied()
+        });
+        if let Some(queue) = queue {
+            self.queues[queue].unused.push_back(call);
+        }
+    }
+
+    /// Returns the reason why no recorded call of this kind fits.
+    pub(crate) fn no_answer(&self, kind: &str) -> NoAnswer {
+        let left = self.calls.iter().filter(|known| !known.is_taken && *known.call.kind == *kind);
+        let hidden = left.map(|known| known.call).find_map(|call| {
+            let reason = self.secrets.plain(&call.args).err()?;
+            Some(NoAnswer::unrecorded(format!("the arguments of {}: {reason}", call.label())))
+        });
+        hidden.unwrap_or_else(|| NoAnswer::new("it was not recorded with these arguments"))
+    }
+
+    /// Returns the end of a recorded call, as an answer to `call`.
     pub(crate) fn answer(&self, recorded: &ObservedCall<'_>, call: &Call) -> RecordedEnd {
         match (&recorded.answer, recorded.answered) {
             (Some(Answer::Ok(output)), Some(_)) => match self.secrets.plain(output) {
                 Ok(output) => match call.decode(output) {
                     Ok(output) => RecordedEnd::Ended(Ok(output)),
-                    Err(error) => {
-                        RecordedEnd::Nothing(format!("its recorded answer fits no more: {}", error.message))
-                    }
+                    Err(error) => RecordedEnd::Unavailable(NoAnswer::new(format!(
+                        "its recorded answer no longer fits: {}",
+                        error.message
+                    ))),
                 },
-                Err(gone) => RecordedEnd::Nothing(format!("its recorded answer: {gone}")),
+                Err(reason) => {
+                    RecordedEnd::Unavailable(NoAnswer::unrecorded(format!("its recorded answer: {reason}")))
+                }
             },
             (Some(Answer::Err(error)), Some(_)) => RecordedEnd::Ended(Err(error.clone())),
             _ => RecordedEnd::InFlight,

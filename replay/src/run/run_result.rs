@@ -7,6 +7,7 @@ use zerver_trace::{Event, FlowInfo, Outcome, SharedValue};
 
 use crate::observed::{Observed, ObservedResponse};
 use crate::report::AppliedEdit;
+use crate::run::recorded_answers::NoAnswer;
 
 /// What a run came to.
 pub(crate) struct RunResult {
@@ -43,5 +44,5 @@ pub(crate) struct Unanswered {
     /// The position of the run that asked.
     pub(crate) run: usize,
     pub(crate) label: String,
-    pub(crate) why: String,
+    pub(crate) reason: NoAnswer,
 }

@@ -18,7 +18,7 @@ use crate::run::call_names::CallNames;
 use crate::run::clock::{Due, ReplayClock};
 use crate::run::context::{LivePerformer, Progress, TimerPerformer};
 use crate::run::input::ReplayInput;
-use crate::run::recorded_answers::{Place, RecordedAnswers, RecordedEnd};
+use crate::run::recorded_answers::{FlowPosition, NoAnswer, RecordedAnswers, RecordedEnd};
 use crate::run::run_result::{RunResult, Unanswered};
 
 /// The end of a call that is in flight.
@@ -46,7 +46,7 @@ pub(crate) struct Runner<'r> {
     live: BTreeSet<u32>,
     reworded: BTreeMap<u32, u32>,
     fed: u32,
-    place: Place,
+    position: FlowPosition,
 }
 
 /// What a run with edits may ask besides the recording; a run without any has nothing of it.
@@ -62,7 +62,7 @@ pub(crate) struct LiveAccess<'r> {
 
 /// Why a run goes no further.
 enum Halt {
-    Unanswered(String, String),
+    Unanswered(String, NoAnswer),
     Refused(ReplayError),
 }
 
@@ -83,7 +83,7 @@ impl<'r> Runner<'r> {
             live: BTreeSet::new(),
             reworded: BTreeMap::new(),
             fed: 0,
-            place: Place::default(),
+            position: FlowPosition::default(),
         }
     }
 
@@ -133,7 +133,7 @@ impl<'r> Runner<'r> {
                             }
                             None => Some(Halt::Unanswered(
                                 "an effect".into(),
-                                "its recording has no answer".into(),
+                                NoAnswer::new("it was recorded without an answer"),
                             )),
                         }
                     }
@@ -142,8 +142,8 @@ impl<'r> Runner<'r> {
             match halted {
                 None => {}
                 Some(Halt::Refused(refusal)) => return Err(refusal),
-                Some(Halt::Unanswered(label, why)) => {
-                    unanswered = Some(Unanswered { run: runs.saturating_sub(1), label, why });
+                Some(Halt::Unanswered(label, reason)) => {
+                    unanswered = Some(Unanswered { run: runs.saturating_sub(1), label, reason });
                     break;
                 }
             }
@@ -170,7 +170,7 @@ impl<'r> Runner<'r> {
         let at = job.position();
         let name = flow.info().steps.get(usize::from(at)).map_or("", |step| step.name.as_str());
         progress(Progress::StepStarting(name));
-        self.place.enter(at);
+        self.position.enter(at);
         self.edits.edit_slots(at, flow, job, &mut self.applied)?;
         let at_ns = self.clock.step(name);
         let end_ns = self.clock.now_ns;
@@ -182,9 +182,9 @@ impl<'r> Runner<'r> {
         let call = &start.call;
         let Ok(args) = Value::from_recordable(&**call.data()) else {
             let label = CallNames::new(call, start.number, None).told().to_owned();
-            return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
+            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialized")));
         };
-        let index = self.place.next();
+        let index = self.position.next_call();
         let until_ns =
             start.until_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
         if let Some(until_ns) = until_ns {
@@ -193,11 +193,11 @@ impl<'r> Runner<'r> {
         }
         let mut known = match start.attempt {
             0 | 1 => self.answers.take(call.kind(), &args),
-            _ => self.answers.take_again(call.kind(), &args),
+            _ => self.answers.take_retry(call.kind(), &args),
         };
         if known.is_none() {
-            let step = flow.info().steps.get(usize::from(self.place.step)).map_or("", |step| &step.name);
-            known = self.answers.take_reworded(call, step, self.place.occurrence(), index);
+            let step = flow.info().steps.get(usize::from(self.position.step)).map_or("", |step| &step.name);
+            known = self.answers.take_reworded(call, step, self.position.occurrence(), index);
             if let Some(known) = known {
                 self.reworded.insert(start.number, known.number);
             }
@@ -209,7 +209,7 @@ impl<'r> Runner<'r> {
         let wrong = self.edits.fault(names, known.and_then(ObservedCall::took_ns), &mut self.applied);
         let limit = call.time_limit();
         let is_failing = !matches!(wrong, None | Some(FaultKind::Latency { .. }));
-        known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.spare(known));
+        known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.put_back(known));
         let ending = match &wrong {
             Some(FaultKind::Timeout) => limit.map_or(CallEnd::Never, |limit| self.late(known, limit)),
             Some(FaultKind::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
@@ -261,7 +261,7 @@ impl<'r> Runner<'r> {
         if let Some(said) = self.edits.answer(asked.names, call, &mut self.applied) {
             return Ok(CallEnd::Answered(said.map_err(Halt::Refused)?, self.clock.due(known)));
         }
-        let why = match known.map(|known| (known, self.answers.answer(known, call))) {
+        let reason = match known.map(|known| (known, self.answers.answer(known, call))) {
             Some((known, RecordedEnd::Ended(performed))) => {
                 // One that has another limit today may be over before its answer comes.
                 let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
@@ -275,9 +275,9 @@ impl<'r> Runner<'r> {
             Some((_, RecordedEnd::InFlight)) if self.clock.recorded_stop().is_some() => {
                 return Ok(CallEnd::Never);
             }
-            Some((_, RecordedEnd::InFlight)) => "its recording has no answer".to_owned(),
-            Some((_, RecordedEnd::Nothing(why))) => why,
-            None => self.answers.why_not(call.kind()),
+            Some((_, RecordedEnd::InFlight)) => NoAnswer::new("it was recorded without an answer"),
+            Some((_, RecordedEnd::Unavailable(reason))) => reason,
+            None => self.answers.no_answer(call.kind()),
         };
         let unix_ns = asked.input.arrival.unix_ns.saturating_add(self.clock.now_ns);
         if let Some((performed, took)) = self.outside.timers.and_then(|timers| timers.answer(call, unix_ns)) {
@@ -290,10 +290,11 @@ impl<'r> Runner<'r> {
             None => Err(Halt::Unanswered(
                 asked.names.told().to_owned(),
                 match is_named {
-                    true => {
-                        format!("it is no read, and --live {}:reads performs only reads", call.kind())
-                    }
-                    false => why,
+                    true => NoAnswer {
+                        why: format!("--live {}:reads performs reads only, and this is none", call.kind()),
+                        ..reason
+                    },
+                    false => reason,
                 },
             )),
         }

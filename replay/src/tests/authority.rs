@@ -68,7 +68,7 @@ fn an_authority_that_was_not_recorded_is_not_guessed() {
     ");
     let report = again(old, &def(), &host("a.example")).unwrap();
     assert_eq!(report.verdict(), "same", "{report:?}");
-    // UneditedRuns an authority in its target, a request has that of its header.
+    // Without an authority in its target, a request has that of its header.
     let mut old = trace("/", http::Version::HTTP_11, Some("a.example"));
     old.origin = Origin::NotRecorded;
     assert!(again(old, &def(), &Edits::default()).unwrap().is_same());

@@ -6,7 +6,7 @@ use zerver_trace::{Event, MissingReason, Outcome, RedactedText, Redaction, TextP
 use super::*;
 use crate::Sameness;
 
-/// RecordedAnswers with what came.
+/// Answers with what came.
 #[step]
 fn answer(request: &Request) -> Response {
     let mut response = Response::json(&());

@@ -63,7 +63,7 @@ fn each_run_is_reported_before_its_steps() {
         told
     };
     assert_eq!(of(&Edits::default(), 4), [4, 4]);
-    // UneditedRuns the edits and with them, twice each.
+    // Without the edits and with them, twice each.
     assert_eq!(of(&set("Sum.of=5000"), 4), [4, 3, 4, 3]);
 }
 

@@ -140,7 +140,7 @@ fn what_goes_wrong_with_an_effect_decides_the_request() {
     504 failed timeout echo at ask_limited, 300000045 ns instead of 87 ns, 2 fed, 0 live
     200 done  at , 300000073 ns instead of 87 ns, 2 fed, 0 live
     ");
-    // UneditedRuns a limit of its own, what does not come ends with the request.
+    // Without a limit of its own, what does not come ends with the request.
     let unlimited = [fail("echo 5=timeout"), late("echo 5", 2_000_000_000)];
     let told: Vec<_> = unlimited.iter().map(|edits| ends(sums(), edits)).collect();
     insta::assert_snapshot!(told.join("\n"), @r"

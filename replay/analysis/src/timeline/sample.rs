@@ -47,7 +47,7 @@ pub(crate) fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> 
             .enumerate()
             .map(|(at, (name, reads, writes))| StepInfo {
                 name: (*name).into(),
-                doc: format!("DifferenceKind {name} is for."),
+                doc: format!("What {name} is for."),
                 file: "src/todos.rs".into(),
                 line: 10 * at as u32 + 10,
                 reads: reads.iter().map(|slot| ReadInfo { slot: *slot, is_optional: false }).collect(),
@@ -252,7 +252,7 @@ pub(crate) fn report(latency_ms: u64) -> Trace {
         method: &'static str,
         url: String,
     }
-    let slots = [("ReportParams", false), ("RequestStats", false), ("CorpusCounts", false)];
+    let slots = [("ReportParams", false), ("Figures", false), ("Tally", false)];
     let steps: [(_, &[u16], &[u16]); 3] =
         [("parse_report", &[], &[0]), ("gather", &[0], &[1, 2]), ("render_report", &[1, 2], &[])];
     let mut flow = flow(&slots, &steps);

@@ -114,7 +114,7 @@ impl ReplayScreen {
     /// The effect that has no answer.
     pub(super) fn unanswered(&self) -> Option<&Finding> {
         let findings = &self.report()?.report.findings;
-        findings.iter().find(|finding| finding.class == FindingClass::Unanswered)
+        findings.iter().find(|finding| finding.class.ends_replay())
     }
 }
 

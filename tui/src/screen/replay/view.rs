@@ -289,6 +289,7 @@ fn class(class: FindingClass, shared: &Shared) -> (&'static str, ratatui::style:
         FindingClass::Unanswered => ("no answer", theme.bad),
         FindingClass::Died => ("died", theme.bad),
         FindingClass::RewordedEffect => ("reworded", theme.warn),
+        FindingClass::Unrecorded => ("unknown", theme.warn),
     }
 }
 
