@@ -1,6 +1,6 @@
 //! What came of a replay, as text.
 
-use zerver_replay::value::side_by_side::seen;
+use zerver_replay::value::side_by_side::finding_sides;
 use zerver_replay::{EditedOutcome, Finding, FindingClass, Report, ReportedValue};
 use zerver_trace::text::clean;
 

@@ -180,7 +180,7 @@ impl Difference {
             Some(side) if is_bare => word(side),
             Some(side) => json(side),
         };
-        side_by_side::json(a, b, (side(a), side(b)))
+        side_by_side::json_sides(a, b, (side(a), side(b)))
     }
 
     /// Where both are the same JSON: that they are not written alike, and from where on.

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 use zerver_analysis::display;
-use zerver_replay::value::side_by_side::seen;
+use zerver_replay::value::side_by_side::finding_sides;
 use zerver_replay::{EditedOutcome, Finding, FindingClass, ReplayError, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
