@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_that_was_probably_meant() {
+    fn the_nearest_name_is_found() {
         let names = ["AuthHeader", "Claims", "Todo", "TodoId"];
         let check = |given, wanted| assert_eq!(nearest_name(given, names), wanted, "{given}");
         check("Claim", Some("Claims"));

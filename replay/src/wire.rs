@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_comes_as_it_went() {
+    fn a_frame_is_received_as_it_was_sent() {
         let reply =
             HostReply::Failed(ReplayError { message: "no slot Todos".into(), ..ReplayError::default() });
         let bytes = [sent(&Hello::new("b")), sent(&reply)].concat();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_lies_is_an_error() {
+    fn a_malformed_frame_is_an_error() {
         let bytes = sent(&HostReply::StepStarting("parse_id".into()));
         for end in 1..bytes.len() {
             assert!(receive::<HostReply>(&mut &bytes[..end]).is_err(), "{end}");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_frame_asks_for_little() {
+    fn a_short_frame_allocates_little() {
         // An error that claims to have a million causes.
         let causes = [&[2, 0, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 64]].concat();
         let frame = [&(causes.len() as u32).to_le_bytes()[..], &causes].concat();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn another_program_is_not_understood() {
+    fn another_program_is_incompatible() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
         assert!(hello(MAGIC, (0, 4)).is_compatible());
         assert!(!hello(MAGIC, (0, 2)).is_compatible() && !hello(MAGIC, (4, 4)).is_compatible());

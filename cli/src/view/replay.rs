@@ -106,7 +106,7 @@ fn one(finding: &Finding, room: usize) -> String {
 
 /// `old → new`.
 pub(super) fn change(old: &ReportedValue, new: &ReportedValue, room: usize) -> String {
-    let (old, new) = seen(old, new);
+    let (old, new) = finding_sides(old, new);
     let room = room.saturating_sub(3);
     // The one gets what the other does not need.
     let left = room - width(&new).min(room / 2);

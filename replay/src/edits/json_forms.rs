@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_can_be_given() {
+    fn printed_values_can_be_read() {
         check(BTreeMap::from([((1u8, true), "a".to_owned()), ((2, false), String::new())]));
         check(vec![u128::MAX, 7]);
         check((i128::MIN, f64::INFINITY, Some(0.5f32)));
@@ -218,7 +218,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_float_that_is_printed_is_given_back(bits: u64, small: u32) {
+        fn any_printed_float_is_read_back(bits: u64, small: u32) {
             let (one, other) = (f64::from_bits(bits), f32::from_bits(small));
             // The output does not distinguish NaNs.
             check((if one.is_nan() { f64::NAN } else { one }, if other.is_nan() { f32::NAN } else { other }));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_form_is_an_error_of_the_type() {
+    fn an_invalid_form_is_an_error() {
         for json in [r#"{"bytes":"0"}"#, r#"{"bytes":"zz"}"#, r#"{"map":[[1]]}"#, r#"{"number":"x"}"#] {
             let given = GivenValue::read(json).unwrap();
             assert!(given.make(Value::to_typed::<u128>).is_err(), "{json}");

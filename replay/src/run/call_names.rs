@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_known_in_every_form_in_which_it_is_printed() {
+    fn a_name_is_recognised_in_every_displayed_form() {
         let check = |name: &str, shown: &str, expected: bool| {
             assert_eq!(is_shown_as(name, shown), expected, "{name:?} {shown:?}");
         };

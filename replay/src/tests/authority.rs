@@ -76,7 +76,10 @@ fn an_unrecorded_authority_is_not_guessed() {
     let mut old = trace("http://b.example/", http::Version::HTTP_11, Some("a.example"));
     old.origin = Origin::NotRecorded;
     let report = again(old, &def(), &Edits::default()).unwrap();
-    assert!(!report.is_same() && report.notes[0].contains("does not show whether the target named an authority"), "{report:?}");
+    assert!(
+        !report.is_same() && report.notes[0].contains("does not show whether the target named an authority"),
+        "{report:?}"
+    );
 }
 
 #[test]

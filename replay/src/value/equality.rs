@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_what_they_count_and_floats_their_bits() {
+    fn integers_are_equal_by_value_and_floats_by_bits() {
         let nan = |bits| Node::F64(f64::from_bits(bits));
         let same = [
             (Node::Uint(1), Node::Int(1)),

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_has_a_form() {
+    fn every_value_has_a_json_form() {
         check(
             Todo { title: "a \u{1b}", done: None, at: 1.1 },
             r#"{"title":"a \u001b","done":null,"at":1.1}"#,
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_plain_is_said() {
+    fn secrets_and_missing_values_have_a_json_form() {
         let show = |recorded| serde_json::to_string(&RecordedJson::Value(recorded)).unwrap();
         let bytes = Value::from_bytes(&[0, 255, 27]).unwrap();
         assert_eq!(show(Recorded::Plain { value: bytes, summary: None }), r#"{"bytes":"00ff1b"}"#);

@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_kept() {
+    fn json_is_kept_as_written() {
         for (json, wanted) in [
             (" [ ] ", "[]"),
             ("{\"a\" : null,\"a\":[true,false]}", "{\"a\": (), \"a\": [true, false]}"),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_an_error_and_depth_is_bounded() {
+    fn invalid_json_is_an_error_and_depth_is_bounded() {
         for json in [
             "",
             "{",
@@ -373,7 +373,7 @@ mod tests {
     proptest! {
         /// The reader accepts what serde_json accepts, with the same result.
         #[test]
-        fn it_reads_as_the_library_does(text in r#"[\[\]{}:,"\\u0-9eE+. tan-]{0,24}"#) {
+        fn the_reader_agrees_with_serde_json(text in r#"[\[\]{}:,"\\u0-9eE+. tan-]{0,24}"#) {
             let here = JsonTree::read(text.as_bytes());
             if let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) {
                 let tree = here.unwrap();

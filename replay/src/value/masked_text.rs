@@ -67,7 +67,7 @@ mod tests {
     const TWO: &str = "<secret:0123456789ab>";
 
     #[test]
-    fn a_mask_may_be_any_text_and_the_rest_is_what_it_is() {
+    fn a_mask_may_stand_for_any_text() {
         for (a, b, wanted) in [
             ("a", "a", true),
             ("a", "b", false),
@@ -90,7 +90,7 @@ mod tests {
 
     /// If both texts are masked, nothing is known; if one is, the text around its masks must match.
     #[test]
-    fn what_a_client_sends_is_no_mask_of_the_other_side() {
+    fn masks_on_both_sides_are_unknown() {
         assert!(may_hide(&format!("no {ONE} here"), &format!("no {TWO} here")));
         assert!(!may_hide(&format!("no {ONE} here"), &format!("no {TWO} there")));
     }

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_named_by_its_path() {
+    fn each_difference_has_a_path() {
         check(&todo("a", &["x"], 1), &todo("a", &["x"], 1), &[]);
         check(
             &todo("a", &["x"], 1),
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn one_place_is_replaced_and_others_stay() {
+    fn one_part_is_replaced() {
         let by = Value::from_serialize(&9u8).unwrap();
         let path = ["due", "Moved", "to"].map(str::to_owned);
         let Ok((value, before)) = replaced(&todo("a", &["x"], 1), &path, &by) else {

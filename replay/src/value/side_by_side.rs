@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_in_sight() {
+    fn the_difference_is_visible() {
         check("a", "b", 5, ("a", "b"));
         check("the same until here: one", "the same until here: two", 12, ("…l here: one", "…l here: two"));
         check("one and more of it", "two and more of it", 8, ("one and…", "two and…"));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_that_print_alike_are_told_apart() {
+    fn sides_that_print_alike_are_distinguished() {
         let value = |node: Node<'_>| {
             let mut encoder = zerver_trace::value::Encoder::new();
             encoder.node(&node, &mut |_| None).unwrap();

@@ -41,7 +41,7 @@ impl Account {
     pub(super) fn of(a: &Trace, b: &Trace, diff: Diff) -> Self {
         let scale_ns = a.duration_ns.max(b.duration_ns);
         let unit = Unit::of(scale_ns);
-        let lines = diff.lines();
+        let lines = diff.display_rows();
         let widest = |f: &dyn Fn(&Pair) -> String, title: usize| {
             lines.iter().map(|line| width(&f(line))).max().unwrap_or(0).max(title)
         };

@@ -248,7 +248,7 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
         pen.recorded_left(&finding.field, field, theme.noted).skip(2);
         // What was recorded stands beside what comes out today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
-        let (then, now) = seen(&finding.expected, &finding.got);
+        let (then, now) = finding_sides(&finding.expected, &finding.got);
         let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
         pen.recorded_left(&then, half, theme.bad).skip(1);
         pen.put(theme.glyphs.arrow, theme.faint).skip(1).recorded(&now, theme.good);
@@ -266,7 +266,7 @@ fn draw_finding(finding: &Finding, shared: &Shared, area: Rect, buffer: &mut Buf
     if let Some(source) = &finding.source {
         head = head.with(format!("  {source}"), Tone::Faint);
     }
-    let (then, now) = seen(&finding.expected, &finding.got);
+    let (then, now) = finding_sides(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
     let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
     let then = Line::of(format!("   - {then}"), Tone::Bad);

@@ -92,7 +92,7 @@ fn step(tree: &mut Tree<'_>, story: &Story, run: &StepRun, held: &[Held<'_>], un
     };
     let overran = run
         .exceeded_quantum_ns
-        .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::overran(run)));
+        .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::exceeded_quantum(run)));
     tree.field("ran", &format!("{} {}{overran}{queue}", unit.show(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
