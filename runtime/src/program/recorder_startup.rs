@@ -119,8 +119,8 @@ fn not_recorded(requests: u64) -> String {
     }
 }
 
-/// What tells this build of the program from others: a hash of its file, in hexadecimal; empty where the file cannot be
-/// read.
+/// Returns an id of this build of the program: a hash of its executable, in hexadecimal. It is empty if the executable cannot
+/// be read.
 pub fn build_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| {
