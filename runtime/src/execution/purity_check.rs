@@ -38,7 +38,7 @@ pub struct ImpureStep {
 impl fmt::Display for ImpureStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { flow, step, file, line, differences } = self;
-        write!(f, "step {step} of flow {flow} ({file}:{line}) is not the same twice: ")?;
+        write!(f, "step {step} of flow {flow} ({file}:{line}) gave different results in two runs: ")?;
         f.write_str(&differences[..differences.len().min(REPORTED)].join("; "))?;
         match differences.len().saturating_sub(REPORTED) {
             0 => Ok(()),

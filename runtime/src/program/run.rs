@@ -112,7 +112,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: loaded.config.recording.token.clone(),
-        on_impure_step: environment.twice.then(|| Arc::new(report_impure_step) as _),
+        on_impure_step: environment.purity_check.then(|| Arc::new(report_impure_step) as _),
         ..StartOptions::default()
     })?;
     let notify = environment.notify.as_deref();
@@ -158,10 +158,10 @@ fn try_run(app: App) -> Result<(), StartError> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Tells whoever develops the service of a step that is not the same twice.
+/// Reports a step whose two runs differed.
 fn report_impure_step(impure: &ImpureStep) {
     operator_log::warn(&format!(
-        "{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"
+        "{impure}; a step may use only its slots (ZERVER_PURITY_CHECK=0 turns this check off)"
     ));
 }
 
@@ -182,7 +182,7 @@ fn notify_manager(socket: Option<&OsStr>, state: &str) {
     };
     let action = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
     if let Err(error) = action {
-        operator_log::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
+        operator_log::warn(&format!("cannot notify NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
     }
 }
 

@@ -290,7 +290,7 @@ impl<'w> RunSlice<'w> {
             self.demoting_step.set(Some(step));
             if self.scheduler.demote(self.flow, step, until_ns, now_ns) {
                 crate::operator_log::warn(&format!(
-                    "{} overruns {} often: {} runs with batch for {}",
+                    "step {} often exceeds its quantum of {}: flow {} runs in the batch pool for {}",
                     self.scheduler.step_name(self.flow, step),
                     HumanDuration { ns: self.quantum_ns },
                     self.scheduler.flow_name(self.flow),

@@ -120,7 +120,7 @@ impl SchedulerState {
     fn promote(&self, flow: u16, demotions: &Demotion, until_ns: u64) {
         if demotions.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             Self::increment(&self.counters.promoted);
-            crate::operator_log::info(&format!("{} runs with its class again", self.flow_name(flow)));
+            crate::operator_log::info(&format!("flow {} runs in its own class again", self.flow_name(flow)));
         }
     }
 
@@ -149,7 +149,7 @@ impl SchedulerState {
     }
 
     pub(super) fn flow_name(&self, flow: u16) -> &str {
-        self.flows.get(usize::from(flow)).map_or("a flow", |flow| flow.info().name.as_str())
+        self.flows.get(usize::from(flow)).map_or("?", |flow| flow.info().name.as_str())
     }
 
     /// The names of the flow and the step of a run.
@@ -162,7 +162,7 @@ impl SchedulerState {
     pub(super) fn step_name(&self, flow: u16, step: u16) -> &str {
         let flow = self.flows.get(usize::from(flow));
         let step = flow.and_then(|flow| flow.info().steps.get(usize::from(step)));
-        step.map_or("a step", |step| step.name.as_str())
+        step.map_or("?", |step| step.name.as_str())
     }
 }
 

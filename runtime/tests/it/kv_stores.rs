@@ -152,7 +152,10 @@ fn numbers_add_up() {
         let (kind, cause) = store.fails(kv::add("max", 1));
         assert_eq!(
             (kind, &*cause),
-            (FailureKind::Internal, "invalid: the sum of 9223372036854775807 and 1 does not fit into 64 bits")
+            (
+                FailureKind::Internal,
+                "invalid: the sum of 9223372036854775807 and 1 does not fit into 64 bits"
+            )
         );
         store.run(kv::put("text", "seven".to_owned()));
         let (kind, cause) = store.fails(kv::add("text", 1));
@@ -233,7 +236,7 @@ fn a_list_has_a_limit() {
     }
     let (kind, cause) = store.fails(kv::list::<()>("n"));
     assert_eq!(kind, FailureKind::TooLarge);
-    assert_eq!(cause, "over 10000 entries in n; kv::page gives them in parts");
+    assert_eq!(cause, "more than 10000 entries in n; kv::page reads them in parts");
     store.run(kv::delete(("n", 0)));
     assert_eq!(store.run(kv::list::<()>("n")).len(), 10_000);
 }

@@ -70,7 +70,7 @@ fn of(told: &Json) -> Health {
         workers: told["workers"].as_array().into_iter().flatten().take(MAX_WORKERS).map(worker).collect(),
         waiting: classes.map(|class| told["waiting"][class].as_u64()),
         shed: classes.map(|class| number(&told["shed"][class])),
-        moved: number(&told["moved"]),
+        moved: number(&told["reclassified"]),
         overruns: number(&told["overruns"]),
     }
 }
@@ -92,7 +92,7 @@ mod tests {
                 { "name": "worker 1", "stuck": false, "running": null },
             ],
             "shed": { "interactive": 1, "default": 2, "batch": 3 },
-            "moved": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
+            "reclassified": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
         }));
         assert_eq!(
             (told.waiting, told.shed, told.moved, told.overruns),

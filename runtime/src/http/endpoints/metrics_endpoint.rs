@@ -75,7 +75,7 @@ impl Collector for Scrape {
         } = &self.0;
         let mut out = Out(encoder);
         out.gauge("uptime", "How long the service has run", Some(Unit::Seconds), seconds(*uptime_ns))?;
-        out.count("moved", "Requests that moved to low priority on their way", *moved)?;
+        out.count("reclassified", "Requests moved to the batch class while they ran", *moved)?;
         out.count(
             "flow_demotions",
             "Flows moved to low priority, since their steps overran often",

@@ -189,5 +189,5 @@ fn classify(tuning: &Tuning, active: &mut ActiveRequest) {
 }
 
 fn overruns(step: &str) -> String {
-    format!("{step} overruns its time often")
+    format!("{step} often exceeds its quantum")
 }
