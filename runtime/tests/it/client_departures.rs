@@ -101,8 +101,7 @@ fn who_only_asks_no_more_gets_the_answer() {
     let chunked = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
     check(&format!("{chunked}2\r\nhi\r\n0\r\n\r\n"), &[(200, 2)]);
     // Half a body is none.
-    let broken =
-        r#"{"error":{"kind":"invalid","what":"body","message":"it ended before its end, or is no HTTP"}}"#;
+    let broken = r#"{"error":{"kind":"invalid","what":"body","message":"incomplete, or not HTTP"}}"#;
     check("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhi", &[(400, broken.len())]);
     check(&format!("{chunked}2\r\nh"), &[(400, broken.len())]);
     assert!(collector.wait_for(10).iter().all(|capture| !matches!(capture.outcome, Outcome::Gone { .. })));

@@ -210,7 +210,7 @@ fn what_is_no_request_has_an_id_and_a_trace_and_is_counted() {
         write!(many, "x-{at}: 1\r\n").unwrap();
     }
     let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {CANARY}\r\n");
-    let no_http = "invalid request: it is no HTTP: ";
+    let no_http = "invalid request: not HTTP: ";
     let cases = [
         (
             format!("{}x: a\0b\r\n\r\n", head("GET /echo")),
@@ -229,7 +229,7 @@ fn what_is_no_request_has_an_id_and_a_trace_and_is_counted() {
         (
             format!("{many}\r\n"),
             431,
-            "too_large headers: more than 32768 bytes, or more than 100 of them".to_owned(),
+            "too_large headers: more than 32768 bytes, or more than 100 headers".to_owned(),
         ),
         ("\x16\x03\x01\x02\0\x01\0\x01\x7c\x03\x03".to_owned(), 400, no_http.to_owned()),
     ];

@@ -184,7 +184,7 @@ fn a_request_for_no_host_or_for_two_is_refused() {
     });
     let reasons: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
     let reason = |why: &str| Outcome::Rejected { reason: format!("invalid host: {why}") };
-    assert_eq!(reasons, [reason("there is none"), reason("there is more than one")]);
+    assert_eq!(reasons, [reason("the header is missing"), reason("the header is repeated")]);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn headers_are_counted_as_in_http1() {
         assert_eq!(ask(&mut sender, with(|_| "x".to_owned(), 101)).await.0, 431);
         assert_eq!(ask(&mut sender, with(|_| "cookie".to_owned(), 150)).await.0, 200, "one cookie in pieces");
     });
-    let reason = "too_large headers: more than 32768 bytes, or more than 100 of them";
+    let reason = "too_large headers: more than 32768 bytes, or more than 100 headers";
     let refused = &collector.wait_for(2)[1].outcome;
     assert_eq!(*refused, Outcome::Rejected { reason: reason.to_owned() });
 }

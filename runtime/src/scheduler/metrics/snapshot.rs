@@ -97,8 +97,8 @@ pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> Measures {
     Measures {
         uptime_ns: now_ns,
         moved: count(&counters.reclassified),
-        demoted: count(&counters.demoted),
-        promoted: count(&counters.promoted),
+        demoted: count(&counters.reclassified_flows),
+        promoted: count(&counters.restored_flows),
         malformed: threads.iter().map(|(_, thread_status)| thread_status.counters.malformed.get()).sum(),
         late: threads.iter().map(|(_, thread_status)| thread_status.counters.late.get()).sum(),
         classes,
