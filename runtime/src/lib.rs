@@ -42,7 +42,7 @@
 //! - [`effects`] has the built-in kinds of effect (HTTP requests, a key-value store, timers, the clock) and the traits for
 //!   other kinds.
 //! - [`testing`] runs a flow without a server.
-//! - [`Limits`], [`Scheduling`], [`ClassRule`] and [`Recording`] are settings.
+//! - [`Limits`], [`SchedulingSettings`], [`ClassRule`] and [`Recording`] are settings.
 //!
 //! # Threads
 //!
@@ -56,7 +56,10 @@
 //! The library reports what an operator should know (a worker that hangs, recording that pauses) as
 //! [`tracing`](https://docs.rs/tracing) events with the target `zerver`. [`run`] prints them on standard error. A program
 //! that calls [`App::start`] itself installs the subscriber that it wants.
-
+//!
+//! # Tutorial
+//!
+#![doc = include_str!("../docs/tutorial.md")]
 #![warn(missing_debug_implementations)]
 
 mod app;
@@ -90,7 +93,7 @@ pub use program::run::run;
 pub use scheduler::ClassRule;
 pub use server::handle::Server;
 pub use start_error::StartError;
-pub use zerver_engine::{ClassSettings, Often, Scheduling};
+pub use zerver_engine::{ClassSettings, OverrunLimit, SchedulingSettings};
 
 /// Defines the `main` function of a service, from the function that returns its [`App`].
 #[macro_export]

@@ -19,8 +19,9 @@
 pub use serde::{Deserialize, Serialize};
 pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
 pub use zerver_engine::{
-    Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Ends, Failure, FlowDef, Now, Random,
-    Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, step,
+    ArrivalTime, Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final, FlowDef,
+    Random, Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, slot,
+    step,
 };
 
 pub use crate::effects::Durations;

@@ -1,4 +1,4 @@
-//! The settings of a service, as text.
+//! Settings of a service, as a table.
 
 use serde_json::Value as Json;
 use zerver_replay::{SettingFrom, SettingTold};
@@ -7,7 +7,7 @@ use zerver_trace::text::clean;
 use super::style;
 use super::table::{Column, Table};
 
-/// A row for each: what somebody has said stands out.
+/// Returns a row per setting, with those that are set emphasized.
 pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Left("setting"),
@@ -15,22 +15,22 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
         Column::Shrinks("value"),
         Column::Left("from"),
     ]);
-    for told in settings {
-        let (mark, from) = match told.from {
+    for setting in settings {
+        let (mark, from) = match setting.from {
             SettingFrom::Default => (style::FAINT, "default"),
             SettingFrom::Program => (style::PLAIN, "program"),
             SettingFrom::File => (style::STRONG, "file"),
             SettingFrom::Environment => (style::STRONG, "environment"),
         };
-        let from = told.place.as_deref().unwrap_or(from);
-        // A rule has a row of its own.
-        let (first, more) = match &told.value {
+        let from = setting.place.as_deref().unwrap_or(from);
+        // Each rule has its own row.
+        let (first, more) = match &setting.value {
             Json::Array(all) if all.iter().any(Json::is_object) => (text(&all[0]), &all[1..]),
             value => (text(value), &[][..]),
         };
         table.row(vec![
-            (style::PLAIN, clean(&told.key).into_owned()),
-            (style::FAINT, if told.reloads { "*" } else { "" }.to_owned()),
+            (style::PLAIN, clean(&setting.key).into_owned()),
+            (style::FAINT, if setting.reloads { "*" } else { "" }.to_owned()),
             (mark, clean(&first).into_owned()),
             (mark, clean(from).into_owned()),
         ]);
@@ -42,7 +42,7 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
     table.draw(columns)
 }
 
-/// A value on one line, without the quotes that a file needs.
+/// Returns a value on one line, without the quotes of TOML.
 fn text(value: &Json) -> String {
     match value {
         Json::Null => "-".to_owned(),
@@ -51,9 +51,9 @@ fn text(value: &Json) -> String {
         Json::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
         Json::Object(all) => {
             let pair = |name: &String| Some(format!("{name}={}", text(all.get(name)?)));
-            // First what a rule asks for, then what it gives.
-            let (given, asked): (Vec<_>, Vec<_>) = all.keys().partition(|name| *name == "class");
-            asked.into_iter().chain(given).filter_map(pair).collect::<Vec<_>>().join(" ")
+            // The conditions of a rule come first, then its class.
+            let (class, conditions): (Vec<_>, Vec<_>) = all.keys().partition(|name| *name == "class");
+            conditions.into_iter().chain(class).filter_map(pair).collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),
     }
@@ -66,8 +66,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_setting_has_a_line() {
-        let told = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingTold {
+    fn each_setting_has_a_row() {
+        let setting = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingTold {
             key: key.to_owned(),
             value,
             from,
@@ -75,11 +75,11 @@ mod tests {
             reloads,
         };
         let settings = [
-            told("workers", json!(2), SettingFrom::Default, None, false),
-            told("deadline", json!("5s"), SettingFrom::File, Some("zerver.toml:3"), true),
-            told("recording.store", json!(null), SettingFrom::Environment, Some("ZERVER_STORE"), false),
-            told("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
-            told(
+            setting("workers", json!(2), SettingFrom::Default, None, false),
+            setting("deadline", json!("5s"), SettingFrom::File, Some("zerver.toml:3"), true),
+            setting("recording.store", json!(null), SettingFrom::Environment, Some("ZERVER_STORE"), false),
+            setting("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
+            setting(
                 "rules",
                 json!([{ "class": "batch", "path": "/r/" }, { "requested_in": "x-class" }]),
                 SettingFrom::Program,
@@ -95,7 +95,7 @@ mod tests {
         recording.store     -                     ZERVER_STORE
         hosts               a, b\u{1b}[2J         program
         rules            *  path=/r/ class=batch  program
-                            asked=x-class
+                            requested_in=x-class
         "#);
     }
 }

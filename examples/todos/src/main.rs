@@ -1,8 +1,8 @@
 //! A todo service in steps.
 //!
-//! Its public part is the Todo-Backend API (<https://todobackend.com>) at `/todos`; its private part, `/v1/todos`, asks
-//! an identity provider who is calling; `/reports/todos` is slow on purpose. What it asks over HTTP, the same program
-//! serves on a port of its own: see `upstream`.
+//! The public part, `/todos`, is the Todo-Backend API (<https://todobackend.com>). The private part, `/v1/todos`, asks an
+//! identity provider for the user. `/reports/todos` is slow on purpose. The same program serves the upstreams on a separate
+//! port: see `upstream`.
 
 #![allow(unreachable_pub)]
 
@@ -11,7 +11,7 @@ mod model;
 mod private;
 mod public;
 mod reports;
-// As `zerver export corpus/item.zrv --test` writes it.
+// As written by `zerver export corpus/item.zrv --test`.
 #[cfg(test)]
 #[rustfmt::skip]
 mod todos_item_200;
@@ -25,7 +25,7 @@ use zerver::{BoxError, Startup};
 
 zerver::main!(app);
 
-/// Opens what the service needs to serve: its data, and what it asks over HTTP.
+/// Opens what the service needs: its data, and its upstreams.
 fn open_resources(startup: &mut Startup) -> Result<(), BoxError> {
     let upstream = upstream::serve()?;
     startup.interpreter(
@@ -43,8 +43,8 @@ fn open_resources(startup: &mut Startup) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The folder of the service's data: where its requests are recorded, and by default `.zerver` in the package, wherever
-/// the service was started from. `zerver dev` and `cargo run` say where the package is.
+/// Returns the folder for data: the store, or by default `.zerver` in the package, wherever the service was started.
+/// `zerver dev` and `cargo run` set the variable for the package.
 fn data_folder() -> PathBuf {
     let store = std::env::var_os("ZERVER_STORE").map(PathBuf::from);
     store.unwrap_or_else(|| {

@@ -21,8 +21,8 @@ pub use diff::{
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
-    Compared, Deviation, Figures, Machine, Quantiles, Reproduced, SETTINGS, Scheduling, Setting, Simulation,
-    setting,
+    Compared, Deviation, Figures, Quantiles, Reproduced, SETTINGS, SchedulingSettings, Setting, SimMachine,
+    Simulation, setting,
 };
 pub use timeline::{
     Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Late, Move, Part, ReadLate, Run, Step,

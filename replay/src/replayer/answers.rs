@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use zerver_engine::{Call, Performed};
+use zerver_engine::{Call, CallResult};
 use zerver_trace::{Answer, Value};
 
 use super::facts::{self, Facts};
@@ -57,7 +57,7 @@ impl Place {
 /// What is known of how a call ended.
 pub(super) enum Known {
     /// So.
-    Ended(Performed),
+    Ended(CallResult),
     /// It was in flight when the request ended.
     InFlight,
     /// Nothing, and why.
@@ -154,7 +154,7 @@ impl<'r> Answers<'r> {
     pub(super) fn answer(&self, recorded: &facts::Call<'_>, call: &Call) -> Known {
         match (&recorded.answer, recorded.answered) {
             (Some(Answer::Ok(output)), Some(_)) => match self.secrets.plain(output) {
-                Ok(output) => match call.decode(output) {
+                Ok(output) => match call.decode_output(output) {
                     Ok(output) => Known::Ended(Ok(output)),
                     Err(error) => {
                         Known::Nothing(format!("its recorded answer fits no more: {}", error.message))

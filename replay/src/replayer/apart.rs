@@ -31,7 +31,7 @@ pub fn masked(text: &str, job: &Job, rule: &Rule) -> String {
 fn facts(job: &Job, since: usize) -> Facts<'_> {
     let events = job.events().get(since..).unwrap_or_default();
     let mut facts = Facts::of_run(job.flow().info(), events);
-    if let Some((outcome, response)) = job.ended() {
+    if let Some((outcome, response)) = job.outcome() {
         facts.outcome = Some(outcome.clone());
         facts.response = response.and_then(|response| Reply::of(response));
     }

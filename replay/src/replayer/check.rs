@@ -4,7 +4,7 @@
 //! first whether its two runs are plainly the same, too.
 
 use http::HeaderMap;
-use zerver_engine::{Ended, Job, Next, Response, Start};
+use zerver_engine::{FinishedJob, Job, Next, RequestedCall, Response};
 use zerver_trace::{Answer, Event, FlowInfo, Outcome, Recorded, SharedValue, Trace, Value};
 
 use super::input::{Input, input};
@@ -92,7 +92,7 @@ impl Replay<'_> {
         let mut job = Job::new(self.flow.clone(), input.arrival, input.received_ns);
         let (mut next, mut pending, mut now_ns) = (Next::Run, Vec::new(), input.received_ns);
         while next != Next::Ended {
-            pending.extend(job.take_starts());
+            pending.extend(job.take_requested_calls());
             next = match next {
                 Next::Run => {
                     let (_, at_ns, cpu_ns) = ran.next().filter(|(step, ..)| *step == job.position())?;
@@ -102,11 +102,11 @@ impl Replay<'_> {
                 Next::Advance => job.advance(now_ns),
                 _ => {
                     let (call, at_ns, answer) = answered.next()?;
-                    let at = pending.iter().position(|start: &Start| start.number == call)?;
+                    let at = pending.iter().position(|start: &RequestedCall| start.number == call)?;
                     let start = pending.swap_remove(at);
                     let performed = match answer {
                         Answer::Ok(output) => {
-                            Ok(start.call.decode(self.opened.secrets.plain(output).ok()?).ok()?)
+                            Ok(start.call.decode_output(self.opened.secrets.plain(output).ok()?).ok()?)
                         }
                         Answer::Err(error) => Err(error.clone()),
                         Answer::Cancelled => return None,
@@ -116,7 +116,7 @@ impl Replay<'_> {
                 }
             };
         }
-        let Ended { outcome, response, events, .. } = job.finish();
+        let FinishedJob { outcome, response, events, .. } = job.finish();
         Some(self.is_same_end(&outcome, &events, response.as_ref()))
     }
 

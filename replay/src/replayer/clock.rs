@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::Stop;
+use zerver_engine::StopReason;
 use zerver_trace::Outcome;
 
 use super::facts::{Call, Facts};
@@ -39,10 +39,10 @@ pub(super) struct Ends {
 
 impl Ends {
     /// What comes first, and when.
-    fn first(self) -> (u64, Stop) {
+    fn first(self) -> (u64, StopReason) {
         match self.gone_ns {
-            Some(gone_ns) if gone_ns < self.deadline_ns => (gone_ns, Stop::Gone),
-            _ => (self.deadline_ns, Stop::Deadline),
+            Some(gone_ns) if gone_ns < self.deadline_ns => (gone_ns, StopReason::ClientLeft),
+            _ => (self.deadline_ns, StopReason::DeadlinePassed),
         }
     }
 }
@@ -108,7 +108,7 @@ impl<'r> Clock<'r> {
     }
 
     /// Whether something from outside ends the request before this.
-    pub(super) fn stops_before(&self, due: Option<Due>) -> Option<(u64, Stop)> {
+    pub(super) fn stops_before(&self, due: Option<Due>) -> Option<(u64, StopReason)> {
         match (self.ends, due) {
             (Some(ends), due) => {
                 Some(ends.first()).filter(|(at_ns, _)| due.is_none_or(|due| *at_ns < due.at_ns))
@@ -124,7 +124,7 @@ impl<'r> Clock<'r> {
     }
 
     /// Whether something from outside has ended the request by now, after so many runs of steps.
-    pub(super) fn stopped(&self, runs: usize) -> Option<(u64, Stop)> {
+    pub(super) fn stopped(&self, runs: usize) -> Option<(u64, StopReason)> {
         match self.ends {
             Some(ends) => Some(ends.first())
                 .filter(|(at_ns, _)| *at_ns <= self.now_ns)
@@ -135,10 +135,10 @@ impl<'r> Clock<'r> {
     }
 
     /// What ended the recorded request from outside, if something did.
-    pub(super) fn recorded_stop(&self) -> Option<Stop> {
+    pub(super) fn recorded_stop(&self) -> Option<StopReason> {
         match self.recorded.outcome {
-            Some(Outcome::Gone { .. }) => Some(Stop::Gone),
-            Some(Outcome::TimedOut { .. }) => Some(Stop::Deadline),
+            Some(Outcome::Gone { .. }) => Some(StopReason::ClientLeft),
+            Some(Outcome::TimedOut { .. }) => Some(StopReason::DeadlinePassed),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bincode::{Decode, Encode};
-use zerver_engine::{Call, Flow, Performed};
+use zerver_engine::{Call, CallResult, Flow};
 use zerver_trace::secret::Rule;
 use zerver_trace::{EffectError, FlowInfo, SharedValue, Value};
 
@@ -249,11 +249,11 @@ impl Prepared {
         names: &Names<'_>,
         call: &Call,
         applied: &mut Vec<Applied>,
-    ) -> Option<Result<Performed, Refusal>> {
+    ) -> Option<Result<CallResult, Refusal>> {
         let said = self.answers.iter_mut().find(|said| !said.is_used && names.has(&said.effect))?;
         said.is_used = true;
         let label = names.told();
-        Some(match said.given.make(|value| Ok((call.decode(value)?, value.clone()))) {
+        Some(match said.given.make(|value| Ok((call.decode_output(value)?, value.clone()))) {
             Ok((output, value)) => {
                 let to = Seen::Value(value);
                 applied.push(Applied {
@@ -389,7 +389,7 @@ fn wrong(edit: &SlotEdit, why: &str) -> Refusal {
 
 fn no_slot(name: &str, info: &FlowInfo, is_read: bool) -> Refusal {
     let refusal = Refusal::new(format!("no step of {} writes a slot {name}", info.name));
-    if is_read || ["Request", "Now", "Random", "RequestId"].contains(&name) {
+    if is_read || ["Request", "ArrivalTime", "Random", "RequestId"].contains(&name) {
         return refusal
             .hint("what every request has from the start is edited by --request-header, --request-body");
     }

@@ -23,7 +23,7 @@ impl<'a> Names<'a> {
 
     /// The kind and the summary, as it is told.
     pub(super) fn told(&self) -> &str {
-        self.told.get_or_init(|| label::effect(self.call.kind(), &facts::plain(self.call.data())))
+        self.told.get_or_init(|| label::effect(self.call.kind(), &facts::plain(self.call.args_value())))
     }
 
     /// Whether this is one of them: as it is told, by its number, as it was recorded, or as any view prints it.

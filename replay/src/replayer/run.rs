@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{Call, Flow, Job, Next, Performed, Response, Start};
+use zerver_engine::{Call, CallResult, Flow, Job, Next, RequestedCall, Response};
 use zerver_trace::{Event, FlowInfo, Outcome, SharedValue, Value};
 
 use super::answers::{Answers, Known, Place};
@@ -59,14 +59,14 @@ pub(super) struct Unanswered {
 /// The end of a call that is in flight.
 struct Pending {
     number: u32,
-    performed: Performed,
+    performed: CallResult,
     is_fed: bool,
 }
 
 /// How a call ends, and whether that was known before.
 enum Ending {
-    Fed(Performed, Due),
-    Live(Performed, Due),
+    Fed(CallResult, Due),
+    Live(CallResult, Due),
     Never,
 }
 
@@ -133,7 +133,7 @@ impl<'r> Runner<'r> {
         let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
         let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
         loop {
-            let starts = job.take_starts();
+            let starts = job.take_requested_calls();
             let started = starts.into_iter().try_for_each(|start| self.begin(&start, flow, &job, input));
             let halted = match started {
                 Err(halt) => Some(halt),
@@ -213,15 +213,15 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &Input) -> Result<(), Halt> {
+    fn begin(&mut self, start: &RequestedCall, flow: &Flow, job: &Job, input: &Input) -> Result<(), Halt> {
         let call = &start.call;
-        let Ok(args) = Value::from_recordable(&**call.data()) else {
+        let Ok(args) = Value::from_recordable(&**call.args_value()) else {
             let label = Names::new(call, start.number, None).told().to_owned();
             return Err(Halt::Unanswered(label, "its arguments cannot be described".to_owned()));
         };
         let index = self.place.next();
         let until_ns =
-            start.until_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
+            start.deadline_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
         if let Some(until_ns) = until_ns {
             self.past_deadline(start, None, until_ns);
             return Ok(());
@@ -268,7 +268,7 @@ impl<'r> Runner<'r> {
             Ending::Fed(_, due) | Ending::Live(_, due) => later(*due).at_ns,
             Ending::Never => u64::MAX,
         };
-        let until_ns = start.until_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
+        let until_ns = start.deadline_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
         if let Some(until_ns) = until_ns {
             self.past_deadline(start, known, until_ns);
             return Ok(());
@@ -285,7 +285,7 @@ impl<'r> Runner<'r> {
     }
 
     /// A call that has no answer when the deadline of its effect passes.
-    fn past_deadline(&mut self, start: &Start, known: Option<&facts::Call<'_>>, until_ns: u64) {
+    fn past_deadline(&mut self, start: &RequestedCall, known: Option<&facts::Call<'_>>, until_ns: u64) {
         let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
         self.ends(start.number, Err(past_deadline()), due, true);
     }
@@ -354,12 +354,12 @@ impl<'r> Runner<'r> {
         Ending::Fed(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
-    fn ends(&mut self, number: u32, performed: Performed, due: Due, is_fed: bool) {
+    fn ends(&mut self, number: u32, performed: CallResult, due: Due, is_fed: bool) {
         self.pending.insert((due, number), Pending { number, performed, is_fed });
     }
 
     /// Takes the call that ends first.
-    fn land(&mut self) -> Option<(u32, Performed)> {
+    fn land(&mut self) -> Option<(u32, CallResult)> {
         let ((due, _), Pending { number, performed, is_fed }) = self.pending.pop_first()?;
         self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
         self.fed += u32::from(is_fed);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use zerver_engine::{Call, Performed};
+use zerver_engine::{Call, CallResult};
 use zerver_trace::secret::Rule;
 
 /// How far a replay has come.
@@ -38,7 +38,7 @@ impl World<'_> {
 pub trait Timers {
     /// What a call gives that is asked for at this time (in nanoseconds since the Unix epoch), and how long it takes;
     /// none if it is about more than time.
-    fn answer(&self, call: &Call, unix_ns: u64) -> Option<(Performed, Duration)>;
+    fn answer(&self, call: &Call, unix_ns: u64) -> Option<(CallResult, Duration)>;
 }
 
 /// Performs effects for real.
@@ -47,5 +47,5 @@ pub trait Live {
     fn kinds(&self) -> Vec<&'static str>;
 
     /// Performs a call within a time, and says how long it took. `name` is what may be told of it beforehand.
-    fn perform(&self, call: &Call, name: &str, within: Duration) -> (Performed, Duration);
+    fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration);
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, Scheduling};
+use zerver_engine::{
+    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings,
+};
 use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
@@ -12,7 +14,7 @@ use crate::config::{Config, Limits, Recording};
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
 use crate::scheduler::ClassRule;
-use crate::server::service::RecorderStatus;
+use crate::server::service::RecorderStatusFn;
 use crate::start_error::StartError;
 
 /// A service before it runs: its flows, interpreters and settings.
@@ -41,7 +43,7 @@ pub struct App {
     /// Names of secret parameters of all flows.
     secret_params: Vec<String>,
     /// Status of the recorder, if requests are recorded.
-    pub(super) recorder: Option<RecorderStatus>,
+    pub(super) recorder: Option<RecorderStatusFn>,
 }
 
 impl fmt::Debug for App {
@@ -202,7 +204,7 @@ impl App {
     }
 
     /// Sets how requests are queued, and when they are shed.
-    pub fn scheduling(mut self, scheduling: Scheduling) -> Self {
+    pub fn scheduling(mut self, scheduling: SchedulingSettings) -> Self {
         self.config.scheduling = scheduling;
         self
     }
@@ -296,7 +298,7 @@ impl App {
         Self { config, ..self }
     }
 
-    pub(crate) fn recorded_by(self, status: RecorderStatus) -> Self {
+    pub(crate) fn recorded_by(self, status: RecorderStatusFn) -> Self {
         Self { recorder: Some(status), ..self }
     }
 
@@ -307,7 +309,7 @@ impl App {
 
 fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>>, StartError> {
     let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, render) {
-        Ok(flow) => Ok(Arc::new(flow.numbered(u16::try_from(at).unwrap_or(u16::MAX)))),
+        Ok(flow) => Ok(Arc::new(flow.with_number(u16::try_from(at).unwrap_or(u16::MAX)))),
         Err(error) => Err(StartError::Slots { flow: def.name().to_owned(), error }),
     };
     flows.iter().enumerate().map(ready).collect()

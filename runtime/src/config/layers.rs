@@ -263,22 +263,22 @@ mod tests {
         check("deadline = 2026-01-01", "/zerver.toml:1: invalid deadline: no setting is a date");
         check(
             "[batch]\ninterval = \"1s\"\ntarget = \"2s\"",
-            "/zerver.toml:3: batch.target is wrong; it is no longer than the interval of its class; batch.target is 2s, \
+            "/zerver.toml:3: invalid batch.target: must be no longer than the interval of its class; batch.target is 2s, \
              batch.interval is 1s",
         );
         check(
             "[batch]\ninterval = \"1s\"",
-            "/zerver.toml:2: batch.target is wrong; it is no longer than the interval of its class; batch.target is 5s, \
+            "/zerver.toml:2: invalid batch.target: must be no longer than the interval of its class; batch.target is 5s, \
              batch.interval is 1s",
         );
         check(
             "[overruns]\nof = 4",
-            "/zerver.toml:2: overruns.times is wrong; it is at least 1, at most 10000, and no more than overruns.of; \
+            "/zerver.toml:2: invalid overruns.times: must be from 1 to 10000, and no more than overruns.of; \
              overruns.times is 8, overruns.of is 4",
         );
         check(
             "[default]\nshare = 990",
-            "/zerver.toml:2: share is wrong; it is at most 1000 thousandths for all classes together; \
+            "/zerver.toml:2: invalid share: must be at most 1000 thousandths for all classes together; \
              interactive.share is 0, default.share is 990, batch.share is 50",
         );
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use zerver_recorder::{Policy, Tail};
+use zerver_recorder::{RecordingPolicy, TailPolicy};
 
 /// The requests that are recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Recording {
     pub slow_after: u32,
     /// Maximum number of failures recorded per second, and also the maximum number of slow requests. Default: 1000.
     /// Failures that the client caused have a smaller share: see
-    /// [`Tail::max_per_second`](zerver_recorder::Tail::max_per_second).
+    /// [`TailPolicy::max_per_second`](zerver_recorder::TailPolicy::max_per_second).
     pub max_per_second: u32,
     /// Age at which traces are removed. Default: 7 days. `None` keeps them.
     pub max_age: Option<Duration>,
@@ -56,13 +56,13 @@ pub struct Recording {
     /// Token that a request can show in `x-zerver-record` to be recorded in any case.
     pub token: Option<String>,
     /// Additional names of secrets, each with at least three letters or digits. `tax-id` also covers `customerTaxId`. See
-    /// `docs/secrets.md`.
+    /// `docs/reference/secrets.md`.
     pub secrets: Vec<String>,
 }
 
 impl Default for Recording {
     fn default() -> Self {
-        let tail = Tail::default();
+        let tail = TailPolicy::default();
         Self {
             keep: Keep::default(),
             store: None,
@@ -83,11 +83,13 @@ impl Default for Recording {
 
 impl Recording {
     /// Returns the policy of the recorder, or `None` if recording is off.
-    pub(crate) fn policy(&self) -> Option<Policy> {
+    pub(crate) fn policy(&self) -> Option<RecordingPolicy> {
         let Self { sample, slow_quantile, slow_after, max_per_second, .. } = *self;
         match self.keep {
-            Keep::All => Some(Policy::All),
-            Keep::Tail => Some(Policy::Tail(Tail { sample, slow_quantile, slow_after, max_per_second })),
+            Keep::All => Some(RecordingPolicy::All),
+            Keep::Tail => {
+                Some(RecordingPolicy::Tail(TailPolicy { sample, slow_quantile, slow_after, max_per_second }))
+            }
             Keep::Off => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerver_engine::Scheduling;
+use zerver_engine::SchedulingSettings;
 
 use super::{Limits, Recording};
 use crate::scheduler::{ClassRule, EffectLimits, Tuning};
@@ -14,7 +14,7 @@ pub(crate) struct Config {
     pub(crate) hosts: Vec<String>,
     pub(crate) workers: Option<usize>,
     pub(crate) batch_workers: Option<usize>,
-    pub(crate) scheduling: Scheduling,
+    pub(crate) scheduling: SchedulingSettings,
     pub(crate) rules: Vec<ClassRule>,
     pub(crate) deadline: Duration,
     pub(crate) stuck_after: Duration,
@@ -31,7 +31,7 @@ impl Default for Config {
             hosts: Vec::new(),
             workers: None,
             batch_workers: None,
-            scheduling: Scheduling::default(),
+            scheduling: SchedulingSettings::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(30),
             stuck_after: Duration::from_secs(1),

@@ -1,6 +1,6 @@
 //! The time of day while a request runs, as an effect.
 //!
-//! A step that needs only the time at which its request arrived reads the slot `Now` instead.
+//! A step that needs only the time at which its request arrived reads the slot `ArrivalTime` instead.
 //!
 //! ```
 //! use zerver::effects::clock;
@@ -51,7 +51,7 @@ impl Time {
     }
 
     /// Returns the time since the arrival of the request; zero if the clock has been set back.
-    pub const fn since(self, arrival: zerver_engine::Now) -> Duration {
+    pub const fn since(self, arrival: zerver_engine::ArrivalTime) -> Duration {
         Duration::from_nanos(self.unix_ns.saturating_sub(arrival.unix_ns))
     }
 }
@@ -68,7 +68,7 @@ impl EffectKind for ReadClock {
         "now".to_owned()
     }
 
-    fn outcome(time: &Time) -> String {
+    fn output_summary(time: &Time) -> String {
         format!("{}.{:09}", time.unix_s(), time.unix_ns % 1_000_000_000)
     }
 

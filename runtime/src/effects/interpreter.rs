@@ -9,8 +9,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use zerver_engine::{
-    Alone, Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Performed, Random, RequestId,
-    Start,
+    Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
+    RequestedCall, StandaloneEffect,
 };
 
 use crate::execution::request_ids::RequestIds;
@@ -184,7 +184,7 @@ impl Interpreters {
     }
 
     /// Starts a call. A call of a kind without an interpreter fails.
-    pub fn start(&self, call: &Call, context: &EffectContext) -> Started<Performed> {
+    pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
         match self.of(call.kind()) {
             Some(interpreter) => interpreter.start(call, context),
             None => Started::Ready(Err(EffectError::new(
@@ -204,7 +204,7 @@ impl Interpreters {
     /// The failure of the effect.
     pub async fn perform<T>(&self, effect: Effect<T>, context: &EffectContext) -> Result<T, Failure> {
         let seed = RequestIds::new().map_or(0, |ids| ids.seed());
-        let mut alone = Alone::new(effect, Random { seed });
+        let mut alone = StandaloneEffect::new(effect, Random { seed });
         let mut in_flight = FuturesUnordered::new();
         let began = Instant::now();
         let mut output = alone.advance(None, 0);
@@ -212,7 +212,7 @@ impl Interpreters {
             if let Some(output) = output {
                 return output;
             }
-            let starts = alone.take_starts();
+            let starts = alone.take_requested_calls();
             in_flight.extend(starts.into_iter().map(|start| self.answer(start, began, context)));
             let Some(answer) = in_flight.next().await else {
                 return Err(Failure::internal("effect").message("waits for nothing"));
@@ -221,12 +221,17 @@ impl Interpreters {
         }
     }
 
-    async fn answer(&self, start: Start, began: Instant, context: &EffectContext) -> (u32, Performed) {
+    async fn answer(
+        &self,
+        start: RequestedCall,
+        began: Instant,
+        context: &EffectContext,
+    ) -> (u32, CallResult) {
         let (number, pause) = (start.number, start.pause);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let limit = start.limit(nanos(began.elapsed()));
+        let limit = start.time_limit(nanos(began.elapsed()));
         let performed = match (self.start(&start.call, context), limit) {
             (Started::Ready(performed), _) => performed,
             (Started::Pending(future), None) => future.await,
@@ -241,7 +246,7 @@ impl Interpreters {
 }
 
 trait AnyInterpreter: Send + Sync {
-    fn start(&self, call: &Call, context: &EffectContext) -> Started<Performed>;
+    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult>;
 
     fn needs_runtime(&self) -> bool;
 }
@@ -253,7 +258,7 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
         self.0.needs_runtime()
     }
 
-    fn start(&self, call: &Call, context: &EffectContext) -> Started<Performed> {
+    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are named {}", K::KIND);
             return Started::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));

@@ -40,7 +40,7 @@ impl EffectKind for Sleep {
         format!("{:?}", self.time)
     }
 
-    fn outcome((): &()) -> String {
+    fn output_summary((): &()) -> String {
         "over".to_owned()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, Stop};
+use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, StopReason};
 use zerver_trace::{Capture, Event, Outcome, SharedValue};
 
 use super::delivery::Delivery;
@@ -116,9 +116,9 @@ impl ActiveRequest {
                 Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
             let service = &self.service;
             let is_recorded = service.sink.is_some() || service.purity_check.is_some();
-            let new = if is_recorded { Job::new } else { Job::unrecorded };
+            let new = if is_recorded { Job::new } else { Job::new_unrecorded };
             let mut job = new(Arc::clone(flow), arrival, self.watch.now_ns());
-            job.read_late(std::mem::take(&mut self.read_delays));
+            job.record_read_delays(std::mem::take(&mut self.read_delays));
             self.job = Some(Box::new(CheckedJob::new(job, service.purity_check.clone())));
         }
         self.job.as_deref_mut().map(|job| (job, &mut self.watch))
@@ -127,7 +127,7 @@ impl ActiveRequest {
     /// This thread has taken it, which is not that of its connection.
     pub(crate) fn migrated_to(&mut self, thread_status: &ThreadStatus) {
         if let (Some(to), Some((job, watch))) = (thread_status.thread(), self.job()) {
-            job.carried(watch.now_ns(), to);
+            job.record_migrated(watch.now_ns(), to);
         }
     }
 
@@ -235,8 +235,8 @@ impl ActiveRequest {
         if let Some(mut job) = self.job.take() {
             step = job.position();
             // An answer that was known by then stays what it was, and so does when that was.
-            if job.ended().is_none() {
-                job.stop(Stop::Gone, self.watch.tick());
+            if job.outcome().is_none() {
+                job.stop(StopReason::ClientLeft, self.watch.tick());
             }
             let ended = job.finish();
             (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);

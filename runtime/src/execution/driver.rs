@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
-use zerver_engine::{Next, Start, Stop};
+use zerver_engine::{Next, RequestedCall, StopReason};
 use zerver_trace::QueueReason;
 
 use super::effect_future;
@@ -34,7 +34,7 @@ pub(crate) struct Driver<'d> {
     deadline_ns: u64,
     in_flight: Option<FuturesUnordered<EffectFuture>>,
     /// Calls that wait because the request has too many in flight.
-    over_limit: VecDeque<Start>,
+    over_limit: VecDeque<RequestedCall>,
     /// Number of effects that started or completed since other requests could run.
     effects_since_yield: u32,
 }
@@ -79,7 +79,7 @@ impl<'d> Driver<'d> {
                     return DriveEnd::Finished;
                 }
                 Next::Run | Next::Advance if self.watch.now_ns() >= self.deadline_ns => {
-                    self.job.stop(Stop::Deadline, self.watch.now_ns());
+                    self.job.stop(StopReason::DeadlinePassed, self.watch.now_ns());
                     return DriveEnd::Finished;
                 }
                 Next::Run => {
@@ -115,7 +115,7 @@ impl<'d> Driver<'d> {
         self.slice.begin_step(step, self.job.ready_ns(), at_ns);
         let next = self.guarded(|job, watch| job.run(watch));
         if self.slice.end_step(step, at_ns, self.watch.now_ns()) {
-            self.job.overran(step, self.watch.now_ns(), self.slice.quantum_ns());
+            self.job.record_quantum_exceeded(step, self.watch.now_ns(), self.slice.quantum_ns());
         }
         next
     }
@@ -130,18 +130,18 @@ impl<'d> Driver<'d> {
     /// flight completes. Returns `None` if the job ended because its deadline passed.
     async fn perform_effects(
         &mut self,
-        requested: &mut SmallVec<[Start; 2]>,
+        requested: &mut SmallVec<[RequestedCall; 2]>,
         deadline: Pin<&mut Option<Sleep>>,
     ) -> Option<Next> {
         let mut next = Next::Wait;
-        self.job.take_starts_to(requested);
+        self.job.append_requested_calls(requested);
         self.slice.record_retries(self.job.position(), requested);
         let in_flight = self.in_flight.as_ref().map_or(0, FuturesUnordered::len);
         let queued = self.over_limit.len();
         let room = self.slice.effects.saturating_sub(in_flight).min(queued + requested.len());
         let (old, new) = (room.min(queued), room.saturating_sub(queued));
         for start in &requested[new..] {
-            self.job.held(start.number, self.watch.now_ns(), QueueReason::Request);
+            self.job.record_effect_queued(start.number, self.watch.now_ns(), QueueReason::Request);
         }
         let mut starting = requested.drain(..new);
         for at in 0..room {
@@ -186,7 +186,7 @@ impl<'d> Driver<'d> {
             biased;
             progress = progress => match progress {
                 Some(EffectProgress::Completed(number, performed, at)) => {
-                    if self.job.waits_for(number) {
+                    if self.job.is_waiting_for(number) {
                         self.slice.record_completion_delay(self.job, number, self.watch, at);
                     } else {
                         self.slice.record_late_completion();
@@ -194,7 +194,7 @@ impl<'d> Driver<'d> {
                     next = self.guarded(|job, watch| job.complete(number, watch, performed));
                 }
                 Some(EffectProgress::Started(effect, at)) => {
-                    self.job.begun(effect.number(), self.watch.since_start_ns(at));
+                    self.job.record_effect_started(effect.number(), self.watch.since_start_ns(at));
                     self.in_flight.get_or_insert_default().push(EffectFuture::Running(effect));
                 }
                 Some(EffectProgress::RetryDue(start, at)) => {
@@ -203,13 +203,13 @@ impl<'d> Driver<'d> {
                 }
                 // The engine rules out a job that waits for nothing.
                 None => {
-                    self.job.stop(Stop::Deadline, self.watch.tick());
+                    self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
                     return None;
                 }
             },
             () = deadline_passes => {
                 self.slice.record_deadline_delay(self.job, self.watch, self.deadline_ns);
-                self.job.stop(Stop::Deadline, self.watch.tick());
+                self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
                 self.slice.record_wait(self.watch.now_ns());
                 return None;
             }
@@ -222,7 +222,7 @@ impl<'d> Driver<'d> {
     }
 
     /// Starts a call, or queues it. Returns what the job does next if the call was ready at once.
-    fn start(&mut self, start: Start, was_queued: bool) -> Option<Next> {
+    fn start(&mut self, start: RequestedCall, was_queued: bool) -> Option<Next> {
         let number = start.number;
         let interpreters = self.service.readiness.interpreters();
         let begun = effect_future::start(start, self.watch, interpreters, self.context, self.slice);
@@ -231,8 +231,8 @@ impl<'d> Driver<'d> {
             Started::Ready(_) => None,
         };
         match queued_for {
-            Some(reason) => self.job.held(number, self.watch.now_ns(), reason),
-            None if was_queued => self.job.begun(number, self.watch.now_ns()),
+            Some(reason) => self.job.record_effect_queued(number, self.watch.now_ns(), reason),
+            None if was_queued => self.job.record_effect_started(number, self.watch.now_ns()),
             None => {}
         }
         match begun {
@@ -254,7 +254,7 @@ impl<'d> Driver<'d> {
     async fn yield_between_effects(&mut self) -> bool {
         self.effects_since_yield = 0;
         if self.watch.tick() >= self.deadline_ns {
-            self.job.stop(Stop::Deadline, self.watch.now_ns());
+            self.job.stop(StopReason::DeadlinePassed, self.watch.now_ns());
             self.slice.record_wait(self.watch.now_ns());
             return true;
         }

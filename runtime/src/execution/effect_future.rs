@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
-use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Start};
+use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, RequestedCall};
 use zerver_trace::QueueReason;
 
 use super::safe_drop::discard;
@@ -24,7 +24,7 @@ use crate::time::Stopwatch;
 /// An effect that takes its time, from when it is asked for.
 pub(crate) enum EffectFuture {
     /// Pauses before it is tried again; none once the pause is over.
-    Delayed(Box<(Option<Start>, Pin<Box<Sleep>>)>),
+    Delayed(Box<(Option<RequestedCall>, Pin<Box<Sleep>>)>),
     /// It is on the effect runtime.
     Running(RunningEffect),
 }
@@ -42,34 +42,34 @@ pub(crate) struct RunningEffect {
 }
 
 /// How an effect ended, and when.
-type Completion = (Performed, Instant);
+type Completion = (CallResult, Instant);
 
 /// An interpreter's future; none before it has begun, and once it is over. The effect runtime polls it, and the thread of
 /// the request drops it when it is cancelled: nothing of a request that was answered goes on.
-type SharedFuture = Arc<Mutex<Option<BoxFuture<Performed>>>>;
+type SharedFuture = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
 
 /// What becomes of a flight.
 pub(crate) enum EffectProgress {
     /// Its pause was over at this time: it is to be asked for again.
-    RetryDue(Start, Instant),
+    RetryDue(RequestedCall, Instant),
     /// It has got its place, and begun at this time; it is still in flight.
     Started(RunningEffect, Instant),
     /// The number of the call, how it ended, and when.
-    Completed(u32, Performed, Instant),
+    Completed(u32, CallResult, Instant),
 }
 
 /// Begins to perform a call, if it may begin now.
 pub(crate) fn start(
-    mut start: Start,
+    mut start: RequestedCall,
     watch: &Stopwatch,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     slice: &RunSlice<'_>,
-) -> Started<Performed, EffectFuture> {
-    if start.until_ns.is_some_and(|until_ns| until_ns <= watch.now_ns()) {
+) -> Started<CallResult, EffectFuture> {
+    if start.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
         return Started::Ready(Err(past_deadline()));
     }
-    let until = start.until_ns.map(|until_ns| watch.at(until_ns));
+    let until = start.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
     let on = slice.effect_runtime;
     let pause = std::mem::take(&mut start.pause);
     if !pause.is_zero() {
@@ -100,13 +100,13 @@ pub(crate) fn start(
 /// Begins to perform a call, whoever else asks; it must have ended at `until`. `permit` is what it has until it ends, if it
 /// is not answered at once.
 pub(crate) fn perform(
-    start: &Start,
+    start: &RequestedCall,
     until: Option<Instant>,
     on: &Handle,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     permit: impl FnOnce() -> Option<Permit>,
-) -> Started<Performed, RunningEffect> {
+) -> Started<CallResult, RunningEffect> {
     let (number, kind, limit) = (start.number, start.call.kind(), start.call.time_limit());
     let future = match poll_first(&start.call, Some(on), interpreters, context) {
         Started::Ready(performed) => return Started::Ready(performed),
@@ -125,7 +125,7 @@ pub(crate) fn perform(
 
 /// Has a call wait for its place, and performed from then on.
 fn perform_with_permit(
-    start: Start,
+    start: RequestedCall,
     until: Option<Instant>,
     wait: PermitWait,
     on: &Handle,
@@ -224,7 +224,7 @@ impl RunningEffect {
 
 impl Future for RunningEffect {
     /// The number of the call, how it ended, and when.
-    type Output = (u32, Performed, Instant);
+    type Output = (u32, CallResult, Instant);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
@@ -264,7 +264,7 @@ fn poll_first(
     enters: Option<&Handle>,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
-) -> Started<Performed, BoxFuture<Performed>> {
+) -> Started<CallResult, BoxFuture<CallResult>> {
     let kind = call.kind();
     let mut runtime = enters.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
     let mut future = match catch_unwind(AssertUnwindSafe(|| interpreters.start(call, context))) {
@@ -286,7 +286,7 @@ fn poll_first(
 }
 
 /// Polls an interpreter's future, whose panics are its own.
-fn poll(kind: &str, future: &mut BoxFuture<Performed>, cx: &mut Context<'_>) -> Poll<Performed> {
+fn poll(kind: &str, future: &mut BoxFuture<CallResult>, cx: &mut Context<'_>) -> Poll<CallResult> {
     catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
         .unwrap_or_else(|panic| Poll::Ready(Err(interpreter_panicked(kind, &*panic))))
 }
@@ -313,15 +313,15 @@ impl EffectTask {
         (performed, Instant::now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<Performed>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<CallResult>>> {
         self.future.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Future for EffectTask {
-    type Output = Performed;
+    type Output = CallResult;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Performed> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallResult> {
         let mut future = self.lock();
         let Some(task_future) = &mut *future else { return Poll::Pending };
         let performed = ready!(poll(self.kind, task_future, cx));

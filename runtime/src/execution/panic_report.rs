@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, PanicHookInfo};
 
 use zerver_engine::Job;
-use zerver_recorder::quiet;
+use zerver_recorder::catch_panic;
 use zerver_replay::masked;
 use zerver_trace::secret::Rule;
 
@@ -44,7 +44,7 @@ struct PanicReport {
 /// Has panics of the whole process told by this module, in the place of the hook that there was.
 pub(crate) fn install_hook() {
     panic::set_hook(Box::new(|info| {
-        if quiet::is_quiet() {
+        if catch_panic::is_catching() {
             return;
         }
         let report = PanicReport::of(info);

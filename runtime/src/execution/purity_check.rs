@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use zerver_engine::{Ended, Job, MAX_EVENTS, Next, Performed};
+use zerver_engine::{CallResult, FinishedJob, Job, MAX_EVENTS, Next};
 use zerver_replay::apart;
 use zerver_trace::Outcome;
 use zerver_trace::secret::Rule;
@@ -113,7 +113,7 @@ impl CheckedJob {
     }
 
     /// As [`Job::finish`].
-    pub(crate) fn finish(&mut self) -> Ended {
+    pub(crate) fn finish(&mut self) -> FinishedJob {
         discard(self.twin.take());
         self.job.finish()
     }
@@ -129,7 +129,7 @@ impl CheckedJob {
     }
 
     /// As [`Job::complete`].
-    pub(crate) fn complete(&mut self, number: u32, watch: &mut Stopwatch, performed: Performed) -> Next {
+    pub(crate) fn complete(&mut self, number: u32, watch: &mut Stopwatch, performed: CallResult) -> Next {
         let twin = self.twin.take().map(|twin| (twin, performed.clone()));
         let next = self.job.complete(number, watch.tick(), performed);
         if let Some((twin, performed)) = twin {
@@ -156,7 +156,7 @@ impl CheckedJob {
         input: impl FnOnce(&mut Job) -> Next,
     ) {
         // That is a finding by itself, and its message need not be there twice.
-        if matches!(self.job.ended(), Some((Outcome::Panicked { .. }, _))) {
+        if matches!(self.job.outcome(), Some((Outcome::Panicked { .. }, _))) {
             return discard(twin);
         }
         let began = Instant::now();

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use std::{fs, io};
 
-use zerver_recorder::{Change, Options, Recorder, Status};
+use zerver_recorder::{Recorder, RecorderOptions, RecorderStatus, StatusEvent};
 use zerver_trace::secret::Rule;
 
 use crate::StartError;
@@ -23,7 +23,7 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
     let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
-    let options = Options {
+    let options = RecorderOptions {
         policy,
         build: build_id().to_owned(),
         body_limit: recording.body_bytes,
@@ -32,7 +32,7 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
         max_age: recording.max_age,
         max_bytes: recording.max_bytes,
         rule,
-        ..Options::new(&dir)
+        ..RecorderOptions::new(&dir)
     };
     let is_explicit =
         dev || loaded.is_set_anywhere("recording.store") || loaded.is_set_anywhere("recording.keep");
@@ -50,52 +50,52 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
 }
 
 /// Reports a change of the recorder. Called on its thread.
-fn report(change: &Change) {
-    match change {
-        Change::Paused { why } => operator_log::warn(&format!(
-            "recording paused: {why}; requests are still served, and recording resumes when the problem is solved"
+fn report(event: &StatusEvent) {
+    match event {
+        StatusEvent::Paused { reason } => operator_log::warn(&format!(
+            "recording paused: {reason}; requests are still served, and recording resumes when the problem is solved"
         )),
-        Change::Resumed { dropped: 0 } => operator_log::info("recording resumed; nothing was lost"),
-        Change::Resumed { dropped } => {
+        StatusEvent::Resumed { dropped: 0 } => operator_log::info("recording resumed; nothing was lost"),
+        StatusEvent::Resumed { dropped } => {
             operator_log::warn(&format!("recording resumed; {} meanwhile", not_recorded(*dropped)));
         }
-        Change::Overflowed { is_paused: true, .. } => {
+        StatusEvent::Dropped { is_paused: true, .. } => {
             operator_log::warn("recording is still paused, and requests are being dropped");
         }
-        Change::Overflowed { dropped, is_paused: false } => operator_log::warn(&format!(
+        StatusEvent::Dropped { count, is_paused: false } => operator_log::warn(&format!(
             "{}: the recorder could not keep up; ZERVER_RECORD=tail keeps fewer",
-            not_recorded(*dropped)
+            not_recorded(*count)
         )),
-        Change::Moved { path } => operator_log::warn(&format!(
+        StatusEvent::StoreReplaced { path } => operator_log::warn(&format!(
             "the store {} was removed or replaced; recording continues there, but what was recorded before is gone with the \
              previous file",
             path.display()
         )),
-        Change::Compacted { from, to } => operator_log::info(&format!(
+        StatusEvent::Compacted { from, to } => operator_log::info(&format!(
             "the store was compacted from {} to {}, because recording.max_bytes was lowered",
             bytes(*from),
             bytes(*to)
         )),
-        Change::Oversized { bytes: now, max, why } => operator_log::warn(&format!(
-            "the store has {}, more than recording.max_bytes allows ({}): {why}; compaction will be tried again",
+        StatusEvent::Oversized { bytes: now, max, reason } => operator_log::warn(&format!(
+            "the store has {}, more than recording.max_bytes allows ({}): {reason}; compaction will be tried again",
             bytes(*now),
             bytes(*max)
         )),
-        Change::ClockDiffers { by, is_ahead } => operator_log::warn(&format!(
+        StatusEvent::ClockDiffers { by, is_ahead } => operator_log::warn(&format!(
             "the clock is {} {} the newest recorded request; if the clock is right, nothing is lost: the age of a request \
              counts only time in which a service recorded",
             days(*by),
             if *is_ahead { "ahead of" } else { "behind" }
         )),
-        Change::Stopped { why } => {
-            operator_log::warn(&format!("recording stopped: {why}; requests are still served"));
+        StatusEvent::Stopped { reason } => {
+            operator_log::warn(&format!("recording stopped: {reason}; requests are still served"));
         }
     }
 }
 
 /// Closes the recorder, and reports requests that could not be written.
 pub(crate) fn close(recorder: Recorder) {
-    let Status { lost, paused, .. } = recorder.close();
+    let RecorderStatus { lost, paused, .. } = recorder.close();
     if lost > 0 {
         let why = paused.unwrap_or_else(|| "they could not be encoded".to_owned());
         operator_log::warn(&format!("{}: {why}", not_recorded(lost)));

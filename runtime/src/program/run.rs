@@ -46,7 +46,7 @@ const FORCED: i32 = 1;
 /// Messages are printed on standard error, unless the program has installed a `tracing` subscriber before.
 ///
 /// The message of a panic may quote data of a client, so it is cleaned and masked before it is printed: see
-/// `docs/secrets.md`. This replaces a panic hook that was set before. A hook that is set later, such as in
+/// `docs/reference/secrets.md`. This replaces a panic hook that was set before. A hook that is set later, such as in
 /// [`App::on_startup`], may call it.
 ///
 /// On SIGHUP, the service reads `zerver.toml` again and applies the settings that can change while it runs; a message names

@@ -26,7 +26,7 @@ const READ_AHEAD: usize = 64 << 10;
 
 /// Replays what it is asked to, until nobody asks any more.
 pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
-    zerver_engine::watch_panics();
+    zerver_engine::install_panic_hook();
     let flows = app.ready_flows()?.into_iter().map(Hosted::new).collect();
     let (deadline, rule) = (app.config().deadline, app.secrets());
     let mut host = Host { flows, deadline, rule, closed: Some(app), live: None };

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use zerver_engine::{Call, EffectError, EffectErrorKind, Performed, Request, Start};
+use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestedCall};
 use zerver_replay::wire::{Told, send};
 
 use crate::app::startup::{BoxError, Startup};
@@ -51,7 +51,7 @@ impl zerver_replay::Live for LivePerformer {
         self.startup.interpreters.kinds().collect()
     }
 
-    fn perform(&self, call: &Call, name: &str, within: Duration) -> (Performed, Duration) {
+    fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration) {
         // If nobody listens any more, nobody has been told, and nothing is done.
         let told = Told::Live { name: name.to_owned(), within_ns: nanos(within) };
         if let Err(error) = send(&mut *self.stream.borrow_mut(), &told) {
@@ -59,8 +59,13 @@ impl zerver_replay::Live for LivePerformer {
         }
         let begun = Instant::now();
         let context = self.context.borrow().clone();
-        let start =
-            Start { number: 0, call: call.clone(), attempt: 1, pause: Duration::ZERO, until_ns: None };
+        let start = RequestedCall {
+            number: 0,
+            call: call.clone(),
+            attempt: 1,
+            pause: Duration::ZERO,
+            deadline_ns: None,
+        };
         // Within the runtime from the start: an interpreter may want a timer or a socket.
         let performed = self.runtime.block_on(async {
             let (on, interpreters) = (Handle::current(), &self.startup.interpreters);

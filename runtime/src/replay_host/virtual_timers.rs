@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerver_engine::{Call, Performed};
+use zerver_engine::{Call, CallResult};
 use zerver_replay::Timers;
 
 use crate::effects::clock::{ReadClock, Time};
@@ -12,7 +12,7 @@ use crate::effects::sleep::Sleep;
 pub(super) struct VirtualTimers;
 
 impl Timers for VirtualTimers {
-    fn answer(&self, call: &Call, unix_ns: u64) -> Option<(Performed, Duration)> {
+    fn answer(&self, call: &Call, unix_ns: u64) -> Option<(CallResult, Duration)> {
         if let Some(sleep) = call.args::<Sleep>() {
             return Some((Ok(Call::output::<Sleep>(())), sleep.time));
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use zerver_engine::Behind;
+use zerver_engine::LagDetector;
 
 use super::run_delay;
 use crate::time::{ServiceClock, nanos};
@@ -21,7 +21,7 @@ const POLL_OVERDUE_AFTER: Duration = Duration::from_micros(250);
 
 pub(super) struct LoopLag {
     service_clock: Arc<ServiceClock>,
-    behind: Cell<Behind>,
+    behind: Cell<LagDetector>,
     /// How long its thread had been kept from a core when one last ran for long.
     run_delay_ns: Cell<Option<u64>>,
     /// Requests that have begun here.
@@ -66,14 +66,14 @@ impl LoopLag {
                 // Everybody who is ready, and whoever the sockets have made so.
                 tokio::task::yield_now().await;
                 let took_ns = nanos(start.elapsed());
-                self.update(|behind, now_ns| behind.came_round(took_ns, now_ns));
+                self.update(|behind, now_ns| behind.pass_finished(took_ns, now_ns));
                 self.note_poll();
                 self.read_until_ns.set(self.service_clock.since_ns(start));
                 if !has_waiters() && (!self.behind.get().is_behind() || self.started.get() == started) {
                     break;
                 }
             }
-            self.update(|behind, _| behind.rests());
+            self.update(|behind, _| behind.caught_up());
             self.fresh_ns.set(self.polled_ns.get());
             self.is_measured.set(false);
         }
@@ -98,28 +98,28 @@ impl LoopLag {
 
     /// A request has run for so long.
     pub(super) fn note_run(&self, ran_ns: u64) {
-        if !Behind::is_long(ran_ns) {
+        if !LagDetector::is_long_run(ran_ns) {
             return;
         }
         // What the system gave to others, such as the recorder, no turn would give back.
         let run_delay_ns = run_delay::run_delay_ns();
         let without_run_delay_ns =
             run_delay::without_run_delay_ns(ran_ns, self.run_delay_ns.replace(run_delay_ns), run_delay_ns);
-        if self.update(|behind, now_ns| behind.ran(without_run_delay_ns, now_ns)) {
+        if self.update(|behind, now_ns| behind.request_ran(without_run_delay_ns, now_ns)) {
             self.measure_wakeup.notify_one();
         }
     }
 
     /// The one that has waited longest has waited for so long.
     pub(super) fn note_wait(&self, longest_ns: u64) {
-        if Behind::is_long_wait(longest_ns) {
-            self.update(|behind, now_ns| behind.waited(longest_ns, now_ns));
+        if LagDetector::is_long_wait(longest_ns) {
+            self.update(|behind, now_ns| behind.request_waited(longest_ns, now_ns));
         }
     }
 
     /// Whether turns are no longer needed, though some wait.
     pub(super) fn is_recovered(&self, now_ns: u64) -> bool {
-        self.behind.get().is_over(now_ns)
+        self.behind.get().has_recovered(now_ns)
     }
 
     /// The sockets have been looked at.
@@ -147,10 +147,10 @@ impl LoopLag {
     #[cfg(test)]
     pub(super) fn set_behind(&self, is_behind: bool) {
         let took_ns = if is_behind { u64::MAX } else { 0 };
-        self.update(|behind, now_ns| behind.came_round(took_ns, now_ns));
+        self.update(|behind, now_ns| behind.pass_finished(took_ns, now_ns));
     }
 
-    fn update<R>(&self, change: impl FnOnce(&mut Behind, u64) -> R) -> R {
+    fn update<R>(&self, change: impl FnOnce(&mut LagDetector, u64) -> R) -> R {
         let mut behind = self.behind.get();
         let result = change(&mut behind, self.service_clock.elapsed_ns());
         self.behind.set(behind);

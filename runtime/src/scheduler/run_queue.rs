@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Notify, oneshot};
-use zerver_engine::{Class, Overruns, Ready, Refused, Scheduling, Ticket};
+use zerver_engine::{Class, FairQueue, OverrunTracker, SchedulingSettings, Shed, Ticket};
 
 use super::dispatch::stealable_request::StealableRequest;
 use super::loop_lag::LoopLag;
@@ -17,8 +17,8 @@ use super::work_stealing::StealGroup;
 use crate::time::ServiceClock;
 
 pub(crate) struct RunQueue<G = Box<StealableRequest>> {
-    ready: RefCell<Ready>,
-    overruns: RefCell<Overruns>,
+    ready: RefCell<FairQueue>,
+    overruns: RefCell<OverrunTracker>,
     waiting: RefCell<BTreeMap<Ticket, WaitingRequest<G>>>,
     /// Whether nobody waits.
     is_empty: Cell<bool>,
@@ -48,7 +48,7 @@ enum WaitingRequest<G> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotRunHere<G> {
     /// It may not wait.
-    Shed(Refused, G),
+    Shed(Shed, G),
     /// Another worker has it.
     Stolen,
 }
@@ -56,7 +56,7 @@ pub(super) enum NotRunHere<G> {
 impl<G> RunQueue<G> {
     /// `slept` is set whenever the worker goes to sleep.
     pub(crate) fn new(
-        settings: &Scheduling,
+        settings: &SchedulingSettings,
         flows: usize,
         service_clock: Arc<ServiceClock>,
         slept: Arc<AtomicBool>,
@@ -65,8 +65,8 @@ impl<G> RunQueue<G> {
         steal_queue: Arc<StealQueue<Ticket, G>>,
     ) -> Self {
         Self {
-            ready: RefCell::new(Ready::new(settings.clone())),
-            overruns: RefCell::new(Overruns::new(settings, flows)),
+            ready: RefCell::new(FairQueue::new(settings.clone())),
+            overruns: RefCell::new(OverrunTracker::new(settings, flows)),
             waiting: RefCell::default(),
             is_empty: Cell::new(true),
             is_turn_granted: Cell::new(false),
@@ -81,9 +81,9 @@ impl<G> RunQueue<G> {
     }
 
     /// Gives turns in another way from now on.
-    pub(crate) fn retune(&self, settings: &Scheduling) {
-        self.ready.borrow_mut().retune(settings.clone());
-        self.overruns.borrow_mut().retune(settings);
+    pub(crate) fn retune(&self, settings: &SchedulingSettings) {
+        self.ready.borrow_mut().set_settings(settings.clone());
+        self.overruns.borrow_mut().set_settings(settings);
     }
 
     /// Measures how long the worker takes to come round, while it is busy.
@@ -107,7 +107,7 @@ impl<G> RunQueue<G> {
     /// A new request begins: whether it may run at once, without a turn.
     pub(super) fn admit(&self, flow: u16, now_ns: u64) -> bool {
         self.loop_lag.note_start();
-        self.overruns.borrow_mut().begin(flow);
+        self.overruns.borrow_mut().request_started(flow);
         self.can_run_inline(now_ns)
     }
 
@@ -122,7 +122,7 @@ impl<G> RunQueue<G> {
         flow: u16,
         now_ns: u64,
     ) -> Result<G, NotRunHere<G>> {
-        let ticket = match self.update(|ready| ready.enter(class, flow, now_ns)) {
+        let ticket = match self.update(|ready| ready.admit(class, flow, now_ns)) {
             Ok(ticket) => ticket,
             // Nobody is sent away while a worker has nothing to do.
             Err(refused) => {
@@ -144,7 +144,7 @@ impl<G> RunQueue<G> {
         if self.can_run_inline(now_ns) {
             return false;
         }
-        let ticket = self.update(|ready| ready.enter_again(class, flow, now_ns));
+        let ticket = self.update(|ready| ready.requeue(class, flow, now_ns));
         let (sender, receiver) = oneshot::channel();
         self.waiting.borrow_mut().insert(ticket, WaitingRequest::Started(sender));
         let mut waiter = Waiter { run_queue: self, ticket, receiver, has_turn: |()| true };
@@ -174,7 +174,7 @@ impl<G> RunQueue<G> {
         }
         self.loop_lag.note_run(ran_ns);
         if has_turn || !self.is_empty.get() {
-            self.update(|ready| ready.ran(class, flow, ran_ns));
+            self.update(|ready| ready.charge(class, flow, ran_ns));
             if !self.is_empty.get() && self.loop_lag.is_poll_overdue() {
                 self.is_poll_pending.set(true);
                 self.poll_wakeup.notify_one();
@@ -195,7 +195,7 @@ impl<G> RunQueue<G> {
 
     /// A step has overrun. Until when its flow is to run at low priority, if it does so often.
     pub(super) fn overran(&self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
-        self.overruns.borrow_mut().overran(flow, step, now_ns)
+        self.overruns.borrow_mut().record_overrun(flow, step, now_ns)
     }
 
     /// Whether a request can run at once, as if there were no turns.
@@ -226,15 +226,15 @@ impl<G> RunQueue<G> {
         let mut are_over = false;
         while (are_over || !self.is_turn_granted.get()) && !self.is_poll_pending.get() {
             let now_ns = self.service_clock.elapsed_ns();
-            self.loop_lag.note_wait(self.ready.borrow().longest_ns(now_ns));
+            self.loop_lag.note_wait(self.ready.borrow().longest_wait_ns(now_ns));
             are_over |= self.loop_lag.is_recovered(now_ns);
-            let Some(turn) = self.update(|ready| ready.next(now_ns)) else { break };
+            let Some(turn) = self.update(|ready| ready.pop(now_ns)) else { break };
             self.loop_lag.note_wait(turn.waited_ns);
             let waiting = self.waiting.borrow_mut().remove(&turn.ticket);
             let is_told = match waiting {
                 Some(WaitingRequest::New(sender)) => {
                     self.steal_queue.take_back(turn.ticket).is_some_and(|new| {
-                        let told = match turn.goes {
+                        let told = match turn.verdict {
                             Ok(()) => Ok(new),
                             Err(refused) => Err(NotRunHere::Shed(refused, new)),
                         };
@@ -245,7 +245,7 @@ impl<G> RunQueue<G> {
                 // Who waits takes itself out when it leaves.
                 None => false,
             };
-            self.is_turn_granted.set(is_told && turn.goes.is_ok());
+            self.is_turn_granted.set(is_told && turn.verdict.is_ok());
         }
         if self.is_turn_granted.get() {
             self.hand_to_parked_workers();
@@ -254,7 +254,7 @@ impl<G> RunQueue<G> {
 
     /// Gives those who wait to workers that are idle: from here, before the turn begins, for it may be long.
     fn hand_to_parked_workers(&self) {
-        while !self.is_empty.get() && self.ready.borrow().has_new() {
+        while !self.is_empty.get() && self.ready.borrow().has_stealable() {
             let Some(peer) = self.steal_group.claim() else { break };
             let now_ns = self.service_clock.elapsed_ns();
             let ticket = self.update(|ready| ready.steal(now_ns));
@@ -269,7 +269,7 @@ impl<G> RunQueue<G> {
     /// Those that others have taken wait no longer.
     fn remove_stolen(&self) {
         for ticket in self.steal_queue.drain_stolen() {
-            self.update(|ready| ready.taken(ticket, self.service_clock.elapsed_ns()));
+            self.update(|ready| ready.remove_stolen(ticket, self.service_clock.elapsed_ns()));
             self.waiting.borrow_mut().remove(&ticket);
         }
     }
@@ -280,7 +280,7 @@ impl<G> RunQueue<G> {
         self.steal_queue.take_back(ticket)
     }
 
-    fn update<R>(&self, change: impl FnOnce(&mut Ready) -> R) -> R {
+    fn update<R>(&self, change: impl FnOnce(&mut FairQueue) -> R) -> R {
         let mut ready = self.ready.borrow_mut();
         let result = change(&mut ready);
         self.is_empty.set(ready.is_empty());
@@ -305,7 +305,7 @@ impl<G, T> Drop for Waiter<'_, G, T> {
             return;
         }
         let now_ns = run_queue.service_clock.elapsed_ns();
-        if run_queue.update(|ready| ready.leave(ticket, now_ns)) {
+        if run_queue.update(|ready| ready.remove(ticket, now_ns)) {
             drop(run_queue.remove(ticket));
         } else if self.receiver.try_recv().is_ok_and(|told| (self.has_turn)(&told)) {
             // It had just been given the turn.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use zerver_engine::{Call, Class, Job, RequestId, Start};
+use zerver_engine::{Call, Class, Job, RequestId, RequestedCall};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Event, Name, SharedValue, Thread};
 
@@ -154,7 +154,7 @@ impl<'w> RunSlice<'w> {
     }
 
     /// These calls of a step are asked for, some of them perhaps once more.
-    pub(crate) fn record_retries(&self, step: u16, starts: &[Start]) {
+    pub(crate) fn record_retries(&self, step: u16, starts: &[RequestedCall]) {
         let again = starts.iter().filter(|start| start.attempt > 1).count();
         if let Some(step_counters) = self.step_counters(step).filter(|_| again > 0) {
             step_counters.retries.add(again as u64);
@@ -176,14 +176,14 @@ impl<'w> RunSlice<'w> {
         ready: Instant,
     ) {
         if let Some(late) = self.delay_since(watch, ready) {
-            job.late(late.of(call));
+            job.record_completion_delay(late.of(call));
         }
     }
 
     /// The same for the deadline of the request, for which all its calls are given up.
     pub(crate) fn record_deadline_delay(&self, job: &mut Job, watch: &mut Stopwatch, deadline_ns: u64) {
         if let Some(late) = self.delay_since(watch, watch.at(deadline_ns)) {
-            job.all_late(|call| late.clone().of(call));
+            job.record_completion_delays(|call| late.clone().of(call));
         }
     }
 

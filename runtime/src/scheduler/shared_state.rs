@@ -78,7 +78,7 @@ impl SchedulerState {
     #[cfg(test)]
     pub(super) fn of_nothing(stuck_after: Duration) -> Self {
         let tuning = Tuning {
-            scheduling: zerver_engine::Scheduling::default(),
+            scheduling: zerver_engine::SchedulingSettings::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
             effects: super::EffectLimits::default(),

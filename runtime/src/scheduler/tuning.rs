@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerver_engine::{Flow, Scheduling};
+use zerver_engine::{Flow, SchedulingSettings};
 
 use super::class_rules::ClassRule;
 use super::effect_limits::EffectLimits;
@@ -11,7 +11,7 @@ use crate::time::nanos;
 /// What can change while the service runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Tuning {
-    pub(crate) scheduling: Scheduling,
+    pub(crate) scheduling: SchedulingSettings,
     pub(crate) rules: Vec<ClassRule>,
     /// For requests whose flow does not say.
     pub(crate) deadline: Duration,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
-use zerver_engine::watch_panics;
+use zerver_engine::install_panic_hook;
 
 use super::service::Service;
 use super::startup_thread;
@@ -91,7 +91,7 @@ impl Server {
         mut startup: Startup,
         open: Option<AsyncHook>,
     ) -> Result<Self, StartError> {
-        watch_panics();
+        install_panic_hook();
         let addr = listener.local_addr().map_err(StartError::Worker)?;
         let limit = service.limits.connections;
         let batch = service.scheduler.batch.clone();

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
-use zerver_recorder::Status;
+use zerver_recorder::RecorderStatus;
 use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use super::readiness::Readiness;
@@ -16,7 +16,7 @@ use crate::http::{Router, tokens_match};
 use crate::scheduler::SchedulerState;
 
 /// Tells how recording goes.
-pub(crate) type RecorderStatus = Box<dyn Fn() -> Status + Send + Sync>;
+pub(crate) type RecorderStatusFn = Box<dyn Fn() -> RecorderStatus + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,
@@ -39,7 +39,7 @@ pub(crate) struct Service {
     pub(crate) health_path: Option<String>,
     pub(crate) metrics: MetricsEndpoint,
     /// How recording goes, where there is any.
-    pub(crate) recorder_status: Option<RecorderStatus>,
+    pub(crate) recorder_status: Option<RecorderStatusFn>,
     /// Stands in for the flow of requests which none takes.
     pub(crate) no_flow: Arc<FlowInfo>,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zerver_engine::{Call, Performed};
+use zerver_engine::{Call, CallResult};
 use zerver_trace::Value;
 
 use super::json_comparison::matches;
@@ -24,7 +24,7 @@ pub(super) enum ExpectedCall {
 
 /// The result of a call.
 pub(super) enum PlannedResult {
-    Performed(Performed),
+    Performed(CallResult),
     /// An output of the kind, as a value.
     Value(Value),
 }
@@ -53,10 +53,10 @@ impl PlannedResult {
     ///
     /// # Panics
     /// If the value is not an output of the call's kind.
-    pub(super) fn into_performed(self, call: &Call) -> Performed {
+    pub(super) fn into_performed(self, call: &Call) -> CallResult {
         match self {
             Self::Performed(performed) => performed,
-            Self::Value(value) => match call.decode(&value) {
+            Self::Value(value) => match call.decode_output(&value) {
                 Ok(output) => Ok(output),
                 Err(error) => panic!("{value} is not an output of {call:?}: {error}"),
             },

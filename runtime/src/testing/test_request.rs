@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use serde_json::Value as Json;
 use zerver_engine::{
-    Arrival, Call, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Performed, Request,
+    Arrival, Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Request,
     RequestId,
 };
 use zerver_trace::Value;
@@ -170,7 +170,7 @@ impl TestRequest {
     pub fn answer<T>(self, effect: Effect<T>, output: impl Serialize) -> Self {
         self.plan_first(effect, |call| {
             let performed = Value::from_serialize(&output).map_err(|error| error.to_string());
-            match performed.and_then(|value| call.decode(&value).map_err(|error| error.to_string())) {
+            match performed.and_then(|value| call.decode_output(&value).map_err(|error| error.to_string())) {
                 Ok(output) => Ok(output),
                 Err(error) => panic!("not an output of {call:?}: {error}"),
             }
@@ -229,7 +229,7 @@ impl TestRequest {
     /// If the flow does not take the request, if the flow requests an effect for which there is neither a planned result
     /// nor an interpreter, or if a planned result is never used. The message names the effect.
     pub fn run(mut self) -> TestResponse {
-        zerver_engine::watch_panics();
+        zerver_engine::install_panic_hook();
         self.route();
         let arrival = Arrival {
             request: Arc::new(std::mem::take(&mut self.request)),
@@ -246,7 +246,7 @@ impl TestRequest {
         let mut next = Next::Run;
         let mut starts = VecDeque::new();
         while next != Next::Ended {
-            starts.extend(job.take_starts());
+            starts.extend(job.take_requested_calls());
             next = match next {
                 Next::Run => job.run(tick(), &mut tick),
                 Next::Advance => job.advance(tick()),
@@ -282,10 +282,13 @@ impl TestRequest {
     }
 
     /// Plans a result for the first call that an effect makes.
-    fn plan_first<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> Performed) -> Self {
-        let mut alone = zerver_engine::Alone::new(effect, zerver_engine::Random { seed: self.seed });
+    fn plan_first<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> CallResult) -> Self {
+        let mut alone =
+            zerver_engine::StandaloneEffect::new(effect, zerver_engine::Random { seed: self.seed });
         alone.advance(None, 0);
-        let Some(start) = alone.take_starts().into_iter().next() else { panic!("this effect makes no call") };
+        let Some(start) = alone.take_requested_calls().into_iter().next() else {
+            panic!("this effect makes no call")
+        };
         let performed = perform(&start.call);
         let call = ExpectedCall::Call(start.call.clone(), args(&start.call));
         self.plan(call, PlannedResult::Performed(performed))
@@ -297,7 +300,7 @@ impl TestRequest {
     }
 
     /// Performs a call: with its planned result, or else with the interpreter of its kind.
-    fn perform(&mut self, call: &Call) -> Performed {
+    fn perform(&mut self, call: &Call) -> CallResult {
         let args = args(call);
         if let Some(at) = self.answers.iter().position(|planned| planned.call.is(call, &args)) {
             return self.answers.remove(at).result.into_performed(call);
@@ -324,7 +327,7 @@ impl TestRequest {
 
 /// Returns the arguments of a call as a value.
 fn args(call: &Call) -> Value {
-    match Value::from_recordable(&**call.data()) {
+    match Value::from_recordable(&**call.args_value()) {
         Ok(value) => value,
         Err(error) => panic!("the arguments of {call:?} cannot be compared: {error}"),
     }

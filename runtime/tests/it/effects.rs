@@ -54,7 +54,7 @@ fn render(todo: &Todo, claims: &Claims) -> Response {
 }
 
 /// Drives a job whose effects are answered at once.
-fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Ended {
+fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::FinishedJob {
     let flow = Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap();
     let request = Arc::new(Request::get("/"));
     let arrival = Arrival { request, id: RequestId::from_u128(7), unix_ns: 0, seed: 0 };
@@ -65,7 +65,7 @@ fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Ended {
             Next::Run => job.run(0, || 0),
             Next::Advance => job.advance(0),
             _ => {
-                let started = job.take_starts();
+                let started = job.take_requested_calls();
                 started.into_iter().fold(Next::Wait, |_, start| {
                     let performed = match interpreters.start(&start.call, &EffectContext::default()) {
                         Started::Ready(performed) => performed,
@@ -133,7 +133,7 @@ async fn the_clock_is_later_than_the_epoch_and_does_not_wait() {
     let earlier = live.perform(clock::now(), &EffectContext::default()).await.unwrap();
     let later =
         live.perform(sleep(2.millis()).and_then(|()| clock::now()), &EffectContext::default()).await.unwrap();
-    assert!(later.since(Now { unix_ns: earlier.unix_ns }) >= 2.millis(), "{earlier:?} {later:?}");
+    assert!(later.since(ArrivalTime { unix_ns: earlier.unix_ns }) >= 2.millis(), "{earlier:?} {later:?}");
     assert_eq!(later.unix_s(), later.system_time().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs());
 }
 

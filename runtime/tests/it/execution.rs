@@ -87,7 +87,7 @@ fn told(what: &str) -> Do {
 #[step]
 fn ask_all(request: &Request) -> Decision<Sum> {
     let asked = request.param_str("what").unwrap_or_default().split('+').map(|what| match what {
-        "timeout" => Effect::performing::<Do>(
+        "timeout" => Effect::from_call::<Do>(
             zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20)),
             |output| output.copied().map_err(|error| Failure::from_effect("do", &error)),
         ),
@@ -107,7 +107,7 @@ fn panics(request: &Request) -> Response {
 }
 
 #[step]
-fn yields(progress: Option<u32>) -> Decision<Ends, u32> {
+fn yields(progress: Option<u32>) -> Decision<Final, u32> {
     match progress {
         Some(1000) => Done(Response::text("1000")),
         progress => Yield(progress.unwrap_or_default() + 1),
@@ -115,7 +115,7 @@ fn yields(progress: Option<u32>) -> Decision<Ends, u32> {
 }
 
 #[step]
-fn yields_for_ever(progress: Option<u32>) -> Decision<Ends, u32> {
+fn yields_for_ever(progress: Option<u32>) -> Decision<Final, u32> {
     Yield(progress.unwrap_or_default())
 }
 
@@ -242,7 +242,7 @@ fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on
     #[step]
     fn try_it() -> Decision<Tried> {
         let call = zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20));
-        let never = Effect::performing::<Do>(call, |output| {
+        let never = Effect::from_call::<Do>(call, |output| {
             output.copied().map_err(|error| Failure::from_effect("do", &error))
         });
         Need(never.attempt().map(|tried| Tried(tried.map_err(|failure| failure.kind().to_string()))))

@@ -464,7 +464,7 @@ fn a_summary_names_host_and_path_and_no_secret() {
         };
         assert_eq!(request.summary(), wanted);
     }
-    assert_eq!(http::Request::outcome(&Reply::from_json("x").unwrap()), "200, 3 bytes");
+    assert_eq!(http::Request::output_summary(&Reply::from_json("x").unwrap()), "200, 3 bytes");
 }
 
 struct Authority {

@@ -16,7 +16,7 @@ fn nap() -> Decision<Slept> {
 }
 
 #[step]
-fn again(_slept: &Slept, progress: Option<u32>) -> Decision<Ends, u32> {
+fn again(_slept: &Slept, progress: Option<u32>) -> Decision<Final, u32> {
     match progress {
         None => Yield(1),
         Some(_) => Done(Response::text("done")),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use zerver::prelude::*;
-use zerver::{Scheduling, Server};
+use zerver::{SchedulingSettings, Server};
 use zerver_trace::{Capture, Event, Outcome};
 
 use crate::collector::start_on;
@@ -14,8 +14,8 @@ use crate::raw_client::{Answer, Client, get};
 use crate::scheduling::{Gate, Opens, patient};
 
 /// So many may wait.
-fn scheduling(interactive: usize, default: usize, batch: usize) -> Scheduling {
-    let mut scheduling = patient(Scheduling::default());
+fn scheduling(interactive: usize, default: usize, batch: usize) -> SchedulingSettings {
+    let mut scheduling = patient(SchedulingSettings::default());
     for (class, queue) in
         [(Class::Interactive, interactive), (Class::Default, default), (Class::Batch, batch)]
     {
@@ -25,7 +25,7 @@ fn scheduling(interactive: usize, default: usize, batch: usize) -> Scheduling {
 }
 
 /// One worker and one thread of low priority; neither is ever replaced.
-fn one_of_each(app: App, scheduling: Scheduling) -> App {
+fn one_of_each(app: App, scheduling: SchedulingSettings) -> App {
     app.scheduling(scheduling).deadline(1.hours()).batch_workers(1).stuck_after(1.hours())
 }
 
@@ -173,7 +173,7 @@ fn under_overload_the_urgent_are_all_served_and_nobody_starves() {
         .flow(flow!("report", GET "/report", steps: [work]).class(Class::Batch));
     let mut scheduling = scheduling(100, 2, 2);
     // Its steps are what they are; here they stay where they are.
-    scheduling.overruns = zerver::Often { times: 10_000, of: u64::MAX };
+    scheduling.overruns = zerver::OverrunLimit { times: 10_000, of: u64::MAX };
     let (server, collector) = start_on(1, one_of_each(app, scheduling));
     let told = AtomicBool::new(false);
     let seen: [[AtomicBool; 2]; 2] = Default::default();

@@ -9,10 +9,10 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use zerver::effects::kv;
 use zerver::effects::{EffectContext, EffectResult as Performed, Interpreter, Started};
-use zerver::engine::{Flow, Slots, Step, StepDesc};
+use zerver::engine::{Flow, Step, StepDesc, StepOutput};
 use zerver::prelude::*;
 use zerver::{ImpureStep, StartOptions};
-use zerver_recorder::{Options, Policy, Reader, Recorder};
+use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy};
 use zerver_replay::{Edits, Opened, Replay, Report, Secrets, World};
 use zerver_trace::{Event, Query, Trace};
 
@@ -88,7 +88,7 @@ impl Interpreter<Ask> for Answering {
 }
 
 /// What a step does: one of the things a step can do, with numbers of its own. `write` puts it into its slots.
-fn behave<W: Slots>(
+fn behave<W: StepOutput>(
     which: u8,
     n: u64,
     so_far: Option<u64>,
@@ -229,7 +229,7 @@ fn def(at: usize, case: &Case) -> FlowDef {
 /// Serves them, and gives the trace of each with what its client got; and steps that were called impure.
 fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<ImpureStep>) {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { policy: Policy::All, ..Options::new(dir.path()) };
+    let options = RecorderOptions { policy: RecordingPolicy::All, ..RecorderOptions::new(dir.path()) };
     let recorder = Recorder::open(options).unwrap();
     let impure = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&impure);
@@ -258,7 +258,7 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<Impur
     assert_eq!(summaries.len(), cases.len());
     let opened = summaries.iter().zip(answers).map(|(summary, answer)| {
         let trace = reader.load(summary.id).unwrap().unwrap();
-        let secrets = Secrets(reader.secrets(&trace).unwrap());
+        let secrets = Secrets(reader.open_secrets(&trace).unwrap());
         (Opened { trace, secrets }, answer)
     });
     let opened = opened.collect();

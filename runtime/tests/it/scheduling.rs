@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use zerver::effects::sleep;
 use zerver::prelude::*;
-use zerver::{ClassRule, Often, Scheduling, StartOptions};
+use zerver::{ClassRule, OverrunLimit, SchedulingSettings, StartOptions};
 use zerver_replay::Measures;
 use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
@@ -54,7 +54,7 @@ impl Drop for Opens {
 }
 
 /// Nobody is sent away because it has waited for long: that would depend on the machine.
-pub(crate) fn patient(mut scheduling: Scheduling) -> Scheduling {
+pub(crate) fn patient(mut scheduling: SchedulingSettings) -> SchedulingSettings {
     for class in [Class::Interactive, Class::Default, Class::Batch] {
         let set = scheduling.class_mut(class);
         (set.target_ns, set.interval_ns) = (3_600_000_000_000, 3_600_000_000_000);
@@ -117,7 +117,7 @@ fn app() -> App {
     App::new()
         .flow(flow!("plain", GET "/plain", steps: [place]))
         .flow(flow!("report", GET "/report", steps: [nap, place]).class(Class::Batch))
-        .scheduling(patient(Scheduling::default()))
+        .scheduling(patient(SchedulingSettings::default()))
         .deadline(1.hours())
 }
 
@@ -180,7 +180,7 @@ fn what_cannot_wait_is_sent_away() {
         GATE.pass();
         Response::text("held")
     }
-    let mut scheduling = patient(Scheduling::default());
+    let mut scheduling = patient(SchedulingSettings::default());
     scheduling.batch.queue = 1;
     let app = App::new()
         .flow(flow!("hold", GET "/hold", steps: [hold]).class(Class::Batch))
@@ -217,10 +217,10 @@ fn what_waits_for_low_priority_ends_although_no_thread_comes() {
         GATE.pass();
         Response::text("held")
     }
-    let mut scheduling = patient(Scheduling::default());
+    let mut scheduling = patient(SchedulingSettings::default());
     (scheduling.batch.target_ns, scheduling.batch.interval_ns) = (10_000_000, 40_000_000);
     // At once after its first step the one that is to hold the thread moves there, where it may wait for as long as it takes.
-    (scheduling.overruns, scheduling.default.quantum_ns) = (Often { times: 1, of: 1 }, 1);
+    (scheduling.overruns, scheduling.default.quantum_ns) = (OverrunLimit { times: 1, of: 1 }, 1);
     let app = App::new()
         .flow(flow!("holds", GET "/holds", steps: [nap, hold]))
         .flow(flow!("late", GET "/late", steps: [hold]).class(Class::Batch))
@@ -262,7 +262,7 @@ fn a_client_that_goes_away_takes_its_batch_request_along() {
     let app = App::new()
         .flow(flow!("hold", GET "/hold", steps: [hold]).class(Class::Batch))
         .flow(flow!("wait", GET "/wait", steps: [wait, hold]).class(Class::Batch))
-        .scheduling(patient(Scheduling::default()))
+        .scheduling(patient(SchedulingSettings::default()))
         .deadline(1.hours())
         .batch_workers(1);
     // On one worker, so that they come in this order.
@@ -285,7 +285,10 @@ fn a_client_that_goes_away_takes_its_batch_request_along() {
 
 #[test]
 fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
-    let mut scheduling = patient(Scheduling { overruns: Often { times: 3, of: 4 }, ..Scheduling::default() });
+    let mut scheduling = patient(SchedulingSettings {
+        overruns: OverrunLimit { times: 3, of: 4 },
+        ..SchedulingSettings::default()
+    });
     // So short that every step overruns it.
     scheduling.default.quantum_ns = 1;
     let app = App::new().flow(flow!("slow", GET "/slow", steps: [nap, place])).scheduling(scheduling);
@@ -313,7 +316,10 @@ fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
         drop(CHANGED.wait_timeout_while(NEVER.lock().unwrap(), 2.millis(), |()| true).unwrap());
         Response::text("done")
     }
-    let mut scheduling = patient(Scheduling { overruns: Often { times: 3, of: 4 }, ..Scheduling::default() });
+    let mut scheduling = patient(SchedulingSettings {
+        overruns: OverrunLimit { times: 3, of: 4 },
+        ..SchedulingSettings::default()
+    });
     scheduling.default.quantum_ns = 1_000_000;
     let app = App::new().flow(flow!("blocks", GET "/blocks", steps: [block])).scheduling(scheduling);
     let (server, collector) = start(app);

@@ -2,7 +2,7 @@
 
 use zerver::prelude::*;
 use zerver::{ClassRule, StartOptions};
-use zerver_recorder::{Options, Reader, Recorder, portable};
+use zerver_recorder::{Reader, Recorder, RecorderOptions, portable};
 use zerver_trace::RequestId;
 
 use crate::raw_client::Client;
@@ -18,7 +18,7 @@ fn echo(request: &Request) -> Response {
 #[test]
 fn what_is_shown_to_the_service_itself_is_in_no_trace() {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(Options::new(dir.path())).unwrap();
+    let recorder = Recorder::open(RecorderOptions::new(dir.path())).unwrap();
     let app = App::new()
         .flow(flow!("echo", GET "/echo", steps: [echo]))
         .batch_workers(0)

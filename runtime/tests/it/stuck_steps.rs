@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use zerver::prelude::*;
-use zerver::{Limits, Scheduling, Server};
+use zerver::{Limits, SchedulingSettings, Server};
 use zerver_trace::{Capture, Outcome};
 
 use crate::collector::{request, start};
@@ -33,7 +33,7 @@ fn app() -> App {
         .flow(flow!("hangs", GET "/hangs/{gate}", steps: [before, hang]))
         .flow(flow!("report", GET "/report/{gate}", steps: [before, hang]).class(Class::Batch))
         .flow(flow!("place", GET "/place", steps: [place]).class(Class::Batch))
-        .scheduling(patient(Scheduling::default()))
+        .scheduling(patient(SchedulingSettings::default()))
         .deadline(1.hours())
         .stuck_after(1.millis())
         .limits(Limits { drain: 1.millis(), ..Limits::default() })

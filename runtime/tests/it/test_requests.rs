@@ -31,7 +31,7 @@ fn count(user: &User) -> Decision<Visits> {
 }
 
 #[step]
-fn greet(request: &Request, user: &User, visits: &Visits, now: &Now) -> Response {
+fn greet(request: &Request, user: &User, visits: &Visits, now: &ArrivalTime) -> Response {
     let word = request.param_str("word").unwrap_or_default();
     Response::text(format!("{word} {}, {}, at {}", user.name, visits.0, now.unix_s()))
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver::Scheduling;
+use zerver::SchedulingSettings;
 use zerver::prelude::*;
 use zerver_trace::{Capture, MessageInfo, Outcome};
 
@@ -31,7 +31,7 @@ fn app() -> App {
         .flow(flow!("inline", GET "/inline/{gate}", steps: [pass]))
         .flow(flow!("batch", GET "/batch/{gate}", steps: [pass]).class(Class::Batch))
         .flow(flow!("zeros", GET "/zeros/{bytes}", steps: [zeros]))
-        .scheduling(patient(Scheduling::default()))
+        .scheduling(patient(SchedulingSettings::default()))
         .deadline(1.hours())
         .stuck_after(1.hours())
         .batch_workers(1)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::{Load, LoadPart, Machine, Takes, Why};
+use zerver_engine::{Phase, ShedReason, SimMachine, SimRequest, StepCost};
 use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
 use super::cores::{Queue, Ran, Waited, came_ns, ends, last_before, needs};
@@ -20,7 +20,7 @@ pub(super) struct Recording {
 
 /// A recorded request.
 pub(super) struct Recorded {
-    pub(super) load: Load,
+    pub(super) load: SimRequest,
     pub(super) flow: String,
     pub(super) class: Class,
     /// From its head to its answer.
@@ -42,7 +42,7 @@ pub(super) struct Recorded {
 }
 
 /// The requests that a scheduler had to do with on this machine.
-pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
+pub(super) fn load(traces: &[Trace], recorded_on: &SimMachine) -> Recording {
     let first_ns = traces.iter().map(|trace| trace.started_unix_ns).min().unwrap_or(0);
     let mut in_order: Vec<&Trace> = traces.iter().collect();
     in_order.sort_by_key(|trace| (trace.started_unix_ns, trace.id));
@@ -52,20 +52,20 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
         .filter_map(|trace| {
             let (flow, connection) = (flows.of(&trace.flow.name), connections.of(&trace.peer));
             let flow = u16::try_from(flow).ok()?;
-            one(trace, flow, connection, trace.started_unix_ns - first_ns, recorded_on.low_workers > 0)
+            one(trace, flow, connection, trace.started_unix_ns - first_ns, recorded_on.batch_workers > 0)
         })
         .collect();
-    requests.sort_by_key(|recorded| recorded.load.at_ns);
+    requests.sort_by_key(|recorded| recorded.load.arrives_ns);
     let steps: Vec<Ran> = requests.iter().flat_map(|recorded| recorded.ran.iter().copied()).collect();
     let waited: Vec<Waited> = requests.iter().flat_map(|recorded| recorded.waited.iter().copied()).collect();
     let mut needs = std::iter::zip(needs(recorded_on.cores, &steps, &waited), &steps);
-    for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.parts) {
-        if let LoadPart::Step { takes, takes_low, own_ns, .. } = part
+    for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.phases) {
+        if let Phase::Step { cost, batch_cost, charged_ns, .. } = part
             && let Some((needs, ran)) = needs.next()
         {
-            let alone = Takes { ns: needs.ns, ..Takes::default() };
-            (*takes, *takes_low) = if ran.is_low { (alone, needs) } else { (needs, alone) };
-            *own_ns = needs.ns;
+            let alone = StepCost { run_ns: needs.run_ns, ..StepCost::default() };
+            (*cost, *batch_cost) = if ran.is_low { (alone, needs) } else { (needs, alone) };
+            *charged_ns = needs.run_ns;
         }
     }
     elsewhere(&mut requests);
@@ -74,12 +74,12 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
     for worker in workers {
         let there = requests.iter_mut().filter(|recorded| recorded.load.worker == worker);
         let mut there: Vec<&mut Recorded> = there.collect();
-        let read: Vec<u64> = there.iter().map(|recorded| recorded.load.at_ns).collect();
+        let read: Vec<u64> = there.iter().map(|recorded| recorded.load.arrives_ns).collect();
         for (recorded, came_ns) in std::iter::zip(&mut there, came_ns(worker, &read, &steps)) {
-            recorded.load.at_ns = came_ns;
+            recorded.load.arrives_ns = came_ns;
         }
     }
-    requests.sort_by_key(|recorded| recorded.load.at_ns);
+    requests.sort_by_key(|recorded| recorded.load.arrives_ns);
     let borrowed = borrow(&mut requests);
     let left_out = traces.len() - requests.len();
     Recording { requests, left_out, borrowed }
@@ -90,9 +90,9 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> Recording {
 fn elsewhere(requests: &mut [Recorded]) {
     let mut took: BTreeMap<(u16, u16), Vec<u64>> = BTreeMap::new();
     for Recorded { load, ran, .. } in &*requests {
-        let steps = load.parts.iter().filter_map(|part| match part {
-            LoadPart::Step { step, takes, .. } => Some((*step, takes.ns)),
-            LoadPart::Wait { .. } => None,
+        let steps = load.phases.iter().filter_map(|part| match part {
+            Phase::Step { step, cost, .. } => Some((*step, cost.run_ns)),
+            Phase::Wait { .. } => None,
         });
         for ((step, ns), _) in std::iter::zip(steps, ran).filter(|(_, ran)| !ran.is_low) {
             took.entry((load.flow, step)).or_default().push(ns);
@@ -100,13 +100,13 @@ fn elsewhere(requests: &mut [Recorded]) {
     }
     let usual = usual(took);
     for Recorded { load, ran, .. } in requests {
-        let steps = load.parts.iter_mut().filter(|part| matches!(part, LoadPart::Step { .. }));
+        let steps = load.phases.iter_mut().filter(|part| matches!(part, Phase::Step { .. }));
         for (part, _) in std::iter::zip(steps, ran).filter(|(_, ran)| ran.is_low) {
-            if let LoadPart::Step { step, takes, own_ns, .. } = part
+            if let Phase::Step { step, cost, charged_ns, .. } = part
                 && let Some(&usual_ns) = usual.get(&(load.flow, *step))
             {
-                takes.ns = takes.ns.min(usual_ns);
-                *own_ns = takes.ns;
+                cost.run_ns = cost.run_ns.min(usual_ns);
+                *charged_ns = cost.run_ns;
             }
         }
     }
@@ -125,26 +125,26 @@ fn hand_over(requests: &mut [Recorded], steps: &[Ran]) {
     let middle = known.len() / 2;
     let usual_ns = if known.is_empty() { 0 } else { *known.select_nth_unstable(middle).1 };
     for (recorded, took_ns) in std::iter::zip(requests, all) {
-        recorded.load.handed_ns = took_ns.unwrap_or(usual_ns);
+        recorded.load.handoff_ns = took_ns.unwrap_or(usual_ns);
     }
 }
 
 /// Gives those that were sent away the work of the one of their flow that was served before them, or else of the first
 /// after them. Leaves them out where there is none. How many there are.
 fn borrow(requests: &mut Vec<Recorded>) -> usize {
-    let mut last: BTreeMap<u16, Vec<LoadPart>> = BTreeMap::new();
+    let mut last: BTreeMap<u16, Vec<Phase>> = BTreeMap::new();
     for served in requests.iter().rev().filter(|recorded| !recorded.is_shed) {
-        last.insert(served.load.flow, served.load.parts.clone());
+        last.insert(served.load.flow, served.load.phases.clone());
     }
     let mut borrowed = 0;
     requests.retain_mut(|recorded| {
         if !recorded.is_shed {
-            last.insert(recorded.load.flow, recorded.load.parts.clone());
+            last.insert(recorded.load.flow, recorded.load.phases.clone());
             return true;
         }
         let parts = last.get(&recorded.load.flow);
         borrowed += usize::from(parts.is_some());
-        parts.map(|parts| recorded.load.parts.clone_from(parts)).is_some()
+        parts.map(|parts| recorded.load.phases.clone_from(parts)).is_some()
     });
     borrowed
 }
@@ -193,7 +193,9 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
             // A rule gives it a class before the scheduler sees it: that is the trace's own.
             Event::Reclassified { to: Class::Batch, from, at_ns, ref reason } if from == trace.class => {
                 (class, is_demoted, there_ns) = (Class::Batch, true, at_ns);
-                is_slow = [Why::Full, Why::Late].iter().all(|why| why.as_str() != &**reason);
+                is_slow = [ShedReason::QueueFull, ShedReason::WaitedTooLong]
+                    .iter()
+                    .all(|why| why.as_str() != &**reason);
                 continue;
             }
             Event::Migrated { at_ns, to } => {
@@ -211,10 +213,10 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
         let ready_ns = late_since.take().map_or(ready_ns, |(_, since_ns)| ready_ns.min(since_ns.max(end_ns)));
         match first_ns {
             None => first_ns = Some(ready_ns),
-            Some(_) if ready_ns > end_ns => parts.push(LoadPart::Wait { ns: ready_ns - end_ns }),
+            Some(_) if ready_ns > end_ns => parts.push(Phase::Wait { ns: ready_ns - end_ns }),
             Some(_) => {}
         }
-        parts.push(LoadPart::step(step, cpu_ns));
+        parts.push(Phase::step(step, cpu_ns));
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
         if is_stolen && ran.is_empty() {
@@ -243,14 +245,14 @@ fn one(trace: &Trace, flow: u16, connection: u32, began_ns: u64, has_low: bool) 
     }
     let first_ns = first_ns?;
     Some(Recorded {
-        load: Load {
-            at_ns: began_ns.saturating_add(first_ns),
+        load: SimRequest {
+            arrives_ns: began_ns.saturating_add(first_ns),
             class: trace.class,
             flow,
             connection,
             worker: trace.worker,
-            handed_ns: 0,
-            parts,
+            handoff_ns: 0,
+            phases: parts,
         },
         flow: trace.flow.name.clone(),
         class: trace.class,

@@ -18,4 +18,4 @@ mod tests;
 pub use report::{Compared, Figures, Quantiles, Simulation};
 pub use reproduced::{Deviation, Reproduced};
 pub use setting::{SETTINGS, Setting, setting};
-pub use zerver_engine::{Machine, Scheduling};
+pub use zerver_engine::{SchedulingSettings, SimMachine};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_engine::{Load, Machine, Simulated, simulate};
+use zerver_engine::{SimMachine, SimRequest, SimResult, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
 use super::load::{Recorded, Recording, load};
@@ -87,11 +87,11 @@ const QUEUED_NS: u64 = 100_000;
 
 impl Simulation {
     /// Simulates these requests on the machine that they were recorded on, and on another one.
-    pub fn of(traces: &[Trace], recorded_on: &Machine, changed: Option<&Machine>) -> Self {
+    pub fn of(traces: &[Trace], recorded_on: &SimMachine, changed: Option<&SimMachine>) -> Self {
         let Recording { requests: mut recorded, left_out, borrowed } = load(traces, recorded_on);
         let mut as_recorded = run(recorded_on, &recorded, true);
         // Each time there are fewer.
-        while disown(&mut recorded, &as_recorded.slow) {
+        while disown(&mut recorded, &as_recorded.reclassified_flows) {
             as_recorded = run(recorded_on, &recorded, true);
         }
         let ones: Vec<One> = recorded
@@ -122,7 +122,7 @@ impl Simulation {
         };
         let names: BTreeMap<&str, ()> = recorded.iter().map(|r| (r.flow.as_str(), ())).collect();
         let classes = [Class::Interactive, Class::Default, Class::Batch].into_iter();
-        let at = |r: &Recorded| r.load.at_ns;
+        let at = |r: &Recorded| r.load.arrives_ns;
         Self {
             requests: recorded.len(),
             left_out,
@@ -139,26 +139,26 @@ impl Simulation {
     }
 }
 
-fn run(machine: &Machine, recorded: &[Recorded], as_dealt: bool) -> Simulated {
+fn run(machine: &SimMachine, recorded: &[Recorded], as_dealt: bool) -> SimResult {
     let load = recorded.iter().map(|recorded| {
         let worker = recorded.load.worker.filter(|_| as_dealt);
-        Load { worker, ..recorded.load.clone() }
+        SimRequest { worker, ..recorded.load.clone() }
     });
     let load: Vec<_> = load.collect();
     simulate(machine, &load)
 }
 
-fn fates(recorded: &[Recorded], simulated: &Simulated) -> Vec<One> {
-    let one = |(recorded, fate): (&Recorded, &zerver_engine::Fate)| One {
+fn fates(recorded: &[Recorded], simulated: &SimResult) -> Vec<One> {
+    let one = |(recorded, fate): (&Recorded, &zerver_engine::SimOutcome)| One {
         duration_ns: recorded
             .around_ns
-            .saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.unseen_ns)),
+            .saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.not_waiting_ns)),
         queue_ns: fate.queue_ns,
         is_shed: fate.shed.is_some(),
-        is_demoted: fate.is_demoted,
+        is_demoted: fate.is_reclassified,
         is_stolen: fate.is_stolen,
     };
-    std::iter::zip(recorded, &simulated.fates).map(one).collect()
+    std::iter::zip(recorded, &simulated.outcomes).map(one).collect()
 }
 
 fn figures(ones: Vec<One>) -> Figures {

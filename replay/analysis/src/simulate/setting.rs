@@ -1,6 +1,6 @@
 //! What of a machine can be changed, by name.
 
-use zerver_engine::Machine;
+use zerver_engine::SimMachine;
 use zerver_trace::Class;
 
 /// One value of a machine.
@@ -34,12 +34,12 @@ pub const SETTINGS: &[&str] = &[
 ];
 
 /// The value with this name.
-pub fn setting<'m>(machine: &'m mut Machine, name: &str) -> Option<Setting<'m>> {
+pub fn setting<'m>(machine: &'m mut SimMachine, name: &str) -> Option<Setting<'m>> {
     let settings = &mut machine.settings;
     Some(match name {
         "cores" => Setting::Count(&mut machine.cores),
         "workers" => Setting::Count(&mut machine.workers),
-        "batch.workers" => Setting::Count(&mut machine.low_workers),
+        "batch.workers" => Setting::Count(&mut machine.batch_workers),
         "overruns.times" => Setting::Times(&mut settings.overruns.times),
         "overruns.of" => Setting::Of(&mut settings.overruns.of),
         "probation" => Setting::Time(&mut settings.probation_ns),

@@ -1,6 +1,6 @@
 //! Simulations of traces made by hand.
 
-use zerver_engine::{Fate, Load, LoadPart, Machine};
+use zerver_engine::{Phase, SimMachine, SimOutcome, SimRequest};
 use zerver_trace::{Class, Decision, Event, Kept, Outcome, RequestId, Thread, Trace};
 
 use super::*;
@@ -8,8 +8,8 @@ use crate::timeline::sample::{US, flow, trace};
 
 const MS: u64 = 1_000 * US;
 
-fn machine() -> Machine {
-    Machine { cores: 1, workers: 1, low_workers: 1, settings: Scheduling::default() }
+fn machine() -> SimMachine {
+    SimMachine { cores: 1, workers: 1, batch_workers: 1, settings: SchedulingSettings::default() }
 }
 
 fn ran(ready_ns: u64, at_ns: u64, cpu_ns: u64) -> Event<zerver_trace::Recorded> {
@@ -33,9 +33,9 @@ fn request(name: &str, class: Class, at_ns: u64, queue_ns: u64, cpu_ns: u64) -> 
 }
 
 /// What a service records that runs this load on this machine, where no request has more than one step.
-fn recording(machine: &Machine, load: &[Load]) -> Vec<Trace> {
-    let fates = zerver_engine::simulate(machine, load).fates;
-    let trace = |(load, fate): (&Load, &Fate)| {
+fn recording(machine: &SimMachine, load: &[SimRequest]) -> Vec<Trace> {
+    let fates = zerver_engine::simulate(machine, load).outcomes;
+    let trace = |(load, fate): (&SimRequest, &SimOutcome)| {
         let name = load.flow.to_string();
         let cpu_ns = fate.end_ns - fate.read_ns - fate.queue_ns;
         let mut trace = request(&name, load.class, fate.read_ns, fate.queue_ns, cpu_ns);
@@ -49,9 +49,17 @@ fn recording(machine: &Machine, load: &[Load]) -> Vec<Trace> {
     std::iter::zip(load, &fates).map(trace).collect()
 }
 
-fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> Load {
-    let parts = vec![LoadPart::step(0, ns)];
-    Load { at_ns, class, flow: class as u16, connection, worker: None, handed_ns: 0, parts }
+fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> SimRequest {
+    let phases = vec![Phase::step(0, ns)];
+    SimRequest {
+        arrives_ns: at_ns,
+        class,
+        flow: class as u16,
+        connection,
+        worker: None,
+        handoff_ns: 0,
+        phases,
+    }
 }
 
 #[test]
@@ -59,7 +67,7 @@ fn what_another_worker_has_run_is_reproduced() {
     // Three at once on one connection: its worker runs the first, and finds the two others when that has ended. One of
     // them goes to the worker that is idle.
     let load: Vec<_> = (0..300).map(|at| one(at / 3 * 10 * MS, Class::Default, 0, MS)).collect();
-    let two = Machine { cores: 2, workers: 2, ..machine() };
+    let two = SimMachine { cores: 2, workers: 2, ..machine() };
     let traces = recording(&two, &load);
     let simulation = Simulation::of(&traces, &two, Some(&machine()));
     let Compared { recorded, simulated, changed, .. } = simulation.all;
@@ -79,7 +87,7 @@ fn on(worker: u16, of: Trace) -> Trace {
 fn connections_are_on_the_workers_on_which_they_were() {
     // While the first runs two more come to the same worker, and the last of them waits for the other; the second worker has
     // something long to do. Dealt in the order in which they first came, the last one would be there.
-    let two = Machine { cores: 2, workers: 2, ..machine() };
+    let two = SimMachine { cores: 2, workers: 2, ..machine() };
     let round = |at: u64, worker| {
         let of = |name: &str, worker, at_ns, queue_ns, cpu_ns| {
             let trace = request(name, Class::Default, at * 20 * MS + at_ns, queue_ns, cpu_ns);
@@ -94,7 +102,7 @@ fn connections_are_on_the_workers_on_which_they_were() {
         ]
     };
     let traces = |worker| (0..100).flat_map(|at| round(at, worker)).collect::<Vec<_>>();
-    let queue_ms = |traces: &[Trace], machine: &Machine| {
+    let queue_ms = |traces: &[Trace], machine: &SimMachine| {
         let simulation = Simulation::of(traces, &two, Some(machine));
         let last = simulation.flows.iter().find(|flow| flow.name == "last").unwrap();
         let figures = [&last.recorded, &last.simulated, last.changed.as_ref().unwrap()];
@@ -104,7 +112,7 @@ fn connections_are_on_the_workers_on_which_they_were() {
         assert_eq!(queue_ms(&traces(worker), &two), [4, 4, 4], "also where only other things change");
     }
     // They are dealt anew where there are more, and nobody waits.
-    assert_eq!(queue_ms(&traces(0), &Machine { cores: 4, workers: 4, ..machine() }), [4, 4, 0]);
+    assert_eq!(queue_ms(&traces(0), &SimMachine { cores: 4, workers: 4, ..machine() }), [4, 4, 0]);
     // As they are where it is not known, or cannot be.
     let but = |worker| traces(0).into_iter().map(|trace| Trace { worker, ..trace }).collect::<Vec<_>>();
     assert_eq!(queue_ms(&but(None), &two), [4, 0, 0]);
@@ -125,8 +133,8 @@ fn what_it_takes_to_hand_over_is_reproduced() {
         [on(0, long), on(0, next), on(0, stolen)]
     };
     let traces: Vec<_> = (0..100).flat_map(|at| trace(at * 20 * MS)).collect();
-    let two = Machine { cores: 2, workers: 2, ..machine() };
-    let simulation = Simulation::of(&traces, &two, Some(&Machine { cores: 3, workers: 3, ..machine() }));
+    let two = SimMachine { cores: 2, workers: 2, ..machine() };
+    let simulation = Simulation::of(&traces, &two, Some(&SimMachine { cores: 3, workers: 3, ..machine() }));
     let b = simulation.flows.iter().find(|flow| flow.name == "b").unwrap();
     assert_eq!((b.recorded.stolen, b.simulated.stolen), (100, 100));
     assert_eq!(b.recorded.queue, Quantiles { p50_ns: 2 * MS, p99_ns: 2 * MS });
@@ -146,7 +154,7 @@ fn what_stood_still_at_low_priority_does_not_on_a_worker() {
         trace
     };
     let traces: Vec<_> = (0..50).map(one).collect();
-    let simulation = Simulation::of(&traces, &machine(), Some(&Machine { low_workers: 0, ..machine() }));
+    let simulation = Simulation::of(&traces, &machine(), Some(&SimMachine { batch_workers: 0, ..machine() }));
     let changed = simulation.all.changed.unwrap();
     assert_eq!(
         (simulation.all.recorded.duration.p99_ns, changed.duration.p99_ns),
@@ -199,7 +207,7 @@ fn low_priority_that_stood_still_is_reproduced() {
     let mut load: Vec<_> = (0..300).map(|at| one(at * 3 * MS, Class::Interactive, 0, MS)).collect();
     load.extend((0..60).map(|at| one(at * 12 * MS, Class::Batch, 1, 5 * MS)));
     let traces = recording(&machine(), &load);
-    let simulation = Simulation::of(&traces, &machine(), Some(&Machine { cores: 2, ..machine() }));
+    let simulation = Simulation::of(&traces, &machine(), Some(&SimMachine { cores: 2, ..machine() }));
     assert_eq!(simulation.reproduced(), Reproduced::Well, "{:?}", simulation.classes);
     let batch = simulation.classes.iter().find(|class| class.name == "batch").unwrap();
     assert!(batch.recorded.duration.p50_ns > 6 * MS, "{:?}", batch.recorded);
@@ -275,8 +283,9 @@ fn every_setting_has_its_name() {
 
 #[test]
 fn every_setting_changes_something() {
-    let step = LoadPart::step;
-    let twice = |at_ns, class, ns| Load { parts: vec![step(0, ns), step(1, ns)], ..one(at_ns, class, 0, ns) };
+    let step = Phase::step;
+    let twice =
+        |at_ns, class, ns| SimRequest { phases: vec![step(0, ns), step(1, ns)], ..one(at_ns, class, 0, ns) };
     // More than one worker can do of each class; steps of default overrun.
     let load: Vec<_> = (0..400)
         .flat_map(|at| {
@@ -299,12 +308,12 @@ fn every_setting_changes_something() {
         ("probation", MS),
     ];
     assert!(values.iter().map(|(name, _)| name).eq(SETTINGS), "each has a value here");
-    let fates = |machine: &Machine| zerver_engine::simulate(machine, &load).fates;
+    let fates = |machine: &SimMachine| zerver_engine::simulate(machine, &load).outcomes;
     for (name, value) in values {
         for class in [Class::Interactive, Class::Default, Class::Batch] {
             let name = name.replace("CLASS", class.as_str());
-            let changes = [0, 1].into_iter().any(|low_workers| {
-                let mut machine = Machine { low_workers, ..machine() };
+            let changes = [0, 1].into_iter().any(|batch_workers| {
+                let mut machine = SimMachine { batch_workers, ..machine() };
                 // The load is over before it has waited for longer.
                 machine.settings.batch.interval_ns = 6_000 * MS;
                 let mut other = machine.clone();

@@ -136,7 +136,7 @@ impl RequestBuilder {
         if let Some(timeout) = self.timeout {
             call = call.timeout(timeout);
         }
-        Effect::performing::<Request>(call, move |reply: Result<&Reply, EffectError>| match reply {
+        Effect::from_call::<Request>(call, move |reply: Result<&Reply, EffectError>| match reply {
             Ok(reply) => read(&target, reply),
             Err(error) => Err(Failure::from_effect(Request::KIND, &error)),
         })

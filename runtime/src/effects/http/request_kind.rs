@@ -20,7 +20,7 @@ impl EffectKind for Request {
         Target(self).to_string()
     }
 
-    fn outcome(reply: &Reply) -> String {
+    fn output_summary(reply: &Reply) -> String {
         format!("{}, {} bytes", reply.status, reply.body.len())
     }
 

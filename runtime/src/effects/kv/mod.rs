@@ -245,7 +245,7 @@ fn ask<T: Send + 'static>(
     op: Op,
     read: impl Fn(&Answer) -> Result<T, Failure> + Send + 'static,
 ) -> Effect<T> {
-    Effect::performing::<Op>(Call::new(op), move |answer: Result<&Answer, EffectError>| match answer {
+    Effect::from_call::<Op>(Call::new(op), move |answer: Result<&Answer, EffectError>| match answer {
         Ok(answer) => read(answer),
         // The store is part of the service, so a malformed value is an internal error.
         Err(error) if error.kind == EffectErrorKind::Malformed => {

@@ -123,11 +123,11 @@ impl EffectKind for Op {
         self.to_string()
     }
 
-    fn outcome(answer: &Answer) -> String {
+    fn output_summary(answer: &Answer) -> String {
         answer.to_string()
     }
 
-    fn record(answer: &Answer, out: &mut Encoder) -> Result<(), ValueError> {
+    fn encode_output(answer: &Answer, out: &mut Encoder) -> Result<(), ValueError> {
         match answer {
             Answer::Found(value) => out.variant_of("Found", |out| value.record(out)),
             other => out.put(other),

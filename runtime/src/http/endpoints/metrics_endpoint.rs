@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::{Failure, Response};
-use zerver_recorder::Status;
+use zerver_recorder::RecorderStatus;
 use zerver_replay::{
     ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
 };
@@ -42,16 +42,16 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
     response
 }
 
-fn recorder(status: &Status) -> RecorderMeasures {
+fn recorder(status: &RecorderStatus) -> RecorderMeasures {
     RecorderMeasures {
         backlog: status.waiting,
         recorded: status.recorded,
         not_kept: status.not_kept,
-        dropped: status.overflowed,
+        dropped: status.dropped,
         lost: status.lost,
         bytes_on_disk: status.bytes_on_disk,
         paused: status.paused.is_some(),
-        store_replaced: status.moved,
+        store_replaced: status.replaced,
     }
 }
 

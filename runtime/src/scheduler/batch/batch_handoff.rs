@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use zerver_engine::{Class, Refused, Stop, Why};
+use zerver_engine::{Class, Shed, ShedReason, StopReason};
 
 use super::batch_pool::{BatchPool, BatchRequest};
 use crate::effects::interpreter::EffectContext;
@@ -54,9 +54,9 @@ pub(crate) async fn run_in_batch_pool(
         }
         let Some((mut active, _)) = wait.take_back() else { break };
         if is_late {
-            shed(service, &mut active, class, Why::Late);
+            shed(service, &mut active, class, ShedReason::WaitedTooLong);
         } else if let Some((job, watch)) = active.job() {
-            job.stop(Stop::Deadline, watch.tick());
+            job.stop(StopReason::DeadlinePassed, watch.tick());
         }
         return active;
     }
@@ -67,12 +67,12 @@ pub(crate) async fn run_in_batch_pool(
 async fn returned_from_batch(
     service: &Service,
     class: Class,
-    ended: Result<Result<ActiveRequest, (ActiveRequest, Refused)>, oneshot::error::RecvError>,
+    ended: Result<Result<ActiveRequest, (ActiveRequest, Shed)>, oneshot::error::RecvError>,
 ) -> ActiveRequest {
     match ended {
         Ok(Ok(active)) => active,
         Ok(Err((mut active, refused))) => {
-            shed(service, &mut active, class, refused.why);
+            shed(service, &mut active, class, refused.reason);
             active
         }
         // The service has stopped around it, and recorded that.

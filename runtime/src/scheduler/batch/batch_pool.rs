@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
-use zerver_engine::{Class, Ready, Refused, Scheduling, Ticket, Why};
+use zerver_engine::{Class, FairQueue, SchedulingSettings, Shed, ShedReason, Ticket};
 
 use super::batch_status::BatchStatus;
 use crate::effects::interpreter::EffectContext;
@@ -30,7 +30,7 @@ pub(crate) struct BatchPool {
 
 struct Queue {
     outbox: mpsc::UnboundedReceiver<BatchRequest>,
-    ready: Ready,
+    ready: FairQueue,
     requests: BTreeMap<Ticket, BatchRequest>,
 }
 
@@ -44,13 +44,13 @@ pub(crate) struct BatchRequest {
     /// Since when, on the service's clock.
     pub(crate) since_ns: u64,
     /// Where it goes when it has ended, or may not wait. Closed when nobody wants it any more.
-    pub(crate) back: oneshot::Sender<Result<ActiveRequest, (ActiveRequest, Refused)>>,
+    pub(crate) back: oneshot::Sender<Result<ActiveRequest, (ActiveRequest, Shed)>>,
 }
 
 impl BatchPool {
-    pub(crate) fn new(settings: &Scheduling, status: Arc<BatchStatus>) -> Self {
+    pub(crate) fn new(settings: &SchedulingSettings, status: Arc<BatchStatus>) -> Self {
         let (inbox, outbox) = mpsc::unbounded_channel();
-        let queue = Queue { outbox, ready: Ready::new(settings.clone()), requests: BTreeMap::new() };
+        let queue = Queue { outbox, ready: FairQueue::new(settings.clone()), requests: BTreeMap::new() };
         Self {
             inbox,
             status,
@@ -61,9 +61,9 @@ impl BatchPool {
     }
 
     /// Gives turns in another way from now on. Not for workers: it waits for a lock.
-    pub(crate) fn retune(&self, settings: &Scheduling) {
+    pub(crate) fn retune(&self, settings: &SchedulingSettings) {
         self.limit.store(settings.batch.queue, Ordering::Relaxed);
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.retune(settings.clone());
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.set_settings(settings.clone());
     }
 
     pub(crate) fn status(&self) -> &BatchStatus {
@@ -75,7 +75,7 @@ impl BatchPool {
         self.status.note_arrival(request.since_ns);
         if request.is_new && self.queued.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
             self.status.note_full();
-            return self.send_back(request, Refused { class: Class::Batch, why: Why::Full });
+            return self.send_back(request, Shed { class: Class::Batch, reason: ShedReason::QueueFull });
         }
         self.queued.fetch_add(1, Ordering::Relaxed);
         // The receiver lives as long as this does.
@@ -83,7 +83,7 @@ impl BatchPool {
         self.status.latch.notify();
     }
 
-    fn send_back(&self, request: BatchRequest, refused: Refused) {
+    fn send_back(&self, request: BatchRequest, refused: Shed) {
         let Some((active, _)) = request.slot.take() else { return };
         self.status.note_taken();
         drop(request.back.send(Err((active, refused))));
@@ -96,9 +96,9 @@ impl BatchPool {
         while let Ok(request) = outbox.try_recv() {
             let (flow, since_ns) = (request.placement.flow, request.since_ns);
             let ticket = if request.is_new {
-                ready.enter(Class::Batch, flow, since_ns)
+                ready.admit(Class::Batch, flow, since_ns)
             } else {
-                Ok(ready.enter_again(Class::Batch, flow, since_ns))
+                Ok(ready.requeue(Class::Batch, flow, since_ns))
             };
             match ticket {
                 Ok(ticket) => drop(requests.insert(ticket, request)),
@@ -108,11 +108,11 @@ impl BatchPool {
                 }
             }
         }
-        while let Some(turn) = ready.next(now_ns) {
+        while let Some(turn) = ready.pop(now_ns) {
             self.status.queues.publish(ready);
             let Some(request) = requests.remove(&turn.ticket) else { continue };
             self.queued.fetch_sub(1, Ordering::Relaxed);
-            match turn.goes {
+            match turn.verdict {
                 Ok(()) if request.slot.is_available() => {
                     self.status.set_waited(turn.waited_ns);
                     return Some((request, !ready.is_empty()));
@@ -128,6 +128,6 @@ impl BatchPool {
     /// One has run for so long.
     pub(crate) fn ran(&self, flow: u16, ran_ns: u64) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.ready.ran(Class::Batch, flow, ran_ns);
+        queue.ready.charge(Class::Batch, flow, ran_ns);
     }
 }

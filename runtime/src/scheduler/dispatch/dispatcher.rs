@@ -1,7 +1,7 @@
 //! Takes one request through the scheduler to its end: here, or on a thread of low priority, or away.
 
 use tokio::sync::oneshot;
-use zerver_engine::{Class, Refused};
+use zerver_engine::{Class, Shed};
 
 use super::placement::{DriveEnd, Placement};
 use super::run_here::run_here;
@@ -70,7 +70,7 @@ fn next_handoff(
     service: &Service,
     active: &mut ActiveRequest,
     placement: Placement,
-    drive_end: Result<DriveEnd, Refused>,
+    drive_end: Result<DriveEnd, Shed>,
 ) -> Option<Handoff> {
     let scheduler = &service.scheduler;
     match drive_end {
@@ -84,12 +84,12 @@ fn next_handoff(
             );
             Some(Handoff::to_batch_pool(placement, false))
         }
-        Err(refused) if scheduler.batch.is_some() && refused.instead().is_some() => {
-            move_to_batch_pool(scheduler, active, &placement, refused.why.as_str().to_owned());
+        Err(refused) if scheduler.batch.is_some() && refused.fallback_class().is_some() => {
+            move_to_batch_pool(scheduler, active, &placement, refused.reason.as_str().to_owned());
             Some(Handoff::to_batch_pool(placement, true))
         }
         Err(refused) => {
-            shed(service, active, placement.class, refused.why);
+            shed(service, active, placement.class, refused.reason);
             None
         }
     }
@@ -103,7 +103,7 @@ fn move_to_batch_pool(
     reason: String,
 ) {
     if let Some((job, watch)) = active.job() {
-        job.moved(watch.now_ns(), placement.class, Class::Batch, reason);
+        job.record_reclassified(watch.now_ns(), placement.class, Class::Batch, reason);
     }
     SchedulerState::increment(&scheduler.counters.reclassified);
 }
@@ -146,7 +146,7 @@ async fn run_after_queueing(
     placement: Placement,
     active: ActiveRequest,
     context: EffectContext,
-) -> (ActiveRequest, Result<DriveEnd, Refused>) {
+) -> (ActiveRequest, Result<DriveEnd, Shed>) {
     let Worker { service, thread_status, run_queue, .. } = worker;
     let (back, returned) = oneshot::channel();
     let now_ns = placement.now_ns(&active);
@@ -184,7 +184,7 @@ fn classify(tuning: &Tuning, active: &mut ActiveRequest) {
     let Some((class, rule)) = found else { return };
     let from = std::mem::replace(&mut active.class, class);
     if let (Some((job, watch)), true) = (active.job(), from != class) {
-        job.moved(watch.now_ns(), from, class, rule.reason().to_owned());
+        job.record_reclassified(watch.now_ns(), from, class, rule.reason().to_owned());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The response to a request that overload protection refuses.
 
 use http::{HeaderValue, header};
-use zerver_engine::{Class, Failure, FailureKind, Why};
+use zerver_engine::{Class, Failure, FailureKind, ShedReason};
 
 use crate::execution::active_request::ActiveRequest;
 use crate::scheduler::shared_state::SchedulerState;
@@ -11,9 +11,9 @@ use crate::server::service::Service;
 const RETRY_AFTER_S: (u64, u64) = (1, 30);
 
 /// Sends it away: an interactive one and a default one with 503, a batch one with 429 (RFC 6585).
-pub(crate) fn shed(service: &Service, active: &mut ActiveRequest, class: Class, why: Why) {
+pub(crate) fn shed(service: &Service, active: &mut ActiveRequest, class: Class, reason: ShedReason) {
     let kind = if class == Class::Batch { FailureKind::Limited } else { FailureKind::Unavailable };
-    let failure = Failure::new(kind, "capacity").message(format!("{class}: {}", why.as_str()));
+    let failure = Failure::new(kind, "capacity").message(format!("{class}: {}", reason.as_str()));
     SchedulerState::increment(&service.scheduler.counters.shed[class as usize]);
     active.watch.tick();
     let Some(request) = active.shared_request() else { return };

@@ -23,12 +23,12 @@ fn limits(per_target: usize, http: usize) -> EffectLimits {
 }
 
 fn call(host: &str) -> Call {
-    let mut alone = zerver_engine::Alone::new(
+    let mut alone = zerver_engine::StandaloneEffect::new(
         http::get(format!("http://{host}/")).send(),
         zerver_engine::Random { seed: 0 },
     );
     alone.advance(None, 0);
-    alone.take_starts().remove(0).call
+    alone.take_requested_calls().remove(0).call
 }
 
 fn now(entered: Admission) -> Permit {
@@ -153,12 +153,12 @@ fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
 fn effects_without_a_target_are_limited_by_their_kind() {
     let kinds = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("sleep".to_owned(), 2)]) };
     let permits = of_kinds(&kinds);
-    let mut alone = zerver_engine::Alone::new(
+    let mut alone = zerver_engine::StandaloneEffect::new(
         crate::effects::sleep(std::time::Duration::ZERO),
         zerver_engine::Random { seed: 0 },
     );
     alone.advance(None, 0);
-    let sleep = alone.take_starts().remove(0).call;
+    let sleep = alone.take_requested_calls().remove(0).call;
     let (one, two) = (now(permits.acquire(&sleep, false)), now(permits.acquire(&sleep, true)));
     let mut third = later(permits.acquire(&sleep, false));
     drop(one);

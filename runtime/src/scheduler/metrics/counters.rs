@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zerver_engine::{Class, Flow, Ready};
+use zerver_engine::{Class, FairQueue, Flow};
 
 /// A thread that sleeps for no longer has found something to do as soon as it looked.
 const NAP_NS: u64 = 50_000;
@@ -56,15 +56,15 @@ pub(crate) struct QueueCounters {
 pub(crate) struct ClassCounters([QueueCounters; 3]);
 
 impl ClassCounters {
-    pub(crate) fn publish(&self, ready: &Ready) {
+    pub(crate) fn publish(&self, ready: &FairQueue) {
         for class in [Class::Interactive, Class::Default, Class::Batch] {
             let (cells, counts) = (&self.0[class as usize], ready.counts(class));
             cells.waiting.set(ready.len(class) as u64);
             cells.waits.set(counts.ran);
             cells.waited_ns.set(counts.waited_ns);
             cells.aged.set(counts.aged);
-            cells.full.set(counts.full);
-            cells.overdue.set(counts.late);
+            cells.full.set(counts.shed_queue_full);
+            cells.overdue.set(counts.shed_waited_too_long);
             cells.left.set(counts.left);
         }
     }

@@ -16,8 +16,8 @@ use crate::scheduler::work_stealing::WorkerSlot;
 /// Requests are names here.
 type Named = RunQueue<&'static str>;
 
-fn run_queue(change: impl FnOnce(&mut Scheduling)) -> Rc<Named> {
-    let mut settings = Scheduling::default();
+fn run_queue(change: impl FnOnce(&mut SchedulingSettings)) -> Rc<Named> {
+    let mut settings = SchedulingSettings::default();
     change(&mut settings);
     let (steal_group, service_clock) =
         (Arc::<StealGroup<_>>::default(), Arc::new(ServiceClock::still_after_an_hour()));

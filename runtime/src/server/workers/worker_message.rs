@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
-use zerver_engine::Scheduling;
+use zerver_engine::SchedulingSettings;
 
 /// What a worker is told.
 pub(crate) enum WorkerMessage {
     /// Serve this connection, which was accepted at this time.
     Connection(TcpStream, SocketAddr, Instant),
     /// Give turns in another way from now on.
-    Retune(Arc<Scheduling>),
+    Retune(Arc<SchedulingSettings>),
     /// Finish what is in flight, then stop.
     Drain,
 }

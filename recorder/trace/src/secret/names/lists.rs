@@ -1,4 +1,4 @@
-//! Word lists for the names of secrets. `docs/secrets.md` contains the same lists.
+//! Word lists for the names of secrets. `docs/reference/secrets.md` contains the same lists.
 
 /// Words that mark a secret anywhere in a name, also when joined to other words: `dbpassword`, `accesstoken`.
 #[rustfmt::skip]
@@ -30,7 +30,8 @@ pub(super) const WHOLE: [&[&str]; 6] = [
     &["oauth", "verifier"],
 ];
 
-/// Pairs of adjacent words that mark a secret, as the second word and the possible first words. The second word may be plural.
+/// Pairs of adjacent words that mark a secret, as the second word and the possible first words. The second word may be
+/// plural.
 #[rustfmt::skip]
 pub(super) const PAIRS: [(&str, &[&str]); 15] = [
     (

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle};
 use zerver_engine::{EffectError, EffectErrorKind};
-use zerver_recorder::{quiet, regular_file};
+use zerver_recorder::{catch_panic, regular_file};
 
 pub(super) const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
 /// What expires, soonest first.
@@ -109,7 +109,7 @@ impl Fault {
 
 /// Calls into redb. A panic of it is a fault of the file, not the end of a thread.
 pub(super) fn guard<T>(f: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    quiet::run(f).unwrap_or_else(|message| Err(Fault::Panic(message)))
+    catch_panic::catch(f).unwrap_or_else(|message| Err(Fault::Panic(message)))
 }
 
 /// Opens the file; makes it, and the folders above it, where there is none.
@@ -119,7 +119,7 @@ pub(super) fn open(options: &Options, make: bool) -> Result<Database, OpenError>
     if make && let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(io)?;
     }
-    let opened = if make { regular_file::open_or_make(path) } else { regular_file::open_to_write(path) };
+    let opened = if make { regular_file::open_or_create(path) } else { regular_file::open_to_write(path) };
     let file = opened.map_err(io)?;
     let mut begin = Vec::new();
     (&file).take(FIRST).read_to_end(&mut begin).map_err(io)?;
