@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn rules_are_read_and_wrong_ones_named() {
-        let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nasked = \"x-class\"\ntoken = \"t\"\n\n\
+        let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nrequested_in = \"x-class\"\ntoken = \"t\"\n\n\
              [[rules]]\nheader = \"x-api-key\"\nvalue = \"k\"\nclass = \"interactive\"\n";
         let loaded = load(Config::default(), file, &[]).unwrap();
         let rules = loaded.document().pop().unwrap();
