@@ -60,13 +60,16 @@ fn a_request_is_run_again_without_the_service() {
     let recorded = Recorded::new();
     let ran = recorded.replay(&recorded.private, &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.out.starts_with("same: 8 of 8 decisions reproduced, 3 effects from the recording, 0 live\n"), "{ran:?}");
+    assert!(
+        ran.out.starts_with("same: 8 of 8 decisions reproduced, 3 effects from the recording, 0 live\n"),
+        "{ran:?}"
+    );
     assert!(ran.out.contains("200 OK") && ran.out.contains("Buy milk"), "{ran:?}");
 
     let document = recorded.json(&recorded.show, &[], 0);
     assert_eq!((&document["verdict"], &document["findings"]), (&json!("same"), &json!([])));
     let coverage = &document["coverage"];
-    assert_eq!((&coverage["decisions"], &coverage["effects_fed"]), (&json!(3), &json!(1)));
+    assert_eq!((&coverage["decisions_reproduced"], &coverage["effects_replayed"]), (&json!(3), &json!(1)));
     assert_eq!((&coverage["effects_live"], &coverage["effects_unanswered"]), (&json!(0), &json!(0)));
     assert_eq!(body(&document)["title"], "Buy milk");
 }
@@ -121,7 +124,10 @@ fn a_replay_does_not_contact_upstream_services() {
     let replay = || {
         let ran = place.zerver(&["replay", answer.id(), "--exe", exe.to_str().unwrap()]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert!(ran.out.starts_with("same: 2 of 2 decisions reproduced, 1 effect from the recording, 0 live\n"), "{ran:?}");
+        assert!(
+            ran.out.starts_with("same: 2 of 2 decisions reproduced, 1 effect from the recording, 0 live\n"),
+            "{ran:?}"
+        );
     };
     let listener = asked.join().unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -140,7 +146,7 @@ fn an_edited_slot_shows_what_it_changes() {
     assert_eq!(document["verdict"], "different");
     assert_eq!(
         document["edits"],
-        json!([{ "what": "Todo.title", "step": "render_for_user", "from": "Buy milk", "to": "Buy oat milk" }])
+        json!([{ "target": "Todo.title", "step": "render_for_user", "from": "Buy milk", "to": "Buy oat milk" }])
     );
     let findings = document["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 1, "{findings:?}");
@@ -293,7 +299,7 @@ fn failing_and_late_effects_are_simulated_in_virtual_time() {
     let idp = "http GET identity.internal/verify";
     let document = recorded.json(&recorded.private, &["--fail", &format!("{idp}=timeout")], 1);
     assert_eq!(document["response"]["status"], 504);
-    let ending = &document["ending"];
+    let ending = &document["edited_outcome"];
     assert_eq!((&ending["outcome"], &ending["step"]), (&json!("failed"), &json!("lookup_user")));
     assert!(ending["duration_ns"].as_u64().unwrap() >= 900_000_000, "{ending}");
     let document = recorded.json(&recorded.private, &["--latency", &format!("{idp}=901ms")], 1);
@@ -304,7 +310,7 @@ fn failing_and_late_effects_are_simulated_in_virtual_time() {
     let ran = sooner_than(30, || recorded.replay(&recorded.private, &["--latency", "kv get todo:1=1h"]));
     assert!(ran.code == Some(1) && ran.out.contains("timed_out") && ran.out.contains("30.00 s"), "{ran:?}");
     let document = recorded.json(&recorded.private, &["--fail", "2=error:disk full"], 1);
-    assert_eq!(document["ending"]["step"], "load_todo");
+    assert_eq!(document["edited_outcome"]["step"], "load_todo");
     let ran = recorded.replay(&recorded.private, &["--fail", "kv get todo:2=timeout"]);
     assert!(ran.code == Some(2) && ran.err.contains("did you mean kv get todo:1?"), "{ran:?}");
 }

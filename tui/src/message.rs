@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::Event;
 use zerver_analysis::Why;
-use zerver_replay::{Edits, Refusal};
+use zerver_replay::{Edits, ReplayError};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
 use crate::index::SlotFilter;
@@ -38,7 +38,7 @@ pub enum Message {
         /// Search that this belongs to.
         generation: u64,
         /// Number of requests scanned.
-        looked: usize,
+        scanned: usize,
         /// Numbers of the requests that match.
         found: Vec<i32>,
     },
@@ -51,7 +51,7 @@ pub enum Message {
     /// Result of [`Command::FetchStatus`], with the address queried.
     Status(String, Result<SchedulerStatus, String>),
     /// Result of [`Command::Replay`], with its number.
-    Replayed(u64, Result<Arc<ReplayResult>, Refusal>),
+    Replayed(u64, Result<Arc<ReplayResult>, ReplayError>),
     /// Partial result of [`Command::CheckReplays`]: number of the check, request, and true if the new code changes the
     /// outcome.
     ReplayChecked(u64, RequestId, bool),
@@ -60,9 +60,9 @@ pub enum Message {
     /// Result of [`Command::Copy`].
     Copied {
         /// Where the text ended up.
-        copied: CopyOutcome,
+        outcome: CopyOutcome,
         /// Description of the text for the user.
-        what: String,
+        description: String,
     },
     /// Result of [`Command::ListFlows`].
     Flows(Result<Vec<FlowInfo>, String>),
@@ -126,7 +126,7 @@ pub enum Command {
         /// Text to copy.
         text: String,
         /// Description of the text for the user.
-        what: String,
+        description: String,
     },
     /// Write this escape sequence to the terminal.
     WriteTerminal(String),
@@ -153,7 +153,7 @@ pub enum Command {
 impl Command {
     /// Copies an id to the clipboard.
     pub(crate) fn copy_id(id: RequestId) -> Self {
-        Self::Copy { text: id.to_string(), what: format!("id {id}") }
+        Self::Copy { text: id.to_string(), description: format!("id {id}") }
     }
 }
 
@@ -167,7 +167,7 @@ pub enum Navigation {
     /// The previous or next request of the list, relative to the open one.
     Neighbour {
         /// True for the request below.
-        down: bool,
+        is_below: bool,
     },
     /// A request, at the step with this index in its flow.
     Step(RequestId, u16),

@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::{Failure, Response};
 use zerver_recorder::RecorderStatus;
 use zerver_replay::{
-    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
 
 use crate::scheduler;
@@ -42,8 +42,8 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
     response
 }
 
-fn recorder(status: &RecorderStatus) -> RecorderMeasures {
-    RecorderMeasures {
+fn recorder(status: &RecorderStatus) -> RecorderMetrics {
+    RecorderMetrics {
         backlog: status.waiting,
         recorded: status.recorded,
         not_kept: status.not_kept,
@@ -56,16 +56,16 @@ fn recorder(status: &RecorderStatus) -> RecorderMeasures {
 }
 
 #[derive(Debug)]
-struct Scrape(Measures);
+struct Scrape(ServiceMetrics);
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Measures {
+        let ServiceMetrics {
             uptime_ns,
-            moved,
-            demoted,
-            promoted,
-            late,
+            reclassified: moved,
+            flow_demotions: demoted,
+            flow_promotions: promoted,
+            late_completions: late,
             malformed,
             classes,
             workers,
@@ -84,7 +84,7 @@ impl Collector for Scrape {
         out.count("flow_promotions", "Flows that came back from low priority", *promoted)?;
         out.count("late_completions", "Answers of effects for which nobody waited any more", *late)?;
         out.count("malformed_requests", "What arrived and could not be read as a request", *malformed)?;
-        let class = |value: fn(&ClassMeasures) -> u64| {
+        let class = |value: fn(&ClassMetrics) -> u64| {
             classes.iter().map(move |class| (vec![("class", class.name.clone())], value(class)))
         };
         out.gauges("class_waiting", "Requests that wait for a turn", class(|class| class.waiting))?;
@@ -99,8 +99,8 @@ impl Collector for Scrape {
                 .map(|(why, n)| (vec![("class", class.name.clone()), ("why", why.to_owned())], n))
         });
         out.counts("class_refused", "Refusals of a queue", refused)?;
-        let step = |value: fn(&StepMeasures) -> u64| {
-            let labels = |step: &StepMeasures| vec![("flow", step.flow.clone()), ("step", step.name.clone())];
+        let step = |value: fn(&StepMetrics) -> u64| {
+            let labels = |step: &StepMetrics| vec![("flow", step.flow.clone()), ("step", step.name.clone())];
             steps.iter().map(move |step| (labels(step), value(step)))
         };
         out.counts("step_runs", "Runs of a step", step(|step| step.runs))?;
@@ -110,7 +110,7 @@ impl Collector for Scrape {
         out.counts("step_yields", "Runs after a yield", step(|step| step.yields))?;
         out.counts("step_overruns", "Runs longer than the quantum", step(|step| step.overruns))?;
         out.counts("step_retries", "Effects of a step that were tried again", step(|step| step.retries))?;
-        let effect = |value: fn(&EffectMeasures) -> u64| {
+        let effect = |value: fn(&EffectMetrics) -> u64| {
             effects.iter().map(move |effect| (vec![("kind", effect.kind.clone())], value(effect)))
         };
         out.gauges("effects_in_flight", "Effects in flight", effect(|effect| effect.in_flight))?;
@@ -122,7 +122,7 @@ impl Collector for Scrape {
         )?;
         out.times("effect_wait", "Time spent waiting for targets", effect(|effect| effect.waited_ns))?;
         out.counts("effect_left", "Effects given up while they waited", effect(|effect| effect.left))?;
-        let worker = |value: fn(&WorkerMeasures) -> u64| {
+        let worker = |value: fn(&WorkerMetrics) -> u64| {
             workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))
         };
         out.times("worker_busy", "Time a thread was awake", worker(|worker| worker.busy_ns))?;

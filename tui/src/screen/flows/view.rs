@@ -39,12 +39,12 @@ fn draw_lines(lines: &[StyledLine], shared: &SharedState, area: Rect, buffer: &m
 
 /// Returns the name of the selected flow, with the number of requests measured.
 fn title(flows: &FlowsScreen) -> String {
-    let Some(flow) = flows.chosen() else { return "steps".to_owned() };
+    let Some(flow) = flows.selected() else { return "steps".to_owned() };
     let name = clean(&flow.name);
     match flows.measured.get(&flow.name) {
         None | Some(FlowTimes::Running) => format!("{name}: measuring"),
         Some(FlowTimes::Failed(why)) => format!("{name}: {}", clean(why)),
-        Some(FlowTimes::Done(measured)) => match (measured.times.total.count, measured.unreadable) {
+        Some(FlowTimes::Done(measured)) => match (measured.times.total.requests, measured.unreadable) {
             (0, _) => format!("{name}: no requests yet"),
             (1, _) => format!("{name}: 1 request"),
             (count, 0) => format!("{name}: newest {count} requests"),
