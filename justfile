@@ -1,14 +1,14 @@
-# What a person runs before a commit is what CI runs.
+# The commands for working on zerver. A contributor runs the same checks before a commit as CI does.
 
-# Everything that CI checks.
+# Run everything that CI checks.
 verify:
     bash .ci/run
 
-# All tests, and the examples in the documentation.
+# Run all tests, including the examples in the documentation.
 test:
     cargo test --workspace
 
-# Where threads meet, in every order in which they may come (loom).
+# Run the lock-free parts in every interleaving (loom).
 threads:
     cargo test -p zerver-threads
 
@@ -18,14 +18,22 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Licences, advisories and duplicates of the dependencies; needs cargo-deny and the network.
+# Check licences, advisories, duplicates and sources of the dependencies; needs cargo-deny and the network.
 deny:
     cargo deny check
 
-# zerver beside axum, in one run; prints ratios.
+# Feed hostile bytes to everything that decodes them; uses cargo-fuzz if it is installed.
+fuzz seconds="300":
+    tests/fuzz.sh {{seconds}}
+
+# Compare zerver with axum and hyper, and print ratios.
 bench:
     cargo run --release -p zerver-benches
 
-# Writes the messages of the must-not-compile tests anew, for review.
+# Build the book into target/book; needs mdbook.
+book:
+    mdbook build
+
+# Rewrite the expected messages of the must-not-compile tests; review the diff.
 bless:
     TRYBUILD=overwrite cargo test -p zerver-engine --test it compile_fail

@@ -1,11 +1,10 @@
 #!/bin/sh
-# Kills a service that records everything under load, again and again, and looks each time whether all that `zerver ls`
-# had shown before is still there, and whether the store opens within a second.
+# Repeatedly kills a service that records everything under load. Checks each time that everything that `zerver ls` had shown
+# is still there, and that the store opens within a second.
 #
 #     tests/kill9.sh [ROUNDS] [FOLDER OF THE PROGRAMS]
 #
-# 200 rounds by default, about a second each. The programs are those of `cargo build --release`, if nothing else is
-# said. It needs curl.
+# 200 rounds by default, about a second each. The programs are by default those of `cargo build --release`. Needs curl.
 set -eu
 rounds=${1:-200}
 cd "$(dirname "$0")/.."
@@ -30,10 +29,10 @@ now_ms() {
 round=0 slowest=0
 while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1))
-    "$bin/zerver-example-todos" 2>"$dir/says" &
+    "$bin/zerver-example-todos" 2>"$dir/log" &
     service=$!
-    until addr=$(sed -n 's/^listening on //p' "$dir/says") && [ -n "$addr" ]; do
-        kill -0 "$service" || { cat "$dir/says"; exit 1; }
+    until addr=$(sed -n 's/^listening on //p' "$dir/log") && [ -n "$addr" ]; do
+        kill -0 "$service" || { cat "$dir/log"; exit 1; }
         sleep 0.01
     done
     load=''
@@ -41,7 +40,7 @@ while [ "$round" -lt "$rounds" ]; do
         while :; do curl -s -o "$dir/body$client" "$addr/todos?[1-1000]" || break; done &
         load="$load $!"
     done
-    # Another moment in the life of the writer each time.
+    # Another phase of the writer in each round.
     sleep "0.$((round * 37 % 6))$((round * 53 % 10))"
     ids 20000 >"$dir/before"
     kill -9 "$service"

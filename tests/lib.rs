@@ -1,9 +1,14 @@
-//! End to end tests live in `it/`; the programs in `docs/` and the README are compiled and run from here.
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/steps-and-flows.md")]
-mod steps_and_flows {}
+//! The code in the documentation is compiled and run from here; end-to-end tests are in `it/`. The tutorial is the
+//! documentation of the crate `zerver`, which tests it.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/reference/steps-and-flows.md")]
+mod steps_and_flows {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/reference/effects.md")]
+mod effects {}

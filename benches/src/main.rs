@@ -1,100 +1,57 @@
-//! zerver beside hyper and axum, doing the same work in one run.
+//! Compares zerver with hyper and axum, which do the same work in the same run.
 //!
-//! Each server is a process of its own on one core, and the load comes from another core. The servers take turns, and
-//! what is printed are medians and ratios: ratios travel between machines, absolute times do not. `docs/benchmarks.md`
-//! says what each table measures.
+//! Each server is a process on one core, and the load comes from another core. The servers take turns, and the tables
+//! contain medians and ratios: ratios carry over to other machines, absolute times do not.
+//! `docs/explanation/benchmarks.md` describes each table.
 
-mod axum_otlp;
-mod axum_twin;
-mod busy;
-mod busy_axum;
-mod client;
-mod collector;
-mod hyper_twin;
-mod idle;
-mod instructions;
-mod light;
 mod load;
-mod memory;
-mod mixed;
-mod one_thread;
-mod open_loop;
-mod overload;
-mod process;
-mod replays;
-mod steals;
-mod steps;
-/// What the runtime's files name which are measured here by themselves.
+mod plan;
+mod report;
+mod servers;
+/// The names under which files of the runtime that are measured by themselves import the standard library.
 mod sync;
-mod taking;
-mod todos;
-mod variant;
-mod work;
+mod tables;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-/// How the benchmark is run.
-struct Plan {
-    rounds: usize,
-    time: Duration,
-    connections: usize,
-    /// Of what there is to be many of.
-    many: usize,
-}
+use plan::QUICK;
+use report::print_line;
+use tables::TABLES;
 
-const FULL: Plan = Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64, many: 10_000 };
-const LONG: Plan = Plan { rounds: 3, time: Duration::from_secs(5), ..FULL };
-const QUICK: Plan = Plan { rounds: 1, time: Duration::from_millis(200), connections: 8, many: 50 };
-
-/// A quick run shows that a table can be made. What a busy machine stands in the way of, such as to record all of a load
-/// that it does not leave time for, is tried again.
+/// Attempts to make a table in a quick run, which only shows that the table can be made. On a busy machine an attempt may
+/// fail, for example because not all of the load could be recorded.
 const QUICK_ATTEMPTS: usize = 4;
-
-/// Prints a table.
-type Table = fn(&Plan) -> Result<(), String>;
-
-const TABLES: [(&str, Table, Plan); 8] = [
-    ("light", light::compare, FULL),
-    ("mixed", mixed::compare, LONG),
-    ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
-    ("idle", idle::compare, FULL),
-    ("steps", steps::compare, FULL),
-    ("steals", steals::compare, Plan { many: 1_000, ..FULL }),
-    ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
-    (instructions::NAME, instructions::compare, Plan { many: 5_000, ..FULL }),
-];
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [serve, variant] = arguments.as_slice()
+    if let [serve, server] = arguments.as_slice()
         && serve == "serve"
     {
-        return process::serve(variant);
+        return servers::serve(server);
     }
     let named = arguments.len();
     arguments.retain(|argument| argument != "--quick");
-    let quick = arguments.len() < named;
+    let is_quick = arguments.len() < named;
     let wanted = match arguments.as_slice() {
         [] => "light",
         [name] => name,
         _ => "",
     };
-    // All that need nothing but this program.
-    let is_wanted = |name| name == wanted || (wanted == "all" && name != instructions::NAME);
+    // `all` is every table that needs nothing but this program.
+    let is_wanted = |name| name == wanted || (wanted == "all" && name != tables::INSTRUCTIONS);
     let tables: Vec<_> = TABLES.iter().filter(|(name, ..)| is_wanted(*name)).collect();
     if tables.is_empty() {
         let names: Vec<_> = TABLES.iter().map(|(name, ..)| *name).collect();
-        say(&format!("usage: zerver-benches [all|{}] [--quick]", names.join("|")));
+        print_line(&format!("usage: zerver-benches [all|{}] [--quick]", names.join("|")));
         return ExitCode::from(2);
     }
     for (at, (name, compare, plan)) in tables.into_iter().enumerate() {
         if at > 0 {
-            say("");
+            print_line("");
         }
-        let mut attempts = if quick { QUICK_ATTEMPTS } else { 1 };
-        while let Err(error) = compare(if quick { &QUICK } else { plan }) {
-            say(&format!("error: {name}: {error}"));
+        let mut attempts = if is_quick { QUICK_ATTEMPTS } else { 1 };
+        while let Err(error) = compare(if is_quick { &QUICK } else { plan }) {
+            print_line(&format!("error: {name}: {error}"));
             attempts -= 1;
             if attempts == 0 {
                 return ExitCode::from(2);
@@ -102,21 +59,4 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    quantile(&values.collect::<Vec<_>>(), 0.5)
-}
-
-/// What this part of them does not exceed, from 0 for the least to 1 for the most.
-fn quantile(values: &[f64], part: f64) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    let at = (part * values.len().saturating_sub(1) as f64).round() as usize;
-    values.get(at).copied().unwrap_or(f64::NAN)
-}
-
-#[allow(clippy::print_stdout)]
-fn say(line: &str) {
-    println!("{line}");
 }

@@ -1,15 +1,15 @@
-//! The character set of the user's locale, and our own signs in plain ASCII where that has no others.
+//! The character set of the user's locale, and an ASCII form of the symbols we draw with.
 
 use std::borrow::Cow;
 use std::env;
 
-/// Whether the environment names a locale with another character set than UTF-8, such as `C`. A locale that is not set
-/// at all names none: UTF-8 is assumed.
+/// Returns true if the environment names a locale whose character set is not UTF-8, such as `C`. An unset locale counts as
+/// UTF-8.
 pub(crate) fn is_ascii() -> bool {
     is_ascii_by(&|name| env::var(name).ok())
 }
 
-/// The same by these variables.
+/// Decides it by the given variables.
 pub(crate) fn is_ascii_by(var: &dyn Fn(&str) -> Option<String>) -> bool {
     let set = |name: &&str| var(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set);
@@ -19,8 +19,8 @@ pub(crate) fn is_ascii_by(var: &dyn Fn(&str) -> Option<String>) -> bool {
     })
 }
 
-/// A text with ASCII in the place of the signs that we draw with. Letters of recorded data stay as they are.
-pub(crate) fn in_ascii(text: &str) -> Cow<'_, str> {
+/// Replaces the symbols that we draw with by ASCII. Letters of recorded data stay unchanged.
+pub(crate) fn to_ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_variable_that_is_set_names_the_character_set() {
+    fn the_first_variable_that_is_set_decides_the_character_set() {
         let check = |vars: &[(&str, &str)], expected| {
             let var =
                 |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
@@ -67,8 +67,8 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_signs_are_replaced() {
-        assert_eq!(in_ascii("✓ 5.0 µs  ↳ kv  ███▏ a → b…"), "+ 5.0 us  > kv  ###. a -> b~");
-        assert_eq!(in_ascii("Grüße 漢字"), "Grüße 漢字");
+    fn only_our_own_symbols_are_replaced() {
+        assert_eq!(to_ascii("✓ 5.0 µs  ↳ kv  ███▏ a → b…"), "+ 5.0 us  > kv  ###. a -> b~");
+        assert_eq!(to_ascii("Grüße 漢字"), "Grüße 漢字");
     }
 }

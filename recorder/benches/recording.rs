@@ -1,13 +1,14 @@
-//! What recording costs: CPU of the writer's thread and bytes on the disk for each trace, time to hand a trace over, and
-//! how fast a large store answers. `cargo bench -p zerver-recorder`; a number after `--` is how many traces the large
-//! store has.
-#![expect(clippy::print_stdout, reason = "that is what it is for")]
+//! Measures the cost of recording: CPU time of the writer and disk space per trace, the time to hand over a trace, and
+//! the response times of a large store.
+//!
+//! `cargo bench -p zerver-recorder`. A number after `--` sets the number of traces in the large store.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use zerver_recorder::{Options, Policy, Reader, Recorder, Tail};
+use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy};
 use zerver_trace::{
     Answer, Body, Capture, Class, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, Name,
     Outcome, Query, RequestId, RequestInfo, ResponseInfo, SharedValue, SlotInfo, StepInfo, TraceSelector,
@@ -39,15 +40,15 @@ struct Get {
     headers: Vec<(String, String)>,
 }
 
-struct Told(MessageInfo);
+struct FixedMessage(MessageInfo);
 
-impl Message for Told {
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
-        self.0.tell(body_limit, to);
+impl Message for FixedMessage {
+    fn visit_parts(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+        self.0.visit_parts(body_limit, to);
     }
 
-    fn held_bytes(&self) -> usize {
-        self.0.held_bytes()
+    fn buffered_bytes(&self) -> usize {
+        self.0.buffered_bytes()
     }
 }
 
@@ -157,7 +158,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
         started_unix_ns: now,
         duration_ns: 20_000 + noise % 9_973,
         seed: noise,
-        request: Arc::new(Told(MessageInfo::Request(RequestInfo {
+        request: Arc::new(FixedMessage(MessageInfo::Request(RequestInfo {
             method: "GET".to_owned(),
             target: format!("/v1/todos/{}?page=2", n % 1000),
             version: "HTTP/1.1".to_owned(),
@@ -171,7 +172,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
             body: Body::default(),
             origin: String::new(),
         }))),
-        response: Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+        response: Some(Arc::new(FixedMessage(MessageInfo::Response(ResponseInfo {
             status: 200,
             headers: headers(&[("content-type", "application/json"), ("content-length", "52")]),
             body: Body { full_len: body.len() as u64, bytes: body.into_bytes() },
@@ -186,7 +187,7 @@ fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture> {
     })
 }
 
-/// What a thread has used of the CPU, in nanoseconds.
+/// CPU time of a thread, in nanoseconds.
 fn cpu_ns(of: &str) -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("a Linux kernel").flatten();
     tasks
@@ -198,13 +199,14 @@ fn cpu_ns(of: &str) -> u64 {
         .sum()
 }
 
-fn record(name: &str, count: u64, secret: bool, policy: Policy) -> tempfile::TempDir {
+fn record(name: &str, count: u64, secret: bool, policy: RecordingPolicy) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let options = Options { policy, max_age: None, max_bytes: None, ..Options::new(dir.path()) };
+    let options =
+        RecorderOptions { policy, max_age: None, max_bytes: None, ..RecorderOptions::new(dir.path()) };
     let recorder = Recorder::open(options).expect("a new store");
     let (sink, flow) = (recorder.sink(), flow(secret));
     let (mut handing_ns, mut writing_ns) = (0, 0);
-    // As many together as come in 50 ms at 80,000 requests a second.
+    // The number of requests in 50 ms at 80,000 per second.
     for chunk in 0..count / 4_000 {
         let captures: Vec<_> =
             (chunk * 4_000..(chunk + 1) * 4_000).map(|n| capture(n, &flow, secret)).collect();
@@ -219,12 +221,12 @@ fn record(name: &str, count: u64, secret: bool, policy: Policy) -> tempfile::Tem
     let stored = Reader::open(dir.path()).expect("a store").counts().expect("counts").recorded;
     println!(
         "{name:<28} writer {:5.2} us/trace   hand-off {:4} ns   {:4} bytes/trace   {:5} traces/commit   kept {stored}, \
-         overflowed {}",
+         dropped {}",
         writing_ns as f64 / count as f64 / 1000.0,
         handing_ns / u128::from(count),
         status.bytes_on_disk / stored.max(1),
         stored / status.commits.max(1),
-        status.overflowed,
+        status.dropped,
     );
     dir
 }
@@ -242,10 +244,10 @@ fn timed<T>(name: &str, f: impl Fn() -> T) {
 
 fn main() {
     let large = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1_000_000);
-    record("all, no secrets", 100_000, false, Policy::All);
-    record("all, bearer token", 100_000, true, Policy::All);
-    record("tail", 100_000, true, Policy::Tail(Tail::default()));
-    let dir = record("large", large, false, Policy::All);
+    record("all, no secrets", 100_000, false, RecordingPolicy::All);
+    record("all, bearer token", 100_000, true, RecordingPolicy::All);
+    record("tail", 100_000, true, RecordingPolicy::Tail(TailPolicy::default()));
+    let dir = record("large", large, false, RecordingPolicy::All);
     timed("open", || Reader::open(dir.path()).expect("a store"));
     let reader = Reader::open(dir.path()).expect("a store");
     let query = |limit| Query { limit, ..Query::default() };
@@ -260,7 +262,7 @@ fn main() {
     timed("find, not there", || reader.find(&find("ffffffff")).expect_err("no trace"));
     drop(reader);
     timed("open for writing", || {
-        Recorder::open(Options { max_age: None, max_bytes: None, ..Options::new(dir.path()) })
+        Recorder::open(RecorderOptions { max_age: None, max_bytes: None, ..RecorderOptions::new(dir.path()) })
             .expect("a store")
             .status()
     });

@@ -1,42 +1,45 @@
-//! Ways past the checksums for the fuzz targets in `fuzz/`: no bytes made at random get past those.
+//! Access past the checksums for the fuzz targets in `fuzz/`, since random bytes never have a valid one.
 
 use zerver_trace::Trace;
 
-use crate::block::{self, Body, Open};
-use crate::format::{self, Kind};
-use crate::{head, portable, summaries};
+use crate::block::block_builder::{self, BlockBuilder};
+use crate::block::{block_index, summaries};
+use crate::format::record;
+use crate::format::record::RecordKind;
+use crate::maintenance::portable;
 
-/// A portable file with this body.
+/// Returns a portable file with this body.
 pub fn portable(body: &[u8]) -> Vec<u8> {
-    format::seal_record(Kind::Portable, 0, body)
+    record::write(RecordKind::Portable, 0, body)
 }
 
-/// The body of a portable file.
+/// Returns the body of a portable file.
 pub fn body(file: &[u8]) -> Option<Vec<u8>> {
-    format::open_record(Kind::Portable, 0, file).ok().map(std::borrow::Cow::into_owned)
+    record::read(RecordKind::Portable, 0, file).ok().map(std::borrow::Cow::into_owned)
 }
 
-/// The body of a block with the trace of a portable file in it.
+/// Returns the body of a block that holds the trace of a portable file.
 pub fn block(file: &[u8]) -> Option<Vec<u8>> {
     let trace = portable::read(file).ok()?;
-    let mut open = Open::default();
-    open.push_trace(&trace).ok()?;
-    format::open_record(Kind::Block, 0, &open.records(0).body).ok().map(std::borrow::Cow::into_owned)
+    let mut builder = BlockBuilder::default();
+    builder.push_trace(&trace).ok()?;
+    record::read(RecordKind::Block, 0, &builder.build_records(0).body).ok().map(std::borrow::Cow::into_owned)
 }
 
-/// Records of a store with this body: a block, its head, its summaries.
+/// Returns three records of a store with the same body: a block, its index and its summaries.
 pub fn records(body: &[u8]) -> [Vec<u8>; 3] {
-    [Kind::Block, Kind::Head, Kind::Summaries].map(|kind| format::seal_record(kind, 0, body))
+    [RecordKind::Block, RecordKind::BlockIndex, RecordKind::Summaries]
+        .map(|kind| record::write(kind, 0, body))
 }
 
-/// Reads the block, and its first trace that can be read.
+/// Reads the block, and returns its first readable trace.
 pub fn first_trace(records: &[Vec<u8>; 3]) -> Option<Trace> {
-    let body = Body::read(0, &records[0]).ok()?;
-    (0..body.len().min(block::FULL)).find_map(|position| body.trace(position).ok())
+    let body = BlockBody::read(0, &records[0]).ok()?;
+    (0..body.len().min(block_builder::MAX_TRACES)).find_map(|position| body.trace(position).ok())
 }
 
-/// Reads the others.
+/// Reads the index and the summaries.
 pub fn read_rest(records: &[Vec<u8>; 3]) {
-    drop(head::read(0, &records[1]));
+    drop(BlockIndex::read(0, &records[1]));
     drop(summaries::read(0, &records[2]));
 }

@@ -1,70 +1,49 @@
-//! Writes traces to an embedded store, and reads them back while they are being written.
+//! Writes traces to an embedded store, and reads them back, even while they are being written.
 //!
-//! The writing side: [`Recorder`] takes captures through its sink (`queue`, `inbox`), on whose way the policy decides what is
-//! kept (`policy`). Its thread (`writer`) describes them (`describe`), each value of a block once (`known`), takes the
-//! secrets out (`secrets`, `seal`), fills blocks (`block`, `row`), removes what is too old (`retention`, `observed_clock`), and commits (`store`, the only one that names
-//! redb). The reading side: [`Reader`], `pages` and `find`. Bytes are laid out by `format` alone. All files are opened by
-//! [`regular_file`]. Beside the two: [`portable`] files, [`import()`], and the doctor ([`examine`], [`repair`]).
+//! To write, a service opens a [`Recorder`] and hands captures to its sink. The recording policy decides on the worker
+//! which captures are kept (`intake`). The thread of the recorder describes their values and hides secrets (`describe`,
+//! `secrets`), collects them in blocks (`block`), and commits many traces at a time (`write`, `backend`).
 //!
-//! A store is a folder: `traces.redb`, the `key` of its secrets, and the `lock` of its one writer.
+//! To read, a program opens a [`Reader`] (`read`). [`portable`] files hold a single trace. [`import()`], [`examine`]
+//! and [`repair`] work on a whole store (`maintenance`). Every file is opened by [`regular_file`].
+//!
+//! A store is a folder with the database `traces.redb`, the `key` of its secrets, and the `lock` of its only writer.
+#![warn(missing_debug_implementations)]
 
+mod backend;
 mod block;
-mod budget;
+pub mod catch_panic;
 mod describe;
-mod doctor;
-mod extent;
-#[cfg(test)]
-mod faults;
-mod find;
 mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod head;
-mod id_digits;
-mod import;
-mod inbox;
-mod known;
-mod numbers;
-mod observed_clock;
-mod opened;
-mod overlay;
-mod pages;
-mod part_secrets;
-mod parts;
-mod place;
-mod policy;
-/// Traces as files of their own.
-pub mod portable;
-mod queue;
-pub mod quiet;
-mod reader;
-mod recorder;
+mod intake;
+mod maintenance;
+mod read;
 pub mod regular_file;
-mod retention;
-mod row;
 #[cfg(test)]
-mod sample;
-mod seal;
+mod sample_traces;
 mod secrets;
-mod shared;
-mod store;
-mod summaries;
 mod sync;
-mod teller;
-mod writer;
+mod write;
 
-pub use doctor::{RepairError, Report, examine, examine_with, reopen, repair};
-pub use extent::Catalog;
-pub use find::FindError;
-pub use format::FormatError;
-pub use import::import;
-pub use pages::Page;
-pub use place::{Holder, find_store};
-pub use policy::{Policy, Tail};
-pub use reader::{Counts, ReadError, Reader};
-pub use recorder::{OpenError, Options, Recorder};
-pub use seal::SealError;
-pub use shared::Status;
-pub use teller::Change;
+pub use self::backend::store_dir::find_store;
+pub use self::backend::store_meta::FlowCatalog;
+pub use self::backend::writer_lock::LockHolder;
+pub use self::format::{FormatError, Schema};
+pub use self::intake::recording_policy::{RecordingPolicy, TailPolicy};
+pub use self::maintenance::examine::{DamagedBlock, StoreReport, examine, examine_with};
+pub use self::maintenance::import::import;
+pub use self::maintenance::portable;
+pub use self::maintenance::repair::{RepairError, reopen, repair};
+pub use self::read::pages::Page;
+pub use self::read::read_error::ReadError;
+pub use self::read::reader::{Reader, StoreCounts};
+pub use self::read::trace_lookup::FindError;
+pub use self::secrets::secret_key::SealError;
+pub use self::write::open_error::OpenError;
+pub use self::write::recorder::{Recorder, RecorderOptions};
+pub use self::write::recorder_state::RecorderStatus;
+pub use self::write::status_event::StatusEvent;
 pub use zerver_trace::Cursor;

@@ -1,5 +1,7 @@
-//! Where threads meet. What names this, and not the standard library, is compiled a second time by `tests/threads`,
-//! against loom, which tries all orders in which the threads may come.
+//! The synchronisation types of code that is also compiled against loom.
+//!
+//! Files that use this module instead of the standard library are compiled a second time by `tests/threads`. There loom
+//! runs their tests under every order of the threads.
 
 pub(crate) use std::sync::OnceLock;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};

@@ -203,7 +203,7 @@ impl Masker for Mask {
         MASK.to_owned()
     }
 
-    fn more(&self, text: &[u8]) -> Vec<Range<usize>> {
+    fn extra_spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         self.copies.spans(text)
     }
 }

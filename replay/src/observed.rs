@@ -238,7 +238,7 @@ impl ObservedResponse<'_> {
         let MessageInfo::Response(info) = message.describe(MAX_BODY) else { return None };
         let header = |Header { name, value }: Header| Header { name, value: bytes(&value) };
         let mut marked = Vec::new();
-        message.tell(0, &mut |part| {
+        message.visit_parts(0, &mut |part| {
             if let MessagePart::SecretHeader(name, _) = part {
                 marked.push(name.to_owned());
             }

@@ -1,6 +1,7 @@
 //! The smallest service: one flow, one step. `cargo run --example hello`, then
 //! `curl http://127.0.0.1:3000/hello/you`. Its tests wait on `/slow/300`.
 
+use zerver::effects::sleep;
 use zerver::prelude::*;
 
 #[step]

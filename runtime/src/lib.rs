@@ -1,63 +1,101 @@
-//! zerver: a step runtime for HTTP services that records why each request went the way it went.
+//! zerver runs HTTP services that are written as flows of small steps, and records the decisions of each request, so that
+//! any request can be explained and replayed later.
+//!
+//! A **step** is a function. It reads slots, and returns a slot that it writes, a response, a failure, or an effect to be
+//! performed. A **flow** is a route and the steps that answer it. A **slot** is a value that one step writes and later
+//! steps read; `flow!` checks at compile time that each slot is written before it is read. An **effect** is anything that
+//! reaches outside, such as an HTTP request or a database query. A step describes an effect as a value, and the runtime
+//! performs it.
+//!
+//! ```no_run
+//! use zerver::effects::kv;
+//! use zerver::prelude::*;
+//!
+//! #[derive(Debug, Slot, Serialize, Deserialize)]
+//! struct Visits(i64);
+//!
+//! #[step]
+//! fn count(request: &Request) -> Decision<Visits> {
+//!     let name = request.param_str("name").unwrap_or("you");
+//!     Need(kv::add(("visits", name), 1).map(Visits))
+//! }
+//!
+//! #[step]
+//! fn greet(request: &Request, visits: &Visits) -> Response {
+//!     let name = request.param_str("name").unwrap_or("you");
+//!     Response::text(format!("hello, {name}; visit {}", visits.0))
+//! }
+//!
+//! fn app() -> App {
+//!     App::new().flow(flow!("hello", GET "/hello/{name}", steps: [count, greet]))
+//! }
+//!
+//! zerver::main!(app);
+//! ```
+//!
+//! # Overview
+//!
+//! - [`App`] collects flows, interpreters and settings. [`main!`] and [`run`] run it as a program, which reads
+//!   `zerver.toml` and the environment, and records. [`App::start`] runs it on threads of another program and returns a
+//!   [`Server`].
+//! - [`prelude`] has the names that nearly every file of a service uses.
+//! - [`effects`] has the built-in kinds of effect (HTTP requests, a key-value store, timers, the clock) and the traits for
+//!   other kinds.
+//! - [`testing`] runs a flow without a server.
+//! - [`Limits`], [`SchedulingSettings`], [`ClassRule`] and [`Recording`] are settings.
+//!
+//! # Threads
+//!
+//! One worker thread for each core accepts connections and runs steps. A step is not interrupted: one that computes for
+//! long delays the other requests of its worker, so it should yield, or its flow should be in the batch class, which runs
+//! on threads of low priority. Effects are performed on other threads, so that a long step never delays the effect of
+//! another request.
+//!
+//! # Events
+//!
+//! The library reports what an operator should know (a worker that hangs, recording that pauses) as
+//! [`tracing`](https://docs.rs/tracing) events with the target `zerver`. [`run`] prints them on standard error. A program
+//! that calls [`App::start`] itself installs the subscriber that it wants.
+//!
+//! # Tutorial
+//!
+#![doc = include_str!("../docs/tutorial.md")]
+#![warn(missing_debug_implementations)]
 
-mod accept;
-mod answered;
 mod app;
 mod config;
-mod delivery;
-mod drive;
-mod effect_runtime;
-mod environment;
-/// The part that performs no I/O. What users need of it is in the [`prelude`].
+pub mod effects;
+mod execution;
+mod http;
+mod operator_log;
+pub mod prelude;
+mod program;
+mod replay_host;
+mod scheduler;
+mod server;
+mod start_error;
+mod sync;
+pub mod testing;
+mod time;
+
+/// The crate that performs no I/O. The [`prelude`] has what services use of it.
 #[doc(hidden)]
 pub use zerver_engine as engine;
 
-/// Kinds of effect that come with zerver: how a step asks for them, and what performs them.
-pub mod effects;
-mod flight;
-mod host;
-mod ids;
-/// Interpreters: what performs one kind of effect.
-pub mod interpreter;
-mod leave;
-mod limits;
-mod listen;
-mod live;
-mod notice;
-mod panics;
-mod prepare;
-mod readiness;
-mod record;
-mod recorded;
-mod recording;
-mod reload;
-mod run;
-mod running;
-mod schedule;
-mod script;
-mod service;
-mod shell;
-mod start_error;
-mod sync;
-mod time;
-mod twice;
-mod worker;
-
-pub use app::{App, Settings};
-pub use effects::{clock, http, kv, sleep};
-pub use limits::Limits;
-pub use prepare::{Live, LiveError};
-pub use record::build_id;
-pub use recording::{Keep, Recording};
-pub use run::run;
-pub use running::Running;
-pub use schedule::Rule;
-pub use script::{Run, Script};
+pub use ::http::{HeaderMap, Method, StatusCode};
+pub use app::builder::App;
+pub use app::start_options::StartOptions;
+pub use app::startup::{BoxError, Startup};
+pub use config::{Keep, Limits, Recording};
+pub use execution::purity_check::{ImpureStep, OnImpureStep};
+pub use program::recorder_startup::build_id;
+pub use program::run::run;
+pub use scheduler::ClassRule;
+pub use server::handle::Server;
 pub use start_error::StartError;
-pub use twice::{Impure, TellImpure};
-pub use zerver_engine::{ClassSettings, Often, Scheduling};
+pub use zerver_engine::{ClassSettings, OverrunLimit, SchedulingSettings};
 
-/// Makes the `main` of a service out of the function that makes its [`App`].
+/// Defines the `main` function of a service, from the function that returns its [`App`].
 #[macro_export]
 macro_rules! main {
     ($app:path) => {
@@ -65,17 +103,4 @@ macro_rules! main {
             $crate::run($app())
         }
     };
-}
-
-/// What a service uses in nearly every file.
-pub mod prelude {
-    pub use serde::{Deserialize, Serialize};
-    pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
-    pub use zerver_engine::{
-        Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Ends, Failure, FlowDef, Now, Random,
-        Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, step,
-    };
-
-    pub use crate::effects::Durations;
-    pub use crate::{App, clock, http, kv, sleep};
 }

@@ -1,141 +1,175 @@
-//! Why a service cannot start.
+//! Reasons why a service cannot start.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why a service cannot start.
+/// Reason why a service cannot start.
+///
+/// The message does not repeat the cause, which [`source`](Error::source) returns.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Two flows have one name.
-    #[error("two flows are called {slug}: {first} and {second}; rename one of them")]
-    DuplicateSlug {
-        /// The name.
-        slug: String,
-        /// The route of one.
+    /// Two flows have the same name.
+    #[error("two flows are named {name}: {first} and {second}; rename one of them")]
+    DuplicateName {
+        /// Name of both flows.
+        name: String,
+        /// Route of the first flow.
         first: String,
-        /// The route of the other.
+        /// Route of the second flow.
         second: String,
     },
-    /// Two flows want the same requests.
-    #[error("flows {first} ({first_route}) and {second} ({second_route}) want the same requests")]
+    /// Two flows match the same requests.
+    #[error("flows {first} ({first_route}) and {second} ({second_route}) match the same requests")]
     Conflict {
-        /// The name of one.
+        /// Name of the first flow.
         first: String,
-        /// The name of the other.
+        /// Name of the second flow.
         second: String,
-        /// The route of one.
+        /// Route of the first flow.
         first_route: String,
-        /// The route of the other.
+        /// Route of the second flow.
         second_route: String,
     },
     /// A route is malformed.
-    #[error("flow {slug} has the route {route}: {why}")]
+    #[error("flow {flow} has an invalid route, {route}: {reason}")]
     Route {
-        /// The flow.
-        slug: String,
-        /// Its route.
+        /// Name of the flow.
+        flow: String,
+        /// Route of the flow.
         route: String,
-        /// What is wrong with it.
-        why: String,
+        /// Fault of the route.
+        reason: String,
     },
-    /// The slots of a flow cannot be told apart.
-    #[error("flow {slug}: {error}")]
+    /// The slots of a flow cannot be told apart by name.
+    #[error("flow {flow} is invalid")]
     Slots {
-        /// The flow.
-        slug: String,
-        /// Why.
+        /// Name of the flow.
+        flow: String,
+        /// The ambiguity.
+        #[source]
         error: zerver_engine::FlowError,
     },
-    /// A limit is for a kind of effect that the program does not have.
-    #[error("limits.effects_per_kind names {kind}, and this program performs {kinds}")]
-    NoSuchKind {
-        /// The name.
+    /// A limit names a kind of effect that the program does not have.
+    #[error("limits.effects_per_kind names {kind}, but this program performs only {kinds}")]
+    UnknownEffectKind {
+        /// Name in the limit.
         kind: String,
-        /// The kinds there are.
+        /// Names of the existing kinds.
         kinds: String,
     },
-    /// The address is no address.
-    #[error("{addr:?} is no address to listen on; write one like 127.0.0.1:3000")]
+    /// The address to listen on is malformed, or its host is unknown.
+    #[error("not an address to listen on: {addr:?}; an address looks like 127.0.0.1:3000")]
     Address {
-        /// What was given.
+        /// The given address.
         addr: String,
     },
-    /// Another program listens there.
-    #[error("port {} of {} is in use{}", addr.port(), addr.ip(), suggest(*free))]
+    /// Another program listens on the address.
+    #[error("port {} of {} is in use{}", addr.port(), addr.ip(), suggestion(*free))]
     InUse {
-        /// Where.
+        /// The address.
         addr: SocketAddr,
-        /// The next port that is free there.
+        /// Next free port of the same host.
         free: Option<SocketAddr>,
     },
-    /// The system does not let it listen there.
-    #[error("cannot listen on {addr}: {error}")]
+    /// The system does not allow listening on the address.
+    #[error("cannot listen on {addr}")]
     Listen {
-        /// Where.
+        /// The address.
         addr: SocketAddr,
-        /// What the system says.
+        /// Error of the system.
+        #[source]
         error: io::Error,
     },
-    /// The socket that was handed over is none to listen on.
-    #[error("the socket handed over by LISTEN_FDS cannot be used: {0}")]
-    Inherited(io::Error),
-    /// An environment variable has a wrong value.
-    #[error("{name}={value:?} is wrong; {allowed}")]
+    /// The socket that was handed over cannot be listened on.
+    #[error("cannot use the socket from LISTEN_FDS")]
+    Inherited(#[source] io::Error),
+    /// An environment variable has an invalid value.
+    #[error("invalid {name}={value:?}: must be {requirement}")]
     Variable {
-        /// Its name.
+        /// Name of the variable.
         name: String,
-        /// Its value.
+        /// Value of the variable.
         value: String,
-        /// What it may be.
-        allowed: String,
+        /// Description of a valid value.
+        requirement: String,
     },
-    /// A setting of `zerver.toml` has a wrong value, or is none.
-    #[error("{place}: {what}")]
+    /// A setting in `zerver.toml` or in the environment is invalid or unknown.
+    #[error("{place}: {reason}")]
     Setting {
-        /// The file and the line, or the variable.
+        /// File and line, or the variable.
         place: String,
-        /// What is wrong, and what would be right.
-        what: String,
+        /// Fault of the setting, with a valid alternative.
+        reason: String,
     },
     /// `zerver.toml` cannot be read.
-    #[error("cannot read the settings in {}: {why}", path.display())]
+    #[error("cannot read the settings in {}: {reason}", path.display())]
     ConfigFile {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
-        why: String,
+        /// Reason.
+        reason: String,
     },
     /// The store cannot be opened.
-    #[error(
-        "cannot record: {error}; ZERVER_STORE (for zerver dev also --store) names the folder, and ZERVER_RECORD=off records nothing"
-    )]
+    #[error("cannot record")]
     Store {
-        /// Its folder.
+        /// Directory of the store.
         dir: PathBuf,
-        /// Why.
+        /// Error of the store.
+        #[source]
         error: zerver_recorder::OpenError,
     },
-    /// The system gives no threads, no timers or no randomness.
-    #[error("cannot start a worker: {0}")]
-    Worker(io::Error),
-    /// The scheduling cannot be meant.
-    #[error("scheduling: {0}")]
-    Scheduling(zerver_engine::SettingError),
-    /// Whoever wants replays cannot be spoken to.
-    #[error("cannot speak on ZERVER_IPC={}: {error}", socket.display())]
+    /// The system provides no threads, timers or random numbers.
+    #[error("cannot start a worker")]
+    Worker(#[source] io::Error),
+    /// The scheduling settings contradict each other.
+    #[error("invalid scheduling settings")]
+    Scheduling(#[source] zerver_engine::SettingError),
+    /// The program that requests replays cannot be reached.
+    #[error("cannot communicate on ZERVER_IPC={}", socket.display())]
     Ipc {
-        /// The socket.
+        /// Path of the socket.
         socket: PathBuf,
-        /// What the system says.
+        /// Error of the system.
+        #[source]
         error: io::Error,
     },
-    /// What [`App::live`](crate::App::live) was to open could not be opened.
-    #[error("{0}")]
-    Live(crate::LiveError),
+    /// A hook that [`App::on_startup`](crate::App::on_startup) added has failed.
+    #[error(transparent)]
+    Startup(crate::BoxError),
 }
 
-fn suggest(free: Option<SocketAddr>) -> String {
+impl StartError {
+    /// Returns the message followed by its causes and a hint, for printing.
+    pub(crate) fn full_message(&self) -> String {
+        let message = with_causes(self);
+        match self {
+            Self::Store { .. } => format!(
+                "{message}; ZERVER_STORE (for zerver dev also --store) sets the directory, and ZERVER_RECORD=off turns \
+                 recording off"
+            ),
+            _ => message,
+        }
+    }
+}
+
+/// Returns the message of an error followed by the messages of its causes. A cause that the message already ends with, as
+/// in errors of other crates, is not repeated.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !message.ends_with(&text) {
+            message = format!("{message}: {text}");
+        }
+        next = cause.source();
+    }
+    message
+}
+
+fn suggestion(free: Option<SocketAddr>) -> String {
     free.map(|addr| format!("; port {} is free: ZERVER_ADDR={addr}", addr.port())).unwrap_or_default()
 }

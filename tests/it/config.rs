@@ -1,12 +1,11 @@
-//! What a service that runs can be told and asked: its settings, by `zerver config` and SIGHUP, and what it measures, by
-//! `zerver top`.
+//! Settings of a running service (`zerver config`, SIGHUP), and its measurements (`zerver top`).
 
 use std::fs;
 
 use crate::harness::{Dev, Place, Ran, programs};
 
 #[test]
-fn config_tells_values_and_who_said_them() {
+fn config_shows_values_and_their_sources() {
     let place = Place::new();
     fs::write(place.path().join("zerver.toml"), "deadline = \"5s\"\n\n[batch]\nquantum = \"7ms\"\n").unwrap();
     let todos = programs().todos.to_str().unwrap();
@@ -23,21 +22,21 @@ fn config_tells_values_and_who_said_them() {
     assert_eq!(find("limits.head")["source"], "default");
     fs::write(place.path().join("zerver.toml"), "[batch]\nquantun = \"7ms\"\n").unwrap();
     let ran = place.zerver(&["config", "--exe", todos]);
-    let wrong = "zerver.toml:2: there is no setting batch.quantun; is it batch.quantum?";
+    let wrong = "zerver.toml:2: unknown setting batch.quantun; did you mean batch.quantum?";
     assert!(ran.code == Some(2) && ran.err.contains(wrong), "{ran:?}");
 }
 
 #[test]
-fn a_variable_that_nothing_reads_is_told() {
+fn a_variable_that_nothing_reads_is_reported() {
     let place = Place::new();
     let todos = programs().todos.to_str().unwrap();
     let mut command = place.command(&["config", "--exe", todos]);
     let ran = Ran::of(command.env("ZERVER_WORKRES", "3").output().unwrap());
-    let told = "warning: nothing reads ZERVER_WORKRES; is it ZERVER_WORKERS?";
+    let told = "warning: unknown variable ZERVER_WORKRES; did you mean ZERVER_WORKERS?";
     assert!(ran.code == Some(0) && ran.err.lines().any(|line| line == told), "{ran:?}");
 }
 
-/// What a request by this path is given as its class.
+/// Returns the class of a request with this path.
 fn class(place: &Place, service: &Dev, count: usize) -> String {
     assert_eq!(service.get("/todos").status, 200);
     place.wait_for(count)[0]["class"].as_str().unwrap().to_owned()
@@ -54,31 +53,31 @@ fn a_hang_up_reloads_and_a_mistake_changes_nothing() {
     let rule = "[[rules]]\npath = \"/todos\"\nclass = \"batch\"\n";
     fs::write(&file, format!("workers = 7\n\n{rule}")).unwrap();
     service.signal("-HUP");
-    service.wait_for_line("warning: only a restart changes workers");
-    service.wait_for_line("settings read again from zerver.toml: changed rules");
+    service.wait_for_line("warning: a restart is needed to change workers");
+    service.wait_for_line("settings reloaded from zerver.toml: changed rules");
     assert_eq!(class(&place, &service, 2), "batch");
 
     fs::write(&file, "[[rules]]\npath = \"/todos\"\nclass = \"interactiv\"\n").unwrap();
     service.signal("-HUP");
-    let said = service.wait_for_line("the settings stay as they are");
-    assert!(said.contains("zerver.toml:3: rules.class is wrong"), "{said}");
+    let said = service.wait_for_line("settings unchanged");
+    assert!(said.contains("zerver.toml:3: invalid rules.class"), "{said}");
     assert_eq!(class(&place, &service, 3), "batch");
 
     fs::write(&file, "[recording]\nkeep = \"tail\"\n").unwrap();
     service.signal("-HUP");
-    // The environment says otherwise, and wins.
+    // The environment overrides the file.
     service.wait_for_line("changed rules");
     assert_eq!(class(&place, &service, 4), "interactive");
 
-    // What would never end is not begun, and SIGTERM is heard all the same.
+    // An endless wait is not started, and SIGTERM still works.
     fs::remove_file(&file).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
     service.signal("-HUP");
-    let said = service.wait_for_line("the settings stay as they are");
+    let said = service.wait_for_line("settings unchanged");
     assert!(said.contains("it is a FIFO"), "{said}");
     assert_eq!(service.stop().code(), Some(0));
     let ran = Ran::of(place.service().output().unwrap());
-    assert!(ran.code == Some(2) && ran.err.contains("zerver.toml: it is a FIFO"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("zerver.toml: not a regular file but a FIFO"), "{ran:?}");
 }
 
 #[test]

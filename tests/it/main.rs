@@ -1,20 +1,27 @@
-//! End to end tests, and the tests that keep ARCHITECTURE.md true.
+//! End-to-end tests, and tests that keep the documents and the structure of the source consistent.
 
 mod architecture;
 mod bounds;
 mod changed;
 mod config;
 mod corpus;
+mod demo;
 mod dev;
 mod diff;
 mod disk;
+mod documentation;
+mod formats;
+mod glossary;
 mod harness;
 mod hostile;
+mod lexer;
 mod lints;
+mod packages;
 mod pty;
 mod replay;
 mod secrets;
 mod simulate;
+mod sources;
 mod stories;
 mod story;
 mod todos;

@@ -1,6 +1,6 @@
-//! How long the screens take: `cargo bench -p zerver-tui`. A frame of 200x50 of the list, of a timeline and of a diff with
-//! 10,000 events each; a list of a million requests loaded, filtered, sorted, jumped through; the memory for it. Prints,
-//! and asserts nothing about time.
+//! Measures the screens: `cargo bench -p zerver-tui`. Frames of 200x50 of the list, and of a timeline and a diff with
+//! 10,000 events each; loading, filtering, sorting and scrolling a list of a million requests, and its memory. Prints
+//! results without asserting times.
 
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -15,7 +15,7 @@ use zerver_trace::{
     Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
     StepInfo, Summary, Trace, Value,
 };
-use zerver_tui::{App, Command, Look, Message, Story};
+use zerver_tui::{App, Appearance, Command, LoadedTrace, Message};
 
 const REQUESTS: u64 = 1_000_000;
 const PAGE: u64 = 4_096;
@@ -26,7 +26,7 @@ const ROWS: u16 = 50;
 
 fn main() {
     let before = resident_kib();
-    let mut app = App::new(Look::default(), Size::new(COLUMNS, ROWS), 0);
+    let mut app = App::new(Appearance::default(), Size::new(COLUMNS, ROWS), 0);
     let started = Instant::now();
     let mut slowest = Duration::ZERO;
     for page in 0..REQUESTS.div_ceil(PAGE) {
@@ -34,7 +34,7 @@ fn main() {
         let to = (from + PAGE).min(REQUESTS);
         let requests: Vec<Summary> = (from..to).map(request).collect();
         let at = Instant::now();
-        let _ = app.update(Message::Older { requests, is_last: to == REQUESTS });
+        let _ = app.update(Message::OlderRequests { requests, is_last: to == REQUESTS });
         slowest = slowest.max(at.elapsed());
     }
     println!(
@@ -59,10 +59,10 @@ fn main() {
 
     let (a, b) = (many_steps(1, 0), many_steps(2, 50));
     let ids = [a.id, b.id];
-    let mut app = App::new(Look::default(), Size::new(COLUMNS, ROWS), 0);
+    let mut app = App::new(Appearance::default(), Size::new(COLUMNS, ROWS), 0);
     let requests = [&a, &b].map(Trace::summary).to_vec();
-    let _ = app.update(Message::Older { requests, is_last: true });
-    let stories = [a, b].map(|trace| Arc::new(Story::of(trace)));
+    let _ = app.update(Message::OlderRequests { requests, is_last: true });
+    let stories = [a, b].map(|trace| Arc::new(LoadedTrace::new(trace)));
     type_text(&mut app, "djd");
     let at = Instant::now();
     for (id, story) in ids.iter().zip(&stories) {
@@ -76,7 +76,7 @@ fn main() {
     frames("timeline", &app);
 }
 
-/// How long it takes until the first screen is right, and until everything is; and the longest that a key waits meanwhile.
+/// Measures the time to the first correct frame and to completion, and the longest wait of a key.
 fn press(app: &mut App, what: &str, keys: &str) {
     let at = Instant::now();
     let mut more = type_text(app, keys);
@@ -84,20 +84,20 @@ fn press(app: &mut App, what: &str, keys: &str) {
     let mut longest = first;
     while more {
         let turn = Instant::now();
-        more = app.update(Message::GoOn).contains(&Command::GoOn);
+        more = app.update(Message::Continue).contains(&Command::Continue);
         longest = longest.max(turn.elapsed());
     }
     println!("{what}: first screen {first:.1?}, all {:.1?}, turns of {longest:.1?} at most", at.elapsed());
 }
 
-/// Whether there is more to do.
+/// Types keys. Returns true if work remains.
 fn type_text(app: &mut App, keys: &str) -> bool {
     let mut more = false;
     for c in keys.chars() {
         let code = if c == '\r' { KeyCode::Enter } else { KeyCode::Char(c) };
         let commands = app.update(Message::Input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE))));
         assert!(!commands.contains(&Command::Quit));
-        more |= commands.contains(&Command::GoOn);
+        more |= commands.contains(&Command::Continue);
     }
     more
 }
@@ -143,7 +143,7 @@ fn plain(value: impl Serialize) -> Recorded {
     Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None }
 }
 
-/// Four events per step: it runs, asks, is answered, writes.
+/// Four events per step: step, request, answer, write.
 fn many_steps(id: u128, extra_ns: u64) -> Trace {
     let steps = (EVENTS / 4) as u16;
     let mut events = Vec::new();
@@ -212,7 +212,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
     }
 }
 
-/// How much memory this process holds; 0 where the system does not say.
+/// Returns the resident memory of this process, or 0 if unknown.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,6 +1,6 @@
-//! How long a large store and many requests take: `cargo bench -p zerver-tui --bench sources`. Start to first frame and
-//! memory over a store of a million traces, which is made in a temporary folder; following 20,000 requests a second.
-//! Prints, and asserts nothing about time.
+//! Measures large stores and high rates: `cargo bench -p zerver-tui --bench sources`. Time to the first frame and
+//! memory for a store of a million traces, created in a temporary directory; following 20,000 requests per second.
+//! Prints results without asserting times.
 
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -16,10 +16,10 @@ use zerver_trace::{
     Class, Cursor, Decision, Event, FlowInfo, Kept, Outcome, Query, Recorded, RecordedBody, RequestId,
     SourceError, StepInfo, Summary, Trace, TraceSource, Value,
 };
-use zerver_tui::{App, Look, Message};
+use zerver_tui::{App, Appearance, Message};
 
 const TRACES: u64 = 1_000_000;
-/// So many are made at a time.
+/// Traces created per import.
 const CHUNK: u64 = 20_000;
 const PER_SECOND: u64 = 20_000;
 const SECONDS: u64 = 5;
@@ -36,29 +36,30 @@ fn main() {
         zerver_recorder::import(dir.path(), (from..from + CHUNK).map(trace).collect()).unwrap();
     }
     println!("store of {TRACES} traces made in {:.1?}", at.elapsed());
-    // Another process, so that what made the store is not counted.
+    // A separate process, so that memory for creating the store does not count.
     for _ in 0..3 {
         let mut child = Command::new(std::env::current_exe().unwrap());
         assert!(child.env("ZERVER_BENCH_STORE", dir.path()).status().unwrap().success());
     }
 }
 
-/// The whole way of a start, but for the terminal.
+/// Performs a complete start without a terminal.
 fn over(store: &Path) {
     let at = Instant::now();
     let source: Arc<dyn TraceSource> = Arc::new(Reader::open(store).unwrap());
     let opened = at.elapsed();
-    let (remote, told) = zerver_tui::channel();
-    zerver_tui::follow(source, remote);
-    let mut app = App::new(Look::default(), SIZE, 0);
+    let (sender, receiver) = zerver_tui::channel();
+    zerver_tui::follow_store(source, sender);
+    let mut app = App::new(Appearance::default(), SIZE, 0);
     let (mut first, mut longest, mut is_whole) = (None, Duration::ZERO, false);
     while !is_whole {
         let mut has_requests = false;
-        let messages = told.messages().unwrap();
+        let messages = receiver.next_batch().unwrap();
         let turn = Instant::now();
         for message in messages {
-            has_requests |= matches!(&message, Message::Older { requests, .. } if !requests.is_empty());
-            is_whole |= matches!(&message, Message::Older { is_last: true, .. });
+            has_requests |=
+                matches!(&message, Message::OlderRequests { requests, .. } if !requests.is_empty());
+            is_whole |= matches!(&message, Message::OlderRequests { is_last: true, .. });
             let _ = app.update(message);
         }
         draw(&app);
@@ -77,17 +78,17 @@ fn over(store: &Path) {
 }
 
 fn following() {
-    let (remote, told) = zerver_tui::channel();
+    let (sender, receiver) = zerver_tui::channel();
     let began = Instant::now();
-    zerver_tui::follow(Arc::new(Stream { began }), remote);
-    let mut app = App::new(Look::default(), SIZE, 0);
+    zerver_tui::follow_store(Arc::new(Stream { began }), sender);
+    let mut app = App::new(Appearance::default(), SIZE, 0);
     let (mut seen, mut frames, mut longest, mut behind) = (0, 0u32, Duration::ZERO, 0);
     let mut busy = Duration::ZERO;
     while began.elapsed() < Duration::from_secs(SECONDS) {
-        let messages = told.messages().unwrap();
+        let messages = receiver.next_batch().unwrap();
         let turn = Instant::now();
         for message in messages {
-            if let Message::Newer(requests) = &message {
+            if let Message::NewRequests(requests) = &message {
                 seen += requests.len() as u64;
             }
             let _ = app.update(message);
@@ -110,12 +111,12 @@ fn draw(app: &App) {
     app.draw(&mut Buffer::empty(Rect::new(0, 0, SIZE.width, SIZE.height)));
 }
 
-/// How many requests have come since.
+/// Returns the number of requests since the start.
 fn due(began: Instant) -> u64 {
     began.elapsed().as_micros() as u64 * PER_SECOND / 1_000_000
 }
 
-/// Requests as they come.
+/// Source that produces requests at a fixed rate.
 struct Stream {
     began: Instant,
 }
@@ -201,7 +202,7 @@ fn plain(text: &str) -> Recorded {
     Recorded::Plain { value: Value::from_serialize(&text).unwrap(), summary: None }
 }
 
-/// How much memory this process holds; 0 where the system does not say.
+/// Returns the resident memory of this process, or 0 if unknown.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,39 +1,41 @@
-//! The state of it all, and how it is drawn: a line of tabs above, the screen, a line of hints below.
+//! The whole state of the terminal UI, and the frame that is drawn around the current screen: the tab bar above and the
+//! footer below.
 
+use crate::layout::areas;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
+use zerver_trace::text::clean;
 
-use crate::dev::State;
 use crate::draw::{Pen, width};
-use crate::keys::{self, Key};
-use crate::message::{Command, Message};
-use crate::overlay::{Overlay, Tables};
-use crate::screen::{Screens, Tab};
-use crate::shared::Shared;
-use crate::theme::Look;
-use crate::update::update;
+use crate::footer;
+use crate::keys::{self, Action, KeyBinding};
+use crate::overlay::{KeyTables, Overlay};
+use crate::screen::{Screens, Tab, is_available};
+use crate::state::ServiceState;
+use crate::state::SharedState;
+use crate::theme::Appearance;
 
-/// What the first line begins with.
+/// Start of the tab bar.
 const NAME: &str = " zerver ";
 
 /// The state of the terminal UI.
 #[derive(Debug)]
 pub struct App {
-    pub(crate) shared: Shared,
+    pub(crate) shared: SharedState,
     pub(crate) screens: Screens,
     pub(crate) tab: Tab,
-    /// The tabs that led here, for the way back.
+    /// Tabs that led to the current one, most recent last.
     pub(crate) trail: Vec<Tab>,
     pub(crate) overlay: Option<Overlay>,
-    /// Whether what would be drawn has changed since [`App::take_changed`].
+    /// True if a frame would look different from the one before the last [`App::take_changed`].
     pub(crate) is_changed: bool,
 }
 
 impl App {
-    /// The state at the start.
-    pub fn new(look: Look, size: Size, now_unix_ns: u64) -> Self {
+    /// Creates the state at start-up.
+    pub fn new(appearance: Appearance, size: Size, now_unix_ns: u64) -> Self {
         Self {
-            shared: Shared::new(look, size, now_unix_ns),
+            shared: SharedState::new(appearance, size, now_unix_ns),
             screens: Screens::default(),
             tab: Tab::Requests,
             trail: Vec::new(),
@@ -42,38 +44,37 @@ impl App {
         }
     }
 
-    /// Takes note of what came in, and says what is to be done about it: all of it must be.
-    #[must_use]
-    pub fn update(&mut self, message: Message) -> Vec<Command> {
-        update(self, message)
-    }
-
-    /// Whether it must be drawn again; once.
+    /// Returns true if the UI must be redrawn, and resets the flag.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.is_changed)
     }
 
-    /// The tables of keys that count now, the nearest first.
-    pub(crate) fn keys(&self) -> Vec<&'static [Key]> {
-        let mut tables = self.screens.get(self.tab).keys();
+    /// Returns the active key tables, most specific first.
+    pub(crate) fn keys(&self) -> Vec<&'static [KeyBinding]> {
+        let mut tables = self.screens.get(self.tab).keys(&self.shared);
         tables.push(keys::EVERYWHERE);
         tables
     }
 
-    /// All keys that count now, for the help and the palette.
-    pub(crate) fn tables(&self) -> Tables {
-        let screen = self.screens.get(self.tab);
-        let mut own = screen.keys();
-        own.retain(|table| !std::ptr::eq(*table, keys::MOVING));
-        vec![(screen.name(), own), ("moving", vec![keys::MOVING]), ("everywhere", vec![keys::EVERYWHERE])]
+    /// Returns false if the action would have no effect in the current state.
+    pub(crate) fn is_available(&self, action: Action) -> bool {
+        is_available(self.screens.get(self.tab), &self.shared, action)
     }
 
-    /// Draws all of it, into a buffer of any size.
+    /// Returns the active key tables with their titles, for the help and the command palette.
+    pub(crate) fn key_tables(&self) -> KeyTables {
+        let screen = self.screens.get(self.tab);
+        let mut own = screen.keys(&self.shared);
+        own.retain(|table| !std::ptr::eq(*table, keys::MOVING));
+        vec![(screen.name(), own), ("movement", vec![keys::MOVING]), ("everywhere", vec![keys::EVERYWHERE])]
+    }
+
+    /// Draws everything into a buffer of any size.
     pub fn draw(&self, buffer: &mut Buffer) {
         let (head, body, foot) = areas(buffer.area);
         self.draw_tabs(head, buffer);
         self.screens.get(self.tab).draw(&self.shared, body, buffer);
-        self.draw_foot(foot, buffer);
+        footer::draw(self.screens.get(self.tab), &self.shared, foot, buffer);
         if let Some(overlay) = &self.overlay {
             overlay.draw(&self.shared, buffer.area, buffer);
         }
@@ -84,7 +85,7 @@ impl App {
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
         pen.put(NAME, theme.strong);
         for (tab, name) in self.tabs() {
-            pen.skip(1).put(&name, if tab == self.tab { theme.chosen } else { theme.faint });
+            pen.skip(1).put(&name, if tab == self.tab { theme.selected } else { theme.secondary });
         }
         if let Some(service) = &self.shared.service {
             let (text, style) = self.service(service);
@@ -92,7 +93,7 @@ impl App {
         }
     }
 
-    /// The tab whose name is in this column of the first line.
+    /// Returns the tab whose label covers this column of the tab bar.
     pub(crate) fn tab_at(&self, column: u16) -> Option<Tab> {
         let mut x = NAME.len();
         let found = self.tabs().into_iter().find(|(_, name)| {
@@ -103,7 +104,7 @@ impl App {
         found.map(|(tab, _)| tab)
     }
 
-    /// The tabs as they are named in the first line: where there is not enough room, only the shown one has its name.
+    /// Returns the labels of the tab bar. If space is short, only the current tab shows its name.
     fn tabs(&self) -> Vec<(Tab, String)> {
         let named = |(at, tab): (usize, Tab)| (tab, format!(" {} {} ", at + 1, self.screens.get(tab).name()));
         let tabs: Vec<(Tab, String)> = Tab::ALL.into_iter().enumerate().map(named).collect();
@@ -116,72 +117,33 @@ impl App {
         tabs.into_iter().enumerate().map(number).collect()
     }
 
-    /// What the service does that is developed here.
-    fn service(&self, service: &crate::dev::Service) -> (String, ratatui::style::Style) {
+    /// Returns the state of the service that `zerver dev` runs, as shown in the tab bar.
+    fn service(&self, service: &crate::state::DevService) -> (String, ratatui::style::Style) {
         let theme = &self.shared.theme;
         let glyphs = theme.glyphs;
-        let spinner = glyphs.spinner[service.turns % glyphs.spinner.len()];
+        let spinner = glyphs.spinner[service.spinner_frame % glyphs.spinner.len()];
         match &service.state {
             None => (String::new(), theme.text),
-            Some(State::Building) => (format!("{spinner} building"), theme.warn),
-            Some(State::Starting) => (format!("{spinner} starting"), theme.warn),
-            Some(State::Serving(addr)) => (addr.clone(), theme.good),
-            Some(State::BuildFailed { is_serving: true }) => {
-                (format!("{} build failed; the last good one serves", glyphs.bad), theme.bad)
+            Some(ServiceState::Building) => {
+                let text = service.build_text(self.shared.now_unix_ns, glyphs.dot);
+                (format!("{spinner} {text}"), theme.warn)
             }
-            Some(State::BuildFailed { is_serving: false }) => {
+            Some(ServiceState::Starting) => (format!("{spinner} starting"), theme.warn),
+            Some(ServiceState::Serving(url)) => {
+                (clean(url.strip_prefix("http://").unwrap_or(url)).into_owned(), theme.good)
+            }
+            Some(ServiceState::BuildFailed { is_serving: true }) => {
+                (format!("{} build failed; last good build serves", glyphs.bad), theme.bad)
+            }
+            Some(ServiceState::BuildFailed { is_serving: false }) => {
                 (format!("{} build failed", glyphs.bad), theme.bad)
             }
-            Some(State::Ended(how)) => {
-                (zerver_trace::text::clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
+            Some(ServiceState::Ended(how)) => {
+                (clean(&format!("{} ended: {how}", glyphs.bad)).into_owned(), theme.bad)
             }
-            Some(State::Stopping) => (format!("{spinner} stopping; again to stop at once"), theme.warn),
+            Some(ServiceState::Stopping) => {
+                (format!("{spinner} stopping; repeat to stop at once"), theme.warn)
+            }
         }
     }
-
-    fn draw_foot(&self, area: Rect, buffer: &mut Buffer) {
-        let theme = &self.shared.theme;
-        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1);
-        if let Some(notice) = &self.shared.notice {
-            pen.recorded(&notice.text, if notice.is_bad { theme.bad } else { theme.good });
-            return;
-        }
-        if let Some(typing) = self.screens.get(self.tab).typing() {
-            for (name, hint) in typing {
-                pen.put(name, theme.key).skip(1).put(hint, theme.faint).skip(2);
-            }
-            return;
-        }
-        let hints = |tables: Vec<&'static [Key]>| -> Vec<(String, &'static str)> {
-            let keys = tables.into_iter().flatten();
-            keys.filter_map(|key| Some((key.presses.first()?.name(), key.hint?))).collect()
-        };
-        // How to see all keys and how to leave is always said; as much before it as there is room for.
-        let last = hints(vec![keys::EVERYWHERE]);
-        let wide = |(name, hint): &(String, &str)| name.len() + hint.len() + 3;
-        let reserved = last.iter().map(wide).sum::<usize>();
-        let own = hints(self.screens.get(self.tab).keys());
-        let mut room = pen.room().saturating_sub(reserved);
-        let mut fits = |hint: &(String, &str)| {
-            let left = room.checked_sub(wide(hint));
-            room = left.unwrap_or(0);
-            left.is_some()
-        };
-        for (name, hint) in own.into_iter().take_while(|hint| fits(hint)).chain(last) {
-            if pen.room() < name.len() + hint.len() + 1 {
-                break;
-            }
-            pen.put(&name, theme.key).skip(1).put(hint, theme.faint).skip(2);
-        }
-    }
-}
-
-/// The line of tabs, the screen, the line of hints.
-pub(crate) fn areas(whole: Rect) -> (Rect, Rect, Rect) {
-    let head = Rect { height: whole.height.min(1), ..whole };
-    let foot_height = whole.height.saturating_sub(head.height).min(1);
-    let foot = Rect { y: whole.bottom() - foot_height, height: foot_height, ..whole };
-    let body = Rect { y: head.bottom(), height: foot.y - head.bottom(), ..whole };
-    (head, body, foot)
 }

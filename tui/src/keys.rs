@@ -1,18 +1,19 @@
-//! Keys as data: what is pressed, what it does, and how that is said. The footer and the help are drawn from it.
+//! Key bindings as data: the keys, their actions and their descriptions. The footer, the help and the command palette
+//! are generated from them.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What a key, a click or a line of the palette asks for.
+/// Action of a key, a click or a command palette entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Quit,
-    /// Leave what is open: a filter, the screen.
+    /// Leaves what is open: a filter, a pane, the screen.
     Back,
     Suspend,
     Redraw,
     Help,
     Palette,
-    /// The screen with this number.
+    /// Switches to the screen with this number.
     Screen(u8),
     Down,
     Up,
@@ -23,11 +24,11 @@ pub(crate) enum Action {
     Top,
     Bottom,
     Open,
-    /// The other part of the screen.
+    /// Moves the focus to the other part of the screen.
     NextPane,
-    Follow,
+    ToggleFollow,
     Filter,
-    Sort,
+    NextSort,
     Mark,
     NextMark,
     NextFailed,
@@ -35,64 +36,64 @@ pub(crate) enum Action {
     Search,
     NextMatch,
     PreviousMatch,
-    /// The event before and after, in time.
-    Earlier,
-    Later,
+    /// Steps through the events in time.
+    PreviousEvent,
+    NextEvent,
     NextSection,
     Fold,
     NextRequest,
     PreviousRequest,
-    Edit,
+    OpenSource,
     CopyId,
     CopyCurl,
-    /// The splitter.
+    /// Moves the splitter.
     Grow,
     Shrink,
-    /// With the chosen request.
+    /// Acts on the selected request.
     Diff,
     Replay,
     Swap,
-    Change,
-    ChangeElsewhere,
-    Forget,
+    EditValue,
+    EditInEditor,
+    RevertEdit,
     ChooseStep,
-    Answer,
-    /// Something goes wrong with an effect.
-    Fail,
-    Again,
-    /// Show or hide what the service and its build say.
-    Log,
+    SupplyMissing,
+    /// Cycles through the faults of an effect.
+    InjectFault,
+    Rerun,
+    /// Shows or hides the log of the service and its build.
+    ToggleLog,
 }
 
 impl Action {
-    /// Whether it moves in a list.
+    /// Returns true for movements in a list.
     pub(crate) fn is_moving(self) -> bool {
         MOVING.iter().any(|key| key.action == self)
     }
 }
 
-/// A key with its modifiers.
+/// Key with its modifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Press {
+pub(crate) struct KeyPress {
     code: KeyCode,
     control: bool,
 }
 
-pub(crate) const fn key(c: char) -> Press {
-    Press { code: KeyCode::Char(c), control: false }
+pub(crate) const fn key(c: char) -> KeyPress {
+    KeyPress { code: KeyCode::Char(c), control: false }
 }
 
-pub(crate) const fn ctrl(c: char) -> Press {
-    Press { code: KeyCode::Char(c), control: true }
+pub(crate) const fn ctrl(c: char) -> KeyPress {
+    KeyPress { code: KeyCode::Char(c), control: true }
 }
 
-pub(crate) const fn named(code: KeyCode) -> Press {
-    Press { code, control: false }
+pub(crate) const fn named(code: KeyCode) -> KeyPress {
+    KeyPress { code, control: false }
 }
 
-impl Press {
-    /// What was pressed; none for a combination that means nothing here.
-    pub(crate) fn of(event: &KeyEvent) -> Option<Self> {
+impl KeyPress {
+    /// Converts a key event; `None` for combinations that have no meaning here.
+    pub(crate) fn from_event(event: &KeyEvent) -> Option<Self> {
         if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
             return None;
         }
@@ -100,7 +101,7 @@ impl Press {
         Some(Self { code: event.code, control })
     }
 
-    /// As it is written in the help.
+    /// Returns the name shown in the help.
     pub(crate) fn name(self) -> String {
         let name = match self.code {
             KeyCode::Char(' ') => "space".to_owned(),
@@ -124,61 +125,61 @@ impl Press {
     }
 }
 
-/// A row of the table of keys.
+/// Binding of keys to an action.
 #[derive(Debug)]
-pub(crate) struct Key {
-    pub(crate) presses: &'static [Press],
+pub(crate) struct KeyBinding {
+    pub(crate) presses: &'static [KeyPress],
     pub(crate) action: Action,
-    /// What it does, in a sentence without its full stop.
-    pub(crate) what: &'static str,
-    /// The word in the footer; none where it is not shown there.
+    /// Description, as a phrase without a full stop.
+    pub(crate) description: &'static str,
+    /// Label in the footer; `None` if the key is not shown there.
     pub(crate) hint: Option<&'static str>,
 }
 
-pub(crate) const fn row(
-    presses: &'static [Press],
+pub(crate) const fn binding(
+    presses: &'static [KeyPress],
     action: Action,
-    what: &'static str,
+    description: &'static str,
     hint: Option<&'static str>,
-) -> Key {
-    Key { presses, action, what, hint }
+) -> KeyBinding {
+    KeyBinding { presses, action, description, hint }
 }
 
-/// Moving in lists, the same on every screen.
-pub(crate) static MOVING: &[Key] = &[
-    row(&[key('j'), named(KeyCode::Down)], Action::Down, "One row down", None),
-    row(&[key('k'), named(KeyCode::Up)], Action::Up, "One row up", None),
-    row(&[ctrl('d')], Action::HalfDown, "Half a page down", None),
-    row(&[ctrl('u')], Action::HalfUp, "Half a page up", None),
-    row(&[ctrl('f'), named(KeyCode::PageDown)], Action::PageDown, "A page down", None),
-    row(&[ctrl('b'), named(KeyCode::PageUp)], Action::PageUp, "A page up", None),
-    row(&[key('g'), named(KeyCode::Home)], Action::Top, "To the first row", None),
-    row(&[key('G'), named(KeyCode::End)], Action::Bottom, "To the last row", None),
+/// Movements in lists, the same on every screen.
+pub(crate) static MOVING: &[KeyBinding] = &[
+    binding(&[key('j'), named(KeyCode::Down)], Action::Down, "Down one row", None),
+    binding(&[key('k'), named(KeyCode::Up)], Action::Up, "Up one row", None),
+    binding(&[ctrl('d')], Action::HalfDown, "Down half a page", None),
+    binding(&[ctrl('u')], Action::HalfUp, "Up half a page", None),
+    binding(&[ctrl('f'), named(KeyCode::PageDown)], Action::PageDown, "Down one page", None),
+    binding(&[ctrl('b'), named(KeyCode::PageUp)], Action::PageUp, "Up one page", None),
+    binding(&[key('g'), named(KeyCode::Home)], Action::Top, "First row", None),
+    binding(&[key('G'), named(KeyCode::End)], Action::Bottom, "Last row", None),
 ];
 
-/// What can be done with a chosen request.
-pub(crate) const REQUEST: &[Key] = &[
-    row(&[key('d')], Action::Diff, "Compare: d on one, then d on the other", Some("diff")),
-    row(&[key('r')], Action::Replay, "Run it again with today's code", Some("replay")),
+/// Actions on the selected request.
+pub(crate) const REQUEST: &[KeyBinding] = &[
+    binding(&[key('d')], Action::Diff, "Compare: press d on one request, then on another", Some("diff")),
+    binding(&[key('r')], Action::Replay, "Replay the request with the current code", Some("replay")),
 ];
 
-/// What works everywhere.
-pub(crate) static EVERYWHERE: &[Key] = &[
-    row(&[key('1')], Action::Screen(1), "The requests", None),
-    row(&[key('2')], Action::Screen(2), "The timeline of one request", None),
-    row(&[key('3')], Action::Screen(3), "The diff of two", None),
-    row(&[key('4')], Action::Screen(4), "The replay of one", None),
-    row(&[key('5')], Action::Screen(5), "The flows, and the scheduler of the service", None),
-    row(&[key(':')], Action::Palette, "Do something by its name", None),
-    row(&[key('?'), named(KeyCode::F(1))], Action::Help, "All keys", Some("keys")),
-    row(&[named(KeyCode::Esc)], Action::Back, "Back", None),
-    row(&[ctrl('z')], Action::Suspend, "Stop for now; `fg` goes on", None),
-    row(&[ctrl('l')], Action::Redraw, "Draw everything again", None),
-    row(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
+/// Keys that work on every screen.
+pub(crate) static EVERYWHERE: &[KeyBinding] = &[
+    binding(&[key('1')], Action::Screen(1), "Request list", None),
+    binding(&[key('2')], Action::Screen(2), "Timeline of a request", None),
+    binding(&[key('3')], Action::Screen(3), "Diff of two requests", None),
+    binding(&[key('4')], Action::Screen(4), "Replay of a request", None),
+    binding(&[key('5')], Action::Screen(5), "Flows, and the scheduler of a running service", None),
+    binding(&[key(':')], Action::Palette, "Find a command by name", None),
+    binding(&[key('?'), named(KeyCode::F(1))], Action::Help, "Show all keys", Some("keys")),
+    binding(&[named(KeyCode::Esc)], Action::Back, "Back", None),
+    binding(&[ctrl('z')], Action::Suspend, "Suspend; `fg` resumes", None),
+    binding(&[ctrl('l')], Action::Redraw, "Redraw the screen", None),
+    binding(&[key('q'), ctrl('c')], Action::Quit, "Quit", Some("quit")),
 ];
 
-/// The first action for a press in these tables.
-pub(crate) fn find(tables: &[&'static [Key]], press: Press) -> Option<Action> {
+/// Returns the action of the first matching binding.
+pub(crate) fn find(tables: &[&'static [KeyBinding]], press: KeyPress) -> Option<Action> {
     tables
         .iter()
         .flat_map(|table| table.iter())

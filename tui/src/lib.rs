@@ -1,27 +1,24 @@
-//! The terminal UI: the requests as they come, and what became of one.
+//! Terminal UI for recorded requests: a live list, one request in detail, comparison, replay and flows.
 //!
-//! [`App`] is the state, `update` a pure function from it and a [`Message`] to [`Command`]s, the views draw `&App` into a
-//! buffer, and the keys are data. [`run()`] connects them with a terminal, with a [`zerver_trace::TraceSource`], and with
-//! the [`Services`] of whoever runs it. This crate reads no environment and names no store.
+//! [`App`] holds the state, `update` is a pure function from a [`Message`] to [`Command`]s, views draw `&App` into a
+//! buffer, and key bindings are data. [`run()`] connects them with a terminal, a [`zerver_trace::TraceSource`] and the
+//! [`Services`] of the caller. This crate reads no environment variables and opens no store.
 
 mod app;
-mod curl;
-mod dev;
+mod curl_command;
 mod draw;
-mod follow;
+mod event_loop;
+mod footer;
 mod index;
 mod input;
 mod keys;
+mod layout;
 mod message;
 mod overlay;
-mod perform;
-mod prompt;
-mod run;
-mod scheduler;
 mod screen;
 mod services;
-mod shared;
-mod terminal;
+mod state;
+mod text_input;
 mod theme;
 mod update;
 
@@ -35,13 +32,13 @@ mod sample;
 mod tests;
 
 pub use app::App;
-pub use dev::{Dev, State};
 pub use draw::{fit, prefix, side_by_side, width};
-pub use follow::follow;
-pub use message::{Command, Message, Notice, Show};
-pub use run::{Ended, Open, Options, Remote, Told, channel, run};
-pub use scheduler::{Health, Running, Worker};
-pub use screen::requests::SlotTerm;
-pub use services::{Copied, Measured, Replayed, Services};
-pub use shared::Story;
-pub use theme::{Look, Palette};
+pub use event_loop::{ExitReason, MessageReceiver, MessageSender, Options, channel, follow_store, run};
+pub use index::SlotFilter;
+pub use message::{Command, Message, Navigation, StartScreen};
+pub use services::{CopyOutcome, FlowMeasurement, ReplayResult, Services};
+pub use state::{
+    BuildProgress, LoadedTrace, Notice, NoticeKind, RunningStep, SchedulerStatus, ServiceEvent, ServiceState,
+    WorkerStatus,
+};
+pub use theme::{Appearance, ColorScheme};

@@ -1,4 +1,4 @@
-//! What comes in, and what is asked for: the two closed enums at the border of `update`.
+//! Input and output of `update`: messages in, commands out.
 
 use std::sync::Arc;
 
@@ -7,192 +7,186 @@ use zerver_analysis::Why;
 use zerver_replay::{Edits, ReplayError};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
-use crate::dev::Dev;
-use crate::scheduler::Health;
-use crate::screen::requests::SlotTerm;
-use crate::services::{Copied, Measured, Replayed};
-use crate::shared::Story;
+use crate::index::SlotFilter;
+use crate::services::{CopyOutcome, FlowMeasurement, ReplayResult};
+use crate::state::SchedulerStatus;
+use crate::state::ServiceEvent;
+use crate::state::{LoadedTrace, Notice};
 
-/// All that can happen.
+/// Everything that can happen.
 #[derive(Debug, Clone)]
 pub enum Message {
-    /// A key, the mouse, a resize.
+    /// A key, a mouse event, pasted text or a resize.
     Input(Event),
-    /// What time it is, in nanoseconds since the Unix epoch.
-    Now(u64),
-    /// Requests that are older than all that came so far, the newest of them first; `is_last` if no older ones are there.
-    Older {
-        /// The requests.
+    /// Current time, in nanoseconds since the Unix epoch.
+    Tick(u64),
+    /// Requests older than all received so far, the newest first.
+    OlderRequests {
+        /// Summaries of the requests.
         requests: Vec<Summary>,
-        /// Whether this is the end.
+        /// True if there are no older ones.
         is_last: bool,
     },
     /// New requests, the oldest first.
-    Newer(Vec<Summary>),
-    /// A trace that was asked for; none if it is not there any more, or why it cannot be read.
-    Loaded(RequestId, Result<Option<Arc<Story>>, String>),
-    /// Where a request stands in its flow, or why that cannot be told.
+    NewRequests(Vec<Summary>),
+    /// Result of [`Command::LoadTrace`]: `None` if the trace is gone, or the reason why it cannot be read.
+    Loaded(RequestId, Result<Option<Arc<LoadedTrace>>, String>),
+    /// Result of [`Command::Explain`].
     Explained(RequestId, Result<Arc<Why>, String>),
-    /// Requests whose slots were looked at, and which of them fit.
+    /// Partial result of [`Command::Scan`].
     Scanned {
-        /// Of which search.
+        /// Search that this belongs to.
         generation: u64,
-        /// How many were looked at.
-        looked: usize,
-        /// The numbers of those that fit.
+        /// Number of requests scanned.
+        scanned: usize,
+        /// Numbers of the requests that match.
         found: Vec<i32>,
     },
-    /// The text of a source file that was asked for; none if it is not to be found.
-    Source(String, Option<String>),
-    /// What the service does that is developed here.
-    Dev(Dev),
-    /// A service runs at this address, and can be asked how it is. [`Message::Dev`] says it too.
-    Serves(String),
-    /// How the service at this address is, or why it does not say.
-    Health(String, Result<Health, String>),
-    /// What came of the replay with this number, or why there is none.
-    Replayed(u64, Result<Arc<Replayed>, ReplayError>),
-    /// Whether this request comes out otherwise with the new code, as far as the check with this number goes.
-    Checked(u64, RequestId, bool),
-    /// What came of [`Command::EditText`]; or why nothing did.
+    /// Result of [`Command::ReadSource`]: file and text, or `None` if the file was not found.
+    SourceText(String, Option<String>),
+    /// Event of the service that `zerver dev` runs.
+    Service(ServiceEvent),
+    /// Address of a running service whose scheduler can be queried. [`Message::Service`] implies it, too.
+    ServiceAddress(String),
+    /// Result of [`Command::FetchStatus`], with the address queried.
+    Status(String, Result<SchedulerStatus, String>),
+    /// Result of [`Command::Replay`], with its number.
+    Replayed(u64, Result<Arc<ReplayResult>, ReplayError>),
+    /// Partial result of [`Command::CheckReplays`]: number of the check, request, and true if the new code changes the
+    /// outcome.
+    ReplayChecked(u64, RequestId, bool),
+    /// Result of [`Command::EditText`].
     Edited(Result<String, String>),
-    /// What came of [`Command::Copy`].
+    /// Result of [`Command::Copy`].
     Copied {
-        /// Where the text is.
-        copied: Copied,
-        /// What it is, for a person.
-        what: String,
+        /// Where the text ended up.
+        outcome: CopyOutcome,
+        /// Description of the text for the user.
+        description: String,
     },
-    /// The flows there are, or why nobody knows.
+    /// Result of [`Command::ListFlows`].
     Flows(Result<Vec<FlowInfo>, String>),
-    /// What is usual for the flow of this name, or why that cannot be told.
-    Measured(String, Result<Arc<Measured>, String>),
-    /// The answer to [`Command::GoOn`].
-    GoOn,
-    /// Something that a person should know.
+    /// Result of [`Command::MeasureFlow`], with the name of the flow.
+    Measured(String, Result<Arc<FlowMeasurement>, String>),
+    /// Response to [`Command::Continue`].
+    Continue,
+    /// Notice for the user.
     Notice(Notice),
-    /// Somebody asked us to stop for a while (SIGTSTP).
-    Stop,
-    /// End at once: a signal, or the other side is done.
-    End,
+    /// Request to suspend (SIGTSTP).
+    Suspend,
+    /// Request to end at once, after a signal or when the terminal is gone.
+    Exit,
 }
 
-/// A line for a person, shown for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// What it says.
-    pub text: String,
-    /// Whether something went wrong.
-    pub is_bad: bool,
-}
-
-impl Notice {
-    /// Something went well.
-    pub(crate) fn good(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_bad: false }
-    }
-
-    /// Something went wrong.
-    pub fn bad(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_bad: true }
-    }
-}
-
-/// What `update` asks for.
+/// Work that `update` requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Load a trace; comes back as [`Message::Loaded`].
-    Load(RequestId),
-    /// Compare a request with others of its flow; comes back as [`Message::Explained`].
+    /// Load a trace; returns [`Message::Loaded`].
+    LoadTrace(RequestId),
+    /// Compare a request with others of its flow; returns [`Message::Explained`].
     Explain(RequestId),
-    /// Look at the slots of requests; comes back as [`Message::Scanned`], in pieces. An older search ends.
+    /// Test the slots of requests; returns [`Message::Scanned`] several times. Ends an older search.
     Scan {
-        /// Names the search.
+        /// Number of the search.
         generation: u64,
-        /// The requests, with their numbers.
+        /// Requests to test, with their numbers.
         requests: Vec<(i32, RequestId)>,
-        /// What their slots must hold.
-        terms: Vec<SlotTerm>,
+        /// Conditions on slots.
+        terms: Vec<SlotFilter>,
     },
-    /// Run a request again; comes back as [`Message::Replayed`].
+    /// Replay a request; returns [`Message::Replayed`].
     Replay {
-        /// Names the replay.
+        /// Number of the replay.
         number: u64,
-        /// The request.
+        /// Request to replay.
         id: RequestId,
-        /// What is to be different.
+        /// Edits to apply.
         edits: Edits,
     },
-    /// Run requests again with new code, one after another; each comes back as [`Message::Checked`]. An older check ends.
-    Check {
-        /// Names the check.
+    /// Replay requests with new code, one after another; returns [`Message::ReplayChecked`] for each. Ends an older
+    /// check.
+    CheckReplays {
+        /// Number of the check.
         number: u64,
-        /// The requests.
+        /// Requests to replay.
         ids: Vec<RequestId>,
     },
-    /// Have a person edit a text in an editor; comes back as [`Message::Edited`].
+    /// Open a text in an editor; returns [`Message::Edited`].
     EditText(String),
-    /// Ask the service at this address how it is; comes back as [`Message::Health`].
-    Health(String),
-    /// Find the flows; comes back as [`Message::Flows`].
-    Flows,
-    /// Tell what is usual for a flow; comes back as [`Message::Measured`].
-    Measure(String),
-    /// Read a source file, as the compiler saw it; comes back as [`Message::Source`].
-    Read(String),
-    /// Put a text onto the clipboard; comes back as [`Message::Copied`].
+    /// Query the scheduler of the service at this address; returns [`Message::Status`].
+    FetchStatus(String),
+    /// List the flows; returns [`Message::Flows`].
+    ListFlows,
+    /// Compute the typical times of a flow; returns [`Message::Measured`].
+    MeasureFlow(String),
+    /// Read a source file by the path recorded at compile time; returns [`Message::SourceText`].
+    ReadSource(String),
+    /// Copy a text to the clipboard; returns [`Message::Copied`].
     Copy {
-        /// The text.
+        /// Text to copy.
         text: String,
-        /// What it is, for a person.
-        what: String,
+        /// Description of the text for the user.
+        description: String,
     },
-    /// Send this escape sequence to the terminal.
-    Send(String),
-    /// Open an editor on a line of a file, and come back when it ends.
-    Edit {
-        /// The file, as the compiler saw it.
+    /// Write this escape sequence to the terminal.
+    WriteTerminal(String),
+    /// Open an editor at a line of a file, and wait until it ends.
+    OpenEditor {
+        /// Path recorded at compile time.
         file: String,
-        /// The line, from 1.
+        /// Line, from 1.
         line: u32,
     },
-    /// Send [`Message::GoOn`] after what waits already: there is more to do than may keep keys waiting.
-    GoOn,
-    /// Give the terminal back and stop, until somebody continues us.
+    /// Send [`Message::Continue`] after all pending messages: the rest of a long operation follows in another turn, so
+    /// that keys never wait.
+    Continue,
+    /// Restore the terminal and stop until SIGCONT.
     Suspend,
-    /// Draw everything, whatever the terminal shows.
+    /// Draw everything again.
     Redraw,
-    /// End.
+    /// End the UI.
     Quit,
-    /// Another screen, or another request on it; `update` does this one itself.
-    Show(Show),
+    /// Show another screen or request; handled by `update` itself.
+    Navigate(Navigation),
 }
 
 impl Command {
-    /// Puts an id onto the clipboard.
+    /// Copies an id to the clipboard.
     pub(crate) fn copy_id(id: RequestId) -> Self {
-        Self::Copy { text: id.to_string(), what: format!("the id {id}") }
+        Self::Copy { text: id.to_string(), description: format!("id {id}") }
     }
 }
 
-/// Where to go.
+/// Destination inside the UI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Show {
-    /// The list.
+pub enum Navigation {
+    /// The request list.
     Requests,
-    /// One request.
+    /// A request.
     Timeline(RequestId),
-    /// The request after or before the one that is open, in the list.
-    Beside {
-        /// Whether it is the one below.
-        down: bool,
+    /// The previous or next request of the list, relative to the open one.
+    Neighbour {
+        /// True for the request below.
+        is_below: bool,
     },
-    /// One request, at the step with this position in its flow.
+    /// A request, at the step with this index in its flow.
     Step(RequestId, u16),
-    /// Two requests, compared.
+    /// A comparison of two requests.
     Diff(RequestId, RequestId),
-    /// One request, run again.
+    /// A replay of a request.
     Replay(RequestId),
-    /// What was shown before.
+    /// The previous screen.
     Back,
+}
+
+/// First screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StartScreen {
+    /// The request list.
+    #[default]
+    Requests,
+    /// A request.
+    Timeline(RequestId),
+    /// A comparison of two requests.
+    Diff(RequestId, RequestId),
 }

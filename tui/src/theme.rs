@@ -1,71 +1,71 @@
-//! The colours, by meaning, and the signs that bars and marks are drawn with.
+//! Styles by meaning, and the glyphs of bars and markers.
 
 use std::borrow::Cow;
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// Which colours to use.
+/// Set of colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Palette {
-    /// 24-bit colours for a dark background.
+pub enum ColorScheme {
+    /// 24-bit colours for dark backgrounds.
     #[default]
     Dark,
-    /// 24-bit colours for a light background.
+    /// 24-bit colours for light backgrounds.
     Light,
-    /// The terminal's own 16 colours.
+    /// The 16 colours of the terminal.
     Sixteen,
-    /// None at all: bold, dim and reversed only.
+    /// No colours: only bold, dim and reversed text.
     Mono,
 }
 
-/// How everything looks.
+/// Colours and glyphs to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Look {
-    /// The colours.
-    pub palette: Palette,
-    /// Whether everything that zerver draws by itself is plain ASCII.
+pub struct Appearance {
+    /// Colours.
+    pub colors: ColorScheme,
+    /// True if only ASCII is drawn, except for recorded text.
     pub is_ascii: bool,
 }
 
-/// The styles, by meaning.
+/// Styles by meaning.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Theme {
     pub(crate) text: Style,
-    /// What is there to be looked up, not read.
-    pub(crate) faint: Style,
+    /// Secondary text.
+    pub(crate) secondary: Style,
     pub(crate) strong: Style,
     pub(crate) id: Style,
     pub(crate) good: Style,
-    pub(crate) noted: Style,
+    pub(crate) info: Style,
     pub(crate) warn: Style,
     pub(crate) bad: Style,
-    /// A step ran.
+    /// Running step.
     pub(crate) cpu: Style,
-    /// An effect was under way.
+    /// Effect in progress.
     pub(crate) effect: Style,
-    /// A step waited for its turn.
+    /// Waiting in a queue.
     pub(crate) queue: Style,
-    /// An attempt that was followed by another.
+    /// Attempt that was retried.
     pub(crate) retry: Style,
-    /// A border, and one around what has the keys.
+    /// Borders without and with the focus.
     pub(crate) border: Style,
     pub(crate) focus: Style,
-    /// The chosen row, and one that is chosen where the keys do not go.
-    pub(crate) chosen: Style,
-    pub(crate) chosen_elsewhere: Style,
-    /// A key, in the hints and in the help.
+    /// Selected row, with and without the focus.
+    pub(crate) selected: Style,
+    pub(crate) selected_inactive: Style,
+    /// Keys in the footer and the help.
     pub(crate) key: Style,
-    /// A row that was marked.
+    /// Marked row.
     pub(crate) mark: Style,
     pub(crate) glyphs: &'static Glyphs,
 }
 
-/// What bars and marks are drawn with.
+/// Glyphs of bars and markers.
 #[derive(Debug)]
 pub(crate) struct Glyphs {
-    /// From an eighth of a column to a whole one.
+    /// Horizontal blocks of one to eight eighths.
     pub(crate) eighths: [&'static str; 8],
-    /// From an eighth of a row to a whole one.
+    /// Vertical blocks of one to eight eighths.
     pub(crate) levels: [&'static str; 8],
     pub(crate) cpu: &'static str,
     pub(crate) effect: &'static str,
@@ -84,12 +84,12 @@ pub(crate) struct Glyphs {
     pub(crate) vertical: &'static str,
     pub(crate) horizontal: &'static str,
     pub(crate) corners: [&'static str; 4],
-    pub(crate) thumb: &'static str,
+    pub(crate) scrollbar: &'static str,
     pub(crate) micro: &'static str,
     pub(crate) descending: &'static str,
     pub(crate) ascending: &'static str,
     pub(crate) spinner: &'static [&'static str],
-    /// Of two bars on one line: only the first, only the second, both.
+    /// Two bars in one line: first only, second only, both.
     pub(crate) pair: [&'static str; 3],
     pub(crate) arrow: &'static str,
     pub(crate) differs: &'static str,
@@ -115,7 +115,7 @@ const UNICODE: Glyphs = Glyphs {
     vertical: "│",
     horizontal: "─",
     corners: ["╭", "╮", "╰", "╯"],
-    thumb: "┃",
+    scrollbar: "┃",
     micro: "µ",
     descending: "↓",
     ascending: "↑",
@@ -145,7 +145,7 @@ const ASCII: Glyphs = Glyphs {
     vertical: "|",
     horizontal: "-",
     corners: ["+", "+", "+", "+"],
-    thumb: "#",
+    scrollbar: "#",
     micro: "u",
     descending: "v",
     ascending: "^",
@@ -156,41 +156,41 @@ const ASCII: Glyphs = Glyphs {
 };
 
 impl Theme {
-    /// The styles and signs of a look.
-    pub(crate) const fn new(look: Look) -> Self {
-        let glyphs = if look.is_ascii { &ASCII } else { &UNICODE };
-        match look.palette {
-            Palette::Dark => Self::of(&DARK, glyphs),
-            Palette::Light => Self::of(&LIGHT, glyphs),
-            Palette::Sixteen => Self::of(&SIXTEEN, glyphs),
-            Palette::Mono => Self::mono(glyphs),
+    /// Creates the theme for an appearance.
+    pub(crate) const fn new(appearance: Appearance) -> Self {
+        let glyphs = if appearance.is_ascii { &ASCII } else { &UNICODE };
+        match appearance.colors {
+            ColorScheme::Dark => Self::from_colors(&DARK, glyphs),
+            ColorScheme::Light => Self::from_colors(&LIGHT, glyphs),
+            ColorScheme::Sixteen => Self::from_colors(&SIXTEEN, glyphs),
+            ColorScheme::Mono => Self::mono(glyphs),
         }
     }
 
-    /// A letter that was looked for.
+    /// Returns the style of matched characters.
     pub(crate) const fn matched(&self) -> Style {
-        self.noted.add_modifier(Modifier::UNDERLINED)
+        self.info.add_modifier(Modifier::UNDERLINED)
     }
 
-    /// A text with the signs that we write ourselves in characters that may be used. What was recorded stays.
-    pub(crate) fn say<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// Replaces our own non-ASCII glyphs if only ASCII may be drawn. Recorded text must not pass through here.
+    pub(crate) fn drawable<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.glyphs.micro == UNICODE.micro {
             return Cow::Borrowed(text);
         }
         Cow::Owned(text.replace('µ', "u").replace('│', "|").replace('●', "*").replace('…', "~"))
     }
 
-    const fn of(colors: &Colors, glyphs: &'static Glyphs) -> Self {
+    const fn from_colors(colors: &Colors, glyphs: &'static Glyphs) -> Self {
         const fn fg(color: Color) -> Style {
             Style::new().fg(color)
         }
         Self {
             text: Style::new(),
-            faint: fg(colors.faint),
+            secondary: fg(colors.secondary),
             strong: Style::new().add_modifier(Modifier::BOLD),
             id: fg(colors.magenta),
             good: fg(colors.green),
-            noted: fg(colors.cyan),
+            info: fg(colors.cyan),
             warn: fg(colors.yellow),
             bad: fg(colors.red).add_modifier(Modifier::BOLD),
             cpu: fg(colors.green),
@@ -199,8 +199,8 @@ impl Theme {
             retry: fg(colors.magenta),
             border: fg(colors.line),
             focus: fg(colors.cyan),
-            chosen: colors.chosen,
-            chosen_elsewhere: colors.chosen_elsewhere,
+            selected: colors.selected,
+            selected_inactive: colors.selected_inactive,
             key: fg(colors.cyan).add_modifier(Modifier::BOLD),
             mark: fg(colors.magenta).add_modifier(Modifier::BOLD),
             glyphs,
@@ -213,11 +213,11 @@ impl Theme {
         let dim = plain.add_modifier(Modifier::DIM);
         Self {
             text: plain,
-            faint: dim,
+            secondary: dim,
             strong: bold,
             id: plain,
             good: plain,
-            noted: plain,
+            info: plain,
             warn: bold,
             bad: bold,
             cpu: plain,
@@ -226,19 +226,19 @@ impl Theme {
             retry: plain,
             border: dim,
             focus: bold,
-            chosen: plain.add_modifier(Modifier::REVERSED),
-            chosen_elsewhere: plain.add_modifier(Modifier::UNDERLINED),
+            selected: plain.add_modifier(Modifier::REVERSED),
+            selected_inactive: plain.add_modifier(Modifier::UNDERLINED),
             key: bold,
             mark: bold,
             glyphs,
         }
     }
 
-    /// By the class of a status.
+    /// Returns the style of an HTTP status.
     pub(crate) const fn status(&self, status: u16) -> Style {
         match status {
             200..300 => self.good,
-            300..400 => self.noted,
+            300..400 => self.info,
             400..500 => self.warn,
             _ => self.bad,
         }
@@ -246,10 +246,10 @@ impl Theme {
 }
 
 struct Colors {
-    faint: Color,
+    secondary: Color,
     line: Color,
-    chosen: Style,
-    chosen_elsewhere: Style,
+    selected: Style,
+    selected_inactive: Style,
     red: Color,
     green: Color,
     yellow: Color,
@@ -259,10 +259,10 @@ struct Colors {
 }
 
 const DARK: Colors = Colors {
-    faint: Color::Rgb(0x7d, 0x85, 0x99),
+    secondary: Color::Rgb(0x7d, 0x85, 0x99),
     line: Color::Rgb(0x45, 0x4b, 0x5c),
-    chosen: Style::new().bg(Color::Rgb(0x2d, 0x3a, 0x55)).add_modifier(Modifier::BOLD),
-    chosen_elsewhere: Style::new().bg(Color::Rgb(0x26, 0x2a, 0x36)),
+    selected: Style::new().bg(Color::Rgb(0x2d, 0x3a, 0x55)).add_modifier(Modifier::BOLD),
+    selected_inactive: Style::new().bg(Color::Rgb(0x26, 0x2a, 0x36)),
     red: Color::Rgb(0xff, 0x7a, 0x85),
     green: Color::Rgb(0x8f, 0xce, 0x83),
     yellow: Color::Rgb(0xe6, 0xc1, 0x6c),
@@ -272,10 +272,10 @@ const DARK: Colors = Colors {
 };
 
 const LIGHT: Colors = Colors {
-    faint: Color::Rgb(0x6a, 0x71, 0x82),
+    secondary: Color::Rgb(0x6a, 0x71, 0x82),
     line: Color::Rgb(0xb8, 0xbe, 0xcb),
-    chosen: Style::new().bg(Color::Rgb(0xcf, 0xdf, 0xfa)).add_modifier(Modifier::BOLD),
-    chosen_elsewhere: Style::new().bg(Color::Rgb(0xe8, 0xeb, 0xf1)),
+    selected: Style::new().bg(Color::Rgb(0xcf, 0xdf, 0xfa)).add_modifier(Modifier::BOLD),
+    selected_inactive: Style::new().bg(Color::Rgb(0xe8, 0xeb, 0xf1)),
     red: Color::Rgb(0xc0, 0x1f, 0x33),
     green: Color::Rgb(0x2f, 0x7d, 0x2b),
     yellow: Color::Rgb(0x93, 0x66, 0x00),
@@ -285,11 +285,11 @@ const LIGHT: Colors = Colors {
 };
 
 const SIXTEEN: Colors = Colors {
-    faint: Color::DarkGray,
+    secondary: Color::DarkGray,
     line: Color::DarkGray,
-    // Each of the sixteen is the colour of some text, so the row has one of its own, too.
-    chosen: Style::new().fg(Color::Black).bg(Color::Cyan),
-    chosen_elsewhere: Style::new().add_modifier(Modifier::UNDERLINED),
+    // Each of the sixteen colours is used for text, so the selected row sets its text colour as well.
+    selected: Style::new().fg(Color::Black).bg(Color::Cyan),
+    selected_inactive: Style::new().add_modifier(Modifier::UNDERLINED),
     red: Color::Red,
     green: Color::Green,
     yellow: Color::Yellow,

@@ -1,33 +1,43 @@
-//! The one function that changes the state. It does nothing else: what is to be done is given back.
+//! The only function that changes the state. It has no side effects: work to be done is returned as commands.
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
-use crate::app::{App, areas};
-use crate::dev::{Dev, Service, State};
-use crate::keys::{self, Action, Press};
-use crate::message::{Command, Message, Notice, Show};
-use crate::overlay::{Outcome, Overlay, help, palette};
-use crate::run::Open;
+use crate::app::App;
+use crate::keys::{self, Action, KeyPress};
+use crate::layout::areas;
+use crate::message::StartScreen;
+use crate::message::{Command, Message, Navigation};
+use crate::overlay::{CommandPalette, Help, Overlay, OverlayOutcome};
 use crate::screen::Tab;
-use crate::services::Copied;
+use crate::services::CopyOutcome;
+use crate::state::Notice;
+use crate::state::{DevService, ServiceEvent, ServiceState};
 
-/// The spinner turns so often.
-const SPIN_NS: u64 = 125_000_000;
-/// So long something is said that nobody answers.
+/// Duration of a spinner frame, in nanoseconds.
+const SPINNER_FRAME_NS: u64 = 125_000_000;
+/// Time for which a notice is shown, in nanoseconds.
 const NOTICE_NS: u64 = 6_000_000_000;
-/// A key takes away what went wrong, but not before somebody can have read it.
-const READ_NS: u64 = 1_500_000_000;
-/// After a rebuild, so many requests are run again.
+/// Time for which an error cannot be dismissed by a key, in nanoseconds, so that it can be read.
+const ERROR_MIN_NS: u64 = 1_500_000_000;
+/// Number of requests replayed after a rebuild.
 const MAX_CHECKED: usize = 20;
 
-/// What came in, and what is to be done about it. Some of that is noted as on its way, so all of it must be done.
+impl App {
+    /// Updates the state with a message. The returned commands must all be performed.
+    #[must_use]
+    pub fn update(&mut self, message: Message) -> Vec<Command> {
+        update(self, message)
+    }
+}
+
+/// Updates the state with a message. Pending loads are recorded in the state, so all commands must be performed.
 #[must_use = "a trace that is asked for and never loaded is not asked for again"]
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     let is_nothing = match &message {
-        Message::Now(_) => true,
-        Message::Newer(requests) => requests.is_empty(),
+        Message::Tick(_) => true,
+        Message::NewRequests(requests) => requests.is_empty(),
         _ => false,
     };
     app.is_changed |= !is_nothing;
@@ -35,87 +45,90 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     let commands = match &message {
         Message::Input(Event::Resize(width, height)) => {
             app.shared.size = Size::new(*width, *height);
-            everywhere(app, &message)
+            notify_screens(app, &message)
         }
-        Message::Input(event) => input(app, event),
-        Message::Now(unix_ns) => {
+        Message::Input(event) => on_input(app, event),
+        Message::Tick(unix_ns) => {
             app.is_changed |= app.shared.now_unix_ns / 1_000_000_000 != unix_ns / 1_000_000_000;
-            let turn = |unix_ns: u64| unix_ns / SPIN_NS;
+            let turn = |unix_ns: u64| unix_ns / SPINNER_FRAME_NS;
             if let Some(service) = app.shared.service.as_mut().filter(|service| service.is_busy()) {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
-                service.turns = turn(*unix_ns) as usize;
+                service.spinner_frame = turn(*unix_ns) as usize;
             }
             if app.tab == Tab::Replay && app.screens.replay.is_running() {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
             }
             app.shared.now_unix_ns = *unix_ns;
-            if app.shared.notice.is_some() && unix_ns.saturating_sub(app.shared.noticed_unix_ns) > NOTICE_NS {
+            if app.shared.notice.is_some() && unix_ns.saturating_sub(app.shared.notice_unix_ns) > NOTICE_NS {
                 app.shared.notice = None;
                 app.is_changed = true;
             }
             let is_shown = matches!(app.tab, Tab::Requests | Tab::Flows);
-            let addr = if is_shown { app.shared.scheduler.ask(*unix_ns) } else { None };
-            addr.map(Command::Health).into_iter().collect()
+            let addr = if is_shown { app.shared.scheduler.poll_address(*unix_ns) } else { None };
+            addr.map(Command::FetchStatus).into_iter().collect()
         }
-        Message::Serves(addr) => {
-            app.shared.scheduler.serves_at(addr);
+        Message::ServiceAddress(addr) => {
+            app.shared.scheduler.set_address(addr);
             Vec::new()
         }
-        Message::Health(addr, health) => {
-            app.shared.scheduler.take(addr, health);
+        Message::Status(addr, health) => {
+            app.shared.scheduler.record(addr, health);
             Vec::new()
         }
-        Message::Older { requests, is_last } => {
+        Message::OlderRequests { requests, is_last } => {
             app.shared.index.push_older(requests);
             if *is_last {
-                app.shared.index.finish();
+                app.shared.index.mark_complete();
             }
-            everywhere(app, &message)
+            notify_screens(app, &message)
         }
-        Message::Newer(requests) => {
+        Message::NewRequests(requests) => {
             app.shared.index.push_newer(requests);
             if let Some(by) = app.shared.index.compact() {
                 app.screens.requests.renumber(&app.shared, by);
             }
-            everywhere(app, &message)
+            notify_screens(app, &message)
         }
         Message::Explained(..)
         | Message::Scanned { .. }
         | Message::Replayed(..)
         | Message::Edited(_)
         | Message::Flows(_)
-        | Message::GoOn
-        | Message::Measured(..) => everywhere(app, &message),
-        Message::Source(file, text) => {
-            app.shared.sources.put(file.clone(), text.as_deref());
-            app.screens.timeline.forget_lines();
+        | Message::Continue
+        | Message::Measured(..) => notify_screens(app, &message),
+        Message::SourceText(file, text) => {
+            app.shared.sources.insert(file.clone(), text.as_deref());
+            app.screens.timeline.invalidate_inspector();
             Vec::new()
         }
-        Message::Dev(news) => {
-            if matches!(news, Dev::State(State::Building)) {
-                app.shared.sources.forget();
-                app.screens.timeline.forget_lines();
+        Message::Service(event) => {
+            if matches!(event, ServiceEvent::State(ServiceState::Building)) {
+                app.shared.sources.clear();
+                app.screens.timeline.invalidate_inspector();
             }
-            if let Dev::State(State::Serving(addr)) = news {
-                app.shared.scheduler.serves_at(addr);
+            if let ServiceEvent::State(ServiceState::Serving(addr)) = event {
+                app.shared.scheduler.set_address(addr);
             }
-            app.shared.service.get_or_insert_with(Service::default).take(news);
-            check(app, news).into_iter().collect()
+            let now_unix_ns = app.shared.now_unix_ns;
+            app.shared.service.get_or_insert_with(DevService::default).apply(event, now_unix_ns);
+            start_replay_check(app, event).into_iter().collect()
         }
-        Message::Checked(number, id, is_changed) => {
-            if *is_changed && *number == app.shared.check.number {
-                app.shared.check.changed.push(*id);
+        Message::ReplayChecked(number, id, is_changed) => {
+            if *is_changed && *number == app.shared.replay_check.number {
+                app.shared.replay_check.changed.push(*id);
             }
             Vec::new()
         }
         Message::Loaded(id, loaded) => {
-            app.shared.traces.put(*id, loaded.clone());
-            everywhere(app, &message)
+            app.shared.traces.insert(*id, loaded.clone());
+            notify_screens(app, &message)
         }
-        Message::Copied { copied, what } => {
-            app.shared.notice = Some(told(copied, what));
-            match copied {
-                Copied::Ask { sequence, .. } => vec![Command::Send(sequence.clone())],
+        Message::Copied { outcome, description } => {
+            app.shared.notice = Some(copy_notice(outcome, description));
+            match outcome {
+                CopyOutcome::TerminalRequest { sequence, .. } => {
+                    vec![Command::WriteTerminal(sequence.clone())]
+                }
                 _ => Vec::new(),
             }
         }
@@ -123,49 +136,51 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.shared.notice = Some(notice.clone());
             Vec::new()
         }
-        Message::Stop => vec![Command::Suspend],
-        Message::End => vec![Command::Quit],
+        Message::Suspend => vec![Command::Suspend],
+        Message::Exit => vec![Command::Quit],
     };
     if app.shared.notice != before {
-        app.shared.noticed_unix_ns = app.shared.now_unix_ns;
+        app.shared.notice_unix_ns = app.shared.now_unix_ns;
     }
-    let commands = follow(app, commands);
+    let commands = apply_navigation(app, commands);
     if app.tab == Tab::Timeline {
-        app.screens.timeline.settle_lines(&app.shared);
+        app.screens.timeline.refresh_inspector(&app.shared);
     }
     commands
 }
 
-/// Where a text is that was to be copied. What is not known is not claimed.
-fn told(copied: &Copied, what: &str) -> Notice {
-    match copied {
-        Copied::Into(place) => Notice::good(format!("copied into {place}: {what}")),
-        Copied::Ask { file: Some(file), .. } => {
-            Notice::good(format!("sent to the terminal, and in {file}: {what}"))
+/// Describes where a copied text is, without claiming more than is known.
+fn copy_notice(outcome: &CopyOutcome, what: &str) -> Notice {
+    match outcome {
+        CopyOutcome::Copied(place) => Notice::confirmation(format!("copied to {place}: {what}")),
+        CopyOutcome::TerminalRequest { file: Some(file), .. } => {
+            Notice::confirmation(format!("sent to the terminal; also in {file}: {what}"))
         }
-        Copied::Ask { file: None, .. } => {
-            Notice::good(format!("sent to the terminal, which may not take it: {what}"))
+        CopyOutcome::TerminalRequest { file: None, .. } => {
+            Notice::confirmation(format!("sent to the terminal, which may ignore it: {what}"))
         }
-        Copied::Only { file, why } => Notice::bad(format!("{why}; it is in {file}")),
-        Copied::Nowhere(why) => Notice::bad(format!("not copied: {why}")),
+        CopyOutcome::FileOnly { file, why } => Notice::error(format!("not copied: {why}; saved in {file}")),
+        CopyOutcome::Failed(why) => Notice::error(format!("not copied: {why}")),
     }
 }
 
-/// After a rebuild, the last requests are run again with the new code.
-fn check(app: &mut App, news: &Dev) -> Option<Command> {
-    let check = &mut app.shared.check;
-    match news {
-        // A program that is not built here only starts anew.
-        Dev::State(State::Building | State::Starting) => check.is_due = check.has_served,
-        Dev::State(State::Serving(_)) => {
+/// Starts replays of the newest requests after a rebuild.
+fn start_replay_check(app: &mut App, event: &ServiceEvent) -> Option<Command> {
+    let check = &mut app.shared.replay_check;
+    match event {
+        // A program that is not built by `dev` only restarts.
+        ServiceEvent::State(ServiceState::Building | ServiceState::Starting) => {
+            check.is_due = check.has_served
+        }
+        ServiceEvent::State(ServiceState::Serving(_)) => {
             check.has_served = true;
             if std::mem::take(&mut check.is_due) {
                 check.number += 1;
                 check.changed.clear();
                 let index = &app.shared.index;
-                let seqs = (0..MAX_CHECKED).filter_map(|place| index.nth_newest(place));
+                let seqs = (0..MAX_CHECKED).filter_map(|position| index.nth_newest(position));
                 let ids = seqs.filter_map(|seq| Some(index.row(seq)?.id)).collect();
-                return Some(Command::Check { number: check.number, ids });
+                return Some(Command::CheckReplays { number: check.number, ids });
             }
         }
         _ => {}
@@ -173,50 +188,53 @@ fn check(app: &mut App, news: &Dev) -> Option<Command> {
     None
 }
 
-/// What the start asks for.
+/// Opens the start screen.
 #[must_use]
-pub(crate) fn start(app: &mut App, open: Open) -> Vec<Command> {
+pub(crate) fn start(app: &mut App, open: StartScreen) -> Vec<Command> {
     let show = match open {
-        Open::Requests => return Vec::new(),
-        Open::Timeline(id) => Show::Timeline(id),
-        Open::Diff(a, b) => Show::Diff(a, b),
+        StartScreen::Requests => return Vec::new(),
+        StartScreen::Timeline(id) => Navigation::Timeline(id),
+        StartScreen::Diff(a, b) => Navigation::Diff(a, b),
     };
-    follow(app, vec![Command::Show(show)])
+    apply_navigation(app, vec![Command::Navigate(show)])
 }
 
-fn everywhere(app: &mut App, message: &Message) -> Vec<Command> {
-    Tab::ALL.into_iter().flat_map(|tab| app.screens.get_mut(tab).take(&mut app.shared, message)).collect()
+fn notify_screens(app: &mut App, message: &Message) -> Vec<Command> {
+    Tab::ALL
+        .into_iter()
+        .flat_map(|tab| app.screens.get_mut(tab).on_message(&mut app.shared, message))
+        .collect()
 }
 
-/// Does what is ours of the commands, and gives back the rest.
-fn follow(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
+/// Applies navigation commands, and returns the others.
+fn apply_navigation(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
     let mut rest = Vec::new();
     for command in commands {
         match command {
-            Command::Show(show) => {
-                let commands = go(app, show);
-                rest.extend(follow(app, commands));
+            Command::Navigate(show) => {
+                let commands = navigate(app, show);
+                rest.extend(apply_navigation(app, commands));
             }
-            // What is on its way is not asked for again.
-            Command::Load(id) if !app.shared.traces.ask(id) => {}
+            // Drop loads that are already pending.
+            Command::LoadTrace(id) if !app.shared.traces.begin_load(id) => {}
             command => rest.push(command),
         }
     }
     rest
 }
 
-fn go(app: &mut App, show: Show) -> Vec<Command> {
+fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
     match show {
-        Show::Requests => app.to(Tab::Requests),
-        Show::Timeline(id) => {
-            app.to(Tab::Timeline);
+        Navigation::Requests => app.switch_to(Tab::Requests),
+        Navigation::Timeline(id) => {
+            app.switch_to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);
         }
-        Show::Beside { down } => {
+        Navigation::Neighbour { is_below } => {
             let Some(id) = app.screens.timeline.id() else { return Vec::new() };
-            let Some(seq) = app.screens.requests.beside(&app.shared, id, down) else {
-                let end = if down { "last" } else { "first" };
-                app.shared.notice = Some(Notice::bad(format!("this is the {end} request of the list")));
+            let Some(seq) = app.screens.requests.neighbour(&app.shared, id, is_below) else {
+                let end = if is_below { "last" } else { "first" };
+                app.shared.notice = Some(Notice::error(format!("this is the {end} request in the list")));
                 return Vec::new();
             };
             app.screens.requests.choose(&app.shared, seq);
@@ -224,27 +242,27 @@ fn go(app: &mut App, show: Show) -> Vec<Command> {
                 return app.screens.timeline.open(&app.shared, row.id);
             }
         }
-        Show::Step(id, step) => {
-            app.to(Tab::Timeline);
+        Navigation::Step(id, step) => {
+            app.switch_to(Tab::Timeline);
             let mut commands = app.screens.timeline.open(&app.shared, id);
-            commands.extend(app.screens.timeline.at_step(&app.shared, step));
+            commands.extend(app.screens.timeline.show_step(&app.shared, step));
             return commands;
         }
-        Show::Diff(a, b) => {
-            app.to(Tab::Diff);
+        Navigation::Diff(a, b) => {
+            app.switch_to(Tab::Diff);
             return app.screens.diff.open(&app.shared, a, b);
         }
-        Show::Replay(id) => {
-            app.to(Tab::Replay);
+        Navigation::Replay(id) => {
+            app.switch_to(Tab::Replay);
             return app.screens.replay.open(&app.shared, id);
         }
-        Show::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
+        Navigation::Back => app.tab = app.trail.pop().unwrap_or(Tab::Requests),
     }
     Vec::new()
 }
 
 impl App {
-    fn to(&mut self, tab: Tab) {
+    fn switch_to(&mut self, tab: Tab) {
         if tab != self.tab {
             self.trail.retain(|other| *other != tab && *other != self.tab);
             self.trail.push(self.tab);
@@ -253,108 +271,125 @@ impl App {
     }
 }
 
-fn input(app: &mut App, event: &Event) -> Vec<Command> {
+fn on_input(app: &mut App, event: &Event) -> Vec<Command> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => press(app, key),
-        Event::Paste(text) => paste(app, text),
-        Event::Mouse(event) => mouse(app, *event),
+        Event::Key(key) if key.kind != KeyEventKind::Release => on_key(app, key),
+        Event::Paste(text) => on_paste(app, text),
+        Event::Mouse(event) => on_mouse(app, *event),
         _ => Vec::new(),
     }
 }
 
-fn press(app: &mut App, key: &KeyEvent) -> Vec<Command> {
+fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
     let shared = &mut app.shared;
-    let is_new = shared.now_unix_ns.saturating_sub(shared.noticed_unix_ns) < READ_NS;
-    shared.notice.take_if(|notice| !(notice.is_bad && is_new));
+    let is_new = shared.now_unix_ns.saturating_sub(shared.notice_unix_ns) < ERROR_MIN_NS;
+    shared.notice.take_if(|notice| !(notice.is_error() && is_new));
     if let Some(overlay) = &mut app.overlay {
         return match overlay.press(&app.shared, key) {
-            Outcome::Stay => Vec::new(),
-            Outcome::Close => {
+            OverlayOutcome::Stay => Vec::new(),
+            OverlayOutcome::Close => {
                 app.overlay = None;
                 Vec::new()
             }
-            Outcome::Act(action) => {
+            OverlayOutcome::Run(action) => {
                 app.overlay = None;
-                act(app, action)
+                run_action(app, action)
             }
         };
     }
-    if let Some(commands) = app.screens.get_mut(app.tab).type_key(&mut app.shared, key) {
+    if let Some(commands) = app.screens.get_mut(app.tab).on_text_key(&mut app.shared, key) {
         return commands;
     }
-    let action = Press::of(key).and_then(|press| keys::find(&app.keys(), press));
-    action.map_or_else(Vec::new, |action| act(app, action))
+    let press = KeyPress::from_event(key);
+    let Some(action) = press.and_then(|press| keys::find(&app.keys(), press)) else {
+        app.shared.notice = Some(no_effect(press));
+        return Vec::new();
+    };
+    let is_available = app.is_available(action);
+    let commands = run_action(app, action);
+    // Screens often know a better explanation.
+    if !is_available && app.shared.notice.is_none() {
+        app.shared.notice = Some(no_effect(press));
+    }
+    commands
 }
 
-fn paste(app: &mut App, text: &str) -> Vec<Command> {
+fn no_effect(press: Option<KeyPress>) -> Notice {
+    let name = press.map_or_else(|| "that key".to_owned(), KeyPress::name);
+    Notice::hint(format!("{name} does nothing here; ? lists all keys"))
+}
+
+fn on_paste(app: &mut App, text: &str) -> Vec<Command> {
     if let Some(overlay) = &mut app.overlay {
         overlay.paste(text);
         return Vec::new();
     }
-    app.screens.get_mut(app.tab).paste(&mut app.shared, text)
+    app.screens.get_mut(app.tab).on_paste(&mut app.shared, text)
 }
 
-pub(crate) fn act(app: &mut App, action: Action) -> Vec<Command> {
+pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
     match action {
         Action::Quit => vec![Command::Quit],
         Action::Suspend => vec![Command::Suspend],
         Action::Redraw => vec![Command::Redraw],
         Action::Help => {
-            app.overlay = Some(Overlay::Help(help::Help::new(app.tables())));
+            app.overlay = Some(Overlay::Help(Help::new(app.key_tables())));
             Vec::new()
         }
         Action::Palette => {
-            app.overlay = Some(Overlay::Palette(palette::Palette::new(app.tables())));
+            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.key_tables(), |action| {
+                app.is_available(action)
+            })));
             Vec::new()
         }
         Action::Screen(number) => {
             let tab = usize::from(number).checked_sub(1).and_then(|at| Tab::ALL.get(at));
-            tab.map_or_else(Vec::new, |tab| enter(app, *tab))
+            tab.map_or_else(Vec::new, |tab| enter_tab(app, *tab))
         }
         Action::Diff | Action::Replay => {
-            let request = app.screens.get(app.tab).request(&app.shared);
-            request.map_or_else(Vec::new, |id| with_request(app, action, id))
+            let request = app.screens.get(app.tab).current_request(&app.shared);
+            request.map_or_else(Vec::new, |id| act_on_request(app, action, id))
         }
-        action => app.screens.get_mut(app.tab).act(&mut app.shared, action),
+        action => app.screens.get_mut(app.tab).on_action(&mut app.shared, action),
     }
 }
 
-/// Another screen. Where no request is open, the chosen one is.
-fn enter(app: &mut App, tab: Tab) -> Vec<Command> {
+/// Switches to a screen. The timeline opens the selected request if none is open.
+fn enter_tab(app: &mut App, tab: Tab) -> Vec<Command> {
     if tab == Tab::Timeline && app.screens.timeline.id().is_none() {
-        let chosen = app.screens.requests.chosen(&app.shared).and_then(|seq| app.shared.index.row(seq));
-        if let Some(row) = chosen {
-            return vec![Command::Show(Show::Timeline(row.id))];
+        let selected = app.screens.requests.selected(&app.shared).and_then(|seq| app.shared.index.row(seq));
+        if let Some(row) = selected {
+            return vec![Command::Navigate(Navigation::Timeline(row.id))];
         }
     }
-    app.to(tab);
-    app.screens.get_mut(tab).enter(&app.shared)
+    app.switch_to(tab);
+    app.screens.get_mut(tab).on_enter(&app.shared)
 }
 
-/// What can be done with a request wherever one is chosen.
-fn with_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
+/// Runs an action on the current request.
+fn act_on_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> {
     if action == Action::Replay {
-        return vec![Command::Show(Show::Replay(id))];
+        return vec![Command::Navigate(Navigation::Replay(id))];
     }
-    match app.shared.compared.take() {
+    match app.shared.diff_base.take() {
         Some(first) if first == id => {
-            app.shared.notice = Some(Notice::good("not compared any more"));
+            app.shared.notice = Some(Notice::hint("comparison cancelled"));
             Vec::new()
         }
-        Some(first) => vec![Command::Show(Show::Diff(first, id))],
+        Some(first) => vec![Command::Navigate(Navigation::Diff(first, id))],
         None => {
-            app.shared.compared = Some(id);
-            let text = format!("{} is the first of two; choose the other and press d", id.short(12));
-            app.shared.notice = Some(Notice::good(text));
+            app.shared.diff_base = Some(id);
+            let text = format!("a is {}: select b, press d", app.shared.index.short_id(id));
+            app.shared.notice = Some(Notice::hint(text));
             Vec::new()
         }
     }
 }
 
-fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
+fn on_mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
     let is_click = event.kind == MouseEventKind::Down(MouseButton::Left);
     if app.overlay.is_some() {
-        // A click beside it, or on it, has had its look.
+        // A click closes the overlay.
         if is_click {
             app.overlay = None;
         }
@@ -364,7 +399,7 @@ fn mouse(app: &mut App, event: MouseEvent) -> Vec<Command> {
     let (head, body, _) = areas(whole);
     if is_click && head.contains((event.column, event.row).into()) {
         let tab = app.tab_at(event.column);
-        return tab.map_or_else(Vec::new, |tab| enter(app, tab));
+        return tab.map_or_else(Vec::new, |tab| enter_tab(app, tab));
     }
-    app.screens.get_mut(app.tab).mouse(&mut app.shared, body, event)
+    app.screens.get_mut(app.tab).on_mouse(&mut app.shared, body, event)
 }

@@ -1,4 +1,4 @@
-//! Values of arguments: how each is read from the text that the user typed.
+//! Types of argument values, and how each is parsed.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use zerver_replay::{Fault, FaultKind};
 use zerver_trace::TraceSelector;
 use zerver_trace::duration::HumanDuration;
 
-/// The host and port of an address, which may be written as the URL that a service prints when it listens.
+/// Returns the host and port of an address, which may be a URL as a service prints it.
 pub(crate) fn host_and_port(addr: &str) -> &str {
     let rest = match addr.split_once("://") {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
@@ -16,7 +16,7 @@ pub(crate) fn host_and_port(addr: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
 
-/// The maximum number of requests.
+/// Maximum number of requests; `None` for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) Option<usize>);
 
@@ -31,7 +31,7 @@ impl FromStr for Limit {
     }
 }
 
-/// The same, for commands that do nothing without a request.
+/// Parses the limit of a command that needs at least one request.
 pub(super) fn at_least_one(text: &str) -> Result<Limit, String> {
     match text.parse()? {
         Limit(Some(0)) => Err("write a number from 1, or all".to_owned()),
@@ -56,16 +56,16 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_lowercase(), value.trim().to_owned()))
 }
 
-/// Which trace is meant.
+/// Reference to a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// One in the store.
+pub(crate) enum TraceRef {
+    /// In the store.
     Stored(TraceSelector),
-    /// A portable file.
+    /// In a portable file.
     File(PathBuf),
 }
 
-impl FromStr for Target {
+impl FromStr for TraceRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -75,7 +75,7 @@ impl FromStr for Target {
         }
         match text.parse() {
             Ok(find) => Ok(Self::Stored(find)),
-            Err(_) if path.is_file() => Ok(Self::File(path.to_owned())),
+            Err(_) if path.exists() => Ok(Self::File(path.to_owned())),
             Err(error) => Err(error),
         }
     }

@@ -1,19 +1,19 @@
-//! Bars: a stretch of time drawn to scale, in eighths of a column.
+//! Bars: a period of time drawn to scale, in eighths of a column.
 
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Draws a stretch of time (start, length) onto `columns` columns that stand for `total`: nothing if it starts later, and
-/// otherwise never less than the thinnest line.
-pub(crate) fn bar(stretch: (u64, u64), total: u64, columns: usize) -> String {
-    let (start, len) = stretch;
+/// Draws a period of time (start, length) on `columns` columns that represent `total`. A period that starts later is empty;
+/// any other is at least the thinnest line.
+pub(crate) fn bar(period: (u64, u64), total: u64, columns: usize) -> String {
+    let (start, len) = period;
     if total == 0 || columns == 0 || start > total {
         return String::new();
     }
     let scale = |at: u64| -> u128 { u128::from(at.min(total)) * columns as u128 * 8 / u128::from(total) };
     let (from, to) = (scale(start), scale(start.saturating_add(len)));
-    // A block is drawn from the left of its column.
+    // A block fills its column from the left.
     let column = ((from / 8) as usize).min(columns - 1);
-    // What is shorter than a column keeps its length, what is longer its end.
+    // A shorter period than a column keeps its length, a longer one its end.
     let ends = to.saturating_sub(column as u128 * 8);
     let eighths = if to - from < 8 { to - from } else { ends };
     let eighths = (eighths as usize).clamp(1, (columns - column) * 8);
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn bars_are_to_scale_and_never_too_long() {
-        for (stretch, wanted) in [
+        for (period, wanted) in [
             ((0, 100), "██████████"),
             ((0, 0), "▏"),
             ((0, 25), "██▌"),
@@ -40,8 +40,8 @@ mod tests {
             ((95, u64::MAX), "         ▌"),
             ((101, 1), ""),
         ] {
-            let got = bar(stretch, 100, 10);
-            assert_eq!(got, wanted, "{stretch:?}");
+            let got = bar(period, 100, 10);
+            assert_eq!(got, wanted, "{period:?}");
             assert!(got.chars().count() <= 10);
         }
         assert_eq!(bar((0, 1), 0, 10), "");

@@ -1,4 +1,4 @@
-//! The settings of a service, as text.
+//! Settings of a service, as a table.
 
 use serde_json::Value as Json;
 use zerver_replay::{SettingDoc, SettingSource};
@@ -7,7 +7,7 @@ use zerver_trace::text::clean;
 use super::style;
 use super::table::{Column, Table};
 
-/// A row for each: what somebody has said stands out.
+/// Returns a row per setting, with those that are set emphasized.
 pub(crate) fn settings(settings: &[SettingDoc], columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Left("setting"),
@@ -15,22 +15,22 @@ pub(crate) fn settings(settings: &[SettingDoc], columns: Option<usize>) -> Strin
         Column::Shrinks("value"),
         Column::Left("from"),
     ]);
-    for told in settings {
-        let (mark, from) = match told.source {
+    for setting in settings {
+        let (mark, from) = match setting.source {
             SettingSource::Default => (style::FAINT, "default"),
             SettingSource::Program => (style::PLAIN, "program"),
             SettingSource::File => (style::STRONG, "file"),
             SettingSource::Environment => (style::STRONG, "environment"),
         };
-        let from = told.location.as_deref().unwrap_or(from);
-        // A rule has a row of its own.
-        let (first, more) = match &told.value {
+        let from = setting.location.as_deref().unwrap_or(from);
+        // Each rule has its own row.
+        let (first, more) = match &setting.value {
             Json::Array(all) if all.iter().any(Json::is_object) => (text(&all[0]), &all[1..]),
             value => (text(value), &[][..]),
         };
         table.row(vec![
-            (style::PLAIN, clean(&told.key).into_owned()),
-            (style::FAINT, if told.is_reloadable { "*" } else { "" }.to_owned()),
+            (style::PLAIN, clean(&setting.key).into_owned()),
+            (style::FAINT, if setting.is_reloadable { "*" } else { "" }.to_owned()),
             (mark, clean(&first).into_owned()),
             (mark, clean(from).into_owned()),
         ]);
@@ -42,7 +42,7 @@ pub(crate) fn settings(settings: &[SettingDoc], columns: Option<usize>) -> Strin
     table.draw(columns)
 }
 
-/// A value on one line, without the quotes that a file needs.
+/// Returns a value on one line, without the quotes of TOML.
 fn text(value: &Json) -> String {
     match value {
         Json::Null => "-".to_owned(),
@@ -51,9 +51,9 @@ fn text(value: &Json) -> String {
         Json::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
         Json::Object(all) => {
             let pair = |name: &String| Some(format!("{name}={}", text(all.get(name)?)));
-            // First what a rule asks for, then what it gives.
-            let (given, asked): (Vec<_>, Vec<_>) = all.keys().partition(|name| *name == "class");
-            asked.into_iter().chain(given).filter_map(pair).collect::<Vec<_>>().join(" ")
+            // The conditions of a rule come first, then its class.
+            let (class, conditions): (Vec<_>, Vec<_>) = all.keys().partition(|name| *name == "class");
+            conditions.into_iter().chain(class).filter_map(pair).collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),
     }
@@ -66,8 +66,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_setting_has_a_line() {
-        let told = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingDoc {
+    fn each_setting_has_a_row() {
+        let setting = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingDoc {
             key: key.to_owned(),
             value,
             source: from,
@@ -75,13 +75,13 @@ mod tests {
             is_reloadable: reloads,
         };
         let settings = [
-            told("workers", json!(2), SettingSource::Default, None, false),
-            told("deadline", json!("5s"), SettingSource::File, Some("zerver.toml:3"), true),
-            told("recording.store", json!(null), SettingSource::Environment, Some("ZERVER_STORE"), false),
-            told("hosts", json!(["a", "b\u{1b}[2J"]), SettingSource::Program, None, false),
-            told(
+            setting("workers", json!(2), SettingSource::Default, None, false),
+            setting("deadline", json!("5s"), SettingSource::File, Some("zerver.toml:3"), true),
+            setting("recording.store", json!(null), SettingSource::Environment, Some("ZERVER_STORE"), false),
+            setting("hosts", json!(["a", "b\u{1b}[2J"]), SettingSource::Program, None, false),
+            setting(
                 "rules",
-                json!([{ "class": "batch", "path": "/r/" }, { "asked": "x-class" }]),
+                json!([{ "class": "batch", "path": "/r/" }, { "requested_in": "x-class" }]),
                 SettingSource::Program,
                 None,
                 true,
@@ -95,7 +95,7 @@ mod tests {
         recording.store     -                     ZERVER_STORE
         hosts               a, b\u{1b}[2J         program
         rules            *  path=/r/ class=batch  program
-                            asked=x-class
+                            requested_in=x-class
         "#);
     }
 }

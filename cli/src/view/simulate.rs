@@ -1,17 +1,17 @@
 //! A simulation, as text.
 
 use anstyle::Style;
-use zerver_analysis::{GroupResults, Machine, Reproduction, RequestStats, Simulation};
+use zerver_analysis::{GroupResults, Reproduction, RequestStats, SimMachine, Simulation};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
 use super::{count, fold, paint, style};
 use zerver_trace::duration::show;
 
-/// The whole of it: first how well it reproduces what was recorded.
+/// Returns the whole document, beginning with how well the simulation reproduces the recorded run.
 pub(crate) fn simulate(
     simulation: &Simulation,
-    on: &Machine,
+    on: &SimMachine,
     set: &[(String, String)],
     columns: Option<usize>,
 ) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn simulate(
         show(simulation.span_ns),
         count(on.cores as u64, "core", "cores"),
         count(on.workers as u64, "worker", "workers"),
-        count(on.low_workers as u64, "batch worker", "batch workers"),
+        count(on.batch_workers as u64, "batch worker", "batch workers"),
     );
     let folded = |style: Style, text: &str| {
         let lines = fold(text, columns.unwrap_or(usize::MAX));
@@ -43,61 +43,58 @@ pub(crate) fn simulate(
     out
 }
 
-/// How well the recorded run is reproduced, and by which figure that is measured.
+/// Returns how well the recorded run is reproduced, measured by its worst figure.
 fn verdict(simulation: &Simulation) -> (Style, String) {
     let Some(worst) = simulation.worst() else { return (style::GOOD, "Nothing was recorded".to_owned()) };
     let shown = |value: u64| match worst.figure {
-        "shed" => format!("{}.{} %", value / 10, value % 10),
+        "sent away" => format!("{}.{}%", value / 10, value % 10),
         _ => show(value),
     };
     let (mark, how, then) = match worst.reproduction {
         Reproduction::Well => (style::GOOD, "well", ""),
-        Reproduction::Roughly => (style::WARN, "roughly", "; answers below are rough"),
-        Reproduction::Poorly => (style::BAD, "poorly", "; answers below are not to be trusted"),
+        Reproduction::Roughly => (style::WARN, "roughly", "; the predictions below are rough"),
+        Reproduction::Poorly => (style::BAD, "poorly", "; do not trust the predictions below"),
     };
     let most = if worst.reproduction == Reproduction::Well { "at worst " } else { "" };
     let (recorded, simulated) = (shown(worst.recorded), shown(worst.simulated));
-    let mut off = format!(
-        "{most}{} {} {recorded} recorded, {simulated} simulated",
-        worst.class,
-        worst.figure.replace('_', " ")
-    );
-    // What is off in a queue counts as a part of the whole.
+    let mut deviation =
+        format!("{most}{} {} {recorded} recorded, {simulated} simulated", worst.class, worst.figure);
+    // A deviation of the queue is judged relative to the whole duration.
     if let Some(class) = simulation.classes.iter().find(|class| class.name == worst.class)
         && worst.figure.starts_with("queue")
     {
-        off += &format!(", of {} in all", show(class.recorded.duration.p99_ns));
+        deviation += &format!(", of {} in total", show(class.recorded.duration.p99_ns));
     }
-    (mark, format!("Reproduces the recorded run {how}: {off}{then}"))
+    (mark, format!("Reproduces the recorded run {how}: {deviation}{then}"))
 }
 
 fn notes(simulation: &Simulation) -> Vec<String> {
     let mut notes = Vec::new();
     if simulation.reproduced() != Reproduction::Well {
         notes.push(
-            "Was it recorded on another machine, or with other settings? Say so with --recorded NAME=VALUE. Of what \
-             else the machine did then, nothing is known."
+            "If the requests were recorded on another machine or with other settings, add --recorded NAME=VALUE. The \
+             simulation knows nothing about other load on that machine."
                 .to_owned(),
         );
     }
     if simulation.is_sampled {
         notes.push(
-            "Only a share of the traffic was recorded, so the real load was higher: ZERVER_RECORD=all records all."
+            "Only a part of the traffic was recorded, so the real load was higher; ZERVER_RECORD=all records everything."
                 .to_owned(),
         );
     }
     if simulation.estimated > 0 {
         let n = count(simulation.estimated as u64, "request was", "requests were");
-        notes.push(format!("{n} sent away: what they would have done is taken from others of their flow."));
+        notes.push(format!("{n} shed: their steps are taken from other requests of their flow."));
     }
     if simulation.excluded > 0 {
         let n = count(simulation.excluded as u64, "request", "requests");
-        notes.push(format!("{n} ran no step and had nothing to do with the scheduler; left out."));
+        notes.push(format!("{n} left out: no step ran, so the scheduler was not involved."));
     }
     notes
 }
 
-/// A row for each class and each flow: the figures before and after.
+/// Returns a table with a row per class and per flow: the figures before and after.
 fn table<'g>(
     simulation: &'g Simulation,
     columns: Option<usize>,
@@ -111,12 +108,12 @@ fn table<'g>(
         Column::Right("queued"),
         Column::Right("queue p50"),
         Column::Right("queue p99"),
-        Column::Right("sent away"),
+        Column::Right("shed"),
         Column::Right("to batch"),
     ]);
-    table.spare("to batch", 12);
-    table.spare("queue p50", 12);
-    table.spare("requests", 12);
+    table.optional("to batch", 12);
+    table.optional("queue p50", 12);
+    table.optional("requests", 12);
     let both = |before: u64, after: u64, text: fn(u64) -> String| match before == after {
         true => text(after),
         false => format!("{} → {}", text(before), text(after)),
@@ -132,7 +129,7 @@ fn table<'g>(
                 plain(before.requests.to_string()),
                 plain(both(before.duration.p50_ns, after.duration.p50_ns, show)),
                 plain(both(before.duration.p99_ns, after.duration.p99_ns, show)),
-                plain(both(percent(before), percent(after), |n| format!("{n} %"))),
+                plain(both(percent(before), percent(after), |n| format!("{n}%"))),
                 plain(both(before.queue.p50_ns, after.queue.p50_ns, show)),
                 plain(both(before.queue.p99_ns, after.queue.p99_ns, show)),
                 (style::BAD, both(before.shed as u64, after.shed as u64, number)),

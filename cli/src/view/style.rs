@@ -1,4 +1,4 @@
-//! The colours, by meaning.
+//! Colors by meaning.
 
 use anstyle::{AnsiColor, Style};
 use zerver_replay::Sameness;
@@ -19,7 +19,7 @@ pub(crate) const HINT: Style = fg(AnsiColor::Cyan).bold();
 pub(crate) const CPU: Style = fg(AnsiColor::Green);
 pub(crate) const WAIT: Style = fg(AnsiColor::Blue);
 
-/// By what a comparison comes to.
+/// Returns the style of a comparison.
 pub(crate) const fn sameness(sameness: Sameness) -> Style {
     match sameness {
         Sameness::Same => GOOD,
@@ -28,7 +28,7 @@ pub(crate) const fn sameness(sameness: Sameness) -> Style {
     }
 }
 
-/// By the class of a status.
+/// Returns the style of a status, by its class.
 pub(crate) const fn status(status: u16) -> Style {
     match status {
         200..300 => GOOD,

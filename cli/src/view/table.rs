@@ -1,15 +1,15 @@
-//! Tables: columns as wide as what is in them. Where there is no room, some are left out, and one shrinks.
+//! Tables: columns as wide as their cells. For lack of space, some are left out and one shrinks.
 
 use anstyle::Style;
 
-use super::{filler, fit, paint, style, width};
+use super::{fill, fit, paint, style, width};
 
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Column {
     Left(&'static str),
     Right(&'static str),
-    /// To the left, and cut where the table would be too wide.
+    /// Aligned left, and truncated if the table is too wide.
     Shrinks(&'static str),
 }
 
@@ -21,35 +21,35 @@ impl Column {
     }
 }
 
-/// The least that a shrinking column keeps.
+/// Minimum width of a shrunk column.
 const MIN_SHRUNK: usize = 8;
 const GAP: &str = "  ";
 
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<(Style, String)>>,
-    /// Columns that can be done without, the first to go first, and what the one that shrinks is to keep of them.
-    spare: Vec<(usize, usize)>,
+    /// Columns that may be left out, in this order, each with the width that the shrinking column keeps before that.
+    optional: Vec<(usize, usize)>,
 }
 
 impl Table {
     pub(crate) fn new(columns: &[Column]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new(), spare: Vec::new() }
+        Self { columns: columns.to_vec(), rows: Vec::new(), optional: Vec::new() }
     }
 
-    /// Lets a column be left out where the shrinking one would otherwise keep less than `least`. What is said first goes
-    /// first.
-    pub(crate) fn spare(&mut self, title: &str, least: usize) {
+    /// Allows a column to be left out if the shrinking one would get less than `least` columns. Columns are left out in the
+    /// order of the calls.
+    pub(crate) fn optional(&mut self, title: &str, least: usize) {
         let at = self.columns.iter().position(|column| column.title() == title);
-        self.spare.extend(at.map(|at| (at, least)));
+        self.optional.extend(at.map(|at| (at, least)));
     }
 
-    /// Adds a row of clean texts.
+    /// Adds a row of sanitized text.
     pub(crate) fn row(&mut self, cells: Vec<(Style, String)>) {
         self.rows.push(cells);
     }
 
-    /// Draws it, in `columns` columns if there is such a limit.
+    /// Draws the table, with a maximum width in columns if there is one.
     pub(crate) fn draw(&self, columns: Option<usize>) -> String {
         let mut widths: Vec<usize> = self.columns.iter().map(|column| width(column.title())).collect();
         for row in &self.rows {
@@ -63,18 +63,18 @@ impl Table {
         };
         let over = |shown: &[usize]| columns.map_or(0, |columns| taken(shown).saturating_sub(columns));
         let shrinks = self.columns.iter().position(|column| matches!(column, Column::Shrinks(_)));
-        let can_give = |least: usize| shrinks.map_or(0, |at| widths[at].saturating_sub(least));
-        for (spare, least) in &self.spare {
-            if over(&shown) > can_give(*least) {
-                shown.retain(|at| at != spare);
+        let can_shrink = |least: usize| shrinks.map_or(0, |at| widths[at].saturating_sub(least));
+        for (column, least) in &self.optional {
+            if over(&shown) > can_shrink(*least) {
+                shown.retain(|at| at != column);
             }
         }
-        // The last to go may have made room for an earlier one.
-        for (spare, _) in self.spare.iter().rev() {
+        // A column that was left out late may have made space for an earlier one.
+        for (column, _) in self.optional.iter().rev() {
             let mut with = shown.clone();
-            with.push(*spare);
+            with.push(*column);
             with.sort_unstable();
-            if !shown.contains(spare) && over(&with) == 0 {
+            if !shown.contains(column) && over(&with) == 0 {
                 shown = with;
             }
         }
@@ -94,7 +94,7 @@ impl Table {
         for (n, &at) in shown.iter().enumerate() {
             let ((style, cell), columns) = (&row[at], widths[at]);
             let cell = fit(cell, columns);
-            let (cell, filler) = (paint(*style, &cell), filler(&cell, columns));
+            let (cell, filler) = (paint(*style, &cell), fill(&cell, columns));
             let is_last = n + 1 == shown.len();
             match self.columns[at] {
                 Column::Right(_) => out.push_str(&(filler + &cell)),

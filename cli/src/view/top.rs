@@ -1,4 +1,4 @@
-//! What a service measures, as text: how it is, then its classes, its threads and its steps.
+//! Live metrics of a service, as text: totals, classes, threads, steps, effects.
 
 use anstyle::Style;
 use zerver_replay::{
@@ -10,13 +10,13 @@ use super::table::{Column, Table};
 use super::{count, paint, style};
 use zerver_trace::duration::show;
 
-/// What happened between two moments; rates and shares are of the time between them.
+/// Returns what happened between two measurements; rates and shares refer to the time between them.
 pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: Option<usize>) -> String {
     let span_ns = now.uptime_ns.saturating_sub(before.uptime_ns).max(1);
     let more = |get: fn(&ServiceMetrics) -> u64| get(now).saturating_sub(get(before));
     let requests = more(|all| all.classes.iter().map(|class| class.requests).sum());
     let mut out = format!(
-        "{}  up {}  late answers {}\n",
+        "{}  up {}  late completions {}\n",
         paint(style::STRONG, &format!("{} requests/s", rate(requests, span_ns))),
         show(now.uptime_ns),
         now.late_completions,
@@ -25,7 +25,7 @@ pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: O
         out += &recording(recorder);
     }
     out += &format!(
-        "to batch  {}  flows demoted {}, back {}\n\n",
+        "to batch  {}  flows demoted {}, restored {}\n\n",
         count(now.reclassified, "request", "requests"),
         now.flow_demotions,
         now.flow_promotions,
@@ -43,9 +43,9 @@ pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: O
     out
 }
 
-/// What was measured last, where there is no answer any more.
+/// Returns the last measurements, with the reason why there are no newer ones.
 pub(crate) fn stale(why: &str, last: &str) -> String {
-    format!("{}\nwhat it said last:\n\n{last}", paint(style::BAD, &clean(why)))
+    format!("{}\nlast values:\n\n{last}", paint(style::BAD, &clean(why)))
 }
 
 fn recording(recorder: &RecorderMetrics) -> String {
@@ -72,7 +72,7 @@ fn classes(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns:
         Column::Right("waiting"),
         Column::Right("waits/s"),
         Column::Right("wait"),
-        Column::Right("sent away"),
+        Column::Right("shed"),
         Column::Right("aged"),
         Column::Right("left"),
     ]);
@@ -112,22 +112,22 @@ fn workers(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns:
             (style::PLAIN, format!("{:.0}%", busy.min(1.0) * 100.0)),
             (style::PLAIN, number(worker.connections)),
             (style::PLAIN, number(worker.steals)),
-            if worker.stuck { (style::BAD, "hangs".to_owned()) } else { (style::WARN, delays(worker, was)) },
+            if worker.stuck { (style::BAD, "stuck".to_owned()) } else { (style::WARN, delays(worker, was)) },
         ]);
     }
     table.draw(columns)
 }
 
-/// What waited for a worker that was busy: `3 answers delayed 120.00 ms`.
+/// Returns what waited for a busy worker: `3 completions delayed 120.00 ms`.
 fn delays(now: &WorkerMetrics, was: &WorkerMetrics) -> String {
     let part = |n: u64, of: &str, ns: u64| match n {
         0 => None,
         1 => Some(format!("1 {of} delayed {}", show(ns))),
         n => Some(format!("{n} {of}s delayed {}", show(ns))),
     };
-    let answers = part(
+    let completions = part(
         now.delayed_answers.saturating_sub(was.delayed_answers),
-        "answer",
+        "completion",
         now.answer_delay_ns.saturating_sub(was.answer_delay_ns),
     );
     let heads = part(
@@ -135,10 +135,10 @@ fn delays(now: &WorkerMetrics, was: &WorkerMetrics) -> String {
         "head",
         now.head_delay_ns.saturating_sub(was.head_delay_ns),
     );
-    [answers, heads].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [completions, heads].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The kinds of effect that are in flight, or that had to wait for those whom they ask.
+/// Returns the kinds of effect that are in flight or have waited for a permit.
 fn effects(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Shrinks("effect"),
@@ -167,12 +167,12 @@ fn effects(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns:
     if is_empty { String::new() } else { table.draw(columns) }
 }
 
-/// What is to stand out where there is any.
+/// Returns a number that is emphasized unless it is 0.
 fn marked(mark: Style, n: u64) -> (Style, String) {
     (if n == 0 { style::PLAIN } else { mark }, number(n))
 }
 
-/// The steps that ran, those first with which requests spent the most time.
+/// Returns the steps that ran, those first in which requests spent most time.
 fn steps(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Left("flow"),
@@ -185,8 +185,8 @@ fn steps(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: O
         Column::Right("retries"),
         Column::Right("overruns"),
     ]);
-    table.spare("yields", 12);
-    table.spare("retries", 12);
+    table.optional("yields", 12);
+    table.optional("retries", 12);
     let none = StepMetrics::default();
     let was = |step: &StepMetrics| {
         let same = |was: &&StepMetrics| was.flow == step.flow && was.name == step.name;
@@ -213,13 +213,13 @@ fn steps(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: O
     table.draw(columns)
 }
 
-/// So many a second.
+/// Returns the rate per second.
 fn rate(count: u64, span_ns: u64) -> String {
     let rate = count as f64 * 1e9 / span_ns as f64;
     if rate == 0.0 || rate >= 10.0 { format!("{rate:.0}") } else { format!("{rate:.1}") }
 }
 
-/// How long each of so many took.
+/// Returns the mean duration.
 fn each(ns: u64, count: u64) -> String {
     ns.checked_div(count).map_or_else(|| "-".to_owned(), show)
 }
@@ -235,14 +235,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_gone_is_told_above_what_was_last() {
+    fn the_reason_precedes_the_last_values() {
         let shown = stale("cannot ask \u{1b}[2J: refused", "500 requests/s\n");
         let shown = strip_str(&shown).to_string();
-        assert_eq!(shown, "cannot ask \\u{1b}[2J: refused\nwhat it said last:\n\n500 requests/s\n");
+        assert_eq!(shown, "cannot ask \\u{1b}[2J: refused\nlast values:\n\n500 requests/s\n");
     }
 
     #[test]
-    fn what_waited_for_a_busy_worker_is_told() {
+    fn delays_by_a_busy_worker_are_shown() {
         let worker = |delayed_answers, answer_delay_ns, delayed_heads| WorkerMetrics {
             delayed_answers,
             answer_delay_ns,
@@ -252,15 +252,15 @@ mod tests {
         };
         let was = worker(1, 1_000_000, 0);
         assert_eq!(delays(&was, &was), "");
-        assert_eq!(delays(&worker(4, 121_000_000, 0), &was), "3 answers delayed 120.00 ms");
+        assert_eq!(delays(&worker(4, 121_000_000, 0), &was), "3 completions delayed 120.00 ms");
         assert_eq!(
             delays(&worker(2, 2_000_000, 1), &was),
-            "1 answer delayed 1.00 ms, 1 head delayed 7.00 ms"
+            "1 completion delayed 1.00 ms, 1 head delayed 7.00 ms"
         );
     }
 
     #[test]
-    fn what_happened_between_two_moments_is_shown() {
+    fn what_happened_between_two_measurements_is_shown() {
         let class = |requests, waits, waited_ns| ClassMetrics {
             name: "interactive".to_owned(),
             requests,
@@ -324,15 +324,15 @@ mod tests {
             ..ServiceMetrics::default()
         };
         insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r#"
-        500 requests/s  up 3.00 s  late answers 0
+        500 requests/s  up 3.00 s  late completions 0
         recorder  9 recorded  0 not kept  backlog 0  dropped 1  lost 0  0.0 MiB  paused
-        to batch  0 requests  flows demoted 0, back 0
+        to batch  0 requests  flows demoted 0, restored 0
 
-        class        requests/s  waiting  waits/s     wait  sent away  aged  left
-        interactive         500        3      1.0  2.00 ms          2     -     -
+        class        requests/s  waiting  waits/s     wait  shed  aged  left
+        interactive         500        3      1.0  2.00 ms     2     -     -
 
         worker    busy  connections  steals
-        zerver-0   25%            3      12  hangs
+        zerver-0   25%            3      12  stuck
 
         flow   step           runs/s  queued  executing  waiting  yields  retries  overruns
         todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -        2         1

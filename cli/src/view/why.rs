@@ -1,47 +1,46 @@
-//! Where a request stands among others of its flow, as text.
+//! Rank of a request among others of its flow, as text.
 
 use zerver_analysis::{Association, Correlation, MIN_POPULATION, RankedTime, TimePart, Why};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
-use super::diff::{head, words};
+use super::diff::{fold_lines, title};
+use super::layout::{Layout, field};
 use super::table::{Column, Table};
-use super::timeline::{FIELD, Look, field};
 use super::{count, fit, paint, style};
 use zerver_trace::duration;
 use zerver_trace::duration::Unit;
 
-/// So many parts are shown, unless all are asked for.
+/// Maximum number of parts to show unless the output is verbose.
 const MAX_PARTS: usize = 12;
-/// In a list of groups, a value is cut to so many columns.
+/// Maximum width of a value in a list of groups, in columns.
 const MAX_VALUE: usize = 24;
 
-/// The whole of it.
-pub(crate) fn why(trace: &Trace, why: &Why, look: Look) -> String {
-    let mut out = head(None, trace, look);
-    let room = look.columns.saturating_sub(FIELD);
-    let lines = words(&stands(why), room);
-    out += &field("stands", &lines.iter().map(|line| paint(style::STRONG, line)).collect::<Vec<_>>());
+/// Returns the whole document.
+pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
+    let mut out = title(None, trace, layout);
+    let room = layout.line_width();
+    let lines = fold_lines(&rank(why), room);
+    out += &field("rank", &lines.iter().map(|line| paint(style::STRONG, line)).collect::<Vec<_>>());
     if why.population > 1 {
-        out += &parts(why, look);
+        out += &parts(why, layout);
     }
     if let Some(late) = &why.completion_delay {
         let text = format!("{}: {}", duration::show(late.delay_ns), clean(&late.reason()));
-        out += &field("late", &words(&text, room));
+        out += &field("late", &fold_lines(&text, room));
     }
     let n = count(why.population as u64, "request", "requests");
     if !why.is_enough() {
         let text =
-            format!("too few to tell what goes with slowness: {n} of this flow; it takes {MIN_POPULATION}");
-        return out + &field("fields", &words(&text, room));
+            format!("too few requests of this flow for correlations: {} of {MIN_POPULATION}", why.population);
+        return out + &field("fields", &fold_lines(&text, room));
     }
     let looked_at = count(why.fields_examined as u64, "field", "fields");
     if why.associations.is_empty() {
-        let text =
-            format!("none of {looked_at} goes with slowness in {n}, as far as chance can be ruled out");
-        return out + &field("fields", &words(&text, room));
+        let text = format!("no field correlates with latency ({looked_at}, {n})");
+        return out + &field("fields", &fold_lines(&text, room));
     }
-    let mut lines = words(&format!("that go with slowness in {n}, of {looked_at} looked at"), room);
+    let mut lines = fold_lines(&format!("that correlate with latency, of {looked_at} in {n}"), room);
     for line in &mut lines {
         *line = paint(style::FAINT, line);
     }
@@ -49,11 +48,11 @@ pub(crate) fn why(trace: &Trace, why: &Why, look: Look) -> String {
     out + &field("fields", &lines)
 }
 
-/// `slower than 76% of 39 others; the median is 2.43 ms`.
-fn stands(why: &Why) -> String {
+/// Returns `slower than 76% of 39 others; the median is 2.43 ms`.
+fn rank(why: &Why) -> String {
     let RankedTime { others, median_ns, .. } = why.total;
     if others == 0 {
-        return "no other request of its flow to compare with".to_owned();
+        return "no other request of its flow".to_owned();
     }
     let flow = if others == 1 { "other" } else { "others" };
     let share = share(&why.total);
@@ -61,7 +60,7 @@ fn stands(why: &Why) -> String {
     format!("slower than {of} {flow} of its flow; the median is {}", duration::show(median_ns))
 }
 
-/// A percentage where there are enough others for one.
+/// Returns a percentage if there are enough other requests for one.
 fn share(standing: &RankedTime) -> String {
     match standing.percentile() {
         Some(percent) if standing.others >= MIN_POPULATION => format!("{percent}%"),
@@ -69,9 +68,9 @@ fn share(standing: &RankedTime) -> String {
     }
 }
 
-fn parts(why: &Why, look: Look) -> String {
+fn parts(why: &Why, layout: Layout) -> String {
     let longest = why.parts.iter().map(|part| part.time_ns.max(part.median_ns)).max().unwrap_or(0);
-    let unit = Unit::of(longest);
+    let unit = Unit::for_total(longest);
     let titles = match unit.name {
         "µs" => ["here µs", "median µs"],
         "ms" => ["here ms", "median ms"],
@@ -83,17 +82,17 @@ fn parts(why: &Why, look: Look) -> String {
         Column::Right("slower than"),
         Column::Shrinks("part"),
     ]);
-    let limit = if look.is_verbose { usize::MAX } else { MAX_PARTS };
+    let limit = if layout.is_verbose { usize::MAX } else { MAX_PARTS };
     for part in why.parts.iter().take(limit) {
         let is_slow = part.time_ns > part.median_ns && part.percentile().is_some_and(|percent| percent >= 90);
         table.row(vec![
-            (if is_slow { style::BAD } else { style::PLAIN }, unit.show(part.time_ns)),
-            (style::PLAIN, unit.show(part.median_ns)),
+            (if is_slow { style::BAD } else { style::PLAIN }, unit.format(part.time_ns)),
+            (style::PLAIN, unit.format(part.median_ns)),
             (style::PLAIN, share(part)),
             (style::PLAIN, clean(&name(&part.part)).into_owned()),
         ]);
     }
-    let mut out = table.draw(Some(look.columns));
+    let mut out = table.draw(Some(layout.columns));
     if why.parts.len() > limit {
         let left = count((why.parts.len() - limit) as u64, "part", "parts");
         out += &format!("{}\n", paint(style::FAINT, &format!("{left} left out; -v shows all")));
@@ -108,7 +107,7 @@ fn name(place: &TimePart) -> String {
         TimePart::Queue(step) => format!("queue before {step}"),
         TimePart::Cpu(step) => format!("CPU of {step}"),
         TimePart::Effect { step, what } => format!("{what} ({step})"),
-        TimePart::CompletionDelay(step) => format!("answers for {step} that lay ready"),
+        TimePart::CompletionDelay(step) => format!("completions waiting for {step}"),
         TimePart::Unexplained => "unexplained".to_owned(),
     }
 }
@@ -152,7 +151,7 @@ mod tests {
 
     fn show(all: &[Trace], columns: usize) -> String {
         let of = Why::of(&all[0], all);
-        let text = why(&all[0], &of, Look { columns, folds: true, digits: 8, is_verbose: false });
+        let text = why(&all[0], &of, Layout { columns, folds: true, digits: 8, is_verbose: false });
         let text = strip_str(&text).to_string();
         let widest = text.lines().map(width).max().unwrap_or(0);
         assert!(widest <= columns, "{widest} of {columns} columns:\n{text}");
@@ -169,10 +168,10 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_goes_with_slowness() {
+    fn a_number_that_correlates_with_latency() {
         insta::assert_snapshot!(show(&reports((0..40).rev()), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=39  200 OK  39.43 ms  report
-        stands   slower than 100% of 39 others of its flow; the median is 19.43 ms
+        rank     slower than 100% of 39 others of its flow; the median is 19.43 ms
         here ms  median ms  slower than  part
           39.37      19.37         100%  http GET figures.internal/figures?.. (gather)
            0.01       0.01           0%  reading the body
@@ -181,7 +180,7 @@ mod tests {
            0.01       0.01           0%  CPU of parse_report
            0.03       0.03           0%  CPU of render_report
            0.01       0.01           0%  unexplained
-        fields   that go with slowness in 40 requests, of 2 fields looked at
+        fields   that correlate with latency, of 2 fields in 40 requests
                  query latency_ms  39 here
                    more is slower: rank correlation 1.00, n 40
                  ReportParams.latency_ms  39 here
@@ -190,10 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_goes_with_slowness() {
+    fn a_value_that_correlates_with_latency() {
         insta::assert_snapshot!(show(&reports((0..40).map(|n| if n % 4 == 0 { 120 } else { 2 })), 120), @r"
         019aa4c2  GET /reports/todos?latency_ms=120  200 OK  120.43 ms  report
-        stands   slower than 76% of 39 others of its flow; the median is 2.43 ms
+        rank     slower than 76% of 39 others of its flow; the median is 2.43 ms
         here ms  median ms  slower than  part
          120.37       2.37          76%  http GET figures.internal/figures?.. (gather)
            0.01       0.01           0%  reading the body
@@ -202,7 +201,7 @@ mod tests {
            0.01       0.01           0%  CPU of parse_report
            0.03       0.03           0%  CPU of render_report
            0.01       0.01           0%  unexplained
-        fields   that go with slowness in 40 requests, of 2 fields looked at
+        fields   that correlate with latency, of 2 fields in 40 requests
                  query latency_ms  120 here
                    120: median 120.43 ms, n 10
                    2: median 2.43 ms, n 30
@@ -213,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn too_few_to_tell() {
+    fn too_few_requests_are_reported() {
         insta::assert_snapshot!(show(&reports((0..7).rev()), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=6  200 OK  6.43 ms  report
-        stands   slower than 6 of 6 others of its flow; the median is 3.43 ms
+        rank     slower than 6 of 6 others of its flow; the median is 3.43 ms
         here ms  median ms  slower than  part
            6.37       3.37       6 of 6  http GET figures.internal/figures?.. (gather)
            0.01       0.01       0 of 6  reading the body
@@ -225,21 +224,19 @@ mod tests {
            0.01       0.01       0 of 6  CPU of parse_report
            0.03       0.03       0 of 6  CPU of render_report
            0.01       0.01       0 of 6  unexplained
-        fields   too few to tell what goes with slowness: 7 requests of this flow; it
-                 takes 20
+        fields   too few requests of this flow for correlations: 7 of 20
         ");
         insta::assert_snapshot!(show(&reports([7]), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=7  200 OK  7.43 ms  report
-        stands   no other request of its flow to compare with
-        fields   too few to tell what goes with slowness: 1 request of this flow; it
-                 takes 20
+        rank     no other request of its flow
+        fields   too few requests of this flow for correlations: 1 of 20
         ");
     }
 
     #[test]
-    fn nothing_stands_out() {
+    fn without_correlation_no_field_is_listed() {
         let text = show(&reports([5; 30]), 80);
-        assert!(text.contains("none of"), "{text}");
+        assert!(text.contains("no field correlates with latency"), "{text}");
     }
 
     proptest! {
@@ -251,7 +248,7 @@ mod tests {
                 trace.id = RequestId::from_u128(at as u128);
             }
             let of = Why::of(&all[0], &all);
-            let text = why(&all[0], &of, Look { columns, folds: true, digits: 8, is_verbose: true });
+            let text = why(&all[0], &of, Layout { columns, folds: true, digits: 8, is_verbose: true });
             let text = strip_str(&text).to_string();
             prop_assert!(!text.chars().any(|c| is_dangerous(c) && c != '\n'), "{}", text);
         }

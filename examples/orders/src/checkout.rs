@@ -1,37 +1,38 @@
-//! From what a customer wants to an order.
+//! From a shopping cart to an order.
 
 use ::http::StatusCode;
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::discount::Total;
 use crate::payment::Receipt;
 
-/// What a customer wants.
+/// The order as the customer sends it.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Order {
     pub lines: Vec<Line>,
     pub coupon: Option<String>,
 }
 
-/// So many of one thing.
+/// A number of one article.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     pub sku: String,
     pub count: u64,
 }
 
-/// What is known of the things that are wanted, in the order of the lines.
+/// Prices and stock of the ordered articles, in the order of the lines.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Shelf(pub Vec<Item>);
 
-/// One thing: what it costs, in cents, and how many there are.
+/// Price in cents and stock of one article.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     pub cents: u64,
     pub stock: u64,
 }
 
-/// An order that is paid.
+/// A paid order.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Placed {
     pub id: u64,
@@ -42,16 +43,18 @@ pub struct Placed {
 #[step]
 pub fn parse_order(request: &Request) -> Result<Order, Failure> {
     let order: Order = request.json()?;
-    let is_wrong = |line: &Line| !(1..=100).contains(&line.count);
+    let is_out_of_range = |line: &Line| !(1..=100).contains(&line.count);
     match order.lines.len() {
         0 => Err(Failure::invalid("lines").message("an order has at least one")),
-        1..=20 if order.lines.iter().any(is_wrong) => Err(Failure::invalid("count").message("1 to 100")),
+        1..=20 if order.lines.iter().any(is_out_of_range) => {
+            Err(Failure::invalid("count").message("1 to 100"))
+        }
         1..=20 => Ok(order),
         _ => Err(Failure::invalid("lines").message("an order has at most 20")),
     }
 }
 
-/// Asks for the price and the stock of everything at once.
+/// Loads the prices and the stock of all articles at the same time.
 #[step]
 pub fn load_shelf(order: &Order) -> Decision<Shelf> {
     let item = |line: &Line| {

@@ -1,10 +1,10 @@
-//! What a coupon takes off, in both versions of the service.
+//! Discounts of coupons, in both versions of the service.
 
 use zerver::prelude::*;
 
 use crate::checkout::{Order, Shelf};
 
-/// What an order comes to, in cents.
+/// Amounts of an order, in cents.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Total {
     pub list_cents: u64,
@@ -12,11 +12,11 @@ pub struct Total {
     pub due_cents: u64,
 }
 
-/// Takes off what the coupon says.
+/// Applies the coupon.
 #[cfg(not(feature = "next"))]
 #[step]
 pub fn apply_discount(order: &Order, shelf: &Shelf) -> Result<Total, Failure> {
-    let list_cents = list(order, shelf);
+    let list_cents = list_price(order, shelf);
     let discount_cents = match order.coupon.as_deref() {
         None => 0,
         Some("TEN") => list_cents / 10,
@@ -27,11 +27,11 @@ pub fn apply_discount(order: &Order, shelf: &Shelf) -> Result<Total, Failure> {
     Ok(Total { list_cents, discount_cents, due_cents })
 }
 
-/// Takes off what the coupon says, rounded in favour of the customer, and never more than there is to pay.
+/// Applies the coupon, rounded in favour of the customer, and up to the price.
 #[cfg(feature = "next")]
 #[step]
 pub fn apply_discount(order: &Order, shelf: &Shelf) -> Result<Total, Failure> {
-    let list_cents = list(order, shelf);
+    let list_cents = list_price(order, shelf);
     let discount_cents = match order.coupon.as_deref() {
         None => 0,
         Some("TEN") => list_cents.div_ceil(10),
@@ -41,7 +41,7 @@ pub fn apply_discount(order: &Order, shelf: &Shelf) -> Result<Total, Failure> {
     Ok(Total { list_cents, discount_cents, due_cents: list_cents - discount_cents })
 }
 
-fn list(order: &Order, shelf: &Shelf) -> u64 {
+fn list_price(order: &Order, shelf: &Shelf) -> u64 {
     std::iter::zip(&order.lines, &shelf.0).map(|(line, item)| line.count.saturating_mul(item.cents)).sum()
 }
 
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_is_taken_off() {
+    fn the_coupon_ten_takes_a_tenth_off() {
         assert_eq!(total(10, "TEN"), Total { list_cents: 12_990, discount_cents: 1_299, due_cents: 11_691 });
         let odd = if cfg!(feature = "next") { 130 } else { 129 };
         assert_eq!(total(1, "TEN").discount_cents, odd);

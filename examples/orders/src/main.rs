@@ -1,7 +1,7 @@
 //! A checkout in steps: prices, stock, a discount, a payment.
 //!
-//! It is there in two versions, this one and the feature `next`, so that one can see what a change of the code does to
-//! requests that were recorded before it: `zerver replay` names the step, its line, and what came out otherwise.
+//! There are two versions, this one and the feature `next`, to show what a code change does to requests that were recorded
+//! before it: `zerver replay` names the step, its line, and both results.
 
 #![allow(unreachable_pub)]
 
@@ -10,6 +10,7 @@ mod discount;
 mod payment;
 mod receipt;
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 zerver::main!(app);

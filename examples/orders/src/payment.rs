@@ -1,4 +1,4 @@
-//! Payments: an effect of this service's own, and what performs it.
+//! Payments: an effect kind of this service, and its interpreter.
 
 use zerver::prelude::*;
 
@@ -10,14 +10,14 @@ pub struct Charge {
     pub cents: u64,
 }
 
-/// What the payment provider says.
+/// Answer of the payment provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Charged {
     Paid { number: String },
     Declined,
 }
 
-/// The number under which the provider knows the payment.
+/// Receipt of a payment.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Receipt {
     pub number: String,
@@ -31,7 +31,7 @@ impl EffectKind for Charge {
         format!("charge {} cents", self.cents)
     }
 
-    fn outcome(charged: &Charged) -> String {
+    fn output_summary(charged: &Charged) -> String {
         match charged {
             Charged::Paid { number } => format!("paid, {number}"),
             Charged::Declined => "declined".to_owned(),
@@ -39,7 +39,7 @@ impl EffectKind for Charge {
     }
 }
 
-/// What is free is not charged.
+/// Charges the customer, unless the order is free.
 #[step]
 pub fn charge(total: &Total) -> Decision<Receipt> {
     if total.due_cents == 0 {
@@ -52,7 +52,7 @@ pub fn charge(total: &Total) -> Decision<Receipt> {
     Need(charge)
 }
 
-/// Stands in for a provider: whoever spends 1000 or more is out of money.
+/// Replaces a payment provider: declines charges of 1000 or more.
 pub fn sandbox(charge: &Charge) -> impl Future<Output = Result<Charged, EffectError>> + use<> {
     let cents = charge.cents;
     async move {

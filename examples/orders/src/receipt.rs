@@ -1,10 +1,11 @@
-//! What became of an order.
+//! Shows an order.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::checkout::Placed;
 
-/// Shows an order. The step that answers has another name in the next version.
+/// Shows an order. In the next version the last step has another name.
 #[cfg(not(feature = "next"))]
 pub const FLOW: FlowDef =
     flow!("order-show", GET "/orders/{id}", steps: [parse_id, load_order, render_order]);
@@ -14,7 +15,7 @@ pub const FLOW: FlowDef =
 pub const FLOW: FlowDef =
     flow!("order-show", GET "/orders/{id}", steps: [parse_id, load_order, render_receipt]);
 
-/// Which order a request is about.
+/// Id of the requested order.
 #[derive(Debug, Clone, Copy, PartialEq, Slot, Serialize, Deserialize)]
 pub struct OrderId(u64);
 

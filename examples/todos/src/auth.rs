@@ -1,26 +1,27 @@
-//! Who is calling: the chain before every private flow.
+//! Authentication: the chain before every private flow.
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
 
-/// Reads the token, asks who that is, checks the roles, and counts the requests of this minute.
+/// Reads the token, looks up the user, checks the roles, and limits the requests per minute.
 pub const AUTH: Chain = chain![parse_auth, lookup_user, verify_roles, count_request, limit_rate];
 
-/// How many requests a user may make in a minute.
+/// Maximum number of requests per user and minute.
 const PER_MINUTE: u32 = 600;
 
-/// The bearer token of the request.
+/// Bearer token of the request.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 #[slot(secret)]
 pub struct AuthHeader(String);
 
-/// What the identity provider says of the user.
+/// The user, as the identity provider knows them.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Claims {
     pub sub: String,
     pub roles: Vec<String>,
 }
 
-/// How often this user asked in this minute, this request included.
+/// Requests of this user in the current minute, this one included.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct RateLimit {
     pub used: u32,
@@ -33,7 +34,7 @@ fn parse_auth(request: &Request) -> Result<AuthHeader, Failure> {
     request.bearer().map(|token| AuthHeader(token.to_owned())).ok_or_else(|| Failure::unauthorized("session"))
 }
 
-/// Asks the identity provider whose token it is.
+/// Looks up the user of the token at the identity provider.
 #[step]
 fn lookup_user(auth: &AuthHeader) -> Decision<Claims> {
     Need(
@@ -45,14 +46,14 @@ fn lookup_user(auth: &AuthHeader) -> Decision<Claims> {
     )
 }
 
-/// Whoever has no role may read nothing.
+/// Fails with 403 if the user has no role.
 #[step]
 fn verify_roles(claims: &Claims) -> Result<(), Failure> {
     if claims.roles.is_empty() { Err(Failure::forbidden("user").key(&claims.sub)) } else { Ok(()) }
 }
 
 #[step]
-fn count_request(claims: &Claims, now: &Now) -> Decision<RateLimit> {
+fn count_request(claims: &Claims, now: &ArrivalTime) -> Decision<RateLimit> {
     let minute = now.unix_s() / 60;
     let ends_in_s = (60 - now.unix_s() % 60) as u32;
     let used = kv::expires_in(2.minutes()).add(("requests", claims.sub.as_str(), minute), 1);
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_requests_are_told_when_to_come_again() {
+    fn too_many_requests_fail_with_the_time_to_wait() {
         let limit = |used| limit_rate(&RateLimit { used, window_ends_in_s: 7 });
         assert_eq!(limit(PER_MINUTE), Ok(()));
         assert_eq!(limit(PER_MINUTE + 1), Err(Failure::limited("user", 7)));

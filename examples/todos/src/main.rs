@@ -1,8 +1,8 @@
 //! A todo service in steps.
 //!
-//! Its public part is the Todo-Backend API (<https://todobackend.com>) at `/todos`; its private part, `/v1/todos`, asks
-//! an identity provider who is calling; `/reports/todos` is slow on purpose. What it asks over HTTP, the same program
-//! serves on a port of its own: see `upstream`.
+//! The public part, `/todos`, is the Todo-Backend API (<https://todobackend.com>). The private part, `/v1/todos`, asks an
+//! identity provider for the user. `/reports/todos` is slow on purpose. The same program serves the upstreams on a separate
+//! port: see `upstream`.
 
 #![allow(unreachable_pub)]
 
@@ -11,7 +11,7 @@ mod model;
 mod private;
 mod public;
 mod reports;
-// As `zerver export corpus/item.zrv --test` writes it.
+// As written by `zerver export corpus/item.zrv --test`.
 #[cfg(test)]
 #[rustfmt::skip]
 mod todos_item_200;
@@ -19,31 +19,32 @@ mod upstream;
 
 use std::path::PathBuf;
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
-use zerver::{Live, LiveError};
+use zerver::{BoxError, Startup};
 
 zerver::main!(app);
 
-/// Opens what the service needs to serve: its data, and what it asks over HTTP.
-fn live(live: &mut Live) -> Result<(), LiveError> {
+/// Opens what the service needs: its data, and its upstreams.
+fn open_resources(startup: &mut Startup) -> Result<(), BoxError> {
     let upstream = upstream::serve()?;
-    live.interpreter(
+    startup.interpreter(
         http::Client::builder()
             .resolve("identity.internal", upstream.addr())
             .resolve("figures.internal", upstream.addr())
             .build(),
     );
-    live.keep(upstream);
+    startup.keep(upstream);
     match std::env::var_os("TODOS_DATA") {
         Some(memory) if memory == "memory" => {}
-        Some(path) => live.interpreter(kv::Disk::open(path)?),
-        None => live.interpreter(kv::Disk::open(data_folder().join("todos.redb"))?),
+        Some(path) => startup.interpreter(kv::Disk::open(path)?),
+        None => startup.interpreter(kv::Disk::open(data_folder().join("todos.redb"))?),
     }
     Ok(())
 }
 
-/// The folder of the service's data: where its requests are recorded, and by default `.zerver` in the package, wherever
-/// the service was started from. `zerver dev` and `cargo run` say where the package is.
+/// Returns the folder for data: the store, or by default `.zerver` in the package, wherever the service was started.
+/// `zerver dev` and `cargo run` set the variable for the package.
 fn data_folder() -> PathBuf {
     let store = std::env::var_os("ZERVER_STORE").map(PathBuf::from);
     store.unwrap_or_else(|| {
@@ -54,7 +55,7 @@ fn data_folder() -> PathBuf {
 
 fn app() -> App {
     App::new()
-        .live(live)
+        .on_startup(open_resources)
         .on_failure(|failure, request| public::allow_any_origin(failure.to_response(), request))
         .flow(flow!("todos-list", GET "/todos", steps: [public::list_todos, public::render_list]).class(Class::Interactive))
         .flow(flow!("todos-create", POST "/todos", steps: [

@@ -1,8 +1,8 @@
-//! The slots that several flows share.
+//! Slots that several flows share.
 
 use zerver::prelude::*;
 
-/// A todo as it is stored.
+/// A stored todo.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Todo {
     pub id: u64,
@@ -11,11 +11,11 @@ pub struct Todo {
     pub order: u64,
 }
 
-/// Which todo a request is about.
+/// Id of the requested todo.
 #[derive(Debug, Clone, Copy, PartialEq, Slot, Serialize, Deserialize)]
 pub struct TodoId(pub u64);
 
-/// A todo as clients see it.
+/// A todo in a response.
 #[derive(Debug, Serialize)]
 pub struct TodoView<'a> {
     id: u64,
@@ -26,7 +26,7 @@ pub struct TodoView<'a> {
 }
 
 impl Todo {
-    /// With an absolute `url` at the host which the client asked.
+    /// Returns the todo with an absolute `url` at the host that the client used.
     pub fn view<'a>(&'a self, request: &Request) -> TodoView<'a> {
         TodoView {
             id: self.id,

@@ -1,16 +1,17 @@
-//! The private part: todos for users whom the identity provider knows.
+//! The private part: todos for authenticated users.
 
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::auth::{Claims, RateLimit};
 use crate::model::{Todo, TodoId};
 use crate::public::{NewTodo, created, new_todo};
 
-/// What the client calls this request, so that it can send it twice.
+/// Key that the client chose, so that it can send the request twice.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct IdempotencyKey(String);
 
-/// Which todo the key stands for, and whether this request was the first to use it.
+/// The todo that belongs to the key; `first` if this request was the first to use it.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Claim {
     todo: Todo,
@@ -41,7 +42,7 @@ pub fn parse_idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>
     }
 }
 
-/// Claims the key for this todo; if it is taken, what it was taken for stands.
+/// Claims the key for this todo, or loads the todo that has claimed it before.
 #[step]
 pub fn claim_key(
     key: Option<&IdempotencyKey>,
@@ -59,7 +60,7 @@ pub fn claim_key(
     }))
 }
 
-/// Storing it again does no harm, and mends a request that was cut off after its claim.
+/// Storing the todo again does no harm, and completes a request that ended after its claim.
 #[step]
 pub fn make_once(claim: &Claim) -> Todo {
     claim.todo.clone()

@@ -1,22 +1,23 @@
 //! The public part: the Todo-Backend API.
 
 use ::http::StatusCode;
+use zerver::effects::kv;
 use zerver::prelude::*;
 
 use crate::model::{Todo, TodoId};
 
-/// All todos, in the order in which they are shown.
+/// All todos, in display order.
 #[derive(Debug, Slot, Serialize, Deserialize)]
 pub struct Todos(Vec<Todo>);
 
-/// What a client says of a new todo.
+/// Body of a request that creates a todo.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct NewTodo {
     pub title: String,
     pub order: Option<u64>,
 }
 
-/// What a client wants changed.
+/// Body of a request that changes a todo.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Change {
     title: Option<String>,
@@ -24,7 +25,7 @@ pub struct Change {
     order: Option<u64>,
 }
 
-/// A todo after its change.
+/// The changed todo.
 #[derive(Debug, Slot, Serialize, Deserialize)]
 pub struct Changed(Todo);
 
@@ -60,7 +61,7 @@ pub fn make_todo(id: &TodoId, new: &NewTodo) -> Todo {
     new_todo(*id, new)
 }
 
-/// A new todo comes last, unless the client says where.
+/// Creates a todo, which comes last unless the client sets its position.
 pub fn new_todo(id: TodoId, new: &NewTodo) -> Todo {
     Todo { id: id.0, title: new.title.clone(), completed: false, order: new.order.unwrap_or(id.0) }
 }
@@ -75,7 +76,7 @@ pub fn render_created(todo: &Todo, request: &Request) -> Response {
     allow_any_origin(created(todo, request), request)
 }
 
-/// The answer to a todo that was made.
+/// Returns the response for a created todo.
 pub fn created(todo: &Todo, request: &Request) -> Response {
     Response::json(&todo.view(request)).status(StatusCode::CREATED).header("location", &todo.url(request))
 }
@@ -133,7 +134,7 @@ pub fn render_changed(changed: &Changed, request: &Request) -> Response {
     allow_any_origin(Response::json(&changed.0.view(request)), request)
 }
 
-/// A todo that is not there is gone as well as can be.
+/// Deletes a todo; deleting one that does not exist succeeds.
 #[step]
 pub fn delete_todo(id: &TodoId) -> Decision<()> {
     Need(kv::delete(("todo", id.0)).map(drop))
@@ -144,7 +145,7 @@ pub fn preflight(request: &Request) -> Response {
     allow_any_origin(Response::no_content(), request)
 }
 
-/// CORS for any origin (Fetch standard): the API is public, and knows no cookies.
+/// Adds CORS headers for any origin (Fetch standard): the API is public and uses no cookies.
 pub fn allow_any_origin(response: Response, request: &Request) -> Response {
     let response = response.header("access-control-allow-origin", "*");
     if request.method != ::http::Method::OPTIONS {
@@ -169,21 +170,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_a_number_or_names_nothing() {
+    fn an_id_that_is_not_a_number_is_not_found() {
         assert_eq!(parse_id(&Request::get("/").with_param("id", "7")), Ok(TodoId(7)));
         assert_eq!(parse_id(&Request::get("/").with_param("id", "x")), Err(Failure::not_found("todo", "x")));
     }
 
     #[test]
-    fn a_new_todo_comes_last_unless_the_client_says_where() {
+    fn a_new_todo_comes_last_unless_the_client_sets_its_order() {
         let parse = |body: &'static str| parse_new_todo(&Request::get("/todos").with_body(body));
         let new = parse(r#"{"title": "milk"}"#).unwrap();
         assert_eq!(make_todo(&TodoId(3), &new).order, 3);
         let new = parse(r#"{"title": "milk", "order": 1}"#).unwrap();
         assert_eq!(make_todo(&TodoId(3), &new).order, 1);
-        for wrong in ["", "{}", "[]", r#"{"title": ""}"#, r#"{"title": 7}"#, r#"{"title": "a", "order": -1}"#]
+        for invalid in
+            ["", "{}", "[]", r#"{"title": ""}"#, r#"{"title": 7}"#, r#"{"title": "a", "order": -1}"#]
         {
-            assert!(parse(wrong).is_err(), "{wrong}");
+            assert!(parse(invalid).is_err(), "{invalid}");
         }
     }
 

@@ -1,24 +1,25 @@
-//! A report that is as slow and as unreliable as one likes: `/reports/todos?latency_ms=250`, `/reports/todos?fails=1`.
+//! A report as slow and as unreliable as requested: `/reports/todos?latency_ms=250`, `/reports/todos?fails=1`.
 
+use zerver::effects::{http, kv};
 use zerver::prelude::*;
 
 use crate::model::Todo;
 
-/// What the report is to contain.
+/// Parameters of the report.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct ReportParams {
     latency_ms: u64,
-    /// How often the upstream fails before it answers.
+    /// Number of times that the upstream fails before it answers.
     fails: u32,
 }
 
-/// Figures from upstream.
+/// Figures from the upstream.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Figures {
     visitors: u64,
 }
 
-/// What the todos amount to.
+/// Numbers of open and completed todos.
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 pub struct Tally {
     open: usize,
@@ -34,13 +35,13 @@ pub fn parse_report(request: &Request) -> Result<ReportParams, Failure> {
     }
 }
 
-/// Asks for the figures, once more if that fails, and reads the todos at the same time.
+/// Fetches the figures, once more if that fails, and reads the todos at the same time.
 #[step]
 pub fn gather(params: &ReportParams) -> Decision<(Figures, Tally)> {
     let again = params.clone();
-    let figures = ask(params, 1).attempt().and_then(move |figures| match figures {
+    let figures = fetch_figures(params, 1).attempt().and_then(move |figures| match figures {
         Ok(figures) => Effect::ready(figures),
-        Err(_) => ask(&again, 2),
+        Err(_) => fetch_figures(&again, 2),
     });
     let tally = kv::list::<Todo>("todo").map(|entries| {
         let completed = entries.iter().filter(|(_, todo)| todo.completed).count();
@@ -49,7 +50,7 @@ pub fn gather(params: &ReportParams) -> Decision<(Figures, Tally)> {
     Need(all((figures, tally)))
 }
 
-fn ask(params: &ReportParams, attempt: u32) -> Effect<Figures> {
+fn fetch_figures(params: &ReportParams, attempt: u32) -> Effect<Figures> {
     http::get("http://figures.internal/figures")
         .query("latency_ms", params.latency_ms)
         .query("fails", params.fails)

@@ -1,8 +1,8 @@
-//! What the service asks over HTTP: an identity provider, and figures that take as long, and fail as often, as
-//! they are asked to.
+//! The upstreams of the service: an identity provider, and figures with a latency and failures as requested.
 //!
-//! A service of its own on a port of its own, in the same process so that the example needs no set-up.
+//! They are a separate service on a separate port, in the same process, so that the example needs no setup.
 
+use zerver::effects::sleep;
 use zerver::prelude::*;
 
 #[derive(Debug, Slot, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ struct Claims {
     roles: &'static [&'static str],
 }
 
-/// The tokens that the identity provider knows.
+/// Returns the user of a token.
 fn claims_of(token: &str) -> Option<Claims> {
     Some(match token {
         "ann-token" => Claims { sub: "ann", roles: &["admin", "writer"] },
@@ -30,7 +30,7 @@ fn verify(request: &Request) -> Result<Response, Failure> {
     claims_of(token).map(|claims| Response::json(&claims)).ok_or_else(|| Failure::not_found("token", ""))
 }
 
-/// Fails as often as it is asked to.
+/// Fails for the requested number of attempts.
 #[step]
 fn fail_first(request: &Request) -> Result<(), Failure> {
     let fails: u32 = request.query_as("fails")?.unwrap_or(0);
@@ -54,11 +54,11 @@ fn render_figures(latency: &Latency) -> Response {
     Response::json(&serde_json::json!({ "visitors": 4711, "took_ms": latency.0 }))
 }
 
-/// Serves on a port that is free.
-pub fn serve() -> Result<zerver::Running, zerver::StartError> {
+/// Starts the upstreams on any free port.
+pub fn serve() -> Result<zerver::Server, zerver::StartError> {
     App::new()
         .flow(flow!("verify", GET "/verify", steps: [verify]))
         .flow(flow!("figures", GET "/figures", steps: [fail_first, take_time, render_figures]))
         .workers(1)
-        .start(zerver::Settings { addr: Some("127.0.0.1:0".into()), ..Default::default() })
+        .start(zerver::StartOptions { addr: Some("127.0.0.1:0".into()), ..Default::default() })
 }

@@ -1,12 +1,11 @@
-//! Damaged files: the right answer or an error, never a panic, never a wrong answer; and a repair that saves what can
-//! still be read.
+//! Damaged files: a reader returns correct data or an error, and never panics. A repair saves what is readable.
 
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{Cursor, ReadError, Reader, Recorder, examine, repair};
 use zerver_trace::{Query, Summary, Trace, TraceSelector};
 
-use crate::{options, sample};
+use crate::{options, sample_traces};
 
 const TRACES: u64 = 300;
 
@@ -23,12 +22,12 @@ fn file(dir: &Path) -> PathBuf {
 
 fn whole() -> Whole {
     let dir = tempfile::tempdir().unwrap();
-    // In several sittings, so that the file has a past.
+    // In several sessions, so that the file has a history.
     for n in 0..6 {
         let recorder = Recorder::open(options(dir.path())).unwrap();
-        recorder.declare(&[sample::flow()]);
+        recorder.declare(&[sample_traces::flow()]);
         for n in n * TRACES / 6..(n + 1) * TRACES / 6 {
-            recorder.sink().accept(Box::new(sample::capture(n)));
+            recorder.sink().accept(Box::new(sample_traces::capture(n)));
             if n % 20 == 0 {
                 recorder.flush();
             }
@@ -38,12 +37,12 @@ fn whole() -> Whole {
     let reader = Reader::open(dir.path()).unwrap();
     let list = reader.list(&Query::default()).unwrap();
     let traces = list.iter().map(|summary| reader.load(summary.id).unwrap().unwrap()).collect();
-    let end = reader.newest().unwrap();
+    let end = reader.end().unwrap();
     Whole { bytes: std::fs::read(file(dir.path())).unwrap(), list, traces, end }
 }
 
-/// Everything a reader can be asked: what it says is so, or was so at an earlier commit.
-fn interrogate(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
+/// Calls every method of a reader. All data must be correct, now or as of an earlier commit.
+fn check_reader(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
     let reader = Reader::open(dir)?;
     let mut failed = None;
     match reader.list(&Query::default()) {
@@ -62,14 +61,14 @@ fn interrogate(dir: &Path, whole: &Whole) -> Result<(), ReadError> {
     if let Ok(trace) = reader.find(&TraceSelector::Slowest(None)) {
         assert!(whole.traces.contains(&trace));
     }
-    if let Ok((new, _)) = reader.since(Reader::oldest()) {
+    if let Ok((new, _)) = reader.list_since(Reader::start()) {
         assert!(new.iter().all(|summary| whole.list.contains(summary)));
     }
-    let _ = (reader.catalog(), reader.newest(), reader.since(whole.end), reader.counts());
+    let _ = (reader.flows(), reader.end(), reader.list_since(whole.end), reader.counts());
     failed.map_or(Ok(()), Err)
 }
 
-/// A generator of our own, so that a case can be run again by its number.
+/// A random number generator with a fixed sequence, so that a case can be repeated by its number.
 struct Random(u64);
 
 impl Random {
@@ -82,9 +81,9 @@ impl Random {
     }
 }
 
-/// Damages a file in one of the ways disks and people do.
+/// Damages a file in one of the ways in which disks and people do.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
-    // Pages that were never written are not worth damaging.
+    // Pages that were never written are skipped.
     let pages: Vec<usize> =
         (0..bytes.len() / 4096).filter(|page| bytes[page * 4096..][..4096].iter().any(|&b| b != 0)).collect();
     let page = pages[random.below(pages.len())] * 4096;
@@ -101,7 +100,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 #[test]
-fn a_damaged_store_answers_right_or_not_at_all() {
+fn a_damaged_store_returns_correct_data_or_an_error() {
     let whole = whole();
     let dir = tempfile::tempdir().unwrap();
     let (mut errors, mut right) = (0, 0);
@@ -109,7 +108,7 @@ fn a_damaged_store_answers_right_or_not_at_all() {
         let mut bytes = whole.bytes.clone();
         damage(&mut bytes, &mut Random(case));
         std::fs::write(file(dir.path()), &bytes).unwrap();
-        match interrogate(dir.path(), &whole) {
+        match check_reader(dir.path(), &whole) {
             Ok(()) => right += 1,
             Err(_) => errors += 1,
         }
@@ -117,12 +116,12 @@ fn a_damaged_store_answers_right_or_not_at_all() {
     }
     assert!(
         errors > 100 && right > 100,
-        "{errors} errors, {right} right: this damages too much or too little"
+        "{errors} errors, {right} correct: the damage is too severe or too slight"
     );
 }
 
 #[test]
-fn what_is_readable_of_a_damaged_store_is_read() {
+fn readable_traces_of_a_damaged_store_are_listed_and_loaded() {
     let whole = whole();
     let dir = tempfile::tempdir().unwrap();
     let (mut partial, mut loaded) = (0, 0);
@@ -131,15 +130,15 @@ fn what_is_readable_of_a_damaged_store_is_read() {
         damage(&mut bytes, &mut Random(case * 31 + 5));
         std::fs::write(file(dir.path()), &bytes).unwrap();
         let Ok(reader) = Reader::open(dir.path()) else { continue };
-        let (Ok(newest), mut pages, mut damage) = (reader.newest(), Vec::new(), None) else { continue };
+        let (Ok(newest), mut pages, mut damage) = (reader.end(), Vec::new(), None) else { continue };
         let mut next = Some(newest);
         while let Some(cursor) = next {
-            let Ok(page) = reader.readable_before(cursor, 40) else { break };
+            let Ok(page) = reader.list_readable_before(cursor, 40) else { break };
             pages.extend(page.summaries);
             (next, damage) = (page.reached, damage.or(page.damage));
         }
-        let since = reader.readable_since(Reader::oldest(), usize::MAX);
-        // In their order, and each as it was.
+        let since = reader.list_readable_since(Reader::start(), usize::MAX);
+        // In order, and unchanged.
         let mut rest = whole.list.iter();
         assert!(pages.iter().all(|found| rest.any(|wanted| wanted == found)), "case {case}");
         if let (Some(damage), Ok(since)) = (damage, since) {
@@ -156,7 +155,7 @@ fn what_is_readable_of_a_damaged_store_is_read() {
 }
 
 #[test]
-fn a_repair_saves_what_can_be_read() {
+fn a_repair_saves_every_readable_trace() {
     let whole = whole();
     let mut saved = 0;
     for case in 0..60 {
@@ -176,14 +175,14 @@ fn a_repair_saves_what_can_be_read() {
             list.len(),
             before.traces
         );
-        if let Some(aside) = &report.set_aside {
-            assert!(std::fs::read(aside).unwrap().len() >= bytes.len().min(4096));
+        if let Some(moved_to) = &report.moved_to {
+            assert!(std::fs::read(moved_to).unwrap().len() >= bytes.len().min(4096));
             assert_eq!(list.len() as u64, report.salvaged);
             saved += 1;
         }
-        // And it can be written to again.
+        // The repaired store can be written to.
         let recorder = Recorder::open(options(dir.path())).unwrap();
-        recorder.sink().accept(Box::new(sample::capture(TRACES)));
+        recorder.sink().accept(Box::new(sample_traces::capture(TRACES)));
         assert_eq!(recorder.close().recorded, 1, "case {case}");
     }
     assert!(saved > 10, "{saved}");

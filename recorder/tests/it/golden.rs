@@ -1,25 +1,26 @@
-//! What each released schema wrote, kept for ever: every build reads it. The files are made by this test when
-//! `ZERVER_WRITE_GOLDEN` is set, once for a new schema, and never changed afterwards.
+//! Golden files: data in every released schema, which every later build must read.
+//!
+//! With `ZERVER_WRITE_GOLDEN` set, this test writes the files of a new schema once. They are never changed afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zerver_recorder::{Options, Reader, Recorder, portable};
+use zerver_recorder::{Reader, Recorder, RecorderOptions, portable};
 use zerver_trace::{
     Answer, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Name, Origin, Outcome, Query,
     QueueReason, Recorded, RequestPart, Thread, Trace,
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
 fn folder(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden").join(version)
 }
 
 fn captures() -> Vec<zerver_trace::Capture> {
-    let mut all: Vec<_> = (0..130).map(sample::capture).collect();
+    let mut all: Vec<_> = (0..130).map(sample_traces::capture).collect();
     all[10].events.insert(1, Event::Migrated { at_ns: 15, to: Thread::Worker(0) });
     all[11].worker = None;
     all[11].events.insert(1, Event::Migrated { at_ns: 15, to: Thread::BatchWorker(700) });
@@ -73,7 +74,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
     let file = Name::from("src/todos.rs");
     all[13].events.push(Event::StepPanicked { step: 1, at_ns: 82, file, line: 7, column: 9 });
     all[14].outcome = Outcome::Rejected { reason: "x".repeat(100_000) };
-    all[9].request = Arc::new(Told(zerver_trace::MessageInfo::Request(zerver_trace::RequestInfo {
+    all[9].request = Arc::new(FixedMessage(zerver_trace::MessageInfo::Request(zerver_trace::RequestInfo {
         method: "POST".to_owned(),
         target: "/v1/login?token=golden-token".to_owned(),
         version: "HTTP/2.0".to_owned(),
@@ -87,8 +88,8 @@ fn captures() -> Vec<zerver_trace::Capture> {
 
 /// Records the captures into a folder.
 fn record(dir: &Path) -> Reader {
-    let recorder = Recorder::open(Options { build: "golden".to_owned(), ..options(dir) }).unwrap();
-    recorder.declare(&[sample::flow()]);
+    let recorder = Recorder::open(RecorderOptions { build: "golden".to_owned(), ..options(dir) }).unwrap();
+    recorder.declare(&[sample_traces::flow()]);
     captures().into_iter().for_each(|capture| recorder.sink().accept(Box::new(capture)));
     assert_eq!(recorder.close().recorded, 130);
     Reader::open(dir).unwrap()
@@ -99,12 +100,12 @@ fn write(folder: &Path) {
     fs::create_dir_all(&store).unwrap();
     let reader = record(&store);
     fs::remove_file(store.join("lock")).unwrap();
-    let trace = reader.load(sample::id(9)).unwrap().unwrap();
+    let trace = reader.load(sample_traces::id(9)).unwrap().unwrap();
     fs::write(folder.join("trace.zrv"), portable::write(&trace).unwrap()).unwrap();
 }
 
-/// All traces of a store, oldest first, each with what its secrets unseal to. How they are sealed differs each time.
-fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
+/// Returns the traces of a store, oldest first, each with its unsealed secrets. The sealed bytes differ every time.
+fn traces_and_secrets(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
     let list = reader.list(&Query::default()).unwrap();
     let tell = |summary: &zerver_trace::Summary| {
         let mut trace = reader.load(summary.id).unwrap().unwrap();
@@ -114,14 +115,14 @@ fn told(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
                 unsealed.push(reader.unseal(value).unwrap());
             }
         }
-        // What a portable file holds of it: all but the sealed bytes.
+        // A portable file holds everything but the sealed bytes.
         (portable::read(&portable::write(&trace).unwrap()).unwrap(), unsealed)
     };
     list.iter().rev().map(tell).collect()
 }
 
-/// Writes the golden files of this schema where they are asked for.
-fn write_golden_if_asked(version: &str) {
+/// Writes the golden files of this schema if requested.
+fn write_golden_if_requested(version: &str) {
     let folder = folder(version);
     if std::env::var_os("ZERVER_WRITE_GOLDEN").is_some() {
         assert!(!folder.exists(), "golden files are never changed");
@@ -130,39 +131,39 @@ fn write_golden_if_asked(version: &str) {
 }
 
 #[test]
-fn what_schema_3_wrote_can_be_read() {
-    write_golden_if_asked("v3");
+fn a_store_of_schema_3_is_read() {
+    write_golden_if_requested("v3");
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for name in ["traces.redb", "key"] {
         fs::copy(folder("v3").join("store").join(name), old.path().join(name)).unwrap();
     }
-    // Under the same key, hashes and masks are the same.
+    // Hashes and masks depend on the key.
     fs::copy(folder("v3").join("store/key"), new.path().join("key")).unwrap();
     let (old_reader, new_reader) = (Reader::open(old.path()).unwrap(), record(new.path()));
-    let (golden, fresh) = (told(&old_reader), told(&new_reader));
+    let (golden, fresh) = (traces_and_secrets(&old_reader), traces_and_secrets(&new_reader));
     assert_eq!((golden.len(), fresh.len()), (130, 130));
     for (golden, fresh) in golden.iter().zip(&fresh) {
         assert_eq!(golden, fresh);
     }
-    assert_eq!(old_reader.declared().unwrap(), new_reader.declared().unwrap());
+    assert_eq!(old_reader.flow_catalog().unwrap(), new_reader.flow_catalog().unwrap());
     assert_eq!(old_reader.counts().unwrap(), new_reader.counts().unwrap());
     let file = fs::read(folder("v3").join("trace.zrv")).unwrap();
     assert_eq!(portable::read(&file).unwrap(), fresh[9].0);
-    // A store of this schema can also be written to.
+    // A store of this schema can be written to.
     drop(old_reader);
     let recorder = Recorder::open(options(old.path())).unwrap();
-    recorder.sink().accept(Box::new(sample::capture(130)));
+    recorder.sink().accept(Box::new(sample_traces::capture(130)));
     assert_eq!(recorder.close().recorded, 1);
     assert_eq!(Reader::open(old.path()).unwrap().list(&Query::default()).unwrap().len(), 131);
 }
 
-/// Portable files of older schemas are read for ever; what they do not have is not known.
+/// Portable files of older schemas remain readable. Fields that they lack are "not recorded".
 #[test]
-fn portable_files_of_schemas_1_and_2_can_be_read() {
+fn portable_files_of_schemas_1_and_2_are_read() {
     let new = tempfile::tempdir().unwrap();
-    // Under the same key, hashes and masks are the same.
+    // Hashes and masks depend on the key.
     fs::copy(folder("v2").join("store/key"), new.path().join("key")).unwrap();
-    let fresh = told(&record(new.path())).swap_remove(9).0;
+    let fresh = traces_and_secrets(&record(new.path())).swap_remove(9).0;
     let read = |version| portable::read(&fs::read(folder(version).join("trace.zrv")).unwrap()).unwrap();
     let redaction = zerver_trace::Redaction::default();
     assert_eq!(read("v2"), Trace { origin: Origin::NotRecorded, redaction, ..fresh });
@@ -171,18 +172,18 @@ fn portable_files_of_schemas_1_and_2_can_be_read() {
 }
 
 #[test]
-fn a_store_of_schema_2_is_refused_with_what_to_do() {
+fn a_store_of_schema_2_is_rejected_with_advice() {
     let old = tempfile::tempdir().unwrap();
     for name in ["traces.redb", "key"] {
         fs::copy(folder("v2").join("store").join(name), old.path().join(name)).unwrap();
     }
     let error = Reader::open(old.path()).unwrap_err();
     let error: &dyn std::error::Error = &error;
-    let mut told = error.to_string();
+    let mut message = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        told += &format!(": {source}");
+        message += &format!(": {source}");
         next = source.source();
     }
-    assert!(told.contains("schema 2 is older than 3"), "{told}");
+    assert!(message.contains("schema 2.0 is older than 3.0"), "{message}");
 }

@@ -1,17 +1,17 @@
-//! The digits that identify ids within the whole store.
+//! The number of digits that identify an id in the whole store.
 
 use proptest::prelude::*;
 use zerver_recorder::{Reader, import};
 use zerver_trace::{RequestId, TraceSelector};
 
-use crate::sample;
+use crate::sample_traces;
 
-/// A store with these ids, each list imported on its own: blocks whose ids overlap.
+/// Creates a store with these ids. Each list is imported separately, so that blocks have overlapping ids.
 fn store(imports: &[&[u128]]) -> (tempfile::TempDir, Reader) {
     let dir = tempfile::tempdir().unwrap();
     for (round, ids) in imports.iter().enumerate() {
         let traces = ids.iter().map(|bits| {
-            let mut trace = sample::trace(round as u64);
+            let mut trace = sample_traces::trace(round as u64);
             trace.id = RequestId::from_u128(*bits);
             trace
         });
@@ -27,15 +27,15 @@ fn digits(reader: &Reader, ids: &[u128]) -> usize {
 }
 
 #[test]
-fn ids_that_are_not_printed_count_too() {
+fn all_ids_in_the_store_count() {
     let (a, b, c) = (0x019a_a4c2 << 96, (0x019a_a4c2 << 96) + 1, 0x019a_a4c3 << 96);
     let (_dir, reader) = store(&[&[a, c], &[b]]);
-    assert_eq!(digits(&reader, &[a]), 32, "b is in another block and not among those asked for");
+    assert_eq!(digits(&reader, &[a]), 32, "b is in another block, and not in the list");
     assert_eq!(digits(&reader, &[c]), 8);
     assert_eq!(digits(&reader, &[c, a]), 32);
     assert_eq!(digits(&reader, &[a, a]), 32);
     assert_eq!(digits(&reader, &[]), 0);
-    // An id that is not there is told from those that are.
+    // An id that is missing from the store is distinguished from those in it.
     assert_eq!(digits(&reader, &[c + 1]), 32);
     assert_eq!(digits(&reader, &[0xf << 124]), 1);
 }
@@ -43,14 +43,14 @@ fn ids_that_are_not_printed_count_too() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// With the digits that are given, each id is found; with one fewer, at least one is not.
+    /// With this many digits, each id is found. With one fewer, at least one is not.
     #[test]
-    fn as_many_digits_as_it_takes_and_no_more(
+    fn the_number_of_digits_is_sufficient_and_minimal(
         imports in prop::collection::vec(prop::collection::btree_set(0u128..4096, 1..40), 1..5),
         shift in 0u32..=116,
         picks in prop::collection::vec(any::<prop::sample::Index>(), 1..6),
     ) {
-        // Few distinct bits, at any place within the id, so that prefixes are shared.
+        // Few distinct bits anywhere in the id, so that many prefixes are shared.
         let imports: Vec<Vec<u128>> =
             imports.iter().map(|ids| ids.iter().map(|id| id << shift).collect()).collect();
         let slices: Vec<&[u128]> = imports.iter().map(Vec::as_slice).collect();

@@ -1,21 +1,21 @@
-//! The recorder as a service and its tools use it: through the public interface, on real files.
+//! Tests of the recorder through its public interface, on real files.
 
+mod access;
 mod crash;
 mod damage;
+mod examine;
 mod golden;
-mod guard;
-mod health;
 mod id_digits;
 mod portable;
 mod property;
 mod retention;
 mod roundtrip;
-#[path = "../../src/sample.rs"]
-mod sample;
+#[path = "../../src/sample_traces.rs"]
+mod sample_traces;
 mod secret_places;
 mod secrets;
 
-/// Options under which the samples, which began long ago, are not too old.
-fn options(dir: &std::path::Path) -> zerver_recorder::Options {
-    zerver_recorder::Options { max_age: None, ..zerver_recorder::Options::new(dir) }
+/// Returns options without an age limit, since the samples are old.
+fn options(dir: &std::path::Path) -> zerver_recorder::RecorderOptions {
+    zerver_recorder::RecorderOptions { max_age: None, ..zerver_recorder::RecorderOptions::new(dir) }
 }

@@ -1,14 +1,14 @@
-//! Traces as files, and into another store: the same trace, whatever comes in is a trace or an error.
+//! Portable files and imports: a trace comes out unchanged, and anything else is an error.
 
 use proptest::prelude::*;
 use zerver_recorder::{FormatError, Reader, import, portable};
 use zerver_trace::{Query, Recorded};
 
-use crate::sample;
+use crate::sample_traces;
 
 #[test]
-fn a_trace_travels_as_a_file() {
-    let trace = sample::trace(7);
+fn a_trace_survives_export_and_import() {
+    let trace = sample_traces::trace(7);
     let bytes = portable::write(&trace).unwrap();
     assert!(portable::is_portable(&bytes));
     assert_eq!(portable::read(&bytes).unwrap(), trace);
@@ -18,27 +18,27 @@ fn a_trace_travels_as_a_file() {
 }
 
 #[test]
-fn sealed_values_leave_as_hashes() {
-    let mut trace = sample::trace(1);
+fn sealed_values_are_exported_as_hashes() {
+    let mut trace = sample_traces::trace(1);
     trace.target = Recorded::Sealed { hash: [7; 16], sealed: b"cipher text".to_vec(), masked: None };
     let bytes = portable::write(&trace).unwrap();
     assert!(!bytes.windows(11).any(|window| window == b"cipher text"));
     let read = portable::read(&bytes).unwrap();
     assert_eq!(read.target, Recorded::Hashed { hash: [7; 16], masked: None });
-    assert_eq!(portable::write(&read).unwrap(), bytes, "twice is the same");
+    assert_eq!(portable::write(&read).unwrap(), bytes, "the export is deterministic");
 }
 
 #[test]
-fn importing_twice_is_importing_once() {
+fn importing_a_trace_twice_adds_it_once() {
     let dir = tempfile::tempdir().unwrap();
-    let traces: Vec<_> = (0..300).map(sample::trace).collect();
+    let traces: Vec<_> = (0..300).map(sample_traces::trace).collect();
     assert_eq!(import(dir.path(), traces[..200].to_vec()).unwrap(), 200);
     assert_eq!(import(dir.path(), traces.clone()).unwrap(), 100);
     assert_eq!(import(dir.path(), traces.clone()).unwrap(), 0);
     assert_eq!(import(dir.path(), [&traces[..1], &traces[..1]].concat()).unwrap(), 0);
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.list(&Query::default()).unwrap().len(), 300);
-    // In whatever order their files are named, they come in the order in which they were recorded.
+    // Traces are stored in the order of their recording, whatever the order of their files.
     let other = tempfile::tempdir().unwrap();
     import(other.path(), [&traces[7..9], &traces[..7]].concat()).unwrap();
     let list = Reader::open(other.path()).unwrap().list(&Query::default()).unwrap();
@@ -56,7 +56,7 @@ proptest! {
 
     #[test]
     fn a_changed_file_is_an_error(n in 0u64..100, at in any::<prop::sample::Index>(), bit in 0u8..8) {
-        let mut bytes = portable::write(&sample::trace(n)).unwrap();
+        let mut bytes = portable::write(&sample_traces::trace(n)).unwrap();
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         prop_assert!(portable::read(&bytes).is_err());

@@ -1,4 +1,4 @@
-//! For any request: with the key, what was recorded comes back to the byte; without it, no secret can be seen.
+//! For arbitrary requests: with the key, everything is read back exactly. Without it, no secret is visible.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -40,7 +40,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    /// The secret with something around it, as a copy of it would be.
+    /// Returns the secret within other text, like a copy of it.
     fn copy(&self) -> String {
         format!("{}{}{}", self.around.0, self.secret, self.around.1)
     }
@@ -85,8 +85,8 @@ impl Case {
             call: None,
             causes: vec![self.copy()],
         });
-        let request = Arc::new(Told(MessageInfo::Request(request)));
-        Capture { request, events, outcome, ..sample::capture(n) }
+        let request = Arc::new(FixedMessage(MessageInfo::Request(request)));
+        Capture { request, events, outcome, ..sample_traces::capture(n) }
     }
 }
 
@@ -101,7 +101,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn all_comes_back_with_the_key_and_no_secret_without(cases in vec(case(), 1..24)) {
+    fn everything_is_read_back_with_the_key_and_no_secret_without(cases in vec(case(), 1..24)) {
         let dir = tempfile::tempdir().unwrap();
         let recorder = Recorder::open(options(dir.path())).unwrap();
         for (n, case) in cases.iter().enumerate() {
@@ -110,10 +110,10 @@ proptest! {
         recorder.close();
         let reader = Reader::open(dir.path()).unwrap();
         for (n, case) in cases.iter().enumerate() {
-            let trace = reader.load(sample::id(n as u64)).unwrap().unwrap();
+            let trace = reader.load(sample_traces::id(n as u64)).unwrap().unwrap();
             let secret = case.secret.trim_ascii();
             let seen = format!("{trace:?}{:?}", portable::read(&portable::write(&trace).unwrap()));
-            // As text, and as text within text.
+            // Plain, and escaped within another text.
             prop_assert!(!seen.contains(secret), "{secret}: {seen}");
             prop_assert!(!seen.contains(&secret.escape_debug().to_string()), "{secret}: {seen}");
             let bytes = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");

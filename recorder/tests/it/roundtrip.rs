@@ -1,4 +1,4 @@
-//! What is recorded can be read: by another reader at once, by everything a person may call it, in order.
+//! Recorded traces are read back: immediately, by another reader, by every name, and in order.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
-use zerver_recorder::{FindError, Options, Policy, Reader, Recorder, Tail, portable};
+use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
     Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome, Query,
     QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
 };
 
-use crate::sample::Told;
-use crate::{options, sample};
+use crate::sample_traces::FixedMessage;
+use crate::{options, sample_traces};
 
 fn record(dir: &std::path::Path, captures: impl IntoIterator<Item = Capture>) {
     let recorder = Recorder::open(options(dir)).unwrap();
     let sink = recorder.sink();
     captures.into_iter().for_each(|capture| sink.accept(Box::new(capture)));
     let status = recorder.close();
-    assert_eq!((status.overflowed, status.lost, status.paused), (0, 0, None));
+    assert_eq!((status.dropped, status.lost, status.paused), (0, 0, None));
 }
 
 fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
@@ -29,22 +29,22 @@ fn find(reader: &Reader, text: &str) -> Result<zerver_trace::Trace, FindError> {
 }
 
 #[test]
-fn what_was_recorded_is_read_back() {
+fn a_recorded_trace_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), (0..700).map(sample::capture));
+    record(dir.path(), (0..700).map(sample_traces::capture));
     let reader = Reader::open(dir.path()).unwrap();
     let all = reader.list(&Query::default()).unwrap();
     assert_eq!(all.len(), 700);
-    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64)));
-    let trace = TraceSource::load(&reader, sample::id(300)).unwrap().unwrap();
+    assert!(all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample_traces::id(n as u64)));
+    let trace = TraceSource::load(&reader, sample_traces::id(300)).unwrap().unwrap();
     assert_eq!((trace.path.as_str(), trace.kept, trace.events.len()), ("/v1/todos/300", Kept::All, 6));
-    assert_eq!(trace.flow, sample::flow());
+    assert_eq!(trace.flow, sample_traces::flow());
     assert_eq!(trace.summary(), all[399]);
     let Recorded::Plain { value, .. } = &trace.response_body.bytes else {
         panic!("{:?}", trace.response_body)
     };
     assert_eq!(value.to_string(), r#"b"{"id":456,"title":"Buy milk","done":false}""#);
-    assert!(reader.load(sample::id(700)).unwrap().is_none());
+    assert!(reader.load(sample_traces::id(700)).unwrap().is_none());
     assert_eq!(reader.counts().unwrap().recorded, 700);
 
     let some = reader.list(&Query { limit: Some(3), ..Query::default() }).unwrap();
@@ -55,13 +55,13 @@ fn what_was_recorded_is_read_back() {
 }
 
 #[test]
-fn many_are_handed_out_one_by_one() {
+fn every_trace_that_matches_is_visited() {
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), (0..700).map(sample::capture));
+    record(dir.path(), (0..700).map(sample_traces::capture));
     let reader = Reader::open(dir.path()).unwrap();
     let each = |query: &Query, enough: usize| {
         let mut seen = Vec::new();
-        let read = reader.each(query, |trace| {
+        let read = reader.for_each(query, |trace| {
             seen.push(trace.summary());
             if seen.len() == enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -77,34 +77,34 @@ fn many_are_handed_out_one_by_one() {
 }
 
 #[test]
-fn a_change_of_class_is_read_back() {
+fn a_reclassification_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    fn moved<V>(reason: impl Into<Name>) -> Event<V> {
+    fn reclassified<V>(reason: impl Into<Name>) -> Event<V> {
         Event::Reclassified { at_ns: 7, from: Class::Default, to: Class::Batch, reason: reason.into() }
     }
-    let mut capture = sample::capture(1);
-    capture.events.push(moved("queue full"));
+    let mut capture = sample_traces::capture(1);
+    capture.events.push(reclassified("queue full"));
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events.last(), Some(&moved("queue full".to_owned())));
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events.last(), Some(&reclassified("queue full".to_owned())));
 }
 
 #[test]
-fn an_overrun_is_read_back() {
-    fn overran<V>() -> Event<V> {
+fn an_exceeded_quantum_is_read_back() {
+    fn exceeded<V>() -> Event<V> {
         Event::QuantumExceeded { step: 1, at_ns: 11_000_000, quantum_ns: 10_000_000 }
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut capture = sample::capture(1);
-    capture.events.push(overran());
+    let mut capture = sample_traces::capture(1);
+    capture.events.push(exceeded());
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events.last(), Some(&overran()));
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events.last(), Some(&exceeded()));
 }
 
 #[test]
-fn what_was_late_is_read_back() {
-    fn late<V>() -> Vec<Event<V>> {
+fn delays_are_read_back() {
+    fn delays<V>() -> Vec<Event<V>> {
         let threads = [Some(Thread::Worker(3)), Some(Thread::BatchWorker(u16::MAX)), None];
         let late = threads.map(|thread| {
             let (flow, step) = ("report".to_owned().into(), "spin".to_owned().into());
@@ -112,7 +112,7 @@ fn what_was_late_is_read_back() {
                 call: 7,
                 ready_ns: 11_000_000,
                 at_ns: 1_211_000_000,
-                thread: thread,
+                thread,
                 flow,
                 step,
             }
@@ -124,41 +124,41 @@ fn what_was_late_is_read_back() {
         read_late.into_iter().chain(late).collect()
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut capture = sample::capture(1);
+    let mut capture = sample_traces::capture(1);
     let before = capture.events.len();
-    capture.events.extend(late());
+    capture.events.extend(delays());
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[before..], late());
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events[before..], delays());
 }
 
 #[test]
-fn where_a_request_was_is_read_back() {
-    fn carried<V>() -> [Event<V>; 2] {
+fn the_threads_of_a_request_are_read_back() {
+    fn migrated<V>() -> [Event<V>; 2] {
         [Thread::Worker(3), Thread::BatchWorker(u16::MAX)].map(|to| Event::Migrated { at_ns: 7, to })
     }
     let dir = tempfile::tempdir().unwrap();
     let of = |n, worker| {
-        let mut capture = Capture { worker, ..sample::capture(n) };
-        capture.events.extend(carried());
+        let mut capture = Capture { worker, ..sample_traces::capture(n) };
+        capture.events.extend(migrated());
         capture
     };
     let workers = [Some(0), None, Some(u16::MAX)];
     record(dir.path(), (0..).zip(workers).map(|(n, worker)| of(n, worker)));
     let reader = Reader::open(dir.path()).unwrap();
     for (n, worker) in (0..).zip(workers) {
-        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         assert_eq!((trace.worker, trace.summary().worker), (worker, worker));
-        assert_eq!(trace.events[trace.events.len() - 2..], carried());
+        assert_eq!(trace.events[trace.events.len() - 2..], migrated());
         assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap(), trace);
     }
     let of = |worker| reader.list(&Query { worker: Some(worker), ..Query::default() }).unwrap();
-    assert_eq!(of(u16::MAX).iter().map(|summary| summary.id).collect::<Vec<_>>(), [sample::id(2)]);
+    assert_eq!(of(u16::MAX).iter().map(|summary| summary.id).collect::<Vec<_>>(), [sample_traces::id(2)]);
     assert_eq!((of(0).len(), of(1).len()), (1, 0));
 }
 
 #[test]
-fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
+fn the_fastest_and_the_slowest_request_are_among_the_successful_ones() {
     let dir = tempfile::tempdir().unwrap();
     let failed = Outcome::Panicked { step: 1, message: "boom".to_owned() };
     record(
@@ -169,7 +169,7 @@ fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
                 (40, 302, Outcome::Done),
                 (10, 200, Outcome::Done),
                 (1, 500, failed.clone()),
-                // Answered as far as the status says, and not by a step.
+                // The status is a success, but the request did not complete.
                 (2, 200, Outcome::Rejected { reason: "no".to_owned() }),
                 (60, 0, Outcome::Gone { step: 0 }),
                 (90, 504, Outcome::TimedOut { step: 0 }),
@@ -178,23 +178,23 @@ fn the_fastest_and_the_slowest_are_requests_that_succeeded() {
                 duration_ns: ms * 1_000_000,
                 status,
                 outcome,
-                ..sample::capture(n)
+                ..sample_traces::capture(n)
             }),
     );
     let reader = Reader::open(dir.path()).unwrap();
     for (text, wanted) in
         [("@fastest", 2), ("@slowest", 1), ("@fastest:todos-item", 2), ("@slowest:todos-item", 1)]
     {
-        assert_eq!(find(&reader, text).unwrap().id, sample::id(wanted), "{text}");
+        assert_eq!(find(&reader, text).unwrap().id, sample_traces::id(wanted), "{text}");
     }
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), [Capture { status: 500, outcome: failed, ..sample::capture(1) }]);
+    record(dir.path(), [Capture { status: 500, outcome: failed, ..sample_traces::capture(1) }]);
     let error = find(&Reader::open(dir.path()).unwrap(), "@fastest").unwrap_err();
     assert_eq!(error.to_string(), "@fastest: no request that succeeded has been recorded");
 }
 
 #[test]
-fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
+fn the_authority_is_read_back_and_its_user_information_is_masked() {
     let dir = tempfile::tempdir().unwrap();
     let origins =
         ["", "http://other.example:8080", "https://ann:wonderland-7@h.example", "http://ab@h.example"];
@@ -207,12 +207,12 @@ fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
                 origin: origin.to_owned(),
                 ..RequestInfo::default()
             };
-            let request = Arc::new(Told(MessageInfo::Request(request)));
-            Capture { request, ..sample::capture(n) }
+            let request = Arc::new(FixedMessage(MessageInfo::Request(request)));
+            Capture { request, ..sample_traces::capture(n) }
         }),
     );
     let reader = Reader::open(dir.path()).unwrap();
-    let trace = |n| reader.load(sample::id(n)).unwrap().unwrap();
+    let trace = |n| reader.load(sample_traces::id(n)).unwrap().unwrap();
     assert_eq!(trace(0).origin, Origin::Absent);
     for n in 1..4 {
         let Origin::Named(recorded) = trace(n).origin else { panic!("{n}") };
@@ -233,63 +233,63 @@ fn the_authority_of_a_target_is_read_back_and_its_user_information_is_masked() {
 }
 
 #[test]
-fn an_effect_that_was_held_is_read_back() {
-    fn held<V>() -> [Event<V>; 4] {
-        let held = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
+fn a_queued_effect_is_read_back() {
+    fn queued<V>() -> [Event<V>; 4] {
+        let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
-            held(QueueReason::Request),
-            held(QueueReason::RetryDelay),
-            held(QueueReason::Target),
+            queued_by(QueueReason::Request),
+            queued_by(QueueReason::RetryDelay),
+            queued_by(QueueReason::Target),
             Event::EffectStarted { call: 1, at_ns: 9 },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut capture = sample::capture(1);
-    capture.events.extend(held());
+    let mut capture = sample_traces::capture(1);
+    capture.events.extend(queued());
     record(dir.path(), [capture]);
-    let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 4..], held());
+    let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
+    assert_eq!(trace.events[trace.events.len() - 4..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }
 
 #[test]
-fn a_store_goes_on_where_it_was_left() {
+fn a_store_continues_where_it_was_closed() {
     let dir = tempfile::tempdir().unwrap();
     for n in 0..5 {
-        record(dir.path(), (n * 10..n * 10 + 10).map(sample::capture));
+        record(dir.path(), (n * 10..n * 10 + 10).map(sample_traces::capture));
     }
     let reader = Reader::open(dir.path()).unwrap();
     let all = reader.list(&Query::default()).unwrap();
     assert!(
         all.len() == 50
-            && all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample::id(n as u64))
+            && all.iter().rev().enumerate().all(|(n, summary)| summary.id == sample_traces::id(n as u64))
     );
     assert_eq!(reader.counts().unwrap().recorded, 50);
 }
 
 #[test]
-fn an_idle_service_is_read_within_50_ms() {
+fn a_trace_of_an_idle_service_is_readable_within_50_ms() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(options(dir.path())).unwrap();
     let sink = recorder.sink();
-    recorder.declare(&[sample::flow()]);
+    recorder.declare(&[sample_traces::flow()]);
     recorder.flush();
     let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!(reader.catalog().unwrap(), [(*sample::flow()).clone()]);
-    let mut cursor = reader.newest().unwrap();
+    assert_eq!(reader.flows().unwrap(), [(*sample_traces::flow()).clone()]);
+    let mut cursor = reader.end().unwrap();
     let mut accepted = 0;
     let mut took = Vec::new();
-    // One that the machine did not disturb is enough to show that nothing waits.
+    // One attempt that the machine does not disturb is sufficient.
     let is_soon = (0..100).any(|_| {
         let began = Instant::now();
-        sink.accept(Box::new(sample::capture(accepted)));
+        sink.accept(Box::new(sample_traces::capture(accepted)));
         accepted += 1;
         loop {
-            let (new, reached) = reader.since(cursor).unwrap();
+            let (new, reached) = reader.list_since(cursor).unwrap();
             cursor = reached;
             if let [summary] = &new[..] {
-                assert_eq!(summary.id, sample::id(accepted - 1));
+                assert_eq!(summary.id, sample_traces::id(accepted - 1));
                 break;
             }
             assert!(began.elapsed() < Duration::from_secs(120), "never seen");
@@ -299,17 +299,17 @@ fn an_idle_service_is_read_within_50_ms() {
         took[took.len() - 1] < Duration::from_millis(50)
     });
     assert!(is_soon, "{took:?}");
-    assert_eq!(reader.since(cursor).unwrap(), (vec![], cursor));
-    assert_eq!(reader.since(Reader::oldest()).unwrap().0.len() as u64, accepted);
+    assert_eq!(reader.list_since(cursor).unwrap(), (vec![], cursor));
+    assert_eq!(reader.list_since(Reader::start()).unwrap().0.len() as u64, accepted);
 }
 
 #[test]
-fn a_trace_is_found_by_what_people_call_it() {
+fn a_trace_is_found_by_every_name() {
     let dir = tempfile::tempdir().unwrap();
     record(
         dir.path(),
         (0..300).map(|n| {
-            let mut capture = sample::capture(n);
+            let mut capture = sample_traces::capture(n);
             capture.duration_ns = 1_000_000 + (n * 37 % 300) * 1000;
             if n == 41 || n == 77 {
                 capture.outcome = Outcome::Panicked { step: 1, message: "boom".to_owned() };
@@ -326,20 +326,20 @@ fn a_trace_is_found_by_what_people_call_it() {
         ("@fastest", 0),
         ("@slowest", slowest),
         ("@slowest:todos-item", slowest),
-        (&sample::id(123).to_string(), 123),
+        (&sample_traces::id(123).to_string(), 123),
     ] {
-        assert_eq!(find(&reader, text).unwrap().id, sample::id(wanted), "{text}");
+        assert_eq!(find(&reader, text).unwrap().id, sample_traces::id(wanted), "{text}");
     }
     assert!(matches!(find(&reader, "@last:other"), Err(FindError::Empty { flow: Some(_), .. })));
     match find(&reader, "01") {
         Err(FindError::Ambiguous { candidates, .. }) => assert_eq!(candidates.len(), 3),
         other => panic!("{other:?}"),
     }
-    let mut almost = sample::id(123).to_string();
+    let mut almost = sample_traces::id(123).to_string();
     almost.replace_range(35.., if almost.ends_with('0') { "1" } else { "0" });
     match find(&reader, &almost) {
         Err(FindError::NotFound { nearest, .. }) => {
-            assert_eq!((nearest.len(), nearest[0]), (3, sample::id(123)))
+            assert_eq!((nearest.len(), nearest[0]), (3, sample_traces::id(123)))
         }
         other => panic!("{other:?}"),
     }
@@ -347,7 +347,7 @@ fn a_trace_is_found_by_what_people_call_it() {
     assert!(error.starts_with("no trace has the id ffff; the nearest are 01a"), "{error}");
 }
 
-/// As long as it is, it is told one by one, until nobody wants more.
+/// A very long sequence that counts how much of it is serialised.
 struct Long(Arc<AtomicUsize>);
 
 const LONG: usize = 16 << 20;
@@ -363,38 +363,38 @@ impl Serialize for Long {
     }
 }
 
-/// Values of 16 MiB each, in every place where a value may be: they are not kept, all else is.
+/// Values of 16 MiB in every place of a value: they are omitted, and everything else is kept.
 #[test]
-fn what_is_too_large_is_left_out_and_said_to_be() {
+fn values_that_are_too_large_are_omitted_and_marked() {
     let dir = tempfile::tempdir().unwrap();
-    let told = Arc::new(AtomicUsize::new(0));
-    let mut large = sample::capture(1);
-    let text = || sample::datum("x".repeat(LONG));
+    let serialized = Arc::new(AtomicUsize::new(0));
+    let mut large = sample_traces::capture(1);
+    let text = || sample_traces::datum("x".repeat(LONG));
     for event in &mut large.events {
         match event {
             Event::SlotWritten { value, .. } | Event::EffectRequested { args: value, .. } => *value = text(),
             Event::EffectCompleted { answer: Answer::Ok(value), .. } => {
-                *value = sample::datum(Long(Arc::clone(&told)));
+                *value = sample_traces::datum(Long(Arc::clone(&serialized)));
             }
             _ => {}
         }
     }
     // A secret, which would be sealed.
     large.events.push(Event::SlotWritten { step: 0, slot: 0, at_ns: 12, value: text() });
-    large.response = Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+    large.response = Some(Arc::new(FixedMessage(MessageInfo::Response(ResponseInfo {
         status: 200,
-        headers: sample::headers(&[("content-type", "text/plain")]),
+        headers: sample_traces::headers(&[("content-type", "text/plain")]),
         body: Body { full_len: LONG as u64, bytes: vec![b'y'; LONG] },
     }))));
     let events = large.events.len();
-    record(dir.path(), [sample::capture(0), large, sample::capture(2)]);
+    record(dir.path(), [sample_traces::capture(0), large, sample_traces::capture(2)]);
 
     let reader = Reader::open(dir.path()).unwrap();
     for n in [0, 2] {
-        let beside = reader.load(sample::id(n)).unwrap().unwrap();
-        assert!(beside.is_complete() && beside.events.len() == 6, "{beside:?}");
+        let other = reader.load(sample_traces::id(n)).unwrap().unwrap();
+        assert!(other.is_complete() && other.events.len() == 6, "{other:?}");
     }
-    let trace = reader.load(sample::id(1)).unwrap().unwrap();
+    let trace = reader.load(sample_traces::id(1)).unwrap().unwrap();
     assert_eq!(trace.events.len(), events);
     for event in &trace.events {
         let (Event::SlotWritten { value, .. }
@@ -405,8 +405,8 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
         };
         assert_eq!(*value, Recorded::Missing(MissingReason::TooLarge), "{event:?}");
     }
-    let looked_at = told.load(Ordering::Relaxed);
-    assert!(looked_at <= MAX_LEN, "{looked_at} of {LONG} were told");
+    let count = serialized.load(Ordering::Relaxed);
+    assert!(count <= MAX_LEN, "{count} of {LONG} were serialized");
     let body = &trace.response_body;
     assert!(body.full_len == LONG as u64 && body.kept_len <= MAX_LEN as u64, "{} kept", body.kept_len);
     let stored = std::fs::metadata(dir.path().join("traces.redb")).unwrap().len();
@@ -414,34 +414,34 @@ fn what_is_too_large_is_left_out_and_said_to_be() {
 }
 
 #[test]
-fn an_empty_store_answers() {
+fn an_empty_store_is_readable() {
     let dir = tempfile::tempdir().unwrap();
     record(dir.path(), []);
     let reader = Reader::open(dir.path()).unwrap();
     assert!(reader.list(&Query::default()).unwrap().is_empty());
-    assert!(reader.catalog().unwrap().is_empty());
+    assert!(reader.flows().unwrap().is_empty());
     assert!(matches!(find(&reader, "@last"), Err(FindError::Empty { .. })));
     assert!(matches!(find(&reader, "abc"), Err(FindError::NotFound { nearest, .. }) if nearest.is_empty()));
-    let (new, cursor) = reader.since(reader.newest().unwrap()).unwrap();
+    let (new, cursor) = reader.list_since(reader.end().unwrap()).unwrap();
     assert!(new.is_empty());
-    record(dir.path(), [sample::capture(1)]);
-    assert_eq!(reader.since(cursor).unwrap().0.len(), 1);
+    record(dir.path(), [sample_traces::capture(1)]);
+    assert_eq!(reader.list_since(cursor).unwrap().0.len(), 1);
 }
 
 #[test]
-fn what_the_policy_does_not_keep_is_counted() {
+fn requests_that_the_policy_does_not_keep_are_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let policy = Policy::Tail(Tail { sample: 0.0, ..Tail::default() });
-    let recorder = Recorder::open(Options { policy, ..options(dir.path()) }).unwrap();
+    let policy = RecordingPolicy::Tail(TailPolicy { sample: 0.0, ..TailPolicy::default() });
+    let recorder = Recorder::open(RecorderOptions { policy, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..500 {
-        let mut capture = sample::capture(n);
+        let mut capture = sample_traces::capture(n);
         capture.status = if n % 100 == 7 { 500 } else { 200 };
         capture.duration_ns = 1000;
         sink.accept(Box::new(capture));
     }
     let status = recorder.close();
-    assert_eq!((status.recorded, status.not_kept, status.overflowed), (5, 495, 0));
+    assert_eq!((status.recorded, status.not_kept, status.dropped), (5, 495, 0));
     let reader = Reader::open(dir.path()).unwrap();
     let counts = reader.counts().unwrap();
     assert_eq!((counts.recorded, counts.not_kept), (5, 495));
@@ -449,40 +449,40 @@ fn what_the_policy_does_not_keep_is_counted() {
 }
 
 #[test]
-fn what_does_not_fit_the_queue_is_counted_and_nothing_waits() {
+fn requests_that_do_not_fit_the_queue_are_counted_without_waiting() {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(Options { queue_len: 16, ..options(dir.path()) }).unwrap();
+    let recorder = Recorder::open(RecorderOptions { queue_len: 16, ..options(dir.path()) }).unwrap();
     let sink = recorder.sink();
     for n in 0..20_000 {
-        sink.accept(Box::new(sample::capture(n)));
+        sink.accept(Box::new(sample_traces::capture(n)));
     }
     let status = recorder.close();
-    assert!(status.overflowed > 0);
-    assert_eq!(status.recorded + status.overflowed, 20_000);
-    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().overflowed, status.overflowed);
+    assert!(status.dropped > 0);
+    assert_eq!(status.recorded + status.dropped, 20_000);
+    assert_eq!(Reader::open(dir.path()).unwrap().counts().unwrap().dropped, status.dropped);
 }
 
 #[test]
-fn pages_from_the_end_are_the_list() {
+fn pages_in_both_directions_cover_the_list() {
     let dir = tempfile::tempdir().unwrap();
-    let traces: Vec<_> = (0..1_000).map(sample::trace).collect();
+    let traces: Vec<_> = (0..1_000).map(sample_traces::trace).collect();
     for part in traces.chunks(300) {
         zerver_recorder::import(dir.path(), part.to_vec()).unwrap();
     }
     let reader = Reader::open(dir.path()).unwrap();
     let all = reader.list(&Query::default()).unwrap();
     for limit in [1, 100, 5_000] {
-        let (mut pages, mut cursor) = (Vec::new(), Some(reader.newest().unwrap()));
+        let (mut pages, mut cursor) = (Vec::new(), Some(reader.end().unwrap()));
         while let Some(end) = cursor {
-            let (page, rest) = reader.before(end, limit).unwrap();
+            let (page, rest) = reader.list_before(end, limit).unwrap();
             assert!(page.len() < limit + 192, "{} for {limit}", page.len());
             pages.extend(page);
             cursor = rest;
         }
         assert_eq!(pages, all, "{limit}");
-        let (mut news, mut cursor) = (Vec::new(), Reader::oldest());
+        let (mut news, mut cursor) = (Vec::new(), Reader::start());
         loop {
-            let (page, reached) = reader.since_at_most(cursor, limit).unwrap();
+            let (page, reached) = reader.list_since_at_most(cursor, limit).unwrap();
             if page.is_empty() {
                 break;
             }

@@ -1,5 +1,5 @@
-//! Each name of a secret in each place where there can be one, and names that only look so. The secrets are weak: no other
-//! place helps to find them.
+//! Every sensitive name in every place that can contain one, and similar names that are not sensitive. The secrets are
+//! weak, so each is found by its place alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
-/// A place: what has a name and a value in it.
+/// A place that has a name and a value.
 type Place = (&'static str, fn(&mut Capture, &str, &str));
 
-/// What makes a case of the sample.
+/// Turns the sample into a case.
 type Make = Box<dyn Fn(&mut Capture)>;
 
 const PLACES: [Place; 22] = [
@@ -94,7 +94,7 @@ const PLACES: [Place; 22] = [
 ];
 
 fn request(capture: &mut Capture, target: &str, pairs: &[(&str, &str)], body: &str) {
-    capture.request = Arc::new(Told(MessageInfo::Request(RequestInfo {
+    capture.request = Arc::new(FixedMessage(MessageInfo::Request(RequestInfo {
         method: "POST".to_owned(),
         target: target.to_owned(),
         headers: headers(pairs),
@@ -108,19 +108,19 @@ fn body(capture: &mut Capture, body: &str) {
 }
 
 fn response(capture: &mut Capture, pairs: &[(&str, &str)], body: &str) {
-    capture.response = Some(Arc::new(Told(MessageInfo::Response(ResponseInfo {
+    capture.response = Some(Arc::new(FixedMessage(MessageInfo::Response(ResponseInfo {
         status: 200,
         headers: headers(pairs),
         body: Body { full_len: body.len() as u64, bytes: body.as_bytes().to_vec() },
     }))));
 }
 
-/// What is left of captures that `make` makes of the sample, each as text.
+/// Records the sample as each of `make` changes it, and returns the traces and their text.
 fn recorded(rule: Rule, make: &[&dyn Fn(&mut Capture)]) -> Vec<(Trace, String)> {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(zerver_recorder::Options { rule, ..options(dir.path()) }).unwrap();
+    let recorder = Recorder::open(zerver_recorder::RecorderOptions { rule, ..options(dir.path()) }).unwrap();
     for (n, make) in (0..).zip(make) {
-        let mut capture = sample::capture(n);
+        let mut capture = sample_traces::capture(n);
         capture.events.clear();
         make(&mut capture);
         recorder.sink().accept(Box::new(capture));
@@ -128,10 +128,10 @@ fn recorded(rule: Rule, make: &[&dyn Fn(&mut Capture)]) -> Vec<(Trace, String)> 
     recorder.close();
     let reader = Reader::open(dir.path()).unwrap();
     let all = (0..make.len() as u64).map(|n| {
-        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         let exported = portable::read(&portable::write(&trace).unwrap()).unwrap();
-        let told = format!("{trace:?} {exported:?}");
-        (trace, told)
+        let text = format!("{trace:?} {exported:?}");
+        (trace, text)
     });
     all.collect()
 }
@@ -149,10 +149,10 @@ fn in_each_place(names: &[&'static str], is_secret: bool) {
         .collect();
     let makes: Vec<&dyn Fn(&mut Capture)> = makes.iter().map(|make| &**make).collect();
     let mut wrong = Vec::new();
-    for (n, ((name, (place, _)), (_, told))) in
+    for (n, ((name, (place, _)), (_, text))) in
         cases.iter().zip(recorded(Rule::default(), &makes)).enumerate()
     {
-        if told.contains(&format!("wombat{n:04}")) == is_secret {
+        if text.contains(&format!("wombat{n:04}")) == is_secret {
             wrong.push(format!("{name} in {place}"));
         }
     }
@@ -160,7 +160,7 @@ fn in_each_place(names: &[&'static str], is_secret: bool) {
 }
 
 #[test]
-fn a_secret_is_masked_in_each_place() {
+fn a_value_with_a_sensitive_name_is_masked_in_every_place() {
     in_each_place(
         &[
             "password",
@@ -205,7 +205,7 @@ fn a_secret_is_masked_in_each_place() {
 }
 
 #[test]
-fn what_only_looks_like_a_secret_stays_in_each_place() {
+fn a_value_with_a_similar_name_is_not_masked_in_any_place() {
     in_each_place(
         &[
             "author",
@@ -237,7 +237,7 @@ fn what_only_looks_like_a_secret_stays_in_each_place() {
 }
 
 #[test]
-fn messages_and_constants_of_the_program_stay() {
+fn messages_and_constants_of_the_program_are_not_masked() {
     const SQL: &str = "select id, password from users where token = $1 and role = 'admin'";
     let errors = r#"{"errors":{"token":["is missing"],"password":["is too short"]}}"#;
     let make = |capture: &mut Capture| {
@@ -269,7 +269,7 @@ fn messages_and_constants_of_the_program_stay() {
 }
 
 #[test]
-fn a_strong_secret_is_masked_wherever_it_was_copied_to() {
+fn a_strong_secret_is_masked_wherever_it_was_copied() {
     let secret = "correct horse battery staple";
     let make = |capture: &mut Capture| {
         body(capture, &format!(r#"{{"password":"{secret}"}}"#));
@@ -277,12 +277,12 @@ fn a_strong_secret_is_masked_wherever_it_was_copied_to() {
         let value = datum(vec![secret.to_owned()]);
         capture.events = vec![Event::SlotWritten { step: 0, slot: 1, at_ns: 1, value }];
     };
-    let (_, told) = &recorded(Rule::default(), &[&make])[0];
-    assert!(!told.contains(secret) && told.contains("you said <secret:"), "{told}");
+    let (_, text) = &recorded(Rule::default(), &[&make])[0];
+    assert!(!text.contains(secret) && text.contains("you said <secret:"), "{text}");
 }
 
 #[test]
-fn names_and_parameters_that_were_added_are_secret() {
+fn configured_names_and_parameters_are_sensitive() {
     let flow = Arc::new(FlowInfo {
         name: "invites".to_owned(),
         pattern: "/invites/{invite}/of/{token}".to_owned(),
@@ -298,14 +298,14 @@ fn names_and_parameters_that_were_added_are_secret() {
         );
     };
     let rule = Rule::new(&["tax id", "plate"], &[(Some("invites"), "invite")]);
-    let (trace, told) = &recorded(rule, &[&make])[0];
+    let (trace, text) = &recorded(rule, &[&make])[0];
     for secret in ["wombat", "koala", "quokka", "numbat", "bilby"] {
-        assert!(!told.contains(secret), "{secret}: {told}");
+        assert!(!text.contains(secret), "{secret}: {text}");
     }
     assert!(
         trace.path.starts_with("/invites/<secret:") && trace.path.contains(">/of/<secret:"),
         "{}",
         trace.path
     );
-    assert!(told.contains("&ref=dingo") && told.contains(r#""tax":7"#), "{told}");
+    assert!(text.contains("&ref=dingo") && text.contains(r#""tax":7"#), "{text}");
 }

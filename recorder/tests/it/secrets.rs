@@ -1,5 +1,4 @@
-//! Canaries: secrets that are nowhere in the bytes of a store, nor of a file that leaves it, in whatever form they came
-//! in; and that come back with the key.
+//! Canaries: secrets that must not occur in a store or in an exported file, in any encoding, and that the key reveals.
 
 use std::sync::Arc;
 
@@ -12,9 +11,9 @@ use zerver_trace::{
 };
 
 use crate::options;
-use crate::sample::{self, Told, datum, headers};
+use crate::sample_traces::{self, FixedMessage, datum, headers};
 
-/// Every secret has this in it, so that the search for one finds all.
+/// Text that every secret contains, so that one search finds all.
 const CANARY: &str = "c4n4ry";
 
 fn canary(name: &str) -> String {
@@ -48,7 +47,7 @@ struct Login {
     api_key: Option<String>,
 }
 
-fn planted() -> Capture {
+fn capture_with_canaries() -> Capture {
     let bearer = canary("bearer");
     let basic = "dXNlcjpiYXNpYy1jNG40cnktYmFzaWM="; // user:basic-c4n4ry-basic
     let body = format!(
@@ -102,8 +101,8 @@ fn planted() -> Capture {
     let wrote = |slot, value| Event::SlotWritten { step: 0, slot, at_ns: 3, value };
     let login = Login { user: "ann".to_owned(), password: canary("login"), api_key: Some(canary("field")) };
     Capture {
-        request: Arc::new(Told(MessageInfo::Request(request))),
-        response: Some(Arc::new(Told(MessageInfo::Response(response)))),
+        request: Arc::new(FixedMessage(MessageInfo::Request(request))),
+        response: Some(Arc::new(FixedMessage(MessageInfo::Response(response)))),
         status: 500,
         outcome: Outcome::Failed(FailureInfo {
             kind: FailureKind::Internal,
@@ -118,7 +117,7 @@ fn planted() -> Capture {
             wrote(0, datum(canary("slot"))),
             wrote(1, datum(login)),
             wrote(2, datum(vec![canary("slot"), canary("nested")])),
-            // The same bytes, in two more forms.
+            // The same bytes in two more forms.
             wrote(3, datum(canary("slot").into_bytes())),
             asked(0, Arc::new(Summed(call))),
             Event::EffectCompleted {
@@ -143,7 +142,7 @@ fn planted() -> Capture {
                 reason: Name::from(format!("header x-api-key: {}", canary("apikey"))),
             },
         ],
-        ..sample::capture(1)
+        ..sample_traces::capture(1)
     }
 }
 
@@ -156,7 +155,7 @@ fn has_canary(bytes: &[u8]) -> bool {
 
 fn recorded(dir: &std::path::Path) -> (Reader, Trace) {
     let recorder = Recorder::open(options(dir)).unwrap();
-    recorder.sink().accept(Box::new(planted()));
+    recorder.sink().accept(Box::new(capture_with_canaries()));
     recorder.close();
     let reader = Reader::open(dir).unwrap();
     let trace = reader.find(&TraceSelector::Last(None)).unwrap();
@@ -164,10 +163,10 @@ fn recorded(dir: &std::path::Path) -> (Reader, Trace) {
 }
 
 #[test]
-fn no_canary_is_in_the_store_or_leaves_it() {
+fn no_secret_is_in_the_store_or_in_an_exported_file() {
     let dir = tempfile::tempdir().unwrap();
     let (_, trace) = recorded(dir.path());
-    // Blocks are compressed, so what is in them is looked at as well as they are.
+    // Blocks are compressed, so the decoded trace is searched as well.
     assert!(!has_canary(&std::fs::read(dir.path().join("traces.redb")).unwrap()));
     assert!(!has_canary(format!("{trace:?}").as_bytes()), "{trace:#?}");
     for event in &trace.events {
@@ -181,7 +180,7 @@ fn no_canary_is_in_the_store_or_leaves_it() {
 }
 
 #[test]
-fn what_is_no_secret_can_still_be_seen() {
+fn the_text_around_a_secret_stays_visible() {
     let dir = tempfile::tempdir().unwrap();
     let (_, trace) = recorded(dir.path());
     let shown = |recorded: &Recorded| recorded.value().map(ToString::to_string).unwrap_or_default();
@@ -204,7 +203,7 @@ fn what_is_no_secret_can_still_be_seen() {
 }
 
 #[test]
-fn the_key_brings_them_back_and_equal_ones_compare_equal() {
+fn the_key_opens_secrets_and_equal_ones_have_equal_hashes() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, trace) = recorded(dir.path());
     let Recorded::Plain { value, .. } = reader.unseal(&trace.request_headers[1].value).unwrap() else {
@@ -240,17 +239,17 @@ fn the_key_brings_them_back_and_equal_ones_compare_equal() {
 }
 
 #[test]
-fn short_and_countless_secrets_are_sealed_with_all_around_them() {
+fn values_with_short_or_too_many_secrets_are_sealed_as_a_whole() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(options(dir.path())).unwrap();
-    let mut short = sample::capture(1);
+    let mut short = sample_traces::capture(1);
     short.events = vec![Event::SlotWritten {
         step: 0,
         slot: 1,
         at_ns: 1,
         value: datum(Login { user: "ann".to_owned(), password: "abc".to_owned(), api_key: None }),
     }];
-    let mut countless = sample::capture(2);
+    let mut countless = sample_traces::capture(2);
     let many: Vec<String> = (0..500).map(|n| format!("secret number {n}")).collect();
     countless.events = vec![
         Event::SlotWritten { step: 0, slot: 0, at_ns: 1, value: datum(many) },
@@ -261,17 +260,17 @@ fn short_and_countless_secrets_are_sealed_with_all_around_them() {
     recorder.close();
     let reader = Reader::open(dir.path()).unwrap();
     for (n, event) in [(1, 0), (2, 0), (2, 1)] {
-        let trace = reader.load(sample::id(n)).unwrap().unwrap();
+        let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         let Event::SlotWritten { value, .. } = &trace.events[event] else { panic!() };
         assert!(matches!(value, Recorded::Sealed { masked: None, .. }), "{value:?}");
         assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
     }
 }
 
-/// What was cut and what was masked is said beside the texts. A client can send a text that looks like either.
+/// Cut and masked texts are recorded as such, because a client can send a text that looks like either.
 #[test]
-fn what_was_changed_in_a_text_is_a_flag() {
-    let told = |message: &str, causes: usize| {
+fn a_changed_text_is_marked() {
+    let redaction_of = |message: &str, causes: usize| {
         let dir = tempfile::tempdir().unwrap();
         let failure = FailureInfo {
             kind: FailureKind::NotFound,
@@ -283,24 +282,24 @@ fn what_was_changed_in_a_text_is_a_flag() {
             causes: vec!["a cause".to_owned(); causes],
         };
         let recorder = Recorder::open(options(dir.path())).unwrap();
-        let capture = Capture { outcome: Outcome::Failed(failure), ..sample::capture(1) };
+        let capture = Capture { outcome: Outcome::Failed(failure), ..sample_traces::capture(1) };
         recorder.sink().accept(Box::new(capture));
         recorder.close();
-        let trace = Reader::open(dir.path()).unwrap().load(sample::id(1)).unwrap().unwrap();
-        // A file says the same.
+        let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
+        // The exported file contains the same marks.
         assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap().redaction, trace.redaction);
         trace.redaction
     };
     let texts = |redaction: &Redaction| redaction.texts.clone();
     for plain in ["it is gone…", "it holds <secret", ""] {
-        assert_eq!(texts(&told(plain, 1)), [], "{plain}");
+        assert_eq!(texts(&redaction_of(plain, 1)), [], "{plain}");
     }
     let text = |place, is_cut, is_masked| RedactedText { place, is_cut, is_masked };
-    assert_eq!(texts(&told(&"x".repeat(20_000), 1)), [text(TextPlace::Message, true, false)]);
+    assert_eq!(texts(&redaction_of(&"x".repeat(20_000), 1)), [text(TextPlace::Message, true, false)]);
     let secret = format!("refused: password={}", canary("flag"));
-    assert_eq!(texts(&told(&secret, 1)), [text(TextPlace::Message, false, true)]);
-    assert_eq!(texts(&told("", 65)), [text(TextPlace::Causes, true, false)]);
-    // Under one key the same is said of it, and under another something else; neither is the key.
-    let (one, other) = (told("", 0), told("", 0));
+    assert_eq!(texts(&redaction_of(&secret, 1)), [text(TextPlace::Message, false, true)]);
+    assert_eq!(texts(&redaction_of("", 65)), [text(TextPlace::Causes, true, false)]);
+    // The id of the key is the same for one key and different for another, and is not the key.
+    let (one, other) = (redaction_of("", 0), redaction_of("", 0));
     assert!(one.has_same_key(&one) && !one.has_same_key(&other) && one.key.is_some());
 }

@@ -1,12 +1,12 @@
-//! Decoding what may come from anywhere, within a budget of memory that depends on how many bytes there are.
+//! Decoding of untrusted bytes, within a memory budget that depends on the number of bytes.
 //!
-//! Encoded, an element of a list can be a single byte, and some hundred bytes in memory; and a list says how long it is before it
-//! comes, for which memory is taken at once. Bincode's own limit is for what is outstanding at one time, so that lists within
-//! lists unfold without end, and it is one for all lengths of input. So here
+//! A list element can take one byte when encoded but several hundred bytes in memory. A list also announces its length
+//! first, and the memory for it is allocated at once. Bincode's own limit covers only allocations that are outstanding
+//! at one time, so nested lists can grow without bound, and it is the same for every length of input. This module adds
+//! two limits:
 //!
-//! - what is announced, and has not come, may take up no more than `ANNOUNCED_MAX`, and less where there are few bytes;
-//! - all that is decoded consists of at most `MAX_PARTS` numbers, tags and lengths: what one of them becomes in memory
-//!   is bounded by its type.
+//! - Elements that are announced but not yet decoded take at most `ANNOUNCED_MAX`, and less if the input is short.
+//! - A decoded value consists of at most `MAX_PARTS` numbers, tags and lengths. The memory for each is bounded by its type.
 
 use bincode::Decode;
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
@@ -14,24 +14,24 @@ use bincode::de::read::Reader;
 use bincode::de::{Decoder, DecoderImpl};
 use bincode::error::DecodeError;
 
-/// The longest input, in bytes.
+/// Maximum length of the input, in bytes.
 const MAX_LEN: usize = 128 << 20;
-/// What may be announced for each byte there is, in bytes; a list of empty texts, which has the most, needs 24.
+/// Announced memory allowed per byte of input, in bytes. A list of empty strings, the worst case, needs 24.
 const ANNOUNCED: usize = 64;
-/// What may be announced in any case.
+/// Announced memory that is always allowed, in bytes.
 const ANNOUNCED_MIN: usize = 64 << 10;
-/// What may be announced at most.
+/// Maximum of announced memory, in bytes.
 const ANNOUNCED_MAX: usize = 6 << 20;
-/// How many numbers, tags, lengths and texts there may be; a trace of as many events as are recorded has fewer.
+/// Maximum number of numbers, tags, lengths and strings. A trace with the maximum number of events has fewer.
 const MAX_PARTS: usize = 256 << 10;
 
-/// Decodes from the start of some bytes, and says how many of them it took.
+/// Decodes a value from the start of `bytes`, and returns it with the number of bytes read.
 ///
 /// # Errors
-/// When they are no such thing, or would take up too much memory, which is [`DecodeError::LimitExceeded`].
+/// The bytes are not such a value, or it would take too much memory ([`DecodeError::LimitExceeded`]).
 pub fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
     let announced = bytes.len().saturating_mul(ANNOUNCED).clamp(ANNOUNCED_MIN, ANNOUNCED_MAX);
-    // The limit is part of bincode's types. What is less than it, is claimed before anything is read.
+    // Bincode's limit is a const generic, so the part of it that must not be used is claimed before anything is read.
     let claimed =
         MAX_LEN.checked_sub(bytes.len().saturating_add(announced)).ok_or(DecodeError::LimitExceeded)?;
     let mut decoder = DecoderImpl::new(Parts { bytes, left: MAX_PARTS }, config(), ());
@@ -44,7 +44,7 @@ const fn config() -> Configuration<LittleEndian, Varint, Limit<MAX_LEN>> {
     bincode::config::standard().with_limit::<MAX_LEN>()
 }
 
-/// Bytes that count how often something is read from them.
+/// A reader that counts the reads.
 struct Parts<'a> {
     bytes: &'a [u8],
     left: usize,
@@ -65,7 +65,7 @@ impl Reader for Parts<'_> {
 
     #[inline]
     fn peek_read(&mut self, len: usize) -> Option<&[u8]> {
-        // Without parts left, what is read next fails.
+        // If no parts are left, the next read fails.
         self.bytes.get(..len).filter(|_| self.left > 0)
     }
 
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_decoded_and_counted() {
+    fn a_prefix_is_decoded_and_its_bytes_are_counted() {
         let value = (vec![String::new(); 100_000], Some(u64::MAX), "x".repeat(70_000), vec![7u8; 9_000_000]);
         let bytes = [encode(&value), vec![9; 3]].concat();
         let (decoded, used) = decode_prefix::<(Vec<String>, Option<u64>, String, Vec<u8>)>(&bytes).unwrap();
@@ -100,23 +100,23 @@ mod tests {
     }
 
     #[test]
-    fn few_bytes_announce_little_and_many_no_more_than_a_budget() {
+    fn announced_memory_is_limited_by_the_length_of_the_input() {
         for (len, announced, is_refused) in
             [(100, 1_000, false), (100, 3_000, true), (70_000, 180_000, false), (70_000, 300_000, true)]
         {
-            // A list of texts that is said to be longer than it is.
+            // A list of strings that announces more elements than it has.
             let bytes = [encode(announced as u64), vec![0; len]].concat();
             assert_eq!(is_too_large::<Vec<String>>(&bytes), is_refused, "{announced} in {len}");
         }
-        // The same within others that have come.
+        // The same after another list that was decoded.
         let inner = encode(vec![vec![0u64; 2]; 10_000]);
         let bytes = [inner, encode(400_000u64)].concat();
         assert!(is_too_large::<(Vec<Vec<u64>>, Vec<String>)>(&bytes));
     }
 
     #[test]
-    fn lists_within_lists_do_not_unfold_without_end() {
-        // Each element is a byte here, and 24 in memory: 96 MiB of them.
+    fn nested_lists_are_limited() {
+        // Each element is one byte here and 24 bytes in memory: 96 MiB in total.
         let bytes = encode(vec![vec![String::new(); 1_000]; 4_000]);
         assert!(is_too_large::<Vec<Vec<String>>>(&bytes));
         let bytes = encode(vec![vec![String::new(); 1_000]; 200]);

@@ -1,88 +1,56 @@
-//! What a running request collects: values as shared pointers, described only if the trace is kept.
+//! Data that a running request collects. Values are shared pointers here, and are encoded only if the trace is kept.
 
-use std::any::Any;
 use std::sync::Arc;
 
-use serde::Serialize;
+use crate::{Class, Event, FlowInfo, Kept, Message, Outcome, RequestId, SharedValue};
 
-use crate::value::{Encoder, ValueError};
-use crate::{Class, Event, FlowInfo, Kept, Message, Outcome, RequestId};
-
-/// A value that can be recorded, later and on another thread.
-pub trait Recordable: Any + Send + Sync {
-    /// Writes it as a self-describing value.
-    ///
-    /// # Errors
-    /// What the value's own `Serialize` reports, or that it is too deep or too large.
-    fn encode(&self, out: &mut Encoder) -> Result<(), ValueError>;
-
-    /// A short line for a person, where the bare value would not do: `GET example.com/a` for an HTTP effect. Values of
-    /// one type that encode alike have the same line.
-    fn summary(&self) -> Option<String> {
-        None
-    }
-}
-
-/// A shared value.
-pub type SharedValue = Arc<dyn Recordable>;
-
-/// Any serialisable value as [`Recordable`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct TypedValue<T>(pub T);
-
-impl<T: Serialize + Any + Send + Sync> Recordable for TypedValue<T> {
-    fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
-        out.put(&self.0)
-    }
-}
-
-/// All that one request left behind, before it is decided whether to keep it.
+/// Everything that one request left behind, before the recording policy decides whether to keep it.
 pub struct Capture {
-    /// Its id.
+    /// Id of the request.
     pub id: RequestId,
-    /// Its flow.
+    /// Flow of the request.
     pub flow: Arc<FlowInfo>,
-    /// Its class.
+    /// Priority class of the request.
     pub class: Class,
-    /// When its head had arrived, in nanoseconds since the Unix epoch.
+    /// Arrival of the complete request head, in nanoseconds since the Unix epoch.
     pub started_unix_ns: u64,
-    /// From then to the response, in nanoseconds.
+    /// Time from the arrival of the head to the response, in nanoseconds.
     pub duration_ns: u64,
-    /// What its steps took for randomness.
+    /// Seed of the randomness that the steps used.
     pub seed: u64,
     /// The request.
     pub request: Arc<dyn Message>,
-    /// The response, unless there was nobody to send it to.
+    /// The response, or `None` if the client had left before there was one.
     pub response: Option<Arc<dyn Message>>,
-    /// The status of the response; 0 without one.
+    /// Status of the response, or 0 without a response.
     pub status: u16,
-    /// How it ended.
+    /// Outcome of the request.
     pub outcome: Outcome,
-    /// What happened, in order.
+    /// Events of the request, in order.
     pub events: Vec<Event<SharedValue>>,
-    /// How many events were left out because there were too many.
+    /// Number of events left out because there were too many.
     pub events_dropped: u32,
-    /// Whether the request asked to be recorded, and may.
+    /// True if the request asked to be recorded and was allowed to.
     pub is_recording_requested: bool,
-    /// The worker of its connection; none where that is not known.
+    /// Worker of the connection, or `None` if unknown.
     pub worker: Option<u16>,
-    /// Whether the client had left before it had all of the response.
+    /// True if the client left before it had received the whole response.
     pub is_undelivered: bool,
 }
 
-/// Where captures go. Must neither block nor fail.
+/// A destination of captures. Implementations must neither block nor fail.
 pub trait CaptureSink: Send + Sync {
-    /// Takes over what a finished request left behind.
+    /// Takes over the capture of a finished request.
     fn accept(&self, capture: Box<Capture>);
 
-    /// Gives a capture back if it is to be kept, and why: for [`CaptureSink::keep`], once all of it is known. It need not
-    /// have its response yet.
-    fn judge(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
+    /// Applies the recording policy. Returns the capture and the reason if it is to be kept; the caller passes both to
+    /// [`CaptureSink::accept_selected`] when the capture is complete. The capture need not have its response yet.
+    fn select(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
         Some((capture, Kept::All))
     }
 
-    /// Takes over one that was judged.
-    fn keep(&self, capture: Box<Capture>, kept: Kept) {
+    /// Takes over a capture that [`CaptureSink::select`] returned.
+    fn accept_selected(&self, capture: Box<Capture>, kept: Kept) {
         let _ = kept;
         self.accept(capture);
     }

@@ -1,4 +1,4 @@
-//! Names that come from the program when recorded, and from the store when read.
+//! Names: string constants while a request runs, owned strings when a trace is read.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,25 +11,25 @@ use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 use serde::{Serialize, Serializer};
 
-/// A short text that costs nothing to copy while a request runs: it is part of the program then.
+/// A short string that is free to copy while a request runs, because it is a constant of the program then.
 #[derive(Clone)]
 pub struct Name(Text);
 
-/// As large as a `&str`, for an event is as large as the largest there is, and each request has many.
+/// Two words, as a `&str`: every event is as large as the largest variant, and each request has many events.
 #[derive(Clone)]
 enum Text {
-    Program(&'static str),
+    Static(&'static str),
     #[expect(
         clippy::box_collection,
-        reason = "a box of a str is as large as the other variant, and would need a tag"
+        reason = "a `Box<str>` is as large as the other variant, and would need an extra word for the tag"
     )]
-    Store(Box<String>),
+    Owned(Box<String>),
 }
 
 impl Name {
-    /// Whether it is a constant of the program, so that no request can have a part in it.
+    /// Returns true if the name is a constant of the program, and so cannot contain data of a request.
     pub const fn is_static(&self) -> bool {
-        matches!(self.0, Text::Program(_))
+        matches!(self.0, Text::Static(_))
     }
 }
 
@@ -73,13 +73,13 @@ impl Serialize for Name {
 
 impl From<&'static str> for Name {
     fn from(name: &'static str) -> Self {
-        Self(Text::Program(name))
+        Self(Text::Static(name))
     }
 }
 
 impl From<String> for Name {
     fn from(name: String) -> Self {
-        Self(Text::Store(Box::new(name)))
+        Self(Text::Owned(Box::new(name)))
     }
 }
 
@@ -88,8 +88,8 @@ impl Deref for Name {
 
     fn deref(&self) -> &str {
         match &self.0 {
-            Text::Program(text) => text,
-            Text::Store(text) => text,
+            Text::Static(text) => text,
+            Text::Owned(text) => text,
         }
     }
 }

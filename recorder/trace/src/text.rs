@@ -1,22 +1,22 @@
-//! The one sanitiser in front of every string that is printed or drawn: what was recorded is hostile.
+//! The only sanitizer for strings that are printed or drawn. Recorded data is untrusted.
 //!
-//! Written out are the control characters of ASCII and of C1 (ECMA-48), line and paragraph separators, interlinear
-//! annotation characters, and every character with the property `Default_Ignorable_Code_Point` (Unicode 17.0,
-//! `DerivedCoreProperties.txt`): what a terminal may draw as nothing at all, such as bidirectional controls (UAX 9),
+//! It escapes the control characters of ASCII and C1 (ECMA-48), line and paragraph separators, interlinear annotation
+//! characters, and every character with the property `Default_Ignorable_Code_Point` (Unicode 17.0,
+//! `DerivedCoreProperties.txt`). A terminal may draw the latter as nothing: they include bidirectional controls (UAX 9),
 //! zero-width characters, Hangul fillers, variation selectors and tags.
 //!
-//! One exception: U+FE0F directly after a character that is also an emoji, as in a red heart, stays. It chooses between
-//! two forms of a character that is seen either way. U+200D, which joins emoji, is written out.
+//! There is one exception: U+FE0F is kept directly after a character that has an emoji form, as in a red heart, because
+//! the character is visible in either form. U+200D, which joins emoji, is escaped.
 
 use std::borrow::Cow;
 
-/// Asks for the emoji form of the character before it.
+/// Selects the emoji form of the preceding character.
 const EMOJI_FORM: char = '\u{fe0f}';
 
-/// The same text with every dangerous character written out, as in `\u{1b}`. A backslash stays as it is: the result is
-/// for eyes, not for parsers.
+/// Returns the text with every dangerous character escaped, as in `\u{1b}`. A backslash is not escaped, because the
+/// result is for people, not for parsers.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    // None of those has a byte that printable ASCII has, and most texts have nothing else.
+    // Most texts are printable ASCII, and no dangerous character has a byte of printable ASCII.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !has_dangerous(text) {
         return Cow::Borrowed(text);
     }
@@ -40,7 +40,7 @@ fn has_dangerous(text: &str) -> bool {
     text.chars().any(|c| is_dangerous_after(std::mem::replace(&mut before, c), c))
 }
 
-/// [`clean`] for bytes that may not be text; what is not UTF-8 is written as `\xff`.
+/// Applies [`clean`] to bytes, which need not be UTF-8. Invalid bytes are escaped as `\xff`.
 pub fn clean_bytes(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -53,10 +53,10 @@ pub fn clean_bytes(bytes: &[u8]) -> String {
 }
 
 const fn is_dangerous_after(before: char, c: char) -> bool {
-    is_dangerous(c) && !(c == EMOJI_FORM && is_also_emoji(before))
+    is_dangerous(c) && !(c == EMOJI_FORM && has_emoji_form(before))
 }
 
-/// Whether a terminal or a reader's eye could be misled by it, where it stands alone.
+/// Returns true if the character on its own could mislead a terminal or a reader.
 pub const fn is_dangerous(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}'
@@ -66,7 +66,7 @@ pub const fn is_dangerous(c: char) -> bool {
         || is_default_ignorable(c)
 }
 
-/// The property `Default_Ignorable_Code_Point`, unassigned code points included.
+/// Returns true if the character has the property `Default_Ignorable_Code_Point`. Includes unassigned code points.
 const fn is_default_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}'
@@ -88,9 +88,9 @@ const fn is_default_ignorable(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Characters with an emoji form (`emoji-variation-sequences.txt`), and those around them in the same blocks; digits, `#`
-/// and `*`, which have one within keycaps, are left out.
-const fn is_also_emoji(c: char) -> bool {
+/// Returns true if the character has an emoji form (`emoji-variation-sequences.txt`), or is near one in the same block.
+/// Digits, `#` and `*`, which have one in keycaps, are excluded.
+const fn has_emoji_form(c: char) -> bool {
     matches!(c,
         '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}'
         | '\u{2194}'..='\u{2199}'
@@ -122,11 +122,11 @@ mod tests {
         let got = clean(text);
         assert_eq!(got, wanted);
         assert!(!got.chars().any(is_dangerous));
-        assert_eq!(clean(&got), got, "twice is the same");
+        assert_eq!(clean(&got), got, "cleaning is idempotent");
     }
 
     #[test]
-    fn what_could_mislead_is_written_out() {
+    fn control_characters_are_escaped() {
         check("plain, ünïcode, 漢字 and 🎉", "plain, ünïcode, 漢字 and 🎉");
         check("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}");
         check("\u{1b}]52;c;AAAA\u{9c}", "\\u{1b}]52;c;AAAA\\u{9c}");
@@ -136,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_as_nothing_is_written_out() {
-        // The first and the last of each range of `Default_Ignorable_Code_Point`, and what stands right beside them.
+    fn invisible_characters_are_escaped() {
+        // First and last code point of each range of `Default_Ignorable_Code_Point`.
         let ranges = [
             (0xad, 0xad),
             (0x34f, 0x34f),
@@ -158,7 +158,7 @@ mod tests {
             (0xe0000, 0xe0fff),
         ];
         let count: u32 = ranges.iter().map(|(first, last)| last - first + 1).sum();
-        assert_eq!(count, 4174, "as many as DerivedCoreProperties.txt counts");
+        assert_eq!(count, 4174, "the total in DerivedCoreProperties.txt");
         for code in ranges.iter().flat_map(|&(first, last)| first..=last) {
             let c = char::from_u32(code).unwrap();
             check(&format!("a{c}b"), &format!("a\\u{{{code:x}}}b"));
@@ -166,12 +166,12 @@ mod tests {
         }
         let ignorable = |c: char| ranges.iter().any(|&(first, last)| (first..=last).contains(&u32::from(c)));
         assert!(('\0'..=char::MAX).all(|c| ignorable(c) == is_default_ignorable(c)));
-        let said = "Buy milk\u{e0173}\u{e0165}";
-        check(said, "Buy milk\\u{e0173}\\u{e0165}");
+        let hidden = "Buy milk\u{e0173}\u{e0165}";
+        check(hidden, "Buy milk\\u{e0173}\\u{e0165}");
     }
 
     #[test]
-    fn an_emoji_keeps_its_form() {
+    fn an_emoji_keeps_its_variation_selector() {
         for text in ["\u{2764}\u{fe0f}", "a \u{26a0}\u{fe0f} b", "\u{1f3f3}\u{fe0f}"] {
             assert_eq!(clean(text), text);
         }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_shown_as_such() {
+    fn bytes_that_are_not_utf_8_are_escaped() {
         assert_eq!(clean_bytes(b"ok \xff\x1b[31m\xc3\xbc"), "ok \\xff\\u{1b}[31mü");
     }
 }

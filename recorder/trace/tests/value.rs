@@ -1,4 +1,4 @@
-//! Values: what goes in comes out, and what is no value is refused.
+//! Round trips of values, and the rejection of invalid tokens.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 #[test]
-fn values_come_back_and_can_be_shown() {
+fn values_round_trip_and_can_be_displayed() {
     check((), "()");
     check(true, "true");
     check(-129i64, "-129");
@@ -87,7 +87,7 @@ fn values_come_back_and_can_be_shown() {
 }
 
 #[test]
-fn not_a_number_keeps_its_bits() {
+fn nan_keeps_its_bits() {
     let nan = f64::from_bits(0x7ff8_dead_beef_0001);
     let value = Value::from_serialize(&(nan, f32::NAN, -0.0f64)).unwrap();
     let (a, b, c) = value.to_typed::<(f64, f32, f64)>().unwrap();
@@ -131,7 +131,7 @@ fn serde_attributes_that_need_self_description_work() {
 }
 
 #[test]
-fn a_variant_may_come_as_json_has_it() {
+fn a_variant_can_be_read_in_the_form_of_json() {
     use std::collections::BTreeMap;
     let from = |value: Value| value.to_typed::<Shape>();
     assert_eq!(from(Value::from_serialize("Unit").unwrap()), Ok(Shape::Unit));
@@ -142,7 +142,7 @@ fn a_variant_may_come_as_json_has_it() {
 }
 
 #[test]
-fn depth_and_size_have_limits_on_both_ways() {
+fn depth_and_size_are_limited_when_reading_and_writing() {
     #[derive(Serialize)]
     struct Deep(Option<Box<Deep>>);
     let nest = |levels: usize| (0..levels).fold(Deep(None), |inner, _| Deep(Some(Box::new(inner))));
@@ -155,29 +155,29 @@ fn depth_and_size_have_limits_on_both_ways() {
 }
 
 #[test]
-fn what_is_no_value_is_refused() {
+fn invalid_tokens_are_refused() {
     for (tokens, error) in [
         (vec![], ValueError::Truncated),
         (vec![0, 0], ValueError::Trailing),
         (vec![14], ValueError::Truncated),
-        (vec![255], ValueError::Malformed("an end of nothing")),
+        (vec![255], ValueError::Malformed("an unexpected end")),
         (vec![12, 1, 0xff], ValueError::Malformed("text that is not UTF-8")),
         (vec![12, 0xff, 0xff, 0xff, 0xff, 0x0f], ValueError::Truncated),
         (
             vec![5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
             ValueError::Malformed("a number over 64 bits"),
         ),
-        (vec![11, 0x80, 0xb0, 0x03], ValueError::Malformed("a character that is none")),
+        (vec![11, 0x80, 0xb0, 0x03], ValueError::Malformed("an invalid character")),
         (vec![200], ValueError::Malformed("an unknown tag")),
-        // A map with a key and no value.
-        (vec![15, 0, 255], ValueError::Malformed("an end of nothing")),
+        // A map with a key but no value.
+        (vec![15, 0, 255], ValueError::Malformed("an unexpected end")),
     ] {
         assert_eq!(Value::from_tokens(tokens.clone()), Err(error), "{tokens:?}");
     }
 }
 
 #[test]
-fn the_wrong_type_is_an_error_that_says_so() {
+fn the_wrong_type_is_an_error_that_names_both_types() {
     let value = Value::from_serialize(&("a", 1)).unwrap();
     assert!(value.to_typed::<(String,)>().is_err());
     assert!(value.to_typed::<(String, u8, u8)>().is_err());
@@ -215,11 +215,11 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn any_value_comes_back(value in everything()) {
+    fn any_value_round_trips(value in everything()) {
         let encoded = Value::from_serialize(&value).unwrap();
         let back: Everything = encoded.to_typed().unwrap();
         prop_assert_eq!(back.float.to_bits(), value.float.to_bits());
-        // Twice is the same, bit for bit: NaN hides nothing here.
+        // Encoding again gives the same bits. NaN would hide a difference in a comparison of values.
         prop_assert_eq!(Value::from_serialize(&back).unwrap(), encoded.clone());
         prop_assert_eq!(Value::from_tokens(encoded.tokens().to_vec()), Ok(encoded.clone()));
         let config = bincode::config::standard();
@@ -268,7 +268,7 @@ struct Holder {
 }
 
 #[test]
-fn a_value_within_a_value_is_that_value() {
+fn a_value_within_a_value_is_not_marked_as_encoded() {
     let inner = Value::from_serialize(&Shape::Named { a: "x".to_owned(), b: vec![Shape::New(1)] }).unwrap();
     let holder = Holder {
         before: 1,
@@ -281,13 +281,13 @@ fn a_value_within_a_value_is_that_value() {
         r#"{before: 1, held: Named {a: "x", b: [New(1)]}, after: [(), Named {a: "x", b: [New(1)]}]}"#
     );
     assert_eq!(value.to_typed::<Holder>().unwrap(), holder);
-    // Bytes after it are bytes.
+    // Bytes after it are still a byte string.
     let pair = (Value::from_serialize(&7u8).unwrap(), Bytes(vec![5, 7]));
     assert_eq!(Value::from_serialize(&pair).unwrap().to_string(), r#"[7, b"\u{5}\u{7}"]"#);
 }
 
 #[test]
-fn a_value_within_a_value_does_not_exceed_the_depth() {
+fn a_value_within_a_value_counts_towards_the_depth() {
     let mut value = Value::from_serialize(&0u8).unwrap();
     let mut depth = 0;
     let error = loop {
@@ -301,14 +301,17 @@ fn a_value_within_a_value_does_not_exceed_the_depth() {
 }
 
 #[test]
-fn all_texts_and_numbers_are_told() {
+fn all_texts_and_numbers_are_visited() {
     let value = Value::from_serialize(&(
         BTreeMap::from([("key".to_owned(), Some(7u8))]),
         (u128::MAX, i128::MIN, -3i64),
         vec!["a", "b"],
     ));
-    let mut told = Vec::new();
-    value.unwrap().root().for_each_text(&mut |bytes| told.push(String::from_utf8(bytes.to_vec()).unwrap()));
+    let mut visited = Vec::new();
+    value
+        .unwrap()
+        .root()
+        .for_each_text(&mut |bytes| visited.push(String::from_utf8(bytes.to_vec()).unwrap()));
     let (most, least) = (u128::MAX.to_string(), i128::MIN.to_string());
-    assert_eq!(told, ["key", "7", &most, &least, "-3", "a", "b"]);
+    assert_eq!(visited, ["key", "7", &most, &least, "-3", "a", "b"]);
 }

@@ -27,8 +27,8 @@ pub use diff::{
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
-    Deviation, GroupResults, MACHINE_SETTINGS, Machine, MachineSetting, Quantiles, Reproduction,
-    RequestStats, Scheduling, Simulation, machine_setting,
+    Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,
+    SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,

@@ -31,7 +31,7 @@ pub fn mask_for_job(text: &str, job: &Job, rule: &Rule) -> String {
 fn observed(job: &Job, since: usize) -> Observed<'_> {
     let events = job.events().get(since..).unwrap_or_default();
     let mut observed = Observed::of_run(job.flow().info(), events);
-    if let Some((outcome, response)) = job.ended() {
+    if let Some((outcome, response)) = job.outcome() {
         observed.outcome = Some(outcome.clone());
         observed.response = response.and_then(|response| ObservedResponse::of(response));
     }

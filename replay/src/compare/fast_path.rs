@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use zerver_engine::{Ended, Job, Next, Response, Start};
+use zerver_engine::{FinishedJob, Job, Next, RequestedCall, Response};
 use zerver_trace::{Answer, Event, FlowInfo, Outcome, Recorded, SharedValue, Trace, Value};
 
 use crate::replay::Replay;
@@ -96,9 +96,9 @@ impl Replay<'_> {
         });
         let mut job = Job::new(self.flow.clone(), input.arrival, input.received_ns);
         let (mut next, mut now_ns) = (Next::Run, input.received_ns);
-        let mut pending: BTreeMap<u32, Start> = BTreeMap::new();
+        let mut pending: BTreeMap<u32, RequestedCall> = BTreeMap::new();
         while next != Next::Ended {
-            pending.extend(job.take_starts().into_iter().map(|start| (start.number, start)));
+            pending.extend(job.take_requested_calls().into_iter().map(|start| (start.number, start)));
             next = match next {
                 Next::Run => {
                     let (_, at_ns, cpu_ns) = ran.next().filter(|(step, ..)| *step == job.position())?;
@@ -111,7 +111,7 @@ impl Replay<'_> {
                     let start = pending.remove(&call)?;
                     let performed = match answer {
                         Answer::Ok(output) => {
-                            Ok(start.call.decode(self.recording.secrets.plain(output).ok()?).ok()?)
+                            Ok(start.call.decode_output(self.recording.secrets.plain(output).ok()?).ok()?)
                         }
                         Answer::Err(error) => Err(error.clone()),
                         Answer::Cancelled => return None,
@@ -121,7 +121,7 @@ impl Replay<'_> {
                 }
             };
         }
-        let Ended { outcome, response, events, .. } = job.finish();
+        let FinishedJob { outcome, response, events, .. } = job.finish();
         Some(self.is_same_end(&outcome, &events, response.as_ref()))
     }
 

@@ -1,6 +1,6 @@
 //! Edits that fit a flow, ready to be applied during a run.
 
-use zerver_engine::{Call, Flow, Performed};
+use zerver_engine::{Call, CallResult, Flow};
 use zerver_trace::secret::Rule;
 use zerver_trace::{EffectError, FlowInfo, SharedValue, Value};
 
@@ -96,11 +96,11 @@ impl PreparedEdits {
         names: &CallNames<'_>,
         call: &Call,
         applied: &mut Vec<AppliedEdit>,
-    ) -> Option<Result<Performed, ReplayError>> {
+    ) -> Option<Result<CallResult, ReplayError>> {
         let said = self.answers.iter_mut().find(|said| !said.is_used && names.has(&said.effect))?;
         said.is_used = true;
         let label = names.label();
-        Some(match said.given.make(|value| Ok((call.decode(value)?, value.clone()))) {
+        Some(match said.given.make(|value| Ok((call.decode_output(value)?, value.clone()))) {
             Ok((output, value)) => {
                 let to = ReportedValue::Value(value);
                 applied.push(AppliedEdit {

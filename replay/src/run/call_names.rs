@@ -24,7 +24,7 @@ impl<'a> CallNames<'a> {
 
     /// Returns the label: kind and summary.
     pub(crate) fn label(&self) -> &str {
-        self.label.get_or_init(|| label::effect(self.call.kind(), &observed::plain(self.call.data())))
+        self.label.get_or_init(|| label::effect(self.call.kind(), &observed::plain(self.call.args_value())))
     }
 
     /// Returns true if `name` refers to the call: by its label, its number, its recorded label, or any displayed form

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::Stop;
+use zerver_engine::StopReason;
 use zerver_trace::Outcome;
 
 use crate::observed::{Observed, ObservedCall};
@@ -41,10 +41,10 @@ pub(crate) struct VirtualLimits {
 
 impl VirtualLimits {
     /// Returns the earliest limit.
-    fn first(self) -> (u64, Stop) {
+    fn first(self) -> (u64, StopReason) {
         match self.gone_ns {
-            Some(gone_ns) if gone_ns < self.deadline_ns => (gone_ns, Stop::Gone),
-            _ => (self.deadline_ns, Stop::Deadline),
+            Some(gone_ns) if gone_ns < self.deadline_ns => (gone_ns, StopReason::ClientLeft),
+            _ => (self.deadline_ns, StopReason::DeadlinePassed),
         }
     }
 }
@@ -110,7 +110,7 @@ impl<'r> ReplayClock<'r> {
     }
 
     /// Returns the limit that ends the request before `due`.
-    pub(crate) fn stops_before(&self, due: Option<Due>) -> Option<(u64, Stop)> {
+    pub(crate) fn stops_before(&self, due: Option<Due>) -> Option<(u64, StopReason)> {
         match (self.ends, due) {
             (Some(ends), due) => {
                 Some(ends.first()).filter(|(at_ns, _)| due.is_none_or(|due| *at_ns < due.at_ns))
@@ -126,7 +126,7 @@ impl<'r> ReplayClock<'r> {
     }
 
     /// Returns the limit that has ended the request by now, after `runs` step runs.
-    pub(crate) fn stopped(&self, runs: usize) -> Option<(u64, Stop)> {
+    pub(crate) fn stopped(&self, runs: usize) -> Option<(u64, StopReason)> {
         match self.ends {
             Some(ends) => Some(ends.first())
                 .filter(|(at_ns, _)| *at_ns <= self.now_ns)
@@ -137,10 +137,10 @@ impl<'r> ReplayClock<'r> {
     }
 
     /// Returns what ended the recorded request from outside.
-    pub(crate) fn recorded_stop(&self) -> Option<Stop> {
+    pub(crate) fn recorded_stop(&self) -> Option<StopReason> {
         match self.recorded.outcome {
-            Some(Outcome::Gone { .. }) => Some(Stop::Gone),
-            Some(Outcome::TimedOut { .. }) => Some(Stop::Deadline),
+            Some(Outcome::Gone { .. }) => Some(StopReason::ClientLeft),
+            Some(Outcome::TimedOut { .. }) => Some(StopReason::DeadlinePassed),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use zerver_engine::{Call, Performed};
+use zerver_engine::{Call, CallResult};
 use zerver_trace::secret::Rule;
 
 /// Progress of a replay.
@@ -38,7 +38,7 @@ impl ReplayContext<'_> {
 pub trait TimerPerformer {
     /// Returns the output of a call made at `unix_ns` (nanoseconds since the Unix epoch) and its duration, or `None` if
     /// the call depends on more than time.
-    fn answer(&self, call: &Call, unix_ns: u64) -> Option<(Performed, Duration)>;
+    fn answer(&self, call: &Call, unix_ns: u64) -> Option<(CallResult, Duration)>;
 }
 
 /// Performs effects for real.
@@ -48,5 +48,5 @@ pub trait LivePerformer {
 
     /// Performs a call within a time limit, and returns its output and duration. `name` is the label of the call with
     /// secrets masked.
-    fn perform(&self, call: &Call, name: &str, within: Duration) -> (Performed, Duration);
+    fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration);
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use zerver_engine::{Call, Performed};
+use zerver_engine::{Call, CallResult};
 use zerver_trace::{Answer, Value};
 
 use crate::observed::{Observed, ObservedCall, ObservedRun};
@@ -97,7 +97,7 @@ impl FlowPosition {
 /// End of a recorded call.
 pub(crate) enum RecordedEnd {
     /// The call was answered.
-    Ended(Performed),
+    Answered(CallResult),
     /// The call was in flight when the request ended.
     InFlight,
     /// The answer is unavailable.
@@ -280,8 +280,8 @@ impl<'r> RecordedAnswers<'r> {
     pub(crate) fn answer(&self, recorded: &ObservedCall<'_>, call: &Call) -> RecordedEnd {
         match (&recorded.answer, recorded.answered) {
             (Some(Answer::Ok(output)), Some(_)) => match self.secrets.plain(output) {
-                Ok(output) => match call.decode(output) {
-                    Ok(output) => RecordedEnd::Ended(Ok(output)),
+                Ok(output) => match call.decode_output(output) {
+                    Ok(output) => RecordedEnd::Answered(Ok(output)),
                     Err(error) => RecordedEnd::Unavailable(NoAnswer::new(format!(
                         "its recorded answer no longer fits: {}",
                         error.message
@@ -291,7 +291,7 @@ impl<'r> RecordedAnswers<'r> {
                     RecordedEnd::Unavailable(NoAnswer::unrecorded(format!("its recorded answer: {reason}")))
                 }
             },
-            (Some(Answer::Err(error)), Some(_)) => RecordedEnd::Ended(Err(error.clone())),
+            (Some(Answer::Err(error)), Some(_)) => RecordedEnd::Answered(Err(error.clone())),
             _ => RecordedEnd::InFlight,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{Call, Flow, Job, Next, Performed, Start};
+use zerver_engine::{Call, CallResult, Flow, Job, Next, RequestedCall};
 use zerver_trace::Value;
 
 use crate::edits::faults::{FaultKind, out_of_time, past_deadline};
@@ -24,14 +24,14 @@ use crate::run::run_result::{RunResult, Unanswered};
 /// End of a call in flight.
 struct Pending {
     number: u32,
-    performed: Performed,
+    performed: CallResult,
     is_replayed: bool,
 }
 
 /// End of a call.
 enum CallEnd {
-    Answered(Performed, Due),
-    Performed(Performed, Due),
+    Answered(CallResult, Due),
+    Performed(CallResult, Due),
     Never,
 }
 
@@ -98,7 +98,7 @@ impl<'r> Runner<'r> {
         let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
         let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
         loop {
-            let starts = job.take_starts();
+            let starts = job.take_requested_calls();
             let started = starts.into_iter().try_for_each(|start| self.begin(&start, flow, &job, input));
             let halted = match started {
                 Err(halt) => Some(halt),
@@ -189,15 +189,21 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
-    fn begin(&mut self, start: &Start, flow: &Flow, job: &Job, input: &ReplayInput) -> Result<(), Halt> {
+    fn begin(
+        &mut self,
+        start: &RequestedCall,
+        flow: &Flow,
+        job: &Job,
+        input: &ReplayInput,
+    ) -> Result<(), Halt> {
         let call = &start.call;
-        let Ok(args) = Value::from_recordable(&**call.data()) else {
+        let Ok(args) = Value::from_recordable(&**call.args_value()) else {
             let label = CallNames::new(call, start.number, None).label().to_owned();
             return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialised")));
         };
         let index = self.position.next_call();
         let until_ns =
-            start.until_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
+            start.deadline_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
         if let Some(until_ns) = until_ns {
             self.past_deadline(start, None, until_ns);
             return Ok(());
@@ -244,7 +250,7 @@ impl<'r> Runner<'r> {
             CallEnd::Answered(_, due) | CallEnd::Performed(_, due) => later(*due).at_ns,
             CallEnd::Never => u64::MAX,
         };
-        let until_ns = start.until_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
+        let until_ns = start.deadline_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
         if let Some(until_ns) = until_ns {
             self.past_deadline(start, known, until_ns);
             return Ok(());
@@ -261,7 +267,7 @@ impl<'r> Runner<'r> {
     }
 
     /// Ends a call that has no answer when the deadline of its effect passes.
-    fn past_deadline(&mut self, start: &Start, known: Option<&ObservedCall<'_>>, until_ns: u64) {
+    fn past_deadline(&mut self, start: &RequestedCall, known: Option<&ObservedCall<'_>>, until_ns: u64) {
         let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
         self.schedule_end(start.number, Err(past_deadline()), due, true);
     }
@@ -273,7 +279,7 @@ impl<'r> Runner<'r> {
             return Ok(CallEnd::Answered(said.map_err(Halt::Invalid)?, self.clock.due(known)));
         }
         let reason = match known.map(|known| (known, self.answers.answer(known, call))) {
-            Some((known, RecordedEnd::Ended(performed))) => {
+            Some((known, RecordedEnd::Answered(performed))) => {
                 // A new time limit may expire before the recorded answer.
                 let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
                 let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
@@ -335,12 +341,12 @@ impl<'r> Runner<'r> {
         CallEnd::Answered(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
-    fn schedule_end(&mut self, number: u32, performed: Performed, due: Due, is_replayed: bool) {
+    fn schedule_end(&mut self, number: u32, performed: CallResult, due: Due, is_replayed: bool) {
         self.pending.insert((due, number), Pending { number, performed, is_replayed });
     }
 
-    /// Takes the call that ends first.
-    fn take_next(&mut self) -> Option<(u32, Performed)> {
+    /// StepCost the call that ends first.
+    fn take_next(&mut self) -> Option<(u32, CallResult)> {
         let ((due, _), Pending { number, performed, is_replayed }) = self.pending.pop_first()?;
         self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
         self.replayed += u32::from(is_replayed);

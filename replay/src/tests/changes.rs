@@ -39,7 +39,7 @@ mod other {
 
 #[test]
 fn a_panic_is_located_in_the_source() {
-    zerver_engine::watch_panics();
+    zerver_engine::install_panic_hook();
     let flow = flow!("sums", GET "/", steps: [parse, ask, check, other::render]);
     let report = again(recorded(4), &flow, &Edits::default()).unwrap();
     let source = |field: &str| {

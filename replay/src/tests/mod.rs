@@ -21,8 +21,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::{Continue, Need, Yield};
 use zerver_engine::{
-    Arrival, Call, Decision, Effect, EffectKind, Failure, Flow, FlowDef, Job, Next, Performed, Request,
-    RequestId, Response, Slot, Stop, all, effect, flow, step,
+    Arrival, Call, CallResult, Decision, Effect, EffectKind, Failure, Flow, FlowDef, Job, Next, Request,
+    RequestId, Response, Slot, StopReason, all, effect, flow, step,
 };
 use zerver_trace::{
     Class, Header, Kept, Message, MessageInfo, Origin, QueueReason, Recorded, RecordedBody, Thread, Trace,
@@ -95,7 +95,7 @@ fn ready(def: &FlowDef) -> Arc<Flow> {
     Arc::new(Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap())
 }
 
-fn echo(call: &Call) -> Performed {
+fn echo(call: &Call) -> CallResult {
     Ok(Call::output::<Echo>(call.args::<Echo>().unwrap().0 * 10))
 }
 
@@ -111,7 +111,7 @@ fn record_by(
     request: Request,
     last_first: bool,
     stop_after: usize,
-    perform: &mut dyn FnMut(&Call) -> Performed,
+    perform: &mut dyn FnMut(&Call) -> CallResult,
 ) -> Trace {
     let flow = ready(def);
     let MessageInfo::Request(asked) = request.describe(1000) else { panic!() };
@@ -124,12 +124,12 @@ fn record_by(
     };
     let mut job = Job::new(Arc::clone(&flow), arrival, 10);
     // The thread must not matter to a replay.
-    job.carried(now.get(), Thread::BatchWorker(0));
+    job.record_migrated(now.get(), Thread::BatchWorker(0));
     let (mut next, mut waiting, mut inputs) = (Next::Run, Vec::new(), 0);
     while next != Next::Ended {
-        waiting.extend(job.take_starts());
+        waiting.extend(job.take_requested_calls());
         if inputs == stop_after {
-            job.stop(Stop::Gone, tick());
+            job.stop(StopReason::ClientLeft, tick());
             break;
         }
         inputs += 1;
@@ -139,9 +139,9 @@ fn record_by(
             _ => {
                 let start = if last_first { waiting.pop().unwrap() } else { waiting.remove(0) };
                 if !start.pause.is_zero() {
-                    job.held(start.number, now.get(), QueueReason::RetryDelay);
+                    job.record_effect_queued(start.number, now.get(), QueueReason::RetryDelay);
                     now.set(now.get() + start.pause.as_nanos() as u64);
-                    job.begun(start.number, now.get());
+                    job.record_effect_started(start.number, now.get());
                 }
                 job.complete(start.number, tick(), perform(&start.call))
             }

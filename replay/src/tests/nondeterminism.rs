@@ -187,7 +187,7 @@ impl LivePerformer for Counted {
         call: &Call,
         _name: &str,
         _within: std::time::Duration,
-    ) -> (Performed, std::time::Duration) {
+    ) -> (CallResult, std::time::Duration) {
         self.0.fetch_add(1, Ordering::Relaxed);
         (echo(call), std::time::Duration::from_millis(2))
     }

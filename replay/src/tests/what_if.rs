@@ -33,7 +33,7 @@ pub(super) fn late(effect: &str, ns: u64) -> Edits {
 fn ask_limited(start: &Start) -> Decision<(Sum, Sort)> {
     let limited = |n: u64| {
         let call = Call::new(Echo(n)).timeout(Duration::from_millis(300));
-        Effect::performing::<Echo>(call, |output| {
+        Effect::from_call::<Echo>(call, |output| {
             output.copied().map_err(|error| Failure::from_effect("echo", &error))
         })
     };
@@ -193,7 +193,7 @@ impl LivePerformer for Real {
         vec!["echo"]
     }
 
-    fn perform(&self, call: &Call, name: &str, within: Duration) -> (Performed, Duration) {
+    fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration) {
         assert!(within <= Duration::from_secs(1));
         self.0.borrow_mut().push(name.to_owned());
         (echo(call), Duration::from_nanos(500))

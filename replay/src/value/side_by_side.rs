@@ -61,8 +61,8 @@ pub fn side_by_side(
 pub fn finding_sides(a: &ReportedValue, b: &ReportedValue) -> (String, String) {
     let plain = |side: &ReportedValue| clean(&side.to_string()).into_owned();
     let exact = |side: &ReportedValue| match side {
-        ReportedValue::Value(value) => value.root().exact(),
-        ReportedValue::Text(text) => Node::Str(text).exact(),
+        ReportedValue::Value(value) => value.root().to_exact_text(),
+        ReportedValue::Text(text) => Node::Str(text).to_exact_text(),
         ReportedValue::Absent | ReportedValue::Secret => side.to_string(),
     };
     distinguish((plain(a), plain(b)), || (exact(a), exact(b)))
@@ -79,7 +79,7 @@ pub fn json_sides(
         Some(RecordedJson::Masked) => display::SECRET.to_owned(),
         Some(RecordedJson::Value(recorded) | RecordedJson::Wire(recorded)) => {
             match Recorded::value(recorded).map(Value::root) {
-                Some(root) => root.exact(),
+                Some(root) => root.to_exact_text(),
                 None => display::value(recorded),
             }
         }

@@ -1,14 +1,14 @@
-//! Failures, as steps make them.
+//! Failures: reasons why a request fails, in terms of the service.
 
 use std::fmt;
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name};
 
-use crate::Response;
-
-/// Why a request failed, in terms of the service: what sort of failure, of what, and which one.
+/// Reason why a request fails, in terms of the service: the kind of failure, the thing it is about, and its key.
+///
+/// A failure becomes the response of the request: through the function of the flow or of the program if there is one,
+/// or else through [`Failure::to_response`].
 ///
 /// ```
 /// use zerver_engine::Failure;
@@ -30,18 +30,18 @@ struct Inner {
     call: Option<u32>,
 }
 
-/// What is wrong with one field of a request.
+/// Failure of one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FieldFailure {
-    /// The field: `title`, `items[2].count`.
+    /// Name or path of the field, such as `title` or `items[2].count`.
     pub field: String,
-    /// What is wrong with it, for a person.
+    /// Explanation for a person, such as `is empty`.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure of this kind, about `what`, such as `todo`.
+    /// Creates a failure of this kind. `what` names the thing it is about, such as `todo`.
     pub fn new(kind: FailureKind, what: &'static str) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -55,106 +55,107 @@ impl Failure {
         }))
     }
 
-    /// The request does not make sense: 400.
+    /// 400: the request makes no sense.
     pub fn invalid(what: &'static str) -> Self {
         Self::new(FailureKind::Invalid, what)
     }
 
-    /// Who asks is not known: 401.
+    /// 401: the caller is not authenticated.
     pub fn unauthorized(what: &'static str) -> Self {
         Self::new(FailureKind::Unauthorized, what)
     }
 
-    /// Who asks may not: 403.
+    /// 403: the caller is not allowed to do this.
     pub fn forbidden(what: &'static str) -> Self {
         Self::new(FailureKind::Forbidden, what)
     }
 
-    /// It is not there: 404.
+    /// 404: there is no such thing.
     pub fn not_found(what: &'static str, key: impl fmt::Display) -> Self {
         Self::new(FailureKind::NotFound, what).key(key)
     }
 
-    /// It contradicts what is there: 409.
+    /// 409: the request conflicts with the current state.
     pub fn conflict(what: &'static str, key: impl fmt::Display) -> Self {
         Self::new(FailureKind::Conflict, what).key(key)
     }
 
-    /// The request is understood, and what it says is not valid: 422. [`Failure::field`] says what of it.
+    /// 422: the request is well-formed, but its content is invalid. [`Failure::field`] names the invalid fields.
     ///
     /// ```
     /// use zerver_engine::Failure;
-    /// let failure = Failure::unprocessable("todo").field("title", "is empty").field("due", "is no date");
-    /// assert_eq!(failure.to_string(), "unprocessable todo: title is empty; due is no date");
+    /// let failure = Failure::unprocessable("todo").field("title", "is empty").field("due", "is not a date");
+    /// assert_eq!(failure.to_string(), "unprocessable todo: title is empty; due is not a date");
     /// ```
     pub fn unprocessable(what: &'static str) -> Self {
         Self::new(FailureKind::Unprocessable, what)
     }
 
-    /// It was there, and will not come back: 410.
+    /// 410: the thing existed, and will not come back.
     pub fn gone(what: &'static str, key: impl fmt::Display) -> Self {
         Self::new(FailureKind::Gone, what).key(key)
     }
 
-    /// A condition of the request does not hold, such as its `If-Match`: 412.
+    /// 412: a condition of the request, such as `If-Match`, does not hold.
     pub fn precondition_failed(what: &'static str, key: impl fmt::Display) -> Self {
         Self::new(FailureKind::PreconditionFailed, what).key(key)
     }
 
-    /// The body is of a type that is not understood: 415.
+    /// 415: the media type of the body is not supported.
     pub fn unsupported_media_type(what: &'static str) -> Self {
         Self::new(FailureKind::UnsupportedMediaType, what)
     }
 
-    /// Asked for too often; try again after so many seconds: 429.
+    /// 429: too many requests. The client may retry after `retry_after_s` seconds.
     pub fn limited(what: &'static str, retry_after_s: u32) -> Self {
         Self::new(FailureKind::Limited, what).retry_after(retry_after_s)
     }
 
-    /// A bug: 500.
+    /// 500: a bug in this service.
     pub fn internal(what: &'static str) -> Self {
         Self::new(FailureKind::Internal, what)
     }
 
-    /// Something this service needs gave a wrong answer: 502.
+    /// 502: a service that this one depends on gave an unusable response.
     pub fn bad_upstream(what: &'static str) -> Self {
         Self::new(FailureKind::BadUpstream, what)
     }
 
-    /// Something this service needs gave no answer: 503.
+    /// 503: a service that this one depends on did not respond.
     pub fn unavailable(what: &'static str) -> Self {
         Self::new(FailureKind::Unavailable, what)
     }
 
-    /// Which one it is about.
+    /// Sets the key of the thing it is about.
     #[must_use]
     pub fn key(mut self, key: impl fmt::Display) -> Self {
         self.0.key = key.to_string();
         self
     }
 
-    /// More, for a person. It is part of the answer: say nothing that the client must not know.
+    /// Sets an explanation for a person. It is part of the response, so leave out everything that the client must not
+    /// see.
     #[must_use]
     pub fn message(mut self, message: impl fmt::Display) -> Self {
         self.0.message = message.to_string();
         self
     }
 
-    /// What is wrong with one field of the request; called again, with this one too. It is part of the answer.
+    /// Adds an invalid field of the request. It is part of the response.
     #[must_use]
     pub fn field(mut self, field: impl fmt::Display, message: impl fmt::Display) -> Self {
         self.0.fields.push(FieldFailure { field: field.to_string(), message: message.to_string() });
         self
     }
 
-    /// After how many seconds it is worth trying again, as the answer's `Retry-After` says.
+    /// Sets the number of seconds after which a retry makes sense, as the response's `Retry-After`.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         self.header("retry-after", seconds)
     }
 
-    /// A header of the answer, such as `allow` of a 405 or `www-authenticate` of a 401; of two with the same name the later
-    /// one counts. A value that HTTP does not allow is left out.
+    /// Sets a header of the response, such as `allow` of a 405 or `www-authenticate` of a 401. It replaces an earlier
+    /// one of the same name. A name or value that HTTP does not allow is ignored.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.0.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
@@ -162,7 +163,8 @@ impl Failure {
         self
     }
 
-    /// What caused it, with the causes of that. They are recorded, and not part of the answer.
+    /// Adds an error that caused it, with the error's own sources, up to 16 in all. They are recorded, but not part of
+    /// the response.
     #[must_use]
     pub fn because(mut self, cause: &(dyn std::error::Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(cause), |error| error.source());
@@ -170,7 +172,7 @@ impl Failure {
         self
     }
 
-    /// The failure that an effect's error amounts to, where the flow says nothing better.
+    /// Converts an effect's error into the failure that a flow reports unless it handles the error itself.
     pub fn from_effect(kind: &'static str, error: &EffectError) -> Self {
         let failure = match error.kind {
             EffectErrorKind::Timeout => FailureKind::Timeout,
@@ -183,102 +185,66 @@ impl Failure {
         Self::new(failure, kind).because(error)
     }
 
-    pub(crate) fn of_call(mut self, call: u32) -> Self {
+    pub(crate) fn with_call(mut self, call: u32) -> Self {
         self.0.call.get_or_insert(call);
         self
     }
 
-    /// What sort of failure.
+    /// Returns the kind.
     pub fn kind(&self) -> FailureKind {
         self.0.kind
     }
 
-    /// What it is about.
+    /// Returns the name of the thing it is about.
     pub fn what(&self) -> &str {
         &self.0.what
     }
 
-    /// Which one; empty where there is only one.
+    /// Returns the key of the thing it is about; may be empty.
     pub fn which(&self) -> &str {
         &self.0.key
     }
 
-    /// The HTTP status of its kind.
+    /// Returns the HTTP status of its kind.
     pub fn status(&self) -> u16 {
         self.0.kind.status()
     }
 
-    /// What [`Failure::message`] was given; may be empty.
+    /// Returns the text set by [`Failure::message`]; may be empty.
     pub fn message_text(&self) -> &str {
         &self.0.message
     }
 
-    /// What [`Failure::field`] was given, in order.
+    /// Returns the fields added by [`Failure::field`], in order.
     pub fn fields(&self) -> &[FieldFailure] {
         &self.0.fields
     }
 
-    /// What caused it, nearest first.
+    /// Returns the errors that caused it, the nearest first.
     pub fn causes(&self) -> &[String] {
         &self.0.causes
     }
 
-    /// As it is recorded, when `step` gave up.
+    /// Returns the failure as it is recorded, for a step that failed.
     pub(crate) fn info(&self, step: Option<u16>) -> FailureInfo {
         let Inner { kind, what, key, message, fields, causes, call, .. } = &*self.0;
         let texts = fields.iter().map(|FieldFailure { field, message }| format!("{field} {message}"));
-        let said = Some(message.clone()).filter(|message| !message.is_empty());
+        let message = Some(message.clone()).filter(|message| !message.is_empty());
         FailureInfo {
             kind: *kind,
             what: what.clone(),
             key: key.clone(),
-            message: said.into_iter().chain(texts).collect::<Vec<_>>().join("; "),
+            message: message.into_iter().chain(texts).collect::<Vec<_>>().join("; "),
             step,
             call: *call,
             causes: causes.clone(),
         }
     }
 
-    /// The answer which clients get when a service does not render failures itself:
-    /// `{"error": {"kind", "what", "key"?, "message"?, "fields"?: [{"field", "message"}]}}`.
-    pub fn to_response(&self) -> Response {
-        let inner = &*self.0;
-        let error = Rendered {
-            kind: inner.kind.as_str(),
-            what: &inner.what,
-            key: &inner.key,
-            message: &inner.message,
-            fields: &inner.fields,
-        };
-        let status = StatusCode::from_u16(inner.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = Response::json(&Answer { error }).status(status);
-        if inner.kind == FailureKind::Unauthorized {
-            response.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        for (name, value) in &inner.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
-                response.headers.insert(name, value);
-            }
-        }
-        response
+    /// Returns the headers set by [`Failure::header`].
+    pub(crate) fn headers(&self) -> &[(&'static str, String)] {
+        &self.0.headers
     }
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    error: Rendered<'a>,
-}
-
-#[derive(Serialize)]
-struct Rendered<'a> {
-    kind: &'static str,
-    what: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    key: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    message: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    fields: &'a [FieldFailure],
 }
 
 impl fmt::Display for Failure {

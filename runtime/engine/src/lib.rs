@@ -1,39 +1,83 @@
-//! Flows, steps, slots, decisions and effects: the part of zerver that performs no I/O.
+//! The part of zerver that performs no I/O: flows, steps, slots, decisions and effects.
 //!
-//! A [`Job`] is one request in execution. It takes inputs (run a step, an effect has completed, the client is gone) and
-//! says what is to happen next; whoever drives it performs the effects and tells the time. The same code therefore runs
-//! under real workers, under a replay, and under virtual time. This crate names no runtime, no clock, no randomness and
-//! no environment: all of that enters as an input and is recorded.
+//! Services use it through the crate `zerver`, which re-exports these types in its prelude.
+//!
+//! - A **flow** ([`FlowDef`], [`flow!`]) is a route and the steps that serve it, in order.
+//! - A **step** ([`macro@step`]) is a plain function. It reads slots through its parameters and returns a [`Decision`].
+//!   It performs no I/O and reads no clock.
+//! - A **slot** ([`macro@slot`]) is a typed value of one request: written by one step, read by later ones. `flow!`
+//!   checks at compile time that every slot is written before it is read.
+//! - An **effect** ([`Effect`]) describes I/O. A step returns it as [`Decision::Need`], and its output becomes a slot.
+//! - A **failure** ([`Failure`]) ends a request with an error response.
+//!
+//! ```
+//! use zerver_engine::{FlowDef, Request, Response, flow, slot, step};
+//!
+//! #[slot]
+//! struct Name(String);
+//!
+//! #[step]
+//! fn parse_name(request: &Request) -> Name {
+//!     Name(request.param_str("name").unwrap_or("world").to_owned())
+//! }
+//!
+//! #[step]
+//! fn greet(name: &Name) -> Response {
+//!     Response::text(format!("hello, {}", name.0))
+//! }
+//!
+//! fn greeting() -> FlowDef {
+//!     flow!("greeting", GET "/hello/{name}", steps: [parse_name, greet])
+//! }
+//!
+//! // A step is still a function.
+//! assert_eq!(greet(&Name("ann".into())).body, "hello, ann");
+//! # greeting();
+//! ```
+//!
+//! A [`Job`] is one request in execution: a state machine. Its caller, the driver, passes inputs (run a step, an effect
+//! has completed, the client has left) and learns what to do next; it performs the effects and keeps the time. The same
+//! code therefore runs under real workers, in a replay, and in virtual time. This crate names no runtime, no clock, no
+//! source of randomness and no environment: all of that enters as input, and is recorded.
+//!
+//! The scheduling policy ([`FairQueue`]) and its simulator ([`simulate()`]) are here for the same reason.
 
-mod decision;
+#![warn(missing_debug_implementations)]
+
 mod effect;
 mod failure;
 mod flow;
-mod given;
 mod job;
-mod order;
+mod message;
 mod panics;
-mod request;
-mod response;
 mod schedule;
+mod simulate;
 mod slot;
 mod step;
 
-pub use decision::{Decided, Decision, Ends, IntoDecision, NoProgress};
-pub use effect::{All, Alone, Call, Effect, EffectKind, Performed, Retry, all, effect, join_all};
+pub use effect::{
+    All, Call, CallResult, Effect, EffectKind, RequestedCall, Retry, StandaloneEffect, all, effect, join_all,
+};
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use given::{Now, Random};
-pub use job::{Arrival, Ended, Job, MAX_EVENTS, Next, Start, Stop};
-pub use panics::watch_panics;
-pub use request::{Params, Request};
-pub use response::Response;
+pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason};
+pub use message::{Params, Request, Response};
+pub use panics::install_panic_hook;
 pub use schedule::{
-    Behind, ClassSettings, Counts, Fate, Load, Machine, Often, Overruns, Part as LoadPart, Ready, Refused,
-    Scheduling, SettingError, Simulated, Takes, Ticket, Turn, Why, core_rates, simulate,
+    ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
+    SettingError, Shed, ShedReason, Ticket, Turn,
 };
-pub use slot::{Part, Shared, Slot, SlotDesc, Slots, Write, Writes};
-pub use step::{Frame, Read, Step, StepDesc};
+pub use simulate::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates, simulate};
+pub use slot::{
+    ArrivalTime, Random, Shared, Slot, SlotDesc, SlotOutput, StepInput, StepOutput, WriteDesc, Writes,
+};
+pub use step::{Decision, ErasedDecision, Final, IntoDecision, NoProgress, ReadDesc, Step, StepDesc};
 
-pub use zerver_macros::{Slot, chain, flow, step};
+pub use zerver_macros::{Slot, chain, flow, slot, step};
 pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};
+
+/// Crates that the code of the macros names. Not a public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde;
+}

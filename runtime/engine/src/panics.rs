@@ -1,4 +1,4 @@
-//! Where a step panicked: the place in the source, which only a panic hook is told.
+//! Source locations of panics. Only a panic hook learns them, and it can pass them on only in a thread-local.
 
 use std::cell::RefCell;
 use std::panic;
@@ -6,9 +6,9 @@ use std::sync::Once;
 
 use zerver_trace::Name;
 
-/// A place in the source of the program.
+/// Source location of a panic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct PanicLocation {
     pub(crate) file: Name,
     /// From 1.
     pub(crate) line: u32,
@@ -17,29 +17,29 @@ pub(crate) struct Place {
 }
 
 thread_local! {
-    /// Of the last panic on this thread.
-    static LAST: RefCell<Option<Place>> = const { RefCell::new(None) };
+    /// Location of the last panic on this thread.
+    static LAST: RefCell<Option<PanicLocation>> = const { RefCell::new(None) };
 }
 
-/// Has panics tell where they are, so that traces can. The panic hook that there is does what it did; one that is set later
-/// must call the one before it. Called again, it does nothing.
-pub fn watch_panics() {
+/// Installs a panic hook so that traces contain the location of a panic. The previous hook still runs; a hook that is
+/// set later must call this one. Further calls do nothing.
+pub fn install_panic_hook() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        let before = panic::take_hook();
+        let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let place = info.location().map(|at| Place {
+            let location = info.location().map(|at| PanicLocation {
                 file: Name::from(at.file().to_owned()),
                 line: at.line(),
                 column: at.column(),
             });
-            let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| *last = place));
-            before(info);
+            let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| *last = location));
+            previous(info);
         }));
     });
 }
 
-/// Where the panic was that has just been caught on this thread, once; none where that is not known.
-pub(crate) fn last_place() -> Option<Place> {
+/// Takes the location of the panic that was just caught on this thread. Returns `None` without the hook.
+pub(crate) fn take_last_location() -> Option<PanicLocation> {
     LAST.try_with(RefCell::take).ok().flatten()
 }

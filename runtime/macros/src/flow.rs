@@ -1,4 +1,4 @@
-//! `chain!` and `flow!`.
+//! `chain!` and `flow!`. They parse; `zerver-engine` checks the order of the steps.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -30,7 +30,7 @@ pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
     }})
 }
 
-/// Paths, separated by commas.
+/// Paths separated by commas.
 struct List(Punctuated<Path, Token![,]>);
 
 impl Parse for List {
@@ -58,7 +58,7 @@ impl Parse for Flow {
         {
             return Err(Error::new(
                 method.span(),
-                "the method of a flow is one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+                "unknown method: write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS",
             ));
         }
         let pattern = input.parse()?;
@@ -73,7 +73,7 @@ impl Parse for Flow {
                 _ => {
                     return Err(Error::new(
                         key.span(),
-                        "a flow has `before: CHAIN`, `unwritten: [SLOT, ..]` where that is meant, then `steps: [..]`, each once",
+                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, each at most once",
                     ));
                 }
             }
@@ -84,14 +84,14 @@ impl Parse for Flow {
     }
 }
 
-/// Paths in brackets.
+/// Parses paths in brackets.
 fn paths(input: ParseStream<'_>) -> Result<Punctuated<Path, Token![,]>> {
     let list;
     bracketed!(list in input);
     list.call(Punctuated::parse_terminated)
 }
 
-/// One chain, or several in brackets.
+/// Parses one chain, or several in brackets.
 fn chains(input: ParseStream<'_>) -> Result<Vec<Expr>> {
     if !input.peek(syn::token::Bracket) {
         return Ok(vec![input.parse()?]);

@@ -1,6 +1,6 @@
-//! The macros of zerver: `#[step]`, `#[derive(Slot)]`, `chain!` and `flow!`.
+//! Macros of zerver: `#[step]`, `#[slot]`, `#[derive(Slot)]`, `chain!` and `flow!`.
 //!
-//! They only describe; what they describe is checked and run by `zerver-engine`.
+//! They only describe. `zerver-engine` checks and runs what they describe.
 
 mod flow;
 mod slot;
@@ -12,45 +12,63 @@ use quote::quote;
 
 /// Makes a function a step.
 ///
-/// The function stays as it is. Beside it comes a type of the same name, which carries the description: name, source,
-/// documentation, what it reads (its parameters) and what it writes (its return type).
+/// The function stays as it is, so tests can call it. The macro adds a hidden type of the same name that describes it:
+/// name, source line, documentation, reads and writes.
 ///
-/// - A parameter `&Slot` reads a slot which an earlier step wrote, or one which every request has: `&Request`,
-///   `&RequestId`, `&Now`, `&Random`.
-/// - A parameter `Option<&Slot>` reads a slot which may be unwritten.
-/// - A parameter `Option<Progress>`, by value, is what the step itself yielded the last time.
-/// - It returns a `Decision`, a `Response`, the slots it writes, or a `Result` of one of these with `Failure`.
+/// - A parameter `&Todo` reads a slot: one that an earlier step writes, or a built-in one (`&Request`, `&RequestId`,
+///   `&ArrivalTime`, `&Random`).
+/// - A parameter `Option<&Todo>` reads a slot that may be unwritten.
+/// - A parameter `Option<Progress>`, by value, is the progress with which the step last yielded.
+/// - The return type is a `Decision`, a `Response`, the slots that the step writes, or a `Result` of one of these with
+///   `Failure`.
 #[proc_macro_attribute]
-pub fn step(attributes: TokenStream, item: TokenStream) -> TokenStream {
-    step::expand(attributes.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+pub fn step(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    step::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Makes a type a slot. `#[slot(secret)]` seals its values in the store and masks them on screen.
+/// Makes a struct or an enum a slot: a value that one step writes and later steps read.
+///
+/// It derives `Slot`, and serde's `Serialize` and `Deserialize`, which recordings need. The service needs no dependency
+/// on serde for that; `#[serde(..)]` attributes and further derives work as usual.
+///
+/// `#[slot(secret)]` seals the values in the store and masks them wherever they are shown.
+#[proc_macro_attribute]
+pub fn slot(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    slot::expand_attribute(arguments.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Implements `Slot` alone, for types with their own `Serialize` and `Deserialize`. Most slots use `#[slot]` instead.
+///
+/// `#[slot(secret)]` after the derive marks the slot as a secret.
 #[proc_macro_derive(Slot, attributes(slot))]
-pub fn slot(item: TokenStream) -> TokenStream {
-    slot::expand(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+pub fn derive_slot(item: TokenStream) -> TokenStream {
+    slot::expand_derive(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// A list of steps to put before others: `const AUTH: Chain = chain![parse_auth, lookup_user];`.
+/// Makes a chain, a list of steps that several flows share: `const AUTH: Chain = chain![parse_auth, lookup_user];`.
 #[proc_macro]
 pub fn chain(item: TokenStream) -> TokenStream {
     flow::expand_chain(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// A route and its steps:
+/// Makes a flow of a name, a route and steps:
 /// `flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo])`.
 ///
-/// `before` is a chain, or a list of them in brackets, and may be left out. The order of the steps is checked when this
-/// compiles: each reads only what an earlier one has written, and no slot has two writers. That holds for an `Option<&Slot>`
-/// too, which would be none in every request. Where a step is shared with other flows and that is meant, the flow says so:
+/// `before` is optional: a chain, or a list of chains in brackets.
+///
+/// The order of the steps is checked at compile time. Each step reads only slots that earlier steps write, no slot has
+/// two writers, and the last step always responds. This applies to `Option<&Slot>` too, since such a slot would be
+/// `None` in every request. If that is intended, because a step is shared with other flows, declare it:
 /// `flow!("feed-guest", GET "/feed/guest", unwritten: [Claims], steps: [load_feed, render_feed])`.
 #[proc_macro]
 pub fn flow(item: TokenStream) -> TokenStream {
     flow::expand_flow(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
-/// Where the engine is found: users name only `zerver`, the tests of the engine and of the replayer only
-/// `zerver-engine`. (The engine's must-not-compile tests run in a package called `zerver-engine-tests`.)
+/// Returns the path to the engine. Services depend on `zerver` alone, the tests of the engine and of the replayer on
+/// `zerver-engine` alone. (The engine's must-not-compile tests run in a package called `zerver-engine-tests`.)
 fn engine() -> TokenStream2 {
     match std::env::var("CARGO_PKG_NAME").as_deref() {
         Ok("zerver-engine" | "zerver-engine-tests" | "zerver-replay") => quote!(::zerver_engine),

@@ -1,27 +1,72 @@
-//! `#[derive(Slot)]`.
+//! `#[slot]` and `#[derive(Slot)]`.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{DeriveInput, Error, Result};
+use proc_macro2::{Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::parse::Parser;
+use syn::{Attribute, Data, DeriveInput, Error, Item, Meta, Path, Result};
 
-pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
+/// Expands `#[slot]` into the derives of `Slot`, `Serialize` and `Deserialize`, by paths that need no dependency on
+/// serde.
+pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let is_secret = is_secret(arguments)?;
+    let item: Item = syn::parse2(item)?;
+    let attributes = match &item {
+        Item::Struct(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        other => return Err(Error::new_spanned(other, "`#[slot]` belongs on a struct or an enum")),
+    };
+    if let Some(second) = attributes.iter().find(|attribute| attribute.path().is_ident("slot")) {
+        return Err(Error::new_spanned(
+            second,
+            "a second `#[slot]`: write one, as `#[slot]` or `#[slot(secret)]`",
+        ));
+    }
+    let derived = derived(attributes)?;
+    if let Some(slot) = derived.iter().find(|path| is_named(path, "Slot")) {
+        return Err(Error::new_spanned(
+            slot,
+            "`#[slot]` derives `Slot` already: remove it from `#[derive(..)]`",
+        ));
+    }
+    let engine = crate::engine();
+    let serde = quote!(#engine::__private::serde);
+    // What the user wrote takes precedence: a derive of `Serialize` or `Deserialize`, and a path to serde.
+    let serde_derives = ["Serialize", "Deserialize"];
+    let missing = serde_derives.into_iter().filter(|name| !derived.iter().any(|path| is_named(path, name)));
+    let derives = missing.map(|name| {
+        let name = Ident::new(name, Span::call_site());
+        quote!(#serde::#name)
+    });
+    let path = (!has_serde_path(attributes)).then(|| {
+        let path = serde.to_string().replace(' ', "");
+        quote!(#[serde(crate = #path)])
+    });
+    let secret = is_secret.then(|| quote!(#[slot(secret)]));
+    Ok(quote! {
+        #[derive(#(#derives,)* #engine::Slot)]
+        #secret
+        #path
+        #item
+    })
+}
+
+/// Expands `#[derive(Slot)]`.
+pub(crate) fn expand_derive(item: TokenStream) -> Result<TokenStream> {
     let input: DeriveInput = syn::parse2(item)?;
+    if let Data::Union(data) = &input.data {
+        return Err(Error::new_spanned(data.union_token, "a slot is a struct or an enum"));
+    }
     if !input.generics.params.is_empty() {
         return Err(Error::new_spanned(
             &input.generics,
-            "a slot is one type with one meaning, so it has no parameters; wrap the generic type in a struct",
+            "a slot has no generic parameters, because each slot is one type: wrap the generic type in a struct",
         ));
     }
-    let mut secret = false;
+    let mut is_secret_slot = false;
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("slot")) {
-        attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("secret") {
-                secret = true;
-                Ok(())
-            } else {
-                Err(meta.error("there is only `#[slot(secret)]`"))
-            }
-        })?;
+        if let Meta::List(list) = &attribute.meta {
+            is_secret_slot |= is_secret(list.tokens.clone())?;
+        }
     }
     let engine = crate::engine();
     let name = &input.ident;
@@ -31,10 +76,63 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
             const DESC: #engine::SlotDesc = #engine::SlotDesc {
                 name: #text,
                 path: ::core::concat!(::core::module_path!(), "::", #text),
-                secret: #secret,
-                given: false,
+                is_secret: #is_secret_slot,
+                is_builtin: false,
                 type_id: ::core::any::TypeId::of::<#name>,
             };
         }
     })
+}
+
+/// Parses the arguments of `#[slot(..)]`: nothing, or `secret`.
+fn is_secret(arguments: TokenStream) -> Result<bool> {
+    let mut is_secret = false;
+    let parser = syn::meta::parser(|meta| {
+        if meta.path.is_ident("secret") {
+            if is_secret {
+                return Err(meta.error("`secret` is given twice"));
+            }
+            is_secret = true;
+            return Ok(());
+        }
+        let argument = meta.path.to_token_stream();
+        Err(meta.error(format!("unknown argument `{argument}`: write `#[slot]` or `#[slot(secret)]`")))
+    });
+    parser.parse2(arguments)?;
+    Ok(is_secret)
+}
+
+/// Returns the traits in all `#[derive(..)]` attributes.
+fn derived(attributes: &[Attribute]) -> Result<Vec<Path>> {
+    let mut derived = Vec::new();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("derive")) {
+        attribute.parse_nested_meta(|meta| {
+            derived.push(meta.path);
+            Ok(())
+        })?;
+    }
+    Ok(derived)
+}
+
+/// Returns true if the last segment of a path is `name`.
+fn is_named(path: &Path, name: &str) -> bool {
+    path.segments.last().is_some_and(|segment| segment.ident == name)
+}
+
+/// Returns true if a `#[serde(crate = "..")]` is present.
+fn has_serde_path(attributes: &[Attribute]) -> bool {
+    let mut is_found = false;
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        // Other arguments are serde's to check.
+        let _ = attribute.parse_nested_meta(|meta| {
+            is_found |= meta.path.is_ident("crate");
+            if meta.input.peek(syn::Token![=]) {
+                meta.value()?.parse::<syn::Expr>()?;
+            } else if meta.input.peek(syn::token::Paren) {
+                meta.input.parse::<Group>()?;
+            }
+            Ok(())
+        });
+    }
+    is_found
 }

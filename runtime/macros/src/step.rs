@@ -1,4 +1,4 @@
-//! `#[step]`.
+//! `#[step]`. It describes the function and leaves it as it is; `zerver-engine` checks the slots.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -12,25 +12,29 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
         return Err(Error::new_spanned(attributes, "#[step] takes no arguments"));
     }
     let function: ItemFn = syn::parse2(item)?;
-    refuse(&function)?;
+    reject(&function)?;
     let engine = crate::engine();
     let mut reads = Vec::new();
     let mut arguments = Vec::new();
     for parameter in &function.sig.inputs {
         let FnArg::Typed(parameter) = parameter else {
-            return Err(Error::new_spanned(parameter, "a step is a plain function, without self"));
+            return Err(Error::new_spanned(parameter, "a step is a plain function: remove `self`"));
         };
         let at = reads.len();
-        match Parameter::of(&parameter.ty)? {
+        match Parameter::from_type(&parameter.ty)? {
             Parameter::Slot(slot) => {
-                reads.push(quote!(#engine::Read { slot: <#slot as #engine::Slot>::DESC, optional: false }));
-                arguments.push(quote!(frame.read::<#slot>(#at)));
+                reads.push(
+                    quote!(#engine::ReadDesc { slot: <#slot as #engine::Slot>::DESC, is_optional: false }),
+                );
+                arguments.push(quote!(input.read::<#slot>(#at)));
             }
-            Parameter::Maybe(slot) => {
-                reads.push(quote!(#engine::Read { slot: <#slot as #engine::Slot>::DESC, optional: true }));
-                arguments.push(quote!(frame.maybe::<#slot>(#at)));
+            Parameter::Optional(slot) => {
+                reads.push(
+                    quote!(#engine::ReadDesc { slot: <#slot as #engine::Slot>::DESC, is_optional: true }),
+                );
+                arguments.push(quote!(input.read_optional::<#slot>(#at)));
             }
-            Parameter::Progress(progress) => arguments.push(quote!(frame.progress::<#progress>())),
+            Parameter::Progress(progress) => arguments.push(quote!(input.progress::<#progress>())),
         }
     }
     let name = &function.sig.ident;
@@ -43,7 +47,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
     };
     let cfgs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     let cfgs: Vec<_> = cfgs.collect();
-    // The line of the function itself: `line!()` with its span, so that macros around it do not move it.
+    // `line!()` with the span of the function, so that it is right inside macros too.
     let line = quote::quote_spanned!(function.sig.fn_token.span()=> ::core::line!());
     let file = quote::quote_spanned!(function.sig.fn_token.span()=> ::core::file!());
     Ok(quote! {
@@ -63,26 +67,26 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
                 line: #line,
                 reads: &[#(#reads),*],
                 writes: <#output as #engine::IntoDecision>::WRITES,
-                ends: <#output as #engine::IntoDecision>::ENDS,
-                run: |frame| #engine::IntoDecision::decide(#name(#(#arguments),*)),
+                is_final: <#output as #engine::IntoDecision>::IS_FINAL,
+                run: |input| #engine::IntoDecision::into_decision(#name(#(#arguments),*)),
             };
         }
     })
 }
 
-/// What cannot be a step, each with what to do instead.
-fn refuse(function: &ItemFn) -> Result<()> {
+/// Rejects functions that cannot be steps.
+fn reject(function: &ItemFn) -> Result<()> {
     let signature = &function.sig;
     if let Some(token) = &signature.asyncness {
         return Err(Error::new(
             token.span(),
-            "a step does no I/O, so it is not async; return `Need(effect)` instead",
+            "a step performs no I/O, so it cannot be async: return `Need(effect)` instead",
         ));
     }
     if !signature.generics.params.is_empty() || signature.generics.where_clause.is_some() {
         return Err(Error::new_spanned(
             &signature.generics,
-            "a step has no generic parameters: the slots it reads are its parameters, and their types are known",
+            "a step cannot be generic: each of its parameters is one slot type",
         ));
     }
     Ok(())
@@ -90,33 +94,33 @@ fn refuse(function: &ItemFn) -> Result<()> {
 
 enum Parameter<'a> {
     Slot(&'a Type),
-    Maybe(&'a Type),
+    Optional(&'a Type),
     Progress(&'a Type),
 }
 
 impl<'a> Parameter<'a> {
-    fn of(parameter: &'a Type) -> Result<Self> {
+    fn from_type(parameter: &'a Type) -> Result<Self> {
         match parameter {
             Type::Reference(reference) if reference.mutability.is_some() => Err(Error::new_spanned(
                 parameter,
-                "a step cannot change a slot; return a new one, under a type of its own",
+                "a step cannot modify a slot: return a new value, of another slot type",
             )),
             Type::Reference(reference) => Ok(Self::Slot(&reference.elem)),
             _ => match option_of(parameter) {
                 Some(Type::Reference(reference)) if reference.mutability.is_none() => {
-                    Ok(Self::Maybe(&reference.elem))
+                    Ok(Self::Optional(&reference.elem))
                 }
                 Some(progress) if !matches!(progress, Type::Reference(_)) => Ok(Self::Progress(progress)),
                 _ => Err(Error::new_spanned(
                     parameter,
-                    "a step reads slots: take `&Slot`, `Option<&Slot>`, or its own progress as `Option<Progress>`",
+                    "a step takes `&Slot`, `Option<&Slot>`, or its own progress as `Option<Progress>`",
                 )),
             },
         }
     }
 }
 
-/// The `T` of `Option<T>`.
+/// Returns the `T` of `Option<T>`.
 fn option_of(of: &Type) -> Option<&Type> {
     let Type::Path(path) = of else { return None };
     let last = path.path.segments.last().filter(|segment| segment.ident == "Option")?;
@@ -127,7 +131,7 @@ fn option_of(of: &Type) -> Option<&Type> {
     }
 }
 
-/// The documentation comment, its lines joined.
+/// Returns the lines of the documentation comment.
 fn doc(function: &ItemFn) -> String {
     let lines = function.attrs.iter().filter_map(|attribute| match &attribute.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {

@@ -7,20 +7,19 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use zerver_trace::duration::HumanDuration;
 
-use super::cores;
-use crate::recording::Keep;
+use super::mask::MASK;
+use super::recording::Keep;
+use super::settings::cores;
 use crate::time::nanos;
 
 /// So many threads are a slip of the pen if they are more.
 const MAX_WORKERS: usize = 1024;
 /// Where a store is, if nothing is said.
 pub(crate) const STORE: &str = ".zerver";
-/// What stands for a secret.
-pub(crate) const MASK: &str = "●●●●";
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Raw {
+pub(super) enum RawValue {
     One(String),
     Many(Vec<String>),
 }
@@ -60,13 +59,13 @@ pub(super) enum Field<'c> {
 
 const ADDRESS: &str = "HOST:PORT, such as 127.0.0.1:3000";
 const COUNT: &str = "a number, at least 1";
-const COUNTS: &str = "a number for each of several names, such as http=64";
+const COUNTS: &str = "a number for each name, such as http=64";
 const TIME: &str = "a duration such as 10ms, 1.5s, 5m or 2d";
 const MAYBE_TIME: &str = "a duration such as 36h or 7d, or off";
 const SIZE: &str = "a number of bytes, such as 65536, 64KiB or 1MiB";
 const MAYBE_SIZE: &str = "a number of bytes, such as 512MiB or 1GiB, or off";
 
-impl Raw {
+impl RawValue {
     fn one(&self) -> Option<&str> {
         match self {
             Self::One(text) => Some(text),
@@ -100,23 +99,23 @@ impl Field<'_> {
     /// Sets it.
     ///
     /// # Errors
-    /// What it may be, in words that follow "it is".
-    pub(super) fn set(self, raw: &Raw) -> Result<(), &'static str> {
+    /// A description of valid values, which follows "must be".
+    pub(super) fn set(self, raw: &RawValue) -> Result<(), &'static str> {
         if let Self::Names(names) = self {
             *names = raw.list();
             let is_wrong = |name: &String| name.bytes().filter(u8::is_ascii_alphanumeric).count() < 3;
-            let allowed = "a list of names with at least three letters or digits each";
-            return if names.iter().any(is_wrong) { Err(allowed) } else { Ok(()) };
+            let requirement = "a list of names with at least three letters or digits each";
+            return if names.iter().any(is_wrong) { Err(requirement) } else { Ok(()) };
         }
         if let Self::Hosts(hosts) = self {
             *hosts = raw.list();
             let is_wrong = |name: &String| name.is_empty() || name.contains([' ', '/']);
-            return if hosts.iter().any(is_wrong) { Err("a list of names of hosts") } else { Ok(()) };
+            return if hosts.iter().any(is_wrong) { Err("a list of host names") } else { Ok(()) };
         }
         if let Self::MostOf(counts) = self {
             let all: Vec<&str> = match raw {
-                Raw::Many(all) => all.iter().map(String::as_str).collect(),
-                Raw::One(text) => text.split(',').filter(|one| !one.trim().is_empty()).collect(),
+                RawValue::Many(all) => all.iter().map(String::as_str).collect(),
+                RawValue::One(text) => text.split(',').filter(|one| !one.trim().is_empty()).collect(),
             };
             let one = |text: &str| {
                 let (name, count) = text.split_once('=')?;
@@ -130,10 +129,10 @@ impl Field<'_> {
         }
         let text = raw.one().map(str::trim);
         let is_off = matches!(text, Some("off" | "false"));
-        let number = |allowed| text.and_then(|text| text.parse::<u64>().ok()).ok_or(allowed);
-        let time = |allowed| {
+        let number = |requirement| text.and_then(|text| text.parse::<u64>().ok()).ok_or(requirement);
+        let time = |requirement| {
             let span = text.and_then(|text| text.parse::<HumanDuration>().ok());
-            span.filter(|span| span.ns > 0).map(|span| span.ns).ok_or(allowed)
+            span.filter(|span| span.ns > 0).map(|span| span.ns).ok_or(requirement)
         };
         match self {
             Self::Address(addr) => {
@@ -142,15 +141,16 @@ impl Field<'_> {
             }
             Self::Hosts(_) | Self::Names(_) | Self::MostOf(_) => {}
             Self::Threads(threads, least) => {
-                let allowed = if least == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
-                let count = usize::try_from(number(allowed)?).map_err(|_| allowed)?;
+                let requirement =
+                    if least == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
+                let count = usize::try_from(number(requirement)?).map_err(|_| requirement)?;
                 *threads = Some(count).filter(|count| (least..=MAX_WORKERS).contains(count));
-                threads.ok_or(allowed)?;
+                threads.ok_or(requirement)?;
             }
             Self::Count(count) => *count = at_least_1(usize::try_from(number(COUNT)?).ok())?,
             Self::Most(count) => {
-                let allowed = "a number; 0 means without a limit";
-                *count = usize::try_from(number(allowed)?).map_err(|_| allowed)?;
+                let requirement = "a number; 0 means no limit";
+                *count = usize::try_from(number(requirement)?).map_err(|_| requirement)?;
             }
             Self::Count32(count) => *count = at_least_1(u32::try_from(number(COUNT)?).ok())?,
             Self::Count64(count) => *count = at_least_1(Some(number(COUNT)?))?,
@@ -165,9 +165,9 @@ impl Field<'_> {
             Self::MaybeSize(bytes) if is_off => *bytes = None,
             Self::MaybeSize(bytes) => *bytes = Some(text.and_then(size).ok_or(MAYBE_SIZE)?),
             Self::Share(share) => {
-                let allowed = "a number of thousandths, from 0 to 1000";
-                let number = number(allowed)?;
-                *share = u16::try_from(number).ok().filter(|share| *share <= 1000).ok_or(allowed)?;
+                let requirement = "a number of thousandths from 0 to 1000";
+                let number = number(requirement)?;
+                *share = u16::try_from(number).ok().filter(|share| *share <= 1000).ok_or(requirement)?;
             }
             Self::Fraction(fraction) => {
                 let number = text.and_then(|text| text.parse::<f64>().ok());
@@ -194,7 +194,7 @@ impl Field<'_> {
                 };
             }
             Self::Folder(folder) => {
-                let text = text.filter(|text| !text.is_empty()).ok_or("the path of a folder")?;
+                let text = text.filter(|text| !text.is_empty()).ok_or("the path of a directory")?;
                 *folder = Some(PathBuf::from(text));
             }
             Self::Secret(secret) => {

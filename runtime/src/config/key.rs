@@ -2,8 +2,8 @@
 
 use zerver_engine::Class;
 
-use super::Config;
 use super::field::Field;
+use super::settings::Config;
 
 /// A name, and whether its value can change while the service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,38 +16,38 @@ const fn fixed(name: &'static str) -> Key {
     Key { name, reloads: false }
 }
 
-const fn live(name: &'static str) -> Key {
+const fn reloadable(name: &'static str) -> Key {
     Key { name, reloads: true }
 }
 
 /// The list of rules, which is no field.
-pub(super) const RULES: Key = live("rules");
+pub(super) const RULES: Key = reloadable("rules");
 
 pub(super) const KEYS: &[Key] = &[
     fixed("address"),
     fixed("hosts"),
     fixed("workers"),
-    live("deadline"),
+    reloadable("deadline"),
     fixed("stuck_after"),
-    live("interactive.quantum"),
-    live("interactive.queue"),
-    live("interactive.target"),
-    live("interactive.interval"),
-    live("interactive.share"),
-    live("default.quantum"),
-    live("default.queue"),
-    live("default.target"),
-    live("default.interval"),
-    live("default.share"),
+    reloadable("interactive.quantum"),
+    reloadable("interactive.queue"),
+    reloadable("interactive.target"),
+    reloadable("interactive.interval"),
+    reloadable("interactive.share"),
+    reloadable("default.quantum"),
+    reloadable("default.queue"),
+    reloadable("default.target"),
+    reloadable("default.interval"),
+    reloadable("default.share"),
     fixed("batch.workers"),
-    live("batch.quantum"),
-    live("batch.queue"),
-    live("batch.target"),
-    live("batch.interval"),
-    live("batch.share"),
-    live("overruns.times"),
-    live("overruns.of"),
-    live("probation"),
+    reloadable("batch.quantum"),
+    reloadable("batch.queue"),
+    reloadable("batch.target"),
+    reloadable("batch.interval"),
+    reloadable("batch.share"),
+    reloadable("overruns.times"),
+    reloadable("overruns.of"),
+    reloadable("probation"),
     fixed("limits.target_bytes"),
     fixed("limits.header_bytes"),
     fixed("limits.body_bytes"),
@@ -60,18 +60,18 @@ pub(super) const KEYS: &[Key] = &[
     fixed("limits.drain"),
     fixed("limits.connections"),
     fixed("limits.effects"),
-    live("limits.effects_per_target"),
-    live("limits.effects_per_kind"),
+    reloadable("limits.effects_per_target"),
+    reloadable("limits.effects_per_kind"),
     fixed("limits.streams"),
     fixed("health.path"),
     fixed("metrics.path"),
     fixed("metrics.remote"),
-    live("recording.keep"),
+    reloadable("recording.keep"),
     fixed("recording.store"),
-    live("recording.sample"),
-    live("recording.slow_quantile"),
-    live("recording.slow_after"),
-    live("recording.max_per_second"),
+    reloadable("recording.sample"),
+    reloadable("recording.slow_quantile"),
+    reloadable("recording.slow_after"),
+    reloadable("recording.max_per_second"),
     fixed("recording.max_age"),
     fixed("recording.max_bytes"),
     fixed("recording.queue"),
@@ -171,8 +171,8 @@ impl Key {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::field::RawValue;
     use super::*;
-    use crate::config::field::Raw;
 
     #[test]
     fn each_key_has_a_value_of_its_own_that_reads_back() {
@@ -181,8 +181,10 @@ mod tests {
         for key in KEYS {
             assert!(seen.insert(key.field(&mut config).address()), "{} is another key's value", key.name);
             let shown = key.field(&mut config).show();
-            if let Some(raw) = Raw::of_json(&shown) {
-                key.field(&mut config).set(&raw).unwrap_or_else(|allowed| panic!("{}: {allowed}", key.name));
+            if let Some(raw) = RawValue::of_json(&shown) {
+                key.field(&mut config)
+                    .set(&raw)
+                    .unwrap_or_else(|requirement| panic!("{}: {requirement}", key.name));
                 assert_eq!(key.field(&mut config).show(), shown, "{}", key.name);
             }
             assert_eq!(Key::named(key.name), Some(*key));

@@ -9,12 +9,12 @@ use zerver_engine::SettingError;
 use zerver_recorder::regular_file;
 use zerver_replay::{SettingDoc, SettingSource};
 
-use super::Config;
-use super::field::Raw;
+use super::field::RawValue;
 use super::file;
 use super::key::{KEYS, Key, RULES};
+use super::settings::Config;
 use crate::StartError;
-use crate::schedule::Rule;
+use crate::scheduler::ClassRule;
 
 /// No file of settings is longer, in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -30,7 +30,7 @@ pub(crate) struct Layers {
 
 /// What is set.
 #[derive(Debug, Clone)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedSettings {
     pub(crate) config: Config,
     pub(crate) file: Option<PathBuf>,
     /// For each key that somebody has said something of: who, and where.
@@ -52,34 +52,34 @@ impl Layers {
     ///
     /// # Errors
     /// Names the first value that is wrong, where it was said, and what it may be.
-    pub(crate) fn load(&self) -> Result<Loaded, StartError> {
+    pub(crate) fn load(&self) -> Result<LoadedSettings, StartError> {
         let mut config = self.program.clone();
-        let mut sources = self.said_by_the_program();
+        let mut sources = self.program_sources();
         if let Some(path) = &self.file {
             self.lay_file(path, &mut config, &mut sources)?;
         }
         for (key, value) in &self.environment {
-            let raw = value.to_str().map_or(Raw::Many(Vec::new()), |text| Raw::One(text.to_owned()));
-            key.field(&mut config).set(&raw).map_err(|allowed| {
-                let allowed = format!("it is {allowed}");
+            let raw =
+                value.to_str().map_or(RawValue::Many(Vec::new()), |text| RawValue::One(text.to_owned()));
+            key.field(&mut config).set(&raw).map_err(|requirement| {
                 match key.field(&mut config).is_secret() {
                     true => StartError::Setting {
                         place: key.variable(),
-                        what: format!("{} is wrong; {allowed}", key.name),
+                        reason: format!("invalid {}: must be {requirement}", key.name),
                     },
                     false => StartError::Variable {
                         name: key.variable(),
                         value: value.to_string_lossy().into_owned(),
-                        allowed,
+                        requirement: requirement.to_owned(),
                     },
                 }
             })?;
             sources.insert(key.name, (SettingSource::Environment, Some(key.variable())));
         }
         if let Err(error) = config.scheduling.check() {
-            return Err(misfit(error, &mut config, &sources));
+            return Err(inconsistent(error, &mut config, &sources));
         }
-        Ok(Loaded { config, file: self.file.clone(), sources })
+        Ok(LoadedSettings { config, file: self.file.clone(), sources })
     }
 
     fn lay_file(
@@ -88,16 +88,16 @@ impl Layers {
         config: &mut Config,
         sources: &mut BTreeMap<&'static str, (SettingSource, Option<String>)>,
     ) -> Result<(), StartError> {
-        let shown = path.display();
-        let unreadable = |why: String| StartError::ConfigFile { path: path.to_owned(), why };
+        let display = path.display();
+        let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
         let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
-        let wrong = |line, what| StartError::Setting { place: format!("{shown}:{line}"), what };
-        let file = file::read(&text).map_err(|error| wrong(error.line, error.what))?;
+        let invalid = |line, reason| StartError::Setting { place: format!("{display}:{line}"), reason };
+        let file = file::read(&text).map_err(|error| invalid(error.line, error.reason))?;
         for (key, line, raw) in file.values {
-            key.field(config)
-                .set(&raw)
-                .map_err(|allowed| wrong(line, format!("{} is wrong; it is {allowed}", key.name)))?;
-            sources.insert(key.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
+            key.field(config).set(&raw).map_err(|requirement| {
+                invalid(line, format!("invalid {}: must be {requirement}", key.name))
+            })?;
+            sources.insert(key.name, (SettingSource::File, Some(format!("{display}:{line}"))));
             // Beside the file that names it, wherever the service was started.
             if let ("recording.store", Some(store), Some(folder)) =
                 (key.name, &mut config.recording.store, path.parent())
@@ -107,13 +107,13 @@ impl Layers {
         }
         if let Some((line, rules)) = file.rules {
             config.rules = rules;
-            sources.insert(RULES.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
+            sources.insert(RULES.name, (SettingSource::File, Some(format!("{display}:{line}"))));
         }
         Ok(())
     }
 
     /// What differs from the defaults has been said by the program.
-    fn said_by_the_program(&self) -> BTreeMap<&'static str, (SettingSource, Option<String>)> {
+    fn program_sources(&self) -> BTreeMap<&'static str, (SettingSource, Option<String>)> {
         let (mut program, mut default) = (self.program.clone(), Config::default());
         let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
         let mut said: BTreeMap<_, _> =
@@ -126,7 +126,7 @@ impl Layers {
 }
 
 /// Values that do not fit each other, told where one of them was said.
-fn misfit(
+fn inconsistent(
     error: SettingError,
     config: &mut Config,
     sources: &BTreeMap<&'static str, (SettingSource, Option<String>)>,
@@ -147,23 +147,23 @@ fn misfit(
     };
     let values: Vec<_> = all.iter().map(value).collect();
     match place {
-        Some(place) => StartError::Setting { place, what: format!("{error}; {}", values.join(", ")) },
+        Some(place) => StartError::Setting { place, reason: format!("{error}; {}", values.join(", ")) },
         None => StartError::Scheduling(error),
     }
 }
 
-impl Loaded {
+impl LoadedSettings {
     /// Whether somebody has said something of a key.
-    pub(crate) fn is_said(&self, key: &str) -> bool {
+    pub(crate) fn is_set_anywhere(&self, key: &str) -> bool {
         self.sources.contains_key(key)
     }
 
     /// All settings, and where they come from.
-    pub(crate) fn told(&self) -> Vec<SettingDoc> {
+    pub(crate) fn document(&self) -> Vec<SettingDoc> {
         let mut config = self.config.clone();
         let mut one = |key: Key| {
             let value = match key {
-                RULES => self.config.rules.iter().map(Rule::told).collect::<Vec<Json>>().into(),
+                RULES => self.config.rules.iter().map(ClassRule::document).collect::<Vec<Json>>().into(),
                 _ => key.field(&mut config).show(),
             };
             let (from, place) = self.sources.get(key.name).cloned().unwrap_or((SettingSource::Default, None));
@@ -181,10 +181,10 @@ impl Loaded {
     /// The keys whose values another loading changes: those that can change while the service runs, and the others.
     pub(crate) fn differences(&self, other: &Self) -> (Vec<String>, Vec<String>) {
         let differs = |(a, b): &(SettingDoc, SettingDoc)| a.value != b.value;
-        let changed = std::iter::zip(self.told(), other.told()).filter(differs).map(|(told, _)| told);
-        let (live, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.is_reloadable);
+        let changed = std::iter::zip(self.document(), other.document()).filter(differs).map(|(told, _)| told);
+        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.is_reloadable);
         let names = |all: Vec<SettingDoc>| all.into_iter().map(|told| told.key).collect();
-        (names(live), names(fixed))
+        (names(reloadable), names(fixed))
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::Limits;
 
-    fn load(program: Config, file: &str, environment: &[(&str, &str)]) -> Result<Loaded, String> {
+    fn load(program: Config, file: &str, environment: &[(&str, &str)]) -> Result<LoadedSettings, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("zerver.toml");
         fs::write(&path, file).unwrap();
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!((config.workers, config.batch_workers), (Some(3), Some(0)));
         assert_eq!((config.deadline, config.limits.body_bytes), (Duration::from_secs(2), 7));
         assert_eq!(config.scheduling.batch.quantum_ns, 7_000_000);
-        let told = loaded.told();
+        let told = loaded.document();
         let from = |key: &str| {
             let told = told.iter().find(|told| told.key == key).unwrap();
             let line = told.location.as_deref().and_then(|place| place.rsplit(['/', ':']).next());
@@ -242,78 +242,78 @@ mod tests {
     #[test]
     fn a_wrong_file_is_told_with_its_line_and_what_would_be_right() {
         check("a = \n", "/zerver.toml:1: string values must be quoted, expected literal string");
-        check("\nworker = 2", "/zerver.toml:2: there is no setting worker; is it workers?");
+        check("\nworker = 2", "/zerver.toml:2: unknown setting worker; did you mean workers?");
         check(
             "[batch]\nquantun = \"5ms\"",
-            "/zerver.toml:2: there is no setting batch.quantun; is it batch.quantum?",
+            "/zerver.toml:2: unknown setting batch.quantun; did you mean batch.quantum?",
         );
-        check("[bach]\nquantum = \"5ms\"", "/zerver.toml:1: there is no setting bach; is it batch?");
-        check("batch = 3", "/zerver.toml:1: batch is a section, and no value: write [batch]");
+        check("[bach]\nquantum = \"5ms\"", "/zerver.toml:1: unknown setting bach; did you mean batch?");
+        check("batch = 3", "/zerver.toml:1: batch is a section, not a value: write [batch]");
         check(
             "deadline = 5",
-            "/zerver.toml:1: deadline is wrong; it is a duration such as 10ms, 1.5s, 5m or 2d",
+            "/zerver.toml:1: invalid deadline: must be a duration such as 10ms, 1.5s, 5m or 2d",
         );
-        check("workers = 0", "/zerver.toml:1: workers is wrong; it is a number from 1 to 1024");
+        check("workers = 0", "/zerver.toml:1: invalid workers: must be a number from 1 to 1024");
         check(
             "address = \"here\"",
-            "/zerver.toml:1: address is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+            "/zerver.toml:1: invalid address: must be HOST:PORT, such as 127.0.0.1:3000",
         );
         check(
             "[recording]\nkeep = \"most\"",
-            "/zerver.toml:2: recording.keep is wrong; it is all, tail or off",
+            "/zerver.toml:2: invalid recording.keep: must be all, tail or off",
         );
         check(
             "[recording]\nsample = 2.0",
-            "/zerver.toml:2: recording.sample is wrong; it is a number from 0 to 1",
+            "/zerver.toml:2: invalid recording.sample: must be a number from 0 to 1",
         );
-        check("deadline = 2026-01-01", "/zerver.toml:1: deadline is a date, and no setting is one");
+        check("deadline = 2026-01-01", "/zerver.toml:1: invalid deadline: no setting is a date");
         check(
             "[batch]\ninterval = \"1s\"\ntarget = \"2s\"",
-            "/zerver.toml:3: batch.target is wrong; it is no longer than the interval of its class; batch.target is 2s, \
+            "/zerver.toml:3: invalid batch.target: must be no longer than the interval of its class; batch.target is 2s, \
              batch.interval is 1s",
         );
         check(
             "[batch]\ninterval = \"1s\"",
-            "/zerver.toml:2: batch.target is wrong; it is no longer than the interval of its class; batch.target is 5s, \
+            "/zerver.toml:2: invalid batch.target: must be no longer than the interval of its class; batch.target is 5s, \
              batch.interval is 1s",
         );
         check(
             "[overruns]\nof = 4",
-            "/zerver.toml:2: overruns.times is wrong; it is at least 1, at most 10000, and no more than overruns.of; \
+            "/zerver.toml:2: invalid overruns.times: must be from 1 to 10000, and no more than overruns.of; \
              overruns.times is 8, overruns.of is 4",
         );
         check(
             "[default]\nshare = 990",
-            "/zerver.toml:2: share is wrong; it is at most 1000 thousandths for all classes together; \
+            "/zerver.toml:2: invalid share: must be at most 1000 thousandths for all classes together; \
              interactive.share is 0, default.share is 990, batch.share is 50",
         );
     }
 
     #[test]
     fn rules_are_read_and_wrong_ones_named() {
-        let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nasked = \"x-class\"\ntoken = \"t\"\n\n\
+        let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nrequested_in = \"x-class\"\ntoken = \"t\"\n\n\
              [[rules]]\nheader = \"x-api-key\"\nvalue = \"k\"\nclass = \"interactive\"\n";
         let loaded = load(Config::default(), file, &[]).unwrap();
-        let rules = loaded.told().pop().unwrap();
+        let rules = loaded.document().pop().unwrap();
         let told = serde_json::json!([
             { "path": "/r/", "class": "batch" },
-            { "asked": "x-class", "token": "●●●●" },
+            { "requested_in": "x-class", "token": "●●●●" },
             { "header": "x-api-key", "value": "●●●●", "class": "interactive" },
         ]);
         assert_eq!(rules.value, told);
-        check("rules = 3", "/zerver.toml:1: rules is wrong; it is a list: write each under [[rules]]");
-        check("[[rules]]\npaht = \"/\"", "/zerver.toml:2: rules know no paht; is it path?");
+        check("rules = 3", "/zerver.toml:1: invalid rules: must be a list; write each rule under [[rules]]");
+        check("[[rules]]\npaht = \"/\"", "/zerver.toml:2: unknown key paht in a rule; did you mean path?");
         check(
             "[[rules]]\npath = \"/\"\nclass = \"slow\"",
-            "/zerver.toml:3: rules.class is wrong; it is interactive, default or batch",
+            "/zerver.toml:3: invalid rules.class: must be interactive, default or batch",
         );
         check(
             "[[rules]]\nheader = \"a b\"\nvalue = \"c\"\nclass = \"batch\"",
-            "/zerver.toml:2: rules.header is wrong; it is the name of a header",
+            "/zerver.toml:2: invalid rules.header: must be the name of a header",
         );
-        let what = "a rule has one of: path and class; header, value and class; body_over and class; asked, which may \
-                    have a token";
-        check("[[rules]]\npath = \"/\"", &format!("/zerver.toml:1: {what}"));
+        let keys = "a rule has the keys path and class; or header, value and class; or body_over and class; or requested_in, \
+                    with or without token";
+        check("[[rules]]\npath = \"/\"", &format!("/zerver.toml:1: {keys}"));
     }
 
     #[test]
@@ -324,21 +324,21 @@ mod tests {
         check(
             "ZERVER_ADDR",
             "here",
-            "ZERVER_ADDR=\"here\" is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+            "invalid ZERVER_ADDR=\"here\": must be HOST:PORT, such as 127.0.0.1:3000",
         );
         check(
             "ZERVER_ADDR",
             "a:99999",
-            "ZERVER_ADDR=\"a:99999\" is wrong; it is HOST:PORT, such as 127.0.0.1:3000",
+            "invalid ZERVER_ADDR=\"a:99999\": must be HOST:PORT, such as 127.0.0.1:3000",
         );
-        check("ZERVER_RECORD", "some", "ZERVER_RECORD=\"some\" is wrong; it is all, tail or off");
-        check("ZERVER_WORKERS", "0", "ZERVER_WORKERS=\"0\" is wrong; it is a number from 1 to 1024");
+        check("ZERVER_RECORD", "some", "invalid ZERVER_RECORD=\"some\": must be all, tail or off");
+        check("ZERVER_WORKERS", "0", "invalid ZERVER_WORKERS=\"0\": must be a number from 1 to 1024");
         check(
             "ZERVER_BATCH_WORKERS",
             "-1",
-            "ZERVER_BATCH_WORKERS=\"-1\" is wrong; it is a number from 0 to 1024",
+            "invalid ZERVER_BATCH_WORKERS=\"-1\": must be a number from 0 to 1024",
         );
-        check("ZERVER_STORE", "", "ZERVER_STORE=\"\" is wrong; it is the path of a folder");
+        check("ZERVER_STORE", "", "invalid ZERVER_STORE=\"\": must be the path of a directory");
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
         let value = std::os::unix::ffi::OsStringExt::from_vec(b"c4n4ry\xff".to_vec());
         let get = |name: &str| (name == "ZERVER_RECORD_TOKEN").then(|| OsString::clone(&value));
         let error = Layers::new(Config::default(), None, get).load().unwrap_err().to_string();
-        assert_eq!(error, "ZERVER_RECORD_TOKEN: recording.token is wrong; it is text");
+        assert_eq!(error, "ZERVER_RECORD_TOKEN: invalid recording.token: must be text");
     }
 
     #[test]

@@ -1,13 +1,26 @@
 //! Waiting, as an effect.
+//!
+//! ```
+//! use zerver::effects::sleep;
+//! use zerver::prelude::*;
+//!
+//! #[derive(Debug, Slot, Serialize, Deserialize)]
+//! struct Waited;
+//!
+//! #[step]
+//! fn wait(_request: &Request) -> Decision<Waited> {
+//!     Need(sleep(300.millis()).map(|()| Waited))
+//! }
+//! ```
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::{Effect, EffectKind, effect};
 
-use crate::interpreter::{Begun, Context, Interpreter, Outcome};
+use super::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
-/// Waits for so long, to the millisecond, as part of an effect or as one: `Need(sleep(300.millis()))`.
+/// Waits for this time, to the millisecond.
 pub fn sleep(time: Duration) -> Effect<()> {
     effect(Sleep { time })
 }
@@ -15,7 +28,7 @@ pub fn sleep(time: Duration) -> Effect<()> {
 /// The effect of kind `sleep`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sleep {
-    /// For how long.
+    /// Time to wait.
     pub time: Duration,
 }
 
@@ -27,7 +40,7 @@ impl EffectKind for Sleep {
         format!("{:?}", self.time)
     }
 
-    fn outcome((): &()) -> String {
+    fn output_summary((): &()) -> String {
         "over".to_owned()
     }
 
@@ -45,12 +58,12 @@ impl EffectKind for Sleep {
 pub struct Timer;
 
 impl Interpreter<Sleep> for Timer {
-    fn begin(&self, sleep: &Sleep, _context: &Context) -> Begun<Outcome<Sleep>> {
+    fn start(&self, sleep: &Sleep, _context: &EffectContext) -> Started<EffectResult<Sleep>> {
         if sleep.time.is_zero() {
-            return Begun::Ready(Ok(()));
+            return Started::Ready(Ok(()));
         }
         let time = sleep.time;
-        Begun::Pending(Box::pin(async move {
+        Started::Pending(Box::pin(async move {
             tokio::time::sleep(time).await;
             Ok(())
         }))

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use zerver::{App, Running, Settings};
+use zerver::{App, Server, StartOptions};
 use zerver_trace::{Capture, CaptureSink, MessageInfo, RequestId};
 
-use crate::client::PATIENCE;
+use crate::raw_client::PATIENCE;
 
 #[derive(Default)]
 pub(crate) struct Collector {
@@ -50,16 +50,17 @@ impl Collector {
 }
 
 /// Starts a service on a free port, and collects what it leaves.
-pub(crate) fn start(app: App) -> (Running, Arc<Collector>) {
+pub(crate) fn start(app: App) -> (Server, Arc<Collector>) {
     start_on(2, app)
 }
 
 /// The same, with so many workers.
-pub(crate) fn start_on(workers: usize, app: App) -> (Running, Arc<Collector>) {
+pub(crate) fn start_on(workers: usize, app: App) -> (Server, Arc<Collector>) {
     let collector = Arc::new(Collector::default());
     let sink: Arc<dyn CaptureSink> = collector.clone();
-    let settings = Settings { addr: Some("127.0.0.1:0".to_owned()), sink: Some(sink), ..Settings::default() };
-    (app.workers(workers).start(settings).unwrap(), collector)
+    let options =
+        StartOptions { addr: Some("127.0.0.1:0".to_owned()), sink: Some(sink), ..StartOptions::default() };
+    (app.workers(workers).start(options).unwrap(), collector)
 }
 
 /// The scheme and the authority that the target of the request names.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use zerver::effects::{EffectContext, Interpreters, Started};
+use zerver::effects::{clock, http, kv, sleep};
 use zerver::engine::{Arrival, Flow, Job, Next};
-use zerver::interpreter::{Begun, Context, Interpreters};
 use zerver::prelude::*;
 
 #[derive(Debug, Slot, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ fn render(todo: &Todo, claims: &Claims) -> Response {
 }
 
 /// Drives a job whose effects are answered at once.
-fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Ended {
+fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::FinishedJob {
     let flow = Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap();
     let request = Arc::new(Request::get("/"));
     let arrival = Arrival { request, id: RequestId::from_u128(7), unix_ns: 0, seed: 0 };
@@ -64,11 +65,11 @@ fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::Ended {
             Next::Run => job.run(0, || 0),
             Next::Advance => job.advance(0),
             _ => {
-                let started = job.take_starts();
+                let started = job.take_requested_calls();
                 started.into_iter().fold(Next::Wait, |_, start| {
-                    let performed = match interpreters.begin(&start.call, &Context::default()) {
-                        Begun::Ready(performed) => performed,
-                        Begun::Pending(future) => block_on(future),
+                    let performed = match interpreters.start(&start.call, &EffectContext::default()) {
+                        Started::Ready(performed) => performed,
+                        Started::Pending(future) => block_on(future),
                     };
                     job.complete(start.number, 0, performed)
                 })
@@ -84,10 +85,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn a_flow_says_what_it_asked_for_and_what_came_back() {
-    let mut interpreters = Interpreters::live();
+    let mut interpreters = Interpreters::builtin();
     interpreters.set(|request: &http::Request| {
         let reply = match request.headers[0].value.as_ref() {
-            b"Bearer token-1" => http::Reply::of_json(&serde_json::json!({"sub": "u1"})).unwrap(),
+            b"Bearer token-1" => http::Reply::from_json(&serde_json::json!({"sub": "u1"})).unwrap(),
             _ => http::Reply::new(401),
         };
         async { Ok(reply) }
@@ -128,11 +129,11 @@ fn a_flow_says_what_it_asked_for_and_what_came_back() {
 
 #[tokio::test]
 async fn the_clock_is_later_than_the_epoch_and_does_not_wait() {
-    let live = Interpreters::live();
-    let earlier = live.perform(clock::now(), &Context::default()).await.unwrap();
+    let live = Interpreters::builtin();
+    let earlier = live.perform(clock::now(), &EffectContext::default()).await.unwrap();
     let later =
-        live.perform(sleep(2.millis()).and_then(|()| clock::now()), &Context::default()).await.unwrap();
-    assert!(later.since(Now { unix_ns: earlier.unix_ns }) >= 2.millis(), "{earlier:?} {later:?}");
+        live.perform(sleep(2.millis()).and_then(|()| clock::now()), &EffectContext::default()).await.unwrap();
+    assert!(later.since(ArrivalTime { unix_ns: earlier.unix_ns }) >= 2.millis(), "{earlier:?} {later:?}");
     assert_eq!(later.unix_s(), later.system_time().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs());
 }
 
@@ -141,8 +142,8 @@ async fn a_time_limit_is_kept_outside_a_request_too() {
     let mut interpreters = Interpreters::new();
     interpreters.set(|_: &http::Request| std::future::pending());
     let effect = http::get("http://localhost/").timeout(1.millis()).send();
-    let failure = interpreters.perform(effect, &Context::default()).await.unwrap_err();
+    let failure = interpreters.perform(effect, &EffectContext::default()).await.unwrap_err();
     assert_eq!(failure.kind(), zerver::engine::FailureKind::Timeout);
-    let failure = interpreters.perform(clock::now(), &Context::default()).await.unwrap_err();
+    let failure = interpreters.perform(clock::now(), &EffectContext::default()).await.unwrap_err();
     assert_eq!(failure.to_string(), "internal clock");
 }

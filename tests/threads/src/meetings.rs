@@ -1,4 +1,4 @@
-//! What must hold in every order.
+//! Properties that hold in every order of the threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,20 +8,20 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use crate::in_every_order;
-use crate::recorder::inbox::Inbox;
+use crate::intake::inbox::Inbox;
 use crate::ring::{Receiver, Sender, bounded};
-use crate::schedule::current::Current;
-use crate::schedule::door::{Door, Pass};
-use crate::schedule::held::Held;
-use crate::schedule::idle::Idle;
-use crate::schedule::offers::{Offered, Offers};
+use crate::scheduler::current_step::CurrentStep;
+use crate::scheduler::park_state::ParkState;
+use crate::scheduler::producer_latch::{ProducerLatch, ProducerPass};
+use crate::scheduler::steal_queue::{StealQueue, StealableCount};
+use crate::scheduler::take_once::TakeOnce;
 
-/// A count of the standard library's: loom need not look at it.
+/// A counter of the standard library, which loom does not need to track.
 #[derive(Clone, Default)]
 struct Count(std::sync::Arc<AtomicUsize>);
 
 impl Count {
-    /// How many there were before.
+    /// Increments the counter, and returns its previous value.
     fn add(&self) -> usize {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
@@ -49,8 +49,8 @@ fn the_writer_wakes_for_what_is_put_in_and_gets_each_once() {
             taken.iter().sum()
         });
         let other = Arc::clone(&inbox);
-        let other = thread::spawn(move || other.put(1));
-        assert_eq!((inbox.put(2), other.join().unwrap()), (Ok(()), Ok(())));
+        let other = thread::spawn(move || other.push(1));
+        assert_eq!((inbox.push(2), other.join().unwrap()), (Ok(()), Ok(())));
         assert_eq!((writer.join().unwrap(), inbox.waiting()), (3, 0));
     });
 }
@@ -62,14 +62,14 @@ fn what_finds_no_room_comes_back_and_is_counted() {
         let inbox = Arc::new(inbox);
         let other = {
             let inbox = Arc::clone(&inbox);
-            thread::spawn(move || inbox.put(1))
+            thread::spawn(move || inbox.push(1))
         };
-        let mine = inbox.put(2);
+        let mine = inbox.push(2);
         let mut taken: Vec<_> = receiver.try_recv().into_iter().collect();
         let theirs = other.join().unwrap();
         taken.extend(receiver.try_recv());
         let back: Vec<_> = [mine, theirs].into_iter().filter_map(Result::err).collect();
-        assert_eq!((back.len() as u64, taken.len() + back.len()), (inbox.overflowed(), 2));
+        assert_eq!((back.len() as u64, taken.len() + back.len()), (inbox.dropped(), 2));
         assert_eq!(taken.iter().chain(&back).sum::<i32>(), 3);
     });
 }
@@ -77,26 +77,26 @@ fn what_finds_no_room_comes_back_and_is_counted() {
 #[test]
 fn who_waits_for_low_priority_is_taken_once_or_taken_back() {
     in_every_order(|| {
-        let (held, got) = (Arc::new(Held::new(())), Count::default());
+        let (held, got) = (Arc::new(TakeOnce::new(())), Count::default());
         let (low, taken) = (Arc::clone(&held), got.clone());
         let thread = thread::spawn(move || {
-            if low.is_there() && low.take().is_some() {
+            if low.is_available() && low.take().is_some() {
                 taken.add();
             }
         });
         if held.take_back().is_some() {
             got.add();
-            assert!(!held.is_there());
+            assert!(!held.is_available());
         }
         thread.join().unwrap();
         assert_eq!(got.get(), 1, "one of the two gets it");
     });
 }
 
-/// What workers hand over at a door.
+/// Requests that workers hand over through a latch.
 #[derive(Clone)]
 struct Handed {
-    door: Arc<Door>,
+    latch: Arc<ProducerLatch>,
     sender: Arc<Sender<()>>,
     receiver: Arc<Mutex<Receiver<()>>>,
     ran: Count,
@@ -106,27 +106,27 @@ impl Handed {
     fn new() -> Self {
         let (sender, receiver) = bounded(2);
         let (sender, receiver) = (Arc::new(sender), Arc::new(Mutex::new(receiver)));
-        Self { door: Arc::new(Door::new()), sender, receiver, ran: Count::default() }
+        Self { latch: Arc::new(ProducerLatch::new()), sender, receiver, ran: Count::default() }
     }
 
     fn put(&self) {
         self.sender.try_send(()).unwrap();
-        self.door.ring();
+        self.latch.notify();
     }
 
-    /// What a thread of low priority does.
+    /// Runs requests, as a thread of low priority does.
     fn work(&self) {
         let look = || {
             let receiver = self.receiver.lock().unwrap();
             receiver.try_recv().map(|()| ((), !receiver.is_empty()))
         };
-        while block_on(self.door.next(look)).is_some() {
+        while block_on(self.latch.next(look)).is_some() {
             self.ran.add();
         }
     }
 }
 
-/// `threads` take what a worker hands over before it leaves.
+/// `threads` threads take the requests that a worker hands over before it leaves.
 fn hand_over(threads: usize, items: usize) {
     in_every_order(move || {
         let handed = Handed::new();
@@ -135,11 +135,11 @@ fn hand_over(threads: usize, items: usize) {
             thread::spawn(move || handed.work())
         };
         let threads: Vec<_> = (0..threads).map(|_| low()).collect();
-        let pass = Pass::default();
-        handed.door.comes(&pass);
-        handed.door.closes();
+        let pass = ProducerPass::default();
+        handed.latch.register(&pass);
+        handed.latch.close();
         (0..items).for_each(|_| handed.put());
-        handed.door.leaves(&pass);
+        handed.latch.release(&pass);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(handed.ran.get(), items);
     });
@@ -163,8 +163,8 @@ fn one_of_two_threads_takes_it() {
 #[test]
 fn a_worker_that_hung_and_leaves_keeps_no_thread_from_its_end() {
     in_every_order(|| {
-        let (handed, pass) = (Handed::new(), Arc::new(Pass::default()));
-        handed.door.comes(&pass);
+        let (handed, pass) = (Handed::new(), Arc::new(ProducerPass::default()));
+        handed.latch.register(&pass);
         let low = {
             let handed = handed.clone();
             thread::spawn(move || handed.work())
@@ -172,12 +172,12 @@ fn a_worker_that_hung_and_leaves_keeps_no_thread_from_its_end() {
         let watchdog = {
             let (handed, pass) = (handed.clone(), Arc::clone(&pass));
             thread::spawn(move || {
-                handed.door.rests(&pass);
-                handed.door.goes_on(&pass);
+                handed.latch.suspend(&pass);
+                handed.latch.resume(&pass);
             })
         };
-        handed.door.closes();
-        handed.door.leaves(&pass);
+        handed.latch.close();
+        handed.latch.release(&pass);
         watchdog.join().unwrap();
         low.join().unwrap();
     });
@@ -186,17 +186,17 @@ fn a_worker_that_hung_and_leaves_keeps_no_thread_from_its_end() {
 #[test]
 fn while_all_workers_hang_the_threads_stay_for_those_that_replace_them() {
     in_every_order(|| {
-        let (handed, hangs, other) = (Handed::new(), Pass::default(), Pass::default());
+        let (handed, hangs, other) = (Handed::new(), ProducerPass::default(), ProducerPass::default());
         let low = {
             let handed = handed.clone();
             thread::spawn(move || handed.work())
         };
-        handed.door.comes(&hangs);
-        handed.door.rests(&hangs);
-        handed.door.comes(&other);
+        handed.latch.register(&hangs);
+        handed.latch.suspend(&hangs);
+        handed.latch.register(&other);
         handed.put();
-        handed.door.closes();
-        handed.door.leaves(&other);
+        handed.latch.close();
+        handed.latch.release(&other);
         low.join().unwrap();
         assert_eq!(handed.ran.get(), 1);
     });
@@ -205,13 +205,13 @@ fn while_all_workers_hang_the_threads_stay_for_those_that_replace_them() {
 #[test]
 fn a_worker_that_sleeps_is_given_one_request() {
     in_every_order(|| {
-        let (idle, claimed) = (Arc::new(Idle::default()), Count::default());
-        // How many looked, and how many requests there are.
+        let (park_state, claimed) = (Arc::new(ParkState::default()), Count::default());
+        // Number of workers that looked, and number of requests.
         let inbox = Arc::new((Mutex::new((0, 0)), Condvar::new()));
         let givers = [(); 2].map(|()| {
-            let (idle, claimed, inbox) = (Arc::clone(&idle), claimed.clone(), Arc::clone(&inbox));
+            let (park_state, claimed, inbox) = (Arc::clone(&park_state), claimed.clone(), Arc::clone(&inbox));
             thread::spawn(move || {
-                let has_claimed = idle.claim();
+                let has_claimed = park_state.claim();
                 if has_claimed {
                     assert_eq!(claimed.add(), 0, "one of them gets it");
                 }
@@ -220,14 +220,14 @@ fn a_worker_that_sleeps_is_given_one_request() {
                 inbox.1.notify_one();
             })
         });
-        idle.sleeps();
+        park_state.park();
         let mut state = inbox.0.lock().unwrap();
         while state.1 == 0 && state.0 < 2 {
             state = inbox.1.wait(state).unwrap();
         }
         drop(state);
-        idle.wakes();
-        assert!(!idle.claim(), "it is awake");
+        park_state.unpark();
+        assert!(!park_state.claim(), "it is awake");
         givers.into_iter().for_each(|giver| giver.join().unwrap());
         assert_eq!(inbox.0.lock().unwrap().1, claimed.get());
     });
@@ -236,76 +236,77 @@ fn a_worker_that_sleeps_is_given_one_request() {
 #[test]
 fn who_gives_up_a_worker_that_has_woken_does_not_make_it_idle() {
     in_every_order(|| {
-        let idle = Arc::new(Idle::default());
-        idle.sleeps();
+        let park_state = Arc::new(ParkState::default());
+        park_state.park();
         let giver = {
-            let idle = Arc::clone(&idle);
+            let park_state = Arc::clone(&park_state);
             thread::spawn(move || {
-                if idle.claim() {
-                    idle.give_up();
+                if park_state.claim() {
+                    park_state.release();
                 }
             })
         };
-        idle.wakes();
+        park_state.unpark();
         giver.join().unwrap();
-        assert!(!idle.claim());
-        idle.sleeps();
-        assert!(idle.claim());
-        idle.give_up();
-        assert!(idle.claim(), "another may have it");
+        assert!(!park_state.claim());
+        park_state.park();
+        assert!(park_state.claim());
+        park_state.release();
+        assert!(park_state.claim(), "another may have it");
     });
 }
 
 #[test]
 fn who_waits_goes_to_one_worker() {
     in_every_order(|| {
-        let offered = std::sync::Arc::<Offered>::default();
-        let (offers, got) = (Arc::new(Offers::new(std::sync::Arc::clone(&offered))), Count::default());
-        offers.put(1, ());
+        let stealable = std::sync::Arc::<StealableCount>::default();
+        let (steal_queue, got) =
+            (Arc::new(StealQueue::new(std::sync::Arc::clone(&stealable))), Count::default());
+        steal_queue.push(1, ());
         let others = [(); 2].map(|()| {
-            let (offers, got) = (Arc::clone(&offers), got.clone());
+            let (steal_queue, got) = (Arc::clone(&steal_queue), got.clone());
             thread::spawn(move || {
-                if offers.take().is_some() {
+                if steal_queue.steal().is_some() {
                     got.add();
                 }
             })
         });
-        let is_back = offers.take_back(1).is_some();
+        let is_back = steal_queue.take_back(1).is_some();
         others.into_iter().for_each(|other| other.join().unwrap());
         assert_eq!(got.get() + usize::from(is_back), 1, "one of them gets it");
-        assert_eq!(offers.taken(), if is_back { vec![] } else { vec![1] });
-        assert_eq!(offered.falls_asleep(&Idle::default(), || Some(())), None, "nothing is left");
+        assert_eq!(steal_queue.drain_stolen(), if is_back { vec![] } else { vec![1] });
+        assert_eq!(stealable.park(&ParkState::default(), || Some(())), None, "nothing is left");
     });
 }
 
-/// What one of several workers offers.
+/// Requests that one of several workers offers for stealing.
 #[derive(Clone)]
 struct Offering {
-    offered: std::sync::Arc<Offered>,
-    offers: Arc<Offers<usize, ()>>,
+    stealable: std::sync::Arc<StealableCount>,
+    steal_queue: Arc<StealQueue<usize, ()>>,
     got: Count,
 }
 
 impl Offering {
     fn new() -> Self {
-        let offered = std::sync::Arc::<Offered>::default();
-        let offers = Arc::new(Offers::new(std::sync::Arc::clone(&offered)));
-        Self { offered, offers, got: Count::default() }
+        let stealable = std::sync::Arc::<StealableCount>::default();
+        let steal_queue = Arc::new(StealQueue::new(std::sync::Arc::clone(&stealable)));
+        Self { stealable, steal_queue, got: Count::default() }
     }
 
-    /// Somebody waits; the other worker gets it, if it sleeps.
-    fn put(&self, idle: &Idle) {
-        self.offers.put(1, ());
-        if idle.claim() {
-            let given = self.offers.take_back(1);
-            if given.or_else(|| self.offered.give_up(idle, || self.offers.take())).is_some() {
+    /// Queues a request. The other worker gets it if that worker is parked.
+    fn put(&self, park_state: &ParkState) {
+        self.steal_queue.push(1, ());
+        if park_state.claim() {
+            let given = self.steal_queue.take_back(1);
+            if given.or_else(|| self.stealable.release(park_state, || self.steal_queue.steal())).is_some() {
                 self.got.add();
             }
         }
     }
 
-    fn falls_asleep(&self, idle: &Idle) {
-        if self.offered.falls_asleep(idle, || self.offers.take()).is_some() {
+    fn park(&self, park_state: &ParkState) {
+        if self.stealable.park(park_state, || self.steal_queue.steal()).is_some() {
             self.got.add();
         }
     }
@@ -314,12 +315,12 @@ impl Offering {
 #[test]
 fn nobody_waits_while_a_worker_falls_asleep() {
     in_every_order(|| {
-        let (worker, idle) = (Offering::new(), Arc::new(Idle::default()));
+        let (worker, park_state) = (Offering::new(), Arc::new(ParkState::default()));
         let other = {
-            let (worker, idle) = (worker.clone(), Arc::clone(&idle));
-            thread::spawn(move || worker.falls_asleep(&idle))
+            let (worker, park_state) = (worker.clone(), Arc::clone(&park_state));
+            thread::spawn(move || worker.park(&park_state))
         };
-        worker.put(&idle);
+        worker.put(&park_state);
         other.join().unwrap();
         assert_eq!(worker.got.get(), 1, "it is given away, or found");
     });
@@ -328,17 +329,19 @@ fn nobody_waits_while_a_worker_falls_asleep() {
 #[test]
 fn nobody_waits_while_a_worker_sleeps_for_which_another_has_nothing() {
     in_every_order(|| {
-        let (worker, idle) = (Offering::new(), Arc::new(Idle::default()));
-        worker.falls_asleep(&idle);
+        let (worker, park_state) = (Offering::new(), Arc::new(ParkState::default()));
+        worker.park(&park_state);
         let other = {
-            let (worker, idle) = (worker.clone(), Arc::clone(&idle));
+            let (worker, park_state) = (worker.clone(), Arc::clone(&park_state));
             thread::spawn(move || {
-                if idle.claim() && worker.offered.give_up(&idle, || worker.offers.take()).is_some() {
+                if park_state.claim()
+                    && worker.stealable.release(&park_state, || worker.steal_queue.steal()).is_some()
+                {
                     worker.got.add();
                 }
             })
         };
-        worker.put(&idle);
+        worker.put(&park_state);
         other.join().unwrap();
         assert_eq!(worker.got.get(), 1, "it is given away, or found");
     });
@@ -347,7 +350,7 @@ fn nobody_waits_while_a_worker_sleeps_for_which_another_has_nothing() {
 #[test]
 fn a_step_that_stays_is_seen_with_its_own_request() {
     in_every_order(|| {
-        let current = Arc::new(Current::default());
+        let current = Arc::new(CurrentStep::default());
         let worker = {
             let current = Arc::clone(&current);
             thread::spawn(move || {

@@ -1,18 +1,18 @@
-//! What views draw with. Everything clips: no text and no rectangle can reach beyond its area.
+//! Drawing primitives for the views. All of them clip: nothing is drawn outside the given area.
 
-mod columns;
-mod frame;
-mod line;
+mod area_split;
+mod borders;
 mod pen;
 mod scroll;
-mod spark;
-mod stack;
+mod sparkline;
+mod styled_line;
+mod text_width;
 
-pub(crate) use columns::clusters;
-pub use columns::{fit, prefix, side_by_side, width};
-pub(crate) use frame::{frame, rule, thumb, wall};
-pub(crate) use line::{Line, Tone};
+pub(crate) use area_split::{VerticalSplit, split_columns};
+pub(crate) use borders::{border, scrollbar, titled_rule, vertical_line};
 pub(crate) use pen::Pen;
-pub(crate) use scroll::{Pointed, Scroll};
-pub(crate) use spark::{spark, spark_to};
-pub(crate) use stack::{Stack, beside};
+pub(crate) use scroll::{MouseHit, Scroll};
+pub(crate) use sparkline::{sparkline, sparkline_to};
+pub(crate) use styled_line::{StyledLine, Tone};
+pub(crate) use text_width::clusters;
+pub use text_width::{fit, prefix, side_by_side, width};

@@ -1,4 +1,4 @@
-//! Writes texts on a line, from left to right. Recorded texts are cleaned here.
+//! Writes text on a line, from left to right. Recorded text is sanitised here.
 
 use std::borrow::Cow;
 
@@ -7,20 +7,20 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use zerver_trace::text::clean;
 
-use super::columns::{clusters, fit, start, width};
+use super::text_width::{clusters, fit, start, width};
 
-/// Writes on one line of an area.
+/// Cursor on one line of an area.
 pub(crate) struct Pen<'b> {
     buffer: &'b mut Buffer,
     x: u16,
-    /// One past the last column.
+    /// Column after the last one.
     end: u16,
     y: u16,
     ellipsis: &'static str,
 }
 
 impl<'b> Pen<'b> {
-    /// On the line `row` of `area`; what lies outside of the area is not drawn.
+    /// Starts at the left of line `row` of `area`.
     pub(crate) fn new(buffer: &'b mut Buffer, area: Rect, row: u16, ellipsis: &'static str) -> Self {
         let area = area.intersection(buffer.area);
         let is_in = row < area.height;
@@ -33,15 +33,15 @@ impl<'b> Pen<'b> {
         }
     }
 
-    /// How many columns are left.
+    /// Number of remaining columns.
     pub(crate) const fn room(&self) -> usize {
         self.end.saturating_sub(self.x) as usize
     }
 
-    /// Writes a text of our own, cut if it is too long.
+    /// Writes trusted text, truncated to the remaining columns.
     pub(crate) fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let room = self.room();
-        // Most texts are plain, and need not be taken apart into characters of some width.
+        // Fast path: most text is printable ASCII, one column per byte.
         if text.len() <= room && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             for c in text.chars() {
                 self.buffer[(self.x, self.y)].set_char(c).set_style(style);
@@ -55,13 +55,13 @@ impl<'b> Pen<'b> {
         self
     }
 
-    /// Writes a recorded text.
+    /// Writes recorded text.
     pub(crate) fn recorded(&mut self, text: &str, style: Style) -> &mut Self {
         let cleaned = self.cleaned(text, self.room());
         self.put(&cleaned, style)
     }
 
-    /// A recorded text, safe to be drawn, as far as it can be seen in so many columns.
+    /// Returns recorded text sanitised, as far as it is visible in `columns`.
     fn cleaned<'t>(&self, text: &'t str, columns: usize) -> Cow<'t, str> {
         let start = start(text, columns);
         let cleaned = clean(start);
@@ -71,20 +71,21 @@ impl<'b> Pen<'b> {
         cleaned
     }
 
-    /// Writes a text into a field of so many columns, from its left.
+    /// Writes trusted text left-aligned in a field of `columns`.
     pub(crate) fn left(&mut self, text: &str, columns: usize, style: Style) -> &mut Self {
         let text = fit(text, columns.min(self.room()), self.ellipsis);
         let taken = width(&text);
         self.put(&text, style).skip(columns.saturating_sub(taken))
     }
 
-    /// The same for a recorded text.
+    /// Writes recorded text left-aligned in a field of `columns`.
     pub(crate) fn recorded_left(&mut self, text: &str, columns: usize, style: Style) -> &mut Self {
         let cleaned = self.cleaned(text, columns);
         self.left(&cleaned, columns, style)
     }
 
-    /// The same; the characters at the places that `marked` gives for it have a style of their own.
+    /// Writes recorded text left-aligned in a field, and highlights the characters at the positions that `marked`
+    /// returns for the sanitised text.
     pub(crate) fn recorded_marked(
         &mut self,
         text: &str,
@@ -109,19 +110,19 @@ impl<'b> Pen<'b> {
         self
     }
 
-    /// Writes a text of our own into a field of so many columns, to its right.
+    /// Writes trusted text right-aligned in a field of `columns`.
     pub(crate) fn right(&mut self, text: &str, columns: usize, style: Style) -> &mut Self {
         let text = fit(text, columns.min(self.room()), self.ellipsis);
         self.skip(columns.saturating_sub(width(&text))).put(&text, style)
     }
 
-    /// Leaves columns as they are.
+    /// Skips columns.
     pub(crate) fn skip(&mut self, columns: usize) -> &mut Self {
         self.x = self.x.saturating_add(u16::try_from(columns).unwrap_or(u16::MAX)).min(self.end);
         self
     }
 
-    /// Goes to where `columns` are left, if it is not beyond that already.
+    /// Skips to the column from which `columns` remain, unless it is already behind.
     pub(crate) fn until(&mut self, columns: usize) -> &mut Self {
         self.skip(self.room().saturating_sub(columns))
     }
@@ -132,8 +133,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_drawn_ends_where_it_is_measured() {
-        // By characters, each of these takes one column; by what is drawn, two.
+    fn drawn_width_equals_measured_width() {
+        // Each of these takes one column if measured by character, but two on the screen.
         for text in ["1\u{fe0f}\u{20e3}", "❤\u{fe0f}", "🇩🇪"] {
             let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
             let area = Rect::new(0, 0, 9, 1);
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_are_marked_where_they_are_drawn() {
+    fn highlights_follow_wide_characters() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
         let area = buffer.area;
         let marked = |text: &str| (0..text.chars().count()).filter(|at| at % 2 == 1).collect();

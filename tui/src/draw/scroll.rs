@@ -1,4 +1,4 @@
-//! A place in a list, and the part of it that is shown.
+//! Cursor and scroll position of a list.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -7,23 +7,23 @@ use ratatui::style::Style;
 
 use crate::keys::Action;
 
-/// The wheel turns by so many rows.
+/// Rows per step of the mouse wheel.
 const WHEEL: isize = 3;
 
-/// What the mouse did in a list.
+/// Effect of a mouse event on a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pointed {
-    /// Nothing that a list knows.
-    Nowhere,
-    /// It turned the wheel.
-    Turned,
-    /// It chose a row,
-    Chosen,
-    /// which was chosen already.
-    Again,
+pub(crate) enum MouseHit {
+    /// The event did not concern the list.
+    Miss,
+    /// The list was scrolled.
+    Scrolled,
+    /// Another row was selected.
+    Selected,
+    /// The selected row was clicked again.
+    Reselected,
 }
 
-/// A cursor in a list of rows, and the first row that is shown.
+/// Cursor of a list, and the first visible row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Scroll {
     pub(crate) cursor: usize,
@@ -31,9 +31,9 @@ pub(crate) struct Scroll {
 }
 
 impl Scroll {
-    /// Moves as an action asks, in a list of `len` rows of which `height` are shown. Says whether the action was one that
-    /// moves.
-    pub(crate) fn act(&mut self, action: Action, len: usize, height: usize) -> bool {
+    /// Moves the cursor in a list of `len` rows, `height` of them visible. Returns false if the action is not a
+    /// movement.
+    pub(crate) fn apply(&mut self, action: Action, len: usize, height: usize) -> bool {
         let last = len.saturating_sub(1);
         let (page, half) = (height.saturating_sub(1).max(1), (height / 2).max(1));
         self.cursor = match action {
@@ -52,8 +52,8 @@ impl Scroll {
         true
     }
 
-    /// Draws the row of the cursor in a style of its own, in the area of the list.
-    pub(crate) fn show(&self, area: Rect, style: Style, buffer: &mut Buffer) {
+    /// Highlights the row of the cursor in the area of the list.
+    pub(crate) fn highlight_cursor(&self, area: Rect, style: Style, buffer: &mut Buffer) {
         let row = self.cursor.saturating_sub(self.first);
         if row < usize::from(area.height) {
             let line = Rect { y: area.y + row as u16, height: 1, ..area };
@@ -61,8 +61,8 @@ impl Scroll {
         }
     }
 
-    /// Takes a click in `area`, which is where a list of `len` rows is drawn, or the wheel.
-    pub(crate) fn mouse(&mut self, event: MouseEvent, area: Rect, len: usize) -> Pointed {
+    /// Handles a click or the wheel for a list of `len` rows drawn in `area`.
+    pub(crate) fn mouse(&mut self, event: MouseEvent, area: Rect, len: usize) -> MouseHit {
         let rows = match event.kind {
             MouseEventKind::ScrollDown => WHEEL,
             MouseEventKind::ScrollUp => -WHEEL,
@@ -70,21 +70,21 @@ impl Scroll {
                 let clicked = self.first + usize::from(event.row - area.y);
                 let is_again = clicked == self.cursor;
                 return match clicked < len {
-                    true if is_again => Pointed::Again,
+                    true if is_again => MouseHit::Reselected,
                     true => {
                         self.cursor = clicked;
-                        Pointed::Chosen
+                        MouseHit::Selected
                     }
-                    false => Pointed::Nowhere,
+                    false => MouseHit::Miss,
                 };
             }
-            _ => return Pointed::Nowhere,
+            _ => return MouseHit::Miss,
         };
         self.wheel(rows, len, usize::from(area.height));
-        Pointed::Turned
+        MouseHit::Scrolled
     }
 
-    /// Turns the wheel by so many rows: the cursor stays among those that are shown.
+    /// Scrolls by `rows`; the cursor stays among the visible rows.
     fn wheel(&mut self, rows: isize, len: usize, height: usize) {
         let most = len.saturating_sub(height.max(1));
         self.first = self.first.saturating_add_signed(rows).min(most);
@@ -92,16 +92,16 @@ impl Scroll {
         self.cursor = self.cursor.clamp(self.first.min(end - 1), end - 1);
     }
 
-    /// Brings the cursor into the list, and what is shown to the cursor.
-    pub(crate) fn keep(&mut self, len: usize, height: usize) {
+    /// Moves the cursor into the list and scrolls until it is visible.
+    pub(crate) fn clamp(&mut self, len: usize, height: usize) {
         self.cursor = self.cursor.min(len.saturating_sub(1));
         self.first = self.first.clamp((self.cursor + 1).saturating_sub(height.max(1)), self.cursor);
     }
 
-    /// The same, and no empty rows below while there are some above.
+    /// Clamps, and scrolls back if rows at the bottom would stay empty.
     pub(crate) fn fill(&mut self, len: usize, height: usize) {
         self.first = self.first.min(len.saturating_sub(height.max(1)));
-        self.keep(len, height);
+        self.clamp(len, height);
     }
 }
 
@@ -112,11 +112,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moving_as_a_table() {
+    fn movements_keep_the_cursor_visible() {
         use Action::*;
         let moved = |from: (usize, usize), action| {
             let mut scroll = Scroll { cursor: from.0, first: from.1 };
-            assert!(scroll.act(action, 100, 10));
+            assert!(scroll.apply(action, 100, 10));
             (scroll.cursor, scroll.first)
         };
         for (from, action, to) in [
@@ -133,20 +133,20 @@ mod tests {
         ] {
             assert_eq!(moved(from, action), to, "{from:?} {action:?}");
         }
-        assert!(!Scroll::default().act(Quit, 1, 1));
+        assert!(!Scroll::default().apply(Quit, 1, 1));
     }
 
     #[test]
-    fn the_mouse_as_a_table() {
+    fn mouse_events_scroll_and_select() {
         let left = MouseEventKind::Down(MouseButton::Left);
         for (kind, row, pointed, scroll) in [
-            (left, 4, Pointed::Chosen, (3, 2)),
-            (left, 3, Pointed::Again, (2, 2)),
-            (left, 2, Pointed::Nowhere, (2, 2)),
-            (left, 9, Pointed::Nowhere, (2, 2)),
-            (MouseEventKind::ScrollDown, 0, Pointed::Turned, (3, 3)),
-            (MouseEventKind::ScrollUp, 0, Pointed::Turned, (2, 0)),
-            (MouseEventKind::Moved, 4, Pointed::Nowhere, (2, 2)),
+            (left, 4, MouseHit::Selected, (3, 2)),
+            (left, 3, MouseHit::Reselected, (2, 2)),
+            (left, 2, MouseHit::Miss, (2, 2)),
+            (left, 9, MouseHit::Miss, (2, 2)),
+            (MouseEventKind::ScrollDown, 0, MouseHit::Scrolled, (3, 3)),
+            (MouseEventKind::ScrollUp, 0, MouseHit::Scrolled, (2, 0)),
+            (MouseEventKind::Moved, 4, MouseHit::Miss, (2, 2)),
         ] {
             let mut list = Scroll { cursor: 2, first: 2 };
             let event = MouseEvent { kind, column: 1, row, modifiers: crossterm::event::KeyModifiers::NONE };
@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cursor_is_always_shown(
+        fn the_cursor_is_always_visible(
             cursor in 0usize..99, first in 0usize..99, rows in -99isize..99, len in 0usize..50, height in 0usize..30,
         ) {
             let mut scroll = Scroll { cursor, first };

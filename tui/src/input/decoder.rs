@@ -1,36 +1,36 @@
-//! Decodes what a terminal sends, byte by byte, into keys, mouse events and pastes.
+//! Decodes the bytes of a terminal into keys, mouse events and pastes.
 //!
-//! The grammar is that of ECMA-48: control sequences have a final byte, and OSC, DCS, APC, PM and SOS strings a
-//! terminator. So a sequence is taken as a whole, also one that comes in several pieces and one that is no key: an answer
-//! (device attributes, the cursor's place, a mode, a colour) is dropped. A sequence that does not end, as after a real
-//! Alt+], is dropped when [`STALLED`] has passed since its start.
+//! The grammar is that of ECMA-48: a control sequence ends with a final byte, and an OSC, DCS, APC, PM or SOS string
+//! with a terminator. Sequences are therefore consumed as a whole, even if they arrive in pieces or are not keys:
+//! replies of the terminal (device attributes, cursor position, modes, colours) are dropped. An unfinished sequence,
+//! such as after a real Alt+], is dropped after [`SEQUENCE_TIMEOUT`].
 
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-use super::csi;
+use super::control_sequence as csi;
 
-/// An escape alone for this long is the key; more would have come by then.
-const LONE_ESCAPE: Duration = Duration::from_millis(30);
-/// A sequence that has not ended after this is none.
-const STALLED: Duration = Duration::from_secs(1);
-/// Longer parameters are those of no key.
+/// Time after which a lone escape byte is the Escape key; the rest of a sequence would have arrived by then.
+const LONE_ESCAPE_TIMEOUT: Duration = Duration::from_millis(30);
+/// Time after which an unfinished sequence is dropped.
+const SEQUENCE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum length of the parameters of a key, in bytes.
 const MAX_PARAMETERS: usize = 64;
-/// What is pasted beyond this is left out.
+/// Maximum size of a paste, in bytes; the rest is dropped.
 const MAX_PASTE: usize = 1 << 20;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 const ESCAPE: u8 = 0x1b;
-/// What begins a string after an escape: OSC, DCS, SOS, PM, APC.
+/// Bytes that start a string after an escape: OSC, DCS, SOS, PM, APC.
 const STRINGS: &[u8] = b"]PX^_";
 
-/// A decoder with what it has read of a sequence so far.
+/// Decoder, with the sequence read so far.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     state: State,
-    /// When the sequence began; of a paste, when its last part came.
-    since: Option<Instant>,
+    /// Start of the current sequence; for a paste, arrival of its last part.
+    started_at: Option<Instant>,
     events: Vec<Event>,
 }
 
@@ -48,22 +48,22 @@ enum State {
     Ss3,
     /// After `ESC [ M`: three bytes of a mouse event.
     Mouse(Vec<u8>),
-    /// Within a string.
+    /// Inside a string.
     Text,
-    /// After an escape within a string.
+    /// After an escape inside a string.
     TextEscape,
-    /// The first bytes of a character, and whether Alt was held.
+    /// First bytes of a UTF-8 character, and whether Alt was held.
     Character(Vec<u8>, bool),
     Paste(Vec<u8>),
 }
 
 impl Decoder {
-    /// Takes bytes that have just been read.
+    /// Decodes bytes that were just read.
     pub(super) fn feed(&mut self, bytes: &[u8], now: Instant) {
-        self.settle(now);
+        self.expire(now);
         let begins = |byte: &u8| *byte == b'[' || *byte == b'O' || STRINGS.contains(byte);
         if self.state == State::Escape && bytes.first().is_some_and(|byte| !begins(byte)) {
-            // Keys with Alt come in one piece: this is the key, and another one.
+            // A key with Alt arrives in one piece, so this was the Escape key, followed by another key.
             self.state = State::Ground;
             self.key(KeyCode::Esc, KeyModifiers::NONE);
         }
@@ -71,18 +71,18 @@ impl Decoder {
             let was_ground = self.state == State::Ground;
             self.byte(*byte, now);
             match self.state {
-                State::Ground => self.since = None,
-                State::Paste(_) => self.since = Some(now),
-                _ if was_ground => self.since = Some(now),
+                State::Ground => self.started_at = None,
+                State::Paste(_) => self.started_at = Some(now),
+                _ if was_ground => self.started_at = Some(now),
                 _ => {}
             }
         }
     }
 
-    /// Ends what has lasted too long.
-    pub(super) fn settle(&mut self, now: Instant) {
-        let Some(patience) = self.patience() else { return };
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) < patience) {
+    /// Ends a sequence that has timed out.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let Some(timeout) = self.timeout() else { return };
+        if self.started_at.is_none_or(|started_at| now.saturating_duration_since(started_at) < timeout) {
             return;
         }
         match std::mem::take(&mut self.state) {
@@ -90,20 +90,20 @@ impl Decoder {
             State::Paste(bytes) => self.pasted(&bytes),
             _ => {}
         }
-        self.since = None;
+        self.started_at = None;
     }
 
-    /// How long the sequence that has begun may last without more bytes; none where there is none.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    /// Returns how long the current sequence may still last without further bytes, or `None` if there is none.
+    pub(super) fn timeout(&self) -> Option<Duration> {
         match self.state {
             State::Ground => None,
-            State::Escape => Some(LONE_ESCAPE),
-            _ => Some(STALLED),
+            State::Escape => Some(LONE_ESCAPE_TIMEOUT),
+            _ => Some(SEQUENCE_TIMEOUT),
         }
     }
 
-    /// The events so far, in their order.
-    pub(super) fn take(&mut self) -> Vec<Event> {
+    /// Takes the decoded events, in order.
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
@@ -134,14 +134,14 @@ impl Decoder {
             }
             State::Text => match byte {
                 ESCAPE => self.state = State::TextEscape,
-                // The bell ends an OSC; CAN and SUB end anything.
+                // BEL ends an OSC string; CAN and SUB end anything.
                 0x07 | 0x18 | 0x1a => {}
-                // No string has other control characters: it was a key with Alt, and this is the next one.
+                // Strings contain no other control characters: this was a key with Alt, followed by another key.
                 0x00..0x20 => self.ground(byte, false),
                 _ => self.state = State::Text,
             },
             State::TextEscape if byte == b'\\' => {}
-            // The string was cut off, and something else begins.
+            // The string was cut off by another sequence.
             State::TextEscape => {
                 self.begin_escape(now);
                 self.byte(byte, now);
@@ -164,7 +164,7 @@ impl Decoder {
 
     fn begin_escape(&mut self, now: Instant) {
         self.state = State::Escape;
-        self.since = Some(now);
+        self.started_at = Some(now);
     }
 
     fn escape(&mut self, byte: u8, now: Instant) {
@@ -203,10 +203,10 @@ impl Decoder {
         self.key(code, modifiers);
     }
 
-    /// A character of several bytes; what is none is dropped.
+    /// Collects the bytes of a character; invalid ones are dropped.
     fn character(&mut self, mut bytes: Vec<u8>, byte: u8, is_alt: bool) {
         if !bytes.is_empty() && !(0x80..0xc0).contains(&byte) {
-            // It was cut off, and something else begins.
+            // The character was cut off.
             return self.ground(byte, false);
         }
         bytes.push(byte);
@@ -237,7 +237,7 @@ impl Decoder {
             }
             b'@'..=b'~' => self.events.extend(csi::event(&parameters, byte)),
             ESCAPE => self.begin_escape(now),
-            // It was a key with Alt, and this is the next one.
+            // This was a key with Alt, followed by another key.
             0x00..0x20 => self.ground(byte, false),
             _ => {}
         }

@@ -1,15 +1,15 @@
-//! Bytes of terminals, and what they are.
+//! Byte sequences of terminals and the events they decode to.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What is decoded of these pieces, each read by itself, and of a long silence after them.
+/// Decodes pieces that are read one by one, followed by a long silence.
 fn decode(pieces: &[&[u8]]) -> Vec<Event> {
     let (mut decoder, now) = (Decoder::default(), Instant::now());
     pieces.iter().for_each(|piece| decoder.feed(piece, now));
-    decoder.settle(now + STALLED);
-    decoder.take()
+    decoder.expire(now + SEQUENCE_TIMEOUT);
+    decoder.take_events()
 }
 
 fn name(event: &Event) -> String {
@@ -36,7 +36,7 @@ fn name(event: &Event) -> String {
     }
 }
 
-/// Keys with Alt as escape and the key, which is what they are when they come in pieces.
+/// Splits keys with Alt into Escape and the key, as they decode when they arrive in pieces.
 fn without_alt(events: Vec<Event>) -> Vec<Event> {
     let taken_apart = |event: Event| match event {
         Event::Key(mut key) if key.modifiers.contains(KeyModifiers::ALT) => {
@@ -52,7 +52,7 @@ fn check(bytes: &[u8], wanted: &str) {
     let names = |events: &[Event]| events.iter().map(name).collect::<Vec<_>>().join(" ");
     let whole = decode(&[bytes]);
     assert_eq!(names(&whole), wanted, "{}", bytes.escape_ascii());
-    // Wherever it is cut, as long as what comes next comes soon.
+    // The position of the cut does not matter if the rest follows at once.
     let whole = without_alt(whole);
     for at in 0..=bytes.len() {
         let got = without_alt(decode(&[&bytes[..at], &bytes[at..]]));
@@ -61,7 +61,7 @@ fn check(bytes: &[u8], wanted: &str) {
 }
 
 #[test]
-fn keys() {
+fn keys_are_decoded() {
     check(b"aZ \r\t\x7f\x03\x1a\x00\x1c", "a shift-Z   Enter Tab Backspace ctrl-c ctrl-z ctrl-  ctrl-4");
     check("ü漢🎉\u{85}".as_bytes(), "ü 漢 🎉");
     check(b"\xff\xc3a\xe6\xbc\rb", "a Enter b");
@@ -82,7 +82,7 @@ fn keys() {
 }
 
 #[test]
-fn the_mouse() {
+fn mouse_events_are_decoded() {
     check(
         b"\x1b[<0;5;7M\x1b[<0;5;7m\x1b[<32;6;7M\x1b[<35;1;1M",
         "Down(Left) 4,6 Up(Left) 4,6 Drag(Left) 5,6 Moved 0,0",
@@ -93,10 +93,10 @@ fn the_mouse() {
 }
 
 #[test]
-fn pastes() {
+fn pastes_are_decoded() {
     check(b"\x1b[200~a\rb \x1b]q\xc3\xa4\x1b[201~q", "paste \"a\\rb \\u{1b}]qä\" q");
     check(b"\x1b[200~\x1b[201~", "paste \"\"");
-    // One that never ends is one when nothing more comes.
+    // A paste without an end is a paste once nothing more arrives.
     assert_eq!(decode(&[b"\x1b[200~abc"]), [Event::Paste("abc".to_owned())]);
     let long = [&b"\x1b[200~"[..], &vec![b'x'; 2 * MAX_PASTE], PASTE_END, b"q"].concat();
     let got = decode(&[&long]);
@@ -105,13 +105,13 @@ fn pastes() {
 }
 
 #[test]
-fn answers_of_a_terminal_are_no_keys() {
+fn replies_of_the_terminal_are_not_keys() {
     for answer in [
-        // Device attributes: first, second, third.
+        // Primary, secondary and tertiary device attributes.
         &b"\x1b[?62;22;52c"[..],
         b"\x1b[>1;10;0c",
         b"\x1bP!|7E565445\x1b\\",
-        // The cursor's place, the state, the size, a mode, the light or dark theme, the keyboard's flags.
+        // Cursor position, status, size, a mode, light or dark theme, keyboard flags.
         b"\x1b[12;40R",
         b"\x1b[1;5R",
         b"\x1b[?12;40R",
@@ -123,13 +123,13 @@ fn answers_of_a_terminal_are_no_keys() {
         b"\x1b[?1u",
         b"\x1b[>4;2m",
         b"\x1b[=1;2q",
-        // Colours, the clipboard, a title; ended by either terminator.
+        // Colours, clipboard, title, with either terminator.
         b"\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\",
         b"\x1b]10;rgb:ffff/ffff/ffff\x07",
         b"\x1b]4;1;rgb:cd/00/00\x07",
         b"\x1b]52;c;cXVpdA==\x1b\\",
         b"\x1b]lq title\x1b\\",
-        // The version, a capability, a setting; graphics; a message, a start of a string.
+        // Version, capability, setting, graphics, privacy message, start of string.
         b"\x1bP>|XTerm(388)\x1b\\",
         b"\x1bP1+r524742=38\x1b\\",
         b"\x1bP1$r0 q\x1b\\",
@@ -139,13 +139,13 @@ fn answers_of_a_terminal_are_no_keys() {
     ] {
         check(answer, "");
         check(&[b"j", answer, b"k", answer, answer, b"\x1b[A"].concat(), "j k Up");
-        // One after another program was left, in the middle of a key.
+        // A reply that arrives after another program ended in the middle of a key.
         check(&[b"\x1b", answer].concat(), "Esc");
     }
 }
 
 #[test]
-fn what_does_not_end_swallows_keys_for_a_moment_only() {
+fn an_unfinished_sequence_swallows_keys_only_briefly() {
     for start in [
         &b"\x1b]"[..],
         b"\x1bP",
@@ -159,34 +159,39 @@ fn what_does_not_end_swallows_keys_for_a_moment_only() {
     ] {
         let (mut decoder, now) = (Decoder::default(), Instant::now());
         decoder.feed(start, now);
-        decoder.feed(b"", now + STALLED / 2);
-        decoder.feed(b"q", now + STALLED);
-        assert_eq!(decoder.take().iter().map(name).collect::<Vec<_>>(), ["q"], "{}", start.escape_ascii());
+        decoder.feed(b"", now + SEQUENCE_TIMEOUT / 2);
+        decoder.feed(b"q", now + SEQUENCE_TIMEOUT);
+        assert_eq!(
+            decoder.take_events().iter().map(name).collect::<Vec<_>>(),
+            ["q"],
+            "{}",
+            start.escape_ascii()
+        );
     }
-    // Alt+] and then Enter, or Ctrl-C: no answer has control characters in it.
+    // Alt+] and then Enter or Ctrl-C: replies contain no control characters.
     check(b"\x1b]\r", "Enter");
     check(b"\x1b]11;x\x03", "ctrl-c");
     check(b"\x1b[\r", "Enter");
-    // A string that was cut off by another.
+    // A string cut off by another sequence.
     check(b"\x1b]11;rgb\x1b[A", "Up");
     check(b"\x1b[12;\x1b[A", "Up");
 }
 
 #[test]
-fn a_lone_escape_is_a_key_once_nothing_follows() {
+fn a_lone_escape_is_a_key_after_a_pause() {
     let (mut decoder, now) = (Decoder::default(), Instant::now());
     decoder.feed(b"\x1b", now);
-    decoder.settle(now + LONE_ESCAPE / 2);
-    assert_eq!(decoder.take(), []);
-    decoder.settle(now + LONE_ESCAPE);
-    assert_eq!(decoder.take().iter().map(name).collect::<Vec<_>>(), ["Esc"]);
-    decoder.feed(b"[A", now + LONE_ESCAPE);
-    assert_eq!(decoder.take().iter().map(name).collect::<Vec<_>>(), ["[", "shift-A"]);
+    decoder.expire(now + LONE_ESCAPE_TIMEOUT / 2);
+    assert_eq!(decoder.take_events(), []);
+    decoder.expire(now + LONE_ESCAPE_TIMEOUT);
+    assert_eq!(decoder.take_events().iter().map(name).collect::<Vec<_>>(), ["Esc"]);
+    decoder.feed(b"[A", now + LONE_ESCAPE_TIMEOUT);
+    assert_eq!(decoder.take_events().iter().map(name).collect::<Vec<_>>(), ["[", "shift-A"]);
 }
 
 proptest! {
     #[test]
-    fn any_bytes_are_decoded_and_how_they_are_cut_does_not_matter(
+    fn decoding_does_not_depend_on_how_bytes_are_split(
         bytes in prop::collection::vec(
             prop_oneof![any::<u8>(), prop::sample::select(b"\x1b\x1b[[]]P_O;:0123~Mmu<?\\\x07\xc3\xa4".to_vec())],
             0..64,
@@ -194,7 +199,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
     ) {
         let (before, after) = bytes.split_at(at.index(bytes.len() + 1));
-        // What follows an escape may be no character: then the escape is a key only if it came by itself.
+        // What follows an escape may not be a character; then the escape is a key only if it arrived alone.
         let others = |pieces: &[&[u8]]| {
             let mut events = without_alt(decode(pieces));
             events.retain(|event| !matches!(event, Event::Key(key) if key.code == KeyCode::Esc));
@@ -205,11 +210,11 @@ proptest! {
             let Event::Key(KeyEvent { code: KeyCode::Char(c), .. }) = event else { continue };
             prop_assert!(!c.is_control(), "{c:?}");
         }
-        // What it is afterwards is what it was at the start.
+        // The decoder returns to its initial state.
         let mut decoder = Decoder::default();
         let now = Instant::now();
         decoder.feed(&bytes, now);
-        decoder.settle(now + STALLED);
+        decoder.expire(now + SEQUENCE_TIMEOUT);
         prop_assert_eq!(decoder.state, State::Ground);
     }
 }

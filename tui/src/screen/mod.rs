@@ -1,118 +1,14 @@
-//! The screens, a folder each: its state, its rows of the table of keys, and how it is drawn.
+//! The screens, a folder each: state, layout, view, and handling of keys and messages.
 //!
-//! To add one: a folder here, a [`Tab`], a field of [`Screens`].
+//! To add a screen: a folder here, a [`Tab`], and a field of [`Screens`].
 
-pub(crate) mod diff;
-pub(crate) mod flows;
-pub(crate) mod replay;
-pub(crate) mod requests;
-#[cfg(test)]
-mod tests;
-pub(crate) mod timeline;
+mod diff;
+mod flows;
+mod interface;
+mod replay;
+mod requests;
+mod tabs;
+mod timeline;
 
-use crossterm::event::{KeyEvent, MouseEvent};
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use zerver_trace::RequestId;
-
-use crate::keys::{Action, Key};
-use crate::message::{Command, Message};
-use crate::shared::Shared;
-
-/// What a screen is to the rest.
-pub(crate) trait Screen {
-    /// Its name, for the head and the help.
-    fn name(&self) -> &'static str;
-
-    /// Its keys, as they are now; the first that fits counts.
-    fn keys(&self) -> Vec<&'static [Key]>;
-
-    /// Takes a key before any action is looked up, while something is being typed; none if nothing is.
-    fn type_key(&mut self, _shared: &mut Shared, _key: &KeyEvent) -> Option<Vec<Command>> {
-        None
-    }
-
-    /// While something is being typed, what ends that: keys, each with what it does.
-    fn typing(&self) -> Option<&'static [(&'static str, &'static str)]> {
-        None
-    }
-
-    /// Takes a text that was pasted.
-    #[must_use]
-    fn paste(&mut self, _shared: &mut Shared, _text: &str) -> Vec<Command> {
-        Vec::new()
-    }
-
-    /// The request that is chosen or shown here.
-    fn request(&self, _shared: &Shared) -> Option<RequestId> {
-        None
-    }
-
-    /// It is shown from now on.
-    #[must_use]
-    fn enter(&mut self, _shared: &Shared) -> Vec<Command> {
-        Vec::new()
-    }
-
-    /// Does what a key asked for.
-    #[must_use]
-    fn act(&mut self, shared: &mut Shared, action: Action) -> Vec<Command>;
-
-    /// Takes note of what happened elsewhere: `shared` has it already.
-    #[must_use]
-    fn take(&mut self, shared: &mut Shared, message: &Message) -> Vec<Command>;
-
-    /// A click or the wheel within `area`, which is where it was drawn.
-    #[must_use]
-    fn mouse(&mut self, shared: &mut Shared, area: Rect, event: MouseEvent) -> Vec<Command>;
-
-    /// Draws it. What it draws depends on nothing but `self` and `shared`.
-    fn draw(&self, shared: &Shared, area: Rect, buffer: &mut Buffer);
-}
-
-/// Which screen is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tab {
-    Requests,
-    Timeline,
-    Diff,
-    Replay,
-    Flows,
-}
-
-impl Tab {
-    /// In the order of their numbers, from 1.
-    pub(crate) const ALL: [Self; 5] = [Self::Requests, Self::Timeline, Self::Diff, Self::Replay, Self::Flows];
-}
-
-/// All of them.
-#[derive(Debug, Default)]
-pub(crate) struct Screens {
-    pub(crate) requests: requests::Requests,
-    pub(crate) timeline: timeline::TimelineScreen,
-    pub(crate) diff: diff::DiffScreen,
-    pub(crate) replay: replay::ReplayScreen,
-    pub(crate) flows: flows::Flows,
-}
-
-impl Screens {
-    pub(crate) fn get(&self, tab: Tab) -> &dyn Screen {
-        match tab {
-            Tab::Requests => &self.requests,
-            Tab::Timeline => &self.timeline,
-            Tab::Diff => &self.diff,
-            Tab::Replay => &self.replay,
-            Tab::Flows => &self.flows,
-        }
-    }
-
-    pub(crate) fn get_mut(&mut self, tab: Tab) -> &mut dyn Screen {
-        match tab {
-            Tab::Requests => &mut self.requests,
-            Tab::Timeline => &mut self.timeline,
-            Tab::Diff => &mut self.diff,
-            Tab::Replay => &mut self.replay,
-            Tab::Flows => &mut self.flows,
-        }
-    }
-}
+pub(crate) use interface::{Screen, is_available};
+pub(crate) use tabs::{Screens, Tab};

@@ -1,7 +1,12 @@
-//! Screens as they are drawn, and keys as they work.
+//! Snapshots of screens, and the effects of keys.
 
-mod any;
+mod diff;
+mod flows;
 mod keys;
+mod navigation;
+mod random_input;
+mod random_messages;
+mod replay;
 mod requests;
 mod timeline;
 
@@ -16,51 +21,56 @@ use zerver_analysis::Why;
 use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 
 use crate::app::App;
+use crate::message::StartScreen;
 use crate::message::{Command, Message};
-use crate::run::Open;
 use crate::sample;
-use crate::shared::Story;
-use crate::theme::{Look, Palette};
+use crate::state::LoadedTrace;
+use crate::theme::{Appearance, ColorScheme};
 use crate::update::{start, update};
 
-pub(crate) const LOOK: Look = Look { palette: Palette::Dark, is_ascii: false };
+pub(crate) const LOOK: Appearance = Appearance { colors: ColorScheme::Dark, is_ascii: false };
 
-/// A terminal with an app in it.
-pub(crate) struct Stage {
+/// App without a terminal, driven by messages.
+pub(crate) struct TestApp {
     pub(crate) app: App,
-    /// What was asked for and is not done by the stage.
-    pub(crate) asked: Vec<Command>,
+    /// Commands that the test driver does not perform.
+    pub(crate) commands: Vec<Command>,
     traces: Vec<Trace>,
 }
 
-impl Stage {
+impl TestApp {
     pub(crate) fn new(width: u16, height: u16, traces: Vec<Trace>) -> Self {
-        Self::looking(LOOK, width, height, traces)
+        Self::with_appearance(LOOK, width, height, traces)
     }
 
-    pub(crate) fn looking(look: Look, width: u16, height: u16, traces: Vec<Trace>) -> Self {
+    pub(crate) fn with_appearance(
+        appearance: Appearance,
+        width: u16,
+        height: u16,
+        traces: Vec<Trace>,
+    ) -> Self {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
-        let mut app = App::new(look, Size::new(width, height), now);
-        let asked = start(&mut app, Open::Requests);
-        let mut stage = Self { app, asked, traces };
-        let requests: Vec<Summary> = stage.traces.iter().rev().map(Trace::summary).collect();
-        stage.say(Message::Older { requests, is_last: true });
-        stage
+        let mut app = App::new(appearance, Size::new(width, height), now);
+        let commands = start(&mut app, StartScreen::Requests);
+        let mut ui = Self { app, commands, traces };
+        let requests: Vec<Summary> = ui.traces.iter().rev().map(Trace::summary).collect();
+        ui.send(Message::OlderRequests { requests, is_last: true });
+        ui
     }
 
-    /// A message, and all that comes of it: traces are answered at once.
-    pub(crate) fn say(&mut self, message: Message) -> &mut Self {
+    /// Sends a message and performs the resulting commands; traces are loaded at once.
+    pub(crate) fn send(&mut self, message: Message) -> &mut Self {
         for command in update(&mut self.app, message) {
             let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
             match command {
-                Command::Load(id) => {
-                    let story = find(id).cloned().map(|trace| Arc::new(Story::of(trace)));
-                    self.say(Message::Loaded(id, Ok(story)));
+                Command::LoadTrace(id) => {
+                    let loaded = find(id).cloned().map(|trace| Arc::new(LoadedTrace::new(trace)));
+                    self.send(Message::Loaded(id, Ok(loaded)));
                 }
                 Command::Explain(id) => {
                     let why = find(id).map(|trace| Why::of(trace, &self.traces));
                     if let Some(why) = why {
-                        self.say(Message::Explained(id, Ok(Arc::new(why))));
+                        self.send(Message::Explained(id, Ok(Arc::new(why))));
                     }
                 }
                 Command::Scan { generation, requests, terms } => {
@@ -68,25 +78,25 @@ impl Stage {
                         find(id).is_some_and(|trace| terms.iter().all(|term| term.matches(trace)))
                     };
                     let found = requests.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
-                    self.say(Message::Scanned { generation, looked: requests.len(), found });
+                    self.send(Message::Scanned { generation, scanned: requests.len(), found });
                 }
-                Command::Read(file) => {
+                Command::ReadSource(file) => {
                     let text = (1..60).map(|line| match line % 10 {
                         0 => format!("fn step_{line}() {{\n"),
                         3 => "}\n".to_owned(),
                         _ => format!("    line({line});\n"),
                     });
                     let text = text.collect::<String>();
-                    self.say(Message::Source(file, Some(text)));
+                    self.send(Message::SourceText(file, Some(text)));
                 }
-                Command::GoOn => drop(self.say(Message::GoOn)),
-                command => self.asked.push(command),
+                Command::Continue => drop(self.send(Message::Continue)),
+                command => self.commands.push(command),
             }
         }
         self
     }
 
-    /// Keys, one after another: single characters, `<enter>`, `<c-d>`.
+    /// Presses keys: single characters, `<enter>`, `<c-d>`.
     pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         let mut rest = keys;
         while let Some(c) = rest.chars().next() {
@@ -95,13 +105,13 @@ impl Stage {
                 Some((name, tail)) => (by_name(name), tail),
                 None => (KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), &rest[c.len_utf8()..]),
             };
-            self.say(Message::Input(Event::Key(event)));
+            self.send(Message::Input(Event::Key(event)));
             rest = tail;
         }
         self
     }
 
-    /// What is drawn, as text.
+    /// Returns the screen as text.
     pub(crate) fn text(&self) -> String {
         text(&self.buffer())
     }
@@ -132,14 +142,14 @@ fn by_name(name: &str) -> KeyEvent {
     KeyEvent::new(code, KeyModifiers::NONE)
 }
 
-/// The characters of a buffer, without blanks at the ends of lines.
+/// Returns the characters of a buffer, without trailing blanks.
 fn text(buffer: &Buffer) -> String {
     let mut out = String::new();
     for y in 0..buffer.area.height {
         let mut line = String::new();
         let mut covered = 0;
         for x in 0..buffer.area.width {
-            // The cell after a wide character belongs to it.
+            // The next cell belongs to a wide character.
             if covered > 0 {
                 covered -= 1;
                 continue;
@@ -160,12 +170,12 @@ pub(crate) fn numbered(mut trace: Trace, n: u64) -> Trace {
     trace
 }
 
-/// A slow one, one that failed after a retry, a report.
+/// A slow request, one that failed after a retry, and a report.
 pub(crate) fn three() -> Vec<Trace> {
     vec![numbered(sample::slow(), 0), numbered(sample::failed(), 1), numbered(sample::report(40), 2)]
 }
 
-/// One where everything that can be said is said by an enemy.
+/// Trace with hostile text in every field.
 pub(crate) fn nasty() -> Trace {
     const TEXT: &str = "\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字";
     let mut trace = numbered(sample::failed(), 3);

@@ -1,17 +1,17 @@
-//! The list of requests.
+//! The request list.
 
 use super::*;
-use crate::dev::{Dev, State};
+use crate::state::{ServiceEvent, ServiceState};
 
 #[test]
-fn a_list() {
+fn the_list_fits_80_columns() {
     let mut traces = three();
     traces.push(nasty());
-    insta::assert_snapshot!(Stage::new(80, 24, traces).text(), @r"
+    insta::assert_snapshot!(TestApp::new(80, 24, traces).text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    rate 0.0/s         p50 -         p99 -         failed -           4  following
+    rate 0.0/s          p50 -          p99 -          failed -             4  live
      id             age↑  method  path                status       took  verdict
-     019aa4c2-1f3e    1m  \u{1b…  \u{1b}]52;c;AAAA\…     404   900.0 µs  failed
+     019aa4c2-1f3e    1m  \u{1b…  \u{1b}]52;c;AAAA…      404   900.0 µs  failed
      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
@@ -31,17 +31,17 @@ fn a_list() {
 
 
 
-    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    enter open  / filter  f pause  s sort  d diff  r replay  ? keys  q quit
     ");
 }
 
 #[test]
-fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
-    let mut stage = Stage::new(200, 50, three());
-    insta::assert_snapshot!(stage.press("j").text(), @r"
+fn a_wide_list_shows_the_selected_request() {
+    let mut ui = TestApp::new(200, 50, three());
+    insta::assert_snapshot!(ui.press("j").text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                       3  held still
-     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
+    rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                           3  paused
+     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  1m ago  todos-item  interactive
      019aa4c2-1f3d    1m  GET     /reports/todos                     200   40.43 ms  ██████████  report                    │ ✗ not_found todo 456  in load_todo  src/todos.rs:40
      019aa4c2-1f3c    1m  GET     /v1/todos/456                      404   900.0 µs  ▏           todos-item      failed    │ 67% http GET idp.example.com/verify
      019aa4c2-1f3b    1m  GET     /v1/todos/456                      200    5.40 ms  █▎          todos-item                │ at µs   took                                             █ cpu  ━ effect
@@ -88,29 +88,29 @@ fn a_list_in_a_wide_terminal_with_the_chosen_request_beside_it() {
                                                                                                                            │
                                                                                                                            │
                                                                                                                            │
-    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    enter open  / filter  f live  s sort  d diff  r replay  ? keys  q quit
     ");
 }
 
 #[test]
-fn an_empty_store() {
-    insta::assert_snapshot!(Stage::new(80, 6, vec![]).text(), @r"
+fn an_empty_store_offers_only_keys_that_work() {
+    insta::assert_snapshot!(TestApp::new(80, 6, vec![]).text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      id             age↑  method  path                status       took  verdict
 
-     No requests have been recorded here. They show as soon as they are.
+     No requests recorded yet. New ones appear here as they are recorded.
 
-    enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+    ? keys  q quit
     ");
     let mut app = App::new(LOOK, Size::new(80, 6), 0);
-    assert!(start(&mut app, Open::Requests).is_empty());
+    assert!(start(&mut app, StartScreen::Requests).is_empty());
 }
 
 #[test]
-fn filters_leave_what_fits() {
+fn filters_and_orders_change_the_list() {
     let rows = |keys: &str| {
-        let mut stage = Stage::new(80, 24, three());
-        let text = stage.press(keys).text();
+        let mut ui = TestApp::new(80, 24, three());
+        let text = ui.press(keys).text();
         let is_row = |line: &&str| line.contains("019aa4c2-");
         let took = |line: &str| line.split_whitespace().nth(5).unwrap_or_default().to_owned();
         text.lines().filter(is_row).map(took).collect::<Vec<_>>().join(" ")
@@ -125,7 +125,7 @@ fn filters_leave_what_fits() {
         ("/slot.Todo.id=456<enter>", "5.40"),
         ("/slot.Todo.id=7", ""),
         ("/is:failed<c-u>", "40.43 900.0 5.40"),
-        // What is wrong changes nothing.
+        // An invalid filter changes nothing.
         ("/status:4xx<backspace>z", "900.0"),
         ("s", "40.43 5.40 900.0"),
         ("ss", "900.0 40.43 5.40"),
@@ -136,108 +136,110 @@ fn filters_leave_what_fits() {
 }
 
 #[test]
-fn a_wrong_filter_says_why() {
-    let mut stage = Stage::new(80, 8, three());
-    insta::assert_snapshot!(stage.press("/status:9xx").text(), @r#"
+fn an_invalid_filter_shows_the_reason() {
+    let mut ui = TestApp::new(80, 8, three());
+    insta::assert_snapshot!(ui.press("/status:9xx").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    /status:9xx                           "9xx" is no status; write one like 404, …
+    /status:9xx     "9xx" is not a status; write one like 404, or a class like 5xx
      id             age↑  method  path                status       took  verdict
      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
 
-    enter keep it  esc all requests  up down move
+    enter apply  esc clear  up down move
     "#);
 }
 
 #[test]
-fn the_list_is_followed_until_somebody_moves() {
-    let mut stage = Stage::new(80, 10, three());
-    let more = |n: u64| Message::Newer(vec![numbered(sample::slow(), n).summary()]);
-    let chosen = |stage: &Stage| {
-        let shared = &stage.app.shared;
-        let seq = stage.app.screens.requests.chosen(shared).unwrap();
+fn the_list_is_live_until_the_cursor_moves() {
+    let mut ui = TestApp::new(80, 10, three());
+    let more = |n: u64| Message::NewRequests(vec![numbered(sample::slow(), n).summary()]);
+    let selected = |ui: &TestApp| {
+        let shared = &ui.app.shared;
+        let seq = ui.app.screens.requests.selected(shared).unwrap();
         shared.index.row(seq).unwrap().started_unix_ns - sample::slow().started_unix_ns
     };
-    assert_eq!(chosen(stage.say(more(10))), 10_000_000_000, "the newest");
-    assert_eq!(chosen(stage.press("j")), 2_000_000_000);
-    let before = stage.text();
+    assert_eq!(selected(ui.send(more(10))), 10_000_000_000, "the newest");
+    assert_eq!(selected(ui.press("j")), 2_000_000_000);
+    let before = ui.text();
     for n in 11..40 {
-        stage.say(more(n));
+        ui.send(more(n));
     }
-    assert_eq!(chosen(&stage), 2_000_000_000, "held still");
+    assert_eq!(selected(&ui), 2_000_000_000, "paused");
     let rows = |text: &str| {
         text.lines().filter(|line| line.contains("019aa")).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(rows(&stage.text())[..4], rows(&before)[..4]);
-    assert_eq!(chosen(stage.press("f")), 39_000_000_000);
-    assert_eq!(chosen(stage.press("jg").say(more(50))), 50_000_000_000, "the top follows");
+    assert_eq!(rows(&ui.text())[..4], rows(&before)[..4]);
+    assert_eq!(selected(ui.press("f")), 39_000_000_000);
+    assert_eq!(selected(ui.press("jg").send(more(50))), 50_000_000_000, "the top is live");
 }
 
 #[test]
-fn what_is_developed_is_shown_with_its_errors() {
-    let mut stage = Stage::new(80, 14, three());
-    let state = |state| Message::Dev(Dev::State(state));
-    stage.say(state(State::Building));
-    stage.say(Message::Dev(Dev::Line("\u{1b}[1m   Compiling\u{1b}[0m todos".into())));
-    stage.say(Message::Dev(Dev::Line("\u{1b}[91merror\u{1b}[0m: mismatched \u{202e}types".into())));
-    stage.say(state(State::BuildFailed { is_serving: true }));
-    insta::assert_snapshot!(stage.text(), @r"
-     zerver   1 requests   2   3   4   5   ✗ build failed; the last good one serves
-     rate 0.0/s         p50 -         p99 -         failed -           3  following
+fn a_failed_build_opens_the_service_log() {
+    let mut ui = TestApp::new(80, 14, three());
+    let state = |state| Message::Service(ServiceEvent::State(state));
+    ui.send(state(ServiceState::Building));
+    ui.send(Message::Service(ServiceEvent::Output("\u{1b}[1m   Compiling\u{1b}[0m todos".into())));
+    ui.send(Message::Service(ServiceEvent::Output(
+        "\u{1b}[91merror\u{1b}[0m: mismatched \u{202e}types".into(),
+    )));
+    ui.send(state(ServiceState::BuildFailed { is_serving: true }));
+    insta::assert_snapshot!(ui.text(), @r"
+     zerver   1 requests   2   3   4   5     ✗ build failed; last good build serves
+     rate 0.0/s          p50 -          p99 -          failed -             3  live
       id             age↑  method  path                status       took  verdict
       019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
       019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
       019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
 
 
-    ─ what went wrong; L hides it ──────────────────────────────────────────────────
+    ─ errors (L to hide) ───────────────────────────────────────────────────────────
         Compiling todos
      error: mismatched \u{202e}types
 
 
-     enter open  / filter  f follow  s sort  d diff  r replay  ? keys  q quit
+     enter open  / filter  f pause  s sort  d diff  r replay  L log  ? keys  q quit
     ");
-    let text = stage.say(state(State::Serving("http://127.0.0.1:3000".into()))).text();
-    assert!(text.contains("http://127.0.0.1:3000") && !text.contains("mismatched"), "{text}");
-    assert!(stage.press("L").text().contains("mismatched"));
+    let text = ui.send(state(ServiceState::Serving("http://127.0.0.1:3000".into()))).text();
+    assert!(text.contains("127.0.0.1:3000") && !text.contains("mismatched"), "{text}");
+    assert!(ui.press("L").text().contains("mismatched"));
 }
 
 #[test]
-fn every_look_draws() {
-    for palette in [Palette::Dark, Palette::Light, Palette::Sixteen, Palette::Mono] {
-        let mut stage = Stage::looking(Look { palette, is_ascii: true }, 120, 30, three());
+fn every_appearance_draws_in_ascii() {
+    for colors in [ColorScheme::Dark, ColorScheme::Light, ColorScheme::Sixteen, ColorScheme::Mono] {
+        let mut ui = TestApp::with_appearance(Appearance { colors, is_ascii: true }, 120, 30, three());
         for keys in ["", "jm", "<enter>", "<tab>", "?", "<esc>:"] {
-            let buffer = stage.press(keys).buffer();
+            let buffer = ui.press(keys).buffer();
             let cells = || buffer.content.iter();
-            assert!(cells().all(|cell| cell.symbol().is_ascii()), "{}", stage.text());
+            assert!(cells().all(|cell| cell.symbol().is_ascii()), "{}", ui.text());
             let colours = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg);
             let is_plain = |cell: &ratatui::buffer::Cell| {
                 colours(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset)
             };
-            assert_eq!(cells().all(is_plain), palette == Palette::Mono);
+            assert_eq!(cells().all(is_plain), colors == ColorScheme::Mono);
             let is_hidden =
                 |cell: &&ratatui::buffer::Cell| cell.symbol() != " " && cell.fg == cell.bg && !is_plain(cell);
-            assert_eq!(cells().find(is_hidden), None, "{palette:?}");
+            assert_eq!(cells().find(is_hidden), None, "{colors:?}");
         }
     }
 }
 
 #[test]
-fn the_head_is_of_what_is_listed_and_of_now() {
-    let head = |stage: &Stage| stage.text().lines().nth(1).unwrap_or_default().to_owned();
-    let mut stage = Stage::new(80, 24, three());
+fn metrics_describe_the_listed_requests_of_the_last_ten_seconds() {
+    let head = |ui: &TestApp| ui.text().lines().nth(1).unwrap_or_default().to_owned();
+    let mut ui = TestApp::new(80, 24, three());
     assert!(
-        head(&stage).contains("rate 0.0/s         p50 -         p99 -         failed -"),
+        head(&ui).contains("rate 0.0/s          p50 -          p99 -          failed -"),
         "{}",
-        head(&stage)
+        head(&ui)
     );
-    // All three within the last ten seconds: 5.40 ms, 900 µs, which failed, and 40.43 ms.
+    // All three are within the last ten seconds: 5.40 ms, 900 µs (failed) and 40.43 ms.
     let newest = numbered(sample::slow(), 2).started_unix_ns;
     let mut app = App::new(LOOK, Size::new(80, 24), newest + 1_000_000_000);
     let requests: Vec<Summary> = three().iter().rev().map(Trace::summary).collect();
-    let _ = update(&mut app, Message::Older { requests, is_last: true });
-    stage.app = app;
+    let _ = update(&mut app, Message::OlderRequests { requests, is_last: true });
+    ui.app = app;
     for (keys, wanted) in [
         ("", ["rate 0.3/s", "p50 5.40 ms", "p99 40.43 ms", "failed 34%"]),
         ("/slow", ["rate 0.0/s", "p50 -", "p99 -", "failed -"]),
@@ -246,52 +248,78 @@ fn the_head_is_of_what_is_listed_and_of_now() {
         ("<c-u>slot.Claims.sub=user-123<enter>", ["rate 0.2/s", "p50 900.0 µs", "p99 5.40 ms", "failed 50%"]),
         ("<esc>s", ["rate 0.3/s", "p50 5.40 ms", "p99 40.43 ms", "failed 34%"]),
     ] {
-        stage.press(keys);
-        let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
+        ui.press(keys);
+        let head = head(&ui).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(wanted.iter().all(|part| head.contains(part)), "{keys}: {head}");
     }
-    // Two minutes later, and any time after that.
+    // Two minutes later and beyond.
     for later_s in [20, 130, 9_999] {
-        stage.say(Message::Now(newest + later_s * 1_000_000_000));
-        let head = head(&stage).split_whitespace().collect::<Vec<_>>().join(" ");
+        ui.send(Message::Tick(newest + later_s * 1_000_000_000));
+        let head = head(&ui).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(head.contains("rate 0.0/s") && head.contains("p99 -") && head.contains("failed -"), "{head}");
     }
 }
 
 #[test]
-fn numbers_may_change_and_the_list_stays() {
-    let mut stage = Stage::new(80, 24, three());
-    stage.press("jm/v1<enter>");
-    let before = stage.text();
+fn renumbering_does_not_change_the_list() {
+    let mut ui = TestApp::new(80, 24, three());
+    ui.press("jm/v1<enter>");
+    let before = ui.text();
     let more = numbered(sample::slow(), 9);
-    stage.say(Message::Newer(vec![more.summary()]));
-    let grown = stage.text();
-    // As when there are too many of them, with nothing to leave out.
-    let shared = &mut stage.app.shared;
-    let by = shared.index.keep(10);
-    stage.app.screens.requests.renumber(shared, by);
-    assert_eq!(stage.text(), grown);
+    ui.send(Message::NewRequests(vec![more.summary()]));
+    let grown = ui.text();
+    // Renumbering, as after too many requests, but without dropping any.
+    let shared = &mut ui.app.shared;
+    let by = shared.index.truncate(10);
+    ui.app.screens.requests.renumber(shared, by);
+    assert_eq!(ui.text(), grown);
     assert_ne!(grown, before);
 }
 
 #[test]
-fn nothing_is_drawn_again_when_nothing_has_changed() {
-    let mut stage = Stage::new(120, 30, vec![sample::slow()]);
-    let now = stage.app.shared.now_unix_ns;
+fn nothing_is_redrawn_without_a_change() {
+    let mut ui = TestApp::new(120, 30, vec![sample::slow()]);
+    let now = ui.app.shared.now_unix_ns;
     let mut frames = 0;
-    let mut say = |stage: &mut Stage, message: Option<Message>| {
-        message.into_iter().for_each(|message| _ = stage.say(message));
-        frames += u32::from(stage.app.take_changed());
+    let mut say = |ui: &mut TestApp, message: Option<Message>| {
+        message.into_iter().for_each(|message| _ = ui.send(message));
+        frames += u32::from(ui.app.take_changed());
         frames
     };
-    assert_eq!(say(&mut stage, None), 1);
-    // The loop wakes up four times a second, and looks at the time.
+    assert_eq!(say(&mut ui, None), 1);
+    // The event loop ticks four times a second.
     for tick in 0..3 {
-        assert_eq!(say(&mut stage, Some(Message::Now(now + tick * 250_000_000))), 1);
+        assert_eq!(say(&mut ui, Some(Message::Tick(now + tick * 250_000_000))), 1);
     }
     // The ages have changed.
-    assert_eq!(say(&mut stage, Some(Message::Now(now + 1_000_000_000))), 2);
-    assert_eq!(say(&mut stage, Some(Message::Newer(Vec::new()))), 2);
-    assert_eq!(say(&mut stage, Some(Message::Notice(crate::message::Notice::bad("no")))), 3);
-    assert_eq!(say(&mut stage, None), 3);
+    assert_eq!(say(&mut ui, Some(Message::Tick(now + 1_000_000_000))), 2);
+    assert_eq!(say(&mut ui, Some(Message::NewRequests(Vec::new()))), 2);
+    assert_eq!(say(&mut ui, Some(Message::Notice(crate::state::Notice::error("no")))), 3);
+    assert_eq!(say(&mut ui, None), 3);
+}
+
+#[test]
+fn requests_of_one_millisecond_have_distinct_ids() {
+    let same_ms = |low: u128| Trace {
+        id: RequestId::from_u128(sample::slow().id.as_u128() >> 76 << 76 | low << 64),
+        ..sample::slow()
+    };
+    let mut ui = TestApp::new(100, 12, vec![same_ms(0x1a), same_ms(0x1b)]);
+    let ids = |ui: &TestApp| -> Vec<String> {
+        let text = ui.text();
+        let words = text.split_whitespace().filter(|word| word.starts_with("019aa4c2-"));
+        words.map(str::to_owned).collect()
+    };
+    assert_eq!(ids(&ui), ["019aa4c2-1f3b-701b", "019aa4c2-1f3b-701a"]);
+    // A printed id finds its request alone.
+    for id in ids(&ui) {
+        assert_eq!(ids(ui.press(&format!("/<c-u>id:{id}<enter>"))), [id]);
+    }
+    assert!(
+        ui.press("<esc>d").text().contains("a is 019aa4c2-1f3b-701b: select b, press d"),
+        "{}",
+        ui.text()
+    );
+    assert!(ui.press("jd").text().contains("b 019aa4c2-1f3b-701a"), "{}", ui.text());
+    assert!(ui.press("4<esc>1r").text().contains("019aa4c2-1f3b-701a  GET"), "{}", ui.text());
 }

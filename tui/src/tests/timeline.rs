@@ -1,4 +1,4 @@
-//! One request.
+//! The timeline screen.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use zerver_trace::{Event, ReadInfo, SlotInfo, Thread, Trace};
 use super::*;
 
 #[test]
-fn a_slow_request() {
-    insta::assert_snapshot!(Stage::new(80, 24, three()).press("G<enter>").text(), @r#"
+fn a_slow_request_opens_at_its_longest_row() {
+    insta::assert_snapshot!(TestApp::new(80, 24, three()).press("G<enter>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  1m ago
-     50% kv get todo:456  slower than 1 of 1; median 900.0 µs
+     GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive
+     50% kv get todo:456  slower than the other one; median 900.0 µs
      at ms  took                                              █ cpu  ━ effect
       0.00  0.02  · request                                   ·        │
       0.05  0.10  ✓ parse_auth    wrote AuthHeader            ▍        │
@@ -23,107 +23,107 @@ fn a_slow_request() {
       5.10  0.28  ✓ render_todo   done 200                             │          █▉
       5.40        · response      200, 12 bytes                        │
     ────────────────────────────────────────────────────────────────────────────────
-     event 10 of 14  2.42 ms  load_todo asks for kv get todo:456                   ┃
+     event 10 of 14  2.42 ms  load_todo requested kv get todo:456                  ┃
                                                                                    ┃
      effect kv get todo:456
-      asked by load_todo
+      step     load_todo
       took     2.68 ms
       arguments: ["todo", 456]
       result: {id: 456, title: "Buy milk", done: false}
       writes Todo: {id: 456, title: "Buy milk", done: false}
 
-     h back in time  l on  tab pane  i section  e edit  y copy  ? keys  q quit
+     h previous  l next event  tab pane  d diff  r replay  esc back  ? keys  q quit
     "#);
 }
 
 #[test]
-fn the_head_says_which_thread_had_it() {
+fn the_summary_names_the_threads() {
     let mut trace = Trace { worker: Some(1), ..sample::slow() };
     trace.events.insert(1, Event::Migrated { at_ns: 2_000, to: Thread::BatchWorker(0) });
-    let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
-    insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @"
-     GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  worker 1 to batch worker 0  1m ago
-     50% kv get todo:456  the only one of its flow
+    let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
+    insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @r"
+    GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive  worker 1, migrated to batch worker 0
+    50% kv get todo:456  the only request of its flow
     ");
 }
 
 #[test]
-fn the_head_says_that_nobody_took_the_response() {
+fn an_undelivered_response_is_shown_in_the_summary() {
     let trace = Trace { is_undelivered: true, ..sample::slow() };
-    let seen = Stage::new(110, 24, vec![trace]).press("<enter>").text();
+    let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
     assert_eq!(
         seen.lines().nth(2).map(str::trim),
-        Some("response not delivered: the client had left"),
+        Some("response not delivered: the client disconnected"),
         "{seen}"
     );
 }
 
 #[test]
-fn what_every_flow_has_from_the_start_is_not_called_unwritten() {
+fn built_in_slots_show_their_value() {
     let mut trace = sample::slow();
     let flow = Arc::make_mut(&mut trace.flow);
     flow.steps[0].reads.push(ReadInfo { slot: flow.slots.len() as u16, is_optional: false });
     flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), is_secret: false });
-    let seen = Stage::new(200, 50, vec![trace]).press("<enter>gll").text();
+    let seen = TestApp::new(200, 50, vec![trace]).press("<enter>gll").text();
     assert!(seen.contains("reads Request: GET /v1/todos/456"), "{seen}");
 }
 
 #[test]
-fn pauses_and_waits_are_moments_of_their_own() {
-    let mut stage = Stage::new(200, 50, vec![sample::held()]);
-    let mut seen = stage.press("<enter>g").text();
+fn retry_delays_and_queueing_are_shown_as_events() {
+    let mut ui = TestApp::new(200, 50, vec![sample::held()]);
+    let mut seen = ui.press("<enter>g").text();
     for _ in 0..sample::held().events.len() {
-        seen += &stage.press("l").text();
+        seen += &ui.press("l").text();
     }
-    for told in [
-        "lookup_user asks for http GET idp.example.com/verify, attempt 2",
-        "http GET idp.example.com/verify pauses before it is tried again",
-        "http GET idp.example.com/verify waits for its target",
-        "http GET idp.example.com/verify begins",
-        "held 25.0 µs by its target",
+    for expected in [
+        "attempt 2 of http GET idp.example.com/verify requested",
+        "http GET idp.example.com/verify delayed until its next attempt",
+        "http GET idp.example.com/verify queued: limit of its target",
+        "http GET idp.example.com/verify started",
+        "queued 25.0 µs (target limit)",
         "200, 2 attempts, held 25.",
     ] {
-        assert!(seen.contains(told), "no {told} in\n{seen}");
+        assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }
 }
 
 #[test]
-fn what_a_busy_worker_delayed_is_told() {
+fn delays_by_a_busy_worker_are_shown() {
     let mut trace = sample::late();
     let (flow, step) = ("report".into(), "spin".into());
     let part = zerver_trace::RequestPart::Head;
     let (unread_ns, ran_ns) = (610_000_000, 600_000_000);
     trace.events.insert(0, Event::ReadDelayed { part, unread_ns, ran_ns, flow, step });
     let moments = trace.events.len();
-    let mut stage = Stage::new(200, 60, vec![trace]);
-    let mut seen = stage.press("<enter>g").text();
+    let mut ui = TestApp::new(200, 60, vec![trace]);
+    let mut seen = ui.press("<enter>g").text();
     for _ in 0..moments {
-        seen += &stage.press("l").text();
+        seen += &ui.press("l").text();
     }
-    for told in [
+    for expected in [
         "head read right after a step of 600.00 ms on its worker",
-        "what kv get todo:456 waited for was ready",
+        "the answer to kv get todo:456 was ready",
         "late     2.60 ms: worker 0 ran spin of report",
         "late     2.60 ms  48%",
         "read late",
         "found, late 2.60 ms",
         "48% answers that lay ready",
     ] {
-        assert!(seen.contains(told), "no {told} in\n{seen}");
+        assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }
 }
 
 #[test]
-fn a_failed_request_with_a_retry() {
-    insta::assert_snapshot!(Stage::new(200, 50, three()).press("j<enter>").text(), @r#"
+fn a_failed_request_opens_at_its_failure() {
+    insta::assert_snapshot!(TestApp::new(200, 50, three()).press("j<enter>").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
+    GET /v1/todos/456  404 Not Found  900.0 µs  1m ago  todos-item  interactive
     ✗ not_found todo 456  in load_todo  src/todos.rs:40
-    67% http GET idp.example.com/verify  slower than 0 of 1; median 900.0 µs
-    at µs   took                                                                  █ cpu  ━ effect  ░ queue       │ event 12 of 14  635.0 µs  load_todo asks for kv get todo:456
+    67% http GET idp.example.com/verify  not slower than the other one; median 900.0 µs
+    at µs   took                                                                  █ cpu  ━ effect  ░ queue       │ event 12 of 14  635.0 µs  load_todo requested kv get todo:456
       0.0    0.0  · request                                                                            │         │
      10.0   10.0  ✓ parse_auth    wrote AuthHeader                                ▍                    │         │ effect kv get todo:456
-     20.0    5.0  ✓ lookup_user   needs http                                      ▏                    │         │  asked by load_todo
+     20.0    5.0  ✓ lookup_user   needs http                                      ▏                    │         │  step     load_todo
      25.0  600.0    ↳ http GET idp.example.com/ver…  200, 2 attempts, wrote Cla…  ╍╍╍╍╍╍╍╍╍╍╍╍  ━━━━━━━━         │  took     250.0 µs
     625.0    5.0  ✓ verify_roles                                                                       ▏         │  arguments: ["todo", 456]
     630.0    5.0  ✗ load_todo     not_found todo 456, needs kv                                         ▏         │  result: none
@@ -141,15 +141,15 @@ fn a_failed_request_with_a_retry() {
                                                                                                                  │
                                                                                                                  │ where the time went
                                                                                                                  │  effects  850.0 µs  94%
-                                                                                                                 │  cpu      25.0 µs  2%
+                                                                                                                 │  cpu      25.0 µs  3%
                                                                                                                  │  queue    10.0 µs  1%
-                                                                                                                 │  unknown  15.0 µs  1%
+                                                                                                                 │  unknown  15.0 µs  2%
                                                                                                                  │  http     600.0 µs in 2 calls
                                                                                                                  │  kv       250.0 µs in 1 call
                                                                                                                  │
-                                                                                                                 │ among 1 other of its flow
-                                                                                                                 │  whole    slower than 0 of 1; median 900.0 µs
-                                                                                                                 │           too few to tell what goes with slowness
+                                                                                                                 │ compared with 1 other of its flow
+                                                                                                                 │  total    not slower than the other one; median 900.0 µs
+                                                                                                                 │           too few requests to find what correlates with latency
                                                                                                                  │
                                                                                                                  │
                                                                                                                  │
@@ -165,18 +165,18 @@ fn a_failed_request_with_a_retry() {
                                                                                                                  │
                                                                                                                  │
                                                                                                                  │
-    h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  r replay  ? keys  q quit
+    h previous  l next event  tab pane  d diff  r replay  esc back  e source  i section  y copy  Y curl  ? keys  q quit
     "#);
 }
 
 #[test]
-fn a_hostile_request_cannot_reach_the_terminal() {
-    let mut stage = Stage::new(100, 40, vec![nasty()]);
-    insta::assert_snapshot!(stage.press("<enter>").text(), @r#"
+fn control_characters_in_a_trace_never_reach_the_terminal() {
+    let mut ui = TestApp::new(100, 40, vec![nasty()]);
+    insta::assert_snapshot!(ui.press("<enter>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字 \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字  404 Not Fou…
      ✗ not_found todo \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字: \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e…
-     67% http GET idp.example.com/verify  the only one of its flow
+     67% http GET idp.example.com/verify  the only request of its flow
      at µs   took                                                           █ cpu  ━ effect  ░ queue
        0.0    0.0  · request                                                                   │
       10.0   10.0  ✓ parse_auth            wrote AuthHeader                 ▎                  │
@@ -187,10 +187,10 @@ fn a_hostile_request_cannot_reach_the_terminal() {
      635.0  250.0    ↳ kv get todo:456  not found                                              ━━━━━━━━━
      900.0         · response              404, 12 bytes                                       │
     ────────────────────────────────────────────────────────────────────────────────────────────────────
-     event 12 of 14  635.0 µs  load_todo asks for kv get todo:456                                      ┃
+     event 12 of 14  635.0 µs  load_todo requested kv get todo:456                                     ┃
                                                                                                        ┃
      effect kv get todo:456                                                                            ┃
-      asked by load_todo                                                                               ┃
+      step     load_todo                                                                               ┃
       took     250.0 µs                                                                                ┃
       arguments: ["todo", 456]                                                                         ┃
       result: none                                                                                     ┃
@@ -209,13 +209,13 @@ fn a_hostile_request_cannot_reach_the_terminal() {
                                                                                                        ┃
      where the time went                                                                               ┃
       effects  850.0 µs  94%                                                                           ┃
-      cpu      25.0 µs  2%                                                                             ┃
+      cpu      25.0 µs  3%                                                                             ┃
       queue    10.0 µs  1%
-      unknown  15.0 µs  1%
-     h back in time  l on  tab pane  i section  e edit  y copy  esc list  d diff  ? keys  q quit
+      unknown  15.0 µs  2%
+     h previous  l next event  tab pane  d diff  r replay  esc back  e source  i section  ? keys  q quit
     "#);
     for keys in ["", "g", "G", "gjj", "<tab>", "G"] {
-        let text = stage.press(keys).text();
+        let text = ui.press(keys).text();
         let bad = text.chars().find(|c| *c != '\n' && zerver_trace::text::is_dangerous(*c));
         assert_eq!(bad, None, "{text}");
     }
@@ -223,20 +223,20 @@ fn a_hostile_request_cannot_reach_the_terminal() {
 
 #[test]
 fn secrets_are_masked() {
-    let mut stage = Stage::new(100, 60, three());
-    let text = stage.press("G<enter>g").text();
+    let mut ui = TestApp::new(100, 60, three());
+    let text = ui.press("G<enter>g").text();
     assert!(text.contains("authorization: ●●●● (secret)"), "{text}");
-    assert!(stage.press("jl").text().contains("AuthHeader: ●●●● (secret)"));
-    assert!(!stage.text().contains("ciphertext"));
+    assert!(ui.press("jl").text().contains("AuthHeader: ●●●● (secret)"));
+    assert!(!ui.text().contains("ciphertext"));
 }
 
-/// What the inspector says of slots, event by event.
+/// Shows the slots in the inspector event by event.
 #[test]
-fn time_travel_forwards_and_backwards() {
-    let mut stage = Stage::new(200, 60, three());
-    stage.press("G<enter>g");
-    let see = |stage: &Stage| {
-        let text = stage.text();
+fn time_travel_works_in_both_directions() {
+    let mut ui = TestApp::new(200, 60, three());
+    ui.press("G<enter>g");
+    let see = |ui: &TestApp| {
+        let text = ui.text();
         let inspector = |line: &str| line.rsplit('│').next().unwrap_or_default().trim().to_owned();
         let mut lines = text.lines().map(inspector).skip_while(|line| !line.starts_with("event "));
         let happened = lines.next().unwrap_or_default();
@@ -244,30 +244,30 @@ fn time_travel_forwards_and_backwards() {
         let slots: Vec<String> = slots.take_while(|line| !line.is_empty()).collect();
         format!("{happened}\n  {}\n", slots.join("\n  "))
     };
-    let mut seen = vec![see(&stage)];
+    let mut seen = vec![see(&ui)];
     for _ in 0..14 {
-        seen.push(see(stage.press("l")));
+        seen.push(see(ui.press("l")));
     }
     insta::assert_snapshot!(seen.concat(), @r#"
-    event 0 of 14  0.00 ms  the request arrives
+    event 0 of 14  0.00 ms  request received
       later    AuthHeader, Claims, Todo
-    event 1 of 14  0.02 ms  the body has been read
+    event 1 of 14  0.02 ms  body received
       later    AuthHeader, Claims, Todo
     event 2 of 14  0.15 ms  parse_auth ran: continue
       later    AuthHeader, Claims, Todo
-    event 3 of 14  0.15 ms  parse_auth writes AuthHeader
+    event 3 of 14  0.15 ms  parse_auth wrote AuthHeader
       AuthHeader: ●●●● (secret)
       later    Claims, Todo
     event 4 of 14  0.17 ms  lookup_user ran: need
       AuthHeader: ●●●● (secret)
       later    Claims, Todo
-    event 5 of 14  0.17 ms  lookup_user asks for http GET idp.example.com/verify
+    event 5 of 14  0.17 ms  lookup_user requested http GET idp.example.com/verify
       AuthHeader: ●●●● (secret)
       later    Claims, Todo
-    event 6 of 14  2.35 ms  http GET idp.example.com/verify has its answer
+    event 6 of 14  2.35 ms  http GET idp.example.com/verify answered
       AuthHeader: ●●●● (secret)
       later    Claims, Todo
-    event 7 of 14  2.35 ms  lookup_user writes Claims
+    event 7 of 14  2.35 ms  lookup_user wrote Claims
       AuthHeader: ●●●● (secret)
       Claims: {sub: "user-123", roles: ["admin"]}
       later    Todo
@@ -279,15 +279,15 @@ fn time_travel_forwards_and_backwards() {
       AuthHeader: ●●●● (secret)
       Claims: {sub: "user-123", roles: ["admin"]}
       later    Todo
-    event 10 of 14  2.42 ms  load_todo asks for kv get todo:456
+    event 10 of 14  2.42 ms  load_todo requested kv get todo:456
       AuthHeader: ●●●● (secret)
       Claims: {sub: "user-123", roles: ["admin"]}
       later    Todo
-    event 11 of 14  5.10 ms  kv get todo:456 has its answer
+    event 11 of 14  5.10 ms  kv get todo:456 answered
       AuthHeader: ●●●● (secret)
       Claims: {sub: "user-123", roles: ["admin"]}
       later    Todo
-    event 12 of 14  5.10 ms  load_todo writes Todo
+    event 12 of 14  5.10 ms  load_todo wrote Todo
       AuthHeader: ●●●● (secret)
       Claims: {sub: "user-123", roles: ["admin"]}
       Todo: {id: 456, title: "Buy milk", done: false}
@@ -295,54 +295,54 @@ fn time_travel_forwards_and_backwards() {
       AuthHeader: ●●●● (secret)
       Claims: {sub: "user-123", roles: ["admin"]}
       Todo: {id: 456, title: "Buy milk", done: false}
-    event 14 of 14  5.40 ms  the request is over
+    event 14 of 14  5.40 ms  request ended
       AuthHeader: ●●●● (secret)
       Claims: {sub: "user-123", roles: ["admin"]}
       Todo: {id: 456, title: "Buy milk", done: false}
     "#);
     for wanted in seen.iter().rev().skip(1) {
-        assert_eq!(see(stage.press("h")), *wanted, "backwards it is the same");
+        assert_eq!(see(ui.press("h")), *wanted, "the same backwards");
     }
 }
 
 #[test]
 fn values_fold() {
-    let mut stage = Stage::new(60, 40, vec![numbered(sample::report(40), 0)]);
-    stage.press("<enter><tab>/arguments<enter>");
-    let open = stage.text();
+    let mut ui = TestApp::new(60, 40, vec![numbered(sample::report(40), 0)]);
+    ui.press("<enter><tab>/arguments<enter>");
+    let open = ui.text();
     assert!(open.contains("▾arguments") && open.contains("method: \"GET\""), "{open}");
-    let closed = stage.press("<enter>").text();
+    let closed = ui.press("<enter>").text();
     assert!(closed.contains("▸arguments") && !closed.contains("method: \"GET\""), "{closed}");
-    assert_eq!(stage.press(" ").text(), open);
+    assert_eq!(ui.press(" ").text(), open);
 }
 
 #[test]
-fn searches_go_round() {
-    let mut stage = Stage::new(80, 24, three());
-    let chosen = |stage: &Stage| {
-        let text = stage.text();
+fn searches_wrap_around() {
+    let mut ui = TestApp::new(80, 24, three());
+    let selected = |ui: &TestApp| {
+        let text = ui.text();
         let line = text.lines().find(|line| line.contains("event "));
         line.map(|line| line.trim_end_matches([' ', '┃']).split("  ").last().unwrap_or_default().to_owned())
             .unwrap_or_default()
     };
-    assert_eq!(chosen(stage.press("G<enter>g/todo<enter>")), "load_todo ran: need");
-    assert_eq!(chosen(stage.press("n")), "load_todo asks for kv get todo:456");
-    assert_eq!(chosen(stage.press("nn")), "load_todo ran: need");
-    assert_eq!(chosen(stage.press("N")), "render_todo ran: done");
-    assert!(stage.press("/nothing<enter>").text().contains("\"nothing\" is not here"));
+    assert_eq!(selected(ui.press("G<enter>g/todo<enter>")), "load_todo ran: need");
+    assert_eq!(selected(ui.press("n")), "load_todo requested kv get todo:456");
+    assert_eq!(selected(ui.press("nn")), "load_todo ran: need");
+    assert_eq!(selected(ui.press("N")), "render_todo ran: done");
+    assert!(ui.press("/nothing<enter>").text().contains("no match for \"nothing\""));
 }
 
 #[test]
-fn a_request_that_cannot_be_shown_says_why() {
-    let mut stage = Stage::new(80, 6, three());
+fn an_unreadable_request_shows_the_reason() {
+    let mut ui = TestApp::new(80, 6, three());
     let id = three()[0].id;
-    stage.app.screens.timeline.open(&stage.app.shared, RequestId::from_u128(1));
-    stage.press("2");
+    ui.app.screens.timeline.open(&ui.app.shared, RequestId::from_u128(1));
+    ui.press("2");
     for (loaded, wanted) in
-        [(Ok(None), "is not in the store any more"), (Err("block 3 \u{1b}: damaged".to_owned()), "damaged")]
+        [(Ok(None), "is no longer in the store"), (Err("block 3 \u{1b}: damaged".to_owned()), "damaged")]
     {
-        stage.say(Message::Loaded(RequestId::from_u128(1), loaded));
-        assert!(stage.text().contains(wanted), "{}", stage.text());
+        ui.send(Message::Loaded(RequestId::from_u128(1), loaded));
+        assert!(ui.text().contains(wanted), "{}", ui.text());
     }
     assert_ne!(id, RequestId::from_u128(1));
 }

@@ -1,17 +1,17 @@
-//! Changed values as `before -> after`, or one above the other where that is too long.
+//! Changed values as `before -> after`, or one above the other if that is too long.
 
 use zerver_analysis::{Difference, changed_lines};
 use zerver_trace::text::clean;
 use zerver_tui::side_by_side;
 
-use crate::view::{filler, fit, paint, style, width};
+use crate::view::{fill, fit, paint, style, width};
 
-/// Around what changed in a line, so many characters are shown.
+/// Number of unchanged characters to show around a change.
 const AROUND: usize = 16;
-/// Of a text, so many lines are shown.
+/// Maximum number of lines of a text.
 const MAX_LINES: usize = 40;
 
-/// A difference on a line of `room` columns, or on several.
+/// Returns a difference on one line of `room` columns, or on several.
 pub(super) fn lines(difference: &Difference, room: usize, is_verbose: bool) -> Vec<String> {
     let name = difference.label();
     let (a, b) = difference.sides();
@@ -31,7 +31,7 @@ pub(super) fn lines(difference: &Difference, room: usize, is_verbose: bool) -> V
     out
 }
 
-/// One side above the other, cut to where they differ.
+/// Returns one side above the other, truncated around the difference.
 fn above(a: &str, b: &str, room: usize, is_verbose: bool) -> [String; 2] {
     let room = if is_verbose { usize::MAX } else { room.saturating_sub(4) };
     let (a, b) = side_by_side(a, b, (room, room), "…");
@@ -39,12 +39,12 @@ fn above(a: &str, b: &str, room: usize, is_verbose: bool) -> [String; 2] {
         .map(|(sign, side, style)| format!("  {} {}", paint(style, sign), paint(style, &side)))
 }
 
-/// The lines of two texts that changed, with the changes in them marked.
+/// Returns the changed lines of two texts, with the changes emphasized.
 fn texts(a: &str, b: &str, room: usize, is_verbose: bool) -> Vec<String> {
     let changed = changed_lines(a, b);
     let mut out = Vec::new();
-    // What is seen of either side.
-    let mut seen = [String::new(), String::new()];
+    // The visible part of each side.
+    let mut visible = [String::new(), String::new()];
     for line in changed.iter().filter(|line| line.in_a != line.in_b) {
         if out.len() == MAX_LINES && !is_verbose {
             out.push(paint(style::FAINT, "  more lines differ; -v shows all"));
@@ -59,20 +59,20 @@ fn texts(a: &str, b: &str, room: usize, is_verbose: bool) -> Vec<String> {
             let part = if is_near { clean(part).into_owned() } else { shortened(part, at > 0, at < last) };
             let part = fit(&part, left);
             left = left.saturating_sub(width(&part));
-            seen[usize::from(line.in_b)] += &part;
+            visible[usize::from(line.in_b)] += &part;
             drawn += &if *is_changed { paint(style, &part) } else { part };
         }
         out.push(drawn);
-        seen[usize::from(line.in_b)].push('\n');
+        visible[usize::from(line.in_b)].push('\n');
     }
-    if seen[0] == seen[1] {
-        // Long words, which differ further on.
+    if visible[0] == visible[1] {
+        // They differ only further on, in long words.
         return above(&clean(a), &clean(b), room, is_verbose).to_vec();
     }
     out
 }
 
-/// What did not change, next to what did: its beginning after a change, and its end before one.
+/// Shortens an unchanged part: keeps its beginning after a change, and its end before one.
 fn shortened(part: &str, after: bool, before: bool) -> String {
     let chars: Vec<char> = part.chars().collect();
     let (head, tail) = (if after { AROUND } else { 0 }, if before { AROUND } else { 0 });
@@ -83,9 +83,9 @@ fn shortened(part: &str, after: bool, before: bool) -> String {
     format!("{}…{}", text(&chars[..head]), text(&chars[chars.len() - tail..]))
 }
 
-/// A text in so many columns, and the spaces that it lacks.
+/// Returns a text truncated to a number of columns, and the spaces that fill them.
 pub(super) fn padded(text: &str, columns: usize) -> (String, String) {
     let text = fit(text, columns);
-    let filler = filler(&text, columns);
+    let filler = fill(&text, columns);
     (text, filler)
 }

@@ -1,4 +1,4 @@
-//! Two requests compared, as text: the answer first, then each step and effect side by side, then what differs.
+//! Comparison of two requests, as text: the verdict, each step and effect side by side, and the differences.
 
 mod changes;
 mod rows;
@@ -9,19 +9,19 @@ use zerver_analysis::{Diff, Difference, DifferenceKind};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
-use super::head::Part;
-use super::timeline::{FIELD, Look, field, status_part, wrap};
+use super::layout::{Layout, field, wrap};
+use super::title_line::{Part, title_line};
 use super::{fit, paint, style, value, width};
 use zerver_trace::duration;
 use zerver_trace::duration::Unit;
 
-/// In one block, so many changes are shown unless all are asked for.
+/// Maximum number of changes in a block unless the output is verbose.
 const MAX_SHOWN: usize = 20;
 
-/// The whole of it.
-pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, look: Look) -> String {
-    let unit = Unit::of(a.duration_ns.max(b.duration_ns));
-    let mut out = head(Some("a"), a, look) + &head(Some("b"), b, look);
+/// Returns the whole document.
+pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, layout: Layout) -> String {
+    let unit = Unit::for_total(a.duration_ns.max(b.duration_ns));
+    let mut out = title(Some("a"), a, layout) + &title(Some("b"), b, layout);
     if !diff.is_one_flow() {
         let flows = format!("a is of {}, b of {}", name(&diff.a.flow), name(&diff.b.flow));
         out += &field("flows", &[paint(style::WARN, &format!("different: {flows}"))]);
@@ -30,9 +30,9 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, look: Look) -> String {
         let builds = [&diff.a.build, &diff.b.build].map(|build| name(build));
         out += &field("builds", &[paint(style::WARN, &format!("different: {}", builds.join(", then ")))]);
     }
-    out += &field("verdict", &verdict(diff, look));
-    out += &rows::rows(diff, unit, look);
-    out += &field("total", &total(diff, unit, look));
+    out += &field("verdict", &verdict(diff, layout));
+    out += &rows::rows(diff, unit, layout);
+    out += &field("total", &total(diff, unit, layout));
     let of = |wanted: fn(DifferenceKind) -> bool| -> Vec<&Difference> {
         diff.differences.iter().filter(|difference| wanted(difference.kind)).collect()
     };
@@ -42,11 +42,11 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, look: Look) -> String {
             DifferenceKind::EffectArgument | DifferenceKind::EffectAttempts | DifferenceKind::EffectResult
         )
     };
-    out += &block("request", &of(DifferenceKind::is_request), look);
-    out += &block("effects", &of(effects), look);
-    out += &block("slots", &diff.slots.iter().collect::<Vec<_>>(), look);
-    out += &block("response", &of(DifferenceKind::is_response), look);
-    out += &notes(diff, look.is_verbose);
+    out += &block("request", &of(DifferenceKind::is_request), layout);
+    out += &block("effects", &of(effects), layout);
+    out += &block("slots", &diff.slots.iter().collect::<Vec<_>>(), layout);
+    out += &block("response", &of(DifferenceKind::is_response), layout);
+    out += &notes(diff, layout.is_verbose);
     out
 }
 
@@ -54,23 +54,23 @@ fn name(text: &str) -> String {
     if text.is_empty() { "none".to_owned() } else { clean(text).into_owned() }
 }
 
-/// `a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  0.43 ms  report`.
-pub(super) fn head(label: Option<&str>, trace: &Trace, look: Look) -> String {
+/// Returns `a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  0.43 ms  report`.
+pub(super) fn title(label: Option<&str>, trace: &Trace, layout: Layout) -> String {
     let mut parts =
-        vec![status_part(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
+        vec![Part::status(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
-    let asked = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
-    super::head::head(label, &trace.id.short(look.digits), &asked, parts, look)
+    let request = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
+    title_line(label, &trace.id.short(layout.digits), &request, parts, layout)
 }
 
-/// Why `b` took longer, or less; and what differs first.
-fn verdict(diff: &Diff, look: Look) -> Vec<String> {
-    let room = look.columns.saturating_sub(FIELD);
-    words(&diff.verdict(), room).iter().map(|line| paint(style::STRONG, line)).collect()
+/// Returns why `b` took longer or shorter, and what differs first.
+fn verdict(diff: &Diff, layout: Layout) -> Vec<String> {
+    let room = layout.line_width();
+    fold_lines(&diff.verdict(), room).iter().map(|line| paint(style::STRONG, line)).collect()
 }
 
-/// A text on as many lines as it needs.
-pub(super) fn words(text: &str, room: usize) -> Vec<String> {
+/// Folds a text, and truncates longer words.
+pub(super) fn fold_lines(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
@@ -84,12 +84,12 @@ pub(super) fn words(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The difference and its parts, which add up also as they are shown.
-fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
+/// Returns the difference and its parts, which add up as displayed.
+fn total(diff: &Diff, unit: Unit, layout: Layout) -> Vec<String> {
     let kinds = diff.by_kind();
     let parts = kinds.map(|(_, delta_ns)| delta_ns);
-    let rounded = unit.parts_signed(&parts);
-    let whole = unit.signed(parts.iter().sum());
+    let rounded = unit.round_signed_parts(&parts);
+    let whole = unit.format_signed(parts.iter().sum());
     let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
     for ((name, _), (part, quanta)) in kinds.iter().zip(&rounded).filter(|(_, (_, quanta))| *quanta != 0) {
         let sign = match (terms.len(), *quanta < 0) {
@@ -99,22 +99,22 @@ fn total(diff: &Diff, unit: Unit, look: Look) -> Vec<String> {
             (_, true) => "- ",
         };
         let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
-        let mut size = part.quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
+        let mut size = part.format_quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
         if part.name != unit.name {
             size += &format!(" {}", part.name);
         }
         terms.push(format!("{sign}{size} {}", paint(style, name)));
     }
-    wrap(&terms, " ", look)
+    wrap(&terms, " ", layout)
 }
 
-fn block(label: &str, differences: &[&Difference], look: Look) -> String {
-    let limit = if look.is_verbose { usize::MAX } else { MAX_SHOWN };
-    let room = look.columns.saturating_sub(FIELD);
+fn block(label: &str, differences: &[&Difference], layout: Layout) -> String {
+    let limit = if layout.is_verbose { usize::MAX } else { MAX_SHOWN };
+    let room = layout.line_width();
     let mut lines: Vec<String> = differences
         .iter()
         .take(limit)
-        .flat_map(|difference| changes::lines(difference, room, look.is_verbose))
+        .flat_map(|difference| changes::lines(difference, room, layout.is_verbose))
         .collect();
     if differences.len() > limit {
         lines.push(paint(style::FAINT, &format!("and {} more; -v shows all", differences.len() - limit)));
@@ -122,7 +122,7 @@ fn block(label: &str, differences: &[&Difference], look: Look) -> String {
     field(label, &lines)
 }
 
-/// What was not compared, and what the traces do not tell.
+/// Returns what was not compared, and what is missing in the traces.
 fn notes(diff: &Diff, is_verbose: bool) -> String {
     let mut out = String::new();
     if diff.unlisted > 0 {

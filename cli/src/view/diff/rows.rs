@@ -1,4 +1,4 @@
-//! Steps and effects side by side: how long each took in both, and to the left or to the right how much it is faster or
+//! Steps and effects side by side: their durations in both requests, and a bar to the left if faster or to the right if
 //! slower.
 
 use anstyle::Style;
@@ -6,24 +6,24 @@ use zerver_analysis::{Diff, DiffRow, RowStatus};
 
 use super::changes::padded;
 use crate::view::bar::bar;
-use crate::view::timeline::Look;
+use crate::view::layout::Layout;
 use crate::view::{count, paint, style, width};
 use zerver_trace::duration::Unit;
 
-/// With more rows than this, those in which nothing differs are left out.
+/// Number of rows above which rows without a difference are left out.
 const MAX_ROWS: usize = 40;
 
-pub(super) fn rows(diff: &Diff, unit: Unit, look: Look) -> String {
+pub(super) fn rows(diff: &Diff, unit: Unit, layout: Layout) -> String {
     let lines = diff.display_rows();
     let most_ns = lines.iter().map(|line| line.delta_ns().unsigned_abs()).max().unwrap_or(0);
     let is_folded = |line: &DiffRow| {
         let is_small = line.delta_ns().unsigned_abs() * 100 < most_ns || line.delta_ns() == 0;
-        lines.len() > MAX_ROWS && !look.is_verbose && is_small && line.status == RowStatus::Same
+        lines.len() > MAX_ROWS && !layout.is_verbose && is_small && line.status == RowStatus::Same
     };
     let titles = [format!("a {}", unit.name), format!("b {}", unit.name), "b-a".to_owned()];
     let cells = |line: &DiffRow| {
-        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| unit.show(ns));
-        [time(line.a_ns()), time(line.b_ns()), unit.signed(line.delta_ns())]
+        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| unit.format(ns));
+        [time(line.a_ns()), time(line.b_ns()), unit.format_signed(line.delta_ns())]
     };
     let mut columns = titles.each_ref().map(|title| width(title));
     for cell in lines.iter().map(cells) {
@@ -31,10 +31,10 @@ pub(super) fn rows(diff: &Diff, unit: Unit, look: Look) -> String {
             columns[at] = columns[at].max(width(cell));
         }
     }
-    let half = (look.columns / 12).clamp(4, 16);
+    let half = (layout.columns / 12).clamp(4, 16);
     let taken = columns.iter().sum::<usize>() + 2 * 3 + 2 + 2 + 2 * half + 1;
     let widest = lines.iter().map(columns_of).max().unwrap_or(0);
-    let room = look.columns.saturating_sub(taken + 2).max(12).min(widest);
+    let room = layout.columns.saturating_sub(taken + 2).max(12).min(widest);
     let numbers = |cells: &[String; 3]| -> String {
         cells.iter().zip(columns).map(|(cell, columns)| format!("  {cell:>columns$}")).collect()
     };
@@ -63,7 +63,7 @@ pub(super) fn rows(diff: &Diff, unit: Unit, look: Look) -> String {
     out
 }
 
-/// The name as it is drawn, and in which style.
+/// Returns the name as displayed, with its style.
 fn name(line: &DiffRow) -> (Style, String) {
     if line.is_effect {
         (style::PLAIN, format!("  ↳ {}", line.name))
@@ -76,17 +76,17 @@ fn columns_of(line: &DiffRow) -> usize {
     width(&name(line).1) + if line.summary.is_empty() { 0 } else { 2 + width(&line.summary) }
 }
 
-/// Name and changes in so many columns, and the spaces that lack.
+/// Returns name and changes in a number of columns, and the spaces that fill them.
 fn text(line: &DiffRow, columns: usize) -> (String, String) {
     let wanted = if line.summary.is_empty() { 0 } else { (2 + width(&line.summary)).min(columns / 2) };
     let (style, name) = name(line);
     let (name, _) = padded(&name, columns - wanted);
-    let (said, _) = padded(&line.summary, columns.saturating_sub(width(&name) + 2));
+    let (changes, _) = padded(&line.summary, columns.saturating_sub(width(&name) + 2));
     let mut text = paint(style, &name);
     let mut taken = width(&name);
-    if !said.is_empty() {
-        text += &format!("  {}", paint(style::FAINT, &said));
-        taken += 2 + width(&said);
+    if !changes.is_empty() {
+        text += &format!("  {}", paint(style::FAINT, &changes));
+        taken += 2 + width(&changes);
     }
     (text, " ".repeat(columns.saturating_sub(taken)))
 }
@@ -100,13 +100,13 @@ fn mark(mark: RowStatus) -> String {
     }
 }
 
-/// To the left of the line what became faster, to the right what became slower.
+/// Returns a bar to the left of the axis for faster, to the right for slower.
 fn bars(delta_ns: i128, most_ns: u128, half: usize) -> String {
     let size = |ns: u128| u64::try_from(ns).unwrap_or(u64::MAX);
     let axis = paint(style::FAINT, "│");
-    // What would not fill the thinnest line is none.
-    let is_seen = delta_ns.unsigned_abs() * 16 * half as u128 >= most_ns && delta_ns != 0;
-    if !is_seen {
+    // A difference too small for the thinnest line has no bar.
+    let is_visible = delta_ns.unsigned_abs() * 16 * half as u128 >= most_ns && delta_ns != 0;
+    if !is_visible {
         return format!("{}{axis}", " ".repeat(half));
     }
     if delta_ns > 0 {

@@ -1,4 +1,4 @@
-//! The whole text of diffs, and that nothing recorded reaches it raw.
+//! Whole documents, and that recorded text is never printed raw.
 
 use anstream::adapter::strip_str;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use crate::sample::{self, plain, ran, summed, wire};
 
 fn styled(a: &Trace, b: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Diff::of(a, b, &IgnoredHeaders::default());
-    diff(a, b, &of, Look { columns, folds: true, digits: 8, is_verbose })
+    diff(a, b, &of, Layout { columns, folds: true, digits: 8, is_verbose })
 }
 
 fn show(a: &Trace, b: &Trace, columns: usize) -> String {
@@ -69,7 +69,7 @@ fn a_slow_report_on_120_columns() {
 }
 
 #[test]
-fn a_failure_beside_a_success() {
+fn a_failure_compared_with_a_success() {
     insta::assert_snapshot!(show(&sample::slow(), &sample::failed(), 100), @r#"
     a  019aa4c2  GET /v1/todos/456?full=1  200 OK  5.40 ms  todos-item
     b  019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900.0 µs  todos-item
@@ -125,7 +125,7 @@ fn different_flows_say_so() {
 }
 
 #[test]
-fn long_texts_are_shown_where_they_changed() {
+fn long_texts_are_shortened_around_the_change() {
     let with = |word: &str| {
         let mut trace = sample::slow();
         let text = format!("{} {word} {}\nsecond line\n", "before ".repeat(20), "after ".repeat(20));
@@ -145,7 +145,7 @@ fn long_texts_are_shown_where_they_changed() {
 }
 
 #[test]
-fn nothing_recorded_is_printed_raw_and_no_secret_at_all() {
+fn recorded_text_is_never_printed_raw_and_secrets_not_at_all() {
     const EVIL: &str = "e\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}\u{2028}\n\r\tl";
     let evil = |n: usize| {
         let text = EVIL.repeat(n);

@@ -1,5 +1,6 @@
-//! The whole text of traces, and that nothing recorded reaches it raw.
+//! Whole documents, and that recorded text is never printed raw.
 
+use anstream::adapter::strip_str;
 use proptest::prelude::*;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{
@@ -14,7 +15,7 @@ use crate::sample::{self, plain, ran, summed, wire};
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Timeline::of(trace);
     let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
-    timeline(trace, &of, verdict.as_ref(), Look { columns, folds: true, digits: 8, is_verbose })
+    timeline(trace, &of, verdict.as_ref(), Layout { columns, folds: true, digits: 8, is_verbose })
 }
 
 fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
@@ -93,14 +94,14 @@ fn a_failed_request_names_what_failed() {
 }
 
 #[test]
-fn attempts_and_waits_of_an_effect_are_told() {
+fn attempts_and_waits_of_an_effect_are_shown() {
     let text = show(&sample::held(), 120, false);
     let row = text.lines().find(|line| line.contains("http GET")).unwrap();
     assert!(row.contains("200, 2 attempts, held 25.0 µs, wrote Claims"), "{text}");
 }
 
 #[test]
-fn what_a_busy_worker_delayed_is_told() {
+fn delays_by_a_busy_worker_are_shown() {
     let mut trace = sample::late();
     let (flow, step) = ("report\u{1b}[2J".to_owned().into(), "spin".into());
     let part = zerver_trace::RequestPart::Head;
@@ -120,7 +121,7 @@ fn what_a_busy_worker_delayed_is_told() {
 }
 
 #[test]
-fn a_change_of_class_is_told_with_its_reason() {
+fn a_change_of_class_is_shown_with_its_reason() {
     let mut trace = sample::slow();
     let moved = |at_ns, from, to, reason: &str| Event::Reclassified {
         at_ns,
@@ -143,7 +144,7 @@ fn a_change_of_class_is_told_with_its_reason() {
 }
 
 #[test]
-fn where_it_was_is_told() {
+fn migrations_are_shown() {
     let mut trace = sample::slow();
     trace.worker = Some(1);
     trace.events.push(Event::Migrated { at_ns: 50_000, to: Thread::Worker(0) });
@@ -151,11 +152,11 @@ fn where_it_was_is_told() {
     let text = show(&trace, 80, false);
     let lines: Vec<_> = text.lines().take(3).collect();
     assert!(lines[0].ends_with("  interactive  worker 1"), "{text}");
-    assert_eq!(lines[1..], ["carried  to worker 0 at 50.0 µs", "         to batch worker 2 at 2.40 ms"]);
+    assert_eq!(lines[1..], ["migrated to worker 0 at 50.0 µs", "         to batch worker 2 at 2.40 ms"]);
 }
 
 #[test]
-fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
+fn a_response_that_was_not_delivered_is_marked() {
     let text = show(&Trace { is_undelivered: true, ..sample::slow() }, 80, false);
     assert!(
         text.contains("200 OK") && text.contains("\nresponse not delivered: the client had left\n"),
@@ -165,7 +166,7 @@ fn a_response_that_nobody_took_is_shown_with_what_became_of_it() {
 }
 
 #[test]
-fn a_step_that_took_longer_than_a_turn_may_is_marked() {
+fn a_step_that_exceeded_its_quantum_is_marked() {
     let mut trace = sample::slow();
     trace.events.push(Event::QuantumExceeded { step: 4, at_ns: 5_380_000, quantum_ns: 250_000 });
     let text = show(&trace, 100, false);
@@ -173,7 +174,7 @@ fn a_step_that_took_longer_than_a_turn_may_is_marked() {
 }
 
 #[test]
-fn who_was_sent_away_waited() {
+fn the_time_of_a_shed_request_is_queue() {
     let mut trace = sample::slow();
     trace.events.truncate(1);
     trace.outcome = Outcome::Rejected { reason: "unavailable capacity: interactive: waited too long".into() };
@@ -186,7 +187,7 @@ fn who_was_sent_away_waited() {
 }
 
 #[test]
-fn more_is_said_when_asked() {
+fn verbose_output_has_request_response_and_values() {
     let mut trace = sample::slow();
     trace.request_body = RecordedBody { full_len: 2_000, kept_len: 9, bytes: wire(b"{\n  \"a\":1") };
     insta::assert_snapshot!(show(&trace, 100, true), @r#"
@@ -207,12 +208,12 @@ fn more_is_said_when_asked() {
              Todo        {id: 456, title: "Buy milk", done: false}
     missing  1991 bytes of the request's body not recorded
     started  2026-11-22T10:43:01.123456789Z
-    kept     because everything is
+    kept     recording everything
     build    todos 0.1.0
     request  GET /v1/todos/456?full=1 HTTP/1.1  from 127.0.0.1:50000
              host: localhost:3000
              authorization: ●●●● (secret)
-             body: 2000 bytes, of which the first 9 were recorded
+             body: 2,000 bytes, the first 9 recorded
              {
                "a":1
     response 200 OK
@@ -234,7 +235,7 @@ fn an_incomplete_trace_says_so() {
     019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
       at ms  took
        0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
-       0.17  0.00   ? lookup_user    its run is not in the trace             ▏
+       0.17  0.00   ? lookup_user    its run was not recorded                ▏
        0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
        2.36  0.05   ✓ verify_roles                                                      ▎
        2.40  0.02   ✗ load_todo      needs kv, gone                                      ▏
@@ -243,7 +244,7 @@ fn an_incomplete_trace_says_so() {
     total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
     verdict  55% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
-    failed   gone: the client went away
+    failed   gone: the client left
     step     load_todo  src/todos.rs:40
     effect   kv get todo:456: no answer
     missing  4 events left out while recording
@@ -253,7 +254,7 @@ fn an_incomplete_trace_says_so() {
 }
 
 #[test]
-fn the_first_line_gives_up_worker_class_flow_and_reason_before_the_path() {
+fn the_title_line_drops_worker_class_flow_and_reason_before_the_path() {
     let mut trace = sample::failed();
     (trace.worker, trace.path) = (Some(1), "/v1/todos/a-path-of-some-length/456".into());
     let heads = [60, 80, 100, 120, 200].map(|columns| {
@@ -273,7 +274,7 @@ fn the_first_line_gives_up_worker_class_flow_and_reason_before_the_path() {
 }
 
 #[test]
-fn colours_are_there_and_reset() {
+fn colors_are_set_and_reset() {
     let text = styled(&sample::failed(), 100, false);
     assert!(text.contains("\u{1b}[1m\u{1b}[31m✗\u{1b}[0m"), "{text:?}");
     for line in text.lines() {
@@ -282,7 +283,7 @@ fn colours_are_there_and_reset() {
 }
 
 #[test]
-fn nothing_recorded_is_printed_raw() {
+fn recorded_text_is_never_printed_raw() {
     const EVIL: &str = "e\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}\u{2028}\n\r\tl";
     let mut flow = sample::flow(&[(EVIL, false), ("Two", false)], &[(EVIL, &[0], &[0])]);
     (flow.name, flow.pattern, flow.steps[0].doc) = (EVIL.into(), EVIL.into(), EVIL.into());
@@ -331,12 +332,12 @@ fn nothing_recorded_is_printed_raw() {
         styled(&trace, 100, false),
         styled(&trace, 40, false),
         styled(&trace, 100, true),
-        crate::view::list::table(std::slice::from_ref(&summary), 15, 0, None),
-        crate::view::list::line(&summary, 8),
-        crate::view::flows::catalog(&[flow], None),
+        crate::view::request_list::table(std::slice::from_ref(&summary), 15, 0, None),
+        crate::view::request_list::line(&summary, 8),
+        crate::view::catalog::catalog(&[flow], None),
     ];
     for text in texts {
-        // Our own styles are the only escapes: taken away one by one, nothing dangerous is left.
+        // Our own styles are the only escapes: without them, nothing dangerous is left.
         let mut left = text.clone();
         for code in ["0", "1", "2", "31", "32", "33", "34", "35", "36"] {
             left = left.replace(&format!("\u{1b}[{code}m"), "");
@@ -348,19 +349,21 @@ fn nothing_recorded_is_printed_raw() {
             "a recorded line end came through:\n{left}"
         );
     }
-    let json =
-        crate::json::document(&zerver_analysis::TimelineJson::new(&trace, &Timeline::of(&trace), None), true);
+    let json = crate::safe_json::document(
+        &zerver_analysis::TimelineJson::new(&trace, &Timeline::of(&trace), None),
+        true,
+    );
     let json = String::from_utf8(json.unwrap()).unwrap();
     assert!(!json.chars().any(|c| is_dangerous(c) && c != '\n'));
 }
 
 #[test]
-fn a_secret_slot_is_never_shown_whatever_was_recorded() {
+fn a_secret_slot_is_never_shown_even_if_recorded_in_the_clear() {
     let mut trace = sample::slow();
     // The first slot is a secret, and its value was recorded in the clear.
     trace.events[2] = sample::wrote(0, 0, 150, summed("hunter2", "hunter2"));
     let json = zerver_analysis::TimelineJson::new(&trace, &Timeline::of(&trace), None);
-    let json = String::from_utf8(crate::json::document(&json, false).unwrap()).unwrap();
+    let json = String::from_utf8(crate::safe_json::document(&json, false).unwrap()).unwrap();
     for text in [styled(&trace, 100, false), styled(&trace, 100, true), json] {
         assert!(!text.contains("hunter2"), "{text}");
     }
@@ -393,7 +396,7 @@ proptest! {
         }
         let of = Timeline::of(&trace);
         let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
-        let text = timeline(&trace, &of, verdict.as_ref(), Look { columns, folds: true, digits, is_verbose: false });
+        let text = timeline(&trace, &of, verdict.as_ref(), Layout { columns, folds: true, digits, is_verbose: false });
         for line in strip_str(&text).to_string().lines() {
             prop_assert!(width(line) <= columns, "{} of {columns}: {line}", width(line));
         }

@@ -1,4 +1,4 @@
-//! Durations, as they are shown.
+//! Durations as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,14 +14,14 @@ const UNITS: [(&str, u64); 8] = [
     ("µs", 1_000),
 ];
 
-/// A length of time, such as `10ms`, `1.5s`, `1h30m`, `2d`.
+/// A duration that users write and read, such as `10ms`, `1.5s`, `1h30m`, `2d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HumanDuration {
-    /// How long, in nanoseconds.
+    /// Length in nanoseconds.
     pub ns: u64,
 }
 
-/// In the largest unit in which it is a whole number.
+/// Writes the duration in the largest unit in which it is a whole number.
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, unit_ns): &&(&str, u64)| self.ns >= *unit_ns && self.ns.is_multiple_of(*unit_ns);
@@ -36,23 +36,23 @@ impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no duration; write one like 10ms, 1.5s, 5m, 1h30m or 2d");
+        let invalid = || format!("{text:?} is not a duration; write one like 10ms, 1.5s, 5m, 1h30m or 2d");
         let mut rest = text;
         let mut ns = 0u64;
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(invalid)?;
             let (number, tail) = rest.split_at(digits);
             let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
             let (unit, tail) = tail.split_at(letters);
-            let (_, unit_ns) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-            ns = scaled(number, *unit_ns).and_then(|more| ns.checked_add(more)).ok_or_else(wrong)?;
+            let (_, unit_ns) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?;
+            ns = scaled(number, *unit_ns).and_then(|more| ns.checked_add(more)).ok_or_else(invalid)?;
             rest = tail;
         }
-        if text.is_empty() { Err(wrong()) } else { Ok(Self { ns }) }
+        if text.is_empty() { Err(invalid()) } else { Ok(Self { ns }) }
     }
 }
 
-/// `number` (digits with at most one point) times `unit_ns`, exact to the nanosecond.
+/// Multiplies `number` (digits with at most one decimal point) by `unit_ns`, exactly to the nanosecond.
 fn scaled(number: &str, unit_ns: u64) -> Option<u64> {
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let whole: u64 = whole.parse().ok()?;
@@ -65,7 +65,7 @@ fn scaled(number: &str, unit_ns: u64) -> Option<u64> {
     if part.is_empty() { None } else { Some(ns) }
 }
 
-/// For a list: `840 ns`, `12.3 µs`, `5.40 ms`, `1.20 s`, `3m 05s`.
+/// Formats a duration for a list: `840 ns`, `12.3 µs`, `5.40 ms`, `1.20 s`, `3m 05s`.
 pub fn show(ns: u64) -> String {
     match ns {
         0..1_000 => format!("{ns} ns"),
@@ -82,7 +82,7 @@ pub fn show(ns: u64) -> String {
     }
 }
 
-/// How long ago something was, roughly: `now`, `12s`, `5m`, `3h`, `2d`.
+/// Formats the approximate time between two moments: `now`, `12s`, `5m`, `3h`, `2d`.
 pub fn age(now_unix_ns: u64, then_unix_ns: u64) -> String {
     let seconds = now_unix_ns.saturating_sub(then_unix_ns) / 1_000_000_000;
     match seconds {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_shown() {
+    fn durations_are_formatted() {
         for (ns, wanted) in [
             (0, "0 ns"),
             (999, "999 ns"),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_so_that_they_can_be_read() {
+    fn a_formatted_duration_parses_back() {
         for (ns, text) in [(0, "0s"), (1, "1ns"), (2_500_000, "2500us"), (60_000_000_000, "1m")] {
             assert_eq!(HumanDuration { ns }.to_string(), text);
             assert_eq!(text.parse(), Ok(HumanDuration { ns }));

@@ -1,168 +1,168 @@
 //! Events: one recorded fact each.
 
-use std::fmt;
-
 use bincode::{Decode, Encode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::{Answer, Decision, QueueReason, Thread};
 use crate::{Class, Name};
 
-/// One fact about a request. Times are nanoseconds since the head of the request had arrived, on a monotonic clock.
+/// A fact about a request. Times are nanoseconds since the arrival of the complete request head, on a monotonic clock.
 ///
-/// `V` is what a value looks like: [`crate::SharedValue`] while the request runs, [`crate::Recorded`] in a trace.
+/// `V` is the representation of values: [`crate::SharedValue`] while the request runs, [`crate::Recorded`] in a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Event<V> {
-    /// The whole body has been read; steps may begin.
+    /// The whole body was read, so steps may start.
     BodyReceived {
-        /// When.
+        /// Time of the event.
         at_ns: u64,
     },
-    /// A step ran, once. Its `cpu_ns` end where it returned.
+    /// A step ran once. It returned at `at_ns` plus `cpu_ns`.
     StepRan {
-        /// Position in the flow.
+        /// Position of the step in the flow.
         step: u16,
-        /// When it could have run.
+        /// Time at which the step became ready to run.
         ready_ns: u64,
-        /// When it began.
+        /// Start of the run.
         at_ns: u64,
-        /// How long it ran.
+        /// Duration of the run.
         cpu_ns: u64,
-        /// What it decided.
+        /// Decision of the step.
         decision: Decision,
     },
-    /// A step handed its progress back to itself.
+    /// A step yielded, to be run again with its progress.
     StepYielded {
-        /// Position in the flow.
+        /// Position of the step in the flow.
         step: u16,
-        /// What it will get.
+        /// Progress that the next run receives.
         progress: V,
     },
-    /// A slot got its value.
+    /// A step wrote a slot.
     SlotWritten {
-        /// The step that wrote it.
+        /// Position of the step in the flow.
         step: u16,
-        /// Position in the flow's slots.
+        /// Position of the slot in the flow's slots.
         slot: u16,
-        /// When.
+        /// Time of the write.
         at_ns: u64,
-        /// The value.
+        /// New value of the slot.
         value: V,
     },
-    /// An effect was asked for.
+    /// A step requested an effect.
     EffectRequested {
-        /// Names this effect within the trace: 0, 1, 2, ..
+        /// Number of this effect within the trace: 0, 1, 2, and so on.
         call: u32,
-        /// The step that asked.
+        /// Position of the step in the flow.
         step: u16,
-        /// When.
+        /// Time of the request.
         at_ns: u64,
-        /// The kind of effect, such as `http`.
+        /// Kind of effect, such as `http`.
         kind: Name,
-        /// Its arguments.
+        /// Arguments of the effect.
         args: V,
-        /// Which try this is, from 1.
+        /// Number of the attempt, from 1.
         attempt: u16,
-        /// The time it has; none means the request's deadline.
+        /// Time limit of the effect, or `None` if only the request's deadline applies.
         timeout_ns: Option<u64>,
     },
-    /// An effect ended.
+    /// An effect completed.
     EffectCompleted {
         /// The `call` of its [`Event::EffectRequested`].
         call: u32,
-        /// When.
+        /// Time of the completion.
         at_ns: u64,
-        /// How.
+        /// Result of the effect.
         answer: Answer<V>,
     },
-    /// It was given another class: by a rule, or by the scheduler on its way. The trace's own class is the one that the
-    /// rules gave it.
+    /// A rule or the scheduler gave the request another class. The class of the trace is the one that the rules
+    /// assigned.
     Reclassified {
-        /// When.
+        /// Time of the change.
         at_ns: u64,
-        /// The class it had.
+        /// Previous class.
         from: Class,
-        /// The class it has from then on.
+        /// New class.
         to: Class,
-        /// Why, for a person.
+        /// Reason, for a person.
         reason: Name,
     },
-    /// An effect that had been asked for could not begin: it is held from now on.
+    /// A requested effect could not start, and was queued.
     EffectQueued {
         /// The `call` of its [`Event::EffectRequested`].
         call: u32,
-        /// When.
+        /// Time at which the effect was queued.
         at_ns: u64,
-        /// For what.
+        /// Reason for queueing.
         reason: QueueReason,
     },
-    /// An effect that was held began.
+    /// A queued effect started.
     EffectStarted {
         /// The `call` of its [`Event::EffectRequested`].
         call: u32,
-        /// When.
+        /// Time of the start.
         at_ns: u64,
     },
-    /// It goes on elsewhere than on the worker of its connection: on another one, which was idle, or at low priority.
+    /// The request moved from the worker of its connection to another thread: an idle worker, or a thread of low
+    /// priority.
     Migrated {
-        /// When that thread took it.
+        /// Time at which the new thread took the request.
         at_ns: u64,
-        /// Where it is from then on.
+        /// New thread.
         to: Thread,
     },
-    /// The run before this overran: it took longer than a turn of its class may.
+    /// The preceding run of a step exceeded the quantum of its class.
     QuantumExceeded {
-        /// The step that ran.
+        /// Position of the step in the flow.
         step: u16,
-        /// When it returned.
+        /// Time at which the step returned.
         at_ns: u64,
-        /// How long a turn may take.
+        /// Length of the quantum.
         quantum_ns: u64,
     },
-    /// An answer lay ready while the thread of the request was busy, or the time that an effect had was over.
+    /// An answer, or the expiry of an effect's time limit, was ready while the thread of the request was busy.
     CompletionDelayed {
         /// The `call` of its [`Event::EffectRequested`].
         call: u32,
-        /// When it was ready.
+        /// Time at which the answer was ready.
         ready_ns: u64,
-        /// When the thread took it.
+        /// Time at which the thread took the answer.
         at_ns: u64,
-        /// The thread of the request; none where that is not known.
+        /// Thread of the request, or `None` if unknown.
         thread: Option<Thread>,
-        /// The flow of the step that ran there for most of that time; empty where no step ran for long.
+        /// Flow of the step that occupied the thread for most of that time, or empty if no step ran for long.
         flow: Name,
-        /// That step.
+        /// Name of that step.
         step: Name,
     },
-    /// A part of the request was read right after a long step on the worker of its connection, and may have lain unread
-    /// until then. For the head, that was before the request's own time begins.
+    /// A part of the request was read right after a long step on the worker of its connection, and may have been waiting
+    /// unread until then. For the head, that wait precedes the start of the request.
     ReadDelayed {
-        /// The part of the request.
+        /// Part of the request.
         part: RequestPart,
-        /// How long it lay unread at most.
+        /// Maximum time that the part waited unread.
         unread_ns: u64,
-        /// How long the step ran.
+        /// Duration of the long step.
         ran_ns: u64,
-        /// The flow of that step.
+        /// Flow of the long step.
         flow: Name,
-        /// That step.
+        /// Name of the long step.
         step: Name,
     },
-    /// The step, or what it made of an effect's output, panicked.
+    /// The step panicked, or its code that handles an effect's output did.
     StepPanicked {
-        /// The step: position in the flow.
+        /// Position of the step in the flow.
         step: u16,
-        /// When.
+        /// Time of the panic.
         at_ns: u64,
-        /// The source file of the panic.
+        /// Source file of the panic.
         file: Name,
-        /// The line of the panic, from 1.
+        /// Line of the panic, from 1.
         line: u32,
-        /// The column of the panic, from 1.
+        /// Column of the panic, from 1.
         column: u32,
     },
 }
 
-/// A part of a request, as it is read from its connection.
+/// A part of a request that is read from its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestPart {
@@ -173,7 +173,7 @@ pub enum RequestPart {
 }
 
 impl RequestPart {
-    /// The word used in traces.
+    /// Returns the word used in traces.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Head => "head",
@@ -182,28 +182,8 @@ impl RequestPart {
     }
 }
 
-/// A thread on which requests run. Each sort has numbers of its own, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Thread {
-    /// A worker, which has connections.
-    Worker(u16),
-    /// A thread of low priority.
-    BatchWorker(u16),
-}
-
-/// As people call it: `worker 1`, `batch worker 0`.
-impl fmt::Display for Thread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Worker(number) => write!(f, "worker {number}"),
-            Self::BatchWorker(number) => write!(f, "batch worker {number}"),
-        }
-    }
-}
-
 impl<V> Event<V> {
-    /// The same event with its values changed by `f`.
+    /// Returns the same event with `f` applied to its values.
     pub fn map<W>(self, mut f: impl FnMut(V) -> W) -> Event<W> {
         match self {
             Self::BodyReceived { at_ns } => Event::BodyReceived { at_ns },
@@ -240,161 +220,12 @@ impl<V> Event<V> {
     }
 }
 
-/// For what an effect is held that cannot begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub enum QueueReason {
-    /// The pause before another attempt.
-    RetryDelay,
-    /// As many effects of its request as may be are in flight.
-    Request,
-    /// As many effects as may be are in flight that ask the same target.
-    Target,
-    /// As many effects of its kind as may be are in flight.
-    Kind,
-}
-
-impl QueueReason {
-    /// The word used in traces.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RetryDelay => "retry_delay",
-            Self::Request => "request",
-            Self::Target => "target",
-            Self::Kind => "kind",
-        }
-    }
-}
-
-/// What a step decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// Go on, with what it wrote.
-    Continue,
-    /// Wait for effects.
-    Need,
-    /// Run again later, with its progress.
-    Yield,
-    /// Answer.
-    Done,
-    /// Give up.
-    Fail,
-    /// It panicked, which is not its decision.
-    Panic,
-}
-
-impl Decision {
-    /// The word used in traces.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Continue => "continue",
-            Self::Need => "need",
-            Self::Yield => "yield",
-            Self::Done => "done",
-            Self::Fail => "fail",
-            Self::Panic => "panic",
-        }
-    }
-}
-
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// How an effect ended.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Answer<V> {
-    /// With this output.
-    Ok(V),
-    /// Without one.
-    Err(EffectError),
-    /// Nobody wanted it any more: the request had ended, or another effect was first.
-    Cancelled,
-}
-
-impl<V> Answer<V> {
-    fn map<W>(self, f: impl FnOnce(V) -> W) -> Answer<W> {
-        match self {
-            Self::Ok(value) => Answer::Ok(f(value)),
-            Self::Err(error) => Answer::Err(error),
-            Self::Cancelled => Answer::Cancelled,
-        }
-    }
-}
-
-/// Why an effect gave no output.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct EffectError {
-    /// What sort of error.
-    pub kind: EffectErrorKind,
-    /// More, for a person.
-    pub message: String,
-}
-
-impl EffectError {
-    /// An error of this kind.
-    pub fn new(kind: EffectErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
-    }
-}
-
-impl fmt::Display for EffectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind.as_str(), self.message)
-    }
-}
-
-impl std::error::Error for EffectError {}
-
-/// What sort of error an effect ended with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EffectErrorKind {
-    /// It took longer than it had.
-    Timeout,
-    /// Whom it asked could not be reached, or hung up.
-    Unreachable,
-    /// What came back could not be understood.
-    Malformed,
-    /// What came back is larger than allowed.
-    TooLarge,
-    /// It was asked for in a way that cannot be done.
-    Invalid,
-    /// No interpreter performs this kind of effect here.
-    NoInterpreter,
-    /// The interpreter failed, or panicked.
-    Internal,
-}
-
-impl EffectErrorKind {
-    /// The word used in traces.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Unreachable => "unreachable",
-            Self::Malformed => "malformed",
-            Self::TooLarge => "too_large",
-            Self::Invalid => "invalid",
-            Self::NoInterpreter => "no_interpreter",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-impl fmt::Display for EffectErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::{Event, SharedValue};
 
     #[test]
-    fn an_event_is_one_line_of_the_cache() {
+    fn an_event_fits_in_one_cache_line() {
         assert_eq!(size_of::<Event<SharedValue>>(), 64);
     }
 }

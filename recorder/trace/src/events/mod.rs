@@ -1,5 +1,11 @@
 //! Events: the recorded facts about a request.
 
+mod decision;
+mod effect;
 mod event;
+mod thread;
 
-pub use event::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
+pub use decision::Decision;
+pub use effect::{Answer, EffectError, EffectErrorKind, QueueReason};
+pub use event::{Event, RequestPart};
+pub use thread::Thread;

@@ -1,4 +1,4 @@
-//! Failures: what went wrong, in terms of the service.
+//! Failures of requests, in terms of the service.
 
 use std::fmt;
 
@@ -7,60 +7,60 @@ use serde::Serialize;
 
 use crate::Name;
 
-/// What sort of failure it is. Each has one HTTP status.
+/// Kind of failure. Each kind has one HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The request does not make sense: 400.
+    /// 400: the request is invalid.
     Invalid,
-    /// Who asks is not known: 401.
+    /// 401: the caller is not authenticated.
     Unauthorized,
-    /// Who asks is known and may not: 403.
+    /// 403: the caller is authenticated but not authorized.
     Forbidden,
-    /// What was asked for is not there: 404.
+    /// 404: the resource does not exist.
     NotFound,
-    /// What was asked for contradicts what is there: 409.
+    /// 409: the request conflicts with the current state of the resource.
     Conflict,
-    /// The body is larger than allowed: 413.
+    /// 413: the body exceeds the size limit.
     TooLarge,
-    /// Asked for too often: 429.
+    /// 429: the client has sent too many requests.
     Limited,
-    /// A bug, or something nobody thought of: 500.
+    /// 500: a bug, or an unforeseen condition.
     Internal,
-    /// Something this service needs gave a wrong answer: 502.
+    /// 502: a dependency of the service returned an invalid response.
     BadUpstream,
-    /// Something this service needs gave no answer: 503.
+    /// 503: a dependency of the service did not respond.
     Unavailable,
-    /// Something took too long: 504.
+    /// 504: a time limit passed.
     Timeout,
-    /// Nobody has paid for it: 402.
+    /// 402: payment is required.
     PaymentRequired,
-    /// What was asked for cannot be done to it; the answer's `Allow` says what can: 405.
+    /// 405: the resource does not support the method; the `Allow` header of the response lists those it supports.
     MethodNotAllowed,
-    /// There is no form of it that the client accepts: 406.
+    /// 406: the resource has no representation that the client accepts.
     NotAcceptable,
-    /// It was there, and will not come back: 410.
+    /// 410: the resource existed, and will not return.
     Gone,
-    /// A condition of the request, such as `If-Match`, does not hold: 412.
+    /// 412: a condition of the request, such as `If-Match`, is false.
     PreconditionFailed,
-    /// The body is of a type that is not understood: 415.
+    /// 415: the media type of the body is not supported.
     UnsupportedMediaType,
-    /// There is no such range of it: 416.
+    /// 416: the resource has no such range.
     RangeNotSatisfiable,
-    /// The request is understood, and what it says is not valid: 422.
+    /// 422: the request is well-formed, but its content is not valid.
     Unprocessable,
-    /// It is locked: 423.
+    /// 423: the resource is locked.
     Locked,
-    /// The request must have a condition, such as `If-Match`: 428.
+    /// 428: the request must have a condition, such as `If-Match`.
     PreconditionRequired,
-    /// It may not be given, for legal reasons: 451.
+    /// 451: the resource is unavailable for legal reasons.
     LegalReasons,
-    /// This service cannot do that: 501.
+    /// 501: the service does not implement the request.
     NotImplemented,
 }
 
 impl FailureKind {
-    /// The HTTP status (RFC 9110, section 15; 428 and 429 are RFC 6585, 423 is RFC 4918, 451 is RFC 7725).
+    /// Returns the HTTP status (RFC 9110, section 15; 428 and 429 are RFC 6585, 423 is RFC 4918, 451 is RFC 7725).
     pub const fn status(self) -> u16 {
         match self {
             Self::Invalid => 400,
@@ -89,7 +89,7 @@ impl FailureKind {
         }
     }
 
-    /// The word used in traces and answers.
+    /// Returns the word used in traces and responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Invalid => "invalid",
@@ -125,22 +125,22 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// A failure as it is recorded.
+/// A recorded failure.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct FailureInfo {
-    /// What sort of failure.
+    /// Kind of the failure.
     pub kind: FailureKind,
-    /// What it is about, such as `todo`.
+    /// Type of the resource concerned, such as `todo`.
     pub what: Name,
-    /// Which one, such as `456`; empty where there is only one.
+    /// Key of the resource, such as `456`; empty if there is only one.
     pub key: String,
-    /// More, for a person; may be empty.
+    /// Details for a person; may be empty.
     pub message: String,
-    /// The step that failed, or that asked for the effect which failed: position in the flow.
+    /// Position in the flow of the step that failed, or that requested the failed effect.
     pub step: Option<u16>,
-    /// The effect that failed: the `call` of its events.
+    /// The `call` of the effect that failed.
     pub call: Option<u32>,
-    /// What caused it, nearest first.
+    /// Causes of the failure, nearest first.
     pub causes: Vec<String>,
 }
 

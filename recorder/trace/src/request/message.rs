@@ -1,29 +1,29 @@
-//! Requests and responses as they are recorded.
+//! Recorded requests and responses.
 
 use std::net::SocketAddr;
 
 use bincode::{Decode, Encode};
 
-/// A header or a trailer: a name in lower case, and its bytes.
+/// A header or trailer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Header<V = Vec<u8>> {
-    /// The name, in lower case.
+    /// Name, in lower case.
     pub name: String,
-    /// The value.
+    /// Value.
     pub value: V,
 }
 
-/// A body, up to a limit.
+/// A body, possibly truncated.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Body {
-    /// The first bytes.
+    /// First bytes of the body.
     pub bytes: Vec<u8>,
-    /// How long the whole body was, in bytes; more than `bytes` holds where it was cut.
+    /// Length of the complete body in bytes, which exceeds that of `bytes` if the body was cut.
     pub full_len: u64,
 }
 
 impl Body {
-    /// Whether the record holds less than the body did.
+    /// Returns true if the record holds only a part of the body.
     pub const fn is_cut(&self) -> bool {
         (self.bytes.len() as u64) < self.full_len
     }
@@ -32,34 +32,34 @@ impl Body {
 /// A request, before anything in it is sealed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestInfo {
-    /// The method.
+    /// Method.
     pub method: String,
-    /// Path and query, as they came.
+    /// Path and query, exactly as received.
     pub target: String,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub version: String,
-    /// Who connected, as address and port; empty where there was no socket.
+    /// Address and port of the client; empty if there was no socket.
     pub peer: String,
-    /// The headers in their order.
+    /// Headers in order.
     pub headers: Vec<Header>,
-    /// The body.
+    /// Body.
     pub body: Body,
-    /// The scheme and authority that the target names, as `http://host:port`; empty where it is only a path.
+    /// Scheme and authority of the target, as `http://host:port`; empty if the target is only a path.
     pub origin: String,
 }
 
 /// A response, before anything in it is sealed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResponseInfo {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// The headers in their order.
+    /// Headers in order.
     pub headers: Vec<Header>,
-    /// The body.
+    /// Body.
     pub body: Body,
 }
 
-/// What a [`Message`] is.
+/// Description of a [`Message`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageInfo {
     /// A request.
@@ -68,7 +68,7 @@ pub enum MessageInfo {
     Response(ResponseInfo),
 }
 
-/// A part of a request or of a response.
+/// A part of a request or response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessagePart<'a> {
     /// [`RequestInfo::method`].
@@ -79,32 +79,32 @@ pub enum MessagePart<'a> {
     Version(&'a str),
     /// [`RequestInfo::peer`].
     Peer(&'a str),
-    /// The same, not written out yet.
+    /// [`RequestInfo::peer`], not formatted yet.
     Address(SocketAddr),
-    /// [`ResponseInfo::status`]; only a response has one.
+    /// [`ResponseInfo::status`]; only responses have one.
     Status(u16),
-    /// A header: its name in lower case, and its value.
+    /// A header: name in lower case, and value.
     Header(&'a str, &'a [u8]),
-    /// The same, of which the value is a secret whatever the name says.
+    /// A header whose value is a secret regardless of its name.
     SecretHeader(&'a str, &'a [u8]),
-    /// The body: its first bytes, and how long the whole of it was.
+    /// The body: its first bytes, and its complete length.
     Body(&'a [u8], u64),
-    /// [`RequestInfo::origin`] in its two parts, the scheme and the authority; not told where it is empty.
+    /// [`RequestInfo::origin`] as scheme and authority; left out if empty.
     Origin(&'a str, &'a str),
 }
 
-/// A live request or response, described only when (and where) it is recorded.
+/// A live request or response. It is described only when it is recorded, on the recorder's thread.
 pub trait Message: Send + Sync {
-    /// Tells its parts, the headers in their order, with at most `body_limit` bytes of its body.
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>));
+    /// Calls `visit` with each part: headers in order, and at most `body_limit` bytes of the body.
+    fn visit_parts(&self, body_limit: usize, visit: &mut dyn FnMut(MessagePart<'_>));
 
-    /// How many bytes of a body it keeps in memory until it is described.
-    fn held_bytes(&self) -> usize;
+    /// Returns the number of body bytes held in memory until the message is described.
+    fn buffered_bytes(&self) -> usize;
 
-    /// Describes it with at most `body_limit` bytes of its body.
+    /// Describes the message, with at most `body_limit` bytes of its body.
     fn describe(&self, body_limit: usize) -> MessageInfo {
         let (mut request, mut status) = (RequestInfo::default(), None);
-        self.tell(body_limit, &mut |part| match part {
+        self.visit_parts(body_limit, &mut |part| match part {
             MessagePart::Method(method) => method.clone_into(&mut request.method),
             MessagePart::Target(target) => target.clone_into(&mut request.target),
             MessagePart::Version(version) => version.clone_into(&mut request.version),
@@ -127,28 +127,28 @@ pub trait Message: Send + Sync {
 }
 
 impl Message for MessageInfo {
-    fn tell(&self, body_limit: usize, to: &mut dyn FnMut(MessagePart<'_>)) {
+    fn visit_parts(&self, body_limit: usize, visit: &mut dyn FnMut(MessagePart<'_>)) {
         let (headers, body) = match self {
             Self::Request(request) => {
-                to(MessagePart::Method(&request.method));
-                to(MessagePart::Target(&request.target));
+                visit(MessagePart::Method(&request.method));
+                visit(MessagePart::Target(&request.target));
                 if let Some((scheme, authority)) = request.origin.split_once("://") {
-                    to(MessagePart::Origin(scheme, authority));
+                    visit(MessagePart::Origin(scheme, authority));
                 }
-                to(MessagePart::Version(&request.version));
-                to(MessagePart::Peer(&request.peer));
+                visit(MessagePart::Version(&request.version));
+                visit(MessagePart::Peer(&request.peer));
                 (&request.headers, &request.body)
             }
             Self::Response(response) => {
-                to(MessagePart::Status(response.status));
+                visit(MessagePart::Status(response.status));
                 (&response.headers, &response.body)
             }
         };
-        headers.iter().for_each(|header| to(MessagePart::Header(&header.name, &header.value)));
-        to(MessagePart::Body(&body.bytes[..body.bytes.len().min(body_limit)], body.full_len));
+        headers.iter().for_each(|header| visit(MessagePart::Header(&header.name, &header.value)));
+        visit(MessagePart::Body(&body.bytes[..body.bytes.len().min(body_limit)], body.full_len));
     }
 
-    fn held_bytes(&self) -> usize {
+    fn buffered_bytes(&self) -> usize {
         match self {
             Self::Request(request) => request.body.bytes.len(),
             Self::Response(response) => response.body.bytes.len(),

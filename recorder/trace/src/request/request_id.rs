@@ -1,28 +1,28 @@
-//! Request ids: UUIDs of version 7 (RFC 9562), so that their order is the order of arrival.
+//! Request ids: version 7 UUIDs (RFC 9562), which sort by time of arrival.
 
 use std::fmt;
 use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 
-/// The id of one request, and of its trace.
+/// Id of a request and of its trace.
 ///
-/// Shown as a UUID. This crate only carries ids; the runtime makes them.
+/// Displayed as a UUID. The runtime generates ids; this crate only carries them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct RequestId(u128);
 
 impl RequestId {
-    /// The id with these 128 bits.
+    /// Creates an id from its 128 bits.
     pub const fn from_u128(bits: u128) -> Self {
         Self(bits)
     }
 
-    /// The 128 bits of this id; their order is the order of arrival.
+    /// Returns the 128 bits of the id, which sort by time of arrival.
     pub const fn as_u128(self) -> u128 {
         self.0
     }
 
-    /// The first `digits` hexadecimal digits, with the hyphens of a UUID; at most 32 digits.
+    /// Returns the first `digits` hexadecimal digits (at most 32), with the hyphens of a UUID.
     pub fn short(self, digits: usize) -> String {
         let full = self.to_string();
         let mut seen = 0;
@@ -38,7 +38,7 @@ impl RequestId {
         full[..end].trim_end_matches('-').to_owned()
     }
 
-    /// How many hexadecimal digits two ids share at their start.
+    /// Returns the number of leading hexadecimal digits that two ids share.
     pub const fn shared_digits(self, other: Self) -> usize {
         ((self.0 ^ other.0).leading_zeros() / 4) as usize
     }
@@ -76,7 +76,7 @@ impl FromStr for RequestId {
     }
 }
 
-/// The first digits of an id, as a person types them; hyphens are ignored.
+/// First digits of an id, as a user types them. Hyphens are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdPrefix {
     low: u128,
@@ -85,17 +85,17 @@ pub struct IdPrefix {
 }
 
 impl IdPrefix {
-    /// The smallest id with this prefix.
+    /// Returns the smallest id with this prefix.
     pub const fn first(self) -> RequestId {
         RequestId(self.low)
     }
 
-    /// The greatest id with this prefix.
+    /// Returns the greatest id with this prefix.
     pub const fn last(self) -> RequestId {
         RequestId(self.high)
     }
 
-    /// Whether `id` begins with this prefix.
+    /// Returns true if `id` begins with this prefix.
     pub const fn matches(self, id: RequestId) -> bool {
         self.low <= id.0 && id.0 <= self.high
     }
@@ -132,16 +132,16 @@ impl FromStr for IdPrefix {
     }
 }
 
-/// Why a text is not an id.
+/// Reason why a string is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParseIdError {
-    /// There was no digit.
+    /// The string has no digits.
     Empty,
-    /// This character is not a hexadecimal digit.
+    /// The string contains this character, which is not a hexadecimal digit.
     NotHex(char),
-    /// More than 32 digits.
+    /// The string has more than 32 digits.
     TooLong,
-    /// A whole id was wanted, and only so many digits were there.
+    /// A complete id was required, but the string has only this number of digits.
     TooShort(u8),
 }
 
@@ -150,8 +150,8 @@ impl fmt::Display for ParseIdError {
         match self {
             Self::Empty => write!(f, "an id needs at least one hexadecimal digit"),
             Self::NotHex(c) => write!(f, "{c:?} is not a hexadecimal digit"),
-            Self::TooLong => write!(f, "more than the 32 digits of an id"),
-            Self::TooShort(digits) => write!(f, "{digits} of the 32 digits of an id"),
+            Self::TooLong => write!(f, "an id has at most 32 digits"),
+            Self::TooShort(digits) => write!(f, "an id has 32 digits, not {digits}"),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Texts within texts: what stands behind percent signs, backslashes and base64.
+//! Decoding of texts nested in other texts: percent encoding, JSON escapes and base64.
 
 use std::borrow::Cow;
 
-/// A part of a query or a form as it is meant (`application/x-www-form-urlencoded`); what is no escape stays.
+/// Decodes a part of a query or form (`application/x-www-form-urlencoded`). Invalid escapes are kept.
 pub fn percent_decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.iter().any(|b| matches!(b, b'%' | b'+')) {
         return Cow::Borrowed(raw);
@@ -24,7 +24,7 @@ pub fn percent_decoded(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// What stands between the quotes of a JSON text, without its escapes.
+/// Decodes the escapes in the content of a JSON string.
 pub fn json_unescaped(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw.iter();
@@ -50,7 +50,7 @@ pub fn json_unescaped(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What base64 of either alphabet stands for, with padding or without; none if it is something else.
+/// Decodes base64 in either alphabet, with or without padding. Returns `None` for other texts.
 pub fn base64_decoded(text: &[u8]) -> Option<Vec<u8>> {
     let (mut out, mut bits, mut have) = (Vec::new(), 0u32, 0);
     for &b in text.trim_ascii().iter().filter(|&&b| b != b'=') {
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_taken_out_and_odd_ones_stay() {
+    fn escapes_are_decoded_and_invalid_ones_are_kept() {
         assert_eq!(*percent_decoded(b"a%2Fb+c%zz%2"), *b"a/b c%zz%2");
         assert_eq!(json_unescaped(br#"a\"b\\c\u00e4\n\"#), "a\"b\\c\u{e4}\n".as_bytes());
         assert_eq!(base64_decoded(b"dXNlcjpwYXNz"), Some(b"user:pass".to_vec()));

@@ -1,24 +1,23 @@
-//! KnownSecrets of secrets, looked for in what is told.
+//! Search for copies of known secrets in a text.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::stems::TrigramFilter;
-use super::{is_scheme, is_searchable};
+use super::{TrigramFilter, is_scheme, is_searchable};
 
-/// Secrets that are known, and that are none wherever they are copied to: those which [`is_searchable`] allows.
+/// Known secrets, which are masked in every text that contains a copy. Only secrets that [`is_searchable`] allows are
+/// kept.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSecrets {
-    /// By their length, the longest first: so each place of a text is looked at once for each length, however many there
-    /// are.
+    /// Secrets by length, longest first, so that a search compares each position once per length, not once per secret.
     secrets: BTreeMap<Reverse<usize>, BTreeSet<Vec<u8>>>,
-    /// How they begin: most places of a text are passed over by it.
+    /// First trigrams of the secrets, which rule out most positions of a text.
     beginnings: TrigramFilter,
 }
 
 impl KnownSecrets {
-    /// Adds a secret, if it may be looked for.
+    /// Adds a secret, if it is searchable.
     pub fn add(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
         if !is_searchable(secret) {
@@ -30,7 +29,7 @@ impl KnownSecrets {
         self.secrets.entry(Reverse(secret.len())).or_default().insert(secret.to_vec());
     }
 
-    /// Adds a secret and the words in it, as they are in a header: what follows the scheme, the values of cookies.
+    /// Adds a secret and its parts as in a header: the credentials after the scheme, and the values of cookies.
     pub fn add_words(&mut self, secret: &[u8]) {
         self.add(secret);
         if let Some(space) = secret.iter().position(|&b| b == b' ') {
@@ -44,7 +43,7 @@ impl KnownSecrets {
         });
     }
 
-    /// Where they are in a text, in their order; of those that begin at one place, the longest.
+    /// Returns the spans of copies in a text, in order. If several begin at one position, the longest counts.
     pub fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut spans: Vec<Range<usize>> = Vec::new();
         if self.secrets.is_empty() {
@@ -70,7 +69,7 @@ mod tests {
     use super::super::replace_spans;
     use super::*;
 
-    /// A value may hold as many secrets as it has room for. Were each looked for at each place, this would take hours.
+    /// A value can contain a great number of secrets. Comparing each of them at each position would take hours.
     #[test]
     fn many_secrets_are_found_in_one_pass() {
         let mut copies = KnownSecrets::default();
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_copy_is_found_and_no_plain_word() {
+    fn the_longest_copy_is_found_and_plain_words_are_not() {
         let mut copies = KnownSecrets::default();
         for secret in ["a1b2c3d4", "a1b2c3d4e5f6", "password", "hunter22", "ab"] {
             copies.add(secret.as_bytes());

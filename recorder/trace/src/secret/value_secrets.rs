@@ -1,47 +1,47 @@
-//! The search for secrets in values: names of fields, keys of maps, variants of enums, pairs, and the texts within.
+//! Secrets in values: found by the names of fields, keys, variants and pairs, and in the texts of the value.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::scan::{child, is_scheme};
-use super::sensitive_names::{Sensitivity, is_credentials_header, is_plural};
-use super::{Author, Rule, merge_spans, placeholder, replace_spans};
+use super::names::{Sensitivity, child, is_credentials_header, is_plural};
+use super::{Author, Rule, is_scheme, merge_spans, placeholder, replace_spans};
 use crate::value::{Encoder, Node, ValueError};
 
-/// Where a part of a value stands.
+/// Position of a node in a value.
 #[derive(Debug, Clone, Copy, Default)]
-struct Under {
-    said: Sensitivity,
-    /// The nearest name is in the plural.
+struct Position {
+    sensitivity: Sensitivity,
+    /// True if the nearest name is plural.
     is_plural: bool,
-    /// It is that of a header which has a scheme before its credentials.
+    /// True if the nearest name is that of a header with a scheme before its credentials.
     is_header: bool,
 }
 
-impl Under {
-    fn a_name(said: Sensitivity, name: &str) -> Self {
+impl Position {
+    fn under_name(sensitivity: Sensitivity, name: &str) -> Self {
         let name = name.as_bytes();
-        Self { said, is_plural: is_plural(name), is_header: is_credentials_header(name) }
+        Self { sensitivity, is_plural: is_plural(name), is_header: is_credentials_header(name) }
     }
 }
 
-/// What is done with the secrets that are found.
+/// Treatment of the secrets that are found.
 pub trait Masker {
-    /// What stands in the place of a secret.
+    /// Returns the replacement of a secret.
     fn mask(&self, secret: &[u8]) -> String;
 
-    /// Where else secrets are in a text; those of the rule are found already.
-    fn more(&self, _text: &[u8]) -> Vec<Range<usize>> {
+    /// Returns the spans of further secrets in a text, in addition to those that the rule finds.
+    fn extra_spans(&self, _text: &[u8]) -> Vec<Range<usize>> {
         Vec::new()
     }
 }
 
 impl Rule {
-    /// Calls `found` with each secret in a value, as bytes.
+    /// Calls `found` with each secret in a value.
     pub fn secrets_of(&self, node: &Node<'_>, author: Author, found: &mut dyn FnMut(&[u8])) {
-        self.visit(node, Under::default(), author, found);
+        self.visit(node, Position::default(), author, found);
     }
 
-    /// The same for a part of a value to which `path` leads.
+    /// Calls `found` with each secret in the part of a value at `path`.
     pub fn secrets_under<S: AsRef<str>>(
         &self,
         node: &Node<'_>,
@@ -49,34 +49,36 @@ impl Rule {
         author: Author,
         found: &mut dyn FnMut(&[u8]),
     ) {
-        self.visit(node, self.place(path), author, found);
+        self.visit(node, self.position(path), author, found);
     }
 
-    fn place<S: AsRef<str>>(&self, path: &[S]) -> Under {
-        let said = path.iter().fold(Sensitivity::NotSecret, |said, name| self.below(said, name.as_ref()));
-        let is_number = |name: &&str| name.bytes().all(|b| b.is_ascii_digit());
-        let last = path.iter().map(AsRef::as_ref).rev().find(|name| !is_number(name));
-        Under::a_name(said, last.unwrap_or_default())
+    fn position<S: AsRef<str>>(&self, path: &[S]) -> Position {
+        let is_index = |name: &&str| name.bytes().all(|b| b.is_ascii_digit());
+        let last = path.iter().map(AsRef::as_ref).rev().find(|name| !is_index(name));
+        Position::under_name(self.sensitivity_at(path), last.unwrap_or_default())
     }
 
-    /// Whether what stands at the end of a path may be a secret because of the names on it.
+    /// Returns true if the names on a path mark the value at its end as a secret.
     pub fn is_under<S: AsRef<str>>(&self, path: &[S]) -> bool {
-        let said = path.iter().fold(Sensitivity::NotSecret, |said, name| self.below(said, name.as_ref()));
-        said != Sensitivity::NotSecret
+        self.sensitivity_at(path) != Sensitivity::NotSecret
     }
 
-    fn below(&self, said: Sensitivity, name: &str) -> Sensitivity {
-        // A place in a list has the name of the list.
+    fn sensitivity_at<S: AsRef<str>>(&self, path: &[S]) -> Sensitivity {
+        path.iter().fold(Sensitivity::NotSecret, |parent, name| self.sensitivity_below(parent, name.as_ref()))
+    }
+
+    fn sensitivity_below(&self, parent: Sensitivity, name: &str) -> Sensitivity {
+        // An index in a list is not a name; the name of the list counts.
         if !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) {
-            return said;
+            return parent;
         }
-        child(self.name(name), name.as_bytes(), said)
+        child(self.name(name), name.as_bytes(), parent)
     }
 
-    /// Writes a value with the secrets in it masked; `path` leads to it.
+    /// Writes the value at `path` with its secrets masked.
     ///
     /// # Errors
-    /// That it is too deep or too long.
+    /// The value is too deep or too long.
     pub fn write_masked<S: AsRef<str>>(
         &self,
         encoder: &mut Encoder,
@@ -85,35 +87,35 @@ impl Rule {
         author: Author,
         masks: &dyn Masker,
     ) -> Result<(), ValueError> {
-        let place = self.place(path);
-        encoder.node_under(node, place, &|under, name| self.under(under, name), &mut |under, leaf| {
-            self.masked_leaf(leaf, under, author, masks)
+        let below = |position, name: &str| self.position_below(position, name);
+        encoder.node_under(node, self.position(path), &below, &mut |position, leaf| {
+            self.masked_leaf(leaf, position, author, masks)
         })
     }
 
-    fn under(&self, under: Under, name: &str) -> Under {
-        Under::a_name(self.below(under.said, name), name)
+    fn position_below(&self, position: Position, name: &str) -> Position {
+        Position::under_name(self.sensitivity_below(position.sensitivity, name), name)
     }
 
-    fn visit(&self, node: &Node<'_>, under: Under, author: Author, found: &mut dyn FnMut(&[u8])) {
+    fn visit(&self, node: &Node<'_>, position: Position, author: Author, found: &mut dyn FnMut(&[u8])) {
         let mut each = |child: &Node<'_>, name: Option<&str>| {
-            let under = name.map_or(under, |name| self.under(under, name));
-            self.visit(child, under, author, found);
+            let position = name.map_or(position, |name| self.position_below(position, name));
+            self.visit(child, position, author, found);
         };
         if node.for_each_child(&mut each) {
             return;
         }
-        match self.leaf(node, under, author) {
+        match self.leaf(node, position, author) {
             Leaf::Whole(bytes) => found(&bytes),
             Leaf::Parts(spans, bytes) => spans.into_iter().for_each(|span| found(&bytes[span])),
             Leaf::Clear => {}
         }
     }
 
-    fn leaf<'n>(&self, node: &Node<'n>, under: Under, author: Author) -> Leaf<'n> {
-        let is_secret = under.said != Sensitivity::NotSecret;
+    fn leaf<'n>(&self, node: &Node<'n>, position: Position, author: Author) -> Leaf<'n> {
+        let is_secret = position.sensitivity != Sensitivity::NotSecret;
         if let Some(bytes) = node.as_bytes() {
-            let start = if under.is_header { after_scheme(&bytes) } else { 0 };
+            let start = if position.is_header { after_scheme(&bytes) } else { 0 };
             return match is_secret {
                 true if placeholder::is_visible(&bytes, author) => Leaf::Clear,
                 true if start > 0 => Leaf::Parts(std::iter::once(start..bytes.len()).collect(), bytes),
@@ -124,15 +126,15 @@ impl Rule {
                 },
             };
         }
-        if !is_secret || under.is_plural {
+        if !is_secret || position.is_plural {
             return Leaf::Clear;
         }
-        let small = |n: u128| author == Author::Service && n < u128::from(placeholder::SMALL);
+        let is_small = |n: u128| author == Author::Service && n < u128::from(placeholder::SMALL);
         let text = match *node {
-            Node::Uint(n) if !small(n.into()) => n.to_string(),
-            Node::U128(n) if !small(n) => n.to_string(),
-            Node::Int(n) if !small(n.unsigned_abs().into()) => n.to_string(),
-            Node::I128(n) if !small(n.unsigned_abs()) => n.to_string(),
+            Node::Uint(n) if !is_small(n.into()) => n.to_string(),
+            Node::U128(n) if !is_small(n) => n.to_string(),
+            Node::Int(n) if !is_small(n.unsigned_abs().into()) => n.to_string(),
+            Node::I128(n) if !is_small(n.unsigned_abs()) => n.to_string(),
             _ => return Leaf::Clear,
         };
         Leaf::Whole(text.into_bytes().into())
@@ -141,32 +143,33 @@ impl Rule {
     fn masked_leaf(
         &self,
         node: &Node<'_>,
-        under: Under,
+        position: Position,
         author: Author,
         masks: &dyn Masker,
     ) -> Option<String> {
-        let (bytes, spans) = match self.leaf(node, under, author) {
+        let (bytes, spans) = match self.leaf(node, position, author) {
             Leaf::Whole(bytes) => return Some(masks.mask(&bytes)),
             Leaf::Parts(spans, bytes) => (bytes, spans),
             Leaf::Clear => (node.as_bytes()?, Vec::new()),
         };
-        let more = masks.more(&bytes);
-        if spans.is_empty() && more.is_empty() {
+        let extra = masks.extra_spans(&bytes);
+        if spans.is_empty() && extra.is_empty() {
             return None;
         }
         let spans =
-            if more.is_empty() { spans } else { merge_spans(spans.into_iter().chain(more).collect()) };
+            if extra.is_empty() { spans } else { merge_spans(spans.into_iter().chain(extra).collect()) };
         Some(replace_spans(&bytes, &spans, |secret| masks.mask(secret)))
     }
 }
 
+/// Secrets in a leaf of a value.
 enum Leaf<'n> {
     Clear,
-    Whole(std::borrow::Cow<'n, [u8]>),
-    Parts(Vec<Range<usize>>, std::borrow::Cow<'n, [u8]>),
+    Whole(Cow<'n, [u8]>),
+    Parts(Vec<Range<usize>>, Cow<'n, [u8]>),
 }
 
-/// Where credentials begin after their scheme; 0 where there is none.
+/// Returns the index of the credentials after their scheme, or 0 without a scheme.
 fn after_scheme(value: &[u8]) -> usize {
     let space = value.iter().position(|&b| b == b' ').filter(|&at| is_scheme(&value[..at]));
     space.map_or(0, |at| at + 1)

@@ -1,5 +1,9 @@
 //! Sources of traces, and the queries they answer.
 
+mod query;
+mod selector;
 mod trace_source;
 
-pub use trace_source::{Cursor, Query, SourceError, StatusFilter, TraceSelector, TraceSource};
+pub use query::{Query, StatusFilter};
+pub use selector::TraceSelector;
+pub use trace_source::{Cursor, SourceError, TraceSource};

@@ -1,7 +1,13 @@
 //! Traces: everything that is recorded about one request.
 
+mod origin;
+mod recorded;
 mod redaction;
+mod summary;
 mod trace;
 
+pub use origin::Origin;
+pub use recorded::{Masked, MissingReason, Recorded, RecordedBody};
 pub use redaction::{RedactedText, Redaction, TextPlace};
-pub use trace::{Kept, Masked, MissingReason, Origin, Outcome, Recorded, RecordedBody, Summary, Trace};
+pub use summary::Summary;
+pub use trace::Trace;

@@ -1,30 +1,30 @@
-//! What the recorder changed in a trace so that it can be kept and shown. It is said here and never read from the texts:
-//! what a client sends may look like any mark.
+//! Record of the changes that the recorder made to a trace, so that it could be stored and shown. Readers must rely on
+//! this record and not on the texts, because a client can send text that looks like any mark.
 
 use bincode::{Decode, Encode};
 
-/// What the recorder changed in a trace.
+/// Changes that the recorder made to a trace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Redaction {
-    /// Names the key under which its secrets are hashed, without telling it; none where that is not known. Hashes under
-    /// different keys say nothing about each other.
+    /// Identifies the key of the trace's hashes without revealing it, or `None` if unknown. Hashes under different keys
+    /// cannot be compared.
     pub key: Option<[u8; 8]>,
-    /// The texts that are not as they were. Values and bodies say so themselves.
+    /// Texts that were changed. Changes to values and bodies are recorded in those themselves.
     pub texts: Vec<RedactedText>,
 }
 
-/// A text that is not as it was.
+/// A text that was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct RedactedText {
-    /// Which one.
+    /// Place of the text.
     pub place: TextPlace,
-    /// Whether it was longer, or the list had more.
+    /// True if the text was longer, or the list had more entries.
     pub is_cut: bool,
-    /// Whether masks stand in it in the place of secrets.
+    /// True if secrets in the text are masked.
     pub is_masked: bool,
 }
 
-/// A text of a trace that is no value.
+/// Place of a text in a trace that is not a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum TextPlace {
     /// [`crate::FailureInfo::what`].
@@ -33,23 +33,23 @@ pub enum TextPlace {
     Key,
     /// [`crate::FailureInfo::message`], the message of a panic, or the reason of a rejection.
     Message,
-    /// One of [`crate::FailureInfo::causes`].
+    /// An entry of [`crate::FailureInfo::causes`].
     Cause(u16),
     /// The list of [`crate::FailureInfo::causes`].
     Causes,
-    /// The message of the error with which this call ended.
+    /// The message of the error that ended this call.
     EffectError(u32),
-    /// Why the request was moved to another class.
+    /// The reason for which the request was reclassified.
     ReclassificationReason,
 }
 
 impl Redaction {
-    /// What was changed in a text; nothing, for most.
+    /// Returns the change to a text, or `None` if the text was not changed.
     pub fn text(&self, place: TextPlace) -> Option<&RedactedText> {
         self.texts.iter().find(|text| text.place == place)
     }
 
-    /// Whether hashes in two traces can be held against each other.
+    /// Returns true if the hashes of two traces can be compared.
     pub fn has_same_key(&self, other: &Self) -> bool {
         self.key.is_some() && self.key == other.key
     }

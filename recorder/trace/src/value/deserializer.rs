@@ -1,26 +1,25 @@
-//! From tokens to serde.
+//! Deserialization of values with serde.
 
 use serde::de::value::{BorrowedBytesDeserializer, BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::token::{self, Cursor, Token};
-use super::tokens::NEWTYPE;
+use super::token::{self, Token, TokenReader, VALUE_NEWTYPE};
 use super::{MAX_DEPTH, ValueError};
 
-/// Reads one value.
+/// Deserializer of one value.
 pub(super) struct Deserializer<'de> {
-    cursor: Cursor<'de>,
+    tokens: TokenReader<'de>,
     depth: usize,
 }
 
 impl<'de> Deserializer<'de> {
     pub(super) fn new(tokens: &'de [u8]) -> Self {
-        Self { cursor: Cursor::new(tokens), depth: 0 }
+        Self { tokens: TokenReader::new(tokens), depth: 0 }
     }
 
     pub(super) fn end(&self) -> Result<(), ValueError> {
-        if self.cursor.is_at_end() { Ok(()) } else { Err(ValueError::Trailing) }
+        if self.tokens.is_at_end() { Ok(()) } else { Err(ValueError::Trailing) }
     }
 
     fn nested<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, ValueError>) -> Result<T, ValueError> {
@@ -33,11 +32,11 @@ impl<'de> Deserializer<'de> {
         out
     }
 
-    /// A sequence or map must be read to its end, or the type wanted fewer elements than there are.
+    /// Reads the end of a sequence or map. Fails if elements are left, because the type then has fewer than the value.
     fn close(&mut self) -> Result<(), ValueError> {
-        match self.cursor.token()? {
+        match self.tokens.token()? {
             Token::End => Ok(()),
-            _ => Err(ValueError::Custom("more elements than the type has".to_owned())),
+            _ => Err(ValueError::Custom("the value has more elements than the type".to_owned())),
         }
     }
 }
@@ -46,7 +45,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
     type Error = ValueError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        match self.cursor.token()? {
+        match self.tokens.token()? {
             Token::Unit => visitor.visit_unit(),
             Token::None => visitor.visit_none(),
             Token::Some => self.nested(|this| visitor.visit_some(this)),
@@ -75,44 +74,44 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
                 let mut fields = Fields { deserializer: this, ended: false };
                 let value = visitor.visit_map(&mut fields)?;
                 let ended = fields.ended;
-                if !ended && this.cursor.field()?.is_some() {
-                    return Err(ValueError::Custom("more fields than the type has".to_owned()));
+                if !ended && this.tokens.field()?.is_some() {
+                    return Err(ValueError::Custom("the value has more fields than the type".to_owned()));
                 }
                 Ok(value)
             }),
-            // As JSON does it, and as serde's buffers expect it: a map with one entry.
+            // A map with one entry, as in JSON, because serde's buffers expect it.
             Token::Variant(name) => {
                 self.nested(|this| visitor.visit_map(OneVariant { deserializer: this, name: Some(name) }))
             }
-            Token::End => Err(ValueError::Malformed("an end of nothing")),
+            Token::End => Err(ValueError::Malformed("an unexpected end")),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        match self.cursor.peek_tag()? {
+        match self.tokens.peek_tag()? {
             token::NONE | token::SOME | token::UNIT => self.deserialize_any(visitor),
             _ => visitor.visit_some(self),
         }
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        match self.cursor.peek_tag()? {
-            // Rounded once, not to 64 bits first.
-            token::NUMBER => match self.cursor.token()? {
+        match self.tokens.peek_tag()? {
+            // Parsed as 32 bits directly, to avoid double rounding.
+            token::NUMBER => match self.tokens.token()? {
                 Token::Number(v) => visitor.visit_f32(float(v)?),
-                _ => Err(ValueError::Malformed("a number that is none")),
+                _ => Err(ValueError::Malformed("an invalid number")),
             },
             _ => self.deserialize_f64(visitor),
         }
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        match self.cursor.peek_tag()? {
-            // Whole numbers are floats too, as in JSON; serde takes those up to 64 bits.
-            token::U128 | token::I128 => match self.cursor.token()? {
+        match self.tokens.peek_tag()? {
+            // Integers are accepted as floats, as in JSON. Serde itself accepts those of up to 64 bits.
+            token::U128 | token::I128 => match self.tokens.token()? {
                 Token::U128(v) => visitor.visit_f64(v as f64),
                 Token::I128(v) => visitor.visit_f64(v as f64),
-                _ => Err(ValueError::Malformed("a number that is none")),
+                _ => Err(ValueError::Malformed("an invalid number")),
             },
             _ => self.deserialize_any(visitor),
         }
@@ -123,8 +122,8 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        if name == NEWTYPE {
-            return visitor.visit_newtype_struct(BorrowedBytesDeserializer::new(self.cursor.take_value()?));
+        if name == VALUE_NEWTYPE {
+            return visitor.visit_newtype_struct(BorrowedBytesDeserializer::new(self.tokens.take_value()?));
         }
         visitor.visit_newtype_struct(self)
     }
@@ -135,26 +134,26 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        match self.cursor.token()? {
+        match self.tokens.token()? {
             Token::UnitVariant(name) | Token::Str(name) => visitor.visit_enum(name.into_deserializer()),
             Token::Variant(name) => {
                 self.nested(|this| visitor.visit_enum(Variant { deserializer: this, name }))
             }
-            // As JSON has it: a map with one entry, the variant's name and what it holds.
+            // The form that JSON uses: a map from the name of the variant to its content.
             Token::Map => self.nested(|this| {
-                let Token::Str(name) = this.cursor.token()? else {
-                    return Err(ValueError::Custom("a variant's name is text".to_owned()));
+                let Token::Str(name) = this.tokens.token()? else {
+                    return Err(ValueError::Custom("the name of a variant must be text".to_owned()));
                 };
                 let value = visitor.visit_enum(Variant { deserializer: this, name })?;
                 this.close()?;
                 Ok(value)
             }),
-            _ => Err(ValueError::Custom("not a variant".to_owned())),
+            _ => Err(ValueError::Custom("expected a variant".to_owned())),
         }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        self.cursor.skip()?;
+        self.tokens.skip()?;
         visitor.visit_unit()
     }
 
@@ -164,9 +163,9 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
     }
 }
 
-/// The float that is nearest to a number.
+/// Returns the float nearest to a number.
 fn float<F: std::str::FromStr>(number: &str) -> Result<F, ValueError> {
-    number.parse().map_err(|_| ValueError::Malformed("a number that is none"))
+    number.parse().map_err(|_| ValueError::Malformed("an invalid number"))
 }
 
 struct Elements<'a, 'de>(&'a mut Deserializer<'de>);
@@ -178,7 +177,7 @@ impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ValueError> {
-        match self.0.cursor.peek_tag()? {
+        match self.0.tokens.peek_tag()? {
             token::END => Ok(None),
             _ => seed.deserialize(&mut *self.0).map(Some),
         }
@@ -191,7 +190,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_, 'de> {
     type Error = ValueError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ValueError> {
-        match self.0.cursor.peek_tag()? {
+        match self.0.tokens.peek_tag()? {
             token::END => Ok(None),
             _ => seed.deserialize(&mut *self.0).map(Some),
         }
@@ -214,7 +213,7 @@ impl<'de> de::MapAccess<'de> for &mut Fields<'_, 'de> {
         if self.ended {
             return Ok(None);
         }
-        match self.deserializer.cursor.field()? {
+        match self.deserializer.tokens.field()? {
             Some(name) => seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some),
             None => {
                 self.ended = true;

@@ -1,45 +1,45 @@
-//! Writes the tokens of one value; `ser` is how serde drives it.
+//! The encoder of values. The serde interface to it is in `serializer`.
 
 use serde::Serialize;
 
 use super::token::{self, MAX_NAME};
 use super::{MAX_DEPTH, MAX_LEN, Node, Value, ValueError};
 
-/// Writes the tokens of one value.
+/// Encoder of one value.
 #[derive(Debug, Default)]
 pub struct Encoder {
     pub(super) out: Vec<u8>,
     pub(super) depth: usize,
-    /// Whether the bytes that come next are the tokens of a value.
-    pub(super) tokens: bool,
+    /// True if the next bytes are the tokens of a value.
+    pub(super) is_next_tokens: bool,
 }
 
 impl Encoder {
-    /// An encoder with nothing written.
+    /// Creates an empty encoder.
     pub fn new() -> Self {
-        Self { out: Vec::with_capacity(64), depth: 0, tokens: false }
+        Self { out: Vec::with_capacity(64), depth: 0, is_next_tokens: false }
     }
 
-    /// Writes a serialisable value.
+    /// Writes a serializable value.
     ///
     /// # Errors
-    /// What its `Serialize` reports, or that it is too deep or too long.
+    /// An error from its `Serialize`, or the value is too deep or too long.
     pub fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
         value.serialize(self)
     }
 
-    /// Writes a run of bytes.
+    /// Writes a byte string.
     ///
     /// # Errors
-    /// That it is too long.
+    /// The value is too long.
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), ValueError> {
         self.sized(token::BYTES, bytes)
     }
 
-    /// Writes what an enum's variant of this name holds: `write` writes that, one value.
+    /// Writes the enum variant of this name. `write` writes its content, which is one value.
     ///
     /// # Errors
-    /// What `write` reports, or that it is too deep or too long.
+    /// An error from `write`, or the value is too deep or too long.
     pub fn variant_of(
         &mut self,
         name: &str,
@@ -51,10 +51,10 @@ impl Encoder {
         Ok(())
     }
 
-    /// Writes a value that has already been encoded.
+    /// Writes an encoded value.
     ///
     /// # Errors
-    /// That it is too deep or too long.
+    /// The value is too deep or too long.
     pub fn value(&mut self, value: &Value) -> Result<(), ValueError> {
         self.splice(value.tokens())
     }
@@ -66,10 +66,10 @@ impl Encoder {
         Ok(())
     }
 
-    /// Writes a tree, with each text and each run of bytes for which `replace` has an answer replaced by it.
+    /// Writes a tree. Each text and byte string for which `replace` returns a text is replaced by that text.
     ///
     /// # Errors
-    /// That it is too deep or too long.
+    /// The value is too deep or too long.
     pub fn node(
         &mut self,
         node: &Node<'_>,
@@ -80,11 +80,11 @@ impl Encoder {
         })
     }
 
-    /// The same for each part that has no parts, with what is known of its place: `named` says what that is below a name,
-    /// as [`Node::for_each_child`] has them.
+    /// Writes a tree. Each leaf for which `replace` returns a text is replaced by that text. `place` describes the
+    /// position of the node, and `named` derives the place of a child from its name, as in [`Node::for_each_child`].
     ///
     /// # Errors
-    /// That it is too deep or too long.
+    /// The value is too deep or too long.
     pub(crate) fn node_under<P: Copy>(
         &mut self,
         node: &Node<'_>,
@@ -108,7 +108,7 @@ impl Encoder {
                     self.node_under(key, place, named, replace)?;
                     self.node_under(value, below(key.as_str()), named, replace)?;
                 }
-                self.shut()
+                self.end_container()
             }
             Node::Struct(fields) => {
                 self.open(token::STRUCT)?;
@@ -116,7 +116,7 @@ impl Encoder {
                     self.name(name)?;
                     self.node_under(value, below(Some(node.name_of_field(name))), named, replace)?;
                 }
-                self.shut()
+                self.end_container()
             }
             Node::Variant(name, None) => {
                 self.tag(token::UNIT_VARIANT)?;
@@ -134,7 +134,7 @@ impl Encoder {
                 for (at, item) in items.iter().enumerate() {
                     self.node_under(item, below(node.name_of_item(at)), named, replace)?;
                 }
-                self.shut()
+                self.end_container()
             }
             leaf => self.leaf(leaf),
         }
@@ -156,16 +156,16 @@ impl Encoder {
             Node::Seq(items) => {
                 self.open(token::SEQ)?;
                 items.iter().try_for_each(|item| self.leaf(item))?;
-                self.shut()
+                self.end_container()
             }
             _ => self.tag(token::UNIT),
         }
     }
 
-    /// The value that was written.
+    /// Returns the value that was written.
     ///
     /// # Errors
-    /// When it was not exactly one.
+    /// No value was written.
     pub fn finish(self) -> Result<Value, ValueError> {
         debug_assert_eq!(token::check(&self.out), Ok(()));
         if self.out.is_empty() {
@@ -174,10 +174,10 @@ impl Encoder {
         Ok(Value(self.out.into_boxed_slice()))
     }
 
-    /// A copy of the value that was written.
+    /// Returns a copy of the value that was written.
     ///
     /// # Errors
-    /// When it was not exactly one.
+    /// No value was written.
     pub fn copy(&self) -> Result<Value, ValueError> {
         debug_assert_eq!(token::check(&self.out), Ok(()));
         if self.out.is_empty() {
@@ -186,12 +186,12 @@ impl Encoder {
         Ok(Value(Box::from(self.out.as_slice())))
     }
 
-    /// The tokens written so far.
+    /// Returns the tokens written so far.
     pub fn written(&self) -> &[u8] {
         &self.out
     }
 
-    /// Forgets what was written, so that another value can be.
+    /// Discards the written tokens, so that the encoder can be reused.
     pub fn clear(&mut self) {
         self.out.clear();
         self.depth = 0;
@@ -238,7 +238,7 @@ impl Encoder {
 
     pub(super) fn name(&mut self, name: &str) -> Result<(), ValueError> {
         if name.len() > MAX_NAME {
-            return Err(ValueError::Malformed("a name over 254 bytes"));
+            return Err(ValueError::Malformed("a name of more than 254 bytes"));
         }
         self.fixed(name.len() as u8, name.as_bytes())
     }
@@ -248,7 +248,7 @@ impl Encoder {
         self.deeper()
     }
 
-    fn shut(&mut self) -> Result<(), ValueError> {
+    fn end_container(&mut self) -> Result<(), ValueError> {
         self.depth -= 1;
         self.tag(token::END)
     }

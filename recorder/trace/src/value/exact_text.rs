@@ -1,5 +1,5 @@
-//! A value written so that no two values look alike: for the two sides of a difference that an eye could not tell apart
-//! otherwise.
+//! Unambiguous text of values: different values have different texts. It is used for the two sides of a difference that
+//! would otherwise look the same.
 
 use std::fmt::Write;
 
@@ -7,9 +7,9 @@ use super::Node;
 use crate::text;
 
 impl Node<'_> {
-    /// On one line and safe for a terminal, as its `Display`, but what that leaves out is told: `some(1)`, the width of a
-    /// float, the bytes of a text.
-    pub fn exact(&self) -> String {
+    /// Returns an unambiguous text on one line, safe for a terminal. Unlike `Display`, it shows options (`some(1)`), the
+    /// width of floats, and the exact bytes of texts.
+    pub fn to_exact_text(&self) -> String {
         let mut out = String::new();
         put(&mut out, self);
         out
@@ -24,7 +24,7 @@ fn put(out: &mut String, node: &Node<'_>) {
             out.push(')');
         }
         Node::F32(v) => _ = write!(out, "{v:?}f32"),
-        // Beside what only looks like it.
+        // Escaped, to distinguish it from characters that look the same.
         Node::Char(v) => _ = write!(out, "'{}'", v.escape_default()),
         Node::Str(v) => quoted(out, "", v.as_bytes()),
         Node::Bytes(v) => quoted(out, "b", v),
@@ -65,7 +65,7 @@ fn list<T>(out: &mut String, [open, close]: [char; 2], items: &[T], each: impl F
     out.push(close);
 }
 
-/// With a backslash before each backslash and quote of its own, so that what is escaped is told from what was written.
+/// Writes bytes in quotes. Backslashes and quotes are escaped, so that they differ from the escapes that cleaning adds.
 fn quoted(out: &mut String, before: &str, bytes: &[u8]) {
     _ = write!(out, "{before}\"");
     for chunk in bytes.utf8_chunks() {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_never_looks_alike() {
+    fn different_values_have_different_texts() {
         let one = Node::Uint(1);
         let nodes = [
             Node::None,
@@ -122,11 +122,11 @@ mod tests {
         for (at, a) in nodes.iter().enumerate() {
             for b in &nodes[at + 1..] {
                 assert_ne!(a, b);
-                assert_ne!(a.exact(), b.exact());
+                assert_ne!(a.to_exact_text(), b.to_exact_text());
             }
             assert_eq!(a, &a.clone());
-            assert!(!a.exact().chars().any(text::is_dangerous));
+            assert!(!a.to_exact_text().chars().any(text::is_dangerous));
         }
-        assert_eq!(Node::Str("it's \\ \"x\"\n").exact(), r#""it's \\ \"x\"\n""#);
+        assert_eq!(Node::Str("it's \\ \"x\"\n").to_exact_text(), r#""it's \\ \"x\"\n""#);
     }
 }

@@ -1,65 +1,65 @@
-//! A value as a tree, for whoever shows or compares it.
+//! Values as trees, for display and comparison.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::token::{Cursor, Token};
+use super::token::{Token, TokenReader};
 use crate::text;
 
-/// A part of a value.
+/// A node of a value's tree.
 #[derive(Debug, Clone)]
 pub enum Node<'a> {
     /// `()`, or a struct without fields.
     Unit,
-    /// An option without a value.
+    /// The `None` of an option.
     None,
-    /// An option with one.
+    /// The `Some` of an option.
     Some(Box<Self>),
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// An unsigned number of up to 64 bits.
+    /// An unsigned integer of up to 64 bits.
     Uint(u64),
-    /// A signed number of up to 64 bits.
+    /// A signed integer of up to 64 bits.
     Int(i64),
-    /// An unsigned number of 128 bits.
+    /// An unsigned integer of 128 bits.
     U128(u128),
-    /// A signed number of 128 bits.
+    /// A signed integer of 128 bits.
     I128(i128),
-    /// A float of 32 bits.
+    /// A 32-bit float.
     F32(f32),
-    /// A float of 64 bits.
+    /// A 64-bit float.
     F64(f64),
-    /// A number that none of the above holds exactly, as JSON writes it.
+    /// A number that no other variant represents exactly, in JSON syntax.
     Number(&'a str),
     /// A character.
     Char(char),
     /// Text.
     Str(&'a str),
-    /// Bytes.
+    /// A byte string.
     Bytes(&'a [u8]),
     /// A sequence or a tuple.
     Seq(Vec<Self>),
-    /// A map; its keys are values of any kind.
+    /// A map, with keys of any kind.
     Map(Vec<(Self, Self)>),
     /// A struct.
     Struct(Vec<(&'a str, Self)>),
-    /// A variant of an enum, with what it holds.
+    /// A variant of an enum, with its content.
     Variant(&'a str, Option<Box<Self>>),
 }
 
 impl<'a> Node<'a> {
-    /// Reads tokens which have been checked, so that this cannot fail and recursion is bounded.
+    /// Parses tokens that have been checked, so that this cannot fail and recursion is bounded.
     pub(super) fn parse(tokens: &'a [u8]) -> Self {
-        let mut cursor = Cursor::new(tokens);
-        Self::next(&mut cursor).unwrap_or(Self::Unit)
+        let mut tokens = TokenReader::new(tokens);
+        Self::next(&mut tokens).unwrap_or(Self::Unit)
     }
 
-    /// The next value; none at the end of what holds it.
-    fn next(cursor: &mut Cursor<'a>) -> Option<Self> {
-        Some(match cursor.token().ok()? {
+    /// Parses the next node. Returns `None` at the end of the container.
+    fn next(tokens: &mut TokenReader<'a>) -> Option<Self> {
+        Some(match tokens.token().ok()? {
             Token::Unit => Self::Unit,
             Token::None => Self::None,
-            Token::Some => Self::Some(Box::new(Self::next(cursor)?)),
+            Token::Some => Self::Some(Box::new(Self::next(tokens)?)),
             Token::Bool(v) => Self::Bool(v),
             Token::Uint(v) => Self::Uint(v),
             Token::Int(v) => Self::Int(v),
@@ -71,24 +71,24 @@ impl<'a> Node<'a> {
             Token::Char(v) => Self::Char(v),
             Token::Str(v) => Self::Str(v),
             Token::Bytes(v) => Self::Bytes(v),
-            Token::Seq => Self::Seq(std::iter::from_fn(|| Self::next(cursor)).collect()),
+            Token::Seq => Self::Seq(std::iter::from_fn(|| Self::next(tokens)).collect()),
             Token::Map => {
-                Self::Map(std::iter::from_fn(|| Some((Self::next(cursor)?, Self::next(cursor)?))).collect())
+                Self::Map(std::iter::from_fn(|| Some((Self::next(tokens)?, Self::next(tokens)?))).collect())
             }
             Token::Struct => Self::Struct(
                 std::iter::from_fn(|| {
-                    let name = cursor.field().ok()??;
-                    Some((name, Self::next(cursor)?))
+                    let name = tokens.field().ok()??;
+                    Some((name, Self::next(tokens)?))
                 })
                 .collect(),
             ),
             Token::UnitVariant(name) => Self::Variant(name, None),
-            Token::Variant(name) => Self::Variant(name, Some(Box::new(Self::next(cursor)?))),
+            Token::Variant(name) => Self::Variant(name, Some(Box::new(Self::next(tokens)?))),
             Token::End => return None,
         })
     }
 
-    /// The field of a struct, or the entry of a map with this text as its key.
+    /// Returns the field of a struct, or the entry of a map whose key is this text.
     pub fn field(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Struct(fields) => fields.iter().find(|(n, _)| *n == name).map(|(_, value)| value),
@@ -100,7 +100,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Its bytes, if it is text, bytes, or a sequence of numbers that are all below 256.
+    /// Returns the bytes of a text, a byte string, or a non-empty sequence of numbers below 256.
     pub fn as_bytes(&self) -> Option<Cow<'a, [u8]>> {
         match self {
             Self::Str(text) => Some(Cow::Borrowed(text.as_bytes())),
@@ -117,7 +117,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it has no parts that have names or places; a sequence of numbers that are bytes has none.
+    /// Returns true if the node has no children. A sequence of numbers below 256 counts as a byte string, and so as a
+    /// leaf.
     pub(crate) fn is_leaf(&self) -> bool {
         match self {
             Self::Some(_) | Self::Map(_) | Self::Struct(_) | Self::Variant(..) => false,
@@ -126,9 +127,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Calls `f` with each part of it, and the name that it stands under, if it has one of its own: that of a field, of an
-    /// entry with a text for a key, of a variant, and of the second half of a pair whose first one is a text. Says whether
-    /// it has parts.
+    /// Calls `f` with each child and its name, if it has one: the name of a field or variant, the key of an entry if it
+    /// is text, or the first half of a pair if it is text. Returns true if the node has children.
     pub(crate) fn for_each_child(&self, f: &mut dyn FnMut(&Self, Option<&str>)) -> bool {
         if self.is_leaf() {
             return false;
@@ -153,17 +153,18 @@ impl<'a> Node<'a> {
         true
     }
 
-    /// What the value of a field is named after: in `{name: "x-api-key", value: ".."}`, what is beside it.
+    /// Returns the name that describes the value of a field. In `{name: "x-api-key", value: ".."}`, this is the content
+    /// of the sibling field.
     pub(crate) fn name_of_field<'n>(&'n self, name: &'n str) -> &'n str {
-        let beside = || ["name", "key"].iter().find_map(|name| self.field(name)?.as_str());
-        if name == "value" { beside().unwrap_or(name) } else { name }
+        let sibling = || ["name", "key"].iter().find_map(|name| self.field(name)?.as_str());
+        if name == "value" { sibling().unwrap_or(name) } else { name }
     }
 
-    /// The same for the second half of a pair.
+    /// Returns the name that describes the second half of a pair: the first half, if it is text.
     pub(crate) fn name_of_item(&self, at: usize) -> Option<&str> {
         match self {
             Self::Seq(items) if at == 1 && items.len() == 2 => match &items[0] {
-                // A longer text, such as a statement before its parameters, is no name.
+                // Longer text is not a name but, for example, a statement before its parameters.
                 Self::Str(name) if name.len() <= 64 && !name.contains([' ', '\n']) => Some(name),
                 _ => None,
             },
@@ -171,7 +172,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Tells all texts and numbers in it, as bytes; of a map also the keys.
+    /// Calls `f` with every text and number in the tree, as bytes, including the keys of maps.
     pub fn for_each_text(&self, f: &mut dyn FnMut(&[u8])) {
         if let Some(bytes) = self.as_bytes() {
             return f(&bytes);
@@ -193,7 +194,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Its text, if it is text or the name of a variant.
+    /// Returns the text of a string, or the name of a variant without content.
     pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Str(text) | Self::Variant(text, None) => Some(text),
@@ -203,8 +204,8 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Floats are compared by their bits: NaN equals NaN, and -0.0 differs from 0.0. So a tree equals another exactly when
-/// their tokens do.
+/// Compares floats by their bits: NaN equals NaN, and -0.0 differs from 0.0. Two trees are therefore equal exactly if
+/// their tokens are.
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -229,7 +230,7 @@ impl PartialEq for Node<'_> {
     }
 }
 
-/// For eyes, on one line, safe for a terminal: `{sub: "user-123", roles: ["admin"]}`.
+/// Writes the value for a person on one line, safe for a terminal: `{sub: "user-123", roles: ["admin"]}`.
 impl fmt::Display for Node<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

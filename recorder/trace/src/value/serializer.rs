@@ -1,14 +1,14 @@
-//! From serde to tokens.
+//! Serialization of values with serde.
 
 use serde::Serialize;
 use serde::ser;
 
 use super::ValueError;
 use super::encoder::Encoder;
-use super::token::{self, zigzag};
-use super::tokens::NEWTYPE;
+use super::token::{self, VALUE_NEWTYPE, zigzag};
 
-/// A sequence, map or struct being written. `levels` is what its end closes: two for a variant's.
+/// A sequence, map or struct being written. `levels` is the nesting that its end closes: two for the content of a
+/// variant.
 #[derive(Debug)]
 pub struct Compound<'a> {
     encoder: &'a mut Encoder,
@@ -79,7 +79,7 @@ impl<'a> ser::Serializer for &'a mut Encoder {
         self.sized(token::STR, v.as_bytes())
     }
     fn serialize_bytes(self, v: &[u8]) -> Result<(), ValueError> {
-        if std::mem::take(&mut self.tokens) { self.splice(v) } else { self.bytes(v) }
+        if std::mem::take(&mut self.is_next_tokens) { self.splice(v) } else { self.bytes(v) }
     }
     fn serialize_none(self) -> Result<(), ValueError> {
         self.tag(token::NONE)
@@ -110,7 +110,7 @@ impl<'a> ser::Serializer for &'a mut Encoder {
         name: &'static str,
         value: &T,
     ) -> Result<(), ValueError> {
-        self.tokens = name == NEWTYPE;
+        self.is_next_tokens = name == VALUE_NEWTYPE;
         value.serialize(self)
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -1,8 +1,8 @@
-//! The tokens of a value, and the check that a run of bytes is one value.
+//! The token format of values, and the check that bytes are exactly one value.
 //!
-//! A token is a tag byte and what the tag says: nothing, a number as LEB128 (signed ones in zigzag order, as in
-//! Protocol Buffers), a float as its bits in little endian, or a length and so many bytes. Sequences, maps and structs
-//! run to their `END`; in a struct, a name (length and bytes, no tag) stands before each value.
+//! A token is a tag byte with a payload that depends on the tag: none, a number in LEB128 (signed numbers in zigzag
+//! order, as in Protocol Buffers), the bits of a float in little endian, or a length followed by bytes. Sequences, maps
+//! and structs end with `END`. In a struct, each value is preceded by a name: length and bytes, without a tag.
 
 use super::{MAX_DEPTH, MAX_LEN, ValueError};
 
@@ -25,14 +25,18 @@ pub(super) const MAP: u8 = 15;
 pub(super) const STRUCT: u8 = 16;
 pub(super) const UNIT_VARIANT: u8 = 17;
 pub(super) const VARIANT: u8 = 18;
-/// The text of a number that none of the other kinds holds exactly, as JSON writes it. Nothing that is serialised has
-/// one: it comes from JSON that is read.
+/// Text of a number that no other kind represents exactly, in JSON syntax. It results only from parsing JSON, never from
+/// serialization.
 pub(super) const NUMBER: u8 = 19;
-/// Ends a sequence or a map. In a struct, where names carry no tag, it is a name's length that no name has.
+/// End of a sequence or map. In a struct, where names have no tag, it takes the place of a name's length, which it
+/// cannot be.
 pub(super) const END: u8 = 255;
 
-/// The longest name of a field or a variant; its length is one byte, and [`END`] is not a length.
+/// Maximum length of the name of a field or variant: a length is one byte, and cannot be [`END`].
 pub(super) const MAX_NAME: usize = 254;
+
+/// Name of the newtype that marks bytes as the tokens of a [`super::Value`], to be written as that value.
+pub(super) const VALUE_NEWTYPE: &str = "$zerver::Value";
 
 pub(super) fn zigzag(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
@@ -42,7 +46,7 @@ pub(super) fn unzigzag(n: u64) -> i64 {
     ((n >> 1) as i64) ^ -((n & 1) as i64)
 }
 
-/// A token that has been read.
+/// A token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
     Unit,
@@ -67,13 +71,13 @@ pub(super) enum Token<'a> {
     End,
 }
 
-/// Reads tokens one after another.
+/// Reads tokens in sequence.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cursor<'a> {
+pub(super) struct TokenReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> TokenReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
@@ -136,7 +140,7 @@ impl<'a> Cursor<'a> {
         text(self.take(usize::from(len))?)
     }
 
-    /// The next field's name in a struct; none at its end.
+    /// Returns the name of the next field of a struct, or `None` at its end.
     pub(super) fn field(&mut self) -> Result<Option<&'a str>, ValueError> {
         if self.peek_tag()? == END {
             self.byte()?;
@@ -160,7 +164,7 @@ impl<'a> Cursor<'a> {
             F64 => Token::F64(f64::from_le_bytes(self.fixed()?)),
             CHAR => {
                 let n = u32::try_from(self.number()?).ok().and_then(char::from_u32);
-                Token::Char(n.ok_or(ValueError::Malformed("a character that is none"))?)
+                Token::Char(n.ok_or(ValueError::Malformed("an invalid character"))?)
             }
             NUMBER => Token::Number(number(self.sized()?)?),
             STR => Token::Str(text(self.sized()?)?),
@@ -175,12 +179,12 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Passes over one whole value, without recursion.
+    /// Skips one complete value, without recursion.
     pub(super) fn skip(&mut self) -> Result<(), ValueError> {
         self.skip_within(MAX_DEPTH)
     }
 
-    /// Passes over one whole value and gives its tokens.
+    /// Skips one complete value and returns its tokens.
     pub(super) fn take_value(&mut self) -> Result<&'a [u8], ValueError> {
         let rest = self.rest;
         self.skip()?;
@@ -188,12 +192,12 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_within(&mut self, max_depth: usize) -> Result<(), ValueError> {
-        // What is open, outermost first: a bit each would do, a byte each is simpler.
+        // Open containers, outermost first. One bit each would be enough; one byte each is simpler.
         let mut open = [0u8; MAX_DEPTH];
         let open = &mut open[..max_depth.min(MAX_DEPTH)];
         let mut depth = 0;
         loop {
-            // Within a struct a name comes first; within a map the parity tells key from value.
+            // In a struct, a name precedes each value. In a map, the parity distinguishes keys from values.
             if depth > 0 && open[depth - 1] == STRUCT && self.field()?.is_none() {
                 depth -= 1;
             } else {
@@ -201,7 +205,7 @@ impl<'a> Cursor<'a> {
                     Token::End => {
                         match depth.checked_sub(1).map(|top| open[top]) {
                             Some(SEQ | MAP) => depth -= 1,
-                            _ => return Err(ValueError::Malformed("an end of nothing")),
+                            _ => return Err(ValueError::Malformed("an unexpected end")),
                         };
                     }
                     Token::Some | Token::Variant(_) => {
@@ -223,7 +227,7 @@ impl<'a> Cursor<'a> {
                     _ => {}
                 }
             }
-            // A value has just ended; the wrappers around it that hold one value end with it, and a map changes sides.
+            // A value has just ended. Wrappers of one value end with it, and a map switches between key and value.
             loop {
                 match depth.checked_sub(1).map(|top| &mut open[top]) {
                     None => return Ok(()),
@@ -243,7 +247,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// In [`Cursor::skip`], a map whose key has been read.
+/// A map whose key has been read, in [`TokenReader::skip`].
 const MAP_VALUE: u8 = 100;
 
 fn push(open: &mut [u8], depth: &mut usize, what: u8) -> Result<(), ValueError> {
@@ -257,24 +261,24 @@ fn text(bytes: &[u8]) -> Result<&str, ValueError> {
 }
 
 fn number(bytes: &[u8]) -> Result<&str, ValueError> {
-    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-    match bytes.iter().any(u8::is_ascii_digit) && bytes.iter().all(is_of_number) {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    match bytes.iter().any(u8::is_ascii_digit) && bytes.iter().all(is_part) {
         true => text(bytes),
-        false => Err(ValueError::Malformed("a number that is none")),
+        false => Err(ValueError::Malformed("an invalid number")),
     }
 }
 
-/// Checks that `bytes` are one value within the limits.
+/// Checks that `bytes` are exactly one value within the limits.
 pub(super) fn check(bytes: &[u8]) -> Result<(), ValueError> {
     check_within(bytes, MAX_DEPTH)
 }
 
-/// The same where it must not be nested deeper than this.
+/// Checks that `bytes` are exactly one value with at most the given nesting.
 pub(super) fn check_within(bytes: &[u8], max_depth: usize) -> Result<(), ValueError> {
     if bytes.len() > MAX_LEN {
         return Err(ValueError::TooLong);
     }
-    let mut cursor = Cursor::new(bytes);
+    let mut cursor = TokenReader::new(bytes);
     cursor.skip_within(max_depth)?;
     if cursor.is_at_end() { Ok(()) } else { Err(ValueError::Trailing) }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use zerver_engine::{Takes, core_rates};
+use zerver_engine::{StepCost, core_rates};
 use zerver_trace::Thread;
 
 /// A step run, on the clock of the whole recording.
@@ -37,7 +37,7 @@ pub(super) enum Queue {
 }
 
 /// Returns the core time of each step. Steps share the cores as in a simulation.
-pub(super) fn needs(cores: usize, steps: &[RanStep], waited: &[QueueWait]) -> Vec<Takes> {
+pub(super) fn needs(cores: usize, steps: &[RanStep], waited: &[QueueWait]) -> Vec<StepCost> {
     let before = before(steps, waited);
     let with_before: Vec<RanStep> = std::iter::zip(steps, &before)
         .map(|(step, before_ns)| RanStep { at_ns: step.at_ns - before_ns, ..*step })
@@ -47,8 +47,8 @@ pub(super) fn needs(cores: usize, steps: &[RanStep], waited: &[QueueWait]) -> Ve
         let before_ns = all[at].saturating_sub(own[at]);
         let there_ns = steps[at].at_ns.saturating_sub(steps[at].ready_ns);
         let unseen = u128::from(before[at].saturating_sub(there_ns)) * u128::from(before_ns);
-        let unseen_ns = (unseen / u128::from(before[at].max(1))) as u64;
-        Takes { before_ns, unseen_ns, ns: own[at] }
+        let not_waiting_ns = (unseen / u128::from(before[at].max(1))) as u64;
+        StepCost { start_delay_ns: before_ns, not_waiting_ns, run_ns: own[at] }
     };
     (0..steps.len()).map(needs).collect()
 }
@@ -205,8 +205,8 @@ mod tests {
         let steps =
             [ran(0, 10, false), waited(5, 13, 20), waited(21, 22, 30), waited(30, 30, 35), ran(33, 34, true)];
         let needs = needs(1, &steps, &steps.map(|step| step.waited()));
-        assert_eq!(needs.iter().map(|needs| needs.before_ns).collect::<Vec<_>>(), [0, 3, 1, 0, 0]);
-        assert_eq!(needs[1].ns, 7);
+        assert_eq!(needs.iter().map(|needs| needs.start_delay_ns).collect::<Vec<_>>(), [0, 3, 1, 0, 0]);
+        assert_eq!(needs[1].run_ns, 7);
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         let mut waited = steps.map(|step| step.waited()).to_vec();
         waited.push(QueueWait { at, from_ns: 5, until_ns: 30 });
         let needs = needs(2, &steps, &waited);
-        let before: Vec<_> = needs.iter().map(|needs| (needs.before_ns, needs.unseen_ns)).collect();
+        let before: Vec<_> = needs.iter().map(|needs| (needs.start_delay_ns, needs.not_waiting_ns)).collect();
         assert_eq!(before, [(0, 0), (8, 8), (0, 0)]);
         // Any batch worker would have taken the waiting request.
         let low = |number, step| RanStep { on: Some(Thread::BatchWorker(number)), is_low: true, ..step };
@@ -231,7 +231,7 @@ mod tests {
             low(1, waits(7, ran(25, 26, true))),
         ];
         let needs = super::needs(2, &steps, &steps.map(|step| step.waited()));
-        assert_eq!(needs.iter().map(|needs| needs.before_ns).collect::<Vec<_>>(), [0, 20, 0, 5]);
+        assert_eq!(needs.iter().map(|needs| needs.start_delay_ns).collect::<Vec<_>>(), [0, 20, 0, 5]);
     }
 
     #[test]

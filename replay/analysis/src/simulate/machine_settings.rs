@@ -1,6 +1,6 @@
 //! Settings of a simulated machine, by name.
 
-use zerver_engine::Machine;
+use zerver_engine::SimMachine;
 use zerver_trace::Class;
 
 /// Value of a setting.
@@ -34,12 +34,12 @@ pub const MACHINE_SETTINGS: &[&str] = &[
 ];
 
 /// Returns the setting with this name.
-pub fn machine_setting<'m>(machine: &'m mut Machine, name: &str) -> Option<MachineSetting<'m>> {
+pub fn machine_setting<'m>(machine: &'m mut SimMachine, name: &str) -> Option<MachineSetting<'m>> {
     let settings = &mut machine.settings;
     Some(match name {
         "cores" => MachineSetting::Count(&mut machine.cores),
         "workers" => MachineSetting::Count(&mut machine.workers),
-        "batch.workers" => MachineSetting::Count(&mut machine.low_workers),
+        "batch.workers" => MachineSetting::Count(&mut machine.batch_workers),
         "overruns.times" => MachineSetting::Times(&mut settings.overruns.times),
         "overruns.of" => MachineSetting::Of(&mut settings.overruns.of),
         "probation" => MachineSetting::Time(&mut settings.probation_ns),

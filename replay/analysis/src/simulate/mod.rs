@@ -19,4 +19,4 @@ mod tests;
 pub use fidelity::{Deviation, Reproduction};
 pub use machine_settings::{MACHINE_SETTINGS, MachineSetting, machine_setting};
 pub use simulation::{GroupResults, Quantiles, RequestStats, Simulation};
-pub use zerver_engine::{Machine, Scheduling};
+pub use zerver_engine::{SchedulingSettings, SimMachine};

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::LoadPart;
+use zerver_engine::Phase;
 
 use super::recorded_load::RecordedRequest;
 use super::step_medians::medians;
@@ -21,21 +21,21 @@ pub(super) fn limit_to_own_time(requests: &mut [RecordedRequest], flows: &[u16])
         if moved.contains(&load.flow) || !flows.contains(&load.flow) {
             continue;
         }
-        for part in &load.parts {
-            if let LoadPart::Step { step, takes, .. } = *part {
-                took.entry((load.flow, step)).or_default().push(takes.ns);
+        for part in &load.phases {
+            if let Phase::Step { step, cost, .. } = *part {
+                took.entry((load.flow, step)).or_default().push(cost.run_ns);
             }
         }
     }
     let usual = medians(took);
     let mut changes = false;
     for load in requests.iter_mut().map(|recorded| &mut recorded.load) {
-        for part in &mut load.parts {
-            if let LoadPart::Step { step, own_ns, .. } = part
+        for part in &mut load.phases {
+            if let Phase::Step { step, charged_ns, .. } = part
                 && let Some(usual_ns) = usual.get(&(load.flow, *step))
-                && usual_ns < own_ns
+                && usual_ns < charged_ns
             {
-                (*own_ns, changes) = (*usual_ns, true);
+                (*charged_ns, changes) = (*usual_ns, true);
             }
         }
     }

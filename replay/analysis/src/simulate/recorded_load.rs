@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_engine::{Load, LoadPart, Machine, Takes, Why};
+use zerver_engine::{Phase, ShedReason, SimMachine, SimRequest, StepCost};
 use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
 use super::core_time::{Queue, QueueWait, RanStep, arrivals_ns, ends, last_before, needs};
@@ -20,7 +20,7 @@ pub(super) struct RecordedLoad {
 
 /// A recorded request.
 pub(super) struct RecordedRequest {
-    pub(super) load: Load,
+    pub(super) load: SimRequest,
     pub(super) flow: String,
     pub(super) class: Class,
     /// Time from its head to its response.
@@ -42,7 +42,7 @@ pub(super) struct RecordedRequest {
 }
 
 /// Returns the requests that the scheduler of this machine handled.
-pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> RecordedLoad {
+pub(super) fn load(traces: &[Trace], recorded_on: &SimMachine) -> RecordedLoad {
     let first_ns = traces.iter().map(|trace| trace.started_unix_ns).min().unwrap_or(0);
     let mut in_order: Vec<&Trace> = traces.iter().collect();
     in_order.sort_by_key(|trace| (trace.started_unix_ns, trace.id));
@@ -57,22 +57,22 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> RecordedLoad {
                 flow,
                 connection,
                 trace.started_unix_ns - first_ns,
-                recorded_on.low_workers > 0,
+                recorded_on.batch_workers > 0,
             )
         })
         .collect();
-    requests.sort_by_key(|recorded| recorded.load.at_ns);
+    requests.sort_by_key(|recorded| recorded.load.arrives_ns);
     let steps: Vec<RanStep> = requests.iter().flat_map(|recorded| recorded.ran.iter().copied()).collect();
     let waited: Vec<QueueWait> =
         requests.iter().flat_map(|recorded| recorded.waited.iter().copied()).collect();
     let mut needs = std::iter::zip(needs(recorded_on.cores, &steps, &waited), &steps);
-    for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.parts) {
-        if let LoadPart::Step { takes, takes_low, own_ns, .. } = part
+    for part in requests.iter_mut().flat_map(|recorded| &mut recorded.load.phases) {
+        if let Phase::Step { cost, batch_cost, charged_ns, .. } = part
             && let Some((needs, ran)) = needs.next()
         {
-            let alone = Takes { ns: needs.ns, ..Takes::default() };
-            (*takes, *takes_low) = if ran.is_low { (alone, needs) } else { (needs, alone) };
-            *own_ns = needs.ns;
+            let alone = StepCost { run_ns: needs.run_ns, ..StepCost::default() };
+            (*cost, *batch_cost) = if ran.is_low { (alone, needs) } else { (needs, alone) };
+            *charged_ns = needs.run_ns;
         }
     }
     estimate_on_worker(&mut requests);
@@ -81,12 +81,12 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> RecordedLoad {
     for worker in workers {
         let there = requests.iter_mut().filter(|recorded| recorded.load.worker == worker);
         let mut there: Vec<&mut RecordedRequest> = there.collect();
-        let read: Vec<u64> = there.iter().map(|recorded| recorded.load.at_ns).collect();
+        let read: Vec<u64> = there.iter().map(|recorded| recorded.load.arrives_ns).collect();
         for (recorded, came_ns) in std::iter::zip(&mut there, arrivals_ns(worker, &read, &steps)) {
-            recorded.load.at_ns = came_ns;
+            recorded.load.arrives_ns = came_ns;
         }
     }
-    requests.sort_by_key(|recorded| recorded.load.at_ns);
+    requests.sort_by_key(|recorded| recorded.load.arrives_ns);
     let estimated = estimate_work(&mut requests);
     let excluded = traces.len() - requests.len();
     RecordedLoad { requests, excluded, estimated }
@@ -97,9 +97,9 @@ pub(super) fn load(traces: &[Trace], recorded_on: &Machine) -> RecordedLoad {
 fn estimate_on_worker(requests: &mut [RecordedRequest]) {
     let mut took: BTreeMap<(u16, u16), Vec<u64>> = BTreeMap::new();
     for RecordedRequest { load, ran, .. } in &*requests {
-        let steps = load.parts.iter().filter_map(|part| match part {
-            LoadPart::Step { step, takes, .. } => Some((*step, takes.ns)),
-            LoadPart::Wait { .. } => None,
+        let steps = load.phases.iter().filter_map(|part| match part {
+            Phase::Step { step, cost, .. } => Some((*step, cost.run_ns)),
+            Phase::Wait { .. } => None,
         });
         for ((step, ns), _) in std::iter::zip(steps, ran).filter(|(_, ran)| !ran.is_low) {
             took.entry((load.flow, step)).or_default().push(ns);
@@ -107,13 +107,13 @@ fn estimate_on_worker(requests: &mut [RecordedRequest]) {
     }
     let usual = medians(took);
     for RecordedRequest { load, ran, .. } in requests {
-        let steps = load.parts.iter_mut().filter(|part| matches!(part, LoadPart::Step { .. }));
+        let steps = load.phases.iter_mut().filter(|part| matches!(part, Phase::Step { .. }));
         for (part, _) in std::iter::zip(steps, ran).filter(|(_, ran)| ran.is_low) {
-            if let LoadPart::Step { step, takes, own_ns, .. } = part
+            if let Phase::Step { step, cost, charged_ns, .. } = part
                 && let Some(&usual_ns) = usual.get(&(load.flow, *step))
             {
-                takes.ns = takes.ns.min(usual_ns);
-                *own_ns = takes.ns;
+                cost.run_ns = cost.run_ns.min(usual_ns);
+                *charged_ns = cost.run_ns;
             }
         }
     }
@@ -132,26 +132,26 @@ fn set_handover_times(requests: &mut [RecordedRequest], steps: &[RanStep]) {
     let middle = known.len() / 2;
     let usual_ns = if known.is_empty() { 0 } else { *known.select_nth_unstable(middle).1 };
     for (recorded, took_ns) in std::iter::zip(requests, all) {
-        recorded.load.handed_ns = took_ns.unwrap_or(usual_ns);
+        recorded.load.handoff_ns = took_ns.unwrap_or(usual_ns);
     }
 }
 
 /// Gives shed requests the work of the previous request of their flow that was served, or else of the first one after
 /// them. Leaves them out if there is none. Returns how many there are.
 fn estimate_work(requests: &mut Vec<RecordedRequest>) -> usize {
-    let mut last: BTreeMap<u16, Vec<LoadPart>> = BTreeMap::new();
+    let mut last: BTreeMap<u16, Vec<Phase>> = BTreeMap::new();
     for served in requests.iter().rev().filter(|recorded| !recorded.is_shed) {
-        last.insert(served.load.flow, served.load.parts.clone());
+        last.insert(served.load.flow, served.load.phases.clone());
     }
     let mut estimated = 0;
     requests.retain_mut(|recorded| {
         if !recorded.is_shed {
-            last.insert(recorded.load.flow, recorded.load.parts.clone());
+            last.insert(recorded.load.flow, recorded.load.phases.clone());
             return true;
         }
         let parts = last.get(&recorded.load.flow);
         estimated += usize::from(parts.is_some());
-        parts.map(|parts| recorded.load.parts.clone_from(parts)).is_some()
+        parts.map(|parts| recorded.load.phases.clone_from(parts)).is_some()
     });
     estimated
 }
@@ -206,7 +206,9 @@ fn recorded_request(
             // A rule sets the class before the scheduler sees the request: that is the trace's own class.
             Event::Reclassified { to: Class::Batch, from, at_ns, ref reason } if from == trace.class => {
                 (class, is_demoted, there_ns) = (Class::Batch, true, at_ns);
-                is_slow = [Why::Full, Why::Late].iter().all(|why| why.as_str() != &**reason);
+                is_slow = [ShedReason::QueueFull, ShedReason::WaitedTooLong]
+                    .iter()
+                    .all(|why| why.as_str() != &**reason);
                 continue;
             }
             Event::Migrated { at_ns, to } => {
@@ -224,10 +226,10 @@ fn recorded_request(
         let ready_ns = late_since.take().map_or(ready_ns, |(_, since_ns)| ready_ns.min(since_ns.max(end_ns)));
         match first_ns {
             None => first_ns = Some(ready_ns),
-            Some(_) if ready_ns > end_ns => parts.push(LoadPart::Wait { ns: ready_ns - end_ns }),
+            Some(_) if ready_ns > end_ns => parts.push(Phase::Wait { ns: ready_ns - end_ns }),
             Some(_) => {}
         }
-        parts.push(LoadPart::step(step, cpu_ns));
+        parts.push(Phase::step(step, cpu_ns));
         queue_ns = u64::saturating_add(queue_ns, at_ns.saturating_sub(ready_ns));
         end_ns = end_ns.max(at_ns.saturating_add(cpu_ns));
         if is_stolen && ran.is_empty() {
@@ -256,14 +258,14 @@ fn recorded_request(
     }
     let first_ns = first_ns?;
     Some(RecordedRequest {
-        load: Load {
-            at_ns: began_ns.saturating_add(first_ns),
+        load: SimRequest {
+            arrives_ns: began_ns.saturating_add(first_ns),
             class: trace.class,
             flow,
             connection,
             worker: trace.worker,
-            handed_ns: 0,
-            parts,
+            handoff_ns: 0,
+            phases: parts,
         },
         flow: trace.flow.name.clone(),
         class: trace.class,

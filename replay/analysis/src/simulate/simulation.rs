@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_engine::{Load, Machine, Simulated, simulate};
+use zerver_engine::{SimMachine, SimRequest, SimResult, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
 use super::own_time::limit_to_own_time;
@@ -88,11 +88,11 @@ const QUEUED_NS: u64 = 100_000;
 
 impl Simulation {
     /// Simulates the requests on the machine on which they were recorded, and on another one.
-    pub fn of(traces: &[Trace], recorded_on: &Machine, changed: Option<&Machine>) -> Self {
+    pub fn of(traces: &[Trace], recorded_on: &SimMachine, changed: Option<&SimMachine>) -> Self {
         let RecordedLoad { requests: mut recorded, excluded, estimated } = load(traces, recorded_on);
         let mut as_recorded = run(recorded_on, &recorded, true);
         // The number of flows decreases each time.
-        while limit_to_own_time(&mut recorded, &as_recorded.slow) {
+        while limit_to_own_time(&mut recorded, &as_recorded.reclassified_flows) {
             as_recorded = run(recorded_on, &recorded, true);
         }
         let ones: Vec<RequestResult> = recorded
@@ -105,10 +105,10 @@ impl Simulation {
                 is_stolen: r.is_stolen,
             })
             .collect();
-        let simulated = fates(&recorded, &as_recorded);
+        let simulated = outcomes(&recorded, &as_recorded);
         // With the same number of workers, connections stay where they were; otherwise they are dealt out again.
         let as_dealt = changed.is_some_and(|machine| machine.workers == recorded_on.workers);
-        let changed = changed.map(|machine| fates(&recorded, &run(machine, &recorded, as_dealt)));
+        let changed = changed.map(|machine| outcomes(&recorded, &run(machine, &recorded, as_dealt)));
         let group = |name: &str, among: &dyn Fn(&RecordedRequest) -> bool| {
             let of = |ones: &[RequestResult]| {
                 let among = std::iter::zip(&recorded, ones).filter(|(recorded, _)| among(recorded));
@@ -123,7 +123,7 @@ impl Simulation {
         };
         let names: BTreeMap<&str, ()> = recorded.iter().map(|r| (r.flow.as_str(), ())).collect();
         let classes = [Class::Interactive, Class::Default, Class::Batch].into_iter();
-        let at = |r: &RecordedRequest| r.load.at_ns;
+        let at = |r: &RecordedRequest| r.load.arrives_ns;
         Self {
             requests: recorded.len(),
             excluded: excluded,
@@ -140,26 +140,26 @@ impl Simulation {
     }
 }
 
-fn run(machine: &Machine, recorded: &[RecordedRequest], as_dealt: bool) -> Simulated {
+fn run(machine: &SimMachine, recorded: &[RecordedRequest], as_dealt: bool) -> SimResult {
     let load = recorded.iter().map(|recorded| {
         let worker = recorded.load.worker.filter(|_| as_dealt);
-        Load { worker, ..recorded.load.clone() }
+        SimRequest { worker, ..recorded.load.clone() }
     });
     let load: Vec<_> = load.collect();
     simulate(machine, &load)
 }
 
-fn fates(recorded: &[RecordedRequest], simulated: &Simulated) -> Vec<RequestResult> {
-    let one = |(recorded, fate): (&RecordedRequest, &zerver_engine::Fate)| RequestResult {
-        duration_ns: recorded
-            .around_ns
-            .saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.unseen_ns)),
-        queue_ns: fate.queue_ns,
-        is_shed: fate.shed.is_some(),
-        is_demoted: fate.is_demoted,
-        is_stolen: fate.is_stolen,
+fn outcomes(recorded: &[RecordedRequest], simulated: &SimResult) -> Vec<RequestResult> {
+    let one = |(recorded, outcome): (&RecordedRequest, &zerver_engine::SimOutcome)| RequestResult {
+        duration_ns: recorded.around_ns.saturating_add(
+            outcome.end_ns.saturating_sub(outcome.read_ns).saturating_sub(outcome.not_waiting_ns),
+        ),
+        queue_ns: outcome.queue_ns,
+        is_shed: outcome.shed.is_some(),
+        is_demoted: outcome.is_reclassified,
+        is_stolen: outcome.is_stolen,
     };
-    std::iter::zip(recorded, &simulated.fates).map(one).collect()
+    std::iter::zip(recorded, &simulated.outcomes).map(one).collect()
 }
 
 fn figures(ones: Vec<RequestResult>) -> RequestStats {

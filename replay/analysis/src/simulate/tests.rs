@@ -1,6 +1,6 @@
 //! Simulations of hand-built traces.
 
-use zerver_engine::{Fate, Load, LoadPart, Machine};
+use zerver_engine::{Phase, SimMachine, SimOutcome, SimRequest};
 use zerver_trace::{Class, Decision, Event, Kept, Outcome, RequestId, Thread, Trace};
 
 use super::*;
@@ -8,8 +8,8 @@ use crate::timeline::sample::{US, flow, trace};
 
 const MS: u64 = 1_000 * US;
 
-fn machine() -> Machine {
-    Machine { cores: 1, workers: 1, low_workers: 1, settings: Scheduling::default() }
+fn machine() -> SimMachine {
+    SimMachine { cores: 1, workers: 1, batch_workers: 1, settings: SchedulingSettings::default() }
 }
 
 fn ran(ready_ns: u64, at_ns: u64, cpu_ns: u64) -> Event<zerver_trace::Recorded> {
@@ -33,25 +33,33 @@ fn request(name: &str, class: Class, at_ns: u64, queue_ns: u64, cpu_ns: u64) -> 
 }
 
 /// Returns what a service on this machine would record under this load, in which each request has one step.
-fn recording(machine: &Machine, load: &[Load]) -> Vec<Trace> {
-    let fates = zerver_engine::simulate(machine, load).fates;
-    let trace = |(load, fate): (&Load, &Fate)| {
+fn recording(machine: &SimMachine, load: &[SimRequest]) -> Vec<Trace> {
+    let outcomes = zerver_engine::simulate(machine, load).outcomes;
+    let trace = |(load, outcome): (&SimRequest, &SimOutcome)| {
         let name = load.flow.to_string();
-        let cpu_ns = fate.end_ns - fate.read_ns - fate.queue_ns;
-        let mut trace = request(&name, load.class, fate.read_ns, fate.queue_ns, cpu_ns);
+        let cpu_ns = outcome.end_ns - outcome.read_ns - outcome.queue_ns;
+        let mut trace = request(&name, load.class, outcome.read_ns, outcome.queue_ns, cpu_ns);
         trace.peer = load.connection.to_string();
-        if fate.shed.is_some() {
+        if outcome.shed.is_some() {
             trace.events.truncate(1);
             trace.outcome = Outcome::Rejected { reason: "it may not wait".to_owned() };
         }
         trace
     };
-    std::iter::zip(load, &fates).map(trace).collect()
+    std::iter::zip(load, &outcomes).map(trace).collect()
 }
 
-fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> Load {
-    let parts = vec![LoadPart::step(0, ns)];
-    Load { at_ns, class, flow: class as u16, connection, worker: None, handed_ns: 0, parts }
+fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> SimRequest {
+    let parts = vec![Phase::step(0, ns)];
+    SimRequest {
+        arrives_ns: at_ns,
+        class,
+        flow: class as u16,
+        connection,
+        worker: None,
+        handoff_ns: 0,
+        phases: parts,
+    }
 }
 
 #[test]
@@ -59,7 +67,7 @@ fn work_stealing_is_reproduced() {
     // Three requests at once on one connection: its worker runs the first and finds the others when that has ended. The
     // idle worker takes one of them.
     let load: Vec<_> = (0..300).map(|at| one(at / 3 * 10 * MS, Class::Default, 0, MS)).collect();
-    let two = Machine { cores: 2, workers: 2, ..machine() };
+    let two = SimMachine { cores: 2, workers: 2, ..machine() };
     let traces = recording(&two, &load);
     let simulation = Simulation::of(&traces, &two, Some(&machine()));
     let GroupResults { recorded, simulated, changed, .. } = simulation.all;
@@ -79,7 +87,7 @@ fn on(worker: u16, of: Trace) -> Trace {
 fn connections_stay_on_their_workers() {
     // While the first runs, two more arrive at the same worker, and the second of them waits for the first; the other
     // worker runs a long step. Dealt out in order of arrival, the last one would go there.
-    let two = Machine { cores: 2, workers: 2, ..machine() };
+    let two = SimMachine { cores: 2, workers: 2, ..machine() };
     let round = |at: u64, worker| {
         let of = |name: &str, worker, at_ns, queue_ns, cpu_ns| {
             let trace = request(name, Class::Default, at * 20 * MS + at_ns, queue_ns, cpu_ns);
@@ -94,7 +102,7 @@ fn connections_stay_on_their_workers() {
         ]
     };
     let traces = |worker| (0..100).flat_map(|at| round(at, worker)).collect::<Vec<_>>();
-    let queue_ms = |traces: &[Trace], machine: &Machine| {
+    let queue_ms = |traces: &[Trace], machine: &SimMachine| {
         let simulation = Simulation::of(traces, &two, Some(machine));
         let last = simulation.flows.iter().find(|flow| flow.name == "last").unwrap();
         let figures = [&last.recorded, &last.simulated, last.changed.as_ref().unwrap()];
@@ -104,7 +112,7 @@ fn connections_stay_on_their_workers() {
         assert_eq!(queue_ms(&traces(worker), &two), [4, 4, 4], "also where only other things change");
     }
     // With more workers the connections are dealt out again, and no request waits.
-    assert_eq!(queue_ms(&traces(0), &Machine { cores: 4, workers: 4, ..machine() }), [4, 4, 0]);
+    assert_eq!(queue_ms(&traces(0), &SimMachine { cores: 4, workers: 4, ..machine() }), [4, 4, 0]);
     // They stay where they are if the worker is unknown or cannot be used.
     let but = |worker| traces(0).into_iter().map(|trace| Trace { worker, ..trace }).collect::<Vec<_>>();
     assert_eq!(queue_ms(&but(None), &two), [4, 0, 0]);
@@ -125,8 +133,8 @@ fn handover_times_are_reproduced() {
         [on(0, long), on(0, next), on(0, stolen)]
     };
     let traces: Vec<_> = (0..100).flat_map(|at| trace(at * 20 * MS)).collect();
-    let two = Machine { cores: 2, workers: 2, ..machine() };
-    let simulation = Simulation::of(&traces, &two, Some(&Machine { cores: 3, workers: 3, ..machine() }));
+    let two = SimMachine { cores: 2, workers: 2, ..machine() };
+    let simulation = Simulation::of(&traces, &two, Some(&SimMachine { cores: 3, workers: 3, ..machine() }));
     let b = simulation.flows.iter().find(|flow| flow.name == "b").unwrap();
     assert_eq!((b.recorded.stolen, b.simulated.stolen), (100, 100));
     assert_eq!(b.recorded.queue, Quantiles { p50_ns: 2 * MS, p99_ns: 2 * MS });
@@ -146,7 +154,7 @@ fn batch_work_that_stood_still_is_faster_on_a_worker() {
         trace
     };
     let traces: Vec<_> = (0..50).map(one).collect();
-    let simulation = Simulation::of(&traces, &machine(), Some(&Machine { low_workers: 0, ..machine() }));
+    let simulation = Simulation::of(&traces, &machine(), Some(&SimMachine { batch_workers: 0, ..machine() }));
     let changed = simulation.all.changed.unwrap();
     assert_eq!(
         (simulation.all.recorded.duration.p99_ns, changed.duration.p99_ns),
@@ -199,7 +207,7 @@ fn batch_work_that_stood_still_is_reproduced() {
     let mut load: Vec<_> = (0..300).map(|at| one(at * 3 * MS, Class::Interactive, 0, MS)).collect();
     load.extend((0..60).map(|at| one(at * 12 * MS, Class::Batch, 1, 5 * MS)));
     let traces = recording(&machine(), &load);
-    let simulation = Simulation::of(&traces, &machine(), Some(&Machine { cores: 2, ..machine() }));
+    let simulation = Simulation::of(&traces, &machine(), Some(&SimMachine { cores: 2, ..machine() }));
     assert_eq!(simulation.reproduced(), Reproduction::Well, "{:?}", simulation.classes);
     let batch = simulation.classes.iter().find(|class| class.name == "batch").unwrap();
     assert!(batch.recorded.duration.p50_ns > 6 * MS, "{:?}", batch.recorded);
@@ -275,8 +283,9 @@ fn every_setting_has_its_name() {
 
 #[test]
 fn every_setting_changes_something() {
-    let step = LoadPart::step;
-    let twice = |at_ns, class, ns| Load { parts: vec![step(0, ns), step(1, ns)], ..one(at_ns, class, 0, ns) };
+    let step = Phase::step;
+    let twice =
+        |at_ns, class, ns| SimRequest { phases: vec![step(0, ns), step(1, ns)], ..one(at_ns, class, 0, ns) };
     // More than one worker can do of each class; steps of the default class exceed the quantum.
     let load: Vec<_> = (0..400)
         .flat_map(|at| {
@@ -299,12 +308,12 @@ fn every_setting_changes_something() {
         ("probation", MS),
     ];
     assert!(values.iter().map(|(name, _)| name).eq(MACHINE_SETTINGS), "each has a value here");
-    let fates = |machine: &Machine| zerver_engine::simulate(machine, &load).fates;
+    let outcomes = |machine: &SimMachine| zerver_engine::simulate(machine, &load).outcomes;
     for (name, value) in values {
         for class in [Class::Interactive, Class::Default, Class::Batch] {
             let name = name.replace("CLASS", class.as_str());
-            let changes = [0, 1].into_iter().any(|low_workers| {
-                let mut machine = Machine { low_workers, ..machine() };
+            let changes = [0, 1].into_iter().any(|batch_workers| {
+                let mut machine = SimMachine { batch_workers, ..machine() };
                 // The load is over before it has waited longer.
                 machine.settings.batch.interval_ns = 6_000 * MS;
                 let mut other = machine.clone();
@@ -316,7 +325,7 @@ fn every_setting_changes_something() {
                     MachineSetting::Times(times) => *times = value as u32,
                     MachineSetting::Of(of) => *of = value,
                 }
-                fates(&machine) != fates(&other)
+                outcomes(&machine) != outcomes(&other)
             });
             // The most urgent class goes first whatever its share is.
             assert_eq!(changes, name != "interactive.share", "{name}");

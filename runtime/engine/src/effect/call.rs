@@ -1,4 +1,4 @@
-//! One effect to perform, with its types forgotten.
+//! Calls: single effects without their type parameters.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use zerver_trace::value::Encoder;
 use zerver_trace::{EffectError, EffectErrorKind, Recordable, SharedValue, Value, ValueError};
 
-use crate::EffectKind;
+use super::kind::EffectKind;
 
-/// One effect to perform.
+/// A call to perform: a kind of effect with its arguments.
 #[derive(Clone)]
 pub struct Call {
-    kind: &'static Kind,
+    kind: &'static KindTable,
     args: SharedValue,
     timeout: Option<Duration>,
 }
 
-/// What is known of a kind of effect.
-struct Kind {
+/// Functions of one [`EffectKind`].
+struct KindTable {
     name: &'static str,
     decode: fn(&Value) -> Result<SharedValue, ValueError>,
     target: fn(&Call) -> Option<Cow<'_, str>>,
@@ -31,19 +31,19 @@ struct Kind {
 }
 
 impl Call {
-    /// A call without a time limit of its own.
+    /// Creates a call without a time limit.
     pub fn new<K: EffectKind>(kind: K) -> Self {
-        Self { kind: Args::<K>::KIND, args: Arc::new(Args(kind)), timeout: None }
+        Self { kind: Args::<K>::TABLE, args: Arc::new(Args(kind)), timeout: None }
     }
 
-    /// The same with a time limit.
+    /// Sets its time limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The same with this time limit, where it has none that is shorter.
+    /// Sets its time limit unless it already has a shorter one.
     pub(super) fn within(self, limit: Option<Duration>) -> Self {
         let timeout = match (self.timeout, limit) {
             (Some(own), Some(limit)) => Some(own.min(limit)),
@@ -52,63 +52,64 @@ impl Call {
         Self { timeout, ..self }
     }
 
-    /// The name of the kind.
+    /// Returns the name of the kind.
     pub const fn kind(&self) -> &'static str {
         self.kind.name
     }
 
-    /// Whom it asks; see [`EffectKind::target`].
+    /// Returns [`EffectKind::target`].
     pub fn target(&self) -> Option<Cow<'_, str>> {
         (self.kind.target)(self)
     }
 
-    /// Whether to do it several times is the same as to do it once; see [`EffectKind::is_idempotent`].
+    /// Returns [`EffectKind::is_idempotent`].
     pub fn is_idempotent(&self) -> bool {
         (self.kind.is_idempotent)(self)
     }
 
-    /// Whether it changes nothing at the other end; see [`EffectKind::is_safe`].
+    /// Returns [`EffectKind::is_safe`].
     pub fn is_safe(&self) -> bool {
         (self.kind.is_safe)(self)
     }
 
-    /// What identifies it where that is less than all of its arguments; see [`EffectKind::identity`].
+    /// Returns [`EffectKind::identity`].
     pub fn identity(&self) -> Option<Value> {
         (self.kind.identity)(self)
     }
 
-    /// The same of a call of this kind with other, recorded arguments; none also if they are no arguments of it.
+    /// Returns [`EffectKind::identity`] of a call of the same kind with recorded arguments. Returns `None` too if they
+    /// are not arguments of this kind.
     pub fn identity_of(&self, args: &Value) -> Option<Value> {
         (self.kind.identity_of)(args)
     }
 
-    /// The arguments, to be recorded.
-    pub const fn data(&self) -> &SharedValue {
+    /// Returns the arguments as a value to be recorded.
+    pub const fn args_value(&self) -> &SharedValue {
         &self.args
     }
 
-    /// The arguments as the type that described them; none if it is another kind.
+    /// Returns the arguments, or `None` if the call is of another kind.
     pub fn args<K: EffectKind>(&self) -> Option<&K> {
         let any: &dyn Any = &*self.args;
         any.downcast_ref::<Args<K>>().map(|args| &args.0)
     }
 
-    /// How long it may take; none means as long as the request.
+    /// Returns its time limit. Without one, the deadline of the request is the limit.
     pub const fn time_limit(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// An output from a recording, or from a script.
+    /// Decodes an output that does not come from an interpreter, but from a recording or a test.
     ///
     /// # Errors
-    /// `malformed` if the value is no output of this kind.
-    pub fn decode(&self, value: &Value) -> Performed {
+    /// `malformed` if the value is not an output of this kind.
+    pub fn decode_output(&self, value: &Value) -> CallResult {
         (self.kind.decode)(value).map_err(|error| {
             EffectError::new(EffectErrorKind::Malformed, format!("not an output of {}: {error}", self.kind()))
         })
     }
 
-    /// The output of an interpreter.
+    /// Erases the type of an output of an interpreter.
     pub fn output<K: EffectKind>(output: K::Output) -> SharedValue {
         Arc::new(Output::<K>(output))
     }
@@ -120,14 +121,14 @@ impl fmt::Debug for Call {
     }
 }
 
-/// How a call ended: with an output made by [`Call::output`] or [`Call::decode`], or with an error.
-pub type Performed = Result<SharedValue, EffectError>;
+/// Result of a call: an output made by [`Call::output`] or [`Call::decode_output`], or an error.
+pub type CallResult = Result<SharedValue, EffectError>;
 
-/// The arguments of a call, as data.
+/// Arguments of a call.
 struct Args<K>(K);
 
 impl<K: EffectKind> Args<K> {
-    const KIND: &'static Kind = &Kind {
+    const TABLE: &'static KindTable = &KindTable {
         name: K::KIND,
         decode: |value| Ok(Arc::new(Output::<K>(value.to_typed()?))),
         target: |call| call.args::<K>()?.target(),
@@ -148,22 +149,23 @@ impl<K: EffectKind> Recordable for Args<K> {
     }
 }
 
-/// The output of a call, as data.
+/// Output of a call.
 struct Output<K: EffectKind>(K::Output);
 
 impl<K: EffectKind> Recordable for Output<K> {
     fn encode(&self, out: &mut Encoder) -> Result<(), ValueError> {
-        K::record(&self.0, out)
+        K::encode_output(&self.0, out)
     }
 
     fn summary(&self) -> Option<String> {
-        Some(K::outcome(&self.0))
+        Some(K::output_summary(&self.0))
     }
 }
 
-pub(super) fn output<K: EffectKind>(datum: &SharedValue) -> Result<&K::Output, EffectError> {
-    let any: &dyn Any = &**datum;
+/// Returns the output of a call of kind `K`.
+pub(super) fn typed_output<K: EffectKind>(value: &SharedValue) -> Result<&K::Output, EffectError> {
+    let any: &dyn Any = &**value;
     any.downcast_ref::<Output<K>>().map(|output| &output.0).ok_or_else(|| {
-        EffectError::new(EffectErrorKind::Internal, format!("the output of another effect than {}", K::KIND))
+        EffectError::new(EffectErrorKind::Internal, format!("the output is not one of kind {}", K::KIND))
     })
 }

@@ -1,31 +1,13 @@
-//! Effects that are performed at the same time.
+//! Groups: effects that are performed at the same time.
 
 use std::any::Any;
 use std::fmt;
 
-use super::machine::{Out, take};
-use super::program::{Op, Program};
-use super::{All, Effect};
+use super::composition::Effect;
+use super::program::{GroupOp, Op, Program, Resolver, take};
 use crate::Failure;
 
-/// Several programs and their outputs, with their types forgotten.
-pub(super) trait Group: Send {
-    /// How many programs it has.
-    fn len(&self) -> usize;
-
-    /// The program at this position, once.
-    fn program(&mut self, at: usize) -> Program;
-
-    /// Takes in what the program at this position has given: an `Option<Result<A, Failure>>`, which is taken.
-    fn put(&mut self, at: usize, output: &mut dyn Any);
-
-    /// Gives the outputs, or the first failure.
-    fn end(self: Box<Self>, out: &mut Out<'_>);
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>, depth: u8) -> fmt::Result;
-}
-
-/// An effect and, once it is there, its output.
+/// An effect of a group and, once there is one, its output.
 struct Member<T> {
     program: Program,
     output: Option<Result<T, Failure>>,
@@ -33,17 +15,37 @@ struct Member<T> {
 
 impl<T: 'static> Member<T> {
     fn new(effect: Effect<T>) -> Self {
-        Self { program: effect.program, output: None }
+        Self { program: effect.into_program(), output: None }
     }
 
     fn put(&mut self, output: &mut dyn Any) {
         self.output = take(output);
     }
 
-    fn end(self) -> Result<T, Failure> {
+    fn finish(self) -> Result<T, Failure> {
         let lost = || Err(Failure::internal("effect").message("ended without an output"));
         self.output.unwrap_or_else(lost)
     }
+}
+
+/// Performs several effects at the same time and returns their outputs as a tuple. It waits for all of them, and fails
+/// with the first failure, in the order of the tuple.
+///
+/// ```
+/// use zerver_engine::{Effect, all};
+///
+/// let both: Effect<(u32, &str)> = all((Effect::ready(1), Effect::ready("a")));
+/// ```
+pub fn all<A: All>(effects: A) -> Effect<A::Output> {
+    effects.all()
+}
+
+/// A tuple of two to four effects.
+pub trait All {
+    /// Tuple of their outputs.
+    type Output;
+    /// Performs them at the same time.
+    fn all(self) -> Effect<Self::Output>;
 }
 
 macro_rules! all {
@@ -53,7 +55,7 @@ macro_rules! all {
             $($t: Member<$t>),+
         }
 
-        impl<$($t: Send + 'static),+> Group for $all<$($t),+> {
+        impl<$($t: Send + 'static),+> GroupOp for $all<$($t),+> {
             fn len(&self) -> usize {
                 [$($at),+].len()
             }
@@ -72,9 +74,9 @@ macro_rules! all {
                 }
             }
 
-            fn end(self: Box<Self>, out: &mut Out<'_>) {
+            fn finish(self: Box<Self>, resolver: &mut Resolver<'_>) {
                 let Self { $($t),+ } = *self;
-                out.give((|| Ok(($($t.end()?,)+)))());
+                resolver.resolve((|| Ok(($($t.finish()?,)+)))());
             }
 
             fn describe(&self, f: &mut fmt::Formatter<'_>, depth: u8) -> fmt::Result {
@@ -89,7 +91,7 @@ macro_rules! all {
 
             fn all(self) -> Effect<Self::Output> {
                 let ($($t,)+) = self;
-                Effect::of(Op::Group(Box::new($all { $($t: Member::new($t)),+ })))
+                Effect::from_op(Op::Group(Box::new($all { $($t: Member::new($t)),+ })))
             }
         }
     };
@@ -101,7 +103,7 @@ all!(All4 A 0, B 1, C 2, D 3);
 
 struct JoinAll<T>(Vec<Member<T>>);
 
-impl<T: Send + 'static> Group for JoinAll<T> {
+impl<T: Send + 'static> GroupOp for JoinAll<T> {
     fn len(&self) -> usize {
         self.0.len()
     }
@@ -116,8 +118,8 @@ impl<T: Send + 'static> Group for JoinAll<T> {
         }
     }
 
-    fn end(self: Box<Self>, out: &mut Out<'_>) {
-        out.give(self.0.into_iter().map(Member::end).collect::<Result<Vec<T>, Failure>>());
+    fn finish(self: Box<Self>, resolver: &mut Resolver<'_>) {
+        resolver.resolve(self.0.into_iter().map(Member::finish).collect::<Result<Vec<T>, Failure>>());
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>, depth: u8) -> fmt::Result {
@@ -128,7 +130,8 @@ impl<T: Send + 'static> Group for JoinAll<T> {
     }
 }
 
-/// Performs any number of effects of one type at the same time and gives their outputs in order.
+/// Performs any number of effects of one type at the same time and returns their outputs in order. It waits for all of
+/// them, and fails with the first failure, in that order.
 pub fn join_all<T: Send + 'static>(effects: impl IntoIterator<Item = Effect<T>>) -> Effect<Vec<T>> {
-    Effect::of(Op::Group(Box::new(JoinAll(effects.into_iter().map(Member::new).collect()))))
+    Effect::from_op(Op::Group(Box::new(JoinAll(effects.into_iter().map(Member::new).collect()))))
 }

@@ -1,6 +1,8 @@
-//! Performs the program of an effect. Each part that goes on by itself is a fiber; an answer moves the fiber that waits for
-//! it and no other, so that n calls cost n times one. Like futures, but what they wait for has a number and is recorded,
-//! and nothing but an answer moves them.
+//! Performs the program of an effect as a state machine without I/O.
+//!
+//! Each part that progresses independently is a fiber. The result of a call moves only the fiber that waits for it, so
+//! n calls cost n times as much as one. Fibers resemble futures, but each call that they wait for has a number and is
+//! recorded, and only results move them.
 
 use std::any::Any;
 use std::mem;
@@ -8,349 +10,253 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::call::{Call, Performed};
-use super::group::Group;
-use super::leaf::AnyLeaf;
-use super::program::{Op, Program};
-use super::scope::Scopes;
-use super::{Effect, Retry};
-use crate::{Failure, Random, Start};
+use super::call::{Call, CallResult};
+use super::program::{Fiber, Op, OutputSink, Program, Resolver, RetryState, State, Take};
+use super::requested_call::RequestedCall;
+use crate::{Failure, Random};
 
-/// How many operations are performed until who drives the job can look at the clock, and let others go first.
+/// Number of operations to perform before the driver of the job can check the clock and let others run.
 const QUANTUM: u32 = 256;
 
-/// How many functions may call one another, before what one gives is put aside.
-const NESTED: u8 = 8;
-
-/// An effect that is performed.
-pub(crate) struct Machine<T> {
-    /// The first one is the effect itself.
+/// An effect that is being performed.
+pub(crate) struct EffectMachine<T> {
+    /// The first fiber performs the effect itself.
     fibers: SmallVec<[Fiber; 1]>,
+    /// Indexes of unused fibers.
     free: Vec<u32>,
-    /// What can go on, the next one last.
+    /// Work that can be done now, the next item last.
     work: SmallVec<[Work; 2]>,
-    /// The fiber that waits for each call from `first` on.
+    /// For each call from `first_call` on, the fiber that waits for it.
     waiting: SmallVec<[Option<u32>; 2]>,
-    first: u32,
-    open: usize,
+    first_call: u32,
+    in_flight: usize,
     output: Output<T>,
 }
 
-/// What an effect gives, once it is there.
+/// Output of the effect, once there is one.
 struct Output<T> {
     take: Take<T>,
     value: Option<Result<T, Failure>>,
 }
 
-/// Takes it out of an `Option<Result<T, Failure>>`.
-pub(super) type Take<T> = fn(&mut dyn Any) -> Option<Result<T, Failure>>;
-
-pub(super) fn take<T: 'static>(value: &mut dyn Any) -> Option<Result<T, Failure>> {
-    value.downcast_mut::<Option<Result<T, Failure>>>().and_then(Option::take)
-}
-
-trait AnyOutput {
-    fn put(&mut self, value: &mut dyn Any);
-}
-
-impl<T> AnyOutput for Output<T> {
+impl<T> OutputSink for Output<T> {
     fn put(&mut self, value: &mut dyn Any) {
         self.value = (self.take)(value);
     }
 }
 
-/// What a machine needs of its job.
-pub(crate) struct Calls<'a> {
-    pub(crate) next: &'a mut u32,
-    pub(crate) starts: &'a mut SmallVec<[Start; 2]>,
+/// State of the job that the machine uses.
+pub(crate) struct MachineContext<'a> {
+    /// Number of the next call.
+    pub(crate) next_call: &'a mut u32,
+    /// Calls that the driver has to start.
+    pub(crate) requested: &'a mut SmallVec<[RequestedCall; 2]>,
     pub(crate) random: Random,
     pub(crate) now_ns: u64,
 }
 
-/// How far a machine came.
+/// Progress of a machine.
 pub(crate) enum Progress<T> {
-    /// It waits for answers.
-    Waits,
-    /// It can go on.
-    More,
-    /// This is what the effect gives.
+    /// The machine waits for calls.
+    Waiting,
+    /// The quantum is used up; the machine can go on.
+    HasMore,
+    /// The effect has this output.
     Ended(Result<T, Failure>),
 }
 
-#[derive(Default)]
-struct Fiber {
-    program: Program,
-    state: State,
-    scopes: Scopes,
-    /// The fiber of its group, and its position there.
-    parent: Option<(u32, usize)>,
-}
-
-#[derive(Default)]
-enum State {
-    /// The next operation needs no value.
-    #[default]
-    Begins,
-    /// The value of the next operation.
-    Has(Box<dyn Any + Send>),
-    Waits(Box<dyn AnyLeaf>, Option<Box<Again>>),
-    /// For so many of a group.
-    Gathers(Box<dyn Group>, usize),
-}
-
-struct Again {
-    call: Call,
-    retry: Retry,
-    /// Which attempt is under way, from 1.
-    attempt: u16,
-}
-
 enum Work {
-    /// A fiber goes on.
+    /// Performs the next operation of a fiber.
     Run(u32),
-    /// The program at this position of a fiber's group begins.
-    Begin(u32, usize),
+    /// Starts the program at this position of a fiber's group.
+    StartMember(u32, usize),
 }
 
-impl<T> Machine<T> {
-    /// `next_call` is the number of its first call.
-    pub(crate) fn new(effect: Effect<T>, next_call: u32) -> Self {
-        let Effect { program, take } = effect;
+impl<T> EffectMachine<T> {
+    /// Creates a machine for a program whose output `take` takes. `next_call` is the number of its first call.
+    pub(super) fn new(program: Program, take: Take<T>, next_call: u32) -> Self {
         let fiber = Fiber { program, ..Fiber::default() };
         Self {
             fibers: SmallVec::from_buf([fiber]),
             free: Vec::new(),
             work: SmallVec::from_iter([Work::Run(0)]),
             waiting: SmallVec::new(),
-            first: next_call,
-            open: 0,
+            first_call: next_call,
+            in_flight: 0,
             output: Output { take, value: None },
         }
     }
 
-    /// Whether a call is in flight.
-    pub(crate) fn waits_for(&self, number: u32) -> bool {
+    /// Returns true if this call is in flight.
+    pub(crate) fn is_waiting_for(&self, number: u32) -> bool {
         self.waiter(number).is_some()
     }
 
-    /// Whether it can go on without an answer.
+    /// Returns true if the machine can go on without the result of a call.
     pub(crate) fn has_more(&self) -> bool {
         !self.work.is_empty()
     }
 
-    /// Whether any call is in flight.
+    /// Returns true if any call is in flight.
     pub(crate) const fn is_waiting(&self) -> bool {
-        self.open > 0
+        self.in_flight > 0
     }
 
-    /// The calls in flight.
-    pub(crate) fn open_calls(&self) -> impl Iterator<Item = u32> {
-        let is_open = |(at, waiter): (usize, &Option<u32>)| waiter.map(|_| self.first + at as u32);
-        self.waiting.iter().enumerate().filter_map(is_open)
+    /// Returns the numbers of the calls in flight.
+    pub(crate) fn calls_in_flight(&self) -> impl Iterator<Item = u32> {
+        let in_flight = |(at, waiter): (usize, &Option<u32>)| waiter.map(|_| self.first_call + at as u32);
+        self.waiting.iter().enumerate().filter_map(in_flight)
     }
 
     fn waiter(&self, number: u32) -> Option<u32> {
-        *self.waiting.get(number.checked_sub(self.first)? as usize)?
+        *self.waiting.get(number.checked_sub(self.first_call)? as usize)?
     }
 
-    /// Takes in how a call ended.
-    pub(crate) fn answer(&mut self, number: u32, performed: &Performed, calls: &mut Calls<'_>) {
+    /// Takes in the result of a call.
+    pub(crate) fn complete(&mut self, number: u32, result: &CallResult, context: &mut MachineContext<'_>) {
         let Some(id) = self.waiter(number) else { return };
-        self.waiting[(number - self.first) as usize] = None;
-        self.open -= 1;
-        let State::Waits(leaf, again) = mem::take(&mut self.fibers[id as usize].state) else { return };
-        let again = again.filter(|again| leaf.goes_on(&again.retry, again.attempt, performed));
-        if let Some(mut again) = again {
-            let pause = again.retry.pause_after(again.attempt, *calls.next, calls.random);
-            let until_ns = self.until_ns(id);
-            let begins_ns = calls.now_ns.saturating_add(nanos(pause));
-            if until_ns.is_none_or(|until_ns| begins_ns < until_ns) {
-                again.attempt = again.attempt.saturating_add(1);
-                self.start(id, again.call.clone(), again.attempt, pause, calls);
-                self.fibers[id as usize].state = State::Waits(leaf, Some(again));
+        self.waiting[(number - self.first_call) as usize] = None;
+        self.in_flight -= 1;
+        let State::Call(op, retry) = mem::take(&mut self.fibers[id as usize].state) else { return };
+        let retry = retry.filter(|retry| op.should_retry(&retry.retry, retry.attempt, result));
+        if let Some(mut retry) = retry {
+            let pause = retry.retry.pause_after(retry.attempt, *context.next_call, context.random);
+            let deadline_ns = self.deadline_ns(id);
+            let starts_ns = context.now_ns.saturating_add(nanos(pause));
+            if deadline_ns.is_none_or(|deadline_ns| starts_ns < deadline_ns) {
+                retry.attempt = retry.attempt.saturating_add(1);
+                self.request(id, retry.call.clone(), retry.attempt, pause, context);
+                self.fibers[id as usize].state = State::Call(op, Some(retry));
                 return;
             }
         }
-        self.with_out(id, |out| leaf.end(number, performed, out));
+        self.resolve(id, |resolver| op.finish(number, result, resolver));
     }
 
-    /// Goes on, as far as a quantum lets it.
-    pub(crate) fn advance(&mut self, calls: &mut Calls<'_>) -> Progress<T> {
+    /// Performs operations until the quantum is used up, the machine waits, or the effect ends.
+    pub(crate) fn advance(&mut self, context: &mut MachineContext<'_>) -> Progress<T> {
         let mut left = QUANTUM;
         while let Some(work) = self.work.pop() {
             if left == 0 {
                 self.work.push(work);
-                return Progress::More;
+                return Progress::HasMore;
             }
             left -= 1;
             match work {
-                Work::Run(id) => self.run(id, calls),
-                Work::Begin(id, at) => self.begin(id, at),
+                Work::Run(id) => self.run(id, context),
+                Work::StartMember(id, at) => self.start_member(id, at),
             }
         }
         match self.output.value.take() {
             Some(output) => Progress::Ended(output),
-            None => Progress::Waits,
+            None => Progress::Waiting,
         }
     }
 
     /// Performs the next operation of a fiber.
-    fn run(&mut self, id: u32, calls: &mut Calls<'_>) {
+    fn run(&mut self, id: u32, context: &mut MachineContext<'_>) {
         let fiber = &mut self.fibers[id as usize];
         match mem::take(&mut fiber.state) {
-            State::Begins => match fiber.program.next() {
-                Some(Op::Call(mut leaf)) => {
-                    let Some(call) = leaf.take() else { return };
-                    let retry = fiber.scopes.current().and_then(|scope| scope.retry.as_ref());
-                    let again = retry.filter(|retry| retry.allows(&call)).map(|retry| {
-                        Box::new(Again { call: call.clone(), retry: retry.clone(), attempt: 1 })
+            State::Start => match fiber.program.next() {
+                Some(Op::Call(mut op)) => {
+                    let Some(call) = op.take() else { return };
+                    let policy = fiber.scopes.current().and_then(|scope| scope.retry.as_ref());
+                    let retry = policy.filter(|policy| policy.applies_to(&call)).map(|policy| {
+                        Box::new(RetryState { call: call.clone(), retry: policy.clone(), attempt: 1 })
                     });
-                    fiber.state = State::Waits(leaf, again);
-                    self.start(id, call, 1, Duration::ZERO, calls);
+                    fiber.state = State::Call(op, retry);
+                    self.request(id, call, 1, Duration::ZERO, context);
                 }
                 Some(Op::Group(group)) => {
-                    let open = group.len();
-                    fiber.state = State::Gathers(group, open);
-                    self.work.push(if open == 0 { Work::Run(id) } else { Work::Begin(id, 0) });
+                    let len = group.len();
+                    fiber.state = State::Group(group, len);
+                    self.work.push(if len == 0 { Work::Run(id) } else { Work::StartMember(id, 0) });
                 }
-                Some(Op::Ready(frame)) => self.with_out(id, |out| {
-                    frame.run(&mut Some(Ok::<(), Failure>(())), out);
+                Some(Op::Ready(function)) => self.resolve(id, |resolver| {
+                    function.run(&mut Some(Ok::<(), Failure>(())), resolver);
                 }),
-                Some(Op::Begin(word)) => {
-                    fiber.scopes.begin(*word, calls.now_ns);
+                Some(Op::Begin(option)) => {
+                    fiber.scopes.begin(*option, context.now_ns);
                     self.work.push(Work::Run(id));
                 }
-                // What needs a value comes after what gives one.
+                // An operation that needs a value always follows one that produces it.
                 Some(Op::Then(_) | Op::End) | None => {}
             },
-            State::Has(mut value) => {
-                if let Some(Op::Then(frame)) = fiber.program.next() {
-                    self.with_out(id, |out| frame.run(&mut *value, out));
+            State::Value(mut value) => {
+                if let Some(Op::Then(function)) = fiber.program.next() {
+                    self.resolve(id, |resolver| function.run(&mut *value, resolver));
                 }
             }
-            State::Gathers(group, 0) => self.with_out(id, |out| group.end(out)),
-            state @ (State::Waits(..) | State::Gathers(..)) => fiber.state = state,
+            State::Group(group, 0) => self.resolve(id, |resolver| group.finish(resolver)),
+            state @ (State::Call(..) | State::Group(..)) => fiber.state = state,
         }
     }
 
-    /// Begins one program of a group; the others follow, in order.
-    fn begin(&mut self, id: u32, at: usize) {
+    /// Starts one program of a group. The others follow in order.
+    fn start_member(&mut self, id: u32, at: usize) {
         let fiber = &mut self.fibers[id as usize];
-        let State::Gathers(group, _) = &mut fiber.state else { return };
+        let State::Group(group, _) = &mut fiber.state else { return };
         let (program, is_last) = (group.program(at), at + 1 == group.len());
-        let new =
-            Fiber { program, scopes: fiber.scopes.inner(), parent: Some((id, at)), state: State::Begins };
+        let member =
+            Fiber { program, scopes: fiber.scopes.for_member(), parent: Some((id, at)), state: State::Start };
         if !is_last {
-            self.work.push(Work::Begin(id, at + 1));
+            self.work.push(Work::StartMember(id, at + 1));
         }
-        let new_id = match self.free.pop() {
+        let member_id = match self.free.pop() {
             Some(free) => {
-                self.fibers[free as usize] = new;
+                self.fibers[free as usize] = member;
                 free
             }
             None => {
-                self.fibers.push(new);
+                self.fibers.push(member);
                 (self.fibers.len() - 1) as u32
             }
         };
-        self.work.push(Work::Run(new_id));
+        self.work.push(Work::Run(member_id));
     }
 
-    fn until_ns(&self, id: u32) -> Option<u64> {
-        self.fibers[id as usize].scopes.current()?.until_ns
+    fn deadline_ns(&self, id: u32) -> Option<u64> {
+        self.fibers[id as usize].scopes.current()?.deadline_ns
     }
 
-    fn start(&mut self, id: u32, call: Call, attempt: u16, pause: Duration, calls: &mut Calls<'_>) {
+    fn request(
+        &mut self,
+        id: u32,
+        call: Call,
+        attempt: u16,
+        pause: Duration,
+        context: &mut MachineContext<'_>,
+    ) {
         let scope = self.fibers[id as usize].scopes.current();
-        let (call, until_ns) = match scope {
-            Some(scope) => (call.within(scope.timeout), scope.until_ns),
+        let (call, deadline_ns) = match scope {
+            Some(scope) => (call.within(scope.timeout), scope.deadline_ns),
             None => (call, None),
         };
-        let number = *calls.next;
-        *calls.next += 1;
+        let number = *context.next_call;
+        *context.next_call += 1;
         self.waiting.push(Some(id));
-        self.open += 1;
-        calls.starts.push(Start { number, call, attempt, pause, until_ns });
+        self.in_flight += 1;
+        context.requested.push(RequestedCall { number, call, attempt, pause, deadline_ns });
     }
 
-    /// Has a function of a fiber give something, and does with it what is to be done.
-    fn with_out(&mut self, id: u32, f: impl FnOnce(&mut Out<'_>)) {
-        let mut out = Out {
+    /// Runs a function of a fiber, and schedules the work that follows from its result.
+    fn resolve(&mut self, id: u32, f: impl FnOnce(&mut Resolver<'_>)) {
+        let mut resolver = Resolver {
             fibers: &mut self.fibers,
             id,
             output: &mut self.output,
-            nested: 0,
+            nested_calls: 0,
             is_over: false,
-            gathered: None,
+            finished_group: None,
         };
-        f(&mut out);
-        let Out { is_over, gathered, .. } = out;
+        f(&mut resolver);
+        let Resolver { is_over, finished_group, .. } = resolver;
         if !is_over {
             self.work.push(Work::Run(id));
         } else if id > 0 {
             self.fibers[id as usize] = Fiber::default();
             self.free.push(id);
-            self.work.extend(gathered.map(Work::Run));
-        }
-    }
-}
-
-/// Where what a function gives goes.
-pub(super) struct Out<'m> {
-    fibers: &'m mut [Fiber],
-    /// The fiber of the function.
-    id: u32,
-    /// Of the whole effect.
-    output: &'m mut (dyn AnyOutput + 'm),
-    nested: u8,
-    is_over: bool,
-    /// A fiber that has waited for this one, and for no other now.
-    gathered: Option<u32>,
-}
-
-impl Out<'_> {
-    /// This is the value.
-    pub(super) fn give<T: Send + 'static>(&mut self, value: Result<T, Failure>) {
-        let mut value = Some(value);
-        let fiber = self.fiber();
-        while matches!(fiber.program.peek(), Some(Op::End)) {
-            fiber.program.next();
-            fiber.scopes.end();
-        }
-        match fiber.program.next() {
-            Some(Op::Then(frame)) if self.nested < NESTED => {
-                self.nested += 1;
-                frame.run(&mut value, self);
-            }
-            Some(op) => {
-                let fiber = self.fiber();
-                fiber.program.put_back(op);
-                fiber.state = State::Has(Box::new(value));
-            }
-            None => self.end(value),
-        }
-    }
-
-    /// What this effect gives is the value.
-    pub(super) fn go_on<T>(&mut self, effect: Effect<T>) {
-        let fiber = self.fiber();
-        fiber.program.put_first(effect.program);
-        fiber.state = State::Begins;
-    }
-
-    fn fiber(&mut self) -> &mut Fiber {
-        &mut self.fibers[self.id as usize]
-    }
-
-    fn end<T: 'static>(&mut self, mut value: Option<Result<T, Failure>>) {
-        self.is_over = true;
-        let Some((group, at)) = self.fiber().parent else {
-            return self.output.put(&mut value);
-        };
-        if let State::Gathers(members, open) = &mut self.fibers[group as usize].state {
-            members.put(at, &mut value);
-            *open -= 1;
-            self.gathered = (*open == 0).then_some(group);
+            self.work.extend(finished_group.map(Work::Run));
         }
     }
 }

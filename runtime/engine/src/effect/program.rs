@@ -1,5 +1,5 @@
-//! What an effect is made of: a flat list of operations. However deep effects are nested or chained, nothing here
-//! recurses: not to build one, nor to perform it, nor to drop it.
+//! Programs: effects as flat lists of operations, and the fibers that perform them. However deeply effects are nested
+//! or chained, nothing here recurses: neither building a program, nor performing it, nor dropping it.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -7,81 +7,122 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::group::Group;
-use super::leaf::AnyLeaf;
-use super::machine::{Out, take};
-use super::scope::Word;
+use super::call::{Call, CallResult};
+use super::call_scope::{CallOption, CallScopes};
+use super::retry::Retry;
 use crate::Failure;
 
-/// Most effects have no more operations than this: a call and what is made of its output.
+/// Initial capacity: most effects have a call and few operations on its output.
 const USUAL_LEN: usize = 4;
 
-/// How deep `Debug` looks into nested groups.
-const SHOWN_DEPTH: u8 = 8;
+/// Maximum depth to which `Debug` shows nested groups.
+const MAX_SHOWN_DEPTH: u8 = 8;
 
-/// The operations of an effect. The first one to be performed is at the back.
+/// Maximum number of functions that call one another directly; then the value is stored in its fiber.
+const MAX_NESTED_CALLS: u8 = 8;
+
+/// Operations of an effect. The next one is at the back.
 #[derive(Default)]
 pub(super) struct Program(VecDeque<Op>);
 
-/// One operation.
+/// An operation of a program.
 pub(super) enum Op {
-    /// Starts a call; its output is the value.
-    Call(Box<dyn AnyLeaf>),
-    /// Performs several programs at the same time; their outputs are the value.
-    Group(Box<dyn Group>),
-    /// Makes the value out of nothing.
-    Ready(Box<dyn Frame>),
-    /// Makes another value, or another program, of the value.
-    Then(Box<dyn Frame>),
-    /// From here on this holds for the calls that are started.
-    Begin(Box<Word>),
-    /// The latest [`Op::Begin`] holds no longer.
+    /// Starts a call; its converted output becomes the value.
+    Call(Box<dyn CallOp>),
+    /// Performs several programs at the same time; their outputs become the value.
+    Group(Box<dyn GroupOp>),
+    /// Produces a value without input.
+    Ready(Box<dyn Function>),
+    /// Converts the value into another value, or into a program to go on with.
+    Then(Box<dyn Function>),
+    /// Begins a scope in which an option applies to all calls.
+    Begin(Box<CallOption>),
+    /// Ends the scope of the latest [`Op::Begin`].
     End,
 }
 
-/// A function with its types forgotten.
-pub(super) trait Frame: Send {
-    /// `value` is an `Option<Result<A, Failure>>`, which is taken.
-    fn run(self: Box<Self>, value: &mut dyn Any, out: &mut Out<'_>);
+/// A call operation without its type parameters.
+pub(super) trait CallOp: Send {
+    /// Takes the call. It returns `None` after the first time.
+    fn take(&mut self) -> Option<Call>;
+
+    /// Returns true if another attempt is to follow this one.
+    fn should_retry(&self, retry: &Retry, attempt: u16, result: &CallResult) -> bool;
+
+    /// Converts the result.
+    fn finish(self: Box<Self>, number: u32, result: &CallResult, resolver: &mut Resolver<'_>);
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
-struct Then<A, F>(F, PhantomData<fn(A)>);
+/// Several programs and their outputs, without their type parameters.
+pub(super) trait GroupOp: Send {
+    /// Returns the number of programs.
+    fn len(&self) -> usize;
 
-impl<A: 'static, F: FnOnce(Result<A, Failure>, &mut Out<'_>) + Send> Frame for Then<A, F> {
-    fn run(self: Box<Self>, value: &mut dyn Any, out: &mut Out<'_>) {
-        // The types of an `Effect` and what follows it fit, or the program would not have compiled.
+    /// Takes the program at this position. It is empty after the first time.
+    fn program(&mut self, at: usize) -> Program;
+
+    /// Stores the output of the program at this position, taken from an `Option<Result<A, Failure>>`.
+    fn put(&mut self, at: usize, output: &mut dyn Any);
+
+    /// Combines the outputs into one, or fails with the first failure.
+    fn finish(self: Box<Self>, resolver: &mut Resolver<'_>);
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>, depth: u8) -> fmt::Result;
+}
+
+/// A function of the user without its type parameters.
+pub(super) trait Function: Send {
+    /// Takes the input from `value`, an `Option<Result<A, Failure>>`.
+    fn run(self: Box<Self>, value: &mut dyn Any, resolver: &mut Resolver<'_>);
+}
+
+struct TypedFunction<A, F>(F, PhantomData<fn(A)>);
+
+impl<A: 'static, F: FnOnce(Result<A, Failure>, &mut Resolver<'_>) + Send> Function for TypedFunction<A, F> {
+    fn run(self: Box<Self>, value: &mut dyn Any, resolver: &mut Resolver<'_>) {
+        // The types match, because `Effect` is typed.
         if let Some(value) = take::<A>(value) {
-            (self.0)(value, out);
+            (self.0)(value, resolver);
         }
     }
 }
 
+/// Takes an output from an `Option<Result<T, Failure>>`.
+pub(super) type Take<T> = fn(&mut dyn Any) -> Option<Result<T, Failure>>;
+
+/// Takes an output of type `T`. See [`Take`].
+pub(super) fn take<T: 'static>(value: &mut dyn Any) -> Option<Result<T, Failure>> {
+    value.downcast_mut::<Option<Result<T, Failure>>>().and_then(Option::take)
+}
+
 impl Program {
-    pub(super) fn of(op: Op) -> Self {
+    pub(super) fn from_op(op: Op) -> Self {
         let mut ops = VecDeque::with_capacity(USUAL_LEN);
         ops.push_back(op);
         Self(ops)
     }
 
-    /// The program that gives this.
-    pub(super) fn ready<T: Send + 'static>(value: Result<T, Failure>) -> Self {
-        let ready = move |_: Result<(), Failure>, out: &mut Out<'_>| out.give(value);
-        Self::of(Op::Ready(Box::new(Then(ready, PhantomData))))
+    /// Creates a program with a known output.
+    pub(super) fn ready<T: Send + 'static>(output: Result<T, Failure>) -> Self {
+        let ready = move |_: Result<(), Failure>, resolver: &mut Resolver<'_>| resolver.resolve(output);
+        Self::from_op(Op::Ready(Box::new(TypedFunction(ready, PhantomData))))
     }
 
-    /// Has `f` make something of what it gives.
+    /// Appends a function of its output.
     pub(super) fn then<A: 'static>(
         mut self,
-        f: impl FnOnce(Result<A, Failure>, &mut Out<'_>) + Send + 'static,
+        f: impl FnOnce(Result<A, Failure>, &mut Resolver<'_>) + Send + 'static,
     ) -> Self {
-        self.0.push_front(Op::Then(Box::new(Then(f, PhantomData))));
+        self.0.push_front(Op::Then(Box::new(TypedFunction(f, PhantomData))));
         self
     }
 
-    /// Has this hold for all of its calls.
-    pub(super) fn within(mut self, word: Word) -> Self {
+    /// Applies an option to all of its calls.
+    pub(super) fn with_option(mut self, option: CallOption) -> Self {
         self.0.push_front(Op::End);
-        self.0.push_back(Op::Begin(Box::new(word)));
+        self.0.push_back(Op::Begin(Box::new(option)));
         self
     }
 
@@ -89,16 +130,8 @@ impl Program {
         self.0.pop_back()
     }
 
-    pub(super) fn peek(&self) -> Option<&Op> {
-        self.0.back()
-    }
-
-    pub(super) fn put_back(&mut self, op: Op) {
-        self.0.push_back(op);
-    }
-
-    /// Performs `first`, then goes on with what it gives.
-    pub(super) fn put_first(&mut self, mut first: Self) {
+    /// Inserts a program to be performed before the remaining operations, which get its output.
+    fn prepend(&mut self, mut first: Self) {
         if self.0.is_empty() {
             std::mem::swap(&mut self.0, &mut first.0);
         } else {
@@ -106,13 +139,13 @@ impl Program {
         }
     }
 
-    /// Names the calls it starts with.
+    /// Writes the calls it starts with.
     pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>, depth: u8) -> fmt::Result {
-        if depth > SHOWN_DEPTH {
+        if depth > MAX_SHOWN_DEPTH {
             return f.write_str("..");
         }
         match self.0.iter().rev().find(|op| !matches!(op, Op::Begin(_))) {
-            Some(Op::Call(leaf)) => leaf.describe(f),
+            Some(Op::Call(call)) => call.describe(f),
             Some(Op::Group(group)) => {
                 f.write_str("all:")?;
                 group.describe(f, depth + 1)
@@ -129,13 +162,112 @@ impl fmt::Debug for Program {
     }
 }
 
+/// Performs one program, independently of other fibers.
+#[derive(Default)]
+pub(super) struct Fiber {
+    pub(super) program: Program,
+    pub(super) state: State,
+    pub(super) scopes: CallScopes,
+    /// Fiber of the group that it is a member of, and its position there.
+    pub(super) parent: Option<(u32, usize)>,
+}
+
+/// State of a fiber.
+#[derive(Default)]
+pub(super) enum State {
+    /// The next operation needs no value.
+    #[default]
+    Start,
+    /// The next operation takes this value.
+    Value(Box<dyn Any + Send>),
+    /// The fiber waits for a call.
+    Call(Box<dyn CallOp>, Option<Box<RetryState>>),
+    /// The fiber waits for this number of members of a group.
+    Group(Box<dyn GroupOp>, usize),
+}
+
+/// State of a call that may be retried.
+pub(super) struct RetryState {
+    pub(super) call: Call,
+    pub(super) retry: Retry,
+    /// Number of the attempt that is in flight, from 1.
+    pub(super) attempt: u16,
+}
+
+/// Receives the output of the whole effect.
+pub(super) trait OutputSink {
+    /// Takes the output from an `Option<Result<T, Failure>>`.
+    fn put(&mut self, value: &mut dyn Any);
+}
+
+/// Receives what a function of a fiber produces: a value, or a program to go on with.
+pub(super) struct Resolver<'m> {
+    pub(super) fibers: &'m mut [Fiber],
+    /// The fiber of the function.
+    pub(super) id: u32,
+    /// Output of the whole effect.
+    pub(super) output: &'m mut (dyn OutputSink + 'm),
+    pub(super) nested_calls: u8,
+    /// True if the fiber has ended.
+    pub(super) is_over: bool,
+    /// Fiber of a group whose last member has just ended.
+    pub(super) finished_group: Option<u32>,
+}
+
+impl Resolver<'_> {
+    /// Passes a value to the next operation.
+    pub(super) fn resolve<T: Send + 'static>(&mut self, value: Result<T, Failure>) {
+        let mut value = Some(value);
+        let fiber = self.fiber();
+        while matches!(fiber.program.0.back(), Some(Op::End)) {
+            fiber.program.next();
+            fiber.scopes.end();
+        }
+        match fiber.program.next() {
+            Some(Op::Then(function)) if self.nested_calls < MAX_NESTED_CALLS => {
+                self.nested_calls += 1;
+                function.run(&mut value, self);
+            }
+            Some(op) => {
+                let fiber = self.fiber();
+                fiber.program.0.push_back(op);
+                fiber.state = State::Value(Box::new(value));
+            }
+            None => self.end(value),
+        }
+    }
+
+    /// Performs a program, and passes its output to the next operation.
+    pub(super) fn continue_with(&mut self, program: Program) {
+        let fiber = self.fiber();
+        fiber.program.prepend(program);
+        fiber.state = State::Start;
+    }
+
+    fn fiber(&mut self) -> &mut Fiber {
+        &mut self.fibers[self.id as usize]
+    }
+
+    fn end<T: 'static>(&mut self, mut value: Option<Result<T, Failure>>) {
+        self.is_over = true;
+        let Some((group, at)) = self.fiber().parent else {
+            return self.output.put(&mut value);
+        };
+        if let State::Group(members, open) = &mut self.fibers[group as usize].state {
+            members.put(at, &mut value);
+            *open -= 1;
+            self.finished_group = (*open == 0).then_some(group);
+        }
+    }
+}
+
 thread_local! {
-    /// The operations that are to be dropped on this thread, while some are.
+    /// Operations to drop on this thread. `Some` while a drop is in progress.
     static DROPPED: RefCell<Option<Vec<VecDeque<Op>>>> = const { RefCell::new(None) };
 }
 
-/// A closure may hold an effect, the closures of which hold another one, and so on: those are dropped one after another,
-/// not one within another.
+/// A closure may hold an effect whose closures hold another one, and so on. They are dropped one after another instead
+/// of recursively.
 impl Drop for Program {
     fn drop(&mut self) {
         if self.0.is_empty() {
@@ -162,7 +294,7 @@ fn next_dropped() -> Option<VecDeque<Op>> {
     DROPPED.try_with(|dropped| dropped.borrow_mut().as_mut()?.pop()).ok()?
 }
 
-/// Also where a value's own `Drop` has panicked.
+/// Resets [`DROPPED`], also if the `Drop` of a value has panicked.
 struct EndOfDrop;
 
 impl Drop for EndOfDrop {

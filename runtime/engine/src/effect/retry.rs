@@ -1,4 +1,4 @@
-//! Trying again: how often, after which pause, and what it is worth it for.
+//! Retry policy: number of attempts, pauses between them, and results that deserve another attempt.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,75 +6,86 @@ use std::time::Duration;
 
 use zerver_trace::{EffectError, EffectErrorKind};
 
-use super::{Call, EffectKind};
+use super::call::Call;
+use super::kind::EffectKind;
 use crate::{Failure, Random};
 
-/// Sets pauses apart from what steps make of the same randomness.
+/// Separates the random numbers for pauses from those that steps derive from the same seed.
 const SALT: u64 = 0x7265_7472_7920_6166;
 
-/// How the calls of an effect are tried again; see [`Effect::retry`](crate::Effect::retry).
+/// Retry policy for the calls of an effect; see [`Effect::retry`](crate::Effect::retry).
 ///
-/// A call is tried again when it took longer than it had, when whom it asks could not be reached or hung up, and when its
-/// output says that the same may succeed later ([`EffectKind::is_temporary`]: for `http` a 408, 429, 502, 503 or 504).
-/// Before each further attempt there is a pause: a random part of 50 ms, then of twice as much, and so on, up to 1 s
-/// ("full jitter": M. Brooker, Exponential Backoff and Jitter, 2015). The randomness is that of the request, so that a
-/// replay does the same. An attempt has the time limit that the call has, and all of them end with the request's deadline.
+/// A call is retried if it exceeded its time limit, if its target could not be reached or closed the connection, and if
+/// its output reports a temporary condition ([`EffectKind::is_temporary`]; for `http` these are 408, 429, 502, 503 and
+/// 504). A call that is not idempotent ([`EffectKind::is_idempotent`]), such as a POST, is not retried by default.
 ///
-/// A call that is not idempotent ([`EffectKind::is_idempotent`]), such as a POST, is not tried again unless it is said.
+/// Each further attempt is preceded by a pause: a random part of 50 ms, then of twice as much, and so on, up to 1 s
+/// ("full jitter": M. Brooker, Exponential Backoff and Jitter, 2015). The pauses derive from the random seed of the
+/// request, so a replay has the same ones. Each attempt has the time limit of the call. The deadline of the request
+/// ends them all.
+///
+/// ```
+/// use std::time::Duration;
+/// use zerver_engine::{FailureKind, Retry};
+///
+/// let retry = Retry::attempts(5)
+///     .pause(Duration::from_millis(10), Duration::from_millis(500))
+///     .when(|failure| failure.kind() == FailureKind::Unavailable);
+/// assert_eq!(format!("{retry:?}"), "Retry(5 attempts, pauses of 10ms to 500ms)");
+/// ```
 #[derive(Clone)]
 pub struct Retry {
-    attempts: u16,
-    first: Duration,
-    longest: Duration,
-    when: Option<IsWorthIt>,
-    anything: bool,
+    max_attempts: u16,
+    first_pause: Duration,
+    max_pause: Duration,
+    when: Option<Predicate>,
+    includes_not_idempotent: bool,
 }
 
-type IsWorthIt = Arc<dyn Fn(&Failure) -> bool + Send + Sync>;
+type Predicate = Arc<dyn Fn(&Failure) -> bool + Send + Sync>;
 
 impl Retry {
-    /// At most so many attempts, the first one counted.
-    pub fn attempts(attempts: u16) -> Self {
-        let (first, longest) = (Duration::from_millis(50), Duration::from_secs(1));
-        Self { attempts, first, longest, when: None, anything: false }
+    /// Creates a policy of at most this many attempts, including the first one.
+    pub fn attempts(max_attempts: u16) -> Self {
+        let (first_pause, max_pause) = (Duration::from_millis(50), Duration::from_secs(1));
+        Self { max_attempts, first_pause, max_pause, when: None, includes_not_idempotent: false }
     }
 
-    /// The same with other pauses: a random part of `first`, then of twice as much, and so on, but never of more than
-    /// `longest`.
+    /// Sets the pauses: a random part of `first`, then of twice as much, and so on, but never of more than `max`.
     #[must_use]
-    pub fn pause(self, first: Duration, longest: Duration) -> Self {
-        Self { first, longest, ..self }
+    pub fn pause(self, first: Duration, max: Duration) -> Self {
+        Self { first_pause: first, max_pause: max, ..self }
     }
 
-    /// The same where this says which failures of a call are worth another attempt. The failure is the one that the
-    /// request would have without another attempt: for `http::get(..).json()` also a status other than 2xx, and a body
-    /// that does not fit.
+    /// Sets the failures that are retried, instead of the default. The predicate gets the failure that the call would
+    /// have without another attempt. For `http::get(url).json()` that includes a status other than 2xx, and a body that
+    /// does not fit.
     #[must_use]
-    pub fn when(self, is_worth_it: impl Fn(&Failure) -> bool + Send + Sync + 'static) -> Self {
-        Self { when: Some(Arc::new(is_worth_it)), ..self }
+    pub fn when(self, should_retry: impl Fn(&Failure) -> bool + Send + Sync + 'static) -> Self {
+        Self { when: Some(Arc::new(should_retry)), ..self }
     }
 
-    /// The same also for calls that are not idempotent: what such a call does may then be done several times.
+    /// Also retries calls that are not idempotent. Their side effects may then happen several times.
     #[must_use]
-    pub fn also_not_idempotent(self) -> Self {
-        Self { anything: true, ..self }
+    pub fn even_if_not_idempotent(self) -> Self {
+        Self { includes_not_idempotent: true, ..self }
     }
 
-    /// Whether this call may be tried again at all.
-    pub(super) fn allows(&self, call: &Call) -> bool {
-        self.attempts > 1 && (self.anything || call.is_idempotent())
+    /// Returns true if the policy ever retries this call.
+    pub(super) fn applies_to(&self, call: &Call) -> bool {
+        self.max_attempts > 1 && (self.includes_not_idempotent || call.is_idempotent())
     }
 
-    /// Whether there is to be another attempt after this one; `failure` is what came of it.
-    pub(super) fn goes_on<K: EffectKind>(
+    /// Returns true if another attempt is to follow this one. `failure` returns the failure that it led to, if any.
+    pub(super) fn should_retry<K: EffectKind>(
         &self,
         attempt: u16,
         output: Result<&K::Output, &EffectError>,
         failure: impl FnOnce() -> Option<Failure>,
     ) -> bool {
-        attempt < self.attempts
+        attempt < self.max_attempts
             && match (&self.when, output) {
-                (Some(is_worth_it), _) => failure().is_some_and(|failure| is_worth_it(&failure)),
+                (Some(should_retry), _) => failure().is_some_and(|failure| should_retry(&failure)),
                 (None, Ok(output)) => K::is_temporary(output),
                 (None, Err(error)) => {
                     matches!(error.kind, EffectErrorKind::Timeout | EffectErrorKind::Unreachable)
@@ -82,21 +93,21 @@ impl Retry {
             }
     }
 
-    /// The pause after this attempt; `call` numbers the next one.
+    /// Returns the pause after this attempt. `call` is the number of the next call.
     pub(super) fn pause_after(&self, attempt: u16, call: u32, random: Random) -> Duration {
         let doubled = 1_u32.checked_shl(u32::from(attempt.saturating_sub(1))).unwrap_or(u32::MAX);
-        let most = self.first.saturating_mul(doubled).min(self.longest);
+        let limit = self.first_pause.saturating_mul(doubled).min(self.max_pause);
         let random = Random { seed: random.seed ^ SALT }.u64(u64::from(call));
-        let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
-        let part = (u128::from(most_ns) * u128::from(random)) >> 64;
-        Duration::from_nanos(u64::try_from(part).unwrap_or(most_ns))
+        let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let part = (u128::from(limit_ns) * u128::from(random)) >> 64;
+        Duration::from_nanos(u64::try_from(part).unwrap_or(limit_ns))
     }
 }
 
 impl fmt::Debug for Retry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { attempts, first, longest, .. } = self;
-        write!(f, "Retry({attempts} attempts, pauses of {first:?} to {longest:?})")
+        let Self { max_attempts, first_pause, max_pause, .. } = self;
+        write!(f, "Retry({max_attempts} attempts, pauses of {first_pause:?} to {max_pause:?})")
     }
 }
 
@@ -105,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_are_a_random_part_of_what_doubles_up_to_a_limit() {
+    fn pauses_are_a_random_part_of_a_limit_that_doubles() {
         let retry = Retry::attempts(u16::MAX).pause(Duration::from_millis(10), Duration::from_millis(35));
         let most = |attempt| {
             let pauses = (0..2000).map(|call| retry.pause_after(attempt, call, Random { seed: 7 }));

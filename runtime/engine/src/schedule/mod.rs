@@ -1,25 +1,22 @@
-//! The scheduling policy: who runs next, who waits, who is sent away. It performs no I/O and looks at no clock: times are
-//! given to it, so that the same code runs under real workers and under virtual time.
+//! The scheduling policy: which request runs next, which ones wait, and which ones are shed.
 //!
-//! [`Behind`] says whether requests wait for turns at all, [`Ready`] holds what could run on one worker, [`Overruns`] knows which flows keep others waiting, [`simulate()`] runs
-//! both over a load in virtual time. [`Scheduling`] says how all of them are to be.
+//! The policy performs no I/O and reads no clock. Callers pass all times, so the same code runs under real workers and
+//! in virtual time ([`simulate`](crate::simulate())).
+//!
+//! [`LagDetector`] decides whether requests queue at all. [`FairQueue`] orders the requests that do. [`OverrunTracker`]
+//! finds the flows that delay others. [`SchedulingSettings`] configures all three.
 
-mod behind;
-mod home;
-mod load;
-mod overruns;
-mod queue;
-mod ready;
+mod class_queue;
+mod fair_queue;
+mod lag_detector;
+mod overrun_tracker;
 mod settings;
-mod simulate;
-mod stage;
 #[cfg(test)]
 mod tests;
 
-pub use behind::Behind;
-pub use load::{Fate, Load, Machine, Part, Simulated, Takes};
-pub use overruns::Overruns;
-pub use ready::{Counts, Ready, Refused, Ticket, Turn, Why};
-pub use settings::{ClassSettings, Often, Scheduling, SettingError};
-pub use simulate::simulate;
-pub use stage::core_rates;
+pub use fair_queue::{FairQueue, QueueCounts, Shed, ShedReason, Ticket, Turn};
+pub use lag_detector::LagDetector;
+pub use overrun_tracker::OverrunTracker;
+#[cfg(test)]
+pub(crate) use settings::CLASSES;
+pub use settings::{ClassSettings, OverrunLimit, SchedulingSettings, SettingError};

@@ -1,4 +1,4 @@
-//! How the policy is to be: per class, and for steps that take too long.
+//! Settings of the scheduling policy, per class and for steps that overrun.
 
 use std::fmt;
 
@@ -7,51 +7,53 @@ use zerver_trace::Class;
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
 
-/// Each of them is remembered, for each step.
-const MOST_OVERRUNS: u32 = 10_000;
+/// Largest allowed [`OverrunLimit::times`]. The tracker remembers as many overruns for each step.
+const MAX_OVERRUNS: u32 = 10_000;
 
-/// All of the policy that can be set.
+/// Settings of the scheduling policy. The fields have the names of the configuration keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scheduling {
-    /// Requests that somebody waits for.
+pub struct SchedulingSettings {
+    /// Requests with a user waiting for the response.
     pub interactive: ClassSettings,
-    /// Requests of which nothing was said.
+    /// Requests of flows that name no class.
     pub default: ClassSettings,
-    /// Requests that nobody waits for.
+    /// Requests without a user waiting for the response.
     pub batch: ClassSettings,
-    /// How often a step may overrun the quantum of its class before its flow is moved to where batch runs.
-    pub overruns: Often,
-    /// How long a flow that was moved stays there, in nanoseconds.
+    /// Number of overruns after which a flow is reclassified as batch.
+    pub overruns: OverrunLimit,
+    /// Time for which a flow stays reclassified, in nanoseconds.
     pub probation_ns: u64,
 }
 
-/// How requests of one class wait and run.
+/// Settings of one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClassSettings {
-    /// So many may wait on one worker; more are sent away at once.
+    /// Maximum number of queued requests per worker; further ones are shed at once.
     pub queue: usize,
-    /// How long a request may run, in nanoseconds, until it lets others go first. It ends with the step that runs then.
+    /// Quantum: run time after which a request lets others go first, in nanoseconds. The step that is running then
+    /// still finishes.
     pub quantum_ns: u64,
-    /// How long a request may wait for its first step where the queue has not been empty for an interval, in nanoseconds.
-    /// Where one has waited for two thirds of it, the newest go first (not in batch).
+    /// Maximum wait for the first step if the queue has not been empty for an interval, in nanoseconds. Once a request
+    /// has waited for two thirds of it, the newest requests go first (except in batch).
     pub target_ns: u64,
-    /// How long it may wait where the queue has been empty since, in nanoseconds: a burst is no overload. An overload is
-    /// over when nobody had to be sent away for so long.
+    /// Maximum wait for the first step if the queue has been empty within this time, in nanoseconds: a burst is not an
+    /// overload. An overload is over when nothing has been shed for this long.
     pub interval_ns: u64,
-    /// The least share of a worker's time, in thousandths, while it has something to run; so no class starves.
+    /// Minimum share of a worker's time while requests of this class are queued, in thousandths, so that no class
+    /// starves.
     pub share: u16,
 }
 
-/// So many times of so many.
+/// `times` overruns of one step among the last `of` requests of its flow on one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Often {
-    /// Overruns of one step, at least 1 and at most 10,000.
+pub struct OverrunLimit {
+    /// Number of overruns, from 1 to 10,000.
     pub times: u32,
-    /// Among so many requests of its flow on one worker.
+    /// Number of requests.
     pub of: u64,
 }
 
-impl Default for Scheduling {
+impl Default for SchedulingSettings {
     fn default() -> Self {
         let class = |queue, quantum_ns, target_ns, interval_ns, share| ClassSettings {
             queue,
@@ -64,31 +66,31 @@ impl Default for Scheduling {
             interactive: class(10_000, 3 * MS, 6 * MS, 40 * MS, 0),
             default: class(50_000, 10 * MS, 50 * MS, 500 * MS, 100),
             batch: class(100_000, 20 * MS, 5 * S, 20 * S, 50),
-            overruns: Often { times: 8, of: 32 },
+            overruns: OverrunLimit { times: 8, of: 32 },
             probation_ns: 60 * S,
         }
     }
 }
 
-/// A value that cannot be meant.
+/// A setting with a value that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingError {
-    /// The key, such as `batch.quantum`.
+    /// Configuration key, such as `batch.quantum`.
     pub key: String,
-    /// What it has to be.
-    pub allowed: &'static str,
+    /// Requirement that the value violates, such as `at least 1`.
+    pub requirement: &'static str,
 }
 
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is wrong; it is {}", self.key, self.allowed)
+        write!(f, "invalid {}: must be {}", self.key, self.requirement)
     }
 }
 
 impl std::error::Error for SettingError {}
 
-impl Scheduling {
-    /// The settings of a class.
+impl SchedulingSettings {
+    /// Returns the settings of a class.
     pub const fn class(&self, class: Class) -> &ClassSettings {
         match class {
             Class::Interactive => &self.interactive,
@@ -97,7 +99,7 @@ impl Scheduling {
         }
     }
 
-    /// The same, to be changed.
+    /// Returns the settings of a class for modification.
     pub const fn class_mut(&mut self, class: Class) -> &mut ClassSettings {
         match class {
             Class::Interactive => &mut self.interactive,
@@ -106,38 +108,35 @@ impl Scheduling {
         }
     }
 
-    /// Checks them.
+    /// Checks that all values make sense.
     ///
     /// # Errors
-    /// Names the first value that cannot be meant.
+    /// Names the first value that does not.
     pub fn check(&self) -> Result<(), SettingError> {
-        let wrong = |key: String, allowed| Err(SettingError { key, allowed });
+        let invalid = |key: String, requirement| Err(SettingError { key, requirement });
         for class in CLASSES {
             let set = self.class(class);
             if set.queue == 0 {
-                return wrong(format!("{class}.queue"), "at least 1");
+                return invalid(format!("{class}.queue"), "at least 1");
             }
             if set.quantum_ns == 0 {
-                return wrong(format!("{class}.quantum"), "longer than nothing");
+                return invalid(format!("{class}.quantum"), "longer than 0");
             }
             if set.target_ns > set.interval_ns {
-                return wrong(format!("{class}.target"), "no longer than the interval of its class");
+                return invalid(format!("{class}.target"), "no longer than the interval of its class");
             }
         }
         let shares: u32 = CLASSES.iter().map(|&class| u32::from(self.class(class).share)).sum();
         if shares > 1000 {
-            return wrong("share".to_owned(), "at most 1000 thousandths for all classes together");
+            return invalid("share".to_owned(), "at most 1000 thousandths for all classes together");
         }
-        let Often { times, of } = self.overruns;
-        if times == 0 || times > MOST_OVERRUNS || u64::from(times) > of {
-            return wrong(
-                "overruns.times".to_owned(),
-                "at least 1, at most 10000, and no more than overruns.of",
-            );
+        let OverrunLimit { times, of } = self.overruns;
+        if times == 0 || times > MAX_OVERRUNS || u64::from(times) > of {
+            return invalid("overruns.times".to_owned(), "from 1 to 10000, and no more than overruns.of");
         }
         Ok(())
     }
 }
 
 /// All classes, the most urgent first.
-pub(super) const CLASSES: [Class; 3] = [Class::Interactive, Class::Default, Class::Batch];
+pub(crate) const CLASSES: [Class; 3] = [Class::Interactive, Class::Default, Class::Batch];

@@ -1,11 +1,10 @@
 #![allow(unused)]
-use serde::{Deserialize, Serialize};
-use zerver_engine::{FlowDef, Request, Response, Slot, flow, step};
+use zerver_engine::{FlowDef, Request, Response, flow, slot, step};
 
-#[derive(Slot, Serialize, Deserialize)]
+#[slot]
 struct TodoId(u64);
 
-#[derive(Slot, Serialize, Deserialize)]
+#[slot]
 struct Todo(String);
 
 #[step]

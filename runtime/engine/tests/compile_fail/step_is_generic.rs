@@ -1,11 +1,10 @@
 #![allow(unused)]
-use serde::{Deserialize, Serialize};
-use zerver_engine::{FlowDef, Request, Response, Slot, flow, step};
+use zerver_engine::{FlowDef, Request, Response, flow, slot, step};
 
-#[derive(Slot, Serialize, Deserialize)]
+#[slot]
 struct TodoId(u64);
 
-#[derive(Slot, Serialize, Deserialize)]
+#[slot]
 struct Todo(String);
 
 #[step]
@@ -24,7 +23,7 @@ fn render_todo(todo: &Todo) -> Response {
 }
 
 #[step]
-fn any<T: Slot>(_slot: &T) -> Response {
+fn any<T: zerver_engine::Slot>(_slot: &T) -> Response {
     Response::no_content()
 }
 

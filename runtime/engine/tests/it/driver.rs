@@ -1,36 +1,38 @@
-//! Drives a job to its end with a clock that ticks by one for each look at it.
+//! Drives a job to its end, with a clock that advances by one each time it is read.
 
 use std::sync::Arc;
 
-use zerver_engine::{Arrival, Call, Ended, Failure, Flow, FlowDef, Job, Next, Performed, Request, RequestId};
+use zerver_engine::{
+    Arrival, Call, CallResult, Failure, FinishedJob, Flow, FlowDef, Job, Next, Request, RequestId,
+};
 use zerver_trace::{Answer, Event, SharedValue, Value};
 
 pub(crate) fn job(def: &FlowDef, request: Request) -> Job {
-    seeded(def, request, 42)
+    new_job(def, request, 42)
 }
 
-/// A request whose randomness is derived from this.
-pub(crate) fn job_of(def: &FlowDef, seed: u64) -> Job {
-    seeded(def, Request::get("/"), seed)
+/// Creates a job with this random seed.
+pub(crate) fn seeded_job(def: &FlowDef, seed: u64) -> Job {
+    new_job(def, Request::get("/"), seed)
 }
 
-fn seeded(def: &FlowDef, request: Request, seed: u64) -> Job {
+fn new_job(def: &FlowDef, request: Request, seed: u64) -> Job {
     let flow = Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap();
     let arrival = Arrival { request: Arc::new(request), id: RequestId::from_u128(7), unix_ns: 1_000, seed };
     Job::new(Arc::new(flow), arrival, 0)
 }
 
-/// Runs it, answering each call by `perform`; the last call that was started is answered first.
-pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -> Ended {
+/// Runs a job. `perform` completes its calls, the latest one first.
+pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> CallResult) -> FinishedJob {
     let mut now = 0;
     let mut tick = || {
         now += 1;
         now
     };
-    let mut waiting = Vec::new();
+    let mut in_flight = Vec::new();
     let mut next = Next::Run;
     loop {
-        waiting.extend(job.take_starts());
+        in_flight.extend(job.take_requested_calls());
         next = match next {
             Next::Run => {
                 let at = tick();
@@ -38,7 +40,7 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -
             }
             Next::Advance => job.advance(tick()),
             Next::Wait => {
-                let start = waiting.pop().expect("a job that waits has started something");
+                let start = in_flight.pop().expect("a job that waits has calls in flight");
                 let performed = perform(&start.call);
                 job.complete(start.number, tick(), performed)
             }
@@ -47,21 +49,21 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> Performed) -
     }
 }
 
-pub(crate) fn run(def: &FlowDef, request: Request, perform: impl FnMut(&Call) -> Performed) -> Ended {
+pub(crate) fn run(def: &FlowDef, request: Request, perform: impl FnMut(&Call) -> CallResult) -> FinishedJob {
     drive(job(def, request), perform)
 }
 
-/// For flows which ask for nothing.
-pub(crate) fn nothing(call: &Call) -> Performed {
-    panic!("asked for {call:?}")
+/// Performs no effect, for flows that need none.
+pub(crate) fn no_effects(call: &Call) -> CallResult {
+    panic!("unexpected call: {call:?}")
 }
 
-pub(crate) fn body(ended: &Ended) -> &str {
+pub(crate) fn body(ended: &FinishedJob) -> &str {
     str::from_utf8(&ended.response.as_ref().unwrap().body).unwrap()
 }
 
-/// The events, one a line, without times.
-pub(crate) fn events(ended: &Ended) -> String {
+/// Returns the events, one per line, without times.
+pub(crate) fn events(ended: &FinishedJob) -> String {
     let show = |datum: &SharedValue| Value::from_recordable(&**datum).unwrap().to_string();
     let line = |event: &Event<SharedValue>| match event {
         Event::BodyReceived { .. } => "received".to_owned(),
@@ -69,22 +71,22 @@ pub(crate) fn events(ended: &Ended) -> String {
         Event::StepYielded { step, progress } => format!("step {step} yields {}", show(progress)),
         Event::SlotWritten { step, slot, value, .. } => format!("step {step} wrote {slot}: {}", show(value)),
         Event::EffectRequested { call, step, kind, args, attempt, .. } => {
-            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-            format!("step {step} asks {call}: {kind} {}{again}", args.summary().unwrap())
+            let attempt = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+            format!("step {step} requests {call}: {kind} {}{attempt}", args.summary().unwrap())
         }
         Event::EffectCompleted { call, answer: Answer::Ok(output), .. } => {
-            format!("{call} gives {}", show(output))
+            format!("{call} returns {}", show(output))
         }
         Event::EffectCompleted { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
         Event::EffectCompleted { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
-        Event::EffectQueued { call, reason: by, .. } => format!("{call} is held by its {}", by.as_str()),
-        Event::EffectStarted { call, .. } => format!("{call} begins"),
-        Event::Migrated { to, .. } => format!("carried to {to}"),
+        Event::EffectQueued { call, reason, .. } => format!("{call} is queued: {}", reason.as_str()),
+        Event::EffectStarted { call, .. } => format!("{call} starts"),
+        Event::Migrated { to, .. } => format!("migrated to {to}"),
         Event::StepPanicked { step, .. } => format!("step {step} panicked"),
-        Event::QuantumExceeded { step, .. } => format!("overran {step}"),
-        Event::CompletionDelayed { call, .. } => format!("{call} is late"),
-        Event::ReadDelayed { part, .. } => format!("its {} was read late", part.as_str()),
-        Event::Reclassified { from, to, reason, .. } => format!("moved from {from} to {to}: {reason}"),
+        Event::QuantumExceeded { step, .. } => format!("step {step} exceeded its quantum"),
+        Event::CompletionDelayed { call, .. } => format!("{call} is taken late"),
+        Event::ReadDelayed { part, .. } => format!("the {} was read late", part.as_str()),
+        Event::Reclassified { from, to, reason, .. } => format!("reclassified from {from} to {to}: {reason}"),
     };
     ended.events.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,18 +1,18 @@
-//! Failures: their statuses, what they say, how a flow renders them, and where a panic was.
+//! Failures: statuses, content, headers and rendering; and the location of a panic.
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;
 use zerver_engine::{
-    Decision, Effect, Failure, FailureKind, Request, Response, Slot, flow, step, watch_panics,
+    Decision, Effect, Failure, FailureKind, Request, Response, Slot, flow, install_panic_hook, step,
 };
 use zerver_trace::{Event, Outcome};
 
-use crate::driver::{body, nothing, run};
+use crate::driver::{body, no_effects, run};
 
 #[test]
-fn each_kind_has_its_status_and_its_word() {
+fn each_kind_has_its_status_and_name() {
     use FailureKind as K;
-    for (kind, status, word) in [
+    for (kind, status, name) in [
         (K::Invalid, 400, "invalid"),
         (K::Unauthorized, 401, "unauthorized"),
         (K::PaymentRequired, 402, "payment_required"),
@@ -38,34 +38,34 @@ fn each_kind_has_its_status_and_its_word() {
         (K::Timeout, 504, "timeout"),
     ] {
         let failure = Failure::new(kind, "it");
-        assert_eq!((failure.status(), failure.to_response().status.as_u16()), (status, status), "{word}");
-        assert_eq!((kind.as_str(), failure.to_string()), (word, format!("{word} it")));
+        assert_eq!((failure.status(), failure.to_response().status.as_u16()), (status, status), "{name}");
+        assert_eq!((kind.as_str(), failure.to_string()), (name, format!("{name} it")));
     }
 }
 
 #[test]
-fn all_that_a_failure_says_can_be_read() {
+fn a_failure_returns_what_it_was_given() {
     let failure = Failure::unprocessable("article")
         .key(7)
-        .message("two fields are wrong")
+        .message("two fields are invalid")
         .field("title", "is empty")
         .field("tags[1]", "is too long")
         .because(&std::io::Error::other("no dictionary"));
     assert_eq!((failure.kind(), failure.what()), (FailureKind::Unprocessable, "article"));
-    assert_eq!((failure.which(), failure.message_text()), ("7", "two fields are wrong"));
+    assert_eq!((failure.which(), failure.message_text()), ("7", "two fields are invalid"));
     assert_eq!(failure.fields()[1].field, "tags[1]");
     assert_eq!(failure.fields()[1].message, "is too long");
     assert_eq!(failure.causes(), ["no dictionary"]);
-    let line = "unprocessable article 7: two fields are wrong; title is empty; tags[1] is too long";
+    let line = "unprocessable article 7: two fields are invalid; title is empty; tags[1] is too long";
     assert_eq!(failure.to_string(), line);
     assert_eq!(
         failure.to_response().body,
-        r#"{"error":{"kind":"unprocessable","what":"article","key":"7","message":"two fields are wrong","fields":[{"field":"title","message":"is empty"},{"field":"tags[1]","message":"is too long"}]}}"#
+        r#"{"error":{"kind":"unprocessable","what":"article","key":"7","message":"two fields are invalid","fields":[{"field":"title","message":"is empty"},{"field":"tags[1]","message":"is too long"}]}}"#
     );
 }
 
 #[test]
-fn headers_go_with_the_statuses_that_need_them() {
+fn a_failure_sets_the_headers_that_its_status_needs() {
     let header = |failure: Failure, name: &str| {
         let response = failure.to_response();
         response
@@ -82,7 +82,7 @@ fn headers_go_with_the_statuses_that_need_them() {
     assert_eq!(header(basic, "www-authenticate"), ["Basic realm=\"a\""]);
     let method = Failure::new(FailureKind::MethodNotAllowed, "draft").header("Allow", "GET, PUT");
     assert_eq!(header(method, "allow"), ["GET, PUT"]);
-    // Neither a header of its own, nor a panic.
+    // An invalid header is ignored: it neither splits the response nor panics.
     assert!(header(Failure::internal("it").header("x-a", "1\r\nx-b: 2"), "x-a").is_empty());
     assert!(header(Failure::internal("it").header("no name", "1"), "no name").is_empty());
 }
@@ -104,32 +104,32 @@ fn show(sum: &Sum) -> Response {
     Response::text(sum.0.to_string())
 }
 
-fn shaped(failure: &Failure, request: &Request) -> Response {
+fn render_as_text(failure: &Failure, request: &Request) -> Response {
     let fields: Vec<_> =
-        failure.fields().iter().map(|wrong| format!("{} {}", wrong.field, wrong.message)).collect();
+        failure.fields().iter().map(|invalid| format!("{} {}", invalid.field, invalid.message)).collect();
     Response::text(format!("{} {} {fields:?}", request.method, failure.kind()))
         .status(http::StatusCode::IM_A_TEAPOT)
 }
 
 #[test]
 fn a_flow_can_render_its_own_failures() {
-    let def = flow!("f", GET "/", steps: [check, show]).on_failure(shaped);
-    for (asked, expected) in [
+    let def = flow!("f", GET "/", steps: [check, show]).on_failure(render_as_text);
+    for (target, expected) in [
         ("/?step", r#"GET unprocessable ["title is empty"]"#),
         ("/?effect", "GET not_found []"),
         ("/", "GET internal []"),
     ] {
-        let ended = run(&def, Request::get(asked), nothing);
+        let ended = run(&def, Request::get(target), no_effects);
         assert_eq!((ended.response.as_ref().unwrap().status.as_u16(), body(&ended)), (418, expected));
     }
-    let plain = run(&flow!("f", GET "/", steps: [check, show]), Request::get("/?step"), nothing);
-    assert_eq!(plain.response.unwrap().status.as_u16(), 422);
+    let default = run(&flow!("f", GET "/", steps: [check, show]), Request::get("/?step"), no_effects);
+    assert_eq!(default.response.unwrap().status.as_u16(), 422);
 }
 
 #[test]
-fn a_panic_is_where_it_was() {
-    watch_panics();
-    let ended = run(&flow!("f", GET "/", steps: [check, show]), Request::get("/"), nothing);
+fn a_panic_is_recorded_with_its_location() {
+    install_panic_hook();
+    let ended = run(&flow!("f", GET "/", steps: [check, show]), Request::get("/"), no_effects);
     assert!(matches!(ended.outcome, Outcome::Panicked { step: 0, .. }));
     let Some(Event::StepPanicked { step: 0, file, line, .. }) = ended.events.last() else {
         panic!("{:?}", ended.outcome)

@@ -1,4 +1,4 @@
-//! The engine, driven by hand: no runtime, no clock, no I/O.
+//! Tests of the engine without a runtime, a clock or I/O.
 
 mod compile_fail;
 mod driver;
@@ -6,4 +6,5 @@ mod effects;
 mod failures;
 mod job;
 mod many;
+mod slots;
 mod steps;

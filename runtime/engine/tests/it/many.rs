@@ -1,11 +1,11 @@
-//! Effects of one request by the hundred thousand: each costs the same, however they are put together. What is quadratic
-//! does not come to an end here, and what recurses overflows the stack.
+//! One request with a hundred thousand effects. Each effect costs the same, however they are composed: quadratic code
+//! would not finish here, and recursive code would overflow the stack.
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;
 use zerver_engine::{
-    Call, Decision, Effect, EffectKind, Job, Next, Performed, Request, Response, Retry, Slot, Stop, all,
-    effect, flow, join_all, step,
+    Call, CallResult, Decision, Effect, EffectKind, Job, Next, Request, Response, Retry, Slot, StopReason,
+    all, effect, flow, join_all, step,
 };
 
 use crate::driver::{body, job, run};
@@ -24,7 +24,7 @@ fn double(n: u64) -> Effect<u64> {
     effect(Double(n))
 }
 
-fn answer(call: &Call) -> Performed {
+fn answer(call: &Call) -> CallResult {
     Ok(Call::output::<Double>(2 * call.args::<Double>().unwrap().0))
 }
 
@@ -52,9 +52,9 @@ fn sum_of(numbers: Vec<u64>) -> u64 {
 }
 
 #[test]
-fn at_the_same_time() {
+fn many_effects_run_at_the_same_time() {
     check!(join_all((0..MANY).map(double)).map(sum_of), MANY * (MANY - 1));
-    // Groups of groups, and parts that go on by themselves.
+    // Groups of groups, with members that are sequences.
     fn nested() -> Effect<u64> {
         let part = |n: u64| all((double(n).and_then(double), double(n))).map(|(a, b)| a + b);
         let group = |n: u64| join_all((0..100).map(move |m| part(100 * n + m))).map(sum_of);
@@ -65,13 +65,13 @@ fn at_the_same_time() {
 }
 
 #[test]
-fn one_after_another() {
-    /// The rest is known from the start.
+fn many_effects_run_one_after_another() {
+    /// The whole sequence is known from the start.
     fn chained() -> Effect<u64> {
         (0..MANY).fold(double(0), |effect, n| effect.and_then(move |_| double(n)))
     }
     check!(chained(), 2 * (MANY - 1));
-    /// Each says what comes after it, and something is made of what that gives.
+    /// Each effect decides what follows it, and maps its output.
     fn unfolded(n: u64) -> Effect<u64> {
         match n {
             0 => double(0),
@@ -79,14 +79,14 @@ fn one_after_another() {
         }
     }
     check!(unfolded(MANY), MANY);
-    /// Nothing of it asks for anything.
+    /// There is no call in it.
     fn mapped() -> Effect<u64> {
         (0..MANY).fold(Effect::ready(0), |effect, _| effect.map(|n| n + 1))
     }
     check!(mapped(), MANY);
 }
 
-/// One within another, by all words there are.
+/// Nests effects, with every combinator in turn.
 fn deep() -> Effect<u64> {
     (0..MANY).fold(double(1), |effect, n| match n % 5 {
         0 => all((effect, Effect::ready(0))).map(|(a, b)| a + b),
@@ -98,10 +98,10 @@ fn deep() -> Effect<u64> {
 }
 
 #[test]
-fn one_within_another() {
+fn deeply_nested_effects_run_and_drop() {
     check!(deep(), 2);
     assert!(format!("{:?}", deep()).len() < 1000);
-    // Unperformed, and half-way.
+    // They are dropped before they start, and half-way.
     drop(deep());
     #[step]
     fn ask() -> Decision<Sum> {
@@ -113,22 +113,22 @@ fn one_within_another() {
         next = job.advance(1);
     }
     assert_eq!(next, Next::Wait);
-    job.stop(Stop::Gone, 2);
+    job.stop(StopReason::ClientLeft, 2);
     drop(job.finish());
 }
 
-/// How often it stops on its way to look at the clock.
-fn looks(job: &mut Job, mut next: Next) -> u64 {
-    let mut looks = 0;
+/// Advances a job until it waits or ends, and returns the number of interruptions.
+fn interruptions(job: &mut Job, mut next: Next) -> u64 {
+    let mut interruptions = 0;
     while next == Next::Advance {
-        looks += 1;
-        next = job.advance(looks);
+        interruptions += 1;
+        next = job.advance(interruptions);
     }
-    looks
+    interruptions
 }
 
 #[test]
-fn whoever_drives_it_comes_to_look_at_the_clock() {
+fn long_effects_are_interrupted_so_that_the_driver_can_check_the_clock() {
     fn count(n: u64) -> Effect<u64> {
         (0..n).fold(double(0), |effect, _| effect.map(|n| n + 1))
     }
@@ -139,17 +139,17 @@ fn whoever_drives_it_comes_to_look_at_the_clock() {
     let mut job = job(&flow!("many", GET "/", steps: [ask, render]), Request::get("/"));
     let next = job.run(0, || 1);
     assert_eq!(next, Next::Advance);
-    // What it has begun is there to be started meanwhile.
-    assert!((1..10_000).contains(&job.take_starts().len()));
-    assert!(looks(&mut job, next) >= 10, "while it begins");
+    // The calls that it has requested so far can already start.
+    assert!((1..10_000).contains(&job.take_requested_calls().len()));
+    assert!(interruptions(&mut job, next) >= 10, "while it requests calls");
     for call in 0..10_000 {
-        assert!(job.waits_for(call));
+        assert!(job.is_waiting_for(call));
         let next = job.complete(call, 20_000, Ok(Call::output::<Double>(0)));
         assert!(call == 9_999 || next == Next::Wait);
     }
-    job.take_starts();
+    job.take_requested_calls();
     let next = job.complete(10_000, 20_000, Ok(Call::output::<Double>(0)));
-    assert!(looks(&mut job, next) >= 4, "while it makes something of an answer");
+    assert!(interruptions(&mut job, next) >= 4, "while it maps an output");
     assert_eq!(job.run(1, || 2), Next::Ended);
     assert_eq!(job.finish().response.unwrap().body, "10000");
 }

@@ -1,12 +1,13 @@
-//! What `#[step]`, `chain!` and `flow!` make of functions.
+//! Functions as steps: their descriptions, and how a flow runs them.
 
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::{Continue, Done};
 use zerver_engine::{
-    Chain, Decision, Ends, Failure, Flow, Now, Random, Request, Response, Slot, Step, chain, flow, step,
+    ArrivalTime, Chain, Decision, Failure, Final, Flow, Random, Request, Response, Slot, Step, chain, flow,
+    step,
 };
 
-use crate::driver::{body, nothing, run};
+use crate::driver::{body, no_effects, run};
 
 #[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 #[slot(secret)]
@@ -30,7 +31,7 @@ fn greet(token: &Token) -> (Greeting, Option<Visits>) {
 }
 
 #[step]
-fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<Ends> {
+fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<Final> {
     match visits {
         Some(visits) => Done(Response::text(format!("{} ({})", greeting.0, visits.0))),
         None => Done(Response::text(greeting.0.clone())),
@@ -38,14 +39,14 @@ fn answer(greeting: &Greeting, visits: Option<&Visits>) -> Decision<Ends> {
 }
 
 #[step]
-fn nothing_to_say() -> Decision<()> {
+fn write_nothing() -> Decision<()> {
     Continue(())
 }
 
 const AUTH: Chain = chain![parse_token];
 
 #[test]
-fn a_step_is_still_a_function() {
+fn a_step_can_still_be_called_as_a_function() {
     let request = Request::get("/").with_header("authorization", "bearer ann");
     assert_eq!(parse_token(&request), Ok(Token("ann".into())));
     assert_eq!(parse_token(&Request::get("/")), Err(Failure::unauthorized("session")));
@@ -78,9 +79,9 @@ fn a_step_is_described_by_its_signature() {
 
 #[test]
 fn steps_run_in_order_and_see_what_was_written() {
-    let def = flow!("greet", GET "/", before: [AUTH, chain![nothing_to_say]], steps: [greet, answer]);
+    let def = flow!("greet", GET "/", before: [AUTH, chain![write_nothing]], steps: [greet, answer]);
     let ask = |token: &str| {
-        body(&run(&def, Request::get("/").with_header("authorization", token), nothing)).to_owned()
+        body(&run(&def, Request::get("/").with_header("authorization", token), no_effects)).to_owned()
     };
     assert_eq!(ask("Bearer ann"), "hello, ann (3)");
     assert_eq!(ask("Bearer bob"), "hello, bob");
@@ -91,17 +92,17 @@ fn steps_run_in_order_and_see_what_was_written() {
 fn nothing_leaks_from_one_request_to_the_next() {
     let def = flow!("greet", GET "/", before: AUTH, steps: [greet, answer]);
     let ask = |token: &str| {
-        body(&run(&def, Request::get("/").with_header("authorization", token), nothing)).to_owned()
+        body(&run(&def, Request::get("/").with_header("authorization", token), no_effects)).to_owned()
     };
     for _ in 0..100 {
-        // What ann's request wrote, bob's must not see.
+        // Bob's request must not see a slot of Ann's.
         assert_eq!(ask("Bearer ann"), "hello, ann (3)");
         assert_eq!(ask("Bearer bob"), "hello, bob");
     }
 }
 
 #[test]
-fn a_slot_dies_with_its_request() {
+fn slots_are_dropped_with_their_request() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -123,19 +124,19 @@ fn a_slot_dies_with_its_request() {
     }
     let def = flow!("count", GET "/", steps: [make, end]);
     for _ in 0..3 {
-        assert_eq!(body(&run(&def, Request::get("/"), nothing)), "1");
+        assert_eq!(body(&run(&def, Request::get("/"), no_effects)), "1");
         assert_eq!(ALIVE.load(Ordering::SeqCst), 0);
     }
 }
 
 #[test]
-fn time_and_randomness_come_with_the_request() {
+fn arrival_time_and_random_numbers_belong_to_the_request() {
     #[step]
-    fn show(now: &Now, random: &Random) -> Response {
-        Response::text(format!("{} {}", now.unix_ns, random.u64(0)))
+    fn show(arrival: &ArrivalTime, random: &Random) -> Response {
+        Response::text(format!("{} {}", arrival.unix_ns, random.u64(0)))
     }
     let def = flow!("show", GET "/", steps: [show]);
-    let once = body(&run(&def, Request::get("/"), nothing)).to_owned();
-    assert_eq!(once, body(&run(&def, Request::get("/"), nothing)));
+    let once = body(&run(&def, Request::get("/"), no_effects)).to_owned();
+    assert_eq!(once, body(&run(&def, Request::get("/"), no_effects)));
     assert!(once.starts_with("1000 "));
 }

@@ -1,6 +1,7 @@
-//! HTTP requests to others: how a step asks for one, and [`Client`], which performs it.
+//! HTTP requests to other services, and [`Client`], which performs them.
 //!
 //! ```
+//! use zerver::effects::http;
 //! use zerver::prelude::*;
 //!
 //! #[derive(Slot, Serialize, Deserialize)]
@@ -11,59 +12,65 @@
 //! }
 //! ```
 //!
-//! A request ends in what its reply is to be: [`send`](RequestBuilder::send) takes any reply,
-//! [`json`](RequestBuilder::json) and its like only one that says 2xx. No redirect is followed, and nothing is tried
-//! again but by [`Effect::retry`](zerver_engine::Effect::retry): each request is an effect of its own, and recorded.
+//! The method that completes a request determines the accepted replies: [`send`](RequestBuilder::send) accepts any reply,
+//! while [`json`](RequestBuilder::json), [`text`](RequestBuilder::text) and [`ok`](RequestBuilder::ok) accept only 2xx.
+//! Redirects are not followed. Nothing is retried except by [`Effect::retry`](zerver_engine::Effect::retry), so each
+//! request on the wire is one recorded attempt.
 
-mod body;
 mod client;
-mod connect;
-mod error;
-mod identity;
-mod names;
+mod connector;
+mod error_mapping;
+mod header;
+mod recorded_body;
 mod reply;
 mod request;
-mod tls;
+mod request_builder;
+mod request_identity;
+mod request_kind;
+mod resolver;
+mod tls_config;
 
 pub use client::{Client, ClientBuilder};
+pub use header::Header;
 pub use reply::Reply;
-pub use request::{Header, Request, RequestBuilder};
-pub use tls::RootsError;
+pub use request::Request;
+pub use request_builder::RequestBuilder;
+pub use tls_config::RootsError;
 
-/// The longest body of a reply, in bytes, unless the request or the client says otherwise.
+/// Default maximum length of a reply's body, in bytes. A request or a client can set another.
 pub const BODY_LIMIT: u64 = 8 * 1024 * 1024;
 
-/// A GET of this URL.
+/// Starts a GET of this URL.
 pub fn get(url: impl Into<String>) -> RequestBuilder {
     request("GET", url)
 }
 
-/// A HEAD of this URL.
+/// Starts a HEAD of this URL.
 pub fn head(url: impl Into<String>) -> RequestBuilder {
     request("HEAD", url)
 }
 
-/// A POST to this URL.
+/// Starts a POST to this URL.
 pub fn post(url: impl Into<String>) -> RequestBuilder {
     request("POST", url)
 }
 
-/// A PUT to this URL.
+/// Starts a PUT to this URL.
 pub fn put(url: impl Into<String>) -> RequestBuilder {
     request("PUT", url)
 }
 
-/// A PATCH of this URL.
+/// Starts a PATCH of this URL.
 pub fn patch(url: impl Into<String>) -> RequestBuilder {
     request("PATCH", url)
 }
 
-/// A DELETE of this URL.
+/// Starts a DELETE of this URL.
 pub fn delete(url: impl Into<String>) -> RequestBuilder {
     request("DELETE", url)
 }
 
-/// A request with any method.
+/// Starts a request with this method.
 pub fn request(method: impl Into<String>, url: impl Into<String>) -> RequestBuilder {
     RequestBuilder::new(method.into(), url.into())
 }

@@ -1,4 +1,4 @@
-//! Replies.
+//! The reply to a request.
 
 use std::sync::Arc;
 
@@ -7,58 +7,59 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zerver_engine::Failure;
 
-use super::{Header, body};
+use super::header::Header;
+use super::recorded_body;
 
-/// The reply to a request. Cloning it copies neither headers nor body.
+/// The reply to a request. A clone shares the headers and the body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// The headers, in their order.
+    /// Headers, in order.
     pub headers: Arc<[Header]>,
-    /// The body.
-    #[serde(with = "body")]
+    /// Body.
+    #[serde(with = "recorded_body")]
     pub body: Bytes,
 }
 
 impl Reply {
-    /// A reply without headers and body; to script one.
+    /// Creates a reply without headers and body, for tests.
     pub fn new(status: u16) -> Self {
         Self { status, headers: Arc::new([]), body: Bytes::new() }
     }
 
-    /// A 200 with this as JSON; to script one.
+    /// Creates a 200 reply with this value as JSON, for tests.
     ///
     /// # Errors
-    /// What its `Serialize` reports.
-    pub fn of_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+    /// The error of the value's `Serialize`.
+    pub fn from_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         let headers = Arc::new([Header::new("content-type", "application/json")]);
         Ok(Self { status: 200, headers, body: serde_json::to_vec(value)?.into() })
     }
 
-    /// Whether the status is 2xx.
+    /// Returns true if the status is 2xx.
     pub const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
     }
 
-    /// The first header of this name, if it is text.
+    /// Returns the first header with this name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
         str::from_utf8(&header.value).ok()
     }
 
-    /// The body, read as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// `bad_upstream`, caused by where and why.
+    /// `bad_upstream` if the body is not JSON for a `T`. Its cause contains the position and the reason.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         self.json_of("a reply")
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     ///
     /// # Errors
-    /// `bad_upstream` where it is not UTF-8.
+    /// `bad_upstream` if the body is not UTF-8.
     pub fn text(&self) -> Result<String, Failure> {
         self.text_of("a reply")
     }
@@ -83,7 +84,7 @@ impl Reply {
     }
 }
 
-/// What was wrong with a reply. It is a cause, and so recorded, and not shown to the client.
+/// The cause of a `bad_upstream` failure. It is recorded, but not shown to the client.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct BadReply(String);

@@ -1,58 +1,24 @@
-//! How the flows are drawn: the list, the graph of the chosen one, and the scheduler that runs them.
+//! Drawing of the flows screen: the list, the graph of the selected flow, and the scheduler panel.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_trace::text::clean;
 
-use super::{Flows, Measurement, Pane, scheduler};
-use crate::draw::{Line, Pen, Stack, beside, rule, thumb, wall, width};
-use crate::shared::Shared;
+use super::scheduler_panel as scheduler;
+use super::state::{FlowTimes, FlowsScreen, Pane};
+use crate::draw::{Pen, StyledLine, scrollbar, titled_rule, vertical_line, width};
+use crate::state::SharedState;
 
-/// From this width on, the list stands beside the graph.
-const WIDE: u16 = 120;
-
-/// Where things are.
-pub(super) struct Areas {
-    list_title: Rect,
-    pub(super) list: Rect,
-    scheduler_title: Rect,
-    scheduler: Rect,
-    wall: Rect,
-    steps_title: Rect,
-    pub(super) steps: Rect,
-}
-
-pub(super) fn areas(flows: &Flows, shared: &Shared, area: Rect) -> Areas {
-    let told = scheduler::lines(shared).1.len();
-    let mut stack = Stack::new(area);
-    if area.width >= WIDE {
-        let (titles, body) = (stack.take(1), stack.take(usize::MAX));
-        let left = area.width / 3;
-        let ((list_title, _, steps_title), (list, wall, steps)) = (beside(titles, left), beside(body, left));
-        // The scheduler is below the list, which needs most of the room seldom.
-        let mut stack = Stack::new(list);
-        let list = stack.take(stack.left().saturating_sub(told + 1).max(stack.left() / 2));
-        let (scheduler_title, scheduler) = (stack.take(1), stack.take(told));
-        return Areas { list_title, list, scheduler_title, scheduler, wall, steps_title, steps };
-    }
-    let fifth = (stack.left() / 5).max(1);
-    let len = flows.all().len().clamp(1, fifth + 1);
-    let (list_title, list) = (stack.take(1), stack.take(len));
-    let (scheduler_title, scheduler) = (stack.take(1), stack.take(told.min(fifth + 2)));
-    let (steps_title, steps) = (stack.take(1), stack.take(usize::MAX));
-    Areas { list_title, list, scheduler_title, scheduler, wall: Rect::default(), steps_title, steps }
-}
-
-pub(super) fn draw(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(flows, shared, area);
+    let areas = flows.areas(shared, area);
     let style = |pane: Pane| if flows.pane == pane { theme.focus } else { theme.border };
-    rule(areas.list_title, "flows", style(Pane::List), theme, buffer);
-    rule(areas.steps_title, &title(flows), style(Pane::Steps), theme, buffer);
-    wall(areas.wall, theme.border, theme, buffer);
+    titled_rule(areas.list_title, "flows", style(Pane::List), theme, buffer);
+    titled_rule(areas.steps_title, &title(flows), style(Pane::Steps), theme, buffer);
+    vertical_line(areas.wall, theme.border, theme, buffer);
     draw_list(flows, shared, areas.list, buffer);
     let (title, lines) = scheduler::lines(shared);
-    rule(areas.scheduler_title, &title, theme.border, theme, buffer);
+    titled_rule(areas.scheduler_title, &title, theme.border, theme, buffer);
     draw_lines(&lines, shared, areas.scheduler, buffer);
     let mut scroll = flows.steps;
     scroll.fill(flows.graph.len(), usize::from(areas.steps.height));
@@ -60,41 +26,41 @@ pub(super) fn draw(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buff
         line.draw(Pen::new(buffer, areas.steps, row, theme.glyphs.ellipsis).skip(1), theme);
     }
     if flows.pane == Pane::Steps {
-        scroll.show(areas.steps, theme.chosen, buffer);
+        scroll.highlight_cursor(areas.steps, theme.selected, buffer);
     }
-    thumb(areas.steps, scroll.first, flows.graph.len(), theme, buffer);
+    scrollbar(areas.steps, scroll.first, flows.graph.len(), theme, buffer);
 }
 
-fn draw_lines(lines: &[Line], shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_lines(lines: &[StyledLine], shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     for (row, line) in (0..area.height).zip(lines) {
         line.draw(Pen::new(buffer, area, row, shared.theme.glyphs.ellipsis).skip(1), &shared.theme);
     }
 }
 
-/// The chosen flow, and over how many requests its times are.
-fn title(flows: &Flows) -> String {
-    let Some(flow) = flows.chosen() else { return "steps".to_owned() };
+/// Returns the name of the selected flow, with the number of requests measured.
+fn title(flows: &FlowsScreen) -> String {
+    let Some(flow) = flows.selected() else { return "steps".to_owned() };
     let name = clean(&flow.name);
     match flows.measured.get(&flow.name) {
-        None | Some(Measurement::Running) => format!("{name}: measuring"),
-        Some(Measurement::Failed(why)) => format!("{name}: {}", clean(why)),
-        Some(Measurement::Done(measured)) => match (measured.usual.total.requests, measured.unreadable) {
+        None | Some(FlowTimes::Running) => format!("{name}: measuring"),
+        Some(FlowTimes::Failed(why)) => format!("{name}: {}", clean(why)),
+        Some(FlowTimes::Done(measured)) => match (measured.times.total.requests, measured.unreadable) {
             (0, _) => format!("{name}: no requests yet"),
-            (1, _) => format!("{name}: over 1 request"),
-            (count, 0) => format!("{name}: over the newest {count} requests"),
-            (count, bad) => format!("{name}: over {count} requests; {bad} could not be read"),
+            (1, _) => format!("{name}: 1 request"),
+            (count, 0) => format!("{name}: newest {count} requests"),
+            (count, bad) => format!("{name}: newest {count} requests, {bad} unreadable"),
         },
     }
 }
 
-fn draw_list(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let all = flows.all();
     if all.is_empty() {
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
         match &flows.flows {
-            None => pen.skip(1).put("loading", theme.faint),
-            Some(Ok(_)) => pen.skip(1).put("there are no flows in the store yet", theme.faint),
+            None => pen.skip(1).put("loading", theme.secondary),
+            Some(Ok(_)) => pen.skip(1).put("no flows in the store yet", theme.secondary),
             Some(Err(why)) => pen.skip(1).recorded(why, theme.bad),
         };
         return;
@@ -106,9 +72,9 @@ fn draw_list(flows: &Flows, shared: &Shared, area: Rect, buffer: &mut Buffer) {
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1).recorded_left(&flow.name, names, theme.strong).skip(2);
         pen.recorded_left(&flow.method, 7, theme.text).skip(1).recorded(&flow.pattern, theme.text).skip(2);
-        pen.put(flow.class.as_str(), theme.faint);
+        pen.put(flow.class.as_str(), theme.secondary);
     }
-    let style = if flows.pane == Pane::List { theme.chosen } else { theme.chosen_elsewhere };
-    scroll.show(area, style, buffer);
-    thumb(area, scroll.first, all.len(), theme, buffer);
+    let style = if flows.pane == Pane::List { theme.selected } else { theme.selected_inactive };
+    scroll.highlight_cursor(area, style, buffer);
+    scrollbar(area, scroll.first, all.len(), theme, buffer);
 }

@@ -1,45 +1,45 @@
-//! What is to be different in a replay, as far as somebody has said so.
+//! Edits of a replay that the user has made so far.
 
 use zerver_replay::{AnswerEdit, Edits, Fault, SlotEdit};
 use zerver_trace::FlowInfo;
 
-use super::About;
+use super::edit_targets::EditTarget;
 
-/// What is to be different.
+/// Edits by target.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Drafts {
-    /// Slots, each with what was typed about it.
-    slots: Vec<Draft>,
-    /// Effects, each with what it is to give.
+    /// Edits of slots, with the text typed.
+    slots: Vec<SlotDraft>,
+    /// Answers for effects.
     answers: Vec<AnswerEdit>,
-    /// What goes wrong with effects, each with a word for it.
+    /// Faults injected into effects, each with its label.
     faults: Vec<(&'static str, Fault)>,
     headers: Vec<(String, String)>,
     body: Option<String>,
-    /// The step that sees the slots first, where one was chosen.
+    /// First step that sees the edited slots, if one was chosen.
     at: Option<String>,
 }
 
 #[derive(Debug, Clone)]
-struct Draft {
+struct SlotDraft {
     typed: String,
     edit: SlotEdit,
 }
 
 impl Drafts {
-    /// What was said about something.
-    pub(super) fn of(&self, about: &About) -> Option<&str> {
-        match about {
-            About::Slot(slot) => self.slot(slot),
-            About::Effect(effect) => {
+    /// Returns the edit of a target as text.
+    pub(super) fn draft_for(&self, target: &EditTarget) -> Option<&str> {
+        match target {
+            EditTarget::Slot(slot) => self.slot(slot),
+            EditTarget::Effect(effect) => {
                 let fault = self.faults.iter().find(|(_, fault)| fault.effect == *effect);
                 fault.map(|(word, _)| *word).or_else(|| self.answer_to(effect))
             }
-            About::Header(name) => Some(&self.headers.iter().find(|(other, _)| other == name)?.1),
-            About::Secret(name) => {
+            EditTarget::Header(name) => Some(&self.headers.iter().find(|(other, _)| other == name)?.1),
+            EditTarget::Secret(name) => {
                 self.headers.iter().any(|(other, _)| other == name).then_some("●●●● (as typed)")
             }
-            About::Body => self.body.as_deref(),
+            EditTarget::Body => self.body.as_deref(),
         }
     }
 
@@ -51,67 +51,69 @@ impl Drafts {
         Some(&self.answers.iter().find(|answer| answer.effect == *effect)?.json)
     }
 
-    /// Takes what was typed. Says what is wrong with it.
-    pub(super) fn put(&mut self, about: &About, typed: &str) -> Result<(), String> {
-        match about {
-            About::Slot(slot) => return self.put_slot(slot, typed),
-            About::Effect(effect) => return self.put_answer(effect, typed),
-            About::Header(name) | About::Secret(name) => {
-                self.forget(about);
+    /// Sets the edit of a target. The error is a message for the user.
+    pub(super) fn set(&mut self, target: &EditTarget, typed: &str) -> Result<(), String> {
+        match target {
+            EditTarget::Slot(slot) => return self.set_slot(slot, typed),
+            EditTarget::Effect(effect) => return self.set_answer(effect, typed),
+            EditTarget::Header(name) | EditTarget::Secret(name) => {
+                self.revert(target);
                 self.headers.push((name.clone(), typed.trim().to_owned()));
             }
-            About::Body => self.body = Some(typed.to_owned()),
+            EditTarget::Body => self.body = Some(typed.to_owned()),
         }
         Ok(())
     }
 
-    /// Lets the next thing go wrong with an effect, of those that may; after the last, nothing.
-    pub(super) fn fail(&mut self, effect: &str, faults: &[(&'static str, Fault)]) {
+    /// Replaces the fault of an effect by the next one; after the last, by none.
+    pub(super) fn cycle_fault(&mut self, effect: &str, faults: &[(&'static str, Fault)]) {
         let now = self.faults.iter().find(|(_, fault)| fault.effect == effect).map(|(word, _)| *word);
         let next =
             now.map_or(0, |now| faults.iter().position(|(word, _)| *word == now).map_or(0, |at| at + 1));
-        self.forget(&About::Effect(effect.to_owned()));
+        self.revert(&EditTarget::Effect(effect.to_owned()));
         self.faults.extend(faults.get(next).cloned());
     }
 
-    /// The step that was chosen.
+    /// Returns the chosen step.
     pub(super) fn at(&self) -> Option<&str> {
         self.at.as_deref()
     }
 
-    pub(super) fn is_unchanged(&self) -> bool {
+    pub(super) fn has_no_slots(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// Puts JSON into a slot, or `.field=JSON` into a part of it. Says what is wrong with it.
-    fn put_slot(&mut self, slot: &str, typed: &str) -> Result<(), String> {
+    /// Sets a slot to JSON, or a part of it with `.field=JSON`.
+    fn set_slot(&mut self, slot: &str, typed: &str) -> Result<(), String> {
         let typed = typed.trim();
         let text = if typed.starts_with('.') { format!("{slot}{typed}") } else { format!("{slot}={typed}") };
         let edit: SlotEdit = text.parse().map_err(|error: zerver_replay::EditError| error.to_string())?;
-        self.forget(&About::Slot(slot.to_owned()));
-        self.slots.push(Draft { typed: typed.to_owned(), edit });
+        self.revert(&EditTarget::Slot(slot.to_owned()));
+        self.slots.push(SlotDraft { typed: typed.to_owned(), edit });
         Ok(())
     }
 
-    /// Gives an effect its answer.
-    fn put_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
+    /// Sets the answer of an effect.
+    fn set_answer(&mut self, effect: &str, typed: &str) -> Result<(), String> {
         let edit = AnswerEdit::new(effect, typed.trim()).map_err(|error| error.to_string())?;
-        self.forget(&About::Effect(effect.to_owned()));
+        self.revert(&EditTarget::Effect(effect.to_owned()));
         self.answers.push(edit);
         Ok(())
     }
 
-    /// Takes back what was said about something; says whether anything was.
-    pub(super) fn forget(&mut self, about: &About) -> bool {
-        let was = self.of(about).is_some();
-        match about {
-            About::Slot(slot) => self.slots.retain(|draft| draft.edit.slot != *slot),
-            About::Effect(effect) => {
+    /// Removes the edit of a target. Returns false if there was none.
+    pub(super) fn revert(&mut self, target: &EditTarget) -> bool {
+        let was = self.draft_for(target).is_some();
+        match target {
+            EditTarget::Slot(slot) => self.slots.retain(|draft| draft.edit.slot != *slot),
+            EditTarget::Effect(effect) => {
                 self.faults.retain(|(_, fault)| fault.effect != *effect);
                 self.answers.retain(|answer| answer.effect != *effect);
             }
-            About::Header(name) | About::Secret(name) => self.headers.retain(|(other, _)| other != name),
-            About::Body => self.body = None,
+            EditTarget::Header(name) | EditTarget::Secret(name) => {
+                self.headers.retain(|(other, _)| other != name)
+            }
+            EditTarget::Body => self.body = None,
         }
         if self.slots.is_empty() {
             self.at = None;
@@ -119,7 +121,7 @@ impl Drafts {
         was
     }
 
-    /// Goes on to the next step which reads one of the slots; after the last, to none: the one after the writer.
+    /// Moves on to the next step that reads an edited slot; after the last, to the default, the step after the writer.
     pub(super) fn next_step(&mut self, flow: &FlowInfo) {
         let reads = |step: &&zerver_trace::StepInfo| {
             let mut names =
@@ -155,57 +157,57 @@ mod tests {
     #[test]
     fn drafts_become_edits() {
         let mut drafts = Drafts::default();
-        let (todo, get) = (About::Slot("Todo".into()), About::Effect("kv get todo:1".into()));
-        assert!(drafts.put(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
-        assert!(drafts.put(&get, "nonsense").is_err());
+        let (todo, get) = (EditTarget::Slot("Todo".into()), EditTarget::Effect("kv get todo:1".into()));
+        assert!(drafts.set(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
+        assert!(drafts.set(&get, "nonsense").is_err());
         assert_eq!(drafts.edits(), Edits::default());
-        drafts.put(&todo, "{\"id\": 1}").unwrap();
-        drafts.put(&todo, ".title=\"x\"").unwrap();
-        drafts.put(&get, "null").unwrap();
+        drafts.set(&todo, "{\"id\": 1}").unwrap();
+        drafts.set(&todo, ".title=\"x\"").unwrap();
+        drafts.set(&get, "null").unwrap();
         let edits = drafts.edits();
         assert_eq!(edits.slots, ["Todo.title=\"x\"".parse().unwrap()]);
         assert_eq!(edits.answers, ["kv get todo:1=null".parse().unwrap()]);
-        assert_eq!(drafts.of(&todo), Some(".title=\"x\""));
-        drafts.put(&About::Header("accept".into()), " text/html").unwrap();
-        drafts.put(&About::Header("accept".into()), "*/*").unwrap();
-        drafts.put(&About::Body, "{}\n").unwrap();
-        let secret = About::Secret("cookie".into());
-        drafts.put(&secret, "sesame").unwrap();
-        assert_eq!(drafts.of(&secret), Some("●●●● (as typed)"));
+        assert_eq!(drafts.draft_for(&todo), Some(".title=\"x\""));
+        drafts.set(&EditTarget::Header("accept".into()), " text/html").unwrap();
+        drafts.set(&EditTarget::Header("accept".into()), "*/*").unwrap();
+        drafts.set(&EditTarget::Body, "{}\n").unwrap();
+        let secret = EditTarget::Secret("cookie".into());
+        drafts.set(&secret, "sesame").unwrap();
+        assert_eq!(drafts.draft_for(&secret), Some("●●●● (as typed)"));
         assert_eq!(drafts.edits().headers[1], ("cookie".to_owned(), "sesame".to_owned()));
-        assert!(drafts.forget(&secret) && !drafts.forget(&secret));
+        assert!(drafts.revert(&secret) && !drafts.revert(&secret));
         let edits = drafts.edits();
         assert_eq!(edits.headers, [("accept".to_owned(), "*/*".to_owned())]);
         assert_eq!(edits.body.as_deref(), Some(&b"{}\n"[..]));
     }
 
     #[test]
-    fn one_thing_after_another_goes_wrong_with_an_effect() {
+    fn faults_of_an_effect_are_cycled() {
         let mut drafts = Drafts::default();
-        let effect = About::Effect("kv get a".into());
-        let fault = |wrong| Fault { effect: "kv get a".into(), kind: wrong };
+        let effect = EditTarget::Effect("kv get a".into());
+        let fault = |kind| Fault { effect: "kv get a".into(), kind };
         let faults = [("timeout", fault(FaultKind::Timeout)), ("malformed", fault(FaultKind::Malformed))];
-        drafts.put(&effect, "null").unwrap();
+        drafts.set(&effect, "null").unwrap();
         for wanted in [Some("timeout"), Some("malformed"), None, Some("timeout")] {
-            drafts.fail("kv get a", &faults);
-            assert_eq!(drafts.of(&effect), wanted);
+            drafts.cycle_fault("kv get a", &faults);
+            assert_eq!(drafts.draft_for(&effect), wanted);
             assert_eq!(drafts.edits().faults.len(), usize::from(wanted.is_some()));
-            assert!(drafts.edits().answers.is_empty(), "no answer where it fails");
+            assert!(drafts.edits().answers.is_empty(), "a fault replaces the answer");
         }
-        assert!(drafts.forget(&effect) && drafts.edits().is_empty());
+        assert!(drafts.revert(&effect) && drafts.edits().is_empty());
     }
 
     #[test]
-    fn steps_that_read_the_slot_come_one_after_another() {
+    fn the_first_step_to_see_an_edit_can_be_chosen() {
         let flow = sample::slow().flow;
         let mut drafts = Drafts::default();
-        let claims = About::Slot("Claims".into());
-        drafts.put(&claims, "1").unwrap();
+        let claims = EditTarget::Slot("Claims".into());
+        drafts.set(&claims, "1").unwrap();
         for wanted in [Some("verify_roles"), None, Some("verify_roles")] {
             drafts.next_step(&flow);
             assert_eq!(drafts.at(), wanted);
         }
-        assert!(drafts.forget(&claims) && !drafts.forget(&claims));
+        assert!(drafts.revert(&claims) && !drafts.revert(&claims));
         assert_eq!(drafts.at(), None);
     }
 }

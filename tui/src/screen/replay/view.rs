@@ -1,4 +1,4 @@
-//! How a replay is drawn: the slots, what came out otherwise than it was recorded, and the two responses.
+//! Drawing of the replay screen: editable items, findings, and the two responses.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,151 +9,105 @@ use zerver_replay::{EditedOutcome, Finding, FindingClass, ReplayError, Report, S
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
-use super::asked::Typing;
-use super::{About, Pane, ReplayScreen, Run, Subjects};
-use crate::draw::{Line, Pen, Stack, Tone, beside, rule, side_by_side, thumb, wall, width};
-use crate::screen::diff::inline;
-use crate::shared::{Shared, Story};
+use super::edit_targets::{EditItems, EditTarget};
+use super::layout::Areas;
+use super::open_prompt::OpenPrompt;
+use super::response_view::draw_response;
+use super::state::{Pane, ReplayScreen, RunState};
+use crate::draw::{Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, width};
+use crate::state::SharedState;
 
-/// The responses take so many lines at least, where there are as many.
-const MIN_RESPONSE: usize = 4;
-
-/// Where things are.
-pub(super) struct Areas {
-    head: Rect,
-    verdict: Rect,
-    slots_title: Rect,
-    pub(super) slots: Rect,
-    findings_title: Rect,
-    pub(super) findings: Rect,
-    finding: Rect,
-    response_title: Rect,
-    response: Rect,
-    prompt: Rect,
-}
-
-pub(super) fn areas(screen: &ReplayScreen, area: Rect) -> Areas {
-    let slots = screen.subjects().len();
-    let findings = screen.report().map_or(0, |replayed| replayed.report.findings.len());
-    let typed = if screen.typing.is_some() { 2 } else { 0 };
-    let mut stack = Stack::new(area);
-    let has_ended = screen.report().is_some_and(|replayed| replayed.report.edited_outcome.is_some());
-    let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
-    // Without the three titles.
-    let left = stack.left().saturating_sub(typed + 3);
-    let slots = slots.clamp(1, (left / 2).max(1));
-    let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
-    let (slots_title, slots) = (stack.take(1), stack.take(slots));
-    let (findings_title, findings) = (stack.take(1), stack.take(findings));
-    // The chosen one in full, while they have the keys.
-    let finding = stack.take(if screen.pane == Pane::Findings { 3 } else { 0 });
-    let response_title = stack.take(1);
-    let response = stack.take(stack.left().saturating_sub(typed));
-    let prompt = stack.take(typed);
-    Areas {
-        head,
-        verdict,
-        slots_title,
-        slots,
-        findings_title,
-        findings,
-        finding,
-        response_title,
-        response,
-        prompt,
-    }
-}
-
-pub(super) fn draw(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(screen, area);
+    let areas = screen.areas(area);
     let Some(id) = screen.id else {
-        let said = "No request is run again. 1 shows the list; r runs the chosen one.";
-        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.faint);
+        let said = "Nothing to replay. Select a request in the list (1) and press r.";
+        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(said, theme.secondary);
         return;
     };
     let mut pen = Pen::new(buffer, areas.head, 0, theme.glyphs.ellipsis);
     pen.skip(1);
-    pen.put(&id.short(12), theme.id).skip(2);
+    pen.put(&shared.index.short_id(id), theme.id).skip(2);
     match shared.traces.get(id) {
-        None => drop(pen.put("loading", theme.faint)),
+        None => drop(pen.put("loading", theme.secondary)),
         Some(Err(why)) => drop(pen.recorded(why, theme.bad)),
-        Some(Ok(None)) => drop(pen.put("is not in the store any more", theme.warn)),
-        Some(Ok(Some(story))) => {
-            let trace = &story.trace;
+        Some(Ok(None)) => drop(pen.put("no longer in the store", theme.warn)),
+        Some(Ok(Some(loaded))) => {
+            let trace = &loaded.trace;
             pen.recorded(&trace.method, theme.text).skip(1);
             pen.put(&display::wire(&trace.target).join("\\n"), theme.text).skip(2);
             pen.put(&trace.status.to_string(), theme.status(trace.status)).skip(2);
-            pen.recorded(&trace.flow.name, theme.faint);
+            pen.recorded(&trace.flow.name, theme.secondary);
         }
     }
     let mut pen = Pen::new(buffer, areas.verdict, 0, theme.glyphs.ellipsis);
     verdict(screen, shared).draw(pen.skip(1), theme);
-    if let Some(ending) = screen.report().and_then(|replayed| replayed.report.edited_outcome.as_ref()) {
+    if let Some(edited_outcome) = screen.report().and_then(|replayed| replayed.report.edited_outcome.as_ref())
+    {
         let mut pen = Pen::new(buffer, areas.verdict, 1, theme.glyphs.ellipsis);
-        of_ending(ending, shared).draw(pen.skip(1), theme);
+        of_ending(edited_outcome, shared).draw(pen.skip(1), theme);
     }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
-    let at = screen
-        .drafts
-        .at()
-        .map(|step| format!("slots, as seen by {} and after; effects, request", clean(step)));
-    rule(
-        areas.slots_title,
+    let at =
+        screen.drafts.at().map(|step| format!("slots as seen from {} on, effects, request", clean(step)));
+    titled_rule(
+        areas.items_title,
         at.as_deref().unwrap_or("slots, effects, request"),
-        style(Pane::Slots),
+        style(Pane::Items),
         theme,
         buffer,
     );
-    rule(areas.findings_title, "what is different", style(Pane::Findings), theme, buffer);
-    rule(areas.response_title, "response", theme.border, theme, buffer);
-    if let Run::Refused(refusal) = &screen.run {
+    titled_rule(areas.findings_title, "differences", style(Pane::Findings), theme, buffer);
+    titled_rule(areas.response_title, "response", theme.border, theme, buffer);
+    if let RunState::Refused(refusal) = &screen.run {
         draw_refusal(refusal, shared, &areas, buffer);
     } else if let Some(replayed) = screen.report() {
         draw_findings(screen, &replayed.report, shared, areas.findings, buffer);
-        if let Some(finding) = replayed.report.findings.get(screen.findings.cursor) {
+        if let Some(finding) = replayed.report.findings.get(screen.finding_scroll.cursor) {
             draw_finding(finding, shared, areas.finding, buffer);
         }
-        if let Some(story) = screen.story(shared) {
-            draw_response(story, &replayed.report, shared, areas.response, buffer);
+        if let Some(loaded) = screen.loaded(shared) {
+            draw_response(loaded, &replayed.report, shared, areas.response, buffer);
         }
     }
-    draw_subjects(screen, shared, areas.slots, buffer);
-    if let Some(typing) = &screen.typing {
-        let is_asked = match &typing.about {
-            About::Effect(effect) => screen.unanswered().is_some_and(|finding| finding.field == *effect),
-            About::Secret(name) => screen.unknown_secret() == Some(name),
+    draw_subjects(screen, shared, areas.items, buffer);
+    if let Some(prompt) = &screen.prompt {
+        let is_asked = match &prompt.target {
+            EditTarget::Effect(effect) => {
+                screen.unanswered_effect().is_some_and(|finding| finding.field == *effect)
+            }
+            EditTarget::Secret(name) => screen.missing_secret() == Some(name),
             _ => false,
         };
-        draw_prompt(typing, is_asked, shared, areas.prompt, buffer);
+        draw_prompt(prompt, is_asked, shared, areas.prompt, buffer);
     }
 }
 
-fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
-    if matches!(screen.run, Run::Running(_)) {
+fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
+    if matches!(screen.run, RunState::Running(_)) {
         let spinner = shared.theme.glyphs.spinner;
         let turn = (shared.now_unix_ns / 250_000_000) as usize % spinner.len();
-        return Line::of(format!("{} building and running it again", spinner[turn]), Tone::Noted);
+        return StyledLine::new(format!("{} building and replaying", spinner[turn]), Tone::Info);
     }
     match &screen.run {
-        Run::Refused(_) => return Line::of("nothing was run", Tone::Bad),
-        Run::None => return Line::of("not run yet", Tone::Faint),
-        Run::Running(_) | Run::Done(_) => {}
+        RunState::Refused(_) => return StyledLine::new("not replayed", Tone::Bad),
+        RunState::None => return StyledLine::new("not replayed yet", Tone::Secondary),
+        RunState::Running(_) | RunState::Done(_) => {}
     }
-    let Some(replayed) = screen.report() else { return Line::default() };
+    let Some(replayed) = screen.report() else { return StyledLine::default() };
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
     if !report.missing_inputs.is_empty() {
-        // How to say it to the command is of no use here.
+        // The hint about command-line options does not apply here.
         let why = report.missing_inputs.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
         let why = why.collect::<Vec<_>>().join("; ");
-        let how = if screen.unknown_secret().is_some() { "; a: type it" } else { "" };
-        return Line::of("cannot be run: ", Tone::Bad)
+        let how = if screen.missing_secret().is_some() { "; press a to type it" } else { "" };
+        return StyledLine::new("cannot be replayed: ", Tone::Bad)
             .with(clean(&why).into_owned(), Tone::Text)
-            .with(how, Tone::Noted);
+            .with(how, Tone::Info);
     }
     let tone = if report.is_same() { Tone::Good } else { Tone::Warn };
     let mut text = format!(
-        ": {} of {} decisions came out again, {} {} answered",
+        ": {} of {} decisions reproduced, {} {} from the recording",
         coverage.decisions_reproduced,
         coverage.decisions_recorded,
         coverage.effects_replayed,
@@ -165,72 +119,75 @@ fn verdict(screen: &ReplayScreen, shared: &Shared) -> Line {
     for note in &report.notes {
         text += &format!("; {}", clean(note));
     }
-    Line::of(report.verdict(), tone).with(text, Tone::Text)
+    StyledLine::new(report.verdict(), tone).with(text, Tone::Text)
 }
 
-/// When and how it would have ended, in the time of the recorded request and not in ours.
-fn of_ending(ending: &EditedOutcome, shared: &Shared) -> Line {
-    let show = |ns: u64| shared.say(&duration::show(ns));
-    let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
-    let mut line = Line::of(format!("ends {}", clean(&ending.outcome)), tone)
-        .with(format!(" after {}", show(ending.duration_ns)), Tone::Strong)
-        .with(format!(", recorded {}", show(ending.recorded_duration_ns)), Tone::Faint);
-    if !ending.step.is_empty() {
-        line = line.with(format!("  in {}", clean(&ending.step)), Tone::Text);
+/// Describes when and how the request would have ended, in virtual time.
+fn of_ending(edited_outcome: &EditedOutcome, shared: &SharedState) -> StyledLine {
+    let show = |ns: u64| shared.drawable(&duration::show(ns));
+    let tone = if edited_outcome.outcome == "done" { Tone::Good } else { Tone::Bad };
+    let mut line = StyledLine::new(format!("ends {}", clean(&edited_outcome.outcome)), tone)
+        .with(format!(" after {}", show(edited_outcome.duration_ns)), Tone::Strong)
+        .with(format!(", recorded {}", show(edited_outcome.recorded_duration_ns)), Tone::Secondary);
+    if !edited_outcome.step.is_empty() {
+        line = line.with(format!("  in {}", clean(&edited_outcome.step)), Tone::Text);
     }
-    if !ending.failure.is_empty() {
-        line = line.with(format!("  {}", clean(&ending.failure)), Tone::Bad);
+    if !edited_outcome.failure.is_empty() {
+        line = line.with(format!("  {}", clean(&edited_outcome.failure)), Tone::Bad);
     }
     line
 }
 
-fn draw_subjects(screen: &ReplayScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let Some(Subjects { all: slots, columns }) = &screen.subjects else { return };
-    let mut scroll = screen.slots;
+    let Some(EditItems { all: slots, columns }) = &screen.items else { return };
+    let mut scroll = screen.item_scroll;
     scroll.fill(slots.len(), usize::from(area.height));
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
-        let draft = screen.drafts.of(&slot.about);
+        let draft = screen.drafts.draft_for(&slot.target);
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1).put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
-        let style = match slot.about {
-            About::Slot(_) => theme.noted,
-            About::Effect(_) => theme.effect,
-            About::Header(_) | About::Secret(_) | About::Body => theme.faint,
+        let style = match slot.target {
+            EditTarget::Slot(_) => theme.info,
+            EditTarget::Effect(_) => theme.effect,
+            EditTarget::Header(_) | EditTarget::Secret(_) | EditTarget::Body => theme.secondary,
         };
         pen.left(&slot.name, (*columns).min(usize::from(area.width) / 3), style).skip(2);
         match draft {
-            None => pen.put(&shared.say(&slot.value), theme.text),
+            None => pen.put(&shared.drawable(&slot.value), theme.text),
             Some(draft) => {
                 let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 2);
-                let old = crate::draw::fit(&shared.say(&slot.value), half, theme.glyphs.ellipsis);
-                pen.put(&old, theme.faint).skip(1).put(theme.glyphs.arrow, theme.faint).skip(1);
-                pen.recorded(&shared.say(draft), theme.good)
+                let old = crate::draw::fit(&shared.drawable(&slot.value), half, theme.glyphs.ellipsis);
+                pen.put(&old, theme.secondary).skip(1).put(theme.glyphs.arrow, theme.secondary).skip(1);
+                pen.recorded(&shared.drawable(draft), theme.good)
             }
         };
     }
-    if screen.pane == Pane::Slots {
-        scroll.show(area, theme.chosen, buffer);
+    if screen.pane == Pane::Items {
+        scroll.highlight_cursor(area, theme.selected, buffer);
     }
-    thumb(area, scroll.first, slots.len(), theme, buffer);
+    scrollbar(area, scroll.first, slots.len(), theme, buffer);
 }
 
-fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_findings(
+    screen: &ReplayScreen,
+    report: &Report,
+    shared: &SharedState,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let theme = &shared.theme;
-    let mut scroll = screen.findings;
+    let mut scroll = screen.finding_scroll;
     scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
         let (text, style) = match report.sameness() {
-            _ if !report.missing_inputs.is_empty() => ("not known", theme.good),
-            Sameness::Incomplete => ("nothing of what could be compared; these could not be:", theme.warn),
-            _ => (
-                "nothing: decisions, effects, slots and the response came out as they were recorded",
-                theme.good,
-            ),
+            _ if !report.missing_inputs.is_empty() => ("unknown", theme.secondary),
+            Sameness::Incomplete => ("none in what could be compared; not compared:", theme.warn),
+            _ => ("none: decisions, effects, slots and the response are as recorded", theme.good),
         };
         Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).put(text, style);
         for (row, what) in (1..area.height).zip(&report.not_compared) {
-            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(3).recorded(what, theme.faint);
+            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(3).recorded(what, theme.secondary);
         }
         return;
     }
@@ -245,105 +202,67 @@ fn draw_findings(screen: &ReplayScreen, report: &Report, shared: &Shared, area: 
         let (word, style) = class(finding.class, shared);
         pen.skip(1).left(word, 9, style).skip(1);
         pen.recorded_left(&finding.step, step, theme.strong).skip(2);
-        pen.recorded_left(&finding.field, field, theme.noted).skip(2);
-        // What was recorded stands beside what comes out today.
+        pen.recorded_left(&finding.field, field, theme.info).skip(2);
+        // The recorded value is beside the one of today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
         let (then, now) = finding_sides(&finding.expected, &finding.got);
         let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
         pen.recorded_left(&then, half, theme.bad).skip(1);
-        pen.put(theme.glyphs.arrow, theme.faint).skip(1).recorded(&now, theme.good);
+        pen.put(theme.glyphs.arrow, theme.secondary).skip(1).recorded(&now, theme.good);
     }
     if screen.pane == Pane::Findings {
-        scroll.show(area, theme.chosen, buffer);
+        scroll.highlight_cursor(area, theme.selected, buffer);
     }
-    thumb(area, scroll.first, report.findings.len(), theme, buffer);
+    scrollbar(area, scroll.first, report.findings.len(), theme, buffer);
 }
 
-/// One finding on lines of its own.
-fn draw_finding(finding: &Finding, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+/// Draws a finding in full.
+fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let mut head = Line::of(format!("   {}", finding.field), Tone::Noted);
+    let mut head = StyledLine::new(format!("   {}", finding.field), Tone::Info);
     if let Some(source) = &finding.source {
-        head = head.with(format!("  {source}"), Tone::Faint);
+        head = head.with(format!("  {source}"), Tone::Secondary);
     }
     let (then, now) = finding_sides(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
     let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
-    let then = Line::of(format!("   - {then}"), Tone::Bad);
-    let now = Line::of(format!("   + {now}"), Tone::Good);
+    let then = StyledLine::new(format!("   - {then}"), Tone::Bad);
+    let now = StyledLine::new(format!("   + {now}"), Tone::Good);
     for (row, line) in (0..area.height).zip([head, then, now]) {
         line.draw(&mut Pen::new(buffer, area, row, theme.glyphs.ellipsis), theme);
     }
 }
 
-/// What is to blame, in a word.
-fn class(class: FindingClass, shared: &Shared) -> (&'static str, ratatui::style::Style) {
+/// Returns the class of a finding as a word.
+fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::style::Style) {
     let theme = &shared.theme;
     match class {
         FindingClass::CodeChanged => ("code", theme.bad),
-        FindingClass::InputEdited => ("edit", theme.noted),
-        FindingClass::Nondeterminism => ("not same", theme.bad),
+        FindingClass::InputEdited => ("edit", theme.info),
+        FindingClass::Nondeterminism => ("varies", theme.bad),
         FindingClass::MissingEffect => ("missing", theme.warn),
         FindingClass::ExtraEffect => ("extra", theme.warn),
-        FindingClass::ReorderedEffect => ("moved", theme.warn),
+        FindingClass::ReorderedEffect => ("reordered", theme.warn),
         FindingClass::Unanswered => ("no answer", theme.bad),
-        FindingClass::Died => ("died", theme.bad),
+        FindingClass::Died => ("crashed", theme.bad),
         FindingClass::RewordedEffect => ("reworded", theme.warn),
         FindingClass::Unrecorded => ("unknown", theme.warn),
     }
 }
 
-/// The two responses: beside each other where they differ.
-fn draw_response(story: &Story, report: &Report, shared: &Shared, area: Rect, buffer: &mut Buffer) {
-    let theme = &shared.theme;
-    let Some(replied) = &report.response else {
-        Pen::new(buffer, area, 0, theme.glyphs.ellipsis)
-            .skip(1)
-            .put("none: it did not come to its end", theme.warn);
-        return;
-    };
-    let then = display::wire(&story.trace.response_body.bytes);
-    let now: Vec<String> = match &replied.body {
-        Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
-        None => vec![format!("{} bytes, which are no text", replied.body_bytes)],
-    };
-    let (left, middle, right) = beside(area, area.width / 2);
-    wall(middle, theme.border, theme, buffer);
-    let side = |area: Rect, word: &str, status: u16, lines: &[String], buffer: &mut Buffer| {
-        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).put(word, theme.faint).skip(1).put(&status.to_string(), theme.status(status));
-        for (row, line) in (1..area.height).zip(lines) {
-            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(1).put(line, theme.text);
-        }
-    };
-    side(left, "recorded", story.trace.status, &then, buffer);
-    side(right, "today", replied.status, &now, buffer);
-    // Below them, what differs between the two, where there is room.
-    let taken = u16::try_from(then.len().max(now.len())).unwrap_or(u16::MAX).saturating_add(1);
-    if then != now && taken < area.height {
-        let rest = Rect { y: area.y + taken, height: area.height - taken, ..area };
-        Clear.render(rest.intersection(buffer.area), buffer);
-        let mut lines = Vec::new();
-        inline(&then.join("\n"), &now.join("\n"), &mut lines);
-        for (row, line) in (0..rest.height).zip(&lines) {
-            line.draw(&mut Pen::new(buffer, rest, row, theme.glyphs.ellipsis), theme);
-        }
-    }
-}
-
-fn draw_refusal(refusal: &ReplayError, shared: &Shared, areas: &Areas, buffer: &mut Buffer) {
+fn draw_refusal(refusal: &ReplayError, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
-    let mut lines = vec![Line::of(clean(&refusal.message).into_owned(), Tone::Bad)];
-    // What a compiler says has many lines.
+    let mut lines = vec![StyledLine::new(clean(&refusal.message).into_owned(), Tone::Bad)];
+    // Compiler output has many lines.
     let causes = refusal.causes.iter().flat_map(|cause| cause.lines());
-    lines.extend(causes.map(|cause| Line::of(format!("  {}", clean(cause)), Tone::Text)));
+    lines.extend(causes.map(|cause| StyledLine::new(format!("  {}", clean(cause)), Tone::Text)));
     let hints = refusal
         .hints
         .iter()
-        .map(|hint| Line::of("hint: ", Tone::Noted).with(clean(hint).into_owned(), Tone::Text));
-    // The hints are always in sight.
-    let hints: Vec<Line> = hints.collect();
+        .map(|hint| StyledLine::new("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
+    // The hints always stay visible.
+    let hints: Vec<StyledLine> = hints.collect();
     lines.truncate(usize::from(area.height).saturating_sub(hints.len()).max(1));
     lines.extend(hints);
     Clear.render(area.intersection(buffer.area), buffer);
@@ -352,41 +271,39 @@ fn draw_refusal(refusal: &ReplayError, shared: &Shared, areas: &Areas, buffer: &
     }
 }
 
-fn draw_prompt(typing: &Typing, is_asked: bool, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_prompt(prompt: &OpenPrompt, is_asked: bool, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let (what, hint) = match &typing.about {
-        About::Slot(slot) => {
-            (clean(slot).into_owned(), "JSON, or .field=JSON for a part; enter runs it, esc leaves")
+    let (what, hint) = match &prompt.target {
+        EditTarget::Slot(slot) => {
+            (clean(slot).into_owned(), "JSON, or .field=JSON for one field; enter replays, esc cancels")
         }
-        About::Effect(effect) if is_asked => (
+        EditTarget::Effect(effect) if is_asked => (
             clean(effect).into_owned(),
-            match typing.is_like {
-                true => "nothing was recorded for this effect; its like got this; enter takes it",
-                false => "nothing was recorded for this effect: what is its answer, as JSON? esc leaves",
+            match prompt.is_example {
+                true => "no recorded answer; a similar effect got this one; enter accepts it, esc cancels",
+                false => "no recorded answer; type one as JSON; enter replays, esc cancels",
             },
         ),
-        About::Effect(effect) => {
-            (clean(effect).into_owned(), "its answer, as JSON; enter runs it, esc leaves")
+        EditTarget::Effect(effect) => {
+            (clean(effect).into_owned(), "answer as JSON; enter replays, esc cancels")
         }
-        About::Header(name) => {
-            (clean(name).into_owned(), "the header of the request; enter runs it, esc leaves")
-        }
-        About::Secret(name) if is_asked => (
+        EditTarget::Header(name) => (clean(name).into_owned(), "request header; enter replays, esc cancels"),
+        EditTarget::Secret(name) if is_asked => (
             clean(name).into_owned(),
-            "it is a secret that is not here: type it; it is not shown; esc leaves",
+            "this secret was not exported; type it (hidden); enter replays, esc cancels",
         ),
-        About::Secret(name) => {
-            (clean(name).into_owned(), "a secret: what you type is not shown; enter runs it, esc leaves")
+        EditTarget::Secret(name) => {
+            (clean(name).into_owned(), "secret, hidden while you type; enter replays, esc cancels")
         }
-        About::Body => ("body".to_owned(), "the body of the request; enter runs it, esc leaves"),
+        EditTarget::Body => ("body".to_owned(), "request body; enter replays, esc cancels"),
     };
     let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
     let what = crate::draw::fit(&what, usize::from(area.width / 2), theme.glyphs.ellipsis);
-    pen.skip(1).put(&what, theme.key).put(" = ", theme.faint);
-    typing.prompt.draw(&mut pen, theme);
+    pen.skip(1).put(&what, theme.key).put(" = ", theme.secondary);
+    prompt.input.draw(&mut pen, theme);
     let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
-    match &typing.error {
+    match &prompt.error {
         Some(error) => pen.skip(1).recorded(error, theme.bad),
-        None => pen.skip(1).put(hint, theme.faint),
+        None => pen.skip(1).put(hint, theme.secondary),
     };
 }

@@ -1,4 +1,4 @@
-//! Time travel: the moments of a request, one for each event, and what its slots held at each.
+//! Time travel: the moments of a request, one per event, with the slots as they were.
 
 use std::collections::HashMap;
 
@@ -6,61 +6,62 @@ use zerver_analysis::Timeline;
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
-use super::waterfall::{Row, Subject};
-use crate::shared::Story;
+use super::waterfall::{RowSubject, WaterfallRow};
+use crate::state::LoadedTrace;
 
-/// A moment of a request.
+/// Moment of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) at_ns: u64,
-    /// The row of the waterfall that it belongs to.
+    /// Row of the waterfall that the moment belongs to.
     pub(super) row: usize,
-    pub(super) what: What,
+    pub(super) what: MomentKind,
 }
 
-/// What happened.
+/// Kind of a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
-    /// The request came.
-    Arrived,
-    /// This event of the trace.
+pub(super) enum MomentKind {
+    /// The request arrived.
+    RequestStarted,
+    /// An event of the trace, by index.
     Event(usize),
-    /// Nothing that the trace tells.
-    Untold,
-    /// It was over.
-    Ended,
+    /// The trace has no event for this row.
+    Unrecorded,
+    /// The request ended.
+    RequestEnded,
 }
 
-/// The moments of a request in the order of its events.
+/// Moments of a request, in the order of its events.
 #[derive(Debug, Default)]
 pub(super) struct Moments {
     all: Vec<Moment>,
-    /// For each row, its first moment.
+    /// First moment of each row.
     first: Vec<usize>,
 }
 
 impl Moments {
-    pub(super) fn of(story: &Story, rows: &[Row]) -> Self {
-        let places: HashMap<Subject, usize> =
+    pub(super) fn new(loaded: &LoadedTrace, rows: &[WaterfallRow]) -> Self {
+        let places: HashMap<RowSubject, usize> =
             rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
         let last = rows.len().saturating_sub(1);
-        let mut walk = Walk::new(&story.timeline);
-        let mut told = vec![Moment { at_ns: 0, row: 0, what: What::Arrived }];
-        for (at, event) in story.trace.events.iter().enumerate() {
+        let mut walk = EventWalk::new(&loaded.timeline);
+        let mut recorded = vec![Moment { at_ns: 0, row: 0, what: MomentKind::RequestStarted }];
+        for (at, event) in loaded.trace.events.iter().enumerate() {
             let (subject, at_ns) = walk.step(event);
             let row = places.get(&subject).copied().unwrap_or(last);
-            told.push(Moment { at_ns, row, what: What::Event(at) });
+            recorded.push(Moment { at_ns, row, what: MomentKind::Event(at) });
         }
-        told.push(Moment { at_ns: story.trace.duration_ns, row: last, what: What::Ended });
-        // Rows that no event belongs to have a moment nevertheless, so that one can go there.
-        let mut is_told = vec![false; rows.len()];
-        told.iter().for_each(|moment| is_told[moment.row] = true);
-        let untold = rows.iter().enumerate().filter(|(row, _)| !is_told[*row]);
-        let mut untold =
-            untold.map(|(row, of)| Moment { at_ns: of.at_ns, row, what: What::Untold }).peekable();
-        let mut all = Vec::with_capacity(rows.len() + told.len());
-        for moment in told {
-            while let Some(before) = untold.next_if(|untold| untold.row < moment.row) {
+        recorded.push(Moment { at_ns: loaded.trace.duration_ns, row: last, what: MomentKind::RequestEnded });
+        // Rows without events get a moment as well, so that they can be selected.
+        let mut has_moment = vec![false; rows.len()];
+        recorded.iter().for_each(|moment| has_moment[moment.row] = true);
+        let unrecorded = rows.iter().enumerate().filter(|(row, _)| !has_moment[*row]);
+        let mut unrecorded = unrecorded
+            .map(|(row, of)| Moment { at_ns: of.at_ns, row, what: MomentKind::Unrecorded })
+            .peekable();
+        let mut all = Vec::with_capacity(rows.len() + recorded.len());
+        for moment in recorded {
+            while let Some(before) = unrecorded.next_if(|unrecorded| unrecorded.row < moment.row) {
                 all.push(before);
             }
             all.push(moment);
@@ -78,23 +79,23 @@ impl Moments {
         self.all.get(at)
     }
 
-    /// The first moment of a row.
+    /// Returns the first moment of a row.
     pub(super) fn of_row(&self, row: usize) -> usize {
         self.first.get(row).copied().unwrap_or(0)
     }
 }
 
-/// Tells which row an event belongs to.
-struct Walk<'t> {
+/// Maps each event to its row.
+struct EventWalk<'t> {
     timeline: &'t Timeline,
     calls: HashMap<u32, (usize, usize)>,
-    /// Per step, the run that is next, and the one that is open.
+    /// Next run of each step, and the current one.
     next: HashMap<u16, usize>,
     open: HashMap<u16, usize>,
     now_ns: u64,
 }
 
-impl<'t> Walk<'t> {
+impl<'t> EventWalk<'t> {
     fn new(timeline: &'t Timeline) -> Self {
         let mut calls = HashMap::new();
         for (run, of) in timeline.runs.iter().enumerate() {
@@ -105,13 +106,13 @@ impl<'t> Walk<'t> {
         Self { timeline, calls, next: HashMap::new(), open: HashMap::new(), now_ns: 0 }
     }
 
-    fn step(&mut self, event: &Event<Recorded>) -> (Subject, u64) {
+    fn step(&mut self, event: &Event<Recorded>) -> (RowSubject, u64) {
         let subject = match event {
             Event::BodyReceived { at_ns }
             | Event::Reclassified { at_ns, .. }
             | Event::Migrated { at_ns, .. } => {
                 self.now_ns = *at_ns;
-                Subject::Request
+                RowSubject::Request
             }
             Event::StepRan { step, at_ns, cpu_ns, .. } => {
                 self.now_ns = at_ns.saturating_add(*cpu_ns);
@@ -122,13 +123,13 @@ impl<'t> Walk<'t> {
                 let at = found.map_or(usize::MAX, |(at, _)| at);
                 self.next.insert(*step, at.saturating_add(1));
                 self.open.insert(*step, at);
-                Subject::Run(at)
+                RowSubject::Run(at)
             }
-            Event::ReadDelayed { .. } => Subject::Request,
-            Event::StepYielded { step, .. } => Subject::Run(self.run(*step)),
+            Event::ReadDelayed { .. } => RowSubject::Request,
+            Event::StepYielded { step, .. } => RowSubject::Run(self.run(*step)),
             Event::QuantumExceeded { step, at_ns, .. } | Event::StepPanicked { step, at_ns, .. } => {
                 self.now_ns = *at_ns;
-                Subject::Run(self.run(*step))
+                RowSubject::Run(self.run(*step))
             }
             Event::SlotWritten { step, slot, at_ns, .. } => {
                 self.now_ns = *at_ns;
@@ -136,8 +137,8 @@ impl<'t> Walk<'t> {
                 let effects = self.timeline.runs.get(run).map_or(&[][..], |run| &run.effects);
                 let is_it = |write: &zerver_analysis::SlotWrite| write.slot == *slot && write.at_ns == *at_ns;
                 match effects.iter().position(|effect| effect.writes.iter().any(is_it)) {
-                    Some(effect) => Subject::Effect(run, effect),
-                    None => Subject::Run(run),
+                    Some(effect) => RowSubject::Effect(run, effect),
+                    None => RowSubject::Run(run),
                 }
             }
             Event::EffectRequested { call, at_ns, .. }
@@ -147,7 +148,7 @@ impl<'t> Walk<'t> {
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
-                place.map_or(Subject::Request, |(run, effect)| Subject::Effect(run, effect))
+                place.map_or(RowSubject::Request, |(run, effect)| RowSubject::Effect(run, effect))
             }
         };
         (subject, self.now_ns)
@@ -159,30 +160,30 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// A slot as it was at a moment.
+/// Slot as of a moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held<'t> {
+pub(super) struct SlotSnapshot<'t> {
     pub(super) name: &'t str,
     pub(super) is_masked: bool,
     pub(super) value: &'t Recorded,
-    /// Whether it was written at this very moment.
+    /// True if the slot was written at this moment.
     pub(super) is_new: bool,
 }
 
-/// The slots that were written up to a moment, in the order in which they were first written.
-pub(super) fn slots<'s>(story: &'s Story, moment: &Moment) -> Vec<Held<'s>> {
-    let (trace, timeline) = (&story.trace, &story.timeline);
+/// Returns the slots written up to a moment, in the order of their first write.
+pub(super) fn slots<'s>(loaded: &'s LoadedTrace, moment: &Moment) -> Vec<SlotSnapshot<'s>> {
+    let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let known: HashMap<u16, &zerver_analysis::SlotWrite> =
         timeline.slots.iter().map(|write| (write.slot, write)).collect();
-    let mut held: Vec<Held<'_>> = Vec::new();
+    let mut held: Vec<SlotSnapshot<'_>> = Vec::new();
     let mut places: HashMap<u16, usize> = HashMap::new();
     let end = end(trace, moment);
     for (at, event) in trace.events.iter().take(end).enumerate() {
         let Event::SlotWritten { slot, value, .. } = event else { continue };
         let Some(write) = known.get(slot) else { continue };
         let is_secret = write.is_secret || (value.is_secret() && value.value().is_none());
-        let is_new = moment.what == What::Event(at);
-        let now = Held { name: &write.name, is_masked: is_secret, value, is_new };
+        let is_new = moment.what == MomentKind::Event(at);
+        let now = SlotSnapshot { name: &write.name, is_masked: is_secret, value, is_new };
         match places.get(slot) {
             Some(place) => held[*place] = now,
             None => {
@@ -194,13 +195,13 @@ pub(super) fn slots<'s>(story: &'s Story, moment: &Moment) -> Vec<Held<'s>> {
     held
 }
 
-/// How many events had happened at a moment.
+/// Returns the number of events up to a moment.
 fn end(trace: &Trace, moment: &Moment) -> usize {
     match moment.what {
-        What::Arrived => 0,
-        What::Event(at) => at + 1,
-        What::Ended => trace.events.len(),
-        What::Untold => {
+        MomentKind::RequestStarted => 0,
+        MomentKind::Event(at) => at + 1,
+        MomentKind::RequestEnded => trace.events.len(),
+        MomentKind::Unrecorded => {
             let is_later = |event: &Event<Recorded>| at_ns(event).is_some_and(|at| at > moment.at_ns);
             trace.events.iter().position(is_later).unwrap_or(trace.events.len())
         }
@@ -225,14 +226,14 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
     }
 }
 
-/// What happened, in a line.
-pub(super) fn told(story: &Story, moment: &Moment) -> String {
-    let (trace, timeline) = (&story.trace, &story.timeline);
+/// Describes a moment on one line.
+pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
+    let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let at = match moment.what {
-        What::Arrived => return "the request arrives".to_owned(),
-        What::Ended => return "the request is over".to_owned(),
-        What::Untold => return "the trace does not tell".to_owned(),
-        What::Event(at) => at,
+        MomentKind::RequestStarted => return "request received".to_owned(),
+        MomentKind::RequestEnded => return "request ended".to_owned(),
+        MomentKind::Unrecorded => return "not in the trace".to_owned(),
+        MomentKind::Event(at) => at,
     };
     let step = |index: u16| {
         let of = trace.flow.steps.get(usize::from(index));
@@ -245,42 +246,42 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
     let label =
         |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_analysis::Effect::label);
     match &trace.events[at] {
-        Event::BodyReceived { .. } => "the body has been read".to_owned(),
-        Event::Reclassified { from, to, reason, .. } => format!("from {from} to {to}: {reason}"),
-        Event::Migrated { to, .. } => format!("{to} takes it"),
+        Event::BodyReceived { .. } => "body received".to_owned(),
+        Event::Reclassified { from, to, reason, .. } => format!("reclassified from {from} to {to}: {reason}"),
+        Event::Migrated { to, .. } => format!("migrated to {to}"),
         Event::QuantumExceeded { step: index, quantum_ns, .. } => {
-            format!("{} took longer than {}", step(*index), HumanDuration { ns: *quantum_ns })
+            format!("{} exceeded its quantum of {}", step(*index), HumanDuration { ns: *quantum_ns })
         }
         Event::StepPanicked { step: index, file, line, .. } => {
             format!("{} panicked at {file}:{line}", step(*index))
         }
         Event::StepRan { step: index, decision, .. } => format!("{} ran: {decision}", step(*index)),
-        Event::StepYielded { step: index, .. } => format!("{} hands its progress on", step(*index)),
+        Event::StepYielded { step: index, .. } => format!("{} yielded", step(*index)),
         Event::SlotWritten { step: index, slot, .. } => {
             let write = timeline.slots.iter().find(|write| write.slot == *slot);
             let name = write.map_or_else(|| format!("slot#{slot}"), |write| write.name.clone());
-            format!("{} writes {name}", step(*index))
+            format!("{} wrote {name}", step(*index))
         }
-        Event::EffectRequested { step: index, call, attempt, .. } => {
-            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-            format!("{} asks for {}{again}", step(*index), label(*call))
-        }
+        Event::EffectRequested { step: index, call, attempt, .. } => match attempt {
+            0 | 1 => format!("{} requested {}", step(*index), label(*call)),
+            n => format!("attempt {n} of {} requested", label(*call)),
+        },
         Event::EffectQueued { call, reason: by, .. } => {
             let why = match by {
-                QueueReason::RetryDelay => "pauses before it is tried again",
-                QueueReason::Request => "waits for others of the request",
-                QueueReason::Target => "waits for its target",
-                QueueReason::Kind => "waits for others of its kind",
+                QueueReason::RetryDelay => "delayed until its next attempt",
+                QueueReason::Request => "queued: limit of the request",
+                QueueReason::Target => "queued: limit of its target",
+                QueueReason::Kind => "queued: limit of its kind",
             };
             format!("{} {why}", label(*call))
         }
-        Event::EffectStarted { call, .. } => format!("{} begins", label(*call)),
+        Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
         Event::CompletionDelayed { call, ready_ns, at_ns, .. } => {
             let late = effect(*call)
                 .and_then(|effect| effect.completion_delays().find(|late| late.ready_ns == *ready_ns));
             let why = late.map_or_else(String::new, |late| format!(": {}", late.reason()));
             let ns = at_ns.saturating_sub(*ready_ns);
-            format!("what {} waited for was ready {} ago{why}", label(*call), HumanDuration { ns })
+            format!("the answer to {} was ready {} earlier{why}", label(*call), HumanDuration { ns })
         }
         Event::ReadDelayed { part, unread_ns, .. } => {
             let read =
@@ -289,9 +290,9 @@ pub(super) fn told(story: &Story, moment: &Moment) -> String {
         }
         Event::EffectCompleted { call, answer, .. } => {
             let how = match answer {
-                Answer::Ok(_) => "has its answer".to_owned(),
-                Answer::Err(error) => format!("fails: {error}"),
-                Answer::Cancelled => "is cancelled".to_owned(),
+                Answer::Ok(_) => "answered".to_owned(),
+                Answer::Err(error) => format!("failed: {error}"),
+                Answer::Cancelled => "cancelled".to_owned(),
             };
             format!("{} {how}", label(*call))
         }

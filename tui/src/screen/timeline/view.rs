@@ -1,99 +1,37 @@
-//! How one request is drawn: its head, the waterfall, the inspector below it or, in a wide terminal, beside it.
+//! Drawing of the timeline screen: summary, waterfall, and the inspector below or beside it.
 
-use crossterm::event::MouseEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::TimelineScreen;
-use super::head;
+use super::state::TimelineScreen;
+use super::summary_lines as head;
 use super::waterfall::Waterfall;
-use crate::draw::{Pen, rule, thumb, wall};
-use crate::shared::Shared;
+use crate::draw::{Pen, scrollbar, titled_rule, vertical_line};
+use crate::state::SharedState;
 
-/// From this width on, the inspector is beside the waterfall.
-const WIDE: u16 = 130;
-
-/// What is where.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Areas {
-    head: Rect,
-    /// The waterfall with the names of its columns.
-    waterfall: Rect,
-    /// Its rows alone.
-    pub(super) rows: Rect,
-    pub(super) splitter: Rect,
-    pub(super) inspector: Rect,
-    /// Waterfall, splitter and inspector.
-    pub(super) whole: Rect,
-    pub(super) is_wide: bool,
-}
-
-pub(super) fn areas(screen: &TimelineScreen, area: Rect) -> Areas {
-    let is_failed = screen.shown.as_ref().is_some_and(|shown| shown.story.timeline.failure.is_some());
-    let head_height = if is_failed { 3 } else { 2 }.min(area.height);
-    let head = Rect { height: head_height, ..area };
-    let whole = Rect { y: area.y + head_height, height: area.height - head_height, ..area };
-    let is_wide = area.width >= WIDE;
-    let share = |of: u16| (u32::from(of) * u32::from(screen.share) / 100) as u16;
-    let (waterfall, splitter, inspector) = if is_wide {
-        let width = share(whole.width);
-        let splitter = Rect { x: whole.x + width, width: 1, ..whole };
-        let inspector = Rect { x: splitter.right(), width: whole.width - width - 1, ..whole };
-        (Rect { width, ..whole }, splitter, inspector)
-    } else {
-        // No more than there is to show, and a line of it at least.
-        let rows = screen.shown.as_ref().map_or(0, |shown| shown.rows.len());
-        let height =
-            share(whole.height).min((rows + 1).min(usize::from(u16::MAX)) as u16).max(2).min(whole.height);
-        let rest = whole.height - height;
-        let splitter = Rect { y: whole.y + height, height: rest.min(1), ..whole };
-        let inspector = Rect { y: splitter.bottom(), height: rest - splitter.height, ..whole };
-        (Rect { height, ..whole }, splitter, inspector)
-    };
-    let heads = waterfall.height.min(1);
-    let rows = Rect { y: waterfall.y + heads, height: waterfall.height - heads, ..waterfall };
-    Areas { head, waterfall, rows, splitter, inspector, whole, is_wide }
-}
-
-/// How many columns the inspector's lines have.
-pub(super) fn columns(inspector: Rect) -> usize {
-    // Of the last one, the thumb needs a part.
-    usize::from(inspector.width.saturating_sub(2))
-}
-
-/// The share of the waterfall if the splitter is where the mouse is, in percent.
-pub(super) fn share_at(whole: Rect, is_wide: bool, event: MouseEvent) -> u16 {
-    let (at, of) = if is_wide {
-        (event.column.saturating_sub(whole.x), whole.width)
-    } else {
-        (event.row.saturating_sub(whole.y), whole.height)
-    };
-    (u32::from(at) * 100 / u32::from(of.max(1))).min(100) as u16
-}
-
-pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let areas = areas(screen, area);
-    let Some(shown) = &screen.shown else { return draw_nothing(screen, shared, area, buffer) };
-    let lines = head::lines(&shown.story, screen.why(), shared);
+    let areas = screen.areas(area);
+    let Some(open_trace) = &screen.open_trace else { return draw_nothing(screen, shared, area, buffer) };
+    let lines = head::lines(&open_trace.loaded, screen.why(), shared);
     for (row, line) in (0..areas.head.height).zip(&lines) {
         line.draw(&mut Pen::new(buffer, areas.head, row, theme.glyphs.ellipsis), theme);
     }
-    let scroll = shown.scroll(areas.rows.height.into());
-    let moment_ns = shown.moments.get(shown.moment).map(|moment| moment.at_ns);
+    let scroll = open_trace.scroll(areas.rows.height.into());
+    let moment_ns = open_trace.moments.get(open_trace.moment).map(|moment| moment.at_ns);
     let cursor = Some((scroll.cursor, !screen.is_inspecting));
-    let (rows, spent, story) = (&shown.rows, &shown.spent, &shown.story);
-    Waterfall { rows, spent, story, first: scroll.first, cursor, moment_ns }.draw(
+    let (rows, time_uses, loaded) = (&open_trace.rows, &open_trace.time_uses, &open_trace.loaded);
+    Waterfall { rows, time_uses, loaded, first: scroll.first, cursor, moment_ns }.draw(
         areas.waterfall,
         theme,
         buffer,
     );
-    thumb(areas.rows, scroll.first, shown.rows.len(), theme, buffer);
+    scrollbar(areas.rows, scroll.first, open_trace.rows.len(), theme, buffer);
     let style = if screen.is_inspecting { theme.focus } else { theme.border };
     if areas.is_wide {
-        wall(areas.splitter, style, theme, buffer);
+        vertical_line(areas.splitter, style, theme, buffer);
     } else {
-        rule(areas.splitter, "", style, theme, buffer);
+        titled_rule(areas.splitter, "", style, theme, buffer);
     }
     draw_inspector(screen, shared, areas.inspector, buffer);
     if let Some(prompt) = &screen.prompt {
@@ -107,16 +45,16 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer:
     }
 }
 
-fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_inspector(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let Some(shown) = &screen.shown else { return };
-    let entries = shown.entries();
-    let mut scroll = shown.inspector;
-    scroll.keep(entries.len(), area.height.into());
+    let Some(open_trace) = &screen.open_trace else { return };
+    let entries = open_trace.entries();
+    let mut scroll = open_trace.inspector;
+    scroll.clamp(entries.len(), area.height.into());
     for (row, (at, entry)) in (0..area.height).zip(entries.iter().enumerate().skip(scroll.first)) {
         if screen.is_inspecting && at == scroll.cursor {
             let line = Rect { y: area.y + row, height: 1, ..area };
-            buffer.set_style(line.intersection(buffer.area), theme.chosen);
+            buffer.set_style(line.intersection(buffer.area), theme.selected);
         }
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         pen.skip(1);
@@ -124,23 +62,23 @@ fn draw_inspector(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: 
         if let Some(fold) = &entry.fold {
             let sign = if fold.is_open { theme.glyphs.open } else { theme.glyphs.closed };
             let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-            pen.skip(fold.column).put(sign, theme.faint);
+            pen.skip(fold.column).put(sign, theme.secondary);
         }
     }
-    thumb(area, scroll.first, entries.len(), theme, buffer);
+    scrollbar(area, scroll.first, entries.len(), theme, buffer);
 }
 
-fn draw_nothing(screen: &TimelineScreen, shared: &Shared, area: Rect, buffer: &mut Buffer) {
+fn draw_nothing(screen: &TimelineScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut pen = Pen::new(buffer, area, 1, theme.glyphs.ellipsis);
     pen.skip(2);
     let Some(id) = screen.id else {
-        pen.put("No request is open. 1 shows the list; enter opens one of it.", theme.faint);
+        pen.put("No request is open. Select one in the list (1) and press enter.", theme.secondary);
         return;
     };
     match shared.traces.get(id) {
-        None => pen.put("Loading ", theme.faint).put(&id.to_string(), theme.id),
-        Some(Err(why)) => pen.put("It cannot be read: ", theme.bad).recorded(why, theme.text),
-        Some(Ok(_)) => pen.put(&id.to_string(), theme.id).put(" is not in the store any more.", theme.warn),
+        None => pen.put("Loading ", theme.secondary).put(&id.to_string(), theme.id),
+        Some(Err(why)) => pen.put("Cannot be read: ", theme.bad).recorded(why, theme.text),
+        Some(Ok(_)) => pen.put(&id.to_string(), theme.id).put(" is no longer in the store.", theme.warn),
     };
 }

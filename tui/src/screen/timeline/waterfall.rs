@@ -1,5 +1,5 @@
-//! The waterfall: a row for the request, for each step and each effect, for the response; and to the right when each
-//! took place. What a stretch of time was spent on is told by its sign, not by its colour alone.
+//! The waterfall: rows for the request, for each step and effect, and for the response, with bars on a common time
+//! scale. The glyph of a bar shows how the time was spent; colour is never the only cue.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,28 +8,28 @@ use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
 use crate::draw::{Pen, Tone, width};
-use crate::shared::Story;
+use crate::state::LoadedTrace;
 use crate::theme::Theme;
 
-/// The widest that the words of a row get.
+/// Maximum width of the text of a row.
 const MAX_WORDS: usize = 64;
 
-/// What a row is about.
+/// Subject of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Subject {
-    /// What came.
+pub(crate) enum RowSubject {
+    /// The request as received.
     Request,
-    /// A run of a step: its place in the timeline.
+    /// Run of a step, by its index in the timeline.
     Run(usize),
-    /// An effect of a run.
+    /// Effect of a run, by both indices.
     Effect(usize, usize),
-    /// What was sent.
+    /// The response.
     Response,
 }
 
-/// What a stretch of time was spent on.
+/// How a stretch of time was spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spent {
+pub(crate) enum TimeUse {
     Receive,
     Queue,
     Cpu,
@@ -37,35 +37,35 @@ pub(crate) enum Spent {
     Retry,
 }
 
-/// A row.
+/// Row of the waterfall.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) subject: Subject,
+pub(crate) struct WaterfallRow {
+    pub(crate) subject: RowSubject,
     pub(crate) at_ns: u64,
     pub(crate) took_ns: u64,
-    spans: Vec<(Spent, u64, u64)>,
+    spans: Vec<(TimeUse, u64, u64)>,
     pub(crate) name: String,
     pub(crate) outcome: String,
     pub(crate) is_bad: bool,
-    /// Whether the trace does not say how it went.
+    /// True if the trace lacks the result.
     is_unknown: bool,
 }
 
-/// The first rows of a request, at most about `most`.
-pub(crate) fn rows(story: &Story, most: usize) -> Vec<Row> {
-    let (trace, timeline) = (&story.trace, &story.timeline);
-    let mut rows = vec![request_row(story)];
+/// Returns the first rows of a request, at most about `most`.
+pub(crate) fn rows(loaded: &LoadedTrace, most: usize) -> Vec<WaterfallRow> {
+    let (trace, timeline) = (&loaded.trace, &loaded.timeline);
+    let mut rows = vec![request_row(loaded)];
     let failing = failing(timeline);
     for (at, run) in timeline.runs.iter().enumerate() {
         if rows.len() > most {
             return rows;
         }
         let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
-        rows.push(run_row(story, at, run, failure));
-        rows.extend(run.effects.iter().enumerate().map(|(n, effect)| effect_row(story, at, n, effect)));
+        rows.push(run_row(loaded, at, run, failure));
+        rows.extend(run.effects.iter().enumerate().map(|(n, effect)| effect_row(loaded, at, n, effect)));
     }
-    rows.push(Row {
-        subject: Subject::Response,
+    rows.push(WaterfallRow {
+        subject: RowSubject::Response,
         at_ns: trace.duration_ns,
         took_ns: 0,
         spans: Vec::new(),
@@ -80,14 +80,14 @@ pub(crate) fn rows(story: &Story, most: usize) -> Vec<Row> {
     rows
 }
 
-fn request_row(story: &Story) -> Row {
-    let received_ns = story.timeline.totals.receive_ns;
-    let body = story.trace.request_body.full_len;
-    Row {
-        subject: Subject::Request,
+fn request_row(loaded: &LoadedTrace) -> WaterfallRow {
+    let received_ns = loaded.timeline.totals.receive_ns;
+    let body = loaded.trace.request_body.full_len;
+    WaterfallRow {
+        subject: RowSubject::Request,
         at_ns: 0,
         took_ns: received_ns,
-        spans: vec![(Spent::Receive, 0, received_ns)],
+        spans: vec![(TimeUse::Receive, 0, received_ns)],
         name: "request".to_owned(),
         outcome: if body > 0 { format!("{body} bytes") } else { String::new() },
         is_bad: false,
@@ -95,7 +95,8 @@ fn request_row(story: &Story) -> Row {
     }
 }
 
-/// The run that the request failed at: one that said so, or the last of the step whose effects failed.
+/// Returns the run in which the request failed: the one that reported it, else the last run of the step whose effects
+/// failed.
 pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
     let failure = timeline.failure.as_ref()?;
     let said = |run: &StepRun| matches!(run.decision, Some(Decision::Fail | Decision::Panic));
@@ -103,25 +104,25 @@ pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
     timeline.runs.iter().rposition(said).or_else(|| timeline.runs.iter().rposition(is_step))
 }
 
-fn run_row(story: &Story, at: usize, run: &StepRun, failure: Option<&Failure>) -> Row {
+fn run_row(loaded: &LoadedTrace, at: usize, run: &StepRun, failure: Option<&Failure>) -> WaterfallRow {
     let said = match run.decision {
         Some(Decision::Need) => display::needs(&run.effects),
-        Some(Decision::Done) => format!("done {}", story.trace.status),
+        Some(Decision::Done) => format!("done {}", loaded.trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
         Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
         Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
-        None => "its run is not in the trace".to_owned(),
+        None => "run not in the trace".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
-    Row {
-        subject: Subject::Run(at),
+    WaterfallRow {
+        subject: RowSubject::Run(at),
         at_ns: run.start_ns,
         took_ns: run.cpu_ns,
         spans: vec![
-            (Spent::Queue, run.ready_ns, run.start_ns),
-            (Spent::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
+            (TimeUse::Queue, run.ready_ns, run.start_ns),
+            (TimeUse::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
         ],
         name: run.step.name.clone(),
         outcome: joined([failed, said, display::wrote(&run.writes), display::exceeded_quantum(run)]),
@@ -130,22 +131,22 @@ fn run_row(story: &Story, at: usize, run: &StepRun, failure: Option<&Failure>) -
     }
 }
 
-fn effect_row(story: &Story, run: usize, n: usize, effect: &Effect) -> Row {
-    let blamed = match &story.trace.outcome {
+fn effect_row(loaded: &LoadedTrace, run: usize, n: usize, effect: &Effect) -> WaterfallRow {
+    let blamed = match &loaded.trace.outcome {
         Outcome::Failed(info) => info.call,
         _ => None,
     };
     let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == blamed);
     let last = effect.attempts.len().saturating_sub(1);
     let spans = |(at, attempt): (usize, &zerver_analysis::Attempt)| {
-        let spent = if at < last { Spent::Retry } else { Spent::Effect };
+        let time_uses = if at < last { TimeUse::Retry } else { TimeUse::Effect };
         let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
         let begun_ns = attempt.start_ns.saturating_add(attempt.queued_ns).min(end_ns);
-        let held = (attempt.queued_ns > 0).then_some((Spent::Queue, attempt.start_ns, begun_ns));
-        held.into_iter().chain([(spent, begun_ns, end_ns)])
+        let held = (attempt.queued_ns > 0).then_some((TimeUse::Queue, attempt.start_ns, begun_ns));
+        held.into_iter().chain([(time_uses, begun_ns, end_ns)])
     };
-    Row {
-        subject: Subject::Effect(run, n),
+    WaterfallRow {
+        subject: RowSubject::Effect(run, n),
         at_ns: effect.start_ns,
         took_ns: effect.duration_ns,
         spans: effect.attempts.iter().enumerate().flat_map(spans).collect(),
@@ -160,30 +161,30 @@ fn joined<const N: usize>(parts: [String; N]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// What there are bars of among rows, in the order of the legend.
-pub(crate) fn spent(rows: &[Row]) -> Vec<Spent> {
-    let mut all = vec![Spent::Cpu, Spent::Effect, Spent::Queue, Spent::Retry, Spent::Receive];
+/// Returns the kinds of bars in the rows, in the order of the legend.
+pub(crate) fn time_uses(rows: &[WaterfallRow]) -> Vec<TimeUse> {
+    let mut all = vec![TimeUse::Cpu, TimeUse::Effect, TimeUse::Queue, TimeUse::Retry, TimeUse::Receive];
     let spans = || rows.iter().flat_map(|row| &row.spans);
-    all.retain(|spent| spans().any(|(other, from, to)| other == spent && to > from));
+    all.retain(|time_uses| spans().any(|(other, from, to)| other == time_uses && to > from));
     all
 }
 
-/// What is drawn of a request's rows.
+/// Data for drawing a waterfall.
 pub(crate) struct Waterfall<'a> {
-    pub(crate) rows: &'a [Row],
-    /// What there are bars of.
-    pub(crate) spent: &'a [Spent],
-    pub(crate) story: &'a Story,
-    /// The first row that is shown.
+    pub(crate) rows: &'a [WaterfallRow],
+    /// Kinds of bars that occur.
+    pub(crate) time_uses: &'a [TimeUse],
+    pub(crate) loaded: &'a LoadedTrace,
+    /// First visible row.
     pub(crate) first: usize,
-    /// The chosen row, and whether the keys go here.
+    /// Selected row, and whether the waterfall has the focus.
     pub(crate) cursor: Option<(usize, bool)>,
-    /// The moment that is looked at.
+    /// Selected moment.
     pub(crate) moment_ns: Option<u64>,
 }
 
-/// How the columns are laid out.
-struct Columns {
+/// Column widths.
+struct WaterfallColumns {
     at: usize,
     took: usize,
     name: usize,
@@ -192,28 +193,29 @@ struct Columns {
 }
 
 impl Waterfall<'_> {
-    /// Draws the names of the columns and as many rows as fit.
+    /// Draws the headings and as many rows as fit.
     pub(crate) fn draw(&self, area: Rect, theme: &Theme, buffer: &mut Buffer) {
-        let total_ns = self.story.timeline.totals.total_ns;
-        let unit = Unit::of(total_ns);
+        let total_ns = self.loaded.timeline.totals.total_ns;
+        let unit = Unit::for_total(total_ns);
         let height = usize::from(area.height.saturating_sub(1));
         let shown = || self.rows.iter().enumerate().skip(self.first).take(height);
         let columns = self.columns(unit, usize::from(area.width), height);
         let unit_name = unit.name.replace('µ', theme.glyphs.micro);
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).right(&format!("at {unit_name}"), columns.at, theme.faint);
-        pen.skip(2).right("took", columns.took, theme.faint);
+        pen.skip(1).right(&format!("at {unit_name}"), columns.at, theme.secondary);
+        pen.skip(2).right("took", columns.took, theme.secondary);
         pen.skip(2 + columns.words + 2);
-        draw_legend(&mut pen, self.spent, theme);
+        draw_legend(&mut pen, self.time_uses, theme);
         for (line, (at, row)) in (1..area.height).zip(shown()) {
-            let chosen = self.cursor.filter(|(cursor, _)| *cursor == at);
-            if let Some((_, has_keys)) = chosen {
+            let selected = self.cursor.filter(|(cursor, _)| *cursor == at);
+            if let Some((_, has_keys)) = selected {
                 let line = Rect { y: area.y + line, height: 1, ..area }.intersection(buffer.area);
-                buffer.set_style(line, if has_keys { theme.chosen } else { theme.chosen_elsewhere });
+                buffer.set_style(line, if has_keys { theme.selected } else { theme.selected_inactive });
             }
             let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
-            pen.skip(1).right(&unit.show(row.at_ns), columns.at, theme.faint).skip(2);
-            let took = if row.subject == Subject::Response { String::new() } else { unit.show(row.took_ns) };
+            pen.skip(1).right(&unit.format(row.at_ns), columns.at, theme.secondary).skip(2);
+            let took =
+                if row.subject == RowSubject::Response { String::new() } else { unit.format(row.took_ns) };
             pen.right(&took, columns.took, theme.text).skip(2);
             draw_words(&mut pen, row, &columns, theme);
             pen.skip(2);
@@ -223,80 +225,80 @@ impl Waterfall<'_> {
         }
     }
 
-    fn columns(&self, unit: Unit, room: usize, height: usize) -> Columns {
+    fn columns(&self, unit: Unit, room: usize, height: usize) -> WaterfallColumns {
         let shown = || self.rows.iter().skip(self.first).take(height);
-        // Of all rows, so that columns do not jump while one scrolls.
-        let total_ns = self.story.timeline.totals.total_ns;
-        let number = unit.show(total_ns).len();
+        // The numbers are sized for the whole request, so that columns stay in place while scrolling.
+        let total_ns = self.loaded.timeline.totals.total_ns;
+        let number = unit.format(total_ns).len();
         let (at, took) = (number.max(5), number.max(4));
         let room = room.saturating_sub(1 + at + 2 + took + 2);
-        let steps = shown().filter(|row| !matches!(row.subject, Subject::Effect(..)));
+        let steps = shown().filter(|row| !matches!(row.subject, RowSubject::Effect(..)));
         let name = steps.map(|row| width(&row.name)).max().unwrap_or(0).min(24);
-        let words = |row: &Row| {
+        let words = |row: &WaterfallRow| {
             let name =
-                if matches!(row.subject, Subject::Effect(..)) { 4 + width(&row.name) } else { 2 + name };
+                if matches!(row.subject, RowSubject::Effect(..)) { 4 + width(&row.name) } else { 2 + name };
             name + if row.outcome.is_empty() { 0 } else { 2 + width(&row.outcome) }
         };
         let widest = shown().map(words).max().unwrap_or(0);
         let least_bars = (room / 3).max(8);
         let words = widest.min(MAX_WORDS.max(room / 2)).min(room.saturating_sub(least_bars + 2));
-        Columns { at, took, name, words, bars: room.saturating_sub(words + 2) }
+        WaterfallColumns { at, took, name, words, bars: room.saturating_sub(words + 2) }
     }
 }
 
-/// What the signs of the bars mean, those that are there.
-fn draw_legend(pen: &mut Pen<'_>, spent: &[Spent], theme: &Theme) {
-    for spent in spent {
-        let name = match spent {
-            Spent::Cpu => "cpu",
-            Spent::Effect => "effect",
-            Spent::Queue => "queue",
-            Spent::Retry => "retried",
-            Spent::Receive => "body",
+/// Draws the legend of the bars that occur.
+fn draw_legend(pen: &mut Pen<'_>, time_uses: &[TimeUse], theme: &Theme) {
+    for time_uses in time_uses {
+        let name = match time_uses {
+            TimeUse::Cpu => "cpu",
+            TimeUse::Effect => "effect",
+            TimeUse::Queue => "queue",
+            TimeUse::Retry => "retried",
+            TimeUse::Receive => "body",
         };
         if pen.room() > name.len() + 3 {
-            let (sign, style) = sign(*spent, theme);
-            pen.put(sign, style).skip(1).put(name, theme.faint).skip(2);
+            let (sign, style) = sign(*time_uses, theme);
+            pen.put(sign, style).skip(1).put(name, theme.secondary).skip(2);
         }
     }
 }
 
-const fn sign(spent: Spent, theme: &Theme) -> (&'static str, ratatui::style::Style) {
+const fn sign(time_uses: TimeUse, theme: &Theme) -> (&'static str, ratatui::style::Style) {
     let glyphs = theme.glyphs;
-    match spent {
-        Spent::Receive => (glyphs.receive, theme.faint),
-        Spent::Queue => (glyphs.queue, theme.queue),
-        Spent::Cpu => (glyphs.cpu, theme.cpu),
-        Spent::Effect => (glyphs.effect, theme.effect),
-        Spent::Retry => (glyphs.retry, theme.retry),
+    match time_uses {
+        TimeUse::Receive => (glyphs.receive, theme.secondary),
+        TimeUse::Queue => (glyphs.queue, theme.queue),
+        TimeUse::Cpu => (glyphs.cpu, theme.cpu),
+        TimeUse::Effect => (glyphs.effect, theme.effect),
+        TimeUse::Retry => (glyphs.retry, theme.retry),
     }
 }
 
-/// Mark, name and outcome.
-fn draw_words(pen: &mut Pen<'_>, row: &Row, columns: &Columns, theme: &Theme) {
+/// Draws marker, name and outcome.
+fn draw_words(pen: &mut Pen<'_>, row: &WaterfallRow, columns: &WaterfallColumns, theme: &Theme) {
     let glyphs = theme.glyphs;
     let before = pen.room();
-    let is_effect = matches!(row.subject, Subject::Effect(..));
+    let is_effect = matches!(row.subject, RowSubject::Effect(..));
     let mark = match row.subject {
-        Subject::Effect(..) => (glyphs.effect_of, if row.is_bad { Tone::Bad } else { Tone::Faint }),
+        RowSubject::Effect(..) => (glyphs.effect_of, if row.is_bad { Tone::Bad } else { Tone::Secondary }),
         _ if row.is_bad => (glyphs.bad, Tone::Bad),
         _ if row.is_unknown => (glyphs.unknown, Tone::Warn),
-        Subject::Run(_) => (glyphs.good, Tone::Good),
-        Subject::Request | Subject::Response => (glyphs.dot, Tone::Faint),
+        RowSubject::Run(_) => (glyphs.good, Tone::Good),
+        RowSubject::Request | RowSubject::Response => (glyphs.dot, Tone::Secondary),
     };
     if is_effect {
         pen.skip(2);
     }
     pen.put(mark.0, mark.1.style(theme)).skip(1);
     let name_style = match row.subject {
-        Subject::Run(_) => theme.strong,
-        Subject::Effect(..) => theme.text,
-        Subject::Request | Subject::Response => theme.faint,
+        RowSubject::Run(_) => theme.strong,
+        RowSubject::Effect(..) => theme.text,
+        RowSubject::Request | RowSubject::Response => theme.secondary,
     };
     let room = columns.words.saturating_sub(before - pen.room());
     let wanted = if row.outcome.is_empty() { 0 } else { width(&row.outcome) + 2 };
     let name = if is_effect {
-        // The outcome gives way first, down to half of the room.
+        // The outcome is truncated first, down to half of the space.
         width(&row.name).min(room.saturating_sub(wanted.min(room / 2)))
     } else {
         columns.name.min(room)
@@ -304,7 +306,7 @@ fn draw_words(pen: &mut Pen<'_>, row: &Row, columns: &Columns, theme: &Theme) {
     pen.recorded_left(&row.name, name, name_style);
     let left = room.saturating_sub(name + 2);
     if !row.outcome.is_empty() && left > 0 {
-        let style = if row.is_bad { theme.bad } else { theme.faint };
+        let style = if row.is_bad { theme.bad } else { theme.secondary };
         pen.skip(2).recorded_left(&row.outcome, left, style);
     }
     let taken = before - pen.room();
@@ -312,7 +314,7 @@ fn draw_words(pen: &mut Pen<'_>, row: &Row, columns: &Columns, theme: &Theme) {
 }
 
 fn draw_bars(
-    row: &Row,
+    row: &WaterfallRow,
     total_ns: u64,
     moment_ns: Option<u64>,
     area: Rect,
@@ -330,19 +332,19 @@ fn draw_bars(
         let cell = &mut buffer[(area.x + column(moment), area.y)];
         cell.set_symbol(theme.glyphs.vertical).set_style(theme.border);
     }
-    for (spent, from, to) in &row.spans {
-        if to <= from && *spent != Spent::Effect && *spent != Spent::Cpu {
+    for (time_uses, from, to) in &row.spans {
+        if to <= from && *time_uses != TimeUse::Effect && *time_uses != TimeUse::Cpu {
             continue;
         }
-        let (symbol, style) = sign(*spent, theme);
-        let style = if row.is_bad && *spent != Spent::Queue { style.patch(theme.bad) } else { style };
+        let (symbol, style) = sign(*time_uses, theme);
+        let style = if row.is_bad && *time_uses != TimeUse::Queue { style.patch(theme.bad) } else { style };
         let (first, eighths) = (column(*from), scale(*to) - scale(*from));
-        // What is shorter than a column keeps its length, what is longer its ends.
+        // A bar shorter than a column keeps its length; a longer one keeps its ends.
         let end = (scale(*to).div_ceil(8) as u16).clamp(first + 1, area.width);
         for x in first..end {
             buffer[(area.x + x, area.y)].set_symbol(symbol).set_style(style);
         }
-        if *spent == Spent::Cpu {
+        if *time_uses == TimeUse::Cpu {
             let last = if end - first == 1 { eighths.max(1) } else { (scale(*to) + 7) % 8 + 1 };
             let last = theme.glyphs.eighths[(last.clamp(1, 8) - 1) as usize];
             buffer[(area.x + end - 1, area.y)].set_symbol(last);

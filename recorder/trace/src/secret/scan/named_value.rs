@@ -1,48 +1,25 @@
-//! What stands after a name in a text that is no JSON as a whole.
+//! Values after a name in a text of any format.
 
 use std::ops::Range;
 
-use super::super::sensitive_names::MAX_NAME;
-use super::super::sensitive_names::{Sensitivity, Words, is_credentials_header, is_plural};
-use super::super::{Author, placeholder};
 use super::scanner::Scan;
+use crate::secret::names::{MAX_NAME, NameWords, Sensitivity, is_credentials_header, is_plural};
+use crate::secret::{Author, is_scheme, placeholder, strength};
 
-/// How far the headers of a part of a multipart body may go, and the attributes of an element.
+/// Maximum length of the headers of a multipart part, and of the attributes of an element.
 const MAX_HEADERS: usize = 1024;
-/// More of a line is not looked at together.
+/// Maximum length of a line that is examined as one.
 const MAX_LINE: usize = 4096;
-/// What an attribute or entry is called that holds the value of one that is named beside it.
+/// Names of attributes and entries that contain the value for the name in a sibling.
 const VALUES: [&[u8]; 4] = [b"value", b"val", b"content", b"data"];
-/// The words that stand before credentials in a header, in small letters.
-const SCHEMES: [&[u8]; 13] = [
-    b"bearer",
-    b"basic",
-    b"digest",
-    b"negotiate",
-    b"token",
-    b"apikey",
-    b"api-key",
-    b"dpop",
-    b"hmac",
-    b"signature",
-    b"ntlm",
-    b"aws4-hmac-sha256",
-    b"hawk",
-];
-
-/// Whether a word is the scheme of an `authorization` header.
-pub(in super::super) fn is_scheme(word: &[u8]) -> bool {
-    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
-}
-
 impl Scan<'_, '_> {
-    /// What follows a name that says this; where to go on.
-    pub(super) fn announced(&mut self, name: Range<usize>, said: Sensitivity) -> usize {
+    /// Examines the text after a name of the given sensitivity. Returns the index at which to continue.
+    pub(super) fn named_value(&mut self, name: Range<usize>, sensitivity: Sensitivity) -> usize {
         let text = self.text;
         if let Some(end) = self.mask(&name) {
             return end;
         }
-        if let Some(end) = self.element(&name, said) {
+        if let Some(end) = self.element(&name, sensitivity) {
             return end;
         }
         let mut at = self.brackets(name.end);
@@ -61,18 +38,18 @@ impl Scan<'_, '_> {
         match text.get(self.skip(at, b" \t\r\n")) {
             Some(b':') if is_quoted => {
                 let colon = self.skip(at, b" \t\r\n");
-                self.json(colon + 1, said, is_plural(&text[name]), 0)
+                self.json(colon + 1, sensitivity, is_plural(&text[name]), 0)
             }
-            Some(b',') if is_quoted => self.named_beside(at),
-            _ if is_quoted && spaced > at && text.get(spaced) != Some(&b'=') => self.named_beside(at),
+            Some(b',') if is_quoted => self.sibling_value(at),
+            _ if is_quoted && spaced > at && text.get(spaced) != Some(&b'=') => self.sibling_value(at),
             _ => match text.get(spaced) {
                 Some(b'=') => self.equals(&name, spaced),
                 Some(b'%') if self.is_at(spaced, b"%3D") => self.encoded(spaced + 3),
                 Some(b':') if text.get(spaced + 1) == Some(&b':') => spaced,
-                Some(b':') => self.colon(&name, spaced + 1, said),
-                // As Rust prints a value of this type: `Token("..")`.
+                Some(b':') => self.colon(&name, spaced + 1, sensitivity),
+                // The debug format of Rust: `Token("…")`.
                 Some(b'(') if spaced == at && self.text.get(at + 1) == Some(&b'"') => {
-                    self.json(at + 1, said, false, 0)
+                    self.json(at + 1, sensitivity, false, 0)
                 }
                 Some(_) if spaced > at && !is_quoted => self.next_word(&name, spaced),
                 _ => at,
@@ -80,7 +57,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// The end of a mask that the recorder has made: `<secret:3f9a2c71d0e4>`.
+    /// Returns the end of a mask of the recorder: `<secret:3f9a2c71d0e4>`.
     fn mask(&self, name: &Range<usize>) -> Option<usize> {
         let hash = self.text[..name.end]
             .ends_with(b"<secret")
@@ -90,7 +67,7 @@ impl Scan<'_, '_> {
         digits.iter().all(u8::is_ascii_hexdigit).then_some(name.end + 14)
     }
 
-    /// The brackets after a name: that which closes around it, and more: `]`, `[value]`, `[]`, `%5D`.
+    /// Skips the brackets after a name: the closing one around it, and further ones: `]`, `[value]`, `[]`, `%5D`.
     fn brackets(&self, mut at: usize) -> usize {
         loop {
             let open = match self.text.get(at) {
@@ -111,7 +88,7 @@ impl Scan<'_, '_> {
             match self.text.get(at + open + key) {
                 Some(b']') => at += open + key + 1,
                 Some(b'%') if open == 3 => {
-                    // The key has run into the digits of nothing: `%5Bvalue%5D`.
+                    // The key ends at the `%5D`, as in `%5Bvalue%5D`.
                     if !self.is_at(at + open + key, b"%5D") {
                         return at;
                     }
@@ -122,8 +99,8 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// The content of an element of XML with this name.
-    fn element(&mut self, name: &Range<usize>, said: Sensitivity) -> Option<usize> {
+    /// Handles the content of an XML element with this name.
+    fn element(&mut self, name: &Range<usize>, sensitivity: Sensitivity) -> Option<usize> {
         let text = self.text;
         let mut start = name.start;
         if start > 0 && text[start - 1] == b':' {
@@ -145,12 +122,12 @@ impl Scan<'_, '_> {
             return None;
         }
         let mut from = open + 1;
-        // The attributes may have secrets too, and the content is looked at once.
+        // Attributes can contain secrets too, but the content is examined only once.
         let end = loop {
             let found = self.find(from, b"</", self.budget);
             self.budget = self.budget.saturating_sub(found.unwrap_or(text.len()) - from);
             let Some(close) = found else {
-                // Cut off, or no element at all: `<token>` is also a placeholder, and a mask.
+                // Truncated, or not an element: `<token>` can also be a placeholder or a mask.
                 if self.author == Author::Service {
                     return None;
                 }
@@ -168,7 +145,7 @@ impl Scan<'_, '_> {
         if text[content.clone()].trim_ascii_start().starts_with(CDATA) {
             content.start = self.find(content.start, CDATA, usize::MAX)? + CDATA.len();
             content.end = self.find(content.start, b"]]>", usize::MAX).unwrap_or(end).min(end);
-        } else if text[content.clone()].contains(&b'<') && said == Sensitivity::SecretText {
+        } else if text[content.clone()].contains(&b'<') && sensitivity == Sensitivity::SecretText {
             return None;
         }
         let space = text[content.clone()].iter().take_while(|b| b.is_ascii_whitespace()).count();
@@ -177,10 +154,10 @@ impl Scan<'_, '_> {
         Some(end)
     }
 
-    /// The content of a part of a multipart body with this name; `at` is behind the quote that ends the name.
+    /// Handles the content of a multipart part with this name. `at` is the index after the closing quote of the name.
     fn part(&mut self, name: &Range<usize>, at: usize) -> Option<usize> {
         let before = &self.text[..name.start];
-        // The name may have brackets: `name="user[password]"`.
+        // The name can have brackets: `name="user[password]"`.
         let quote = before.iter().rev().take(MAX_NAME).position(|&b| b == b'"')?;
         let before = &before[..before.len() - quote - 1];
         if !before.ends_with(b"name=") || !matches!(self.text.get(at), Some(b'\r' | b'\n' | b';')) {
@@ -194,8 +171,8 @@ impl Scan<'_, '_> {
         Some(end)
     }
 
-    /// `"password", "value": ..` and `"password" value=".."`; `at` is behind the quote.
-    fn named_beside(&mut self, at: usize) -> usize {
+    /// Handles `"password", "value": …` and `"password" value="…"`. `at` is the index after the closing quote.
+    fn sibling_value(&mut self, at: usize) -> usize {
         let start = self.skip(at, b", \t\r\n\\\"'");
         let Some(word) = VALUES.iter().find(|word| self.is_at(start, word)) else { return at };
         let next = self.skip(start + word.len(), b"\\\"' \t");
@@ -206,7 +183,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// What follows an equals sign, or two, or an arrow.
+    /// Handles the value after an equals sign, two equals signs, or an arrow.
     fn equals(&mut self, name: &Range<usize>, at: usize) -> usize {
         let text = self.text;
         let is_spaced = at > name.end && text[at - 1] == b' ';
@@ -225,7 +202,7 @@ impl Scan<'_, '_> {
         end
     }
 
-    /// Where a value without quotes ends; `is_list` says that semicolons stand between the values.
+    /// Returns the end of a value without quotes. `is_list` is true if semicolons separate the values.
     fn unquoted_end(&self, at: usize, is_list: bool) -> usize {
         let text = self.text;
         let mut open = 0usize;
@@ -265,7 +242,7 @@ impl Scan<'_, '_> {
         len > 0 && rest.get(len) == Some(&b'=')
     }
 
-    /// Whether a value is a part of a program: a call, or a field of this name with spaces around the sign.
+    /// Returns true if a value is program code: a call, or a field of such a name with spaces around the equals sign.
     fn is_code(&self, value: &[u8], is_spaced: bool) -> bool {
         let is_path = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.');
         let len = value.iter().take_while(|b| is_path(b)).count();
@@ -275,10 +252,10 @@ impl Scan<'_, '_> {
         let field = value.iter().rposition(|&b| b == b'.').map(|dot| &value[dot + 1..]);
         is_spaced
             && len == value.len()
-            && field.is_some_and(|field| self.rule.words(&Words::of(field)) != Sensitivity::NotSecret)
+            && field.is_some_and(|field| self.rule.words(&NameWords::split(field)) != Sensitivity::NotSecret)
     }
 
-    /// What follows an equals sign that is percent-encoded, as in a URL within a URL.
+    /// Handles the value after a percent-encoded equals sign, as in a URL within a URL.
     fn encoded(&mut self, at: usize) -> usize {
         let end = self.unquoted_end(at, false);
         let end = self.find(at, b"%26", end - at).unwrap_or(end);
@@ -286,8 +263,8 @@ impl Scan<'_, '_> {
         end
     }
 
-    /// What follows a colon: a value as a program prints it, or the rest of the line.
-    fn colon(&mut self, name: &Range<usize>, at: usize, said: Sensitivity) -> usize {
+    /// Handles the value after a colon: a value in the syntax of a program, or the rest of the line.
+    fn colon(&mut self, name: &Range<usize>, at: usize, sensitivity: Sensitivity) -> usize {
         let text = self.text;
         let mut at = self.skip(at, b" \t");
         for wrapper in [&b"Some("[..], b"Ok(", b"Err("] {
@@ -300,7 +277,7 @@ impl Scan<'_, '_> {
             return end;
         }
         if matches!(text.get(self.skip(at, b"\\")), Some(b'"' | b'[' | b'{')) {
-            return self.json(at, said, is_plural(&text[name.clone()]), 0);
+            return self.json(at, sensitivity, is_plural(&text[name.clone()]), 0);
         }
         let rest = &text[at..text.len().min(at + MAX_LINE)];
         let line = at + rest.iter().position(|b| b"\r\n\"<".contains(b)).unwrap_or(rest.len());
@@ -313,14 +290,14 @@ impl Scan<'_, '_> {
         let number = &text[at..at + rest.iter().take_while(|b| b.is_ascii_digit()).count()];
         let is_whole = text.get(at + number.len()).is_none_or(|b| b",;)}] \r\n".contains(b));
         if !number.is_empty() && is_whole {
-            return self.json(at, said, is_plural(&text[name.clone()]), 0);
+            return self.json(at, sensitivity, is_plural(&text[name.clone()]), 0);
         }
         if placeholder::is_visible(&text[at..line], self.author) {
             return line;
         }
-        // What looks made ends with its word; a phrase ends with the line, or where another name begins.
+        // A generated word ends at its own end. A phrase ends at the end of the line, or at the next name.
         let word = self.unquoted_end(at, false).min(line);
-        if placeholder::is_made(&text[at..word]) {
+        if strength::is_generated(&text[at..word]) {
             self.value(at..word);
             return word;
         }
@@ -342,12 +319,12 @@ impl Scan<'_, '_> {
         len > 0 && rest.get(len) == Some(&b':')
     }
 
-    /// The word after a name, if it looks made, or the name is an option of a command: `--password ..`.
+    /// Handles the word after a name, if it looks generated or the name is a command-line option: `--password …`.
     fn next_word(&mut self, name: &Range<usize>, at: usize) -> usize {
         let at = self.skip(at, b"\"'`");
         let end = self.unquoted_end(at, false);
         let is_option = self.text[name.clone()].starts_with(b"--");
-        if is_option || placeholder::is_made(&self.text[at..end]) {
+        if is_option || strength::is_generated(&self.text[at..end]) {
             self.value(at..end);
             return end;
         }

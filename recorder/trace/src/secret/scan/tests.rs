@@ -1,7 +1,9 @@
-//! Tests of what is masked in texts of each kind.
+//! Tests of the search in texts of each format.
 
-use super::super::super::replace_spans;
-use super::*;
+use std::ops::Range;
+
+use super::target;
+use crate::secret::{Author, Rule, replace_spans};
 
 fn masked(rule: &Rule, text: &str, author: Author) -> String {
     let spans = super::text(rule, text.as_bytes(), author);
@@ -13,13 +15,13 @@ fn check(text: &str, wanted: &str) {
     assert_eq!(masked(&Rule::default(), text, Author::Client), wanted, "{text}");
 }
 
-/// The same for what the service wrote.
-fn said(text: &str, wanted: &str) {
+/// Checks a text that the service wrote.
+fn check_service(text: &str, wanted: &str) {
     assert_eq!(masked(&Rule::default(), text, Author::Service), wanted, "{text}");
 }
 
 #[test]
-fn json() {
+fn secrets_in_json_are_found() {
     check(r#"{"user":"ann","password":"hunter2"}"#, r##"{"user":"ann","password":"#"}"##);
     check(r#"{"accessToken" : "abc\"def", "n":1}"#, r##"{"accessToken" : "#", "n":1}"##);
     check(
@@ -43,7 +45,7 @@ fn json() {
 }
 
 #[test]
-fn json_within_json() {
+fn secrets_in_nested_json_are_found() {
     check(
         r#"{"q":"{\"password\":\"a b\",\"x\":1}","y":2}"#,
         r##"{"q":"{\"password\":\"#\",\"x\":1}","y":2}"##,
@@ -56,7 +58,7 @@ fn json_within_json() {
 }
 
 #[test]
-fn forms() {
+fn secrets_in_forms_are_found() {
     check("user=ann&password=hunter%2F22&next=1", "user=ann&password=#&next=1");
     check("password=a b, c;d&x=1", "password=#&x=1");
     check("user[name]=a&user[password]=b&x=1", "user[name]=a&user[password]=#&x=1");
@@ -69,7 +71,7 @@ fn forms() {
 }
 
 #[test]
-fn multipart() {
+fn secrets_in_multipart_bodies_are_found() {
     let part = |name: &str, value: &str| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
@@ -83,7 +85,7 @@ fn multipart() {
 }
 
 #[test]
-fn xml() {
+fn secrets_in_xml_are_found() {
     check(
         "<login><user>a</user><password>b c</password></login>",
         "<login><user>a</user><password>#</password></login>",
@@ -101,7 +103,7 @@ fn xml() {
 }
 
 #[test]
-fn pairs_in_texts() {
+fn secrets_after_names_are_found() {
     check("x, password=b c, y", "x, password=# c, y");
     check("Authorization: Bearer abcdef\r\nhost: x", "Authorization: Bearer #\r\nhost: x");
     check("the client_secret='a b'", "the client_secret='#'");
@@ -123,12 +125,12 @@ fn pairs_in_texts() {
     check("Server=h;Password=b c;Uid=d", "Server=h;Password=#;Uid=d");
     check("the api key: abc", "the api key: #");
     check("{:password=>\"b\"}", "{:password=>\"#\"}");
-    said("no session for token 3f9a2c71d0e4aa", "no session for token #");
-    said("token refresh failed", "token refresh failed");
+    check_service("no session for token 3f9a2c71d0e4aa", "no session for token #");
+    check_service("token refresh failed", "token refresh failed");
 }
 
 #[test]
-fn what_shows_by_itself() {
+fn secrets_without_names_are_found() {
     check("postgres://ann:b@c/d and amqp://e:f%40g@h", "postgres://ann:#@c/d and amqp://e:#@h");
     check(
         "https://3f9a2c71d0e4aa@sentry.io/1 ssh://git@host/x http://a@b",
@@ -141,7 +143,7 @@ fn what_shows_by_itself() {
     check("cursor eyJwYWdlIjoxMjM0NTY3ODl9", "cursor eyJwYWdlIjoxMjM0NTY3ODl9");
     check("a bEaReR abc123def456 b", "a bEaReR # b");
     check("BASIC dXNlcjpwYXNz", "BASIC #");
-    said(
+    check_service(
         "bearer token is missing, basic authentication too",
         "bearer token is missing, basic authentication too",
     );
@@ -157,7 +159,7 @@ fn what_shows_by_itself() {
 }
 
 #[test]
-fn messages_and_programs_stay() {
+fn messages_and_programs_are_not_secret() {
     for text in [
         r#"{"errors":{"token":["is missing"],"password":["is too short (minimum is 8 characters)"]}}"#,
         r#"{"password":"can't be blank","token":"expired","session":"not found","pin":{"error":"too_short","count":8}}"#,
@@ -170,18 +172,18 @@ fn messages_and_programs_stay() {
         "secret: ***",
         "www-authenticate: Basic realm=\"x\"",
     ] {
-        said(text, text);
+        check_service(text, text);
     }
-    // The same from a client is a secret.
+    // From a client, the same texts are secrets.
     check(r#"{"password":"is too short"}"#, r##"{"password":"#"}"##);
     check("password=is+missing", "password=#");
-    // What is quoted in a message may be one, and so may a phrase that is none.
-    said(r#"{"password":"'hunter' is not valid"}"#, r##"{"password":"#"}"##);
-    said(r#"{"password":"correct horse battery staple"}"#, r##"{"password":"#"}"##);
+    // Quoted text in a message can be a secret, and so can a phrase that is not a message.
+    check_service(r#"{"password":"'hunter' is not valid"}"#, r##"{"password":"#"}"##);
+    check_service(r#"{"password":"correct horse battery staple"}"#, r##"{"password":"#"}"##);
 }
 
 #[test]
-fn targets() {
+fn secrets_in_targets_are_found() {
     let check = |flow: &str, pattern: &str, text: &str, wanted: &str| {
         let rule = Rule::new(&["tax id"], &[(Some("invite"), "code_word"), (None, "ref")]);
         let spans = target(&rule, flow, pattern, text.as_bytes());
@@ -200,7 +202,7 @@ fn targets() {
 }
 
 #[test]
-fn names_of_the_settings() {
+fn names_of_the_settings_are_secret() {
     let rule = Rule::new(&["tax_id", "plate"], &[]);
     let check = |text, wanted| assert_eq!(masked(&rule, text, Author::Client), wanted);
     check(
@@ -211,7 +213,7 @@ fn names_of_the_settings() {
 }
 
 #[test]
-fn odd_texts_end() {
+fn malformed_texts_do_not_panic() {
     for text in [
         "password",
         "password=",
@@ -247,12 +249,12 @@ fn odd_texts_end() {
         }
     }
     let deep = format!("{}{}", "{\"token\":", "[".repeat(100_000));
-    assert!(!text(&Rule::default(), deep.as_bytes(), Author::Client).is_empty());
+    assert!(!super::text(&Rule::default(), deep.as_bytes(), Author::Client).is_empty());
 }
 
-/// What would take for ever if each place were looked at from every other.
+/// Texts that would take quadratic time if the scan went back.
 #[test]
-fn spans_of_a_text_of_beginnings_are_in_order() {
+fn spans_are_sorted_in_a_text_of_repeated_beginnings() {
     for part in [
         "<token>",
         "<token></x>",

@@ -1,9 +1,9 @@
-//! Secrets that show by themselves, whatever stands before them.
+//! Secrets that are recognizable without a name.
 
-use super::super::{base64_decoded, placeholder};
 use super::scanner::Scan;
+use crate::secret::{base64_decoded, is_searchable, placeholder};
 
-/// How tokens begin that their makers have marked, and how long they are at least.
+/// Prefixes by which issuers mark their tokens, with the minimum length of such a token.
 const MARKED: [(&str, usize); 20] = [
     ("ghp_", 20),
     ("gho_", 20),
@@ -26,18 +26,21 @@ const MARKED: [(&str, usize); 20] = [
     ("AIza", 30),
     ("whsec_", 20),
 ];
-/// Headers of JSON Web Tokens (RFC 7519) begin so: `{"alg"`, `{"typ"`, `{"kid"`, `{"enc"`.
+/// Beginnings of JSON Web Tokens (RFC 7519): `{"alg"`, `{"typ"`, `{"kid"`, `{"enc"`.
 const JOSE: [&[u8]; 4] = [b"eyJhbGci", b"eyJ0eXAi", b"eyJraWQi", b"eyJlbmMi"];
-/// The shortest token of this sort that is no other text.
+/// Minimum length of a JSON Web Token. Shorter texts are something else.
 const MIN_JWT: usize = 20;
-/// A name and a password together are no longer.
+/// Maximum length of a user name and password together.
 const MAX_USER: usize = 256;
-/// How much of a private key's first line there may be.
+/// Maximum length of the first line of a private key.
 const PEM_LINE: usize = 64;
 
+/// Schemes whose credentials are a single word.
+const SCHEMES: [&str; 3] = ["bearer", "basic", "dpop"];
+
 impl Scan<'_, '_> {
-    /// The secret that begins at a place, or right beside it; where to go on.
-    pub(super) fn bare(&mut self, at: usize) -> Option<usize> {
+    /// Handles a secret that begins at or next to `at`. Returns the index at which to continue.
+    pub(super) fn unnamed(&mut self, at: usize) -> Option<usize> {
         let rest = &self.text[at..];
         match rest {
             [b':', b'/', b'/', ..] => self.user_information(at),
@@ -48,7 +51,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// `scheme://user:password@host`
+    /// Handles `scheme://user:password@host`.
     fn user_information(&mut self, at: usize) -> Option<usize> {
         let start = at + 3;
         let is_end = |b: &u8| b.is_ascii_whitespace() || b"/?#\"'<>\\`".contains(b);
@@ -57,14 +60,14 @@ impl Scan<'_, '_> {
         let user = authority.iter().rposition(|&b| b == b'@')?;
         match authority[..user].iter().position(|&b| b == b':') {
             Some(colon) => self.value(start + colon + 1..start + user),
-            // A token in the place of a name.
-            None if placeholder::is_searchable(&authority[..user]) => self.value(start..start + user),
+            // A token in place of a user name.
+            None if is_searchable(&authority[..user]) => self.value(start..start + user),
             None => {}
         }
         Some(start + user)
     }
 
-    /// `user:password@tcp(host:3306)/name`
+    /// Handles `user:password@tcp(host:3306)/name`.
     fn before_at(&mut self, at: usize) -> Option<usize> {
         let is_end = |b: &u8| b.is_ascii_whitespace() || b"\"'<>=\\`".contains(b);
         let start = at - self.text[..at].iter().rev().take(MAX_USER).take_while(|b| !is_end(b)).count();
@@ -73,7 +76,7 @@ impl Scan<'_, '_> {
         Some(at + 1)
     }
 
-    /// A private key between its two lines (RFC 7468).
+    /// Handles a private key between its two marker lines (RFC 7468).
     fn private_key(&mut self, at: usize) -> Option<usize> {
         const BEGIN: &[u8] = b"-----BEGIN ";
         if !self.text[at..].starts_with(BEGIN) {
@@ -87,6 +90,7 @@ impl Scan<'_, '_> {
         Some(end)
     }
 
+    /// Handles a JSON Web Token.
     fn web_token(&mut self, at: usize) -> Option<usize> {
         if !self.is_start(at) {
             return None;
@@ -103,6 +107,7 @@ impl Scan<'_, '_> {
         Some(at + token.len())
     }
 
+    /// Handles a token with one of the [`MARKED`] prefixes.
     fn marked(&mut self, at: usize) -> Option<usize> {
         let (_, min) = MARKED.iter().find(|(start, _)| self.text[at..].starts_with(start.as_bytes()))?;
         if !self.is_start(at) {
@@ -111,14 +116,14 @@ impl Scan<'_, '_> {
         let is_part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(**b, b'_' | b'-');
         let len = self.text[at..].iter().take_while(is_part).count();
         let token = &self.text[at..at + len];
-        if len < *min || !token.iter().any(u8::is_ascii_digit) || !placeholder::is_searchable(token) {
+        if len < *min || !token.iter().any(u8::is_ascii_digit) || !is_searchable(token) {
             return None;
         }
         self.spans.push(at..at + len);
         Some(at + len)
     }
 
-    /// `Bearer` and the like with what follows (RFC 9110, section 11.4).
+    /// Handles an authentication scheme followed by credentials (RFC 9110, section 11.4).
     fn scheme(&mut self, at: usize) -> Option<usize> {
         let scheme = SCHEMES.iter().find(|scheme| self.is_at(at, scheme.as_bytes()))?;
         if !self.is_start(at) {
@@ -135,7 +140,7 @@ impl Scan<'_, '_> {
         let token = &self.text[space..space + len];
         let is_secret = match *scheme {
             "basic" => base64_decoded(token).is_some_and(|plain| plain.contains(&b':')),
-            _ => placeholder::is_searchable(token) && !placeholder::is_visible(token, self.author),
+            _ => is_searchable(token) && !placeholder::is_visible(token, self.author),
         };
         if !is_secret {
             return None;
@@ -144,7 +149,8 @@ impl Scan<'_, '_> {
         Some(space + len)
     }
 
-    /// Whether no word goes on here from before; `%22` is before none.
+    /// Returns true if a word can begin at `at`: no word precedes it directly. An escape such as `%22` is not part of a
+    /// word.
     fn is_start(&self, at: usize) -> bool {
         match &self.text[..at] {
             [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => true,
@@ -153,6 +159,3 @@ impl Scan<'_, '_> {
         }
     }
 }
-
-/// Schemes whose credentials are one word.
-const SCHEMES: [&str; 3] = ["bearer", "basic", "dpop"];

@@ -129,10 +129,7 @@ fn secrets_are_compared_and_not_shown() {
         "V {\"secret\":null} -> {\"secret\":null}\n"
     );
     // Only the key could tell whether they are equal.
-    assert_eq!(
-        both(&plain("hunter2"), &sealed(1), false),
-        "V not compared: secret on one side only\n"
-    );
+    assert_eq!(both(&plain("hunter2"), &sealed(1), false), "V not compared: secret on one side only\n");
     assert_eq!(changes(Some(&plain("hunter2")), None, true).0, "V {\"secret\":null} -> nothing\n");
     // Secret in part: the masks are compared.
     let part = |byte, text| hashed(byte, Some(text));

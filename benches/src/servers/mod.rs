@@ -1,0 +1,47 @@
+//! The servers, their data, and the processes that run them.
+
+pub(crate) mod axum_otlp;
+mod axum_server;
+pub(crate) mod busy;
+mod busy_axum;
+mod collector;
+pub(crate) mod cpu_work;
+mod hyper_server;
+mod memory;
+pub(crate) mod process;
+mod single_thread;
+pub(crate) mod todos;
+pub(crate) mod variant;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use self::variant::Variant;
+use crate::report::print_line;
+
+/// Serves in this process, on the first core, until standard input is closed. [`process::Server`] starts it.
+pub(crate) fn serve(name: &str) -> ExitCode {
+    process::pin_to(0);
+    process::raise_file_limit();
+    let ready = |addr: SocketAddr| {
+        print_line(&addr.to_string());
+        let _ = std::io::stdout().flush();
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    };
+    let variant = Variant::ALL.into_iter().find(|variant| variant.argument() == name);
+    let result = match (variant, name) {
+        (Some(variant), _) => variant.serve(ready),
+        (None, "busy") => busy::serve(ready),
+        (None, "busy-axum") => busy_axum::serve(false, ready),
+        (None, "busy-axum-blocking") => busy_axum::serve(true, ready),
+        (None, _) => Err(format!("unknown server {name}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print_line(&error);
+            ExitCode::from(2)
+        }
+    }
+}

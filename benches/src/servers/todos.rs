@@ -1,0 +1,136 @@
+//! The benchmarked service, written for zerver.
+
+use std::net::SocketAddr;
+
+use zerver::StartOptions;
+use zerver::effects::kv;
+use zerver::prelude::*;
+use zerver_recorder::{Recorder, RecorderOptions, RecordingPolicy};
+
+/// The authenticated user.
+#[derive(Debug, Clone, Slot, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) sub: String,
+    pub(crate) roles: Vec<String>,
+}
+
+/// A todo.
+#[derive(Debug, Clone, Slot, Serialize, Deserialize)]
+pub(crate) struct Todo {
+    pub(crate) id: u64,
+    pub(crate) title: String,
+    pub(crate) completed: bool,
+    pub(crate) order: u64,
+}
+
+impl Claims {
+    pub(crate) fn ann() -> Self {
+        Self { sub: "ann".to_owned(), roles: vec!["writer".to_owned(), "admin".to_owned()] }
+    }
+}
+
+impl Todo {
+    pub(crate) fn milk() -> Self {
+        Self { id: 7, title: "Buy milk".to_owned(), completed: false, order: 7 }
+    }
+}
+
+#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot(secret)]
+struct AuthHeader(String);
+
+#[derive(Debug, Slot, Serialize, Deserialize)]
+struct TodoId(u64);
+
+#[step]
+fn parse_auth(request: &Request) -> Result<AuthHeader, Failure> {
+    request.bearer().map(|token| AuthHeader(token.to_owned())).ok_or_else(|| Failure::unauthorized("session"))
+}
+
+#[step]
+fn lookup_user(auth: &AuthHeader) -> Decision<Shared<Claims>> {
+    Need(kv::get_shared::<Claims>(("user", auth.0.as_str())).or_not_found("user", ""))
+}
+
+#[step]
+fn verify_roles(claims: &Claims) -> Result<(), Failure> {
+    match claims.roles.iter().any(|role| role == "admin") {
+        true => Ok(()),
+        false => Err(Failure::forbidden("user")),
+    }
+}
+
+#[step]
+fn parse_id(request: &Request) -> Result<TodoId, Failure> {
+    request.param("id").map(TodoId)
+}
+
+#[step]
+fn load_todo(id: &TodoId) -> Decision<Shared<Todo>> {
+    Need(kv::get_shared::<Todo>(("todo", id.0)).or_not_found("todo", id.0))
+}
+
+#[step]
+fn render_todo(todo: &Todo) -> Response {
+    Response::json(todo)
+}
+
+#[step]
+fn seed() -> Decision<()> {
+    Need(
+        all((kv::put(("user", "ann-token"), Claims::ann()), kv::put(("todo", 7u64), Todo::milk()))).map(drop),
+    )
+}
+
+#[step]
+fn seeded() -> Response {
+    Response::no_content()
+}
+
+const AUTH: Chain = chain![parse_auth, lookup_user, verify_roles];
+
+/// The measured flow.
+pub(crate) fn item() -> FlowDef {
+    flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo])
+}
+
+/// Serves the flow until `ready` returns. Without a policy nothing is recorded.
+pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
+    let recorder = policy.map(open).transpose()?;
+    let settings = StartOptions {
+        addr: Some("127.0.0.1:0".to_owned()),
+        sink: recorder.as_ref().map(Recorder::sink),
+        ..StartOptions::default()
+    };
+    let running = App::new()
+        .flow(item())
+        .flow(flow!("seed", POST "/seed", steps: [seed, seeded]))
+        .workers(1)
+        .start(settings)
+        .map_err(|error| error.to_string())?;
+    store_fixtures(running.addr()).map_err(|error| error.to_string())?;
+    ready(running.addr());
+    running.stop();
+    match recorder.map(Recorder::close) {
+        Some(status) if status.dropped + status.lost > 0 => {
+            Err(format!("not every request was recorded: {status:?}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open(policy: RecordingPolicy) -> Result<Recorder, String> {
+    let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE is not set")?;
+    Recorder::open(RecorderOptions { policy, ..RecorderOptions::new(dir) }).map_err(|error| error.to_string())
+}
+
+/// Stores the user and the todo by a request, as a client would.
+fn store_fixtures(addr: SocketAddr) -> std::io::Result<()> {
+    use std::io::{Error, Read, Write};
+    let mut stream = std::net::TcpStream::connect(addr)?;
+    stream
+        .write_all(b"POST /seed HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    if answer.starts_with("HTTP/1.1 204") { Ok(()) } else { Err(Error::other(answer)) }
+}

@@ -1,0 +1,101 @@
+//! The servers that answer `GET /v1/todos/7`, and starting one with its collector.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use zerver_recorder::{RecordingPolicy, TailPolicy};
+
+use super::collector::Collector;
+use super::process::Server;
+use super::{axum_otlp, axum_server, hyper_server, todos};
+
+/// A server of the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variant {
+    Hyper,
+    Axum,
+    AxumOtlp,
+    Unrecorded,
+    Tail,
+    All,
+}
+
+impl Variant {
+    /// All variants in the order of their declaration, so that `variant as usize` is an index.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Hyper, Self::Axum, Self::AxumOtlp, Self::Unrecorded, Self::Tail, Self::All];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Hyper => "hyper 1",
+            Self::Axum => "axum 0.8",
+            Self::AxumOtlp => "axum 0.8, OTLP batch",
+            Self::Unrecorded => "zerver, unrecorded",
+            Self::Tail => "zerver, tail",
+            Self::All => "zerver, all",
+        }
+    }
+
+    pub(crate) const fn argument(self) -> &'static str {
+        match self {
+            Self::Hyper => "hyper",
+            Self::Axum => "axum",
+            Self::AxumOtlp => "axum-otlp",
+            Self::Unrecorded => "off",
+            Self::Tail => "tail",
+            Self::All => "all",
+        }
+    }
+
+    /// Returns the aim: the processor time relative to axum without tracing.
+    pub(crate) const fn aim(self) -> Option<f64> {
+        match self {
+            Self::Hyper | Self::Axum | Self::AxumOtlp => None,
+            Self::Unrecorded => Some(0.9),
+            Self::Tail => Some(1.0),
+            Self::All => Some(1.2),
+        }
+    }
+
+    /// Serves until `ready` returns.
+    pub(crate) fn serve(self, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
+        match self {
+            Self::Hyper => hyper_server::serve(ready),
+            Self::Axum => axum_server::serve(ready),
+            Self::AxumOtlp => axum_otlp::serve(ready),
+            Self::Unrecorded => todos::serve(None, ready),
+            Self::Tail => todos::serve(Some(RecordingPolicy::Tail(TailPolicy::default())), ready),
+            Self::All => todos::serve(Some(RecordingPolicy::All), ready),
+        }
+    }
+}
+
+/// A running server, and the collector of its spans if it exports any.
+pub(crate) struct Started {
+    pub(crate) server: Server,
+    collector: Option<Collector>,
+}
+
+impl Started {
+    /// Starts the server by a command that runs this [program](super::process::program).
+    pub(crate) fn new(variant: Variant, mut command: Command) -> Result<Self, String> {
+        let collector = (variant == Variant::AxumOtlp).then(Collector::start).transpose()?;
+        if let Some(collector) = &collector {
+            // The client of the exporter would use a proxy.
+            command.env(axum_otlp::ENDPOINT, collector.url()).env("NO_PROXY", "127.0.0.1");
+        }
+        Ok(Self { server: Server::launch(command, variant.argument())?, collector })
+    }
+
+    /// Stops the server after `requests` requests. Fails if a span of theirs is missing, since the figures would be
+    /// meaningless.
+    pub(crate) fn stop(self, requests: u64) -> Result<(), String> {
+        let Self { server, collector } = self;
+        server.stop(|_| Ok(()))?;
+        let (sent, arrived) = (requests * axum_otlp::SPANS, collector.map(|collector| collector.spans()));
+        match arrived {
+            Some(arrived) if arrived != sent => Err(format!("only {arrived} of {sent} spans arrived")),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The tables, one file each: measure every server, and print a row for each.
+
+mod idle;
+mod instructions;
+mod light;
+mod mixed;
+mod overload;
+mod replays;
+mod steal_queue;
+mod steals;
+mod steps;
+
+pub(crate) use instructions::NAME as INSTRUCTIONS;
+
+use crate::plan::{FULL, LONG, Plan};
+
+/// Measures and prints a table.
+type Table = fn(&Plan) -> Result<(), String>;
+
+/// Every table, with its name and the size of a full run.
+pub(crate) const TABLES: [(&str, Table, Plan); 8] = [
+    ("light", light::compare, FULL),
+    ("mixed", mixed::compare, LONG),
+    ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
+    ("idle", idle::compare, FULL),
+    ("steps", steps::compare, FULL),
+    ("steals", steals::compare, Plan { count: 1_000, ..FULL }),
+    ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
+    (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),
+];

@@ -1,0 +1,188 @@
+//! The command line as clap parses it: commands, options, and their help.
+
+mod filter;
+mod replay;
+mod requests;
+mod service;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use self::filter::Filter;
+pub(crate) use self::replay::{Replay, Selection};
+pub(crate) use self::requests::{
+    Completions, Demo, Diff, Doctor, Expect, Export, Import, Ls, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+};
+pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
+pub(crate) use self::value::{Limit, TraceRef, host_and_port};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  success, with a finding
+  2  error";
+
+const DIFF_EXIT_CODES: &str = "\
+Exit codes:
+  0  same request, decisions, values and response; timing alone is not a difference
+  1  different
+  2  error, or no difference found but not everything could be compared";
+
+const REPLAY_HELP: &str = "\
+Examples:
+  zerver replay @last                                     replay with today's code
+  zerver replay @last --set 'Todo.title=\"x\"'              replace a value in a slot
+  zerver replay @last --edit                              edit the slots in an editor
+  zerver replay @last --answer 'kv get todo:1=\"Absent\"'   replace the result of an effect
+  zerver replay @last --fail 'kv get todo:1=timeout'      make an effect fail
+  zerver replay @last --latency 'kv get todo:1=250ms'     make an effect slow
+  zerver replay @last --faults                            inject every fault, one at a time
+  zerver replay @last --set TodoId=2 --live kv            perform new effects for real
+
+EFFECT is a name as `zerver trace` prints it, or the number of a call, counted from 0.
+With edits, time is virtual: steps and effects take their recorded time, and the replay never waits.
+
+Exit codes:
+  0  same; with --edit, also if nothing was changed
+  1  different; with --faults, if a fault makes a step panic, kills the service, is reported by a step as a
+     bug, or is ended only by the default deadline
+  2  error, or no difference found but not everything could be compared (exit code 0 with --all)";
+
+const SIMULATE_EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  the simulation does not reproduce the recorded run: do not trust the predictions
+  2  error";
+
+/// Run a service made of small steps, and see what its requests did
+#[derive(Debug, Parser)]
+#[command(name = "zerver", version, after_help = EXIT_CODES, subcommand_required = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command accepts.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Store to use [default: .zerver in this folder or the nearest folder above]
+    #[arg(long, global = true, env = "ZERVER_STORE", hide_env_values = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) store: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Use colors
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Print only results and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Show more detail
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+impl Global {
+    /// Returns the options of a command that prints nothing of its own.
+    pub(crate) fn silent() -> Self {
+        Self { store: None, json: false, color: Color::Never, quiet: true, verbose: false }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a service, rebuild it on change, and record every request
+    ///
+    /// Prints `listening on http://HOST:PORT` when the service is ready. The socket stays open while the service is
+    /// replaced, and the last good build keeps serving if a new one fails.
+    ///
+    /// Opens the terminal UI on a terminal. Otherwise prints one line per request, or one JSON document with --json.
+    #[command(after_help = EXIT_CODES)]
+    Dev(Dev),
+    /// Explore a recorded example in the terminal UI, with nothing to build
+    ///
+    /// Requests to a todo service were recorded once, slow and failed ones among them. They are unpacked into a
+    /// temporary folder and opened; with --dir they stay, and other commands read them with --store.
+    #[command(after_help = EXIT_CODES)]
+    Demo(Demo),
+    /// List recorded requests, newest first
+    #[command(after_help = EXIT_CODES)]
+    Ls(Ls),
+    /// Show where one request spent its time, what it wrote, and why it failed
+    #[command(after_help = EXIT_CODES)]
+    Trace(Trace),
+    /// Browse recorded requests in the terminal UI
+    ///
+    /// Press ? for the keys.
+    #[command(after_help = EXIT_CODES)]
+    Tui(Tui),
+    /// Replay a recorded request with today's code, and compare the results
+    ///
+    /// Builds the service and feeds it the recording: the replay has no network, store or clock. With --set and the
+    /// other edits, the report lists what changes because of them. Exits with 1 if anything differs.
+    ///
+    /// With --all, replays many requests and groups the findings by cause: `zerver replay --all` takes the requests in
+    /// the store, `zerver replay --all corpus/` the portable files in a folder.
+    #[command(after_help = REPLAY_HELP)]
+    Replay(Box<Replay>),
+    /// Compare two requests: why the second took longer, and what differs first
+    ///
+    /// Opens the terminal UI on a terminal. With --no-tui, --json or --all-headers, prints the comparison.
+    ///
+    /// Ignores times, the HTTP version, the client's address, and headers that change with every request: age, date,
+    /// server-timing, traceparent, tracestate, x-request-id, x-response-time.
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(Diff),
+    /// Rank a request among others of its flow, and find the fields that correlate with latency
+    ///
+    /// Compares it with the newest 500 requests of the flow. Correlation is not causation.
+    #[command(after_help = EXIT_CODES)]
+    Why(Why),
+    /// Predict latency with other workers or limits, from recorded requests
+    ///
+    /// Runs the recorded arrivals, steps and waits through the scheduler's own policy in virtual time: first as they
+    /// were recorded, which shows how far to trust the result, then with the changes of --set.
+    #[command(after_help = SIMULATE_EXIT_CODES)]
+    Simulate(Simulate),
+    /// Show live metrics of a running service: classes, threads, steps, the recorder
+    ///
+    /// Refreshes every second, with rates over the last second, and keeps trying if the service goes away. Ctrl-C quits.
+    /// With --once, with --json or without a terminal, prints once, with rates since the service started.
+    #[command(after_help = EXIT_CODES)]
+    Top(Top),
+    /// List the flows of a service: routes, steps, and the slots they read and write
+    #[command(after_help = EXIT_CODES)]
+    Catalog(Catalog),
+    /// Show the settings of a service, and where each value comes from
+    ///
+    /// The environment overrides zerver.toml, which overrides the program. The service is built and queried, so
+    /// mistakes in zerver.toml are reported too.
+    #[command(after_help = EXIT_CODES)]
+    Config(Config),
+    /// Export one request as a portable file or a Rust test, without its secrets
+    #[command(after_help = EXIT_CODES)]
+    Export(Export),
+    /// Import portable files into the store
+    #[command(after_help = EXIT_CODES)]
+    Import(Import),
+    /// Check the health of the store, and repair it
+    #[command(after_help = EXIT_CODES)]
+    Doctor(Doctor),
+    /// Print a shell completion script
+    Completions(Completions),
+}

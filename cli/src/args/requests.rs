@@ -1,0 +1,170 @@
+//! Arguments of commands that read recorded requests.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::value::{assignment, at_least_one};
+use super::{Filter, Limit, Program, TraceRef};
+
+pub(super) const ID_HELP: &str = "Request id, unique prefix of one, @last, @failed, @slowest or @fastest (of those \
+                                  that succeeded), each also as @last:FLOW, or a portable file";
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Show at most N requests, or `all`
+    #[arg(long, short = 'n', value_name = "N", default_value = "50")]
+    pub(crate) limit: Limit,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Use at most the newest N requests, or `all`
+    #[arg(long, short = 'n', value_name = "N", default_value = "10000", value_parser = at_least_one)]
+    pub(crate) limit: Limit,
+    /// Machine that recorded the requests, if it differs from this one: workers, cores, batch.workers, ...
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) recorded: Vec<(String, String)>,
+    /// Setting to change: workers, batch.workers, CLASS.quantum, CLASS.queue, ...
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    #[arg(help = ID_HELP)]
+    pub(crate) id: TraceRef,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tui {
+    /// Request to open: an id, a unique prefix of one, @last, @slowest, @fastest, @failed, or a portable file
+    /// [default: the list]
+    pub(crate) id: Option<TraceRef>,
+    /// Address of a running service, to show its scheduler
+    #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Other)]
+    pub(crate) addr: Option<String>,
+    /// Folder of the service's package, for replays [default: the package that holds the store, or this folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
+    #[command(flatten)]
+    pub(crate) theme: ThemeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Unpack the store into this new folder and keep it, for other commands to read with --store
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print the requests instead of opening the terminal UI
+    #[arg(long)]
+    pub(crate) no_tui: bool,
+    #[command(flatten)]
+    pub(crate) theme: ThemeArgs,
+}
+
+/// Appearance of the terminal UI.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ThemeArgs {
+    /// Colors of the terminal UI
+    #[arg(long, value_name = "THEME", env = "ZERVER_THEME", hide_env_values = true, default_value = "auto")]
+    pub(crate) theme: Theme,
+    /// Draw the terminal UI in plain ASCII
+    #[arg(long)]
+    pub(crate) ascii: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Theme {
+    /// Detect what the terminal supports
+    Auto,
+    /// For a dark background
+    Dark,
+    /// For a light background
+    Light,
+    /// The terminal's own 16 colors
+    #[value(name = "16")]
+    Sixteen,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    #[arg(help = ID_HELP, required_unless_present = "slow")]
+    pub(crate) a: Option<TraceRef>,
+    /// The request to explain, relative to A
+    #[arg(required_unless_present = "slow")]
+    pub(crate) b: Option<TraceRef>,
+    /// Compare a typical fast request of this flow with a typical slow one: the median of the fastest 90% with the
+    /// median of the slowest 10%, of the newest 1000 that succeeded
+    #[arg(long, value_name = "FLOW", conflicts_with_all = ["a", "b"])]
+    pub(crate) slow: Option<String>,
+    /// Compare all headers, and print the result
+    #[arg(long)]
+    pub(crate) all_headers: bool,
+    /// Print the result instead of opening the terminal UI
+    #[arg(long)]
+    pub(crate) no_tui: bool,
+    #[command(flatten)]
+    pub(crate) theme: ThemeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    #[arg(help = ID_HELP)]
+    pub(crate) id: TraceRef,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[arg(help = ID_HELP)]
+    pub(crate) id: TraceRef,
+    /// File to write, or - for standard output [default: ID.zrv, or standard output with --test]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Write a Rust test: the request, the results of its effects, and the expected outcome
+    #[arg(long)]
+    pub(crate) test: bool,
+    /// Outcome that the test asserts
+    #[arg(long, requires = "test", value_name = "OUTCOME", default_value = "recorded")]
+    pub(crate) expect: Expect,
+    /// Write secrets into the test, decrypted with the store's key
+    #[arg(long, requires = "test")]
+    pub(crate) with_secrets: bool,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expect {
+    /// The recorded decisions, slots, headers and body
+    Recorded,
+    /// Any success, for a request that failed: the test fails until the bug is fixed
+    Fixed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files to import
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Repair what can be repaired
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Shell to complete for
+    pub(crate) shell: clap_complete::Shell,
+}

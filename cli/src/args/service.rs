@@ -1,0 +1,76 @@
+//! Arguments of commands that need a service or its program.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::ThemeArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// Folder of the service's package; its .zerver is the default store
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) app: PathBuf,
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) addr: String,
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// Do not rebuild or restart on change
+    #[arg(long)]
+    pub(crate) no_watch: bool,
+    /// Print one line per request instead of opening the terminal UI
+    #[arg(long)]
+    pub(crate) no_tui: bool,
+    #[command(flatten)]
+    pub(crate) theme: ThemeArgs,
+    /// Arguments for the service
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<OsString>,
+}
+
+/// The program of a service, and how to build it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Program {
+    /// Build with optimizations, without LTO
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Binary of the package to use
+    #[arg(long, value_name = "NAME", conflicts_with = "exe")]
+    pub(crate) bin: Option<String>,
+    /// Use this program instead of building one with Cargo
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, conflicts_with = "release")]
+    pub(crate) exe: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Address of the service; http:// may precede it
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) addr: String,
+    /// Path of its metrics, as metrics.path sets it
+    #[arg(long, value_name = "PATH", default_value = "/metrics")]
+    pub(crate) path: String,
+    /// Print once and exit
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// Folder of the service's package
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) app: PathBuf,
+    #[command(flatten)]
+    pub(crate) program: Program,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Catalog {
+    /// Folder of a service's package, to build and query [default: read the store]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
+}

@@ -1,0 +1,93 @@
+//! `zerver diff`: why one request took longer than another, and what differs first.
+
+use zerver_analysis::{Diff, DiffJson, IgnoredHeaders, typical_pair};
+use zerver_trace::text::clean;
+use zerver_trace::{Query, RequestId, Trace};
+
+use crate::args::{self, Global, TraceRef};
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
+use crate::output::Output;
+use crate::terminal_ui;
+use crate::view;
+
+/// Maximum number of requests to choose typical ones from; the newest are used.
+const POPULATION: usize = 1_000;
+
+/// A trace, and the number of digits that identify it in its store.
+type Identified = (Trace, usize);
+
+pub(super) fn run(
+    args: &args::Diff,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let ((a, digits_a), (b, digits_b)) = match (&args.slow, &args.a, &args.b) {
+        (Some(flow), ..) => load_typical(flow, global, output)?,
+        (None, Some(a), Some(b)) => (load(a, global)?, load(b, global)?),
+        _ => {
+            return Err(CommandError::new("a comparison needs two requests")
+                .with_hint("name both, or a flow with --slow FLOW"));
+        }
+    };
+    let ignored = if args.all_headers { IgnoredHeaders::nothing() } else { IgnoredHeaders::default() };
+    let diff = Diff::of(&a, &b, &ignored);
+    let sameness = diff.sameness();
+    if !args.no_tui && !args.all_headers && terminal_ui::can_open(output) {
+        terminal_ui::show_diff([a, b], &args.theme, global)?;
+    } else if output.is_json {
+        output.json(&DiffJson::new(&diff))?;
+    } else {
+        let digits = digits_a.max(digits_b).max(distinguishing_digits(a.id, b.id));
+        let layout = output.layout(digits);
+        output.print(&view::diff::diff(&a, &b, &diff, layout))?;
+    }
+    Ok(sameness.into())
+}
+
+/// Returns the number of digits that distinguish two ids. One of them may come from a portable file, so the digits that
+/// identify each in its own store are not enough.
+fn distinguishing_digits(a: RequestId, b: RequestId) -> usize {
+    if a == b { 0 } else { a.shared_digits(b) + 1 }
+}
+
+/// Loads a trace and closes the store again: the other trace may be in the same one.
+fn load(trace: &TraceRef, global: &Global) -> Result<Identified, CommandError> {
+    let loaded = locate::load_trace(global, trace)?;
+    let digits = loaded.digits();
+    Ok((loaded.trace, digits))
+}
+
+/// Loads a typical fast request of a flow, and a typical slow one.
+fn load_typical(
+    flow: &str,
+    global: &Global,
+    output: &mut Output,
+) -> Result<(Identified, Identified), CommandError> {
+    let dir = locate::store_dir(global)?;
+    let reader = locate::open_reader(&dir)?;
+    let unreadable = |error: &dyn std::error::Error| locate::unreadable_store(&dir, error);
+    let query = Query { flow: Some(flow.to_owned()), limit: Some(POPULATION), ..Query::default() };
+    let requests = reader.list(&query).map_err(|error| unreadable(&error))?;
+    let found = typical_pair(&requests).map_err(|error| {
+        CommandError::new(format!("cannot choose two requests of {flow}"))
+            .caused_by(&error)
+            .with_hint("send the service more requests, or name two: `zerver diff <a> <b>`")
+            .with_hint("`zerver catalog` lists the flows")
+    })?;
+    output.info(&format!(
+        "of {} requests of {}: the median of the fastest 90%, and the median of the slowest 10%",
+        found.population,
+        clean(flow)
+    ));
+    let load = |id: RequestId| match reader.load(id) {
+        Ok(Some(trace)) => Ok(trace),
+        Ok(None) => {
+            Err(CommandError::new(format!("request {id} has just left the store")).with_hint("try again"))
+        }
+        Err(error) => Err(unreadable(&error)),
+    };
+    let (fast, slow) = (load(found.fast)?, load(found.slow)?);
+    let digits = locate::unique_digits(&reader, &[found.fast, found.slow]);
+    Ok(((fast, digits), (slow, digits)))
+}

@@ -1,0 +1,33 @@
+//! `zerver import`: imports portable files into the store.
+
+use crate::args::{Global, Import};
+use crate::error::{CommandError, CommandOutcome};
+use crate::output::Output;
+use crate::view::count;
+use crate::{locate, paths};
+
+pub(super) fn run(
+    args: &Import,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    // All files are read before any is imported: one bad file imports nothing.
+    let traces = args.files.iter().map(|file| locate::read_portable(file)).collect::<Result<Vec<_>, _>>()?;
+    let dir = match &global.store {
+        Some(dir) => dir.clone(),
+        None => locate::store_dir(global)?,
+    };
+    let imported = zerver_recorder::import(&dir, traces).map_err(|error| {
+        CommandError::new(format!("cannot import into the store in {}", dir.display())).caused_by(&error)
+    })?;
+    if output.is_json {
+        output.json(&serde_json::json!({ "imported": imported, "store": dir }))?;
+    } else {
+        output.info(&format!(
+            "imported {} into {}",
+            count(imported as u64, "request", "requests"),
+            paths::display(&dir)
+        ));
+    }
+    Ok(CommandOutcome::Success)
+}

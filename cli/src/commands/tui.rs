@@ -1,0 +1,39 @@
+//! `zerver tui`: the terminal UI over a store.
+
+use std::sync::Arc;
+
+use zerver_tui::StartScreen;
+
+use crate::args::{Global, TraceRef, Tui};
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
+use crate::service::replayer::Replayer;
+use crate::terminal_ui::{StoreSource, appearance, check_terminal, services, show};
+
+pub(super) fn run(args: &Tui, global: &Global) -> Result<CommandOutcome, CommandError> {
+    check_terminal()?;
+    let (start_screen, source) = match &args.id {
+        Some(TraceRef::File(path)) => {
+            let trace = locate::read_portable(path)?;
+            let start_screen = StartScreen::Timeline(trace.id);
+            // The list shows the store, if there is one.
+            let dir = locate::store_dir(global).unwrap_or_default();
+            (start_screen, StoreSource::new(dir).with_extra(vec![trace]))
+        }
+        id => {
+            let dir = locate::store_dir(global)?;
+            let reader = locate::open_reader(&dir)?;
+            let start_screen = match id {
+                Some(TraceRef::Stored(find)) => {
+                    StartScreen::Timeline(locate::find_trace(&dir, &reader, find)?.id)
+                }
+                _ => StartScreen::Requests,
+            };
+            (start_screen, StoreSource::from_reader(dir, reader))
+        }
+    };
+    let replayer = Replayer::new(args.app.clone(), args.program.clone());
+    let services = services(&Arc::new(source), replayer);
+    show(start_screen, &services, appearance(&args.theme, global), args.addr.as_deref())?;
+    Ok(CommandOutcome::Success)
+}

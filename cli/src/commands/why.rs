@@ -1,0 +1,47 @@
+//! `zerver why`: the rank of a request among others of its flow, and the fields that correlate with latency.
+
+use zerver_analysis::{Why, WhyJson};
+use zerver_trace::{Query, Trace};
+
+use crate::args::{self, Global};
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate::{self, LoadedTrace};
+use crate::output::Output;
+use crate::view;
+
+/// Maximum number of requests of the flow to compare with; the newest are used.
+const POPULATION: usize = 500;
+
+pub(super) fn run(
+    args: &args::Why,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let loaded = locate::load_trace(global, &args.id)?;
+    let others = others(&loaded, output)?;
+    output.clear_progress();
+    let why = Why::of(&loaded.trace, &others);
+    if output.is_json {
+        output.json(&WhyJson::new(&loaded.trace, &why))?;
+        return Ok(CommandOutcome::Success);
+    }
+    let layout = output.layout(loaded.digits());
+    output.print(&view::why::why(&loaded.trace, &why, layout))?;
+    Ok(CommandOutcome::Success)
+}
+
+/// Loads other requests of the flow, except unreadable ones. There are none for a trace from a file.
+fn others(loaded: &LoadedTrace, output: &mut Output) -> Result<Vec<Trace>, CommandError> {
+    let Some(reader) = &loaded.reader else { return Ok(Vec::new()) };
+    let flow = Some(loaded.trace.flow.name.clone());
+    let query = Query { flow, limit: Some(POPULATION), ..Query::default() };
+    let requests = reader.list(&query).map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
+    let mut others = Vec::with_capacity(requests.len());
+    for (read, request) in requests.iter().enumerate() {
+        if read % 64 == 63 {
+            output.progress(&format!("reading {} of {} requests", read + 1, requests.len()));
+        }
+        others.extend(reader.load(request.id).ok().flatten());
+    }
+    Ok(others)
+}

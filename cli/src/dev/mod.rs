@@ -1,0 +1,20 @@
+//! `zerver dev`: runs a service, rebuilds it on change, and records every request.
+//!
+//! A single loop handles a closed enum of events: `plan` decides, and the other files carry out its decisions.
+
+mod dep_info;
+mod event_loop;
+mod exec_child;
+mod listener;
+mod messages;
+mod plan;
+mod reporter;
+mod screen;
+mod server;
+mod service_source;
+mod source_watch;
+mod store_follower;
+mod suggestions;
+
+pub(crate) use self::event_loop::run;
+pub(crate) use self::exec_child::ExecChild;

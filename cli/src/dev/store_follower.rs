@@ -1,0 +1,188 @@
+//! Follows the store while another process writes to it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use zerver_recorder::{Cursor, ReadError, Reader};
+use zerver_trace::{Query, RequestId, Summary};
+
+use crate::locate;
+
+/// Interval between two reads of the store. A trace appears within 50 ms of its response.
+const POLL_INTERVAL: Duration = Duration::from_millis(30);
+/// Interval between two attempts to read a store that cannot be read.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+/// Number of consecutive failures after which they are reported.
+const REPORTED_FAILURES: u32 = 20;
+
+/// News from the store.
+pub(super) enum News {
+    /// Requests, oldest first, and the number of digits that identify each of them.
+    Requests(Vec<Summary>, usize),
+    /// The store has been unreadable for some time.
+    Unreadable(ReadError),
+}
+
+/// Follows a store on another thread.
+pub(super) struct StoreFollower {
+    thread: Option<JoinHandle<()>>,
+    is_finishing: Arc<AtomicBool>,
+    is_replaced: Arc<AtomicBool>,
+}
+
+impl StoreFollower {
+    /// Reports every request that began at `since_unix_ns` or later.
+    pub(super) fn start(dir: PathBuf, since_unix_ns: u64, report: impl Fn(News) + Send + 'static) -> Self {
+        let is_finishing = Arc::new(AtomicBool::new(false));
+        let is_replaced = Arc::new(AtomicBool::new(false));
+        let (finishing, replaced) = (Arc::clone(&is_finishing), Arc::clone(&is_replaced));
+        let thread = thread::spawn(move || {
+            let mut state =
+                Followed { dir, since_unix_ns, reader: None, cursor: None, known: HashSet::new() };
+            let mut failures = 0;
+            loop {
+                // Requests written before the call of `finish` are still reported.
+                let is_last = finishing.load(Ordering::Acquire);
+                if replaced.swap(false, Ordering::AcqRel) {
+                    state.reader = None;
+                }
+                let pause = match state.news() {
+                    Ok(requests) => {
+                        failures = 0;
+                        if !requests.is_empty() {
+                            let digits = state.digits(&requests);
+                            report(News::Requests(requests, digits));
+                        }
+                        POLL_INTERVAL
+                    }
+                    // The service has not created it yet.
+                    Err(ReadError::Missing { .. }) => POLL_INTERVAL,
+                    Err(error) => {
+                        failures += 1;
+                        if failures == REPORTED_FAILURES {
+                            report(News::Unreadable(error));
+                        }
+                        RETRY_INTERVAL
+                    }
+                };
+                if is_last {
+                    return;
+                }
+                thread::park_timeout(pause);
+            }
+        });
+        Self { thread: Some(thread), is_finishing, is_replaced }
+    }
+
+    /// Reopens the store: a service that starts may have replaced it.
+    pub(super) fn reopen(&self) {
+        self.is_replaced.store(true, Ordering::Release);
+    }
+
+    /// Reports the last requests, and ends.
+    pub(super) fn finish(&mut self) {
+        self.is_finishing.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // The thread has no result.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A store, and how far it has been read.
+struct Followed {
+    dir: PathBuf,
+    since_unix_ns: u64,
+    reader: Option<Reader>,
+    cursor: Option<Cursor>,
+    /// Requests reported before there was a cursor, which may come again.
+    known: HashSet<RequestId>,
+}
+
+impl Followed {
+    fn digits(&self, requests: &[Summary]) -> usize {
+        let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
+        self.reader.as_ref().map_or(32, |reader| locate::unique_digits(reader, &ids))
+    }
+
+    fn news(&mut self) -> Result<Vec<Summary>, ReadError> {
+        let reader = match self.reader.take().filter(Reader::is_in_place) {
+            Some(reader) => reader,
+            None => self.open()?,
+        };
+        let Some(cursor) = self.cursor else { return self.first(reader) };
+        let (mut requests, next) = reader.list_since(cursor)?;
+        self.reader = Some(reader);
+        self.cursor = Some(next);
+        requests.retain(|request| {
+            request.started_unix_ns >= self.since_unix_ns && !self.known.remove(&request.id)
+        });
+        Ok(requests)
+    }
+
+    /// Opens the store. If it is another one than before, everything in it is new.
+    fn open(&mut self) -> Result<Reader, ReadError> {
+        let reader = Reader::open(&self.dir)?;
+        if let Some(cursor) = self.cursor
+            && reader.end()? < cursor
+        {
+            self.cursor = Some(Reader::start());
+        }
+        Ok(reader)
+    }
+
+    fn first(&mut self, reader: Reader) -> Result<Vec<Summary>, ReadError> {
+        let cursor = reader.end()?;
+        let query = Query { since_unix_ns: Some(self.since_unix_ns), ..Query::default() };
+        let mut requests = reader.list(&query)?;
+        requests.reverse();
+        self.known = requests.iter().map(|request| request.id).collect();
+        (self.reader, self.cursor) = (Some(reader), Some(cursor));
+        Ok(requests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn each_request_is_reported_once_from_a_store_that_is_created_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join(".zerver");
+        let (sender, reported) = mpsc::channel();
+        let mut follower = StoreFollower::start(store.clone(), 0, move |news| {
+            let News::Requests(requests, _) = news else { panic!("the store could not be read") };
+            let _ = sender.send(requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>());
+        });
+        let numbered = |number| {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(number);
+            trace
+        };
+        for number in 1..6 {
+            if number == 4 {
+                // The store was removed, and the next service created a new one.
+                std::fs::remove_dir_all(&store).unwrap();
+                follower.reopen();
+            }
+            zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
+            assert_eq!(reported.recv_timeout(Duration::from_secs(120)).unwrap(), [number]);
+        }
+        zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
+        follower.finish();
+        assert_eq!(
+            reported.try_iter().collect::<Vec<_>>(),
+            [[9]],
+            "the last request is reported before the end"
+        );
+    }
+}

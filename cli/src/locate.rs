@@ -1,0 +1,265 @@
+//! Finds the store and the trace that the arguments name.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
+use zerver_replay::nearest_name;
+use zerver_trace::{Query, RequestId, Trace, TraceSelector};
+
+use crate::args::{Global, TraceRef};
+use crate::error::CommandError;
+use crate::paths;
+use crate::view::count;
+use crate::view::request_list::MIN_DIGITS;
+
+/// Maximum size of a portable file, in bytes.
+const MAX_PORTABLE_LEN: u64 = 64 << 20;
+/// Maximum number of ids in a hint.
+const MAX_SUGGESTED: usize = 5;
+
+/// Returns the folder of the store: the one the user named, or the nearest_name above the current folder.
+pub(crate) fn store_dir(global: &Global) -> Result<PathBuf, CommandError> {
+    if let Some(dir) = &global.store {
+        return match fs::metadata(dir) {
+            Ok(found) if found.is_dir() => Ok(dir.clone()),
+            Ok(_) => Err(not_a_folder(dir)),
+            Err(error) => Err(CommandError::new(format!("cannot open the store in {}", dir.display()))
+                .caused_by(&error)
+                .with_hint("`zerver dev` creates a store when it runs a service")),
+        };
+    }
+    let here = env::current_dir()
+        .map_err(|error| CommandError::new("cannot read the current folder").caused_by(&error))?;
+    find_store(&here).ok_or_else(|| no_store(&format!("{} or any folder above it", here.display())))
+}
+
+fn no_store(place: &str) -> CommandError {
+    CommandError::new(format!("no store in {place}"))
+        .with_hint("`zerver dev` creates one when it runs a service, and `zerver demo` opens an example")
+        .with_hint("to use another store, pass --store DIR or set ZERVER_STORE")
+}
+
+/// Returns the error for a store that is a file.
+pub(crate) fn not_a_folder(dir: &Path) -> CommandError {
+    CommandError::new(format!("{} is not a folder", dir.display()))
+        .with_hint("name the folder that holds the store, such as .zerver")
+}
+
+/// Opens the store for reading. A store whose writer was killed is first opened for writing and closed, which loses
+/// nothing; if the disk is full or read-only, the store is read as it is.
+pub(crate) fn open_reader(dir: &Path) -> Result<Reader, CommandError> {
+    match Reader::open(dir) {
+        Err(ReadError::Missing { .. }) => Err(no_store(&paths::display(dir))),
+        Err(ReadError::NeedsRepair { .. }) => match reopen(dir) {
+            Ok(()) => Reader::open(dir).map_err(|error| unreadable_store(dir, &error)),
+            Err(cause) => Reader::open_unrepaired(dir).map_err(|_| unreadable_store(dir, &cause)),
+        },
+        opened => opened.map_err(|error| unreadable_store(dir, &error)),
+    }
+}
+
+/// Returns the number of digits to print of these ids, so that each identifies one request of the store when pasted into
+/// another command.
+pub(crate) fn unique_digits(reader: &Reader, ids: &[RequestId]) -> usize {
+    // If a part of the store is unreadable, only the whole id is sure to be unique.
+    reader.unique_digits(ids).unwrap_or(32).max(MIN_DIGITS)
+}
+
+/// Returns a message if requests are missing from the store because the recorder could not keep up.
+pub(crate) fn dropped_notice(reader: &Reader) -> Option<String> {
+    let dropped = reader.dropped_since_oldest().ok().filter(|dropped| *dropped > 0)?;
+    let requests = count(dropped, "request was", "requests were");
+    Some(format!("{requests} dropped: the recorder could not keep up"))
+}
+
+/// Returns the error for a store that cannot be read.
+pub(crate) fn unreadable_store(dir: &Path, error: &dyn std::error::Error) -> CommandError {
+    CommandError::new(format!("cannot read the store in {}", dir.display()))
+        .caused_by(error)
+        .with_hint(format!("check it with `zerver doctor --store {}`", dir.display()))
+}
+
+/// A trace, and the store it comes from unless it comes from a file.
+pub(crate) struct LoadedTrace {
+    pub(crate) trace: Trace,
+    pub(crate) reader: Option<Reader>,
+}
+
+impl LoadedTrace {
+    /// Returns the number of digits that identify the request in its store.
+    pub(crate) fn digits(&self) -> usize {
+        self.reader.as_ref().map_or(MIN_DIGITS, |reader| unique_digits(reader, &[self.trace.id]))
+    }
+
+    /// Returns the durations of the newest `limit` requests of the same flow, in nanoseconds.
+    pub(crate) fn population(&self, limit: usize) -> Vec<u64> {
+        let query =
+            Query { flow: Some(self.trace.flow.name.clone()), limit: Some(limit), ..Query::default() };
+        let others = self.reader.as_ref().and_then(|reader| reader.list(&query).ok()).unwrap_or_default();
+        others.iter().map(|request| request.duration_ns).collect()
+    }
+}
+
+/// Finds and loads a trace.
+pub(crate) fn load_trace(global: &Global, trace: &TraceRef) -> Result<LoadedTrace, CommandError> {
+    match trace {
+        TraceRef::File(path) => read_portable(path).map(|trace| LoadedTrace { trace, reader: None }),
+        TraceRef::Stored(find) => {
+            let dir = store_dir(global)?;
+            let reader = open_reader(&dir)?;
+            let trace = find_trace(&dir, &reader, find)?;
+            Ok(LoadedTrace { trace, reader: Some(reader) })
+        }
+    }
+}
+
+/// Finds and loads a trace in an open store.
+pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &TraceSelector) -> Result<Trace, CommandError> {
+    reader.find(find).map_err(|error| {
+        let not_found = not_found(dir, reader, find, error);
+        let flow = match find {
+            TraceSelector::Last(flow)
+            | TraceSelector::Slowest(flow)
+            | TraceSelector::Fastest(flow)
+            | TraceSelector::Failed(flow) => flow.as_deref(),
+            TraceSelector::Id(_) => None,
+        };
+        let hints = flow.and_then(|flow| unknown_flow_hint(reader, flow));
+        hints.into_iter().chain(dropped_notice(reader)).fold(not_found, CommandError::with_hint)
+    })
+}
+
+/// Returns a hint if the store has flows, but none with this name.
+pub(crate) fn unknown_flow_hint(reader: &Reader, given: &str) -> Option<String> {
+    let flows = reader.flows().ok()?;
+    unknown_flow(given, flows.iter().map(|flow| flow.name.as_str()))
+}
+
+fn unknown_flow<'n>(given: &str, flows: impl Iterator<Item = &'n str> + Clone) -> Option<String> {
+    if flows.clone().next().is_none() || flows.clone().any(|flow| flow == given) {
+        return None;
+    }
+    Some(match nearest_name(given, flows) {
+        Some(name) => format!("no flow is called {given}; did you mean {name}?"),
+        None => format!("no flow is called {given}; `zerver catalog` lists the flows"),
+    })
+}
+
+/// Reads a portable file.
+pub(crate) fn read_portable(path: &Path) -> Result<Trace, CommandError> {
+    let bytes = regular_file::read(path, MAX_PORTABLE_LEN)
+        .map_err(|error| CommandError::new(format!("cannot read {}", path.display())).caused_by(&error))?;
+    portable::read(&bytes).map_err(|error| {
+        CommandError::new(format!("cannot read {} as a portable trace", path.display()))
+            .caused_by(&error)
+            .with_hint("`zerver export <id>` writes such files")
+    })
+}
+
+fn not_found(dir: &Path, reader: &Reader, find: &TraceSelector, error: FindError) -> CommandError {
+    let names = |ids: &[RequestId]| {
+        let digits = unique_digits(reader, ids);
+        ids.iter().map(|id| id.short(digits)).collect::<Vec<_>>().join(", ")
+    };
+    match error {
+        FindError::NotFound { nearest, .. } => {
+            let error = CommandError::new(format!("no request {find} in {}", dir.display()));
+            let error = match nearest.as_slice() {
+                [] => error,
+                ids => {
+                    error.with_hint(format!("nearest ids: {}", names(&ids[..ids.len().min(MAX_SUGGESTED)])))
+                }
+            };
+            error.with_hint("`zerver ls` lists the requests")
+        }
+        FindError::Ambiguous { candidates, .. } => {
+            let some = names(&candidates[..candidates.len().min(MAX_SUGGESTED)]);
+            CommandError::new(format!("request id {find} is ambiguous"))
+                .with_hint(format!("matching ids include {some}"))
+                .with_hint("add more digits")
+        }
+        FindError::Empty { .. } => {
+            CommandError::new(format!("no request matches {find} in {}", dir.display()))
+                .with_hint("send the service a request, or list the requests with `zerver ls`")
+        }
+        FindError::Read(error) => unreadable_store(dir, &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Color;
+    use crate::sample;
+
+    /// Returns a store with two requests whose ids share 31 digits.
+    fn stored() -> (tempfile::TempDir, Global) {
+        let dir = tempfile::tempdir().unwrap();
+        let other = |n| {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(trace.id.as_u128() + n);
+            trace
+        };
+        zerver_recorder::import(dir.path(), vec![other(0), other(1)]).unwrap();
+        let store = Some(dir.path().to_owned());
+        (dir, Global { store, json: false, color: Color::Never, quiet: false, verbose: false })
+    }
+
+    fn error(global: &Global, target: &str) -> CommandError {
+        match load_trace(global, &target.parse().unwrap()) {
+            Ok(_) => panic!("{target} was found"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn as_many_digits_are_printed_as_identify_a_request() {
+        let (_dir, global) = stored();
+        let loaded = load_trace(&global, &"019aa4c2-1f3b-7abc-8def-0123456789ac".parse().unwrap()).unwrap();
+        assert_eq!(loaded.digits(), 32);
+        assert_eq!(loaded.population(10), [5_400_000; 2]);
+        assert_eq!(loaded.population(1).len(), 1);
+    }
+
+    #[test]
+    fn a_request_that_is_not_found_comes_with_hints() {
+        let (dir, mut global) = stored();
+        let ambiguous = error(&global, "019a");
+        assert!(ambiguous.message.contains("ambiguous"), "{ambiguous:?}");
+        assert!(ambiguous.hints[0].contains("89ab") && ambiguous.hints[0].contains("89ac"), "{ambiguous:?}");
+        let missing = error(&global, "019b");
+        assert!(missing.hints[0].contains("nearest_name ids: 019aa4c2"), "{missing:?}");
+        assert!(error(&global, "@last:nothing").hints[0].contains("zerver ls"));
+        assert!(!error(&global, "./nothing.zrv").causes.is_empty());
+        global.store = Some(dir.path().join("nothing"));
+        assert!(error(&global, "@last").hints[0].contains("zerver dev"));
+        let empty = dir.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        global.store = Some(empty);
+        assert!(error(&global, "@last").hints[0].contains("zerver dev"));
+    }
+
+    #[test]
+    fn an_unknown_flow_comes_with_a_similar_one() {
+        let hint = |given, flows: &[&str]| unknown_flow(given, flows.iter().copied());
+        assert_eq!(hint("checkout", &["cart-add", "checkout"]), None);
+        assert_eq!(hint("checkout", &[]), None);
+        let near = hint("chekout", &["cart-add", "checkout"]).unwrap();
+        assert_eq!(near, "no flow is called chekout; did you mean checkout?");
+        assert!(hint("zzz", &["cart-add", "checkout"]).unwrap().contains("`zerver catalog`"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_a_portable_trace_is_rejected() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zrv");
+        for bytes in [&b""[..], b"not a trace", &[0xff; 4096]] {
+            fs::write(&path, bytes).unwrap();
+            assert!(read_portable(&path).is_err());
+        }
+        fs::write(&path, portable::write(&sample::slow()).unwrap()).unwrap();
+        assert_eq!(read_portable(&path).unwrap().id, sample::slow().id);
+    }
+}

@@ -1,0 +1,216 @@
+//! The store as the screens read it. It may not exist yet, and may be replaced by another.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zerver_recorder::{ReadError, Reader};
+use zerver_replay::Secrets;
+use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource};
+
+/// The store in a folder.
+pub(crate) struct StoreSource {
+    dir: PathBuf,
+    reader: Mutex<Option<Arc<Reader>>>,
+    /// True if the store has been opened since the last read of new requests.
+    is_reopened: AtomicBool,
+    /// Traces that the store may lack.
+    extra: Vec<Trace>,
+    /// First damage found.
+    damage: Mutex<Option<String>>,
+}
+
+impl StoreSource {
+    /// Returns a store that is open.
+    pub(crate) fn from_reader(dir: PathBuf, reader: Reader) -> Self {
+        Self { reader: Mutex::new(Some(Arc::new(reader))), ..Self::new(dir) }
+    }
+
+    /// Returns a store that need not exist yet.
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            reader: Mutex::new(None),
+            is_reopened: AtomicBool::new(false),
+            extra: Vec::new(),
+            damage: Mutex::default(),
+        }
+    }
+
+    /// Adds traces that the store may lack.
+    pub(crate) fn with_extra(self, extra: Vec<Trace>) -> Self {
+        Self { extra, ..self }
+    }
+
+    /// Returns the secrets of a trace that the store's key can decrypt.
+    pub(crate) fn secrets(&self, trace: &Trace) -> Secrets {
+        let reader = self.reader().ok().flatten();
+        Secrets(reader.and_then(|reader| reader.open_secrets(trace).ok()).unwrap_or_default())
+    }
+
+    /// Returns the flows in the store.
+    pub(crate) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
+        self.read(Reader::flows)
+    }
+
+    /// Returns the folder of the store.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Reopens the store at the next read: another one may have replaced it.
+    pub(crate) fn reopen(&self) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Returns the open store; `None` if there is none yet.
+    fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.as_ref().is_none_or(|reader| !reader.is_in_place()) {
+            *reader = None;
+            match Reader::open(&self.dir) {
+                Ok(opened) => {
+                    *reader = Some(Arc::new(opened));
+                    self.is_reopened.store(true, Ordering::Release);
+                }
+                Err(ReadError::Missing { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(reader.clone())
+    }
+
+    /// Keeps the first damage found.
+    fn keep_damage(&self, damage: Option<ReadError>) {
+        if let Some(error) = damage {
+            let mut first = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    /// Reads from the store; returns the default if there is none. After an error, the store is reopened at the next read.
+    fn read<T: Default>(&self, f: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, SourceError> {
+        let Some(reader) = self.reader()? else { return Ok(T::default()) };
+        f(&reader).map_err(|error| {
+            self.reopen();
+            error.into()
+        })
+    }
+}
+
+impl TraceSource for StoreSource {
+    fn list(&self, query: &Query) -> Result<Vec<Summary>, SourceError> {
+        self.read(|reader| reader.list(query))
+    }
+
+    fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
+        match self.extra.iter().find(|trace| trace.id == id) {
+            Some(trace) => Ok(Some(trace.clone())),
+            None => self.read(|reader| reader.load(id)),
+        }
+    }
+
+    fn end(&self) -> Result<Cursor, SourceError> {
+        Ok(self.read(|reader| reader.end().map(Some))?.unwrap_or(Reader::start()))
+    }
+
+    fn list_before(
+        &self,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+        let page = self.read(|reader| reader.list_readable_before(cursor, limit).map(Some))?;
+        let (mut requests, rest) = page.map_or((Vec::new(), None), |page| {
+            self.keep_damage(page.damage);
+            (page.summaries, page.reached)
+        });
+        if rest.is_none() {
+            // Traces that the store lacks come after those it has.
+            for trace in &self.extra {
+                if self.read(|reader| reader.load(trace.id))?.is_none() {
+                    requests.push(trace.summary());
+                }
+            }
+        }
+        Ok((requests, rest))
+    }
+
+    fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        let news = self.read(|reader| {
+            // If it is another store than before, everything in it is new.
+            let is_another = self.is_reopened.swap(false, Ordering::AcqRel) && reader.end()? < cursor;
+            let cursor = if is_another { Reader::start() } else { cursor };
+            reader.list_readable_since(cursor, limit).map(Some)
+        })?;
+        Ok(news.map_or((Vec::new(), cursor), |page| {
+            self.keep_damage(page.damage);
+            (page.summaries, page.reached)
+        }))
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_store_may_be_created_later_and_be_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join(".zerver");
+        let source = StoreSource::new(store.clone());
+        let numbered = |number| {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(number);
+            trace
+        };
+        let mut cursor = source.end().unwrap();
+        let mut news = || {
+            let (requests, reached) = source.list_since(cursor, 100).unwrap();
+            cursor = reached;
+            requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>()
+        };
+        assert!(news().is_empty());
+        for number in 1..4 {
+            zerver_recorder::import(&store, vec![numbered(number)]).unwrap();
+            source.reopen();
+            assert_eq!(news(), [number]);
+        }
+        std::fs::remove_dir_all(&store).unwrap();
+        zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
+        assert_eq!(news(), [9], "the new store is noticed");
+        assert!(news().is_empty());
+    }
+
+    #[test]
+    fn readable_requests_of_a_damaged_store_are_shown_and_the_damage_is_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 1..9 {
+            let mut trace = sample::slow();
+            trace.id = RequestId::from_u128(number);
+            zerver_recorder::import(dir.path(), vec![trace]).unwrap();
+        }
+        let file = dir.path().join("traces.redb");
+        let whole = std::fs::read(&file).unwrap();
+        let mut shown = 0;
+        // Damages each record of the store, one after another.
+        for at in (0..whole.len() - 64).filter(|&at| whole[at..].starts_with(b"zvr1")) {
+            let mut bytes = whole.clone();
+            bytes[at + 40] ^= 1;
+            std::fs::write(&file, bytes).unwrap();
+            let source = StoreSource::new(dir.path().to_owned());
+            let Ok(newest) = source.end() else { continue };
+            let Ok((requests, None)) = source.list_before(newest, 100) else { continue };
+            assert!(requests.len() == 8 || source.damage().is_some(), "at {at}: {}", requests.len());
+            if let Some(why) = source.damage() {
+                assert!(why.contains("zerver doctor --repair"), "{why}");
+                shown += usize::from(!requests.is_empty());
+            }
+        }
+        assert!(shown > 0);
+    }
+}

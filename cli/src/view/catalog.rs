@@ -1,0 +1,98 @@
+//! Flows: route, class, and the steps with the slots they read and write.
+
+use anstream::adapter::strip_str;
+use zerver_trace::text::clean;
+use zerver_trace::{FlowInfo, StepInfo};
+
+use super::{fill, fit, paint, style, width};
+
+/// Indentation of the steps of a flow, in columns.
+const INDENT: usize = 5;
+
+/// Returns one block per flow, with a maximum width in columns if there is one.
+pub(crate) fn catalog(flows: &[FlowInfo], columns: Option<usize>) -> String {
+    flows.iter().map(|info| flow(info, columns.unwrap_or(usize::MAX))).collect::<Vec<_>>().join("\n")
+}
+
+fn flow(flow: &FlowInfo, columns: usize) -> String {
+    let mut out = format!(
+        "{}  {} {}  {}\n",
+        paint(style::STRONG, &clean(&flow.name)),
+        clean(&flow.method),
+        clean(&flow.pattern),
+        paint(style::FAINT, flow.class.as_str()),
+    );
+    let names: Vec<_> = flow.steps.iter().map(|step| clean(&step.name)).collect();
+    let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    for (at, (step, name)) in flow.steps.iter().zip(&names).enumerate() {
+        let number = format!("{:>3}", at + 1);
+        let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), fill(name, name_columns));
+        let mut taken = INDENT + name_columns;
+        let room = columns.saturating_sub(INDENT + name_columns + 3);
+        for part in [slots(flow, step, true, room), slots(flow, step, false, room)].into_iter().flatten() {
+            let part_columns = 3 + width(&strip_str(&part).to_string());
+            if taken + part_columns > columns && taken > INDENT + name_columns {
+                line += &format!("\n{}", " ".repeat(INDENT + name_columns));
+                taken = INDENT + name_columns;
+            }
+            line += &format!("   {part}");
+            taken += part_columns;
+        }
+        out += line.trim_end();
+        out.push('\n');
+        let source = format!("{}:{}", clean(&step.file), step.line);
+        let doc = step.doc.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
+        let doc = fit(&clean(doc), columns.saturating_sub(INDENT + width(&source) + 2));
+        out += format!("     {}  {doc}", paint(style::FAINT, &source)).trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+/// Returns `reads Claims, Todo (optional)`: the step also runs without an optional slot.
+fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option<String> {
+    let slots: Vec<(u16, bool)> = if is_read {
+        step.reads.iter().map(|read| (read.slot, read.is_optional)).collect()
+    } else {
+        step.writes.iter().map(|write| (write.slot, write.is_optional)).collect()
+    };
+    let name = |(slot, optional): &(u16, bool)| {
+        let info = flow.slots.get(usize::from(*slot));
+        let name = info.map_or_else(|| format!("slot#{slot}"), |info| clean(&info.name).into_owned());
+        let secret = if info.is_some_and(|info| info.is_secret) { " (secret)" } else { "" };
+        format!("{name}{secret}{}", if *optional { " (optional)" } else { "" })
+    };
+    let word = if is_read { "reads" } else { "writes" };
+    let names = slots.iter().map(name).collect::<Vec<_>>().join(", ");
+    let names = fit(&names, room.saturating_sub(word.len() + 1));
+    (!names.is_empty()).then(|| format!("{} {names}", paint(style::FAINT, word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_flow_is_shown_with_its_steps() {
+        let mut flow = (*sample::slow().flow).clone();
+        flow.steps[3].reads = vec![
+            zerver_trace::ReadInfo { slot: 1, is_optional: true },
+            zerver_trace::ReadInfo { slot: 9, is_optional: false },
+        ];
+        let text = strip_str(&catalog(&[flow], None)).to_string();
+        insta::assert_snapshot!(text, @r"
+        todos-item  GET /v1/todos/{id}  interactive
+          1  parse_auth     writes AuthHeader (secret)
+             src/todos.rs:10  What parse_auth is for.
+          2  lookup_user    reads AuthHeader (secret)   writes Claims
+             src/todos.rs:20  What lookup_user is for.
+          3  verify_roles   reads Claims
+             src/todos.rs:30  What verify_roles is for.
+          4  load_todo      reads Claims (optional), slot#9   writes Todo
+             src/todos.rs:40  What load_todo is for.
+          5  render_todo    reads Todo
+             src/todos.rs:50  What render_todo is for.
+        ");
+    }
+}

@@ -1,0 +1,245 @@
+//! The timeline of one request, as text.
+
+mod exchange;
+mod rows;
+
+use zerver_analysis::{CompletionDelay, Effect, Migration, Reclassification, SlotWrite, Timeline, Verdict};
+use zerver_trace::duration::{self, Unit};
+use zerver_trace::text::clean;
+use zerver_trace::{Kept, Thread, Trace};
+
+use self::rows::rows;
+use super::layout::{Layout, field, wrap};
+use super::title_line::{Part, title_line};
+use super::{count, fill, fit, fold_words, paint, style, value, width};
+
+/// Maximum number of late completions to show.
+const MAX_LATE: usize = 3;
+
+/// Returns the whole document.
+pub(crate) fn timeline(
+    trace: &Trace,
+    timeline: &Timeline,
+    verdict: Option<&Verdict>,
+    layout: Layout,
+) -> String {
+    let unit = Unit::for_total(trace.duration_ns);
+    let mut out = title(trace, layout);
+    out += &field("class", &reclassifications(timeline, layout));
+    out += &field("migrated", &migrations(timeline));
+    out += &field("read", &read_late(timeline, layout));
+    out += &rows(trace, timeline, unit, layout);
+    out += &field("late", &late_completions(timeline, layout));
+    out += &io(timeline, unit, layout);
+    out += &total(timeline, unit, layout);
+    // If no step ran, there is nothing to blame.
+    if let Some(verdict) = verdict.filter(|_| !timeline.runs.is_empty()) {
+        out += &field("verdict", &verdict_lines(verdict, layout));
+    }
+    out += &slots(&timeline.slots, layout);
+    out += &failure(timeline, layout);
+    if trace.is_undelivered {
+        out += &field("response", &["not delivered: the client had left".to_owned()]);
+    }
+    let gaps = timeline.gaps.iter().flat_map(|gap| fold_words(&clean(&gap.to_string()), layout.fold_width()));
+    let gaps: Vec<String> = gaps.collect();
+    out += &field("missing", &gaps);
+    if layout.is_verbose {
+        out += &field("started", &[zerver_analysis::rfc3339(trace.started_unix_ns)]);
+        out += &field("kept", &[kept(trace.kept).to_owned()]);
+        if !trace.build.is_empty() {
+            out += &field("build", &[clean(&trace.build).into_owned()]);
+        }
+        out += &exchange::exchange(trace);
+    }
+    out
+}
+
+/// Returns the reason why the request was recorded.
+const fn kept(kept: Kept) -> &'static str {
+    match kept {
+        Kept::All => "recording everything",
+        Kept::Failed => "it failed",
+        Kept::Slow => "slow for its flow",
+        Kept::Requested => "the request asked for it",
+        Kept::Sampled => "sampled",
+    }
+}
+
+fn title(trace: &Trace, layout: Layout) -> String {
+    let mut parts =
+        vec![Part::status(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
+    if trace.outcome.is_failure() {
+        parts.push(Part::spare(style::BAD, trace.outcome.as_str(), 12));
+    }
+    if !trace.flow.name.is_empty() {
+        parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
+    }
+    parts.push(Part::spare(style::FAINT, trace.class.as_str(), 40));
+    if let Some(worker) = trace.worker {
+        parts.push(Part::spare(style::FAINT, Thread::Worker(worker).to_string(), 40));
+    }
+    let request = format!("{} {}", clean(&trace.method), clean(&trace.path));
+    title_line(None, &trace.id.short(layout.digits), &request, parts, layout)
+}
+
+/// Returns the changes of the request's class.
+fn reclassifications(timeline: &Timeline, layout: Layout) -> Vec<String> {
+    let line = |m: &Reclassification| {
+        let text = format!("{} to {} at {}: {}", m.from, m.to, duration::show(m.at_ns), clean(&m.reason));
+        if layout.is_verbose { text } else { fit(&text, layout.line_width()) }
+    };
+    timeline.reclassifications.iter().map(line).collect()
+}
+
+/// Returns the migrations to other threads than the worker of the connection.
+fn migrations(timeline: &Timeline) -> Vec<String> {
+    let line = |carry: &Migration| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
+    timeline.migrations.iter().map(line).collect()
+}
+
+/// Returns the parts of the request that were read right after a long step.
+fn read_late(timeline: &Timeline, layout: Layout) -> Vec<String> {
+    timeline
+        .read_delays
+        .iter()
+        .flat_map(|read| fold_words(&clean(&read.to_string()), layout.fold_width()))
+        .collect()
+}
+
+/// Returns the completions that waited for the busy thread of the request, longest first.
+fn late_completions(timeline: &Timeline, layout: Layout) -> Vec<String> {
+    let effects = timeline.runs.iter().flat_map(|run| &run.effects);
+    let mut lates: Vec<_> =
+        effects.flat_map(|effect| effect.completion_delays().map(move |late| (late, effect))).collect();
+    lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.delay_ns));
+    let shown = if layout.is_verbose { lates.len() } else { MAX_LATE };
+    let line = |(late, effect): &(&CompletionDelay, &Effect)| {
+        let text = format!(
+            "{}: {} ({})",
+            duration::show(late.delay_ns),
+            clean(&late.reason()),
+            clean(&effect.label())
+        );
+        if layout.is_verbose { text } else { fit(&text, layout.line_width()) }
+    };
+    let mut lines: Vec<String> = lates.iter().take(shown).map(line).collect();
+    if lates.len() > shown {
+        lines.push(format!("and {} more", lates.len() - shown));
+    }
+    lines
+}
+
+fn io(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
+    let kinds: Vec<String> = timeline
+        .totals
+        .io
+        .iter()
+        .map(|(kind, io)| {
+            let calls = paint(style::FAINT, &format!("({})", count(io.calls, "call", "calls")));
+            format!("{} {} {calls}", clean(kind), unit.format(io.time_ns))
+        })
+        .collect();
+    field("I/O", &wrap(&kinds, "   ", layout))
+}
+
+/// Returns the total and its parts, which add up as displayed.
+fn total(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
+    let t = &timeline.totals;
+    let parts = [
+        ("effects", t.wait_ns),
+        ("CPU", t.cpu_ns),
+        ("queue", t.queue_ns),
+        ("late", t.completion_delay_ns),
+        ("receiving", t.receive_ns),
+        ("unexplained", t.unexplained_ns),
+    ];
+    let rounded = unit.round(&parts.map(|(_, ns)| ns));
+    let shown: Vec<String> = parts
+        .iter()
+        .zip(&rounded)
+        .filter(|(_, quanta)| **quanta > 0 && (t.queue_ns > 0 || !timeline.runs.is_empty()))
+        .map(|((name, _), quanta)| {
+            let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
+            format!("{} {}", unit.format_quanta(*quanta), paint(style, name))
+        })
+        .collect();
+    let whole = unit.format_quanta(rounded.iter().sum());
+    let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
+    for (at, term) in shown.iter().enumerate() {
+        terms.push(format!("{} {term}", if at == 0 { "=" } else { "+" }));
+    }
+    field("total", &wrap(&terms, " ", layout))
+}
+
+fn verdict_lines(verdict: &Verdict, layout: Layout) -> Vec<String> {
+    let largest = format!("{}% {}", verdict.largest.percent, clean(&verdict.largest.label));
+    let against = verdict
+        .median_ns
+        .map(|median_ns| format!("; this flow's median is {}", duration::show(median_ns)))
+        .unwrap_or_default();
+    if width(&largest) + width(&against) <= layout.fold_width() {
+        return vec![format!("{}{against}", paint(style::STRONG, &largest))];
+    }
+    let (largest, against) = (format!("{largest};"), against.trim_start_matches("; "));
+    let strong =
+        fold_words(&largest, layout.fold_width()).into_iter().map(|line| paint(style::STRONG, &line));
+    strong.chain(fold_words(against, layout.fold_width())).collect()
+}
+
+/// Shows the slots on one line if they fit, or one line each.
+fn slots(slots: &[SlotWrite], layout: Layout) -> String {
+    let shown: Vec<(String, String)> =
+        slots.iter().map(|slot| (clean(&slot.name).into_owned(), value::slot(slot))).collect();
+    let room = layout.line_width();
+    let one_line: usize = shown.iter().map(|(name, value)| width(name) + 1 + width(value) + 3).sum();
+    let name = |name: &str| paint(style::NOTED, name);
+    if one_line <= room + 3 {
+        let line: Vec<String> = shown.iter().map(|(n, value)| format!("{} {value}", name(n))).collect();
+        return if line.is_empty() { String::new() } else { field("slots", &[line.join("   ")]) };
+    }
+    let column = shown.iter().map(|(n, _)| width(n)).max().unwrap_or(0).min(24);
+    let lines: Vec<String> = shown
+        .iter()
+        .map(|(n, value)| {
+            let (mut n, mut value) = (n.clone(), value.clone());
+            if !layout.is_verbose {
+                // A long name and a long value share the line equally.
+                n = fit(&n, room.saturating_sub(2 + width(&value)).max(column.max(room / 2)));
+                value = fit(&value, room.saturating_sub(column.max(width(&n)) + 2));
+            }
+            format!("{}{}  {value}", name(&n), fill(&n, column))
+        })
+        .collect();
+    field("slots", &lines)
+}
+
+fn failure(timeline: &Timeline, layout: Layout) -> String {
+    let Some(failure) = &timeline.failure else { return String::new() };
+    let clean = |text: &str| clean(text).into_owned();
+    let folded = |text: &str| fold_words(&clean(text), layout.fold_width());
+    let description = match failure.kind.as_str() {
+        "timed_out" => "timed_out: its deadline passed".to_owned(),
+        "gone" => "gone: the client left".to_owned(),
+        _ => failure.to_string(),
+    };
+    let description: Vec<String> = folded(&description).iter().map(|line| paint(style::BAD, line)).collect();
+    let mut out = field("failed", &description);
+    if let Some(step) = &failure.step {
+        let source = failure.source();
+        let source = source.map_or_else(String::new, |(file, line)| format!("  {}:{line}", clean(file)));
+        let lines = match width(&clean(&step.name)) + width(&source) <= layout.fold_width() {
+            true => vec![format!("{}{}", clean(&step.name), paint(style::FAINT, &source))],
+            false => [folded(&step.name), folded(source.trim_start())].concat(),
+        };
+        out += &field("step", &lines);
+    }
+    let effects: Vec<String> =
+        failure.effects.iter().flat_map(|(effect, end)| folded(&format!("{effect}: {end}"))).collect();
+    out += &field("effect", &effects);
+    out += &field("cause", &failure.causes.iter().flat_map(|cause| folded(cause)).collect::<Vec<_>>());
+    out
+}
+
+#[cfg(test)]
+mod tests;

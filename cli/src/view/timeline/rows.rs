@@ -1,0 +1,183 @@
+//! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
+
+use anstyle::Style;
+use zerver_analysis::{Effect, EffectEnd, Failure, StepRun, Timeline, display};
+use zerver_trace::duration::Unit;
+use zerver_trace::text::clean;
+use zerver_trace::{Decision, Outcome, Trace};
+
+use crate::view::bar::bar;
+use crate::view::layout::Layout;
+use crate::view::{count, fill, fit, paint, style, width};
+
+/// Maximum width of the waterfall, in columns.
+const MAX_BAR: usize = 60;
+
+/// A row before layout.
+struct Row {
+    at_ns: u64,
+    took_ns: u64,
+    mark: (Style, &'static str),
+    /// Width of the name, in columns, so that what follows is aligned; 0 for any.
+    name_columns: usize,
+    name: (Style, String),
+    outcome: (Style, String),
+    bar: Style,
+}
+
+pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, layout: Layout) -> String {
+    let total_ns = timeline.totals.total_ns;
+    let rows = collect(trace, timeline);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let (at, took) = (format!("at {}", unit.name), "took");
+    let at_columns = rows.iter().map(|row| unit.format(row.at_ns).len()).max().unwrap_or(0).max(width(&at));
+    let took_columns =
+        rows.iter().map(|row| unit.format(row.took_ns).len()).max().unwrap_or(0).max(took.len());
+
+    let words = |row: &Row| {
+        let name = width(row.mark.1) + 1 + width(&row.name.1).max(row.name_columns);
+        name + if row.outcome.1.is_empty() { 0 } else { 3 + width(&row.outcome.1) }
+    };
+    let room = layout.columns.saturating_sub(2 + at_columns + 2 + took_columns + 3);
+    let least_bar = (layout.columns / 6).clamp(8, 24);
+    let widest = rows.iter().map(words).max().unwrap_or(0);
+    let text_columns = widest.min(room.saturating_sub(least_bar + 2));
+    let bar_columns = room.saturating_sub(text_columns + 2).min(MAX_BAR);
+
+    let mut out = format!(
+        "{}\n",
+        paint(style::FAINT, &format!("  {at:>at_columns$}  {took:>took_columns$}")).trim_end()
+    );
+    for row in &rows {
+        let (text, columns) = row_text(row, text_columns);
+        let (start, took_ns) = (row.at_ns, row.took_ns);
+        let mut line = format!(
+            "  {:>at_columns$}  {:>took_columns$}   {text}",
+            unit.format(start),
+            unit.format(took_ns)
+        );
+        let bar = bar((start, took_ns), total_ns, bar_columns);
+        if !bar.is_empty() {
+            let blanks = bar.len() - bar.trim_start_matches(' ').len();
+            line += &" ".repeat(text_columns.saturating_sub(columns) + 2 + blanks);
+            line += &paint(row.bar, bar.trim_start_matches(' '));
+        }
+        out += line.trim_end_matches(' ');
+        out.push('\n');
+    }
+    out
+}
+
+/// Returns mark, name and outcome in at most this many columns, and the number of columns they take.
+fn row_text(row: &Row, columns: usize) -> (String, usize) {
+    let (mark_style, mark) = row.mark;
+    let room = columns.saturating_sub(width(mark) + 1);
+    let wanted = if row.outcome.1.is_empty() { 0 } else { width(&row.outcome.1) + 3 };
+    let full_name = width(&row.name.1);
+    // The outcome is truncated first, down to half of the columns.
+    let for_name = full_name.min(room.saturating_sub(wanted.min(room / 2)));
+    let name = fit(&row.name.1, for_name);
+    let name_columns = width(&name).max(row.name_columns.min(room.saturating_sub(wanted)));
+    let outcome = fit(&row.outcome.1, room.saturating_sub(name_columns + 3));
+    let mut text = format!("{} {}", paint(mark_style, mark), paint(row.name.0, &name));
+    let mut taken = width(mark) + 1 + width(&name);
+    if !outcome.is_empty() {
+        text += &fill(&name, name_columns);
+        text += &format!("   {}", paint(row.outcome.0, &outcome));
+        taken = width(mark) + 1 + name_columns + 3 + width(&outcome);
+    }
+    (text, taken)
+}
+
+fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let totals = &timeline.totals;
+    // The body gets a row if it took a significant part of the time.
+    if totals.receive_ns > 0 && totals.receive_ns >= totals.total_ns / 100 && trace.request_body.full_len > 0
+    {
+        rows.push(Row {
+            at_ns: 0,
+            took_ns: totals.receive_ns,
+            mark: (style::FAINT, "·"),
+            name_columns: 0,
+            name: (style::PLAIN, "request body".to_owned()),
+            outcome: (style::FAINT, count(trace.request_body.full_len, "byte", "bytes")),
+            bar: style::FAINT,
+        });
+    }
+    let name_columns =
+        timeline.runs.iter().map(|run| width(&clean(&run.step.name))).max().unwrap_or(0).min(24);
+    let failing = failing(timeline);
+    for (at, run) in timeline.runs.iter().enumerate() {
+        let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
+        rows.push(step_row(trace, run, failure, name_columns));
+        rows.extend(run.effects.iter().map(|effect| effect_row(trace, effect)));
+    }
+    rows
+}
+
+/// Returns the index of the run that failed the request: one that decided so, or the last run of the step whose effect
+/// failed.
+fn failing(timeline: &Timeline) -> Option<usize> {
+    let failure = timeline.failure.as_ref()?;
+    let runs = || timeline.runs.iter();
+    runs().rposition(|run| matches!(run.decision, Some(Decision::Fail | Decision::Panic))).or_else(|| {
+        runs().rposition(|run| Some(run.step.index) == failure.step.as_ref().map(|step| step.index))
+    })
+}
+
+fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_columns: usize) -> Row {
+    let is_bad = failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic));
+    let decision = match run.decision {
+        Some(Decision::Need) => display::needs(&run.effects),
+        Some(Decision::Done) => format!("done {}", trace.status),
+        Some(Decision::Yield) => "yields".to_owned(),
+        Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
+        Some(Decision::Fail) => "failed".to_owned(),
+        Some(Decision::Panic) => "panicked".to_owned(),
+        Some(Decision::Continue) => String::new(),
+        None => "its run was not recorded".to_owned(),
+    };
+    let failed = failure.map(ToString::to_string).unwrap_or_default();
+    let outcome = [decision, display::wrote(&run.writes), display::exceeded_quantum(run), failed]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>();
+    let mark = match run.decision {
+        _ if is_bad => (style::BAD, "✗"),
+        Some(_) => (style::GOOD, "✓"),
+        None => (style::WARN, "?"),
+    };
+    Row {
+        at_ns: run.start_ns,
+        took_ns: run.cpu_ns,
+        mark,
+        name_columns,
+        name: (style::STRONG, clean(&run.step.name).into_owned()),
+        outcome: (if is_bad { style::BAD } else { style::FAINT }, clean(&outcome.join(", ")).into_owned()),
+        bar: if is_bad { style::BAD } else { style::CPU },
+    }
+}
+
+fn effect_row(trace: &Trace, effect: &Effect) -> Row {
+    let failed_at = match &trace.outcome {
+        Outcome::Failed(info) => info.call,
+        _ => None,
+    };
+    let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == failed_at);
+    let is_bad = is_blamed || matches!(effect.end, EffectEnd::Err(_));
+    let mut outcome = vec![effect.end.to_string()];
+    outcome.extend(effect.notes());
+    outcome.extend(Some(display::wrote(&effect.writes)).filter(|wrote| !wrote.is_empty()));
+    Row {
+        at_ns: effect.start_ns,
+        took_ns: effect.duration_ns,
+        mark: (style::FAINT, "  ↳"),
+        name_columns: 0,
+        name: (style::PLAIN, clean(&effect.label()).into_owned()),
+        outcome: (if is_bad { style::BAD } else { style::FAINT }, clean(&outcome.join(", ")).into_owned()),
+        bar: if is_bad { style::BAD } else { style::WAIT },
+    }
+}

@@ -1,0 +1,83 @@
+//! The records that describe the whole store: its blocks and counters, and the flows of its last build.
+
+use bincode::{Decode, Encode};
+
+use crate::backend::snapshot::Snapshot;
+use crate::backend::store_error::StoreError;
+use crate::backend::table::Table;
+use crate::block::block_index::BlockIndex;
+use crate::format::record::RecordKind;
+use crate::format::{FormatError, Schema, codec, record};
+
+/// Keys of the records in [`Table::Meta`].
+const META: u64 = 0;
+const CATALOG: u64 = 1;
+
+/// The range of blocks, and the counters since the store was created.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct StoreMeta {
+    /// Key of the oldest block.
+    pub(crate) first: u64,
+    /// Key after that of the newest block.
+    pub(crate) next: u64,
+    /// Number of traces in the blocks. It reveals a block that was replaced by an earlier version of itself.
+    pub(crate) traces: u64,
+    pub(crate) recorded: u64,
+    pub(crate) not_kept: u64,
+    pub(crate) dropped: u64,
+}
+
+impl StoreMeta {
+    /// Returns the table, the key and the encoded record.
+    pub(crate) fn to_record(self) -> (Table, u64, Vec<u8>) {
+        (Table::Meta, META, record::write(RecordKind::StoreMeta, META, &codec::encode(self)))
+    }
+
+    /// Reads the record. `None` if nothing was ever written to the store.
+    pub(crate) fn read(snapshot: &Snapshot) -> Result<Option<Result<Self, FormatError>>, StoreError> {
+        let record = snapshot.get(Table::Meta, META)?;
+        Ok(record.map(|record| codec::decode(&record::read(RecordKind::StoreMeta, META, &record)?)))
+    }
+}
+
+/// Returns the schema of the last commit.
+pub(crate) fn store_schema(snapshot: &Snapshot) -> Result<Option<Schema>, StoreError> {
+    Ok(snapshot.get(Table::Meta, META)?.map(|record| record::schema_of(&record)))
+}
+
+/// Returns the table, the key and the encoded record for the flows of a build.
+pub(crate) fn catalog_record(
+    build: &str,
+    flows: &[std::sync::Arc<zerver_trace::FlowInfo>],
+) -> (Table, u64, Vec<u8>) {
+    (Table::Meta, CATALOG, record::write(RecordKind::FlowCatalog, CATALOG, &codec::encode((build, flows))))
+}
+
+pub(crate) fn read_catalog(
+    snapshot: &Snapshot,
+) -> Result<Option<Result<FlowCatalog, FormatError>>, StoreError> {
+    let record = snapshot.get(Table::Meta, CATALOG)?;
+    Ok(record.map(|record| {
+        let (build, flows) = codec::decode(&record::read(RecordKind::FlowCatalog, CATALOG, &record)?)?;
+        Ok(FlowCatalog { build, flows })
+    }))
+}
+
+/// The flows of the build that wrote to a store last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlowCatalog {
+    /// Id of the build.
+    pub build: String,
+    /// Flows of the build.
+    pub flows: Vec<zerver_trace::FlowInfo>,
+}
+
+/// Reads the index of every block, with its key. `None` for an index that cannot be read.
+pub(crate) fn all_block_indexes(snapshot: &Snapshot) -> Result<Vec<(u64, Option<BlockIndex>)>, StoreError> {
+    let mut indexes = Vec::new();
+    snapshot.scan(Table::BlockIndexes, 0..=u64::MAX, false, |key, record| {
+        indexes.push((key, BlockIndex::read(key, record).ok()));
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(indexes)
+}

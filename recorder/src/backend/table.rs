@@ -1,0 +1,25 @@
+//! The tables of the database, each a map from numbers to records.
+
+use redb::TableDefinition;
+
+/// A table of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    Blocks,
+    BlockIndexes,
+    Summaries,
+    Meta,
+}
+
+impl Table {
+    pub(super) const ALL: [Self; 4] = [Self::Blocks, Self::BlockIndexes, Self::Summaries, Self::Meta];
+
+    pub(super) const fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
+        TableDefinition::new(match self {
+            Self::Blocks => "blocks",
+            Self::BlockIndexes => "heads",
+            Self::Summaries => "summaries",
+            Self::Meta => "meta",
+        })
+    }
+}

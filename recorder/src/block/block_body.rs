@@ -1,0 +1,142 @@
+//! Reads the traces of a block, each decoded when it is requested.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bincode::Decode;
+use zerver_trace::{FlowInfo, Trace};
+
+use crate::block::stored_trace::{PieceId, PieceSource, StoredTrace};
+use crate::format::record::RecordKind;
+use crate::format::{FormatError, codec, delta_varint, record};
+
+/// Maximum size of an encoded trace with its pieces, in bytes.
+pub(crate) const MAX_TRACE_BYTES: usize = 4 << 20;
+/// Maximum number of pieces in a block. A valid block holds fewer, and a damaged count must not allocate more.
+const MAX_PIECES: u32 = 3 << 20;
+
+/// Returns the range of an entry, given the end offset of each.
+pub(super) fn span(ends: &[u32], number: u32) -> Option<Range<usize>> {
+    let at = number as usize;
+    let end = *ends.get(at)? as usize;
+    Some(at.checked_sub(1).map_or(0, |before| ends[before] as usize)..end)
+}
+
+/// The decoded frame of a block body.
+pub(crate) struct BlockBody<'a> {
+    raw: Cow<'a, [u8]>,
+    flows: Vec<Arc<FlowInfo>>,
+    base_ms: u64,
+    trace_ends: Vec<u32>,
+    piece_ends: Vec<u32>,
+    /// Offset of the first piece in `raw`.
+    pieces: usize,
+}
+
+impl<'a> BlockBody<'a> {
+    pub(crate) fn read(key: u64, record: &'a [u8]) -> Result<Self, FormatError> {
+        let raw = record::read(RecordKind::Block, key, record)?;
+        let malformed = || FormatError::Malformed("the traces do not fill the block".to_owned());
+        let (rest, at) = raw.split_last_chunk().ok_or_else(malformed)?;
+        let at = u32::from_le_bytes(*at) as usize;
+        type Frame = ((u32, u32), u64, Vec<Arc<FlowInfo>>);
+        let (((traces, pieces), base_ms, flows), mut rest) =
+            codec::decode_prefix::<Frame>(rest.get(at..).ok_or_else(malformed)?)?;
+        if traces.max(pieces) > MAX_PIECES {
+            return Err(FormatError::TooLarge);
+        }
+        let mut ends = |count: u32| -> Result<Vec<u32>, FormatError> {
+            let (mut ends, mut end) = (Vec::new(), 0usize);
+            for _ in 0..count {
+                end = usize::try_from(delta_varint::read(&mut rest)?)
+                    .map_or(usize::MAX, |len| end.saturating_add(len));
+                ends.push(u32::try_from(end).ok().filter(|_| end <= at).ok_or_else(malformed)?);
+            }
+            Ok(ends)
+        };
+        let (trace_ends, piece_ends) = (ends(traces)?, ends(pieces)?);
+        let last = |ends: &[u32]| ends.last().map_or(0, |&end| end as usize);
+        let pieces = last(&trace_ends);
+        if pieces + last(&piece_ends) != at || !rest.is_empty() {
+            return Err(malformed());
+        }
+        Ok(Self { raw, flows, base_ms, trace_ends, piece_ends, pieces })
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.trace_ends.len()
+    }
+
+    /// Decodes the trace at a position.
+    pub(crate) fn trace(&self, position: usize) -> Result<Trace, FormatError> {
+        let missing = || FormatError::Malformed(format!("trace {position} is missing from the block"));
+        let number = u32::try_from(position).map_err(|_| missing())?;
+        let span = span(&self.trace_ends, number).ok_or_else(missing)?;
+        let mut pieces = PieceReader { body: self, left: (2 * MAX_TRACE_BYTES).saturating_sub(span.len()) };
+        let stored = StoredTrace::read(self.raw.get(span).ok_or_else(missing)?, self.base_ms, &mut pieces)?;
+        let flow = self.flows.get(stored.flow as usize);
+        let flow = Arc::clone(flow.ok_or_else(|| {
+            FormatError::Malformed("the flow of a trace is missing from the block".to_owned())
+        })?);
+        stored.into_trace(flow, &mut pieces)
+    }
+}
+
+/// Reads the pieces of one trace, within a memory budget.
+struct PieceReader<'a> {
+    body: &'a BlockBody<'a>,
+    /// Bytes of memory that the pieces may still occupy: a piece may be referenced many times, and may be larger in
+    /// memory than in the block.
+    left: usize,
+}
+
+impl PieceSource for PieceReader<'_> {
+    fn piece<T: Decode<()>>(&mut self, number: PieceId) -> Result<T, FormatError> {
+        let body = self.body;
+        let bytes = span(&body.piece_ends, number)
+            .and_then(|span| body.raw.get(body.pieces + span.start..body.pieces + span.end))
+            .ok_or_else(|| FormatError::Malformed(format!("piece {number} is missing from the block")))?;
+        let taken = bytes.len() + size_of::<T>();
+        self.left = self.left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
+        codec::decode(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerver_trace::{Event, Recorded, Value};
+
+    use super::*;
+    use crate::block::block_builder::BlockBuilder;
+    use crate::sample_traces;
+
+    #[test]
+    fn a_trace_that_refers_to_a_large_piece_too_often_is_an_error() {
+        let mut trace = sample_traces::trace(1);
+        let value = Value::from_serialize(&"x".repeat(200_000)).unwrap();
+        let event = Event::SlotWritten {
+            step: 0,
+            slot: 1,
+            at_ns: 1,
+            value: Recorded::Plain { value, summary: None },
+        };
+        trace.events = vec![event.clone(); 10];
+        let mut builder = BlockBuilder::default();
+        builder.push_trace(&trace).unwrap();
+        // The block holds the piece once, however many events refer to it.
+        assert!(builder.piece_bytes() < 201_000);
+        assert_eq!(BlockBody::read(1, &builder.build_records(1).body).unwrap().trace(0).unwrap(), trace);
+        trace.events = vec![event; 100];
+        assert!(builder.push_trace(&trace).is_err());
+        // The same trace in a block that another program wrote.
+        let record = builder.build_records(1).body;
+        let body = BlockBody::read(1, &record).unwrap();
+        let mut pieces = PieceReader { body: &body, left: MAX_TRACE_BYTES };
+        let mut stored = StoredTrace::read(&body.raw[..body.pieces], body.base_ms, &mut pieces).unwrap();
+        stored.events = vec![stored.events[0].clone(); 100];
+        builder.push(&mut stored, 0).unwrap();
+        let record = builder.build_records(1).body;
+        assert_eq!(BlockBody::read(1, &record).unwrap().trace(1), Err(FormatError::TooLarge));
+    }
+}

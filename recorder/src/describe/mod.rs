@@ -1,0 +1,10 @@
+//! Turns captures into stored traces: describes values, each distinct one once per block, and hides secrets.
+
+pub(crate) mod describer;
+mod event_parts;
+mod message_parts;
+mod part;
+mod part_content;
+mod part_secrets;
+mod part_table;
+mod value_interner;

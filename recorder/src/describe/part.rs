@@ -1,0 +1,145 @@
+//! A part of the traces of a block, and the pieces that hold it with its secrets hidden.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use zerver_trace::secret::{Author, Rule, TrigramFilter, merge_spans, replace_spans};
+use zerver_trace::{Masked, MissingReason, Recorded, Value};
+
+use crate::block::block_builder::BlockBuilder;
+use crate::block::stored_trace::PieceId;
+use crate::describe::part_content::{OwnSecrets, PartContent};
+use crate::secrets::sealer::Sealer;
+use crate::secrets::trace_secrets::TraceSecrets;
+
+/// A part, with what is known about it so far.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) salt: u64,
+    /// Range of the bytes by which the table recognises the part.
+    pub(super) bytes: Range<usize>,
+    /// Number of those bytes that precede the value in its piece.
+    pub(super) prefix_len: usize,
+    pub(super) content: PartContent,
+    pub(super) is_secret: bool,
+    pub(super) own_secrets: OwnSecrets,
+    /// Secrets in this part that may have been copied to other parts.
+    pub(super) secrets: Option<Arc<TraceSecrets>>,
+    /// True once the part has been searched for copies. Its trigrams are collected at the second search.
+    pub(super) was_checked: bool,
+    pub(super) trigrams: Option<Box<TrigramFilter>>,
+    /// The piece for traces whose secrets do not occur in the part.
+    pub(super) plain_piece: Option<PieceId>,
+    /// Number of the last set of secrets of which none occurs in the part.
+    pub(super) clear_of_set: u64,
+    /// Pieces with copies masked, by the number of the set of secrets.
+    pub(super) masked_pieces: Vec<(u64, PieceId)>,
+}
+
+impl Part {
+    /// Returns false only if none of the secrets occurs in the part. Faster than a search.
+    pub(super) fn may_contain(&mut self, secrets: &TraceSecrets) -> bool {
+        // Most parts are searched once, which costs less than collecting their trigrams.
+        if !std::mem::replace(&mut self.was_checked, true) {
+            return true;
+        }
+        let content = &self.content;
+        let trigrams = self.trigrams.get_or_insert_with(|| {
+            let mut trigrams = Box::<TrigramFilter>::default();
+            content.each_text(|text| trigrams.insert_all(text));
+            trigrams
+        });
+        secrets.may_occur_in(trigrams)
+    }
+
+    /// Returns the piece for traces whose secrets do not occur in the part.
+    pub(super) fn add_plain_piece(
+        &mut self,
+        prefix: &[u8],
+        rule: &Rule,
+        sealer: &mut Sealer,
+        builder: &mut BlockBuilder,
+    ) -> PieceId {
+        if let Some(plain) = self.plain_piece {
+            return plain;
+        }
+        let instead = match (self.is_secret, &self.own_secrets) {
+            (true, _) => self.content.sealed(sealer),
+            (false, OwnSecrets::Nothing) => None,
+            (false, _) => self.masked(&TraceSecrets::default(), rule, sealer),
+        };
+        let piece = builder.add_piece(|out| self.content.encode(instead.as_ref(), prefix, out));
+        self.plain_piece = Some(piece);
+        piece
+    }
+
+    /// Returns the content with copies of the secrets masked. `None` if it contains no copies.
+    pub(super) fn with_copies_masked(
+        &self,
+        secrets: &TraceSecrets,
+        rule: &Rule,
+        sealer: &mut Sealer,
+    ) -> Option<PartContent> {
+        let is_in = match &self.content {
+            PartContent::Text(text) | PartContent::Value(Recorded::Missing(MissingReason::Failed(text))) => {
+                secrets.occur_in(text.as_bytes())
+            }
+            PartContent::Value(Recorded::Plain { value, summary }) => {
+                secrets.occur_in(value.tokens())
+                    || summary.as_ref().is_some_and(|line| secrets.occur_in(line.as_bytes()))
+            }
+            PartContent::Value(_) => false,
+        };
+        if is_in { self.masked(secrets, rule, sealer) } else { None }
+    }
+
+    fn masked(&self, secrets: &TraceSecrets, rule: &Rule, sealer: &mut Sealer) -> Option<PartContent> {
+        let spans = match &self.own_secrets {
+            OwnSecrets::Spans(spans) => spans.as_slice(),
+            OwnSecrets::Nothing | OwnSecrets::Named => &[],
+        };
+        match &self.content {
+            PartContent::Text(text) => {
+                secrets.mask_text(text.as_bytes(), spans, sealer.key()).map(PartContent::Text)
+            }
+            PartContent::Value(Recorded::Plain { value, summary }) => {
+                let masked = self.masked_form(secrets, rule, sealer, value, summary.as_deref());
+                Some(PartContent::Value(sealer.seal(value, summary.as_deref(), masked)))
+            }
+            PartContent::Value(Recorded::Missing(MissingReason::Failed(why))) => secrets
+                .mask_text(why.as_bytes(), &rule.spans(why.as_bytes(), Author::Service), sealer.key())
+                .map(|why| PartContent::Value(Recorded::Missing(MissingReason::Failed(why)))),
+            PartContent::Value(_) => None,
+        }
+    }
+
+    fn masked_form(
+        &self,
+        secrets: &TraceSecrets,
+        rule: &Rule,
+        sealer: &Sealer,
+        value: &Value,
+        summary: Option<&str>,
+    ) -> Option<Masked> {
+        let root = value.root();
+        let value = secrets.mask_value(sealer.key(), |encoder, masks| {
+            match (&self.own_secrets, root.as_bytes()) {
+                (OwnSecrets::Spans(spans), Some(bytes)) => {
+                    let copies = masks.extra_spans(&bytes);
+                    let spans = merge_spans(spans.iter().cloned().chain(copies).collect());
+                    encoder.put(&replace_spans(&bytes, &spans, |secret| masks.mask(secret)))
+                }
+                (OwnSecrets::Nothing, _) => encoder.node(&root, &mut |bytes| {
+                    let copies = masks.extra_spans(bytes);
+                    (!copies.is_empty()).then(|| replace_spans(bytes, &copies, |secret| masks.mask(secret)))
+                }),
+                _ => rule.write_masked::<&str>(encoder, &root, &[], Author::Service, masks),
+            }
+        })?;
+        let summary = summary.map(|line| {
+            let own_secrets = rule.spans(line.as_bytes(), Author::Service);
+            secrets.mask_text(line.as_bytes(), &own_secrets, sealer.key()).unwrap_or_else(|| line.to_owned())
+        });
+        Some(Masked { value, summary })
+    }
+}

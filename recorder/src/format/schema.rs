@@ -1,0 +1,87 @@
+//! The versions of the data layout.
+
+use std::fmt;
+
+use super::format_error::FormatError;
+
+/// Version of the data layout.
+///
+/// The major version changes with every incompatible change. Builds refuse data of another major version, unless they
+/// can convert it. The minor version changes with additive changes: fields at the end of a record, variants at the end
+/// of an enum. A build reads every minor version of a major version up to its own, and refuses newer ones.
+///
+/// Until release 0.1 the layout may change incompatibly. From then on, everything that a release wrote stays readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Schema {
+    /// Version of incompatible changes.
+    pub major: u8,
+    /// Version of additive changes.
+    pub minor: u8,
+}
+
+impl Schema {
+    /// Creates a version.
+    pub const fn new(major: u8, minor: u8) -> Self {
+        Self { major, minor }
+    }
+
+    pub(crate) const fn from_bytes([major, minor]: [u8; 2]) -> Self {
+        Self { major, minor }
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; 2] {
+        [self.major, self.minor]
+    }
+}
+
+/// Writes the version as `3.0`.
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Schema that this build writes.
+///
+/// - 2.0 added the worker of a trace, and the shapes of a block.
+/// - 3.0 added the scheme and authority of the request, the time from which the result of an effect was available, and the
+///   list of texts that were cut or masked.
+pub(crate) const SCHEMA: Schema = Schema::new(3, 0);
+/// Oldest schema of a store that this build reads.
+pub(super) const OLDEST: Schema = Schema::new(3, 0);
+/// Oldest schema of a portable file that this build reads.
+pub(super) const OLDEST_PORTABLE: Schema = Schema::new(1, 0);
+
+/// Checks that this build reads a schema.
+pub(super) fn check_schema(found: Schema, oldest: Schema) -> Result<(), FormatError> {
+    match found {
+        _ if found > SCHEMA => Err(FormatError::Newer { found, newest: SCHEMA }),
+        _ if found < oldest => Err(FormatError::Older { found, oldest }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_is_two_bytes_whose_order_is_that_of_versions() {
+        // Before there were minor versions, the schema was a number in little endian.
+        assert_eq!(Schema::from_bytes(3u16.to_le_bytes()), Schema::new(3, 0));
+        assert_eq!(Schema::from_bytes(Schema::new(3, 7).to_bytes()).to_string(), "3.7");
+        assert!(Schema::new(3, 0) < Schema::new(3, 1) && Schema::new(3, 255) < Schema::new(4, 0));
+    }
+
+    #[test]
+    fn newer_and_older_schemas_are_refused() {
+        let Schema { major, minor } = SCHEMA;
+        assert_eq!(check_schema(SCHEMA, OLDEST), Ok(()));
+        for found in [Schema::new(major, minor + 1), Schema::new(major + 1, 0)] {
+            assert_eq!(check_schema(found, OLDEST), Err(FormatError::Newer { found, newest: SCHEMA }));
+        }
+        let found = Schema::new(OLDEST.major - 1, 255);
+        assert_eq!(check_schema(found, OLDEST), Err(FormatError::Older { found, oldest: OLDEST }));
+        assert_eq!(check_schema(found, OLDEST_PORTABLE), Ok(()));
+    }
+}

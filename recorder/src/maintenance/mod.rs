@@ -1,0 +1,6 @@
+//! Work on a whole store: examination, repair, import and export.
+
+pub(crate) mod examine;
+pub(crate) mod import;
+pub mod portable;
+pub(crate) mod repair;

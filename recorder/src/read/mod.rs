@@ -1,0 +1,11 @@
+//! The reading side. It works while another process writes, and after a writer was killed.
+//!
+//! Whatever the file contains, the result is what was recorded, or an error.
+
+mod id_digits;
+pub(crate) mod pages;
+pub(crate) mod read_error;
+pub(crate) mod reader;
+pub(crate) mod store_view;
+pub(crate) mod trace_lookup;
+mod unsealed;

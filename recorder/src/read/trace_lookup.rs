@@ -1,0 +1,211 @@
+//! Finds a trace by the name that a user gives: an id, a prefix of an id, `@last`, `@slowest`, `@fastest` or `@failed`.
+
+use std::ops::ControlFlow;
+
+use thiserror::Error;
+use zerver_trace::{IdPrefix, RequestId, Summary, Trace, TraceSelector};
+
+use crate::block::block_index::{BlockIndex, FlowStats};
+use crate::read::read_error::ReadError;
+use crate::read::reader::Reader;
+use crate::read::store_view::StoreView;
+
+/// Maximum number of ids to suggest if an id is unknown or ambiguous.
+const MAX_SUGGESTIONS: usize = 3;
+
+/// The reason why no trace was found.
+#[derive(Debug, Error)]
+pub enum FindError {
+    /// No trace has this id.
+    #[error("no trace has the id {wanted}{}", suggest("; the nearest are", nearest))]
+    NotFound {
+        /// The id or prefix.
+        wanted: String,
+        /// Up to three ids: those with the longest common prefix, then those that are closest in time.
+        nearest: Vec<RequestId>,
+    },
+    /// More than one id begins with this prefix.
+    #[error("id {wanted} is ambiguous; add more digits{}", suggest(": ", candidates))]
+    Ambiguous {
+        /// The prefix.
+        wanted: String,
+        /// Up to three of the matching ids, newest first.
+        candidates: Vec<RequestId>,
+    },
+    /// The store contains no such trace.
+    #[error("{wanted}: {}", nothing_found(wanted, flow.as_deref()))]
+    Empty {
+        /// The name.
+        wanted: String,
+        /// Flow to which the search was restricted.
+        flow: Option<String>,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+fn suggest(words: &str, ids: &[RequestId]) -> String {
+    if ids.is_empty() {
+        return String::new();
+    }
+    let ids: Vec<String> = ids.iter().map(RequestId::to_string).collect();
+    format!("{words} {}", ids.join(", "))
+}
+
+fn nothing_found(wanted: &str, flow: Option<&str>) -> String {
+    let is_ranked = wanted.starts_with("@slowest") || wanted.starts_with("@fastest");
+    let what = if is_ranked { "request that succeeded" } else { "such request" };
+    match flow {
+        Some(flow) => format!("no {what} of flow {flow:?} has been recorded; `zerver ls` shows what has"),
+        None => format!("no {what} has been recorded"),
+    }
+}
+
+/// Location of a trace that is not loaded yet.
+struct TraceLocation {
+    key: u64,
+    position: usize,
+    id: RequestId,
+}
+
+impl Reader {
+    /// Finds and loads a trace.
+    ///
+    /// # Errors
+    /// If no trace or more than one matches, or the store cannot be read.
+    pub fn find(&self, what: &TraceSelector) -> Result<Trace, FindError> {
+        let view = self.view()?;
+        let empty = |flow: &Option<String>| FindError::Empty { wanted: what.to_string(), flow: flow.clone() };
+        let at = match what {
+            TraceSelector::Id(prefix) => find_by_prefix(&view, *prefix)?,
+            TraceSelector::Last(flow) => {
+                find_newest(&view, flow.as_deref(), |_| true, |_| true)?.ok_or_else(|| empty(flow))?
+            }
+            TraceSelector::Failed(flow) => {
+                find_newest(&view, flow.as_deref(), |flow| flow.failed > 0, |summary| summary.is_failed)?
+                    .ok_or_else(|| empty(flow))?
+            }
+            TraceSelector::Slowest(flow) => {
+                find_extreme(&view, flow.as_deref(), |flow| flow.slowest_ns, |ns| ns)?
+                    .ok_or_else(|| empty(flow))?
+            }
+            TraceSelector::Fastest(flow) => {
+                find_extreme(&view, flow.as_deref(), |flow| flow.fastest_ns, |ns| u64::MAX - ns)?
+                    .ok_or_else(|| empty(flow))?
+            }
+        };
+        Ok(view.load_at(at.key, at.position, at.id)?)
+    }
+}
+
+fn find_by_prefix(view: &StoreView, prefix: IdPrefix) -> Result<TraceLocation, FindError> {
+    let mut blocks = Vec::new();
+    let mut all: Vec<(u64, BlockIndex)> = Vec::new();
+    view.for_each_index(true, |key, index| {
+        if index.min_id <= prefix.last() && prefix.first() <= index.max_id {
+            blocks.push((key, index.count));
+        }
+        all.push((key, index));
+        ControlFlow::Continue(())
+    })?;
+    let mut found: Vec<TraceLocation> = Vec::new();
+    for (key, count) in blocks {
+        for (position, summary) in view.summaries(key, count)?.iter().enumerate().rev() {
+            // A request that was both recorded and imported is there twice, which is not ambiguous.
+            if prefix.matches(summary.id) && !found.iter().any(|at| at.id == summary.id) {
+                found.push(TraceLocation { key, position, id: summary.id });
+            }
+        }
+        if found.len() > MAX_SUGGESTIONS {
+            break;
+        }
+    }
+    match (found.pop(), found.len()) {
+        (Some(at), 0) => Ok(at),
+        (Some(last), _) => {
+            found.push(last);
+            let candidates = found.iter().take(MAX_SUGGESTIONS).map(|at| at.id).collect();
+            Err(FindError::Ambiguous { wanted: prefix.to_string(), candidates })
+        }
+        (None, _) => {
+            Err(FindError::NotFound { wanted: prefix.to_string(), nearest: nearest_ids(view, prefix, &all)? })
+        }
+    }
+}
+
+/// Returns the ids with the longest common prefix with a missing one, then those that are closest in time.
+fn nearest_ids(
+    view: &StoreView,
+    prefix: IdPrefix,
+    indexes: &[(u64, BlockIndex)],
+) -> Result<Vec<RequestId>, ReadError> {
+    let wanted = prefix.first();
+    let rank =
+        |id: RequestId| (usize::MAX - id.shared_digits(wanted), id.as_u128().abs_diff(wanted.as_u128()));
+    // Ids are almost in the order of time, so only a few blocks can contain the closest ones.
+    let closest = |index: &BlockIndex| wanted.clamp(index.min_id, index.max_id.max(index.min_id));
+    let mut order: Vec<&(u64, BlockIndex)> = indexes.iter().collect();
+    order.sort_by_key(|(_, index)| rank(closest(index)));
+    let mut ids: Vec<RequestId> = Vec::new();
+    for (key, index) in order.into_iter().take(4) {
+        ids.extend(view.summaries(*key, index.count)?.iter().map(|summary| summary.id));
+    }
+    ids.sort_by_key(|&id| rank(id));
+    ids.dedup();
+    ids.truncate(MAX_SUGGESTIONS);
+    Ok(ids)
+}
+
+/// Finds the newest matching trace of a flow.
+fn find_newest(
+    view: &StoreView,
+    flow: Option<&str>,
+    in_block: impl Fn(&FlowStats) -> bool,
+    wanted: impl Fn(&Summary) -> bool,
+) -> Result<Option<TraceLocation>, ReadError> {
+    let (mut found, mut failed) = (None, None);
+    view.for_each_index(true, |key, index| {
+        if !index.flows_named(flow).any(&in_block) {
+            return ControlFlow::Continue(());
+        }
+        match view.summaries(key, index.count) {
+            Ok(block) => {
+                let position = block
+                    .iter()
+                    .rposition(|summary| flow.is_none_or(|flow| summary.flow == flow) && wanted(summary));
+                found = position.map(|position| TraceLocation { key, position, id: block[position].id });
+            }
+            Err(error) => failed = Some(error),
+        }
+        if found.is_some() || failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    failed.map_or(Ok(found), Err)
+}
+
+/// Finds the successful trace of a flow whose duration has the greatest rank. Among equal ones, the newest.
+fn find_extreme(
+    view: &StoreView,
+    flow: Option<&str>,
+    of_block: impl Fn(&FlowStats) -> u64,
+    rank: impl Fn(u64) -> u64,
+) -> Result<Option<TraceLocation>, ReadError> {
+    let mut best: Option<(u64, u64, u32)> = None;
+    view.for_each_index(true, |key, index| {
+        if let Some(ranked) =
+            index.flows_named(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow))).max()
+            && best.is_none_or(|(best, ..)| ranked > best)
+        {
+            best = Some((ranked, key, index.count));
+        }
+        ControlFlow::Continue(())
+    })?;
+    let Some((_, key, count)) = best else { return Ok(None) };
+    let block = view.summaries(key, count)?;
+    let of_flow = block
+        .iter()
+        .enumerate()
+        .filter(|(_, summary)| summary.has_succeeded() && flow.is_none_or(|flow| summary.flow == flow));
+    let best = of_flow.max_by_key(|(position, summary)| (rank(summary.duration_ns), *position));
+    Ok(best.map(|(position, summary)| TraceLocation { key, position, id: summary.id }))
+}

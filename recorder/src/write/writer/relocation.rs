@@ -1,0 +1,121 @@
+//! Continues when the file, the lock or the folder of the store is removed or replaced while it is being written to.
+//!
+//! A commit to a file that readers cannot find any more is lost, so it is repeated in the place where readers look.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::Ordering;
+
+use super::{Writer, load_meta};
+use crate::backend::store_error::StoreError;
+use crate::backend::store_meta;
+use crate::backend::table::Table;
+use crate::backend::write_batch::WriteBatch;
+use crate::backend::write_store::WriteStore;
+use crate::block::block_index::BlockIndex;
+use crate::write::open_error::{OpenError, lock_dir};
+use crate::write::status_event::StatusEvent;
+
+/// Maximum number of attempts of a commit if the store disappears during each.
+const MAX_ATTEMPTS: usize = 3;
+
+impl Writer {
+    /// Commits the batch to the file that readers find afterwards.
+    pub(super) fn commit_in_place(&mut self) -> Result<(), StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let store = match self.store.take() {
+                Some(store) => store,
+                None => self.reopen()?,
+            };
+            store.commit(&self.batch)?;
+            match (store.is_in_place(), self.lock.is_in_place()) {
+                (true, true) => {
+                    self.store = Some(store);
+                    return Ok(());
+                }
+                (true, false) => {}
+                (false, _) => self.identity = None,
+            }
+        }
+        Err(StoreError::Io { path: self.dir.clone(), source: io::Error::other("removed again and again") })
+    }
+
+    /// Opens the store after a failure, or because its file is gone.
+    fn reopen(&mut self) -> Result<WriteStore, StoreError> {
+        if !self.lock.is_in_place() {
+            self.lock = lock_dir(&self.dir).map_err(|error| store_error(error, &self.dir))?;
+        }
+        let store = WriteStore::open_with_limit(&self.dir, self.retention.max_bytes())?;
+        if self.identity != Some(store.identity()) {
+            self.continue_in(&store)?;
+        }
+        Ok(store)
+    }
+
+    /// Prepares to append everything that is not committed to another file.
+    fn continue_in(&mut self, store: &WriteStore) -> Result<(), StoreError> {
+        let key = self.describer.key().restore(&self.dir);
+        let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
+        let mut retention = self.retention.for_another_store();
+        let mut meta = load_meta(store, &mut retention)?;
+        let _ = retention.begin();
+        let mut puts = BTreeMap::new();
+        // Includes the traces of this block that were committed to the missing file.
+        if !self.block.is_empty() {
+            self.write_block();
+        }
+        for (table, key, record) in std::mem::take(&mut self.batch).into_puts() {
+            // The last record under a key replaces the others.
+            if table != Table::Meta {
+                puts.insert((key, table as u8), (table, record));
+            }
+        }
+        let (mut batch, mut moved, mut traces) = (WriteBatch::default(), BTreeMap::new(), 0);
+        for ((key, _), (table, record)) in puts {
+            let new = *moved.entry(key).or_insert_with(|| {
+                meta.next += 1;
+                meta.next - 1
+            });
+            let record = crate::format::record::with_key(record, new);
+            if table == Table::BlockIndexes
+                && let Ok(index) = BlockIndex::read(new, &record)
+            {
+                traces += u64::from(index.count);
+                retention.add_written(new, &index);
+            }
+            batch.put(table, new, record);
+        }
+        if let Some(flows) = &self.declared {
+            let (table, key, record) = store_meta::catalog_record(&self.build, flows);
+            batch.put(table, key, record);
+        }
+        // The pending ones are added after the commit.
+        meta.recorded += traces.saturating_sub(self.pending);
+        meta.not_kept = meta.not_kept.wrapping_sub(self.state.queue.not_kept());
+        meta.dropped = meta.dropped.wrapping_sub(self.state.queue.inbox.dropped());
+        (self.batch, self.meta, self.retention) = (batch, meta, retention);
+        self.identity = Some(store.identity());
+        self.block.clear();
+        self.describer.end_block();
+        self.committed = 0;
+        if let Some(key) = key {
+            self.describer.use_key(key);
+        }
+        self.put_meta();
+        self.state.counts.replaced.fetch_add(1, Ordering::Relaxed);
+        self.reporter
+            .report(&StatusEvent::StoreReplaced { path: crate::backend::store_dir::store_file(&self.dir) });
+        Ok(())
+    }
+}
+
+fn store_error(error: OpenError, dir: &std::path::Path) -> StoreError {
+    match error {
+        OpenError::Unreadable { path, source } => StoreError::Format { path, source },
+        OpenError::Damaged { path, reason } => StoreError::Damaged { path, reason },
+        OpenError::Io { path, source } => StoreError::Io { path, source },
+        error @ (OpenError::Locked { .. } | OpenError::Key(_)) => {
+            StoreError::Io { path: dir.to_owned(), source: io::Error::other(error) }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! A job is one request in execution, as a state machine without I/O.
+//!
+//! The driver passes inputs to it: [`Job::run`], [`Job::complete`], [`Job::stop`]. Each returns what the driver has to
+//! do next; the calls that have to start are in [`Job::take_requested_calls`]. The driver passes all times.
+
+mod event_log;
+mod lifecycle;
+mod recording;
+mod state_machine;
+
+pub use self::event_log::MAX_EVENTS;
+pub use self::lifecycle::{Arrival, FinishedJob, Next, StopReason};
+pub use self::state_machine::Job;

@@ -1,0 +1,52 @@
+//! Events that a job cannot know by itself. Its driver and the scheduler report them; none of them changes what the job
+//! does.
+
+use zerver_trace::{Class, Event, Name, QueueReason, SharedValue, Thread};
+
+use super::state_machine::Job;
+
+impl Job {
+    /// Records that parts of the request were read late, as [`Event::ReadDelayed`].
+    pub fn record_read_delays(&mut self, events: Vec<Event<SharedValue>>) {
+        for event in events {
+            self.log.record(|| event);
+        }
+    }
+
+    /// Records that the request got another class.
+    pub fn record_reclassified(&mut self, at_ns: u64, from: Class, to: Class, reason: impl Into<Name>) {
+        self.log.record(|| Event::Reclassified { at_ns, from, to, reason: reason.into() });
+    }
+
+    /// Records that the request migrated to another thread than that of its connection.
+    pub fn record_migrated(&mut self, at_ns: u64, to: Thread) {
+        self.log.record(|| Event::Migrated { at_ns, to });
+    }
+
+    /// Records that a step ran for longer than the quantum of its class.
+    pub fn record_quantum_exceeded(&mut self, step: u16, at_ns: u64, quantum_ns: u64) {
+        self.log.record(|| Event::QuantumExceeded { step, at_ns, quantum_ns });
+    }
+
+    /// Records that a requested call is queued.
+    pub fn record_effect_queued(&mut self, number: u32, at_ns: u64, reason: QueueReason) {
+        self.log.record(|| Event::EffectQueued { call: number, at_ns, reason });
+    }
+
+    /// Records that a queued call starts.
+    pub fn record_effect_started(&mut self, number: u32, at_ns: u64) {
+        self.log.record(|| Event::EffectStarted { call: number, at_ns });
+    }
+
+    /// Records that the result of a call was ready before it is taken in, as [`Event::CompletionDelayed`].
+    pub fn record_completion_delay(&mut self, event: Event<SharedValue>) {
+        self.log.record(|| event);
+    }
+
+    /// Records such a delay for each call in flight. `event` makes the event for a call's number.
+    pub fn record_completion_delays(&mut self, event: impl Fn(u32) -> Event<SharedValue>) {
+        for call in self.effect.iter().flat_map(|effect| effect.calls_in_flight()) {
+            self.log.record(|| event(call));
+        }
+    }
+}

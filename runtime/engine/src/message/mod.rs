@@ -1,0 +1,9 @@
+//! HTTP requests and responses as steps see them. The shell of the runtime reads and sends them.
+
+mod failure_response;
+mod parts;
+mod request;
+mod response;
+
+pub use request::{Params, Request};
+pub use response::Response;

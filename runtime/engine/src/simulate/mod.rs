@@ -1,0 +1,15 @@
+//! The scheduling policy in virtual time: what a workload would meet on another machine or under other settings.
+//!
+//! [`simulate()`] runs the same [`FairQueue`](crate::FairQueue), [`LagDetector`](crate::LagDetector) and
+//! [`OverrunTracker`](crate::OverrunTracker) as real workers do. The result depends on its arguments alone.
+
+mod sim_cores;
+mod sim_worker;
+mod simulation;
+#[cfg(test)]
+mod tests;
+mod workload;
+
+pub use sim_cores::core_rates;
+pub use simulation::simulate;
+pub use workload::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost};

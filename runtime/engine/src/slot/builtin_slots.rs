@@ -1,0 +1,33 @@
+//! Slots that every request has from the start, as implementations of [`Slot`].
+
+use std::any::TypeId;
+
+use zerver_trace::RequestId;
+
+use super::builtins::{ArrivalTime, Random};
+use super::description::{Slot, SlotDesc};
+use super::step_input::StepInput;
+use crate::message::Request;
+
+macro_rules! builtin {
+    ($type:ty, $name:literal, $field:ident) => {
+        impl Slot for $type {
+            const DESC: SlotDesc = SlotDesc {
+                name: $name,
+                path: concat!("zerver::", $name),
+                is_secret: false,
+                is_builtin: true,
+                type_id: TypeId::of::<$type>,
+            };
+
+            fn find<'a>(input: &StepInput<'a>, _at: usize) -> Option<&'a Self> {
+                Some(&input.builtins.$field)
+            }
+        }
+    };
+}
+
+builtin!(Request, "Request", request);
+builtin!(RequestId, "RequestId", id);
+builtin!(ArrivalTime, "ArrivalTime", arrival);
+builtin!(Random, "Random", random);

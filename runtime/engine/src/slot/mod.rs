@@ -1,0 +1,13 @@
+//! Slots: typed values of one request, written by one step and read by later ones.
+
+mod builtin_slots;
+mod builtins;
+mod description;
+mod output;
+mod step_input;
+
+pub(crate) use builtins::Builtins;
+pub use builtins::{ArrivalTime, Random};
+pub use description::{Slot, SlotDesc, WriteDesc};
+pub use output::{Shared, SlotOutput, StepOutput, Writes};
+pub use step_input::StepInput;

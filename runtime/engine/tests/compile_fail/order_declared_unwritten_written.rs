@@ -1,0 +1,39 @@
+#![allow(unused)]
+use zerver_engine::{FlowDef, Request, Response, flow, slot, step};
+
+#[slot]
+struct TodoId(u64);
+
+#[slot]
+struct Todo(String);
+
+#[step]
+fn parse_id(_request: &Request) -> TodoId {
+    TodoId(1)
+}
+
+#[slot]
+struct Claims(String);
+
+#[step]
+fn read_claims(_request: &Request) -> Option<Claims> {
+    None
+}
+
+#[step]
+fn load_todo(id: &TodoId, claims: Option<&Claims>) -> Todo {
+    Todo(id.0.to_string())
+}
+
+#[step]
+fn render_todo(todo: &Todo) -> Response {
+    Response::text(todo.0.clone())
+}
+
+fn app() -> FlowDef {
+    flow!("todos-item", GET "/v1/todos/{id}", unwritten: [Claims], steps: [parse_id, read_claims, load_todo, render_todo])
+}
+
+fn main() {
+    app();
+}

@@ -1,0 +1,335 @@
+//! A service before it runs: its flows, its interpreters and its settings.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zerver_engine::{
+    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings,
+};
+use zerver_trace::{FlowInfo, secret};
+
+use super::startup::{BoxError, Startup, StartupHook};
+use crate::config::{Config, Limits, Recording};
+use crate::effects::interpreter::{Interpreter, Interpreters};
+use crate::effects::kv;
+use crate::scheduler::ClassRule;
+use crate::server::service::RecorderStatusFn;
+use crate::start_error::StartError;
+
+/// A service before it runs: its flows, interpreters and settings.
+///
+/// ```no_run
+/// use zerver::prelude::*;
+///
+/// #[step]
+/// fn hello(request: &Request) -> Response {
+///     Response::text(format!("hello, {}", request.param_str("name").unwrap_or("you")))
+/// }
+///
+/// fn app() -> zerver::App {
+///     zerver::App::new().flow(flow!("hello", GET "/hello/{name}", steps: [hello]))
+/// }
+///
+/// zerver::main!(app);
+/// ```
+#[must_use = "an app does nothing until it is run"]
+pub struct App {
+    pub(super) flows: Vec<FlowDef>,
+    pub(super) interpreters: Interpreters,
+    pub(super) startup: Option<StartupHook>,
+    pub(super) render: RenderFailure,
+    pub(super) config: Config,
+    /// Names of secret parameters of all flows.
+    secret_params: Vec<String>,
+    /// Status of the recorder, if requests are recorded.
+    pub(super) recorder: Option<RecorderStatusFn>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flows: Vec<_> = self.flows.iter().map(FlowDef::name).collect();
+        f.debug_struct("App")
+            .field("flows", &flows)
+            .field("interpreters", &self.interpreters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl App {
+    /// Creates a service without flows. It performs the effects of [`http`](crate::effects::http),
+    /// [`sleep`](crate::effects::sleep()), [`clock`](crate::effects::clock) and [`kv`](crate::effects::kv). The key-value
+    /// store is in memory; use a [`kv::Disk`](crate::effects::kv::Disk) for data that must outlive the process.
+    pub fn new() -> Self {
+        Self {
+            flows: Vec::new(),
+            interpreters: Interpreters::builtin(),
+            startup: None,
+            render: |failure, _| failure.to_response(),
+            config: Config::default(),
+            secret_params: Vec::new(),
+            recorder: None,
+        }
+    }
+
+    /// Adds a flow.
+    ///
+    /// A path is matched as it arrived: nothing is decoded before the match, dots are not resolved, and slashes are not merged.
+    /// Each parameter is percent-decoded after the match, so that `%2F` is a slash within the parameter and does not change the
+    /// route. A parameter that is not UTF-8 or contains NUL is rejected with 400. `{*rest}` matches the rest of a path, including
+    /// slashes.
+    ///
+    /// A GET flow also answers HEAD. `OPTIONS` is answered with the allowed methods, unless a flow takes it.
+    ///
+    /// A client that closes its side of the connection has left, even if it would still read. Its request ends, and the effects
+    /// in flight are cancelled.
+    pub fn flow(mut self, flow: FlowDef) -> Self {
+        self.flows.push(flow);
+        self
+    }
+
+    /// Adds flows.
+    pub fn flows(mut self, flows: impl IntoIterator<Item = FlowDef>) -> Self {
+        self.flows.extend(flows);
+        self
+    }
+
+    /// Sets the interpreter of a kind of effect. It replaces the previous interpreter of the kind.
+    pub fn interpreter<K: EffectKind>(mut self, interpreter: impl Interpreter<K>) -> Self {
+        self.interpreters.set::<K>(interpreter);
+        self
+    }
+
+    /// Sets the key-value store, such as [`kv::Memory`] or [`kv::Disk`].
+    pub fn kv(self, store: impl Interpreter<kv::Op>) -> Self {
+        self.interpreter::<kv::Op>(store)
+    }
+
+    /// Adds a hook that opens what the service needs to perform effects: files, pools, servers. The hook is called once, before
+    /// the service serves or replays effects for real. It is not called when only the catalog is printed, or when a flow is
+    /// tested.
+    ///
+    /// The hook runs in the context of the effect runtime, so that tasks it spawns stay there.
+    ///
+    /// ```no_run
+    /// # use zerver::effects::kv;
+    /// # use zerver::prelude::*;
+    /// App::new().on_startup(|startup| {
+    ///     startup.interpreter(kv::Disk::open("todos.redb")?);
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn on_startup(
+        mut self,
+        prepare: impl FnOnce(&mut Startup) -> Result<(), BoxError> + Send + 'static,
+    ) -> Self {
+        self.startup = Some(StartupHook::Sync(Box::new(prepare)));
+        self
+    }
+
+    /// Adds a hook that has to wait, such as for a database connection or a token. The service listens meanwhile but is not
+    /// ready: requests to its flows are answered with 503 and `Retry-After`, and `/healthz` answers 503 with the status
+    /// `starting`. If the hook fails, the service ends with exit code 2 and prints the reason. Tasks that the hook spawns live as
+    /// long as the service.
+    ///
+    /// ```no_run
+    /// # use zerver::prelude::*;
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// App::new().on_startup_async(async |startup| {
+    ///     let pool = connect().await?;
+    ///     startup.keep(pool);
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn on_startup_async<F>(mut self, prepare: F) -> Self
+    where
+        F: AsyncFnOnce(&mut Startup) -> Result<(), BoxError> + Send + 'static,
+    {
+        self.startup =
+            Some(StartupHook::Async(Box::new(|startup| Box::pin(async move { prepare(startup).await }))));
+        self
+    }
+
+    /// Sets the function that turns failures into responses, instead of [`Failure::to_response`]. It is called for failures of
+    /// steps and for requests that no flow takes. For the latter, HTTP determines the status, which the function cannot change.
+    pub fn on_failure(mut self, render: fn(&Failure, &Request) -> Response) -> Self {
+        self.render = render;
+        self
+    }
+
+    /// Sets the time that the steps and effects of a request may take, unless its flow sets another. The default is 30 s. After
+    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has [`Limits`] of its
+    /// own.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.config.deadline = deadline;
+        self
+    }
+
+    /// Sets the maximum size of a request body, in bytes. The default is 1 MiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.config.limits.body_bytes = bytes;
+        self
+    }
+
+    /// Sets all limits on what clients may use.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Sets the address to listen on. The default is `127.0.0.1:3000`. Like all settings, it is overridden by `zerver.toml` and by
+    /// the environment.
+    pub fn addr(mut self, addr: impl Into<String>) -> Self {
+        self.config.addr = addr.into();
+        self
+    }
+
+    /// Sets the number of worker threads. The default is one for each core.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.config.workers = Some(workers);
+        self
+    }
+
+    /// Sets the number of batch workers: threads of low priority that run batch requests, and requests of flows whose steps delay
+    /// others. The default is one for each core. With 0, workers run these requests after all others.
+    pub fn batch_workers(mut self, workers: usize) -> Self {
+        self.config.batch_workers = Some(workers);
+        self
+    }
+
+    /// Sets how requests are queued, and when they are shed.
+    pub fn scheduling(mut self, scheduling: SchedulingSettings) -> Self {
+        self.config.scheduling = scheduling;
+        self
+    }
+
+    /// Adds a rule that reclassifies requests. The first rule that matches applies.
+    pub fn class_rule(mut self, rule: ClassRule) -> Self {
+        self.config.rules.push(rule);
+        self
+    }
+
+    /// Sets the time after which a worker counts as stuck in a step. The default is 1 s. The connections of a stuck worker wait,
+    /// and another worker takes new connections.
+    pub fn stuck_after(mut self, time: Duration) -> Self {
+        self.config.stuck_after = time;
+        self
+    }
+
+    /// Sets the path of the health endpoint, unless a flow takes that path. The default is `/healthz`; `None` disables it. The
+    /// response is 200, or 503 if all workers are stuck. Local clients also see the step that each worker runs. These requests are
+    /// not recorded.
+    pub fn health(mut self, path: Option<&str>) -> Self {
+        self.config.health = path.map(str::to_owned);
+        self
+    }
+
+    /// Sets the path of the metrics endpoint, unless a flow takes that path. The default is `/metrics`; `None` disables it. The
+    /// response is OpenMetrics text for Prometheus, or JSON for clients that accept only JSON, as `zerver top` does. Only local
+    /// clients are answered, unless [`App::metrics_for_all`] is set; others receive 404. These requests are not recorded.
+    pub fn metrics(mut self, path: Option<&str>) -> Self {
+        self.config.metrics.path = path.map(str::to_owned);
+        self
+    }
+
+    /// Sets whether the metrics endpoint answers remote clients too. It then reveals the names of all flows and steps to anyone
+    /// who can send a request.
+    pub fn metrics_for_all(mut self, remote: bool) -> Self {
+        self.config.metrics.remote = remote;
+        self
+    }
+
+    /// Sets what is recorded when the app runs as a program ([`run`](crate::run())).
+    pub fn recording(mut self, recording: Recording) -> Self {
+        self.config.recording = recording;
+        self
+    }
+
+    /// Marks parameters with this name, in the path or the query, as secret: they are sealed in recordings and masked in all
+    /// output. `FlowDef::secret_param` marks a parameter of one flow only. Names that are known to be secret, such as `token`,
+    /// need neither.
+    pub fn secret_param(mut self, name: impl Into<String>) -> Self {
+        self.secret_params.push(name.into());
+        self
+    }
+
+    /// Allows requests for this host, a name without a port. Each call adds one host. Requests for other hosts are rejected with
+    /// 421. By default, all hosts are allowed.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.config.hosts.push(host.into());
+        self
+    }
+
+    /// Returns the descriptions of all flows.
+    ///
+    /// # Errors
+    /// [`StartError::Slots`] if slots of a flow cannot be told apart.
+    pub fn catalog(&self) -> Result<Vec<Arc<FlowInfo>>, StartError> {
+        Ok(self.ready_flows()?.iter().map(|flow| Arc::clone(flow.info())).collect())
+    }
+
+    /// Runs the startup hook, and nothing else.
+    pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Startup, BoxError> {
+        Startup::open(self.interpreters, self.startup, runtime)
+    }
+
+    /// Returns the rule for secrets.
+    pub(crate) fn secrets(&self) -> secret::Rule {
+        let of_any = self.secret_params.iter().map(|param| (None, param.as_str()));
+        let of_flow =
+            |flow: &FlowDef| flow.secret_params().map(|param| (Some(flow.name()), param)).collect::<Vec<_>>();
+        let of_flows = self.flows.iter().flat_map(of_flow);
+        secret::Rule::new(&self.config.recording.secrets, &of_any.chain(of_flows).collect::<Vec<_>>())
+    }
+
+    /// Returns the settings that the program has made.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Replaces the settings.
+    pub(crate) fn with_config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    pub(crate) fn recorded_by(self, status: RecorderStatusFn) -> Self {
+        Self { recorder: Some(status), ..self }
+    }
+
+    pub(crate) fn ready_flows(&self) -> Result<Vec<Arc<Flow>>, StartError> {
+        ready_flows(&self.flows, self.render)
+    }
+}
+
+fn ready_flows(flows: &[FlowDef], render: RenderFailure) -> Result<Vec<Arc<Flow>>, StartError> {
+    let ready = |(at, def): (usize, &FlowDef)| match Flow::new(def, render) {
+        Ok(flow) => Ok(Arc::new(flow.with_number(u16::try_from(at).unwrap_or(u16::MAX)))),
+        Err(error) => Err(StartError::Slots { flow: def.name().to_owned(), error }),
+    };
+    flows.iter().enumerate().map(ready).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_are_marked_are_secret() {
+        let invites = FlowDef::new("invites", "GET", "/i/{invite}", &[]).secret_param("invite");
+        let secrets = vec!["tax-id".to_owned()];
+        let app = App::new()
+            .secret_param("ref")
+            .flow(invites)
+            .recording(Recording { secrets, ..Recording::default() });
+        let rule = app.secrets();
+        assert!(rule.is_parameter("invites", "invite") && !rule.is_parameter("other", "invite"));
+        assert!(rule.is_parameter("other", "ref") && !rule.is_parameter("other", "page"));
+        assert!(rule.is_header("x-customer-tax-id"));
+    }
+}

@@ -1,0 +1,6 @@
+//! A service before it runs: its flows, its interpreters, its settings.
+
+pub(crate) mod builder;
+mod start;
+pub(crate) mod start_options;
+pub(crate) mod startup;

@@ -1,0 +1,87 @@
+//! Starts a service: checks its flows and settings, listens, and starts its threads.
+
+use std::sync::Arc;
+
+use super::builder::App;
+use super::start_options::StartOptions;
+use super::startup::{Startup, StartupHook};
+use crate::StartError;
+use crate::config::cores;
+use crate::execution::effect_runtime::EffectRuntime;
+use crate::execution::purity_check::PurityCheck;
+use crate::http::Router;
+use crate::scheduler::{BatchStatus, SchedulerState};
+use crate::server::handle::Server;
+use crate::server::listener;
+use crate::server::readiness::Readiness;
+use crate::server::service::Service;
+use crate::server::startup_thread::check_effect_kinds;
+
+impl App {
+    /// Starts the service on separate threads, for tests and for programs that do more than serve. Neither the environment
+    /// nor signals are read.
+    ///
+    /// ```
+    /// use zerver::prelude::*;
+    /// use zerver::StartOptions;
+    ///
+    /// # fn main() -> Result<(), zerver::StartError> {
+    /// let options = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
+    /// let server = App::new().start(options)?;
+    /// println!("listening on {}", server.addr());
+    /// server.stop();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`StartError`] if the flows conflict, a setting is invalid, or the address cannot be listened on.
+    pub fn start(self, options: StartOptions) -> Result<Server, StartError> {
+        let secrets = self.secrets();
+        self.config.scheduling.check().map_err(StartError::Scheduling)?;
+        let flows = self.ready_flows()?;
+        let config = self.config;
+        let router = Router::new(&flows)?;
+        let listener = match options.listener {
+            Some(listener) => listener::prepare(listener)?,
+            None => listener::listen(options.addr.as_deref().unwrap_or(&config.addr))?,
+        };
+        let workers = config.workers.unwrap_or_else(cores).max(1);
+        let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
+        let mut startup = Startup::new(self.interpreters);
+        let open = match self.startup {
+            Some(StartupHook::Sync(prepare)) => {
+                // Resources opened here are used on the effect runtime.
+                let _context = effect_runtime.enter();
+                prepare(&mut startup).map_err(StartError::Startup)?;
+                None
+            }
+            Some(StartupHook::Async(open)) => Some(open),
+            None => None,
+        };
+        if open.is_none() {
+            check_effect_kinds(&config.limits, &startup)?;
+        }
+        let batch_workers = config.batch_workers.unwrap_or_else(cores);
+        let batch = (batch_workers > 0).then(|| Arc::new(BatchStatus::new()));
+        let tuning = config.tuning();
+        let service = Service {
+            router,
+            readiness: Readiness::starting(),
+            effect_runtime,
+            render: self.render,
+            limits: config.limits,
+            allowed_hosts: config.hosts,
+            sink: options.sink,
+            secrets: secrets.clone(),
+            record_token: options.record_token,
+            purity_check: options.on_impure_step.map(|tell| PurityCheck::new(tell, secrets)),
+            no_flow: Arc::default(),
+            scheduler: SchedulerState::new(tuning, batch, flows, config.stuck_after),
+            health_path: config.health,
+            metrics: config.metrics,
+            recorder_status: self.recorder,
+        };
+        Server::start(service, listener, workers, batch_workers, startup, open)
+    }
+}

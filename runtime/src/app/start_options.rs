@@ -1,0 +1,37 @@
+//! Options for starting a service on threads of its own.
+
+use std::fmt;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use zerver_trace::CaptureSink;
+
+use crate::execution::purity_check::OnImpureStep;
+
+/// Options for [`App::start`](crate::App::start).
+#[derive(Default)]
+pub struct StartOptions {
+    /// Address to listen on, instead of [`App::addr`](crate::App::addr). Port 0 selects a free port.
+    pub addr: Option<String>,
+    /// Socket that already listens. It takes precedence over the address.
+    pub listener: Option<TcpListener>,
+    /// Receiver of the traces. With `None`, nothing is recorded.
+    pub sink: Option<Arc<dyn CaptureSink>>,
+    /// Token that a request can show in `x-zerver-record` to be recorded whatever the policy is.
+    pub record_token: Option<String>,
+    /// Runs each step twice with the same slots, and calls the function for each step whose runs differ, once for each
+    /// step. The request uses the first run. With `None`, as in production, each step runs once.
+    pub on_impure_step: Option<OnImpureStep>,
+}
+
+impl fmt::Debug for StartOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartOptions")
+            .field("addr", &self.addr)
+            .field("listener", &self.listener)
+            .field("sink", &self.sink.is_some())
+            .field("record_token", &self.record_token.is_some())
+            .field("on_impure_step", &self.on_impure_step.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,68 @@
+//! All that can be set, with its defaults.
+
+use std::time::Duration;
+
+use zerver_engine::SchedulingSettings;
+
+use super::{Limits, Recording};
+use crate::scheduler::{ClassRule, EffectLimits, Tuning};
+
+/// All that can be set.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) addr: String,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) batch_workers: Option<usize>,
+    pub(crate) scheduling: SchedulingSettings,
+    pub(crate) rules: Vec<ClassRule>,
+    pub(crate) deadline: Duration,
+    pub(crate) stuck_after: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) health: Option<String>,
+    pub(crate) metrics: MetricsEndpoint,
+    pub(crate) recording: Recording,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            addr: "127.0.0.1:3000".to_owned(),
+            hosts: Vec::new(),
+            workers: None,
+            batch_workers: None,
+            scheduling: SchedulingSettings::default(),
+            rules: Vec::new(),
+            deadline: Duration::from_secs(30),
+            stuck_after: Duration::from_secs(1),
+            limits: Limits::default(),
+            health: Some("/healthz".to_owned()),
+            metrics: MetricsEndpoint { path: Some("/metrics".to_owned()), remote: false },
+            recording: Recording::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The part of the settings that can change while the service runs.
+    pub(crate) fn tuning(&self) -> Tuning {
+        Tuning {
+            scheduling: self.scheduling.clone(),
+            rules: self.rules.clone(),
+            deadline: self.deadline,
+            effects: EffectLimits::of(&self.limits),
+        }
+    }
+}
+
+/// Where metrics are told, and to whom.
+#[derive(Debug, Clone)]
+pub(crate) struct MetricsEndpoint {
+    pub(crate) path: Option<String>,
+    /// Also to other machines.
+    pub(crate) remote: bool,
+}
+
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

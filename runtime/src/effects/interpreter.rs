@@ -1,0 +1,273 @@
+//! Interpreters: each performs one kind of effect.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+use zerver_engine::{
+    Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
+    RequestedCall, StandaloneEffect,
+};
+
+use crate::execution::request_ids::RequestIds;
+use crate::time::nanos;
+
+/// The result of an effect of kind `K`.
+pub type EffectResult<K> = Result<<K as EffectKind>::Output, EffectError>;
+
+/// A future that can move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The state of an effect after its start.
+pub enum Started<T, F = BoxFuture<T>> {
+    /// The result is there. The request continues without waiting.
+    Ready(T),
+    /// A future that the effect runtime polls. See [`Interpreter`].
+    Pending(F),
+}
+
+impl<T: fmt::Debug, F> fmt::Debug for Started<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(output) => f.debug_tuple("Ready").field(output).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
+/// The request on whose behalf an effect is performed.
+#[derive(Debug, Clone, Default)]
+pub struct EffectContext {
+    /// Id of the request; `None` outside a request.
+    pub request_id: Option<RequestId>,
+    /// Its `traceparent`, to be sent to other services (W3C Trace Context).
+    pub traceparent: Option<Arc<str>>,
+    /// Its `tracestate`, to be sent with `traceparent`.
+    pub tracestate: Option<Arc<str>>,
+}
+
+/// Performs the effects of one kind.
+///
+/// An interpreter does not enforce time limits. The future that it returns is dropped as soon as the request no longer waits
+/// for it: its time limit or the deadline has passed, or the client has left. Values that the future owns are dropped with
+/// it. Tasks that it has spawned continue; a [`CallGuard`] informs them.
+///
+/// `start` is called on the thread of the request, which also polls the future once, so that a future that is ready needs
+/// no other thread. From then on, the effect runtime polls it: a tokio runtime on separate threads, where no step runs. It
+/// is also the runtime of everything that `start` or the future spawns, opens or times, of the hook of
+/// [`App::on_startup`](crate::App::on_startup), and so of pooled connections. None of them has to wait for a step. An
+/// interpreter that blocks its thread delays other effects; use
+/// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html) for code that blocks.
+pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
+    /// Starts an effect with these arguments.
+    fn start(&self, args: &K, context: &EffectContext) -> Started<EffectResult<K>>;
+
+    /// Returns true if `start` itself, not the future, needs the effect runtime, since it spawns, opens or times something.
+    /// An interpreter that is mostly ready at once can return false, which saves a little time.
+    fn needs_runtime(&self) -> bool {
+        true
+    }
+}
+
+/// Informs tasks that an interpreter has spawned when the effect is over. The future that the interpreter returns owns it.
+///
+/// ```
+/// # use zerver::prelude::*;
+/// # use zerver::effects::CallGuard;
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Query { text: String }
+/// # impl EffectKind for Query {
+/// #     const KIND: &'static str = "query";
+/// #     type Output = u64;
+/// # }
+/// # async fn run(text: String) -> u64 { text.len() as u64 }
+/// # async fn cancel() {}
+/// let app = App::new().interpreter(|query: &Query| {
+///     let (guard, mut end) = CallGuard::new();
+///     let text = query.text.clone();
+///     let task = tokio::spawn(async move {
+///         tokio::select! {
+///             rows = run(text) => Some(rows),
+///             () = end.wait() => {
+///                 cancel().await;
+///                 None
+///             }
+///         }
+///     });
+///     async move {
+///         let rows = task.await;
+///         drop(guard);
+///         let gone = || EffectError::new(EffectErrorKind::Internal, "cancelled");
+///         rows.ok().flatten().ok_or_else(gone)
+///     }
+/// });
+/// ```
+#[derive(Debug)]
+#[must_use = "the effect counts as over when the guard is dropped"]
+pub struct CallGuard {
+    _tell: watch::Sender<()>,
+}
+
+/// The end of an effect, which is the drop of its [`CallGuard`].
+#[derive(Debug, Clone)]
+pub struct CallEnd(watch::Receiver<()>);
+
+impl CallGuard {
+    /// Returns a guard and the end that it signals.
+    pub fn new() -> (Self, CallEnd) {
+        let (tell, told) = watch::channel(());
+        (Self { _tell: tell }, CallEnd(told))
+    }
+}
+
+impl CallEnd {
+    /// Waits until the effect is over.
+    pub async fn wait(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+
+    /// Returns true if the effect is over.
+    pub fn has_come(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+}
+
+/// A function is an interpreter: it is called with the arguments, and the future that it returns performs the effect.
+impl<K, F, Fut> Interpreter<K> for F
+where
+    K: EffectKind,
+    F: Fn(&K) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = EffectResult<K>> + Send + 'static,
+{
+    fn start(&self, args: &K, _context: &EffectContext) -> Started<EffectResult<K>> {
+        Started::Pending(Box::pin(self(args)))
+    }
+}
+
+/// The interpreters of a program, by kind.
+#[derive(Clone, Default)]
+pub struct Interpreters(Vec<(&'static str, Arc<dyn AnyInterpreter>)>);
+
+impl fmt::Debug for Interpreters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kinds()).finish()
+    }
+}
+
+impl Interpreters {
+    /// Creates an empty set.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Sets the interpreter of a kind. It replaces the previous interpreter of the kind.
+    pub fn set<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
+        self.0.retain(|(kind, _)| *kind != K::KIND);
+        self.0.push((K::KIND, Arc::new(Typed::<K, _>(interpreter, std::marker::PhantomData))));
+    }
+
+    /// Returns the names of the kinds.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(kind, _)| *kind)
+    }
+
+    fn of(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
+        self.0.iter().find(|(of, _)| *of == kind).map(|(_, interpreter)| &**interpreter)
+    }
+
+    pub(crate) fn needs_runtime(&self, kind: &str) -> bool {
+        self.of(kind).is_some_and(AnyInterpreter::needs_runtime)
+    }
+
+    /// Starts a call. A call of a kind without an interpreter fails.
+    pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
+        match self.of(call.kind()) {
+            Some(interpreter) => interpreter.start(call, context),
+            None => Started::Ready(Err(EffectError::new(
+                EffectErrorKind::NoInterpreter,
+                format!(
+                    "this program has no interpreter for effects of kind {}; App::interpreter adds one",
+                    call.kind()
+                ),
+            ))),
+        }
+    }
+
+    /// Performs an effect outside a request, such as one that fills a store before the service starts. The effect is not
+    /// recorded. The call needs a tokio runtime with time and I/O enabled.
+    ///
+    /// # Errors
+    /// The failure of the effect.
+    pub async fn perform<T>(&self, effect: Effect<T>, context: &EffectContext) -> Result<T, Failure> {
+        let seed = RequestIds::new().map_or(0, |ids| ids.seed());
+        let mut alone = StandaloneEffect::new(effect, Random { seed });
+        let mut in_flight = FuturesUnordered::new();
+        let began = Instant::now();
+        let mut output = alone.advance(None, 0);
+        loop {
+            if let Some(output) = output {
+                return output;
+            }
+            let starts = alone.take_requested_calls();
+            in_flight.extend(starts.into_iter().map(|start| self.answer(start, began, context)));
+            let Some(answer) = in_flight.next().await else {
+                return Err(Failure::internal("effect").message("waits for nothing"));
+            };
+            output = alone.advance(Some(answer), nanos(began.elapsed()));
+        }
+    }
+
+    async fn answer(
+        &self,
+        start: RequestedCall,
+        began: Instant,
+        context: &EffectContext,
+    ) -> (u32, CallResult) {
+        let (number, pause) = (start.number, start.pause);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let limit = start.time_limit(nanos(began.elapsed()));
+        let performed = match (self.start(&start.call, context), limit) {
+            (Started::Ready(performed), _) => performed,
+            (Started::Pending(future), None) => future.await,
+            (Started::Pending(future), Some(limit)) => {
+                tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+                    Err(EffectError::new(EffectErrorKind::Timeout, format!("took longer than {limit:?}")))
+                })
+            }
+        };
+        (number, performed)
+    }
+}
+
+trait AnyInterpreter: Send + Sync {
+    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult>;
+
+    fn needs_runtime(&self) -> bool;
+}
+
+struct Typed<K, I>(I, std::marker::PhantomData<fn() -> K>);
+
+impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
+    fn needs_runtime(&self) -> bool {
+        self.0.needs_runtime()
+    }
+
+    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
+        let Some(args) = call.args::<K>() else {
+            let message = format!("two kinds of effect are named {}", K::KIND);
+            return Started::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
+        };
+        match self.0.start(args, context) {
+            Started::Ready(outcome) => Started::Ready(outcome.map(Call::output::<K>)),
+            Started::Pending(future) => {
+                Started::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))
+            }
+        }
+    }
+}

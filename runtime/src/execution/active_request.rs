@@ -1,0 +1,259 @@
+//! A request from its head to its capture. However it ends, also by being dropped, its trace reaches the sink.
+
+use std::sync::Arc;
+
+use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, StopReason};
+use zerver_trace::{Capture, Event, Outcome, SharedValue};
+
+use super::delivery::Delivery;
+use super::purity_check::CheckedJob;
+use super::request_ids::RequestIds;
+use super::response_capture::CapturedResponse;
+use super::safe_drop::discard;
+use crate::scheduler::{ActiveEntry, ThreadStatus};
+use crate::server::service::WorkerService;
+use crate::time::{Stopwatch, WorkerClock};
+
+pub(crate) struct ActiveRequest {
+    pub(crate) id: RequestId,
+    pub(crate) watch: Stopwatch,
+    /// The class it was given by its flow or by a rule.
+    pub(crate) class: Class,
+    /// When its head arrived, on the service's clock.
+    pub(crate) base_ns: u64,
+    service: Arc<WorkerService>,
+    unix_ns: u64,
+    seed: u64,
+    asked: bool,
+    /// What of it was read late, before there was a job.
+    read_delays: Vec<Event<SharedValue>>,
+    /// The worker of its connection.
+    worker: Option<u16>,
+    /// The flow, if one takes it.
+    flow: Option<Arc<Flow>>,
+    /// None once its job has ended, and before it has begun. Apart, for it is large, and a request moves.
+    job: Option<Box<CheckedJob>>,
+    /// What is there of the request; none once it has ended.
+    request: Option<Arc<Request>>,
+    /// The thread on which it runs, and its place there.
+    row: Option<(Arc<ThreadStatus>, usize)>,
+    /// Whether somebody else has told the sink of it.
+    is_captured: bool,
+}
+
+impl ActiveRequest {
+    /// A request whose head has arrived when `watch` started, on a connection of this worker.
+    pub(crate) fn new(
+        service: &Arc<WorkerService>,
+        clock: &WorkerClock,
+        ids: &RequestIds,
+        worker: Option<u16>,
+        watch: Stopwatch,
+        mut request: Request,
+    ) -> Self {
+        let (wall, base_ns) = clock.wall(watch.at(0));
+        Self {
+            id: ids.next(wall.ordered_ns),
+            seed: ids.seed(),
+            asked: service.is_recording_requested(&mut request),
+            worker,
+            unix_ns: wall.unix_ns,
+            read_delays: Vec::new(),
+            flow: None,
+            job: None,
+            request: Some(Arc::new(request)),
+            row: None,
+            is_captured: false,
+            class: Class::default(),
+            base_ns,
+            service: Arc::clone(service),
+            watch,
+        }
+    }
+
+    /// A part of it was read right after a long step.
+    pub(crate) fn add_read_delay(&mut self, event: Option<Event<SharedValue>>) {
+        self.read_delays.extend(event);
+    }
+
+    /// This flow takes it.
+    pub(crate) fn set_flow(&mut self, flow: Arc<Flow>) {
+        self.class = flow.info().class;
+        self.flow = Some(flow);
+    }
+
+    /// The flow, if one takes it.
+    pub(crate) const fn flow(&self) -> Option<&Arc<Flow>> {
+        self.flow.as_ref()
+    }
+
+    /// The request, until steps see it.
+    pub(crate) fn request(&mut self) -> Option<&mut Request> {
+        self.request.as_mut().and_then(Arc::get_mut)
+    }
+
+    /// The request, also while steps see it.
+    pub(crate) fn shared_request(&self) -> Option<Arc<Request>> {
+        self.request.clone()
+    }
+
+    /// Nothing is to be recorded of it.
+    pub(crate) fn forget(&mut self) {
+        discard(self.request.take());
+    }
+
+    /// Ends with a panic that was caught, and that no step is to blame for.
+    pub(crate) fn panicked(mut self, response: Response) -> PendingResponse {
+        let answered = response.clone();
+        self.end(true, Some(response)).unwrap_or(PendingResponse { response: answered, delivery: None })
+    }
+
+    /// The job, to be driven; it is made of the request when it is first asked for. None if no flow takes the request.
+    pub(crate) fn job(&mut self) -> Option<(&mut CheckedJob, &mut Stopwatch)> {
+        if self.job.is_none() {
+            let (flow, request) = (self.flow.as_ref()?, self.request.as_ref()?);
+            let arrival =
+                Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
+            let service = &self.service;
+            let is_recorded = service.sink.is_some() || service.purity_check.is_some();
+            let new = if is_recorded { Job::new } else { Job::new_unrecorded };
+            let mut job = new(Arc::clone(flow), arrival, self.watch.now_ns());
+            job.record_read_delays(std::mem::take(&mut self.read_delays));
+            self.job = Some(Box::new(CheckedJob::new(job, service.purity_check.clone())));
+        }
+        self.job.as_deref_mut().map(|job| (job, &mut self.watch))
+    }
+
+    /// This thread has taken it, which is not that of its connection.
+    pub(crate) fn migrated_to(&mut self, thread_status: &ThreadStatus) {
+        if let (Some(to), Some((job, watch))) = (thread_status.thread(), self.job()) {
+            job.record_migrated(watch.now_ns(), to);
+        }
+    }
+
+    /// It runs on this thread from now on.
+    pub(crate) fn enter_thread(&mut self, thread_status: &Arc<ThreadStatus>) {
+        self.leave_thread();
+        let (Some(flow), Some(request), true) = (&self.flow, &self.request, self.service.sink.is_some())
+        else {
+            return;
+        };
+        let row = thread_status.active_table.insert(ActiveEntry {
+            id: self.id,
+            flow: Arc::clone(flow.info()),
+            class: self.class,
+            request: Arc::clone(request),
+            unix_ns: self.unix_ns,
+            base_ns: self.base_ns,
+            seed: self.seed,
+            asked: self.asked,
+            worker: self.worker,
+        });
+        self.row = Some((Arc::clone(thread_status), row));
+    }
+
+    /// It runs there no longer.
+    pub(crate) fn leave_thread(&mut self) {
+        if let Some((thread_status, row)) = self.row.take() {
+            self.is_captured |= !thread_status.active_table.remove(row);
+        }
+    }
+
+    /// Ends with what the job answers; none if it has no answer.
+    pub(crate) fn finish(&mut self) -> Option<PendingResponse> {
+        let ended = self.job.take()?.finish();
+        self.deliver(ended.response, ended.outcome, ended.events, ended.events_dropped)
+    }
+
+    /// Ends before any step has run: answered by the shell itself.
+    pub(crate) fn answer(&mut self, response: Response, outcome: Outcome) -> Option<PendingResponse> {
+        let events = std::mem::take(&mut self.read_delays);
+        self.deliver(Some(response), outcome, events, 0)
+    }
+
+    /// Gives the answer back with its capture, which goes to the sink together with what becomes of it; without an answer
+    /// the capture goes there at once.
+    fn deliver(
+        &mut self,
+        response: Option<Response>,
+        outcome: Outcome,
+        events: Vec<Event<SharedValue>>,
+        events_dropped: u32,
+    ) -> Option<PendingResponse> {
+        self.leave_thread();
+        let request = self.request.take()?;
+        let Some(sink) = self.service.sink.as_ref().filter(|_| !self.is_captured) else {
+            discard((events, request));
+            return response.map(|response| PendingResponse { response, delivery: None });
+        };
+        let flow = match &self.flow {
+            Some(flow) => flow.info(),
+            None => &self.service.no_flow,
+        };
+        let capture = Box::new(Capture {
+            id: self.id,
+            flow: Arc::clone(flow),
+            class: self.class,
+            started_unix_ns: self.unix_ns,
+            duration_ns: self.watch.now_ns(),
+            seed: self.seed,
+            request,
+            status: response.as_ref().map_or(0, |response| response.status.as_u16()),
+            response: None,
+            outcome,
+            events,
+            events_dropped,
+            is_recording_requested: self.asked,
+            worker: self.worker,
+            is_undelivered: false,
+        });
+        let Some(response) = response else {
+            sink.accept(capture);
+            return None;
+        };
+        let delivery = sink.select(capture).map(|(mut capture, kept)| {
+            capture.response = Some(Arc::new(CapturedResponse::new(&response)));
+            Delivery::new(Arc::clone(&self.service), capture, kept)
+        });
+        Some(PendingResponse { response, delivery })
+    }
+}
+
+/// What a request is answered with.
+pub(crate) struct PendingResponse {
+    pub(crate) response: Response,
+    /// Its capture, if that is to be kept. Dropped, it says that the response was not delivered.
+    pub(crate) delivery: Option<Delivery>,
+}
+
+impl ActiveRequest {
+    /// Ends, if it has not ended: the client went away, or something panicked that no step is to blame for, such as the drop
+    /// of a value. That is answered with `response`.
+    fn end(&mut self, panicked: bool, mut response: Option<Response>) -> Option<PendingResponse> {
+        self.request.as_ref()?;
+        let (mut outcome, mut events, mut events_dropped, mut step) = (None, Vec::new(), 0, 0);
+        if let Some(mut job) = self.job.take() {
+            step = job.position();
+            // An answer that was known by then stays what it was, and so does when that was.
+            if job.outcome().is_none() {
+                job.stop(StopReason::ClientLeft, self.watch.tick());
+            }
+            let ended = job.finish();
+            (outcome, events, events_dropped) = (Some(ended.outcome), ended.events, ended.events_dropped);
+            response = response.or(ended.response);
+        } else {
+            self.watch.tick();
+        }
+        if panicked {
+            let message = "a value panicked outside of a step".to_owned();
+            outcome = Some(Outcome::Panicked { step, message });
+        }
+        self.deliver(response, outcome.unwrap_or(Outcome::Gone { step }), events, events_dropped)
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        drop(self.end(std::thread::panicking(), None));
+    }
+}

@@ -1,0 +1,264 @@
+//! Takes one job from step to step. Its run slice decides when other requests run first, and when the request has to
+//! continue in the batch pool.
+
+use std::collections::VecDeque;
+use std::pin::{Pin, pin};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use smallvec::SmallVec;
+use tokio::time::{Instant, Sleep};
+use zerver_engine::{Next, RequestedCall, StopReason};
+use zerver_trace::QueueReason;
+
+use super::effect_future;
+use super::effect_future::{EffectFuture, EffectProgress};
+use super::panic_report;
+use super::purity_check::CheckedJob;
+use crate::effects::interpreter::{EffectContext, Started};
+use crate::scheduler::{DriveEnd, RunSlice};
+use crate::server::service::Service;
+use crate::time::Stopwatch;
+
+/// Number of effects that start or complete without a pause before the driver checks the deadline and lets other requests
+/// run.
+const YIELD_AFTER_EFFECTS: u32 = 64;
+
+/// Drives one job on one thread.
+pub(crate) struct Driver<'d> {
+    job: &'d mut CheckedJob,
+    watch: &'d mut Stopwatch,
+    service: &'d Service,
+    context: &'d EffectContext,
+    slice: &'d RunSlice<'d>,
+    /// Time from the arrival of the request to its deadline.
+    deadline_ns: u64,
+    in_flight: Option<FuturesUnordered<EffectFuture>>,
+    /// Calls that wait because the request has too many in flight.
+    over_limit: VecDeque<RequestedCall>,
+    /// Number of effects that started or completed since other requests could run.
+    effects_since_yield: u32,
+}
+
+impl<'d> Driver<'d> {
+    pub(crate) fn new(
+        job: &'d mut CheckedJob,
+        watch: &'d mut Stopwatch,
+        service: &'d Service,
+        context: &'d EffectContext,
+        slice: &'d RunSlice<'d>,
+        deadline_ns: u64,
+    ) -> Self {
+        Self {
+            job,
+            watch,
+            service,
+            context,
+            slice,
+            deadline_ns,
+            in_flight: None,
+            over_limit: VecDeque::new(),
+            effects_since_yield: 0,
+        }
+    }
+
+    /// Runs the job to its end, or until it has to continue elsewhere. Steps run inline, and so do effects that are ready at
+    /// once; other effects are waited for.
+    ///
+    /// Dropping the future cancels the effects in flight. The job has not ended then.
+    pub(crate) async fn run(&mut self) -> DriveEnd {
+        let mut deadline = pin!(None::<Sleep>);
+        let mut requested = SmallVec::new();
+        let mut next = Next::Run;
+        loop {
+            if self.is_yield_due() && next != Next::Ended && self.yield_between_effects().await {
+                return DriveEnd::Finished;
+            }
+            next = match next {
+                Next::Ended => {
+                    self.slice.record_wait(self.watch.now_ns());
+                    return DriveEnd::Finished;
+                }
+                Next::Run | Next::Advance if self.watch.now_ns() >= self.deadline_ns => {
+                    self.job.stop(StopReason::DeadlinePassed, self.watch.now_ns());
+                    return DriveEnd::Finished;
+                }
+                Next::Run => {
+                    if let Some(step) = self.slice.overrunning_step() {
+                        return DriveEnd::Reclassified(step);
+                    }
+                    if self.slice.is_quantum_over(self.watch.now_ns()) {
+                        self.slice.yield_turn(self.watch).await;
+                    }
+                    let step = self.job.position();
+                    let next = self.run_step(step);
+                    let has_yielded = next == Next::Run && self.job.position() == step;
+                    if has_yielded {
+                        self.slice.yield_turn(self.watch).await;
+                    }
+                    next
+                }
+                Next::Advance => {
+                    self.watch.tick();
+                    self.slice.continue_turn(self.watch).await;
+                    self.guarded(|job, watch| job.advance(watch))
+                }
+                Next::Wait => match self.perform_effects(&mut requested, deadline.as_mut()).await {
+                    Some(next) => next,
+                    None => return DriveEnd::Finished,
+                },
+            }
+        }
+    }
+
+    fn run_step(&mut self, step: u16) -> Next {
+        let at_ns = self.watch.now_ns();
+        self.slice.begin_step(step, self.job.ready_ns(), at_ns);
+        let next = self.guarded(|job, watch| job.run(watch));
+        if self.slice.end_step(step, at_ns, self.watch.now_ns()) {
+            self.job.record_quantum_exceeded(step, self.watch.now_ns(), self.slice.quantum_ns());
+        }
+        next
+    }
+
+    /// Runs code of the service. If it panics, the report of the panic masks the secrets of the request.
+    fn guarded(&mut self, run: impl FnOnce(&mut CheckedJob, &mut Stopwatch) -> Next) -> Next {
+        let watch = &mut *self.watch;
+        panic_report::guard_step(self.job, &self.service.secrets, |job| run(job, watch))
+    }
+
+    /// Starts the effects that the job has requested, as far as the limit allows. If none could start, waits until one in
+    /// flight completes. Returns `None` if the job ended because its deadline passed.
+    async fn perform_effects(
+        &mut self,
+        requested: &mut SmallVec<[RequestedCall; 2]>,
+        deadline: Pin<&mut Option<Sleep>>,
+    ) -> Option<Next> {
+        let mut next = Next::Wait;
+        self.job.append_requested_calls(requested);
+        self.slice.record_retries(self.job.position(), requested);
+        let in_flight = self.in_flight.as_ref().map_or(0, FuturesUnordered::len);
+        let queued = self.over_limit.len();
+        let room = self.slice.effects.saturating_sub(in_flight).min(queued + requested.len());
+        let (old, new) = (room.min(queued), room.saturating_sub(queued));
+        for start in &requested[new..] {
+            self.job.record_effect_queued(start.number, self.watch.now_ns(), QueueReason::Request);
+        }
+        let mut starting = requested.drain(..new);
+        for at in 0..room {
+            if self.is_yield_due() && self.yield_between_effects().await {
+                return None;
+            }
+            let was_queued = at < old;
+            let start = if was_queued { self.over_limit.pop_front() } else { starting.next() };
+            if let Some(start) = start {
+                next = self.start(start, was_queued).unwrap_or(next);
+            }
+            self.effects_since_yield += 1;
+        }
+        drop(starting);
+        self.over_limit.extend(requested.drain(..));
+        if room == 0 {
+            next = self.wait(deadline).await?;
+        }
+        Some(next)
+    }
+
+    /// Waits until an effect in flight completes or starts. Returns `None` if the job ended because its deadline passed.
+    async fn wait(&mut self, mut deadline: Pin<&mut Option<Sleep>>) -> Option<Next> {
+        let mut next = Next::Wait;
+        self.slice.suspend();
+        if deadline.is_none() {
+            let at = Instant::from_std(self.watch.at(self.deadline_ns));
+            deadline.set(Some(tokio::time::sleep_until(at)));
+        }
+        let progress = async {
+            match &mut self.in_flight {
+                Some(in_flight) => in_flight.next().await,
+                None => None,
+            }
+        };
+        let deadline_passes = async {
+            if let Some(sleep) = deadline.as_pin_mut() {
+                sleep.await;
+            }
+        };
+        tokio::select! {
+            biased;
+            progress = progress => match progress {
+                Some(EffectProgress::Completed(number, performed, at)) => {
+                    if self.job.is_waiting_for(number) {
+                        self.slice.record_completion_delay(self.job, number, self.watch, at);
+                    } else {
+                        self.slice.record_late_completion();
+                    }
+                    next = self.guarded(|job, watch| job.complete(number, watch, performed));
+                }
+                Some(EffectProgress::Started(effect, at)) => {
+                    self.job.record_effect_started(effect.number(), self.watch.since_start_ns(at));
+                    self.in_flight.get_or_insert_default().push(EffectFuture::Running(effect));
+                }
+                Some(EffectProgress::RetryDue(start, at)) => {
+                    self.slice.record_completion_delay(self.job, start.number, self.watch, at);
+                    next = self.start(start, true).unwrap_or(next);
+                }
+                // The engine rules out a job that waits for nothing.
+                None => {
+                    self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
+                    return None;
+                }
+            },
+            () = deadline_passes => {
+                self.slice.record_deadline_delay(self.job, self.watch, self.deadline_ns);
+                self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
+                self.slice.record_wait(self.watch.now_ns());
+                return None;
+            }
+        }
+        self.effects_since_yield += 1;
+        if next == Next::Run {
+            self.slice.resume(self.watch).await;
+        }
+        Some(next)
+    }
+
+    /// Starts a call, or queues it. Returns what the job does next if the call was ready at once.
+    fn start(&mut self, start: RequestedCall, was_queued: bool) -> Option<Next> {
+        let number = start.number;
+        let interpreters = self.service.readiness.interpreters();
+        let begun = effect_future::start(start, self.watch, interpreters, self.context, self.slice);
+        let queued_for = match &begun {
+            Started::Pending(effect) => effect.queue_reason(),
+            Started::Ready(_) => None,
+        };
+        match queued_for {
+            Some(reason) => self.job.record_effect_queued(number, self.watch.now_ns(), reason),
+            None if was_queued => self.job.record_effect_started(number, self.watch.now_ns()),
+            None => {}
+        }
+        match begun {
+            Started::Ready(performed) => {
+                Some(self.guarded(|job, watch| job.complete(number, watch, performed)))
+            }
+            Started::Pending(effect) => {
+                self.in_flight.get_or_insert_default().push(effect);
+                None
+            }
+        }
+    }
+
+    const fn is_yield_due(&self) -> bool {
+        self.effects_since_yield >= YIELD_AFTER_EFFECTS
+    }
+
+    /// Lets other requests run. Returns true if the deadline has passed; the job has ended then.
+    async fn yield_between_effects(&mut self) -> bool {
+        self.effects_since_yield = 0;
+        if self.watch.tick() >= self.deadline_ns {
+            self.job.stop(StopReason::DeadlinePassed, self.watch.now_ns());
+            self.slice.record_wait(self.watch.now_ns());
+            return true;
+        }
+        self.slice.yield_between_effects(self.watch).await;
+        false
+    }
+}

@@ -1,0 +1,12 @@
+//! One request from its head to its capture: its job, the steps and effects that run for it, and what is recorded of it.
+
+pub(crate) mod active_request;
+pub(crate) mod delivery;
+pub(crate) mod driver;
+pub(crate) mod effect_future;
+pub(crate) mod effect_runtime;
+pub(crate) mod panic_report;
+pub(crate) mod purity_check;
+pub(crate) mod request_ids;
+pub(crate) mod response_capture;
+pub(crate) mod safe_drop;

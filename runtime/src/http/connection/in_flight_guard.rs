@@ -1,0 +1,30 @@
+//! Counts requests in flight on a connection.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::connection_state::Connection;
+
+/// Counts a request on its connection, also if it is dropped.
+pub(crate) struct InFlightGuard {
+    pub(crate) conn: Rc<Connection>,
+    ended: Option<Instant>,
+}
+
+impl InFlightGuard {
+    pub(crate) fn begin(conn: &Rc<Connection>) -> Self {
+        conn.begin_request();
+        Self { conn: Rc::clone(conn), ended: None }
+    }
+
+    pub(crate) fn end(mut self, at: Instant) -> Rc<Connection> {
+        self.ended = Some(at);
+        Rc::clone(&self.conn)
+    }
+}
+
+impl Drop for InFlightGuard {
+    fn drop(&mut self) {
+        self.conn.end_request(self.ended.unwrap_or_else(Instant::now));
+    }
+}

@@ -1,0 +1,48 @@
+//! What arrives and is no request: it has an answer, an id and a trace as all others, though there is nothing to say of it
+//! but what is wrong.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use http::{Method, StatusCode, Uri};
+use zerver_engine::Request;
+
+use super::connection_state::Connection;
+use super::in_flight_guard::InFlightGuard;
+use crate::http::outgoing_response::OutgoingResponse;
+use crate::http::rejection::Rejection;
+use crate::http::request_handler::reject;
+use crate::http::response_body::ResponseBody;
+use crate::server::workers::worker::Worker;
+use crate::time::Stopwatch;
+
+/// The answer to what hyper would have refused with this status, because of this error. What had come of it is not
+/// recorded: nobody knows what in it is a secret.
+pub(crate) fn answer(
+    worker: &Worker,
+    conn: &Rc<Connection>,
+    status: StatusCode,
+    error: &hyper::Error,
+) -> http::Response<ResponseBody> {
+    let in_flight = InFlightGuard::begin(conn);
+    worker.thread_status.count_malformed();
+    let request = Request {
+        // No method of anybody, and no path.
+        method: Method::from_bytes(b"-").unwrap_or_default(),
+        uri: Uri::from_static("*"),
+        peer: Some(conn.peer),
+        ..Request::default()
+    };
+    let limits = &worker.service.limits;
+    let rejection = match status {
+        StatusCode::URI_TOO_LONG => Rejection::TargetTooLong(limits.target_bytes),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Rejection::TooManyHeaders(limits.header_bytes),
+        _ => Rejection::Malformed(error.to_string()),
+    };
+    let mut active = worker.receive(Stopwatch::since(Instant::now()), request);
+    let (answer, end) = reject(&mut active, &worker.service, &rejection);
+    let conn = in_flight.end(end);
+    let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
+    OutgoingResponse { answer, id: active.id, date, is_head: false, is_http2: false, close: true }
+        .into_http(conn)
+}

@@ -1,0 +1,11 @@
+//! One connection: its bytes, its time limits, and the requests that come on it.
+
+pub(super) mod body_reader;
+pub(super) mod chunked_framing;
+pub(super) mod connection_state;
+pub(super) mod future_pool;
+pub(super) mod in_flight_guard;
+pub(super) mod malformed_request;
+pub(super) mod message_framing;
+pub(super) mod serve;
+pub(super) mod socket_io;

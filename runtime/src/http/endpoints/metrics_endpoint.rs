@@ -1,0 +1,247 @@
+//! `/metrics`: what a service measures, as OpenMetrics text for Prometheus, or as JSON for `zerver top`.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, header};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+use zerver_engine::{Failure, Response};
+use zerver_recorder::RecorderStatus;
+use zerver_replay::{
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
+};
+
+use crate::scheduler;
+use crate::server::workers::worker::Worker;
+
+const TEXT: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// Answers with what is measured now.
+pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
+    let mut measures =
+        scheduler::measure(&worker.service.scheduler, worker.worker_context.service_clock.elapsed_ns());
+    measures.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
+    let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
+    if wants_json {
+        return Response::json(&measures);
+    }
+    let mut registry = Registry::with_prefix("zerver");
+    registry.register_collector(Box::new(Scrape(measures)));
+    let mut text = String::new();
+    if encode(&mut text, &registry).is_err() {
+        return Failure::internal("metrics").to_response();
+    }
+    let mut response = Response::text(text);
+    response.headers.insert(header::CONTENT_TYPE, TEXT);
+    response
+}
+
+fn recorder(status: &RecorderStatus) -> RecorderMetrics {
+    RecorderMetrics {
+        backlog: status.waiting,
+        recorded: status.recorded,
+        not_kept: status.not_kept,
+        dropped: status.dropped,
+        lost: status.lost,
+        bytes_on_disk: status.bytes_on_disk,
+        paused: status.paused.is_some(),
+        store_replaced: status.replaced,
+    }
+}
+
+#[derive(Debug)]
+struct Scrape(ServiceMetrics);
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let ServiceMetrics {
+            uptime_ns,
+            reclassified: moved,
+            flow_demotions: demoted,
+            flow_promotions: promoted,
+            late_completions: late,
+            malformed,
+            classes,
+            workers,
+            steps,
+            effects,
+            recorder,
+        } = &self.0;
+        let mut out = Out(encoder);
+        out.gauge("uptime", "Time since the service started", Some(Unit::Seconds), seconds(*uptime_ns))?;
+        out.count("reclassified", "Requests moved to the batch class while they ran", *moved)?;
+        out.count(
+            "flow_demotions",
+            "Flows moved to the batch pool because their steps often exceeded the quantum",
+            *demoted,
+        )?;
+        out.count("flow_promotions", "Flows moved back from the batch pool", *promoted)?;
+        out.count(
+            "late_completions",
+            "Effects that completed after their request had stopped waiting",
+            *late,
+        )?;
+        out.count("malformed_requests", "Requests that were not valid HTTP", *malformed)?;
+        let class = |value: fn(&ClassMetrics) -> u64| {
+            classes.iter().map(move |class| (vec![("class", class.name.clone())], value(class)))
+        };
+        out.gauges("class_waiting", "Requests that wait for a turn", class(|class| class.waiting))?;
+        out.counts("class_requests", "Requests that started", class(|class| class.requests))?;
+        out.counts("class_waits", "Turns that a request had to wait for", class(|class| class.waits))?;
+        out.times("class_wait", "Time spent waiting for turns", class(|class| class.waited_ns))?;
+        out.counts("class_aged", "Turns given ahead of a more urgent class", class(|class| class.aged))?;
+        out.counts("class_left", "Requests whose client left while they waited", class(|class| class.left))?;
+        out.counts("class_shed", "Requests that were shed", class(|class| class.shed))?;
+        let refused = classes.iter().flat_map(|class| {
+            [("full", class.full), ("late", class.overdue)]
+                .map(|(why, n)| (vec![("class", class.name.clone()), ("why", why.to_owned())], n))
+        });
+        out.counts("class_refused", "Requests that a queue did not accept or keep", refused)?;
+        let step = |value: fn(&StepMetrics) -> u64| {
+            let labels = |step: &StepMetrics| vec![("flow", step.flow.clone()), ("step", step.name.clone())];
+            steps.iter().map(move |step| (labels(step), value(step)))
+        };
+        out.counts("step_runs", "Runs of a step", step(|step| step.runs))?;
+        out.times("step_queued", "Time that steps waited to run", step(|step| step.queued_ns))?;
+        out.times("step_executing", "Time that steps ran", step(|step| step.executing_ns))?;
+        out.times(
+            "step_waiting",
+            "Time spent waiting for the effects of a step",
+            step(|step| step.waiting_ns),
+        )?;
+        out.counts("step_yields", "Runs of a step after it yielded", step(|step| step.yields))?;
+        out.counts("step_overruns", "Runs of a step that exceeded the quantum", step(|step| step.overruns))?;
+        out.counts(
+            "step_retries",
+            "Attempts after the first for effects of a step",
+            step(|step| step.retries),
+        )?;
+        let effect = |value: fn(&EffectMetrics) -> u64| {
+            effects.iter().map(move |effect| (vec![("kind", effect.kind.clone())], value(effect)))
+        };
+        out.gauges("effects_in_flight", "Effects in flight", effect(|effect| effect.in_flight))?;
+        out.gauges("effects_waiting", "Effects queued for a permit", effect(|effect| effect.waiting))?;
+        out.counts("effect_waits", "Effects that had to wait for a permit", effect(|effect| effect.waits))?;
+        out.times("effect_wait", "Time spent waiting for permits", effect(|effect| effect.waited_ns))?;
+        out.counts(
+            "effect_left",
+            "Effects cancelled while they waited for a permit",
+            effect(|effect| effect.left),
+        )?;
+        let worker = |value: fn(&WorkerMetrics) -> u64| {
+            workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))
+        };
+        out.times("worker_busy", "Time that a thread was awake", worker(|worker| worker.busy_ns))?;
+        out.counts("worker_steals", "Requests stolen from another worker", worker(|worker| worker.steals))?;
+        out.gauges("worker_connections", "Open connections", worker(|worker| worker.connections))?;
+        out.counts(
+            "worker_delayed_answers",
+            "Effect results that had to wait because the thread was busy",
+            worker(|worker| worker.delayed_answers),
+        )?;
+        out.times(
+            "worker_answer_delay",
+            "Time that effect results waited because the thread was busy",
+            worker(|worker| worker.answer_delay_ns),
+        )?;
+        out.counts(
+            "worker_delayed_heads",
+            "Requests whose head was read right after a long step",
+            worker(|worker| worker.delayed_heads),
+        )?;
+        out.times(
+            "worker_head_delay",
+            "Upper bound of the time that these heads were unread",
+            worker(|worker| worker.head_delay_ns),
+        )?;
+        out.gauges(
+            "worker_stuck",
+            "1 if the thread is stuck in a step",
+            worker(|worker| u64::from(worker.stuck)),
+        )?;
+        let Some(recorder) = recorder else { return Ok(()) };
+        out.gauge("recorder_backlog", "Requests that wait to be written", None, recorder.backlog as f64)?;
+        out.gauge("recorder_paused", "1 if recording is paused", None, f64::from(u8::from(recorder.paused)))?;
+        let bytes = recorder.bytes_on_disk as f64;
+        out.gauge("recorder_disk", "Size of the store", Some(Unit::Bytes), bytes)?;
+        out.count("recorder_recorded", "Requests that were written", recorder.recorded)?;
+        out.count("recorder_not_kept", "Requests that the policy did not keep", recorder.not_kept)?;
+        out.count("recorder_dropped", "Requests dropped because the queue was full", recorder.dropped)?;
+        out.count("recorder_lost", "Requests that could not be written", recorder.lost)?;
+        out.count(
+            "recorder_store_replaced",
+            "Number of times the store was removed or replaced while it was in use",
+            recorder.store_replaced,
+        )
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+struct Out<'e>(DescriptorEncoder<'e>);
+
+impl Out<'_> {
+    fn count(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(value).encode(metric)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, unit: Option<Unit>, value: f64) -> fmt::Result {
+        let gauge = ConstGauge::new(value);
+        gauge.encode(self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?)
+    }
+
+    fn counts(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in values {
+            one(&mut metric, &labels, &ConstCounter::new(value))?;
+        }
+        Ok(())
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (labels, value) in values {
+            one(&mut metric, &labels, &ConstGauge::new(value as f64))?;
+        }
+        Ok(())
+    }
+
+    /// Of nanoseconds.
+    fn times(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
+        for (labels, ns) in values {
+            one(&mut metric, &labels, &ConstCounter::new(seconds(ns)))?;
+        }
+        Ok(())
+    }
+}
+
+fn one(metric: &mut MetricEncoder<'_>, labels: &Labels, value: &impl EncodeMetric) -> fmt::Result {
+    value.encode(metric.encode_family(labels)?)
+}

@@ -1,0 +1,24 @@
+//! The HTTP shell: from a socket to a request, and from a response back.
+//!
+//! hyper speaks HTTP; here are the limits, in size and in time, and the checks that it leaves out. Nothing here knows
+//! what a step is.
+
+mod connection;
+mod endpoints;
+mod headers;
+mod outgoing_response;
+mod path_param;
+mod rejection;
+mod request_check;
+mod request_handler;
+mod response_body;
+mod router;
+
+pub(crate) use connection::connection_state::Connection;
+pub(crate) use connection::future_pool::AnyFuturePool;
+pub(crate) use connection::serve::serve;
+pub(crate) use headers::date_header::DateCache;
+pub(crate) use headers::local_client::is_local_client;
+pub(crate) use headers::token_check::tokens_match;
+pub(crate) use headers::trace_context::TraceContext;
+pub(crate) use router::{RouteMatch, Router};

@@ -1,0 +1,70 @@
+//! Checks of a request's head before anything runs: its sizes, its host, its framing and its route.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, header};
+use zerver_engine::{Flow, Request};
+
+use super::headers::header_scan::{HeaderValues, ScannedHeaders};
+use super::headers::host_header;
+use super::headers::trace_context::TraceContext;
+use super::rejection::Rejection;
+use super::router::RouteMatch;
+use crate::config::Limits;
+use crate::server::service::Service;
+
+/// A request may have this many headers.
+const HEADERS: usize = 100;
+
+/// Who takes a request.
+pub(super) enum Routed {
+    /// This flow; with the trace context of the request.
+    Flow(Arc<Flow>, TraceContext),
+    /// The shell itself: `OPTIONS` with the methods there are.
+    Options(HeaderValue),
+}
+
+pub(super) fn check(request: &mut Request, service: &Service) -> Result<Routed, Rejection> {
+    let headers = ScannedHeaders::of(&request.headers);
+    check_sizes(request, headers.bytes, &service.limits)?;
+    host_header::check(request, &headers.host, &service.allowed_hosts).map_err(Rejection::Host)?;
+    if let HeaderValues { first: Some(encoding), is_doubled } = headers.transfer_encoding
+        && (is_doubled || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(Rejection::TransferEncoding);
+    }
+    let context = TraceContext::with(&headers.traceparent, &request.headers);
+    if !request.uri.path().starts_with('/')
+        && (request.method != Method::OPTIONS || request.uri.path() != "*")
+    {
+        return Err(Rejection::Target);
+    }
+    match service.router.find(&request.method, request.uri.path()) {
+        RouteMatch::Flow(flow, params) => {
+            request.params = params;
+            Ok(Routed::Flow(Arc::clone(flow), context))
+        }
+        RouteMatch::Options(allow) => Ok(Routed::Options(allow.clone())),
+        RouteMatch::MethodNotAllowed(allow) => Err(Rejection::MethodNotAllowed(allow.clone())),
+        RouteMatch::NotFound => Err(Rejection::PathNotFound),
+        RouteMatch::InvalidParam => Err(Rejection::InvalidParam),
+    }
+}
+
+fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Result<(), Rejection> {
+    let target = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target > limits.target_bytes {
+        return Err(Rejection::TargetTooLong(limits.target_bytes));
+    }
+    if header_bytes > limits.header_bytes {
+        return Err(Rejection::HeadersTooLarge(limits.header_bytes));
+    }
+    // hyper counts those of HTTP/1. A cookie may come in pieces in HTTP/2, and is one header (RFC 9113, section 8.2.3).
+    if request.headers.len() > HEADERS {
+        let pieces = request.headers.get_all(header::COOKIE).iter().count();
+        if request.headers.len() - pieces.saturating_sub(1) > HEADERS {
+            return Err(Rejection::TooManyHeaders(limits.header_bytes));
+        }
+    }
+    Ok(())
+}

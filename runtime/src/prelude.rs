@@ -1,0 +1,28 @@
+//! The names that nearly every file of a service uses: `use zerver::prelude::*;`.
+//!
+//! The modules of [`effects`](crate::effects) are not part of it, so that the import does not hide the `http` crate. A file
+//! that performs effects imports them by name:
+//!
+//! ```
+//! use zerver::effects::{http, kv};
+//! use zerver::prelude::*;
+//!
+//! # #[derive(Debug, Slot, Serialize, Deserialize)]
+//! # struct Profile(String);
+//! #[step]
+//! fn load(request: &Request) -> Decision<Profile> {
+//!     let name = request.param_str("name").unwrap_or("you");
+//!     Need(http::get(format!("http://profiles.internal/{name}")).text().map(Profile))
+//! }
+//! ```
+
+pub use serde::{Deserialize, Serialize};
+pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
+pub use zerver_engine::{
+    ArrivalTime, Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final, FlowDef,
+    Random, Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, slot,
+    step,
+};
+
+pub use crate::effects::Durations;
+pub use crate::{App, HeaderMap, Method, StatusCode};

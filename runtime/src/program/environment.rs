@@ -1,0 +1,155 @@
+//! Reads the environment of a service. No other module does. Settings (`ZERVER_ADDR` and others) are passed to `config`, which
+//! lays them over `zerver.toml`.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `LISTEN_FDS`, `LISTEN_FDS_FIRST_FD` | socket that was handed over and already listens |
+//! | `NOTIFY_SOCKET` | socket of the service manager, which receives `READY=1` and `STOPPING=1` |
+//! | `ZERVER_CONFIG` | settings file; by default `zerver.toml` in the directory of the package or in the working directory |
+//! | `CARGO_MANIFEST_DIR` | directory of the package, set by Cargo and `zerver dev` |
+//! | `ZERVER_DEV` | `1` under `zerver dev` |
+//! | `ZERVER_PURITY_CHECK` | `1` to run each step twice and report differences; by default the value of `ZERVER_DEV` |
+//! | `ZERVER_CATALOG` | `1` to print the flows as JSON and exit |
+//! | `ZERVER_SETTINGS` | `1` to print the settings as JSON and exit |
+//! | `ZERVER_IPC` | Unix socket on which replays are requested; the program performs them and then exits |
+//!
+//! Any other variable that starts with `ZERVER_` is reported as unknown.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use zerver_replay::nearest_name;
+
+use crate::StartError;
+use crate::config::{Config, Layers, variables};
+
+/// What the names of all variables of zerver begin with.
+const PREFIX: &str = "ZERVER_";
+/// Those that are no settings, after the prefix; the theme is the terminal UI's.
+const OTHERS: [&str; 7] = ["CONFIG", "DEV", "PURITY_CHECK", "CATALOG", "SETTINGS", "IPC", "THEME"];
+/// What those of tests and benchmarks begin with, after the prefix.
+const TESTS: [&str; 2] = ["TEST_", "BENCH_"];
+
+/// The file of settings, where no other is named.
+const FILE: &str = "zerver.toml";
+
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    pub(crate) dev: bool,
+    pub(crate) purity_check: bool,
+    pub(crate) catalog: bool,
+    pub(crate) settings: bool,
+    pub(crate) notify: Option<OsString>,
+    pub(crate) ipc: Option<PathBuf>,
+    /// The file of settings that was named, and folders where one may be.
+    config: Option<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// # Errors
+    /// When a variable has a wrong value; the error names both.
+    pub(crate) fn read() -> Result<Self, StartError> {
+        Self::of(|name| std::env::var_os(name))
+    }
+
+    /// The layers of settings above those of the program.
+    pub(crate) fn layers(&self, program: Config) -> Layers {
+        // A link that leads nowhere is there as well, and is refused by its name.
+        let is_there = |file: &PathBuf| std::fs::symlink_metadata(file).is_ok();
+        let found = || self.folders.iter().map(|folder| folder.join(FILE)).find(is_there);
+        Layers::new(program, self.config.clone().or_else(found), |name| std::env::var_os(name))
+    }
+
+    /// The variables of zerver's that nothing reads, each with what is probably meant.
+    pub(crate) fn mistakes() -> Vec<String> {
+        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        let mut mistakes: Vec<_> = names.filter_map(|name| mistake(&name)).collect();
+        mistakes.sort_unstable();
+        mistakes
+    }
+
+    fn of(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
+        let flag = |name: &str| match get(name) {
+            None => Ok(None),
+            Some(value) if value == "1" => Ok(Some(true)),
+            Some(value) if value == "0" => Ok(Some(false)),
+            Some(value) => Err(StartError::Variable {
+                name: name.to_owned(),
+                value: value.to_string_lossy().into_owned(),
+                requirement: "0 or 1".to_owned(),
+            }),
+        };
+        let path = |name| get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let dev = flag("ZERVER_DEV")?.unwrap_or_default();
+        Ok(Self {
+            dev,
+            purity_check: flag("ZERVER_PURITY_CHECK")?.unwrap_or(dev),
+            catalog: flag("ZERVER_CATALOG")?.unwrap_or_default(),
+            settings: flag("ZERVER_SETTINGS")?.unwrap_or_default(),
+            notify: get("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
+            ipc: path("ZERVER_IPC"),
+            config: path("ZERVER_CONFIG"),
+            folders: path("CARGO_MANIFEST_DIR").into_iter().chain([PathBuf::new()]).collect(),
+        })
+    }
+}
+
+fn mistake(name: &str) -> Option<String> {
+    let own = name.strip_prefix(PREFIX)?;
+    if TESTS.iter().any(|test| own.starts_with(test)) {
+        return None;
+    }
+    let others = OTHERS.map(|other| format!("{PREFIX}{other}"));
+    let known: Vec<_> = variables().chain(others.map(|other| (other.clone(), other))).collect();
+    if known.iter().any(|(_, variable)| variable == name) {
+        return None;
+    }
+    // What all have in common says nothing of who is meant.
+    let near = nearest_name(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
+    let is_near = |(written, _): &&(String, String)| written.strip_prefix(PREFIX) == near;
+    Some(match known.iter().find(is_near) {
+        Some((_, variable)) => format!("unknown variable {name}; did you mean {variable}?"),
+        None => format!("unknown variable {name}; `zerver config` lists all settings"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &'static str, value: &str) -> Result<Environment, String> {
+        Environment::of(|asked| (asked == name).then(|| value.into())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_name_that_nothing_reads_is_told_with_what_is_meant() {
+        let check = |name: &str, told: Option<&str>| assert_eq!(mistake(name).as_deref(), told);
+        check("ZERVER_WORKRES", Some("unknown variable ZERVER_WORKRES; did you mean ZERVER_WORKERS?"));
+        check("ZERVER_ADRESS", Some("unknown variable ZERVER_ADRESS; did you mean ZERVER_ADDR?"));
+        check(
+            "ZERVER_RECORDING_KEEP",
+            Some("unknown variable ZERVER_RECORDING_KEEP; did you mean ZERVER_RECORD?"),
+        );
+        check(
+            "ZERVER_ENTIRELY_ELSE",
+            Some("unknown variable ZERVER_ENTIRELY_ELSE; `zerver config` lists all settings"),
+        );
+        for known in ["ZERVER_STORE", "ZERVER_IPC", "ZERVER_THEME", "ZERVER_TEST_KV", "ZERVERS", "PATH"] {
+            check(known, None);
+        }
+    }
+
+    #[test]
+    fn flags_are_0_or_1() {
+        assert_eq!(of("ZERVER_DEV", "yes").unwrap_err(), "invalid ZERVER_DEV=\"yes\": must be 0 or 1");
+        assert!(of("ZERVER_DEV", "1").unwrap().dev && !of("ZERVER_DEV", "0").unwrap().dev);
+        assert!(
+            of("ZERVER_DEV", "1").unwrap().purity_check
+                && of("ZERVER_PURITY_CHECK", "1").unwrap().purity_check
+        );
+        assert!(
+            !of("ZERVER_DEV", "0").unwrap().purity_check && !of("ZERVER_ADDR", "a:1").unwrap().purity_check
+        );
+    }
+}

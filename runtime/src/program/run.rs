@@ -1,0 +1,233 @@
+//! Runs a service as a program: environment, signals, exit code.
+
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use zerver_recorder::Recorder;
+
+use super::environment::Environment;
+use super::log_printer;
+use super::recorder_startup;
+use super::settings_reload::{BackgroundRead, SettingsReload};
+use crate::execution::panic_report;
+use crate::operator_log;
+use crate::replay_host::host;
+use crate::server::listener;
+use crate::{App, ImpureStep, StartError, StartOptions};
+
+/// Exit code of a service that could not start.
+const CANNOT_START: u8 = 2;
+
+/// Exit code of a service that received a second signal to stop.
+const FORCED: i32 = 1;
+
+/// Runs a service until SIGTERM or SIGINT (Ctrl-C), as [`main!`](crate::main) does. Settings in `zerver.toml` and in the
+/// environment override those of the program.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use zerver::prelude::*;
+///
+/// fn main() -> ExitCode {
+///     zerver::run(App::new())
+/// }
+/// ```
+///
+/// On the first signal, the service stops accepting connections, answers the requests in flight, and writes the recorded
+/// traces; the exit code is then 0. On the second signal, it exits immediately with 1. If it cannot start, the exit code is
+/// 2, and standard error contains the reason.
+///
+/// Messages are printed on standard error, unless the program has installed a `tracing` subscriber before.
+///
+/// The message of a panic may quote data of a client, so it is cleaned and masked before it is printed: see
+/// `docs/reference/secrets.md`. This replaces a panic hook that was set before. A hook that is set later, such as in
+/// [`App::on_startup`], may call it.
+///
+/// On SIGHUP, the service reads `zerver.toml` again and applies the settings that can change while it runs; a message names
+/// those that cannot. A file with an error changes nothing. If the service was started in a terminal that has been closed,
+/// SIGHUP stops it. A limit on the size of files (SIGXFSZ) has the same effect on the recorder as a full disk.
+pub fn run(app: App) -> ExitCode {
+    log_printer::install();
+    match try_run(app) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            operator_log::error(&error.full_message());
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+impl App {
+    /// Runs the service, like [`run`].
+    pub fn run(self) -> ExitCode {
+        run(self)
+    }
+}
+
+fn try_run(app: App) -> Result<(), StartError> {
+    panic_report::install_hook();
+    let environment = Environment::read()?;
+    if environment.catalog {
+        return print(&app.catalog()?);
+    }
+    if environment.ipc.is_none() {
+        Environment::mistakes().iter().for_each(|mistake| operator_log::warn(mistake));
+    }
+    let layers = environment.layers(app.config().clone());
+    let loaded = layers.load()?;
+    if environment.settings {
+        return print(&loaded.document());
+    }
+    let app = app.with_config(loaded.config.clone());
+    operator_log::mask(app.secrets());
+    if let Some(socket) = &environment.ipc {
+        return host::serve(app, socket);
+    }
+    // From here on a signal drains instead of killing, also one that arrives while it starts.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::new().map_err(StartError::Worker)?
+    };
+    let listener = match listener::inherited()? {
+        Some(listener) => listener,
+        None => listener::listen(&loaded.config.addr)?,
+    };
+    let recorder = recorder_startup::open(&loaded, environment.dev, app.secrets())?;
+    if let Some(recorder) = &recorder {
+        recorder.declare(&app.catalog()?);
+    }
+    let app = match &recorder {
+        Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
+        None => app,
+    };
+    let server = app.start(StartOptions {
+        listener: Some(listener),
+        sink: recorder.as_ref().map(Recorder::sink),
+        record_token: loaded.config.recording.token.clone(),
+        on_impure_step: environment.purity_check.then(|| Arc::new(report_impure_step) as _),
+        ..StartOptions::default()
+    })?;
+    let notify = environment.notify.as_deref();
+    if !environment.dev {
+        operator_log::info(&format!("listening on http://{}", server.addr()));
+    }
+    let mut reload = SettingsReload {
+        layers: Arc::new(layers),
+        started: loaded.clone(),
+        loaded,
+        server: &server,
+        recorder: recorder.as_ref(),
+        reading: BackgroundRead::default(),
+    };
+    let mut is_ready = false;
+    let failed = runtime.block_on(async {
+        loop {
+            tokio::select! {
+                ready = server.ready(), if !is_ready => match ready {
+                    Ok(()) => {
+                        is_ready = true;
+                        notify_manager(notify, "READY=1");
+                    }
+                    Err(error) => break Some(error),
+                },
+                action = signals.next() => match action {
+                    SignalAction::Stop => break None,
+                    SignalAction::SettingsReload => reload.begin(),
+                },
+                read = reload.reading.done() => reload.take(read),
+            }
+        }
+    });
+    notify_manager(notify, "STOPPING=1");
+    std::thread::spawn(move || {
+        while runtime.block_on(signals.next()) == SignalAction::SettingsReload {}
+        std::process::exit(FORCED);
+    });
+    server.stop();
+    if let Some(recorder) = recorder {
+        recorder_startup::close(recorder);
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Reports a step whose two runs differed.
+fn report_impure_step(impure: &ImpureStep) {
+    operator_log::warn(&format!(
+        "{impure}; a step may use only its slots (ZERVER_PURITY_CHECK=0 turns this check off)"
+    ));
+}
+
+/// Prints one JSON document.
+fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
+    let mut out = io::stdout().lock();
+    // Whoever asked may have gone; that is not for us to say.
+    let _ = serde_json::to_writer(&mut out, document).map_err(io::Error::from).and_then(|()| writeln!(out));
+    Ok(())
+}
+
+/// Tells a service manager how it goes (sd_notify(3)).
+fn notify_manager(socket: Option<&OsStr>, state: &str) {
+    let Some(socket) = socket else { return };
+    let addr = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(socket),
+    };
+    let action = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
+    if let Err(error) = action {
+        operator_log::warn(&format!("cannot notify NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
+    }
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignalAction {
+    Stop,
+    SettingsReload,
+}
+
+/// The signals that a service listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    /// Whether there is a terminal that can go away.
+    in_terminal: bool,
+    /// Listened for, so that it does not kill: the write that is too large fails as well.
+    _too_large: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            in_terminal: is_in_terminal(),
+            _too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> SignalAction {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalAction::Stop,
+            _ = self.interrupt.recv() => SignalAction::Stop,
+            // A terminal that has gone away is none any more.
+            _ = self.hang_up.recv() => match self.in_terminal && !is_in_terminal() {
+                true => SignalAction::Stop,
+                false => SignalAction::SettingsReload,
+            },
+        }
+    }
+}
+
+fn is_in_terminal() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
+}

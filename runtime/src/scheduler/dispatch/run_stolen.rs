@@ -1,0 +1,38 @@
+//! Runs a request that this worker took from another one.
+
+use std::pin::pin;
+use std::rc::Rc;
+
+use futures_util::future::{Either, select};
+
+use super::run_here::run_here;
+use super::stealable_request::StealableRequest;
+use crate::server::workers::worker::Worker;
+
+/// Takes it to its end, or to where it goes elsewhere, unless nobody wants it any more.
+pub(crate) async fn run_stolen(stolen: StealableRequest, worker: Rc<Worker>) {
+    let StealableRequest { mut active, context, placement, mut back } = stolen;
+    worker.thread_status.counters.steals.add(1);
+    let going = pin!(async {
+        active.watch.tick();
+        let Worker { service, thread_status, run_queue, .. } = &*worker;
+        active.migrated_to(thread_status);
+        let has_turn = run_queue.reenter(placement.class, placement.flow, placement.now_ns(&active)).await;
+        if has_turn {
+            active.watch.tick();
+        }
+        let drive_end =
+            run_here(service, thread_status, Some(run_queue), has_turn, &mut active, &context, &placement)
+                .await
+                .0;
+        (active, drive_end)
+    });
+    // Dropped, it records that its client has gone.
+    let ended = match select(going, pin!(back.closed())).await {
+        Either::Left((ended, _)) => Some(ended),
+        Either::Right(_) => None,
+    };
+    if let Some(ended) = ended {
+        drop(back.send(ended));
+    }
+}

@@ -1,0 +1,73 @@
+//! The document that the health endpoint answers with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value as Json, json};
+use zerver_engine::{Class, RequestId};
+
+use super::thread_registry::ThreadRegistry;
+use super::thread_status::ThreadStatus;
+use crate::scheduler::metrics::snapshot;
+use crate::scheduler::shared_state::SchedulerState;
+use crate::time::ServiceClock;
+
+/// How a service is, and whether it can do its work. Others than this machine are not told of its steps.
+pub(crate) fn health(
+    registry: &ThreadRegistry,
+    scheduler: &SchedulerState,
+    service_clock: &ServiceClock,
+    is_local: bool,
+) -> (bool, Json) {
+    let now_ns = service_clock.elapsed_ns();
+    let workers = registry.workers();
+    let batch_workers = registry.batch_workers();
+    let stuck = workers.iter().filter(|handle| handle.thread_status.is_stuck()).count();
+    let status = match stuck {
+        0 if batch_workers.iter().all(|(_, thread_status)| !thread_status.is_stuck()) => "ok",
+        n if n < workers.len() => "degraded",
+        _ => "stuck",
+    };
+    let mut told = json!({ "status": status });
+    if is_local {
+        let worker = |(name, thread_status): (&String, &Arc<ThreadStatus>)| {
+            let running = thread_status.current_step.running();
+            json!({
+                "name": name,
+                "stuck": thread_status.is_stuck(),
+                "busy_ns": thread_status.counters.busy_ns(now_ns),
+                "running": running.map(|running| json!({
+                    "flow": scheduler.flow_name(running.flow),
+                    "step": scheduler.step_name(running.flow, running.step),
+                    "request": RequestId::from_u128(running.id).to_string(),
+                    "for_ns": now_ns.saturating_sub(running.since_ns),
+                })),
+            })
+        };
+        let workers = workers.iter().map(|handle| (&handle.name, &handle.thread_status));
+        // Of the others only who hangs is of interest.
+        let low = batch_workers
+            .iter()
+            .filter(|(_, thread_status)| thread_status.is_stuck())
+            .map(|(name, thread_status)| (name, thread_status));
+        told["workers"] = workers.chain(low).map(worker).collect();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &scheduler.counters;
+        let [interactive, default, batch] = counters.shed.each_ref().map(count);
+        told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
+        told["reclassified"] = count(&counters.reclassified).into();
+        let threads = scheduler.threads();
+        let stolen: u64 = threads.iter().map(|(_, thread_status)| thread_status.counters.steals.get()).sum();
+        told["stolen"] = stolen.into();
+        told["overruns"] = count(&counters.overruns).into();
+        let waiting = |class| snapshot::waiting(scheduler, &threads, class);
+        told["waiting"] = json!({
+            "interactive": waiting(Class::Interactive),
+            "default": waiting(Class::Default),
+            "batch": waiting(Class::Batch),
+        });
+        // Against which a worker's busy time is to be read.
+        told["uptime_ns"] = now_ns.into();
+    }
+    (stuck < workers.len(), told)
+}

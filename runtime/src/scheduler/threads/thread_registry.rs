@@ -1,0 +1,161 @@
+//! The threads of a service that run requests: connections are dealt to them, and all of them are told to drain.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::thread_status::ThreadStatus;
+use crate::scheduler::batch::batch_status::BatchStatus;
+use crate::server::workers::worker_message::{Outbox, WorkerMessage};
+
+/// The threads of a service that run requests.
+pub(crate) struct ThreadRegistry {
+    /// The workers, which take connections.
+    workers: Mutex<Vec<WorkerHandle>>,
+    /// Those of low priority, with their names.
+    batch_workers: Mutex<Vec<(String, Arc<ThreadStatus>)>>,
+    /// Set while the seats are locked.
+    is_draining: AtomicBool,
+    /// Where they hand over what is to run at low priority.
+    batch: Option<Arc<BatchStatus>>,
+}
+
+pub(crate) struct WorkerHandle {
+    pub(crate) name: String,
+    pub(crate) thread_status: Arc<ThreadStatus>,
+    pub(crate) outbox: Outbox,
+}
+
+impl ThreadRegistry {
+    pub(crate) fn new(batch: Option<Arc<BatchStatus>>) -> Self {
+        Self {
+            workers: Mutex::default(),
+            batch_workers: Mutex::default(),
+            is_draining: AtomicBool::new(false),
+            batch,
+        }
+    }
+
+    pub(crate) fn add_worker(&self, handle: WorkerHandle) {
+        let mut workers = self.workers();
+        // It came while all were told.
+        if self.is_draining.load(Ordering::Relaxed) {
+            let _ = handle.outbox.send(WorkerMessage::Drain);
+        }
+        workers.push(handle);
+    }
+
+    /// There is one more thread of low priority.
+    pub(crate) fn add_batch_worker(&self, name: String, thread_status: Arc<ThreadStatus>) {
+        self.batch_workers().push((name, thread_status));
+    }
+
+    pub(super) fn batch_workers(&self) -> MutexGuard<'_, Vec<(String, Arc<ThreadStatus>)>> {
+        self.batch_workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a connection to the worker with the fewest; of those with as many, to the next from `turn` on. Who hangs or
+    /// has ended gets none while there is another. Where it went.
+    pub(crate) fn assign_connection(
+        &self,
+        turn: usize,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> Option<usize> {
+        let workers = self.workers();
+        let order = (0..workers.len()).map(|step| (turn + step) % workers.len());
+        let cost = |at: &usize| {
+            let thread_status = &workers[*at].thread_status;
+            (thread_status.has_ended(), thread_status.is_stuck(), thread_status.connections())
+        };
+        let at = order.min_by_key(cost)?;
+        let WorkerHandle { thread_status, outbox, .. } = &workers[at];
+        thread_status.add_connection();
+        match outbox.send(WorkerMessage::Connection(socket, peer, Instant::now())) {
+            Ok(()) => Some(at),
+            Err(_) => {
+                thread_status.remove_connection();
+                None
+            }
+        }
+    }
+
+    /// Tells all to drain.
+    pub(crate) fn drain(&self) {
+        let workers = self.workers();
+        self.is_draining.store(true, Ordering::Relaxed);
+        for handle in &*workers {
+            let _ = handle.outbox.send(WorkerMessage::Drain);
+        }
+        if let Some(batch) = &self.batch {
+            batch.latch.close();
+        }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Tells all the same.
+    pub(crate) fn broadcast(&self, message: impl Fn() -> WorkerMessage) {
+        for handle in &*self.workers() {
+            let _ = handle.outbox.send(message());
+        }
+    }
+
+    pub(super) fn workers(&self) -> MutexGuard<'_, Vec<WorkerHandle>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::workers::worker_message::Inbox;
+
+    /// Workers without threads.
+    fn workers<const N: usize>() -> (ThreadRegistry, [Arc<ThreadStatus>; N], Vec<Inbox>) {
+        let (registry, mut inboxes) = (ThreadRegistry::new(None), Vec::new());
+        let threads = std::array::from_fn(|at| {
+            let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
+            inboxes.push(inbox);
+            let thread_status = Arc::new(ThreadStatus::default());
+            registry.add_worker(WorkerHandle {
+                name: format!("worker-{at}"),
+                thread_status: Arc::clone(&thread_status),
+                outbox,
+            });
+            thread_status
+        });
+        (registry, threads, inboxes)
+    }
+
+    #[test]
+    fn who_has_the_fewest_connections_gets_the_next() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (registry, threads, mut inboxes) = workers::<3>();
+        let mut turn = 0;
+        let mut assign_connection = || {
+            turn = registry.assign_connection(turn + 1, TcpStream::connect(addr).unwrap(), addr).unwrap();
+            turn
+        };
+        assert_eq!(
+            [(); 6].map(|()| assign_connection()),
+            [1, 2, 0, 1, 2, 0],
+            "in turn where all have as many"
+        );
+        threads[1].remove_connection();
+        threads[1].remove_connection();
+        assert_eq!([(); 3].map(|()| assign_connection()), [1, 1, 2], "until all have as many");
+        threads[0].set_stuck(true);
+        assert_eq!([(); 3].map(|()| assign_connection()), [1, 2, 1], "not to who hangs");
+        threads[1].set_stuck(true);
+        threads[2].set_stuck(true);
+        assert_eq!(assign_connection(), 0, "all hang");
+        threads[0].set_ended();
+        drop(inboxes.remove(0));
+        assert_eq!(assign_connection(), 1, "not to who has ended, though it has the fewest");
+    }
+}

@@ -1,0 +1,26 @@
+//! The settings that can change while a service runs, replaced as a whole.
+
+use std::time::Duration;
+
+use zerver_engine::{Flow, SchedulingSettings};
+
+use super::class_rules::ClassRule;
+use super::effect_limits::EffectLimits;
+use crate::time::nanos;
+
+/// What can change while the service runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Tuning {
+    pub(crate) scheduling: SchedulingSettings,
+    pub(crate) rules: Vec<ClassRule>,
+    /// For requests whose flow does not say.
+    pub(crate) deadline: Duration,
+    pub(crate) effects: EffectLimits,
+}
+
+impl Tuning {
+    /// How long a request of this flow may take.
+    pub(super) fn deadline_ns(&self, flow: &Flow) -> u64 {
+        nanos(flow.deadline().unwrap_or(self.deadline))
+    }
+}

@@ -1,0 +1,192 @@
+//! Starts the threads of a service: workers, batch workers, the acceptor and the watchdog.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+use zerver_trace::Thread;
+
+use super::acceptor::Acceptor;
+use super::service::Service;
+use super::thread_group::{ExitGuard, ThreadGroup};
+use super::workers::worker::Worker;
+use super::workers::worker_context::WorkerContext;
+use super::workers::worker_runtime::{ParkHooks, build_runtime};
+use crate::operator_log;
+use crate::scheduler;
+use crate::scheduler::{ParkState, ThreadKind, ThreadStatus, WorkerHandle};
+
+/// Where threads are started.
+#[derive(Clone)]
+pub(super) struct ThreadSpawner {
+    pub(super) service: Arc<Service>,
+    pub(super) worker_context: WorkerContext,
+    pub(super) threads: Arc<ThreadGroup>,
+}
+
+impl ThreadSpawner {
+    /// Starts a worker, which takes connections from then on.
+    pub(super) fn spawn_worker(&self, at: usize) -> io::Result<()> {
+        let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
+        let (name, thread_status) = (format!("zerver-{at}"), self.thread_status(Thread::Worker(number(at))));
+        self.service.scheduler.register_thread(name.clone(), Arc::clone(&thread_status));
+        let handle = WorkerHandle { name: name.clone(), thread_status: Arc::clone(&thread_status), outbox };
+        let (slept, park_state) = (Arc::new(AtomicBool::new(true)), Arc::new(ParkState::default()));
+        let slot = self.worker_context.steal_group.add(Arc::clone(&park_state));
+        let (service, worker_context) = (Arc::clone(&self.service), self.worker_context.clone());
+        let own = Arc::clone(&thread_status);
+        if let Some(batch) = &service.scheduler.batch {
+            batch.latch.register(&thread_status.pass);
+        }
+        self.spawn(name, thread_status, move |ready| {
+            let set_up = || {
+                let park_hooks = ParkHooks {
+                    slept: Arc::clone(&slept),
+                    park_state,
+                    steal_group: Arc::clone(&worker_context.steal_group),
+                    number: slot.number,
+                };
+                let runtime = build_runtime(Some(park_hooks), Some((&own, &worker_context.service_clock)))?;
+                Ok((runtime, Worker::new(service, worker_context, own, slept, slot.steal_queue)?))
+            };
+            if let Some((runtime, worker)) = report_ready(ready, set_up()) {
+                runtime.block_on(worker.work(inbox, slot.stealable_requests));
+            }
+        })?;
+        self.worker_context.registry.add_worker(handle);
+        Ok(())
+    }
+
+    fn thread_status(&self, thread: Thread) -> Arc<ThreadStatus> {
+        Arc::new(ThreadStatus::new(thread, &self.service.scheduler.flows))
+    }
+
+    /// Starts a thread of low priority.
+    pub(super) fn spawn_batch_worker(&self, at: usize) -> io::Result<()> {
+        let Some(batch_pool) = self.worker_context.batch_pool.clone() else { return Ok(()) };
+        let (name, thread_status) =
+            (format!("zerver-batch-{at}"), self.thread_status(Thread::BatchWorker(number(at))));
+        self.service.scheduler.register_thread(name.clone(), Arc::clone(&thread_status));
+        let (service, worker_context, own) =
+            (Arc::clone(&self.service), self.worker_context.clone(), Arc::clone(&thread_status));
+        self.worker_context.registry.add_batch_worker(name.clone(), Arc::clone(&thread_status));
+        self.spawn(name, thread_status, move |ready| {
+            let Some(runtime) =
+                report_ready(ready, build_runtime(None, Some((&own, &worker_context.service_clock))))
+            else {
+                return;
+            };
+            if let (Err(error), 0) = (scheduler::lower_thread_priority(), at) {
+                operator_log::warn(&format!("cannot lower the priority of the batch workers: {error}"));
+            }
+            let drain = service.limits.drain;
+            runtime.block_on(async {
+                scheduler::run_batch_worker(
+                    batch_pool,
+                    Arc::clone(&service),
+                    Arc::clone(&worker_context.service_clock),
+                    Arc::clone(&own),
+                )
+                .await;
+                worker_context.exit_barrier.wait(&own, &service.scheduler, drain).await;
+            });
+        })
+    }
+
+    /// Starts who accepts. It stops when what is returned is used, or dropped.
+    pub(super) fn spawn_acceptor(
+        &self,
+        listener: TcpListener,
+        limit: usize,
+    ) -> io::Result<oneshot::Sender<()>> {
+        let (stop, stopped) = oneshot::channel();
+        let (registry, open) =
+            (Arc::clone(&self.worker_context.registry), Arc::clone(&self.worker_context.open));
+        self.spawn("zerver-accept".to_owned(), Arc::default(), move |ready| {
+            let set_up = || {
+                let runtime = build_runtime(None, None)?;
+                let context = runtime.enter();
+                let acceptor = Acceptor::new(listener, registry, open, limit)?;
+                drop(context);
+                Ok((runtime, acceptor))
+            };
+            if let Some((runtime, acceptor)) = report_ready(ready, set_up()) {
+                runtime.block_on(acceptor.work(stopped));
+            }
+        })?;
+        Ok(stop)
+    }
+
+    /// Starts who looks whether workers hang, and replaces them. It ends when what is returned is dropped.
+    pub(super) fn spawn_watchdog(
+        self,
+        workers: usize,
+        batch_workers: usize,
+    ) -> io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
+        let (stop, stopped) = mpsc::channel();
+        let (next, next_batch) = (AtomicUsize::new(workers), AtomicUsize::new(batch_workers));
+        let watch = move || {
+            let Self { service, worker_context, .. } = &self;
+            scheduler::run_watchdog(
+                &worker_context.registry,
+                &service.scheduler,
+                &worker_context.service_clock,
+                &stopped,
+                |kind| {
+                    let started = match kind {
+                        ThreadKind::Worker => self.spawn_worker(next.fetch_add(1, Ordering::Relaxed)),
+                        ThreadKind::Batch => {
+                            self.spawn_batch_worker(next_batch.fetch_add(1, Ordering::Relaxed))
+                        }
+                    };
+                    if let Err(error) = started {
+                        operator_log::warn(&format!("cannot start a worker: {error}"));
+                    }
+                },
+            );
+        };
+        let thread = std::thread::Builder::new().name("zerver-watch".to_owned()).spawn(watch)?;
+        Ok((stop, thread))
+    }
+
+    /// Starts a thread, and waits until it is ready.
+    fn spawn(
+        &self,
+        name: String,
+        thread_status: Arc<ThreadStatus>,
+        work: impl FnOnce(mpsc::Sender<io::Result<()>>) + Send + 'static,
+    ) -> io::Result<()> {
+        let (ready, is_ready) = mpsc::channel();
+        let batch = self.service.scheduler.batch.clone();
+        let ends = ExitGuard {
+            threads: Arc::clone(&self.threads),
+            thread_status: Arc::clone(&thread_status),
+            batch,
+        };
+        let work = move || {
+            let _ends = ends;
+            work(ready);
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(work)?;
+        self.threads.add(thread, thread_status);
+        is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("it ended at once")))
+    }
+}
+
+/// A thread's number, as traces have it.
+fn number(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+/// Tells whether a thread is ready, and gives what it is ready with.
+fn report_ready<T>(ready: mpsc::Sender<io::Result<()>>, set_up: io::Result<T>) -> Option<T> {
+    let (told, result) = match set_up {
+        Ok(result) => (Ok(()), Some(result)),
+        Err(error) => (Err(error), None),
+    };
+    let _ = ready.send(told);
+    result
+}

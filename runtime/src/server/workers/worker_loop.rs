@@ -1,0 +1,121 @@
+//! The main loop of a worker: takes connections, runs requests that it stole, and drains.
+
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::drain_state::DrainStage;
+use super::exit_barrier::CHECK_INTERVAL;
+use super::worker::Worker;
+use super::worker_message::{Inbox, WorkerMessage};
+use crate::http::{Connection, serve};
+use crate::scheduler::{StealableRequest, run_stolen};
+
+/// How long idle connections stay open when the service stops, so that a request which is on its way to one of them
+/// still gets its answer, and with it the word that the connection closes.
+const GRACE: Duration = Duration::from_millis(200);
+
+impl Worker {
+    /// Works until it is told to drain, and has.
+    pub(crate) async fn work(
+        self: &Rc<Self>,
+        mut inbox: Inbox,
+        mut stealable_requests: mpsc::UnboundedReceiver<Box<StealableRequest>>,
+    ) {
+        let worker = Rc::clone(self);
+        // As long as this thread runs: who gave one away waits for it, also when the service stops.
+        tokio::task::spawn_local(async move {
+            while let Some(stealable) = stealable_requests.recv().await {
+                tokio::task::spawn_local(run_stolen(*stealable, Rc::clone(&worker)));
+            }
+        });
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move { worker.run_queue.measure_loop_lag().await });
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move { worker.run_queue.poll_between_turns().await });
+        loop {
+            match inbox.recv().await {
+                Some(WorkerMessage::Connection(socket, peer, accepted)) => {
+                    self.open_connection(socket, peer, accepted)
+                }
+                Some(WorkerMessage::Retune(settings)) => self.run_queue.retune(&settings),
+                Some(WorkerMessage::Drain) | None => break,
+            }
+        }
+        while let Ok(message) = inbox.try_recv() {
+            if let WorkerMessage::Connection(socket, peer, accepted) = message {
+                self.open_connection(socket, peer, accepted);
+            }
+        }
+        let drain = self.service.limits.drain;
+        self.drain_until(DrainStage::Graceful, GRACE.min(drain)).await;
+        self.drain_until(DrainStage::Forced, drain).await;
+        if let Some(batch) = &self.service.scheduler.batch {
+            batch.latch.release(&self.thread_status.pass);
+        }
+        self.worker_context.exit_barrier.wait(&self.thread_status, &self.service.scheduler, drain).await;
+    }
+
+    fn open_connection(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, accepted: Instant) {
+        let open = OpenConnection::new(self, peer, accepted);
+        if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
+            tokio::task::spawn_local(async move {
+                serve(Rc::clone(&open.worker), Rc::clone(&open.conn), socket).await;
+            });
+        }
+    }
+
+    /// Waits for the last connection to close, but no longer than `at_most`; not for requests that hang in a step on another
+    /// thread.
+    async fn drain_until(&self, stage: DrainStage, at_most: Duration) {
+        self.drain.set(stage);
+        self.connections.wake_all();
+        let empty = async {
+            let is_over = || {
+                let hangs = stage == DrainStage::Forced && self.waits_only_for_stuck();
+                hangs || self.connections.is_empty()
+            };
+            while !is_over() {
+                let _ = tokio::time::timeout(CHECK_INTERVAL, self.connections.emptied()).await;
+            }
+        };
+        let _ = tokio::time::timeout(at_most, empty).await;
+    }
+}
+
+impl Worker {
+    /// Whether all that is left hangs in steps that other threads run.
+    fn waits_only_for_stuck(&self) -> bool {
+        let in_flight = self.connections.in_flight();
+        let worker = self.thread_status.worker();
+        let threads = self.service.scheduler.threads();
+        let hanging = threads.iter().filter(|(_, thread_status)| thread_status.is_stuck_for(worker)).count();
+        hanging > 0 && in_flight as usize <= hanging
+    }
+}
+
+/// An open connection; counted until it is dropped.
+struct OpenConnection {
+    worker: Rc<Worker>,
+    conn: Rc<Connection>,
+    number: u64,
+}
+
+impl OpenConnection {
+    fn new(worker: &Rc<Worker>, peer: SocketAddr, accepted: Instant) -> Self {
+        let conn = Rc::new(Connection::new(peer, accepted, Instant::now()));
+        let number = worker.connections.add(Rc::clone(&conn));
+        Self { worker: Rc::clone(worker), conn, number }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.worker.worker_context.open.fetch_sub(1, Ordering::Relaxed);
+        self.worker.thread_status.remove_connection();
+        self.worker.connections.remove(self.number);
+    }
+}

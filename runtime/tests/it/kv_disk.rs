@@ -1,0 +1,379 @@
+//! The store on disk: what survives, what is shared, and what a damaged file or a full disk does.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use futures_util::future;
+use zerver::effects::kv::{self, Disk, OpenError};
+use zerver::effects::{EffectContext, Interpreters};
+use zerver::prelude::*;
+
+use crate::kv_stores::folder;
+use crate::scheduling::{Gate, Opens};
+
+fn with(disk: &Disk) -> Interpreters {
+    let mut interpreters = Interpreters::new();
+    interpreters.set(disk.clone());
+    interpreters
+}
+
+fn run<T>(disk: &Disk, effect: Effect<T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(with(disk).perform(effect, &EffectContext::default()))
+}
+
+/// Runs `child` below in a process of its own.
+fn child(mode: &str, path: &Path, shell: &str) -> Child {
+    let exe = std::env::current_exe().unwrap();
+    Command::new("sh")
+        .args(["-c", &format!("{shell} exec \"$0\" \"$@\""), exe.to_str().unwrap()])
+        .args(["kv_disk::child_process", "--exact", "--nocapture", "--test-threads=1"])
+        .env("ZERVER_TEST_KV", mode)
+        .env("ZERVER_TEST_KV_PATH", path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "say {line}").and_then(|()| out.flush()).unwrap();
+}
+
+/// What a child said, line by line.
+fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    lines.filter_map(|line| line.split_once("say ").map(|(_, said)| said.to_owned()))
+}
+
+/// Not a test by itself: what the child processes of the tests here run.
+#[test]
+fn child_process() {
+    let (Ok(mode), Ok(path)) = (std::env::var("ZERVER_TEST_KV"), std::env::var("ZERVER_TEST_KV_PATH")) else {
+        return;
+    };
+    match mode.as_str() {
+        "hold" => {
+            let _disk = Disk::open(path).unwrap();
+            say("open");
+            std::io::stdin().lines().for_each(drop);
+        }
+        "put" => {
+            let disk = Disk::open(path).unwrap();
+            say("open");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(future::join_all((0..8u64).map(async |writer| {
+                let interpreters = with(&disk);
+                for n in 0u64.. {
+                    let put = kv::put(("n", writer, n), n * 31);
+                    interpreters.perform(put, &EffectContext::default()).await.unwrap();
+                    say(&format!("{writer} {n}"));
+                }
+            })));
+        }
+        "fill" => fill(Path::new(&path)),
+        other => panic!("{other}"),
+    }
+}
+
+/// Under a limit for the size of files, which the parent has set.
+fn fill(path: &Path) {
+    let disk = Disk::open(path).unwrap();
+    let mut stored = 0u64;
+    let failure = loop {
+        match run(&disk, kv::put(("big", stored), "x".repeat(100_000))) {
+            Ok(()) => stored += 1,
+            Err(failure) => break failure,
+        }
+    };
+    let cause = format!("{failure:?}");
+    assert!(failure.kind() == zerver::engine::FailureKind::Unavailable, "{cause}");
+    assert!(cause.contains("File too large") && cause.contains("whether it was written"), "{cause}");
+    assert!(stored > 0);
+    // What was acknowledged is there, and can be read while nothing can be written.
+    let all = run(&disk, kv::list::<String>("big")).unwrap();
+    assert!(all.len() as u64 >= stored, "{} of {stored}", all.len());
+    assert!(run(&disk, kv::put("more", "x".repeat(200_000))).is_err());
+    // As soon as there is room it goes on.
+    let limit = rustix::process::Rlimit { current: None, maximum: None };
+    rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
+    while run(&disk, kv::put("more", "x".repeat(200_000))).is_err() {
+        std::thread::yield_now();
+    }
+    assert_eq!(run(&disk, kv::get::<String>("more")).unwrap().map(|text| text.len()), Some(200_000));
+    say(&format!("recovered {stored}"));
+}
+
+#[test]
+fn what_is_acknowledged_survives_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kv");
+    let mut acknowledged = Vec::new();
+    for round in 0..4 {
+        let mut child = child("put", &path, "");
+        let mut lines = said(&mut child);
+        assert_eq!(lines.next().as_deref(), Some("open"));
+        acknowledged.extend((&mut lines).take(40 + 30 * round));
+        child.kill().unwrap();
+        acknowledged.extend(lines);
+        child.wait().unwrap();
+        let disk = Disk::open(&path).unwrap();
+        for line in &acknowledged {
+            let (writer, n) = line.split_once(' ').unwrap();
+            let n: u64 = n.parse().unwrap();
+            assert_eq!(run(&disk, kv::get::<u64>(("n", writer, n))).unwrap(), Some(n * 31), "{line}");
+        }
+    }
+    assert!(acknowledged.len() >= 340);
+}
+
+#[test]
+fn a_second_process_is_told_who_has_it() {
+    let folder = folder();
+    let path = folder.path().join("kv");
+    let mut holder = child("hold", &path, "");
+    let mut lines = said(&mut holder);
+    assert_eq!(lines.next().as_deref(), Some("open"));
+    let error = Disk::open(&path).unwrap_err();
+    let OpenError::InUse { pid, .. } = &error else { panic!("{error}") };
+    assert_eq!(*pid, Some(holder.id()));
+    assert_eq!(error.to_string(), format!("{} is in use by process {}", path.display(), holder.id()));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let disk = Disk::open(&path).unwrap();
+    assert!(matches!(Disk::open(&path), Err(OpenError::InUse { .. })));
+    drop(disk);
+    drop(Disk::open(&path).unwrap());
+}
+
+#[test]
+fn writers_at_the_same_time_share_a_commit() {
+    static WRITER: Gate = Gate::new();
+    let _opens = Opens(&WRITER);
+    let folder = tempfile::tempdir().unwrap();
+    // Who writes looks at the clock for what expires, and is held there until all others wait for it.
+    let now = || {
+        WRITER.pass();
+        std::time::Duration::ZERO
+    };
+    let disk = Disk::builder(folder.path().join("kv")).clock(now).open().unwrap();
+    let first = std::thread::spawn({
+        let disk = disk.clone();
+        move || run(&disk, kv::expires_in(1.hours()).put("first", 0u64)).unwrap()
+    });
+    WRITER.wait_for(1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (interpreters, context) = (with(&disk), EffectContext::default());
+        let puts = join_all((0..100u64).map(|n| kv::put(("n", n), n)));
+        let mut puts = std::pin::pin!(interpreters.perform(puts, &context));
+        let waits = future::poll_fn(|cx| std::task::Poll::Ready(puts.as_mut().poll(cx).is_pending()));
+        assert!(waits.await);
+        WRITER.open();
+        puts.await.unwrap()
+    });
+    first.join().unwrap();
+    let stats = disk.stats();
+    assert_eq!((stats.writes, stats.commits), (101, 2));
+    assert_eq!(run(&disk, kv::list::<u64>("n")).unwrap().len(), 100);
+}
+
+#[test]
+fn a_write_that_nobody_waits_for_is_done_before_the_store_is_closed() {
+    let folder = folder();
+    let path = folder.path().join("a/b/kv");
+    let disk = Disk::open(&path).unwrap();
+    let mut pending = Box::pin(async {
+        let interpreters = with(&disk);
+        interpreters.perform(kv::put("late", 1u8), &EffectContext::default()).await
+    });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let _ = pending.as_mut().poll(&mut context);
+    drop(pending);
+    drop(disk);
+    let disk = Disk::open(&path).unwrap();
+    assert_eq!(run(&disk, kv::get::<u8>("late")).unwrap(), Some(1));
+}
+
+#[test]
+fn what_has_expired_on_disk_is_taken_away_by_later_writes() {
+    let folder = folder();
+    let time = crate::kv_stores::Time::default();
+    let disk = Disk::builder(folder.path().join("kv")).clock(time.now()).open().unwrap();
+    let put = |n: u64| kv::expires_in(1.seconds()).put(("n", n), n);
+    run(&disk, join_all((0..100).map(put))).unwrap();
+    time.pass(2.seconds());
+    run(&disk, join_all((0..50u64).map(|n| kv::put(("m", n), n)))).unwrap();
+    drop(disk);
+    // With the clock set back, what was taken away is not seen again.
+    let disk = Disk::builder(folder.path().join("kv")).clock(|| std::time::Duration::ZERO).open().unwrap();
+    assert_eq!(run(&disk, kv::list::<u64>("n")).unwrap(), []);
+    assert_eq!(run(&disk, kv::list::<u64>("m")).unwrap().len(), 50);
+}
+
+#[test]
+fn another_file_is_refused_and_left_as_it_is() {
+    let folder = folder();
+    let path = folder.path().join("kv");
+    for bytes in [&b"not a store"[..], &[7; 100_000], b"redb", &[0; 8_000_000]] {
+        fs::write(&path, bytes).unwrap();
+        let error = Disk::open(&path).unwrap_err();
+        assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
+        assert!(fs::read(&path).unwrap() == bytes);
+    }
+    // A database of somebody else.
+    fs::remove_file(&path).unwrap();
+    let database = redb::Database::create(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    write.open_table(redb::TableDefinition::<u8, u8>::new("theirs")).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    assert!(matches!(Disk::open(&path), Err(OpenError::NotAStore { .. })));
+    assert!(matches!(Disk::open(folder.path()), Err(OpenError::Io { .. })));
+}
+
+#[test]
+fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = folder();
+    let (path, precious) = (folder.path().join("kv"), folder.path().join("precious"));
+    fs::write(&precious, "").unwrap();
+    fs::set_permissions(&precious, PermissionsExt::from_mode(0o644)).unwrap();
+    let link = |to: &Path| symlink(to, &path).unwrap();
+    let fifo = |_: &Path| assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let hard_link = |to: &Path| fs::hard_link(to, &path).unwrap();
+    let puts: [&dyn Fn(&Path); 3] = [&link, &fifo, &hard_link];
+    for (put, why) in std::iter::zip(puts, ["a symbolic link", "a FIFO", "hard links"]) {
+        put(&precious);
+        let error = Disk::open(&path).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(why), "{error}: {cause}");
+        let found = fs::metadata(&precious).unwrap();
+        assert_eq!((found.len(), found.permissions().mode() & 0o777), (0, 0o644), "{why}");
+        fs::remove_file(&path).unwrap();
+    }
+    // Nor is the mode of another file changed.
+    fs::write(&precious, "not a store").unwrap();
+    fs::rename(&precious, &path).unwrap();
+    assert!(matches!(Disk::open(&path), Err(OpenError::NotAStore { .. })));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+#[test]
+fn a_later_schema_is_named() {
+    let folder = folder();
+    let path = folder.path().join("kv");
+    drop(Disk::open(&path).unwrap());
+    let database = redb::Database::create(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    let meta = redb::TableDefinition::<&str, u64>::new("zerver-kv");
+    write.open_table(meta).unwrap().insert("schema", 2).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let error = Disk::open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::TooNew { schema: 2, .. }), "{error}");
+}
+
+#[test]
+fn the_file_is_for_its_owner_and_one_that_was_never_finished_is_made_anew() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let path = folder.path().join("kv");
+    fs::write(&path, vec![0; 1_000_000]).unwrap();
+    drop(Disk::open(&path).unwrap());
+    fs::remove_file(&path).unwrap();
+    drop(Disk::open(&path).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_file_gives_an_error_or_what_was_put() {
+    let folder = folder();
+    let path = folder.path().join("kv");
+    let disk = Disk::open(&path).unwrap();
+    let text = |n: u64| format!("{n} ").repeat(200);
+    run(&disk, join_all((0..300u64).map(|n| kv::put(("n", n), text(n))))).unwrap();
+    drop(disk);
+    let whole = fs::read(&path).unwrap();
+    let random = Random { seed: 7 };
+    let (mut refused, mut damaged, mut unharmed) = (0, 0, 0);
+    for round in 0..120u64 {
+        let mut bytes = whole.clone();
+        let at = random.u64(2 * round) as usize % bytes.len();
+        match round % 3 {
+            0 => bytes[at] ^= 1 << (round % 8),
+            1 => bytes[at & !4095..].iter_mut().take(4096).for_each(|byte| *byte = 0),
+            _ => bytes.truncate(at),
+        }
+        fs::write(&path, &bytes).unwrap();
+        // Half of them without the check of everything, so that the entries' own checksums are put to use.
+        let check = round % 2 == 0;
+        let Ok(disk) = Disk::builder(&path).check(check).open() else {
+            refused += 1;
+            continue;
+        };
+        let mut errors = 0;
+        for n in (0..300).step_by(7) {
+            match run(&disk, kv::get::<String>(("n", n))) {
+                Ok(Some(got)) => assert_eq!(got, text(n), "round {round}"),
+                Ok(None) => assert!(!check, "round {round}: {n} is missing"),
+                Err(_) => errors += 1,
+            }
+        }
+        // Neither does writing end the process.
+        let _ = run(&disk, kv::put("more", 1u8));
+        if errors > 0 { damaged += 1 } else { unharmed += 1 }
+    }
+    assert!(refused > 20 && unharmed > 0, "{refused} {damaged} {unharmed}");
+}
+
+#[test]
+fn a_damaged_entry_is_an_error_and_its_neighbours_are_not() {
+    let folder = folder();
+    let path = folder.path().join("kv");
+    let disk = Disk::open(&path).unwrap();
+    run(&disk, join_all((0..9u64).map(|n| kv::put(("n", n), format!("value {n}"))))).unwrap();
+    drop(disk);
+    let mut bytes = fs::read(&path).unwrap();
+    let places: Vec<_> = bytes.windows(7).enumerate().filter(|(_, seven)| seven == b"value 4").collect();
+    let places: Vec<_> = places.into_iter().map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at + 6] = b'5';
+    }
+    fs::write(&path, &bytes).unwrap();
+    let error = Disk::open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    let disk = Disk::builder(&path).check(false).open().unwrap();
+    for n in [3, 5] {
+        assert_eq!(run(&disk, kv::get::<String>(("n", n))).unwrap(), Some(format!("value {n}")));
+    }
+    for failure in [
+        run(&disk, kv::get::<String>(("n", 4))).unwrap_err(),
+        run(&disk, kv::list::<String>("n")).unwrap_err(),
+        run(&disk, kv::add(("n", 4), 1)).unwrap_err(),
+    ] {
+        let failure = format!("{failure:?}");
+        assert!(failure.contains("the entry of n:4 is damaged: its checksum does not match"), "{failure}");
+    }
+    run(&disk, kv::put(("n", 4), "whole".to_owned())).unwrap();
+    assert_eq!(run(&disk, kv::list::<String>("n")).unwrap().len(), 9);
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_it_goes_on_when_there_is_room() {
+    let folder = folder();
+    let path = folder.path().join("kv");
+    drop(Disk::open(&path).unwrap());
+    // 512 bytes each; the signal that comes with the error is ignored, as it is for a full disk.
+    let mut child = child("fill", &path, "trap '' XFSZ; ulimit -S -f 8000;");
+    let said: Vec<_> = said(&mut child).collect();
+    assert!(child.wait().unwrap().success());
+    let [recovered] = &said[..] else { panic!("{said:?}") };
+    let stored: usize = recovered.strip_prefix("recovered ").unwrap().parse().unwrap();
+    let disk = Disk::open(&path).unwrap();
+    assert!(run(&disk, kv::list::<String>("big")).unwrap().len() >= stored);
+}

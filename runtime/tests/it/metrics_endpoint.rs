@@ -1,0 +1,144 @@
+//! What a service measures, and whom it tells.
+
+use zerver::effects::sleep;
+use zerver::prelude::*;
+use zerver_replay::ServiceMetrics;
+
+use crate::collector::start;
+use crate::raw_client::{Client, get};
+
+#[derive(Debug, Clone, Slot, Serialize, Deserialize)]
+struct Slept(u32);
+
+#[step]
+fn nap() -> Decision<Slept> {
+    Need(sleep(2.millis()).map(|()| Slept(2)))
+}
+
+#[step]
+fn again(_slept: &Slept, progress: Option<u32>) -> Decision<Final, u32> {
+    match progress {
+        None => Yield(1),
+        Some(_) => Done(Response::text("done")),
+    }
+}
+
+fn app() -> App {
+    App::new().flow(flow!("naps", GET "/naps", steps: [nap, again]))
+}
+
+#[test]
+fn steps_classes_and_workers_are_counted() {
+    let (server, _) = start(app().workers(2).batch_workers(1));
+    let mut client = Client::connect(server.addr());
+    for _ in 0..3 {
+        assert_eq!(client.ask(get("/naps")).status, 200);
+    }
+    let asked = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
+    let measures: ServiceMetrics = serde_json::from_str(&asked.body).unwrap();
+    let step = |name: &str| measures.steps.iter().find(|step| step.name == name).unwrap();
+    let (nap, again) = (step("nap"), step("again"));
+    assert_eq!((nap.runs, nap.yields), (3, 0));
+    assert!(nap.waiting_ns >= 3 * 2_000_000, "{nap:?}");
+    assert_eq!((again.runs, again.yields, again.waiting_ns), (6, 3, 0), "{again:?}");
+    assert_eq!(
+        (again.flow.as_str(), measures.late_completions, measures.recorder.is_none()),
+        ("naps", 0, true)
+    );
+    let requests: Vec<_> =
+        measures.classes.iter().map(|class| (class.name.as_str(), class.requests)).collect();
+    assert_eq!(requests, [("interactive", 0), ("default", 3), ("batch", 0)]);
+    let names: Vec<_> = measures.workers.iter().map(|worker| worker.name.as_str()).collect();
+    assert_eq!(names, ["zerver-0", "zerver-1", "zerver-batch-0"]);
+    let is_possible = |busy_ns: u64| busy_ns < measures.uptime_ns;
+    assert!(measures.workers.iter().all(|worker| is_possible(worker.busy_ns)), "{measures:?}");
+    assert!(measures.workers[..2].iter().any(|worker| worker.busy_ns > 0), "{measures:?}");
+    server.stop();
+}
+
+#[test]
+fn prometheus_is_told_in_its_own_words() {
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
+    client.ask(get("/naps"));
+    let told = client.ask(get("/metrics"));
+    assert!(told.header("content-type").unwrap().starts_with("application/openmetrics-text"), "{told:?}");
+    for line in [
+        "# TYPE zerver_step_waiting_seconds counter",
+        "zerver_step_runs_total{flow=\"naps\",step=\"again\"} 2",
+        "zerver_class_requests_total{class=\"default\"} 1",
+        "zerver_class_waiting{class=\"batch\"} 0.0",
+        "zerver_class_refused_total{class=\"batch\",why=\"full\"} 0",
+        "zerver_worker_stuck{worker=\"zerver-0\"} 0.0",
+        "zerver_worker_steals_total{worker=\"zerver-0\"} 0",
+        "zerver_worker_connections{worker=\"zerver-batch-0\"} 0.0",
+        "zerver_late_completions_total 0",
+        "# EOF",
+    ] {
+        assert!(told.body.lines().any(|told| told == line), "no {line} in\n{}", told.body);
+    }
+    assert_eq!(collector.wait_for(1).len(), 1, "such requests are not recorded");
+    server.stop();
+}
+
+#[step]
+fn own() -> Response {
+    Response::text("own")
+}
+
+#[test]
+fn metrics_can_be_elsewhere_or_nowhere() {
+    let check = |app: App, path: &str, status: u16| {
+        let (server, _) = start(app);
+        assert_eq!(Client::connect(server.addr()).ask(get(path)).status, status, "{path}");
+        server.stop();
+    };
+    check(app().metrics(None), "/metrics", 404);
+    check(app().metrics(Some("/m")), "/metrics", 404);
+    check(app().metrics(Some("/m")), "/m", 200);
+    let (server, _) = start(App::new().flow(flow!("own", GET "/metrics", steps: [own])));
+    assert_eq!(Client::connect(server.addr()).ask(get("/metrics")).body, "own");
+    server.stop();
+}
+
+/// A proxy on this machine, a page whose name has been made to point here, and a page of somebody else in a browser here.
+#[test]
+fn only_who_plainly_comes_from_this_machine_is_told_more() {
+    let (server, _) = start(app());
+    let mut client = Client::connect(server.addr());
+    let mut ask = |path: &str, lines: &str| client.ask(format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n"));
+    for lines in [
+        "host: evil.example",
+        "host: localhost.evil.example:3000",
+        "host: localhost\r\nx-forwarded-for: 203.0.113.7",
+        "host: localhost\r\nforwarded: for=127.0.0.1",
+        "host: localhost\r\norigin: https://evil.example",
+        "host: localhost\r\norigin: null",
+    ] {
+        assert_eq!(ask("/metrics", lines).status, 404, "{lines}");
+        assert_eq!(ask("/healthz", lines).body, r#"{"status":"ok"}"#, "{lines}");
+    }
+    for lines in ["host: localhost:3000", "host: 127.0.0.1", "host: [::1]:80"] {
+        assert_eq!(ask("/metrics", lines).status, 200, "{lines}");
+        assert!(ask("/healthz", lines).body.contains("workers"), "{lines}");
+    }
+    // What is no host is answered, and not with this.
+    for lines in
+        ["host: localhost:", "host: [::1", "host: \u{1b}[2J", "host: ", "host: localhost\r\nhost: localhost"]
+    {
+        for path in ["/metrics", "/healthz"] {
+            let request = format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n");
+            let answer = Client::connect(server.addr()).ask(request);
+            assert!(answer.status == 400 || lines == "host: localhost:", "{lines} {answer:?}");
+        }
+    }
+    // They are there to be read: no method does anything.
+    let mut client = Client::connect(server.addr());
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        for path in ["/metrics", "/healthz"] {
+            let answer = client.ask(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+            assert_eq!(answer.status, 404, "{method} {path}");
+        }
+    }
+    server.stop();
+}

@@ -1,0 +1,213 @@
+//! Performs the slow commands that `update` returns: each runs on its own thread and sends its result back as a
+//! message.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use zerver_analysis::{Baseline, Timeline, Why};
+use zerver_replay::{Edits, ReplayError, Sameness};
+use zerver_trace::{Query, RequestId, SourceError, TraceSource};
+
+use super::channel::MessageSender;
+use crate::index::SlotFilter;
+use crate::message::Message;
+use crate::services::{FlowMeasurement, ReplayResult, Services};
+use crate::state::LoadedTrace;
+
+/// Number of requests of the same flow that a request is compared with; the newest are taken.
+const COMPARED_REQUESTS: usize = 300;
+/// Number of requests from which the typical times of a flow are computed; the newest are taken.
+const MEASURED_REQUESTS: usize = 500;
+/// Number of requests after which a slot search reports its progress.
+const SCAN_PIECE: usize = 64;
+
+/// Starts a thread for each command.
+pub(crate) struct CommandRunner {
+    services: Arc<dyn Services>,
+    source: Arc<dyn TraceSource>,
+    sender: MessageSender,
+    /// Current slot search; older ones stop.
+    latest_scan: Arc<AtomicU64>,
+    /// Current replay check; older ones stop.
+    latest_check: Arc<AtomicU64>,
+    /// Current comparison; older ones stop.
+    latest_explain: Arc<AtomicU64>,
+}
+
+impl CommandRunner {
+    pub(crate) fn new(services: Arc<dyn Services>, sender: MessageSender) -> Self {
+        let source = services.trace_source();
+        Self {
+            services,
+            source,
+            sender,
+            latest_scan: Arc::default(),
+            latest_check: Arc::default(),
+            latest_explain: Arc::default(),
+        }
+    }
+
+    /// Calls a service on its own thread.
+    fn call_service(&self, work: impl FnOnce(&dyn Services) -> Message + Send + 'static) {
+        let (services, sender) = (Arc::clone(&self.services), self.sender.clone());
+        thread::spawn(move || sender.send(work(&*services)));
+    }
+
+    pub(crate) fn replay(&self, number: u64, id: RequestId, edits: Edits) {
+        self.call_service(move |services| Message::Replayed(number, replay(services, id, edits)));
+    }
+
+    pub(crate) fn measure(&self, flow: String) {
+        self.call_service(move |services| {
+            let measured = measure(services, &flow);
+            Message::Measured(flow, measured)
+        });
+    }
+
+    pub(crate) fn health(&self, addr: String) {
+        self.call_service(move |services| {
+            let health = services.scheduler_status(&addr);
+            Message::Status(addr, health)
+        });
+    }
+
+    pub(crate) fn copy(&self, text: String, description: String) {
+        self.call_service(move |services| Message::Copied {
+            outcome: services.copy_text(&text),
+            description,
+        });
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.sender.send(Message::Continue);
+    }
+
+    pub(crate) fn flows(&self) {
+        self.call_service(|services| Message::Flows(services.flows()));
+    }
+
+    pub(crate) fn load(&self, id: RequestId) {
+        let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
+        thread::spawn(move || {
+            let loaded = source.load(id).map(|trace| trace.map(|trace| Arc::new(LoadedTrace::new(trace))));
+            sender.send(Message::Loaded(id, loaded.map_err(|error| error.to_string())));
+        });
+    }
+
+    pub(crate) fn read(&self, file: String) {
+        self.call_service(move |services| {
+            let text = services.source_text(&file);
+            Message::SourceText(file, text)
+        });
+    }
+
+    pub(crate) fn explain(&self, id: RequestId) {
+        let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
+        let latest = Arc::clone(&self.latest_explain);
+        let mine = latest.fetch_add(1, Ordering::AcqRel) + 1;
+        thread::spawn(move || {
+            let is_wanted = || latest.load(Ordering::Acquire) == mine;
+            let why = explain(&*source, id, is_wanted).transpose();
+            if let Some(why) = why.filter(|_| is_wanted()) {
+                sender.send(Message::Explained(id, why.map(Arc::new).map_err(|error| error.to_string())));
+            }
+        });
+    }
+
+    pub(crate) fn check(&self, number: u64, ids: Vec<RequestId>) {
+        let (services, sender) = (Arc::clone(&self.services), self.sender.clone());
+        let latest = Arc::clone(&self.latest_check);
+        latest.fetch_max(number, Ordering::AcqRel);
+        thread::spawn(move || {
+            for id in ids {
+                if latest.load(Ordering::Acquire) != number {
+                    return;
+                }
+                // A request that cannot be replayed is not reported as changed.
+                if let Ok(replayed) = replay(&*services, id, Edits::default())
+                    && replayed.report.missing_inputs.is_empty()
+                {
+                    sender.send(Message::ReplayChecked(
+                        number,
+                        id,
+                        replayed.report.sameness() == Sameness::Different,
+                    ));
+                }
+            }
+        });
+    }
+
+    pub(crate) fn scan(&self, generation: u64, requests: Vec<(i32, RequestId)>, terms: Vec<SlotFilter>) {
+        let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
+        let latest = Arc::clone(&self.latest_scan);
+        latest.fetch_max(generation, Ordering::AcqRel);
+        thread::spawn(move || {
+            for piece in requests.chunks(SCAN_PIECE) {
+                if latest.load(Ordering::Acquire) != generation {
+                    return;
+                }
+                // An unreadable trace does not match.
+                let fits = |id: RequestId| {
+                    let trace = source.load(id).ok().flatten();
+                    trace.is_some_and(|trace| terms.iter().all(|term| term.matches(&trace)))
+                };
+                let found = piece.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
+                sender.send(Message::Scanned { generation, scanned: piece.len(), found });
+            }
+        });
+    }
+}
+
+/// Returns `None` if the request is gone or the result is no longer wanted.
+fn explain(
+    source: &dyn TraceSource,
+    id: RequestId,
+    is_wanted: impl Fn() -> bool,
+) -> Result<Option<Why>, SourceError> {
+    let Some(trace) = source.load(id)? else { return Ok(None) };
+    let query =
+        Query { flow: Some(trace.flow.name.clone()), limit: Some(COMPARED_REQUESTS), ..Query::default() };
+    let mut others = Vec::new();
+    for summary in source.list(&query)? {
+        if !is_wanted() {
+            return Ok(None);
+        }
+        // Traces that cannot be read, or were just removed, are skipped.
+        others.extend(source.load(summary.id).ok().flatten());
+    }
+    Ok(Some(Why::of(&trace, &others)))
+}
+
+/// Loads a request and replays it.
+fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, ReplayError> {
+    let what = || format!("cannot replay request {id}");
+    match services.trace_source().load(id) {
+        Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
+        Ok(None) => Err(ReplayError {
+            message: what(),
+            causes: vec!["it is no longer in the store".to_owned()],
+            ..ReplayError::default()
+        }),
+        Err(error) => {
+            Err(ReplayError { message: what(), causes: vec![error.to_string()], ..ReplayError::default() })
+        }
+    }
+}
+
+/// Computes the typical times of a flow from its newest requests.
+fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, String> {
+    let source = services.trace_source();
+    let query = Query { flow: Some(flow.to_owned()), limit: Some(MEASURED_REQUESTS), ..Query::default() };
+    let requests = source.list(&query).map_err(|error| error.to_string())?;
+    let (mut timelines, mut unreadable) = (Vec::new(), 0);
+    for request in requests {
+        match source.load(request.id) {
+            Ok(Some(trace)) => timelines.push(Timeline::of(&trace)),
+            // Dropped in the meantime.
+            Ok(None) => {}
+            Err(_) => unreadable += 1,
+        }
+    }
+    Ok(Arc::new(FlowMeasurement { times: Baseline::of(&timelines), unreadable }))
+}

@@ -1,0 +1,42 @@
+//! Areas of the flows screen.
+
+use ratatui::layout::Rect;
+
+use crate::draw::{VerticalSplit, split_columns};
+
+/// Width from which the list is beside the graph.
+const WIDE: u16 = 120;
+
+/// Areas of the screen.
+pub(super) struct Areas {
+    pub(super) list_title: Rect,
+    pub(super) list: Rect,
+    pub(super) scheduler_title: Rect,
+    pub(super) scheduler: Rect,
+    pub(super) wall: Rect,
+    pub(super) steps_title: Rect,
+    pub(super) steps: Rect,
+}
+
+/// Computes the areas for `flows` flows and `scheduler_lines` lines about the scheduler.
+pub(super) fn areas(area: Rect, flows: usize, scheduler_lines: usize) -> Areas {
+    let mut stack = VerticalSplit::new(area);
+    if area.width >= WIDE {
+        let (titles, body) = (stack.take(1), stack.take(usize::MAX));
+        let left = area.width / 3;
+        let ((list_title, _, steps_title), (list, wall, steps)) =
+            (split_columns(titles, left), split_columns(body, left));
+        // The scheduler is below the list, which is rarely long.
+        let mut stack = VerticalSplit::new(list);
+        let list =
+            stack.take(stack.remaining().saturating_sub(scheduler_lines + 1).max(stack.remaining() / 2));
+        let (scheduler_title, scheduler) = (stack.take(1), stack.take(scheduler_lines));
+        return Areas { list_title, list, scheduler_title, scheduler, wall, steps_title, steps };
+    }
+    let fifth = (stack.remaining() / 5).max(1);
+    let len = flows.clamp(1, fifth + 1);
+    let (list_title, list) = (stack.take(1), stack.take(len));
+    let (scheduler_title, scheduler) = (stack.take(1), stack.take(scheduler_lines.min(fifth + 2)));
+    let (steps_title, steps) = (stack.take(1), stack.take(usize::MAX));
+    Areas { list_title, list, scheduler_title, scheduler, wall: Rect::default(), steps_title, steps }
+}

@@ -1,0 +1,149 @@
+//! State of the request list: filter, order, selection and marks.
+
+use std::collections::BTreeSet;
+
+use crate::draw::Scroll;
+use crate::index::{Baseline, Filter, Rates, RequestList, SCAN_CHUNK, Seq, SortOrder};
+use crate::message::Command;
+use crate::state::SharedState;
+use crate::text_input::TextInput;
+
+/// Maximum number of requests whose slots are read for one filter; the newest are taken.
+const MAX_SCAN: usize = 20_000;
+
+/// The request list.
+#[derive(Debug)]
+pub(crate) struct RequestsScreen {
+    /// True if the list is live: the newest request stays selected.
+    pub(super) is_following: bool,
+    /// Selected request, and the first visible one.
+    pub(super) cursor: Option<Seq>,
+    pub(super) first: Option<Seq>,
+    pub(super) list: RequestList,
+    /// Filter being typed.
+    pub(super) prompt: Option<TextInput>,
+    /// Filter as typed last, and the error in it.
+    pub(super) filter: String,
+    pub(super) error: Option<String>,
+    pub(super) marks: BTreeSet<Seq>,
+    /// Rates of all requests, and of those that the filter admits.
+    pub(super) rates: Rates,
+    pub(super) selected: Rates,
+    pub(super) baseline: Baseline,
+    /// Range of the index included in `rates` and `baseline`.
+    pub(super) counted: (Seq, Seq),
+    pub(super) scan: SlotScan,
+    /// True while a [`Command::Continue`] is pending.
+    pub(super) is_turn_requested: bool,
+}
+
+/// Progress of a slot search.
+#[derive(Debug, Default)]
+pub(super) struct SlotScan {
+    pub(super) generation: u64,
+    pub(super) requested: usize,
+    pub(super) scanned: usize,
+    /// True if there are more requests than are read.
+    pub(super) is_cut: bool,
+}
+
+impl Default for RequestsScreen {
+    fn default() -> Self {
+        Self {
+            is_following: true,
+            cursor: None,
+            first: None,
+            list: RequestList::default(),
+            prompt: None,
+            filter: String::new(),
+            error: None,
+            marks: BTreeSet::new(),
+            rates: Rates::default(),
+            selected: Rates::default(),
+            baseline: Baseline::default(),
+            counted: (0, 0),
+            scan: SlotScan::default(),
+            is_turn_requested: false,
+        }
+    }
+}
+
+impl RequestsScreen {
+    /// Applies another filter or order. The selected request stays selected if it is still listed.
+    pub(super) fn relist(&mut self, shared: &SharedState, filter: Filter, sort: SortOrder) -> Vec<Command> {
+        self.list.set(filter, sort, &shared.index);
+        self.selected = Rates::default();
+        // The selected request must be found at once.
+        let selected = self.cursor.filter(|_| !self.is_following);
+        self.list.catch_up(&shared.index, SCAN_CHUNK, selected);
+        self.count_selected(shared);
+        let generation = self.scan.generation + 1;
+        let is_searching = self.scan.scanned < self.scan.requested;
+        self.scan = SlotScan { generation, ..SlotScan::default() };
+        self.fill(shared);
+        let mut commands = self.scan_slots(shared);
+        if is_searching && commands.is_empty() {
+            // Ends the search for the previous filter.
+            commands.push(Command::Scan { generation, requests: Vec::new(), terms: Vec::new() });
+        }
+        commands.extend(self.request_turn(shared));
+        commands
+    }
+
+    /// Requests another turn if there are requests left to scan.
+    pub(super) fn request_turn(&mut self, shared: &SharedState) -> Option<Command> {
+        let is_new = !self.is_turn_requested && self.list.is_behind(&shared.index);
+        self.is_turn_requested |= is_new;
+        is_new.then_some(Command::Continue)
+    }
+
+    /// Requests the slots that the filter needs.
+    pub(super) fn scan_slots(&mut self, shared: &SharedState) -> Vec<Command> {
+        let mut unscanned = self.list.take_unscanned();
+        let room = MAX_SCAN.saturating_sub(self.scan.requested);
+        self.scan.is_cut |= unscanned.len() > room;
+        unscanned.truncate(room);
+        if unscanned.is_empty() {
+            return Vec::new();
+        }
+        self.scan.requested += unscanned.len();
+        let id = |seq: Seq| Some((seq, shared.index.row(seq)?.id));
+        vec![Command::Scan {
+            generation: self.scan.generation,
+            requests: unscanned.into_iter().filter_map(id).collect(),
+            terms: self.list.filter().slots.clone(),
+        }]
+    }
+
+    pub(super) fn apply_filter_text(&mut self, shared: &SharedState) -> Vec<Command> {
+        let Some(prompt) = &self.prompt else { return Vec::new() };
+        self.filter = prompt.text();
+        match Filter::parse(&self.filter) {
+            Ok(filter) => {
+                self.error = None;
+                if filter == *self.list.filter() {
+                    return Vec::new();
+                }
+                let sort = self.list.sort();
+                self.relist(shared, filter, sort)
+            }
+            Err(error) => {
+                self.error = Some(error);
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn sort_by(&mut self, shared: &SharedState, sort: SortOrder) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if sort != self.list.sort() {
+            self.is_following = false;
+            self.cursor = None;
+            let filter = self.list.filter().clone();
+            commands = self.relist(shared, filter, sort);
+            self.set(shared, Scroll::default());
+        }
+        commands.extend(self.load_preview(shared));
+        commands
+    }
+}

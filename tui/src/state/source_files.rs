@@ -1,0 +1,26 @@
+//! Source files loaded for the inspector.
+
+use std::collections::HashMap;
+
+/// Lines by file; `None` for files that were not found.
+#[derive(Debug, Default)]
+pub(crate) struct SourceFiles(HashMap<String, Option<Vec<String>>>);
+
+impl SourceFiles {
+    pub(crate) fn insert(&mut self, file: String, text: Option<&str>) {
+        self.0.insert(file, text.map(|text| text.lines().map(str::to_owned).collect()));
+    }
+
+    pub(crate) fn contains(&self, file: &str) -> bool {
+        self.0.contains_key(file)
+    }
+
+    pub(crate) fn get(&self, file: &str) -> Option<&[String]> {
+        self.0.get(file)?.as_deref()
+    }
+
+    /// Forgets all files, because they may have changed.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,110 @@
+//! The diff screen.
+
+use zerver_trace::Trace;
+
+use super::*;
+use crate::message::Navigation;
+
+pub(super) fn two() -> Vec<Trace> {
+    vec![sample::report(0), sample::report(250)]
+}
+
+/// The newest request is on top: the slow one.
+fn diff(width: u16, height: u16) -> TestApp {
+    let mut ui = TestApp::new(width, height, two());
+    ui.press("jdkd");
+    ui
+}
+
+#[test]
+fn a_diff_fits_80_columns() {
+    insta::assert_snapshot!(diff(80, 24).text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa5bc-1f3b  200  250.43 ms  GET /reports/todos?latency_ms=250  report
+     250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs ->
+     250.37 ms); first difference: request query latency_ms 0 -> 250
+    ─ steps in ms: a, b, b-a   ▀ a  ▄ b  █ both ────────────────────────────────────
+     ≠ parse_report  ReportParams.latency_ms    0.01    0.01     0.00 █
+       gather                                   0.01    0.01     0.00 █
+     ≠   ↳ http GET figures.in…  argument, re…  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄
+         ↳ kv list todo                         0.01    0.01     0.00 █
+       render_report                            0.03    0.03     0.00 ▀           ▄
+    ─ differences ──────────────────────────────────────────────────────────────────
+     causes of the time difference                                                 ┃
+       +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 2…┃
+       +250.00 ms  total                                                           ┃
+                                                                                   ┃
+     request                                                                       ┃
+       query latency_ms  0 -> 250                                                  ┃
+                                                                                   ┃
+     effects                                                                       ┃
+       http GET figures.internal/figures?..  argument url
+         - http://figures.internal/figures?latency_ms=0
+         + http://figures.internal/figures?latency_ms=250
+     tab pane  enter open step  x swap  esc back  r replay b  ? keys  q quit
+    ");
+}
+
+#[test]
+fn on_200_columns_the_differences_are_beside_the_steps() {
+    insta::assert_snapshot!(diff(200, 24).text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa5bc-1f3b  200  250.43 ms  GET /reports/todos?latency_ms=250  report
+     250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs -> 250.37 ms); first difference: request query latency_ms 0 -> 250
+    ─ steps in ms: a, b, b-a   ▀ a  ▄ b  █ both ────────────────────────────────────────────────────────────────── ─ differences ───────────────────────────────────────────────────────────────────────────
+     ≠ parse_report  ReportParams.latency_ms                       0.01    0.01     0.00 █                        │ causes of the time difference
+       gather                                                      0.01    0.01     0.00 █                        │   +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 250.37 ms
+     ≠   ↳ http GET figures.internal/figures?..  argument, result  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄ │   +250.00 ms  total
+         ↳ kv list todo                                            0.01    0.01     0.00 █                        │
+       render_report                                               0.03    0.03     0.00 ▀                      ▄ │ request
+                                                                                                                  │   query latency_ms  0 -> 250
+                                                                                                                  │
+                                                                                                                  │ effects
+                                                                                                                  │   http GET figures.internal/figures?..  argument url
+                                                                                                                  │     - http://figures.internal/figures?latency_ms=0
+                                                                                                                  │     + http://figures.internal/figures?latency_ms=250
+                                                                                                                  │   http GET figures.internal/figures?..  result took_ms  0 -> 250
+                                                                                                                  │
+                                                                                                                  │ slots
+                                                                                                                  │   ReportParams.latency_ms  0 -> 250
+                                                                                                                  │
+                                                                                                                  │
+                                                                                                                  │
+     tab pane  enter open step  x swap  esc back  r replay b  ? keys  q quit
+    ");
+}
+
+#[test]
+fn a_diff_in_ascii_mode_is_ascii() {
+    let look = Appearance { colors: ColorScheme::Mono, is_ascii: true };
+    let mut ui = TestApp::with_appearance(look, 80, 24, vec![sample::slow(), numbered(sample::failed(), 1)]);
+    let text = ui.press("jdkd").text();
+    assert!(text.contains("idp.example.com") && text.is_ascii(), "{text}");
+}
+
+#[test]
+fn keys_of_the_diff_screen() {
+    let text = diff(80, 24).text();
+    let mut ui = diff(80, 24);
+    assert_ne!(ui.press("x").text(), text, "swapped");
+    assert_eq!(ui.press("x").text(), text, "and back");
+    ui.press("jj<enter>");
+    let line = ui.text().lines().nth(1).unwrap_or_default().to_owned();
+    assert!(line.contains("250"), "the second request is open: {line}");
+    ui.press("<esc>");
+    let details = ui.press("<tab>G").text();
+    assert!(details.contains("ReportParams.latency_ms  0 -> 250"), "{details}");
+    assert!(diff(80, 24).press("<esc>").text().contains("status"), "back to the list");
+    let selected = TestApp::new(80, 24, two()).press("dd").text();
+    assert!(selected.contains("comparison cancelled"), "{selected}");
+}
+
+#[test]
+fn a_diff_can_be_the_start_screen() {
+    let mut ui = TestApp::new(80, 24, two());
+    let show = Navigation::Diff(two()[0].id, two()[1].id);
+    let commands = start(&mut ui.app, StartScreen::Diff(two()[0].id, two()[1].id));
+    assert_eq!(commands.len(), 2, "{show:?} asks for both");
+}

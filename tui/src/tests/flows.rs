@@ -1,0 +1,138 @@
+//! The flows screen.
+
+use zerver_analysis::{Baseline, Timeline};
+
+use super::diff::two;
+use super::*;
+use crate::services::FlowMeasurement;
+use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
+
+#[test]
+fn a_flow_shows_its_typical_times() {
+    let mut ui = TestApp::new(80, 24, Vec::new());
+    ui.press("5");
+    assert_eq!(ui.commands.last(), Some(&Command::ListFlows));
+    let flow = (*sample::report(0).flow).clone();
+    ui.send(Message::Flows(Ok(vec![flow])));
+    assert_eq!(ui.commands.last(), Some(&Command::MeasureFlow("report".into())));
+    let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
+    let measured = FlowMeasurement { times: Baseline::of(&timelines), unreadable: 0 };
+    insta::assert_snapshot!(ui.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows ────────────────────────────────────────────────────────────────────────
+     report  GET     /reports/todos  interactive
+    ─ scheduler ────────────────────────────────────────────────────────────────────
+     `zerver tui --addr HOST:PORT` connects to a running service
+    ─ report: newest 100 requests ──────────────────────────────────────────────────
+     CPU time of the steps, and waits                    p50        p99
+     total                                          49.43 ms   98.43 ms
+     receiving the body                              10.0 µs    10.0 µs
+     unexplained                                      5.0 µs     5.0 µs
+     ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
+     │ What parse_report is for.
+     │ queue                                          2.0 µs     2.0 µs
+     │ writes ReportParams
+     ● gather                                        10.0 µs    10.0 µs  src/todos.…
+     │ What gather is for.
+     │ reads  ReportParams
+     │ waits  http GET figures.internal/figures?…   49.37 ms   98.37 ms  100 times
+     │ writes Figures, Tally
+     ● render_report                                 25.0 µs    25.0 µs  src/todos.…
+     │ What render_report is for.
+     │ reads  Figures, Tally
+
+     tab pane  r refresh  esc back  ? keys  q quit
+    ");
+}
+
+/// Status after some seconds in which the first worker was always busy and the second a quarter of the time.
+fn health(second: u64) -> SchedulerStatus {
+    let running = RunningStep {
+        flow: "todos-item".into(),
+        step: "render\u{1b}[31m".into(),
+        request: "019aa4c2-1f3b-7000-8000-000000000001".into(),
+        running_ns: 3_000_000_000,
+    };
+    let worker = |name: &str, is_stuck, running, busy_ms: u64| WorkerStatus {
+        name: name.into(),
+        is_stuck,
+        busy_ns: Some(busy_ms * 1_000_000),
+        running,
+    };
+    SchedulerStatus {
+        status: "degraded".into(),
+        uptime_ns: Some(second * 1_000_000_000),
+        workers: vec![
+            worker("worker 0", true, Some(running), second * 1_000),
+            worker("worker 1", false, None, second * 250),
+        ],
+        queue_lengths: [Some(0), Some(second), Some(3)],
+        shed: [0, 2, 0],
+        reclassified: 1,
+        overruns: 9,
+    }
+}
+
+#[test]
+fn the_scheduler_of_a_running_service_is_shown() {
+    let mut ui = TestApp::new(200, 24, two());
+    ui.press("5").send(Message::Flows(Ok(two().iter().map(|trace| (*trace.flow).clone()).take(1).collect())));
+    ui.send(Message::ServiceAddress("127.0.0.1:3000".into()));
+    let now = ui.app.shared.now_unix_ns;
+    for second in 1..5 {
+        ui.send(Message::Tick(now + second * 1_000_000_000));
+        assert_eq!(ui.commands.pop(), Some(Command::FetchStatus("127.0.0.1:3000".into())));
+        ui.send(Message::Status("127.0.0.1:3000".into(), Ok(health(second))));
+    }
+    let text = ui.text();
+    let left: String = text
+        .lines()
+        .map(|line| line.chars().take(66).collect::<String>().trim_end().to_owned() + "\n")
+        .collect();
+    insta::assert_snapshot!(left, @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows ──────────────────────────────────────────────────────────
+     report  GET     /reports/todos  interactive
+
+
+
+
+
+
+
+
+
+
+
+
+
+    ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
+     load     62%  ▅▅▅
+     queue    interactive 0         default 4 ▂▄▆█    batch 3 ████
+     shed     0 interactive, 2 default, 0 batch
+     quantum  exceeded 9 times, 1 reclassified
+     worker 0  100%  ███     stuck in render\u{1b}[31m of todos-item …
+     worker 1   25%  ▂▂▂     idle
+     tab pane  r refresh  esc back  ? keys  q quit
+    ");
+    ui.press("1");
+    for (columns, wanted) in [
+        (80, " load 62%   queue  interactive 0   default 4   batch 3   1 of 2 stuck   shed 2"),
+        (
+            200,
+            concat!(
+                " load 62% ▅▅▅                    queue  interactive 0                        ",
+                "default 4 ▂▄▆█                   batch 3 ████                   1 of 2 stuck   shed 2"
+            ),
+        ),
+    ] {
+        ui.send(Message::Input(Event::Resize(columns, 24)));
+        let text = ui.text();
+        let line = text.lines().nth(2).unwrap_or_default();
+        assert_eq!(line.trim_end(), wanted);
+    }
+    ui.press("2").send(Message::Tick(now + 9_000_000_000));
+    assert!(!matches!(ui.commands.last(), Some(Command::FetchStatus(_))), "not visible");
+    ui.press("5").send(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
+    assert!(ui.text().contains("it is \\u{1b}gone"), "{}", ui.text());
+}
