@@ -193,7 +193,7 @@ fn an_edit_that_does_not_fit_runs_nothing() {
     check(&["--set", "Claim.roles=[]"], "did you mean Claims?");
     check(&["--set", "Claims.role=[]"], "did you mean roles?");
     check(&["--set", "Claims.roles=7"], "expected a sequence");
-    check(&["--set", "Claims.roles=[", "--json"], "is no JSON");
+    check(&["--set", "Claims.roles=[", "--json"], "not JSON");
     check(&["--set", "Claims.roles=[]", "--at", "verify_role"], "did you mean verify_roles?");
     check(&["--answer", "kv get todo:2=7"], "did you mean kv get todo:1?");
 }

@@ -26,7 +26,7 @@ pub trait Services: Send + Sync {
     /// Replays a request with the current code, which is built if necessary.
     ///
     /// # Errors
-    /// Replay failed: the message, its causes, and hints.
+    /// The message of the failure, its causes, and hints for the user.
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError>;
 
     /// Lists the flows.
