@@ -401,7 +401,7 @@ fn slots_are_edited_in_an_editor() {
     let ran = edit("");
     assert!(ran.code == Some(0) && ran.out.is_empty() && ran.err.contains("nothing was changed"), "{ran:?}");
     let ran = edit("s/TodoId = 1/TodoId = one/");
-    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is no JSON"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is not JSON"), "{ran:?}");
     let line = 1 + seen.lines().position(|line| line == "TodoId = 1").unwrap();
     assert!(ran.err.contains(&format!("line {line} ")), "{ran:?}");
     let kept = ran.err.split("kept in ").nth(1).unwrap().trim();
