@@ -126,8 +126,8 @@ impl Simulation {
         let at = |r: &RecordedRequest| r.load.arrives_ns;
         Self {
             requests: recorded.len(),
-            excluded: excluded,
-            estimated: estimated,
+            excluded,
+            estimated,
             is_sampled: traces.iter().any(|trace| trace.kept != Kept::All),
             span_ns: recorded.last().map_or(0, at) - recorded.first().map_or(0, at),
             all: group("all", &|_| true),
