@@ -8,7 +8,7 @@ use crate::nearest_name::nearest_name;
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error, Encode, Decode)]
 #[error("{message}")]
 pub struct ReplayError {
-    /// What failed.
+    /// Message for the user.
     pub message: String,
     /// Reasons, nearest first.
     pub causes: Vec<String>,

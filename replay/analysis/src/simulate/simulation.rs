@@ -37,11 +37,11 @@ pub struct Simulation {
 pub struct GroupResults {
     /// Name of the group.
     pub name: String,
-    /// As recorded.
+    /// Recorded statistics.
     pub recorded: RequestStats,
-    /// Simulated as recorded.
+    /// Statistics simulated on the machine of the recording.
     pub simulated: RequestStats,
-    /// Simulated with the changes; `None` without changes.
+    /// Statistics simulated with the changes; `None` without changes.
     pub changed: Option<RequestStats>,
 }
 
