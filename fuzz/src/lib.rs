@@ -5,7 +5,7 @@
 mod memory;
 
 use zerver_recorder::{fuzzing, portable as file};
-use zerver_replay::wire::{Ask, Hello, Told, receive};
+use zerver_replay::wire::{HostRequest, Hello, HostReply, receive};
 use zerver_analysis::{Timeline, TimelineJson};
 use zerver_trace::{Trace, Value};
 
@@ -34,8 +34,8 @@ pub fn frame(bytes: &[u8]) {
         while let Ok(Some(_)) = memory::bounded(bytes, || next(&mut rest)) {}
     }
     all(bytes, |rest| receive::<Hello>(rest));
-    all(bytes, |rest| receive::<Ask>(rest));
-    all(bytes, |rest| receive::<Told>(rest));
+    all(bytes, |rest| receive::<HostRequest>(rest));
+    all(bytes, |rest| receive::<HostReply>(rest));
 }
 
 /// Reads the tokens of a value.

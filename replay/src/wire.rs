@@ -1,13 +1,13 @@
 //! What the command and a service say to each other when the service replays: frames on a stream, each with its length
-//! before it, and never longer than a limit. The service says [`Hello`] first; then each [`Ask`] is answered by any
-//! number of [`Told::Run`], [`Told::Before`] and [`Told::Live`], and one other [`Told`], in the order of the asks.
+//! before it, and never longer than a limit. The service says [`Hello`] first; then each [`HostRequest`] is answered by any
+//! number of [`HostReply::RunStarted`], [`HostReply::StepStarting`] and [`HostReply::EffectStarting`], and one other [`HostReply`], in the order of the asks.
 
 use std::io::{self, Read, Write};
 
 use bincode::{Decode, Encode};
 use zerver_trace::bounded_decode;
 
-use crate::{Edits, Opened, Refusal, Report};
+use crate::{Edits, Recording, ReplayError, Report};
 
 /// What a service must say first.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
@@ -15,7 +15,7 @@ pub const MAGIC: [u8; 8] = *b"zerv-ipc";
 /// origin.
 pub const VERSIONS: (u16, u16) = (3, 3);
 /// A frame may have so many bytes. A trace in a store has fewer.
-pub const MAX_FRAME: usize = 64 << 20;
+pub const MAX_FRAME_BYTES: usize = 64 << 20;
 
 /// The first frame, from the service.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -35,51 +35,51 @@ impl Hello {
     }
 
     /// Whether the two have a version in common.
-    pub fn is_understood(&self) -> bool {
+    pub fn is_compatible(&self) -> bool {
         self.magic == MAGIC && self.versions.0 <= VERSIONS.1 && VERSIONS.0 <= self.versions.1
     }
 }
 
 /// What the command asks for.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub enum Ask {
+pub enum HostRequest {
     /// Run this again, so.
-    Replay(Box<Opened>, Edits),
+    Replay(Box<Recording>, Edits),
     /// Run this again as it was recorded, one of many: nothing is said of the steps before they run, and the report has
     /// no response.
-    Check(Box<Opened>),
+    Check(Box<Recording>),
 }
 
 /// What the service says.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub enum Told {
+pub enum HostReply {
     /// It is about to run this step.
-    Before(String),
+    StepStarting(String),
     /// What came of it.
     Report(Box<Report>),
     /// Nothing: what was asked for does not fit.
-    Refused(Refusal),
+    Failed(ReplayError),
     /// It is about to perform this effect for real.
-    Live {
+    EffectStarting {
         /// What may be told of it.
         name: String,
         /// How long that may take, in nanoseconds.
-        within_ns: u64,
+        limit_ns: u64,
     },
     /// A run of the request begins; a replay has several, and each has its own time.
-    Run,
+    RunStarted,
 }
 
 /// Sends one frame.
 ///
 /// # Errors
-/// When the stream does, or the frame is longer than [`MAX_FRAME`].
+/// When the stream does, or the frame is longer than [`MAX_FRAME_BYTES`].
 pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
     // In one piece, for one call of the system.
     let mut bytes = vec![0; 4];
     bincode::encode_into_std_write(frame, &mut bytes, bincode::config::standard())
         .map_err(|error| broken(&error))?;
-    let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME);
+    let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME_BYTES);
     let len = len.ok_or_else(|| broken(&"a frame is longer than what may be sent"))?;
     bytes[..4].copy_from_slice(&len.to_le_bytes());
     stream.write_all(&bytes)?;
@@ -103,7 +103,7 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
         }
     }
     let len = u32::from_le_bytes(len);
-    if len as usize > MAX_FRAME {
+    if len as usize > MAX_FRAME_BYTES {
         return Err(broken(&"a frame is longer than what may be sent"));
     }
     // What is said to come is not believed: memory is taken as it comes.
@@ -131,31 +131,32 @@ mod tests {
 
     #[test]
     fn a_frame_comes_as_it_went() {
-        let told = Told::Refused(Refusal { what: "no slot Todos".into(), ..Refusal::default() });
+        let told =
+            HostReply::Failed(ReplayError { message: "no slot Todos".into(), ..ReplayError::default() });
         let bytes = [sent(&Hello::new("b")), sent(&told)].concat();
         let mut stream = &bytes[..];
-        assert!(receive::<Hello>(&mut stream).unwrap().unwrap().is_understood());
+        assert!(receive::<Hello>(&mut stream).unwrap().unwrap().is_compatible());
         assert_eq!(receive(&mut stream).unwrap(), Some(told));
-        assert_eq!(receive::<Told>(&mut stream).unwrap(), None);
+        assert_eq!(receive::<HostReply>(&mut stream).unwrap(), None);
     }
 
     #[test]
     fn a_frame_that_lies_is_an_error() {
-        let bytes = sent(&Told::Before("parse_id".into()));
+        let bytes = sent(&HostReply::StepStarting("parse_id".into()));
         for end in 1..bytes.len() {
-            assert!(receive::<Told>(&mut &bytes[..end]).is_err(), "{end}");
+            assert!(receive::<HostReply>(&mut &bytes[..end]).is_err(), "{end}");
         }
         for at in 0..bytes.len() {
             let mut bytes = bytes.clone();
             bytes[at] = 0xff;
-            let _ = receive::<Told>(&mut &bytes[..]);
+            let _ = receive::<HostReply>(&mut &bytes[..]);
             let _ = receive::<Hello>(&mut &bytes[..]);
         }
-        assert!(receive::<Told>(&mut &[0xff; 64][..]).is_err());
+        assert!(receive::<HostReply>(&mut &[0xff; 64][..]).is_err());
         let mut longer = bytes;
         longer[0] += 1;
         longer.push(0);
-        assert!(receive::<Told>(&mut &longer[..]).is_err());
+        assert!(receive::<HostReply>(&mut &longer[..]).is_err());
     }
 
     #[test]
@@ -163,18 +164,19 @@ mod tests {
         // A refusal whose causes are said to be a million.
         let causes = [&[2, 0, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 64]].concat();
         let frame = [&(causes.len() as u32).to_le_bytes()[..], &causes].concat();
-        let error = receive::<Told>(&mut &frame[..]).unwrap_err();
+        let error = receive::<HostReply>(&mut &frame[..]).unwrap_err();
         assert_eq!(error.to_string(), "LimitExceeded");
         // What is long in memory and short as bytes is still received.
-        let told = Told::Refused(Refusal { causes: vec![String::new(); 100_000], ..Refusal::default() });
+        let told =
+            HostReply::Failed(ReplayError { causes: vec![String::new(); 100_000], ..ReplayError::default() });
         assert_eq!(receive(&mut &sent(&told)[..]).unwrap(), Some(told));
     }
 
     #[test]
     fn another_program_is_not_understood() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
-        assert!(hello(MAGIC, (0, 4)).is_understood());
-        assert!(!hello(MAGIC, (0, 2)).is_understood() && !hello(MAGIC, (4, 4)).is_understood());
-        assert!(!hello(*b"HTTP/1.1", VERSIONS).is_understood());
+        assert!(hello(MAGIC, (0, 4)).is_compatible());
+        assert!(!hello(MAGIC, (0, 2)).is_compatible() && !hello(MAGIC, (4, 4)).is_compatible());
+        assert!(!hello(*b"HTTP/1.1", VERSIONS).is_compatible());
     }
 }

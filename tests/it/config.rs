@@ -15,11 +15,11 @@ fn config_shows_values_and_their_sources() {
         settings.iter().find(|told| told["key"] == key).unwrap_or_else(|| panic!("no {key}: {told}")).clone()
     };
     let deadline = find("deadline");
-    assert_eq!((&deadline["value"], &deadline["from"]), (&"5s".into(), &"file".into()));
-    assert!(deadline["place"].as_str().unwrap().ends_with("zerver.toml:1"), "{deadline}");
+    assert_eq!((&deadline["value"], &deadline["source"]), (&"5s".into(), &"file".into()));
+    assert!(deadline["location"].as_str().unwrap().ends_with("zerver.toml:1"), "{deadline}");
     assert_eq!(find("batch.quantum")["value"], "7ms");
-    assert_eq!(find("batch.workers")["place"], "ZERVER_BATCH_WORKERS");
-    assert_eq!(find("limits.head")["from"], "default");
+    assert_eq!(find("batch.workers")["location"], "ZERVER_BATCH_WORKERS");
+    assert_eq!(find("limits.head")["source"], "default");
     fs::write(place.path().join("zerver.toml"), "[batch]\nquantun = \"7ms\"\n").unwrap();
     let ran = place.zerver(&["config", "--exe", todos]);
     let wrong = "zerver.toml:2: unknown setting batch.quantun; did you mean batch.quantum?";

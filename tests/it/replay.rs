@@ -69,7 +69,7 @@ fn a_request_is_run_again_without_the_service() {
     let document = recorded.json(&recorded.show, &[], 0);
     assert_eq!((&document["verdict"], &document["findings"]), (&json!("same"), &json!([])));
     let coverage = &document["coverage"];
-    assert_eq!((&coverage["decisions"], &coverage["effects_fed"]), (&json!(3), &json!(1)));
+    assert_eq!((&coverage["decisions_reproduced"], &coverage["effects_replayed"]), (&json!(3), &json!(1)));
     assert_eq!((&coverage["effects_live"], &coverage["effects_unanswered"]), (&json!(0), &json!(0)));
     assert_eq!(body(&document)["title"], "Buy milk");
 }
@@ -146,7 +146,7 @@ fn an_edited_slot_shows_what_it_changes() {
     assert_eq!(document["verdict"], "different");
     assert_eq!(
         document["edits"],
-        json!([{ "what": "Todo.title", "step": "render_for_user", "from": "Buy milk", "to": "Buy oat milk" }])
+        json!([{ "target": "Todo.title", "step": "render_for_user", "from": "Buy milk", "to": "Buy oat milk" }])
     );
     let findings = document["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 1, "{findings:?}");
@@ -299,7 +299,7 @@ fn failing_and_late_effects_are_simulated_in_virtual_time() {
     let idp = "http GET identity.internal/verify";
     let document = recorded.json(&recorded.private, &["--fail", &format!("{idp}=timeout")], 1);
     assert_eq!(document["response"]["status"], 504);
-    let ending = &document["ending"];
+    let ending = &document["edited_outcome"];
     assert_eq!((&ending["outcome"], &ending["step"]), (&json!("failed"), &json!("lookup_user")));
     assert!(ending["duration_ns"].as_u64().unwrap() >= 900_000_000, "{ending}");
     let document = recorded.json(&recorded.private, &["--latency", &format!("{idp}=901ms")], 1);
@@ -310,7 +310,7 @@ fn failing_and_late_effects_are_simulated_in_virtual_time() {
     let ran = sooner_than(30, || recorded.replay(&recorded.private, &["--latency", "kv get todo:1=1h"]));
     assert!(ran.code == Some(1) && ran.out.contains("timed_out") && ran.out.contains("30.00 s"), "{ran:?}");
     let document = recorded.json(&recorded.private, &["--fail", "2=error:disk full"], 1);
-    assert_eq!(document["ending"]["step"], "load_todo");
+    assert_eq!(document["edited_outcome"]["step"], "load_todo");
     let ran = recorded.replay(&recorded.private, &["--fail", "kv get todo:2=timeout"]);
     assert!(ran.code == Some(2) && ran.err.contains("did you mean kv get todo:1?"), "{ran:?}");
 }

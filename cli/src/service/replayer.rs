@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use zerver_replay::{Edits, Opened, Report};
+use zerver_replay::{Edits, Recording, Report};
 
 use super::cargo;
 use super::host::ReplayHost;
@@ -63,7 +63,7 @@ impl Replayer {
     /// With what the compiler or the service printed among the causes.
     pub(crate) fn replay(
         &self,
-        opened: Opened,
+        opened: Recording,
         edits: Edits,
         store: &Path,
     ) -> Result<(Report, String), CommandError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use zerver_analysis::{Diff, Ignored, Timeline};
+use zerver_analysis::{Diff, IgnoredHeaders, Timeline};
 use zerver_trace::{
     Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
     StepInfo, Trace, Value,
@@ -125,7 +125,7 @@ fn measure(name: &str, mut run: impl FnMut() -> usize) {
 
 fn main() {
     println!("two traces of {EVENTS} events each, median of {ROUNDS}");
-    let ignored = Ignored::default();
+    let ignored = IgnoredHeaders::default();
     for (name, a, b) in [
         ("2500 steps, each with an effect and a slot, all differ", many_steps(0), many_steps(50)),
         ("one step with 4999 effects, all differ", one_step(0), one_step(50)),

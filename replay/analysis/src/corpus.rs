@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_replay::{Finding, FindingClass, Report, Sameness, Seen, Source};
+use zerver_replay::{Finding, FindingClass, Report, ReportedValue, Sameness, SourceLocation};
 use zerver_trace::RequestId;
+
+use crate::generalized_text::generalize;
 
 /// So many groups are told apart; what belongs to none of them is counted.
 const MAX_GROUPS: usize = 1000;
@@ -12,14 +14,14 @@ const MAX_GROUPS: usize = 1000;
 /// What came of many replays. It grows with the number of causes, not with the number of requests.
 #[derive(Debug, Default)]
 pub struct Corpus {
-    tally: Tally,
+    tally: CorpusCounts,
     findings: BTreeMap<FindingCause, FindingGroup>,
-    not_replayed: BTreeMap<String, Reason>,
+    not_replayed: BTreeMap<String, NotReplayedGroup>,
 }
 
 /// How many requests, decisions and effects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub struct CorpusCounts {
     /// Requests that were run again, or could not be.
     pub requests: u64,
     /// Of these, how many did all that they did.
@@ -29,11 +31,11 @@ pub struct Tally {
     /// Of these, how many could not be run again as they were recorded: neither same nor different.
     pub not_replayed: u64,
     /// Decisions that came out as they were recorded.
-    pub decisions: u64,
+    pub decisions_reproduced: u64,
     /// Decisions that were recorded, of the requests that were run again.
     pub decisions_recorded: u64,
     /// Effects that were answered from the recordings.
-    pub effects_fed: u64,
+    pub effects_replayed: u64,
     /// Requests with something recorded that could not be compared, such as a body that was cut.
     pub partly_compared: u64,
     /// Findings that belong to none of the groups, since there are too many.
@@ -66,16 +68,16 @@ pub struct FindingGroup {
     #[serde(serialize_with = "as_text")]
     pub example: RequestId,
     /// There, as it was recorded.
-    pub expected: Seen,
+    pub expected: ReportedValue,
     /// There, as it is today.
-    pub got: Seen,
+    pub got: ReportedValue,
     /// Where the step stands.
-    pub source: Option<Source>,
+    pub source: Option<SourceLocation>,
 }
 
 /// Why requests could not be run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
+pub struct NotReplayedGroup {
     /// How many requests.
     pub requests: u64,
     /// One of them.
@@ -87,13 +89,13 @@ impl Corpus {
     /// Takes in what came of one request.
     pub fn add(&mut self, id: RequestId, flow: &str, report: &Report) {
         self.tally.requests += 1;
-        if let Some(reason) = report.impossible.first() {
+        if let Some(reason) = report.missing_inputs.first() {
             return self.not_run(id, reason);
         }
         let coverage = &report.coverage;
-        self.tally.decisions += u64::from(coverage.decisions);
+        self.tally.decisions_reproduced += u64::from(coverage.decisions_reproduced);
         self.tally.decisions_recorded += u64::from(coverage.decisions_recorded);
-        self.tally.effects_fed += u64::from(coverage.effects_fed);
+        self.tally.effects_replayed += u64::from(coverage.effects_replayed);
         self.tally.partly_compared += u64::from(!report.not_compared.is_empty());
         match report.sameness() {
             Sameness::Same => return self.tally.same += 1,
@@ -106,7 +108,7 @@ impl Corpus {
                 class: finding.class,
                 flow: flow.to_owned(),
                 step: finding.step.clone(),
-                field: starred(&finding.field),
+                field: generalize(&finding.field),
             };
             if !seen.contains(&cause) {
                 self.found(&cause, id, finding, at == 0);
@@ -132,15 +134,16 @@ impl Corpus {
     fn not_run(&mut self, id: RequestId, reason: &str) {
         self.tally.not_replayed += 1;
         // What follows says what to do about one request.
-        let reason = starred(reason.split("; --").next().unwrap_or_default());
+        let reason = generalize(reason.split("; --").next().unwrap_or_default());
         let is_known = self.not_replayed.contains_key(&reason);
         let reason =
             if is_known || self.not_replayed.len() < MAX_GROUPS { reason } else { "other".to_owned() };
-        self.not_replayed.entry(reason).or_insert(Reason { requests: 0, example: id }).requests += 1;
+        self.not_replayed.entry(reason).or_insert(NotReplayedGroup { requests: 0, example: id }).requests +=
+            1;
     }
 
     /// The counts.
-    pub const fn tally(&self) -> Tally {
+    pub const fn counts(&self) -> CorpusCounts {
         self.tally
     }
 
@@ -157,33 +160,12 @@ impl Corpus {
     }
 
     /// Why requests were not run again, the most frequent first.
-    pub fn not_replayed(&self) -> Vec<(&str, &Reason)> {
+    pub fn not_replayed(&self) -> Vec<(&str, &NotReplayedGroup)> {
         let mut reasons: Vec<_> =
             self.not_replayed.iter().map(|(text, reason)| (text.as_str(), reason)).collect();
         reasons.sort_by_key(|(_, reason)| std::cmp::Reverse(reason.requests));
         reasons
     }
-}
-
-/// The text with a star in the place of each word that is a number, or looks like a part of an id: what differs between
-/// requests that differ for one reason.
-pub(crate) fn starred(text: &str) -> String {
-    let is_id = |word: &str| {
-        let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-        let is_hex = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
-        is_number || (is_hex && word.bytes().any(|b| b.is_ascii_digit()))
-    };
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        out.push_str(if is_id(word) { "*" } else { word });
-        let mut chars = after.chars();
-        out.extend(chars.next());
-        rest = chars.as_str();
-    }
-    out
 }
 
 fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -200,8 +182,8 @@ mod tests {
             class: FindingClass::CodeChanged,
             step: step.into(),
             field: field.into(),
-            expected: Seen::text("a"),
-            got: Seen::text("b"),
+            expected: ReportedValue::text("a"),
+            got: ReportedValue::text("b"),
             source: None,
         }
     }
@@ -211,26 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_between_requests_is_starred() {
-        for (text, wanted) in [
-            ("kv get todo:17", "kv get todo:*"),
-            ("response.body.3.title", "response.body.*.title"),
-            (
-                "http GET a/v1/users/019aa4c2-1f3b-7abc-8def-0123456789ab",
-                "http GET a/v1/users/*-1f3b-7abc-8def-*",
-            ),
-            ("Slot1.deadbeef.漢字9", "Slot1.deadbeef.漢字9"),
-            ("", ""),
-        ] {
-            assert_eq!(starred(text), wanted);
-        }
-    }
-
-    #[test]
     fn findings_are_grouped_by_cause_and_the_first_ones_lead() {
         let mut corpus = Corpus::default();
-        let coverage =
-            Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() };
+        let coverage = Coverage {
+            decisions_reproduced: 2,
+            decisions_recorded: 3,
+            effects_replayed: 1,
+            ..Coverage::default()
+        };
         for n in 0..5 {
             let mut findings =
                 vec![finding("load", &format!("kv get todo:{n}")), finding("", "response.body.0.title")];
@@ -239,7 +209,7 @@ mod tests {
         }
         corpus.add(id(9), "show", &Report { coverage, ..Report::default() });
         let impossible = vec!["the host: gone; --request-header host=..".to_owned()];
-        corpus.add(id(10), "show", &Report { impossible, ..Report::default() });
+        corpus.add(id(10), "show", &Report { missing_inputs: impossible, ..Report::default() });
         let told: Vec<_> = corpus
             .findings()
             .iter()
@@ -249,18 +219,21 @@ mod tests {
             told,
             [("kv get todo:*".to_owned(), 5, 5, id(0)), ("response.body.*.title".to_owned(), 5, 0, id(0))]
         );
-        assert_eq!(corpus.not_replayed(), [("the host: gone", &Reason { requests: 1, example: id(10) })]);
-        let wanted = Tally {
+        assert_eq!(
+            corpus.not_replayed(),
+            [("the host: gone", &NotReplayedGroup { requests: 1, example: id(10) })]
+        );
+        let wanted = CorpusCounts {
             requests: 7,
             same: 1,
             different: 5,
             not_replayed: 1,
-            decisions: 12,
+            decisions_reproduced: 12,
             decisions_recorded: 18,
-            effects_fed: 6,
-            ..Tally::default()
+            effects_replayed: 6,
+            ..CorpusCounts::default()
         };
-        assert_eq!(corpus.tally(), wanted);
+        assert_eq!(corpus.counts(), wanted);
         assert_eq!(corpus.sameness(), Sameness::Different);
     }
 
@@ -270,9 +243,9 @@ mod tests {
         for n in 0..MAX_GROUPS as u64 + 10 {
             let field = format!("x{n}");
             corpus.add(id(n), "show", &Report::from(finding("", &field)));
-            corpus.add(id(n), "show", &Report { impossible: vec![field], ..Report::default() });
+            corpus.add(id(n), "show", &Report { missing_inputs: vec![field], ..Report::default() });
         }
-        assert_eq!((corpus.findings().len(), corpus.tally().ungrouped), (MAX_GROUPS, 10));
+        assert_eq!((corpus.findings().len(), corpus.counts().ungrouped), (MAX_GROUPS, 10));
         assert_eq!(corpus.not_replayed().len(), MAX_GROUPS + 1);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use zerver_engine::{CallResult, FinishedJob, Job, MAX_EVENTS, Next};
-use zerver_replay::apart;
+use zerver_replay::compare_jobs;
 use zerver_trace::Outcome;
 use zerver_trace::secret::Rule;
 
@@ -65,7 +65,8 @@ impl PurityCheck {
     /// Compares what a step did from this event on with what it did the second time.
     fn compare(&self, first: &Job, twin: &Twin) {
         // A value's own `Serialize` may panic.
-        let compared = catch_unwind(AssertUnwindSafe(|| apart(first, twin.since, &twin.job, &self.secrets)));
+        let compared =
+            catch_unwind(AssertUnwindSafe(|| compare_jobs(first, twin.since, &twin.job, &self.secrets)));
         let (Ok(findings), Some(step)) = (compared, first.flow().info().steps.get(usize::from(twin.step)))
         else {
             return;

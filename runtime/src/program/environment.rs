@@ -18,7 +18,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use zerver_replay::nearest;
+use zerver_replay::nearest_name;
 
 use crate::StartError;
 use crate::config::{Config, Layers, variables};
@@ -106,7 +106,7 @@ fn mistake(name: &str) -> Option<String> {
         return None;
     }
     // What all have in common says nothing of who is meant.
-    let near = nearest(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
+    let near = nearest_name(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
     let is_near = |(written, _): &&(String, String)| written.strip_prefix(PREFIX) == near;
     Some(match known.iter().find(is_near) {
         Some((_, variable)) => format!("unknown variable {name}; did you mean {variable}?"),

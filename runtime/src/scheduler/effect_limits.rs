@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 use zerver_engine::Call;
-use zerver_replay::EffectMeasures;
+use zerver_replay::EffectMetrics;
 use zerver_trace::QueueReason;
 
 use crate::Limits;
@@ -220,8 +220,8 @@ impl EffectLimiter {
     }
 
     /// What has been counted.
-    pub(crate) fn measure(&self) -> Vec<EffectMeasures> {
-        let one = |of: &Arc<KindState>| EffectMeasures {
+    pub(crate) fn measure(&self) -> Vec<EffectMetrics> {
+        let one = |of: &Arc<KindState>| EffectMetrics {
             kind: of.name.to_owned(),
             in_flight: of.in_flight.load(Ordering::Relaxed),
             waiting: of.lock().targets.values().map(|target| target.waiting.len() as u64).sum(),

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use zerver::effects::EffectResult as Performed;
 use zerver::prelude::*;
 use zerver::{Limits, Server};
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 use zerver_trace::{Capture, Event, Outcome, QueueReason, RequestPart, Thread};
 
 use crate::collector::{Collector, start_on};
@@ -278,7 +278,7 @@ impl Service {
         }
     }
 
-    fn measures(&self, client: &mut Client) -> Measures {
+    fn measures(&self, client: &mut Client) -> ServiceMetrics {
         let asked =
             client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
         serde_json::from_str(&asked.body).unwrap()

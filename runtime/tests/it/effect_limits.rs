@@ -9,7 +9,7 @@ use std::time::Instant;
 use zerver::effects::http;
 use zerver::prelude::*;
 use zerver::{Limits, Server};
-use zerver_replay::{EffectMeasures, Measures};
+use zerver_replay::{EffectMetrics, ServiceMetrics};
 use zerver_trace::{Answer, Capture, Event, Outcome};
 
 use crate::collector::start;
@@ -133,17 +133,17 @@ fn app(effects_per_target: usize) -> App {
         .limits(Limits { effects_per_target, ..Limits::default() })
 }
 
-fn measures(client: &mut Client) -> Measures {
+fn measures(client: &mut Client) -> ServiceMetrics {
     let told = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
     serde_json::from_str(&told.body).unwrap()
 }
 
-fn http(client: &mut Client) -> EffectMeasures {
+fn http(client: &mut Client) -> EffectMetrics {
     measures(client).effects.into_iter().find(|effect| effect.kind == "http").unwrap()
 }
 
 /// Asks until this is so.
-fn wait_until(server: &Server, is: impl Fn(&EffectMeasures) -> bool) -> EffectMeasures {
+fn wait_until(server: &Server, is: impl Fn(&EffectMetrics) -> bool) -> EffectMetrics {
     let mut client = Client::connect(server.addr());
     let until = Instant::now() + PATIENCE;
     loop {
@@ -214,7 +214,7 @@ fn a_target_is_never_asked_by_more_than_may() {
         })
         .collect();
     let are_held =
-        |http: &EffectMeasures| (http.waiting, http.in_flight) == ((REQUESTS - MOST) as u64, MOST as u64);
+        |http: &EffectMetrics| (http.waiting, http.in_flight) == ((REQUESTS - MOST) as u64, MOST as u64);
     assert_eq!(wait_until(&server, are_held).waits, 0);
     upstream.wait_for(MOST);
     // Another target is free.

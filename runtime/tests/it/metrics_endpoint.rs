@@ -2,7 +2,7 @@
 
 use zerver::effects::sleep;
 use zerver::prelude::*;
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 
 use crate::collector::start;
 use crate::raw_client::{Client, get};
@@ -35,13 +35,16 @@ fn steps_classes_and_workers_are_counted() {
         assert_eq!(client.ask(get("/naps")).status, 200);
     }
     let asked = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
-    let measures: Measures = serde_json::from_str(&asked.body).unwrap();
+    let measures: ServiceMetrics = serde_json::from_str(&asked.body).unwrap();
     let step = |name: &str| measures.steps.iter().find(|step| step.name == name).unwrap();
     let (nap, again) = (step("nap"), step("again"));
     assert_eq!((nap.runs, nap.yields), (3, 0));
     assert!(nap.waiting_ns >= 3 * 2_000_000, "{nap:?}");
     assert_eq!((again.runs, again.yields, again.waiting_ns), (6, 3, 0), "{again:?}");
-    assert_eq!((again.flow.as_str(), measures.late, measures.recorder.is_none()), ("naps", 0, true));
+    assert_eq!(
+        (again.flow.as_str(), measures.late_completions, measures.recorder.is_none()),
+        ("naps", 0, true)
+    );
     let requests: Vec<_> =
         measures.classes.iter().map(|class| (class.name.as_str(), class.requests)).collect();
     assert_eq!(requests, [("interactive", 0), ("default", 3), ("batch", 0)]);

@@ -13,7 +13,7 @@ use zerver::engine::{Flow, Step, StepDesc, StepOutput};
 use zerver::prelude::*;
 use zerver::{ImpureStep, StartOptions};
 use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy};
-use zerver_replay::{Edits, Opened, Replay, Report, Secrets, World};
+use zerver_replay::{Edits, Recording, Replay, ReplayContext, Report, Secrets};
 use zerver_trace::{Event, Query, Trace};
 
 use crate::raw_client::Client;
@@ -227,7 +227,7 @@ fn def(at: usize, case: &Case) -> FlowDef {
 }
 
 /// Serves them, and gives the trace of each with what its client got; and steps that were called impure.
-fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<ImpureStep>) {
+fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<ImpureStep>) {
     let dir = tempfile::tempdir().unwrap();
     let options = RecorderOptions { policy: RecordingPolicy::All, ..RecorderOptions::new(dir.path()) };
     let recorder = Recorder::open(options).unwrap();
@@ -259,16 +259,17 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<Impur
     let opened = summaries.iter().zip(answers).map(|(summary, answer)| {
         let trace = reader.load(summary.id).unwrap().unwrap();
         let secrets = Secrets(reader.open_secrets(&trace).unwrap());
-        (Opened { trace, secrets }, answer)
+        (Recording { trace, secrets }, answer)
     });
     let opened = opened.collect();
     let impure = impure.lock().unwrap().clone();
     (opened, impure)
 }
 
-fn replayed(opened: &Opened, def: &FlowDef, edits: &Edits) -> Report {
+fn replayed(opened: &Recording, def: &FlowDef, edits: &Edits) -> Report {
     let flow = Arc::new(Flow::new(def, |failure, _| failure.to_response()).unwrap());
-    let replay = Replay { opened, flow: &flow, route: &|_| true, edits, world: World::default() };
+    let replay =
+        Replay { recording: opened, flow: &flow, route: &|_| true, edits, context: ReplayContext::default() };
     replay.run(&mut |_| {}).unwrap_or_else(|refusal| panic!("{edits:?}: {refusal:?}"))
 }
 
@@ -333,8 +334,8 @@ proptest! {
             let answered = events.iter().filter(|event| matches!(event, Event::EffectCompleted { .. })).count();
             let report = replayed(opened, &defs[at], &Edits::default());
             prop_assert!(report.is_same(), "{case:?}: {report:?}");
-            prop_assert_eq!(report.coverage.decisions as usize, ran);
-            prop_assert_eq!(report.coverage.effects_fed as usize, answered);
+            prop_assert_eq!(report.coverage.decisions_reproduced as usize, ran);
+            prop_assert_eq!(report.coverage.effects_replayed as usize, answered);
             prop_assert!(report.not_compared.is_empty() && report.notes.is_empty(), "{case:?}: {report:?}");
             let body = report.response.and_then(|response| response.body);
             prop_assert_eq!(body.as_ref(), Some(answer));

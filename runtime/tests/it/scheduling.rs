@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver::{ClassRule, OverrunLimit, SchedulingSettings, StartOptions};
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
 use crate::collector::{Collector, request, start, start_on};
@@ -389,7 +389,7 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     }
 }
 
-fn measures(client: &mut Client) -> Measures {
+fn measures(client: &mut Client) -> ServiceMetrics {
     let answer = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
     serde_json::from_str(&answer.body).unwrap()
 }

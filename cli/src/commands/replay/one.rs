@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use zerver_recorder::Reader;
-use zerver_replay::{Applied, Coverage, Edits, Ending, Finding, Report};
+use zerver_replay::{AppliedEdit, Coverage, EditedOutcome, Edits, Finding, Report};
 use zerver_trace::text::clean;
 
 use super::replayable::{announce, check_possible, open};
@@ -70,11 +70,11 @@ struct Document<'a> {
     verdict: &'static str,
     coverage: Coverage,
     findings: &'a [Finding],
-    edits: &'a [Applied],
+    edits: &'a [AppliedEdit],
     not_compared: &'a [String],
     notes: &'a [String],
     response: Option<Response<'a>>,
-    ending: Option<&'a Ending>,
+    edited_outcome: Option<&'a EditedOutcome>,
     build: Builds<'a>,
 }
 
@@ -107,9 +107,9 @@ impl<'a> Document<'a> {
                 status: response.status,
                 headers: response.headers.iter().map(|(name, value)| [&**name, &**value]).collect(),
                 body: response.body.as_deref(),
-                body_bytes: response.body_len,
+                body_bytes: response.body_bytes,
             }),
-            ending: report.ending.as_ref(),
+            edited_outcome: report.edited_outcome.as_ref(),
             build: Builds { recorded, replayed },
         }
     }

@@ -2,7 +2,7 @@
 
 use anstream::adapter::strip_str;
 use proptest::prelude::*;
-use zerver_analysis::Ignored;
+use zerver_analysis::IgnoredHeaders;
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{Decision, Header};
 
@@ -11,7 +11,7 @@ use crate::hostile::any_trace;
 use crate::sample::{self, plain, ran, summed, wire};
 
 fn styled(a: &Trace, b: &Trace, columns: usize, is_verbose: bool) -> String {
-    let of = Diff::of(a, b, &Ignored::default());
+    let of = Diff::of(a, b, &IgnoredHeaders::default());
     diff(a, b, &of, Layout { columns, folds: true, digits: 8, is_verbose })
 }
 

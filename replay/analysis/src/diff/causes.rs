@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::shares::{RunShare, Shares};
-use crate::{Effect, Run, Timeline};
-
-use super::align::{Pair, Row};
+use super::pairing::{Pair, RunPair};
+use crate::time_attribution::{RunShare, Shares};
+use crate::{Effect, StepRun, Timeline};
 
 /// Of one kind of effect in one step, so many targets are told apart; in a crowd, only those that matter are.
 const MAX_TARGETS: usize = 4;
@@ -22,7 +21,7 @@ pub enum CauseKind {
     /// An effect, or several of one target, was waited for.
     Effect,
     /// Answers lay ready while the thread of the request was busy.
-    Late,
+    CompletionDelay,
     /// Attempts at an effect that were followed by another, and the pauses after them.
     Retry,
     /// A step that only the second request ran, or effects that only it asked for.
@@ -41,11 +40,20 @@ impl CauseKind {
             Self::Queue => "queue",
             Self::Cpu => "cpu",
             Self::Effect => "effect",
-            Self::Late => "late",
+            Self::CompletionDelay => "completion_delay",
             Self::Retry => "retry",
             Self::Extra => "extra",
             Self::Missing => "missing",
             Self::Unexplained => "unexplained",
+        }
+    }
+
+    /// Returns the name shown to the user.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::CompletionDelay => "late answer",
+            _ => self.as_str(),
         }
     }
 }
@@ -58,7 +66,7 @@ pub struct Cause {
     /// What sort of part.
     pub kind: CauseKind,
     /// In words: `http GET idp.example.com/verify`, `CPU of render_todo`, `20 sql calls more`.
-    pub what: String,
+    pub label: String,
     /// How long it was in the first request, in nanoseconds.
     pub a_ns: u64,
     /// How long it was in the second.
@@ -95,7 +103,7 @@ impl Sum {
 }
 
 /// The causes, the largest first. They add up to the difference between the two durations.
-pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[Row]) -> Vec<Cause> {
+pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[RunPair]) -> Vec<Cause> {
     let mut ledger = Ledger::default();
     let whole = |sort| Key { step: None, sort, effect: "", targets: None };
     ledger.add(whole(CauseKind::Receive), a.1.receive_ns, b.1.receive_ns);
@@ -106,10 +114,10 @@ pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[R
         ledger.row(of(a, row.run.a), of(b, row.run.b), &row.effects);
     }
     let mut causes = ledger.causes();
-    for cause in causes.iter_mut().filter(|cause| cause.kind == CauseKind::Late) {
+    for cause in causes.iter_mut().filter(|cause| cause.kind == CauseKind::CompletionDelay) {
         let timeline = if cause.b_ns > cause.a_ns { b.0 } else { a.0 };
         if let Some(why) = late(timeline, cause.step.as_deref()) {
-            cause.what = format!("{}: {why}", cause.what);
+            cause.label = format!("{}: {why}", cause.label);
         }
     }
     causes
@@ -118,14 +126,14 @@ pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[R
 /// Why answers that a step had asked for lay ready, where they did for longest.
 fn late(timeline: &Timeline, step: Option<&str>) -> Option<String> {
     let runs = timeline.runs.iter().filter(|run| Some(run.step.name.as_str()) == step);
-    let lates = runs.flat_map(|run| &run.effects).flat_map(Effect::lates);
-    Some(lates.max_by_key(|late| late.ns)?.why())
+    let lates = runs.flat_map(|run| &run.effects).flat_map(Effect::completion_delays);
+    Some(lates.max_by_key(|late| late.delay_ns)?.reason())
 }
 
 /// A run and its share.
-type Side<'t> = Option<(&'t Run, &'t RunShare)>;
+type RunSide<'t> = Option<(&'t StepRun, &'t RunShare)>;
 
-fn side<'t>(timeline: &'t Timeline, shares: &'t Shares, at: Option<usize>) -> Side<'t> {
+fn side<'t>(timeline: &'t Timeline, shares: &'t Shares, at: Option<usize>) -> RunSide<'t> {
     at.map(|at| (&timeline.runs[at], &shares.runs[at]))
 }
 
@@ -142,7 +150,7 @@ impl<'t> Ledger<'t> {
         sum.count += 1;
     }
 
-    fn row(&mut self, a: Side<'t>, b: Side<'t>, effects: &[Pair]) {
+    fn row(&mut self, a: RunSide<'t>, b: RunSide<'t>, effects: &[Pair]) {
         let alone = |step, sort| Key { step: Some(step), sort, effect: "", targets: None };
         match (a, b) {
             (None, None) => {}
@@ -156,14 +164,24 @@ impl<'t> Ledger<'t> {
                 let step = b.0.step.name.as_str();
                 self.add(alone(step, CauseKind::Queue), a.1.queue_ns, b.1.queue_ns);
                 self.add(alone(step, CauseKind::Cpu), a.1.cpu_ns, b.1.cpu_ns);
-                self.add(alone(step, CauseKind::Late), a.1.late_ns, b.1.late_ns);
+                self.add(
+                    alone(step, CauseKind::CompletionDelay),
+                    a.1.completion_delay_ns,
+                    b.1.completion_delay_ns,
+                );
                 effects.iter().for_each(|pair| self.effect(step, a, b, *pair));
             }
         }
     }
 
-    fn effect(&mut self, step: &'t str, a: (&'t Run, &RunShare), b: (&'t Run, &RunShare), pair: Pair) {
-        let of = |(run, share): (&'t Run, &RunShare), at: Option<usize>| {
+    fn effect(
+        &mut self,
+        step: &'t str,
+        a: (&'t StepRun, &RunShare),
+        b: (&'t StepRun, &RunShare),
+        pair: Pair,
+    ) {
+        let of = |(run, share): (&'t StepRun, &RunShare), at: Option<usize>| {
             at.map(|at| (&run.effects[at], share.effects[at]))
         };
         let key = |sort, effect, targets| Key { step: Some(step), sort, effect, targets };
@@ -178,7 +196,7 @@ impl<'t> Ledger<'t> {
             (Some((a, a_share)), Some((b, b_share))) => {
                 let targets = Some((a.summary.as_str(), b.summary.as_str()));
                 let of = |sort| key(sort, &b.kind, targets);
-                self.add(of(CauseKind::Queue), a_share.held_ns, b_share.held_ns);
+                self.add(of(CauseKind::Queue), a_share.queued_ns, b_share.queued_ns);
                 self.add(of(CauseKind::Effect), a_share.wait_ns, b_share.wait_ns);
                 self.add(of(CauseKind::Retry), a_share.retry_ns, b_share.retry_ns);
             }
@@ -197,7 +215,7 @@ impl<'t> Ledger<'t> {
                     causes.push(Cause {
                         step: key.step.map(str::to_owned),
                         kind: key.sort,
-                        what: what(key, sum.count),
+                        label: what(key, sum.count),
                         a_ns: sum.a_ns,
                         b_ns: sum.b_ns,
                     });
@@ -238,7 +256,7 @@ fn what(key: &Key<'_>, count: u64) -> String {
         (CauseKind::Queue, _) if key.step.is_none() => "waiting for a turn that never came".to_owned(),
         (CauseKind::Queue, _) if kind.is_empty() => format!("waiting for {step}'s turn"),
         (CauseKind::Cpu, _) => format!("CPU of {step}"),
-        (CauseKind::Late, _) => format!("answers for {step} that lay ready"),
+        (CauseKind::CompletionDelay, _) => format!("answers for {step} that lay ready"),
         (CauseKind::Extra, _) if kind.is_empty() => format!("{step}, only in b"),
         (CauseKind::Missing, _) if kind.is_empty() => format!("{step}, only in a"),
         (CauseKind::Extra, _) => format!("{count} {kind} {calls} more"),

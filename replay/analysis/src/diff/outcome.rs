@@ -1,16 +1,16 @@
 //! How two requests, or two attempts at an effect, ended in words. The recorder may have cut a text or masked secrets in
 //! it, and says so; what is left of the text then says less.
 
-use zerver_replay::masks;
+use zerver_replay::value::masked_text;
 use zerver_trace::{EffectError, Outcome, RedactedText, TextPlace, Trace};
 
-use super::build::{At, Found, text};
-use super::model::What;
-use super::value::{ONE_SIDE, OTHER_KEY};
-use crate::{End, Timeline};
+use super::difference::DifferenceKind;
+use super::differences::{At, Found, text};
+use super::value_changes::{ONE_SIDE, OTHER_KEY};
+use crate::{EffectEnd, Timeline};
 
 /// A part of what is said, and what was done to it.
-type Part<'t> = (&'t str, Option<&'t RedactedText>);
+type TextPart<'t> = (&'t str, Option<&'t RedactedText>);
 
 /// What is known of two texts.
 enum Known {
@@ -21,7 +21,7 @@ enum Known {
 
 /// How the two requests ended.
 pub(super) fn compare((a, of_a): (&Trace, &Timeline), (b, of_b): (&Trace, &Timeline), found: &mut Found<'_>) {
-    let at = At::whole(What::Outcome);
+    let at = At::whole(DifferenceKind::Outcome);
     let words = |trace: &Trace, of: &Timeline| {
         of.failure.as_ref().map_or_else(|| trace.outcome.as_str().to_owned(), ToString::to_string)
     };
@@ -41,14 +41,14 @@ pub(super) fn errors(at: At<'_>, path: &str, [a, b]: [(&EffectError, u32); 2], f
     let mark = |call| TextPlace::EffectError(call);
     let of_a = [(a.0.kind.as_str(), None), (a.0.message.as_str(), in_a.text(mark(a.1)))];
     let of_b = [(b.0.kind.as_str(), None), (b.0.message.as_str(), in_b.text(mark(b.1)))];
-    let words = [a, b].map(|(error, _)| End::Err(error.clone()).to_string());
+    let words = [a, b].map(|(error, _)| EffectEnd::Err(error.clone()).to_string());
     decide(at, path, [&of_a, &of_b], words, found);
 }
 
 /// What a request ended with, but for its causes.
-fn parts(trace: &Trace) -> Vec<Part<'_>> {
+fn parts(trace: &Trace) -> Vec<TextPart<'_>> {
     let mark = |place| trace.redaction.text(place);
-    let mut parts: Vec<Part<'_>> = vec![(trace.outcome.as_str(), None)];
+    let mut parts: Vec<TextPart<'_>> = vec![(trace.outcome.as_str(), None)];
     match &trace.outcome {
         Outcome::Failed(info) => parts.extend([
             (info.kind.as_str(), None),
@@ -64,10 +64,10 @@ fn parts(trace: &Trace) -> Vec<Part<'_>> {
     parts
 }
 
-fn of_causes(trace: &Trace) -> Vec<Part<'_>> {
+fn of_causes(trace: &Trace) -> Vec<TextPart<'_>> {
     let Outcome::Failed(info) = &trace.outcome else { return Vec::new() };
     let causes = (0..).zip(&info.causes);
-    let mut parts: Vec<Part<'_>> =
+    let mut parts: Vec<TextPart<'_>> =
         causes.map(|(at, cause)| (cause.as_str(), trace.redaction.text(TextPlace::Cause(at)))).collect();
     // More than these may have been there.
     if let Some(mark) = trace.redaction.text(TextPlace::Causes) {
@@ -80,7 +80,7 @@ fn of_causes(trace: &Trace) -> Vec<Part<'_>> {
 fn decide(
     at: At<'_>,
     path: &str,
-    [a, b]: [&[Part<'_>]; 2],
+    [a, b]: [&[TextPart<'_>]; 2],
     words: [String; 2],
     found: &mut Found<'_>,
 ) -> bool {
@@ -108,7 +108,7 @@ fn decide(
     false
 }
 
-fn known((a, mark_a): Part<'_>, (b, mark_b): Part<'_>, one_key: bool) -> Known {
+fn known((a, mark_a): TextPart<'_>, (b, mark_b): TextPart<'_>, one_key: bool) -> Known {
     let any = |is: fn(&RedactedText) -> bool| [mark_a, mark_b].into_iter().flatten().any(is);
     let all = |is: fn(&RedactedText) -> bool| [mark_a, mark_b].iter().all(|mark| mark.is_some_and(is));
     if any(|mark| mark.is_cut) {
@@ -127,7 +127,7 @@ fn known((a, mark_a): Part<'_>, (b, mark_b): Part<'_>, one_key: bool) -> Known {
     if a == b {
         return Known::Equal;
     }
-    if any(|mark| mark.is_masked) && masks::may_be_equal(a, b) {
+    if any(|mark| mark.is_masked) && masked_text::may_be_equal(a, b) {
         if !all(|mark| mark.is_masked) {
             return Known::Nothing(ONE_SIDE);
         }

@@ -1,7 +1,7 @@
 //! Diffs of hand-built traces: what they blame, and that no pair of traces can break them.
 
 use proptest::prelude::*;
-use zerver_replay::{Json, Sameness};
+use zerver_replay::{RecordedJson, Sameness};
 use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, Recorded, Thread, Trace,
 };
@@ -11,7 +11,7 @@ use crate::timeline::hostile::any_trace;
 use crate::timeline::sample::*;
 
 fn of(a: &Trace, b: &Trace) -> Diff {
-    Diff::of(a, b, &Ignored::default())
+    Diff::of(a, b, &IgnoredHeaders::default())
 }
 
 /// What a reader needs to see of a diff, in microseconds.
@@ -26,14 +26,15 @@ fn show(a: &Trace, b: &Trace) -> String {
             us(cause.delta_ns()),
             cause.kind.as_str(),
             cause.step.as_deref().unwrap_or("-"),
-            cause.what
+            cause.label
         );
     }
-    let side =
-        |side: &Option<Json>| side.as_ref().map_or("nothing".into(), |it| serde_json::to_string(it).unwrap());
+    let side = |side: &Option<RecordedJson>| {
+        side.as_ref().map_or("nothing".into(), |it| serde_json::to_string(it).unwrap())
+    };
     for difference in &diff.differences {
         let step = difference.step.as_ref().map_or("-", |step| &step.name);
-        let (what, path) = (difference.what.as_str(), &difference.path);
+        let (what, path) = (difference.kind.label(), &difference.path);
         out += &format!("{step}: {what} {path} {} -> {}\n", side(&difference.a), side(&difference.b));
     }
     if !diff.ignored.is_empty() {
@@ -86,7 +87,8 @@ fn another_authority_is_a_difference() {
     };
     let authority = |a: &Trace, b: &Trace| {
         let diff = of(a, b);
-        let found = diff.differences.iter().find(|difference| difference.what == What::RequestAuthority);
+        let found =
+            diff.differences.iter().find(|difference| difference.kind == DifferenceKind::RequestAuthority);
         found.map(Difference::sentence)
     };
     let a = named(Some("http://a.example"), None);
@@ -252,7 +254,7 @@ fn waits_and_errors_are_named_where_nothing_else_differs() {
 fn different_flows_are_compared_as_far_as_they_go() {
     let diff = of(&slow(), &report(0));
     assert!(!diff.is_one_flow() && !diff.is_same());
-    assert_eq!(diff.first().unwrap().what, What::Flow);
+    assert_eq!(diff.first().unwrap().kind, DifferenceKind::Flow);
     assert_eq!(diff.rows.iter().filter(|row| row.run.a.is_some() && row.run.b.is_some()).count(), 0);
 }
 
@@ -272,8 +274,8 @@ fn the_document_has_the_promised_fields() {
           "b_ns": 250370000,
           "delta_ns": 250000000,
           "kind": "effect",
-          "step": "gather",
-          "what": "http GET figures.internal/figures?.."
+          "label": "http GET figures.internal/figures?..",
+          "step": "gather"
         }
       ],
       "delta_ns": 250000000,
@@ -281,14 +283,14 @@ fn the_document_has_the_promised_fields() {
         "a": "0",
         "b": "250",
         "effect": null,
+        "kind": "request_query",
         "path": "latency_ms",
         "source": null,
-        "step": null,
-        "what": "request query"
+        "step": null
       },
-      "ignored": [],
+      "ignored_headers": [],
       "not_compared": [],
-      "unlisted": 0,
+      "unlisted_differences": 0,
       "verdict": "different"
     }
     "#);
@@ -357,7 +359,7 @@ fn a_secret_that_differs_is_a_difference() {
     other.request_headers[1].value = Recorded::Hashed { hash: [1; 16], masked: None };
     let diff = of(&slow(), &other);
     let first = diff.first().unwrap();
-    assert_eq!((first.what, first.path.as_str()), (What::RequestHeader, "authorization"));
+    assert_eq!((first.kind, first.path.as_str()), (DifferenceKind::RequestHeader, "authorization"));
     assert!(!diff.is_same());
 }
 
@@ -378,7 +380,7 @@ fn a_busy_worker_is_a_cause_and_not_the_effect() {
     a.duration_ns -= 2_600 * US;
     insta::assert_snapshot!(show(&a, &late()), @r#"
     same by 2600
-    +2600 late "load_todo" answers for load_todo that lay ready: worker 0 ran spin of report
+    +2600 completion_delay "load_todo" answers for load_todo that lay ready: worker 0 ran spin of report
     "#);
     let diff = of(&a, &late());
     assert_eq!(diff.by_kind().map(|(_, ns)| ns).iter().sum::<i128>(), diff.delta_ns());

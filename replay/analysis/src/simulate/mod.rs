@@ -6,16 +6,17 @@
 //! that is their doing, `setting` names what can be changed,
 //! `report` counts, `reproduced` judges.
 
-mod cores;
-mod load;
-mod own;
-mod report;
-mod reproduced;
-mod setting;
+mod core_time;
+mod fidelity;
+mod machine_settings;
+mod own_time;
+mod recorded_load;
+mod simulation;
+mod step_medians;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Compared, Figures, Quantiles, Simulation};
-pub use reproduced::{Deviation, Reproduced};
-pub use setting::{SETTINGS, Setting, setting};
+pub use fidelity::{Deviation, Reproduction};
+pub use machine_settings::{MACHINE_SETTINGS, MachineSetting, machine_setting};
+pub use simulation::{GroupResults, Quantiles, RequestStats, Simulation};
 pub use zerver_engine::{SchedulingSettings, SimMachine};

@@ -34,7 +34,7 @@ fn request(name: &str, class: Class, at_ns: u64, queue_ns: u64, cpu_ns: u64) -> 
 
 /// What a service records that runs this load on this machine, where no request has more than one step.
 fn recording(machine: &SimMachine, load: &[SimRequest]) -> Vec<Trace> {
-    let fates = zerver_engine::simulate(machine, load).outcomes;
+    let outcomes = zerver_engine::simulate(machine, load).outcomes;
     let trace = |(load, fate): (&SimRequest, &SimOutcome)| {
         let name = load.flow.to_string();
         let cpu_ns = fate.end_ns - fate.read_ns - fate.queue_ns;
@@ -46,11 +46,11 @@ fn recording(machine: &SimMachine, load: &[SimRequest]) -> Vec<Trace> {
         }
         trace
     };
-    std::iter::zip(load, &fates).map(trace).collect()
+    std::iter::zip(load, &outcomes).map(trace).collect()
 }
 
 fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> SimRequest {
-    let phases = vec![Phase::step(0, ns)];
+    let parts = vec![Phase::step(0, ns)];
     SimRequest {
         arrives_ns: at_ns,
         class,
@@ -58,7 +58,7 @@ fn one(at_ns: u64, class: Class, connection: u32, ns: u64) -> SimRequest {
         connection,
         worker: None,
         handoff_ns: 0,
-        phases,
+        phases: parts,
     }
 }
 
@@ -70,8 +70,8 @@ fn what_another_worker_has_run_is_reproduced() {
     let two = SimMachine { cores: 2, workers: 2, ..machine() };
     let traces = recording(&two, &load);
     let simulation = Simulation::of(&traces, &two, Some(&machine()));
-    let Compared { recorded, simulated, changed, .. } = simulation.all;
-    assert_eq!(simulated, Figures { stolen: 100, ..recorded.clone() });
+    let GroupResults { recorded, simulated, changed, .. } = simulation.all;
+    assert_eq!(simulated, RequestStats { stolen: 100, ..recorded.clone() });
     assert_eq!((recorded.requests, recorded.queue.p99_ns), (300, 0));
     // On one worker, each third one waits for another.
     let changed = changed.unwrap();
@@ -179,13 +179,13 @@ fn overruns_that_nobody_counted_move_nothing() {
         };
         (0..200).map(one).collect()
     };
-    let demoted = |moved| Simulation::of(&traces(moved), &machine(), None).all.simulated.demoted;
+    let demoted = |moved| Simulation::of(&traces(moved), &machine(), None).all.simulated.reclassified;
     assert_eq!(demoted(false), 0);
     assert!(demoted(true) > 100);
     // What overruns in most cases does so by itself.
     let all: Vec<_> =
         (0..50).map(|at| on(0, request("a", Class::Default, at * 20 * MS, 0, 15 * MS))).collect();
-    assert!(Simulation::of(&all, &machine(), None).all.simulated.demoted > 20);
+    assert!(Simulation::of(&all, &machine(), None).all.simulated.reclassified > 20);
 }
 
 #[test]
@@ -195,10 +195,10 @@ fn an_overload_is_reproduced() {
         (0..2000).map(|at| one(at * MS / 2 + at % 7 * 90 * US, Class::Interactive, 0, MS)).collect();
     let traces = recording(&machine(), &load);
     let simulation = Simulation::of(&traces, &machine(), None);
-    assert_eq!(simulation.reproduced(), Reproduced::Well, "{:?}", simulation.all);
-    let Compared { recorded, simulated, .. } = simulation.all;
+    assert_eq!(simulation.reproduced(), Reproduction::Well, "{:?}", simulation.all);
+    let GroupResults { recorded, simulated, .. } = simulation.all;
     assert!(recorded.shed > 900 && simulated.shed.abs_diff(recorded.shed) < 20, "{recorded:?} {simulated:?}");
-    assert_eq!((simulation.borrowed, simulation.left_out), (recorded.shed, 0));
+    assert_eq!((simulation.estimated, simulation.excluded), (recorded.shed, 0));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn low_priority_that_stood_still_is_reproduced() {
     load.extend((0..60).map(|at| one(at * 12 * MS, Class::Batch, 1, 5 * MS)));
     let traces = recording(&machine(), &load);
     let simulation = Simulation::of(&traces, &machine(), Some(&SimMachine { cores: 2, ..machine() }));
-    assert_eq!(simulation.reproduced(), Reproduced::Well, "{:?}", simulation.classes);
+    assert_eq!(simulation.reproduced(), Reproduction::Well, "{:?}", simulation.classes);
     let batch = simulation.classes.iter().find(|class| class.name == "batch").unwrap();
     assert!(batch.recorded.duration.p50_ns > 6 * MS, "{:?}", batch.recorded);
     // With a core of its own it takes as long as it is.
@@ -220,9 +220,9 @@ fn low_priority_that_stood_still_is_reproduced() {
 fn what_was_recorded_is_counted() {
     let traces: Vec<_> = (0..3).map(|n| request("a", Class::Default, 10 * n * MS, n * MS, MS)).collect();
     let simulation = Simulation::of(&traces, &machine(), None);
-    assert_eq!(simulation.reproduced(), Reproduced::Well);
-    assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (3, 0, false));
-    let Compared { recorded, simulated, changed, .. } = &simulation.all;
+    assert_eq!(simulation.reproduced(), Reproduction::Well);
+    assert_eq!((simulation.requests, simulation.excluded, simulation.is_sampled), (3, 0, false));
+    let GroupResults { recorded, simulated, changed, .. } = &simulation.all;
     // That nobody was before them is what their worker did otherwise.
     assert_eq!(recorded, simulated);
     assert_eq!(recorded.duration, Quantiles { p50_ns: 2 * MS + 2 * US, p99_ns: 3 * MS + 2 * US });
@@ -237,8 +237,8 @@ fn a_recording_of_another_machine_is_not_reproduced() {
     let simulation = Simulation::of(&traces, &machine(), None);
     let worst = simulation.worst().unwrap();
     assert_eq!(
-        (worst.reproduced, worst.figure, worst.class.as_str()),
-        (Reproduced::Poorly, "p99", "default")
+        (worst.reproduction, worst.figure, worst.class.as_str()),
+        (Reproduction::Poorly, "p99", "default")
     );
     // On one worker each of them would have had a fiftieth of the core.
     assert_eq!((worst.recorded, worst.simulated), (10 * MS + 2 * US, 10 * MS / 50 + 2 * US));
@@ -252,7 +252,7 @@ fn waits_for_effects_are_no_queue_and_take_no_core() {
     traces[0].events.push(ran(11 * MS + US, 11 * MS + US, MS));
     traces[0].duration_ns = 12 * MS + 2 * US;
     let simulation = Simulation::of(&traces, &machine(), None);
-    assert_eq!(simulation.reproduced(), Reproduced::Well);
+    assert_eq!(simulation.reproduced(), Reproduction::Well);
     assert_eq!(simulation.flows[0].simulated.duration.p50_ns, 12 * MS + 2 * US);
     assert_eq!((simulation.flows[1].name.as_str(), simulation.all.simulated.queue.p99_ns), ("b", 0));
 }
@@ -263,21 +263,21 @@ fn what_ran_nothing_or_is_a_sample_is_said() {
     traces[0].events.clear();
     traces[1].kept = Kept::Sampled;
     let simulation = Simulation::of(&traces, &machine(), None);
-    assert_eq!((simulation.requests, simulation.left_out, simulation.is_sampled), (1, 1, true));
+    assert_eq!((simulation.requests, simulation.excluded, simulation.is_sampled), (1, 1, true));
     assert_eq!(simulation.classes.len(), 1);
     let nothing = Simulation::of(&[], &machine(), None);
-    assert_eq!((nothing.reproduced(), nothing.worst(), nothing.requests), (Reproduced::Well, None, 0));
+    assert_eq!((nothing.reproduced(), nothing.worst(), nothing.requests), (Reproduction::Well, None, 0));
 }
 
 #[test]
 fn every_setting_has_its_name() {
-    for name in SETTINGS {
+    for name in MACHINE_SETTINGS {
         for class in ["interactive", "default", "batch"] {
-            assert!(setting(&mut machine(), &name.replace("CLASS", class)).is_some(), "{name}");
+            assert!(machine_setting(&mut machine(), &name.replace("CLASS", class)).is_some(), "{name}");
         }
     }
     for wrong in ["", "batch", "batch.", "first.queue", "batch.queues"] {
-        assert_eq!(setting(&mut machine(), wrong), None, "{wrong}");
+        assert_eq!(machine_setting(&mut machine(), wrong), None, "{wrong}");
     }
 }
 
@@ -307,8 +307,8 @@ fn every_setting_changes_something() {
         ("overruns.of", 8),
         ("probation", MS),
     ];
-    assert!(values.iter().map(|(name, _)| name).eq(SETTINGS), "each has a value here");
-    let fates = |machine: &SimMachine| zerver_engine::simulate(machine, &load).outcomes;
+    assert!(values.iter().map(|(name, _)| name).eq(MACHINE_SETTINGS), "each has a value here");
+    let outcomes = |machine: &SimMachine| zerver_engine::simulate(machine, &load).outcomes;
     for (name, value) in values {
         for class in [Class::Interactive, Class::Default, Class::Batch] {
             let name = name.replace("CLASS", class.as_str());
@@ -318,14 +318,14 @@ fn every_setting_changes_something() {
                 machine.settings.batch.interval_ns = 6_000 * MS;
                 let mut other = machine.clone();
                 let target_ns = other.settings.class(class).target_ns;
-                match setting(&mut other, &name).unwrap() {
-                    Setting::Time(ns) => *ns = if value == 0 { target_ns } else { value },
-                    Setting::Count(count) => *count = value as usize,
-                    Setting::Share(share) => *share = value as u16,
-                    Setting::Times(times) => *times = value as u32,
-                    Setting::Of(of) => *of = value,
+                match machine_setting(&mut other, &name).unwrap() {
+                    MachineSetting::Time(ns) => *ns = if value == 0 { target_ns } else { value },
+                    MachineSetting::Count(count) => *count = value as usize,
+                    MachineSetting::Share(share) => *share = value as u16,
+                    MachineSetting::Times(times) => *times = value as u32,
+                    MachineSetting::Of(of) => *of = value,
                 }
-                fates(&machine) != fates(&other)
+                outcomes(&machine) != outcomes(&other)
             });
             // The most urgent class goes first whatever its share is.
             assert_eq!(changes, name != "interactive.share", "{name}");
@@ -337,7 +337,7 @@ proptest::proptest! {
     #[test]
     fn any_trace_can_be_simulated(traces in proptest::collection::vec(crate::timeline::hostile::any_trace(), 0..8)) {
         let simulation = Simulation::of(&traces, &machine(), Some(&machine()));
-        proptest::prop_assert_eq!(simulation.requests + simulation.left_out, traces.len());
+        proptest::prop_assert_eq!(simulation.requests + simulation.excluded, traces.len());
     }
 }
 

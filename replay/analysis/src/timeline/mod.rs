@@ -4,24 +4,33 @@
 //! splits the time so that the parts add up, `verdict` names the largest part, `label` gives the rows their words,
 //! `document` is the form for other programs.
 
-mod build;
+mod builder;
+mod contributors;
 mod document;
+mod effect;
+mod failure;
+mod failure_builder;
+mod flow_names;
+mod gap;
 #[cfg(test)]
 pub(crate) mod hostile;
-mod missing;
-mod model;
-mod names;
+mod missing_values;
+mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
-mod sums;
+mod slot_write;
+mod step;
 #[cfg(test)]
 mod tests;
+mod time_sums;
 pub(crate) mod totals;
-mod verdict;
 
+pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
-pub use model::{
-    Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Step, Timeline, Write,
-};
-pub use totals::{Io, Totals};
-pub use verdict::{Contributor, Part, Verdict, median};
+pub use effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
+pub use failure::Failure;
+pub use gap::Gap;
+pub use rows::{Migration, Reclassification, StepRun, Timeline};
+pub use slot_write::SlotWrite;
+pub use step::Step;
+pub use totals::{KindTotals, Totals};

@@ -15,10 +15,10 @@ fn show(trace: &Trace) -> String {
     let timeline = Timeline::of(trace);
     let us = |ns: u64| ns as f64 / 1_000.0;
     let mut out = String::new();
-    let names = |writes: &[Write]| writes.iter().map(|w| w.name.as_str()).collect::<Vec<_>>().join(" ");
+    let names = |writes: &[SlotWrite]| writes.iter().map(|w| w.name.as_str()).collect::<Vec<_>>().join(" ");
     for run in &timeline.runs {
         let decision = run.decision.map_or("?", Decision::as_str);
-        let wrote = names(&run.wrote);
+        let wrote = names(&run.writes);
         out += &format!(
             "{} at {} queue {} cpu {} io {} {decision} wrote [{wrote}]\n",
             run.step.name,
@@ -35,7 +35,7 @@ fn show(trace: &Trace) -> String {
                 us(effect.duration_ns),
                 effect.attempts.len(),
                 effect.end,
-                names(&effect.wrote),
+                names(&effect.writes),
             );
         }
     }
@@ -50,7 +50,7 @@ fn show(trace: &Trace) -> String {
         us(t.unexplained_ns),
     );
     for (kind, io) in &t.io {
-        out += &format!("{kind} {} in {}\n", us(io.ns), io.calls);
+        out += &format!("{kind} {} in {}\n", us(io.time_ns), io.calls);
     }
     if let Some(verdict) = timeline.verdict(&[]) {
         out += &format!("verdict {}% {}\n", verdict.largest.percent, verdict.largest.label);
@@ -103,13 +103,20 @@ fn a_pause_is_no_attempt_and_what_is_held_is_told() {
     let timeline = Timeline::of(&held());
     let effect = &timeline.runs[1].effects[0];
     let told = |attempt: &Attempt| {
-        let Attempt { start_ns, duration_ns, pause_ns, held_ns, held_by, .. } = *attempt;
+        let Attempt {
+            start_ns,
+            duration_ns,
+            retry_delay_ns: pause_ns,
+            queued_ns: held_ns,
+            queue_reason: held_by,
+            ..
+        } = *attempt;
         ([start_ns, duration_ns, pause_ns, held_ns].map(|ns| ns / US), held_by)
     };
     let attempts: Vec<_> = effect.attempts.iter().map(told).collect();
     assert_eq!(attempts, [([25, 300, 0, 0], None), ([400, 225, 75, 25], Some(QueueReason::Target))]);
     assert_eq!((effect.start_ns / US, effect.duration_ns / US), (25, 600));
-    assert_eq!(effect.ways(), ["2 attempts", "held 25.0 µs"]);
+    assert_eq!(effect.notes(), ["2 attempts", "held 25.0 µs"]);
     let plain = show(&failed());
     assert_eq!(show(&held()), plain, "the numbers of the whole are the same");
 }
@@ -121,13 +128,13 @@ fn what_never_began_was_held_to_the_end() {
     trace.events.truncate(until + 1);
     let attempt = |trace: &Trace| Timeline::of(trace).runs[1].effects[0].attempts[1].clone();
     let pausing = attempt(&trace);
-    assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.pause_ns / US), (900, 0, 575));
+    assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.retry_delay_ns / US), (900, 0, 575));
     trace.events[until] = Event::EffectQueued { call: 1, at_ns: 325 * US, reason: QueueReason::Target };
     trace.events.push(answered(1, 800, Answer::Cancelled));
     let waiting = attempt(&trace);
     let expected = (325, 475, 475, Some(QueueReason::Target));
     assert_eq!(
-        (waiting.start_ns / US, waiting.duration_ns / US, waiting.held_ns / US, waiting.held_by),
+        (waiting.start_ns / US, waiting.duration_ns / US, waiting.queued_ns / US, waiting.queue_reason),
         expected
     );
 }
@@ -140,14 +147,17 @@ fn where_it_was_is_told() {
     trace.events.insert(1, Event::Migrated { at_ns: US, to: worker });
     trace.events.push(Event::Migrated { at_ns: 3 * US, to: low });
     let timeline = Timeline::of(&trace);
-    assert_eq!(timeline.carries, [Carry { at_ns: US, to: worker }, Carry { at_ns: 3 * US, to: low }]);
+    assert_eq!(
+        timeline.migrations,
+        [Migration { at_ns: US, to: worker }, Migration { at_ns: 3 * US, to: low }]
+    );
     assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(json["worker"], 1);
-    let carries = r#"[{"at_ns":1000,"to":{"worker":0}},{"at_ns":3000,"to":{"batch_worker":2}}]"#;
-    assert_eq!(json["carries"].to_string(), carries);
+    let migrations = r#"[{"at_ns":1000,"to":{"worker":0}},{"at_ns":3000,"to":{"batch_worker":2}}]"#;
+    assert_eq!(json["migrations"].to_string(), migrations);
     let json = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
-    assert!(json.get("worker").is_none() && json.get("carries").is_none());
+    assert!(json.get("worker").is_none() && json.get("migrations").is_none());
 }
 
 #[test]
@@ -155,12 +165,12 @@ fn what_took_longer_than_a_turn_may_says_so() {
     let mut trace = slow();
     trace.events.insert(3, Event::QuantumExceeded { step: 0, at_ns: 150 * US, quantum_ns: 90 * US });
     let timeline = Timeline::of(&trace);
-    let overran: Vec<_> = timeline.runs.iter().map(|run| run.overran_ns).collect();
+    let overran: Vec<_> = timeline.runs.iter().map(|run| run.exceeded_quantum_ns).collect();
     assert_eq!(overran, [Some(90 * US), None, None, None, None]);
     assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
-    assert_eq!(json["steps"][0]["overran_ns"], 90_000);
-    assert!(json["steps"][1].get("overran_ns").is_none());
+    assert_eq!(json["steps"][0]["exceeded_quantum_ns"], 90_000);
+    assert!(json["steps"][1].get("exceeded_quantum_ns").is_none());
 }
 
 #[test]
@@ -292,13 +302,13 @@ fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
         let mut events = vec![ran(0, 0, 0, 0, Decision::Need)];
         events.extend(calls.into_iter().flatten());
         let largest = Timeline::of(&trace(flow, 100 * US, events)).verdict(&[]).unwrap().largest;
-        format!("{} {}% {}", largest.part.as_str(), largest.percent, largest.label)
+        format!("{} {}% {}", largest.kind.as_str(), largest.percent, largest.label)
     };
     use QueueReason::{Kind, Request, Target};
-    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "limit 80% waiting for postgres");
+    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "permit 80% waiting for postgres");
     assert_eq!(
         verdict(vec![call(0, 70, Target, 20), call(1, 75, Kind, 25)]),
-        "limit 70% waiting for postgres"
+        "permit 70% waiting for postgres"
     );
     assert_eq!(verdict(vec![call(0, 20, Kind, 80)]), "effect 100% postgres 0");
     // While one of them runs the others wait for that one, and for no other request.
@@ -389,8 +399,8 @@ fn the_document_has_the_promised_fields() {
       "path": "/v1/todos/456",
       "request": {
         "body": {
-          "full_len": 0,
-          "kept_len": 0,
+          "full_bytes": 0,
+          "kept_bytes": 0,
           "value": ""
         },
         "headers": [
@@ -411,8 +421,8 @@ fn the_document_has_the_promised_fields() {
       },
       "response": {
         "body": {
-          "full_len": 12,
-          "kept_len": 12,
+          "full_bytes": 12,
+          "kept_bytes": 12,
           "value": "{\"id\":  456}"
         },
         "delivered": true,
@@ -444,7 +454,6 @@ fn the_document_has_the_promised_fields() {
       "status": 200,
       "steps": [
         {
-          "at_ns": 50000,
           "cpu_ns": 100000,
           "decision": "continue",
           "effects": [],
@@ -456,6 +465,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 10
           },
+          "start_ns": 50000,
           "writes": [
             {
               "slot": "AuthHeader",
@@ -466,7 +476,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 150000,
           "cpu_ns": 20000,
           "decision": "need",
           "effects": [
@@ -475,12 +484,12 @@ fn the_document_has_the_promised_fields() {
                 "GET",
                 "https://idp"
               ],
-              "at_ns": 170000,
               "attempts": 1,
               "duration_ns": 2180000,
               "kind": "http",
               "outcome": "200",
               "output": 200,
+              "start_ns": 170000,
               "summary": "GET idp.example.com/verify",
               "writes": [
                 "Claims"
@@ -497,6 +506,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 20
           },
+          "start_ns": 150000,
           "writes": [
             {
               "slot": "Claims",
@@ -510,7 +520,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 2355000,
           "cpu_ns": 45000,
           "decision": "continue",
           "effects": [],
@@ -524,10 +533,10 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 30
           },
+          "start_ns": 2355000,
           "writes": []
         },
         {
-          "at_ns": 2400000,
           "cpu_ns": 20000,
           "decision": "need",
           "effects": [
@@ -536,7 +545,6 @@ fn the_document_has_the_promised_fields() {
                 "todo",
                 456
               ],
-              "at_ns": 2420000,
               "attempts": 1,
               "duration_ns": 2680000,
               "kind": "kv",
@@ -546,6 +554,7 @@ fn the_document_has_the_promised_fields() {
                 "id": 456,
                 "title": "Buy milk"
               },
+              "start_ns": 2420000,
               "summary": "get todo:456",
               "writes": [
                 "Todo"
@@ -560,6 +569,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 40
           },
+          "start_ns": 2400000,
           "writes": [
             {
               "slot": "Todo",
@@ -572,7 +582,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 5100000,
           "cpu_ns": 280000,
           "decision": "done",
           "effects": [],
@@ -586,6 +595,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 50
           },
+          "start_ns": 5100000,
           "writes": []
         }
       ],
@@ -594,11 +604,11 @@ fn the_document_has_the_promised_fields() {
         "io": {
           "http": {
             "calls": 1,
-            "ns": 2180000
+            "time_ns": 2180000
           },
           "kv": {
             "calls": 1,
-            "ns": 2680000
+            "time_ns": 2680000
           }
         },
         "queue_ns": 35000,
@@ -608,11 +618,11 @@ fn the_document_has_the_promised_fields() {
         "wait_ns": 4860000
       },
       "verdict": {
+        "kind": "effect",
+        "label": "kv get todo:456",
         "median_ns": null,
-        "ns": 2680000,
-        "part": "effect",
         "percent": 50,
-        "what": "kv get todo:456"
+        "time_ns": 2680000
       }
     }
     "#);
@@ -633,11 +643,11 @@ proptest! {
         let timeline = Timeline::of(&trace);
         let duration_ns = trace.duration_ns;
         let t = &timeline.totals;
-        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.late_ns, t.unexplained_ns];
+        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.completion_delay_ns, t.unexplained_ns];
         prop_assert_eq!(parts.iter().map(|&ns| u128::from(ns)).sum::<u128>(), u128::from(duration_ns));
         prop_assert_eq!(t.total_ns, duration_ns);
         for io in t.io.values() {
-            prop_assert!(io.ns <= duration_ns && io.calls > 0);
+            prop_assert!(io.time_ns <= duration_ns && io.calls > 0);
         }
         for run in &timeline.runs {
             prop_assert!(run.io_ns <= duration_ns);
@@ -667,24 +677,30 @@ fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
     let timeline = Timeline::of(&late());
     let (run, totals) = (&timeline.runs[3], &timeline.totals);
     let effect = &run.effects[0];
-    assert_eq!((effect.duration_ns / US, run.io_ns / US, effect.late_ns() / US), (80, 80, 2_600));
-    assert_eq!((totals.wait_ns / US, totals.late_ns / US, totals.io["kv"].ns / US), (2_260, 2_600, 80));
+    assert_eq!((effect.duration_ns / US, run.io_ns / US, effect.completion_delay_ns() / US), (80, 80, 2_600));
+    assert_eq!(
+        (totals.wait_ns / US, totals.completion_delay_ns / US, totals.io["kv"].time_ns / US),
+        (2_260, 2_600, 80)
+    );
     assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
-    assert_eq!(effect.ways(), ["late 2.60 ms"]);
+    assert_eq!(effect.notes(), ["late 2.60 ms"]);
     let verdict = timeline.verdict(&[]).unwrap();
-    assert_eq!(verdict.largest.part.as_str(), "late");
+    assert_eq!(verdict.largest.kind.as_str(), "completion_delay");
     assert_eq!(verdict.largest.label, "answers that lay ready: worker 0 ran spin of report");
     let json = serde_json::to_value(TimelineJson::new(&late(), &timeline, None)).unwrap();
-    assert_eq!(json["totals"]["late_ns"], 2_600 * US);
+    assert_eq!(json["totals"]["completion_delay_ns"], 2_600 * US);
     assert_eq!(
-        json["steps"][3]["effects"][0]["late"],
+        json["steps"][3]["effects"][0]["completion_delays"],
         serde_json::json!([{
-            "ready_ns": 2_500 * US, "ns": 2_600 * US, "on": {"worker": 0}, "flow": "report", "step": "spin",
+            "ready_ns": 2_500 * US, "delay_ns": 2_600 * US, "thread": {"worker": 0}, "flow": "report", "step": "spin",
         }])
     );
     let plain = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
     let is_there = |name: &str, of: &serde_json::Value| of.get(name).is_some();
-    assert!(!is_there("late_ns", &plain["totals"]) && !is_there("late", &plain["steps"][3]["effects"][0]));
+    assert!(
+        !is_there("completion_delay_ns", &plain["totals"])
+            && !is_there("completion_delays", &plain["steps"][3]["effects"][0])
+    );
 }
 
 #[test]
@@ -696,10 +712,10 @@ fn a_pause_whose_end_is_seen_late_is_no_longer_for_that() {
     let timeline = Timeline::of(&trace);
     let attempt = &timeline.runs[1].effects[0].attempts[1];
     let us = |ns: [u64; 4]| ns.map(|ns| ns / US);
-    let Attempt { start_ns, duration_ns, pause_ns, held_ns, .. } = *attempt;
+    let Attempt { start_ns, duration_ns, retry_delay_ns: pause_ns, queued_ns: held_ns, .. } = *attempt;
     assert_eq!(us([start_ns, duration_ns, pause_ns, held_ns]), [400, 225, 25, 25]);
     let before = Timeline::of(&held()).totals;
-    assert_eq!(timeline.totals.late_ns / US, 50);
+    assert_eq!(timeline.totals.completion_delay_ns / US, 50);
     assert_eq!(timeline.totals.wait_ns, before.wait_ns - 50 * US);
 }
 
@@ -716,8 +732,12 @@ fn while_another_effect_is_waited_for_nothing_is_late() {
     *at_ns = 1_400 * US;
     trace.events.insert(at, lay_ready(1, 40, 1_400));
     let timeline = Timeline::of(&trace);
-    assert_eq!((timeline.totals.late_ns, timeline.totals.wait_ns / US), (0, 1_370));
-    assert_eq!(timeline.longest_late().map(|late| late.ns / US), Some(1_360), "but it is told");
+    assert_eq!((timeline.totals.completion_delay_ns, timeline.totals.wait_ns / US), (0, 1_370));
+    assert_eq!(
+        timeline.longest_completion_delay().map(|late| late.delay_ns / US),
+        Some(1_360),
+        "but it is told"
+    );
 }
 
 #[test]
@@ -730,11 +750,11 @@ fn what_was_read_late_is_told_and_no_time_of_the_request() {
         .insert(0, Event::ReadDelayed { part, unread_ns: 610_000 * US, ran_ns: 600_000 * US, flow, step });
     let timeline = Timeline::of(&trace);
     assert_eq!(timeline.totals, Timeline::of(&slow()).totals);
-    let told = timeline.read_late[0].to_string();
+    let told = timeline.read_delays[0].to_string();
     assert_eq!(told, "head read right after a step of 600.00 ms on its worker: spin of report");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(
-        json["read_late"],
+        json["read_delays"],
         serde_json::json!([{
             "part": "head", "unread_ns": 610_000 * US, "ran_ns": 600_000 * US, "flow": "report", "step": "spin",
         }])

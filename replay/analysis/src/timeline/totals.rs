@@ -20,18 +20,18 @@ pub struct Totals {
     /// The request only waited for effects.
     pub wait_ns: u64,
     /// An answer lay ready, and the thread of the request was busy with others.
-    pub late_ns: u64,
+    pub completion_delay_ns: u64,
     /// None of these.
     pub unexplained_ns: u64,
     /// For each kind of effect, how long at least one was under way. These overlap where effects of different kinds do.
-    pub io: BTreeMap<String, Io>,
+    pub io: BTreeMap<String, KindTotals>,
 }
 
 /// The effects of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Io {
+pub struct KindTotals {
     /// The time in which at least one was under way, in nanoseconds.
-    pub ns: u64,
+    pub time_ns: u64,
     /// How many were asked for, attempts counted.
     pub calls: u64,
 }
@@ -42,7 +42,7 @@ pub(super) enum Spent {
     Cpu,
     Queue,
     Wait,
-    Late,
+    CompletionDelay,
     Receive,
 }
 
@@ -105,5 +105,14 @@ pub(super) fn split(total_ns: u64, spans: impl IntoIterator<Item = (Spent, Span)
     }
     let [cpu_ns, queue_ns, wait_ns, late_ns, receive_ns] = sums;
     let unexplained_ns = total_ns - sums.iter().sum::<u64>();
-    Totals { total_ns, receive_ns, queue_ns, cpu_ns, wait_ns, late_ns, unexplained_ns, io: BTreeMap::new() }
+    Totals {
+        total_ns,
+        receive_ns,
+        queue_ns,
+        cpu_ns,
+        wait_ns,
+        completion_delay_ns: late_ns,
+        unexplained_ns,
+        io: BTreeMap::new(),
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use zerver_trace::{Node, Trace, Value};
 
-use crate::diff::message::{parameters, query};
-use crate::{Ignored, Timeline};
+use crate::diff::http_message::{parameters, query};
+use crate::{IgnoredHeaders, Timeline};
 
 /// Of one request, so many fields are looked at.
 const MAX_FIELDS: usize = 300;
@@ -35,7 +35,7 @@ impl Scalar {
 /// Fields by name: `query latency_ms`, `Todo.title`, `Todos.len`.
 pub(super) type Fields = BTreeMap<String, Scalar>;
 
-pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &Ignored) -> Fields {
+pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &IgnoredHeaders) -> Fields {
     let mut fields = Fields::new();
     for (name, value) in parameters(&trace.flow.pattern, &trace.path).unwrap_or_default() {
         add(&mut fields, format!("parameter {name}"), typed(&value));

@@ -9,18 +9,21 @@ use crate::timeline::sample::{asked, late, plain, report, slow, summed, wire, wr
 
 fn show(trace: &Trace, others: &[Trace]) -> String {
     let why = Why::of(trace, others);
-    let line = |it: &Standing| {
+    let line = |it: &RankedTime| {
         format!(
             "{:?} {} usually {} slower than {} of {}\n",
-            it.place, it.ns, it.median_ns, it.slower_than, it.others
+            it.part, it.time_ns, it.median_ns, it.slower_than, it.others
         )
     };
     let mut out = line(&why.total);
     why.parts.iter().take(3).for_each(|part| out += &line(part));
-    for finding in &why.findings {
-        out += &format!("{} here {:?} n {}: {:?}\n", finding.field, finding.here, finding.n, finding.link);
+    for finding in &why.associations {
+        out += &format!(
+            "{} here {:?} n {}: {:?}\n",
+            finding.field, finding.value, finding.requests, finding.correlation
+        );
     }
-    out + &format!("{} fields of {} requests\n", why.looked_at, why.population)
+    out + &format!("{} fields of {} requests\n", why.fields_examined, why.population)
 }
 
 /// Reports with these latencies, each of another id, and with a header that says who asked.
@@ -57,8 +60,8 @@ fn a_value_among_few_goes_with_slowness() {
     Effect { step: "gather", what: "http GET figures.internal/figures?.." } 120370000 usually 2370000 slower than 30 of 39
     Receive 10000 usually 10000 slower than 0 of 39
     Queue("parse_report") 2000 usually 2000 slower than 0 of 39
-    query latency_ms here Some("120") n 40: Groups([Group { value: Some("120"), n: 10, median_ns: 120430000 }, Group { value: Some("2"), n: 30, median_ns: 2430000 }])
-    ReportParams.latency_ms here Some("120") n 40: Groups([Group { value: Some("120"), n: 10, median_ns: 120430000 }, Group { value: Some("2"), n: 30, median_ns: 2430000 }])
+    query latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), requests: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), requests: 30, median_ns: 2430000 }])
+    ReportParams.latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), requests: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), requests: 30, median_ns: 2430000 }])
     3 fields of 40 requests
     "#);
 }
@@ -93,8 +96,8 @@ fn effects_that_ask_for_one_thing_or_another_are_told_by_their_kind() {
     };
     let all: Vec<Trace> = (0..4).map(with).collect();
     let why = Why::of(&all[0], &all);
-    let effect = |step: &str, what: &str| Place::Effect { step: step.into(), what: what.into() };
-    let places: Vec<&Place> = why.parts.iter().map(|part| &part.place).collect();
+    let effect = |step: &str, what: &str| TimePart::Effect { step: step.into(), what: what.into() };
+    let places: Vec<&TimePart> = why.parts.iter().map(|part| &part.part).collect();
     assert!(places.contains(&&effect("load_todo", "kv")), "{places:?}");
     assert!(places.contains(&&effect("lookup_user", "http GET idp.example.com/verify")), "{places:?}");
 }
@@ -115,7 +118,7 @@ fn no_secret_is_a_field() {
             trace
         };
         let all: Vec<Trace> = (0..40).map(with).collect();
-        Why::of(&all[39], &all).findings.into_iter().map(|finding| finding.field).collect::<Vec<_>>()
+        Why::of(&all[39], &all).associations.into_iter().map(|finding| finding.field).collect::<Vec<_>>()
     };
     assert_eq!(fields(false), ["Claims"]);
     assert_eq!(fields(true), [""; 0]);
@@ -131,7 +134,7 @@ proptest! {
         let why = Why::of(&all[0], &all);
         prop_assert_eq!(why.population, all.len());
         // The parts of one request add up to it.
-        prop_assert_eq!(why.parts.iter().map(|part| u128::from(part.ns)).sum::<u128>(), u128::from(why.total.ns));
+        prop_assert_eq!(why.parts.iter().map(|part| u128::from(part.time_ns)).sum::<u128>(), u128::from(why.total.time_ns));
         serde_json::to_string(&WhyJson::new(&all[0], &why)).unwrap();
     }
 }
@@ -141,9 +144,13 @@ fn a_busy_worker_is_a_place_of_its_own() {
     let mut other = slow();
     other.id = RequestId::from_u128(1);
     let why = Why::of(&late(), &[other]);
-    let part = why.parts.iter().find(|part| part.place == Place::Late("load_todo".into())).unwrap();
-    assert_eq!((part.ns, part.median_ns, part.place.kind()), (2_600_000, 0, "late"));
-    assert_eq!(why.parts[0].place, part.place, "it exceeds what is usual by most");
+    let part =
+        why.parts.iter().find(|part| part.part == TimePart::CompletionDelay("load_todo".into())).unwrap();
+    assert_eq!((part.time_ns, part.median_ns, part.part.kind()), (2_600_000, 0, "completion_delay"));
+    assert_eq!(why.parts[0].part, part.part, "it exceeds what is usual by most");
     let json = serde_json::to_value(WhyJson::new(&late(), &why)).unwrap();
-    assert_eq!((&json["late"]["step"], &json["late"]["ns"]), (&"spin".into(), &2_600_000.into()));
+    assert_eq!(
+        (&json["completion_delay"]["step"], &json["completion_delay"]["delay_ns"]),
+        (&"spin".into(), &2_600_000.into())
+    );
 }

@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::{Failure, Response};
 use zerver_recorder::RecorderStatus;
 use zerver_replay::{
-    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
 
 use crate::scheduler;
@@ -24,8 +24,10 @@ const TEXT: HeaderValue =
 
 /// Answers with what is measured now.
 pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
-    let mut measures =
-        scheduler::measure(&worker.service.scheduler, worker.worker_context.service_clock.elapsed_ns());
+    let mut measures = scheduler::collect_metrics(
+        &worker.service.scheduler,
+        worker.worker_context.service_clock.elapsed_ns(),
+    );
     measures.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
@@ -42,8 +44,8 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
     response
 }
 
-fn recorder(status: &RecorderStatus) -> RecorderMeasures {
-    RecorderMeasures {
+fn recorder(status: &RecorderStatus) -> RecorderMetrics {
+    RecorderMetrics {
         backlog: status.waiting,
         recorded: status.recorded,
         not_kept: status.not_kept,
@@ -56,16 +58,16 @@ fn recorder(status: &RecorderStatus) -> RecorderMeasures {
 }
 
 #[derive(Debug)]
-struct Scrape(Measures);
+struct Scrape(ServiceMetrics);
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Measures {
+        let ServiceMetrics {
             uptime_ns,
-            moved,
-            demoted,
-            promoted,
-            late,
+            reclassified,
+            flow_demotions,
+            flow_promotions,
+            late_completions,
             malformed,
             classes,
             workers,
@@ -75,20 +77,20 @@ impl Collector for Scrape {
         } = &self.0;
         let mut out = Out(encoder);
         out.gauge("uptime", "Time since the service started", Some(Unit::Seconds), seconds(*uptime_ns))?;
-        out.count("reclassified", "Requests moved to the batch class while they ran", *moved)?;
+        out.count("reclassified", "Requests moved to the batch class while they ran", *reclassified)?;
         out.count(
             "flow_demotions",
             "Flows moved to the batch pool because their steps often exceeded the quantum",
-            *demoted,
+            *flow_demotions,
         )?;
-        out.count("flow_promotions", "Flows moved back from the batch pool", *promoted)?;
+        out.count("flow_promotions", "Flows moved back from the batch pool", *flow_promotions)?;
         out.count(
             "late_completions",
             "Effects that completed after their request had stopped waiting",
-            *late,
+            *late_completions,
         )?;
         out.count("malformed_requests", "Requests that were not valid HTTP", *malformed)?;
-        let class = |value: fn(&ClassMeasures) -> u64| {
+        let class = |value: fn(&ClassMetrics) -> u64| {
             classes.iter().map(move |class| (vec![("class", class.name.clone())], value(class)))
         };
         out.gauges("class_waiting", "Requests that wait for a turn", class(|class| class.waiting))?;
@@ -103,8 +105,8 @@ impl Collector for Scrape {
                 .map(|(why, n)| (vec![("class", class.name.clone()), ("why", why.to_owned())], n))
         });
         out.counts("class_refused", "Requests that a queue did not accept or keep", refused)?;
-        let step = |value: fn(&StepMeasures) -> u64| {
-            let labels = |step: &StepMeasures| vec![("flow", step.flow.clone()), ("step", step.name.clone())];
+        let step = |value: fn(&StepMetrics) -> u64| {
+            let labels = |step: &StepMetrics| vec![("flow", step.flow.clone()), ("step", step.name.clone())];
             steps.iter().map(move |step| (labels(step), value(step)))
         };
         out.counts("step_runs", "Runs of a step", step(|step| step.runs))?;
@@ -122,7 +124,7 @@ impl Collector for Scrape {
             "Attempts after the first for effects of a step",
             step(|step| step.retries),
         )?;
-        let effect = |value: fn(&EffectMeasures) -> u64| {
+        let effect = |value: fn(&EffectMetrics) -> u64| {
             effects.iter().map(move |effect| (vec![("kind", effect.kind.clone())], value(effect)))
         };
         out.gauges("effects_in_flight", "Effects in flight", effect(|effect| effect.in_flight))?;
@@ -134,7 +136,7 @@ impl Collector for Scrape {
             "Effects cancelled while they waited for a permit",
             effect(|effect| effect.left),
         )?;
-        let worker = |value: fn(&WorkerMeasures) -> u64| {
+        let worker = |value: fn(&WorkerMetrics) -> u64| {
             workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))
         };
         out.times("worker_busy", "Time that a thread was awake", worker(|worker| worker.busy_ns))?;

@@ -1,0 +1,41 @@
+//! Why a replay was not run.
+
+use bincode::{Decode, Encode};
+
+use crate::nearest_name::nearest_name;
+
+/// Nothing was run, because of what was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ReplayError {
+    /// What cannot be done.
+    pub message: String,
+    /// Why.
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+impl ReplayError {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { message: what.into(), ..Self::default() }
+    }
+
+    pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds the nearest name as a hint, or all names if none is near.
+    pub(crate) fn suggest(self, given: &str, names: &[&str]) -> Self {
+        match nearest_name(given, names.iter().copied()) {
+            Some(name) => self.hint(format!("did you mean {name}?")),
+            None if names.is_empty() => self,
+            None => self.hint(format!("there are {}", names.join(", "))),
+        }
+    }
+}

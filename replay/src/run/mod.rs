@@ -1,0 +1,9 @@
+//! One run of today's code: the recorded inputs, the recorded answers, and the time.
+
+pub(crate) mod call_names;
+pub(crate) mod clock;
+pub(crate) mod context;
+pub(crate) mod input;
+pub(crate) mod recorded_answers;
+pub(crate) mod run_result;
+pub(crate) mod runner;
