@@ -129,7 +129,9 @@ impl App {
                 (format!("{spinner} {text}"), theme.warn)
             }
             Some(ServiceState::Starting) => (format!("{spinner} starting"), theme.warn),
-            Some(ServiceState::Serving(addr)) => (clean(addr).into_owned(), theme.good),
+            Some(ServiceState::Serving(url)) => {
+                (clean(url.strip_prefix("http://").unwrap_or(url)).into_owned(), theme.good)
+            }
             Some(ServiceState::BuildFailed { is_serving: true }) => {
                 (format!("{} build failed; last good build serves", glyphs.bad), theme.bad)
             }

@@ -131,7 +131,7 @@ pub(crate) struct KeyBinding {
     pub(crate) presses: &'static [KeyPress],
     pub(crate) action: Action,
     /// Description, as a phrase without a full stop.
-    pub(crate) what: &'static str,
+    pub(crate) description: &'static str,
     /// Label in the footer; `None` if the key is not shown there.
     pub(crate) hint: Option<&'static str>,
 }
@@ -139,10 +139,10 @@ pub(crate) struct KeyBinding {
 pub(crate) const fn binding(
     presses: &'static [KeyPress],
     action: Action,
-    what: &'static str,
+    description: &'static str,
     hint: Option<&'static str>,
 ) -> KeyBinding {
-    KeyBinding { presses, action, what, hint }
+    KeyBinding { presses, action, description, hint }
 }
 
 /// Movements in lists, the same on every screen.

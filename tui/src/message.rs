@@ -38,7 +38,7 @@ pub enum Message {
         /// Search that this belongs to.
         generation: u64,
         /// Number of requests scanned.
-        looked: usize,
+        scanned: usize,
         /// Numbers of the requests that match.
         found: Vec<i32>,
     },
@@ -60,9 +60,9 @@ pub enum Message {
     /// Result of [`Command::Copy`].
     Copied {
         /// Where the text ended up.
-        copied: CopyOutcome,
+        outcome: CopyOutcome,
         /// Description of the text for the user.
-        what: String,
+        description: String,
     },
     /// Result of [`Command::ListFlows`].
     Flows(Result<Vec<FlowInfo>, String>),
@@ -126,7 +126,7 @@ pub enum Command {
         /// Text to copy.
         text: String,
         /// Description of the text for the user.
-        what: String,
+        description: String,
     },
     /// Write this escape sequence to the terminal.
     WriteTerminal(String),
@@ -153,7 +153,7 @@ pub enum Command {
 impl Command {
     /// Copies an id to the clipboard.
     pub(crate) fn copy_id(id: RequestId) -> Self {
-        Self::Copy { text: id.to_string(), what: format!("id {id}") }
+        Self::Copy { text: id.to_string(), description: format!("id {id}") }
     }
 }
 
@@ -167,7 +167,7 @@ pub enum Navigation {
     /// The previous or next request of the list, relative to the open one.
     Neighbour {
         /// True for the request below.
-        down: bool,
+        is_below: bool,
     },
     /// A request, at the step with this index in its flow.
     Step(RequestId, u16),

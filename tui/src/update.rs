@@ -123,9 +123,9 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             app.shared.traces.insert(*id, loaded.clone());
             notify_screens(app, &message)
         }
-        Message::Copied { copied, what } => {
-            app.shared.notice = Some(copy_notice(copied, what));
-            match copied {
+        Message::Copied { outcome, description } => {
+            app.shared.notice = Some(copy_notice(outcome, description));
+            match outcome {
                 CopyOutcome::TerminalRequest { sequence, .. } => {
                     vec![Command::WriteTerminal(sequence.clone())]
                 }
@@ -150,8 +150,8 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
 }
 
 /// Describes where a copied text is, without claiming more than is known.
-fn copy_notice(copied: &CopyOutcome, what: &str) -> Notice {
-    match copied {
+fn copy_notice(outcome: &CopyOutcome, what: &str) -> Notice {
+    match outcome {
         CopyOutcome::Copied(place) => Notice::confirmation(format!("copied to {place}: {what}")),
         CopyOutcome::TerminalRequest { file: Some(file), .. } => {
             Notice::confirmation(format!("sent to the terminal; also in {file}: {what}"))
@@ -230,10 +230,10 @@ fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
             app.switch_to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);
         }
-        Navigation::Neighbour { down } => {
+        Navigation::Neighbour { is_below } => {
             let Some(id) = app.screens.timeline.id() else { return Vec::new() };
-            let Some(seq) = app.screens.requests.neighbour(&app.shared, id, down) else {
-                let end = if down { "last" } else { "first" };
+            let Some(seq) = app.screens.requests.neighbour(&app.shared, id, is_below) else {
+                let end = if is_below { "last" } else { "first" };
                 app.shared.notice = Some(Notice::error(format!("this is the {end} request in the list")));
                 return Vec::new();
             };
@@ -337,7 +337,9 @@ pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
             Vec::new()
         }
         Action::Palette => {
-            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.key_tables())));
+            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.key_tables(), |action| {
+                app.is_available(action)
+            })));
             Vec::new()
         }
         Action::Screen(number) => {
@@ -355,8 +357,8 @@ pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
 /// Switches to a screen. The timeline opens the selected request if none is open.
 fn enter_tab(app: &mut App, tab: Tab) -> Vec<Command> {
     if tab == Tab::Timeline && app.screens.timeline.id().is_none() {
-        let chosen = app.screens.requests.chosen(&app.shared).and_then(|seq| app.shared.index.row(seq));
-        if let Some(row) = chosen {
+        let selected = app.screens.requests.selected(&app.shared).and_then(|seq| app.shared.index.row(seq));
+        if let Some(row) = selected {
             return vec![Command::Navigate(Navigation::Timeline(row.id))];
         }
     }

@@ -41,7 +41,7 @@ impl MessageSender {
         self.pending.load(Ordering::Acquire) > MAX_PENDING_PAGES
     }
 
-    /// Returns true if so many messages are pending that a sender should pause or drop messages.
+    /// Returns true if a sender should pause or drop messages, because too many are pending.
     pub fn is_backlogged(&self) -> bool {
         self.pending.load(Ordering::Acquire) > MAX_PENDING
     }

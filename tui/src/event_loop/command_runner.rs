@@ -72,8 +72,11 @@ impl CommandRunner {
         });
     }
 
-    pub(crate) fn copy(&self, text: String, what: String) {
-        self.call_service(move |services| Message::Copied { copied: services.copy_text(&text), what });
+    pub(crate) fn copy(&self, text: String, description: String) {
+        self.call_service(move |services| Message::Copied {
+            outcome: services.copy_text(&text),
+            description,
+        });
     }
 
     pub(crate) fn go_on(&self) {
@@ -150,7 +153,7 @@ impl CommandRunner {
                     trace.is_some_and(|trace| terms.iter().all(|term| term.matches(&trace)))
                 };
                 let found = piece.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
-                sender.send(Message::Scanned { generation, looked: piece.len(), found });
+                sender.send(Message::Scanned { generation, scanned: piece.len(), found });
             }
         });
     }

@@ -114,7 +114,7 @@ impl EventLoop {
                         let _ = signal_hook::low_level::raise(SIGSTOP);
                     })?;
                 }
-                Command::Copy { text, what } => self.runner.copy(text, what),
+                Command::Copy { text, description } => self.runner.copy(text, description),
                 Command::WriteTerminal(sequence) => self.terminal.write_sequence(&sequence)?,
                 Command::OpenEditor { file, line } => {
                     let services = Arc::clone(&self.services);

@@ -17,7 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(30);
 const BACKLOG_POLL_INTERVAL: Duration = Duration::from_millis(4);
 /// Delay before an unreadable store is tried again.
 const ERROR_RETRY_INTERVAL: Duration = Duration::from_millis(250);
-/// Consecutive failures before the user is told.
+/// Consecutive failures before the user is notified.
 const MAX_SILENT_FAILURES: u32 = 8;
 /// Page sizes: of the first page, which fills the first screen, and of all others.
 const FIRST_PAGE: usize = 128;

@@ -129,7 +129,7 @@ impl Term {
             _ if name.contains('/') => Self::Word(word.to_lowercase()),
             _ => {
                 return Err(format!(
-                    "unknown filter {name}:, use status flow method class outcome slower faster worker id is slot"
+                    "no filter {name}:, use status flow method class outcome slower faster worker id is slot"
                 ));
             }
         }))

@@ -16,7 +16,7 @@ pub(crate) type Seq = i32;
 const MAX_ROWS: usize = 3_000_000;
 /// Number of requests kept when the oldest are dropped.
 const KEPT_ROWS: usize = 2_000_000;
-/// Marks an unknown worker; no machine has so many.
+/// Marks an unknown worker; no machine has this many.
 const NO_WORKER: u16 = u16::MAX;
 /// Numbers of digits to which ids are shortened: whole groups of a UUID from the first twelve digits on.
 const ID_DIGITS: [usize; 3] = [TIME_DIGITS, 16, 20];

@@ -245,7 +245,7 @@ fn merge(all: &mut Vec<SortKey>, more: &[SortKey]) {
             end -= 1;
         }
         if end == far {
-            let start = after(&all[..end], *key);
+            let start = insertion_point(&all[..end], *key);
             all.copy_within(start..end, start + left + 1);
             end = start;
         }
@@ -254,7 +254,7 @@ fn merge(all: &mut Vec<SortKey>, more: &[SortKey]) {
 }
 
 /// Returns the insertion point of a key, found from the end in growing steps.
-fn after(all: &[SortKey], key: SortKey) -> usize {
+fn insertion_point(all: &[SortKey], key: SortKey) -> usize {
     let mut reach = 1;
     while reach <= all.len() && all[all.len() - reach] > key {
         reach *= 2;
@@ -325,15 +325,15 @@ mod tests {
             while grown.is_behind(&index) {
                 grown.catch_up(&index, 7, None);
             }
-            let mut anew = RequestList::default();
-            anew.set(filter, sort, &index);
-            while anew.is_behind(&index) {
-                anew.catch_up(&index, 13, None);
+            let mut rebuilt = RequestList::default();
+            rebuilt.set(filter, sort, &index);
+            while rebuilt.is_behind(&index) {
+                rebuilt.catch_up(&index, 13, None);
             }
-            let len = anew.len(&index);
+            let len = rebuilt.len(&index);
             prop_assert_eq!(grown.len(&index), len);
             for position in 0..len {
-                let seq = anew.nth(position, &index);
+                let seq = rebuilt.nth(position, &index);
                 prop_assert_eq!(grown.nth(position, &index), seq);
                 prop_assert_eq!(grown.position(seq.unwrap(), &index), position);
             }
@@ -359,12 +359,12 @@ mod tests {
                 }
                 (0..list.len(&index)).map(|position| list.nth(position, &index).unwrap()).collect::<Vec<_>>()
             };
-            let (mut narrowed, mut anew) = (RequestList::default(), RequestList::default());
+            let (mut narrowed, mut rebuilt) = (RequestList::default(), RequestList::default());
             narrowed.set(wide, sort, &index);
             narrowed.catch_up(&index, 120, None);
             narrowed.set(narrow.clone(), sort, &index);
-            anew.set(narrow, sort, &index);
-            prop_assert_eq!(all(&mut narrowed), all(&mut anew));
+            rebuilt.set(narrow, sort, &index);
+            prop_assert_eq!(all(&mut narrowed), all(&mut rebuilt));
         }
     }
 }

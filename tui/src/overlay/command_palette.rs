@@ -29,20 +29,21 @@ pub(crate) struct CommandPalette {
 #[derive(Debug)]
 struct PaletteEntry {
     action: Action,
-    what: &'static str,
+    description: &'static str,
     press: String,
 }
 
 impl CommandPalette {
-    pub(crate) fn new(tables: KeyTables) -> Self {
+    /// Lists the actions for which `is_available` returns true.
+    pub(crate) fn new(tables: KeyTables, is_available: impl Fn(Action) -> bool) -> Self {
         let keys = tables.into_iter().flat_map(|(_, tables)| tables).flatten();
         let mut entries: Vec<PaletteEntry> = Vec::new();
         for key in keys {
             // The most specific table wins, as for keys. Movements are left out.
             let is_known = entries.iter().any(|entry| entry.action == key.action);
-            if !is_known && !key.action.is_moving() {
+            if !is_known && !key.action.is_moving() && is_available(key.action) {
                 let press = key.presses.first().map_or_else(String::new, |press| press.name());
-                entries.push(PaletteEntry { action: key.action, what: key.what, press });
+                entries.push(PaletteEntry { action: key.action, description: key.description, press });
             }
         }
         let found = (0..entries.len()).collect();
@@ -88,7 +89,7 @@ impl CommandPalette {
             .iter()
             .enumerate()
             .filter_map(|(at, entry)| {
-                Some((pattern.score(Utf32Str::new(entry.what, &mut buffer), &mut matcher)?, at))
+                Some((pattern.score(Utf32Str::new(entry.description, &mut buffer), &mut matcher)?, at))
             })
             .collect();
         scored.sort_by_key(|(score, at)| (std::cmp::Reverse(*score), *at));
@@ -108,7 +109,7 @@ impl CommandPalette {
         for (row, (at, entry)) in (1..inner.height).zip(shown) {
             let entry = &self.entries[*entry];
             let mut pen = Pen::new(buffer, inner, row, theme.glyphs.ellipsis);
-            pen.skip(1).left(&entry.press, 8, theme.key).skip(1).put(entry.what, theme.text);
+            pen.skip(1).left(&entry.press, 8, theme.key).skip(1).put(entry.description, theme.text);
             if at == scroll.cursor {
                 let line = Rect { y: inner.y + row, height: 1, ..inner };
                 buffer.set_style(line.intersection(buffer.area), theme.selected);

@@ -32,7 +32,7 @@ impl Overlay {
 
     pub(crate) fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         match self {
-            Self::Help(help) => help.draw(shared, area, buffer),
+            Self::Help(help) => help.draw(shared, buffer),
             Self::Palette(palette) => palette.draw(shared, area, buffer),
         }
     }

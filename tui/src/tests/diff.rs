@@ -79,7 +79,7 @@ fn on_200_columns_the_differences_are_beside_the_steps() {
 #[test]
 fn a_diff_in_ascii_mode_is_ascii() {
     let look = Appearance { colors: ColorScheme::Mono, is_ascii: true };
-    let mut ui = TestApp::looking(look, 80, 24, vec![sample::slow(), numbered(sample::failed(), 1)]);
+    let mut ui = TestApp::with_appearance(look, 80, 24, vec![sample::slow(), numbered(sample::failed(), 1)]);
     let text = ui.press("jdkd").text();
     assert!(text.contains("idp.example.com") && text.is_ascii(), "{text}");
 }
@@ -97,8 +97,8 @@ fn keys_of_the_diff_screen() {
     let details = ui.press("<tab>G").text();
     assert!(details.contains("ReportParams.latency_ms  0 -> 250"), "{details}");
     assert!(diff(80, 24).press("<esc>").text().contains("status"), "back to the list");
-    let chosen = TestApp::new(80, 24, two()).press("dd").text();
-    assert!(chosen.contains("comparison cancelled"), "{chosen}");
+    let selected = TestApp::new(80, 24, two()).press("dd").text();
+    assert!(selected.contains("comparison cancelled"), "{selected}");
 }
 
 #[test]

@@ -11,10 +11,10 @@ use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
 fn a_flow_shows_its_typical_times() {
     let mut ui = TestApp::new(80, 24, Vec::new());
     ui.press("5");
-    assert_eq!(ui.asked.last(), Some(&Command::ListFlows));
+    assert_eq!(ui.commands.last(), Some(&Command::ListFlows));
     let flow = (*sample::report(0).flow).clone();
     ui.send(Message::Flows(Ok(vec![flow])));
-    assert_eq!(ui.asked.last(), Some(&Command::MeasureFlow("report".into())));
+    assert_eq!(ui.commands.last(), Some(&Command::MeasureFlow("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
     let measured = FlowMeasurement { times: Usual::of(&timelines), unreadable: 0 };
     insta::assert_snapshot!(ui.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
@@ -81,7 +81,7 @@ fn the_scheduler_of_a_running_service_is_shown() {
     let now = ui.app.shared.now_unix_ns;
     for second in 1..5 {
         ui.send(Message::Tick(now + second * 1_000_000_000));
-        assert_eq!(ui.asked.pop(), Some(Command::FetchStatus("127.0.0.1:3000".into())));
+        assert_eq!(ui.commands.pop(), Some(Command::FetchStatus("127.0.0.1:3000".into())));
         ui.send(Message::Status("127.0.0.1:3000".into(), Ok(health(second))));
     }
     let text = ui.text();
@@ -132,7 +132,7 @@ fn the_scheduler_of_a_running_service_is_shown() {
         assert_eq!(line.trim_end(), wanted);
     }
     ui.press("2").send(Message::Tick(now + 9_000_000_000));
-    assert!(!matches!(ui.asked.last(), Some(Command::FetchStatus(_))), "not visible");
+    assert!(!matches!(ui.commands.last(), Some(Command::FetchStatus(_))), "not visible");
     ui.press("5").send(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
     assert!(ui.text().contains("it is \\u{1b}gone"), "{}", ui.text());
 }

@@ -53,11 +53,11 @@ fn keys_return_commands() {
         ("<enter>Ge", edit(30)),
     ] {
         let mut ui = TestApp::new(80, 24, three());
-        assert_eq!(ui.press(keys).asked, [wanted], "{keys}");
+        assert_eq!(ui.press(keys).commands, [wanted], "{keys}");
     }
     let mut ui = TestApp::new(80, 24, three());
     ui.press("<enter>Y");
-    let [Command::Copy { text, .. }] = &ui.asked[..] else { panic!("{:?}", ui.asked) };
+    let [Command::Copy { text, .. }] = &ui.commands[..] else { panic!("{:?}", ui.commands) };
     assert_eq!(
         text,
         "# header authorization is a secret: replace SECRET\n\
@@ -69,7 +69,7 @@ fn keys_return_commands() {
 fn a_value_is_copied_from_the_inspector() {
     let mut ui = TestApp::new(80, 40, three());
     ui.press("G<enter>G<tab>/Claims:<enter>y");
-    let [Command::Copy { text, .. }] = &ui.asked[..] else { panic!("{:?}", ui.asked) };
+    let [Command::Copy { text, .. }] = &ui.commands[..] else { panic!("{:?}", ui.commands) };
     assert_eq!(text, r#"{sub: "user-123", roles: ["admin"]}"#);
 }
 
@@ -103,37 +103,37 @@ fn the_mouse_acts_like_keys() {
 fn the_help_names_every_key() {
     let mut ui = TestApp::new(80, 24, three());
     insta::assert_snapshot!(ui.press("?").text(), @r"
-    ╭─ keys ─────────────────────────────────────────────────────────────────────╮
-    │ requests                                                                   ┃
-    │  enter l right     Open the request                                        ┃
-    │  /                 Filter the list; esc clears the filter                  ┃
-    │  f space           Pause the list, or go live again                        ┃
-    │  s                 Sort by the next column                                 ┃
-    │  n                 Next failed request                                     ┃
-    │  N                 Previous failed request                                 ┃
-    │  m                 Mark or unmark the request, and move down               ┃
-    │  '                 Next marked request                                     ┃
-    │  y                 Copy the id                                             ┃
-    │  d                 Compare: press d on one request, then on another        │
-    │  r                 Replay the request with the current code                │
-    │                                                                            │
-    │ movement                                                                   │
-    │  j down            Down one row                                            │
-    │  k up              Up one row                                              │
-    │  ^d                Down half a page                                        │
-    │  ^u                Up half a page                                          │
-    │  ^f pgdn           Down one page                                           │
-    │  ^b pgup           Up one page                                             │
-    │  g home            First row                                               │
-    │  G end             Last row                                                │
-    ╰────────────────────────────────────────────────────────────────────────────╯
+    ╭─ keys ───────────────────────────────────────────────────────────────────────╮
+    │ requests                                                                     ┃
+    │  enter l right     Open the request                                          ┃
+    │  /                 Filter the list; esc clears the filter                    ┃
+    │  f space           Pause the list                                            ┃
+    │  s                 Sort by the next column                                   ┃
+    │  n                 Next failed request                                       ┃
+    │  N                 Previous failed request                                   ┃
+    │  m                 Mark or unmark the request, and move down                 ┃
+    │  '                 Next marked request                                       ┃
+    │  y                 Copy the id                                               ┃
+    │  d                 Compare: press d on one request, then on another          │
+    │  r                 Replay the request with the current code                  │
+    │                                                                              │
+    │ movement                                                                     │
+    │  j down            Down one row                                              │
+    │  k up              Up one row                                                │
+    │  ^d                Down half a page                                          │
+    │  ^u                Up half a page                                            │
+    │  ^f pgdn           Down one page                                             │
+    │  ^b pgup           Up one page                                               │
+    │  g home            First row                                                 │
+    │  G end             Last row                                                  │
+    ╰──────────────────────────────────────────────────────────────────────────────╯
     ");
     let mut tall = TestApp::new(80, 90, three());
     tall.press("<enter>?");
     let text = tall.text();
     for (_, tables) in tall.app.key_tables() {
         for key in tables.into_iter().flatten() {
-            assert!(text.contains(key.what), "{}", key.what);
+            assert!(text.contains(key.description), "{}", key.description);
         }
     }
 }
@@ -156,7 +156,7 @@ fn the_command_palette_finds_parts_of_descriptions() {
     let mut ui = TestApp::new(80, 24, three());
     insta::assert_snapshot!(ui.press("<enter>:curl").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     GET /reports/todos  200 OK  40.43 ms  report  interactive  1m ago
+     GET /reports/todos  200 OK  40.43 ms  1m ago  report  interactive
      100% http GET figures.internal/figures?..  the only request of its flow
      at ms   took                                              █ cpu  ━ effect
       0.0╭─ commands ─────────────────────────────────────────────────────────╮
@@ -181,7 +181,7 @@ fn the_command_palette_finds_parts_of_descriptions() {
      h previous  l next event  tab pane  d diff  r replay  esc back  ? keys  q quit
     "#);
     ui.press("<enter>");
-    assert!(matches!(&ui.asked[..], [Command::Copy { .. }]));
+    assert!(matches!(&ui.commands[..], [Command::Copy { .. }]));
 }
 
 #[test]

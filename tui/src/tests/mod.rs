@@ -34,20 +34,25 @@ pub(crate) const LOOK: Appearance = Appearance { colors: ColorScheme::Dark, is_a
 pub(crate) struct TestApp {
     pub(crate) app: App,
     /// Commands that the test driver does not perform.
-    pub(crate) asked: Vec<Command>,
+    pub(crate) commands: Vec<Command>,
     traces: Vec<Trace>,
 }
 
 impl TestApp {
     pub(crate) fn new(width: u16, height: u16, traces: Vec<Trace>) -> Self {
-        Self::looking(LOOK, width, height, traces)
+        Self::with_appearance(LOOK, width, height, traces)
     }
 
-    pub(crate) fn looking(appearance: Appearance, width: u16, height: u16, traces: Vec<Trace>) -> Self {
+    pub(crate) fn with_appearance(
+        appearance: Appearance,
+        width: u16,
+        height: u16,
+        traces: Vec<Trace>,
+    ) -> Self {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
         let mut app = App::new(appearance, Size::new(width, height), now);
-        let asked = start(&mut app, StartScreen::Requests);
-        let mut ui = Self { app, asked, traces };
+        let commands = start(&mut app, StartScreen::Requests);
+        let mut ui = Self { app, commands, traces };
         let requests: Vec<Summary> = ui.traces.iter().rev().map(Trace::summary).collect();
         ui.send(Message::OlderRequests { requests, is_last: true });
         ui
@@ -73,7 +78,7 @@ impl TestApp {
                         find(id).is_some_and(|trace| terms.iter().all(|term| term.matches(trace)))
                     };
                     let found = requests.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
-                    self.send(Message::Scanned { generation, looked: requests.len(), found });
+                    self.send(Message::Scanned { generation, scanned: requests.len(), found });
                 }
                 Command::ReadSource(file) => {
                     let text = (1..60).map(|line| match line % 10 {
@@ -85,7 +90,7 @@ impl TestApp {
                     self.send(Message::SourceText(file, Some(text)));
                 }
                 Command::Continue => drop(self.send(Message::Continue)),
-                command => self.asked.push(command),
+                command => self.commands.push(command),
             }
         }
         self

@@ -59,7 +59,7 @@ fn an_empty_filter_shows_examples_and_matches_are_underlined() {
 #[test]
 fn requests_changed_by_new_code_are_marked() {
     let mut ui = TestApp::new(80, 24, two());
-    let mut dev = |state| ui.send(Message::Service(ServiceEvent::State(state))).asked.clone();
+    let mut dev = |state| ui.send(Message::Service(ServiceEvent::State(state))).commands.clone();
     let serving = || ServiceState::Serving("http://127.0.0.1:3000".into());
     dev(ServiceState::Building);
     assert!(

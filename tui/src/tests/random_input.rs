@@ -284,12 +284,12 @@ fn perform(ui: &mut TestApp, step: Step) {
             ui.send(Message::Status(addr.clone(), health.ok_or(addr)));
         }
         Step::Replayed(result) => {
-            let asked = ui.asked.iter().rev().find_map(|command| match command {
+            let commands = ui.commands.iter().rev().find_map(|command| match command {
                 Command::Replay { number, .. } => Some(*number),
                 _ => None,
             });
             let replayed = result.map(|report| Arc::new(ReplayResult { report, build: String::new() }));
-            ui.send(Message::Replayed(asked.unwrap_or(0), replayed));
+            ui.send(Message::Replayed(commands.unwrap_or(0), replayed));
         }
         Step::Checked => {
             let ids: Vec<RequestId> = ui.traces.iter().map(|trace| trace.id).collect();
@@ -332,7 +332,7 @@ proptest! {
         is_ascii in any::<bool>(),
         steps in prop::collection::vec(any_step(), 0..40),
     ) {
-        let mut ui = TestApp::looking(Appearance { colors: ColorScheme::Dark, is_ascii }, width, height, traces);
+        let mut ui = TestApp::with_appearance(Appearance { colors: ColorScheme::Dark, is_ascii }, width, height, traces);
         for step in steps {
             perform(&mut ui, step);
             let buffer = ui.buffer();

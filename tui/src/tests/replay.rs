@@ -52,7 +52,7 @@ pub(super) fn changed() -> Vec<Finding> {
 
 /// Returns the edits of the latest replay.
 fn asked(ui: &TestApp) -> Option<(u64, zerver_replay::Edits)> {
-    ui.asked.iter().rev().find_map(|command| match command {
+    ui.commands.iter().rev().find_map(|command| match command {
         Command::Replay { number, edits, .. } => Some((*number, edits.clone())),
         _ => None,
     })
@@ -168,7 +168,7 @@ fn a_slot_can_be_edited_in_an_editor() {
     let mut ui = replay(80, 24);
     ui.press("jE");
     let json = "{\"sub\":\"user-123\",\"roles\":[\"admin\"]}".to_owned();
-    assert_eq!(ui.asked.last(), Some(&Command::EditText(json)));
+    assert_eq!(ui.commands.last(), Some(&Command::EditText(json)));
     ui.send(Message::Edited(Ok("{\n  \"sub\": \"bob\"\n}\n".into())));
     assert_eq!(asked(&ui).unwrap().1.slots[0].json, "{ \"sub\": \"bob\" }");
     ui.press("E").send(Message::Edited(Err("there is no editor".into())));
@@ -179,7 +179,7 @@ fn a_slot_can_be_edited_in_an_editor() {
 fn a_secret_slot_opens_as_an_empty_text() {
     let mut ui = replay(80, 24);
     ui.press("E");
-    assert_eq!(ui.asked.last(), Some(&Command::EditText(String::new())));
+    assert_eq!(ui.commands.last(), Some(&Command::EditText(String::new())));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn headers_and_the_body_can_be_edited() {
     assert!(text.contains("request header"), "{text}");
     ui.press("<c-u>text/html<enter>");
     ui.press("jjE");
-    assert!(matches!(ui.asked.last(), Some(Command::EditText(_))), "{:?}", ui.asked);
+    assert!(matches!(ui.commands.last(), Some(Command::EditText(_))), "{:?}", ui.commands);
     ui.send(Message::Edited(Ok("{\n}\n".into())));
     let edits = asked(&ui).unwrap().1;
     assert_eq!((&*edits.headers[0].1, edits.body.as_deref()), ("text/html", Some(&b"{\n}"[..])));

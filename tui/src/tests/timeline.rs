@@ -10,8 +10,8 @@ use super::*;
 fn a_slow_request_opens_at_its_longest_row() {
     insta::assert_snapshot!(TestApp::new(80, 24, three()).press("G<enter>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  1m ago
-     50% kv get todo:456  slower than 1 of 1; median 900.0 µs
+     GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive
+     50% kv get todo:456  slower than the other one; median 900.0 µs
      at ms  took                                              █ cpu  ━ effect
       0.00  0.02  · request                                   ·        │
       0.05  0.10  ✓ parse_auth    wrote AuthHeader            ▍        │
@@ -42,7 +42,7 @@ fn the_summary_names_the_threads() {
     trace.events.insert(1, Event::Migrated { at_ns: 2_000, to: Thread::BatchWorker(0) });
     let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
     insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @r"
-    GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive  worker 1, migrated to batch worker 0  1m ago
+    GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive  worker 1, migrated to batch worker 0
     50% kv get todo:456  the only request of its flow
     ");
 }
@@ -75,7 +75,7 @@ fn retry_delays_and_queueing_are_shown_as_events() {
     for _ in 0..sample::held().events.len() {
         seen += &ui.press("l").text();
     }
-    for told in [
+    for expected in [
         "attempt 2 of http GET idp.example.com/verify requested",
         "http GET idp.example.com/verify delayed until its next attempt",
         "http GET idp.example.com/verify queued: limit of its target",
@@ -83,7 +83,7 @@ fn retry_delays_and_queueing_are_shown_as_events() {
         "queued 25.0 µs (target limit)",
         "200, 2 attempts, held 25.",
     ] {
-        assert!(seen.contains(told), "no {told} in\n{seen}");
+        assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }
 }
 
@@ -100,7 +100,7 @@ fn delays_by_a_busy_worker_are_shown() {
     for _ in 0..moments {
         seen += &ui.press("l").text();
     }
-    for told in [
+    for expected in [
         "head read right after a step of 600.00 ms on its worker",
         "the answer to kv get todo:456 was ready",
         "late     2.60 ms: worker 0 ran spin of report",
@@ -109,7 +109,7 @@ fn delays_by_a_busy_worker_are_shown() {
         "found, late 2.60 ms",
         "48% answers that lay ready",
     ] {
-        assert!(seen.contains(told), "no {told} in\n{seen}");
+        assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }
 }
 
@@ -117,9 +117,9 @@ fn delays_by_a_busy_worker_are_shown() {
 fn a_failed_request_opens_at_its_failure() {
     insta::assert_snapshot!(TestApp::new(200, 50, three()).press("j<enter>").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    GET /v1/todos/456  404 Not Found  900.0 µs  todos-item  interactive  1m ago
+    GET /v1/todos/456  404 Not Found  900.0 µs  1m ago  todos-item  interactive
     ✗ not_found todo 456  in load_todo  src/todos.rs:40
-    67% http GET idp.example.com/verify  slower than 0 of 1; median 900.0 µs
+    67% http GET idp.example.com/verify  not slower than the other one; median 900.0 µs
     at µs   took                                                                  █ cpu  ━ effect  ░ queue       │ event 12 of 14  635.0 µs  load_todo requested kv get todo:456
       0.0    0.0  · request                                                                            │         │
      10.0   10.0  ✓ parse_auth    wrote AuthHeader                                ▍                    │         │ effect kv get todo:456
@@ -148,7 +148,7 @@ fn a_failed_request_opens_at_its_failure() {
                                                                                                                  │  kv       250.0 µs in 1 call
                                                                                                                  │
                                                                                                                  │ compared with 1 other of its flow
-                                                                                                                 │  total    slower than 0 of 1; median 900.0 µs
+                                                                                                                 │  total    not slower than the other one; median 900.0 µs
                                                                                                                  │           too few requests to find what correlates with latency
                                                                                                                  │
                                                                                                                  │
@@ -319,16 +319,16 @@ fn values_fold() {
 #[test]
 fn searches_wrap_around() {
     let mut ui = TestApp::new(80, 24, three());
-    let chosen = |ui: &TestApp| {
+    let selected = |ui: &TestApp| {
         let text = ui.text();
         let line = text.lines().find(|line| line.contains("event "));
         line.map(|line| line.trim_end_matches([' ', '┃']).split("  ").last().unwrap_or_default().to_owned())
             .unwrap_or_default()
     };
-    assert_eq!(chosen(ui.press("G<enter>g/todo<enter>")), "load_todo ran: need");
-    assert_eq!(chosen(ui.press("n")), "load_todo requested kv get todo:456");
-    assert_eq!(chosen(ui.press("nn")), "load_todo ran: need");
-    assert_eq!(chosen(ui.press("N")), "render_todo ran: done");
+    assert_eq!(selected(ui.press("G<enter>g/todo<enter>")), "load_todo ran: need");
+    assert_eq!(selected(ui.press("n")), "load_todo requested kv get todo:456");
+    assert_eq!(selected(ui.press("nn")), "load_todo ran: need");
+    assert_eq!(selected(ui.press("N")), "render_todo ran: done");
     assert!(ui.press("/nothing<enter>").text().contains("no match for \"nothing\""));
 }
 

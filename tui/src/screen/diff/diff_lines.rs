@@ -54,8 +54,8 @@ impl DiffLines {
             widest(&|line| time(line.b_ns(), unit), title),
             widest(&|line| unit.format_signed(line.delta_ns()), 3),
         ];
-        let said = |line: &Pair| if line.said.is_empty() { 0 } else { width(&line.said) + 2 };
-        let names = lines.iter().map(|line| name_width(line) + said(line)).max().unwrap_or(0);
+        let remark = |line: &Pair| if line.said.is_empty() { 0 } else { width(&line.said) + 2 };
+        let names = lines.iter().map(|line| name_width(line) + remark(line)).max().unwrap_or(0);
         Self {
             names,
             headings: [(a.id, heading(a)), (b.id, heading(b))],
@@ -87,8 +87,8 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     let mut out = Vec::new();
     for (what, a, b) in [("flows", &diff.a.flow, &diff.b.flow), ("builds", &diff.a.build, &diff.b.build)] {
         if a != b {
-            let said = format!("{what} differ: {} and {}", clean(a), clean(b));
-            out.push(StyledLine::new(said, Tone::Warn));
+            let remark = format!("{what} differ: {} and {}", clean(a), clean(b));
+            out.push(StyledLine::new(remark, Tone::Warn));
         }
     }
     causes(diff, unit, &mut out);
@@ -162,8 +162,8 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
         out.push(line);
     }
     if shown < causes.len() {
-        let said = format!("  {:>columns$}  {} smaller causes", numbers[shown], causes.len() - shown);
-        out.push(StyledLine::new(said, Tone::Text));
+        let remark = format!("  {:>columns$}  {} smaller causes", numbers[shown], causes.len() - shown);
+        out.push(StyledLine::new(remark, Tone::Text));
     }
     out.push(StyledLine::new(format!("  {whole:>columns$}"), Tone::Strong).with("  total", Tone::Text));
 }

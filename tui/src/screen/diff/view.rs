@@ -48,13 +48,13 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
 fn draw_missing(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some((a, b)) = screen.ids else {
-        let said = match shared.diff_base {
+        let remark = match shared.diff_base {
             Some(id) => format!("a is {}. Select b in the list (1) and press d.", shared.index.short_id(id)),
             None => {
                 "Nothing to compare. In the list (1), press d on one request, then on another.".to_owned()
             }
         };
-        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(&said, theme.secondary);
+        Pen::new(buffer, area, 1, theme.glyphs.ellipsis).skip(2).put(&remark, theme.secondary);
         return;
     };
     for (row, (label, id)) in [("a", a), ("b", b)].into_iter().enumerate() {
@@ -119,10 +119,10 @@ fn is_much(line: &Pair, diff_lines: &DiffLines) -> bool {
 
 fn draw_name(line: &Pair, columns: usize, shared: &SharedState, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
-    let said = theme.drawable(&line.said);
+    let remark = theme.drawable(&line.said);
     // The remark gets what the name leaves, or at least two fifths.
     let spare = columns.saturating_sub(name_width(line)).max(columns * 2 / 5);
-    let wanted = if said.is_empty() { 0 } else { (2 + width(&said)).min(spare) };
+    let wanted = if remark.is_empty() { 0 } else { (2 + width(&remark)).min(spare) };
     let before = pen.room();
     if line.is_effect {
         pen.skip(2).put(theme.glyphs.effect_of, theme.secondary).skip(1);
@@ -132,7 +132,7 @@ fn draw_name(line: &Pair, columns: usize, shared: &SharedState, pen: &mut Pen<'_
     pen.put(&fit(&line.name, columns.saturating_sub(wanted + taken), theme.glyphs.ellipsis), style);
     let left = columns.saturating_sub(before - pen.room() + 2);
     if wanted > 0 {
-        pen.skip(2).put(&fit(&said, left, theme.glyphs.ellipsis), theme.secondary);
+        pen.skip(2).put(&fit(&remark, left, theme.glyphs.ellipsis), theme.secondary);
     }
     let taken = before - pen.room();
     pen.skip(columns.saturating_sub(taken));

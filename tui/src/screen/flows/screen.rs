@@ -62,7 +62,7 @@ impl Screen for FlowsScreen {
                 self.pane = if self.pane == Pane::List { Pane::Steps } else { Pane::List };
             }
             Action::Rerun => {
-                let name = self.chosen().map(|flow| flow.name.clone());
+                let name = self.selected().map(|flow| flow.name.clone());
                 let is_running = |name: &String| matches!(self.measured.get(name), Some(FlowTimes::Running));
                 // The current times stay visible until the new ones arrive.
                 return name.filter(|name| !is_running(name)).map(Command::MeasureFlow).into_iter().collect();

@@ -50,13 +50,13 @@ impl FlowsScreen {
         }
     }
 
-    pub(super) fn chosen(&self) -> Option<&FlowInfo> {
+    pub(super) fn selected(&self) -> Option<&FlowInfo> {
         self.all().get(self.list.cursor)
     }
 
     /// Regenerates the graph of the selected flow, and requests its times if necessary.
     pub(super) fn settle(&mut self) -> Vec<Command> {
-        let Some(flow) = self.chosen() else { return Vec::new() };
+        let Some(flow) = self.selected() else { return Vec::new() };
         let name = flow.name.clone();
         let measured = match self.measured.get(&name) {
             Some(FlowTimes::Done(measured)) => Some(&**measured),

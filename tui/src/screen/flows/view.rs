@@ -39,7 +39,7 @@ fn draw_lines(lines: &[StyledLine], shared: &SharedState, area: Rect, buffer: &m
 
 /// Returns the name of the selected flow, with the number of requests measured.
 fn title(flows: &FlowsScreen) -> String {
-    let Some(flow) = flows.chosen() else { return "steps".to_owned() };
+    let Some(flow) = flows.selected() else { return "steps".to_owned() };
     let name = clean(&flow.name);
     match flows.measured.get(&flow.name) {
         None | Some(FlowTimes::Running) => format!("{name}: measuring"),

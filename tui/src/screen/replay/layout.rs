@@ -11,8 +11,8 @@ const MIN_RESPONSE: usize = 4;
 pub(super) struct Areas {
     pub(super) head: Rect,
     pub(super) verdict: Rect,
-    pub(super) slots_title: Rect,
-    pub(super) slots: Rect,
+    pub(super) items_title: Rect,
+    pub(super) items: Rect,
     pub(super) findings_title: Rect,
     pub(super) findings: Rect,
     pub(super) finding: Rect,
@@ -24,7 +24,7 @@ pub(super) struct Areas {
 /// Contents that determine the layout.
 pub(super) struct Contents {
     /// Number of editable items.
-    pub(super) slots: usize,
+    pub(super) items: usize,
     /// Number of findings.
     pub(super) findings: usize,
     /// True if a prompt is open.
@@ -36,15 +36,15 @@ pub(super) struct Contents {
 }
 
 pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
-    let Contents { slots, findings, is_typing, has_ended, has_finding } = *contents;
+    let Contents { items, findings, is_typing, has_ended, has_finding } = *contents;
     let typed = if is_typing { 2 } else { 0 };
     let mut stack = VerticalSplit::new(area);
     let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
     // Three rows are for titles.
     let left = stack.remaining().saturating_sub(typed + 3);
-    let slots = slots.clamp(1, (left / 2).max(1));
-    let findings = findings.clamp(1, left.saturating_sub(slots + MIN_RESPONSE).max(2));
-    let (slots_title, slots) = (stack.take(1), stack.take(slots));
+    let items = items.clamp(1, (left / 2).max(1));
+    let findings = findings.clamp(1, left.saturating_sub(items + MIN_RESPONSE).max(2));
+    let (items_title, items) = (stack.take(1), stack.take(items));
     let (findings_title, findings) = (stack.take(1), stack.take(findings));
     // The selected finding is shown in full while the findings have the focus.
     let finding = stack.take(if has_finding { 3 } else { 0 });
@@ -54,8 +54,8 @@ pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
     Areas {
         head,
         verdict,
-        slots_title,
-        slots,
+        items_title,
+        items,
         findings_title,
         findings,
         finding,

@@ -87,7 +87,7 @@ impl Screen for ReplayScreen {
     }
 
     fn is_available(&self, _shared: &SharedState, action: Action) -> bool {
-        let selected = self.items().get(self.slots.cursor);
+        let selected = self.items().get(self.item_scroll.cursor);
         match action {
             Action::Open if self.pane == Pane::Findings => self.has_findings(),
             Action::InjectFault => selected.is_some_and(|item| !item.faults.is_empty()),
@@ -135,14 +135,14 @@ impl Screen for ReplayScreen {
         match action {
             Action::Back => return vec![Command::Navigate(Navigation::Back)],
             Action::NextPane => {
-                self.pane = if self.pane == Pane::Slots { Pane::Findings } else { Pane::Slots };
+                self.pane = if self.pane == Pane::Items { Pane::Findings } else { Pane::Items };
             }
             Action::Open if self.pane == Pane::Findings => {
                 return self.open_finding(shared).into_iter().collect();
             }
             Action::Open | Action::EditValue => self.edit_value(shared),
             Action::EditInEditor => {
-                let Some((target, text)) = self.chosen() else { return Vec::new() };
+                let Some((target, text)) = self.selected() else { return Vec::new() };
                 if matches!(target, EditTarget::Secret(_)) {
                     shared.notice =
                         Some(Notice::error("secrets are never written to a file; press e to type it here"));
@@ -153,7 +153,7 @@ impl Screen for ReplayScreen {
             }
             Action::ChooseStep => return self.choose_next_step(shared),
             Action::RevertEdit => {
-                let target = self.chosen().map(|(target, _)| target);
+                let target = self.selected().map(|(target, _)| target);
                 if target.is_some_and(|target| self.drafts.revert(&target)) {
                     return self.rerun().into_iter().collect();
                 }
@@ -171,7 +171,7 @@ impl Screen for ReplayScreen {
         match message {
             // Results of older replays are ignored.
             Message::Replayed(number, result) if *number == self.number => {
-                self.findings = Scroll::default();
+                self.finding_scroll = Scroll::default();
                 match result {
                     Ok(replayed) => {
                         self.run = RunState::Done(Arc::clone(replayed));
@@ -211,8 +211,8 @@ impl Screen for ReplayScreen {
     fn on_mouse(&mut self, shared: &mut SharedState, area: Rect, event: MouseEvent) -> Vec<Command> {
         let areas = self.areas(area);
         let at = (event.column, event.row).into();
-        let (pane, part) = match (areas.slots.contains(at), areas.findings.contains(at)) {
-            (true, _) => (Pane::Slots, areas.slots),
+        let (pane, part) = match (areas.items.contains(at), areas.findings.contains(at)) {
+            (true, _) => (Pane::Items, areas.items),
             (_, true) => (Pane::Findings, areas.findings),
             _ => return Vec::new(),
         };

@@ -29,8 +29,8 @@ pub(crate) struct ReplayScreen {
     /// Prompt submitted for the replay that is running.
     pub(super) sent: Option<SubmittedPrompt>,
     pub(super) pane: Pane,
-    pub(super) slots: Scroll,
-    pub(super) findings: Scroll,
+    pub(super) item_scroll: Scroll,
+    pub(super) finding_scroll: Scroll,
 }
 
 /// Progress of the replay.
@@ -48,7 +48,7 @@ pub(super) enum RunState {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Pane {
     #[default]
-    Slots,
+    Items,
     Findings,
 }
 
@@ -103,8 +103,8 @@ impl ReplayScreen {
     }
 
     /// Returns the selected target and the text to edit: its current edit, or the recorded value.
-    pub(super) fn chosen(&self) -> Option<(EditTarget, Option<String>)> {
-        let item = self.items().get(self.slots.cursor)?;
+    pub(super) fn selected(&self) -> Option<(EditTarget, Option<String>)> {
+        let item = self.items().get(self.item_scroll.cursor)?;
         let draft = match &item.target {
             // A fault is not an answer.
             EditTarget::Effect(effect) => self.drafts.answer_to(effect),
@@ -115,7 +115,7 @@ impl ReplayScreen {
 
     /// Injects the next fault into the selected effect.
     pub(super) fn inject_next_fault(&mut self, shared: &mut SharedState) -> Vec<Command> {
-        let item = self.items.as_ref().and_then(|items| items.all.get(self.slots.cursor));
+        let item = self.items.as_ref().and_then(|items| items.all.get(self.item_scroll.cursor));
         let Some(EditItem { target: EditTarget::Effect(effect), faults, .. }) = item else {
             shared.notice = Some(Notice::error("only effects can fail; select one below the slots"));
             return Vec::new();
@@ -125,7 +125,7 @@ impl ReplayScreen {
     }
 
     pub(super) fn edit_value(&mut self, shared: &mut SharedState) {
-        let Some((target, text)) = self.chosen() else {
+        let Some((target, text)) = self.selected() else {
             shared.notice = Some(Notice::error("nothing to edit"));
             return;
         };
@@ -149,7 +149,7 @@ impl ReplayScreen {
 
     /// Opens the step of the selected finding in the timeline.
     pub(super) fn open_finding(&self, shared: &SharedState) -> Option<Command> {
-        let finding = self.report()?.report.findings.get(self.findings.cursor)?;
+        let finding = self.report()?.report.findings.get(self.finding_scroll.cursor)?;
         let steps = &self.loaded(shared)?.trace.flow.steps;
         let step = steps.iter().position(|step| step.name == finding.step)?;
         Some(Command::Navigate(Navigation::Step(self.id?, step as u16)))
@@ -163,7 +163,7 @@ impl ReplayScreen {
     pub(super) fn areas(&self, area: Rect) -> Areas {
         let report = self.report().map(|replayed| &replayed.report);
         let contents = Contents {
-            slots: self.items().len(),
+            items: self.items().len(),
             findings: report.map_or(0, |report| report.findings.len()),
             is_typing: self.prompt.is_some(),
             has_ended: report.is_some_and(|report| report.ending.is_some()),
@@ -175,11 +175,11 @@ impl ReplayScreen {
     /// Returns the list that has the focus, with its length and height.
     pub(super) fn scrolled(&mut self, area: Rect) -> (&mut Scroll, usize, usize) {
         let areas = self.areas(area);
-        let slots = self.items().len();
+        let items = self.items().len();
         let findings = self.report().map_or(0, |replayed| replayed.report.findings.len());
         match self.pane {
-            Pane::Slots => (&mut self.slots, slots, usize::from(areas.slots.height)),
-            Pane::Findings => (&mut self.findings, findings, usize::from(areas.findings.height)),
+            Pane::Items => (&mut self.item_scroll, items, usize::from(areas.items.height)),
+            Pane::Findings => (&mut self.finding_scroll, findings, usize::from(areas.findings.height)),
         }
     }
 

@@ -50,9 +50,9 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
     let at =
         screen.drafts.at().map(|step| format!("slots as seen from {} on, effects, request", clean(step)));
     titled_rule(
-        areas.slots_title,
+        areas.items_title,
         at.as_deref().unwrap_or("slots, effects, request"),
-        style(Pane::Slots),
+        style(Pane::Items),
         theme,
         buffer,
     );
@@ -62,14 +62,14 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         draw_refusal(refusal, shared, &areas, buffer);
     } else if let Some(replayed) = screen.report() {
         draw_findings(screen, &replayed.report, shared, areas.findings, buffer);
-        if let Some(finding) = replayed.report.findings.get(screen.findings.cursor) {
+        if let Some(finding) = replayed.report.findings.get(screen.finding_scroll.cursor) {
             draw_finding(finding, shared, areas.finding, buffer);
         }
         if let Some(loaded) = screen.loaded(shared) {
             draw_response(loaded, &replayed.report, shared, areas.response, buffer);
         }
     }
-    draw_subjects(screen, shared, areas.slots, buffer);
+    draw_subjects(screen, shared, areas.items, buffer);
     if let Some(prompt) = &screen.prompt {
         let is_asked = match &prompt.target {
             EditTarget::Effect(effect) => {
@@ -140,7 +140,7 @@ fn of_ending(ending: &Ending, shared: &SharedState) -> StyledLine {
 fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let Some(EditItems { all: slots, columns }) = &screen.items else { return };
-    let mut scroll = screen.slots;
+    let mut scroll = screen.item_scroll;
     scroll.fill(slots.len(), usize::from(area.height));
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
         let draft = screen.drafts.draft_for(&slot.target);
@@ -162,7 +162,7 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
             }
         };
     }
-    if screen.pane == Pane::Slots {
+    if screen.pane == Pane::Items {
         scroll.highlight_cursor(area, theme.selected, buffer);
     }
     scrollbar(area, scroll.first, slots.len(), theme, buffer);
@@ -176,7 +176,7 @@ fn draw_findings(
     buffer: &mut Buffer,
 ) {
     let theme = &shared.theme;
-    let mut scroll = screen.findings;
+    let mut scroll = screen.finding_scroll;
     scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
         let (text, style) = match report.sameness() {

@@ -13,6 +13,8 @@ const MAX_SPARK: usize = 30;
 /// Maximum width of a load sparkline. Load samples cover two minutes at most, and usually less.
 const MAX_LOAD: usize = 20;
 const MIN_SPARK: usize = 5;
+/// Period of the current numbers, see `rates.rs`.
+const PERIOD: &str = "last 10 s";
 /// Seconds per column of a sparkline.
 const SPARK_S: usize = 2;
 
@@ -51,8 +53,16 @@ pub(super) fn draw_metrics(requests: &RequestsScreen, shared: &SharedState, area
     } else {
         format!("{} of {}{plus}", thousands(len), thousands(shared.index.len()))
     };
-    let told: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
-    let rest = width.saturating_sub(1 + told + count.len() + 2 + state.len() + 1);
+    let taken: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
+    let rest = width.saturating_sub(1 + taken + count.len() + 2 + state.len() + 1);
+    // The period is named as soon as there is a number.
+    let period = if failed.is_some() { PERIOD } else { "" };
+    let rest = if rest > period.len() + 2 && !period.is_empty() {
+        pen.put(period, theme.secondary).skip(2);
+        rest - period.len() - 2
+    } else {
+        rest
+    };
     let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
     for (name, metric, now, line, style) in all {
         pen.put(name, theme.secondary).skip(1).put(&shared.drawable(&now), style);
@@ -87,10 +97,10 @@ pub(super) fn draw_load(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         .zip(&scheduler.queue_lengths)
         .filter_map(|((class, n), line)| Some((*class, n?.to_string(), line)))
         .collect();
-    let told = width("load  queue") + load.len() + 5;
-    let told = told + waiting.iter().map(|(class, n, _)| class.len() + n.len() + 4).sum::<usize>();
-    let told = told + alarms.iter().map(|(text, _)| text.len() + 3).sum::<usize>();
-    let rest = usize::from(area.width).saturating_sub(told);
+    let taken = width("load  queue") + load.len() + 5;
+    let taken = taken + waiting.iter().map(|(class, n, _)| class.len() + n.len() + 4).sum::<usize>();
+    let taken = taken + alarms.iter().map(|(text, _)| text.len() + 3).sum::<usize>();
+    let rest = usize::from(area.width).saturating_sub(taken);
     let columns = (rest / (1 + waiting.len())).saturating_sub(1).min(MAX_LOAD);
     let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
     let line = |most: Option<u64>, line: &std::collections::VecDeque<u64>| {

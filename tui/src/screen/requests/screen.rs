@@ -24,7 +24,15 @@ const KEYS: &[KeyBinding] = &[
         Some("open"),
     ),
     binding(&[key('/')], Action::Filter, "Filter the list; esc clears the filter", Some("filter")),
-    binding(&[key('f'), key(' ')], Action::ToggleFollow, "Pause the list, or go live again", Some("pause")),
+];
+
+const LIVE_KEYS: &[KeyBinding] =
+    &[binding(&[key('f'), key(' ')], Action::ToggleFollow, "Pause the list", Some("pause"))];
+
+const PAUSED_KEYS: &[KeyBinding] =
+    &[binding(&[key('f'), key(' ')], Action::ToggleFollow, "Go live: follow new requests", Some("live"))];
+
+const LIST_KEYS: &[KeyBinding] = &[
     binding(&[key('s')], Action::NextSort, "Sort by the next column", Some("sort")),
     binding(&[key('n')], Action::NextFailed, "Next failed request", None),
     binding(&[key('N')], Action::PreviousFailed, "Previous failed request", None),
@@ -43,7 +51,8 @@ impl Screen for RequestsScreen {
     }
 
     fn keys(&self, shared: &SharedState) -> Vec<&'static [KeyBinding]> {
-        let mut tables = vec![KEYS, keys::REQUEST];
+        let follow_keys = if self.is_following { LIVE_KEYS } else { PAUSED_KEYS };
+        let mut tables = vec![KEYS, follow_keys, LIST_KEYS, keys::REQUEST];
         if shared.service.is_some() {
             tables.push(LOG_KEYS);
         }
@@ -60,7 +69,7 @@ impl Screen for RequestsScreen {
     }
 
     fn current_request(&self, shared: &SharedState) -> Option<RequestId> {
-        Some(shared.index.row(self.chosen(shared)?)?.id)
+        Some(shared.index.row(self.selected(shared)?)?.id)
     }
 
     fn on_text_key(&mut self, shared: &mut SharedState, key: &KeyEvent) -> Option<Vec<Command>> {
@@ -110,19 +119,19 @@ impl Screen for RequestsScreen {
             self.set(shared, scroll);
             return self.load_preview(shared);
         }
-        let chosen = self.chosen(shared).and_then(|seq| shared.index.row(seq));
+        let selected = self.selected(shared).and_then(|seq| shared.index.row(seq));
         match action {
             Action::ToggleFollow => {
                 self.set(shared, scroll);
                 self.is_following = !self.is_following;
             }
             Action::Open => {
-                return chosen
+                return selected
                     .map(|row| Command::Navigate(Navigation::Timeline(row.id)))
                     .into_iter()
                     .collect();
             }
-            Action::CopyId => return chosen.map(|row| Command::copy_id(row.id)).into_iter().collect(),
+            Action::CopyId => return selected.map(|row| Command::copy_id(row.id)).into_iter().collect(),
             Action::Filter => self.prompt = Some(TextInput::new(&self.filter)),
             Action::Back if !self.filter.is_empty() => {
                 (self.filter, self.error) = (String::new(), None);
@@ -131,7 +140,7 @@ impl Screen for RequestsScreen {
             Action::Back => return self.sort_by(shared, SortOrder::Newest),
             Action::NextSort => return self.sort_by(shared, self.list.sort().next()),
             Action::Mark => {
-                if let Some(seq) = chosen.map(|row| row.seq) {
+                if let Some(seq) = selected.map(|row| row.seq) {
                     if !self.marks.remove(&seq) {
                         self.marks.insert(seq);
                     }
@@ -193,8 +202,8 @@ impl Screen for RequestsScreen {
                 self.fill(shared);
                 Vec::new()
             }
-            Message::Scanned { generation, looked, found } if *generation == self.scan.generation => {
-                self.scan.looked += looked;
+            Message::Scanned { generation, scanned, found } if *generation == self.scan.generation => {
+                self.scan.scanned += scanned;
                 self.list.admit_scanned(found, &shared.index);
                 self.count_selected(shared);
                 Vec::new()

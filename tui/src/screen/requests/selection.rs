@@ -70,7 +70,7 @@ impl RequestsScreen {
     }
 
     /// Returns the selected request.
-    pub(crate) fn chosen(&self, shared: &SharedState) -> Option<Seq> {
+    pub(crate) fn selected(&self, shared: &SharedState) -> Option<Seq> {
         let seq = if self.is_following { self.list.nth(0, &shared.index) } else { self.cursor };
         seq.or_else(|| self.list.nth(0, &shared.index))
     }
@@ -116,7 +116,7 @@ impl RequestsScreen {
     /// Requests the trace for the preview.
     pub(super) fn load_preview(&self, shared: &SharedState) -> Vec<Command> {
         let is_shown = self.areas(shared, shared.body()).preview.is_some();
-        let row = self.chosen(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
+        let row = self.selected(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
         let wanted = row.filter(|row| {
             shared.traces.get(row.id).is_none() && shared.traces.pending_len() < MAX_PENDING_PREVIEWS
         });

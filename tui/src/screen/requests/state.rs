@@ -41,8 +41,8 @@ pub(crate) struct RequestsScreen {
 #[derive(Debug, Default)]
 pub(super) struct SlotScan {
     pub(super) generation: u64,
-    pub(super) asked: usize,
-    pub(super) looked: usize,
+    pub(super) requested: usize,
+    pub(super) scanned: usize,
     /// True if there are more requests than are read.
     pub(super) is_cut: bool,
 }
@@ -74,11 +74,11 @@ impl RequestsScreen {
         self.list.set(filter, sort, &shared.index);
         self.selected = Rates::default();
         // The selected request must be found at once.
-        let chosen = self.cursor.filter(|_| !self.is_following);
-        self.list.catch_up(&shared.index, SCAN_CHUNK, chosen);
+        let selected = self.cursor.filter(|_| !self.is_following);
+        self.list.catch_up(&shared.index, SCAN_CHUNK, selected);
         self.count_selected(shared);
         let generation = self.scan.generation + 1;
-        let is_searching = self.scan.looked < self.scan.asked;
+        let is_searching = self.scan.scanned < self.scan.requested;
         self.scan = SlotScan { generation, ..SlotScan::default() };
         self.fill(shared);
         let mut commands = self.scan_slots(shared);
@@ -100,13 +100,13 @@ impl RequestsScreen {
     /// Requests the slots that the filter needs.
     pub(super) fn scan_slots(&mut self, shared: &SharedState) -> Vec<Command> {
         let mut unscanned = self.list.take_unscanned();
-        let room = MAX_SCAN.saturating_sub(self.scan.asked);
+        let room = MAX_SCAN.saturating_sub(self.scan.requested);
         self.scan.is_cut |= unscanned.len() > room;
         unscanned.truncate(room);
         if unscanned.is_empty() {
             return Vec::new();
         }
-        self.scan.asked += unscanned.len();
+        self.scan.requested += unscanned.len();
         let id = |seq: Seq| Some((seq, shared.index.row(seq)?.id));
         vec![Command::Scan {
             generation: self.scan.generation,

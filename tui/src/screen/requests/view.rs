@@ -49,8 +49,8 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
     if let Some(area) = areas.preview {
         vertical_line(area, theme.border, theme, buffer);
         let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
-        let chosen = requests.chosen(shared).and_then(|seq| shared.index.row(seq));
-        preview::draw(chosen.as_ref(), shared, inner, buffer);
+        let selected = requests.selected(shared).and_then(|seq| shared.index.row(seq));
+        preview::draw(selected.as_ref(), shared, inner, buffer);
     }
     if let Some(area) = areas.log {
         draw_log(shared, area, buffer);
@@ -92,10 +92,10 @@ fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buff
     let scan = &requests.scan;
     let (remark, style) = match &requests.error {
         Some(error) => (error.clone(), theme.bad),
-        None if scan.asked > 0 => {
+        None if scan.requested > 0 => {
             let newest = if scan.is_cut { "newest " } else { "" };
-            let (looked, asked) = (thousands(scan.looked), thousands(scan.asked));
-            (format!("searched {looked} of {newest}{asked} "), theme.secondary)
+            let (scanned, requested) = (thousands(scan.scanned), thousands(scan.requested));
+            (format!("searched {scanned} of {newest}{requested} "), theme.secondary)
         }
         None => (String::new(), theme.secondary),
     };

@@ -172,11 +172,12 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Un
         let is_plain = timeout.is_empty() && held.is_empty();
         if last > 1 || matches!(attempt.end, zerver_analysis::End::Err(_)) || !is_plain {
             let text = format!(
-                "{} at {} took {}{timeout}{held}: {}",
+                "{} at {} {name}, took {} {name}{timeout}{held}: {}",
                 attempt.number,
                 unit.format(attempt.start_ns),
                 unit.format(attempt.duration_ns),
-                attempt.end
+                attempt.end,
+                name = unit.name
             );
             let is_bad = matches!(attempt.end, zerver_analysis::End::Err(_));
             let tone = if !is_bad {
@@ -256,8 +257,11 @@ fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
     for ((name, ns, tone), quanta) in parts.into_iter().zip(unit.round(&shown)) {
         if ns > 0 {
             let whole = u128::from(totals.total_ns.max(1));
-            let percent = (u128::from(ns) * 100 + whole / 2) / whole;
-            tree.field(name, &format!("{} {}  {percent}%", unit.format_quanta(quanta), unit.name), tone);
+            let percent = match (u128::from(ns) * 100 + whole / 2) / whole {
+                0 => "<1%".to_owned(),
+                percent => format!("{percent}%"),
+            };
+            tree.field(name, &format!("{} {}  {percent}", unit.format_quanta(quanta), unit.name), tone);
         }
     }
     for (kind, io) in &totals.io {
@@ -296,7 +300,7 @@ fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<
     tree.field("total", &slower(&why.total), Tone::Strong);
     for part in why.parts.iter().filter(|part| part.ns > part.median_ns).take(MAX_PARTS) {
         let name = match &part.place {
-            zerver_analysis::Place::Effect { step, what } => format!("{what} of {step}"),
+            zerver_analysis::Place::Effect { step, what } => format!("{what} in {step}"),
             place => place.step().unwrap_or("the request").to_owned(),
         };
         tree.field(

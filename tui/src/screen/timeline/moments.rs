@@ -45,22 +45,22 @@ impl Moments {
             rows.iter().enumerate().map(|(at, row)| (row.subject, at)).collect();
         let last = rows.len().saturating_sub(1);
         let mut walk = EventWalk::new(&loaded.timeline);
-        let mut told = vec![Moment { at_ns: 0, row: 0, what: MomentKind::RequestStarted }];
+        let mut recorded = vec![Moment { at_ns: 0, row: 0, what: MomentKind::RequestStarted }];
         for (at, event) in loaded.trace.events.iter().enumerate() {
             let (subject, at_ns) = walk.step(event);
             let row = places.get(&subject).copied().unwrap_or(last);
-            told.push(Moment { at_ns, row, what: MomentKind::Event(at) });
+            recorded.push(Moment { at_ns, row, what: MomentKind::Event(at) });
         }
-        told.push(Moment { at_ns: loaded.trace.duration_ns, row: last, what: MomentKind::RequestEnded });
+        recorded.push(Moment { at_ns: loaded.trace.duration_ns, row: last, what: MomentKind::RequestEnded });
         // Rows without events get a moment as well, so that they can be selected.
         let mut has_moment = vec![false; rows.len()];
-        told.iter().for_each(|moment| has_moment[moment.row] = true);
+        recorded.iter().for_each(|moment| has_moment[moment.row] = true);
         let unrecorded = rows.iter().enumerate().filter(|(row, _)| !has_moment[*row]);
         let mut unrecorded = unrecorded
             .map(|(row, of)| Moment { at_ns: of.at_ns, row, what: MomentKind::Unrecorded })
             .peekable();
-        let mut all = Vec::with_capacity(rows.len() + told.len());
-        for moment in told {
+        let mut all = Vec::with_capacity(rows.len() + recorded.len());
+        for moment in recorded {
             while let Some(before) = unrecorded.next_if(|unrecorded| unrecorded.row < moment.row) {
                 all.push(before);
             }

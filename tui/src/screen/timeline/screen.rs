@@ -137,8 +137,10 @@ impl Screen for TimelineScreen {
             Action::Search => self.prompt = Some(TextInput::default()),
             Action::NextMatch => self.seek(shared, true),
             Action::PreviousMatch => self.seek(shared, false),
-            Action::NextRequest => return vec![Command::Navigate(Navigation::Neighbour { down: true })],
-            Action::PreviousRequest => return vec![Command::Navigate(Navigation::Neighbour { down: false })],
+            Action::NextRequest => return vec![Command::Navigate(Navigation::Neighbour { is_below: true })],
+            Action::PreviousRequest => {
+                return vec![Command::Navigate(Navigation::Neighbour { is_below: false })];
+            }
             Action::Grow => self.waterfall_percent = (self.waterfall_percent + 5).min(*SHARE_LIMITS.end()),
             Action::Shrink => {
                 self.waterfall_percent = self.waterfall_percent.saturating_sub(5).max(*SHARE_LIMITS.start())
@@ -149,7 +151,7 @@ impl Screen for TimelineScreen {
                 let curl = self.open_trace.as_ref().map(|open_trace| curl::command(&open_trace.loaded.trace));
                 let copy = |curl: curl::CurlCommand| {
                     let lacks = if curl.is_partial { "; its comments name what is missing" } else { "" };
-                    Command::Copy { text: curl.text, what: format!("the curl command{lacks}") }
+                    Command::Copy { text: curl.text, description: format!("the curl command{lacks}") }
                 };
                 return curl.map(copy).into_iter().collect();
             }

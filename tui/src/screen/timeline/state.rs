@@ -234,7 +234,7 @@ impl TimelineScreen {
     pub(super) fn copy_value(&self) -> Option<Command> {
         let at = self.open_trace.as_ref()?.inspector.cursor;
         let text = self.entries().get(at)?.copy.clone()?;
-        Some(Command::Copy { what: "the value".to_owned(), text })
+        Some(Command::Copy { description: "the value".to_owned(), text })
     }
 
     /// Returns the command that opens the source of the selected step.

@@ -23,6 +23,9 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
         .with(format!(" {}", trace.path), Tone::Strong)
         .with(format!("  {}", status(trace.status)), Tone::Status(trace.status))
         .with(format!("  {}", duration::show(trace.duration_ns)), Tone::Strong);
+    let age = duration::age(shared.now_unix_ns, trace.started_unix_ns);
+    let age = if age == "now" { age } else { format!("{age} ago") };
+    head = head.with(format!("  {age}"), Tone::Secondary);
     if !trace.flow.name.is_empty() {
         head = head.with(format!("  {}", trace.flow.name), Tone::Info);
     }
@@ -33,9 +36,6 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
     for carry in &timeline.carries {
         head = head.with(format!(", migrated to {}", carry.to), Tone::Secondary);
     }
-    let age = duration::age(shared.now_unix_ns, trace.started_unix_ns);
-    let age = if age == "now" { age } else { format!("{age} ago") };
-    head = head.with(format!("  {age}"), Tone::Secondary);
     let mut lines = vec![head];
     if trace.is_undelivered {
         lines.push(StyledLine::new(" response not delivered: the client disconnected", Tone::Warn));
@@ -70,11 +70,15 @@ fn verdict(loaded: &LoadedTrace, why: Option<&Why>) -> StyledLine {
         .with(format!("; median {}", duration::show(total.median_ns)), Tone::Secondary)
 }
 
-/// Returns the share of slower requests: `slower than 97%`, or `slower than 3 of 4` if there are too few for a
+/// Returns the share of slower requests: `slower than 97%`, or `slower than 3 of 4 others` if there are too few for a
 /// percentage.
 pub(super) fn slower(standing: &Standing) -> String {
     match standing.percentile().filter(|_| standing.others + 1 >= MIN_POPULATION) {
         Some(percentile) => format!("slower than {percentile}%"),
-        None => format!("slower than {} of {}", standing.slower_than, standing.others),
+        None if standing.others == 1 => {
+            let not = if standing.slower_than == 0 { "not " } else { "" };
+            format!("{not}slower than the other one")
+        }
+        None => format!("slower than {} of {} others", standing.slower_than, standing.others),
     }
 }

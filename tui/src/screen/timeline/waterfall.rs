@@ -207,8 +207,8 @@ impl Waterfall<'_> {
         pen.skip(2 + columns.words + 2);
         draw_legend(&mut pen, self.time_uses, theme);
         for (line, (at, row)) in (1..area.height).zip(shown()) {
-            let chosen = self.cursor.filter(|(cursor, _)| *cursor == at);
-            if let Some((_, has_keys)) = chosen {
+            let selected = self.cursor.filter(|(cursor, _)| *cursor == at);
+            if let Some((_, has_keys)) = selected {
                 let line = Rect { y: area.y + line, height: 1, ..area }.intersection(buffer.area);
                 buffer.set_style(line, if has_keys { theme.selected } else { theme.selected_inactive });
             }
