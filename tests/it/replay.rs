@@ -60,7 +60,10 @@ fn a_request_is_run_again_without_the_service() {
     let recorded = Recorded::new();
     let ran = recorded.replay(&recorded.private, &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.out.starts_with("same: 8 of 8 decisions reproduced, 3 effects from the recording, 0 live\n"), "{ran:?}");
+    assert!(
+        ran.out.starts_with("same: 8 of 8 decisions reproduced, 3 effects from the recording, 0 live\n"),
+        "{ran:?}"
+    );
     assert!(ran.out.contains("200 OK") && ran.out.contains("Buy milk"), "{ran:?}");
 
     let document = recorded.json(&recorded.show, &[], 0);
@@ -69,6 +72,20 @@ fn a_request_is_run_again_without_the_service() {
     assert_eq!((&coverage["decisions"], &coverage["effects_fed"]), (&json!(3), &json!(1)));
     assert_eq!((&coverage["effects_live"], &coverage["effects_unanswered"]), (&json!(0), &json!(0)));
     assert_eq!(body(&document)["title"], "Buy milk");
+}
+
+#[test]
+fn the_store_remembers_the_program_that_recorded_it() {
+    let recorded = Recorded::new();
+    let elsewhere = Place::new();
+    let store = recorded.place.store();
+    let replay = |arguments: &[&str]| {
+        let ran = Ran::of(elsewhere.command(arguments).env("ZERVER_STORE", &store).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+        assert!(ran.out.starts_with("same: "), "{arguments:?}: {ran:?}");
+    };
+    replay(&["replay", &recorded.show]);
+    replay(&["replay", "--all"]);
 }
 
 #[test]
@@ -121,7 +138,10 @@ fn a_replay_does_not_contact_upstream_services() {
     let replay = || {
         let ran = place.zerver(&["replay", answer.id(), "--exe", exe.to_str().unwrap()]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert!(ran.out.starts_with("same: 2 of 2 decisions reproduced, 1 effect from the recording, 0 live\n"), "{ran:?}");
+        assert!(
+            ran.out.starts_with("same: 2 of 2 decisions reproduced, 1 effect from the recording, 0 live\n"),
+            "{ran:?}"
+        );
     };
     let listener = asked.join().unwrap();
     listener.set_nonblocking(true).unwrap();
