@@ -1,12 +1,12 @@
-//! A service whose steps do, when they are replayed, what no step should: end the process, never end, or sleep. One asks
-//! whom it is told to ask, and is to ask nobody then.
+//! A service whose steps do what no step should when they are replayed: end the process, never return, or sleep. One
+//! step calls an address of the client, which must not happen in a replay.
 
 use zerver::effects::{http, kv, sleep};
 use zerver::prelude::*;
 
 zerver::main!(app);
 
-/// Whether it is replayed; a step must not ask for that either.
+/// Returns true in a replay. A step must not depend on that either.
 fn is_replayed() -> bool {
     std::env::var_os("ZERVER_IPC").is_some()
 }
@@ -32,7 +32,7 @@ fn spin() -> Response {
     Response::text("spins")
 }
 
-/// What it says is not the same twice.
+/// Returns a different response each time.
 #[step]
 fn look(now: &ArrivalTime) -> Response {
     let is_same = std::time::SystemTime::now() == now.system_time();
@@ -44,7 +44,7 @@ fn panic(request: &Request) -> Response {
     panic!("{} has no answer{}", request.uri.path(), request.query("note").unwrap_or_default())
 }
 
-/// Whether the store answered.
+/// Error of the store, if any.
 #[derive(Slot, Serialize, Deserialize)]
 struct Stored(Option<String>);
 
@@ -57,7 +57,7 @@ fn ask() -> Decision<Stored> {
     )
 }
 
-/// What it does about a store that fails is worse than that.
+/// Handles a failing store by making it worse.
 #[step]
 fn fragile(stored: &Stored) -> Response {
     match stored.0.as_deref() {
@@ -67,7 +67,7 @@ fn fragile(stored: &Stored) -> Response {
     }
 }
 
-/// In milliseconds.
+/// Duration in milliseconds.
 #[derive(Slot, Serialize, Deserialize)]
 struct Nap(u64);
 
@@ -86,20 +86,20 @@ fn wake() -> Response {
     Response::text("awake")
 }
 
-/// What it was told.
+/// Response of the address.
 #[derive(Slot, Serialize, Deserialize)]
-struct Told(String);
+struct Reply(String);
 
 #[step]
-fn ask_out(request: &Request) -> Result<Decision<Told>, Failure> {
+fn ask_out(request: &Request) -> Result<Decision<Reply>, Failure> {
     let addr: Option<String> = request.query_as("addr")?;
     let addr = addr.ok_or_else(|| Failure::invalid("addr"))?;
-    Ok(Need(http::get(format!("http://{addr}/")).text().map(Told)))
+    Ok(Need(http::get(format!("http://{addr}/")).text().map(Reply)))
 }
 
 #[step]
-fn tell(told: &Told) -> Response {
-    Response::text(told.0.clone())
+fn respond(reply: &Reply) -> Response {
+    Response::text(reply.0.clone())
 }
 
 fn app() -> App {
@@ -109,6 +109,6 @@ fn app() -> App {
         .flow(flow!("look", GET "/look", steps: [fine, look]))
         .flow(flow!("fragile", GET "/fragile", steps: [ask, fragile]))
         .flow(flow!("nap", GET "/nap", steps: [tire, nap, wake]))
-        .flow(flow!("asks", GET "/asks", steps: [ask_out, tell]))
+        .flow(flow!("asks", GET "/asks", steps: [ask_out, respond]))
         .flow(flow!("panic", GET "/panic", steps: [fine, panic]))
 }

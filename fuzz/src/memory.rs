@@ -1,18 +1,18 @@
-//! Counts the memory that is taken, so that what takes too much is found before the system finds it.
+//! Counts allocated memory, so that excessive use is found before the system runs out.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// So much memory reading may take beyond its input, in bytes.
+/// Maximum memory that a target may take in addition to its input, in bytes.
 pub const BEYOND: usize = 16 << 20;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, which also counts.
+/// The system allocator with a counter.
 pub struct Counting;
 
-// SAFETY: every call goes to the system's allocator as it is.
+// SAFETY: every call is passed to the system allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         PEAK.fetch_max(LIVE.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
@@ -27,7 +27,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Does it, and panics if that took too much memory.
+/// Calls `read`, and panics if it takes too much memory.
 pub(crate) fn bounded<T>(input: &[u8], read: impl FnOnce() -> T) -> T {
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);

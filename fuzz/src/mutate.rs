@@ -1,6 +1,6 @@
-//! Runs every target for some seconds on mutated fixtures, without libfuzzer: `mutate SECONDS FIXTURE..`. It knows nothing
-//! of the code that it runs, so it finds less; a seed is printed with what it finds, and `SEED` runs that again.
-//! `mutate --corpus FOLDER FIXTURE..` writes what libfuzzer begins with.
+//! Runs every target for some seconds on mutated fixtures, without libfuzzer: `mutate SECONDS FIXTURE..`. It is not
+//! guided by coverage, so it finds less. A failure is printed with its seed, and `SEED` repeats it. `mutate --corpus
+//! FOLDER FIXTURE..` writes the initial corpus of libfuzzer.
 
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs what was found once, each on its target: files in `regressions`, which begin with the name of that.
+/// Runs earlier findings: files in `regressions`, whose names begin with that of their target.
 fn regressions(targets: &[(&str, Target, Vec<Vec<u8>>)]) -> Result<(), PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
     for entry in folder.read_dir().expect("the folder of what was found") {
@@ -82,7 +82,7 @@ fn regressions(targets: &[(&str, Target, Vec<Vec<u8>>)]) -> Result<(), PathBuf> 
     Ok(())
 }
 
-/// Traces that are short as bytes and long in memory, in each list that they have.
+/// Returns traces that are short when encoded and large in memory, one for each of their lists.
 fn bombs(file: &[u8]) -> Vec<Trace> {
     let trace = portable::read(file).expect("a fixture");
     let with = |change: &dyn Fn(&mut Trace)| {
@@ -118,7 +118,7 @@ fn bombs(file: &[u8]) -> Vec<Trace> {
         .collect()
 }
 
-/// Reads one in every way in which it can come.
+/// Reads a trace in every format.
 fn unfold(trace: &Trace) {
     zerver_fuzz::frame(&frame_of(trace.clone()));
     if let Ok(file) = portable::write(trace) {
@@ -130,7 +130,7 @@ fn unfold(trace: &Trace) {
     }
 }
 
-/// The trace of a portable file as a frame.
+/// Returns the trace of a portable file as a frame.
 fn framed(file: &[u8]) -> Option<Vec<u8>> {
     portable::read(file).ok().map(frame_of)
 }
@@ -143,7 +143,7 @@ fn frame_of(trace: Trace) -> Vec<u8> {
     bytes
 }
 
-/// The values of the slots in a portable file.
+/// Returns the values of the slots in a portable file.
 fn values(file: &[u8]) -> Vec<Vec<u8>> {
     let events = portable::read(file).map_or(Vec::new(), |trace| trace.events);
     let values = events.into_iter().filter_map(|event| match event {
@@ -153,7 +153,7 @@ fn values(file: &[u8]) -> Vec<Vec<u8>> {
     values.collect()
 }
 
-/// One of the corpus with some bytes changed, as the seed says.
+/// Returns an entry of the corpus with some bytes changed, as determined by the seed.
 fn mutated(corpus: &[Vec<u8>], seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut random = |below: usize| {
@@ -169,7 +169,7 @@ fn mutated(corpus: &[Vec<u8>], seed: u64) -> Vec<u8> {
         match random(7) {
             0 if at < bytes.len() => bytes[at] = random(256) as u8,
             1 if at < bytes.len() => bytes[at] ^= 1 << random(8),
-            // A length as bincode writes large ones.
+            // A large length in the encoding of bincode.
             2 => drop(bytes.splice(at..(at + 1).min(bytes.len()), [252, 0xff, 0xff, random(256) as u8, 0])),
             3 => drop(
                 bytes.splice(at..(at + 1).min(bytes.len()), [253, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0]),

@@ -60,7 +60,6 @@
 //! # Tutorial
 //!
 #![doc = include_str!("../docs/tutorial.md")]
-
 #![warn(missing_debug_implementations)]
 
 mod app;

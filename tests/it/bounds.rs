@@ -1,4 +1,4 @@
-//! What clients can make a service use up: memory, as much as its limits say, and no more.
+//! Memory that clients can make a service use: no more than its limits allow.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,14 +8,14 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use crate::harness::{Dev, PATIENCE, Place};
 
-/// The most that a process has ever had in memory, in bytes.
+/// Returns the peak memory of a process, in bytes.
 fn peak(of: &Dev) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", of.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// Sends a head and as much of a body as is taken; the first line of the answer.
+/// Sends a head, and as much of a body as the service accepts. Returns the first line of the response.
 fn pour(addr: &str, head: &str, piece: &[u8], times: usize) -> String {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -42,10 +42,10 @@ fn bodies_that_are_too_large_are_not_kept() {
     let warm = || pour(&service.addr, "transfer-encoding: chunked", &chunk, 2);
     assert_eq!(warm(), "HTTP/1.1 413 Payload Too Large");
     let before = peak(&service);
-    // Half a gigabyte, if it were taken.
+    // Half a gigabyte, if it were accepted.
     for _ in 0..64 {
         let answer = pour(&service.addr, "transfer-encoding: chunked", &chunk, 8);
-        // Who goes on to send may be cut off before it has read the answer.
+        // A client that keeps sending can be disconnected before it has read the response.
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
     }
     assert_eq!(pour(&service.addr, "content-length: 536870912", b"", 0), "HTTP/1.1 413 Payload Too Large");
@@ -55,8 +55,8 @@ fn bodies_that_are_too_large_are_not_kept() {
     assert_eq!(service.stop().code(), Some(0));
 }
 
-/// More clients than there is memory for what they send: the service ends, for nothing can be trusted to go on with less,
-/// and what it had recorded is there.
+/// Clients send more than fits into memory. The service ends, because no part of it can be trusted to continue without
+/// memory, and what it had recorded is kept.
 #[test]
 fn without_memory_a_service_ends_and_its_store_is_whole() {
     let place = Place::new();
@@ -73,7 +73,7 @@ fn without_memory_a_service_ends_and_its_store_is_whole() {
     let body = vec![b' '; 900_000];
     let mut clients = Vec::new();
     while let Ok(mut client) = TcpStream::connect(&service.addr) {
-        // None of them has sent all of it, so that the service has to keep the rest.
+        // No client finishes its body, so the service has to keep all of them.
         let head = "POST /todos HTTP/1.1\r\nhost: x\r\ncontent-length: 900001\r\n\r\n";
         if client.write_all(head.as_bytes()).and_then(|()| client.write_all(&body)).is_err() {
             break;
@@ -91,15 +91,15 @@ fn without_memory_a_service_ends_and_its_store_is_whole() {
     assert_eq!(place.wait_for(31)[1..], before);
 }
 
-/// Unpacked, these would take more than any limit: 64 MiB of zeros each.
+/// Bodies that would exceed every limit if they were decompressed: 64 MiB of zeros each.
 #[test]
-fn a_body_that_would_unpack_is_not_unpacked() {
+fn a_compressed_body_is_not_decompressed() {
     let place = Place::new();
     let service = Dev::start(place.service());
     let before = peak(&service);
     for (coding, bomb) in [("gzip", gzip_bomb()), ("zstd", zstd_bomb())] {
         let head = format!("content-encoding: {coding}\r\ncontent-length: {}", bomb.len());
-        // The step gets it as it came, which is no JSON.
+        // The step receives the compressed body, which is not JSON.
         let answer = pour(&service.addr, &head, &bomb, 1);
         assert_eq!(answer, "HTTP/1.1 400 Bad Request", "{coding}");
     }
@@ -108,7 +108,7 @@ fn a_body_that_would_unpack_is_not_unpacked() {
     assert_eq!(service.stop().code(), Some(0));
 }
 
-/// One block with fixed codes (RFC 1951, section 3.2.6): a zero, and "258 times the last" again and again.
+/// A block with fixed codes (RFC 1951, section 3.2.6): a zero, and then repeatedly "the last byte 258 times".
 fn gzip_bomb() -> Vec<u8> {
     let copies = (64 << 20) / 258;
     let codes = ["110", "00110000"]
@@ -125,11 +125,11 @@ fn gzip_bomb() -> Vec<u8> {
         *bomb.last_mut().unwrap() |= (bit - b'0') << filled;
         filled += 1;
     }
-    // Its checksum, which nobody sees who does not unpack it, is missing.
+    // The checksum, which only a decompressor would read, is missing.
     bomb
 }
 
-/// Blocks that are one byte many times (RFC 8878, section 3.1.1.2).
+/// Blocks that repeat one byte (RFC 8878, section 3.1.1.2).
 fn zstd_bomb() -> Vec<u8> {
     let block = |is_last: u32| {
         let head = (128 << 10) << 3 | 1 << 1 | is_last;

@@ -1,17 +1,17 @@
-//! A request that one version of a service answered, replayed by the next: what has changed is named.
+//! Replays of requests of one version of a service by the next version: the changes are named.
 
 use serde_json::json;
 
 use crate::harness::{Place, Ran, programs};
 
-/// A place with an order that was made and shown by the first version.
+/// Sets up a folder with an order that the first version created and displayed.
 fn recorded() -> Place {
     let place = Place::new();
     let dev = place.dev_of(&programs().orders);
     let order = json!({ "lines": [{ "sku": "cup", "count": 1 }], "coupon": "TEN" });
     assert_eq!(dev.ask("POST", "/orders").json(order).send().status, 201);
     assert_eq!(dev.get("/orders/1").status, 200);
-    // The discount is more than the price.
+    // The discount exceeds the price.
     let order = json!({ "lines": [{ "sku": "tea", "count": 1 }], "coupon": "FIVER" });
     assert_eq!(dev.ask("POST", "/orders").json(order).send().status, 500);
     place.wait_for(3);
@@ -31,7 +31,7 @@ fn a_changed_step_is_named_with_its_line_and_the_field() {
     let made = made.as_str().unwrap();
     assert_eq!(replay(&place, made, false, &[]).code, Some(0));
 
-    // What is charged is another amount, so that no answer fits; what the step itself does otherwise is named first.
+    // The amount charged differs, so no recorded answer fits. The change in the step itself is named first.
     let ran = replay(&place, made, true, &["--json"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
@@ -50,7 +50,7 @@ fn a_changed_step_is_named_with_its_line_and_the_field() {
     let builds = &document["build"];
     assert!(builds["recorded"] != builds["replayed"], "{builds}");
 
-    // With an answer to the new effect all of it runs, and what comes of the change is told to the end.
+    // With an answer to the new effect the whole flow runs, and all consequences of the change are reported.
     let answer = r#"payment charge 1169 cents={"Paid": {"number": "P-1170"}}"#;
     let ran = replay(&place, made, true, &["--answer", answer]);
     assert!(ran.out.contains("code_changed     apply_discount  Total.discount_cents"), "{ran:?}");

@@ -1,12 +1,11 @@
-//! What a service that runs can be told and asked: its settings, by `zerver config` and SIGHUP, and what it measures, by
-//! `zerver top`.
+//! Settings of a running service (`zerver config`, SIGHUP), and its measurements (`zerver top`).
 
 use std::fs;
 
 use crate::harness::{Dev, Place, Ran, programs};
 
 #[test]
-fn config_tells_values_and_who_said_them() {
+fn config_shows_values_and_their_sources() {
     let place = Place::new();
     fs::write(place.path().join("zerver.toml"), "deadline = \"5s\"\n\n[batch]\nquantum = \"7ms\"\n").unwrap();
     let todos = programs().todos.to_str().unwrap();
@@ -28,7 +27,7 @@ fn config_tells_values_and_who_said_them() {
 }
 
 #[test]
-fn a_variable_that_nothing_reads_is_told() {
+fn a_variable_that_nothing_reads_is_reported() {
     let place = Place::new();
     let todos = programs().todos.to_str().unwrap();
     let mut command = place.command(&["config", "--exe", todos]);
@@ -37,7 +36,7 @@ fn a_variable_that_nothing_reads_is_told() {
     assert!(ran.code == Some(0) && ran.err.lines().any(|line| line == told), "{ran:?}");
 }
 
-/// What a request by this path is given as its class.
+/// Returns the class of a request with this path.
 fn class(place: &Place, service: &Dev, count: usize) -> String {
     assert_eq!(service.get("/todos").status, 200);
     place.wait_for(count)[0]["class"].as_str().unwrap().to_owned()
@@ -66,11 +65,11 @@ fn a_hang_up_reloads_and_a_mistake_changes_nothing() {
 
     fs::write(&file, "[recording]\nkeep = \"tail\"\n").unwrap();
     service.signal("-HUP");
-    // The environment says otherwise, and wins.
+    // The environment overrides the file.
     service.wait_for_line("changed rules");
     assert_eq!(class(&place, &service, 4), "interactive");
 
-    // What would never end is not begun, and SIGTERM is heard all the same.
+    // An endless wait is not started, and SIGTERM still works.
     fs::remove_file(&file).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
     service.signal("-HUP");

@@ -1,4 +1,4 @@
-//! Many requests run again: `zerver replay --all`, and one as a test: `zerver export --test`.
+//! Replays of many requests (`zerver replay --all`), and exported tests (`zerver export --test`).
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -51,7 +51,7 @@ fn a_corpus_against_another_service_is_different() {
         (of("class"), of("flow"), of("field")),
         (json!("code_changed"), json!("todo-show"), json!("flow"))
     );
-    // One is named twice.
+    // One file is named twice.
     assert_eq!((of("requests"), of("first_in")), (json!(3), json!(3)));
     assert_eq!(
         (of("expected"), of("got"), of("source")),
@@ -90,7 +90,7 @@ fn requests_that_end_their_host_cost_only_themselves() {
 }
 
 #[test]
-fn a_test_of_nothing_is_trouble() {
+fn a_replay_of_nothing_is_an_error() {
     let place = Place::new();
     let dev = place.dev();
     dev.get("/todos");
@@ -114,7 +114,7 @@ fn a_test_of_nothing_is_trouble() {
 }
 
 #[test]
-fn interrupted_it_says_what_it_knows() {
+fn an_interrupted_replay_reports_its_results_so_far() {
     let place = Place::new();
     let exe = &programs().misbehaving;
     let dev = place.dev_of(exe);
@@ -124,7 +124,7 @@ fn interrupted_it_says_what_it_knows() {
     dev.stop();
     let mut command = place.command(&["replay", "--all", "--json", "--exe", exe.to_str().unwrap()]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Until it would take the signal, the signal would only end it.
+    // Before the command handles the signal, the signal would only kill it.
     let takes_signals = || {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
@@ -141,7 +141,7 @@ fn interrupted_it_says_what_it_knows() {
     assert!(document["requests"].as_u64().unwrap() < 2, "{document}");
 }
 
-/// The tests of the example contain what is written here; so they compile, and pass.
+/// The exported test is checked in as a test of the example, so it compiles and passes.
 #[test]
 fn an_exported_test_is_the_one_that_is_checked_in() {
     let place = Place::new();
@@ -159,7 +159,7 @@ fn an_exported_test_is_the_one_that_is_checked_in() {
 }
 
 #[test]
-fn a_test_has_secrets_in_it_only_when_asked() {
+fn an_exported_test_has_secrets_only_on_request() {
     let place = Place::new();
     let dev = place.dev();
     dev.ask("GET", "/v1/todos/1").bearer("ann-token").send();

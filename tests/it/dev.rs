@@ -1,4 +1,4 @@
-//! `zerver dev` on a service of one's own: built, watched, rebuilt, restarted.
+//! `zerver dev` on a service outside of this workspace: it is built, watched, rebuilt and restarted.
 
 use std::fs;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
     let mut command = place.command(&["dev", app.to_str().unwrap(), "--addr", "127.0.0.1:0"]);
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     command.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
-    // What it is made of may never have been built in this way, and no patience is enough for that on a busy machine.
+    // The dependencies may not have been built with these settings yet, which takes too long on a busy machine.
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.arg("build").current_dir(&app).env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
     let built = build.output().unwrap();
@@ -62,7 +62,7 @@ fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
         write(&MAIN.replace("\"one\"", &format!("\"{n}\"")));
     }
     write(&MAIN.replace("\"one\"", "\"three\""));
-    // On a busy machine one of those before it may have been built as well.
+    // On a busy machine, an earlier change may have been built as well.
     let mut asked = 3;
     loop {
         dev.wait_for_line("listening on");

@@ -1,10 +1,10 @@
-//! Why one request took longer than another, asked of a service that is slow on purpose.
+//! `zerver diff` and `zerver why` on a service that is slow on purpose.
 
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Dev, Place, undisturbed};
 
-/// A service that was asked for a report with each of these latencies; and the ids.
+/// Requests a report with each of these latencies. Returns the service and the ids of the requests.
 fn with_reports(place: &Place, latencies: &[u64]) -> (Dev, Vec<String>) {
     let dev = place.dev();
     let ask = |ms: &u64| dev.get(&format!("/reports/todos?latency_ms={ms}")).id().to_owned();
@@ -13,7 +13,7 @@ fn with_reports(place: &Place, latencies: &[u64]) -> (Dev, Vec<String>) {
     (dev, ids)
 }
 
-/// What `diff` says, which also is an exit code.
+/// Runs `diff`, and returns its output, which must agree with its exit code.
 fn diff(place: &Place, arguments: &[&str], code: i32) -> Json {
     let ran = place.zerver(&[&["diff", "--json"], arguments].concat());
     assert_eq!(ran.code, Some(code), "{ran:?}");
@@ -58,10 +58,10 @@ fn a_slow_upstream_is_the_cause_and_the_query_what_differs_first() {
         assert!(flat.contains(part), "no {part:?} in\n{}", text.out);
     }
 
-    // The same request is the same, and the other way round it is faster.
+    // A request does not differ from itself. In the opposite order, the second one is faster.
     assert_eq!(diff(&place, &[slow, slow], 0)["causes"], json!([]));
     assert_eq!(diff(&place, &[slow, fast], 1)["delta_ns"].as_i64(), found["delta_ns"].as_i64().map(|ns| -ns));
-    // As a file it is still the same.
+    // A request does not differ from its portable file.
     let file = place.path().join("slow.zrv");
     assert_eq!(place.zerver(&["export", slow, "-o", file.to_str().unwrap()]).code, Some(0));
     assert_eq!(diff(&place, &[slow, file.to_str().unwrap()], 0)["verdict"], "same");
@@ -69,7 +69,7 @@ fn a_slow_upstream_is_the_cause_and_the_query_what_differs_first() {
 }
 
 #[test]
-fn two_like_requests_are_the_same_whatever_they_took() {
+fn similar_requests_are_the_same_whatever_their_duration() {
     let place = Place::new();
     let (_dev, ids) = with_reports(&place, &[3, 3]);
     let found = diff(&place, &[&ids[0], &ids[1]], 0);
@@ -77,14 +77,14 @@ fn two_like_requests_are_the_same_whatever_they_took() {
 }
 
 #[test]
-fn a_flow_tells_by_itself_what_makes_it_slow() {
-    // Some are slow, and as long as the machine adds nothing to the others they are the slowest.
+fn a_flow_shows_what_correlates_with_its_latency() {
+    // Some requests are slow. They are the slowest as long as the machine does not delay the others.
     let latencies: Vec<u64> = (0..32).map(|n| if n % 8 == 7 { 240 } else { 15 * (n % 4) }).collect();
     let (place, dev) = undisturbed(|| {
         let place = Place::new();
         let (dev, _) = with_reports(&place, &latencies);
         let took_ns = place.durations_ns("report");
-        // The newest comes first.
+        // The newest request comes first.
         let mut timed = latencies.iter().rev().zip(took_ns);
         timed.all(|(&ms, ns)| ms == 240 || ns < 200_000_000).then_some((place, dev))
     });
@@ -101,7 +101,7 @@ fn a_flow_tells_by_itself_what_makes_it_slow() {
     let text = place.zerver(&["why", "@slowest:report"]);
     assert!(text.code == Some(0) && text.out.contains("query latency_ms"), "{text:?}");
 
-    // Too few say so.
+    // Too few requests are reported as such.
     dev.get("/todos");
     place.wait_for(latencies.len() + 1);
     assert!(place.zerver(&["why", "@last:todos-list"]).out.contains("no other request"));

@@ -1,5 +1,5 @@
-//! The disk: one that takes nothing more, where requests go on, recording pauses and says so, and resumes by itself; and
-//! who may read what is on it.
+//! The disk: when it is full, requests continue, and recording pauses, reports it, and resumes by itself. Only the
+//! owner can read what is recorded.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,8 +9,8 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::harness::{Dev, Place};
 
-/// Makes every write of the process past so many bytes of a file fail, as on a full disk; none lifts it. Unlike a small
-/// file system, that needs no privilege.
+/// Limits the size of files that a process writes, so that writes fail as on a full disk. `None` lifts the limit.
+/// Unlike a small file system, this needs no privileges.
 fn limit_files(of: &Dev, bytes: Option<u64>) {
     let pid = Pid::from_raw(of.id() as i32);
     prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
@@ -46,9 +46,9 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
     assert_eq!(place.json(&["doctor", "--json"])["healthy"], true);
 }
 
-/// The most careless of users.
+/// Sets the most permissive umask.
 #[test]
-fn what_is_recorded_is_its_owners_alone_under_any_umask() {
+fn recordings_are_private_to_their_owner_under_any_umask() {
     let place = Place::new();
     let service = place.service();
     let mut careless = Command::new("/bin/sh");
@@ -68,7 +68,7 @@ fn what_is_recorded_is_its_owners_alone_under_any_umask() {
     };
     look(4);
     assert_eq!(service.stop().code(), Some(0));
-    // What a repair puts in its place, and aside, is no more open.
+    // The files that a repair creates and moves aside are not more accessible either.
     let file = place.store().join("traces.redb");
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[4096..8192].iter_mut().for_each(|byte| *byte ^= 0x5a);
@@ -81,7 +81,7 @@ fn what_is_recorded_is_its_owners_alone_under_any_umask() {
     look(5);
 }
 
-/// All there is from a folder on, and with which rights.
+/// Returns everything below a folder, with its permissions.
 fn below(path: &Path) -> Vec<(std::path::PathBuf, u32)> {
     let mode = std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777;
     let mut found = vec![(path.to_owned(), mode)];
@@ -92,7 +92,7 @@ fn below(path: &Path) -> Vec<(std::path::PathBuf, u32)> {
 }
 
 #[test]
-fn what_a_full_disk_takes_along_at_the_end_is_said() {
+fn requests_lost_to_a_full_disk_at_the_end_are_reported() {
     let place = Place::new();
     let mut service = Dev::start(place.service());
     service.get("/todos");

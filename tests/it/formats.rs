@@ -1,5 +1,5 @@
-//! Encoded enums: `recorder/trace/tests/variant_order.rs` fixes those that are stored. Elsewhere only the frames between the
-//! command line and a service are encoded, whose version both sides check.
+//! Encoded enums: `recorder/trace/tests/variant_order.rs` fixes those that are stored. Elsewhere only the frames
+//! between the command line and a service are encoded, whose version both sides check.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The programs under test, as processes, and a client to ask them.
+//! The programs under test, as processes, and a client for them.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-/// How long anything may take before a test gives up on it. Nothing is expected to come near: the longest is to build a
-/// program on a busy machine, after the others that build at the same place.
+/// Maximum time that a test waits for anything. Nothing should come close. Building a program takes longest, on a busy
+/// machine and after other builds in the same folder.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1200);
 
-/// On a busy machine what runs at low priority may wait for long, and so may all others: nobody is sent away for that.
+/// Settings without load shedding: on a busy machine, requests may wait for long, especially at low priority.
 const PATIENT: [(&str, &str); 5] = [
     ("ZERVER_BATCH_WORKERS", "0"),
     ("ZERVER_INTERACTIVE_TARGET", "60s"),
@@ -24,7 +24,7 @@ const PATIENT: [(&str, &str); 5] = [
     ("ZERVER_DEFAULT_INTERVAL", "60s"),
 ];
 
-/// Tells a story again until the machine has not got in its way. Where it always does, what the story is about is wrong.
+/// Repeats a test until the machine does not interfere. If it always fails, the property that it tests is broken.
 pub(crate) fn undisturbed<T>(story: impl FnMut() -> Option<T>) -> T {
     std::iter::repeat_with(story).take(20).find_map(|told| told).expect("never as it is to be")
 }
@@ -38,15 +38,15 @@ pub(crate) struct Programs {
     pub(crate) todos: PathBuf,
     pub(crate) misbehaving: PathBuf,
     pub(crate) orders: PathBuf,
-    /// The same service in its next version.
+    /// Next version of the same service.
     pub(crate) orders_next: PathBuf,
 }
 
-/// Builds the programs, once in this process.
+/// Builds the programs, once per process.
 pub(crate) fn programs() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
-        // First the next version, for both are at the same place. All else is the same in both builds.
+        // The next version is built first, because both have the same path. Everything else is equal in both builds.
         let built =
             executable(&build(&["--features", "zerver-example-orders/next"]), "zerver-example-orders");
         let orders_next = built.with_file_name("zerver-example-orders-next");
@@ -64,7 +64,7 @@ pub(crate) fn programs() -> &'static Programs {
     })
 }
 
-/// Builds all programs, and gives what Cargo says of them.
+/// Builds all programs, and returns the output of Cargo.
 fn build(more: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -104,7 +104,7 @@ impl Place {
         self.path().join("store")
     }
 
-    /// `zerver` with these arguments, on the store of this place.
+    /// Runs `zerver` with these arguments on the store in this folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&programs().zerver);
         command
@@ -122,32 +122,32 @@ impl Place {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
-    /// What it printed as JSON.
+    /// Returns the output, parsed as JSON.
     pub(crate) fn json(&self, arguments: &[&str]) -> Json {
         let ran = self.zerver(arguments);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
     }
 
-    /// How long each of the recorded requests took that have this flow, the newest first.
+    /// Returns the durations of the recorded requests of this flow, newest first.
     pub(crate) fn durations_ns(&self, flow: &str) -> Vec<u64> {
         let listed = self.json(&["ls", "--json", "--flow", flow, "--limit", "100000"]);
         let requests = listed["requests"].as_array().unwrap();
         requests.iter().map(|request| request["duration_ns"].as_u64().unwrap()).collect()
     }
 
-    /// `zerver dev` with the todo service on a port that is free, once it serves.
+    /// Starts `zerver dev` with the todo service on a free port, and waits until it serves.
     pub(crate) fn dev(&self) -> Dev {
         self.dev_of(&programs().todos)
     }
 
-    /// The same with another service.
+    /// Starts `zerver dev` with another service.
     pub(crate) fn dev_of(&self, exe: &Path) -> Dev {
         let exe = exe.to_str().unwrap();
         Dev::start(self.command(&["dev", "--exe", exe, "--no-watch", "--addr", "127.0.0.1:0"]))
     }
 
-    /// The todo service alone, recording everything, on a port that is free.
+    /// Starts only the todo service, recording everything, on a free port.
     pub(crate) fn service(&self) -> Command {
         let mut command = Command::new(&programs().todos);
         command
@@ -161,7 +161,7 @@ impl Place {
         command
     }
 
-    /// Waits until so many requests are in the store, and gives them, newest first.
+    /// Waits until the store has this number of requests, and returns them, newest first.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<Json> {
         let start = Instant::now();
         loop {
@@ -176,7 +176,7 @@ impl Place {
     }
 }
 
-/// What a command left behind.
+/// Result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -194,7 +194,7 @@ impl Ran {
     }
 }
 
-/// `zerver dev`, running.
+/// A running `zerver dev`.
 pub(crate) struct Dev {
     child: Child,
     pub(crate) addr: String,
@@ -208,7 +208,7 @@ impl Dev {
         Self::ready(child, vec![Box::new(stdout)])
     }
 
-    /// The same, with nobody at the other end of its standard output.
+    /// Starts it without a reader of its standard output.
     pub(crate) fn start_unread(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
@@ -234,7 +234,7 @@ impl Dev {
         dev
     }
 
-    /// The next line that contains this.
+    /// Returns the next line that contains this text.
     pub(crate) fn wait_for_line(&mut self, part: &str) -> String {
         let start = Instant::now();
         let mut seen = Vec::new();
@@ -256,15 +256,15 @@ impl Dev {
         assert!(status.success());
     }
 
-    /// Asks it to end; what it had said by then and was not waited for.
+    /// Terminates the process. Returns the output that was not read before.
     pub(crate) fn said_to_the_end(mut self) -> Vec<String> {
         self.signal("-TERM");
         self.wait();
-        // Its ends of the pipes are closed.
+        // The process has closed its ends of the pipes.
         self.lines.iter().collect()
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Terminates the process, and waits for it.
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal("-TERM");
         self.wait()
@@ -345,7 +345,7 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -365,7 +365,7 @@ impl Answer {
         Self { status, headers: lines.map(header).collect(), body: body.to_owned() }
     }
 
-    /// Whether it is as it should be; not so where the identity provider had no time to answer.
+    /// Returns true if the response is the expected one. It is not if the identity provider timed out.
     pub(crate) fn is_in_time(&self) -> bool {
         assert!(matches!(self.status, 200 | 504), "{self:?}");
         self.status == 200

@@ -1,4 +1,4 @@
-//! Traces that somebody else wrote: every name and every text in them is hostile, and none reaches a terminal raw.
+//! Traces from an untrusted source: every name and text in them is hostile, and none reaches a terminal unescaped.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,8 @@ use zerver_trace::{Answer, EffectError, Event, Name, Outcome, Recorded, RequestI
 use crate::harness::{Place, programs};
 use crate::pty::Terminal;
 
-/// Colours, the clipboard (OSC 52), a link (OSC 8), an escape of one byte (C1), text that runs backwards, a new line.
+/// Text with colours, the clipboard (OSC 52), a link (OSC 8), a one-byte escape (C1), right-to-left text and a line
+/// break.
 const EVIL: &str = "\u{1b}[31m\u{1b}]52;c;AAAA\u{7}\u{1b}]8;;http://evil.example\u{7}\u{9b}2J\u{202e}\n";
 
 fn taint(text: &mut String) {
@@ -28,7 +29,7 @@ fn taint_value(recorded: &mut Recorded) {
         Recorded::Plain { value: Value::from_serialize(EVIL).unwrap(), summary: Some(EVIL.to_owned()) };
 }
 
-/// The same trace with something evil in all that is text.
+/// Returns the trace with hostile text in every string.
 fn hostile(mut trace: Trace, number: u128) -> Trace {
     trace.id = RequestId::from_u128(trace.id.as_u128() ^ number);
     let flow = Arc::make_mut(&mut trace.flow);
@@ -93,7 +94,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
     trace
 }
 
-/// Hostile files of all sorts of requests, and their ids.
+/// Writes hostile files of many kinds of requests, and returns their ids.
 fn files(folder: &Path) -> (Vec<String>, Vec<String>) {
     let stories =
         ["slow-upstream", "fast-upstream", "not-found", "panic", "retry", "unauthorized", "big-body"];
@@ -158,7 +159,7 @@ fn no_name_of_a_foreign_trace_reaches_the_terminal_raw() {
 }
 
 #[test]
-fn nor_does_it_from_the_terminal_ui() {
+fn no_name_of_a_foreign_trace_leaves_the_terminal_ui_raw() {
     let place = Place::new();
     let (files, ids) = files(place.path());
     fs::create_dir(place.store()).unwrap();
@@ -168,7 +169,7 @@ fn nor_does_it_from_the_terminal_ui() {
         let mut terminal = Terminal::start(&place.command(arguments), 160, 50);
         terminal.wait_for(parts);
         terminal.press(keys);
-        // The list comes last, so that all keys before it have been answered.
+        // The list is last, so all earlier keys have been handled.
         terminal.press("1");
         terminal.wait_for(&["live", "\\u{1b}]52;"]);
         let written = terminal.written();

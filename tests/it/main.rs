@@ -1,4 +1,4 @@
-//! End to end tests, and the tests that keep ARCHITECTURE.md true.
+//! End-to-end tests, and tests that keep the documents and the structure of the source consistent.
 
 mod architecture;
 mod bounds;

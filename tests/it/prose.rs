@@ -1,5 +1,5 @@
-//! Style of comments and documents: doc comments begin with a verb or a noun phrase, and some phrases are not used. The help
-//! of the command line consists of doc comments, so it is included.
+//! Style of comments and documents: doc comments begin with a verb or a noun phrase, and some phrases are not used. The
+//! help of the command line consists of doc comments, so it is included.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A terminal of our own, with a program in it: what it shows is read, and keys are pressed.
+//! A pseudo-terminal with a program in it. Tests read its screen and press keys.
 
 use std::io::{Read, Write};
 use std::process::Command;
@@ -14,11 +14,11 @@ pub(crate) struct Terminal {
     shown: Arc<Shown>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    // What the program writes is read from it to its end.
+    // Reads the output of the program to its end.
     master: Box<dyn MasterPty + Send>,
 }
 
-/// What the terminal shows.
+/// Screen of the terminal.
 struct Shown {
     state: Mutex<State>,
     changed: Condvar,
@@ -26,13 +26,13 @@ struct Shown {
 
 struct State {
     parser: vt100::Parser,
-    /// All that was written to it.
+    /// Everything that was written to the terminal.
     written: Vec<u8>,
     is_closed: bool,
 }
 
 impl Terminal {
-    /// Starts a program in a terminal of so many columns and rows.
+    /// Starts a program in a terminal of this size, in columns and rows.
     pub(crate) fn start(command: &Command, cols: u16, rows: u16) -> Self {
         let size = PtySize { cols, rows, ..PtySize::default() };
         let pty = native_pty_system().openpty(size).unwrap();
@@ -77,15 +77,15 @@ impl Terminal {
         self.keys.flush().unwrap();
     }
 
-    /// Gives it another size, and says so to the program.
+    /// Resizes the terminal, and notifies the program.
     pub(crate) fn resize(&self, cols: u16, rows: u16) {
         let mut state = self.shown.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.parser.screen_mut().set_size(rows, cols);
         self.master.resize(PtySize { cols, rows, ..PtySize::default() }).unwrap();
     }
 
-    /// Says to the program that it has these sizes, one after another, and then the one that it has. What is shown is
-    /// read as before: it is not to be looked at until all of it was drawn once more.
+    /// Notifies the program of these sizes, one after another, and then of the real one. The emulated screen keeps its
+    /// size, so it must not be examined until everything was drawn again.
     pub(crate) fn shake(&self, sizes: &[(u16, u16)]) {
         let own = self.shown.state.lock().unwrap().parser.screen().size();
         for (cols, rows) in sizes.iter().copied().chain([(own.1, own.0)]) {
@@ -97,18 +97,18 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
-    /// Waits until it has stopped, as on Ctrl-Z: what would have it go on before that is lost.
+    /// Waits until the program has stopped, as on Ctrl-Z. A signal to continue before that would be lost.
     pub(crate) fn wait_until_stopped(&self) {
         let until = Instant::now() + PATIENCE;
         let stat = format!("/proc/{}/stat", self.id());
-        // The state comes after the name, which is in brackets.
+        // The state follows the name, which is in parentheses.
         while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
             assert!(Instant::now() < until, "it does not stop");
             thread::yield_now();
         }
     }
 
-    /// Waits until what is shown is as wanted, and gives its text.
+    /// Waits until the screen satisfies a condition, and returns its text.
     pub(crate) fn wait(&self, what: &str, is_wanted: impl Fn(&vt100::Screen) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
         let mut state = self.shown.state.lock().unwrap();
@@ -123,12 +123,12 @@ impl Terminal {
         }
     }
 
-    /// All that was written to it by now.
+    /// Returns everything that was written to the terminal so far.
     pub(crate) fn written(&self) -> Vec<u8> {
         self.shown.state.lock().unwrap().written.clone()
     }
 
-    /// Waits for all of these texts at once.
+    /// Waits until all of these texts are on the screen at the same time.
     pub(crate) fn wait_for(&self, parts: &[&str]) -> String {
         self.wait(&format!("{parts:?}"), |screen| {
             let text = screen.contents();
@@ -136,7 +136,7 @@ impl Terminal {
         })
     }
 
-    /// Waits for the program's end. The terminal must be as it was before it.
+    /// Waits for the end of the program. The terminal must then be in its original state.
     pub(crate) fn end(mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         let mut state = self.shown.state.lock().unwrap();
@@ -157,7 +157,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It may have ended.
+        // The program may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! `zerver replay`: a recorded request, run again by the program that served it, with nothing around it.
+//! `zerver replay`: a recorded request, run again in isolation by the program that served it.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::{Place, Ran, programs, root, undisturbed};
 
-/// A place whose service has answered two requests for a todo and ended: the ids of the one, and of the other.
+/// Sets up a folder whose service has answered two requests for a todo and ended. Returns the ids of the requests.
 struct Recorded {
     place: Place,
     show: String,
@@ -74,14 +74,14 @@ fn a_request_is_run_again_without_the_service() {
 #[test]
 fn there_is_no_network_in_a_replay() {
     let recorded = Recorded::new();
-    // Where the system lets us have a network namespace of our own, with nothing in it.
+    // Only if the system allows an empty network namespace.
     let unshare = |program: &str| {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--net", program]);
         command
     };
     if !unshare("true").output().is_ok_and(|output| output.status.success()) {
-        // Past what the test's harness keeps for itself.
+        // After the threads of the test harness.
         writeln!(
             std::io::stderr(),
             "skipped: no `unshare --user --net` here, so no replay without a network"
@@ -99,9 +99,9 @@ fn there_is_no_network_in_a_replay() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
-/// Whom a request had asked hears nothing of its replay; and whether anybody is there is all the same.
+/// A replay does not contact the upstream service, and works the same if there is none.
 #[test]
-fn who_was_asked_is_not_asked_again() {
+fn a_replay_does_not_contact_upstream_services() {
     let place = Place::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -126,7 +126,7 @@ fn who_was_asked_is_not_asked_again() {
     let listener = asked.join().unwrap();
     listener.set_nonblocking(true).unwrap();
     replay();
-    // Who had connected would still wait to be accepted.
+    // A connection would still be in the backlog.
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     drop(listener);
     replay();
@@ -169,7 +169,7 @@ fn answers_and_requests_are_edited_too() {
     let header = ["--request-header", "host=todo.example"];
     let document = recorded.json(&recorded.private, &header, 1);
     assert_eq!(body(&document)["url"], "http://todo.example/todos/1");
-    // Another token: nobody has asked the identity provider about that one.
+    // Another token, for which there is no recorded answer of the identity provider.
     let header = ["--request-header", "authorization=Bearer bob-canary-token"];
     let ran = recorded.replay(&recorded.private, &header);
     assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -193,7 +193,7 @@ fn an_edit_that_does_not_fit_runs_nothing() {
 }
 
 #[test]
-fn a_portable_file_says_what_it_lacks() {
+fn a_portable_file_reports_what_it_lacks() {
     let recorded = Recorded::new();
     recorded.place.zerver(&["export", &recorded.private, "--output", "private.zrv"]);
     recorded.place.zerver(&["export", &recorded.show, "--output", "show.zrv"]);
@@ -206,7 +206,7 @@ fn a_portable_file_says_what_it_lacks() {
 }
 
 #[test]
-fn a_program_that_is_no_service_is_named() {
+fn a_program_that_is_not_a_service_is_named() {
     let recorded = Recorded::new();
     let replay = |exe: &str| recorded.place.zerver(&["replay", &recorded.show, "--exe", exe]);
     for exe in ["/bin/true", "/bin/nothing", "/etc/passwd"] {
@@ -217,7 +217,7 @@ fn a_program_that_is_no_service_is_named() {
 }
 
 #[test]
-fn what_a_step_does_to_its_process_is_said_and_stays_there() {
+fn a_step_that_ends_its_process_is_reported_and_contained() {
     let place = Place::new();
     let exe = &programs().misbehaving;
     let dev = place.dev_of(exe);
@@ -244,7 +244,7 @@ fn the_package_is_built_and_the_flow_looked_for() {
     let app = root().join("examples/todos");
     let ran = recorded.place.zerver(&["replay", &recorded.show, app.to_str().unwrap(), "-q"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    // Another service, which has no such flow.
+    // Another service, which does not have the flow.
     let other = programs().misbehaving.to_str().unwrap();
     let ran = recorded.place.zerver(&["replay", &recorded.show, "--exe", other]);
     assert!(ran.code == Some(1) && ran.out.contains("todo-show → no such flow"), "{ran:?}");
@@ -252,7 +252,7 @@ fn the_package_is_built_and_the_flow_looked_for() {
 }
 
 #[test]
-fn hostile_bytes_and_requests_without_a_flow_are_told_safely() {
+fn hostile_bytes_and_requests_without_a_flow_are_printed_safely() {
     let place = Place::new();
     let dev = place.dev();
     let evil = "\u{1b}]52;c;AAAA\u{7}\u{202e}\u{9b}31m";
@@ -276,8 +276,8 @@ fn hostile_bytes_and_requests_without_a_flow_are_told_safely() {
     assert!(ran.code == Some(2) && ran.err.contains("before any step ran"), "{ran:?}");
 }
 
-/// Runs this until it takes less than so many seconds, which pass in it: if they did for real, it never would. A busy
-/// machine may need some attempts.
+/// Repeats a replay until it takes less real time than its virtual time, in seconds. If the time passed for real, it
+/// never would. A busy machine may need several attempts.
 fn sooner_than(seconds: u64, run: impl Fn() -> Ran) -> Ran {
     let timed = || {
         let begun = Instant::now();
@@ -288,7 +288,7 @@ fn sooner_than(seconds: u64, run: impl Fn() -> Ran) -> Ran {
 }
 
 #[test]
-fn what_if_an_effect_fails_or_is_late_is_answered_in_virtual_time() {
+fn failing_and_late_effects_are_simulated_in_virtual_time() {
     let recorded = Recorded::new();
     let idp = "http GET identity.internal/verify";
     let document = recorded.json(&recorded.private, &["--fail", &format!("{idp}=timeout")], 1);
@@ -298,7 +298,7 @@ fn what_if_an_effect_fails_or_is_late_is_answered_in_virtual_time() {
     assert!(ending["duration_ns"].as_u64().unwrap() >= 900_000_000, "{ending}");
     let document = recorded.json(&recorded.private, &["--latency", &format!("{idp}=901ms")], 1);
     assert_eq!(document["response"]["status"], 504);
-    // Late, and in time: nothing differs but that.
+    // Once late, once in time: there is no other difference.
     let ran = sooner_than(20, || recorded.replay(&recorded.private, &["--latency", "kv get todo:1=20s"]));
     assert!(ran.code == Some(0) && ran.out.contains("would have taken 20.0"), "{ran:?}");
     let ran = sooner_than(30, || recorded.replay(&recorded.private, &["--latency", "kv get todo:1=1h"]));
@@ -310,7 +310,7 @@ fn what_if_an_effect_fails_or_is_late_is_answered_in_virtual_time() {
 }
 
 #[test]
-fn the_matrix_of_faults_tells_panics_and_outlives_deaths() {
+fn the_matrix_of_faults_reports_panics_and_survives_deaths() {
     let recorded = Recorded::new();
     let document = recorded.json(&recorded.private, &["--faults"], 1);
     let rows = document["faults"].as_array().unwrap();
@@ -347,7 +347,7 @@ fn the_matrix_of_faults_tells_panics_and_outlives_deaths() {
         ran.out.contains("unavailable was not expected") && ran.out.contains("in step fragile"),
         "{ran:?}"
     );
-    // A timer that was never set takes no time either.
+    // A timer that was not recorded takes no real time either.
     let ran = sooner_than(25, || replay(&["@last:nap", "--set", "Nap=25000"]));
     assert!(ran.out.contains("would have taken 25.0") && ran.out.contains("200 OK"), "{ran:?}");
 }
@@ -361,7 +361,7 @@ fn only_what_is_named_is_performed_for_real() {
     let ran = recorded.replay(&recorded.private, &[&set[..], &["--live", "kv"]].concat());
     assert!(ran.code == Some(1) && ran.err.contains("live: kv get todo:77"), "{ran:?}");
     assert!(ran.out.contains("1 live") && ran.out.contains("404"), "{ran:?}");
-    // The identity provider that the service itself starts is asked about another token, which is told to nobody.
+    // The identity provider that the service starts is called with another token, which must not be printed.
     let header = ["--request-header", "authorization=Bearer bob-token", "--live", "http", "--live", "kv"];
     let ran = recorded.replay(&recorded.private, &header);
     assert!(ran.out.contains("2 live") && ran.out.contains("200 OK"), "{ran:?}");

@@ -1,4 +1,4 @@
-//! Canaries: secrets that real requests bring are nowhere they could be read, whichever command is asked.
+//! Canaries: secrets of real requests are not readable anywhere, in no file and no output of any command.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn no_secret_of_a_request_is_in_files_or_on_any_screen() {
     let place = Place::new();
     let dev = place.dev();
     let secret = |name: &str| format!("{name}-{CANARY}-{name}");
-    // Accepted, refused by a step, refused before any step, and no JSON at all.
+    // Accepted, rejected by a step, rejected before any step, and not JSON.
     let asked = [
         ("POST", "/todos", json!({ "title": "one", "password": secret("body") })),
         ("POST", "/todos", json!({ "title": 7, "nested": [{ "access_token": secret("nested") }] })),
@@ -25,7 +25,7 @@ fn no_secret_of_a_request_is_in_files_or_on_any_screen() {
         let target = format!("{path}?page=1&token={}&signature={}", secret("query"), secret("signature"));
         let asking = dev.ask(method, &target).bearer(&secret("bearer")).header("x-api-key", &secret("key"));
         let asking = asking.header("cookie", &format!("theme=dark; sid={}", secret("cookie")));
-        // Copied to where nothing says that it is one.
+        // A copy in a place whose name does not mark it as a secret.
         let asking = asking.header("x-note", &secret("cookie")).header("referer", &target);
         ids.push(asking.json(body).send().id().to_owned());
     }
@@ -57,7 +57,7 @@ fn no_secret_of_a_request_is_in_files_or_on_any_screen() {
     check(&["replay", "--all", "--exe", todos]);
     check(&["top", "--addr", &addr]);
     check(&["doctor"]);
-    // What dev and the service said all the time.
+    // The whole output of dev and the service.
     let said = dev.said_to_the_end();
     assert!(said.iter().all(|line| !line.contains(CANARY)), "{said:#?}");
     assert!(said.iter().any(|line| line.contains("/nothing")), "{said:#?}");
@@ -67,9 +67,9 @@ fn no_secret_of_a_request_is_in_files_or_on_any_screen() {
     }
 }
 
-/// What a step says when it panics comes from a client, and goes to a terminal.
+/// The message of a panic can contain data of a client, and is printed to a terminal.
 #[test]
-fn a_panic_is_told_cleaned_and_masked() {
+fn the_message_of_a_panic_is_cleaned_and_masked() {
     let exe = &programs().misbehaving;
     let note = format!(": \x1b]0;title\x07\u{202e} for {CANARY}-17 and password={CANARY}\nnext line");
     let note: String = note.bytes().map(|byte| format!("%{byte:02X}")).collect();

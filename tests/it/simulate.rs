@@ -1,4 +1,4 @@
-//! Recorded requests under another configuration.
+//! Simulation of recorded requests with other settings.
 
 use crate::harness::Place;
 
@@ -12,7 +12,7 @@ fn recorded_requests_are_simulated_with_other_workers() {
     assert_eq!(dev.get("/nothing").status, 404);
     place.wait_for(6);
 
-    // How well it is reproduced depends on what else the machine does: both codes are right.
+    // The quality of the reproduction depends on the load of the machine, so both exit codes are correct.
     let ran = place.zerver(&["simulate", "--json", "--set", "workers=1", "--set", "batch.workers=0"]);
     let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
     assert_eq!(ran.code, Some(if found["reproduced"] == true { 0 } else { 1 }), "{ran:?}");

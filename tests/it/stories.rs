@@ -1,8 +1,8 @@
-//! Stories: what happens to requests, recorded once and kept for ever in `fixtures/stories`. Whatever zerver becomes, it
-//! tells them as they were; and today's example services do what they did.
+//! Stories: typical requests, recorded once and kept forever in `fixtures/stories`. Every later version must show them
+//! as they were, and replay them with the current example services.
 //!
-//! `ZERVER_WRITE_STORIES=1 cargo test -p zerver-tests --test it stories` records those which are not there yet. One cannot
-//! be recorded any more: `changed-code`, a report from before `gather` asked twice.
+//! `ZERVER_WRITE_STORIES=1 cargo test -p zerver-tests --test it stories` records those that are missing. One of them
+//! can no longer be recorded: `changed-code`, a report from before `gather` requested two effects.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::harness::{Dev, Place, programs};
 
-/// Makes a request, and gives its id.
+/// Sends a request, and returns its id.
 type Ask = fn(&Dev) -> String;
 
-/// How the request of each story is made.
+/// Requests of the stories.
 const STORIES: [(&str, Ask); 7] = [
     ("fast-upstream", |dev| dev.get("/reports/todos").id().to_owned()),
     ("slow-upstream", |dev| dev.get("/reports/todos?latency_ms=250").id().to_owned()),
@@ -52,7 +52,7 @@ fn record() {
     }
 }
 
-/// A command on a story, in a place without a store.
+/// Runs a command on a story, in a folder without a store.
 fn tell(command: &str, names: &[&str], exe: Option<&Path>) -> String {
     let place = Place::new();
     let files: Vec<_> = names.iter().map(|name| zerver_fixtures::story(name)).collect();
@@ -62,7 +62,7 @@ fn tell(command: &str, names: &[&str], exe: Option<&Path>) -> String {
         arguments.extend(["--exe", exe.to_str().unwrap()]);
     }
     let ran = place.zerver(&arguments);
-    // Which build replays them is another each time, and where they are on each machine.
+    // The build differs each time, and the path on each machine.
     let root = crate::harness::root().display().to_string();
     let notes: String =
         ran.err.lines().filter(|line| !line.contains("by build")).map(|l| format!("{l}\n")).collect();
@@ -77,7 +77,7 @@ fn replay(name: &str) -> String {
     replay_with(name, &programs().todos)
 }
 
-/// Without the lines of today's steps, which move.
+/// Removes the line numbers of the current steps, which change.
 fn replay_with(name: &str, exe: &Path) -> String {
     let told = tell("replay", &[name], Some(exe));
     let line = |line: &str| match line.rsplit_once(".rs:") {
@@ -88,7 +88,7 @@ fn replay_with(name: &str, exe: &Path) -> String {
 }
 
 #[test]
-fn every_story_is_told_as_it_was() {
+fn every_story_is_shown_as_it_was() {
     if std::env::var_os("ZERVER_WRITE_STORIES").is_some() {
         record();
     }
@@ -250,7 +250,7 @@ fn every_story_is_told_as_it_was() {
 }
 
 #[test]
-fn the_services_of_today_do_what_they_did() {
+fn the_current_services_replay_every_story() {
     for name in ["fast-upstream", "slow-upstream", "retry", "not-found", "unauthorized"] {
         let told = replay(name);
         assert!(told.starts_with("same: ") && told.ends_with("exit 0"), "{name}: {told}");

@@ -1,10 +1,10 @@
-//! The main job: make requests, then let `zerver` tell their story.
+//! The main use: send requests, then examine them with `zerver`.
 
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Dev, Place, undisturbed};
 
-/// A service with one todo, and the private path of it.
+/// Starts a service with one todo. Returns it with the private path of the todo.
 fn with_todo(place: &Place) -> (Dev, String) {
     let dev = place.dev();
     let made = dev.ask("POST", "/todos").json(json!({ "title": "Buy milk" })).send();
@@ -21,7 +21,7 @@ fn number(json: &Json) -> u64 {
 }
 
 #[test]
-fn an_authenticated_request_from_its_first_step_to_its_answer() {
+fn an_authenticated_request_is_shown_from_its_first_step_to_its_response() {
     let (place, dev, answer) = undisturbed(|| {
         let place = Place::new();
         let (dev, path) = with_todo(&place);
@@ -83,10 +83,10 @@ fn an_authenticated_request_from_its_first_step_to_its_answer() {
 }
 
 #[test]
-fn a_slow_upstream_is_named_and_a_failure_says_where() {
+fn a_slow_upstream_and_the_step_of_a_failure_are_named() {
     let place = Place::new();
     let (dev, _) = with_todo(&place);
-    // Long enough that nothing a busy machine adds comes near it.
+    // Much longer than any delay of a busy machine.
     assert_eq!(dev.get("/reports/todos?latency_ms=1500").status, 200);
     assert_eq!(dev.get("/todos/456").status, 404);
     place.wait_for(3);
@@ -127,7 +127,7 @@ fn ls_finds_requests_by_what_is_known_of_them() {
     assert_eq!(flows(&["--status", "404"]), ["todo-show"]);
     assert_eq!(flows(&["--status", "2xx", "--limit", "2"]), ["report", "todos-list"]);
     assert_eq!(flows(&["--failed"]), ["todo-show"]);
-    // Which these are depends on the machine.
+    // The requests that these select depend on the machine.
     let listed = place.json(&["ls", "--json"]);
     let slower =
         listed["requests"].as_array().unwrap().iter().filter(|it| number(&it["duration_ns"]) > 50_000_000);
@@ -149,11 +149,11 @@ fn what_was_recorded_survives_kill_9() {
     let before = place.wait_for(21);
     dev.signal("-KILL");
     dev.wait();
-    // The service goes with its `dev`, or at the latest when it is asked to.
+    // The service ends with its `dev`, or at the latest on SIGTERM.
     let text = place.zerver(&["trace", "@last"]);
     assert_eq!(text.code, Some(0), "{text:?}");
     assert_eq!(place.wait_for(21), before);
-    // The next start opens the store and goes on.
+    // The next start opens the store and continues.
     let dev = place.dev();
     assert_eq!(dev.get("/todos").status, 200);
     assert_eq!(place.wait_for(22).len(), 22);
@@ -189,7 +189,7 @@ fn a_trace_travels_as_a_file_without_its_secrets() {
 }
 
 #[test]
-fn the_catalog_tells_what_each_step_reads_and_writes() {
+fn the_catalog_shows_what_each_step_reads_and_writes() {
     let place = Place::new();
     let todos = crate::harness::programs().todos.to_str().unwrap();
     let text = place.zerver(&["catalog", "--exe", todos]);

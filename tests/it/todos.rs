@@ -40,7 +40,7 @@ fn the_public_part_is_a_todo_backend() {
 }
 
 #[test]
-fn any_origin_may_ask_and_errors_are_json() {
+fn any_origin_is_allowed_and_errors_are_json() {
     let place = Place::new();
     let dev = place.dev();
     for (method, target) in
@@ -64,7 +64,7 @@ fn any_origin_may_ask_and_errors_are_json() {
 }
 
 #[test]
-fn the_private_part_knows_who_is_calling() {
+fn the_private_part_authenticates_its_callers() {
     let place = Place::new();
     let dev = place.dev();
     let add = |token: &str, key: &str| {
@@ -88,11 +88,11 @@ fn the_private_part_knows_who_is_calling() {
 }
 
 #[test]
-fn a_user_who_asks_too_often_is_told_when_to_come_again() {
+fn a_user_over_the_rate_limit_gets_a_retry_after() {
     let place = Place::new();
     let dev = place.dev();
-    // A minute may end in between; nobody gets through so many in two. A few at the same time, so that a busy machine
-    // gets through enough in one.
+    // A minute may end in between, but the number of requests exceeds the limit of two minutes. A few run concurrently,
+    // so that a busy machine manages enough of them within one.
     let addr = &dev.addr;
     let asks = || {
         let ask = || Asking::new(addr, "GET", "/v1/todos/1").bearer("bob-token").send();

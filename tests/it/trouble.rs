@@ -1,4 +1,4 @@
-//! Wrong input, hostile bytes, and things that are not there: a clear word, and nothing lost.
+//! Invalid input, hostile bytes and missing files: the errors are clear, and nothing is lost.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -21,7 +21,7 @@ fn an_unknown_id_names_the_nearest() {
 }
 
 #[test]
-fn a_store_that_is_none_is_named_and_left_alone() {
+fn a_file_that_is_not_a_store_is_named_and_left_unchanged() {
     let place = Place::new();
     let nothing = place.zerver(&["ls"]);
     assert!(nothing.code == Some(2) && nothing.err.contains("zerver dev"), "{nothing:?}");
@@ -47,7 +47,7 @@ fn a_store_that_is_none_is_named_and_left_alone() {
 }
 
 #[test]
-fn a_store_that_cannot_be_made_is_named_at_once() {
+fn a_store_that_cannot_be_created_is_named_at_once() {
     let place = Place::new();
     let file = place.path().join("file");
     fs::write(&file, "mine").unwrap();
@@ -64,16 +64,16 @@ fn a_store_that_cannot_be_made_is_named_at_once() {
     for arguments in [&["ls"][..], &["doctor"], &dev] {
         check(&file, arguments, "is not a folder");
     }
-    // Nobody may make anything there, not even root.
+    // Nothing can be created there, not even by root.
     check("/proc/self/store".as_ref(), &dev, "cannot record");
     assert_eq!(fs::read(&file).unwrap(), b"mine");
 }
 
-/// Flips bytes in the store of a service, or cuts it off; the doctor saves what can be saved.
+/// Flips bytes in the store of a service, or truncates it. The doctor saves what is readable.
 #[test]
 fn a_damaged_store_is_repaired_and_the_damaged_file_put_aside() {
     type Damage = fn(&mut Vec<u8>);
-    // With how many requests are sure to be left: what is cut off is gone.
+    // With the number of requests that must remain; those in the truncated part are lost.
     let damages: [(&str, Damage, u64); 2] = [
         ("flipped", |bytes| bytes[4096..8192].iter_mut().for_each(|byte| *byte ^= 0x5a), 40),
         ("cut off", |bytes| bytes.truncate(12 << 10), 0),
@@ -103,7 +103,7 @@ fn a_damaged_store_is_repaired_and_the_damaged_file_put_aside() {
     }
 }
 
-/// Without a terminal that could go away there is nothing to end for.
+/// A service that was started without a terminal does not end on a hangup.
 #[test]
 fn a_hang_up_does_no_harm() {
     let place = Place::new();
@@ -123,7 +123,7 @@ fn dev_without_a_reader_lets_the_service_finish() {
     let mut slow = TcpStream::connect(&dev.addr).unwrap();
     slow.set_read_timeout(Some(PATIENCE)).unwrap();
     slow.write_all(b"GET /reports/todos?latency_ms=3000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    // The line that is printed about this one finds nobody.
+    // There is no reader for the line about this request.
     assert_eq!(dev.get("/todos").status, 200);
     let mut answer = String::new();
     slow.read_to_string(&mut answer).unwrap();
@@ -133,7 +133,7 @@ fn dev_without_a_reader_lets_the_service_finish() {
 }
 
 #[test]
-fn a_second_writer_is_told_who_writes() {
+fn a_second_writer_is_refused_with_the_id_of_the_first() {
     let place = Place::new();
     let dev = place.dev();
     dev.get("/todos");
@@ -171,7 +171,7 @@ fn a_port_in_use_is_named() {
 fn hostile_bytes_never_reach_the_terminal_raw() {
     let place = Place::new();
     let dev = place.dev();
-    // A title with an escape sequence, an override of direction, and a C1 control; a header and a query alike.
+    // A title with an escape sequence, a direction override and a C1 control; also in a header and a query.
     let evil = "\u{1b}]52;c;AAAA\u{7}\u{202e}\u{9b}31m";
     let made = dev.ask("POST", "/todos").json(serde_json::json!({ "title": evil })).send();
     assert_eq!(made.status, 201);
@@ -202,7 +202,7 @@ fn hostile_bytes_never_reach_the_terminal_raw() {
     commands.push(["config", "--exe", programs().todos.to_str().unwrap()].map(Into::into).into());
     for command in commands {
         let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
-        // A variable that nothing reads is told by its name.
+        // A variable that nothing reads is reported by its name.
         let ran =
             Ran::of(place.command(&arguments).env("ZERVER_\u{1b}]52;c;AAAA\u{7}", evil).output().unwrap());
         assert!(!bad(&ran.out) && !bad(&ran.err), "{arguments:?}: {ran:?}");
@@ -210,7 +210,7 @@ fn hostile_bytes_never_reach_the_terminal_raw() {
 }
 
 #[test]
-fn no_terminal_and_a_closed_pipe_are_no_trouble() {
+fn a_missing_terminal_and_a_closed_pipe_are_not_errors() {
     let place = Place::new();
     let dev = place.dev();
     dev.get("/todos");

@@ -1,5 +1,5 @@
-//! The terminal UI in a terminal: a request is made, opened, compared, run again with another value; then the terminal
-//! is as it was.
+//! The terminal UI in a terminal: requests are opened, compared and replayed with other values, and the terminal is
+//! restored.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ const ESC: &str = "\u{1b}";
 const TAB: &str = "\t";
 const CLEAR: &str = "\u{15}";
 
-/// A place whose service has answered a few requests and ended. The second report took longer than the first.
+/// Sets up a folder whose service has answered a few requests and ended. The second report took longer than the first.
 fn recorded() -> Place {
     undisturbed(|| {
         let place = try_record()?;
@@ -46,7 +46,7 @@ fn requests_are_opened_compared_and_run_again() {
     let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
     terminal.wait_for(&["1 requests", "/v1/todos/1", "/reports/todos", "POST"]);
 
-    // The newest is on top: the todo.
+    // The newest request, the todo, is at the top.
     terminal.press(ENTER);
     let text = terminal.wait_for(&["parse_auth", "lookup_user", "render_for_user", "Claims"]);
     assert!(!text.contains("ann-token"), "{text}");
@@ -69,11 +69,11 @@ fn requests_are_opened_compared_and_run_again() {
     terminal.press(&format!("{CLEAR}.title=\"Buy bread\"{ENTER}"));
     terminal.wait_for(&["different: ", "response.body", "Buy bread"]);
 
-    // What differs leads to its step; what the answer would be is asked for.
+    // The finding leads to its step, and the missing answer is requested.
     terminal.press(&format!("kkk{ENTER}{CLEAR}.sub=\"bob\"{ENTER}"));
     terminal.wait_for(&["no answer", "no recorded answer"]);
     terminal.press(ESC);
-    // A key right after it would be one with alt.
+    // A key directly after escape would be read as a key with alt.
     terminal.wait("end of the question", |screen| !screen.contents().contains("no recorded answer"));
     terminal.press(&format!("{TAB}{ENTER}"));
     terminal.wait("timeline", |screen| {
@@ -81,7 +81,7 @@ fn requests_are_opened_compared_and_run_again() {
         text.contains("count_request") && !text.contains("differences")
     });
 
-    // The flows with their times.
+    // The flows, with their times.
     terminal.press("5");
     terminal.wait_for(&["todos-list: no requests yet", "todos-item"]);
     terminal.press("jjjjjjjj");
@@ -125,7 +125,7 @@ fn a_portable_file_opens_where_there_is_no_store() {
     terminal.wait_for(&["1 requests", "live", "/reports/todos"]);
     terminal.press("r");
     terminal.wait_for(&["same: ", "decisions reproduced"]);
-    // The first effect, after three slots: what if it does not answer?
+    // The first effect, after three slots: it gets no answer.
     terminal.press("jjjf");
     terminal.wait_for(&["→ timeout", "ends ", ", recorded "]);
     terminal.press("q");
@@ -154,7 +154,7 @@ fn two_files_are_compared_where_there_is_no_store_and_a_file_with_a_request_of_o
 }
 
 #[test]
-fn a_secret_that_only_its_hash_is_left_of_is_typed_in() {
+fn a_secret_of_which_only_the_hash_is_known_is_typed_in() {
     let (place, other) = (recorded(), Place::new());
     let file = other.path().join("todo.zrv").display().to_string();
     assert_eq!(place.zerver(&["export", "@last:todos-item", "-o", &file]).code, Some(0));
@@ -165,7 +165,7 @@ fn a_secret_that_only_its_hash_is_left_of_is_typed_in() {
     terminal.press("Bearer ann-token");
     terminal.wait_for(&["authorization = ****************"]);
     terminal.press(ENTER);
-    // What the secret was sent with cannot be told apart from another.
+    // The original secret cannot be distinguished from another.
     terminal.wait_for(&["no recorded answer; a similar effect got this one"]);
     terminal.press(ENTER);
     let text = terminal.wait_for(&["incomplete: 8 of 8 decisions reproduced", "(as typed)"]);
@@ -174,7 +174,7 @@ fn a_secret_that_only_its_hash_is_left_of_is_typed_in() {
     assert!(terminal.end().success());
 }
 
-/// Whether one of these texts is shown: the unit depends on how fast the machine is.
+/// Returns true if one of these texts is shown. The unit depends on the speed of the machine.
 fn is_there(parts: &str, text: &str) -> bool {
     parts.split('|').any(|part| text.contains(part))
 }
@@ -220,7 +220,8 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
     assert!(terminal.end().success());
 }
 
-/// In a wide terminal the chosen request is shown beside the list; the terminal may become one while another has it.
+/// A wide terminal shows the selected request next to the list. The terminal may become wide while another program has
+/// it.
 #[test]
 fn what_is_asked_for_after_a_stop_is_loaded() {
     let place = recorded();
@@ -236,9 +237,9 @@ fn what_is_asked_for_after_a_stop_is_loaded() {
     assert!(terminal.end().success());
 }
 
-/// Another program asked the terminal, and ended before it answered.
+/// Another program queried the terminal, and ended before the reply arrived.
 #[test]
-fn late_answers_of_the_terminal_are_no_keys() {
+fn late_replies_of_the_terminal_are_not_keys() {
     let place = recorded();
     let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
     terminal.wait_for(&["live", "/v1/todos/1"]);
@@ -270,7 +271,7 @@ fn what_was_copied_is_where_the_screen_says() {
     terminal.press("q");
     assert!(terminal.end().success());
 
-    // In tmux, which is asked by a command: here, by one of its name.
+    // In tmux, which is called as a command: here a script of that name.
     let bin = other.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
     std::fs::write(bin.join("tmux"), format!("#!/bin/sh\ncat > '{}'\n", file.display())).unwrap();
@@ -287,7 +288,7 @@ fn what_was_copied_is_where_the_screen_says() {
     assert!(terminal.end().success());
 }
 
-/// Keys come while the size changes, down to nothing at all: each is heard, and so is each size.
+/// Keys arrive while the size changes, down to zero: no key and no size is lost.
 #[test]
 fn no_key_is_lost_while_the_size_changes() {
     let place = recorded();
@@ -297,7 +298,7 @@ fn no_key_is_lost_while_the_size_changes() {
     for (round, (key, part)) in
         [("5", "todos-list"), ("2", "at ms|at µs")].into_iter().cycle().take(60).enumerate()
     {
-        // Many at once, so that a size and a key wait together.
+        // Many at once, so that a size and a key are pending together.
         for at in round..round + 20 {
             terminal.shake(&sizes[at % sizes.len()..][..1]);
             terminal.press(["1", "j", "k"][at % 3]);
@@ -317,7 +318,7 @@ fn no_key_is_lost_while_the_size_changes() {
 }
 
 #[test]
-fn a_terminal_that_cannot_show_it_is_told_so() {
+fn a_terminal_that_cannot_show_it_is_refused() {
     let place = recorded();
     let mut command = tui(&place, &[]);
     command.env("TERM", "dumb");
@@ -329,7 +330,7 @@ fn a_terminal_that_cannot_show_it_is_told_so() {
 }
 
 #[test]
-fn the_terminal_is_given_back_when_somebody_else_ends_it() {
+fn the_terminal_is_restored_when_the_program_is_killed() {
     let place = recorded();
     let terminal = Terminal::start(&tui(&place, &["@last"]), 80, 24);
     terminal.wait_for(&["parse_auth"]);
@@ -360,7 +361,7 @@ fn dev_opens_it_and_shows_requests_as_they_come() {
 }
 
 #[test]
-fn a_new_build_marks_what_comes_out_otherwise() {
+fn a_new_build_marks_requests_whose_replay_differs() {
     let place = Place::new();
     let exe = place.path().join("orders");
     std::os::unix::fs::symlink(&programs().orders, &exe).unwrap();
@@ -377,13 +378,13 @@ fn a_new_build_marks_what_comes_out_otherwise() {
     terminal.wait_for(&["/orders", "201"]);
     assert!(!terminal.wait_for(&["/orders"]).contains('≠'));
 
-    // As a build does it: the next version comes in its place at once.
+    // The program is replaced atomically by its next version, as a build does.
     let next = place.path().join("next");
     std::os::unix::fs::symlink(&programs().orders_next, &next).unwrap();
     std::fs::rename(&next, &exe).unwrap();
     terminal.wait_for(&["≠", "/orders"]);
     terminal.press("r");
-    // Another total is another charge, which has no answer.
+    // Another total leads to another charge, which has no answer.
     terminal.wait_for(&["different: ", "Total.discount_cents", "no recorded answer"]);
     terminal.press(ESC);
     terminal.wait("end of the question", |screen| !screen.contents().contains("no recorded answer"));
@@ -395,7 +396,7 @@ fn ask(addr: &str, path: &str) -> String {
     send(addr, "GET", path, "")
 }
 
-/// The first line of the response.
+/// Returns the first line of the response.
 fn send(addr: &str, method: &str, path: &str, body: &str) -> String {
     use std::io::{BufRead, BufReader, Write};
     let mut stream = std::net::TcpStream::connect(addr).unwrap();

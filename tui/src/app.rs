@@ -124,7 +124,10 @@ impl App {
         let spinner = glyphs.spinner[service.spinner_frame % glyphs.spinner.len()];
         match &service.state {
             None => (String::new(), theme.text),
-            Some(ServiceState::Building) => (format!("{spinner} building"), theme.warn),
+            Some(ServiceState::Building) => {
+                let text = service.build_text(self.shared.now_unix_ns, glyphs.dot);
+                (format!("{spinner} {text}"), theme.warn)
+            }
             Some(ServiceState::Starting) => (format!("{spinner} starting"), theme.warn),
             Some(ServiceState::Serving(url)) => {
                 (clean(url.strip_prefix("http://").unwrap_or(url)).into_owned(), theme.good)

@@ -38,6 +38,7 @@ pub use index::SlotFilter;
 pub use message::{Command, Message, Navigation, StartScreen};
 pub use services::{CopyOutcome, FlowMeasurement, ReplayResult, Services};
 pub use state::{
-    LoadedTrace, Notice, NoticeKind, RunningStep, SchedulerStatus, ServiceEvent, ServiceState, WorkerStatus,
+    BuildProgress, LoadedTrace, Notice, NoticeKind, RunningStep, SchedulerStatus, ServiceEvent, ServiceState,
+    WorkerStatus,
 };
 pub use theme::{Appearance, ColorScheme};

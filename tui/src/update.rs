@@ -109,7 +109,8 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             if let ServiceEvent::State(ServiceState::Serving(addr)) = event {
                 app.shared.scheduler.set_address(addr);
             }
-            app.shared.service.get_or_insert_with(DevService::default).apply(event);
+            let now_unix_ns = app.shared.now_unix_ns;
+            app.shared.service.get_or_insert_with(DevService::default).apply(event, now_unix_ns);
             start_replay_check(app, event).into_iter().collect()
         }
         Message::ReplayChecked(number, id, is_changed) => {

@@ -14,7 +14,7 @@ pub(crate) struct Claims {
     pub(crate) roles: Vec<String>,
 }
 
-/// One todo.
+/// A todo.
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
 pub(crate) struct Todo {
     pub(crate) id: u64,

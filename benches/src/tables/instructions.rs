@@ -14,7 +14,7 @@ use crate::servers::variant::{Started, Variant};
 /// Name of the table, which is not part of `all`: not every machine has valgrind.
 pub(crate) const NAME: &str = "instructions";
 
-/// So few connections that no request waits: a worker under valgrind is slow, and would fall behind with more.
+/// Number of connections at which no request waits. A worker under valgrind is slow, and would fall behind with more.
 const CONNECTIONS: usize = 2;
 
 /// A function that only the serving thread runs.

@@ -15,7 +15,7 @@ mod scheduler {
 use scheduler::park_state::ParkState;
 use scheduler::steal_queue::{StealQueue, StealableCount};
 
-/// As much data as moves with a request.
+/// Data of the size that moves with a request.
 type Request = Box<[u64; 8]>;
 
 /// Takes `times` requests, and returns the nanoseconds of each, including one reading of the clock.

@@ -92,8 +92,7 @@ fn assign(machine: &mut SimMachine, assignments: &[(String, String)]) -> Result<
             let all = format!("settings: {}; CLASS is interactive, default or batch", SETTINGS.join(", "));
             return Err(near.into_iter().fold(unknown, CommandError::with_hint).with_hint(all));
         };
-        let wrong =
-            |allowed: &str| CommandError::new(format!("invalid {name}={value}: must be {allowed}"));
+        let wrong = |allowed: &str| CommandError::new(format!("invalid {name}={value}: must be {allowed}"));
         match setting {
             Setting::Count(count) => *count = value.parse().map_err(|_| wrong("a number"))?,
             Setting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,

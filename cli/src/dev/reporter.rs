@@ -13,7 +13,7 @@ use super::screen::DevScreen;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::request_json::RequestJson;
-use crate::service::build_progress::BuildProgress;
+use crate::service::build_progress::parse_progress;
 use crate::service::output_lines::Relay;
 use crate::view::request_list;
 
@@ -79,7 +79,7 @@ impl<'a> Reporter<'a> {
     /// Suggests requests to send, as soon as the service listens.
     pub(super) fn suggest(&mut self, commands: Vec<String>) {
         match &self.screen {
-            Some(screen) => commands.into_iter().for_each(|command| screen.handle.example(command)),
+            Some(screen) => screen.handle.examples(commands),
             None if self.has_listened => {
                 for command in commands {
                     self.output.info(&format!("try: {}", clean(&command)));
@@ -103,12 +103,12 @@ impl<'a> Reporter<'a> {
     pub(super) fn relay_build(&self, stderr: Option<impl Read + Send + 'static>) {
         let (Some(screen), Some(stderr)) = (&self.screen, stderr) else { return };
         let handle = screen.handle.clone();
-        let mut progress = BuildProgress::default();
+        let mut current = String::new();
         // The relay ends with Cargo; nothing waits for it.
-        drop(Relay::start_split(stderr, b"\r\n", move |line| match BuildProgress::parse(line, &progress) {
-            Some(next) => {
-                handle.progress(&next);
-                progress = next;
+        drop(Relay::start_split(stderr, b"\r\n", move |line| match parse_progress(line, &current) {
+            Some(progress) => {
+                current.clone_from(&progress.current);
+                handle.progress(progress);
             }
             None => handle.relayed(line),
         }));

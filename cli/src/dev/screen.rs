@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use zerver_tui::{Appearance, Message, MessageSender, Options, ServiceEvent, ServiceState, StartScreen};
+use zerver_tui::{
+    Appearance, BuildProgress, Message, MessageSender, Options, ServiceEvent, ServiceState, StartScreen,
+};
 
 use crate::args::{self, Global};
-use crate::service::build_progress::BuildProgress;
 use crate::service::replayer::{CurrentProgram, Replayer};
 use crate::terminal_ui::{StoreSource, check_terminal, services};
 
@@ -108,10 +109,15 @@ impl ScreenHandle {
         self.send(Message::Service(ServiceEvent::State(state)));
     }
 
-    pub(super) fn progress(&self, _progress: &BuildProgress) {}
+    /// Shows the progress of a build, unless the screen cannot keep up.
+    pub(super) fn progress(&self, progress: BuildProgress) {
+        if !self.sender.is_backlogged() {
+            self.send(Message::Service(ServiceEvent::BuildProgress(progress)));
+        }
+    }
 
-    pub(super) fn example(&self, command: String) {
-        self.send(Message::Service(ServiceEvent::ExampleRequest(command)));
+    pub(super) fn examples(&self, commands: Vec<String>) {
+        self.send(Message::Service(ServiceEvent::ExampleRequests(commands)));
     }
 
     pub(super) fn line(&self, line: &str) {

@@ -24,7 +24,7 @@ pub(crate) struct NewPart {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OwnSecrets {
     Nothing,
-    /// These ranges of the text.
+    /// Only these ranges of the text.
     Spans(Vec<Range<usize>>),
     /// The fields of the value that have sensitive names.
     Named,

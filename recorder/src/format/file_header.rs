@@ -38,8 +38,8 @@ fn schema(head: &[u8]) -> Option<Schema> {
     head.get(SCHEMA_AT..)?.first_chunk().copied().map(Schema::from_bytes)
 }
 
-/// Returns true if the header has an older schema than `newest`. The header must be updated before records of that schema
-/// are written, so that builds that cannot read them refuse the whole file.
+/// Returns true if the header has an older schema than `newest`. The header must be updated before records of that
+/// schema are written, so that builds that cannot read them refuse the whole file.
 pub(crate) fn is_older_than(head: &[u8], newest: Schema) -> bool {
     schema(head).is_some_and(|schema| schema < newest)
 }

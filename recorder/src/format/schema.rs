@@ -6,9 +6,9 @@ use super::format_error::FormatError;
 
 /// Version of the data layout.
 ///
-/// The major version changes with every incompatible change. Builds refuse data of another major version, unless they can
-/// convert it. The minor version changes with additive changes: fields at the end of a record, variants at the end of an
-/// enum. A build reads every minor version of a major version up to its own, and refuses newer ones.
+/// The major version changes with every incompatible change. Builds refuse data of another major version, unless they
+/// can convert it. The minor version changes with additive changes: fields at the end of a record, variants at the end
+/// of an enum. A build reads every minor version of a major version up to its own, and refuses newer ones.
 ///
 /// Until release 0.1 the layout may change incompatibly. From then on, everything that a release wrote stays readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

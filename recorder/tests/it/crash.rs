@@ -144,7 +144,7 @@ fn the_next_writer_opens_the_store_without_a_repair() {
     recorder.close();
 }
 
-/// As in development, where the service is restarted after each change.
+/// Restarts the service repeatedly, as happens in development after each change.
 #[test]
 fn a_reader_follows_from_one_writer_to_the_next() {
     let dir = tempfile::tempdir().unwrap();

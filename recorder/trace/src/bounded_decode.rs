@@ -1,9 +1,9 @@
 //! Decoding of untrusted bytes, within a memory budget that depends on the number of bytes.
 //!
 //! A list element can take one byte when encoded but several hundred bytes in memory. A list also announces its length
-//! first, and the memory for it is allocated at once. Bincode's own limit covers only allocations that are outstanding at
-//! one time, so nested lists can grow without bound, and it is the same for every length of input. This module adds two
-//! limits:
+//! first, and the memory for it is allocated at once. Bincode's own limit covers only allocations that are outstanding
+//! at one time, so nested lists can grow without bound, and it is the same for every length of input. This module adds
+//! two limits:
 //!
 //! - Elements that are announced but not yet decoded take at most `ANNOUNCED_MAX`, and less if the input is short.
 //! - A decoded value consists of at most `MAX_PARTS` numbers, tags and lengths. The memory for each is bounded by its type.

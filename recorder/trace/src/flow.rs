@@ -1,4 +1,5 @@
-//! Description of a flow. It is stored with every trace, so that a trace can be read without the program that recorded it.
+//! Description of a flow. It is stored with every trace, so that a trace can be read without the program that recorded
+//! it.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};

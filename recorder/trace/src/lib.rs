@@ -1,8 +1,8 @@
 //! The model of everything that zerver records.
 //!
-//! The other crates exchange these types: the engine fills a [`Capture`], the recorder turns it into a [`Trace`], and the
-//! timeline, the diff and the replayer are functions of traces. This crate performs no I/O, and depends only on serde and
-//! bincode.
+//! The other crates exchange these types: the engine fills a [`Capture`], the recorder turns it into a [`Trace`], and
+//! the timeline, the diff and the replayer are functions of traces. This crate performs no I/O, and depends only on
+//! serde and bincode.
 
 pub mod bounded_decode;
 mod capture;

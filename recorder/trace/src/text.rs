@@ -5,16 +5,16 @@
 //! `DerivedCoreProperties.txt`). A terminal may draw the latter as nothing: they include bidirectional controls (UAX 9),
 //! zero-width characters, Hangul fillers, variation selectors and tags.
 //!
-//! There is one exception: U+FE0F is kept directly after a character that has an emoji form, as in a red heart, because the
-//! character is visible in either form. U+200D, which joins emoji, is escaped.
+//! There is one exception: U+FE0F is kept directly after a character that has an emoji form, as in a red heart, because
+//! the character is visible in either form. U+200D, which joins emoji, is escaped.
 
 use std::borrow::Cow;
 
 /// Selects the emoji form of the preceding character.
 const EMOJI_FORM: char = '\u{fe0f}';
 
-/// Returns the text with every dangerous character escaped, as in `\u{1b}`. A backslash is not escaped, because the result
-/// is for people, not for parsers.
+/// Returns the text with every dangerous character escaped, as in `\u{1b}`. A backslash is not escaped, because the
+/// result is for people, not for parsers.
 pub fn clean(text: &str) -> Cow<'_, str> {
     // Most texts are printable ASCII, and no dangerous character has a byte of printable ASCII.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !has_dangerous(text) {

@@ -1,5 +1,6 @@
-//! Fixes the encoding of every recorded enum. Bincode encodes a variant by its position, so a variant that moves makes every
-//! stored trace read as something else. New variants go at the end of their enum, and at the end of its list here.
+//! Fixes the encoding of every recorded enum. Bincode encodes a variant by its position, so a variant that moves makes
+//! every stored trace read as something else. New variants go at the end of their enum, and at the end of its list
+//! here.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

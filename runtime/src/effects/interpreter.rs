@@ -218,7 +218,12 @@ impl Interpreters {
         }
     }
 
-    async fn answer(&self, start: RequestedCall, began: Instant, context: &EffectContext) -> (u32, CallResult) {
+    async fn answer(
+        &self,
+        start: RequestedCall,
+        began: Instant,
+        context: &EffectContext,
+    ) -> (u32, CallResult) {
         let (number, pause) = (start.number, start.pause);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;

@@ -86,7 +86,9 @@ fn tell(change: &StatusEvent) {
             days(*by),
             if *is_ahead { "ahead of" } else { "behind" }
         )),
-        StatusEvent::Stopped { reason: why } => operator_log::warn(&format!("recording stopped, requests go on: {why}")),
+        StatusEvent::Stopped { reason: why } => {
+            operator_log::warn(&format!("recording stopped, requests go on: {why}"))
+        }
     }
 }
 

@@ -15,8 +15,8 @@ pub(super) fn without_comments_and_literals(text: &str) -> String {
     out
 }
 
-/// Removes the items behind `#[cfg(test)]`. Returns the rest, and the names of the modules in files of their own that were
-/// removed.
+/// Removes the items behind `#[cfg(test)]`. Returns the rest, and the names of the modules in files of their own that
+/// were removed.
 pub(super) fn without_tests(code: &str) -> (String, Vec<String>) {
     let (mut out, mut modules) = (code.to_owned(), Vec::new());
     while let Some(start) = out.find("#[cfg(test)]").or_else(|| out.find("#[cfg(all(test")) {

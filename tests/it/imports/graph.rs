@@ -95,8 +95,8 @@ impl Crate {
         Some(from.into_iter().chain(path.iter().cloned()).collect())
     }
 
-    /// Returns the file that defines what a path from the root names. Looks through re-exports. An import of a module that
-    /// only maps names to files is no edge by itself: the names that are used from it are.
+    /// Returns the file that defines what a path from the root names. Looks through re-exports. An import of a module
+    /// that only maps names to files is no edge by itself: the names that are used from it are.
     fn resolve(&self, path: &[String], depth: usize) -> Option<PathBuf> {
         let len = (0..=path.len()).rev().find(|&len| self.0.contains_key(&path[..len]))?;
         let (module, file) = (&path[..len], &self.0[&path[..len]]);

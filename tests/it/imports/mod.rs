@@ -1,5 +1,5 @@
-//! Import cycles: files that need each other, directly or through others, can only be understood together. Methods and trait
-//! implementations are not imports, and neither is code behind `#[cfg(test)]`.
+//! Import cycles: files that need each other, directly or through others, can only be understood together. Methods and
+//! trait implementations are not imports, and neither is code behind `#[cfg(test)]`.
 
 mod code;
 mod graph;

@@ -1,11 +1,11 @@
-//! Where threads meet in zerver, in every order in which they may come: the files below `runtime` and `recorder` that do
-//! so are compiled here a second time, as they are, against loom.
+//! Tests of the files in `runtime` and `recorder` in which threads synchronize, in every possible order. Those files
+//! are compiled here a second time, unchanged, against loom.
 //!
-//! They name `crate::sync`, which is the standard library there, and loom here. loom runs each test again and again, with
-//! another order of the threads and another of the values that a relaxed load may see each time, until it has seen all
-//! (with no more than so many preemptions). It is Norris and Demsky's CDSChecker (OOPSLA 2013) for Rust.
+//! They import `crate::sync`, which is the standard library there and loom here. loom repeats each test with every
+//! order of the threads, and every value that a relaxed load can return, up to a number of preemptions. It implements
+//! Norris and Demsky's CDSChecker (OOPSLA 2013) for Rust.
 //!
-//! To look into a failure: `LOOM_LOG=1 LOOM_LOCATION=1 cargo test -p zerver-threads NAME -- --nocapture`.
+//! To examine a failure: `LOOM_LOG=1 LOOM_LOCATION=1 cargo test -p zerver-threads NAME -- --nocapture`.
 
 #![cfg(test)]
 
@@ -28,10 +28,10 @@ mod scheduler {
     pub(crate) mod take_once;
 }
 
-/// Tries all orders.
+/// Runs `test` in every order.
 fn in_every_order(test: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    // Errors of this kind show with two preemptions nearly always (Musuvathi and Qadeer, PLDI 2007).
+    // Two preemptions reveal nearly all errors of this kind (Musuvathi and Qadeer, PLDI 2007).
     builder.preemption_bound.get_or_insert(PREEMPTIONS);
     builder.check(test);
 }

@@ -1,4 +1,4 @@
-//! What must hold in every order.
+//! Properties that hold in every order of the threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::scheduler::producer_latch::{ProducerLatch, ProducerPass};
 use crate::scheduler::steal_queue::{StealQueue, StealableCount};
 use crate::scheduler::take_once::TakeOnce;
 
-/// A count of the standard library's: loom need not look at it.
+/// A counter of the standard library, which loom does not need to track.
 #[derive(Clone, Default)]
 struct Count(std::sync::Arc<AtomicUsize>);
 
 impl Count {
-    /// How many there were before.
+    /// Increments the counter, and returns its previous value.
     fn add(&self) -> usize {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
@@ -93,7 +93,7 @@ fn who_waits_for_low_priority_is_taken_once_or_taken_back() {
     });
 }
 
-/// What workers hand over at a door.
+/// Requests that workers hand over through a latch.
 #[derive(Clone)]
 struct Handed {
     latch: Arc<ProducerLatch>,
@@ -114,7 +114,7 @@ impl Handed {
         self.latch.notify();
     }
 
-    /// What a thread of low priority does.
+    /// Runs requests, as a thread of low priority does.
     fn work(&self) {
         let look = || {
             let receiver = self.receiver.lock().unwrap();
@@ -126,7 +126,7 @@ impl Handed {
     }
 }
 
-/// `threads` take what a worker hands over before it leaves.
+/// `threads` threads take the requests that a worker hands over before it leaves.
 fn hand_over(threads: usize, items: usize) {
     in_every_order(move || {
         let handed = Handed::new();
@@ -206,7 +206,7 @@ fn while_all_workers_hang_the_threads_stay_for_those_that_replace_them() {
 fn a_worker_that_sleeps_is_given_one_request() {
     in_every_order(|| {
         let (park_state, claimed) = (Arc::new(ParkState::default()), Count::default());
-        // How many looked, and how many requests there are.
+        // Number of workers that looked, and number of requests.
         let inbox = Arc::new((Mutex::new((0, 0)), Condvar::new()));
         let givers = [(); 2].map(|()| {
             let (park_state, claimed, inbox) = (Arc::clone(&park_state), claimed.clone(), Arc::clone(&inbox));
@@ -279,7 +279,7 @@ fn who_waits_goes_to_one_worker() {
     });
 }
 
-/// What one of several workers offers.
+/// Requests that one of several workers offers for stealing.
 #[derive(Clone)]
 struct Offering {
     stealable: std::sync::Arc<StealableCount>,
@@ -294,7 +294,7 @@ impl Offering {
         Self { stealable, steal_queue, got: Count::default() }
     }
 
-    /// Somebody waits; the other worker gets it, if it sleeps.
+    /// Queues a request. The other worker gets it if that worker is parked.
     fn put(&self, park_state: &ParkState) {
         self.steal_queue.push(1, ());
         if park_state.claim() {

@@ -1,5 +1,5 @@
-//! tokio's `Notify`, as its documentation says it behaves: one permit is kept, those who listen are told in turn, and one
-//! who was told and goes away hands it on.
+//! A model of tokio's `Notify`, after its documentation: it keeps one permit, notifies waiters in order, and passes on
+//! the notification of a waiter that is dropped.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,8 +15,8 @@ struct State {
     has_permit: bool,
     next: usize,
     listening: VecDeque<(usize, Waker)>,
-    /// Who has been told and does not know yet.
-    told: Vec<usize>,
+    /// Waiters that were notified but have not observed it yet.
+    notified: Vec<usize>,
 }
 
 pub(crate) struct Notified<'n> {
@@ -35,7 +35,7 @@ impl Notify {
     }
 
     pub(crate) fn notify_one(&self) {
-        wake(self.0.lock().unwrap().tell_one());
+        wake(self.0.lock().unwrap().notify_next());
     }
 }
 
@@ -46,18 +46,18 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl State {
-    fn tell_one(&mut self) -> Option<Waker> {
+    fn notify_next(&mut self) -> Option<Waker> {
         let Some((number, waker)) = self.listening.pop_front() else {
             self.has_permit = true;
             return None;
         };
-        self.told.push(number);
+        self.notified.push(number);
         Some(waker)
     }
 
-    fn is_told(&mut self, number: usize) -> bool {
-        let at = self.told.iter().position(|told| *told == number);
-        at.map(|at| self.told.swap_remove(at)).is_some()
+    fn is_notified(&mut self, number: usize) -> bool {
+        let at = self.notified.iter().position(|notified| *notified == number);
+        at.map(|at| self.notified.swap_remove(at)).is_some()
     }
 }
 
@@ -75,7 +75,7 @@ impl Notified<'_> {
                 state.next += 1;
                 state.listening.push_back((number, waker.clone()));
             }
-            Some(number) if state.is_told(number) => self.is_done = true,
+            Some(number) if state.is_notified(number) => self.is_done = true,
             Some(number) => {
                 let own = state.listening.iter_mut().find(|(listening, _)| *listening == number);
                 own.unwrap().1.clone_from(waker);
@@ -98,7 +98,7 @@ impl Drop for Notified<'_> {
         let Some(number) = self.number.filter(|_| !self.is_done) else { return };
         let mut state = self.notify.0.lock().unwrap();
         state.listening.retain(|(listening, _)| *listening != number);
-        let next = if state.is_told(number) { state.tell_one() } else { None };
+        let next = if state.is_notified(number) { state.notify_next() } else { None };
         drop(state);
         wake(next);
     }

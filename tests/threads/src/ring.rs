@@ -1,5 +1,5 @@
-//! crossbeam's bounded channel, as its array flavour is made (after Vyukov's bounded queue), for one receiver: with no
-//! lock that would put in order what its own operations leave open.
+//! A model of crossbeam's bounded channel in its array flavour (after Vyukov's bounded queue), for one receiver. It has
+//! no lock that would order more than the operations of the original do.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Sender<T>(Arc<Ring<T>>);
 pub(crate) struct Receiver<T>(Arc<Ring<T>>);
 
-/// There is no room for it.
+/// Error of a full channel.
 #[derive(Debug)]
 pub(crate) struct Full<T>(T);
 
@@ -19,7 +19,7 @@ struct Ring<T> {
 }
 
 struct Slot<T> {
-    /// Its turn: that of who may write it, and one more for who may read it.
+    /// Turn of the slot: that of the thread that may write it, and one more for the thread that may read it.
     stamp: AtomicUsize,
     item: Mutex<Option<T>>,
 }
@@ -77,7 +77,7 @@ impl<T> Receiver<T> {
             if self.is_empty() {
                 return None;
             }
-            // It is being written.
+            // The slot is being written.
             loom::thread::yield_now();
         }
         let item = slot.item.lock().unwrap().take();

@@ -1,8 +1,8 @@
-//! What the tested files find in the place of their own `sync`: loom's types, and models of those that loom has not.
+//! Replacement for the `sync` module of the tested files: types of loom, and models of types that loom lacks.
 
 use std::time::Duration;
 
-/// Set once, before there is a second thread.
+/// A value that is set once, before there is a second thread.
 pub(crate) use std::sync::OnceLock;
 
 pub(crate) use loom::sync::Mutex;
@@ -12,7 +12,7 @@ pub(crate) use loom::thread::{Thread, current};
 pub(crate) use crate::notify::Notify;
 pub(crate) use crate::ring::{Receiver, Sender, bounded};
 
-/// No time passes: who is not woken sleeps for ever, and loom says so.
+/// A wait without timeout: a thread that is not woken sleeps forever, which loom reports.
 pub(crate) fn park_timeout(_at_most: Duration) {
     loom::thread::park();
 }

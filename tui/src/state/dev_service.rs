@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use zerver_trace::text::clean;
+
 /// Maximum number of log lines kept.
 const MAX_LINES: usize = 2_000;
 
@@ -12,8 +14,21 @@ pub enum ServiceEvent {
     State(ServiceState),
     /// Cargo, the service or `dev` itself printed a line, which may contain anything.
     Output(String),
-    /// A shell command that sends the service a request.
-    ExampleRequest(String),
+    /// The build made progress.
+    BuildProgress(BuildProgress),
+    /// Shell commands that send the service requests.
+    ExampleRequests(Vec<String>),
+}
+
+/// Progress of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildProgress {
+    /// Number of units (crates and build scripts) built.
+    pub done: u32,
+    /// Number of units to build.
+    pub total: u32,
+    /// Name of a crate that is being built; empty if there is none.
+    pub current: String,
 }
 
 /// State of the service.
@@ -40,8 +55,12 @@ pub enum ServiceState {
 #[derive(Debug, Default)]
 pub(crate) struct DevService {
     pub(crate) state: Option<ServiceState>,
-    /// Shell command suggested for the first request.
-    pub(crate) example_request: Option<String>,
+    /// Progress of the build, once known.
+    pub(crate) build_progress: Option<BuildProgress>,
+    /// Time at which the build started, in nanoseconds since the Unix epoch.
+    pub(crate) build_started_unix_ns: u64,
+    /// Shell commands suggested for the first requests.
+    pub(crate) example_requests: Vec<String>,
     /// Log, oldest line first, without terminal codes.
     pub(crate) log_lines: VecDeque<String>,
     /// True if the log is visible: by request of the user, or after a failed build.
@@ -51,11 +70,13 @@ pub(crate) struct DevService {
 }
 
 impl DevService {
-    pub(crate) fn apply(&mut self, event: &ServiceEvent) {
+    pub(crate) fn apply(&mut self, event: &ServiceEvent, now_unix_ns: u64) {
         match event {
             ServiceEvent::State(state) => {
                 if matches!(state, ServiceState::Building) {
                     self.log_lines.clear();
+                    self.build_progress = None;
+                    self.build_started_unix_ns = now_unix_ns;
                 }
                 match state {
                     ServiceState::BuildFailed { .. } | ServiceState::Ended(_) => self.is_log_shown = true,
@@ -64,7 +85,8 @@ impl DevService {
                 }
                 self.state = Some(state.clone());
             }
-            ServiceEvent::ExampleRequest(command) => self.example_request = Some(command.clone()),
+            ServiceEvent::BuildProgress(progress) => self.build_progress = Some(progress.clone()),
+            ServiceEvent::ExampleRequests(commands) => self.example_requests.clone_from(commands),
             ServiceEvent::Output(line) => {
                 if self.log_lines.len() == MAX_LINES {
                     self.log_lines.pop_front();
@@ -72,6 +94,22 @@ impl DevService {
                 self.log_lines.push_back(plain(line));
             }
         }
+    }
+
+    /// Returns the description of a running build: `building 87/214 · 1m 20s · rustls`, with this separator.
+    pub(crate) fn build_text(&self, now_unix_ns: u64, separator: &str) -> String {
+        let (counts, current) = match &self.build_progress {
+            Some(BuildProgress { done, total, current }) => (format!(" {done}/{total}"), current.as_str()),
+            None => Default::default(),
+        };
+        let seconds = now_unix_ns.saturating_sub(self.build_started_unix_ns) / 1_000_000_000;
+        let elapsed = match seconds {
+            0..60 => format!("{seconds}s"),
+            _ => format!("{}m {}s", seconds / 60, seconds % 60),
+        };
+        let current =
+            if current.is_empty() { String::new() } else { format!(" {separator} {}", clean(current)) };
+        format!("building{counts} {separator} {elapsed}{current}")
     }
 
     /// Returns true while the service is building, starting or stopping.
@@ -110,11 +148,24 @@ mod tests {
     #[test]
     fn a_failed_build_shows_its_log() {
         let mut service = DevService::default();
-        service.apply(&ServiceEvent::State(ServiceState::Building));
-        service.apply(&ServiceEvent::Output("error: one".into()));
-        service.apply(&ServiceEvent::State(ServiceState::BuildFailed { is_serving: true }));
+        service.apply(&ServiceEvent::State(ServiceState::Building), 0);
+        service.apply(&ServiceEvent::Output("error: one".into()), 0);
+        service.apply(&ServiceEvent::State(ServiceState::BuildFailed { is_serving: true }), 0);
         assert!(service.is_log_shown && !service.is_busy());
-        service.apply(&ServiceEvent::State(ServiceState::Serving("http://127.0.0.1:3000".into())));
+        service.apply(&ServiceEvent::State(ServiceState::Serving("http://127.0.0.1:3000".into())), 0);
         assert!(!service.is_log_shown && service.log_lines.len() == 1);
+    }
+
+    #[test]
+    fn a_build_shows_its_progress_and_duration() {
+        let mut service = DevService::default();
+        let second = 1_000_000_000;
+        service.apply(&ServiceEvent::State(ServiceState::Building), 5 * second);
+        assert_eq!(service.build_text(12 * second, "-"), "building - 7s");
+        let progress = BuildProgress { done: 87, total: 214, current: "rustls\u{1b}".into() };
+        service.apply(&ServiceEvent::BuildProgress(progress), 0);
+        assert_eq!(service.build_text(85 * second, "-"), "building 87/214 - 1m 20s - rustls\\u{1b}");
+        service.apply(&ServiceEvent::State(ServiceState::Building), 90 * second);
+        assert_eq!(service.build_text(90 * second, "-"), "building - 0s");
     }
 }

@@ -9,7 +9,7 @@ mod source_files;
 mod trace_cache;
 
 pub(crate) use dev_service::DevService;
-pub use dev_service::{ServiceEvent, ServiceState};
+pub use dev_service::{BuildProgress, ServiceEvent, ServiceState};
 pub use notice::{Notice, NoticeKind};
 pub(crate) use scheduler_status::BusyHistory;
 pub use scheduler_status::{RunningStep, SchedulerStatus, WorkerStatus};

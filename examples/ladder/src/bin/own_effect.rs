@@ -10,7 +10,7 @@ fn app() -> App {
     App::new().interpreter(deliver).flow(flow!("invite", POST "/invitations/{to}", steps: [invite, render]))
 }
 
-/// What a step asks for: plain data, recorded with the trace.
+/// The effect that a step requests: plain data, recorded with the trace.
 #[derive(Debug, Serialize, Deserialize)]
 struct SendMail {
     to: String,

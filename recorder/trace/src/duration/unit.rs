@@ -57,8 +57,8 @@ impl Unit {
         parts.iter().map(|part| up_to(&mut sum, part)).collect()
     }
 
-    /// Rounds each part to quanta of a unit. Parts that would be less than one quantum of this unit get a smaller unit; the
-    /// others are rounded in this unit so that they add up.
+    /// Rounds each part to quanta of a unit. Parts that would be less than one quantum of this unit get a smaller unit;
+    /// the others are rounded in this unit so that they add up.
     pub fn round_signed_parts(self, parts: &[i128]) -> Vec<(Self, i128)> {
         let smaller = |ns: &i128| {
             let unit = Self::for_total(ns.unsigned_abs().try_into().unwrap_or(u64::MAX));
@@ -80,7 +80,8 @@ impl Unit {
         (ns + ns.signum() * (quantum / 2)) / quantum
     }
 
-    /// Rounds each part to quanta so that the results add up to the rounded sum, by rounding up the parts that lose most.
+    /// Rounds each part to quanta so that the results add up to the rounded sum, by rounding up the parts that lose
+    /// most.
     pub fn round(self, parts: &[u64]) -> Vec<u64> {
         let sum: u64 = parts.iter().fold(0, |sum, part| sum.saturating_add(*part));
         let mut quanta: Vec<u64> = parts.iter().map(|part| part / self.quantum_ns).collect();

@@ -73,7 +73,8 @@ pub enum Event<V> {
         /// Result of the effect.
         answer: Answer<V>,
     },
-    /// A rule or the scheduler gave the request another class. The class of the trace is the one that the rules assigned.
+    /// A rule or the scheduler gave the request another class. The class of the trace is the one that the rules
+    /// assigned.
     Reclassified {
         /// Time of the change.
         at_ns: u64,
@@ -100,7 +101,8 @@ pub enum Event<V> {
         /// Time of the start.
         at_ns: u64,
     },
-    /// The request moved from the worker of its connection to another thread: an idle worker, or a thread of low priority.
+    /// The request moved from the worker of its connection to another thread: an idle worker, or a thread of low
+    /// priority.
     Migrated {
         /// Time at which the new thread took the request.
         at_ns: u64,

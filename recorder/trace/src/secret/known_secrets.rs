@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::{TrigramFilter, is_scheme, is_searchable};
 
-/// Known secrets, which are masked in every text that contains a copy. Only secrets that [`is_searchable`] allows are kept.
+/// Known secrets, which are masked in every text that contains a copy. Only secrets that [`is_searchable`] allows are
+/// kept.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSecrets {
     /// Secrets by length, longest first, so that a search compares each position once per length, not once per secret.

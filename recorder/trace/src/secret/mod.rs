@@ -1,8 +1,9 @@
-//! Recognition of secrets in names, texts and values: one rule for the recorder, which seals them, and for the replayer and
-//! the service, which mask them in their output. `docs/reference/secrets.md` describes the same rule for users.
+//! Recognition of secrets in names, texts and values: one rule for the recorder, which seals them, and for the replayer
+//! and the service, which mask them in their output. `docs/reference/secrets.md` describes the same rule for users.
 //!
-//! A [`Rule`] classifies names, and finds secrets in texts and values. It does not seal anything, and looks at one text at a
-//! time. The caller is responsible for finding copies of a secret in other texts, if [`is_searchable`] allows that.
+//! A [`Rule`] classifies names, and finds secrets in texts and values. It does not seal anything, and looks at one text
+//! at a time. The caller is responsible for finding copies of a secret in other texts, if [`is_searchable`] allows
+//! that.
 
 mod auth_scheme;
 mod author;

@@ -5,9 +5,9 @@ use super::Author;
 /// Numbers below this count as quantities rather than secrets, except from a client.
 pub(super) const SMALL: u64 = 100;
 
-/// Returns true if a value is not a secret although its name marks one, because it is empty. If the service wrote the value,
-/// this also applies to placeholders (`$1`, `?`, `:token`, `%s`, `{token}`, `<token>`, `***`, `[FILTERED]`) and to messages
-/// about the secret.
+/// Returns true if a value is not a secret although its name marks one, because it is empty. If the service wrote the
+/// value, this also applies to placeholders (`$1`, `?`, `:token`, `%s`, `{token}`, `<token>`, `***`, `[FILTERED]`) and
+/// to messages about the secret.
 pub(super) fn is_visible(value: &[u8], author: Author) -> bool {
     let value = value.trim_ascii();
     let is_empty = matches!(value, [] | b"null" | b"true" | b"false" | b"None" | b"nil" | b"undefined");

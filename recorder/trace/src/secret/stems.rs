@@ -19,8 +19,8 @@ const STEMS: [&str; 56] = [
 pub(super) struct Stems {
     /// First trigrams of the stems, with the bit set that distinguishes lower from upper case.
     beginnings: TrigramFilter,
-    /// Bit set of the first two pairs of letters of each stem. Only the lower five bits of a letter count, which do not depend
-    /// on case.
+    /// Bit set of the first two pairs of letters of each stem. Only the lower five bits of a letter count, which do not
+    /// depend on case.
     pairs: [u64; 16],
     /// Stems of the settings.
     more: Vec<String>,
@@ -31,8 +31,8 @@ const fn pair(a: u8, b: u8) -> usize {
 }
 
 impl Stems {
-    /// Creates a search for the built-in stems and these, which are in lower case. Stems of less than three bytes are not
-    /// found.
+    /// Creates a search for the built-in stems and these, which are in lower case. Stems of less than three bytes are
+    /// not found.
     pub(super) fn with(more: Vec<String>) -> Self {
         let mut stems = Self { beginnings: TrigramFilter::default(), pairs: [0; 16], more };
         let more = std::mem::take(&mut stems.more);

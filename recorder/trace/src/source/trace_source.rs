@@ -47,15 +47,15 @@ pub trait TraceSource: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<Summary>, Option<Cursor>), SourceError>;
 
-    /// Returns about `limit` traces added since a cursor, oldest first, and the cursor from which to continue. `limit` may
-    /// be exceeded slightly. Traces that were removed in the meantime are skipped.
+    /// Returns about `limit` traces added since a cursor, oldest first, and the cursor from which to continue. `limit`
+    /// may be exceeded slightly. Traces that were removed in the meantime are skipped.
     ///
     /// # Errors
     /// If the source cannot be read.
     fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError>;
 
-    /// Returns why [`TraceSource::list_before`] and [`TraceSource::list_since`] skipped traces and what to do, or `None` if
-    /// they skipped none.
+    /// Returns why [`TraceSource::list_before`] and [`TraceSource::list_since`] skipped traces and what to do, or
+    /// `None` if they skipped none.
     fn damage(&self) -> Option<String> {
         None
     }

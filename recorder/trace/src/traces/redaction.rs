@@ -1,5 +1,5 @@
-//! Record of the changes that the recorder made to a trace, so that it could be stored and shown. Readers must rely on this
-//! record and not on the texts, because a client can send text that looks like any mark.
+//! Record of the changes that the recorder made to a trace, so that it could be stored and shown. Readers must rely on
+//! this record and not on the texts, because a client can send text that looks like any mark.
 
 use bincode::{Decode, Encode};
 

@@ -80,8 +80,8 @@ impl Encoder {
         })
     }
 
-    /// Writes a tree. Each leaf for which `replace` returns a text is replaced by that text. `place` describes the position
-    /// of the node, and `named` derives the place of a child from its name, as in [`Node::for_each_child`].
+    /// Writes a tree. Each leaf for which `replace` returns a text is replaced by that text. `place` describes the
+    /// position of the node, and `named` derives the place of a child from its name, as in [`Node::for_each_child`].
     ///
     /// # Errors
     /// The value is too deep or too long.

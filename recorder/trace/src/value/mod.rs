@@ -1,5 +1,5 @@
-//! Self-describing values: a slot, the arguments of an effect, an output. They can be shown, compared and edited without the
-//! types of the program that recorded them, and turn back into those types without loss.
+//! Self-describing values: a slot, the arguments of an effect, an output. They can be shown, compared and edited
+//! without the types of the program that recorded them, and turn back into those types without loss.
 //!
 //! A [`Value`] is one flat sequence of tokens, written and read through serde. Checking it counts the nesting instead of
 //! recursing, and both nesting and size are limited.

@@ -117,7 +117,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Returns true if the node has no children. A sequence of numbers below 256 counts as a byte string, and so as a leaf.
+    /// Returns true if the node has no children. A sequence of numbers below 256 counts as a byte string, and so as a
+    /// leaf.
     pub(crate) fn is_leaf(&self) -> bool {
         match self {
             Self::Some(_) | Self::Map(_) | Self::Struct(_) | Self::Variant(..) => false,
@@ -126,8 +127,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Calls `f` with each child and its name, if it has one: the name of a field or variant, the key of an entry if it is
-    /// text, or the first half of a pair if it is text. Returns true if the node has children.
+    /// Calls `f` with each child and its name, if it has one: the name of a field or variant, the key of an entry if it
+    /// is text, or the first half of a pair if it is text. Returns true if the node has children.
     pub(crate) fn for_each_child(&self, f: &mut dyn FnMut(&Self, Option<&str>)) -> bool {
         if self.is_leaf() {
             return false;
@@ -152,8 +153,8 @@ impl<'a> Node<'a> {
         true
     }
 
-    /// Returns the name that describes the value of a field. In `{name: "x-api-key", value: ".."}`, this is the content of
-    /// the sibling field.
+    /// Returns the name that describes the value of a field. In `{name: "x-api-key", value: ".."}`, this is the content
+    /// of the sibling field.
     pub(crate) fn name_of_field<'n>(&'n self, name: &'n str) -> &'n str {
         let sibling = || ["name", "key"].iter().find_map(|name| self.field(name)?.as_str());
         if name == "value" { sibling().unwrap_or(name) } else { name }
@@ -203,8 +204,8 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Compares floats by their bits: NaN equals NaN, and -0.0 differs from 0.0. Two trees are therefore equal exactly if their
-/// tokens are.
+/// Compares floats by their bits: NaN equals NaN, and -0.0 differs from 0.0. Two trees are therefore equal exactly if
+/// their tokens are.
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

@@ -7,7 +7,8 @@ use super::ValueError;
 use super::encoder::Encoder;
 use super::token::{self, VALUE_NEWTYPE, zigzag};
 
-/// A sequence, map or struct being written. `levels` is the nesting that its end closes: two for the content of a variant.
+/// A sequence, map or struct being written. `levels` is the nesting that its end closes: two for the content of a
+/// variant.
 #[derive(Debug)]
 pub struct Compound<'a> {
     encoder: &'a mut Encoder,

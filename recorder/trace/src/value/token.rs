@@ -1,8 +1,8 @@
 //! The token format of values, and the check that bytes are exactly one value.
 //!
-//! A token is a tag byte with a payload that depends on the tag: none, a number in LEB128 (signed numbers in zigzag order,
-//! as in Protocol Buffers), the bits of a float in little endian, or a length followed by bytes. Sequences, maps and
-//! structs end with `END`. In a struct, each value is preceded by a name: length and bytes, without a tag.
+//! A token is a tag byte with a payload that depends on the tag: none, a number in LEB128 (signed numbers in zigzag
+//! order, as in Protocol Buffers), the bits of a float in little endian, or a length followed by bytes. Sequences, maps
+//! and structs end with `END`. In a struct, each value is preceded by a name: length and bytes, without a tag.
 
 use super::{MAX_DEPTH, MAX_LEN, ValueError};
 
@@ -28,8 +28,8 @@ pub(super) const VARIANT: u8 = 18;
 /// Text of a number that no other kind represents exactly, in JSON syntax. It results only from parsing JSON, never from
 /// serialization.
 pub(super) const NUMBER: u8 = 19;
-/// End of a sequence or map. In a struct, where names have no tag, it takes the place of a name's length, which it cannot
-/// be.
+/// End of a sequence or map. In a struct, where names have no tag, it takes the place of a name's length, which it
+/// cannot be.
 pub(super) const END: u8 = 255;
 
 /// Maximum length of the name of a field or variant: a length is one byte, and cannot be [`END`].

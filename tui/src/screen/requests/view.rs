@@ -68,13 +68,18 @@ fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
         say(1, "Reading the store.");
     } else if let Some(service) = &shared.service {
         match &service.state {
-            Some(ServiceState::Serving(addr)) => match &service.example_request {
-                Some(command) => {
-                    say(1, "No requests yet. Send one:");
-                    say(2, &zerver_trace::text::clean(command));
+            Some(ServiceState::Serving(addr)) if service.example_requests.is_empty() => {
+                say(1, &format!("No requests yet. The service listens on {addr}."));
+            }
+            Some(ServiceState::Serving(_)) => {
+                say(1, "No requests yet. Send one:");
+                for (row, command) in (2..).zip(&service.example_requests) {
+                    say(row, &zerver_trace::text::clean(command));
                 }
-                None => say(1, &format!("No requests yet. The service listens on {addr}.")),
-            },
+            }
+            Some(ServiceState::Building) => {
+                say(1, "No requests yet. The service is being built; L shows the log of the build.");
+            }
             _ => say(1, "No requests yet."),
         }
     } else {

@@ -30,7 +30,8 @@ pub(super) const WHOLE: [&[&str]; 6] = [
     &["oauth", "verifier"],
 ];
 
-/// Pairs of adjacent words that mark a secret, as the second word and the possible first words. The second word may be plural.
+/// Pairs of adjacent words that mark a secret, as the second word and the possible first words. The second word may be
+/// plural.
 #[rustfmt::skip]
 pub(super) const PAIRS: [(&str, &[&str]); 15] = [
     (

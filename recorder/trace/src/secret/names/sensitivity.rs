@@ -81,8 +81,8 @@ pub(crate) fn is_parameter(name: &NameWords<'_>) -> bool {
     matches!(name.all(), [word] if PARAMETERS.iter().any(|wanted| is(word, wanted)))
 }
 
-/// Returns true if the value of a header or pair of this name has the syntax of credentials: a scheme or names before the
-/// secret.
+/// Returns true if the value of a header or pair of this name has the syntax of credentials: a scheme or names before
+/// the secret.
 pub(crate) fn is_credentials_header(name: &[u8]) -> bool {
     has(name, "authorization") || has(name, "cookie")
 }

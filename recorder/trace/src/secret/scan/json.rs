@@ -1,5 +1,5 @@
-//! Values in JSON or a similar syntax, which may be truncated. They may be nested in a JSON string, where backslashes precede
-//! each quote.
+//! Values in JSON or a similar syntax, which may be truncated. They may be nested in a JSON string, where backslashes
+//! precede each quote.
 
 use std::ops::Range;
 
@@ -79,8 +79,8 @@ impl Scan<'_, '_> {
         child(self.rule.words(&NameWords::split(name)), name, parent)
     }
 
-    /// Returns the span between quotes of one of the given kinds at `at`, and the index after the closing quote. Without a
-    /// closing quote, both end with the text.
+    /// Returns the span between quotes of one of the given kinds at `at`, and the index after the closing quote.
+    /// Without a closing quote, both end with the text.
     pub(super) fn quoted(&self, at: usize, quotes: &[u8]) -> Option<(Range<usize>, usize)> {
         let text = self.text;
         let escapes = text.get(at..)?.iter().take_while(|&&b| b == b'\\').count();
@@ -92,7 +92,8 @@ impl Scan<'_, '_> {
                 backslashes += 1;
                 continue;
             }
-            // A quote inside the string has more backslashes than the surrounding quotes, or an odd number if those have none.
+            // A quote inside the string has more backslashes than the surrounding quotes, or an odd number if those
+            // have none.
             let is_end = if escapes == 0 { backslashes % 2 == 0 } else { backslashes <= escapes };
             if b == quote && is_end {
                 let content_end = if escapes == 0 { end } else { end - backslashes };

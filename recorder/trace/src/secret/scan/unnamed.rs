@@ -149,7 +149,8 @@ impl Scan<'_, '_> {
         Some(space + len)
     }
 
-    /// Returns true if a word can begin at `at`: no word precedes it directly. An escape such as `%22` is not part of a word.
+    /// Returns true if a word can begin at `at`: no word precedes it directly. An escape such as `%22` is not part of a
+    /// word.
     fn is_start(&self, at: usize) -> bool {
         match &self.text[..at] {
             [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => true,
