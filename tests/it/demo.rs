@@ -77,7 +77,10 @@ fn record() {
     let changed = zerver_fixtures::story("changed-code");
     let ran = place.zerver(&["import", changed.to_str().unwrap()]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let dev = place.dev();
+    // A store remembers the program that recorded it: not a path that exists anywhere else.
+    let program = place.path().join("todos");
+    fs::copy(&programs().todos, &program).unwrap();
+    let dev = place.dev_of(&program);
     send_requests(&dev);
     assert!(dev.stop().success());
     let demo = root().join("fixtures/demo");

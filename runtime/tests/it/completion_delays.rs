@@ -224,7 +224,7 @@ fn tell(answered: &Answered) -> Response {
 }
 
 struct Service {
-    running: Server,
+    server: Server,
     collector: Arc<Collector>,
 }
 
@@ -240,12 +240,12 @@ impl Service {
             .limits(limits)
             .batch_workers(0)
             .stuck_after(1.hours());
-        let (running, collector) = start_on(workers, app);
-        Self { running, collector }
+        let (server, collector) = start_on(workers, app);
+        Self { server, collector }
     }
 
     fn connect(&self) -> Client {
-        Client::connect(self.running.addr())
+        Client::connect(self.server.addr())
     }
 
     /// What is recorded of the next answer, which has this status.

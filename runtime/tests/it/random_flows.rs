@@ -233,15 +233,15 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<Im
     let recorder = Recorder::open(options).unwrap();
     let impure = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&impure);
-    let settings = StartOptions {
+    let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: Some(recorder.sink()),
         on_impure_step: Some(Arc::new(move |step| tell.lock().unwrap().push(ImpureStep::clone(step)))),
         ..StartOptions::default()
     };
     let app = App::new().kv(kv::Memory::new()).interpreter(Answering).flows(defs.iter().copied()).workers(1);
-    let running = app.start(settings).unwrap();
-    let mut client = Client::connect(running.addr());
+    let server = app.start(options).unwrap();
+    let mut client = Client::connect(server.addr());
     let answers = cases.iter().enumerate().map(|(at, case)| {
         let Case { header, body, .. } = case;
         let len = body.len();
@@ -250,7 +250,7 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<Im
         client.ask(head + body).body
     });
     let answers: Vec<_> = answers.collect();
-    running.stop();
+    server.stop();
     assert_eq!(recorder.close().recorded, cases.len() as u64);
     let reader = Reader::open(dir.path()).unwrap();
     let mut summaries = reader.list(&Query::default()).unwrap();

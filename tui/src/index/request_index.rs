@@ -52,7 +52,7 @@ struct RequestColumns {
     next_in_bucket: ChunkedColumn<Seq>,
 }
 
-/// One request of the index.
+/// Request of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestRow<'a> {
     pub(crate) seq: Seq,

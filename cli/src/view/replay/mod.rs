@@ -33,7 +33,7 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
         .collect();
     out += &field("edited", &edits);
     if let Some(edited_outcome) = &report.edited_outcome {
-        out += &field("edited_outcome", &ended(edited_outcome));
+        out += &field("ending", &ended(edited_outcome));
     }
     for finding in &report.findings {
         out += &one(finding, room);

@@ -97,8 +97,8 @@ pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> ServiceMetrics
     ServiceMetrics {
         uptime_ns: now_ns,
         reclassified: count(&counters.reclassified),
-        flow_demotions: count(&counters.demoted),
-        flow_promotions: count(&counters.promoted),
+        flow_demotions: count(&counters.reclassified_flows),
+        flow_promotions: count(&counters.restored_flows),
         malformed: threads.iter().map(|(_, thread_status)| thread_status.counters.malformed.get()).sum(),
         late_completions: threads.iter().map(|(_, thread_status)| thread_status.counters.late.get()).sum(),
         classes,
