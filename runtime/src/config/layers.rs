@@ -88,7 +88,7 @@ impl Layers {
         config: &mut Config,
         sources: &mut BTreeMap<&'static str, (SettingSource, Option<String>)>,
     ) -> Result<(), StartError> {
-        let shown = path.shown();
+        let shown = path.display();
         let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
         let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
         let invalid = |line, reason| StartError::Setting { place: format!("{shown}:{line}"), reason };
