@@ -1,6 +1,6 @@
-//! A replay with edits: today's code is run twice with them, in turns with the two runs that have none.
+//! Replays with edits: two runs with the edits alternate with two runs without them.
 
-use crate::compare::attribution::{UneditedRuns, UnstablePlaces, blame, with_nondeterminism};
+use crate::compare::attribution::{UneditedRuns, UnstablePlaces, attribute, with_nondeterminism};
 use crate::compare::comparison::Remarks;
 use crate::edits::edit_set::Edits;
 use crate::mask::Mask;
@@ -11,11 +11,13 @@ use crate::report::{Finding, Report};
 use crate::run::context::Progress;
 use crate::run::input::ReplayInput;
 use crate::run::run_result::RunResult;
-use crate::unreplayable::impossible;
+use crate::unreplayable::not_replayable;
 
 impl Replay<'_> {
-    /// Runs it with the edits, twice, so that what is not the same twice is told from what they make different; `plain`
-    /// is a run without them, which is then run again, too. UneditedRuns one all that differs comes from the edits.
+    /// Runs the request with the edits twice, to tell their effect from nondeterminism.
+    ///
+    /// `plain` is a run without edits, which is repeated as well. If there is none, every difference is attributed to
+    /// the edits.
     pub(crate) fn edited(
         &self,
         recorded: &Observed<'_>,
@@ -23,7 +25,7 @@ impl Replay<'_> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, ReplayError> {
         let flow = self.flow.info();
-        self.check_faults(recorded, plain.as_ref().map(|(_, plain)| plain.facts(flow)).as_ref())?;
+        self.check_faults(recorded, plain.as_ref().map(|(_, plain)| plain.observed(flow)).as_ref())?;
         let input = match self.input(self.edits, recorded)? {
             Ok(input) => input,
             Err(report) => return Ok(report),
@@ -33,7 +35,7 @@ impl Replay<'_> {
             self.hide(&mut mask, plain);
         }
         let edited = self.once(recorded, &input, self.edits, mask.clone(), None, progress)?;
-        // In turns, so that what changes with time is seen in both.
+        // The runs alternate, so that anything that changes over time shows up in both kinds.
         let unedited = Edits::default();
         let again = match &plain {
             Some((input, _)) => {
@@ -41,7 +43,7 @@ impl Replay<'_> {
             }
             None => None,
         };
-        // Nothing is performed for real a second time. What does not fit now did before, so it is not the same twice.
+        // Nothing is performed for real twice. The edits fitted the first run, so an error here is nondeterminism.
         let second = self.once(recorded, &input, self.edits, mask.clone(), Some(&edited), progress).ok();
         let plain = plain.map(|(_, plain)| plain);
         for run in [Some(&edited), again.as_ref(), second.as_ref()].into_iter().flatten() {
@@ -49,50 +51,50 @@ impl Replay<'_> {
         }
         let findings = |run: &RunResult| {
             let mut comparison = self.comparison(&mask);
-            let findings = comparison.findings(recorded, run, &run.facts(flow));
+            let findings = comparison.findings(recorded, run, &run.observed(flow));
             (findings, comparison.take_left())
         };
         let without = match (&plain, &again) {
             (Some(plain), Some(again)) => {
                 let ((of_plain, _), (of_again, _)) = (findings(plain), findings(again));
-                let apart = self.apart(&mask, plain, again);
+                let differing = self.differences_between(&mask, plain, again);
                 UneditedRuns {
-                    unsteady: UnstablePlaces::new(&of_plain, &of_again, &apart),
-                    findings: with_nondeterminism(self.flow, of_plain, apart),
+                    unstable: UnstablePlaces::new(&of_plain, &of_again, &differing),
+                    findings: with_nondeterminism(self.flow, of_plain, differing),
                     again: of_again,
                 }
             }
             _ => UneditedRuns::default(),
         };
         let (after, left) = findings(&edited);
-        let (mut apart, mut unsteady) = (Vec::new(), UnstablePlaces::default());
+        let (mut differing, mut unstable) = (Vec::new(), UnstablePlaces::default());
         if let Some(second) = &second {
-            apart = self.apart(&mask, &edited, second);
-            // One that ended earlier for want of an answer says nothing of what comes after.
+            differing = self.differences_between(&mask, &edited, second);
+            // A run that ended early for lack of an answer reveals nothing about later steps.
             let has_ended_earlier = second.unanswered.is_some() && edited.unanswered.is_none();
             let (of_second, _) =
                 if has_ended_earlier { (after.clone(), Remarks::default()) } else { findings(second) };
-            unsteady = UnstablePlaces::new(&after, &of_second, &apart);
+            unstable = UnstablePlaces::new(&after, &of_second, &differing);
         }
-        let findings = blame(self.flow, after, &without, &unsteady, apart);
+        let findings = attribute(self.flow, after, &without, &unstable, differing);
         let is_complete = input.unknown.is_empty() && self.recording.trace.is_complete();
         if plain.is_none() && !findings.is_empty() && !is_complete {
-            return Ok(impossible(self.unknown(&input)));
+            return Ok(not_replayable(self.unknown(&input)));
         }
-        let facts = edited.facts(flow);
+        let facts = edited.observed(flow);
         let report = self.report(recorded, Some(&facts), &edited, &mask, &input);
         Ok(left.in_report(Report { findings, ..report }))
     }
 
-    /// Where two runs with the same inputs differ.
-    pub(crate) fn apart(&self, mask: &Mask, one: &RunResult, two: &RunResult) -> Vec<Finding> {
+    /// Returns the differences between two runs with the same inputs.
+    pub(crate) fn differences_between(&self, mask: &Mask, one: &RunResult, two: &RunResult) -> Vec<Finding> {
         let flow = self.flow.info();
         let mut comparison = self.comparison(mask);
-        let mut apart = comparison.findings(&one.facts(flow), two, &two.facts(flow));
+        let mut differing = comparison.findings(&one.observed(flow), two, &two.observed(flow));
         let label = |run: &RunResult| run.unanswered.as_ref().map(|unanswered| unanswered.label.clone());
         if label(one) == label(two) {
-            apart.retain(|finding| !finding.class.ends_replay());
+            differing.retain(|finding| !finding.class.ends_replay());
         }
-        apart
+        differing
     }
 }

@@ -1,9 +1,12 @@
-//! Runs recorded requests again, against today's code.
+//! Runs recorded requests again with today's code.
 //!
-//! A [`Replay`] feeds a recorded request to a fresh job, answers its effects from the recording, and compares what comes
-//! out. This crate is what a service must link to host replays, and the words in which it and the command speak. It takes
-//! a loaded [`zerver_trace::Trace`] and gives back plain data: no store, no socket, no clock, and nothing is printed. A
-//! trace may be incomplete or hostile; the answer then says what is missing, and no function panics.
+//! A [`Replay`] gives the inputs of a [`Recording`] to a fresh job, answers its effects from the recording, and
+//! compares the run with what was recorded. A service links this crate to host replays; [`wire`] is the protocol
+//! between the service and the command line. Whatever only reads traces belongs in `zerver-analysis`.
+//!
+//! Everything here takes a loaded [`zerver_trace::Trace`] and returns plain data. The crate opens no store and no
+//! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the report then states what is
+//! missing, and no function panics.
 
 mod compare;
 mod edited_replay;

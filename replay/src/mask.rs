@@ -1,4 +1,4 @@
-//! Keeps secrets out of what is told: what a slot, a sealed value or a name says is secret, and every copy of it.
+//! Keeps secrets out of reports: values that a slot, a seal or a name marks as secret, and every copy of them.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use zerver_trace::{Answer, Event, Node, Origin, Recorded, Value};
 use crate::recording::Recording;
 use crate::report::ReportedValue;
 
-/// All that must not be told.
+/// Secrets that must not be printed.
 #[derive(Clone, Default)]
 pub(crate) struct Mask {
     rule: Rule,
@@ -18,7 +18,7 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
-    /// With nothing known but names.
+    /// Creates a mask that only knows secret names.
     pub(crate) fn new(rule: Rule) -> Self {
         Self { rule, copies: KnownSecrets::default() }
     }
@@ -27,7 +27,7 @@ impl Mask {
         &self.rule
     }
 
-    /// What is secret in a job: in its request, and in its slots.
+    /// Collects the secrets of a job: those of its request and of its slots.
     pub(crate) fn of_job(job: &Job, rule: &Rule) -> Self {
         let mut mask = Self::new(rule.clone());
         let (request, flow) = (job.request(), job.flow().info());
@@ -54,24 +54,24 @@ impl Mask {
         mask
     }
 
-    /// What is secret in a trace.
-    pub(crate) fn of(opened: &Recording, rule: Rule) -> Self {
+    /// Collects the secrets of a recording.
+    pub(crate) fn of(recording: &Recording, rule: Rule) -> Self {
         let mut mask = Self::new(rule);
-        let trace = &opened.trace;
+        let trace = &recording.trace;
         let bodies = [&trace.target, &trace.request_body.bytes, &trace.response_body.bytes];
         let headers = trace.request_headers.iter().chain(&trace.response_headers);
-        bodies.into_iter().for_each(|value| mask.add_recorded(opened, value));
+        bodies.into_iter().for_each(|value| mask.add_recorded(recording, value));
         if let Origin::Named(origin) = &trace.origin {
-            mask.add_recorded(opened, origin);
+            mask.add_recorded(recording, origin);
         }
-        headers.for_each(|header| mask.add_recorded(opened, &header.value));
+        headers.for_each(|header| mask.add_recorded(recording, &header.value));
         for event in &trace.events {
             match event {
                 Event::SlotWritten { value, .. }
                 | Event::StepYielded { progress: value, .. }
                 | Event::EffectRequested { args: value, .. }
                 | Event::EffectCompleted { answer: Answer::Ok(value), .. } => {
-                    mask.add_recorded(opened, value)
+                    mask.add_recorded(recording, value)
                 }
                 _ => {}
             }
@@ -79,8 +79,9 @@ impl Mask {
         mask
     }
 
-    fn add_recorded(&mut self, opened: &Recording, recorded: &Recorded) {
-        let (Recorded::Sealed { masked: shown, .. }, Ok(plain)) = (recorded, opened.secrets.plain(recorded))
+    fn add_recorded(&mut self, recording: &Recording, recorded: &Recorded) {
+        let (Recorded::Sealed { masked: shown, .. }, Ok(plain)) =
+            (recorded, recording.secrets.plain(recorded))
         else {
             return;
         };
@@ -90,17 +91,17 @@ impl Mask {
         }
     }
 
-    /// Every text in a value that is secret as a whole.
+    /// Adds every text in a value that is secret as a whole.
     pub(crate) fn add(&mut self, node: &Node<'_>) {
         node.for_each_text(&mut |bytes| self.add_bytes(bytes));
     }
 
-    /// A secret, and the words in it.
+    /// Adds a secret and the words in it.
     pub(crate) fn add_bytes(&mut self, bytes: &[u8]) {
         self.copies.add_words(bytes);
     }
 
-    /// What the masks of a shown value hide.
+    /// Adds what the masks in a shown value hide.
     fn add_hidden(&mut self, plain: &Node<'_>, shown: &Node<'_>) {
         match (plain, shown) {
             (Node::Some(a), Node::Some(b)) | (Node::Variant(_, Some(a)), Node::Variant(_, Some(b))) => {
@@ -126,7 +127,7 @@ impl Mask {
         }
     }
 
-    /// What the masks in a text stand for.
+    /// Adds what the masks in a shown text hide.
     fn add_between(&mut self, plain: &[u8], shown: &[u8]) {
         let shown = String::from_utf8_lossy(shown);
         let mut parts = shown.split("<secret:");
@@ -146,19 +147,19 @@ impl Mask {
         }
     }
 
-    /// The text with masks in the place of secrets; none if there are none in it.
+    /// Returns the text with its secrets masked, or `None` if it has none.
     fn masked(&self, text: &[u8]) -> Option<String> {
         let own = self.rule.spans(text, Author::Service);
         let spans = merge_spans(own.into_iter().chain(self.copies.spans(text)).collect());
         (!spans.is_empty()).then(|| replace_spans(text, &spans, |_| MASK.to_owned()))
     }
 
-    /// A text that may be told.
+    /// Returns a text with its secrets masked.
     pub(crate) fn text(&self, text: &str) -> String {
         self.masked(text.as_bytes()).unwrap_or_else(|| text.to_owned())
     }
 
-    /// A part of a value that may be told; `path` leads to it.
+    /// Returns a part of a value with its secrets masked; `path` leads to it.
     pub(crate) fn side(&self, node: &Node<'_>, path: &[String]) -> ReportedValue {
         if self.is_secret(node, path) {
             return ReportedValue::Secret;
@@ -171,7 +172,7 @@ impl Mask {
         }
     }
 
-    /// Whether a text or a number is a secret because of the names that lead to it.
+    /// Returns true if the names that lead to a text or a number make it a secret.
     fn is_secret(&self, node: &Node<'_>, path: &[String]) -> bool {
         let mut all = false;
         if self.rule.is_under(path)
@@ -182,12 +183,12 @@ impl Mask {
         all
     }
 
-    /// A value that may be told.
+    /// Returns a value with its secrets masked.
     pub(crate) fn value(&self, value: &Value) -> ReportedValue {
         self.side(&value.root(), &[])
     }
 
-    /// The value of a header that may be told; none where it is a secret as a whole.
+    /// Returns the value of a header with its secrets masked, or `None` if the whole value is secret.
     pub(crate) fn header(&self, name: &str, value: &[u8]) -> Option<String> {
         let own = self.rule.header_spans(name, value, Author::Service);
         if self.rule.is_header(name) && own.contains(&(0..value.len())) {
@@ -212,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_and_their_copies_are_masked_and_words_stay() {
+    fn secrets_and_their_copies_are_masked() {
         let mut mask = Mask::default();
         for secret in ["Bearer a1b2c3d4e5f6", "admin", "\u{e4}1\u{f6}2\u{fc}3\u{df}4"] {
             mask.add_bytes(secret.as_bytes());

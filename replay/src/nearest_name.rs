@@ -1,9 +1,9 @@
-//! Which of the names there are was probably meant.
+//! Finds the name that the user probably meant.
 
-/// Longer names are compared by their beginning.
+/// Number of characters compared; longer names are compared by their start.
 const COMPARED: usize = 64;
 
-/// The name that is nearest to the one that was given, if one is near at all. Upper and lower case are the same here.
+/// Returns the name nearest to `given`, if one is near. Case is ignored.
 pub fn nearest_name<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let distances = names.into_iter().map(|name| (distance(given, name), name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
@@ -11,7 +11,7 @@ pub fn nearest_name<'n>(given: &str, names: impl IntoIterator<Item = &'n str>) -
     (distance * 2 <= longest.max(2)).then_some(name)
 }
 
-/// How many letters must be put in, taken out or replaced (Levenshtein, 1965).
+/// Returns the edit distance of two names (Levenshtein, 1965).
 fn distance(a: &str, b: &str) -> usize {
     let letters = |text: &str| text.to_lowercase().chars().take(COMPARED).collect::<Vec<_>>();
     let (a, b) = (letters(a), letters(b));
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_that_was_probably_meant() {
+    fn the_nearest_name_is_found() {
         let names = ["AuthHeader", "Claims", "Todo", "TodoId"];
         let check = |given, wanted| assert_eq!(nearest_name(given, names), wanted, "{given}");
         check("Claim", Some("Claims"));

@@ -1,4 +1,4 @@
-//! A recording and a run of today's code in one form, so that they can be compared.
+//! Common form of a recording and a run of today's code, so that they can be compared.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -11,25 +11,25 @@ use zerver_trace::{
 
 use crate::value::label;
 
-/// What happened to one request, by steps. What is in the flow or in a recording is not copied.
+/// What happened to one request, step run by step run. Data of the flow and the recording is borrowed.
 #[derive(Default)]
 pub(crate) struct Observed<'f> {
     pub(crate) runs: Vec<ObservedRun<'f>>,
-    /// None where it did not come to an end.
+    /// `None` if the run did not end.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) response: Option<ObservedResponse<'f>>,
-    /// Where it panicked: the source file and the line.
+    /// Source file and line of a panic.
     pub(crate) panicked_at: Option<(Name, u32)>,
-    /// What the recorder changed; nothing in a run of today's code.
+    /// Texts that the recorder changed; `None` for a run of today's code.
     pub(crate) redaction: Option<&'f Redaction>,
 }
 
 /// One run of a step.
 pub(crate) struct ObservedRun<'f> {
     pub(crate) name: Cow<'f, str>,
-    /// Which run of this step it is, from 0; more than one where it yields.
+    /// Number of this run among the runs of its step, from 0. Steps run more than once if they yield.
     pub(crate) occurrence: u32,
-    /// None for a step that its flow does not have.
+    /// `None` if the flow has no such step.
     pub(crate) info: Option<&'f StepInfo>,
     pub(crate) ready_ns: u64,
     pub(crate) at_ns: u64,
@@ -54,30 +54,30 @@ pub(crate) struct ObservedCall<'f> {
     pub(crate) args: Cow<'f, Recorded>,
     pub(crate) timeout_ns: Option<u64>,
     pub(crate) asked_ns: u64,
-    /// For how long it made a pause, since it was another attempt.
+    /// Pause before this attempt.
     pub(crate) retry_delay_ns: u64,
-    /// For how long it waited for others.
+    /// Time spent waiting for permits.
     pub(crate) queued_ns: u64,
-    /// For what it is held, and since when, while it is.
+    /// Reason for which the call is waiting, and since when.
     hold: Option<(QueueReason, u64)>,
-    /// How many answers of the request had come when it was asked for.
+    /// Number of answers the request had received when it made the call.
     pub(crate) asked_after: usize,
-    /// When its answer came, among the answers of the request, and at what time.
+    /// Position of the answer among the request's answers, and its time.
     pub(crate) answered: Option<(usize, u64)>,
     pub(crate) answer: Option<Answer<Cow<'f, Recorded>>>,
 }
 
-/// An answer to the client.
+/// A response to the client.
 pub(crate) struct ObservedResponse<'f> {
     pub(crate) status: u16,
     pub(crate) headers: Cow<'f, [Header<Recorded>]>,
-    /// The names of those that the code which made it has marked as secrets.
+    /// Names of headers that the code marked as sensitive.
     pub(crate) marked: Vec<String>,
     pub(crate) body: Cow<'f, RecordedBody>,
 }
 
 impl<'f> Observed<'f> {
-    /// What was recorded.
+    /// Creates the form of a recording.
     pub(crate) fn of_trace(trace: &'f Trace) -> Self {
         let mut facts = Self::of_events(&trace.flow, &trace.events, Cow::Borrowed);
         facts.outcome = Some(trace.outcome.clone());
@@ -91,13 +91,13 @@ impl<'f> Observed<'f> {
         facts
     }
 
-    /// Whether there was a response that was not recorded: under a schema before 3 none was that the client had not waited
-    /// for.
+    /// Returns true if the response was not recorded although there was one. Before schema 3, a response was not
+    /// recorded if the client left early.
     pub(crate) fn lacks_response(&self) -> bool {
         self.response.is_none() && !matches!(self.outcome, None | Some(Outcome::Gone { .. }))
     }
 
-    /// What a run of today's code did.
+    /// Creates the form of a run of today's code.
     pub(crate) fn of_run(flow: &'f FlowInfo, events: &[Event<SharedValue>]) -> Self {
         Self::of_events(flow, events, |datum| Cow::Owned(plain(datum)))
     }
@@ -113,7 +113,7 @@ impl<'f> Observed<'f> {
         let mut occurrences: BTreeMap<u16, u32> = BTreeMap::new();
         for event in events {
             match event {
-                // Which class it had, where it ran and for how long is no decision of a step.
+                // The class, the thread and the duration are not decided by a step.
                 Event::BodyReceived { .. }
                 | Event::Reclassified { .. }
                 | Event::Migrated { .. }
@@ -198,31 +198,31 @@ impl<'f> Observed<'f> {
         Self { runs, outcome: None, response: None, panicked_at, redaction: None }
     }
 
-    /// When the last thing happened, if anything did.
+    /// Returns the time of the last step run or answer.
     pub(crate) fn ended_ns(&self) -> Option<u64> {
         let ran = self.runs.iter().map(|run| run.at_ns.saturating_add(run.cpu_ns));
         ran.chain(self.calls().filter_map(|call| Some(call.answered?.1))).max()
     }
 
-    /// All calls, in the order in which they were asked for.
+    /// Returns all calls in the order in which they were made.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &ObservedCall<'f>> {
         self.runs.iter().flat_map(|run| &run.calls)
     }
 }
 
 impl ObservedCall<'_> {
-    /// The kind and the summary, as `zerver trace` prints them.
+    /// Returns kind and summary, as `zerver trace` prints them.
     pub(crate) fn label(&self) -> &str {
         self.label.get_or_init(|| label::effect(&self.kind, &self.args))
     }
 
-    /// How long it took after its pause, in nanoseconds.
+    /// Returns the time from the end of the pause to the answer, in nanoseconds.
     pub(crate) fn took_ns(&self) -> Option<u64> {
         self.answered
             .map(|(_, at_ns)| at_ns.saturating_sub(self.asked_ns).saturating_sub(self.retry_delay_ns))
     }
 
-    /// It is held no longer.
+    /// Ends the current wait of the call.
     fn free(&mut self, at_ns: u64) {
         let Some((by, since_ns)) = self.hold.take() else { return };
         let held_ns =
@@ -232,7 +232,7 @@ impl ObservedCall<'_> {
 }
 
 impl ObservedResponse<'_> {
-    /// A live answer, with as much of its body as a value can hold.
+    /// Creates the form of a live response. The body is cut to what a value can hold.
     pub(crate) fn of(message: &dyn Message) -> Option<Self> {
         const MAX_BODY: usize = 192 << 10;
         let MessageInfo::Response(info) = message.describe(MAX_BODY) else { return None };
@@ -263,7 +263,7 @@ fn bytes(bytes: &[u8]) -> Recorded {
     }
 }
 
-/// A live value as the recorder would have it, before anything in it is sealed.
+/// Converts a live value to its recorded form, without sealing.
 pub(crate) fn plain(datum: &SharedValue) -> Recorded {
     match Value::from_recordable(&**datum) {
         Ok(value) => Recorded::Plain { value, summary: datum.summary() },

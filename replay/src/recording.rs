@@ -1,4 +1,4 @@
-//! The recording that a replay runs again: a trace, and the values behind its seals.
+//! Input of a replay: a trace, and the plain values behind its seals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,20 +8,20 @@ use zerver_trace::{MissingReason, Recorded, Trace, Value};
 
 use crate::value::json;
 
-/// A trace with what its sealed values hold.
+/// A trace together with the content of its sealed values.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct Recording {
-    /// The trace, as it is in the store.
+    /// The trace as it is stored.
     pub trace: Trace,
-    /// What is behind its seals, as far as the key is there.
+    /// Plain values behind its seals, as far as the key is available.
     pub secrets: Secrets,
 }
 
-/// Sealed values, opened, by their hash.
+/// Content of sealed values, by keyed hash.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
 pub struct Secrets(pub BTreeMap<[u8; 16], Value>);
 
-/// Why a recorded value is not there.
+/// Reason why a recorded value is unavailable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unavailable {
     Hash,
@@ -31,7 +31,7 @@ pub(crate) enum Unavailable {
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hash => f.write_str("only a hash of it is here"),
+            Self::Hash => f.write_str("only a hash is available"),
             Self::Missing(missing) => write!(f, "not recorded: {}", json::why(missing)),
         }
     }

@@ -1,4 +1,4 @@
-//! What came of a run, as it may be told.
+//! Turns the result of a run into a report, with secrets masked.
 
 use zerver_trace::{FlowInfo, Origin, Outcome};
 
@@ -14,8 +14,8 @@ use crate::run::input::ReplayInput;
 use crate::run::run_result::RunResult;
 
 impl Replay<'_> {
-    /// What is told where the flow is there and its route is another one.
-    pub(crate) fn moved(&self, recorded: &Observed<'_>) -> Report {
+    /// Returns the report for a flow whose route has changed.
+    pub(crate) fn route_changed(&self, recorded: &Observed<'_>) -> Report {
         let route = |flow: &FlowInfo| ReportedValue::text(format!("{} {}", flow.method, flow.pattern));
         let (then, now) = (&self.recording.trace.flow, self.flow.info());
         let finding = Finding {
@@ -36,11 +36,11 @@ impl Replay<'_> {
 
     pub(crate) fn unknown(&self, input: &ReplayInput) -> Vec<String> {
         let dropped = self.recording.trace.events_dropped;
-        let events = (dropped > 0).then(|| format!("what happened: {dropped} events were not recorded"));
+        let events = (dropped > 0).then(|| format!("events: {dropped} were not recorded"));
         input.unknown.iter().cloned().chain(events).collect()
     }
 
-    /// All but what was compared: `now`, which is none where all of it is what was recorded.
+    /// Returns a report without findings. `now` is `None` if the run reproduced everything.
     pub(crate) fn report(
         &self,
         recorded: &Observed<'_>,
@@ -52,32 +52,33 @@ impl Replay<'_> {
         let mut notes = run.notes.clone();
         for unknown in &self.unknown(input) {
             let what = unknown.split("; --").next().unwrap_or_default();
-            notes.push(format!("nothing depended on {what}"));
+            notes.push(format!("not needed: {what}"));
         }
         let origin = &self.recording.trace.origin;
         if now.is_some() && *origin == Origin::NotRecorded && input.arrival.request.uri.authority().is_none()
         {
-            notes.push("whether its target named an authority of its own was not recorded".to_owned());
+            notes.push("the recording does not show whether the target named an authority".to_owned());
         }
         if now.is_some() && recorded.lacks_response() {
             notes.push(
-                "the response was not recorded, for the client had left: it is not compared".to_owned(),
+                "the response is not compared: it was not recorded because the client had left".to_owned(),
             );
         }
         if let Some(unanswered) = &run.unanswered {
             let label = mask.text(&unanswered.label);
             let kind = label.split(' ').next().unwrap_or_default();
             notes.push(format!(
-                "the replay ended at {label}; --answer '{label}=JSON' gives it an answer, --live {kind} asks for real"
+                "the replay ended at {label}; supply an answer with --answer '{label}=JSON', or perform it with --live {kind}"
             ));
         }
         let decisions_recorded = recorded.runs.len() as u32;
         Report {
             coverage: Coverage {
-                decisions_reproduced: now
-                    .map_or(decisions_recorded, |now| Comparison::rederived(self.flow.info(), recorded, now)),
+                decisions_reproduced: now.map_or(decisions_recorded, |now| {
+                    Comparison::reproduced(self.flow.info(), recorded, now)
+                }),
                 decisions_recorded,
-                effects_replayed: run.fed,
+                effects_replayed: run.replayed,
                 effects_live: run.live.len() as u32,
                 effects_unanswered: run.unanswered.is_some().into(),
             },
@@ -92,7 +93,7 @@ impl Replay<'_> {
     }
 }
 
-/// How a run with edits ended.
+/// Returns the outcome of a run with edits.
 pub(crate) fn ending(
     replay: &Replay<'_>,
     run: &RunResult,
@@ -107,11 +108,11 @@ pub(crate) fn ending(
         Outcome::Failed(info) => info.to_string(),
         Outcome::Panicked { message, .. } => message.clone(),
         Outcome::TimedOut { .. } => "the request's deadline passed".to_owned(),
-        Outcome::Gone { .. } => "the client had gone".to_owned(),
+        Outcome::Gone { .. } => "the client left".to_owned(),
         Outcome::Rejected { reason } => reason.clone(),
     };
     let recorded_ns = replay.recording.trace.duration_ns;
-    // What came after the last step, such as handing over the answer, takes as long as it did.
+    // Whatever followed the last step, such as writing the response, takes its recorded time.
     let after_ns = recorded.ended_ns().map_or(0, |ended_ns| recorded_ns.saturating_sub(ended_ns));
     Some(EditedOutcome {
         outcome: outcome.as_str().to_owned(),

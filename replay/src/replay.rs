@@ -1,4 +1,4 @@
-//! A replay: today's code is run twice with the recorded inputs, and twice more with the edits.
+//! A replay: today's code runs twice with the recorded inputs, and twice more with the edits.
 
 use std::sync::Arc;
 
@@ -22,32 +22,32 @@ use crate::run::input::{InputError, ReplayInput, input};
 use crate::run::recorded_answers::RecordedAnswers;
 use crate::run::run_result::RunResult;
 use crate::run::runner::{LiveAccess, Runner};
-use crate::unreplayable::{impossible, without_steps};
+use crate::unreplayable::{not_replayable, without_steps};
 
-/// A recorded request that is to be run again.
+/// A recorded request to be run again.
 pub struct Replay<'r> {
     /// The recording.
     pub recording: &'r Recording,
-    /// Today's flow of that name.
+    /// Today's flow of the same name.
     pub flow: &'r Arc<Flow>,
-    /// Puts the path's parameters into a request, and says whether the flow takes it.
+    /// Adds the path parameters to a request; returns false if the flow does not accept it.
     pub route: &'r dyn Fn(&mut Request) -> bool,
-    /// What is to be different.
+    /// Changes to the inputs.
     pub edits: &'r Edits,
-    /// What it may ask of the program around it.
+    /// Services of the host program that the replay may use.
     pub context: ReplayContext<'r>,
 }
 
 impl Replay<'_> {
-    /// Runs it, and reports its progress.
+    /// Runs the replay and reports its progress.
     ///
     /// # Errors
-    /// When an edit does not fit.
+    /// Fails if an edit does not fit the flow or the recording.
     pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, ReplayError> {
         self.compared(progress, Self::is_plainly_same)
     }
 
-    /// The same. Runs of which `is_same` says so are not described, for there is nothing to find.
+    /// Runs the replay like [`Replay::run`]. Runs that pass `is_same` have no findings and are not described.
     pub(crate) fn compared(
         &self,
         progress: &mut dyn FnMut(Progress<'_>),
@@ -63,7 +63,7 @@ impl Replay<'_> {
         let unedited = Edits::default();
         let input = match self.input(&unedited, &recorded)? {
             Ok(input) => input,
-            // What is not there may be what is edited.
+            // An edit may supply the missing input.
             Err(report) if self.edits.is_empty() => return Ok(report),
             Err(_) => return self.edited(&recorded, None, progress),
         };
@@ -80,11 +80,11 @@ impl Replay<'_> {
             }
             again = Some(second);
         }
-        let facts = plain.facts(self.flow.info());
+        let facts = plain.observed(self.flow.info());
         let is_complete = input.unknown.is_empty() && trace.is_complete();
         if !is_complete && !self.comparison(&mask).findings(&recorded, &plain, &facts).is_empty() {
             return match self.edits.is_empty() {
-                true => Ok(impossible(self.unknown(&input))),
+                true => Ok(not_replayable(self.unknown(&input))),
                 false => self.edited(&recorded, None, progress),
             };
         }
@@ -96,12 +96,13 @@ impl Replay<'_> {
         let mut comparison = self.comparison(&mask);
         let findings = comparison.findings(&recorded, &plain, &facts);
         let left = comparison.take_left();
-        let findings = with_nondeterminism(self.flow, findings, self.apart(&mask, &plain, &again));
+        let findings =
+            with_nondeterminism(self.flow, findings, self.differences_between(&mask, &plain, &again));
         let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
         Ok(left.in_report(Report { findings, ..report }))
     }
 
-    /// The request with these edits, or what is told where there is none.
+    /// Rebuilds the request with these edits, or returns a report if it cannot be rebuilt.
     pub(crate) fn input(
         &self,
         edits: &Edits,
@@ -109,13 +110,13 @@ impl Replay<'_> {
     ) -> Result<Result<ReplayInput, Report>, ReplayError> {
         match input(self.recording, edits, self.route, &self.context.rule()) {
             Ok(input) => Ok(Ok(input)),
-            Err(InputError::Refused(refusal)) => Err(refusal),
-            Err(InputError::Impossible(why)) => Ok(Err(impossible(vec![why]))),
-            Err(InputError::Moved) => Ok(Err(self.moved(recorded))),
+            Err(InputError::Invalid(refusal)) => Err(refusal),
+            Err(InputError::Unavailable(why)) => Ok(Err(not_replayable(vec![why]))),
+            Err(InputError::RouteChanged) => Ok(Err(self.route_changed(recorded))),
         }
     }
 
-    /// One run. What an earlier one performed for real is not performed again: it gives the same.
+    /// Executes one run. Effects that an earlier run performed for real are answered with what that run obtained.
     pub(crate) fn once(
         &self,
         recorded: &Observed<'_>,
@@ -126,7 +127,7 @@ impl Replay<'_> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<RunResult, ReplayError> {
         let mut prepared = PreparedEdits::new(edits, self.flow, self.context.rule())?;
-        let performed = earlier.map(|earlier| (earlier.facts(self.flow.info()), &earlier.live));
+        let performed = earlier.map(|earlier| (earlier.observed(self.flow.info()), &earlier.live));
         let mut answers = RecordedAnswers::new(recorded, &self.recording.secrets);
         if let Some((facts, live)) = &performed {
             answers = answers.and_performed(facts, live);
@@ -147,27 +148,29 @@ impl Replay<'_> {
         if edits.is_empty() {
             return Ok(run);
         }
-        let facts = run.facts(self.flow.info());
+        let facts = run.observed(self.flow.info());
         run.applied.splice(0..0, input.applied.iter().cloned());
         for effect in prepared.unused_effects() {
             if !is_asked(effect, recorded) {
                 return Err(unknown_effect(effect, recorded.calls().chain(facts.calls())));
             }
-            run.notes.push(format!("nothing asked for {effect} any more"));
+            run.notes.push(format!("no step requested {effect} in this run"));
         }
         for kind in &edits.live {
             let is_live =
                 |call: &ObservedCall<'_>| *call.kind == *kind.kind && run.live.contains(&call.number);
             if run.unanswered.is_none() && !facts.calls().any(is_live) {
                 let kind = &kind.kind;
-                run.notes.push(format!("no effect of kind {kind} was performed for real: none was new"));
+                run.notes.push(format!(
+                    "no effect of kind {kind} was performed for real: the recording answered all of them"
+                ));
             }
         }
         run.notes.extend(prepared.unreached(self.flow.info()));
         Ok(run)
     }
 
-    /// What ends a run in virtual time from outside.
+    /// Returns the limits that end a run in virtual time from outside.
     fn ends(&self, recorded: &Observed<'_>, input: &ReplayInput) -> VirtualLimits {
         let is_gone = matches!(recorded.outcome, Some(Outcome::Gone { .. }));
         let limit = self.flow.deadline().or(self.context.deadline);
@@ -184,7 +187,7 @@ impl Replay<'_> {
         Comparison::new(then, today, &self.recording.secrets, mask)
     }
 
-    /// What must not be told of the recording and of the edits.
+    /// Collects the secrets of the recording and of the edits.
     pub(crate) fn mask(&self) -> Mask {
         let mut mask = Mask::of(self.recording, self.context.rule());
         for (name, value) in &self.edits.headers {
@@ -203,7 +206,7 @@ impl Replay<'_> {
         mask
     }
 
-    /// What a run wrote into secret slots must not be told either.
+    /// Adds the secrets that a run wrote into slots.
     pub(crate) fn hide(&self, mask: &mut Mask, run: &RunResult) {
         let slots = &self.flow.info().slots;
         let is_secret = |slot: u16| slots.get(usize::from(slot)).is_none_or(|slot| slot.is_secret);

@@ -1,17 +1,17 @@
-//! Why a replay was not run.
+//! Reasons why a replay did not run.
 
 use bincode::{Decode, Encode};
 
 use crate::nearest_name::nearest_name;
 
-/// Nothing was run, because of what was asked for.
+/// A replay was not run because the request for it was invalid.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct ReplayError {
-    /// What cannot be done.
+    /// What failed.
     pub message: String,
-    /// Why.
+    /// Reasons, nearest first.
     pub causes: Vec<String>,
-    /// What to do.
+    /// Suggestions for the user.
     pub hints: Vec<String>,
 }
 
@@ -30,12 +30,12 @@ impl ReplayError {
         self
     }
 
-    /// Adds the nearest name as a hint, or all names if none is near.
+    /// Adds the nearest of `names` as a hint, or all of them if none is near.
     pub(crate) fn suggest(self, given: &str, names: &[&str]) -> Self {
         match nearest_name(given, names.iter().copied()) {
             Some(name) => self.hint(format!("did you mean {name}?")),
             None if names.is_empty() => self,
-            None => self.hint(format!("there are {}", names.join(", "))),
+            None => self.hint(format!("available: {}", names.join(", "))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a replay tells. Everything in it is masked already: it may be printed.
+//! Result of a replay. Everything in a report is masked already, so it may be printed.
 
 use std::fmt;
 
@@ -8,50 +8,52 @@ use zerver_trace::{Recorded, Value};
 
 use crate::{RecordedJson, Sameness};
 
-/// What came of a replay.
+/// Result of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
 pub struct Report {
-    /// What of the recorded request could not be rebuilt, and was needed; then nothing else here counts.
+    /// Inputs of the recorded request that were needed and could not be rebuilt. If there are any, the rest of the
+    /// report is empty.
     pub missing_inputs: Vec<String>,
-    /// How much was derived again.
+    /// How much of the recording was reproduced.
     pub coverage: Coverage,
-    /// Where today's run differs, in the order of the flow.
+    /// Differences between the recording and today's run, in the order of the flow.
     pub findings: Vec<Finding>,
-    /// The edits that took effect.
+    /// Edits that took effect.
     pub applied: Vec<AppliedEdit>,
-    /// Recorded values that nothing could be compared with, and why.
+    /// Recorded values that could not be compared, each with the reason.
     pub not_compared: Vec<String>,
-    /// What else is worth knowing.
+    /// Further remarks for the user.
     pub notes: Vec<String>,
-    /// What today's code answered; none if it gave no answer.
+    /// Response of today's code; `None` if there was none.
     pub response: Option<ReplayedResponse>,
-    /// How a run with edits ended, in virtual time; none without edits, or where it came to no end.
+    /// Outcome of a run with edits, in virtual time; `None` without edits, or if the run did not end.
     pub edited_outcome: Option<EditedOutcome>,
 }
 
-/// How a run ended, and when it would have.
+/// Outcome of a run with edits, and its duration in virtual time.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct EditedOutcome {
-    /// The word of traces: `done`, `failed`, `panicked`, `timed_out`, `gone`.
+    /// Outcome as in traces: `done`, `failed`, `panicked`, `timed_out` or `gone`.
     pub outcome: String,
-    /// What failed, in words; empty where nothing did.
+    /// The failure in words; empty if nothing failed.
     pub failure: String,
-    /// The sort of failure, such as `timeout`; `flow_deadline` or `default_deadline` where the deadline of the request
-    /// passed: that which its flow has, or that of flows which have none. Empty where nothing failed.
+    /// Kind of the failure, such as `timeout`. If the request's deadline passed: `flow_deadline` for a deadline of the
+    /// flow, `default_deadline` for the service's default. Empty if nothing failed.
     pub failure_kind: String,
-    /// The call whose failure it is, where no step made anything of that.
+    /// Call whose error became the failure without a step handling it.
     pub call: Option<u32>,
-    /// The step at which it failed; empty where it did not.
+    /// Step that failed; empty if none did.
     pub step: String,
-    /// How long it would have taken, in nanoseconds: steps and effects as recorded, but for the edits.
+    /// Duration in virtual time, in nanoseconds: steps and effects take their recorded time, except where an edit
+    /// changes it.
     pub duration_ns: u64,
-    /// How long the recorded request took, in nanoseconds.
+    /// Duration of the recorded request, in nanoseconds.
     pub recorded_duration_ns: u64,
 }
 
 impl Report {
-    /// Whether all that was recorded came out again. Where it could not be run, or not everything can be compared, that
-    /// is not known.
+    /// Returns whether the run reproduced the recording. The result is incomplete if the request could not be run or
+    /// not everything could be compared.
     pub fn sameness(&self) -> Sameness {
         let is_unrecorded = |finding: &Finding| finding.class == FindingClass::Unrecorded;
         let is_whole = self.missing_inputs.is_empty()
@@ -60,84 +62,84 @@ impl Report {
         Sameness::of(!self.findings.iter().all(is_unrecorded), is_whole)
     }
 
-    /// Whether all that was recorded was compared, and came out again.
+    /// Returns true if everything recorded was compared and reproduced.
     pub fn is_same(&self) -> bool {
         self.sameness() == Sameness::Same
     }
 
-    /// The word for it: `same`, `different` or `incomplete`.
+    /// Returns the verdict in a word: `same`, `different` or `incomplete`.
     pub fn verdict(&self) -> &'static str {
         self.sameness().as_str()
     }
 }
 
 impl From<Finding> for Report {
-    /// A replay of which nothing else is known.
+    /// Creates a report with one finding and nothing else.
     fn from(finding: Finding) -> Self {
         Self { findings: vec![finding], ..Self::default() }
     }
 }
 
-/// How much of a recording was derived again.
+/// How much of a recording was reproduced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Coverage {
-    /// Decisions that came out as they were recorded.
+    /// Number of recorded decisions that came out the same.
     pub decisions_reproduced: u32,
-    /// Decisions that were recorded.
+    /// Number of recorded decisions.
     pub decisions_recorded: u32,
-    /// Effects that were answered from the recording, or by an edit.
+    /// Number of effects answered from the recording or by an edit.
     pub effects_replayed: u32,
-    /// Effects that were performed for real.
+    /// Number of effects performed for real.
     pub effects_live: u32,
-    /// Effects that nothing had an answer to.
+    /// Number of effects for which there was no answer.
     pub effects_unanswered: u32,
 }
 
-/// One difference.
+/// A difference between the recording and today's run.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub struct Finding {
-    /// What sort of difference.
+    /// Class of the difference.
     pub class: FindingClass,
-    /// The step; empty for what belongs to the request as a whole.
+    /// Step; empty if the finding is about the request as a whole.
     pub step: String,
-    /// What differs: a slot and the path in it, an effect and the path in its arguments, a part of the response.
+    /// What differs: a slot and a path in it, an effect and a path in its arguments, or a part of the response.
     pub field: String,
-    /// As it was recorded.
+    /// Recorded side.
     pub expected: ReportedValue,
-    /// As it is today.
+    /// Today's side.
     pub got: ReportedValue,
-    /// Where the step stands.
+    /// Source location of the step.
     pub source: Option<SourceLocation>,
 }
 
-/// What sort of difference, and so what to blame.
+/// Class of a finding: what caused the difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingClass {
-    /// Today's code does something else with the same inputs.
+    /// Today's code behaves differently with the same inputs.
     CodeChanged,
-    /// It comes from an edit.
+    /// An edit caused the difference.
     InputEdited,
     /// Two runs of today's code with the same inputs differ.
     Nondeterminism,
-    /// An effect that was recorded is not asked for.
+    /// A recorded effect is no longer requested.
     MissingEffect,
-    /// An effect is asked for that was not recorded.
+    /// An effect is requested that was not recorded.
     ExtraEffect,
-    /// An effect is asked for at another point.
+    /// An effect is requested at a different point.
     ReorderedEffect,
-    /// An effect has no answer, and the replay ended there.
+    /// An effect had no answer, and the replay ended there.
     Unanswered,
-    /// The program ended, or never came to an end.
+    /// The service process ended, or the run never did.
     Died,
-    /// The text of a call changed, and not what identifies it: it was answered from the recording.
+    /// The text of a call changed but not its identity, so it was answered from the recording.
     RewordedEffect,
-    /// The recording lacks the answer of an effect, and the replay ended there. That is no difference.
+    /// The recording lacks the answer of an effect, and the replay ended there. Nothing is known to differ.
     Unrecorded,
 }
 
 impl FindingClass {
-    /// The word for it.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CodeChanged => "code_changed",
@@ -153,27 +155,27 @@ impl FindingClass {
         }
     }
 
-    /// Returns true if the replay could not continue after the finding, for lack of an answer.
+    /// A value.
     pub const fn ends_replay(self) -> bool {
         matches!(self, Self::Unanswered | Self::Unrecorded)
     }
 }
 
-/// One side of a difference.
+/// One side of a difference, safe to print.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub enum ReportedValue {
-    /// There is nothing.
+    /// No value.
     Absent,
     /// A value.
     Value(Value),
-    /// Words, where there is no value.
+    /// Text, if there is no value.
     Text(String),
-    /// A secret.
+    /// A masked secret.
     Secret,
 }
 
 impl ReportedValue {
-    /// Words.
+    /// Creates a side from text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
@@ -204,12 +206,12 @@ impl Serialize for ReportedValue {
     }
 }
 
-/// A place in the source.
+/// A location in the source.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct SourceLocation {
-    /// The file, as the compiler saw it.
+    /// File, as the compiler saw it.
     pub file: String,
-    /// The line, from 1.
+    /// Line, from 1.
     pub line: u32,
 }
 
@@ -230,23 +232,23 @@ impl Serialize for SourceLocation {
 pub struct AppliedEdit {
     /// What was edited: `Todo.title`, `request header accept`.
     pub target: String,
-    /// The step that saw it first; empty for the request.
+    /// First step that saw the edit; empty for the request.
     pub step: String,
-    /// What was there.
+    /// Value before the edit.
     pub from: ReportedValue,
-    /// What was put there.
+    /// Value after the edit.
     pub to: ReportedValue,
 }
 
-/// The answer of today's code.
+/// Response of today's code.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct ReplayedResponse {
-    /// The status.
+    /// Status code.
     pub status: u16,
-    /// The headers.
+    /// Header names and values.
     pub headers: Vec<(String, String)>,
-    /// The body, if it is text.
+    /// Body, if it is text.
     pub body: Option<String>,
-    /// How long the body is, in bytes.
+    /// Length of the body, in bytes.
     pub body_bytes: u64,
 }

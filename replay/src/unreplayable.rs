@@ -6,8 +6,8 @@ use crate::nearest_name::nearest_name;
 use crate::observed::Observed;
 use crate::report::{Coverage, Finding, FindingClass, Report, ReportedValue};
 
-pub(crate) fn impossible(impossible: Vec<String>) -> Report {
-    Report { missing_inputs: impossible, ..Report::default() }
+pub(crate) fn not_replayable(missing_inputs: Vec<String>) -> Report {
+    Report { missing_inputs, ..Report::default() }
 }
 
 pub(crate) fn without_steps(trace: &Trace) -> Report {
@@ -15,10 +15,10 @@ pub(crate) fn without_steps(trace: &Trace) -> Report {
         Outcome::Rejected { reason } => format!(": {}", zerver_trace::text::clean(reason)),
         _ => String::new(),
     };
-    impossible(vec![format!("it was answered before any step ran{reason}")])
+    not_replayable(vec![format!("answered before any step ran{reason}")])
 }
 
-/// What is told of a trace whose flow is no longer there, or which no flow took.
+/// Returns the report for a trace that no flow took, or whose flow no longer exists.
 pub fn removed_flow_report<'n>(trace: &Trace, names: impl IntoIterator<Item = &'n str>) -> Report {
     if trace.flow.name.is_empty() {
         return without_steps(trace);

@@ -1,6 +1,9 @@
-//! What the command and a service say to each other when the service replays: frames on a stream, each with its length
-//! before it, and never longer than a limit. The service says [`Hello`] first; then each [`HostRequest`] is answered by any
-//! number of [`HostReply::RunStarted`], [`HostReply::StepStarting`] and [`HostReply::EffectStarting`], and one other [`HostReply`], in the order of the asks.
+//! Protocol between the command line and a service that hosts replays.
+//!
+//! Messages are frames on a stream, each with its length in front and a limit on that length. The service first sends
+//! [`Hello`]. It then answers each [`HostRequest`] in order: any number of [`HostReply::RunStarted`],
+//! [`HostReply::StepStarting`] and [`HostReply::EffectStarting`], followed by one [`HostReply::Report`] or
+//! [`HostReply::Failed`].
 
 use std::io::{self, Read, Write};
 
@@ -9,87 +12,87 @@ use zerver_trace::bounded_decode;
 
 use crate::{Edits, Recording, ReplayError, Report};
 
-/// What a service must say first.
+/// First bytes that a service sends.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
-/// The first and the last version of the protocol that this build speaks. Since 2 a trace has its worker, since 3 its
+/// First and last protocol version that this build supports. Version 2 added the worker to a trace, version 3 its
 /// origin.
 pub const VERSIONS: (u16, u16) = (3, 3);
-/// A frame may have so many bytes. A trace in a store has fewer.
+/// Maximum length of a frame, in bytes. A trace in a store is shorter.
 pub const MAX_FRAME_BYTES: usize = 64 << 20;
 
-/// The first frame, from the service.
+/// First frame, sent by the service.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Hello {
-    /// [`MAGIC`].
+    /// Always [`MAGIC`].
     pub magic: [u8; 8],
-    /// The first and the last version of the protocol that it speaks.
+    /// First and last protocol version that the service supports.
     pub versions: (u16, u16),
-    /// Its build; see the runtime's `build_id`.
+    /// Build of the service; see the runtime's `build_id`.
     pub build: String,
 }
 
 impl Hello {
-    /// What this build says of itself.
+    /// Creates the frame that this build sends.
     pub fn new(build: &str) -> Self {
         Self { magic: MAGIC, versions: VERSIONS, build: build.to_owned() }
     }
 
-    /// Whether the two have a version in common.
+    /// Returns true if both sides support a common version.
     pub fn is_compatible(&self) -> bool {
         self.magic == MAGIC && self.versions.0 <= VERSIONS.1 && VERSIONS.0 <= self.versions.1
     }
 }
 
-/// What the command asks for.
+/// A request from the command line.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub enum HostRequest {
-    /// Run this again, so.
+    /// Replays a recording with these edits.
     Replay(Box<Recording>, Edits),
-    /// Run this again as it was recorded, one of many: nothing is said of the steps before they run, and the report has
-    /// no response.
+    /// Replays one of many recordings as it was recorded. The service does not announce steps before they run, and the
+    /// report has no response.
     Check(Box<Recording>),
 }
 
-/// What the service says.
+/// A message from the service.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub enum HostReply {
-    /// It is about to run this step.
+    /// This step is about to run.
     StepStarting(String),
-    /// What came of it.
+    /// The replay is done.
     Report(Box<Report>),
-    /// Nothing: what was asked for does not fit.
+    /// The replay did not run because the request was invalid.
     Failed(ReplayError),
-    /// It is about to perform this effect for real.
+    /// This effect is about to be performed for real.
     EffectStarting {
-        /// What may be told of it.
+        /// Name of the effect, with secrets masked.
         name: String,
-        /// How long that may take, in nanoseconds.
+        /// Longest time the effect may take, in nanoseconds.
         limit_ns: u64,
     },
-    /// A run of the request begins; a replay has several, and each has its own time.
+    /// A run of the recorded request starts. A replay has several, and each has its own time limit.
     RunStarted,
 }
 
 /// Sends one frame.
 ///
 /// # Errors
-/// When the stream does, or the frame is longer than [`MAX_FRAME_BYTES`].
+/// Fails if the stream fails, or if the frame is longer than [`MAX_FRAME_BYTES`].
 pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
-    // In one piece, for one call of the system.
+    // One buffer, so that one system call sends it.
     let mut bytes = vec![0; 4];
     bincode::encode_into_std_write(frame, &mut bytes, bincode::config::standard())
         .map_err(|error| broken(&error))?;
     let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME_BYTES);
-    let len = len.ok_or_else(|| broken(&"a frame is longer than what may be sent"))?;
+    let len = len.ok_or_else(|| broken(&"frame exceeds the maximum length"))?;
     bytes[..4].copy_from_slice(&len.to_le_bytes());
     stream.write_all(&bytes)?;
     stream.flush()
 }
 
-/// Receives one frame; none where the stream ends before it.
+/// Receives one frame. Returns `None` if the stream ends before the frame begins.
 ///
 /// # Errors
-/// When the stream does or ends within the frame, or the frame is none.
+/// Fails if the stream fails or ends within the frame, or if the frame is malformed.
 pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     let mut len = [0; 4];
     let mut have = 0;
@@ -104,15 +107,15 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     }
     let len = u32::from_le_bytes(len);
     if len as usize > MAX_FRAME_BYTES {
-        return Err(broken(&"a frame is longer than what may be sent"));
+        return Err(broken(&"frame exceeds the maximum length"));
     }
-    // What is said to come is not believed: memory is taken as it comes.
+    // The length is not trusted: memory is allocated as bytes arrive.
     let mut bytes = Vec::new();
     if stream.take(len.into()).read_to_end(&mut bytes)? < len as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let (frame, used) = bounded_decode::decode_prefix(&bytes).map_err(|error| broken(&error))?;
-    if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"something follows the end of a frame")) }
+    if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"trailing bytes in a frame")) }
 }
 
 fn broken(error: &dyn std::fmt::Display) -> io::Error {
@@ -130,18 +133,18 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_comes_as_it_went() {
-        let told =
+    fn a_frame_is_received_as_it_was_sent() {
+        let reply =
             HostReply::Failed(ReplayError { message: "no slot Todos".into(), ..ReplayError::default() });
-        let bytes = [sent(&Hello::new("b")), sent(&told)].concat();
+        let bytes = [sent(&Hello::new("b")), sent(&reply)].concat();
         let mut stream = &bytes[..];
         assert!(receive::<Hello>(&mut stream).unwrap().unwrap().is_compatible());
-        assert_eq!(receive(&mut stream).unwrap(), Some(told));
+        assert_eq!(receive(&mut stream).unwrap(), Some(reply));
         assert_eq!(receive::<HostReply>(&mut stream).unwrap(), None);
     }
 
     #[test]
-    fn a_frame_that_lies_is_an_error() {
+    fn a_malformed_frame_is_an_error() {
         let bytes = sent(&HostReply::StepStarting("parse_id".into()));
         for end in 1..bytes.len() {
             assert!(receive::<HostReply>(&mut &bytes[..end]).is_err(), "{end}");
@@ -160,20 +163,20 @@ mod tests {
     }
 
     #[test]
-    fn a_short_frame_asks_for_little() {
-        // A refusal whose causes are said to be a million.
+    fn a_short_frame_allocates_little() {
+        // An error that claims to have a million causes.
         let causes = [&[2, 0, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 64]].concat();
         let frame = [&(causes.len() as u32).to_le_bytes()[..], &causes].concat();
         let error = receive::<HostReply>(&mut &frame[..]).unwrap_err();
         assert_eq!(error.to_string(), "LimitExceeded");
-        // What is long in memory and short as bytes is still received.
-        let told =
+        // A frame that is large in memory but short on the wire is accepted.
+        let reply =
             HostReply::Failed(ReplayError { causes: vec![String::new(); 100_000], ..ReplayError::default() });
-        assert_eq!(receive(&mut &sent(&told)[..]).unwrap(), Some(told));
+        assert_eq!(receive(&mut &sent(&reply)[..]).unwrap(), Some(reply));
     }
 
     #[test]
-    fn another_program_is_not_understood() {
+    fn another_program_is_incompatible() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
         assert!(hello(MAGIC, (0, 4)).is_compatible());
         assert!(!hello(MAGIC, (0, 2)).is_compatible() && !hello(MAGIC, (4, 4)).is_compatible());

@@ -1,4 +1,4 @@
-//! Many replays, and what they have in common: findings by their cause, and why some requests could not be run again.
+//! Summary of many replays: findings grouped by cause, and the reasons why requests were not replayed.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use zerver_trace::RequestId;
 
 use crate::generalized_text::generalize;
 
-/// So many groups are told apart; what belongs to none of them is counted.
+/// Maximum number of groups. Findings beyond it are only counted.
 const MAX_GROUPS: usize = 1000;
 
-/// What came of many replays. It grows with the number of causes, not with the number of requests.
+/// Summary of many replays. Its size depends on the number of causes, not on the number of requests.
 #[derive(Debug, Default)]
 pub struct Corpus {
     tally: CorpusCounts,
@@ -19,74 +19,74 @@ pub struct Corpus {
     not_replayed: BTreeMap<String, NotReplayedGroup>,
 }
 
-/// How many requests, decisions and effects.
+/// Numbers of requests, decisions and effects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct CorpusCounts {
-    /// Requests that were run again, or could not be.
+    /// Requests that were replayed or could not be.
     pub requests: u64,
-    /// Of these, how many did all that they did.
+    /// Requests that were reproduced completely.
     pub same: u64,
-    /// Of these, how many have findings.
+    /// Requests with findings.
     pub different: u64,
-    /// Of these, how many could not be run again as they were recorded: neither same nor different.
+    /// Requests that could not be replayed as recorded. They are neither the same nor different.
     pub not_replayed: u64,
-    /// Decisions that came out as they were recorded.
+    /// Recorded decisions that came out the same.
     pub decisions_reproduced: u64,
-    /// Decisions that were recorded, of the requests that were run again.
+    /// Recorded decisions of the replayed requests.
     pub decisions_recorded: u64,
-    /// Effects that were answered from the recordings.
+    /// Effects answered from the recordings.
     pub effects_replayed: u64,
-    /// Requests with something recorded that could not be compared, such as a body that was cut.
+    /// Requests with recorded values that could not be compared, such as a body that was cut.
     pub partly_compared: u64,
-    /// Findings that belong to none of the groups, since there are too many.
+    /// Findings that are in no group because there are too many groups.
     pub ungrouped: u64,
-    /// Of the requests, how many have no findings and something that could not be compared.
+    /// Requests without findings for which not everything could be compared.
     pub incomplete: u64,
 }
 
-/// What findings have in common.
+/// Common cause of findings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FindingCause {
-    /// What sort of difference.
+    /// Class of the difference.
     pub class: FindingClass,
-    /// The flow.
+    /// Name of the flow.
     pub flow: String,
-    /// The step; empty for what belongs to the request as a whole.
+    /// Name of the step; empty for findings about the request as a whole.
     pub step: String,
-    /// What differs, with a star in the place of each number: `response.body.*.title`, `kv get todo:*`.
+    /// What differs, with `*` for each number: `response.body.*.title`, `kv get todo:*`.
     pub field: String,
 }
 
-/// The findings with one cause.
+/// Findings with one cause.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FindingGroup {
-    /// How many requests have it.
+    /// Number of requests with this cause.
     pub requests: u64,
-    /// In how many of them it comes first: what comes later may follow from that.
+    /// Number of requests in which it is the first finding. Later findings may follow from it.
     pub first_in: u64,
-    /// One of the requests.
+    /// One of these requests.
     #[serde(serialize_with = "as_text")]
     pub example: RequestId,
-    /// There, as it was recorded.
+    /// Recorded side in the example.
     pub expected: ReportedValue,
-    /// There, as it is today.
+    /// Today's side in the example.
     pub got: ReportedValue,
-    /// Where the step stands.
+    /// Source location of the step.
     pub source: Option<SourceLocation>,
 }
 
-/// Why requests could not be run again.
+/// Requests that were not replayed for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReplayedGroup {
-    /// How many requests.
+    /// Number of requests.
     pub requests: u64,
-    /// One of them.
+    /// One of these requests.
     #[serde(serialize_with = "as_text")]
     pub example: RequestId,
 }
 
 impl Corpus {
-    /// Takes in what came of one request.
+    /// Adds the report on one request.
     pub fn add(&mut self, id: RequestId, flow: &str, report: &Report) {
         self.tally.requests += 1;
         if let Some(reason) = report.missing_inputs.first() {
@@ -133,7 +133,7 @@ impl Corpus {
 
     fn not_run(&mut self, id: RequestId, reason: &str) {
         self.tally.not_replayed += 1;
-        // What follows says what to do about one request.
+        // The rest is a hint for a single request.
         let reason = generalize(reason.split("; --").next().unwrap_or_default());
         let is_known = self.not_replayed.contains_key(&reason);
         let reason =
@@ -142,24 +142,24 @@ impl Corpus {
             1;
     }
 
-    /// The counts.
+    /// Returns the counts.
     pub const fn counts(&self) -> CorpusCounts {
         self.tally
     }
 
-    /// What it comes to, of what was run again.
+    /// Returns the verdict on the replayed requests.
     pub const fn sameness(&self) -> Sameness {
         Sameness::of(self.tally.different > 0, self.tally.incomplete == 0)
     }
 
-    /// The findings, those first that most often come first.
+    /// Returns the findings by cause, those first that are most often a request's first.
     pub fn findings(&self) -> Vec<(&FindingCause, &FindingGroup)> {
         let mut findings: Vec<_> = self.findings.iter().collect();
         findings.sort_by_key(|(_, group)| std::cmp::Reverse((group.first_in, group.requests)));
         findings
     }
 
-    /// Why requests were not run again, the most frequent first.
+    /// Returns the reasons why requests were not replayed, the most frequent first.
     pub fn not_replayed(&self) -> Vec<(&str, &NotReplayedGroup)> {
         let mut reasons: Vec<_> =
             self.not_replayed.iter().map(|(text, reason)| (text.as_str(), reason)).collect();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_are_grouped_by_cause_and_the_first_ones_lead() {
+    fn findings_are_grouped_by_cause_and_ordered_by_how_often_they_come_first() {
         let mut corpus = Corpus::default();
         let coverage = Coverage {
             decisions_reproduced: 2,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_without_end_take_no_memory_without_end() {
+    fn the_number_of_groups_is_bounded() {
         let mut corpus = Corpus::default();
         for n in 0..MAX_GROUPS as u64 + 10 {
             let field = format!("x{n}");

@@ -1,4 +1,4 @@
-//! Rows of a timeline for eyes, on one line and safe for a terminal. What is secret is a row of dots.
+//! Wording for rows of a timeline, on one line and safe for a terminal. A secret becomes a row of dots.
 
 use zerver_trace::duration::HumanDuration;
 
@@ -6,20 +6,20 @@ pub use zerver_replay::value::display::{SECRET, header, json, value, wire};
 
 use crate::{Effect, SlotWrite, StepRun};
 
-/// So many kinds of effects are named in one row.
+/// Maximum number of kinds named in one row.
 const MAX_KINDS: usize = 8;
 
-/// A slot's value.
+/// Returns a slot's value as text.
 pub fn slot(write: &SlotWrite) -> String {
     if write.is_masked() { SECRET.to_owned() } else { value(&write.value) }
 }
 
-/// A slot's value as JSON, to be edited; none where it may not be shown or was not recorded.
+/// Returns a slot's value as JSON for editing, or `None` if it is secret or was not recorded.
 pub fn editable(write: &SlotWrite) -> Option<String> {
     if write.is_masked() { None } else { json(&write.value) }
 }
 
-/// `needs http, 3 kv`.
+/// Returns the effects of a step in words: `needs http, 3 kv`.
 pub fn needs(effects: &[Effect]) -> String {
     let mut kinds: Vec<(&str, usize)> = Vec::new();
     for effect in effects {
@@ -36,13 +36,13 @@ pub fn needs(effects: &[Effect]) -> String {
     format!("needs {}", if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") })
 }
 
-/// `wrote Todo, Claims`; nothing where there is none.
+/// Returns the slots written in words: `wrote Todo, Claims`. Empty if there are none.
 pub fn wrote(writes: &[SlotWrite]) -> String {
     let names: Vec<&str> = writes.iter().map(|write| write.name.as_str()).collect();
     if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
 }
 
-/// `longer than 10ms`, where it took longer than a turn of its class may; nothing where it did not.
-pub fn overran(run: &StepRun) -> String {
+/// Returns the exceeded quantum in words: `longer than 10ms`. Empty if the run stayed within its quantum.
+pub fn exceeded_quantum(run: &StepRun) -> String {
     run.exceeded_quantum_ns.map_or(String::new(), |ns| format!("longer than {}", HumanDuration { ns }))
 }

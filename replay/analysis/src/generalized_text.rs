@@ -1,7 +1,7 @@
-//! Text in which what differs from one request to the next is replaced.
+//! Removes from text what differs from one request to the next.
 
-/// The text with a star in the place of each word that is a number, or looks like a part of an id: what differs between
-/// requests that differ for one reason.
+/// Replaces each word that is a number or looks like part of an id by `*`, so that texts that differ for one reason
+/// become equal.
 pub(crate) fn generalize(text: &str) -> String {
     let is_id = |word: &str| {
         let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_between_requests_is_starred() {
+    fn numbers_and_ids_become_wildcards() {
         for (text, wanted) in [
             ("kv get todo:17", "kv get todo:*"),
             ("response.body.3.title", "response.body.*.title"),

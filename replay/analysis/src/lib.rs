@@ -1,9 +1,13 @@
 //! Pure functions over traces.
 //!
-//! A [`Timeline`] says where the time of one request went; a [`Diff`] says why another took longer, a [`Why`] where it
-//! stands among others; a [`Corpus`] what many replays have in common. Everything here takes a loaded
-//! [`zerver_trace::Trace`] and gives back plain data: no store, no socket, no clock, and nothing is printed. A trace may
-//! be incomplete or hostile; the answer then says what is missing, and no function panics.
+//! A [`Timeline`] shows where the time of one request went, a [`Diff`] why another took longer, and [`Why`] how a
+//! request compares with others of its flow. A [`Simulation`] estimates the effect of another configuration, and a
+//! [`Corpus`] summarises many replays. The documents (`TimelineJson` and others) are the JSON forms; [`display`] holds
+//! wording that the command line and the terminal UI share.
+//!
+//! Everything here takes loaded [`zerver_trace::Trace`]s and returns plain data. The crate opens no store and no
+//! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the result then states what is
+//! missing, and no function panics. Services do not link this crate.
 
 mod corpus;
 mod diff;

@@ -1,22 +1,23 @@
-//! Who has each instant of a request: a run of a step, an effect, the reading of the body, or nobody. Each instant
-//! counts once, as in [`crate::Totals`], so that the shares add up to the whole. Of effects that are under way at the
-//! same time, the one that ends last has it: the others were not waited for.
+//! Attributes every instant of a request to one cause: a step run, an effect, the body, or none.
+//!
+//! Each instant counts once, as in [`crate::Totals`], so the shares add up to the whole. Of effects in flight at the
+//! same time, the one that ends last gets the time, because the request did not wait for the others.
 
 use std::collections::BTreeSet;
 
 use crate::timeline::totals::without;
 use crate::{CompletionDelay, Effect, Timeline};
 
-/// The shares of one request, in nanoseconds. They add up to its duration.
+/// TimeShares of one request, in nanoseconds. They add up to its duration.
 #[derive(Debug, Default)]
-pub(crate) struct Shares {
-    /// For each run of the timeline.
+pub(crate) struct TimeShares {
+    /// Share of each run of the timeline.
     pub(crate) runs: Vec<RunShare>,
-    /// The body was being read.
+    /// Reading the body.
     pub(crate) receive_ns: u64,
-    /// It waited for a turn that never came.
+    /// Waiting in the run queue for a turn that never came.
     pub(crate) queue_ns: u64,
-    /// Nobody's.
+    /// Time without a cause.
     pub(crate) unexplained_ns: u64,
 }
 
@@ -24,14 +25,14 @@ pub(crate) struct Shares {
 pub(crate) struct RunShare {
     pub(crate) cpu_ns: u64,
     pub(crate) queue_ns: u64,
-    /// Answers lay ready that it had asked for.
+    /// Answers of its effects that waited for the worker.
     pub(crate) completion_delay_ns: u64,
-    /// For each of its effects.
+    /// Share of each of its effects.
     pub(crate) effects: Vec<EffectShare>,
 }
 
 impl RunShare {
-    /// With its effects.
+    /// Returns the share including the effects.
     pub(crate) fn whole_ns(&self) -> u64 {
         self.cpu_ns
             + self.queue_ns
@@ -42,11 +43,11 @@ impl RunShare {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EffectShare {
-    /// Its last attempt.
+    /// Last attempt.
     pub(crate) wait_ns: u64,
-    /// Until that could begin.
+    /// Waiting of that attempt for a permit.
     pub(crate) queued_ns: u64,
-    /// From its beginning to that attempt.
+    /// Time from the first attempt to the last.
     pub(crate) retry_ns: u64,
 }
 
@@ -56,7 +57,7 @@ impl EffectShare {
     }
 }
 
-/// A part of an effect.
+/// Part of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum EffectPart {
     Wait,
@@ -64,7 +65,7 @@ enum EffectPart {
     Retry,
 }
 
-/// Whose a span is, what outranks other spans first.
+/// Owner of a span. The first of several owners gets the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
     Cpu(usize),
@@ -78,14 +79,14 @@ enum Owner {
     },
     CompletionDelay {
         run: usize,
-        /// Tells apart those of one run.
+        /// Distinguishes several of one run.
         number: usize,
     },
     Receive,
 }
 
-/// The shares of a request.
-pub(crate) fn shares(timeline: &Timeline) -> Shares {
+/// Returns the shares of a request.
+pub(crate) fn attribute_time(timeline: &Timeline) -> TimeShares {
     let total_ns = timeline.totals.total_ns;
     let mut edges: Vec<(u64, bool, Owner)> = Vec::new();
     let mut add = |owner: Owner, start: u64, end: u64| {
@@ -98,7 +99,7 @@ pub(crate) fn shares(timeline: &Timeline) -> Shares {
     if let Some(at_ns) = timeline.received_ns {
         add(Owner::Receive, 0, at_ns);
     }
-    let mut shares = Shares::default();
+    let mut shares = TimeShares::default();
     for (run_at, run) in timeline.runs.iter().enumerate() {
         let mut lates = 0;
         add(Owner::Queue(run_at), run.ready_ns, run.start_ns);
@@ -139,7 +140,7 @@ pub(crate) fn shares(timeline: &Timeline) -> Shares {
     shares
 }
 
-fn sweep(edges: Vec<(u64, bool, Owner)>, total_ns: u64, shares: &mut Shares) {
+fn sweep(edges: Vec<(u64, bool, Owner)>, total_ns: u64, shares: &mut TimeShares) {
     let mut open: BTreeSet<Owner> = BTreeSet::new();
     let mut last = 0;
     for (at, is_start, owner) in edges {
@@ -154,7 +155,7 @@ fn sweep(edges: Vec<(u64, bool, Owner)>, total_ns: u64, shares: &mut Shares) {
     shares.give(None, total_ns - last);
 }
 
-impl Shares {
+impl TimeShares {
     fn give(&mut self, owner: Option<&Owner>, ns: u64) {
         let share = match owner {
             None => &mut self.unexplained_ns,
@@ -175,7 +176,7 @@ impl Shares {
     }
 }
 
-/// When the attempt that counted began.
+/// Returns the start of the last attempt.
 fn last_attempt_ns(effect: &Effect) -> u64 {
     effect.attempts.last().map_or(effect.start_ns, |attempt| attempt.start_ns)
 }
@@ -190,9 +191,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_add_up_and_are_the_totals(trace in any_trace()) {
+        fn shares_add_up_to_the_totals(trace in any_trace()) {
             let timeline = Timeline::of(&trace);
-            let shares = shares(&timeline);
+            let shares = attribute_time(&timeline);
             let sum = |f: fn(&RunShare) -> u64| shares.runs.iter().map(f).sum::<u64>();
             let waits = |run: &RunShare| run.effects.iter().map(EffectShare::whole_ns).sum();
             let totals = &timeline.totals;
@@ -206,8 +207,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_to_a_failed_attempt_is_a_share_of_its_own() {
-        let shares_of = |trace| shares(&Timeline::of(&trace)).runs[1].effects[0];
+    fn time_lost_to_failed_attempts_is_a_separate_share() {
+        let shares_of = |trace| attribute_time(&Timeline::of(&trace)).runs[1].effects[0];
         assert_eq!((shares_of(slow()).wait_ns, shares_of(slow()).retry_ns), (2_180_000, 0));
         assert_eq!((shares_of(failed()).wait_ns, shares_of(failed()).retry_ns), (200_000, 400_000));
         let EffectShare { wait_ns, queued_ns: held_ns, retry_ns } = shares_of(held());

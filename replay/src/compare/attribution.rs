@@ -1,4 +1,4 @@
-//! What a difference comes from, where several runs of today's code tell: the edits, or the step itself.
+//! Attributes differences to the edits or to nondeterminism, by comparing several runs of today's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,23 +7,23 @@ use zerver_engine::Flow;
 use crate::report::{Finding, FindingClass};
 use crate::value::path::MAX_DIFFERENCES;
 
-/// VirtualLimits a part of a place.
+/// Terminates each part of a place.
 const END: char = '\0';
 
-/// Where two runs with the same inputs differ.
+/// Places where two runs with the same inputs differ.
 #[derive(Default)]
 pub(crate) struct UnstablePlaces {
-    /// Step and place of each.
+    /// Step and place.
     places: BTreeSet<(String, String)>,
 }
 
 impl UnstablePlaces {
-    /// Of two runs: where each differs from the recording, and where they differ from one another.
-    pub(crate) fn new(one: &[Finding], two: &[Finding], apart: &[Finding]) -> Self {
-        let mut places: BTreeSet<_> = apart.iter().map(exact).collect();
+    /// Collects the places from the findings of two runs, and from the differences between the runs.
+    pub(crate) fn new(one: &[Finding], two: &[Finding], differing: &[Finding]) -> Self {
+        let mut places: BTreeSet<_> = differing.iter().map(exact).collect();
         places.extend(only_in(one, two).map(exact));
         places.extend(only_in(two, one).map(exact));
-        // Where several positions of a list are not the same twice, its order is not, and so none of them.
+        // If several positions of a list are unstable, its order is, and so all its positions are.
         let mut lists: BTreeMap<(String, String), u32> = BTreeMap::new();
         for (step, place) in &places {
             if let Some(list) = of_any_position(place) {
@@ -34,7 +34,7 @@ impl UnstablePlaces {
         Self { places }
     }
 
-    /// Whether a difference is at such a place, in it, or around it.
+    /// Returns true if a finding is at, within or around an unstable place.
     fn has(&self, finding: &Finding) -> bool {
         let (step, place) = exact(finding);
         self.covers(&step, &place) || of_any_position(&place).is_some_and(|list| self.covers(&step, &list))
@@ -51,7 +51,8 @@ impl UnstablePlaces {
     }
 }
 
-/// What only the first of two lists has, or has otherwise. What is missing where the second was cut says nothing.
+/// Returns findings that only the first list has, or has with another value. A missing finding means nothing if the
+/// second list was cut there.
 fn only_in<'f>(one: &'f [Finding], two: &'f [Finding]) -> impl Iterator<Item = &'f Finding> {
     let known = by_field(two);
     let mut of_value: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -67,7 +68,7 @@ fn only_in<'f>(one: &'f [Finding], two: &'f [Finding]) -> impl Iterator<Item = &
     })
 }
 
-/// The part of a field that names a whole value.
+/// Returns the part of a field that names a whole value.
 fn value(field: &str) -> &str {
     if let Some((effect, _)) = field.split_once(" arguments") {
         return effect;
@@ -76,9 +77,9 @@ fn value(field: &str) -> &str {
     field[from..].find('.').map_or(field, |at| &field[..from + at])
 }
 
-/// The step of a finding, and the parts of its field, each with an end.
+/// Returns the step of a finding, and its field with terminated parts.
 fn exact(finding: &Finding) -> (String, String) {
-    // The name of an effect has dots of its own.
+    // Names of effects contain dots.
     let field = finding.field.as_str();
     let (effect, path) = match field.split_once(" arguments") {
         Some((effect, path)) => (effect, path.trim_start_matches('.')),
@@ -89,7 +90,7 @@ fn exact(finding: &Finding) -> (String, String) {
     (finding.step.clone(), parts.flat_map(|part| part.chars().chain([END])).collect())
 }
 
-/// The place with all positions in lists taken for one; none if there are none in it.
+/// Replaces all list positions in a place by a wildcard. Returns `None` if it has none.
 fn of_any_position(place: &str) -> Option<String> {
     let is_position = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts = || place.split(END).filter(|part| !part.is_empty());
@@ -107,22 +108,22 @@ fn by_field(findings: &[Finding]) -> BTreeMap<(&str, &str), Vec<&Finding>> {
     by_field
 }
 
-/// Runs without the edits: what differs in the first, where each difference comes from, and what differs in the second.
+/// Findings of the two runs without edits, and the places where these runs differ.
 #[derive(Default)]
 pub(crate) struct UneditedRuns {
     pub(crate) findings: Vec<Finding>,
     pub(crate) again: Vec<Finding>,
-    pub(crate) unsteady: UnstablePlaces,
+    pub(crate) unstable: UnstablePlaces,
 }
 
-/// Says of the differences of an edited run what they come from. `apart` is where it and a second run with the same edits
-/// differ; `unsteady` knows both.
-pub(crate) fn blame(
+/// Assigns a class to each finding of a run with edits. `differing` are the differences between that run and a second one
+/// with the same edits; `unstable` covers both.
+pub(crate) fn attribute(
     flow: &Flow,
     findings: Vec<Finding>,
     without: &UneditedRuns,
-    unsteady: &UnstablePlaces,
-    apart: Vec<Finding>,
+    unstable: &UnstablePlaces,
+    differing: Vec<Finding>,
 ) -> Vec<Finding> {
     let (known, again) = (by_field(&without.findings), by_field(&without.again));
     let same = |list: &BTreeMap<_, Vec<&Finding>>, finding: &Finding| {
@@ -130,9 +131,9 @@ pub(crate) fn blame(
         known.iter().find(|known| known.got == finding.got).map(|known| known.class)
     };
     let class = |finding: &Finding| {
-        // The same as in the second run, at a place where the two differ.
-        let is_again = || without.unsteady.has(finding) && same(&again, finding).is_some();
-        if unsteady.has(finding) {
+        // The finding equals that of the second run at a place where the runs differ.
+        let is_again = || without.unstable.has(finding) && same(&again, finding).is_some();
+        if unstable.has(finding) {
             FindingClass::Nondeterminism
         } else if let Some(class) = same(&known, finding) {
             class
@@ -147,14 +148,15 @@ pub(crate) fn blame(
     let mut findings: Vec<_> =
         findings.into_iter().map(|finding| Finding { class: class(&finding), ..finding }).collect();
     let had = findings.len();
-    add_missing(&mut findings, apart);
+    add_missing(&mut findings, differing);
     if findings.len() > had {
         findings.sort_by_key(|finding| position(flow, finding));
     }
     findings
 }
 
-/// Of two runs with the same inputs, the first difference is the step's own; all from there on may come from it.
+/// Classifies findings with the differences between two runs with the same inputs: everything from the first such
+/// difference on may be nondeterminism.
 pub(crate) fn with_nondeterminism(
     flow: &Flow,
     findings: Vec<Finding>,
@@ -170,7 +172,7 @@ pub(crate) fn with_nondeterminism(
     before
 }
 
-/// Adds what differs between two runs, where nothing is there for its place.
+/// Adds the differences between two runs at places that have no finding yet.
 fn add_missing(findings: &mut Vec<Finding>, differing: Vec<Finding>) {
     let had: BTreeSet<(String, String)> =
         findings.iter().map(|finding| (finding.step.clone(), finding.field.clone())).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Calls of today's run and the recorded calls that they correspond to, by number.
 ///
-/// Calls correspond if they have the same kind and arguments; of several such calls, the first correspond, and so on.
+/// Calls correspond if they have the same kind and arguments. If there are several, they correspond in order.
 #[derive(Default)]
 pub(crate) struct CallLinks {
     recorded: BTreeMap<u32, u32>,

@@ -1,4 +1,4 @@
-//! Where a run of today's code differs from what was recorded: decisions, slots, effects, the end, the response.
+//! Compares a run of today's code with the recording: decisions, slots, effects, outcome, response.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::report::{Finding, FindingClass, Report, ReportedValue, SourceLocation
 use crate::run::run_result::{RunResult, Unanswered};
 use crate::value::path::{differences, joined};
 
-/// Compares, and keeps in mind what it could not compare.
+/// A comparison in progress. Collects findings and what could not be compared.
 pub(crate) struct Comparison<'c> {
     pub(crate) secrets: &'c Secrets,
     pub(crate) mask: &'c Mask,
@@ -22,19 +22,19 @@ pub(crate) struct Comparison<'c> {
     pub(crate) findings: Vec<Finding>,
     /// Today's calls that were performed for real.
     pub(crate) live: BTreeSet<u32>,
-    /// Today's calls with another text, and the recorded calls that they are.
+    /// Today's reworded calls, and the recorded calls that they correspond to.
     pub(crate) reworded: BTreeMap<u32, u32>,
     skipped: BTreeSet<String>,
-    /// Differences beyond those that are told.
+    /// Counts of differences beyond those listed.
     more: Vec<String>,
 }
 
-/// What is left to say beside the findings.
+/// Remarks to report besides the findings.
 #[derive(Default)]
 pub(crate) struct Remarks {
-    /// What could not be compared, and why.
+    /// Values that could not be compared, with reasons.
     not_compared: Vec<String>,
-    /// How many more places differ than are told.
+    /// Counts of differences that are not listed.
     more: Vec<String>,
 }
 
@@ -61,8 +61,8 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    /// How many recorded decisions came out again.
-    pub(crate) fn rederived(today: &FlowInfo, recorded: &Observed<'_>, now: &Observed<'_>) -> u32 {
+    /// Returns the number of recorded decisions that were reproduced.
+    pub(crate) fn reproduced(today: &FlowInfo, recorded: &Observed<'_>, now: &Observed<'_>) -> u32 {
         let pairs = align(today, &recorded.runs, &now.runs);
         let same = pairs.iter().filter(|pair| match pair {
             (Some(a), Some((_, b))) => a.name == b.name && a.decision == b.decision,
@@ -71,7 +71,7 @@ impl<'c> Comparison<'c> {
         same.count() as u32
     }
 
-    /// What is left to say beside the findings.
+    /// Takes the remarks.
     pub(crate) fn take_left(&mut self) -> Remarks {
         let masked = |what: String| self.mask.text(&what);
         Remarks {
@@ -84,7 +84,7 @@ impl<'c> Comparison<'c> {
         self.skipped.insert(what);
     }
 
-    /// All differences, in the order of the flow.
+    /// Returns all findings, in the order of the flow.
     pub(crate) fn findings(
         &mut self,
         recorded: &Observed<'_>,
@@ -96,7 +96,7 @@ impl<'c> Comparison<'c> {
         self.between(recorded, now, run.unanswered.as_ref())
     }
 
-    /// The same of any two; `unanswered` is where the second of them ended for want of an answer.
+    /// Compares two runs. `unanswered` is set if the second ended for lack of an answer.
     pub(crate) fn between(
         &mut self,
         recorded: &Observed<'_>,
@@ -127,7 +127,7 @@ impl<'c> Comparison<'c> {
             let is_stopped = stopped.is_some() && now.is_none_or(|(at, _)| stopped == Some(at));
             if let (Some(a), Some((at, b))) = (then, now) {
                 self.effects(then, Some(b), &links, is_stopped);
-                // What is written follows from the effects.
+                // Writes follow from the effects.
                 if stopped != Some(at) {
                     self.writes(a, b);
                 }
@@ -170,7 +170,7 @@ impl<'c> Comparison<'c> {
         got: ReportedValue,
     ) {
         let step = run.map_or_else(String::new, |run| run.name.to_string());
-        // Where it stands today; a step that is gone, where it stood.
+        // Today's location; for a removed step, the recorded one.
         let today = self.today.steps.iter().find(|info| info.name == step);
         let info = today.or_else(|| run.and_then(|run| run.info));
         let source = info.map(|info| SourceLocation { file: info.file.clone(), line: info.line });
@@ -192,7 +192,7 @@ impl<'c> Comparison<'c> {
         );
     }
 
-    /// Steps that only one of the two came to.
+    /// Adds a finding for steps that only one side ran.
     fn listed(&mut self, runs: &[&ObservedRun<'_>], then: bool) {
         let Some(first) = runs.first() else { return };
         let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
@@ -213,7 +213,7 @@ impl<'c> Comparison<'c> {
         match (&a.progress, &b.progress) {
             (Some(then), Some(now)) => self.value(b, class, "progress", then, now, false),
             (None, None) => {}
-            // The decision differs as well, and says so.
+            // The decision differs as well and has a finding.
             _ => {}
         }
     }
@@ -247,16 +247,16 @@ impl<'c> Comparison<'c> {
         }
     }
 
-    /// A recorded value as it may be told.
+    /// Returns a recorded value with secrets masked.
     fn side(&self, recorded: &Recorded, secret: bool) -> ReportedValue {
         match self.secrets.plain(recorded) {
             _ if secret => ReportedValue::Secret,
             Ok(value) => self.mask.value(value),
-            Err(gone) => ReportedValue::text(gone.to_string()),
+            Err(reason) => ReportedValue::text(reason.to_string()),
         }
     }
 
-    /// Compares two values, and names each place at which they differ.
+    /// Compares two values, with a finding for each place where they differ.
     pub(crate) fn value(
         &mut self,
         run: &ObservedRun<'_>,
@@ -268,10 +268,10 @@ impl<'c> Comparison<'c> {
     ) {
         let (a, b) = match (self.secrets.plain(then), self.secrets.plain(now)) {
             (Ok(a), Ok(b)) => (a, b),
-            (Err(gone), _) => return self.skip(format!("{field}: {gone}")),
-            (Ok(_), Err(gone)) => {
+            (Err(reason), _) => return self.skip(format!("{field}: {reason}")),
+            (Ok(_), Err(reason)) => {
                 let expected = self.side(then, secret);
-                return self.find(Some(run), class, field, expected, ReportedValue::text(gone.to_string()));
+                return self.find(Some(run), class, field, expected, ReportedValue::text(reason.to_string()));
             }
         };
         let secrets = self.mask;
@@ -284,7 +284,7 @@ impl<'c> Comparison<'c> {
             };
             let (mut expected, mut got) = (side(difference.expected.clone()), side(difference.got.clone()));
             if expected == got {
-                // Only what is masked differs.
+                // Only masked parts differ.
                 (expected, got) = (ReportedValue::Secret, ReportedValue::Secret);
             }
             let place = joined(field, &difference.path);
@@ -294,7 +294,7 @@ impl<'c> Comparison<'c> {
         self.rest(field, found.more);
     }
 
-    /// Takes in how many more places of a value differ than are told.
+    /// Counts places that differ beyond those listed.
     pub(crate) fn rest(&mut self, field: &str, more: usize) {
         if more > 0 {
             let places = if more == 1 { "place differs" } else { "places differ" };

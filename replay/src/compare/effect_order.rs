@@ -7,10 +7,10 @@ use crate::compare::comparison::Comparison;
 use crate::observed::{ObservedCall, ObservedRun};
 use crate::report::{FindingClass, ReportedValue};
 
-/// Number of calls that one answer starts before others can be answered in between.
+/// Number of calls that one answer starts before other answers can arrive in between.
 const BATCH: usize = 256;
 
-/// Calls of a run by their numbers and by when they were answered.
+/// Calls of a run, by number and by the order of their answers.
 pub(crate) struct CallOrder<'r> {
     pub(crate) calls: &'r [ObservedCall<'r>],
     /// Index of each call, by its number.
@@ -30,7 +30,7 @@ impl<'r> CallOrder<'r> {
         }
     }
 
-    /// Returns the last call that was answered before this one was made.
+    /// Returns the last call answered before this one was made.
     fn last_answered_before(&self, call: &ObservedCall<'_>) -> Option<&'r ObservedCall<'r>> {
         let (_, at) = self.by_answer.range(..call.asked_after).next_back()?;
         Some(&self.calls[*at])
@@ -46,8 +46,9 @@ impl<'r> CallOrder<'r> {
 impl Comparison<'_> {
     /// Compares after which answers a recorded call and today's call were made.
     ///
-    /// Only an answer moves effects on, so the last answer before a call is one that the call waited for. With other
-    /// arrival times, the last one may be another of those that it waited for; that one then came before the call in both.
+    /// Only an answer lets effects continue, so a call waited for the last answer before it. If answers arrive in
+    /// another order, that may be another of the answers that it waited for; this one then arrived before the call in
+    /// both.
     pub(crate) fn effect_order(
         &mut self,
         (then, known): (&CallOrder<'_>, &ObservedCall<'_>),
@@ -58,7 +59,7 @@ impl Comparison<'_> {
         let (a, b) = (then.last_answered_before(known), now.last_answered_before(call));
         let is_same = match (a, b) {
             (None, None) => true,
-            // The call that it waited for is gone, which is a finding already.
+            // The awaited call is gone, which is a finding already.
             (Some(a), None) => links.today_of(a.number).is_none(),
             (None, Some(_)) => false,
             // While a batch starts, other answers may arrive before its last call is made.

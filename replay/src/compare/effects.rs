@@ -1,4 +1,4 @@
-//! Where the effects that are asked for differ from those that were recorded.
+//! Compares the effects requested by today's run with the recorded ones.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +29,8 @@ impl Comparison<'_> {
         links
     }
 
-    /// Compares what one run of a step asks for; `is_stopped` where today's could not ask for all that it would have.
+    /// Compares the effects of one step run. `is_stopped` is true if today's run ended before it could request all of
+    /// them.
     pub(crate) fn effects(
         &mut self,
         then: Option<&ObservedRun<'_>>,
@@ -41,7 +42,7 @@ impl Comparison<'_> {
         let recorded = order_then.calls;
         let mut open: Vec<&ObservedCall<'_>> =
             recorded.iter().filter(|call| links.today_of(call.number).is_none()).collect();
-        // Furthest position in the recording reached by calls that today's run made at the same moment.
+        // Last recorded position among the calls that today's run made at the same moment.
         let mut reached: Option<(usize, usize)> = None;
         for call in order_now.calls {
             let label = self.marked(call, call.label());
@@ -85,7 +86,7 @@ impl Comparison<'_> {
                         ReportedValue::Absent,
                     );
                 }
-                Err(gone) => self.skip(format!("the arguments of {label}: {gone}")),
+                Err(reason) => self.skip(format!("the arguments of {label}: {reason}")),
             }
         }
     }
@@ -95,7 +96,7 @@ impl Comparison<'_> {
         self.find(run, FindingClass::ReorderedEffect, label, expected, got);
     }
 
-    /// A call that was not recorded like this: with other arguments, or not at all.
+    /// Adds a finding for a call that was recorded with other arguments or not at all.
     fn unlinked(
         &mut self,
         run: Option<&ObservedRun<'_>>,
@@ -119,7 +120,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A call whose text changed: one finding, with the first place that differs.
+    /// Adds a finding for a reworded call, with the first place that differs.
     fn reworded(
         &mut self,
         run: &ObservedRun<'_>,
@@ -148,7 +149,7 @@ impl Comparison<'_> {
         self.find(Some(run), FindingClass::RewordedEffect, &field, expected, got);
     }
 
-    /// The name of a call, which says whether that was performed for real.
+    /// Returns the label of a call, marked if it was performed for real.
     fn marked(&self, call: &ObservedCall<'_>, label: &str) -> String {
         let live = if self.live.contains(&call.number) { "(live) " } else { "" };
         format!("{live}{}", self.mask.text(label))

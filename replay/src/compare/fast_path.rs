@@ -1,7 +1,9 @@
-//! The short way to "nothing differs", for one of many: today's code is run once, and what happens is held against the
-//! recording. The recording is the other of two runs: a step that is not the same twice differs from it, now or at
-//! another of the many. Whatever is not plainly the same is left to the long way, which says what it is. That way looks
-//! first whether its two runs are plainly the same, too.
+//! Fast path of a replay, for one of many recordings.
+//!
+//! Today's code runs once, along the recording, and every event must be equal to the recorded one. The recording serves
+//! as the other run: a nondeterministic step differs from it, at the latest in another of the many. If anything
+//! differs, the full replay runs instead and reports the difference. The full replay first checks whether both its runs
+//! are plainly equal, too.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +19,11 @@ use crate::run::input::{ReplayInput, input};
 use crate::run::run_result::RunResult;
 
 impl Replay<'_> {
-    /// The same as [`Replay::run`], without the response: for one of many. Of a run along the recording no progress is
-    /// reported.
+    /// Replays one of many recordings, like [`Replay::run`] but without the response. A run along the recording reports
+    /// no progress.
     ///
     /// # Errors
-    /// When an edit does not fit.
+    /// Fails if an edit does not fit the flow or the recording.
     pub fn check(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, ReplayError> {
         match self.is_same() {
             Some(coverage) => Ok(Report { coverage, ..Report::default() }),
@@ -52,7 +54,7 @@ impl Replay<'_> {
         })
     }
 
-    /// Whether a run can be held against the recording as it is.
+    /// Returns true if a run can be compared with the recording event by event.
     fn is_plain(&self) -> bool {
         let trace = &self.recording.trace;
         let has_ended =
@@ -61,7 +63,7 @@ impl Replay<'_> {
         self.edits.is_empty() && is_whole && has_ended && is_alike(&trace.flow, self.flow.info())
     }
 
-    /// Whether a run is plainly what was recorded; where it is not, nothing is said.
+    /// Returns true if a run plainly equals the recording.
     pub(crate) fn is_plainly_same(&self, input: &ReplayInput, run: &RunResult) -> bool {
         let outcome = run.outcome.as_ref();
         self.is_plain()
@@ -81,7 +83,7 @@ impl Replay<'_> {
             && self.is_same_response(trace, response)
     }
 
-    /// None where the run cannot go on as the recording did.
+    /// Returns whether the run equals the recording, or `None` if it cannot follow the recording.
     fn does_the_same(&self, input: ReplayInput) -> Option<bool> {
         let trace = &self.recording.trace;
         let mut ran = trace.events.iter().filter_map(|event| match event {
@@ -124,7 +126,7 @@ impl Replay<'_> {
     }
 
     fn are_same_events(&self, now: &[Event<SharedValue>], trace: &Trace) -> bool {
-        // Which class it had, where it ran and for how long, and what it had to wait for, is no decision of a step.
+        // The class, the thread, durations and waits are not decided by a step.
         let is_outside = |event: &Event<_>| {
             matches!(
                 event,
@@ -142,7 +144,7 @@ impl Replay<'_> {
             && then.next().is_none()
     }
 
-    /// Times are as they were recorded because they were given so.
+    /// Compares two events. Their times are equal because the run used the recorded ones.
     fn is_same_event(&self, now: &Event<SharedValue>, then: &Event<Recorded>) -> bool {
         match (now, then) {
             (Event::BodyReceived { .. }, Event::BodyReceived { .. }) => true,
@@ -162,9 +164,9 @@ impl Replay<'_> {
                     call: b, step: at, kind: other, args: then, timeout_ns: limit, ..
                 },
             ) => (a, step, kind, timeout_ns) == (b, at, other, limit) && self.is_same_value(args, then),
-            // What it gave comes from the recording.
+            // The output comes from the recording.
             (Event::EffectCompleted { call: a, .. }, Event::EffectCompleted { call: b, .. }) => a == b,
-            // Its place may have moved; its message is part of the outcome.
+            // The location may have moved, and the message is part of the outcome.
             (Event::StepPanicked { step: a, .. }, Event::StepPanicked { step: b, .. }) => a == b,
             _ => false,
         }
@@ -198,7 +200,7 @@ impl Replay<'_> {
     }
 }
 
-/// Whether positions in the one flow mean the same in the other.
+/// Returns true if indexes mean the same in both flows.
 fn is_alike(then: &FlowInfo, now: &FlowInfo) -> bool {
     then.steps.len() == now.steps.len()
         && then.slots.len() == now.slots.len()

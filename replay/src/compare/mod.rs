@@ -1,4 +1,4 @@
-//! Where a run of today's code differs from a recording, or from another run.
+//! Compares a run of today's code with a recording or with another run.
 
 pub(crate) mod attribution;
 pub(crate) mod call_links;

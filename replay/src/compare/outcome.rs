@@ -1,4 +1,4 @@
-//! Where the outcome of today's run differs from the recorded one.
+//! Compares the outcome of today's run with the recorded one.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::report::{Finding, FindingClass, ReportedValue, SourceLocation};
 use crate::value::masked_text;
 
 impl Comparison<'_> {
-    /// Errors of effects of which the recording has not all: they are answers, too.
+    /// Notes the errors of effects that the recorder cut or masked: they were answers as well.
     pub(crate) fn errors(&mut self, recorded: &Observed<'_>) {
         let Some(redaction) = recorded.redaction.filter(|redaction| !redaction.texts.is_empty()) else {
             return;
@@ -47,7 +47,7 @@ impl Comparison<'_> {
                     false
                 }
                 (false, true) => masked_text::may_hide(a, b),
-                // Of several, any may have been cut.
+                // Any of several causes may have been cut.
                 (true, false) => *field == "failure.causes" || b.starts_with(a.trim_end_matches('…')),
                 (true, true) => true,
             };
@@ -69,7 +69,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether a field of an outcome was cut, and whether it was masked, by what the recorder says.
+/// Returns whether the recorder cut a field of an outcome, and whether it masked it.
 fn redacted(field: &str, redaction: &Redaction) -> (bool, bool) {
     let is_of = |place: TextPlace| match field {
         "outcome" => place == TextPlace::What,
@@ -82,9 +82,9 @@ fn redacted(field: &str, redaction: &Redaction) -> (bool, bool) {
     (marks().any(|mark| mark.is_cut), marks().any(|mark| mark.is_masked))
 }
 
-/// Why a text cannot be compared.
+/// Returns the reason why a text cannot be compared.
 pub(crate) const fn lacks(is_cut: bool) -> &'static str {
-    if is_cut { "it was cut while recording" } else { "there is a secret in it" }
+    if is_cut { "cut while recording" } else { "it contains a secret" }
 }
 
 const fn step_of(outcome: &Outcome) -> Option<u16> {
@@ -95,7 +95,7 @@ const fn step_of(outcome: &Outcome) -> Option<u16> {
     }
 }
 
-/// An outcome in words, by field.
+/// Returns the fields of an outcome in words.
 pub(crate) fn outcome_fields(outcome: &Outcome, flow: &FlowInfo) -> BTreeMap<&'static str, String> {
     let mut told = BTreeMap::new();
     let step = step_of(outcome).map(|at| match flow.steps.get(usize::from(at)) {

@@ -1,4 +1,4 @@
-//! Where today's answer differs from the one that was recorded.
+//! Compares today's response with the recorded one.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::value::json_tree::JsonTree;
 use crate::value::path::{between, joined};
 use crate::value::side_by_side::{characters, side_by_side};
 
-/// A text that is longer is told by its beginning.
+/// Maximum length of a text in a finding, in characters.
 const TOLD_CHARS: usize = 300;
 
 impl Comparison<'_> {
@@ -54,17 +54,17 @@ impl Comparison<'_> {
     }
 
     fn header(&mut self, name: &str, then: Option<&Recorded>, now: Option<&Recorded>, is_marked: bool) {
-        // What was sealed as a whole was a secret when it was recorded.
+        // A header sealed as a whole was secret when it was recorded.
         let is_sealed = then.is_some_and(|then| then.is_secret() && then.value().is_none());
         let field = format!("response.headers.{name}");
         let bytes = |recorded: &Recorded| match self.secrets.plain(recorded) {
             Ok(value) => Ok(value.root().as_bytes().unwrap_or_default().into_owned()),
-            Err(gone) => Err(gone),
+            Err(reason) => Err(reason),
         };
         let (a, b) = match (then.map(bytes).transpose(), now.map(bytes).transpose()) {
             (Ok(a), Ok(b)) if a == b => return,
             (Ok(a), Ok(b)) => (a, b),
-            (Err(gone), _) | (_, Err(gone)) => return self.skip(format!("{field}: {gone}")),
+            (Err(reason), _) | (_, Err(reason)) => return self.skip(format!("{field}: {reason}")),
         };
         let side = |bytes: Option<Vec<u8>>| match bytes {
             None => ReportedValue::Absent,
@@ -80,7 +80,7 @@ impl Comparison<'_> {
         let (then, now) = match (self.secrets.plain(&a.body.bytes), self.secrets.plain(&b.body.bytes)) {
             (Ok(a), Ok(b)) => (a, b),
             (Err(_), _) if a.body.full_len == 0 && b.body.full_len == 0 => return,
-            (Err(gone), _) | (_, Err(gone)) => return self.skip(format!("{field}: {gone}")),
+            (Err(reason), _) | (_, Err(reason)) => return self.skip(format!("{field}: {reason}")),
         };
         let is_cut = a.body.kept_len < a.body.full_len;
         if is_cut {
@@ -102,15 +102,15 @@ impl Comparison<'_> {
             }
             return;
         }
-        // RecordedAnswers of two sorts have little in common.
+        // Responses with different statuses have little in common.
         let json = (JsonTree::read(&kept_then), JsonTree::read(&kept_now));
-        let (mut told, mut place) = (0, field.to_owned());
+        let (mut listed, mut place) = (0, field.to_owned());
         if let ((Ok(then), Ok(now)), true) = (json, a.status == b.status) {
-            told = self.json(field, &then.node(), &now.node());
+            listed = self.json(field, &then.node(), &now.node());
             let at = std::iter::zip(&kept_then, &kept_now).take_while(|(a, b)| a == b).count();
             place = format!("{field} written differently from byte {at}");
         }
-        if told > 0 {
+        if listed > 0 {
             return;
         }
         let side = |bytes: &[u8]| str::from_utf8(bytes).ok().map(|text| self.mask.text(text));
@@ -125,10 +125,10 @@ impl Comparison<'_> {
         self.find(None, FindingClass::CodeChanged, &place, expected, got);
     }
 
-    /// Compares two answers by what their JSON says, and says how many places differ.
+    /// Compares two bodies by their JSON values, and returns the number of places that differ.
     fn json(&mut self, field: &str, then: &Node<'_>, now: &Node<'_>) -> usize {
         let found = between(then.clone(), now.clone());
-        // The same in another order is the same.
+        // Only the order differs, which is no difference here.
         let is_order = found.list.len() == 1 && found.list[0].path.is_empty() && is_container(then, now);
         if is_order {
             return 0;
@@ -140,7 +140,7 @@ impl Comparison<'_> {
             };
             let (mut expected, mut got) = (side(&difference.expected), side(&difference.got));
             if expected == got {
-                // Only what is masked differs.
+                // Only masked parts differ.
                 (expected, got) = (ReportedValue::Secret, ReportedValue::Secret);
             }
             let place = self.mask.text(&joined(field, &difference.path));
@@ -151,12 +151,12 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether both are objects, or both lists.
+/// Returns true if both nodes are maps, or both are lists.
 const fn is_container(a: &Node<'_>, b: &Node<'_>) -> bool {
     matches!((a, b), (Node::Map(_), Node::Map(_)) | (Node::Seq(_), Node::Seq(_)))
 }
 
-/// Bytes that are no text, around the first that differs.
+/// Shows binary data around the first byte that differs.
 fn bytes_apart(a: &[u8], b: &[u8]) -> (ReportedValue, ReportedValue) {
     let at = std::iter::zip(a, b).take_while(|(a, b)| a == b).count();
     let from = at.saturating_sub(8);
@@ -171,7 +171,7 @@ fn bytes_apart(a: &[u8], b: &[u8]) -> (ReportedValue, ReportedValue) {
     (side(a), side(b))
 }
 
-/// The headers of this name.
+/// Returns the values of the headers with this name.
 fn named<'r>(reply: &'r ObservedResponse<'_>, name: &str) -> Vec<&'r Recorded> {
     let these = reply.headers.iter().filter(|header| header.name == name);
     these.map(|Header { value, .. }| value).collect()

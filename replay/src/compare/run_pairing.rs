@@ -6,10 +6,10 @@ use zerver_trace::FlowInfo;
 
 use crate::observed::ObservedRun;
 
-/// A recorded run of a step, and today's.
+/// A recorded step run and today's, with the index of the latter.
 pub(crate) type Pair<'f> = (Option<&'f ObservedRun<'f>>, Option<(usize, &'f ObservedRun<'f>)>);
 
-/// Puts the runs of the same steps side by side, in the order of the flow.
+/// Pairs runs of the same steps, in the order of the flow.
 pub(crate) fn align<'f>(
     today: &FlowInfo,
     then: &'f [ObservedRun<'f>],
@@ -28,7 +28,7 @@ pub(crate) fn align<'f>(
             (Some(a), Some(b)) if key(a) == key(b) => (Some(a), Some((j, b))),
             (Some(a), Some(b)) if is_ahead(&in_now, a, j) => (None, Some((j, b))),
             (Some(a), Some(b)) if is_ahead(&in_then, b, i) => (Some(a), None),
-            // Neither has the other's step, and that is gone: it has another name now.
+            // Both steps exist on one side only, and the recorded one is gone: it was renamed.
             (Some(a), Some(b)) if !has_step(today, &a.name) && b.occurrence == 0 => (Some(a), Some((j, b))),
             (Some(a), _) => (Some(a), None),
             (None, b) => (None, b.map(|b| (j, b))),

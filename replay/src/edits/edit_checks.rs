@@ -1,4 +1,4 @@
-//! Checks that edits fit the recording before anything runs.
+//! Checks edits against a recording before anything runs.
 
 use crate::edits::edit_set::Edits;
 use crate::edits::effect_names::{is_asked, unknown_effect};
@@ -8,19 +8,23 @@ use crate::replay_error::ReplayError;
 use crate::run::context::LivePerformer;
 
 impl Replay<'_> {
-    /// Whether the kinds that are to be performed for real can be.
+    /// Checks that the host can perform the live kinds.
     pub(crate) fn check_live(&self) -> Result<(), ReplayError> {
         let kinds = self.context.live.map_or(Vec::new(), LivePerformer::kinds);
         let named = self.edits.live.iter().map(|live| live.kind.as_str());
         match named.into_iter().find(|kind| !kinds.contains(kind)) {
             None => Ok(()),
-            Some(kind) => Err(ReplayError::new(format!("the service performs no effect of kind {kind}"))
-                .suggest(kind, &kinds)),
+            Some(kind) => {
+                Err(ReplayError::new(format!("the service has no effect of kind {kind}"))
+                    .suggest(kind, &kinds))
+            }
         }
     }
 
-    /// Whether the effects with which something is to go wrong are there. Where something else is edited as well, that
-    /// may bring them; then it is seen afterwards, unless something would have been performed for real by then.
+    /// Checks that the effects with faults exist.
+    ///
+    /// Another edit may add such an effect. The check then happens after the run, unless an effect would have been
+    /// performed for real by then.
     pub(crate) fn check_faults(
         &self,
         recorded: &Observed<'_>,

@@ -1,8 +1,8 @@
-//! Why a text is no edit.
+//! Errors in the text of an edit.
 
 use std::fmt;
 
-/// Why a text is no edit.
+/// The text of an edit is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditError(String);
 

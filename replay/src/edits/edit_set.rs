@@ -1,4 +1,4 @@
-//! All changes that a replay makes to its inputs.
+//! All edits of a replay.
 
 use bincode::{Decode, Encode};
 
@@ -7,27 +7,27 @@ use crate::edits::faults::Fault;
 use crate::edits::live_kind::LiveKind;
 use crate::edits::slot_edit::SlotEdit;
 
-/// What is to be different this time.
+/// Changes to the inputs of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Edits {
-    /// Slots, in whole or in part.
+    /// New values of slots, whole or in part.
     pub slots: Vec<SlotEdit>,
-    /// The step that sees the edited slots first; the one after the step that writes them, where nothing is said.
+    /// First step that sees the new slot values. By default, the step after the one that writes the slot.
     pub at: Option<String>,
-    /// Headers of the request: name and value. They replace those of this name.
+    /// Names and values of request headers. They replace all headers with these names.
     pub headers: Vec<(String, String)>,
-    /// The body of the request.
+    /// New request body.
     pub body: Option<Vec<u8>>,
-    /// What effects give.
+    /// New answers of effects.
     pub answers: Vec<AnswerEdit>,
-    /// What goes wrong with effects.
+    /// Faults injected into effects.
     pub faults: Vec<Fault>,
-    /// The kinds of effect that are performed for real where nothing else answers them.
+    /// Kinds of effect performed for real if nothing else answers them.
     pub live: Vec<LiveKind>,
 }
 
 impl Edits {
-    /// Whether nothing is different.
+    /// Returns true if there are no edits.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
             && self.headers.is_empty()

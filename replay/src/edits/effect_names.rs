@@ -1,11 +1,11 @@
-//! Names of effects in edits, looked up among the calls of a recording.
+//! Looks up the effect names of edits among calls.
 
 use crate::observed::{Observed, ObservedCall};
 use crate::replay_error::ReplayError;
 
-/// Whether a call has this name or this number.
-pub(crate) fn is_asked(effect: &str, facts: &Observed<'_>) -> bool {
-    facts.calls().any(|call| call.label() == effect || call.number.to_string() == effect)
+/// Returns true if a call has this label or number.
+pub(crate) fn is_asked(effect: &str, observed: &Observed<'_>) -> bool {
+    observed.calls().any(|call| call.label() == effect || call.number.to_string() == effect)
 }
 
 pub(crate) fn unknown_effect<'c>(
@@ -14,5 +14,5 @@ pub(crate) fn unknown_effect<'c>(
 ) -> ReplayError {
     let mut names: Vec<&str> = calls.map(ObservedCall::label).collect();
     names.dedup();
-    ReplayError::new(format!("nothing asked for {effect}")).suggest(effect, &names)
+    ReplayError::new(format!("no step requested {effect}")).suggest(effect, &names)
 }

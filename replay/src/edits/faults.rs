@@ -1,4 +1,4 @@
-//! What goes wrong with an effect, for whoever asks what would happen then.
+//! Fault injection: failures and latencies that a replay gives to effects.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,43 +9,43 @@ use zerver_trace::{Answer, EffectError, EffectErrorKind, Trace, duration};
 use crate::edits::edit_error::EditError;
 use crate::observed::Observed;
 
-/// How much longer a slow effect takes, at least.
+/// Minimum latency added to a slow effect, in nanoseconds.
 const SLOWER_NS: u64 = 1_000_000_000;
-/// How many times as long a slow effect takes, at least.
+/// Minimum factor by which a slow effect takes longer.
 const SLOWER_TIMES: u64 = 10;
 
-/// Something that goes wrong with an effect.
+/// A fault injected into an effect.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Fault {
-    /// The effect as a timeline names it: every one of this name. Or the number of one call.
+    /// Effect as a timeline names it, which matches every call with this name, or number of a call.
     pub effect: String,
-    /// What goes wrong.
+    /// Kind of the fault.
     pub kind: FaultKind,
 }
 
-/// What goes wrong with an effect.
+/// Kind of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum FaultKind {
-    /// No answer comes: it ends when its time is over, or with the request.
+    /// No answer arrives: the call ends at its time limit or with the request.
     Timeout,
-    /// Whom it asks cannot be reached.
+    /// The target is unreachable.
     Unreachable,
-    /// What comes back cannot be understood.
+    /// The answer is malformed.
     Malformed,
-    /// Its interpreter fails, with this message.
+    /// The interpreter fails with this message.
     Error(String),
-    /// Its answer takes so long.
+    /// The answer takes longer.
     Latency {
-        /// How long, in nanoseconds.
+        /// Time until the answer, in nanoseconds.
         ns: u64,
     },
 }
 
 impl Fault {
-    /// `EFFECT=timeout`, `EFFECT=unreachable`, `EFFECT=malformed`, `EFFECT=error:TEXT`.
+    /// Parses `EFFECT=timeout`, `EFFECT=unreachable`, `EFFECT=malformed` or `EFFECT=error:TEXT`.
     ///
     /// # Errors
-    /// When it is none of these.
+    /// Fails if the text has another form.
     pub fn failing(text: &str) -> Result<Self, EditError> {
         let found = text.match_indices('=').find_map(|(at, _)| {
             let wrong = match &text[at + 1..] {
@@ -58,7 +58,7 @@ impl Fault {
         });
         found.filter(|fault| !fault.effect.is_empty()).ok_or_else(|| {
             EditError::new(format!(
-                "{text:?} fails nothing; write EFFECT=timeout, =unreachable, =malformed or =error:TEXT, with the \
+                "no fault in {text:?}; write EFFECT=timeout, =unreachable, =malformed or =error:TEXT, with the \
                  effect as `zerver trace` prints it"
             ))
         })
@@ -66,20 +66,18 @@ impl Fault {
 }
 
 impl FaultKind {
-    /// The error that the effect ends with; none where it has an answer, or nothing comes.
+    /// Returns the error that the effect ends with; `None` if it gets an answer or never ends.
     pub(crate) fn error(&self) -> Option<EffectError> {
         let (kind, message) = match self {
             Self::Timeout | Self::Latency { .. } => return None,
-            Self::Unreachable => (EffectErrorKind::Unreachable, "it cannot be reached, in this replay"),
-            Self::Malformed => {
-                (EffectErrorKind::Malformed, "its answer cannot be understood, in this replay")
-            }
+            Self::Unreachable => (EffectErrorKind::Unreachable, "unreachable, as injected by this replay"),
+            Self::Malformed => (EffectErrorKind::Malformed, "malformed answer, as injected by this replay"),
             Self::Error(message) => (EffectErrorKind::Internal, message.as_str()),
         };
         Some(EffectError::new(kind, message))
     }
 
-    /// In words: `timeout`, `error: disk full`, `250.00 ms`.
+    /// Returns the kind in words: `timeout`, `error: disk full`, `250.00 ms`.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Timeout => "timeout".to_owned(),
@@ -91,37 +89,37 @@ impl FaultKind {
     }
 }
 
-/// The error of an effect whose time is over, as a driver has it.
+/// Returns the error that a driver reports when an effect reaches its time limit.
 pub(crate) fn out_of_time(limit: Duration) -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))
 }
 
-/// The error of an effect that is part of one whose deadline has passed, as a driver has it.
+/// Returns the error that a driver reports when the deadline of a composed effect passes.
 pub(crate) fn past_deadline() -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
 }
 
-/// One thing that may go wrong with one effect of a recorded request.
+/// One fault to try on one call of a recorded request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultTrial {
-    /// The number of the call.
+    /// Number of the call.
     pub call: u32,
-    /// The effect, as a timeline names it.
+    /// Effect as a timeline names it.
     pub effect: String,
-    /// What goes wrong, in a word: `timeout`, `error`, `slow`, `malformed`.
+    /// Fault in a word: `timeout`, `error`, `slow` or `malformed`.
     pub word: &'static str,
-    /// What to ask a replay for.
+    /// Fault to inject.
     pub fault: Fault,
 }
 
-/// All that may go wrong with a recorded request: each effect times out, cannot be reached, is slow (ten times its
-/// recorded time, and a second more at least), and gives what cannot be understood.
+/// Returns the faults to try on a recorded request. Each effect times out, is unreachable, is slow (ten times its
+/// recorded time and at least a second longer), and has a malformed answer.
 pub fn fault_trials(trace: &Trace) -> Vec<FaultTrial> {
-    let facts = Observed::of_trace(trace);
+    let observed = Observed::of_trace(trace);
     let mut uses: BTreeMap<&str, u32> = BTreeMap::new();
-    facts.calls().for_each(|call| *uses.entry(call.label()).or_default() += 1);
+    observed.calls().for_each(|call| *uses.entry(call.label()).or_default() += 1);
     let mut fault_trials = Vec::new();
-    for call in facts.calls() {
+    for call in observed.calls() {
         let is_one = uses[call.label()] == 1;
         let effect = if is_one { call.label().to_owned() } else { call.number.to_string() };
         let took_ns = call.took_ns().filter(|_| !matches!(call.answer, Some(Answer::Cancelled)));

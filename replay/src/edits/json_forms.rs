@@ -1,4 +1,5 @@
-//! Values as people give them: JSON, or the forms in which `--json` prints what JSON cannot say (see `crate::json`).
+//! Reads values that users write as JSON, including the forms in which `--json` prints values that JSON cannot express
+//! (see `crate::value::json`).
 
 use serde::ser::{Error, Serialize, SerializeMap, Serializer};
 use zerver_trace::value::Encoder;
@@ -6,14 +7,14 @@ use zerver_trace::{Node, Value};
 
 use crate::value::json_tree::{self, JsonTree};
 
-/// A value that was given as JSON: what it says as it stands, and what it says if forms in it are read as such.
+/// A value written as JSON: read literally, and with its forms interpreted.
 pub(crate) struct GivenValue {
     pub(crate) plain: Value,
     formed: Option<Value>,
 }
 
 impl GivenValue {
-    /// Reads JSON. A number is that number, and no other near it.
+    /// Reads JSON. Numbers are read exactly.
     pub(crate) fn read(json: &str) -> Result<Self, String> {
         let tree = JsonTree::read(json.as_bytes()).map_err(|error| error.to_string())?;
         let node = tree.node();
@@ -25,17 +26,17 @@ impl GivenValue {
         Ok(Self { plain, formed })
     }
 
-    /// Makes something of it. What is not understood as it stands may be a form; the error is that of the plain one.
+    /// Converts the literal value, or else the interpreted one. If both fail, returns the error of the literal one.
     pub(crate) fn make<T, E>(&self, f: impl Fn(&Value) -> Result<T, E>) -> Result<T, E> {
         f(&self.plain).or_else(|error| self.formed.as_ref().and_then(|formed| f(formed).ok()).ok_or(error))
     }
 }
 
-/// Of what no type can hold, a nearest value would be a lie: a number that is beyond all floats.
+/// Rejects numbers beyond the range of floats: no type can hold them, and rounding would change them.
 fn check(node: &Node<'_>) -> Result<(), String> {
     match node {
         Node::Number(text) if text.parse().is_ok_and(f64::is_infinite) => {
-            Err(format!("{text} is larger than any number may be"))
+            Err(format!("{text} exceeds the largest number"))
         }
         Node::Seq(items) => items.iter().try_for_each(check),
         Node::Map(entries) => entries.iter().try_for_each(|(_, value)| check(value)),
@@ -43,7 +44,7 @@ fn check(node: &Node<'_>) -> Result<(), String> {
     }
 }
 
-/// The form of a tree, if it has one: its key and what is behind it.
+/// Returns key and content of a node that has a form.
 fn form<'n, 't>(node: &'n Node<'t>) -> Option<(&'t str, &'n Node<'t>)> {
     match node {
         Node::Map(entries) => match &entries[..] {
@@ -63,7 +64,7 @@ fn has_form(node: &Node<'_>) -> bool {
     }
 }
 
-/// The tree with its forms as what they stand for.
+/// A node with its forms interpreted.
 struct Formed<'n, 't>(&'n Node<'t>);
 
 impl Serialize for Formed<'_, '_> {
@@ -81,7 +82,7 @@ impl Serialize for Formed<'_, '_> {
                         Node::Seq(pair) if pair.len() == 2 => {
                             map.serialize_entry(&Formed(&pair[0]), &Formed(&pair[1]))?;
                         }
-                        _ => return Err(S::Error::custom("a map is a list of [key, value]")),
+                        _ => return Err(S::Error::custom("a map must be a list of [key, value] pairs")),
                     }
                 }
                 map.end()
@@ -95,7 +96,7 @@ impl Serialize for Formed<'_, '_> {
     }
 }
 
-/// A part of JSON that holds no other, as it is.
+/// Serialises a node without children as it is.
 fn exact<S: Serializer>(node: &Node<'_>, serializer: S) -> Result<S::Ok, S::Error> {
     let mut encoder = Encoder::new();
     encoder.node(node, &mut |_| None).map_err(S::Error::custom)?;
@@ -112,7 +113,7 @@ fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     match (JsonTree::read(text.as_bytes()), text.parse::<f64>()) {
         (Ok(JsonTree::Number(text)), _) => exact(&json_tree::number(text), serializer),
         (_, Ok(number)) if !number.is_finite() => serializer.serialize_f64(number),
-        _ => Err(S::Error::custom(format!("{text:?} is no number"))),
+        _ => Err(S::Error::custom(format!("{text:?} is not a number"))),
     }
 }
 
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
     use crate::RecordedJson;
 
-    /// What `--json` prints of a value gives that value.
+    /// Checks that reading the output of `--json` gives the same value.
     fn check<T: Serialize + for<'de> Deserialize<'de>>(value: T) {
         let recorded = Value::from_serialize(&value).unwrap();
         let json = RecordedJson::Value(Recorded::Plain { value: recorded.clone(), summary: None });
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(Value::from_serialize(&read).unwrap(), recorded, "{json}");
     }
 
-    /// Bytes that are serialised as such.
+    /// Bytes that are serialised as bytes.
     struct Blob(Vec<u8>);
 
     impl Serialize for Blob {
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_can_be_given() {
+    fn printed_values_can_be_read() {
         check(BTreeMap::from([((1u8, true), "a".to_owned()), ((2, false), String::new())]));
         check(vec![u128::MAX, 7]);
         check((i128::MIN, f64::INFINITY, Some(0.5f32)));
@@ -186,12 +187,12 @@ mod tests {
         check((f32::from_bits(1), f64::from_bits(1), f64::MIN_POSITIVE, f64::MAX, f32::MAX));
         check((u128::MAX as f64, 1e22, 9007199254740993.0, 0.1 + 0.2));
         check((u64::MAX, i64::MIN, u128::from(u64::MAX) + 1, i128::from(i64::MIN) - 1));
-        // A type that looks like a form is what it is.
+        // A type that looks like a form is read literally.
         check(Bytes { bytes: "00".to_owned() });
         check(serde_json::json!({ "map": [[1, 2]] }));
     }
 
-    /// A whole number is a float where the type wants one; others are rounded once, to the width of the type.
+    /// An integer becomes a float if the type requires one; other numbers are rounded once, to the width of the type.
     #[test]
     fn a_number_is_the_nearest_of_its_type() {
         let float = |json: &str| GivenValue::read(json).unwrap().make(Value::to_typed::<f64>).unwrap();
@@ -207,7 +208,7 @@ mod tests {
         ] {
             assert_eq!(float(json).to_bits(), f64::to_bits(wanted), "{json}");
         }
-        // Through 64 bits, this would become the next float.
+        // Rounding to 64 bits first would give the next float.
         for midpoint in ["1.00000017881393432617187499", "1.0000001788139343"] {
             let given = GivenValue::read(midpoint).unwrap().make(Value::to_typed::<f32>).unwrap();
             assert_eq!(given, midpoint.parse::<f32>().unwrap());
@@ -217,15 +218,15 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_float_that_is_printed_is_given_back(bits: u64, small: u32) {
+        fn any_printed_float_is_read_back(bits: u64, small: u32) {
             let (one, other) = (f64::from_bits(bits), f32::from_bits(small));
-            // Which NaN it is, is not printed.
+            // The output does not distinguish NaNs.
             check((if one.is_nan() { f64::NAN } else { one }, if other.is_nan() { f32::NAN } else { other }));
         }
     }
 
     #[test]
-    fn a_wrong_form_is_an_error_of_the_type() {
+    fn an_invalid_form_is_an_error() {
         for json in [r#"{"bytes":"0"}"#, r#"{"bytes":"zz"}"#, r#"{"map":[[1]]}"#, r#"{"number":"x"}"#] {
             let given = GivenValue::read(json).unwrap();
             assert!(given.make(Value::to_typed::<u128>).is_err(), "{json}");

@@ -6,12 +6,12 @@ use bincode::{Decode, Encode};
 
 use crate::edits::edit_error::EditError;
 
-/// `KIND` or `KIND:reads`.
+/// `KIND` or `KIND:reads`: a kind of effect to perform for real.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct LiveKind {
-    /// The kind of effect.
+    /// Kind of effect.
     pub kind: String,
-    /// Whether only those are performed that change nothing at the other end.
+    /// True if only calls that change nothing at the other end are performed.
     pub reads_only: bool,
 }
 
@@ -24,12 +24,12 @@ impl FromStr for LiveKind {
             Some((kind, "reads")) => (kind, true),
             Some((kind, other)) => {
                 return Err(EditError::new(format!(
-                    "{other:?} is nothing to perform; write {kind} or {kind}:reads"
+                    "unknown suffix {other:?}; write {kind} or {kind}:reads"
                 )));
             }
         };
         match kind.trim() {
-            "" => Err(EditError::new(format!("{text:?} names no kind of effect; write KIND or KIND:reads"))),
+            "" => Err(EditError::new(format!("no kind of effect in {text:?}; write KIND or KIND:reads"))),
             kind => Ok(Self { kind: kind.to_owned(), reads_only }),
         }
     }

@@ -1,7 +1,7 @@
 //! Changes to the inputs of a replay.
 //!
-//! `edit_set` is all of them, one file for each sort; `prepared_edits` are those that fit a flow, `edit_checks` those that fit
-//! a recording; `json_forms` reads values as users write them.
+//! `edit_set` holds all edits; each kind of edit has a file. `prepared_edits` are edits that fit a flow, `edit_checks`
+//! checks them against a recording, and `json_forms` reads values as users write them.
 
 pub(crate) mod answer_edit;
 pub(crate) mod edit_checks;

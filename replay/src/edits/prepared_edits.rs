@@ -1,4 +1,4 @@
-//! Edits that fit a flow.
+//! Edits that fit a flow, ready to be applied during a run.
 
 use zerver_engine::{Call, CallResult, Flow};
 use zerver_trace::secret::Rule;
@@ -14,7 +14,7 @@ use crate::report::{AppliedEdit, ReportedValue};
 use crate::run::call_names::CallNames;
 use crate::value::path;
 
-/// Edits that fit the flow.
+/// Edits that fit a flow.
 #[derive(Default)]
 pub(crate) struct PreparedEdits {
     slots: Vec<PreparedSlot>,
@@ -31,14 +31,14 @@ struct PreparedFault {
 struct PreparedSlot {
     edit: SlotEdit,
     slot: u16,
-    /// The step that sees it first.
+    /// Index of the first step that sees the value.
     at: u16,
     given: GivenValue,
     is_applied: bool,
 }
 
 struct PreparedAnswer {
-    /// The kind and the summary, or the number of the call.
+    /// Label of the effect, or number of the call.
     effect: String,
     json: String,
     given: GivenValue,
@@ -49,9 +49,7 @@ impl PreparedEdits {
     pub(crate) fn new(edits: &Edits, flow: &Flow, rule: Rule) -> Result<Self, ReplayError> {
         let at = edits.at.as_deref().map(|step| position_of(step, flow.info())).transpose()?;
         if at.is_some() && edits.slots.is_empty() {
-            return Err(
-                ReplayError::new("--at says where a slot is to be set, and none is").hint("add --set")
-            );
+            return Err(ReplayError::new("--at has no effect without --set").hint("add --set Slot=JSON"));
         }
         let slots = edits.slots.iter().map(|edit| PreparedSlot::new(edit, at, flow));
         let answers = edits.answers.iter().map(PreparedAnswer::new);
@@ -64,8 +62,7 @@ impl PreparedEdits {
         })
     }
 
-    /// Edits the slots that the step at this position is to see so: `slot` is what a slot holds, `put` takes what it
-    /// is to hold.
+    /// Applies the slot edits that the step at index `at` is the first to see.
     pub(crate) fn edit_slots(
         &mut self,
         at: u16,
@@ -93,7 +90,7 @@ impl PreparedEdits {
         Ok(())
     }
 
-    /// What a call is to give, if something was said about it.
+    /// Returns the edited answer of a call, if there is one.
     pub(crate) fn answer(
         &mut self,
         names: &CallNames<'_>,
@@ -102,7 +99,7 @@ impl PreparedEdits {
     ) -> Option<Result<CallResult, ReplayError>> {
         let said = self.answers.iter_mut().find(|said| !said.is_used && names.has(&said.effect))?;
         said.is_used = true;
-        let label = names.told();
+        let label = names.label();
         Some(match said.given.make(|value| Ok((call.decode_output(value)?, value.clone()))) {
             Ok((output, value)) => {
                 let to = ReportedValue::Value(value);
@@ -115,14 +112,14 @@ impl PreparedEdits {
                 Ok(Ok(output))
             }
             Err::<_, EffectError>(error) => {
-                Err(ReplayError::new(format!("{} cannot answer {label}", said.json))
+                Err(ReplayError::new(format!("{} is not an output of {label}", said.json))
                     .because(error.message)
-                    .hint("`zerver trace --json` shows what it gave"))
+                    .hint("`zerver trace --json` prints the recorded output"))
             }
         })
     }
 
-    /// What goes wrong with a call, if something does.
+    /// Returns the fault of a call, if there is one.
     pub(crate) fn fault(
         &mut self,
         names: &CallNames<'_>,
@@ -134,7 +131,7 @@ impl PreparedEdits {
             found.is_used = true;
             let words = |ns| ReportedValue::Text(FaultKind::Latency { ns }.words());
             applied.push(AppliedEdit {
-                target: names.told().to_owned(),
+                target: names.label().to_owned(),
                 step: String::new(),
                 from: took_ns.map_or(ReportedValue::Absent, words),
                 to: ReportedValue::Text(found.fault.kind.words()),
@@ -143,7 +140,7 @@ impl PreparedEdits {
         Some(found.fault.kind.clone())
     }
 
-    /// The effects with faults or answers that nothing asked for.
+    /// Returns the effects with faults or answers that no step requested.
     pub(crate) fn unused_effects(&self) -> impl Iterator<Item = &str> {
         let faults =
             self.faults.iter().filter(|fault| !fault.is_used).map(|fault| fault.fault.effect.as_str());
@@ -151,11 +148,15 @@ impl PreparedEdits {
         answers.chain(faults)
     }
 
-    /// The slot edits that the flow never came to.
+    /// Returns a note for each slot edit that was never applied.
     pub(crate) fn unreached<'p>(&'p self, flow: &'p FlowInfo) -> impl Iterator<Item = String> + 'p {
         self.slots.iter().filter(|slot| !slot.is_applied).map(|slot| {
-            let step = flow.steps.get(usize::from(slot.at)).map_or("its end", |step| step.name.as_str());
-            format!("{} was not set: the flow ended before {step}", slot.edit.what())
+            match flow.steps.get(usize::from(slot.at)) {
+                Some(step) => {
+                    format!("{} was not set: the flow ended before {}", slot.edit.what(), step.name)
+                }
+                None => format!("{} was not set: no step follows the one that writes it", slot.edit.what()),
+            }
         })
     }
 }
@@ -172,10 +173,11 @@ impl PreparedSlot {
         let at = at.unwrap_or((writer + 1) as u16);
         if usize::from(at) <= writer {
             let (step, writer) = (&info.steps[usize::from(at)].name, &info.steps[writer].name);
-            let how =
-                if step == writer { "itself".to_owned() } else { format!("comes before {writer}, which") };
-            return Err(ReplayError::new(format!("{step} {how} writes {}", edit.slot))
-                .hint(format!("--at a step after {writer}")));
+            let why = match step == writer {
+                true => format!("{step} itself writes {}", edit.slot),
+                false => format!("{step} runs before {writer}, which writes {}", edit.slot),
+            };
+            return Err(ReplayError::new(why).hint(format!("name a step after {writer} with --at")));
         }
         let given = GivenValue::read(&edit.json).map_err(|error| wrong(edit, &error))?;
         let prepared = Self { edit: edit.clone(), slot, at, given, is_applied: false };
@@ -193,7 +195,7 @@ impl PreparedSlot {
         }
     }
 
-    /// The edited value, and what was there and is there now.
+    /// Returns the edited value as a slot value, the value before, and the value after.
     fn datum(
         &self,
         flow: &Flow,
@@ -206,8 +208,8 @@ impl PreparedSlot {
             return Ok((datum, held, value));
         }
         let Some(held) = held else {
-            return Err(wrong(&self.edit, "no step has written it, so there is nothing to change in it")
-                .hint(format!("set all of it: --set {}=JSON", self.edit.slot)));
+            return Err(wrong(&self.edit, "no step has written the slot, so there is no value to change")
+                .hint(format!("set the whole slot: --set {}=JSON", self.edit.slot)));
         };
         self.given.make(|value| {
             let (edited, before) =
@@ -218,11 +220,11 @@ impl PreparedSlot {
     }
 
     fn no_place(&self, none: &path::NoSuchPlace) -> ReplayError {
-        let refusal = ReplayError::new(format!("{} has no {:?} in it", self.edit.slot, none.part));
+        let error = ReplayError::new(format!("{} has no part {:?}", self.edit.slot, none.part));
         match (&none.nearest, none.there.as_slice()) {
-            (Some(nearest), _) => refusal.hint(format!("did you mean {nearest}?")),
-            (None, []) => refusal.hint("there is nothing to go into"),
-            (None, there) => refusal.hint(format!("there are {}", there.join(", "))),
+            (Some(nearest), _) => error.hint(format!("did you mean {nearest}?")),
+            (None, []) => error.hint("the value has no parts"),
+            (None, there) => error.hint(format!("available: {}", there.join(", "))),
         }
     }
 }
@@ -236,21 +238,20 @@ impl PreparedAnswer {
 }
 
 fn wrong(edit: &SlotEdit, why: &str) -> ReplayError {
-    ReplayError::new(format!("{} cannot be {}", edit.what(), edit.json)).because(why)
+    ReplayError::new(format!("{} cannot be set to {}", edit.what(), edit.json)).because(why)
 }
 
 fn no_slot(name: &str, info: &FlowInfo, is_read: bool) -> ReplayError {
-    let refusal = ReplayError::new(format!("no step of {} writes a slot {name}", info.name));
+    let error = ReplayError::new(format!("no step of {} writes slot {name}", info.name));
     if is_read || ["Request", "Now", "Random", "RequestId"].contains(&name) {
-        return refusal
-            .hint("what every request has from the start is edited by --request-header, --request-body");
+        return error.hint("edit the request itself with --request-header or --request-body");
     }
     let written = |at: usize| {
         info.steps.iter().any(|step| step.writes.iter().any(|write| usize::from(write.slot) == at))
     };
     let slots = info.slots.iter().enumerate().filter(|(at, _)| written(*at));
     let names: Vec<&str> = slots.map(|(_, slot)| slot.name.as_str()).collect();
-    refusal.suggest(name, &names)
+    error.suggest(name, &names)
 }
 
 fn position_of(step: &str, info: &FlowInfo) -> Result<u16, ReplayError> {

@@ -1,4 +1,4 @@
-//! Edits of slots.
+//! Edits that change slots.
 
 use std::str::FromStr;
 
@@ -6,14 +6,14 @@ use bincode::{Decode, Encode};
 
 use crate::edits::edit_error::EditError;
 
-/// `Slot.path=JSON`.
+/// `Slot.path=JSON`: sets a slot or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct SlotEdit {
-    /// The slot's name.
+    /// Name of the slot.
     pub slot: String,
-    /// The way into its value.
+    /// Path within its value.
     pub path: Vec<String>,
-    /// What is to be there.
+    /// New value, as JSON.
     pub json: String,
 }
 
@@ -22,19 +22,19 @@ impl FromStr for SlotEdit {
 
     fn from_str(text: &str) -> Result<Self, EditError> {
         let Some((place, json)) = text.split_once('=') else {
-            return Err(EditError::new(format!("{text:?} sets nothing; write Slot=JSON or Slot.path=JSON")));
+            return Err(EditError::new(format!(
+                "not an assignment: {text:?}; write Slot=JSON or Slot.path=JSON"
+            )));
         };
         let mut parts = place.trim().split('.').map(str::to_owned);
         let slot = parts.next().unwrap_or_default();
         let path: Vec<String> = parts.collect();
         if slot.is_empty() || path.iter().any(String::is_empty) {
-            return Err(EditError::new(format!(
-                "{place:?} names no slot; write Slot=JSON or Slot.path=JSON"
-            )));
+            return Err(EditError::new(format!("no slot in {place:?}; write Slot=JSON or Slot.path=JSON")));
         }
         serde_json::from_str::<serde::de::IgnoredAny>(json).map_err(|error| {
             EditError::new(format!(
-                "{json:?} is no JSON: {error}; text wants quotes, as in '{place}=\"text\"'"
+                "not JSON: {json:?}: {error}; put text in quotes, as in '{place}=\"text\"'"
             ))
         })?;
         Ok(Self { slot, path, json: json.to_owned() })

@@ -1,4 +1,4 @@
-//! What a call may be called, where somebody wants to say something about it. Nothing is put into words before.
+//! Names by which edits may refer to a call. Labels are built only when needed.
 
 use std::cell::OnceCell;
 
@@ -8,35 +8,36 @@ use crate::observed;
 use crate::observed::ObservedCall;
 use crate::value::label;
 
-/// The names of a call of today's code.
+/// Names of a call of today's code.
 pub(crate) struct CallNames<'a> {
     call: &'a Call,
     number: u32,
-    /// The recorded call that it is.
+    /// Recorded call that it corresponds to.
     known: Option<&'a ObservedCall<'a>>,
-    told: OnceCell<String>,
+    label: OnceCell<String>,
 }
 
 impl<'a> CallNames<'a> {
     pub(crate) const fn new(call: &'a Call, number: u32, known: Option<&'a ObservedCall<'a>>) -> Self {
-        Self { call, number, known, told: OnceCell::new() }
+        Self { call, number, known, label: OnceCell::new() }
     }
 
-    /// The kind and the summary, as it is told.
-    pub(crate) fn told(&self) -> &str {
-        self.told.get_or_init(|| label::effect(self.call.kind(), &observed::plain(self.call.args_value())))
+    /// Returns the label: kind and summary.
+    pub(crate) fn label(&self) -> &str {
+        self.label.get_or_init(|| label::effect(self.call.kind(), &observed::plain(self.call.args_value())))
     }
 
-    /// Whether this is one of them: as it is told, by its number, as it was recorded, or as any view prints it.
+    /// Returns true if `name` refers to the call: by its label, its number, its recorded label, or any displayed form
+    /// of these.
     pub(crate) fn has(&self, name: &str) -> bool {
         name == self.number.to_string()
-            || is_shown_as(self.told(), name)
+            || is_shown_as(self.label(), name)
             || self.known.is_some_and(|known| is_shown_as(known.label(), name))
     }
 }
 
-/// Whether a name is printed in this way by some view: whole, with control characters escaped, cut to the room of a
-/// column (`http GET identity.internal/ver…`), or without its query (`http GET figures.internal/figures?..`).
+/// Returns true if some view displays `name` as `shown`: in full, with control characters escaped, cut to a column
+/// (`http GET identity.internal/ver…`), or without its query (`http GET figures.internal/figures?..`).
 fn is_shown_as(name: &str, shown: &str) -> bool {
     if name == shown {
         return true;
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_known_in_every_form_in_which_it_is_printed() {
+    fn a_name_is_recognised_in_every_displayed_form() {
         let check = |name: &str, shown: &str, expected: bool| {
             assert_eq!(is_shown_as(name, shown), expected, "{name:?} {shown:?}");
         };

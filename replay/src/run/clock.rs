@@ -1,5 +1,7 @@
-//! The time of a run. A run without edits lives at the recorded times. One with edits lives in virtual time: what was
-//! recorded takes as long as it took then, whatever is before it, and deadlines count. No time passes in either.
+//! Time of a run.
+//!
+//! A run without edits uses the recorded times. A run with edits uses virtual time: recorded work takes its recorded
+//! duration, whatever happened before it, and deadlines apply. No real time passes in either.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +10,12 @@ use zerver_trace::Outcome;
 
 use crate::observed::{Observed, ObservedCall};
 
-/// When something ends: the earlier is the smaller.
+/// Order in which calls end: the smaller ends first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Due {
-    /// What decides first: the virtual time, or nothing.
+    /// First criterion: the virtual time; 0 without virtual time.
     first_ns: u64,
-    /// What decides then: the place among the recorded answers.
+    /// Second criterion: the position among the recorded answers.
     place: usize,
     pub(crate) at_ns: u64,
 }
@@ -21,24 +23,24 @@ pub(crate) struct Due {
 pub(crate) struct ReplayClock<'r> {
     recorded: &'r Observed<'r>,
     pub(crate) now_ns: u64,
-    /// None where the recorded times are told.
+    /// `None` if the run uses the recorded times.
     ends: Option<VirtualLimits>,
-    /// How often a step has run.
+    /// Number of runs of each step.
     runs: BTreeMap<String, u32>,
-    /// Steps that ran and did not in the recording.
+    /// Steps that ran, but not in the recording.
     unknown: BTreeSet<String>,
 }
 
-/// What ends a request from outside, in virtual time.
+/// Limits that end a request from outside, in virtual time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VirtualLimits {
     pub(crate) deadline_ns: u64,
-    /// When the client went away.
+    /// Time when the client left.
     pub(crate) gone_ns: Option<u64>,
 }
 
 impl VirtualLimits {
-    /// What comes first, and when.
+    /// Returns the earliest limit.
     fn first(self) -> (u64, StopReason) {
         match self.gone_ns {
             Some(gone_ns) if gone_ns < self.deadline_ns => (gone_ns, StopReason::ClientLeft),
@@ -48,7 +50,7 @@ impl VirtualLimits {
 }
 
 impl<'r> ReplayClock<'r> {
-    /// A clock that stands at `received_ns`; virtual where there are such ends.
+    /// Creates a clock set to `received_ns`. With limits, it uses virtual time.
     pub(crate) fn new(recorded: &'r Observed<'r>, received_ns: u64, ends: Option<VirtualLimits>) -> Self {
         Self { recorded, now_ns: received_ns, ends, runs: BTreeMap::new(), unknown: BTreeSet::new() }
     }
@@ -57,10 +59,10 @@ impl<'r> ReplayClock<'r> {
         self.ends.is_some()
     }
 
-    /// Goes on to the end of a run of this step, and says when that begins.
+    /// Advances to the end of a run of this step, and returns when the run begins.
     pub(crate) fn step(&mut self, name: &str) -> u64 {
         if !self.is_virtual() {
-            // When it ran, if it did; else now.
+            // The recorded time of the run, or else now.
             let known = self.recorded.runs.iter().find(|run| run.name == name && run.at_ns >= self.now_ns);
             let (at_ns, cpu_ns) = known.map_or((self.now_ns, 0), |run| (run.at_ns, run.cpu_ns));
             self.now_ns = at_ns.saturating_add(cpu_ns);
@@ -68,7 +70,7 @@ impl<'r> ReplayClock<'r> {
         }
         let occurrence = self.runs.entry(name.to_owned()).or_default();
         let runs = || self.recorded.runs.iter().filter(|run| run.name == name);
-        // Of a step that runs more often than it did, the last time.
+        // Runs beyond the recorded ones take as long as the last recorded one.
         let known = runs().find(|run| run.occurrence == *occurrence).or_else(|| runs().next_back());
         *occurrence += 1;
         if known.is_none() {
@@ -81,7 +83,7 @@ impl<'r> ReplayClock<'r> {
         at_ns
     }
 
-    /// When a call ends that is asked for now, like a recorded one, or at once.
+    /// Returns when a call made now ends: like the recorded call, or at once.
     pub(crate) fn due(&self, known: Option<&ObservedCall<'_>>) -> Due {
         let (place, at_ns) = known.and_then(|call| call.answered).unwrap_or((0, self.now_ns));
         if self.is_virtual() {
@@ -91,14 +93,14 @@ impl<'r> ReplayClock<'r> {
         }
     }
 
-    /// When a call ends that takes so long from now on.
+    /// Returns when a call made now ends if it takes `ns` nanoseconds.
     pub(crate) fn after(&self, known: Option<&ObservedCall<'_>>, ns: u64) -> Due {
         let place = known.and_then(|call| call.answered).map_or(0, |(place, _)| place);
         let at_ns = self.now_ns.saturating_add(ns);
         Due { first_ns: at_ns, place, at_ns }
     }
 
-    /// When a call ends that makes such a pause before it begins.
+    /// Delays the end of a call by a pause before its start.
     pub(crate) fn later(&self, due: Due, pause_ns: u64) -> Due {
         if !self.is_virtual() {
             return due;
@@ -107,7 +109,7 @@ impl<'r> ReplayClock<'r> {
         Due { first_ns: at_ns, at_ns, ..due }
     }
 
-    /// Whether something from outside ends the request before this.
+    /// Returns the limit that ends the request before `due`.
     pub(crate) fn stops_before(&self, due: Option<Due>) -> Option<(u64, StopReason)> {
         match (self.ends, due) {
             (Some(ends), due) => {
@@ -118,12 +120,12 @@ impl<'r> ReplayClock<'r> {
         }
     }
 
-    /// How much time the request has left.
+    /// Returns the time left until the deadline, in nanoseconds.
     pub(crate) fn left_ns(&self) -> u64 {
         self.ends.map_or(u64::MAX, |ends| ends.deadline_ns.saturating_sub(self.now_ns))
     }
 
-    /// Whether something from outside has ended the request by now, after so many runs of steps.
+    /// Returns the limit that has ended the request by now, after `runs` step runs.
     pub(crate) fn stopped(&self, runs: usize) -> Option<(u64, StopReason)> {
         match self.ends {
             Some(ends) => Some(ends.first())
@@ -134,7 +136,7 @@ impl<'r> ReplayClock<'r> {
         }
     }
 
-    /// What ended the recorded request from outside, if something did.
+    /// Returns what ended the recorded request from outside.
     pub(crate) fn recorded_stop(&self) -> Option<StopReason> {
         match self.recorded.outcome {
             Some(Outcome::Gone { .. }) => Some(StopReason::ClientLeft),
@@ -143,10 +145,11 @@ impl<'r> ReplayClock<'r> {
         }
     }
 
-    /// Steps whose time is not known, as a note.
+    /// Returns a note on the steps whose duration is unknown.
     pub(crate) fn note(self) -> Option<String> {
         let names: Vec<String> = self.unknown.into_iter().collect();
-        (!names.is_empty())
-            .then(|| format!("{} did not run in the recording: its time counts as nothing", names.join(", ")))
+        (!names.is_empty()).then(|| {
+            format!("{} did not run in the recording and counts as taking no time", names.join(", "))
+        })
     }
 }

@@ -1,30 +1,30 @@
-//! What a replay may ask of the program around it. All of it is handed in, and nothing of it is there by itself: where
-//! there is no [`LivePerformer`], no effect can reach anything.
+//! Services of the host program that a replay may use. The host passes all of them in; without a [`LivePerformer`], no
+//! effect can reach anything outside.
 
 use std::time::Duration;
 
 use zerver_engine::{Call, CallResult};
 use zerver_trace::secret::Rule;
 
-/// How far a replay has come.
+/// Progress of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'a> {
-    /// A run of today's code begins; there are several in a replay.
+    /// A run of today's code starts. A replay has several.
     RunStarted,
     /// This step is about to run.
     StepStarting(&'a str),
 }
 
-/// The program around a replay.
+/// Services of the program that hosts a replay.
 #[derive(Clone, Copy, Default)]
 pub struct ReplayContext<'r> {
-    /// How long a request may take where its flow does not say; none means for ever.
+    /// Deadline of requests whose flow has none; `None` means no limit.
     pub deadline: Option<Duration>,
-    /// What answers calls that are about time alone, where the recording does not.
+    /// Answers calls that depend on time alone, if the recording does not.
     pub timers: Option<&'r dyn TimerPerformer>,
-    /// What performs calls for real, where neither the recording nor an edit answers them.
+    /// Performs calls for real, if neither the recording nor an edit answers them.
     pub live: Option<&'r dyn LivePerformer>,
-    /// What counts as a secret; none: the built-in rule.
+    /// Rule for what counts as a secret; `None` means the built-in rule.
     pub secret_rule: Option<&'r Rule>,
 }
 
@@ -34,18 +34,19 @@ impl ReplayContext<'_> {
     }
 }
 
-/// Calls that are about time alone, such as a timer and a clock: in virtual time their answers are known.
+/// Answers calls that depend on time alone, such as timers and clocks. In virtual time, these answers are known.
 pub trait TimerPerformer {
-    /// What a call gives that is asked for at this time (in nanoseconds since the Unix epoch), and how long it takes;
-    /// none if it is about more than time.
+    /// Returns the output of a call made at `unix_ns` (nanoseconds since the Unix epoch) and its duration, or `None` if
+    /// the call depends on more than time.
     fn answer(&self, call: &Call, unix_ns: u64) -> Option<(CallResult, Duration)>;
 }
 
 /// Performs effects for real.
 pub trait LivePerformer {
-    /// The kinds of effect that it can perform.
+    /// Returns the kinds of effect that can be performed.
     fn kinds(&self) -> Vec<&'static str>;
 
-    /// Performs a call within a time, and says how long it took. `name` is what may be told of it beforehand.
+    /// Performs a call within a time limit, and returns its output and duration. `name` is the label of the call with
+    /// secrets masked.
     fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration);
 }

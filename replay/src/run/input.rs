@@ -1,4 +1,4 @@
-//! The inputs of a recorded request, as a job takes them in.
+//! Rebuilds the inputs of a recorded request.
 
 use std::sync::Arc;
 
@@ -12,47 +12,47 @@ use crate::recording::{Recording, Secrets};
 use crate::replay_error::ReplayError;
 use crate::report::{AppliedEdit, ReportedValue};
 
-/// A request that can arrive again.
+/// A request that can be run again.
 pub(crate) struct ReplayInput {
     pub(crate) arrival: Arrival,
     pub(crate) received_ns: u64,
-    /// What of it is not known, each with why. It was left out, or is there in part.
+    /// Parts that are unknown, each with the reason. They are missing or incomplete in the request.
     pub(crate) unknown: Vec<String>,
     pub(crate) applied: Vec<AppliedEdit>,
 }
 
-/// Why there is none.
+/// Reason why the request cannot be rebuilt.
 pub(crate) enum InputError {
-    Refused(ReplayError),
-    Impossible(String),
-    /// The flow takes no such requests any more.
-    Moved,
+    Invalid(ReplayError),
+    Unavailable(String),
+    /// The flow no longer accepts such requests.
+    RouteChanged,
 }
 
-/// Rebuilds the request; `route` puts its parameters in, and says whether the flow still takes it.
+/// Rebuilds the request. `route` adds its path parameters and returns false if the flow does not accept it.
 pub(crate) fn input(
-    opened: &Recording,
+    recording: &Recording,
     edits: &Edits,
     route: &dyn Fn(&mut Request) -> bool,
     rule: &Rule,
 ) -> Result<ReplayInput, InputError> {
-    let Recording { trace, secrets } = opened;
-    let impossible = |what: String| InputError::Impossible(what);
+    let Recording { trace, secrets } = recording;
+    let unavailable = |what: String| InputError::Unavailable(what);
     let mut unknown = Vec::new();
-    let target = secrets.plain(&trace.target).map_err(|gone| impossible(format!("the path: {gone}")))?;
+    let target = secrets.plain(&trace.target).map_err(|reason| unavailable(format!("the path: {reason}")))?;
     let target = target.root().as_bytes().unwrap_or_default().into_owned();
     let origin = match &trace.origin {
         Origin::Named(origin) => {
             let origin =
-                secrets.plain(origin).map_err(|gone| impossible(format!("the authority: {gone}")))?;
+                secrets.plain(origin).map_err(|reason| unavailable(format!("the authority: {reason}")))?;
             origin.root().as_bytes().unwrap_or_default().into_owned()
         }
         Origin::Absent | Origin::NotRecorded => Vec::new(),
     };
     let mut request = Request {
         method: Method::from_bytes(trace.method.as_bytes())
-            .map_err(|error| impossible(format!("the method: {error}")))?,
-        uri: uri(&origin, &target).map_err(|error| impossible(format!("the path: {error}")))?,
+            .map_err(|error| unavailable(format!("the method: {error}")))?,
+        uri: uri(&origin, &target).map_err(|error| unavailable(format!("the path: {error}")))?,
         version: version(&trace.version),
         peer: trace.peer.parse().ok(),
         ..Request::default()
@@ -62,10 +62,8 @@ pub(crate) fn input(
         && request.version == Version::HTTP_2
         && !request.headers.contains_key("host")
     {
-        unknown.push(
-            "the authority: it was recorded under an older schema, without it; --request-header host=.."
-                .to_owned(),
-        );
+        unknown
+            .push("the authority: not recorded under an older schema; --request-header host=..".to_owned());
     }
     let body = &trace.request_body;
     match secrets.plain(&body.bytes) {
@@ -79,11 +77,11 @@ pub(crate) fn input(
             }
         }
         Err(_) if body.full_len == 0 => {}
-        Err(gone) => unknown.push(format!("the request's body: {gone}; --request-body TEXT")),
+        Err(reason) => unknown.push(format!("the request's body: {reason}; --request-body TEXT")),
     }
-    let applied = edit(&mut request, edits, &mut unknown, rule).map_err(InputError::Refused)?;
+    let applied = edit(&mut request, edits, &mut unknown, rule).map_err(InputError::Invalid)?;
     if !route(&mut request) {
-        return Err(InputError::Moved);
+        return Err(InputError::RouteChanged);
     }
     let received_ns = trace.events.iter().find_map(|event| match event {
         Event::BodyReceived { at_ns } => Some(*at_ns),
@@ -105,7 +103,7 @@ fn headers(
     unknown: &mut Vec<String>,
 ) {
     for Header { name, value } in recorded {
-        let known = secrets.plain(value).map_err(|gone| gone.to_string()).and_then(|value| {
+        let known = secrets.plain(value).map_err(|reason| reason.to_string()).and_then(|value| {
             let root = value.root();
             let bytes = root.as_bytes().unwrap_or_default();
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
@@ -150,7 +148,7 @@ fn edit(
             unknown.retain(|what| !what.starts_with("the authority:"));
             if request.uri.authority().is_some() {
                 request.uri = with_authority(&request.uri, &value).map_err(|error| wrong(&*error))?;
-                // In HTTP/2 it is said once.
+                // HTTP/2 sends the authority once.
                 if !request.headers.contains_key("host") {
                     continue;
                 }
@@ -169,7 +167,7 @@ fn edit(
     Ok(applied)
 }
 
-/// The target as it came: a path alone, or with the origin before it.
+/// Returns the target as it arrived: a path, or a path with its origin.
 fn uri(origin: &[u8], target: &[u8]) -> Result<Uri, Box<dyn std::error::Error>> {
     if origin.is_empty() {
         return Ok(target.try_into()?);
@@ -179,7 +177,7 @@ fn uri(origin: &[u8], target: &[u8]) -> Result<Uri, Box<dyn std::error::Error>> 
     Ok(Uri::from_parts(parts)?)
 }
 
-/// The same target with another authority.
+/// Returns the target with another authority.
 fn with_authority(uri: &Uri, authority: &HeaderValue) -> Result<Uri, Box<dyn std::error::Error>> {
     let mut parts = uri.clone().into_parts();
     parts.authority = Some(authority.as_bytes().try_into()?);

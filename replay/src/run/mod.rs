@@ -1,4 +1,4 @@
-//! One run of today's code: the recorded inputs, the recorded answers, and the time.
+//! One run of today's code, with the recorded inputs, answers and times.
 
 pub(crate) mod call_names;
 pub(crate) mod clock;

@@ -97,7 +97,7 @@ impl FlowPosition {
 /// End of a recorded call.
 pub(crate) enum RecordedEnd {
     /// The call was answered.
-    FinishedJob(CallResult),
+    Answered(CallResult),
     /// The call was in flight when the request ended.
     InFlight,
     /// The answer is unavailable.
@@ -281,7 +281,7 @@ impl<'r> RecordedAnswers<'r> {
         match (&recorded.answer, recorded.answered) {
             (Some(Answer::Ok(output)), Some(_)) => match self.secrets.plain(output) {
                 Ok(output) => match call.decode_output(output) {
-                    Ok(output) => RecordedEnd::FinishedJob(Ok(output)),
+                    Ok(output) => RecordedEnd::Answered(Ok(output)),
                     Err(error) => RecordedEnd::Unavailable(NoAnswer::new(format!(
                         "its recorded answer no longer fits: {}",
                         error.message
@@ -291,7 +291,7 @@ impl<'r> RecordedAnswers<'r> {
                     RecordedEnd::Unavailable(NoAnswer::unrecorded(format!("its recorded answer: {reason}")))
                 }
             },
-            (Some(Answer::Err(error)), Some(_)) => RecordedEnd::FinishedJob(Err(error.clone())),
+            (Some(Answer::Err(error)), Some(_)) => RecordedEnd::Answered(Err(error.clone())),
             _ => RecordedEnd::InFlight,
         }
     }

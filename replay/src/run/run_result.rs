@@ -1,4 +1,4 @@
-//! The result of one run of today's code.
+//! Result of one run of today's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,30 +9,30 @@ use crate::observed::{Observed, ObservedResponse};
 use crate::report::AppliedEdit;
 use crate::run::recorded_answers::NoAnswer;
 
-/// What a run came to.
+/// Result of one run of today's code.
 pub(crate) struct RunResult {
     pub(crate) events: Vec<Event<SharedValue>>,
-    /// None where it came to no end.
+    /// `None` if the run did not end.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) response: Option<Response>,
-    /// How many calls were answered by the recording or by an edit.
-    pub(crate) fed: u32,
-    /// The calls that were performed for real.
+    /// Number of calls answered by the recording or by an edit.
+    pub(crate) replayed: u32,
+    /// Calls performed for real.
     pub(crate) live: BTreeSet<u32>,
-    /// Calls that were answered although their text is not the recorded one, and the recorded calls that they are.
+    /// Reworded calls that were answered, and the recorded calls that they correspond to.
     pub(crate) reworded: BTreeMap<u32, u32>,
-    /// What nothing had an answer to; the run ended there.
+    /// Call for which there was no answer, where the run ended.
     pub(crate) unanswered: Option<Unanswered>,
     pub(crate) applied: Vec<AppliedEdit>,
-    /// When it ended.
+    /// Time of the end.
     pub(crate) ended_ns: u64,
-    /// Edits that it did not come to, and times that are not known.
+    /// Notes on edits that were not reached and on unknown durations.
     pub(crate) notes: Vec<String>,
 }
 
 impl RunResult {
-    /// What it did, to be compared.
-    pub(crate) fn facts<'f>(&self, flow: &'f FlowInfo) -> Observed<'f> {
+    /// Converts the run to the form in which it is compared.
+    pub(crate) fn observed<'f>(&self, flow: &'f FlowInfo) -> Observed<'f> {
         let mut facts = Observed::of_run(flow, &self.events);
         facts.outcome.clone_from(&self.outcome);
         facts.response = self.response.as_ref().and_then(|response| ObservedResponse::of(response));
@@ -41,7 +41,7 @@ impl RunResult {
 }
 
 pub(crate) struct Unanswered {
-    /// The position of the run that asked.
+    /// Index of the step run that made the call.
     pub(crate) run: usize,
     pub(crate) label: String,
     pub(crate) reason: NoAnswer,

@@ -1,4 +1,4 @@
-//! One run of today's code: a fresh job, the recorded inputs, at the times that the clock says. No time passes.
+//! Runs today's code once: a fresh job gets the recorded inputs at the times of the clock. No real time passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use crate::run::input::ReplayInput;
 use crate::run::recorded_answers::{FlowPosition, NoAnswer, RecordedAnswers, RecordedEnd};
 use crate::run::run_result::{RunResult, Unanswered};
 
-/// The end of a call that is in flight.
+/// End of a call in flight.
 struct Pending {
     number: u32,
     performed: CallResult,
-    is_fed: bool,
+    is_replayed: bool,
 }
 
-/// How a call ends, and whether that was known before.
+/// End of a call.
 enum CallEnd {
     Answered(CallResult, Due),
     Performed(CallResult, Due),
@@ -39,31 +39,31 @@ pub(crate) struct Runner<'r> {
     answers: RecordedAnswers<'r>,
     edits: &'r mut PreparedEdits,
     clock: ReplayClock<'r>,
-    outside: LiveAccess<'r>,
+    access: LiveAccess<'r>,
     applied: Vec<AppliedEdit>,
-    /// By when they come, and in the order in which they were asked for. A call that never ends is not among them.
+    /// Calls in flight, by when they end and in the order in which they were made. Calls that never end are left out.
     pending: BTreeMap<(Due, u32), Pending>,
     live: BTreeSet<u32>,
     reworded: BTreeMap<u32, u32>,
-    fed: u32,
+    replayed: u32,
     position: FlowPosition,
 }
 
-/// What a run with edits may ask besides the recording; a run without any has nothing of it.
+/// Services that a run with edits may use besides the recording. A run without edits has none.
 #[derive(Default)]
 pub(crate) struct LiveAccess<'r> {
     pub(crate) timers: Option<&'r dyn TimerPerformer>,
     pub(crate) live: Option<&'r dyn LivePerformer>,
-    /// The kinds that may be performed for real.
+    /// Kinds that may be performed for real.
     pub(crate) kinds: &'r [LiveKind],
-    /// What must not be told of a call before it is performed.
+    /// Secrets to mask in the labels of calls before they are performed.
     pub(crate) mask: Mask,
 }
 
-/// Why a run goes no further.
+/// Reason why a run stops early.
 enum Halt {
     Unanswered(String, NoAnswer),
-    Refused(ReplayError),
+    Invalid(ReplayError),
 }
 
 impl<'r> Runner<'r> {
@@ -71,23 +71,23 @@ impl<'r> Runner<'r> {
         answers: RecordedAnswers<'r>,
         edits: &'r mut PreparedEdits,
         clock: ReplayClock<'r>,
-        outside: LiveAccess<'r>,
+        access: LiveAccess<'r>,
     ) -> Self {
         Self {
             answers,
             edits,
             clock,
-            outside,
+            access,
             applied: Vec::new(),
             pending: BTreeMap::new(),
             live: BTreeSet::new(),
             reworded: BTreeMap::new(),
-            fed: 0,
+            replayed: 0,
             position: FlowPosition::default(),
         }
     }
 
-    /// Runs the flow, and reports its progress.
+    /// Runs the flow and reports its progress.
     pub(crate) fn run(
         mut self,
         flow: &Arc<Flow>,
@@ -126,7 +126,7 @@ impl<'r> Runner<'r> {
                             job.stop(stop, at_ns);
                             break;
                         }
-                        match self.land() {
+                        match self.take_next() {
                             Some((number, performed)) => {
                                 next = job.complete(number, self.clock.now_ns, performed);
                                 None
@@ -141,7 +141,7 @@ impl<'r> Runner<'r> {
             };
             match halted {
                 None => {}
-                Some(Halt::Refused(refusal)) => return Err(refusal),
+                Some(Halt::Invalid(error)) => return Err(error),
                 Some(Halt::Unanswered(label, reason)) => {
                     unanswered = Some(Unanswered { run: runs.saturating_sub(1), label, reason });
                     break;
@@ -153,11 +153,22 @@ impl<'r> Runner<'r> {
             None => (Some(ended.outcome), ended.response),
             Some(_) => (None, None),
         };
-        let Self { fed, live, reworded, applied, clock, .. } = self;
+        let Self { replayed, live, reworded, applied, clock, .. } = self;
         let ended_ns = clock.now_ns;
         let notes = clock.note().into_iter().collect();
         let events = ended.events;
-        Ok(RunResult { events, outcome, response, fed, live, reworded, unanswered, applied, ended_ns, notes })
+        Ok(RunResult {
+            events,
+            outcome,
+            response,
+            replayed,
+            live,
+            reworded,
+            unanswered,
+            applied,
+            ended_ns,
+            notes,
+        })
     }
 
     fn step(
@@ -187,8 +198,8 @@ impl<'r> Runner<'r> {
     ) -> Result<(), Halt> {
         let call = &start.call;
         let Ok(args) = Value::from_recordable(&**call.args_value()) else {
-            let label = CallNames::new(call, start.number, None).told().to_owned();
-            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialized")));
+            let label = CallNames::new(call, start.number, None).label().to_owned();
+            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialised")));
         };
         let index = self.position.next_call();
         let until_ns =
@@ -216,14 +227,14 @@ impl<'r> Runner<'r> {
         let limit = call.time_limit();
         let is_failing = !matches!(wrong, None | Some(FaultKind::Latency { .. }));
         known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.put_back(known));
-        let ending = match &wrong {
-            Some(FaultKind::Timeout) => limit.map_or(CallEnd::Never, |limit| self.late(known, limit)),
+        let end = match &wrong {
+            Some(FaultKind::Timeout) => limit.map_or(CallEnd::Never, |limit| self.timed_out(known, limit)),
             Some(FaultKind::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
-                limit.map_or(CallEnd::Never, |limit| self.late(known, limit))
+                limit.map_or(CallEnd::Never, |limit| self.timed_out(known, limit))
             }
             Some(FaultKind::Latency { ns }) => {
                 let after = self.clock.after(known, *ns);
-                match self.ending(&Asked { call, names, known, flow, job, input })? {
+                match self.call_end(&CallContext { call, names, known, flow, job, input })? {
                     CallEnd::Answered(performed, _) => CallEnd::Answered(performed, after),
                     CallEnd::Performed(performed, _) => CallEnd::Performed(performed, after),
                     CallEnd::Never => CallEnd::Never,
@@ -231,11 +242,11 @@ impl<'r> Runner<'r> {
             }
             wrong => match wrong.as_ref().and_then(FaultKind::error) {
                 Some(error) => CallEnd::Answered(Err(error), self.clock.due(known)),
-                None => self.ending(&Asked { call, names, known, flow, job, input })?,
+                None => self.call_end(&CallContext { call, names, known, flow, job, input })?,
             },
         };
         let later = |due| self.clock.later(due, nanos(start.pause));
-        let ends_ns = match &ending {
+        let ends_ns = match &end {
             CallEnd::Answered(_, due) | CallEnd::Performed(_, due) => later(*due).at_ns,
             CallEnd::Never => u64::MAX,
         };
@@ -244,37 +255,39 @@ impl<'r> Runner<'r> {
             self.past_deadline(start, known, until_ns);
             return Ok(());
         }
-        match ending {
-            CallEnd::Answered(performed, due) => self.ends(start.number, performed, later(due), true),
+        match end {
+            CallEnd::Answered(performed, due) => self.schedule_end(start.number, performed, later(due), true),
             CallEnd::Performed(performed, due) => {
                 self.live.insert(start.number);
-                self.ends(start.number, performed, later(due), false);
+                self.schedule_end(start.number, performed, later(due), false);
             }
             CallEnd::Never => {}
         }
         Ok(())
     }
 
-    /// A call that has no answer when the deadline of its effect passes.
+    /// Ends a call that has no answer when the deadline of its effect passes.
     fn past_deadline(&mut self, start: &RequestedCall, known: Option<&ObservedCall<'_>>, until_ns: u64) {
         let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
-        self.ends(start.number, Err(past_deadline()), due, true);
+        self.schedule_end(start.number, Err(past_deadline()), due, true);
     }
 
-    /// How a call ends with which nothing goes wrong.
-    fn ending(&mut self, asked: &Asked<'_>) -> Result<CallEnd, Halt> {
-        let Asked { call, known, .. } = *asked;
+    /// Returns the end of a call without a fault.
+    fn call_end(&mut self, asked: &CallContext<'_>) -> Result<CallEnd, Halt> {
+        let CallContext { call, known, .. } = *asked;
         if let Some(said) = self.edits.answer(asked.names, call, &mut self.applied) {
-            return Ok(CallEnd::Answered(said.map_err(Halt::Refused)?, self.clock.due(known)));
+            return Ok(CallEnd::Answered(said.map_err(Halt::Invalid)?, self.clock.due(known)));
         }
         let reason = match known.map(|known| (known, self.answers.answer(known, call))) {
-            Some((known, RecordedEnd::FinishedJob(performed))) => {
-                // One that has another limit today may be over before its answer comes.
+            Some((known, RecordedEnd::Answered(performed))) => {
+                // A new time limit may expire before the recorded answer.
                 let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
                 let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
                 let ran_ns = took_ns.map(|took_ns| took_ns.saturating_sub(known.queued_ns));
                 return Ok(match (limit, ran_ns) {
-                    (Some(limit), Some(ran_ns)) if ran_ns > nanos(limit) => self.late(Some(known), limit),
+                    (Some(limit), Some(ran_ns)) if ran_ns > nanos(limit) => {
+                        self.timed_out(Some(known), limit)
+                    }
                     _ => CallEnd::Answered(performed, self.clock.due(Some(known))),
                 });
             }
@@ -286,18 +299,18 @@ impl<'r> Runner<'r> {
             None => self.answers.no_answer(call.kind()),
         };
         let unix_ns = asked.input.arrival.unix_ns.saturating_add(self.clock.now_ns);
-        if let Some((performed, took)) = self.outside.timers.and_then(|timers| timers.answer(call, unix_ns)) {
+        if let Some((performed, took)) = self.access.timers.and_then(|timers| timers.answer(call, unix_ns)) {
             return Ok(CallEnd::Answered(performed, self.clock.after(known, nanos(took))));
         }
-        let mut kinds = self.outside.kinds.iter().filter(|live| live.kind == call.kind()).peekable();
+        let mut kinds = self.access.kinds.iter().filter(|live| live.kind == call.kind()).peekable();
         let is_named = kinds.peek().is_some();
-        match self.outside.live.filter(|_| kinds.any(|live| !live.reads_only || call.is_safe())) {
+        match self.access.live.filter(|_| kinds.any(|live| !live.reads_only || call.is_safe())) {
             Some(live) => Ok(self.perform(live, asked)),
             None => Err(Halt::Unanswered(
-                asked.names.told().to_owned(),
+                asked.names.label().to_owned(),
                 match is_named {
                     true => NoAnswer {
-                        why: format!("--live {}:reads performs reads only, and this is none", call.kind()),
+                        why: format!("not a read; --live {}:reads performs only reads", call.kind()),
                         ..reason
                     },
                     false => reason,
@@ -307,8 +320,8 @@ impl<'r> Runner<'r> {
     }
 
     /// Performs a call for real.
-    fn perform(&self, live: &dyn LivePerformer, asked: &Asked<'_>) -> CallEnd {
-        let mut mask = self.outside.mask.clone();
+    fn perform(&self, live: &dyn LivePerformer, asked: &CallContext<'_>) -> CallEnd {
+        let mut mask = self.access.mask.clone();
         let secret = asked.flow.info().slots.iter().enumerate().filter(|(_, slot)| slot.is_secret);
         for held in secret.filter_map(|(slot, _)| asked.job.slot(slot as u16)) {
             if let Ok(value) = Value::from_recordable(&**held) {
@@ -317,32 +330,32 @@ impl<'r> Runner<'r> {
         }
         let left = Duration::from_nanos(self.clock.left_ns());
         let within = asked.call.time_limit().map_or(left, |limit| limit.min(left));
-        let (performed, took) = live.perform(asked.call, &mask.text(asked.names.told()), within);
+        let (performed, took) = live.perform(asked.call, &mask.text(asked.names.label()), within);
         CallEnd::Performed(performed, self.clock.after(asked.known, nanos(took)))
     }
 
-    /// A call whose time is over.
-    fn late(&self, known: Option<&ObservedCall<'_>>, limit: Duration) -> CallEnd {
+    /// Returns the end of a call that exceeds its time limit.
+    fn timed_out(&self, known: Option<&ObservedCall<'_>>, limit: Duration) -> CallEnd {
         let held_ns = known.map_or(0, |known| known.queued_ns);
         let ns = nanos(limit).saturating_add(held_ns);
         CallEnd::Answered(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
-    fn ends(&mut self, number: u32, performed: CallResult, due: Due, is_fed: bool) {
-        self.pending.insert((due, number), Pending { number, performed, is_fed });
+    fn schedule_end(&mut self, number: u32, performed: CallResult, due: Due, is_replayed: bool) {
+        self.pending.insert((due, number), Pending { number, performed, is_replayed });
     }
 
-    /// Takes the call that ends first.
-    fn land(&mut self) -> Option<(u32, CallResult)> {
-        let ((due, _), Pending { number, performed, is_fed }) = self.pending.pop_first()?;
+    /// StepCost the call that ends first.
+    fn take_next(&mut self) -> Option<(u32, CallResult)> {
+        let ((due, _), Pending { number, performed, is_replayed }) = self.pending.pop_first()?;
         self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
-        self.fed += u32::from(is_fed);
+        self.replayed += u32::from(is_replayed);
         Some((number, performed))
     }
 }
 
-/// A call that is asked for.
-struct Asked<'a> {
+/// A call made by today's code.
+struct CallContext<'a> {
     call: &'a Call,
     names: &'a CallNames<'a>,
     known: Option<&'a ObservedCall<'a>>,

@@ -1,144 +1,145 @@
-//! What a service measures while it runs, as `/metrics` tells it to `zerver top`. All counts and times are since the start.
+//! Metrics of a running service, as `/metrics` returns them to `zerver top`. All counts and times are since the start
+//! of the service.
 
 use serde::{Deserialize, Serialize};
 
-/// All of it, at one moment.
+/// All metrics at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceMetrics {
-    /// How long the service has run, in nanoseconds.
+    /// Time since the start, in nanoseconds.
     pub uptime_ns: u64,
-    /// Requests that moved to low priority on their way.
+    /// Requests moved to the batch class while they ran.
     pub reclassified: u64,
-    /// Flows that came to run at low priority, since their steps overran often.
+    /// Flows moved to the batch class because their steps exceeded the quantum often.
     pub flow_demotions: u64,
-    /// Flows that came back from there.
+    /// Flows moved back from the batch class.
     pub flow_promotions: u64,
-    /// RecordedAnswers of effects for which nobody waited any more.
+    /// Answers of effects that arrived after their request had ended.
     pub late_completions: u64,
-    /// What arrived and was no request: HTTP/1 that could not be read, or with too large a head.
+    /// HTTP/1 input that was not a valid request, or whose head was too large.
     pub malformed: u64,
-    /// The classes, the most urgent first.
+    /// Classes, the most urgent first.
     pub classes: Vec<ClassMetrics>,
-    /// The threads that run requests.
+    /// Threads that run requests.
     pub workers: Vec<WorkerMetrics>,
-    /// The steps of all flows.
+    /// Steps of all flows.
     pub steps: Vec<StepMetrics>,
-    /// The kinds of effect.
+    /// Kinds of effect.
     pub effects: Vec<EffectMetrics>,
-    /// None where nothing is recorded.
+    /// Recorder; `None` if nothing is recorded.
     pub recorder: Option<RecorderMetrics>,
 }
 
-/// One class.
+/// Metrics of one class.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
-    /// Its name.
+    /// Name of the class.
     pub name: String,
-    /// Requests that began in it.
+    /// Requests that began in the class.
     pub requests: u64,
-    /// How many wait for a turn now.
+    /// Requests in the run queue now.
     pub waiting: u64,
-    /// How often one had to wait for a turn, and got it.
+    /// Requests that left the run queue for a turn.
     pub waits: u64,
-    /// How long they waited, all together, in nanoseconds.
+    /// Total time in the run queue, in nanoseconds.
     pub waited_ns: u64,
-    /// Turns before a more urgent class, so as not to starve.
+    /// Turns given ahead of a more urgent class to prevent starvation.
     pub aged: u64,
-    /// Refused a place, because the queue was full.
+    /// Requests shed because the run queue was full.
     pub full: u64,
-    /// Refused a turn, because they had waited too long.
+    /// Requests shed because they had waited too long.
     pub overdue: u64,
-    /// Gone while they waited.
+    /// Requests whose client left while they were queued.
     pub left: u64,
-    /// Answered with 503 or 429: refused, and not taken in as batch.
+    /// Requests answered with 503 or 429 instead of being run.
     pub shed: u64,
 }
 
-/// One thread.
+/// Metrics of one thread.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkerMetrics {
-    /// Its name.
+    /// Name of the thread.
     pub name: String,
-    /// How long it was awake, in nanoseconds.
+    /// Time the thread was awake, in nanoseconds.
     pub busy_ns: u64,
-    /// Whether it hangs in a step.
+    /// True if the thread hangs in a step.
     pub stuck: bool,
-    /// Requests that it ran for another.
+    /// Requests taken from other workers.
     pub steals: u64,
-    /// Connections that are open on it.
+    /// Open connections of the worker.
     pub connections: u64,
-    /// RecordedAnswers of effects that lay ready while it was busy.
+    /// Answers of effects that were ready while the thread was busy.
     #[serde(default)]
     pub delayed_answers: u64,
-    /// How long they lay ready, all together, in nanoseconds.
+    /// Total time those answers waited, in nanoseconds.
     #[serde(default)]
     pub answer_delay_ns: u64,
     /// Requests whose head was read right after a long step.
     #[serde(default)]
     pub delayed_heads: u64,
-    /// How long these heads lay unread at most, all together, in nanoseconds.
+    /// Upper bound of the time those heads lay unread, in nanoseconds.
     #[serde(default)]
     pub head_delay_ns: u64,
 }
 
-/// One step of one flow.
+/// Metrics of one step of a flow.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
-    /// Its flow.
+    /// Name of the flow.
     pub flow: String,
-    /// Its name.
+    /// Name of the step.
     pub name: String,
-    /// How often it ran.
+    /// Number of runs.
     pub runs: u64,
-    /// How long requests waited until they could run it, in nanoseconds.
+    /// Total time requests were ready for the step and not running, in nanoseconds.
     pub queued_ns: u64,
-    /// How long it ran, in nanoseconds.
+    /// Total run time, in nanoseconds.
     pub executing_ns: u64,
-    /// How long requests waited for the effects it had asked for, in nanoseconds.
+    /// Total time requests waited for effects of the step, in nanoseconds.
     pub waiting_ns: u64,
-    /// How often it was run again, since it had yielded.
+    /// Runs that followed a yield.
     pub yields: u64,
-    /// How often it ran for longer than the quantum of its class.
+    /// Runs longer than the quantum of their class.
     pub overruns: u64,
-    /// How often a call that it had asked for was tried again.
+    /// Retries of calls that the step made.
     pub retries: u64,
 }
 
-/// One kind of effect.
+/// Metrics of one kind of effect.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EffectMetrics {
-    /// Its name.
+    /// Name of the kind.
     pub kind: String,
-    /// How many are in flight now. Those that are answered at once never are.
+    /// Calls in flight now. Calls that complete inline are never counted.
     pub in_flight: u64,
-    /// How many wait now, since as many as may be ask the same target.
+    /// Calls waiting for a permit now.
     pub waiting: u64,
-    /// How often one had to wait for that, and began then.
+    /// Calls that waited for a permit and got one.
     pub waits: u64,
-    /// How long they waited, all together, in nanoseconds.
+    /// Total time calls waited for permits, in nanoseconds.
     pub waited_ns: u64,
-    /// GivenValue up while they waited: by the deadline of their request, or since its client had gone.
+    /// Calls abandoned while they waited, by the request's deadline or because the client left.
     pub left: u64,
 }
 
-/// The recorder.
+/// Metrics of the recorder.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecorderMetrics {
-    /// Requests that wait to be written now.
+    /// Requests waiting to be written.
     pub backlog: u64,
-    /// Requests that were written.
+    /// Requests written.
     pub recorded: u64,
-    /// Requests that the policy did not keep.
+    /// Requests that the recording policy did not keep.
     pub not_kept: u64,
-    /// Requests that were dropped, because too many waited.
+    /// Requests dropped because too many were waiting.
     pub dropped: u64,
     /// Requests that could not be written.
     pub lost: u64,
-    /// What the store takes up on the disk, in bytes.
+    /// Size of the store on disk, in bytes.
     pub bytes_on_disk: u64,
-    /// Whether recording is paused.
+    /// True if recording is paused.
     pub paused: bool,
-    /// How often the store was removed or replaced while it was written to.
+    /// Number of times the store was removed or replaced during writing.
     #[serde(default)]
     pub store_replaced: u64,
 }

@@ -1,4 +1,4 @@
-//! What a service reports about itself to the command line: its metrics and its settings.
+//! Documents in which a running service describes itself to the command line: metrics and settings.
 
 pub(crate) mod metrics;
 pub(crate) mod settings;

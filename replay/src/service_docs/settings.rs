@@ -1,34 +1,34 @@
-//! What a service tells of itself when it is asked: its settings.
+//! Settings of a service, as it reports them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// A setting of a service, as `zerver config --json` shows it.
+/// A setting of a service, as `zerver config --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SettingDoc {
-    /// Its key in `zerver.toml`, such as `interactive.quantum`.
+    /// Key in `zerver.toml`, such as `interactive.quantum`.
     pub key: String,
-    /// Its value, as it can be written there; secrets are masked.
+    /// Value as it can be written in `zerver.toml`; secrets are masked.
     pub value: Json,
-    /// Where it comes from.
+    /// Source of the value.
     pub source: SettingSource,
-    /// The file and the line, or the name of the variable.
+    /// File and line, or name of the environment variable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// Whether it can change while the service runs.
+    /// True if the setting can change while the service runs.
     #[serde(rename = "reloadable")]
     pub is_reloadable: bool,
 }
 
-/// Where the value of a setting comes from; each wins over those before it.
+/// Source of a setting's value; each takes precedence over those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SettingSource {
-    /// Nobody has said anything.
+    /// The built-in default.
     Default,
     /// The program.
     Program,
-    /// `zerver.toml`.
+    /// The file `zerver.toml`.
     File,
     /// An environment variable.
     Environment,

@@ -1,9 +1,9 @@
-//! Code that has changed since: effects, steps, slots.
+//! Code that has changed since the recording: effects, steps, slots.
 
 use super::*;
 
 mod other {
-    //! The same flow, as somebody changed it.
+    //! The same flow after a change.
 
     use super::*;
 
@@ -38,7 +38,7 @@ mod other {
 }
 
 #[test]
-fn a_panic_is_found_where_it_is() {
+fn a_panic_is_located_in_the_source() {
     zerver_engine::install_panic_hook();
     let flow = flow!("sums", GET "/", steps: [parse, ask, check, other::render]);
     let report = again(recorded(4), &flow, &Edits::default()).unwrap();
@@ -52,38 +52,38 @@ fn a_panic_is_found_where_it_is() {
 }
 
 #[test]
-fn effects_that_are_not_those_of_the_recording_are_named() {
+fn missing_extra_and_reordered_effects_are_named() {
     let less = flow!("sums", GET "/", steps: [parse, other::ask_less, check, render]);
     insta::assert_snapshot!(run(4, &less, &Edits::default()), @r"
-    different: 3 of 4, 1 fed, 0 unanswered
+    different: 3 of 4, 1 replayed, 0 unanswered
     code_changed ask_less step: ask -> ask_less
-    missing_effect ask_less echo 5: asked for -> nothing
+    missing_effect ask_less echo 5: requested -> nothing
     code_changed ask_less Sum.of: 90 -> 40
     code_changed  response.body.0: 90 -> 40
     ");
     let more = flow!("sums", GET "/", steps: [parse, other::ask_more, check, render]);
     insta::assert_snapshot!(run(4, &more, &Edits::default()), @r"
-    different: 1 of 4, 0 fed, 1 unanswered
+    different: 1 of 4, 0 replayed, 1 unanswered
     code_changed ask_more step: ask -> ask_more
-    extra_effect ask_more echo 99: nothing -> asked for
+    extra_effect ask_more echo 99: nothing -> requested
     unanswered ask_more echo 99: an answer -> it was not recorded with these arguments
     ");
     let turned = flow!("sums", GET "/", steps: [parse, other::ask_otherwise, check, render]);
     insta::assert_snapshot!(run(4, &turned, &Edits::default()), @r"
-    different: 3 of 4, 2 fed, 0 unanswered
+    different: 3 of 4, 2 replayed, 0 unanswered
     code_changed ask_otherwise step: ask -> ask_otherwise
-    reordered_effect ask_otherwise echo 4: asked for first -> asked for later
+    reordered_effect ask_otherwise echo 4: requested first -> requested later
     ");
     let changed = flow!("sums", GET "/", steps: [parse, other::ask_changed, check, render]);
     insta::assert_snapshot!(run(4, &changed, &Edits::default()), @r"
-    different: 1 of 4, 0 fed, 1 unanswered
+    different: 1 of 4, 0 replayed, 1 unanswered
     code_changed ask_changed step: ask -> ask_changed
     code_changed ask_changed echo 5 arguments: 5 -> 6
     unanswered ask_changed echo 6: an answer -> it was not recorded with these arguments
     ");
     let answer = Edits { answers: vec!["echo 6=7".parse().unwrap()], ..Edits::default() };
     insta::assert_snapshot!(run(4, &changed, &answer), @r"
-    different: 3 of 4, 2 fed, 0 unanswered
+    different: 3 of 4, 2 replayed, 0 unanswered
     code_changed ask_changed step: ask -> ask_changed
     code_changed ask_changed echo 5 arguments: 5 -> 6
     input_edited ask_changed Sum.of: 90 -> 47
@@ -92,7 +92,7 @@ fn effects_that_are_not_those_of_the_recording_are_named() {
 }
 
 mod typed {
-    //! A slot whose type has changed, and one with another name.
+    //! A slot whose type has changed, and one that was renamed.
 
     use super::*;
 
@@ -117,20 +117,20 @@ mod typed {
 }
 
 #[test]
-fn what_was_renamed_or_removed_is_named() {
+fn renamed_and_removed_steps_and_slots_are_named() {
     let renamed = flow!("sums", GET "/", steps: [parse, ask, check, render_sum]);
     insta::assert_snapshot!(run(4, &renamed, &Edits::default()), @r"
-    different: 3 of 4, 2 fed, 0 unanswered
+    different: 3 of 4, 2 replayed, 0 unanswered
     code_changed render_sum step: render -> render_sum
     ");
     let removed = flow!("sums", GET "/", steps: [parse, ask, render]);
     insta::assert_snapshot!(run(4, &removed, &Edits::default()), @r"
-    different: 3 of 4, 2 fed, 0 unanswered
+    different: 3 of 4, 2 replayed, 0 unanswered
     code_changed check step: check -> no such step
     ");
     let typed = flow!("sums", GET "/", steps: [parse, typed::ask, typed::render]);
     insta::assert_snapshot!(run(4, &typed, &Edits::default()), @r#"
-    different: 3 of 4, 2 fed, 0 unanswered
+    different: 3 of 4, 2 replayed, 0 unanswered
     code_changed ask Sum.of: 90 -> "90"
     code_changed ask Sum.sort: none -> nothing
     code_changed ask Sort: Even -> no such slot; it writes Kind instead

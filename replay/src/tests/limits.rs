@@ -1,4 +1,4 @@
-//! What cannot be replayed, must not be told, or is not the same twice.
+//! Recordings that cannot be replayed, secrets, and nondeterminism.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use super::*;
 
 static LOOKS: AtomicU64 = AtomicU64::new(0);
 
-/// What a step must not do: it looks at something that changes, and changes it.
+/// Violates the rules of steps: it reads and changes something outside.
 #[step]
 fn impure(sum: &Sum, sort: &Sort) -> Response {
     let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
@@ -14,7 +14,7 @@ fn impure(sum: &Sum, sort: &Sort) -> Response {
 }
 
 #[test]
-fn a_step_that_is_not_the_same_twice_is_caught() {
+fn nondeterminism_is_found() {
     let def = flow!("sums", GET "/", steps: [parse, ask, check, impure]);
     let trace = record(&def, Request::get("/?n=4"), false, usize::MAX);
     let report = again(trace, &def, &Edits::default()).unwrap();
@@ -34,16 +34,15 @@ fn every_other(sum: &Sum, sort: &Sort) -> Response {
 }
 
 #[test]
-fn the_second_run_counts_where_the_first_is_what_was_recorded() {
+fn nondeterminism_is_found_if_only_the_second_run_differs() {
     let def = flow!("sums", GET "/", steps: [parse, ask, check, every_other]);
     let trace = record(&def, Request::get("/?n=4"), false, usize::MAX);
-    let opened = Recording { trace, secrets: Secrets::default() };
-    let (flow, edits, world) = (&ready(&def), &Edits::default(), ReplayContext::default());
-    let report = Replay { recording: &opened, flow, route: &|_| true, edits, context: world }
-        .run(&mut |_| {})
-        .unwrap();
-    insta::assert_snapshot!(told(&report), @r"
-    different: 4 of 4, 2 fed, 0 unanswered
+    let recording = Recording { trace, secrets: Secrets::default() };
+    let (flow, edits, context) = (&ready(&def), &Edits::default(), ReplayContext::default());
+    let report =
+        Replay { recording: &recording, flow, route: &|_| true, edits, context }.run(&mut |_| {}).unwrap();
+    insta::assert_snapshot!(summary(&report), @r"
+    different: 4 of 4, 2 replayed, 0 unanswered
     nondeterminism  response.body.2: 0 -> 1
     ");
 }
@@ -51,10 +50,10 @@ fn the_second_run_counts_where_the_first_is_what_was_recorded() {
 #[test]
 fn each_run_is_reported_before_its_steps() {
     let of = |edits: &Edits, n: u64| {
-        let opened = Recording { trace: recorded(n), secrets: Secrets::default() };
-        let (flow, world) = (&ready(&sums()), ReplayContext::default());
+        let recording = Recording { trace: recorded(n), secrets: Secrets::default() };
+        let (flow, context) = (&ready(&sums()), ReplayContext::default());
         let mut told = Vec::new();
-        let replay = Replay { recording: &opened, flow, route: &|_| true, edits, context: world };
+        let replay = Replay { recording: &recording, flow, route: &|_| true, edits, context };
         let report = replay.run(&mut |progress| match progress {
             Progress::RunStarted => told.push(0),
             Progress::StepStarting(_) => *told.last_mut().unwrap() += 1,
@@ -63,51 +62,66 @@ fn each_run_is_reported_before_its_steps() {
         told
     };
     assert_eq!(of(&Edits::default(), 4), [4, 4]);
-    // Without the edits and with them, twice each.
+    // Two runs without the edits and two with them, in turns.
     assert_eq!(of(&set("Sum.of=5000"), 4), [4, 3, 4, 3]);
 }
 
 #[test]
-fn what_cannot_be_rebuilt_is_said() {
+fn missing_inputs_are_named_if_they_are_needed() {
     let hashed = || Recorded::Hashed { hash: [1; 16], masked: None };
-    // Nobody reads it.
+    // No step reads the header.
     let mut trace = recorded(4);
     trace.request_headers.push(Header { name: "cookie".into(), value: hashed() });
     let report = again(trace.clone(), &sums(), &Edits::default()).unwrap();
     assert!(report.is_same() && report.notes[0].contains("cookie"), "{report:?}");
-    // Somebody does.
+    // A step reads the header.
     trace.request_headers[0].value = hashed();
-    insta::assert_snapshot!(told(&again(trace.clone(), &sums(), &Edits::default()).unwrap()), @r"
-    incomplete: 0 of 0, 0 fed, 0 unanswered
-    impossible: the request's header authorization: only a hash of it is here; --request-header authorization=..
-    impossible: the request's header cookie: only a hash of it is here; --request-header cookie=..
+    insta::assert_snapshot!(summary(&again(trace.clone(), &sums(), &Edits::default()).unwrap()), @r"
+    incomplete: 0 of 0, 0 replayed, 0 unanswered
+    missing: the request's header authorization: only a hash is available; --request-header authorization=..
+    missing: the request's header cookie: only a hash is available; --request-header cookie=..
     ");
     let header = ("authorization".to_owned(), "Bearer canary-7".to_owned());
     let given = Edits { headers: vec![header], ..Edits::default() };
     assert!(again(trace, &sums(), &given).unwrap().is_same());
-    // An answer.
+    // The output of an effect.
     let mut trace = recorded(4);
     for event in &mut trace.events {
         if let zerver_trace::Event::EffectCompleted { answer: zerver_trace::Answer::Ok(output), .. } = event {
             *output = hashed();
         }
     }
-    insta::assert_snapshot!(told(&again(trace, &sums(), &Edits::default()).unwrap()), @r"
-    different: 2 of 4, 0 fed, 1 unanswered
-    unanswered ask echo 4: an answer -> its recorded answer: only a hash of it is here
+    insta::assert_snapshot!(summary(&again(trace, &sums(), &Edits::default()).unwrap()), @r"
+    incomplete: 2 of 4, 0 replayed, 1 unanswered
+    unrecorded ask echo 4: an answer -> its recorded answer: only a hash is available
     ");
-    // The end.
+    // The arguments of an effect.
+    let mut trace = recorded(4);
+    for event in &mut trace.events {
+        if let zerver_trace::Event::EffectRequested { call: 1, args, .. } = event {
+            *args = hashed();
+        }
+    }
+    insta::assert_snapshot!(summary(&again(trace.clone(), &sums(), &Edits::default()).unwrap()), @r"
+    incomplete: 2 of 4, 0 replayed, 1 unanswered
+    unrecorded ask echo 5: an answer -> the arguments of echo (secret): only a hash is available
+    ");
+    // An edit supplies the answer.
+    let answers = vec!["echo 5=50".parse().unwrap()];
+    let report = again(trace, &sums(), &Edits { answers, ..Edits::default() }).unwrap();
+    assert_eq!((report.coverage.effects_unanswered, report.coverage.effects_replayed), (0, 2), "{report:?}");
+    // The end of the recording.
     let mut trace = recorded(4);
     trace.events.truncate(5);
     trace.events_dropped = 9;
-    insta::assert_snapshot!(told(&again(trace, &sums(), &Edits::default()).unwrap()), @r"
-    incomplete: 0 of 0, 0 fed, 0 unanswered
-    impossible: what happened: 9 events were not recorded
+    insta::assert_snapshot!(summary(&again(trace, &sums(), &Edits::default()).unwrap()), @r"
+    incomplete: 0 of 0, 0 replayed, 0 unanswered
+    missing: events: 9 were not recorded
     ");
 }
 
 #[test]
-fn no_secret_is_told() {
+fn secrets_are_masked() {
     let header = ("authorization".to_owned(), "Bearer canary-8".to_owned());
     for edits in
         [Edits::default(), set(r#"Token="canary-9""#), Edits { headers: vec![header], ..Edits::default() }]
@@ -120,9 +134,9 @@ fn no_secret_is_told() {
     }
 }
 
-/// What today's code marks as a secret is one, whatever its name says.
+/// A header that today's code marks as sensitive is secret, whatever its name.
 #[test]
-fn a_header_that_is_marked_is_not_told() {
+fn a_header_marked_as_sensitive_is_masked() {
     let marks = flow!("sums", GET "/", steps: [parse, ask, check, mark]);
     for edits in [Edits::default(), set("Sum.of=7")] {
         let report = again(recorded(4), &marks, &edits).unwrap();

@@ -1,17 +1,18 @@
-//! Small flows, recorded by driving a job, and replayed against the same or another flow.
+//! Small flows, recorded by driving a job, and replayed with the same or another flow.
 
 mod authority;
 mod changes;
 mod editing;
-mod invisible;
-mod known;
+mod effect_order;
+mod incomplete_recordings;
 mod limits;
-mod order;
+mod many_effects;
+mod nondeterminism;
 mod random;
 mod retries;
 mod reworded;
 mod undelivered;
-mod unsteady;
+mod unobserved_changes;
 mod what_if;
 
 use std::cell::Cell;
@@ -98,13 +99,13 @@ fn echo(call: &Call) -> CallResult {
     Ok(Call::output::<Echo>(call.args::<Echo>().unwrap().0 * 10))
 }
 
-/// Runs a flow as a server would, but for `last_first`: that answers the call that was started last. What came of it is
-/// recorded without seals.
+/// Runs a flow as a server would and records it without seals. With `last_first`, the call started last is answered
+/// first.
 pub(super) fn record(def: &FlowDef, request: Request, last_first: bool, stop_after: usize) -> Trace {
     record_by(def, request, last_first, stop_after, &mut echo)
 }
 
-/// The same where calls are performed by this.
+/// Records a flow whose calls are performed by `perform`.
 fn record_by(
     def: &FlowDef,
     request: Request,
@@ -122,7 +123,7 @@ fn record_by(
         now.get()
     };
     let mut job = Job::new(Arc::clone(&flow), arrival, 10);
-    // Where it ran is of no interest to any replay.
+    // The thread must not matter to a replay.
     job.record_migrated(now.get(), Thread::BatchWorker(0));
     let (mut next, mut waiting, mut inputs) = (Next::Run, Vec::new(), 0);
     while next != Next::Ended {
@@ -199,11 +200,11 @@ fn recorded(n: u64) -> Trace {
 }
 
 pub(super) fn again(trace: Trace, def: &FlowDef, edits: &Edits) -> Result<Report, ReplayError> {
-    let opened = Recording { trace, secrets: Secrets::default() };
-    let world = ReplayContext::default();
-    let replay = Replay { recording: &opened, flow: &ready(def), route: &|_| true, edits, context: world };
+    let recording = Recording { trace, secrets: Secrets::default() };
+    let context = ReplayContext::default();
+    let replay = Replay { recording: &recording, flow: &ready(def), route: &|_| true, edits, context };
     let told = replay.run(&mut |_| {});
-    // The short way says the same, whatever is replayed here; a step that counts its runs has come further.
+    // The fast path must give the same result. A step that counts its runs has advanced by then.
     let shape = |told: &Result<Report, ReplayError>| {
         let report = told.clone()?;
         let findings = report.findings.into_iter();
@@ -221,11 +222,11 @@ pub(super) fn again(trace: Trace, def: &FlowDef, edits: &Edits) -> Result<Report
     told
 }
 
-/// The verdict and the findings, one a line.
-fn told(report: &Report) -> String {
+/// Returns the verdict and the findings, one per line.
+fn summary(report: &Report) -> String {
     let c = report.coverage;
     let mut out = format!(
-        "{}: {} of {}, {} fed, {} unanswered",
+        "{}: {} of {}, {} replayed, {} unanswered",
         report.verdict(),
         c.decisions_reproduced,
         c.decisions_recorded,
@@ -237,13 +238,13 @@ fn told(report: &Report) -> String {
         out += &format!("\n{} {step} {field}: {expected} -> {got}", class.as_str());
     }
     for why in &report.missing_inputs {
-        out += &format!("\nimpossible: {why}");
+        out += &format!("\nmissing: {why}");
     }
     out
 }
 
 fn run(n: u64, def: &FlowDef, edits: &Edits) -> String {
-    told(&again(recorded(n), def, edits).unwrap())
+    summary(&again(recorded(n), def, edits).unwrap())
 }
 
 fn set(text: &str) -> Edits {
@@ -256,13 +257,13 @@ fn refused(edits: &Edits) -> String {
 }
 
 #[test]
-fn the_same_code_does_the_same() {
-    assert_eq!(run(4, &sums(), &Edits::default()), "same: 4 of 4, 2 fed, 0 unanswered");
+fn unchanged_code_reproduces_the_recording() {
+    assert_eq!(run(4, &sums(), &Edits::default()), "same: 4 of 4, 2 replayed, 0 unanswered");
     let failed = recorded(500);
     assert_eq!(failed.status, 403);
     assert_eq!(
-        told(&again(failed, &sums(), &Edits::default()).unwrap()),
-        "same: 3 of 3, 2 fed, 0 unanswered"
+        summary(&again(failed, &sums(), &Edits::default()).unwrap()),
+        "same: 3 of 3, 2 replayed, 0 unanswered"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Whatever was recorded comes out again.
+//! Property: whatever was recorded is reproduced.
 
 use super::*;
 
@@ -40,16 +40,16 @@ proptest::proptest! {
         let calls: Vec<_> = facts.calls().map(|call| (call.number, call.took_ns().unwrap())).collect();
         proptest::prop_assume!(!calls.is_empty());
         let (number, ns) = *call.get(&calls);
-        // As late as it was: nothing differs, and the request takes as long.
+        // As late as recorded: nothing differs, and the request takes as long.
         let late = |ns| {
             let fault = Fault { effect: number.to_string(), kind: FaultKind::Latency { ns } };
             again(trace.clone(), &def, &Edits { faults: vec![fault], ..Edits::default() }).unwrap()
         };
         let report = late(ns);
         let ending = report.edited_outcome.clone().unwrap();
-        proptest::prop_assert!(report.is_same(), "{}", told(&report));
+        proptest::prop_assert!(report.is_same(), "{}", summary(&report));
         proptest::prop_assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
-        // Later by more than all of it took: so is the request, unless its client goes away at that time.
+        // Later than the whole request: the request is late as well, unless its client left by then.
         let later = late(ns + trace.duration_ns).edited_outcome.unwrap();
         let is_gone = trace.outcome.as_str() == "gone";
         proptest::prop_assert_eq!(later.duration_ns > trace.duration_ns, !is_gone, "{:?}", later);
@@ -65,7 +65,7 @@ proptest::proptest! {
         let trace = record(&def, Request::get(&format!("/?n={n}")), last_first, stop_after);
         let decisions = trace.events.iter().filter(|event| matches!(event, zerver_trace::Event::StepRan { .. })).count();
         let report = again(trace, &def, &Edits::default()).unwrap();
-        proptest::prop_assert!(report.is_same(), "{}", told(&report));
+        proptest::prop_assert!(report.is_same(), "{}", summary(&report));
         proptest::prop_assert_eq!(report.coverage.decisions_reproduced as usize, decisions);
     }
 }

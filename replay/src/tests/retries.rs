@@ -1,4 +1,4 @@
-//! Effects that are tried again: a replay does the same, and what if one attempt, or each of them, had gone wrong.
+//! Retries: a replay makes the same attempts, and faults may hit one attempt or all.
 
 use zerver_engine::{EffectError, EffectErrorKind, Retry};
 use zerver_trace::Event;
@@ -16,7 +16,7 @@ fn retrying() -> FlowDef {
     flow!("retrying", GET "/", steps: [parse, ask_again, check, render])
 }
 
-/// Recorded where so many attempts failed.
+/// Records a request in which this many attempts failed.
 fn recorded_after(failures: u32) -> Trace {
     let mut left = failures;
     let perform = &mut |call: &Call| match left.checked_sub(1) {
@@ -34,7 +34,7 @@ fn pauses_ns(trace: &Trace) -> u64 {
 }
 
 #[test]
-fn the_same_attempts_are_the_same() {
+fn the_same_attempts_are_reproduced() {
     for failures in 0..=3 {
         let trace = recorded_after(failures);
         let attempts: Vec<_> = trace
@@ -55,7 +55,7 @@ fn the_same_attempts_are_the_same() {
 }
 
 #[test]
-fn one_attempt_that_fails_is_followed_by_one_that_has_the_answer() {
+fn the_attempt_after_a_fault_gets_the_recorded_answer() {
     let trace = recorded_after(0);
     let ends = |edits: &Edits| again(trace.clone(), &retrying(), edits).unwrap();
     let report = ends(&fail("0=unreachable"));
@@ -65,23 +65,23 @@ fn one_attempt_that_fails_is_followed_by_one_that_has_the_answer() {
     let all = [fail("0=unreachable"), fail("echo 4=unreachable"), fail("0=malformed"), late("0", 50)];
     let told: Vec<_> = all.iter().map(|edits| ended(&ends(edits))).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    200 done  at , 16349012 ns instead of 80 ns, 2 fed, 0 live
-    503 failed unavailable echo at ask_again, 58633622 ns instead of 80 ns, 3 fed, 0 live
-    502 failed bad_upstream echo at ask_again, 52 ns instead of 80 ns, 1 fed, 0 live
-    200 done  at , 123 ns instead of 80 ns, 1 fed, 0 live
+    200 done  at , 16349012 ns instead of 80 ns, 2 replayed, 0 live
+    503 failed unavailable echo at ask_again, 58633622 ns instead of 80 ns, 3 replayed, 0 live
+    502 failed bad_upstream echo at ask_again, 52 ns instead of 80 ns, 1 replayed, 0 live
+    200 done  at , 123 ns instead of 80 ns, 1 replayed, 0 live
     ");
 }
 
 #[test]
-fn the_attempts_that_were_recorded_come_first() {
+fn recorded_attempts_come_first() {
     let trace = recorded_after(1);
-    // The first failed by itself; if the second had failed as well, the third would have had its answer.
+    // The first attempt failed in the recording. With a fault in the second, the third gets its answer.
     let report = again(trace.clone(), &retrying(), &fail("1=unreachable")).unwrap();
     assert_eq!(
         (report.edited_outcome.unwrap().outcome.as_str(), report.coverage.effects_replayed),
         ("done", 3)
     );
-    // In virtual time it takes what it took, its pause included.
+    // In virtual time, the attempt takes its recorded time including the pause.
     let held_ns =
         |trace: &Trace| again(trace.clone(), &retrying(), &late("1", 7)).unwrap().edited_outcome.unwrap();
     let ending = held_ns(&trace);
@@ -90,16 +90,16 @@ fn the_attempts_that_were_recorded_come_first() {
 }
 
 #[test]
-fn a_retry_that_is_gone_is_a_finding() {
+fn a_missing_retry_is_a_finding() {
     #[step]
     fn ask_again(start: &Start) -> Decision<(Sum, Sort)> {
         Need(effect(Echo(start.0)).map(|of| (Sum { of, sort: None }, Sort::Even)))
     }
     let once = flow!("retrying", GET "/", steps: [parse, ask_again, check, render]);
     let report = again(recorded_after(1), &once, &Edits::default()).unwrap();
-    insta::assert_snapshot!(told(&report), @r#"
-    different: 2 of 4, 1 fed, 0 unanswered
-    missing_effect ask_again echo 4: asked for -> nothing
+    insta::assert_snapshot!(summary(&report), @r#"
+    different: 2 of 4, 1 replayed, 0 unanswered
+    missing_effect ask_again echo 4: requested -> nothing
     code_changed ask_again Sum: {of: 40, sort: none} -> not written
     code_changed ask_again Sort: Even -> not written
     code_changed check steps: check, render -> not run

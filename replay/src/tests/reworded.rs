@@ -1,8 +1,8 @@
-//! Calls whose text changed, of a kind that says what identifies it.
+//! Calls with changed text, of a kind that declares an identity.
 
 use super::*;
 
-/// A statement: what identifies it are its name and its parameters.
+/// A statement, identified by its name and its parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Statement {
     name: String,
@@ -55,18 +55,18 @@ fn recorded(def: &FlowDef) -> Trace {
     })
 }
 
-fn told_of(then: &FlowDef, now: &FlowDef) -> String {
-    told(&again(recorded(then), now, &Edits::default()).unwrap())
+fn summary_of(then: &FlowDef, now: &FlowDef) -> String {
+    summary(&again(recorded(then), now, &Edits::default()).unwrap())
 }
 
 #[test]
-fn a_text_that_changed_is_one_finding_and_not_the_end() {
+fn a_changed_text_is_one_finding_and_does_not_end_the_replay() {
     let one = || query!(sql("by id", "select a from t where id = $1", &[7]));
-    insta::assert_snapshot!(told_of(&one(), &query!(sql("by id", "select a\n  from t where id = $1", &[7]))), @r#"
-    different: 2 of 2, 1 fed, 0 unanswered
+    insta::assert_snapshot!(summary_of(&one(), &query!(sql("by id", "select a\n  from t where id = $1", &[7]))), @r#"
+    different: 2 of 2, 1 replayed, 0 unanswered
     reworded_effect query sql by id arguments.text: "select a from t where id = $1" -> "select a\n  from t where id = $1"
     "#);
-    // All that differs is named.
+    // Every difference is named.
     let other = || {
         query!(effect(Statement {
             name: "by id".into(),
@@ -75,14 +75,14 @@ fn a_text_that_changed_is_one_finding_and_not_the_end() {
             limit: 2
         }))
     };
-    insta::assert_snapshot!(told_of(&one(), &other()), @r#"
-    different: 2 of 2, 1 fed, 0 unanswered
+    insta::assert_snapshot!(summary_of(&one(), &other()), @r#"
+    different: 2 of 2, 1 replayed, 0 unanswered
     reworded_effect query sql by id arguments.text, limit: "select a from t where id = $1" -> "select b"
     "#);
-    assert_eq!(told_of(&one(), &one()), "same: 2 of 2, 1 fed, 0 unanswered");
-    // Another parameter is another call.
-    insta::assert_snapshot!(told_of(&one(), &query!(sql("by id", "select a from t where id = $1", &[8]))), @r"
-    different: 1 of 2, 0 fed, 1 unanswered
+    assert_eq!(summary_of(&one(), &one()), "same: 2 of 2, 1 replayed, 0 unanswered");
+    // Another parameter makes it another call.
+    insta::assert_snapshot!(summary_of(&one(), &query!(sql("by id", "select a from t where id = $1", &[8]))), @r"
+    different: 1 of 2, 0 replayed, 1 unanswered
     code_changed query sql by id arguments.parameters.0: 7 -> 8
     unanswered query sql by id: an answer -> it was not recorded with these arguments
     ");
@@ -93,27 +93,27 @@ fn two(first: &str, second: &str) -> Effect<u64> {
 }
 
 #[test]
-fn of_several_calls_each_gets_its_own_answer() {
+fn each_of_several_calls_gets_its_own_answer() {
     let then = query!(two("a", "bbb"));
-    // The second text is what it was: its answer is not the first one's.
+    // The second text is unchanged and keeps its answer, rather than getting the first one's.
     let now = query!(two("aa", "bbb"));
-    insta::assert_snapshot!(told_of(&then, &now), @r#"
-    different: 2 of 2, 2 fed, 0 unanswered
+    insta::assert_snapshot!(summary_of(&then, &now), @r#"
+    different: 2 of 2, 2 replayed, 0 unanswered
     reworded_effect query sql x arguments.text: "a" -> "aa"
     "#);
-    let report = told_of(&then, &query!(two("bbb", "a")));
-    assert!(report.contains("reordered_effect query sql x: asked for first -> asked for later"), "{report}");
+    let report = summary_of(&then, &query!(two("bbb", "a")));
+    assert!(report.contains("reordered_effect query sql x: requested first -> requested later"), "{report}");
     assert!(report.contains("code_changed query Sum.of: 1003 -> 3001"), "{report}");
     assert!(!report.contains("reworded"), "{report}");
-    // Which of the two another one is that stands elsewhere is not known.
+    // A call at another position could be either of the two.
     let third = query!(
         all((sql("y", "a", &[2]), all((sql("y", "b", &[2]), sql("x", "c", &[1])))))
             .map(|(a, (b, c))| a + b + c)
     );
-    let report = told_of(&then, &third);
+    let report = summary_of(&then, &third);
     assert!(report.contains("unanswered query sql y"), "{report}");
     let chained = query!(sql("x", "zz", &[1]).and_then(|a| sql("x", "bbb", &[1]).map(move |b| a * 1000 + b)));
-    let report = told_of(&then, &chained);
+    let report = summary_of(&then, &chained);
     assert!(report.contains("reworded_effect") && report.contains("0 unanswered"), "{report}");
 }
 
@@ -122,7 +122,7 @@ fn tried(text: &str) -> Effect<u64> {
 }
 
 #[test]
-fn attempts_are_reworded_in_their_order() {
+fn attempts_are_reworded_in_order() {
     let (then, now) = (query!(tried("a")), query!(tried("b")));
     let mut tries = 0;
     let trace = record_by(&then, Request::get("/"), false, usize::MAX, &mut |_| {
@@ -132,15 +132,15 @@ fn attempts_are_reworded_in_their_order() {
             _ => Ok(Call::output::<Statement>(5)),
         }
     });
-    insta::assert_snapshot!(told(&again(trace, &now, &Edits::default()).unwrap()), @r#"
-    different: 2 of 2, 2 fed, 0 unanswered
+    insta::assert_snapshot!(summary(&again(trace, &now, &Edits::default()).unwrap()), @r#"
+    different: 2 of 2, 2 replayed, 0 unanswered
     reworded_effect query sql x arguments.text: "a" -> "b"
     reworded_effect query sql x arguments.text: "a" -> "b"
     "#);
 }
 
 #[test]
-fn a_secret_in_a_text_is_not_told() {
+fn a_secret_in_a_changed_text_is_masked() {
     let one = || query!(sql("by id", "select 'canary-7'", &[7]));
     let mut trace = recorded(&one());
     trace.request_headers.push(Header {
@@ -149,10 +149,10 @@ fn a_secret_in_a_text_is_not_told() {
     });
     let secrets = Secrets([([3; 16], Value::from_bytes(b"canary-7").unwrap())].into());
     let now = query!(sql("by id", "select 'canary-7' ", &[7]));
-    let (opened, flow) = (Recording { trace, secrets }, ready(&now));
-    let (edits, world) = (&Edits::default(), ReplayContext::default());
+    let (recording, flow) = (Recording { trace, secrets }, ready(&now));
+    let (edits, context) = (&Edits::default(), ReplayContext::default());
     let report =
-        Replay { recording: &opened, flow: &flow, route: &|_| true, edits, context: world }.run(&mut |_| {});
+        Replay { recording: &recording, flow: &flow, route: &|_| true, edits, context }.run(&mut |_| {});
     let report = format!("{:?}", report.unwrap());
     assert!(report.contains("RewordedEffect") && !report.contains("canary"), "{report}");
 }

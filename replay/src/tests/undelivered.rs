@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_response_that_was_not_recorded_is_not_compared_and_said_to_be_missing() {
+fn an_unrecorded_response_is_noted_and_not_compared() {
     let empty = RecordedBody {
         full_len: 0,
         kept_len: 0,
@@ -12,11 +12,11 @@ fn a_response_that_was_not_recorded_is_not_compared_and_said_to_be_missing() {
     let trace = Trace { status: 0, response_headers: Vec::new(), response_body: empty, ..recorded(1) };
     let report = again(trace, &sums(), &Edits::default()).unwrap();
     assert!(report.findings.is_empty(), "{report:?}");
-    assert!(report.notes.iter().any(|note| note.contains("the response was not recorded")), "{report:?}");
+    assert!(report.notes.iter().any(|note| note.contains("the response is not compared")), "{report:?}");
 }
 
 #[test]
-fn one_that_was_recorded_is_compared_as_any_other() {
+fn an_undelivered_response_is_compared_like_any_other() {
     let trace = Trace { is_undelivered: true, ..recorded(1) };
     let report = again(trace.clone(), &sums(), &Edits::default()).unwrap();
     assert!(report.findings.is_empty() && report.notes.is_empty(), "{report:?}");

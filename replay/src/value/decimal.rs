@@ -1,19 +1,19 @@
-//! Numbers as they are written in decimal, so that none is rounded to be compared.
+//! Decimal numbers compared as they are written, without rounding.
 
-/// What a decimal number is: equal for all ways to write it.
+/// A decimal number. Equal for all ways to write the same number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decimal<'t> {
     is_negative: bool,
-    /// All digits but zeros at either end.
+    /// All digits without leading and trailing zeros.
     digits: String,
-    /// The power of ten that the last digit counts.
+    /// Power of ten of the last digit.
     exponent: i64,
-    /// A number whose exponent is too long to count with is compared as it is written.
+    /// Original text, set only if the exponent is too long to compute with.
     verbatim: Option<&'t str>,
 }
 
 impl<'t> Decimal<'t> {
-    /// Of a number as JSON writes it. Zeros have a sign.
+    /// Parses a number in JSON syntax. Zero keeps its sign.
     pub(crate) fn of(text: &'t str) -> Self {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let is_negative = mantissa.starts_with('-');

@@ -1,25 +1,25 @@
-//! Recorded values for eyes, on one line and safe for a terminal. What is secret is a row of dots.
+//! Recorded values as text on one line, safe for a terminal. A secret becomes a row of dots.
 
 use zerver_trace::text::{clean, clean_bytes};
 use zerver_trace::{Header, MissingReason, Node, Recorded};
 
 use crate::RecordedJson;
 
-/// What stands for a secret.
+/// Text that stands for a secret.
 pub const SECRET: &str = "●●●● (secret)";
 
-/// A value as JSON; none where a part of it is a secret, or it was not recorded.
+/// Returns a value as JSON, or `None` if a part of it is secret or it was not recorded.
 pub fn json(recorded: &Recorded) -> Option<String> {
     let is_plain = matches!(recorded, Recorded::Plain { .. });
     is_plain.then(|| serde_json::to_string(&RecordedJson::Value(recorded.clone())).ok()).flatten()
 }
 
-/// A value as it is.
+/// Returns a value as text.
 pub fn value(recorded: &Recorded) -> String {
     recorded.value().map_or_else(|| absent(recorded), |value| clean(&value.to_string()).into_owned())
 }
 
-/// Bytes that came over the wire, as text: each line of it.
+/// Returns bytes from the wire as lines of text.
 pub fn wire(recorded: &Recorded) -> Vec<String> {
     let Some(value) = recorded.value() else { return vec![absent(recorded)] };
     match value.root() {
@@ -29,7 +29,7 @@ pub fn wire(recorded: &Recorded) -> Vec<String> {
     }
 }
 
-/// `name: value`.
+/// Returns a header as `name: value`.
 pub fn header(header: &Header<Recorded>) -> String {
     format!("{}: {}", clean(&header.name), wire(&header.value).join("\\n"))
 }

@@ -1,12 +1,13 @@
-//! When two parts of values are the same. Numbers by what they count, not by their width, which is a matter of the
-//! program's types; floats by their bits, but that any NaN is as good as another, for a program cannot choose which it
-//! gets.
+//! Equality of recorded values.
+//!
+//! Numbers are equal if they have the same value, whatever their width: that is up to the program's types. Floats are
+//! equal if they have the same bits, except that all NaNs are equal, because a program cannot choose which NaN it gets.
 
 use zerver_trace::Node;
 
 use crate::value::decimal::Decimal;
 
-/// Whether two parts are the same. Entries of maps and fields of structs have their order.
+/// Returns true if two nodes are equal. The order of map entries and struct fields matters.
 pub fn is_same(a: &Node<'_>, b: &Node<'_>) -> bool {
     match (a, b) {
         (Node::Some(a), Node::Some(b)) => is_same(a, b),
@@ -28,7 +29,7 @@ pub fn is_same(a: &Node<'_>, b: &Node<'_>) -> bool {
     }
 }
 
-/// A float, which 64 bits hold whatever its width.
+/// Returns a float as 64 bits, which hold floats of either width.
 fn float(node: &Node<'_>) -> Option<f64> {
     match node {
         Node::F32(n) => Some((*n).into()),
@@ -37,7 +38,7 @@ fn float(node: &Node<'_>) -> Option<f64> {
     }
 }
 
-/// A whole number as its sign and its size.
+/// Returns an integer as its sign and magnitude.
 fn whole(node: &Node<'_>) -> Option<(bool, u128)> {
     Some(match *node {
         Node::Uint(n) => (false, n.into()),
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_what_they_count_and_floats_their_bits() {
+    fn integers_are_equal_by_value_and_floats_by_bits() {
         let nan = |bits| Node::F64(f64::from_bits(bits));
         let same = [
             (Node::Uint(1), Node::Int(1)),

@@ -1,34 +1,35 @@
-//! Recorded values as JSON, for any program to read. The conversion never fails. What JSON has no form for gets one
-//! with a single, telling key:
+//! JSON form of recorded values, readable by any program.
+//!
+//! The conversion never fails. A value that JSON cannot express becomes an object with one telling key:
 //!
 //! | value | JSON |
 //! |---|---|
-//! | a number over 64 bits or that no float is, NaN, an infinity | `{"number": "340282366920938463463374607431768211455"}` |
+//! | a number that neither 64 bits nor a float can hold, NaN, an infinity | `{"number": "340282366920938463463374607431768211455"}` |
 //! | bytes | `{"bytes": "00ff1b"}`, in hexadecimal |
-//! | a map whose keys are not all different strings | `{"map": [[key, value], ..]}` |
-//! | a secret | `{"secret": "3f2a.."}`: a keyed hash, equal for equal secrets; `null` where there is none |
-//! | what could not be recorded | `{"missing": "too large"}` |
+//! | a map whose keys are not distinct strings | `{"map": [[key, value], ..]}` |
+//! | a secret | `{"secret": "3f2a.."}`: a keyed hash, equal for equal secrets; `null` if there is none |
+//! | a value that was not recorded | `{"missing": "too large"}` |
 //!
-//! A value that only holds a secret is shown with a mask in its place, such as `"<secret:3f9a2c71d0e4>"`.
-//! Headers and bodies are bytes too, and strings where they are UTF-8.
+//! A value that only contains a secret has a mask in its place, such as `"<secret:3f9a2c71d0e4>"`. Headers and bodies are
+//! bytes too, but become strings if they are UTF-8.
 //!
-//! `()` and an absent option are `null`, a present option is what it holds, an enum's variant is `"Name"` or
-//! `{"Name": what it holds}`. The fields of a struct keep their order. It is a form for reading: the store, not this,
-//! turns a value back into its type.
+//! `()` and an absent option are `null`; a present option is its content; an enum's variant is `"Name"` or
+//! `{"Name": content}`. The fields of a struct keep their order. This form is for reading: only the store can turn a value
+//! back into its type.
 
 use std::collections::BTreeSet;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use zerver_trace::{MissingReason, Node, Recorded, Value};
 
-/// Something recorded, serialised as described above.
+/// A recorded value in the JSON form described above.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RecordedJson {
     /// A recorded value.
     Value(Recorded),
-    /// Bytes that came over the wire: a string where they are text.
+    /// Bytes from the wire; a string if they are UTF-8.
     Wire(Recorded),
-    /// A value that is masked although the store holds it in the clear.
+    /// A value that is masked although the store holds it in plain text.
     Masked,
 }
 
@@ -62,7 +63,7 @@ fn tree<S: Serializer>(value: &Value, wire: bool, serializer: S) -> Result<S::Ok
     }
 }
 
-/// Why a value is not there, for a person.
+/// Returns the reason why a value was not recorded.
 pub fn why(missing: &MissingReason) -> String {
     match missing {
         MissingReason::TooLarge => "too large".to_owned(),
@@ -70,7 +71,7 @@ pub fn why(missing: &MissingReason) -> String {
     }
 }
 
-/// Bytes in hexadecimal.
+/// Returns bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         for digit in [byte >> 4, byte & 15] {
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_has_a_form() {
+    fn every_value_has_a_json_form() {
         check(
             Todo { title: "a \u{1b}", done: None, at: 1.1 },
             r#"{"title":"a \u001b","done":null,"at":1.1}"#,
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_plain_is_said() {
+    fn secrets_and_missing_values_have_a_json_form() {
         let show = |recorded| serde_json::to_string(&RecordedJson::Value(recorded)).unwrap();
         let bytes = Value::from_bytes(&[0, 255, 27]).unwrap();
         assert_eq!(show(Recorded::Plain { value: bytes, summary: None }), r#"{"bytes":"00ff1b"}"#);

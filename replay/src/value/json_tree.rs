@@ -1,5 +1,7 @@
-//! JSON as it is written: numbers keep all their digits, objects their order and their doubled names. A library's tree
-//! keeps neither, so that texts which differ would be equal. Bounded in depth, linear in length.
+//! JSON exactly as it is written: numbers keep all their digits, objects their order and their repeated names.
+//!
+//! The tree of a library keeps neither, so texts that differ would be equal. Reading is bounded in depth and linear in
+//! length.
 
 use std::borrow::Cow;
 
@@ -7,10 +9,10 @@ use zerver_trace::Node;
 
 use crate::value::decimal::Decimal;
 
-/// Deeper JSON is not read; a value may not be nested deeper either.
+/// Maximum nesting depth; the same as for recorded values.
 const MAX_DEPTH: usize = zerver_trace::value::MAX_DEPTH - 1;
 
-/// JSON that was read.
+/// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonTree<'b> {
     /// `null`.
@@ -23,11 +25,11 @@ pub enum JsonTree<'b> {
     Text(Cow<'b, str>),
     /// An array.
     List(Vec<Self>),
-    /// An object, in its order.
+    /// An object, with its entries in order.
     Object(Vec<(Cow<'b, str>, Self)>),
 }
 
-/// Where some bytes are no JSON, and why.
+/// Text that is not JSON, with the position of the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{wrong} at byte {at}")]
 pub struct JsonError {
@@ -39,19 +41,19 @@ impl<'b> JsonTree<'b> {
     /// Reads one JSON text (RFC 8259).
     ///
     /// # Errors
-    /// When it is not JSON, or nested too deeply.
+    /// Fails if the text is not JSON, or nested too deeply.
     pub fn read(bytes: &'b [u8]) -> Result<Self, JsonError> {
         let text = match str::from_utf8(bytes) {
             Ok(text) => text,
-            Err(error) => return Err(JsonError { wrong: "text that is not UTF-8", at: error.valid_up_to() }),
+            Err(error) => return Err(JsonError { wrong: "invalid UTF-8", at: error.valid_up_to() }),
         };
         let mut reader = Reader { text, at: 0, depth: 0 };
         let tree = reader.value()?;
         reader.space();
-        if reader.at < text.len() { Err(reader.wrong("something after the end")) } else { Ok(tree) }
+        if reader.at < text.len() { Err(reader.wrong("trailing characters")) } else { Ok(tree) }
     }
 
-    /// The tree as that of a value. A number is what holds it exactly.
+    /// Returns the tree as a node. Numbers get the type that holds them exactly.
     pub fn node(&self) -> Node<'_> {
         match self {
             Self::Null => Node::Unit,
@@ -66,7 +68,7 @@ impl<'b> JsonTree<'b> {
     }
 }
 
-/// A number of JSON: whole ones as such, others as a float where that is this very number.
+/// Returns a JSON number as an integer if it is one, or as a float if that represents it exactly.
 pub fn number(text: &str) -> Node<'_> {
     if !text.contains(['.', 'e', 'E']) && text != "-0" {
         if let Ok(n) = text.parse() {
@@ -84,7 +86,7 @@ pub fn number(text: &str) -> Node<'_> {
         return Node::Number(text);
     }
     match text.parse::<f64>() {
-        // The shortest text of a float stands for it, unless that is another one in 32 bits.
+        // The shortest text of a float represents it, unless it is a different number in 32 bits.
         Ok(n)
             if n.is_finite()
                 && text.parse() == Ok(n as f32)
@@ -126,7 +128,7 @@ impl<'b> Reader<'b> {
     fn value(&mut self) -> Result<JsonTree<'b>, JsonError> {
         self.space();
         match self.peek() {
-            None => Err(self.wrong("the end where a value should be")),
+            None => Err(self.wrong("unexpected end of input")),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::list),
             Some(b'"') => Ok(JsonTree::Text(self.text()?)),
@@ -143,7 +145,7 @@ impl<'b> Reader<'b> {
                         return Ok(tree);
                     }
                 }
-                Err(self.wrong("no value"))
+                Err(self.wrong("expected a value"))
             }
         }
     }
@@ -154,7 +156,7 @@ impl<'b> Reader<'b> {
     ) -> Result<JsonTree<'b>, JsonError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.wrong("too many levels"));
+            return Err(self.wrong("nested too deeply"));
         }
         self.at += 1;
         let tree = read(self)?;
@@ -175,7 +177,7 @@ impl<'b> Reader<'b> {
                 return Ok(JsonTree::List(items));
             }
             if !self.takes(b',') {
-                return Err(self.wrong("no comma and no end of a list"));
+                return Err(self.wrong("expected `,` or `]`"));
             }
         }
     }
@@ -191,7 +193,7 @@ impl<'b> Reader<'b> {
             let name = self.text()?;
             self.space();
             if !self.takes(b':') {
-                return Err(self.wrong("no colon after a name"));
+                return Err(self.wrong("expected `:`"));
             }
             entries.push((name, self.value()?));
             self.space();
@@ -199,7 +201,7 @@ impl<'b> Reader<'b> {
                 return Ok(JsonTree::Object(entries));
             }
             if !self.takes(b',') {
-                return Err(self.wrong("no comma and no end of an object"));
+                return Err(self.wrong("expected `,` or `}`"));
             }
         }
     }
@@ -225,17 +227,17 @@ impl<'b> Reader<'b> {
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at == from { Err(self.wrong("no digit")) } else { Ok(()) }
+        if self.at == from { Err(self.wrong("expected a digit")) } else { Ok(()) }
     }
 
     fn text(&mut self) -> Result<Cow<'b, str>, JsonError> {
         if !self.takes(b'"') {
-            return Err(self.wrong("no text"));
+            return Err(self.wrong("expected a string"));
         }
         let (mut out, mut from) = (None::<String>, self.at);
         loop {
             match self.peek() {
-                None => return Err(self.wrong("a text without an end")),
+                None => return Err(self.wrong("unterminated string")),
                 Some(b'"') => {
                     let rest = &self.text[from..self.at];
                     self.at += 1;
@@ -252,15 +254,15 @@ impl<'b> Reader<'b> {
                     out.get_or_insert_default().push(escaped);
                     from = self.at;
                 }
-                Some(0..=0x1f) => return Err(self.wrong("a control character in a text")),
+                Some(0..=0x1f) => return Err(self.wrong("control character in a string")),
                 Some(_) => self.at += 1,
             }
         }
     }
 
-    /// What stands behind a backslash.
+    /// Reads the character after a backslash.
     fn escaped(&mut self) -> Result<char, JsonError> {
-        let byte = self.peek().ok_or_else(|| self.wrong("a text without an end"))?;
+        let byte = self.peek().ok_or_else(|| self.wrong("unterminated string"))?;
         let plain = match byte {
             b'"' | b'\\' | b'/' => char::from(byte),
             b'b' => '\u{8}',
@@ -272,7 +274,7 @@ impl<'b> Reader<'b> {
                 self.at += 1;
                 return self.unicode();
             }
-            _ => return Err(self.wrong("an unknown escape")),
+            _ => return Err(self.wrong("invalid escape")),
         };
         self.at += 1;
         Ok(plain)
@@ -285,12 +287,12 @@ impl<'b> Reader<'b> {
                 self.at += 2;
                 match self.hex()? {
                     low @ 0xdc00..=0xdfff => 0x10000 + ((first - 0xd800) << 10) + (low - 0xdc00),
-                    _ => return Err(self.wrong("half of a surrogate pair")),
+                    _ => return Err(self.wrong("unpaired surrogate")),
                 }
             }
             code => code,
         };
-        char::from_u32(code).ok_or_else(|| self.wrong("half of a surrogate pair"))
+        char::from_u32(code).ok_or_else(|| self.wrong("unpaired surrogate"))
     }
 
     fn hex(&mut self) -> Result<u32, JsonError> {
@@ -298,7 +300,7 @@ impl<'b> Reader<'b> {
         let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let code = digits.and_then(|digits| u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
         self.at += 4;
-        code.ok_or_else(|| JsonError { wrong: "an unknown escape", at: self.at - 4 })
+        code.ok_or_else(|| JsonError { wrong: "invalid escape", at: self.at - 4 })
     }
 }
 
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_kept() {
+    fn json_is_kept_as_written() {
         for (json, wanted) in [
             (" [ ] ", "[]"),
             ("{\"a\" : null,\"a\":[true,false]}", "{\"a\": (), \"a\": [true, false]}"),
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_an_error_and_depth_is_bounded() {
+    fn invalid_json_is_an_error_and_depth_is_bounded() {
         for json in [
             "",
             "{",
@@ -369,21 +371,21 @@ mod tests {
     }
 
     proptest! {
-        /// It takes what the library takes, and says the same of it.
+        /// The reader accepts what serde_json accepts, with the same result.
         #[test]
-        fn it_reads_as_the_library_does(text in r#"[\[\]{}:,"\\u0-9eE+. tan-]{0,24}"#) {
+        fn the_reader_agrees_with_serde_json(text in r#"[\[\]{}:,"\\u0-9eE+. tan-]{0,24}"#) {
             let here = JsonTree::read(text.as_bytes());
             if let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) {
                 let tree = here.unwrap();
                 let mut encoder = Encoder::new();
                 encoder.node(&tree.node(), &mut |_| None).unwrap();
                 let back: Result<serde_json::Value, _> = encoder.finish().unwrap().to_typed();
-                // Of numbers over 64 bits the library has no tree.
+                // serde_json has no tree for numbers over 64 bits.
                 if let Ok(back) = back {
                     prop_assert_eq!(back.to_string(), json.to_string());
                 }
             } else if let Ok(tree) = here {
-                // Only numbers too large for it are refused by the library.
+                // serde_json only rejects numbers that are too large.
                 prop_assert!(text.contains(['e', 'E']), "{:?}", tree);
             }
         }

@@ -1,13 +1,13 @@
-//! A few words for an effect and for its answer: what the program said about it, or else the value itself.
+//! Short labels of effects and their outputs: the summary that the program gave, or else the value itself.
 
 use zerver_trace::{Node, Recorded, Value};
 
 use crate::value::json::why;
 
-/// The longest label, in characters; a longer one is cut and ends in an ellipsis.
+/// Maximum length of a label, in characters. Longer labels end in an ellipsis.
 const MAX_LABEL: usize = 120;
 
-/// The arguments of an effect of this kind. The kind itself is not repeated in it.
+/// Returns the label of an effect's arguments, without its kind.
 pub fn args(kind: &str, args: &Recorded) -> String {
     let words = words(args, "");
     match words.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' ')) {
@@ -16,12 +16,12 @@ pub fn args(kind: &str, args: &Recorded) -> String {
     }
 }
 
-/// The kind and the arguments of an effect, as a timeline names it.
+/// Returns the label of an effect: its kind and its arguments.
 pub fn effect(kind: &str, recorded: &Recorded) -> String {
     format!("{kind} {}", args(kind, recorded))
 }
 
-/// The output of an effect.
+/// Returns the label of an effect's output.
 pub fn output(output: &Recorded) -> String {
     words(output, "ok")
 }

@@ -1,16 +1,18 @@
-//! Texts in which masks stand for secrets, where equal secrets need not have equal masks. Only where the recording says
-//! that there are masks is a text looked at in this way, and all that comes of it is that something is not compared.
+//! Comparison of texts in which masks stand for secrets.
+//!
+//! Equal secrets need not have equal masks, so a difference within a mask proves nothing. A text is treated this way
+//! only if the recording says that it contains masks, and the only consequence is that something is not compared.
 
-/// How a mask begins; twelve digits of a hash and an end follow.
+/// Start of a mask, before twelve digits of a hash and a closing bracket.
 const MASK: &str = "<secret:";
 const DIGITS: usize = 12;
 
-/// Whether a text may have a mask in it.
+/// Returns true if a text may contain a mask.
 pub fn has_mask(text: &str) -> bool {
     literals(text).len() > 1
 }
 
-/// Whether two texts may be equal, if a mask in either may stand for any text.
+/// Returns true if two texts may be equal, given that a mask may stand for any text.
 pub fn may_be_equal(a: &str, b: &str) -> bool {
     match (has_mask(a), has_mask(b)) {
         (false, false) => a == b,
@@ -20,7 +22,7 @@ pub fn may_be_equal(a: &str, b: &str) -> bool {
     }
 }
 
-/// Whether a masked text may be this one.
+/// Returns true if the masked text may stand for `text`.
 pub fn may_hide(masked: &str, text: &str) -> bool {
     let literals = literals(masked);
     let Some((first, after)) = literals.split_first() else { return false };
@@ -37,7 +39,7 @@ pub fn may_hide(masked: &str, text: &str) -> bool {
     rest.len() > last.len() && rest.ends_with(last)
 }
 
-/// What is around the masks in a text; all of it where there are none.
+/// Returns the text around masks, which is all of it if there are none.
 fn literals(text: &str) -> Vec<&str> {
     let (mut literals, mut from, mut at) = (Vec::new(), 0, 0);
     while let Some(found) = text[at..].find(MASK) {
@@ -65,7 +67,7 @@ mod tests {
     const TWO: &str = "<secret:0123456789ab>";
 
     #[test]
-    fn a_mask_may_be_any_text_and_the_rest_is_what_it_is() {
+    fn a_mask_may_stand_for_any_text() {
         for (a, b, wanted) in [
             ("a", "a", true),
             ("a", "b", false),
@@ -76,7 +78,7 @@ mod tests {
             (&format!("{ONE} and {TWO}."), "one and two.", true),
             (&format!("{ONE} and {TWO}."), "one or two.", false),
             (&format!("{ONE}!"), "ü!", true),
-            // What only begins as a mask is text.
+            // Text that only starts like a mask.
             ("<secret:x>", "<secret:y>", false),
             (&format!("<secret:{ONE}"), "<secret:abc>", true),
             (&format!("<secret:{ONE}"), "<other:abc>", false),
@@ -86,9 +88,9 @@ mod tests {
         }
     }
 
-    /// Of a pair in which both are masked nothing is known, of a masked and a plain one all that is around.
+    /// If both texts are masked, nothing is known; if one is, the text around its masks must match.
     #[test]
-    fn what_a_client_sends_is_no_mask_of_the_other_side() {
+    fn masks_on_both_sides_are_unknown() {
         assert!(may_hide(&format!("no {ONE} here"), &format!("no {TWO} here")));
         assert!(!may_hide(&format!("no {ONE} here"), &format!("no {TWO} there")));
     }

@@ -1,4 +1,5 @@
-//! Recorded values: how they are read, compared, changed and shown. Nothing here knows of replays.
+//! Recorded values: reading, comparing, changing and displaying them. Apart from `side_by_side`, nothing here refers to
+//! replays.
 
 mod decimal;
 pub mod display;

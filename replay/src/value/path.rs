@@ -1,4 +1,4 @@
-//! Where two values differ, and how one is changed at one place.
+//! Paths within values: where two values differ, and how to replace one part.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use zerver_trace::{Node, Value, ValueError};
 use crate::nearest_name::nearest_name;
 use crate::value::equality::is_same;
 
-/// So many differences of one value are told; the rest is counted.
+/// Maximum number of differences listed for one value. Further ones are counted.
 pub(crate) const MAX_DIFFERENCES: usize = 8;
 
-/// A place at which two values differ, with what is there.
+/// A place where two values differ, with both sides.
 pub(crate) struct Difference<'a> {
-    /// The names and positions that lead there.
+    /// Names and positions that lead to the place.
     pub(crate) path: Vec<String>,
     pub(crate) expected: Option<Node<'a>>,
     pub(crate) got: Option<Node<'a>>,
 }
 
-/// The first places at which two values differ.
+/// Returns the first places where two values differ.
 pub(crate) fn differences<'a>(expected: &'a Value, got: &'a Value) -> Found<'a> {
     if expected == got { Found { list: Vec::new(), more: 0 } } else { between(expected.root(), got.root()) }
 }
 
-/// The same of two parts of values.
+/// Returns the first places where two nodes differ.
 pub(crate) fn between<'a>(expected: Node<'a>, got: Node<'a>) -> Found<'a> {
     let mut found = Found { list: Vec::new(), more: 0 };
     if is_same(&expected, &got) {
@@ -32,16 +32,16 @@ pub(crate) fn between<'a>(expected: Node<'a>, got: Node<'a>) -> Found<'a> {
     }
     compare(&expected, &got, &mut Vec::new(), &mut found);
     if found.list.is_empty() {
-        // They have the same in another order.
+        // Only the order differs.
         found.list.push(Difference { path: Vec::new(), expected: Some(expected), got: Some(got) });
     }
     found
 }
 
-/// What was found of the differences of a value.
+/// Differences of a value.
 pub(crate) struct Found<'a> {
     pub(crate) list: Vec<Difference<'a>>,
-    /// So many more places differ.
+    /// Number of further places that differ.
     pub(crate) more: usize,
 }
 
@@ -113,7 +113,7 @@ fn compare<'a>(a: &Node<'a>, b: &Node<'a>, path: &mut Vec<String>, found: &mut F
     }
 }
 
-/// What has a name, by name and, where a name comes more than once, by its occurrence.
+/// Compares named entries by name and, if a name occurs more than once, by occurrence.
 fn entries<'n, 'a: 'n>(
     a_names: Vec<String>,
     a: impl Iterator<Item = &'n Node<'a>>,
@@ -147,21 +147,21 @@ fn entries<'n, 'a: 'n>(
     }
 }
 
-/// A key of a map, as a part of a path.
+/// Returns the key of a map entry as a part of a path.
 fn name(key: &Node<'_>) -> String {
     key.as_str().map_or_else(|| key.to_string(), ToOwned::to_owned)
 }
 
-/// Why a value has nothing at a path.
+/// A path leads nowhere in a value.
 pub(crate) struct NoSuchPlace {
-    /// The part that is not there.
+    /// First part of the path that does not exist.
     pub(crate) part: String,
-    /// What is there instead, nearest first.
+    /// Parts that exist instead.
     pub(crate) there: Vec<String>,
     pub(crate) nearest: Option<String>,
 }
 
-/// The value with another one at this place, and what was there.
+/// Returns the value with the part at `path` replaced, and the part that was there.
 pub(crate) fn replaced(
     value: &Value,
     path: &[String],
@@ -202,14 +202,14 @@ fn step_into<'n, 'a>(node: &'n mut Node<'a>, part: &str) -> Result<&'n mut Node<
     }
 }
 
-/// A part of a value as a value of its own.
+/// Returns a node as a value.
 pub(crate) fn own(node: &Node<'_>) -> Result<Value, ValueError> {
     let mut encoder = Encoder::new();
     encoder.node(node, &mut |_| None)?;
     encoder.finish()
 }
 
-/// A field and a path in it, as one name.
+/// Joins a field and a path in it.
 pub(crate) fn joined(field: &str, path: &[String]) -> String {
     let parts = path.iter().flat_map(|part| [".", part.as_str()]);
     std::iter::once(field).chain(parts).collect()
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_named_by_its_path() {
+    fn each_difference_has_a_path() {
         check(&todo("a", &["x"], 1), &todo("a", &["x"], 1), &[]);
         check(
             &todo("a", &["x"], 1),
@@ -264,7 +264,7 @@ mod tests {
         check(&map([(1, 1), (2, 2)]), &map([(2, 3), (3, 3)]), &["1: 1 -", "2: 2 3", "3: - 3"]);
         check(&Value::from_serialize(&1).unwrap(), &Value::from_serialize("1").unwrap(), &[r#": 1 "1""#]);
         check(&Value::from_serialize(&f64::NAN).unwrap(), &Value::from_serialize(&f64::NAN).unwrap(), &[]);
-        // Numbers by what they count, floats by their bits.
+        // Integers by value, floats by their bits.
         check(
             &Value::from_serialize(&(1u8, 1.5f32, f64::NAN)).unwrap(),
             &Value::from_serialize(&(1i64, 1.5f64, -f64::NAN)).unwrap(),
@@ -284,7 +284,7 @@ mod tests {
         check(&other, &Value::from_serialize(&serde_json::json!([{ "b": 2 }])).unwrap(), &["0.b: 1 2"]);
     }
 
-    /// Were each item looked for, or moved, this would take minutes.
+    /// A quadratic algorithm would take minutes here.
     #[test]
     fn long_lists_are_compared_in_one_pass() {
         let list = |from: u64| Node::Seq((from..from + 250_000).map(Node::Uint).collect());
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn one_place_is_replaced_and_others_stay() {
+    fn one_part_is_replaced() {
         let by = Value::from_serialize(&9u8).unwrap();
         let path = ["due", "Moved", "to"].map(str::to_owned);
         let Ok((value, before)) = replaced(&todo("a", &["x"], 1), &path, &by) else {

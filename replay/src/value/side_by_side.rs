@@ -1,5 +1,5 @@
-//! Both sides of a difference as texts that never look alike: what tells them apart is in sight, however little room
-//! there is.
+//! Shows both sides of a difference so that they never look alike: the first difference is visible, however narrow the
+//! space.
 
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value};
@@ -7,19 +7,19 @@ use zerver_trace::{Node, Recorded, Value};
 use crate::value::display;
 use crate::{RecordedJson, ReportedValue};
 
-/// What stands for a secret beside another.
+/// Text for a second secret that differs from the first.
 const OTHER_SECRET: &str = "●●●● (another secret)";
 
-/// The parts of a text that are never cut in two: where each ends, in bytes, and how many columns it takes.
+/// Splits a text into parts that must stay whole. For each part: its end in bytes, and its width in columns.
 pub type Clusters = fn(&str) -> Vec<(usize, usize)>;
 
-/// The measure of a text that is not drawn: each character takes a column.
+/// Measures a text by characters of one column each.
 pub fn characters(text: &str) -> Vec<(usize, usize)> {
     text.char_indices().map(|(at, c)| (at + c.len_utf8(), 1)).collect()
 }
 
-/// Two texts that differ, each cut to so many columns: to where they differ, with what comes before it as far as there
-/// is room. What is left out has `ellipsis` in its place. Both are safe for a terminal if they were.
+/// Cuts two different texts to the given columns so that their first difference stays visible, with as much context
+/// before it as fits. `ellipsis` marks what was cut. The results are safe for a terminal if the texts were.
 pub fn side_by_side(
     a: &str,
     b: &str,
@@ -36,8 +36,8 @@ pub fn side_by_side(
     }
     let same = common_prefix(a, b);
     let before = if same == a.len() && same == b.len() { 0 } else { same };
-    // The character that differs, the one after it and an ellipsis have room behind it. Where the rest needs less, there
-    // is more of what comes before it.
+    // There must be room for the differing character, the next one and an ellipsis. Room that the rest does not need
+    // goes to the context before it.
     let rest = width(&a[before..]).max(width(&b[before..]));
     let context = (narrow / 3).max(narrow.saturating_sub(width(ellipsis).saturating_add(rest)));
     let from = if width(&a[..before]) <= narrow / 2 { 0 } else { start(&a[..before], context) };
@@ -49,7 +49,7 @@ pub fn side_by_side(
     if cut.0 != cut.1 || a == b {
         return cut;
     }
-    // In next to no room, what differs is all that is said.
+    // In a very narrow space, show only what differs.
     let rest = |text: &str| text[same..].chars().take(narrow.max(1)).collect::<String>();
     match (rest(a), rest(b)) {
         (a, b) if a != b => (a, b),
@@ -57,19 +57,23 @@ pub fn side_by_side(
     }
 }
 
-/// Both sides of a finding, safe for a terminal.
-pub fn seen(a: &ReportedValue, b: &ReportedValue) -> (String, String) {
+/// Returns both sides of a finding, safe for a terminal.
+pub fn finding_sides(a: &ReportedValue, b: &ReportedValue) -> (String, String) {
     let plain = |side: &ReportedValue| clean(&side.to_string()).into_owned();
     let exact = |side: &ReportedValue| match side {
         ReportedValue::Value(value) => value.root().to_exact_text(),
         ReportedValue::Text(text) => Node::Str(text).to_exact_text(),
         ReportedValue::Absent | ReportedValue::Secret => side.to_string(),
     };
-    apart((plain(a), plain(b)), || (exact(a), exact(b)))
+    distinguish((plain(a), plain(b)), || (exact(a), exact(b)))
 }
 
-/// Both sides of a difference, of which `plain` are the usual texts.
-pub fn json(a: Option<&RecordedJson>, b: Option<&RecordedJson>, plain: (String, String)) -> (String, String) {
+/// Returns both sides of a difference; `plain` are the usual texts.
+pub fn json_sides(
+    a: Option<&RecordedJson>,
+    b: Option<&RecordedJson>,
+    plain: (String, String),
+) -> (String, String) {
     let exact = |side: Option<&RecordedJson>| match side {
         None => "nothing".to_owned(),
         Some(RecordedJson::Masked) => display::SECRET.to_owned(),
@@ -80,11 +84,11 @@ pub fn json(a: Option<&RecordedJson>, b: Option<&RecordedJson>, plain: (String, 
             }
         }
     };
-    apart(plain, || (exact(a), exact(b)))
+    distinguish(plain, || (exact(a), exact(b)))
 }
 
-/// Texts that are not alike: the exact ones where the plain ones are.
-fn apart(plain: (String, String), exact: impl FnOnce() -> (String, String)) -> (String, String) {
+/// Returns the plain texts if they differ, and the exact ones otherwise.
+fn distinguish(plain: (String, String), exact: impl FnOnce() -> (String, String)) -> (String, String) {
     if plain.0 != plain.1 {
         return plain;
     }
@@ -95,13 +99,13 @@ fn apart(plain: (String, String), exact: impl FnOnce() -> (String, String)) -> (
     }
 }
 
-/// How many bytes both begin with.
+/// Returns the length of the common prefix, in bytes.
 fn common_prefix(a: &str, b: &str) -> usize {
     let pairs = std::iter::zip(a.char_indices(), b.chars());
     pairs.take_while(|((_, a), b)| a == b).last().map_or(0, |((at, c), _)| at + c.len_utf8())
 }
 
-/// Where the last so many columns of a text begin.
+/// Returns where the last `columns` columns of a text begin.
 fn start(text: &str, columns: usize, clusters: Clusters) -> usize {
     let mut left = columns;
     let mut from = text.len();
@@ -119,7 +123,7 @@ fn width(text: &str, clusters: Clusters) -> usize {
     clusters(text).iter().map(|(_, wide)| wide).sum()
 }
 
-/// The start of a text, with an ellipsis if there is more.
+/// Returns the start of a text, with an ellipsis if it was cut.
 fn fit(text: &str, columns: usize, ellipsis: &str, clusters: Clusters) -> String {
     if width(text, clusters) <= columns {
         return text.to_owned();
@@ -154,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_in_sight() {
+    fn the_difference_is_visible() {
         check("a", "b", 5, ("a", "b"));
         check("the same until here: one", "the same until here: two", 12, ("…l here: one", "…l here: two"));
         check("one and more of it", "two and more of it", 8, ("one and…", "two and…"));
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_that_print_alike_are_told_apart() {
+    fn sides_that_print_alike_are_distinguished() {
         let value = |node: Node<'_>| {
             let mut encoder = zerver_trace::value::Encoder::new();
             encoder.node(&node, &mut |_| None).unwrap();
@@ -182,7 +186,7 @@ mod tests {
             (value(Node::Bytes(b"\xff")), value(Node::Bytes(b"\\xff")), ("b\"\\xff\"", "b\"\\\\xff\"")),
             (ReportedValue::Secret, ReportedValue::Secret, (display::SECRET, OTHER_SECRET)),
         ] {
-            let (a, b) = seen(&a, &b);
+            let (a, b) = finding_sides(&a, &b);
             assert_eq!((a.as_str(), b.as_str()), wanted);
         }
     }
@@ -191,7 +195,7 @@ mod tests {
         #[test]
         fn texts_that_differ_never_look_alike(a in "[ab…漢]{0,40}", b in "[ab…漢]{0,40}", n in 1usize..30, m in 1usize..30) {
             let (x, y) = side_by_side(&a, &b, (n, m), "…", clusters);
-            // The same text in rooms of two sizes is cut at two places.
+            // Equal texts may be cut differently if their columns differ.
             if a != b || n == m {
                 prop_assert_eq!(x == y, a == b, "{:?} {:?}", x, y);
             }

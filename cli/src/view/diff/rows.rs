@@ -14,7 +14,7 @@ use zerver_trace::duration::Unit;
 const MAX_ROWS: usize = 40;
 
 pub(super) fn rows(diff: &Diff, unit: Unit, layout: Layout) -> String {
-    let lines = diff.lines();
+    let lines = diff.display_rows();
     let most_ns = lines.iter().map(|line| line.delta_ns().unsigned_abs()).max().unwrap_or(0);
     let is_folded = |line: &DiffRow| {
         let is_small = line.delta_ns().unsigned_abs() * 100 < most_ns || line.delta_ns() == 0;

@@ -3,7 +3,7 @@
 pub(crate) mod fault_table;
 pub(crate) mod many;
 
-use zerver_replay::value::side_by_side::seen;
+use zerver_replay::value::side_by_side::finding_sides;
 use zerver_replay::{EditedOutcome, Finding, FindingClass, Report, ReportedValue};
 use zerver_trace::text::clean;
 
@@ -120,7 +120,7 @@ fn one(finding: &Finding, room: usize) -> String {
 
 /// Returns `old → new`, truncated to a number of columns.
 pub(super) fn change(old: &ReportedValue, new: &ReportedValue, room: usize) -> String {
-    let (old, new) = seen(old, new);
+    let (old, new) = finding_sides(old, new);
     let room = room.saturating_sub(3);
     // Each side gets the columns that the other does not need.
     let left = room - width(&new).min(room / 2);

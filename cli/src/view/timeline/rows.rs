@@ -141,7 +141,7 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
         None => "its run was not recorded".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
-    let outcome = [decision, display::wrote(&run.writes), display::overran(run), failed]
+    let outcome = [decision, display::wrote(&run.writes), display::exceeded_quantum(run), failed]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>();

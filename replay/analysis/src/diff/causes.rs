@@ -1,39 +1,39 @@
-//! Where the difference in time is. The causes add up to it exactly, since the shares of each request do.
+//! Splits the difference in time into causes. They add up exactly, because the shares of each request do.
 
 use std::collections::BTreeMap;
 
 use super::pairing::{Pair, RunPair};
-use crate::time_attribution::{RunShare, Shares};
+use crate::time_attribution::{RunShare, TimeShares};
 use crate::{Effect, StepRun, Timeline};
 
-/// Of one kind of effect in one step, so many targets are told apart; in a crowd, only those that matter are.
+/// Maximum number of targets listed for one kind of effect in one step. Beyond it, only large ones are listed.
 const MAX_TARGETS: usize = 4;
 
-/// What a part of the difference was spent on.
+/// Kind of cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CauseKind {
-    /// The body was being read.
+    /// Reading the body.
     Receive,
-    /// A step waited for its turn, or an effect until it could begin.
+    /// A step waited in the run queue, or an effect for a permit.
     Queue,
     /// A step ran.
     Cpu,
-    /// An effect, or several of one target, was waited for.
+    /// The request waited for an effect, or for several effects of one target.
     Effect,
-    /// Answers lay ready while the thread of the request was busy.
+    /// Answers waited because the worker was busy.
     CompletionDelay,
-    /// Attempts at an effect that were followed by another, and the pauses after them.
+    /// Attempts that were followed by another one, and the pauses between them.
     Retry,
-    /// A step that only the second request ran, or effects that only it asked for.
+    /// A step that only the second request ran, or effects that only it requested.
     Extra,
-    /// A step that only the first request ran, or effects that only it asked for.
+    /// A step that only the first request ran, or effects that only it requested.
     Missing,
-    /// Nothing that the traces tell.
+    /// Time that the traces do not explain.
     Unexplained,
 }
 
 impl CauseKind {
-    /// The word used in JSON.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Receive => "receive",
@@ -61,26 +61,26 @@ impl CauseKind {
 /// A part of the difference in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// The name of the step; none for what belongs to no step.
+    /// Name of the step; `None` if the part belongs to no step.
     pub step: Option<String>,
-    /// What sort of part.
+    /// Kind of cause.
     pub kind: CauseKind,
-    /// In words: `http GET idp.example.com/verify`, `CPU of render_todo`, `20 sql calls more`.
+    /// Label: `http GET idp.example.com/verify`, `CPU of render_todo`, `20 more sql calls`.
     pub label: String,
-    /// How long it was in the first request, in nanoseconds.
+    /// Time in the first request, in nanoseconds.
     pub a_ns: u64,
-    /// How long it was in the second.
+    /// Time in the second request, in nanoseconds.
     pub b_ns: u64,
 }
 
 impl Cause {
-    /// How much longer the second took with it.
+    /// Returns how much longer the second request took, in nanoseconds.
     pub fn delta_ns(&self) -> i128 {
         i128::from(self.b_ns) - i128::from(self.a_ns)
     }
 }
 
-/// What belongs together: the step, the sort, and for effects their kind and what they are called in both.
+/// Key of a part: the step, the kind of cause and, for effects, their kind and their summaries on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'t> {
     step: Option<&'t str>,
@@ -102,8 +102,12 @@ impl Sum {
     }
 }
 
-/// The causes, the largest first. They add up to the difference between the two durations.
-pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[RunPair]) -> Vec<Cause> {
+/// Returns the causes, the largest first. They add up to the difference between the two durations.
+pub(super) fn causes(
+    a: (&Timeline, &TimeShares),
+    b: (&Timeline, &TimeShares),
+    rows: &[RunPair],
+) -> Vec<Cause> {
     let mut ledger = Ledger::default();
     let whole = |sort| Key { step: None, sort, effect: "", targets: None };
     ledger.add(whole(CauseKind::Receive), a.1.receive_ns, b.1.receive_ns);
@@ -123,7 +127,7 @@ pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[R
     causes
 }
 
-/// Why answers that a step had asked for lay ready, where they did for longest.
+/// Returns why answers for a step waited, for the longest such wait.
 fn late(timeline: &Timeline, step: Option<&str>) -> Option<String> {
     let runs = timeline.runs.iter().filter(|run| Some(run.step.name.as_str()) == step);
     let lates = runs.flat_map(|run| &run.effects).flat_map(Effect::completion_delays);
@@ -133,7 +137,7 @@ fn late(timeline: &Timeline, step: Option<&str>) -> Option<String> {
 /// A run and its share.
 type RunSide<'t> = Option<(&'t StepRun, &'t RunShare)>;
 
-fn side<'t>(timeline: &'t Timeline, shares: &'t Shares, at: Option<usize>) -> RunSide<'t> {
+fn side<'t>(timeline: &'t Timeline, shares: &'t TimeShares, at: Option<usize>) -> RunSide<'t> {
     at.map(|at| (&timeline.runs[at], &shares.runs[at]))
 }
 
@@ -227,8 +231,8 @@ impl<'t> Ledger<'t> {
     }
 }
 
-/// Many small calls are one large finding: of more than a few targets, those which hold less than a fifth of what the crowd
-/// differs by become one.
+/// Merges small parts: if there are more than a few targets, those with less than a fifth of the group's total become
+/// one part.
 fn gathered<'t>(crowd: &[(Key<'t>, Sum)], mut each: impl FnMut(&Key<'t>, &Sum)) {
     if crowd.len() <= MAX_TARGETS {
         return crowd.iter().for_each(|(key, sum)| each(key, sum));
@@ -253,18 +257,18 @@ fn what(key: &Key<'_>, count: u64) -> String {
     match (key.sort, key.targets) {
         (CauseKind::Receive, _) => "reading the body".to_owned(),
         (CauseKind::Unexplained, _) => "unexplained".to_owned(),
-        (CauseKind::Queue, _) if key.step.is_none() => "waiting for a turn that never came".to_owned(),
-        (CauseKind::Queue, _) if kind.is_empty() => format!("waiting for {step}'s turn"),
+        (CauseKind::Queue, _) if key.step.is_none() => "waiting in the run queue until the end".to_owned(),
+        (CauseKind::Queue, _) if kind.is_empty() => format!("run queue before {step}"),
         (CauseKind::Cpu, _) => format!("CPU of {step}"),
-        (CauseKind::CompletionDelay, _) => format!("answers for {step} that lay ready"),
+        (CauseKind::CompletionDelay, _) => format!("late answers for {step}"),
         (CauseKind::Extra, _) if kind.is_empty() => format!("{step}, only in b"),
         (CauseKind::Missing, _) if kind.is_empty() => format!("{step}, only in a"),
-        (CauseKind::Extra, _) => format!("{count} {kind} {calls} more"),
-        (CauseKind::Missing, _) => format!("{count} {kind} {calls} fewer"),
+        (CauseKind::Extra, _) => format!("{count} more {kind} {calls}"),
+        (CauseKind::Missing, _) => format!("{count} fewer {kind} {calls}"),
         (sort, targets) => {
             let of = match sort {
                 CauseKind::Retry => "retries of ",
-                CauseKind::Queue => "waiting to begin ",
+                CauseKind::Queue => "permit wait of ",
                 _ => "",
             };
             let many = if count > 1 { format!(" ({count} calls)") } else { String::new() };

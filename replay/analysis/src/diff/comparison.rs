@@ -1,82 +1,83 @@
-//! From two traces to their diff.
+//! Compares two traces.
 
 use zerver_replay::Sameness;
 use zerver_trace::{RequestId, Trace};
 
 use super::causes::Cause;
 use super::difference::{Difference, DifferenceKind, NotCompared};
-use super::differences::{At, Found, text};
+use super::differences::{Differences, Subject, text};
 use super::ignored_headers::IgnoredHeaders;
 use super::pairing::RunPair;
-use super::slot_writes::{Placed, writes};
+use super::slot_writes::{PlacedWrite, writes};
 use super::{causes, http_message, pairing, run_differences};
-use crate::time_attribution::shares;
+use crate::time_attribution::attribute_time;
 use crate::{Gap, Timeline};
 
-/// Two requests, side by side: `a` and `b`. Differences in time are how much longer `b` took.
+/// Two requests side by side, `a` and `b`. A difference in time is positive if `b` took longer.
 #[derive(Debug, Clone)]
 pub struct Diff {
-    /// The first.
+    /// First request.
     pub a: DiffSide,
-    /// The second.
+    /// Second request.
     pub b: DiffSide,
-    /// Where the difference in time is, the largest part first; they add up to [`Diff::delta_ns`].
+    /// Causes of the difference in time, the largest first. They add up to [`Diff::delta_ns`].
     pub causes: Vec<Cause>,
-    /// Runs and effects that go together.
-    pub rows: Vec<RunPair>,
-    /// What differs, the most upstream first: the request, each run with what it asked for and wrote, the response.
+    /// Paired runs and effects.
+    pub run_pairs: Vec<RunPair>,
+    /// Differences, the most upstream first: the request, each run with its effects and writes, the response.
     pub differences: Vec<Difference>,
-    /// The slots whose last values differ.
+    /// Slots whose last values differ.
     pub slots: Vec<Difference>,
-    /// So many more places in values differ than are listed.
+    /// Number of places in values that differ beyond those listed.
     pub unlisted: usize,
-    /// The headers that were not compared, and differ.
+    /// Headers that differ and were not compared.
     pub ignored: Vec<String>,
-    /// What could not be compared, since it was not recorded or only its hash is known.
+    /// Values that could not be compared, because they were not recorded or only a hash is known.
     pub not_compared: Vec<NotCompared>,
 }
 
 /// One of the two requests.
 #[derive(Debug, Clone)]
 pub struct DiffSide {
-    /// Its id.
+    /// Id.
     pub id: RequestId,
-    /// The name of its flow.
+    /// Name of the flow.
     pub flow: String,
-    /// The build that ran it.
+    /// Build that ran the request.
     pub build: String,
-    /// Its timeline.
+    /// Timeline.
     pub timeline: Timeline,
-    /// Its status; 0 without an answer.
+    /// Status code; 0 without a response.
     pub status: u16,
-    /// Whether a step answered it with a status of 2xx or 3xx.
+    /// True if a step answered with a status of 2xx or 3xx.
     pub has_succeeded: bool,
 }
 
 impl Diff {
-    /// Compares two requests. Takes any two traces; what they do not tell is in [`Timeline::gaps`].
+    /// Compares any two traces. Data that they lack is listed in [`Timeline::gaps`].
     pub fn of(a: &Trace, b: &Trace, ignored: &IgnoredHeaders) -> Self {
         diff(a, b, ignored)
     }
 
-    /// How much longer the second took, in nanoseconds.
+    /// Returns how much longer the second request took, in nanoseconds.
     pub fn delta_ns(&self) -> i128 {
         i128::from(self.b.timeline.totals.total_ns) - i128::from(self.a.timeline.totals.total_ns)
     }
 
-    /// Whether they had the same request, decisions, values and response, as far as that is known. Time does not matter.
+    /// Returns whether both had the same request, decisions, values and response, as far as is known. Time does not
+    /// matter.
     pub fn sameness(&self) -> Sameness {
         let differs = self.differences.iter().any(|difference| !difference.kind.is_time());
         Sameness::of(differs || self.unlisted > 0, self.not_compared.is_empty())
     }
 
-    /// Whether all of both was compared, and nothing but time differs.
+    /// Returns true if everything was compared and nothing but time differs.
     pub fn is_same(&self) -> bool {
         self.sameness() == Sameness::Same
     }
 
-    /// The most upstream difference: what the others may follow from. A length follows from what it is the length of, and
-    /// is the first only where nothing else differs.
+    /// Returns the most upstream difference, from which the others may follow. A length follows from its content, so it
+    /// comes first only if nothing else differs.
     pub fn first(&self) -> Option<&Difference> {
         let is_length = |difference: &Difference| {
             let path = difference.path.trim_end_matches(".value");
@@ -85,12 +86,13 @@ impl Diff {
         self.differences.iter().find(|difference| !is_length(difference)).or(self.differences.first())
     }
 
-    /// Whether both are of one flow.
+    /// Returns true if both requests belong to the same flow.
     pub fn is_one_flow(&self) -> bool {
         self.a.flow == self.b.flow
     }
 
-    /// The largest of the causes that make `b` slower, if it is slower, or else faster; with its share, in percent, of all that do.
+    /// Returns the largest cause that works in the direction of the difference, and its share of all such causes, in
+    /// percent.
     pub fn leading(&self) -> Option<(&Cause, u8)> {
         let delta_ns = self.delta_ns();
         let same_way = |cause: &&Cause| cause.delta_ns().signum() == delta_ns.signum();
@@ -104,14 +106,19 @@ impl Diff {
 
 fn diff(a: &Trace, b: &Trace, ignored: &IgnoredHeaders) -> Diff {
     let (of_a, of_b) = (Timeline::of(a), Timeline::of(b));
-    let (shares_a, shares_b) = (shares(&of_a), shares(&of_b));
+    let (shares_a, shares_b) = (attribute_time(&of_a), attribute_time(&of_b));
     let rows = pairing::rows(&of_a, &of_b);
     let causes = causes::causes((&of_a, &shares_a), (&of_b, &shares_b), &rows);
 
     let lacks = [a, b].map(|trace| trace.events_dropped > 0);
-    let mut found = Found::new(ignored, [&a.redaction, &b.redaction], lacks);
+    let mut found = Differences::new(ignored, [&a.redaction, &b.redaction], lacks);
     if a.flow.name != b.flow.name {
-        found.add(At::whole(DifferenceKind::Flow), "", Some(text(&a.flow.name)), Some(text(&b.flow.name)));
+        found.add(
+            Subject::whole(DifferenceKind::Flow),
+            "",
+            Some(text(&a.flow.name)),
+            Some(text(&b.flow.name)),
+        );
     }
     http_message::request(a, b, &mut found);
     run_differences::rows((&of_a, &shares_a), (&of_b, &shares_b), &rows, &mut found);
@@ -122,7 +129,7 @@ fn diff(a: &Trace, b: &Trace, ignored: &IgnoredHeaders) -> Diff {
         a: side(a, of_a),
         b: side(b, of_b),
         causes,
-        rows,
+        run_pairs: rows,
         differences: found.list,
         slots,
         unlisted: found.unlisted,
@@ -142,27 +149,27 @@ fn side(trace: &Trace, timeline: Timeline) -> DiffSide {
     }
 }
 
-/// The slots whose last values differ, in the order of their writing.
-fn slots(a: &Timeline, b: &Timeline, found: &mut Found<'_>) -> Vec<Difference> {
-    let mut slots = Found::new(found.ignored_by, found.redactions, found.lacks);
-    fn placed(of: &Timeline) -> Vec<Placed<'_>> {
-        of.slots.iter().map(|write| Placed { write, effect: None }).collect()
+/// Returns the slots whose last values differ, in the order in which they were written.
+fn slots(a: &Timeline, b: &Timeline, found: &mut Differences<'_>) -> Vec<Difference> {
+    let mut slots = Differences::new(found.ignored_by, found.redactions, found.lacks);
+    fn placed(of: &Timeline) -> Vec<PlacedWrite<'_>> {
+        of.slots.iter().map(|write| PlacedWrite { write, effect: None }).collect()
     }
-    writes(&At::whole(DifferenceKind::Slot), &placed(a), &placed(b), &mut slots);
+    writes(&Subject::whole(DifferenceKind::Slot), &placed(a), &placed(b), &mut slots);
     found.ignored.append(&mut slots.ignored);
-    // What cannot be compared was said where it was written.
+    // Values that cannot be compared are listed where they were written.
     slots.list
 }
 
-/// What the traces lack, so that it is nowhere to be compared.
-fn gaps(a: &Timeline, b: &Timeline, found: &mut Found<'_>) {
+/// Notes data that the traces lack and that no other comparison covers.
+fn gaps(a: &Timeline, b: &Timeline, found: &mut Differences<'_>) {
     for (side, timeline) in [("a", a), ("b", b)] {
         for gap in &timeline.gaps {
             if matches!(
                 gap,
                 Gap::Dropped(_) | Gap::StrayAnswers(_) | Gap::WithoutRun(_) | Gap::UnknownNames(_)
             ) {
-                found.skip(&At::whole(DifferenceKind::Step), "", format!("{gap} in {side}"));
+                found.skip(&Subject::whole(DifferenceKind::Step), "", format!("{gap} in {side}"));
             }
         }
     }

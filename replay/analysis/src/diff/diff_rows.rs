@@ -1,4 +1,4 @@
-//! The rows of a diff for a person: one for each run and each effect. All text in them is safe for a terminal.
+//! Rows of a diff for display: one for each run and each effect. All text is safe for a terminal.
 
 use std::collections::BTreeMap;
 
@@ -10,58 +10,58 @@ use super::pairing::RunPair;
 use super::wording::duration_pair;
 use crate::{Effect, StepRun};
 
-/// A run of a step, or an effect, in both.
+/// A step run or an effect on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffRow {
-    /// When it began in the first, and for how long it ran or was waited for, in nanoseconds; none if it did not.
+    /// Start and duration in the first request, in nanoseconds; `None` if it is not there.
     pub a: Option<(u64, u64)>,
-    /// The same of the second.
+    /// Start and duration in the second request, in nanoseconds; `None` if it is not there.
     pub b: Option<(u64, u64)>,
-    /// How the two go together.
+    /// How the sides compare.
     pub status: RowStatus,
-    /// The position in the flow of the step that it is of.
+    /// Index of the step in the flow.
     pub step: u16,
-    /// Whether it is an effect, of the run above it.
+    /// True for an effect of the run above it.
     pub is_effect: bool,
-    /// The name of the step, or kind and arguments of the effect.
+    /// Name of the step, or kind and summary of the effect.
     pub name: String,
-    /// What differs, in few words; may be empty.
+    /// Differences in a few words; may be empty.
     pub summary: String,
 }
 
-/// How the two sides of a row go together.
+/// How the sides of a row compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowStatus {
-    /// Only the first has it.
+    /// Only the first request has it.
     OnlyA,
-    /// Only the second has it.
+    /// Only the second request has it.
     OnlyB,
     /// Something other than time differs.
     Differs,
-    /// At most time differs.
+    /// Nothing but time may differ.
     Same,
 }
 
 impl DiffRow {
-    /// How long it took in the first, in nanoseconds.
+    /// Returns the duration in the first request, in nanoseconds.
     pub fn a_ns(&self) -> Option<u64> {
         self.a.map(|(_, ns)| ns)
     }
 
-    /// How long it took in the second.
+    /// Returns the duration in the second request, in nanoseconds.
     pub fn b_ns(&self) -> Option<u64> {
         self.b.map(|(_, ns)| ns)
     }
 
-    /// How much longer the second took.
+    /// Returns how much longer the second request took, in nanoseconds.
     pub fn delta_ns(&self) -> i128 {
         i128::from(self.b_ns().unwrap_or(0)) - i128::from(self.a_ns().unwrap_or(0))
     }
 }
 
 impl Diff {
-    /// Each run and each effect of the two, side by side, in order.
-    pub fn lines(&self) -> Vec<DiffRow> {
+    /// Returns a row for each run and each effect, in order.
+    pub fn display_rows(&self) -> Vec<DiffRow> {
         let mut lines = Vec::new();
         let mut differences: BTreeMap<_, Vec<&Difference>> = BTreeMap::new();
         for difference in &self.differences {
@@ -69,7 +69,7 @@ impl Diff {
                 differences.entry(place).or_default().push(difference);
             }
         }
-        for (at, row) in self.rows.iter().enumerate() {
+        for (at, row) in self.run_pairs.iter().enumerate() {
             let mut of = |place: (usize, Option<usize>)| differences.remove(&place).unwrap_or_default();
             let of_run = of((at, None));
             lines.push(run(self, row, &of_run));
@@ -125,7 +125,7 @@ fn mark(in_a: bool, in_b: bool, differences: &[&Difference]) -> RowStatus {
     }
 }
 
-/// What differs in a row, in few words.
+/// Returns the differences of a row in a few words.
 fn said(differences: &[&Difference]) -> String {
     let mut words: Vec<String> = Vec::new();
     for difference in differences.iter().filter(|difference| !difference.kind.is_time()) {

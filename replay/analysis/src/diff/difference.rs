@@ -1,5 +1,5 @@
-//! What differs between two requests, and what could not be compared. The text in it is as it was recorded: whoever
-//! prints it cleans it first.
+//! Differences between two requests, and values that could not be compared. Text is as it was recorded: it must be
+//! cleaned before it is printed.
 
 use std::sync::Arc;
 
@@ -7,44 +7,44 @@ use zerver_replay::RecordedJson;
 
 use crate::Step;
 
-/// Something that differs.
+/// A difference.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// The step that it is about; none for the request, the response and the outcome.
+    /// Step; `None` for the request, the response and the outcome.
     pub step: Option<Arc<Step>>,
-    /// Where it is shown: the position of the row, and of the effect in it.
+    /// Position for display: index of the row, and of the effect in it.
     pub row: Option<(usize, Option<usize>)>,
-    /// What sort of difference.
+    /// Kind of difference.
     pub kind: DifferenceKind,
-    /// The effect that it is about: kind and arguments in a few words.
+    /// Effect: kind and summary.
     pub effect: Option<String>,
-    /// Where in it: `latency_ms` of a query, `Todo.title` of a slot, `body.sub` of a result; empty for all of it.
+    /// Path: `latency_ms` of a query, `Todo.title` of a slot, `body.sub` of a result; empty for the whole.
     pub path: String,
-    /// What the first has there; none if nothing. Nanoseconds where it is about time.
+    /// First side; `None` if there is nothing. Nanoseconds for a difference in time.
     pub a: Option<RecordedJson>,
-    /// What the second has there.
+    /// Second side.
     pub b: Option<RecordedJson>,
-    /// Where both are the same JSON and only its bytes differ, the first of them: in white space, the order of names, the
-    /// way a number or a character is written.
+    /// First byte that differs, if both sides are the same JSON in another notation: white space, order of names,
+    /// number or character syntax.
     pub first_differing_byte: Option<u64>,
 }
 
-/// Something that could not be compared.
+/// A value that could not be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotCompared {
-    /// The name of the step that it is about; none for the request and the response.
+    /// Name of the step; `None` for the request and the response.
     pub step: Option<String>,
-    /// What sort of thing.
+    /// Kind of value.
     pub kind: DifferenceKind,
-    /// The effect that it is about.
+    /// Effect: kind and summary.
     pub effect: Option<String>,
-    /// Where in it; empty for all of it.
+    /// Path; empty for the whole.
     pub path: String,
-    /// Why it could not be compared.
+    /// Reason.
     pub why: String,
 }
 
-/// What sort of difference.
+/// Kind of difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "their words say it")]
 pub enum DifferenceKind {
@@ -135,12 +135,12 @@ impl DifferenceKind {
         }
     }
 
-    /// Whether it is only about time, so that the two are the same for all that.
+    /// Returns true for differences in time, which do not make requests different.
     pub const fn is_time(self) -> bool {
         matches!(self, Self::Receive | Self::Queue | Self::Cpu | Self::EffectWait)
     }
 
-    /// Whether it is about what came in.
+    /// Returns true for differences in the request.
     pub const fn is_request(self) -> bool {
         matches!(
             self,
@@ -154,7 +154,7 @@ impl DifferenceKind {
         )
     }
 
-    /// Whether it is about what went out.
+    /// Returns true for differences in the response.
     pub const fn is_response(self) -> bool {
         matches!(self, Self::Outcome | Self::ResponseStatus | Self::ResponseHeader | Self::ResponseBody)
     }

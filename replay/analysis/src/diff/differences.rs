@@ -1,4 +1,4 @@
-//! The differences found so far, and what each is about.
+//! Collects the differences of two requests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,50 +8,50 @@ use zerver_trace::{Recorded, Redaction, Value};
 
 use super::difference::{Difference, DifferenceKind, NotCompared};
 use super::ignored_headers::IgnoredHeaders;
-use super::value_changes::{Change, Changes, How, recorded};
+use super::value_changes::{Change, Changes, CompareOptions, recorded};
 use crate::Step;
 
-/// More differences than these are counted and not listed.
+/// Maximum number of differences listed. Further ones are counted.
 const MAX_DIFFERENCES: usize = 5_000;
 
-/// What a difference is about.
+/// Subject of a difference.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct At<'t> {
+pub(super) struct Subject<'t> {
     pub(super) what: DifferenceKind,
     pub(super) step: Option<&'t Arc<Step>>,
     pub(super) row: Option<(usize, Option<usize>)>,
     pub(super) effect: Option<&'t str>,
 }
 
-impl<'t> At<'t> {
-    /// Nothing in particular.
+impl<'t> Subject<'t> {
+    /// Creates a subject that belongs to no step.
     pub(super) const fn whole(what: DifferenceKind) -> Self {
         Self { what, step: None, row: None, effect: None }
     }
 
-    /// The same place, another sort of difference.
+    /// Returns the same subject with another kind of difference.
     pub(super) const fn is(&self, what: DifferenceKind) -> Self {
         Self { what, ..*self }
     }
 }
 
-/// The differences found so far.
+/// Differences collected so far.
 #[derive(Debug)]
-pub(super) struct Found<'i> {
+pub(super) struct Differences<'i> {
     pub(super) list: Vec<Difference>,
     pub(super) ignored_by: &'i IgnoredHeaders,
-    /// What the recorder changed in both.
+    /// Changes that the recorder made in both traces.
     pub(super) redactions: [&'i Redaction; 2],
-    /// Whether hashes in both were made under one key.
-    pub(super) one_key: bool,
-    /// Whether events of the first, and of the second, were left out.
+    /// True if both traces hash secrets with the same key.
+    pub(super) has_one_key: bool,
+    /// True for a trace that lost events.
     pub(super) lacks: [bool; 2],
     pub(super) not_compared: Vec<NotCompared>,
     pub(super) unlisted: usize,
     pub(super) ignored: BTreeSet<String>,
 }
 
-impl<'i> Found<'i> {
+impl<'i> Differences<'i> {
     pub(super) fn new(
         ignored_by: &'i IgnoredHeaders,
         redactions: [&'i Redaction; 2],
@@ -62,7 +62,7 @@ impl<'i> Found<'i> {
             list: Vec::new(),
             ignored_by,
             redactions,
-            one_key: a.has_same_key(b),
+            has_one_key: a.has_same_key(b),
             lacks,
             not_compared: Vec::new(),
             unlisted: 0,
@@ -70,8 +70,8 @@ impl<'i> Found<'i> {
         }
     }
 
-    /// Takes in what could not be compared, and why.
-    pub(super) fn skip(&mut self, at: &At<'_>, path: &str, why: impl Into<String>) {
+    /// Notes a value that could not be compared.
+    pub(super) fn skip(&mut self, at: &Subject<'_>, path: &str, why: impl Into<String>) {
         if self.not_compared.len() < MAX_DIFFERENCES {
             self.not_compared.push(NotCompared {
                 step: at.step.map(|step| step.name.clone()),
@@ -83,26 +83,37 @@ impl<'i> Found<'i> {
         }
     }
 
-    /// Whether what is not in the one, and in the other, may only have been left out.
+    /// Returns true if a side may lack something only because events were dropped.
     pub(super) fn may_lack(&self, in_a: bool, in_b: bool) -> bool {
         (!in_a && self.lacks[0]) || (!in_b && self.lacks[1])
     }
 
-    pub(super) const fn how(&self, secret: bool) -> How<'i> {
-        How { ignored: self.ignored_by, secret, one_key: self.one_key, masks_lie: None }
+    pub(super) const fn how(&self, secret: bool) -> CompareOptions<'i> {
+        CompareOptions {
+            ignored: self.ignored_by,
+            secret,
+            has_one_key: self.has_one_key,
+            why_masks_may_differ: None,
+        }
     }
 
-    pub(super) fn add(&mut self, at: At<'_>, path: &str, a: Option<RecordedJson>, b: Option<RecordedJson>) {
+    pub(super) fn add(
+        &mut self,
+        at: Subject<'_>,
+        path: &str,
+        a: Option<RecordedJson>,
+        b: Option<RecordedJson>,
+    ) {
         self.add_written(at, path, a, b, None);
     }
 
     fn add_written(
         &mut self,
-        at: At<'_>,
+        at: Subject<'_>,
         path: &str,
         a: Option<RecordedJson>,
         b: Option<RecordedJson>,
-        written_at: Option<u64>,
+        first_differing_byte: Option<u64>,
     ) {
         if self.list.len() >= MAX_DIFFERENCES {
             self.unlisted += 1;
@@ -116,11 +127,11 @@ impl<'i> Found<'i> {
             path: path.to_owned(),
             a,
             b,
-            first_differing_byte: written_at,
+            first_differing_byte: first_differing_byte,
         });
     }
 
-    /// Takes in a name which is not compared, and differs.
+    /// Notes a header that differs and is not compared.
     pub(super) fn ignore(&mut self, name: &str) {
         self.ignored.insert(name.to_owned());
     }
@@ -128,7 +139,7 @@ impl<'i> Found<'i> {
     /// Compares two values.
     pub(super) fn compare(
         &mut self,
-        at: &At<'_>,
+        at: &Subject<'_>,
         path: &str,
         a: Option<&Recorded>,
         b: Option<&Recorded>,
@@ -139,11 +150,11 @@ impl<'i> Found<'i> {
         self.take(at, changes);
     }
 
-    pub(super) fn take(&mut self, at: &At<'_>, mut changes: Changes) {
+    pub(super) fn take(&mut self, at: &Subject<'_>, mut changes: Changes) {
         self.unlisted += changes.more;
         self.ignored.append(&mut changes.ignored);
-        for Change { path, a, b, written_at } in changes.list {
-            self.add_written(*at, &path, a, b, written_at);
+        for Change { path, a, b, first_differing_byte } in changes.list {
+            self.add_written(*at, &path, a, b, first_differing_byte);
         }
         for (path, why) in changes.not_compared {
             self.skip(at, &path, why);
@@ -151,7 +162,7 @@ impl<'i> Found<'i> {
     }
 }
 
-/// Something that was not recorded as a value, as one.
+/// Wraps data that was not recorded as a value.
 pub(super) fn text(text: &str) -> RecordedJson {
     plain(&text)
 }

@@ -1,5 +1,5 @@
-//! The request and the response of two traces. Not compared are the HTTP version and who connected: how a request came,
-//! not what it asked for.
+//! Compares the requests and the responses of two traces. The HTTP version and the peer are not compared: they show how
+//! a request arrived, not what it asked for.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,19 @@ use zerver_replay::value::masked_text;
 use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
 use super::difference::DifferenceKind;
-use super::differences::{At, Found, number, text};
+use super::differences::{Differences, Subject, number, text};
 use super::outcome;
 use super::value_changes::{Changes, ONE_SIDE, bytes, recorded};
 use crate::Timeline;
 
-pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
+pub(super) fn request(a: &Trace, b: &Trace, found: &mut Differences<'_>) {
     if a.method != b.method {
-        found.add(At::whole(DifferenceKind::RequestMethod), "", Some(text(&a.method)), Some(text(&b.method)));
+        found.add(
+            Subject::whole(DifferenceKind::RequestMethod),
+            "",
+            Some(text(&a.method)),
+            Some(text(&b.method)),
+        );
     }
     authority(a, b, found);
     target(a, b, found);
@@ -26,32 +31,32 @@ pub(super) fn request(a: &Trace, b: &Trace, found: &mut Found<'_>) {
 pub(super) fn response(
     (a, of_a): (&Trace, &Timeline),
     (b, of_b): (&Trace, &Timeline),
-    found: &mut Found<'_>,
+    found: &mut Differences<'_>,
 ) {
     outcome::compare((a, of_a), (b, of_b), found);
     if a.status != b.status {
         let status = |trace: &Trace| Some(number(trace.status.into()));
-        found.add(At::whole(DifferenceKind::ResponseStatus), "", status(a), status(b));
+        found.add(Subject::whole(DifferenceKind::ResponseStatus), "", status(a), status(b));
     }
     let outlines = [is_outline(a), is_outline(b)];
     let parts = [(&a.response_headers, &a.response_body), (&b.response_headers, &b.response_body)];
     headers_and_body([DifferenceKind::ResponseHeader, DifferenceKind::ResponseBody], parts, outlines, found);
 }
 
-/// Whether the trace was larger than one may be, so that its headers were left out as well.
+/// Returns true if the trace was too large, so that its headers were left out as well.
 const fn is_outline(trace: &Trace) -> bool {
     trace.events_dropped > 0 && matches!(trace.target, Recorded::Missing(_))
 }
 
-/// The headers, the body, and the length of the body, which follows from that.
+/// Compares headers and body. The length follows from the body, so it comes last.
 fn headers_and_body(
     [header, of_body]: [DifferenceKind; 2],
     [(a_headers, a_body), (b_headers, b_body)]: [(&Vec<Header<Recorded>>, &RecordedBody); 2],
     outlines: [bool; 2],
-    found: &mut Found<'_>,
+    found: &mut Differences<'_>,
 ) {
     if outlines != [false, false] {
-        found.skip(&At::whole(header), "", "the headers were not recorded: too large");
+        found.skip(&Subject::whole(header), "", "the headers were not recorded: too large");
         return body(of_body, a_body, b_body, found);
     }
     let is_length = |header: &&Header<Recorded>| header.name == "content-length";
@@ -65,9 +70,10 @@ fn headers_and_body(
     headers(header, &a_lengths, &b_lengths, found);
 }
 
-/// The authority that a target names, such as `:authority` of HTTP/2. Where only one does, that of the other is its `Host`.
-fn authority(a: &Trace, b: &Trace, found: &mut Found<'_>) {
-    let at = At::whole(DifferenceKind::RequestAuthority);
+/// Compares the authorities of the targets, such as `:authority` in HTTP/2. If only one target has an authority, the
+/// other side's is its `Host` header.
+fn authority(a: &Trace, b: &Trace, found: &mut Differences<'_>) {
+    let at = Subject::whole(DifferenceKind::RequestAuthority);
     let host = |trace: &Trace| trace.request_headers.iter().find(|header| header.name == "host").cloned();
     match (&a.origin, &b.origin) {
         (Origin::Named(a), Origin::Named(b)) => found.compare(&at, "", Some(a), Some(b), false),
@@ -88,7 +94,7 @@ fn authority(a: &Trace, b: &Trace, found: &mut Found<'_>) {
         }
         (Origin::Absent, Origin::Absent) => {}
         (Origin::NotRecorded, _) | (_, Origin::NotRecorded) => {
-            // In HTTP/1 the header has it, and is compared.
+            // HTTP/1 has the authority in a header, which is compared.
             let is_unknown = |trace: &Trace| trace.origin == Origin::NotRecorded && host(trace).is_none();
             if is_unknown(a) || is_unknown(b) {
                 found.skip(&at, "", "not recorded under an older schema");
@@ -97,23 +103,23 @@ fn authority(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     }
 }
 
-/// Path and query: by the parameters of the path's pattern where both have the same one.
-fn target(a: &Trace, b: &Trace, found: &mut Found<'_>) {
-    let at = At::whole(DifferenceKind::RequestPath);
+/// Compares path and query: by path parameters if both flows have the same pattern.
+fn target(a: &Trace, b: &Trace, found: &mut Differences<'_>) {
+    let at = Subject::whole(DifferenceKind::RequestPath);
     let mut changes = Changes::default();
     recorded("", Some(&a.target), Some(&b.target), found.how(false), &mut changes);
     if changes.list.is_empty() && changes.not_compared.is_empty() {
         return;
     }
-    // Masks in the one may stand for what is the same in the other.
-    let masks_lie = [a, b].iter().any(|trace| trace.target.is_secret())
-        && !(found.one_key && a.target.is_secret() && b.target.is_secret());
+    // A mask may stand for text that is equal on the other side.
+    let why_masks_may_differ = [a, b].iter().any(|trace| trace.target.is_secret())
+        && !(found.has_one_key && a.target.is_secret() && b.target.is_secret());
     let before = found.list.len() + found.not_compared.len();
     let mut differ = |what: DifferenceKind, name: &str, a: Option<&str>, b: Option<&str>| match (a, b) {
-        (Some(a), Some(b)) if masks_lie && masked_text::may_be_equal(a, b) => {
-            found.skip(&At::whole(what), name, ONE_SIDE);
+        (Some(a), Some(b)) if why_masks_may_differ && masked_text::may_be_equal(a, b) => {
+            found.skip(&Subject::whole(what), name, ONE_SIDE);
         }
-        (a, b) => found.add(At::whole(what), name, a.map(text), b.map(text)),
+        (a, b) => found.add(Subject::whole(what), name, a.map(text), b.map(text)),
     };
     if a.path != b.path {
         let parameters = |trace: &Trace| parameters(&trace.flow.pattern, &trace.path);
@@ -136,11 +142,11 @@ fn target(a: &Trace, b: &Trace, found: &mut Found<'_>) {
     if found.list.len() + found.not_compared.len() > before {
         return;
     }
-    // It is not known, or written in another way: the order of names, a `?` without a query.
+    // The difference is unknown or in the notation: the order of names, a `?` without a query.
     found.take(&at, changes);
 }
 
-/// The parameters of a path, as they came; none if it is no path of this pattern.
+/// Returns the path parameters as they arrived, or `None` if the path does not match the pattern.
 pub(crate) fn parameters(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut out = Vec::new();
     let mut rest = path.split('/');
@@ -158,7 +164,7 @@ pub(crate) fn parameters(pattern: &str, path: &str) -> Option<Vec<(String, Strin
     rest.next().is_none().then_some(out)
 }
 
-/// The parameters of the query, as they came; secrets in it are masked.
+/// Returns the query parameters as they arrived, with secrets masked.
 pub(crate) fn query(trace: &Trace) -> Vec<(String, String)> {
     let target = trace.target.value().map(zerver_trace::Value::root);
     let bytes = target.as_ref().and_then(|root| root.as_bytes()).unwrap_or_default();
@@ -171,20 +177,25 @@ pub(crate) fn query(trace: &Trace) -> Vec<(String, String)> {
     query.split('&').filter(|part| !part.is_empty()).map(pair).collect()
 }
 
-fn headers(what: DifferenceKind, a: &[Header<Recorded>], b: &[Header<Recorded>], found: &mut Found<'_>) {
+fn headers(
+    what: DifferenceKind,
+    a: &[Header<Recorded>],
+    b: &[Header<Recorded>],
+    found: &mut Differences<'_>,
+) {
     let named = |headers: &[Header<Recorded>]| {
         headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect()
     };
     by_name(named(a), named(b), |name, a, b| {
         if !found.ignored_by.has(name) {
-            found.compare(&At::whole(what), name, a, b, false);
+            found.compare(&Subject::whole(what), name, a, b, false);
         } else if a != b {
             found.ignore(name);
         }
     });
 }
 
-/// Hands over what has one name, by occurrence: first what `a` has in its order, then what only `b` has.
+/// Pairs entries by name and occurrence: first those of `a` in order, then those that only `b` has.
 fn by_name<T>(a: Vec<(String, T)>, b: Vec<(String, T)>, mut each: impl FnMut(&str, Option<&T>, Option<&T>)) {
     let mut left: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, (name, _)) in b.iter().enumerate().rev() {
@@ -203,8 +214,8 @@ fn by_name<T>(a: Vec<(String, T)>, b: Vec<(String, T)>, mut each: impl FnMut(&st
     }
 }
 
-fn body(what: DifferenceKind, a: &RecordedBody, b: &RecordedBody, found: &mut Found<'_>) {
-    let at = At::whole(what);
+fn body(what: DifferenceKind, a: &RecordedBody, b: &RecordedBody, found: &mut Differences<'_>) {
+    let at = Subject::whole(what);
     let before = found.list.len();
     if a.full_len != 0 || b.full_len != 0 {
         match is_cut(a) || is_cut(b) {
@@ -212,7 +223,7 @@ fn body(what: DifferenceKind, a: &RecordedBody, b: &RecordedBody, found: &mut Fo
             false => found.compare(&at, "", Some(&a.bytes), Some(&b.bytes), false),
         }
     }
-    // What differs may be beyond what was recorded.
+    // The difference may be beyond what was recorded.
     if found.list.len() == before && a.full_len != b.full_len {
         found.add(at, "length", Some(number(a.full_len)), Some(number(b.full_len)));
     }
@@ -222,8 +233,8 @@ const fn is_cut(body: &RecordedBody) -> bool {
     body.kept_len < body.full_len
 }
 
-/// Bodies of which not everything was recorded: what there is of both is compared.
-fn cut_bodies(at: At<'_>, a: &RecordedBody, b: &RecordedBody, found: &mut Found<'_>) {
+/// Compares bodies of which only a part was recorded.
+fn cut_bodies(at: Subject<'_>, a: &RecordedBody, b: &RecordedBody, found: &mut Differences<'_>) {
     let kept = a.kept_len.min(b.kept_len);
     let is_plain = matches!((&a.bytes, &b.bytes), (Recorded::Plain { .. }, Recorded::Plain { .. }));
     if a.kept_len == b.kept_len && (a.bytes.is_secret() || is_plain) {

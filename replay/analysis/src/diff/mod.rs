@@ -1,9 +1,11 @@
-//! Two requests compared: where the difference in time is, in parts that add up, and what differs, the most upstream
-//! first. A pure function over their traces.
+//! Diff of two requests: where the difference in time is, in parts that add up, and what differs, the most upstream
+//! first.
 //!
-//! `align` says what goes with what, `causes` splits the difference in time, `walk`, `message` and `outcome` find what differs,
-//! `value` compares two values, `ignored` knows what is not compared, `words` compares two texts, `lines` and `wording` say it for a person, `typical` picks two
-//! requests to compare, `document` is the form for other programs.
+//! `comparison` runs the steps. `pairing` pairs runs and effects, `causes` splits the difference in time, and
+//! `run_differences`, `slot_writes`, `http_message` and `outcome` find `difference`s, which `differences` collects.
+//! `value_changes` compares two values, `ignored_headers` lists what is not compared, and `text_lines` compares two
+//! texts. `diff_rows` and `wording` are for display, `document` is the JSON form, and `typical_pair` picks two requests
+//! to compare.
 
 mod causes;
 mod comparison;

@@ -1,5 +1,5 @@
-//! Which run goes with which, and which effect: a run by its step's name and occurrence; an effect, within such a pair,
-//! by kind and arguments, else by kind and what it is called, else by kind, and each time by occurrence.
+//! Pairs runs and effects of two requests. Runs are paired by step and occurrence. Within two runs, effects are paired
+//! by kind and arguments, then by kind and summary, then by kind; each time by occurrence.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use zerver_trace::Recorded;
 
 use crate::{Effect, Timeline};
 
-/// Positions in the two timelines that go together; one is missing where there is nothing to go with.
+/// Indexes in the two timelines; one is `None` if there is no partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
-    /// In the first.
+    /// Index in the first timeline.
     pub a: Option<usize>,
-    /// In the second.
+    /// Index in the second timeline.
     pub b: Option<usize>,
 }
 
-/// Runs of a step that go together, and their effects.
+/// Two runs of a step, and their effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunPair {
-    /// The runs, by their positions in [`Timeline::runs`].
+    /// Runs, by index in [`Timeline::runs`].
     pub run: Pair,
-    /// Their effects, by their positions in [`crate::StepRun::effects`].
+    /// Effects, by index in [`crate::StepRun::effects`].
     pub effects: Vec<Pair>,
 }
 
-/// Puts two timelines side by side.
+/// Pairs the runs of two timelines.
 pub(super) fn rows(a: &Timeline, b: &Timeline) -> Vec<RunPair> {
     let mut pairing = Pairing::new(a.runs.len(), b.runs.len());
     pairing.by(|at| Some(a.runs[at].step.name.as_str()), |at| Some(b.runs[at].step.name.as_str()));
@@ -48,7 +48,7 @@ fn pairs(a: &[Effect], b: &[Effect]) -> Vec<Pair> {
     pairing.merged()
 }
 
-/// What is equal for effects of one kind with equal arguments.
+/// Returns a key that is equal for effects of the same kind with the same arguments.
 fn exact(effect: &Effect) -> Option<(&str, &[u8])> {
     let args = match &effect.args {
         Recorded::Plain { value, .. } => value.tokens(),
@@ -58,7 +58,7 @@ fn exact(effect: &Effect) -> Option<(&str, &[u8])> {
     Some((&effect.kind, args))
 }
 
-/// The items of two lists, and which of them go together so far.
+/// Items of two lists, and the pairs found so far.
 struct Pairing {
     of_a: Vec<Option<usize>>,
     of_b: Vec<Option<usize>>,
@@ -69,7 +69,7 @@ impl Pairing {
         Self { of_a: vec![None; a], of_b: vec![None; b] }
     }
 
-    /// Pairs those of equal keys that have no partner yet, in their order.
+    /// Pairs items with equal keys that have no partner yet, in order.
     fn by<K: Ord>(&mut self, key_a: impl Fn(usize) -> Option<K>, key_b: impl Fn(usize) -> Option<K>) {
         let free = |partners: &[Option<usize>]| -> Vec<usize> {
             (0..partners.len()).filter(|&at| partners[at].is_none()).collect()
@@ -93,7 +93,7 @@ impl Pairing {
         }
     }
 
-    /// All items, in an order that both lists keep as far as they agree.
+    /// Returns all items, in an order that keeps both lists' orders as far as they agree.
     fn merged(&self) -> Vec<Pair> {
         let mut out = Vec::with_capacity(self.of_a.len().max(self.of_b.len()));
         let mut done = vec![false; self.of_b.len()];
@@ -115,7 +115,7 @@ impl Pairing {
                     done[partner] = true;
                     i += 1;
                 }
-                // Its partner stands before `i`, and so it is done.
+                // Its partner comes before `i`, so it is done.
                 (None, Some(Some(_))) => j += 1,
             }
         }

@@ -1,34 +1,37 @@
-//! The differences between runs that go together, in the order in which they came about: its turn, its decision, for
-//! each effect its arguments, how long it was waited for and how it ended; last what was written, which follows from
-//! these.
+//! Compares paired runs in causal order: the run queue, the decision, each effect with its arguments, its wait and its
+//! end, and finally the writes, which follow from these.
 
 use zerver_trace::Decision;
 
 use super::difference::DifferenceKind;
-use super::differences::{At, Found, number, text};
+use super::differences::{Differences, Subject, number, text};
 use super::outcome;
 use super::pairing::{Pair, RunPair};
-use super::slot_writes::{Placed, writes};
-use crate::time_attribution::{EffectShare, RunShare, Shares};
+use super::slot_writes::{PlacedWrite, writes};
+use crate::time_attribution::{EffectShare, RunShare, TimeShares};
 use crate::{Effect, EffectEnd, StepRun, Timeline};
 
 pub(super) fn rows(
-    a: (&Timeline, &Shares),
-    b: (&Timeline, &Shares),
+    a: (&Timeline, &TimeShares),
+    b: (&Timeline, &TimeShares),
     rows: &[RunPair],
-    found: &mut Found<'_>,
+    found: &mut Differences<'_>,
 ) {
     let notable = Notable::new(a.0.totals.total_ns, b.0.totals.total_ns);
-    notable.check(At::whole(DifferenceKind::Receive), a.1.receive_ns, b.1.receive_ns, found);
+    notable.check(Subject::whole(DifferenceKind::Receive), a.1.receive_ns, b.1.receive_ns, found);
     for (row_at, row) in rows.iter().enumerate() {
         let run_a = row.run.a.map(|at| (&a.0.runs[at], &a.1.runs[at]));
         let run_b = row.run.b.map(|at| (&b.0.runs[at], &b.1.runs[at]));
         let Some((any, _)) = run_b.or(run_a) else { continue };
-        let at =
-            At { what: DifferenceKind::Step, step: Some(&any.step), row: Some((row_at, None)), effect: None };
+        let at = Subject {
+            what: DifferenceKind::Step,
+            step: Some(&any.step),
+            row: Some((row_at, None)),
+            effect: None,
+        };
         match (run_a, run_b) {
             (Some(a), Some(b)) => run(&at, a, b, &row.effects, notable, found),
-            // Its run may be among the events that were left out.
+            // The run may be among the dropped events.
             _ if found.may_lack(run_a.is_some(), run_b.is_some()) => {}
             _ => {
                 let name = |run: Option<(&StepRun, _)>| run.map(|(run, _)| text(&run.step.name));
@@ -39,12 +42,12 @@ pub(super) fn rows(
 }
 
 fn run(
-    at: &At<'_>,
+    at: &Subject<'_>,
     (a, a_share): (&StepRun, &RunShare),
     (b, b_share): (&StepRun, &RunShare),
     effects: &[Pair],
     notable: Notable,
-    found: &mut Found<'_>,
+    found: &mut Differences<'_>,
 ) {
     notable.check(at.is(DifferenceKind::Queue), a_share.queue_ns, b_share.queue_ns, found);
     if let (Some(a), Some(b)) = (a.decision, b.decision)
@@ -65,7 +68,7 @@ fn run(
         let Some((any, _)) = effect_b.or(effect_a) else { continue };
         let label = any.label();
         let row = at.row.map(|(row, _)| (row, Some(place)));
-        let at = At { row, effect: Some(&label), ..at.is(DifferenceKind::Effect) };
+        let at = Subject { row, effect: Some(&label), ..at.is(DifferenceKind::Effect) };
         match (effect_a, effect_b) {
             (Some(a), Some(b)) => effect(&at, a, b, notable, found),
             _ if found.may_lack(effect_a.is_some(), effect_b.is_some()) => {}
@@ -81,26 +84,26 @@ fn run(
     writes(&at.is(DifferenceKind::Slot), &of_a, &of_b, found);
 }
 
-/// All that a run wrote, by itself and from the answers of its effects.
+/// Returns the writes of a run and of the answers of its effects.
 fn placed<'t>(
     run: &'t StepRun,
     effects: impl Iterator<Item = Option<usize>>,
     labels: &'t [String],
-) -> Vec<Placed<'t>> {
-    let own = run.writes.iter().map(|write| Placed { write, effect: None });
+) -> Vec<PlacedWrite<'t>> {
+    let own = run.writes.iter().map(|write| PlacedWrite { write, effect: None });
     let from_effects = effects.zip(labels).enumerate().flat_map(|(place, (effect, label))| {
         let wrote = effect.map_or(&[][..], |at| &run.effects[at].writes);
-        wrote.iter().map(move |write| Placed { write, effect: Some((place, label)) })
+        wrote.iter().map(move |write| PlacedWrite { write, effect: Some((place, label)) })
     });
     own.chain(from_effects).collect()
 }
 
 fn effect(
-    at: &At<'_>,
+    at: &Subject<'_>,
     (a_effect, a_share): (&Effect, EffectShare),
     (b_effect, b_share): (&Effect, EffectShare),
     notable: Notable,
-    found: &mut Found<'_>,
+    found: &mut Differences<'_>,
 ) {
     found.compare(
         &at.is(DifferenceKind::EffectArgument),
@@ -120,7 +123,7 @@ fn effect(
         found.add(at.is(DifferenceKind::EffectAttempts), "", count(a_effect), count(b_effect));
     }
     let at_result = at.is(DifferenceKind::EffectResult);
-    // Those before the last failed, and were followed by another.
+    // All attempts but the last failed and were retried.
     for (number, (a, b)) in (1..).zip(std::iter::zip(&a_effect.attempts, &b_effect.attempts)) {
         let is_last = |of: &Effect| number == of.attempts.len();
         if !is_last(a_effect) && !is_last(b_effect) {
@@ -131,13 +134,18 @@ fn effect(
     ended(at_result, "", [(&a_effect.end, call(a_effect)), (&b_effect.end, call(b_effect))], found);
 }
 
-/// How two attempts at an effect ended.
-fn ended(at: At<'_>, path: &str, [(a, a_call), (b, b_call)]: [(&EffectEnd, u32); 2], found: &mut Found<'_>) {
+/// Compares the ends of two attempts.
+fn ended(
+    at: Subject<'_>,
+    path: &str,
+    [(a, a_call), (b, b_call)]: [(&EffectEnd, u32); 2],
+    found: &mut Differences<'_>,
+) {
     match (a, b) {
         (EffectEnd::Ok { output: a, .. }, EffectEnd::Ok { output: b, .. }) => {
             found.compare(&at, path, Some(a), Some(b), false);
         }
-        // Its answer may be among the events that were left out.
+        // The answer may be among the dropped events.
         (a, b) if found.may_lack(*a != EffectEnd::Unanswered, *b != EffectEnd::Unanswered) => {}
         (EffectEnd::Err(a), EffectEnd::Err(b)) => {
             outcome::errors(at, path, [(a, a_call), (b, b_call)], found)
@@ -147,8 +155,8 @@ fn ended(at: At<'_>, path: &str, [(a, a_call), (b, b_call)]: [(&EffectEnd, u32);
     }
 }
 
-/// Times always differ. A difference is worth naming if it is at least a tenth of the whole difference, and a twentieth
-/// of the longer request.
+/// Threshold for differences in time, because times always differ: a tenth of the total difference, and at least a
+/// twentieth of the longer request.
 #[derive(Clone, Copy)]
 struct Notable {
     least_ns: u64,
@@ -159,7 +167,7 @@ impl Notable {
         Self { least_ns: (a_ns.abs_diff(b_ns) / 10).max(a_ns.max(b_ns) / 20).max(1) }
     }
 
-    fn check(self, at: At<'_>, a_ns: u64, b_ns: u64, found: &mut Found<'_>) {
+    fn check(self, at: Subject<'_>, a_ns: u64, b_ns: u64, found: &mut Differences<'_>) {
         if a_ns.abs_diff(b_ns) >= self.least_ns {
             found.add(at, "", Some(number(a_ns)), Some(number(b_ns)));
         }

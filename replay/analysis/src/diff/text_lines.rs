@@ -1,25 +1,25 @@
-//! Two texts compared line by line, and within lines that changed word by word.
+//! Compares two texts line by line, and changed lines word by word.
 
 use similar::{ChangeTag, TextDiff};
 
-/// Of longer texts so much is compared, from where they differ.
+/// Maximum length compared, in bytes, from the first difference on.
 const MAX_LEN: usize = 8 * 1024;
-/// What comes before that in its line, up to so many bytes.
+/// Maximum context before the first difference in its line, in bytes.
 const MAX_BEFORE: usize = 256;
 
-/// A line of two texts, or of one.
+/// A line that is in two texts or in one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextLine {
-    /// Whether the first text has it.
+    /// True if the first text has it.
     pub in_a: bool,
-    /// Whether the second text has it.
+    /// True if the second text has it.
     pub in_b: bool,
-    /// Its parts, without the line's end, and for each whether it is what changed.
+    /// Parts without the line break, each with true if it changed.
     pub parts: Vec<(bool, String)>,
 }
 
-/// The lines of two texts: those of both, and those that only one has, with what changed in them. Of texts over 8 KiB,
-/// so much of each counts, from the line on in which they differ first.
+/// Returns the lines of two texts with their changed parts marked. Texts over 8 KiB are cut to that length, starting at
+/// the first line that differs.
 pub fn changed_lines(a: &str, b: &str) -> Vec<TextLine> {
     let from = if a.len().max(b.len()) > MAX_LEN && a != b { differing(a, b) } else { 0 };
     let (a, b) = (start(&a[from..]), start(&b[from..]));
@@ -38,7 +38,7 @@ pub fn changed_lines(a: &str, b: &str) -> Vec<TextLine> {
         .collect()
 }
 
-/// Where the line begins in which two texts differ first, or a little before that.
+/// Returns the start of the first line that differs, or a point closer to the difference.
 fn differing(a: &str, b: &str) -> usize {
     let same = std::iter::zip(a.bytes(), b.bytes()).take_while(|(a, b)| a == b).count();
     let same = a.floor_char_boundary(same);
@@ -77,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_in_a_line_is_marked() {
+    fn changed_words_of_a_line_are_marked() {
         check("buy some milk\nend\n", "buy some bread\nend\n", "-buy some <milk>\n+buy some <bread>\n end\n");
         check("", "new", "+new\n");
         check("same", "same", " same\n");
         let long = "ü".repeat(10_000);
         assert_eq!(changed_lines(&long, &long).len(), 1);
-        // However far away it is.
+        // However far away the difference is.
         let lines = "a line\n".repeat(10_000);
         check(&format!("{lines}one"), &format!("{lines}two"), "-one\n+two\n");
         let (a, b) = (format!("{long} one"), format!("{long} two"));

@@ -1,35 +1,35 @@
-//! Which two requests of a flow to compare, when nobody names any.
+//! Picks two requests of a flow to compare if the user names none.
 
 use thiserror::Error;
 use zerver_trace::{RequestId, Summary};
 
-/// With fewer requests than this, none of them is typical.
+/// Minimum number of requests to pick from.
 const MIN_REQUESTS: usize = 10;
 
 /// A typical fast and a typical slow request of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypicalPair {
-    /// The median of the rest.
+    /// Median of the others.
     pub fast: RequestId,
-    /// The median of the slowest tenth.
+    /// Median of the slowest tenth.
     pub slow: RequestId,
-    /// Of how many they are.
+    /// Number of requests picked from.
     pub population: usize,
 }
 
-/// There are too few requests to tell what is typical.
+/// There are too few requests to pick typical ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{found} requests that succeeded are too few to tell what is typical; it takes {MIN_REQUESTS}")]
+#[error("too few successful requests to pick typical ones: {found} of at least {MIN_REQUESTS}")]
 pub struct TooFewRequests {
-    /// How many succeeded.
+    /// Number of successful requests.
     pub found: usize,
 }
 
-/// Picks the median of the slowest tenth (at least one), and the median of all others. Only requests that succeeded count
-/// ([`Summary::has_succeeded`]): others are fast or slow for reasons of their own.
+/// Picks the median of the slowest tenth (at least one request) and the median of the others. Only successful requests
+/// count ([`Summary::has_succeeded`]): others are fast or slow for reasons of their own.
 ///
 /// # Errors
-/// When there are fewer than ten.
+/// Fails if there are fewer than ten.
 pub fn typical_pair(requests: &[Summary]) -> Result<TypicalPair, TooFewRequests> {
     let mut answered: Vec<(u64, RequestId)> = requests
         .iter()
@@ -51,7 +51,7 @@ mod tests {
     use crate::timeline::sample;
 
     #[test]
-    fn the_typical_are_medians_and_failures_do_not_count() {
+    fn typical_requests_are_medians_of_the_successful_ones() {
         let request = |ms: u64, failed| {
             let mut summary = sample::slow().summary();
             (summary.id, summary.duration_ns, summary.is_failed) =
@@ -61,7 +61,7 @@ mod tests {
         let ms = |id: RequestId| id.as_u128();
         let mut requests: Vec<Summary> = (1..=30).rev().map(|ms| request(ms, false)).collect();
         requests.extend((100..200).map(|ms| request(ms, true)));
-        // A step may answer 4xx; that is no success either.
+        // A step may answer with 4xx, which is no success either.
         requests.extend((200..300).map(|ms| Summary { status: 404, ..request(ms, false) }));
         let found = typical_pair(&requests).unwrap();
         assert_eq!((ms(found.fast), ms(found.slow), found.population), (14, 29, 30));
@@ -69,6 +69,6 @@ mod tests {
         let found = typical_pair(&requests[..10]).unwrap();
         assert_eq!((ms(found.fast), ms(found.slow)), (25, 30));
         assert_eq!(typical_pair(&requests[21..]).unwrap_err(), TooFewRequests { found: 9 });
-        assert!(typical_pair(&[]).unwrap_err().to_string().contains("it takes 10"));
+        assert!(typical_pair(&[]).unwrap_err().to_string().contains("0 of at least 10"));
     }
 }

@@ -1,6 +1,8 @@
-//! Two recorded values, compared by their structure: fields by name, lists by index, maps by key, lists of headers by
-//! the names in them; JSON in texts and bytes as it is written. A secret is compared by its keyed hash and never looked
-//! into. What was not recorded, and hashes under different keys, are not compared, and that is said.
+//! Compares two recorded values by structure: fields by name, lists by index, maps by key, header lists by header name,
+//! and JSON in texts and bytes as it is written.
+//!
+//! Secrets are compared by their keyed hashes only. Values that were not recorded, and hashes with different keys, are
+//! not compared but noted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,44 +16,50 @@ use zerver_trace::{MissingReason, Node, Recorded};
 
 use super::ignored_headers::IgnoredHeaders;
 
-/// Of one value, at most so many changes are listed; the rest is counted.
+/// Maximum number of changes listed for one value. Further ones are counted.
 const MAX_CHANGES: usize = 200;
-/// Bytes longer than this are not parsed as JSON.
+/// Maximum length of bytes that are parsed as JSON.
 const MAX_JSON: usize = 256 * 1024;
-/// Why hashes cannot be held against each other.
+/// Reason for not comparing hashes.
 pub(super) const OTHER_KEY: &str = "secrets are hashed under different keys";
-/// Why a secret and a plain value cannot be.
-pub(super) const ONE_SIDE: &str = "it is a secret on one side only";
+/// Reason for not comparing a secret with a plain value.
+pub(super) const ONE_SIDE: &str = "secret on one side only";
 
-/// A place in a value where two traces differ.
+/// A place where two values differ.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Change {
-    /// Where: `Todo.title`, `items[3].id`; empty for the value itself.
+    /// Path: `Todo.title`, `items[3].id`; empty for the whole value.
     pub(super) path: String,
-    /// What the first trace has there; none if nothing.
+    /// First side; `None` if there is nothing.
     pub(super) a: Option<RecordedJson>,
-    /// What the second trace has there; none if nothing.
+    /// Second side; `None` if there is nothing.
     pub(super) b: Option<RecordedJson>,
-    /// Where both say the same JSON, the first byte that is written differently.
-    pub(super) written_at: Option<u64>,
+    /// First byte that differs, if both sides are the same JSON in another notation.
+    pub(super) first_differing_byte: Option<u64>,
 }
 
-/// The changes of a value.
+/// Changes of a value.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) list: Vec<Change>,
-    /// So many more are not listed.
+    /// Number of changes that are not listed.
     pub(super) more: usize,
-    /// Names of headers which were not compared although they differ.
+    /// Names of headers that differ and were not compared.
     pub(super) ignored: BTreeSet<String>,
-    /// Places that could not be compared, and why.
+    /// Paths that could not be compared, with reasons.
     pub(super) not_compared: Vec<(String, String)>,
 }
 
 impl Changes {
-    fn add(&mut self, path: &str, a: Option<RecordedJson>, b: Option<RecordedJson>, written_at: Option<u64>) {
+    fn add(
+        &mut self,
+        path: &str,
+        a: Option<RecordedJson>,
+        b: Option<RecordedJson>,
+        first_differing_byte: Option<u64>,
+    ) {
         if self.list.len() < MAX_CHANGES {
-            self.list.push(Change { path: path.to_owned(), a, b, written_at });
+            self.list.push(Change { path: path.to_owned(), a, b, first_differing_byte });
         } else {
             self.more += 1;
         }
@@ -76,34 +84,34 @@ impl Changes {
     }
 }
 
-/// How a value is to be compared.
+/// Options of a comparison.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct How<'i> {
+pub(super) struct CompareOptions<'i> {
     pub(super) ignored: &'i IgnoredHeaders,
-    /// Whether it is a secret, whatever the value says.
+    /// True if the value is secret, whatever it contains.
     pub(super) secret: bool,
-    /// Whether hashes of the two traces were made under one key.
-    pub(super) one_key: bool,
-    /// Why masks in it may differ where the secrets behind them do not; none where they do not.
-    pub(super) masks_lie: Option<&'static str>,
+    /// True if both traces hash secrets with the same key.
+    pub(super) has_one_key: bool,
+    /// Reason why masks may differ although the secrets behind them are equal; `None` if they cannot.
+    pub(super) why_masks_may_differ: Option<&'static str>,
 }
 
-/// What is known of two recordings.
+/// What is known about two recorded values.
 enum Known {
     Equal,
     Different,
-    /// Different, or only the masks are, and why.
+    /// Different, unless only the masks are. With the reason.
     UpToMasks(&'static str),
-    /// Nothing, and why.
+    /// Unknown, with the reason.
     Nothing(String),
 }
 
-/// Compares what was recorded under `path`; none where there was nothing.
+/// Compares two recorded values under `path`; `None` stands for no value.
 pub(super) fn recorded(
     path: &str,
     a: Option<&Recorded>,
     b: Option<&Recorded>,
-    how: How<'_>,
+    how: CompareOptions<'_>,
     out: &mut Changes,
 ) {
     let mut how = how;
@@ -112,17 +120,17 @@ pub(super) fn recorded(
         (Some(a), Some(b)) => match known(a, b, how) {
             Known::Equal => return,
             Known::Different => {}
-            Known::UpToMasks(why) => how.masks_lie = Some(why),
+            Known::UpToMasks(why) => how.why_masks_may_differ = Some(why),
             Known::Nothing(why) => return out.skip(path, why),
         },
         _ => {}
     }
     let shown = a.and_then(Recorded::value).zip(b.and_then(Recorded::value));
     if let (Some((a, b)), false) = (shown, how.secret) {
-        // Under one key equal secrets have equal masks, so nothing that differs is behind them.
+        // With one key, equal secrets have equal masks, so no difference hides behind them.
         let before = out.found();
         nodes(&mut path.to_owned(), &a.root(), &b.root(), how, out);
-        match how.masks_lie {
+        match how.why_masks_may_differ {
             Some(why) if out.found() == before => out.skip(path, why),
             _ => {}
         }
@@ -132,7 +140,7 @@ pub(super) fn recorded(
     out.add(path, a.map(|a| side(a, hide)), b.map(|b| side(b, hide)), None);
 }
 
-/// A side of a change that is not looked into.
+/// Returns a side of a change as a whole.
 fn side(recorded: &Recorded, hide: bool) -> RecordedJson {
     match recorded {
         Recorded::Sealed { hash, masked: shown, .. } | Recorded::Hashed { hash, masked: shown } => {
@@ -144,8 +152,8 @@ fn side(recorded: &Recorded, hide: bool) -> RecordedJson {
     }
 }
 
-/// Whether two recordings say the same, their lines for a person aside.
-fn known(a: &Recorded, b: &Recorded, how: How<'_>) -> Known {
+/// Returns what is known about two recorded values. Summaries do not matter.
+fn known(a: &Recorded, b: &Recorded, how: CompareOptions<'_>) -> Known {
     use Recorded::{Hashed, Missing, Plain, Sealed};
     let equal = |is| if is { Known::Equal } else { Known::Different };
     match (a, b) {
@@ -156,21 +164,21 @@ fn known(a: &Recorded, b: &Recorded, how: How<'_>) -> Known {
             Sealed { hash: y, .. } | Hashed { hash: y, .. },
         ) => {
             let is_whole = a.value().is_none() || b.value().is_none();
-            match (x == y, how.one_key) {
-                // Equal hashes come of equal secrets and equal keys, whatever is known of the keys.
+            match (x == y, how.has_one_key) {
+                // Equal hashes require equal secrets and equal keys, whatever is known about the keys.
                 (true, _) => Known::Equal,
                 (false, true) => Known::Different,
                 (false, false) if is_whole || how.secret => Known::Nothing(OTHER_KEY.to_owned()),
                 (false, false) => Known::UpToMasks(OTHER_KEY),
             }
         }
-        // What is a secret in one trace need not be known as one in the other.
+        // A secret in one trace need not be known as one in the other.
         _ if a.value().is_some() && b.value().is_some() && !how.secret => Known::UpToMasks(ONE_SIDE),
         _ => Known::Nothing(ONE_SIDE.to_owned()),
     }
 }
 
-/// `not recorded in a: too large`.
+/// Returns the reason for a missing value: `not recorded in a: too large`.
 fn missing(a: &Recorded, b: &Recorded) -> String {
     let of = |recorded: &Recorded| match recorded {
         Recorded::Missing(missing) => Some(why(missing)),
@@ -185,8 +193,14 @@ fn missing(a: &Recorded, b: &Recorded) -> String {
     }
 }
 
-/// Compares two parts of values; `path` is put back as it was.
-pub(super) fn nodes(path: &mut String, a: &Node<'_>, b: &Node<'_>, how: How<'_>, out: &mut Changes) {
+/// Compares two nodes. Leaves `path` unchanged.
+pub(super) fn nodes(
+    path: &mut String,
+    a: &Node<'_>,
+    b: &Node<'_>,
+    how: CompareOptions<'_>,
+    out: &mut Changes,
+) {
     match (a, b) {
         (Node::Some(a), Node::Some(b)) => nodes(path, a, b, how, out),
         (Node::Struct(a), Node::Struct(b)) => fields(path, a, b, how, out),
@@ -203,7 +217,7 @@ pub(super) fn nodes(path: &mut String, a: &Node<'_>, b: &Node<'_>, how: How<'_>,
         (Node::Variant(a_name, Some(a)), Node::Variant(b_name, Some(b))) if a_name == b_name => {
             within(path, &format!(".{a_name}"), |path| nodes(path, a, b, how, out));
         }
-        // Bytes in which a secret is masked are text.
+        // Bytes with a masked secret are text.
         (Node::Bytes(_) | Node::Str(_), Node::Bytes(_) | Node::Str(_)) => {
             let raw = |node: &Node<'_>| node.as_bytes().unwrap_or_default().into_owned();
             bytes(path, &raw(a), &raw(b), how, out);
@@ -213,28 +227,28 @@ pub(super) fn nodes(path: &mut String, a: &Node<'_>, b: &Node<'_>, how: How<'_>,
     }
 }
 
-/// Compares two runs of bytes: as JSON if both are, as text if both are, or as they are.
-pub(super) fn bytes(path: &mut String, a: &[u8], b: &[u8], how: How<'_>, out: &mut Changes) {
+/// Compares bytes as JSON if both are JSON, as text if both are text, or else as bytes.
+pub(super) fn bytes(path: &mut String, a: &[u8], b: &[u8], how: CompareOptions<'_>, out: &mut Changes) {
     if a == b {
         return;
     }
-    let mut written_at = None;
+    let mut first_differing_byte = None;
     if let (Some(a_json), Some(b_json)) = (json(a), json(b)) {
         let before = out.found();
         nodes(path, &a_json.node(), &b_json.node(), how, out);
         if out.found() > before {
             return;
         }
-        // The same JSON, written in another way, is told as text.
-        written_at = Some(first_differing(a, b));
+        // The same JSON in another notation is shown as text.
+        first_differing_byte = Some(first_differing(a, b));
     }
     match (str::from_utf8(a), str::from_utf8(b)) {
         (Ok(a), Ok(b)) => {
-            if let Some(why) = how.masks_lie.filter(|_| masked_text::may_be_equal(a, b)) {
+            if let Some(why) = how.why_masks_may_differ.filter(|_| masked_text::may_be_equal(a, b)) {
                 return out.skip(path, why);
             }
             let side = |text| Some(owned(&Node::Str(text)));
-            out.add(path, side(a), side(b), written_at);
+            out.add(path, side(a), side(b), first_differing_byte);
         }
         _ => out.leaf(path, Some(&Node::Bytes(a)), Some(&Node::Bytes(b))),
     }
@@ -244,7 +258,7 @@ fn first_differing(a: &[u8], b: &[u8]) -> u64 {
     std::iter::zip(a, b).take_while(|(a, b)| a == b).count() as u64
 }
 
-/// An object or a list of JSON.
+/// Parses a JSON object or array.
 fn json(bytes: &[u8]) -> Option<JsonTree<'_>> {
     let opens = bytes.trim_ascii_start().first();
     if bytes.len() > MAX_JSON || !matches!(opens, Some(b'{' | b'[')) {
@@ -257,10 +271,10 @@ fn fields(
     path: &mut String,
     a: &[(&str, Node<'_>)],
     b: &[(&str, Node<'_>)],
-    how: How<'_>,
+    how: CompareOptions<'_>,
     out: &mut Changes,
 ) {
-    // The usual case needs no look-up: the same fields in the same order.
+    // Fast path: the same fields in the same order.
     if a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| a == b) {
         for ((name, a), (_, b)) in a.iter().zip(b) {
             within(path, &format!(".{name}"), |path| nodes(path, a, b, how, out));
@@ -276,9 +290,14 @@ fn fields(
 
 type Named<'n, 'v> = Vec<(String, &'n Node<'v>)>;
 
-/// What has a name, by name and, where a name comes more than once, by its occurrence: those of `a` in their order, then those that only `b`
-/// has.
-fn entries(path: &mut String, a: Named<'_, '_>, b: Named<'_, '_>, how: How<'_>, out: &mut Changes) {
+/// Compares named entries by name and occurrence: those of `a` in order, then those that only `b` has.
+fn entries(
+    path: &mut String,
+    a: Named<'_, '_>,
+    b: Named<'_, '_>,
+    how: CompareOptions<'_>,
+    out: &mut Changes,
+) {
     let mut left: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, (name, _)) in b.iter().enumerate().rev() {
         left.entry(name).or_default().push(at);
@@ -299,22 +318,22 @@ fn entries(path: &mut String, a: Named<'_, '_>, b: Named<'_, '_>, how: How<'_>, 
     }
 }
 
-/// What only one side has of this name, unless the name itself is masked.
+/// Adds an entry that only one side has, unless its name contains a mask.
 fn alone(
     path: &str,
     name: &str,
     a: Option<&Node<'_>>,
     b: Option<&Node<'_>>,
-    how: How<'_>,
+    how: CompareOptions<'_>,
     out: &mut Changes,
 ) {
-    match how.masks_lie {
+    match how.why_masks_may_differ {
         Some(why) if masked_text::has_mask(name) => out.skip(path, why),
         _ => out.leaf(path, a, b),
     }
 }
 
-fn items(path: &mut String, a: &[Node<'_>], b: &[Node<'_>], how: How<'_>, out: &mut Changes) {
+fn items(path: &mut String, a: &[Node<'_>], b: &[Node<'_>], how: CompareOptions<'_>, out: &mut Changes) {
     for at in 0..a.len().max(b.len()) {
         let (a, b) = (a.get(at), b.get(at));
         within(path, &format!("[{at}]"), |path| match (a, b) {
@@ -324,13 +343,13 @@ fn items(path: &mut String, a: &[Node<'_>], b: &[Node<'_>], how: How<'_>, out: &
     }
 }
 
-/// The entries of a map, each named by its key as it is shown.
+/// Returns the entries of a map, named by their displayed keys.
 fn by_key<'n, 'v>(entries: &'n [(Node<'v>, Node<'v>)]) -> Named<'n, 'v> {
     let name = |key: &Node<'_>| key.as_str().map_or_else(|| key.to_string(), str::to_owned);
     entries.iter().map(|(key, value)| (name(key), value)).collect()
 }
 
-/// A list of headers, each a struct of a name and a value.
+/// Returns the entries of a header list, in which each item is a struct of a name and a value.
 fn headers<'n, 'v>(items: &'n [Node<'v>]) -> Option<Named<'n, 'v>> {
     let header = |item: &'n Node<'v>| match item {
         Node::Struct(fields) => match &fields[..] {
@@ -342,7 +361,7 @@ fn headers<'n, 'v>(items: &'n [Node<'v>]) -> Option<Named<'n, 'v>> {
     items.iter().map(header).collect()
 }
 
-/// The headers that are to be compared. Of the others, those that differ are noted.
+/// Returns the headers to compare, and notes the others that differ.
 fn without_ignored<'n, 'v>(
     a: Named<'n, 'v>,
     b: Named<'n, 'v>,
@@ -364,7 +383,7 @@ fn without_ignored<'n, 'v>(
     (a, b)
 }
 
-/// `.name`, or `["a name"]` where it is no single word.
+/// Returns a path segment: `.name`, or `["a name"]` if it is not a single word.
 fn segment(name: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     if !name.is_empty() && name.chars().all(is_word) { format!(".{name}") } else { format!("[{name:?}]") }
@@ -372,13 +391,13 @@ fn segment(name: &str) -> String {
 
 fn within(path: &mut String, segment: &str, f: impl FnOnce(&mut String)) {
     let len = path.len();
-    // A path does not begin with a dot.
+    // A path does not start with a dot.
     path.push_str(if len == 0 { segment.trim_start_matches('.') } else { segment });
     f(path);
     path.truncate(len);
 }
 
-/// A part of a value as a value of its own.
+/// Returns a node as a value.
 fn owned(node: &Node<'_>) -> RecordedJson {
     let mut encoder = Encoder::new();
     let value = encoder.node(node, &mut |_| None).and_then(|()| encoder.finish());

@@ -1,4 +1,4 @@
-//! A diff in words, as the text and the screens say it. All of it is safe for a terminal.
+//! Wording of a diff for display. All of it is safe for a terminal.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::comparison::{Diff, DiffSide};
 use super::difference::{Difference, DifferenceKind, NotCompared};
 use crate::display;
 
-/// In a sentence, a value is cut to so many characters.
+/// Maximum length of a value in a sentence, in characters.
 const IN_SENTENCE: usize = 32;
 
-/// Two times in words; the unit is said once if it is the same.
+/// Returns two durations in words, with the unit only once if it is the same.
 pub fn duration_pair(a_ns: u64, b_ns: u64) -> (String, String) {
     let (mut from, to) = (duration::show(a_ns), duration::show(b_ns));
     if let (Some((number, unit)), Some((_, other))) = (from.rsplit_once(' '), to.rsplit_once(' '))
@@ -27,11 +27,12 @@ pub fn duration_pair(a_ns: u64, b_ns: u64) -> (String, String) {
 }
 
 impl Diff {
-    /// Why `b` took longer, or less; and what differs first. In one sentence; that one of them failed comes before all.
+    /// Returns a sentence on why `b` took longer or less and on the first difference. Starts with the outcomes if only
+    /// one request succeeded.
     pub fn verdict(&self) -> String {
         let ended = |side: &DiffSide| match (side.has_succeeded, side.status) {
             (true, status) => format!("succeeded ({status})"),
-            (false, 0) => "failed (no answer)".to_owned(),
+            (false, 0) => "failed (no response)".to_owned(),
             (false, status) => format!("failed ({status})"),
         };
         match self.a.has_succeeded == self.b.has_succeeded {
@@ -44,7 +45,7 @@ impl Diff {
         let delta_ns = self.delta_ns();
         let size = duration::show(u64::try_from(delta_ns.unsigned_abs()).unwrap_or(u64::MAX));
         let mut text = match delta_ns {
-            0 => "equally long".to_owned(),
+            0 => "same duration".to_owned(),
             1.. => format!("{size} slower"),
             _ => format!("{size} faster"),
         };
@@ -54,18 +55,18 @@ impl Diff {
         }
         match self.first() {
             Some(first) => text += &format!("; first difference: {}", first.sentence()),
-            None if self.is_same() => text += "; no difference but time",
-            None => text += "; no difference but time in what was compared",
+            None if self.is_same() => text += "; only times differ",
+            None => text += "; only times differ in what was compared",
         }
         match self.sameness() {
             Sameness::Same => format!("same decisions, values and response; {text}"),
-            Sameness::Incomplete => format!("not all could be compared; {text}"),
+            Sameness::Incomplete => format!("not everything could be compared; {text}"),
             Sameness::Different => text,
         }
     }
 
-    /// How much longer the second took with each sort of cause, in nanoseconds, and the word for it; they add up to
-    /// [`Diff::delta_ns`].
+    /// Returns how much longer the second request took for each kind of cause, in nanoseconds, with the name of the
+    /// kind. The numbers add up to [`Diff::delta_ns`].
     pub fn by_kind(&self) -> [(&'static str, i128); 9] {
         [
             ("effects", CauseKind::Effect),
@@ -85,7 +86,7 @@ impl Diff {
     }
 }
 
-/// `slot of load_todo Todo: not recorded in either: too large`.
+/// Formats as `slot of load_todo Todo: not recorded in either: too large`.
 impl fmt::Display for NotCompared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_gap() {
@@ -103,14 +104,14 @@ impl fmt::Display for NotCompared {
 }
 
 impl NotCompared {
-    /// Whether it is what a trace lacks as a whole, as [`crate::Timeline::gaps`] says as well.
+    /// Returns true if the trace as a whole lacks the data, as in [`crate::Timeline::gaps`].
     pub fn is_gap(&self) -> bool {
         self.kind == DifferenceKind::Step && self.step.is_none()
     }
 }
 
 impl Difference {
-    /// `request query latency_ms 0 -> 250`, `queue of load_todo 0 ns -> 2.00 ms`.
+    /// Returns the difference in words: `request query latency_ms 0 -> 250`, `queue of load_todo 0 ns -> 2.00 ms`.
     pub fn sentence(&self) -> String {
         let mut text = self.kind.label().to_owned();
         if matches!(self.kind, DifferenceKind::Step | DifferenceKind::Effect) {
@@ -128,14 +129,14 @@ impl Difference {
         format!("{text}{} {}", self.written(), self.change())
     }
 
-    /// `0 -> 250`, each side cut to what goes into a sentence.
+    /// Returns both sides as `0 -> 250`, cut to fit into a sentence.
     pub fn change(&self) -> String {
         let (a, b) = self.sides();
         let (a, b) = side_by_side(&a, &b, (IN_SENTENCE, IN_SENTENCE), "…", side_by_side::characters);
         format!("{a} -> {b}")
     }
 
-    /// What it is, where it is already said what it is about.
+    /// Returns a label for a context that names the subject already.
     pub fn label(&self) -> String {
         let path = clean(&self.path);
         let word = self.kind.label().rsplit(' ').next().unwrap_or_default();
@@ -154,7 +155,7 @@ impl Difference {
         }
     }
 
-    /// Both sides, on one line each.
+    /// Returns both sides, each on one line.
     pub fn sides(&self) -> (String, String) {
         let (a, b) = (self.a.as_ref(), self.b.as_ref());
         if self.kind.is_time() {
@@ -164,7 +165,7 @@ impl Difference {
             };
             return duration_pair(ns(a), ns(b));
         }
-        // What is text by its nature needs no quotes.
+        // Plain text needs no quotes.
         let is_bare = matches!(
             self.kind,
             DifferenceKind::Flow
@@ -180,15 +181,15 @@ impl Difference {
             Some(side) if is_bare => word(side),
             Some(side) => json(side),
         };
-        side_by_side::json(a, b, (side(a), side(b)))
+        side_by_side::json_sides(a, b, (side(a), side(b)))
     }
 
-    /// Where both are the same JSON: that they are not written alike, and from where on.
+    /// Returns a remark if both sides are the same JSON in another notation.
     fn written(&self) -> String {
         self.first_differing_byte.map_or(String::new(), |at| format!(", written differently from byte {at}"))
     }
 
-    /// Both sides as they were recorded, where both are texts, to be compared by [`super::changed_lines`].
+    /// Returns both sides as recorded if both are texts, for [`super::changed_lines`].
     pub fn texts(&self) -> Option<(&str, &str)> {
         let a = self.a.as_ref().and_then(text)?;
         Some((a, self.b.as_ref().and_then(text)?))

@@ -1,58 +1,58 @@
-//! How well a simulation reproduces what was recorded, which says how far it is to be trusted.
+//! Measures how well a simulation reproduces the recording, and so how far it can be trusted.
 
 use serde::Serialize;
 
 use super::{GroupResults, Simulation};
 
-/// So close is as good as equal, in nanoseconds.
+/// Difference that counts as none, in nanoseconds.
 const CLOSE_NS: u64 = 200_000;
 
-/// How well a recorded run is reproduced.
+/// How well a simulation reproduces the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reproduction {
-    /// No figure is off by more than a quarter.
+    /// No figure deviates by more than a quarter.
     Well,
-    /// None by more than a factor of 2.
+    /// No figure deviates by more than a factor of 2.
     Roughly,
-    /// One is.
+    /// A figure deviates by more.
     Poorly,
 }
 
-/// A figure that came out otherwise than it was recorded.
+/// A figure that deviates from the recording.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deviation {
-    /// The class.
+    /// Class.
     pub class: String,
-    /// Which figure: `p50`, `p99`, `queue_p99` or `shed`.
+    /// Figure: `p50`, `p99`, `queue_p99` or `shed`.
     pub figure: &'static str,
-    /// As recorded: in nanoseconds, or of a thousand.
+    /// Recorded value, in nanoseconds or in thousandths.
     pub recorded: u64,
-    /// As simulated.
+    /// Simulated value.
     pub simulated: u64,
-    /// How good that is.
+    /// How well this figure is reproduced.
     pub reproduction: Reproduction,
 }
 
 impl Simulation {
-    /// The figure that is furthest off, of all classes. None where nothing was simulated.
+    /// Returns the figure that deviates most, of all classes; `None` if nothing was simulated.
     ///
-    /// Times are off by what they differ by, as a part of the shorter one; less than a fifth of a millisecond is
-    /// nothing. Of the share that was sent away, 5 in 100 of all requests are a quarter, 20 in 100 a factor of 2. The time
-    /// in queues counts as a part of the whole duration.
+    /// The deviation of a time is relative to the shorter one; differences below a fifth of a millisecond count as
+    /// none. For the share of shed requests, 5 in 100 of all requests count as a quarter, 20 in 100 as a factor of 2.
+    /// Queueing is relative to the whole duration.
     pub fn worst(&self) -> Option<Deviation> {
-        // Of those that are off by as much, the last one counts: the most urgent class, and its 99th percentile.
+        // Of equal deviations the last one counts: the most urgent class, and its 99th percentile.
         let all = self.classes.iter().rev().flat_map(deviations);
         all.max_by_key(|(off, _)| *off).map(|(_, deviation)| deviation)
     }
 
-    /// How well what was recorded is reproduced.
+    /// Returns how well the recording is reproduced.
     pub fn reproduced(&self) -> Reproduction {
         self.worst().map_or(Reproduction::Well, |worst| worst.reproduction)
     }
 }
 
-/// The figures of a class, and how far off each is, in thousandths.
+/// Returns the figures of a class, and the deviation of each in thousandths.
 fn deviations(of: &GroupResults) -> [(u64, Deviation); 4] {
     let (recorded, simulated) = (&of.recorded, &of.simulated);
     let time = |figure, recorded: u64, simulated: u64, whole: u64| {

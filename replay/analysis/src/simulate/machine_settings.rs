@@ -1,24 +1,24 @@
-//! What of a machine can be changed, by name.
+//! Settings of a simulated machine, by name.
 
 use zerver_engine::SimMachine;
 use zerver_trace::Class;
 
-/// One value of a machine.
+/// Value of a setting.
 #[derive(Debug, PartialEq, Eq)]
 pub enum MachineSetting<'m> {
-    /// A number of workers, cores or places in a queue.
+    /// Number of workers, cores or places in a queue.
     Count(&'m mut usize),
-    /// A time, in nanoseconds.
+    /// Duration, in nanoseconds.
     Time(&'m mut u64),
-    /// A share, in thousandths.
+    /// Share, in thousandths.
     Share(&'m mut u16),
-    /// How often a step may overrun.
+    /// Number of times a step may exceed its quantum.
     Times(&'m mut u32),
-    /// Among how many requests.
+    /// Number of requests over which these are counted.
     Of(&'m mut u64),
 }
 
-/// The names there are; `CLASS` stands for one of `interactive`, `default` and `batch`.
+/// Names of all settings; `CLASS` stands for `interactive`, `default` or `batch`.
 pub const MACHINE_SETTINGS: &[&str] = &[
     "cores",
     "workers",
@@ -33,7 +33,7 @@ pub const MACHINE_SETTINGS: &[&str] = &[
     "probation",
 ];
 
-/// The value with this name.
+/// Returns the setting with this name.
 pub fn machine_setting<'m>(machine: &'m mut SimMachine, name: &str) -> Option<MachineSetting<'m>> {
     let settings = &mut machine.settings;
     Some(match name {

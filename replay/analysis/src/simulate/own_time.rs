@@ -1,17 +1,19 @@
-//! What of the time of a step is its own doing. The clock also counts what the system gave to other programs; a service
-//! does not take that for an overrun, and what it found out is in no trace. But where a flow would have been moved to low
-//! priority by the clock, and was not, its overruns were not its own.
+//! Removes time that was not a step's own doing.
+//!
+//! Recorded times include time that the system gave to other programs. A service does not count that as exceeding the
+//! quantum, but its measurements are in no trace. If the recorded times would have reclassified a flow and the service
+//! did not, the excess was not the flow's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use zerver_engine::Phase;
 
-use super::recorded_load::Recorded;
-use super::step_medians::usual;
+use super::recorded_load::RecordedRequest;
+use super::step_medians::medians;
 
-/// Takes from the steps of flows that were never moved what is not their own doing: all beyond what they take in most
-/// cases. Of these flows; whether that changed anything.
-pub(super) fn disown(requests: &mut [Recorded], flows: &[u16]) -> bool {
+/// Limits the steps of flows that were never reclassified to their usual time, for the handover flows. Returns true if
+/// that changed anything.
+pub(super) fn limit_to_own_time(requests: &mut [RecordedRequest], flows: &[u16]) -> bool {
     let moved: BTreeSet<u16> =
         requests.iter().filter(|recorded| recorded.is_slow).map(|recorded| recorded.load.flow).collect();
     let mut took: BTreeMap<(u16, u16), Vec<u64>> = BTreeMap::new();
@@ -25,7 +27,7 @@ pub(super) fn disown(requests: &mut [Recorded], flows: &[u16]) -> bool {
             }
         }
     }
-    let usual = usual(took);
+    let usual = medians(took);
     let mut changes = false;
     for load in requests.iter_mut().map(|recorded| &mut recorded.load) {
         for part in &mut load.phases {

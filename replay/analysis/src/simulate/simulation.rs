@@ -1,4 +1,4 @@
-//! What a simulation says, per class and per flow.
+//! Results of a simulation, per class and per flow.
 
 use std::collections::BTreeMap;
 
@@ -6,76 +6,76 @@ use serde::Serialize;
 use zerver_engine::{SimMachine, SimRequest, SimResult, simulate};
 use zerver_trace::{Class, Kept, Trace};
 
-use super::own_time::disown;
-use super::recorded_load::{Recorded, Recording, load};
+use super::own_time::limit_to_own_time;
+use super::recorded_load::{RecordedLoad, RecordedRequest, load};
 
-/// What would have become of recorded requests.
+/// Estimated results for recorded requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Simulation {
-    /// How many requests were simulated.
+    /// Number of requests simulated.
     pub requests: usize,
-    /// How many were not: they ran no step, and the scheduler did not send them away.
+    /// Number of requests left out: they ran no step, and the scheduler did not shed them.
     pub excluded: usize,
-    /// How many of them were sent away when they were recorded. What they would have done is not known: what the one of
-    /// their flow did that was served before them is taken instead.
+    /// Number of requests that were shed when they were recorded. Their work is unknown, so it is that of the previous
+    /// request of their flow that was served.
     pub estimated: usize,
-    /// Whether the recording is only a share of the traffic, so that the real load was higher.
+    /// True if the recording is only a share of the traffic, so that the real load was higher.
     #[serde(rename = "sampled")]
     pub is_sampled: bool,
-    /// From the first arrival to the last, in nanoseconds.
+    /// Time from the first arrival to the last, in nanoseconds.
     pub span_ns: u64,
-    /// All of them together.
+    /// All requests.
     pub all: GroupResults,
-    /// Each class that there is.
+    /// Requests of each class.
     pub classes: Vec<GroupResults>,
-    /// Each flow that there is.
+    /// Requests of each flow.
     pub flows: Vec<GroupResults>,
 }
 
-/// Some requests, as they were recorded and as they were simulated.
+/// Results for a group of requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupResults {
-    /// Of what.
+    /// Name of the group.
     pub name: String,
     /// As recorded.
     pub recorded: RequestStats,
     /// Simulated as recorded.
     pub simulated: RequestStats,
-    /// Simulated with what is changed; none if nothing is.
+    /// Simulated with the changes; `None` without changes.
     pub changed: Option<RequestStats>,
 }
 
-/// What can be counted of some requests. Of times, those of the requests that were served.
+/// Statistics of a group of requests. Times cover the requests that were served.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RequestStats {
-    /// How many there are.
+    /// Number of requests.
     pub requests: usize,
-    /// From head to answer.
+    /// Time from head to response.
     pub duration: Quantiles,
-    /// Ready, and not running.
+    /// Time in run queues.
     pub queue: Quantiles,
-    /// Had to wait for 0.1 ms or longer, all their waits together.
+    /// Requests that spent at least 0.1 ms in run queues.
     pub queued: usize,
-    /// Run by another worker than that of their connection.
+    /// Requests run by another worker than that of their connection.
     pub stolen: usize,
-    /// Sent away.
+    /// Requests shed.
     pub shed: usize,
-    /// Moved to low priority on their way.
+    /// Requests moved to the batch class while they ran.
     pub reclassified: usize,
 }
 
-/// The median, and what 99 of 100 stay below, in nanoseconds.
+/// Median and 99th percentile, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Quantiles {
-    /// The median.
+    /// Median.
     pub p50_ns: u64,
-    /// The 99th percentile.
+    /// 99th percentile.
     pub p99_ns: u64,
 }
 
-/// What is known of one request, recorded or simulated.
+/// Result for one request, recorded or simulated.
 #[derive(Clone, Copy)]
-struct One {
+struct RequestResult {
     duration_ns: u64,
     queue_ns: u64,
     is_shed: bool,
@@ -83,21 +83,21 @@ struct One {
     is_stolen: bool,
 }
 
-/// A shorter wait is the time in which one is handed over.
+/// Minimum wait that counts. A shorter one is the time to hand over a request.
 const QUEUED_NS: u64 = 100_000;
 
 impl Simulation {
-    /// Simulates these requests on the machine that they were recorded on, and on another one.
+    /// Simulates the requests on the machine on which they were recorded, and on another one.
     pub fn of(traces: &[Trace], recorded_on: &SimMachine, changed: Option<&SimMachine>) -> Self {
-        let Recording { requests: mut recorded, left_out, borrowed } = load(traces, recorded_on);
+        let RecordedLoad { requests: mut recorded, excluded, estimated } = load(traces, recorded_on);
         let mut as_recorded = run(recorded_on, &recorded, true);
-        // Each time there are fewer.
-        while disown(&mut recorded, &as_recorded.reclassified_flows) {
+        // The number of flows decreases each time.
+        while limit_to_own_time(&mut recorded, &as_recorded.reclassified_flows) {
             as_recorded = run(recorded_on, &recorded, true);
         }
-        let ones: Vec<One> = recorded
+        let ones: Vec<RequestResult> = recorded
             .iter()
-            .map(|r| One {
+            .map(|r| RequestResult {
                 duration_ns: r.duration_ns,
                 queue_ns: r.queue_ns,
                 is_shed: r.is_shed,
@@ -105,12 +105,12 @@ impl Simulation {
                 is_stolen: r.is_stolen,
             })
             .collect();
-        let simulated = fates(&recorded, &as_recorded);
-        // With as many workers, connections are where they were; with another number they are dealt anew.
+        let simulated = outcomes(&recorded, &as_recorded);
+        // With the same number of workers, connections stay where they were; otherwise they are dealt out again.
         let as_dealt = changed.is_some_and(|machine| machine.workers == recorded_on.workers);
-        let changed = changed.map(|machine| fates(&recorded, &run(machine, &recorded, as_dealt)));
-        let group = |name: &str, among: &dyn Fn(&Recorded) -> bool| {
-            let of = |ones: &[One]| {
+        let changed = changed.map(|machine| outcomes(&recorded, &run(machine, &recorded, as_dealt)));
+        let group = |name: &str, among: &dyn Fn(&RecordedRequest) -> bool| {
+            let of = |ones: &[RequestResult]| {
                 let among = std::iter::zip(&recorded, ones).filter(|(recorded, _)| among(recorded));
                 figures(among.map(|(_, one)| *one).collect())
             };
@@ -123,11 +123,11 @@ impl Simulation {
         };
         let names: BTreeMap<&str, ()> = recorded.iter().map(|r| (r.flow.as_str(), ())).collect();
         let classes = [Class::Interactive, Class::Default, Class::Batch].into_iter();
-        let at = |r: &Recorded| r.load.arrives_ns;
+        let at = |r: &RecordedRequest| r.load.arrives_ns;
         Self {
             requests: recorded.len(),
-            excluded: left_out,
-            estimated: borrowed,
+            excluded: excluded,
+            estimated: estimated,
             is_sampled: traces.iter().any(|trace| trace.kept != Kept::All),
             span_ns: recorded.last().map_or(0, at) - recorded.first().map_or(0, at),
             all: group("all", &|_| true),
@@ -140,7 +140,7 @@ impl Simulation {
     }
 }
 
-fn run(machine: &SimMachine, recorded: &[Recorded], as_dealt: bool) -> SimResult {
+fn run(machine: &SimMachine, recorded: &[RecordedRequest], as_dealt: bool) -> SimResult {
     let load = recorded.iter().map(|recorded| {
         let worker = recorded.load.worker.filter(|_| as_dealt);
         SimRequest { worker, ..recorded.load.clone() }
@@ -149,25 +149,25 @@ fn run(machine: &SimMachine, recorded: &[Recorded], as_dealt: bool) -> SimResult
     simulate(machine, &load)
 }
 
-fn fates(recorded: &[Recorded], simulated: &SimResult) -> Vec<One> {
-    let one = |(recorded, fate): (&Recorded, &zerver_engine::SimOutcome)| One {
-        duration_ns: recorded
-            .around_ns
-            .saturating_add(fate.end_ns.saturating_sub(fate.read_ns).saturating_sub(fate.not_waiting_ns)),
-        queue_ns: fate.queue_ns,
-        is_shed: fate.shed.is_some(),
-        is_demoted: fate.is_reclassified,
-        is_stolen: fate.is_stolen,
+fn outcomes(recorded: &[RecordedRequest], simulated: &SimResult) -> Vec<RequestResult> {
+    let one = |(recorded, outcome): (&RecordedRequest, &zerver_engine::SimOutcome)| RequestResult {
+        duration_ns: recorded.around_ns.saturating_add(
+            outcome.end_ns.saturating_sub(outcome.read_ns).saturating_sub(outcome.not_waiting_ns),
+        ),
+        queue_ns: outcome.queue_ns,
+        is_shed: outcome.shed.is_some(),
+        is_demoted: outcome.is_reclassified,
+        is_stolen: outcome.is_stolen,
     };
     std::iter::zip(recorded, &simulated.outcomes).map(one).collect()
 }
 
-fn figures(ones: Vec<One>) -> RequestStats {
+fn figures(ones: Vec<RequestResult>) -> RequestStats {
     let served: Vec<_> = ones.iter().filter(|one| !one.is_shed).collect();
     RequestStats {
         requests: ones.len(),
-        duration: mark(served.iter().map(|one| one.duration_ns).collect()),
-        queue: mark(served.iter().map(|one| one.queue_ns).collect()),
+        duration: quantiles(served.iter().map(|one| one.duration_ns).collect()),
+        queue: quantiles(served.iter().map(|one| one.queue_ns).collect()),
         queued: served.iter().filter(|one| one.queue_ns >= QUEUED_NS).count(),
         stolen: served.iter().filter(|one| one.is_stolen).count(),
         shed: ones.len() - served.len(),
@@ -175,8 +175,8 @@ fn figures(ones: Vec<One>) -> RequestStats {
     }
 }
 
-/// By nearest rank.
-fn mark(mut ns: Vec<u64>) -> Quantiles {
+/// Returns the quantiles by nearest rank.
+fn quantiles(mut ns: Vec<u64>) -> Quantiles {
     ns.sort_unstable();
     let rank = |percent: usize| {
         let at = (ns.len() * percent).div_ceil(100).saturating_sub(1);

@@ -1,4 +1,5 @@
-//! From events to rows. Events are taken in their order, not by their times, which may go backwards.
+//! Builds the rows of a timeline from the events of a trace. Events count in their order, not by their times, which may
+//! run backwards.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +16,13 @@ use super::slot_write::SlotWrite;
 use super::time_sums::{close, io_of, totals};
 use super::totals::Span;
 
-/// How far back a retry looks for what it repeats.
+/// Number of effects that a retry looks back to find the one it repeats.
 const RETRY_WINDOW: usize = 64;
 
 impl Timeline {
-    /// The timeline of a trace. Takes any trace: what is missing or cannot be is in [`Timeline::gaps`].
+    /// Creates the timeline of any trace. Missing and inconsistent data is listed in [`Timeline::gaps`].
     pub fn of(trace: &Trace) -> Self {
-        let mut rows = Rows::new(trace);
+        let mut rows = TimelineBuilder::new(trace);
         for event in &trace.events {
             rows.take(event);
         }
@@ -29,7 +30,7 @@ impl Timeline {
     }
 }
 
-/// Where an effect is: its run, its place there, its attempt.
+/// Position of an attempt: its run, its effect in the run, its place in the effect.
 #[derive(Clone, Copy)]
 struct AttemptPosition {
     run: usize,
@@ -37,17 +38,17 @@ struct AttemptPosition {
     attempt: usize,
 }
 
-struct Rows<'t> {
+struct TimelineBuilder<'t> {
     trace: &'t Trace,
     flow: &'t FlowInfo,
     names: Names<'t>,
     runs: Vec<StepRun>,
-    /// Per step, the run that takes what the step writes and asks for.
+    /// Run of each step that receives the step's writes and effects.
     open: BTreeMap<u16, usize>,
-    /// Per run, the effect that was answered last.
+    /// Effect of each run that was answered last.
     answered: BTreeMap<usize, usize>,
     calls: BTreeMap<u32, AttemptPosition>,
-    /// Calls that are held, for what, and since when.
+    /// Calls that are waiting, with the reason and the start.
     held: BTreeMap<u32, (QueueReason, u64)>,
     received_ns: Option<u64>,
     panicked_at: Option<(String, u32)>,
@@ -62,7 +63,7 @@ struct Rows<'t> {
     backwards: u32,
 }
 
-impl<'t> Rows<'t> {
+impl<'t> TimelineBuilder<'t> {
     fn new(trace: &'t Trace) -> Self {
         Self {
             trace,
@@ -156,7 +157,7 @@ impl<'t> Rows<'t> {
     fn ran(&mut self, step: u16, ready_ns: u64, at_ns: u64, cpu_ns: u64, decision: Decision) {
         self.backwards += u32::from(ready_ns > at_ns);
         let queue_ns = at_ns.saturating_sub(ready_ns);
-        // What a step wrote or asked for may stand before its run.
+        // Writes and effects of a step may precede its run.
         if let Some(&at) = self.open.get(&step) {
             let run = &mut self.runs[at];
             if run.decision.is_none() {
@@ -190,7 +191,7 @@ impl<'t> Rows<'t> {
         at
     }
 
-    /// The run that an event of `step` belongs to: its last, unless that one yielded and so did nothing else.
+    /// Returns the run that an event of `step` belongs to: the last run, unless it yielded and so did nothing else.
     fn run_of(&mut self, step: u16, at_ns: u64) -> usize {
         match self.open.get(&step) {
             Some(&at) if self.runs[at].decision != Some(Decision::Yield) => at,
@@ -255,7 +256,7 @@ impl<'t> Rows<'t> {
         self.calls.insert(call, place);
     }
 
-    /// An effect is held no longer, or not for that.
+    /// Ends the current wait of a call.
     fn freed(&mut self, call: u32, at_ns: u64) {
         let (Some((by, since_ns)), Some(place)) = (self.held.remove(&call), self.calls.get(&call)) else {
             return;
@@ -272,7 +273,7 @@ impl<'t> Rows<'t> {
         }
     }
 
-    /// What a call waits for lay ready: the end of the pause before it, or else its answer.
+    /// Records that a completion waited for the worker: the end of a pause, or else an answer.
     fn late(&mut self, call: u32, late: CompletionDelay) {
         let Some(&place) = self.calls.get(&call) else { return };
         let is_paused = matches!(self.held.get(&call), Some((QueueReason::RetryDelay, _)));
@@ -300,7 +301,7 @@ impl<'t> Rows<'t> {
             return;
         }
         self.backwards += u32::from(at_ns < attempt.start_ns);
-        // It was taken as soon as the thread came to it.
+        // The answer was taken as soon as the worker was free.
         let ready_ns = match attempt.completion_delays.last_mut() {
             Some(late) if (attempt.start_ns..=at_ns).contains(&late.ready_ns) => {
                 late.delay_ns = at_ns - late.ready_ns;
@@ -350,7 +351,7 @@ impl<'t> Rows<'t> {
         }
     }
 
-    /// From when to when it waited, where it never had a turn.
+    /// Returns the time in the run queue of a request that never had a turn.
     fn waited(&self) -> Option<Span> {
         let is_waiting = match self.trace.outcome {
             Outcome::Rejected { .. } | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {

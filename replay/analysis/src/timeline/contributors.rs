@@ -1,4 +1,4 @@
-//! What took the most of the time.
+//! Ranks what took the most time.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::rows::Timeline;
 use super::totals::{KindTotals, Span, Totals, union};
 use crate::generalized_text::generalize;
 
-/// What a part of the time was spent on.
+/// Kind of contributor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContributorKind {
     /// One effect.
@@ -20,18 +20,18 @@ pub enum ContributorKind {
     Permit,
     /// A step's own work, over all its runs.
     Cpu,
-    /// Waiting for a turn.
+    /// Waiting in the run queue.
     Queue,
-    /// Answers that lay ready while the thread of the request was busy.
+    /// Answers that waited because the worker was busy.
     CompletionDelay,
     /// Reading the body.
     Receive,
-    /// Nothing that the trace tells.
+    /// Time that the trace does not explain.
     Unexplained,
 }
 
 impl ContributorKind {
-    /// The word used in JSON.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Effect => "effect",
@@ -49,37 +49,37 @@ impl ContributorKind {
 /// A part of the time with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributor {
-    /// What it was spent on.
+    /// What the time was spent on.
     pub kind: ContributorKind,
-    /// In words: `kv get todo:456`, `10 calls of kv get todo:*`, `40 sql calls`, `CPU of render_todo`.
+    /// Label: `kv get todo:456`, `10 calls of kv get todo:*`, `40 sql calls`, `CPU of render_todo`.
     pub label: String,
-    /// How long.
+    /// Time spent, in nanoseconds.
     pub time_ns: u64,
-    /// Its share of the whole, in percent, rounded.
+    /// Share of the total, in percent, rounded.
     pub percent: u8,
 }
 
-/// What took the most of the time, and whether it was much.
+/// The largest contributor, and the usual duration for comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What took the most.
+    /// Largest contributor.
     pub largest: Contributor,
-    /// What half of the flow's requests took at most, in nanoseconds; none without others to compare with.
+    /// Median duration of the flow's requests, in nanoseconds; `None` without other requests.
     pub median_ns: Option<u64>,
 }
 
 impl Timeline {
-    /// What the time was spent on, the most first. Parts of one kind may overlap where effects do.
+    /// Returns all contributors, the largest first. Effects that overlap are counted each.
     pub fn contributors(&self) -> Vec<Contributor> {
         let totals = &self.totals;
         let mut parts: Vec<(ContributorKind, String, u64)> = vec![
-            (ContributorKind::Queue, "waiting for a turn".to_owned(), totals.queue_ns),
+            (ContributorKind::Queue, "waiting in the run queue".to_owned(), totals.queue_ns),
             (
                 ContributorKind::CompletionDelay,
                 self.longest_completion_delay().map_or_else(String::new, CompletionDelay::label),
                 totals.completion_delay_ns,
             ),
-            (ContributorKind::Receive, "receiving the request".to_owned(), totals.receive_ns),
+            (ContributorKind::Receive, "reading the body".to_owned(), totals.receive_ns),
             (ContributorKind::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();
@@ -99,9 +99,9 @@ impl Timeline {
         }
         parts
             .extend(cpu.into_values().map(|(name, ns)| (ContributorKind::Cpu, format!("CPU of {name}"), ns)));
-        let limits = kinds
-            .iter()
-            .map(|(kind, of)| (ContributorKind::Permit, format!("waiting for {kind}"), of.waited_ns()));
+        let limits = kinds.iter().map(|(kind, of)| {
+            (ContributorKind::Permit, format!("waiting for a {kind} permit"), of.waited_ns())
+        });
         parts.extend(limits);
         parts.extend(many_calls(totals, &alike, &kinds));
         let mut contributors: Vec<Contributor> = parts
@@ -116,8 +116,8 @@ impl Timeline {
         contributors
     }
 
-    /// What took the most; none where no time passed. `population` is how long requests of the same flow took, in
-    /// nanoseconds and any order, with or without this one.
+    /// Returns the largest contributor, or `None` if no time passed. `population` holds durations of requests of the
+    /// same flow in nanoseconds, in any order, with or without this request.
     pub fn verdict(&self, population: &[u64]) -> Option<Verdict> {
         let largest = self.contributors().into_iter().next()?;
         let median_ns = (population.len() > 1).then(|| median(population)).flatten();
@@ -125,7 +125,7 @@ impl Timeline {
     }
 }
 
-/// When effects of one kind were under way, and when they waited for a limit on their kind or their target.
+/// Times of the effects of one kind, with and without waiting for a permit.
 #[derive(Default)]
 struct OfKind {
     all: Vec<Span>,
@@ -133,7 +133,7 @@ struct OfKind {
 }
 
 impl OfKind {
-    /// Takes in an effect, and gives how long it waited.
+    /// Adds an effect, and returns how long it waited for permits.
     fn add(&mut self, effect: &Effect, end_ns: u64) -> u64 {
         let mut all_held_ns = 0_u64;
         for attempt in &effect.attempts {
@@ -148,21 +148,21 @@ impl OfKind {
         all_held_ns
     }
 
-    /// For how long some of them waited and none had begun.
+    /// Returns the time in which effects waited for permits and none was in flight.
     fn waited_ns(&self) -> u64 {
         union(self.all.clone()).saturating_sub(union(self.begun.clone()))
     }
 }
 
-/// What a time counts as of which so much was waiting for a limit: where that was most of it, the rest.
+/// Subtracts waiting time if it is most of the time.
 const fn without_waiting(ns: u64, waited_ns: u64) -> u64 {
     if waited_ns > ns / 2 { ns.saturating_sub(waited_ns) } else { ns }
 }
 
-/// The calls of one kind that differ by no more than numbers and ids.
+/// Calls of one kind that differ only in numbers and ids.
 #[derive(Default)]
 struct Calls {
-    /// The label of the first, and whether all have the same.
+    /// Label of the first call, and whether all calls have it.
     label: String,
     is_one_label: bool,
     count: u64,
@@ -181,13 +181,13 @@ impl Calls {
         self.longest_ns = self.longest_ns.max(ns);
     }
 
-    /// Many small calls are one large finding, unless one of them took most of it.
+    /// Returns true if the calls together are a finding: many small calls, of which none took most of the time.
     const fn is_a_finding(&self) -> bool {
         self.count > 1 && self.ns / 2 >= self.longest_ns
     }
 }
 
-/// Groups of calls: those that are alike, and beside them all of a kind where no group has most of its time.
+/// Returns groups of similar calls. If no group has most of the time of its kind, adds all calls of the kind.
 fn many_calls(
     totals: &Totals,
     alike: &BTreeMap<(&str, String), Calls>,
@@ -212,7 +212,7 @@ fn many_calls(
     parts
 }
 
-/// The middle one, or the lower of the two in the middle.
+/// Returns the median: the middle value, or the lower of the two in the middle.
 pub fn median(durations: &[u64]) -> Option<u64> {
     let mut sorted = durations.to_vec();
     let middle = sorted.len().checked_sub(1)? / 2;

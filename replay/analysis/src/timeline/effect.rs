@@ -1,4 +1,4 @@
-//! The effects of a timeline, with their attempts and delays.
+//! Effects of a timeline, with their attempts and delays.
 
 use std::fmt;
 
@@ -7,60 +7,60 @@ use zerver_trace::{EffectError, QueueReason, Recorded, RequestPart, Thread, dura
 
 use super::slot_write::SlotWrite;
 
-/// An effect, with all its attempts.
+/// An effect with all its attempts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effect {
-    /// The kind of effect, such as `http`.
+    /// Kind of effect, such as `http`.
     pub kind: String,
-    /// Its arguments in a few words: `GET idp.example.com/verify`.
+    /// Summary of the arguments: `GET idp.example.com/verify`.
     pub summary: String,
-    /// Its arguments.
+    /// Arguments.
     pub args: Recorded,
-    /// When it was first asked for.
+    /// Time of the first attempt.
     pub start_ns: u64,
-    /// From then until its last answer was ready, or to the end of the request if there was none.
+    /// Time from the first attempt until the last answer was ready, or until the request ended.
     pub duration_ns: u64,
-    /// Each attempt, in order; never empty.
+    /// Attempts in order; never empty.
     pub attempts: Vec<Attempt>,
-    /// How the last attempt ended.
+    /// End of the last attempt.
     pub end: EffectEnd,
-    /// What was written from its answer.
+    /// Slots written from the answer.
     pub writes: Vec<SlotWrite>,
 }
 
 impl Effect {
-    /// Kind and arguments: `http GET idp.example.com/verify`.
+    /// Returns kind and summary: `http GET idp.example.com/verify`.
     pub fn label(&self) -> String {
         if self.summary.is_empty() { self.kind.clone() } else { format!("{} {}", self.kind, self.summary) }
     }
 
-    /// For how long its attempts could not begin, pauses aside.
+    /// Returns the time that its attempts waited for permits, in nanoseconds.
     pub fn queued_ns(&self) -> u64 {
         self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.queued_ns))
     }
 
-    /// Where what it waited for lay ready, in order.
+    /// Returns the completions that waited for the worker, in order.
     pub fn completion_delays(&self) -> impl Iterator<Item = &CompletionDelay> {
         self.attempts.iter().flat_map(|attempt| &attempt.completion_delays)
     }
 
-    /// How long what it waited for lay ready. That is no part of its duration.
+    /// Returns the time that completions waited for the worker, in nanoseconds. It is not part of the duration.
     pub fn completion_delay_ns(&self) -> u64 {
         self.completion_delays().fold(0, |sum, late| sum.saturating_add(late.delay_ns))
     }
 
-    /// Its attempts, waits and delays in words: `3 attempts, held 1.20 ms`; nothing if it began at once and once, and its
-    /// answer was taken at once.
+    /// Returns attempts, waits and delays in words: `3 attempts`, `queued 1.20 ms`. Empty for a single attempt without
+    /// a wait or a delay.
     pub fn notes(&self) -> Vec<String> {
         let mut ways = Vec::new();
         if self.attempts.len() > 1 {
             ways.push(format!("{} attempts", self.attempts.len()));
         }
         if self.queued_ns() > 0 {
-            ways.push(format!("held {}", duration::show(self.queued_ns())));
+            ways.push(format!("queued {}", duration::show(self.queued_ns())));
         }
         if self.completion_delay_ns() > 0 {
-            ways.push(format!("late {}", duration::show(self.completion_delay_ns())));
+            ways.push(format!("answer late by {}", duration::show(self.completion_delay_ns())));
         }
         ways
     }
@@ -69,40 +69,40 @@ impl Effect {
 /// One attempt at an effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
-    /// The number of the call in the trace.
+    /// Number of the call in the trace.
     pub call: u32,
-    /// Which attempt it is, from 1.
+    /// Number of the attempt, from 1.
     pub number: u16,
-    /// When it was asked for, and the pause before it was over.
+    /// Start of the attempt, after the pause before it.
     pub start_ns: u64,
-    /// From then until its answer was ready, or to the end of the request if there was none.
+    /// Time from the start until the answer was ready, or until the request ended.
     pub duration_ns: u64,
-    /// How long the pause before it was.
+    /// Pause before the attempt.
     pub retry_delay_ns: u64,
-    /// For how long of its duration it could not begin.
+    /// Time within the duration that the attempt waited for a permit.
     pub queued_ns: u64,
-    /// For what it could not begin in the end; none if it could at once.
+    /// Last reason for waiting; `None` if the attempt started at once.
     pub queue_reason: Option<QueueReason>,
-    /// The time it had; none means the request's deadline.
+    /// Time limit; `None` means the request's deadline.
     pub timeout_ns: Option<u64>,
-    /// Where the end of its pause, and its answer, lay ready while the thread of the request was busy.
+    /// Completions that waited for the worker: the end of the pause, the answer.
     pub completion_delays: Vec<CompletionDelay>,
-    /// How it ended.
+    /// End of the attempt.
     pub end: EffectEnd,
 }
 
-/// Something lay ready while the thread of the request was busy.
+/// A completion that waited because the worker was busy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CompletionDelay {
-    /// When it was ready.
+    /// Time when the completion was ready.
     pub ready_ns: u64,
-    /// From then until it was taken.
+    /// Time from then until the worker took it.
     pub delay_ns: u64,
-    /// The thread of the request; none where that is not known.
+    /// Thread of the request; `None` if unknown.
     pub thread: Option<Thread>,
-    /// The flow of the step that ran there for most of that time; empty where none ran for long.
+    /// Flow of the step that ran there for most of that time; empty if no step ran for long.
     pub flow: String,
-    /// That step.
+    /// Name of that step.
     pub step: String,
 }
 
@@ -111,37 +111,37 @@ impl CompletionDelay {
         (self.ready_ns, self.ready_ns.saturating_add(self.delay_ns))
     }
 
-    /// Why time was lost, in words: `answers that lay ready: worker 0 ran spin of report`.
+    /// Returns the lost time in words: `late answers: worker 0 ran spin of report`.
     pub(crate) fn label(&self) -> String {
-        format!("answers that lay ready: {}", self.reason())
+        format!("late answers: {}", self.reason())
     }
 
-    /// Why, in words: `worker 0 ran spin of report`.
+    /// Returns the reason in words: `worker 0 ran spin of report`.
     pub fn reason(&self) -> String {
         let on = self.thread.map_or_else(|| "its worker".to_owned(), |on| on.to_string());
         match self.step.is_empty() {
-            true => format!("{on} was busy, or had no core"),
+            true => format!("{on} was busy or had no core"),
             false => format!("{on} ran {} of {}", self.step, self.flow),
         }
     }
 }
 
-/// A part of the request was read right after a long step, and may have lain unread until then.
+/// A part of the request that was read right after a long step, and may have lain unread until then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadDelay {
-    /// The part of the request.
+    /// Part of the request.
     pub part: RequestPart,
-    /// How long it lay unread at most.
+    /// Upper bound of the time it lay unread, in nanoseconds.
     pub unread_ns: u64,
-    /// How long the step ran.
+    /// Duration of the step, in nanoseconds.
     pub ran_ns: u64,
-    /// The flow of that step.
+    /// Flow of that step.
     pub flow: String,
-    /// That step.
+    /// Name of that step.
     pub step: String,
 }
 
-/// In a line: `head read right after a step of 600.00 ms on its worker: spin of report`.
+/// Formats as `head read right after a step of 600.00 ms on its worker: spin of report`.
 impl fmt::Display for ReadDelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { part, ran_ns, flow, step, .. } = self;
@@ -150,25 +150,25 @@ impl fmt::Display for ReadDelay {
     }
 }
 
-/// How an effect ended.
+/// End of an effect or an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EffectEnd {
-    /// With an output.
+    /// The effect has an output.
     Ok {
-        /// The output in a few words: `200`, `found`.
+        /// Summary of the output: `200`, `found`.
         summary: String,
-        /// The output.
+        /// Output.
         output: Recorded,
     },
-    /// With an error.
+    /// The effect failed.
     Err(EffectError),
-    /// Nobody wanted it any more.
+    /// The effect was cancelled because its result was no longer needed.
     Cancelled,
-    /// The trace holds no answer.
+    /// The trace has no answer.
     Unanswered,
 }
 
-/// In a few words: `200`, `timeout: after 300 ms`, `cancelled`, `no answer`.
+/// Formats as `200`, `timeout: after 300 ms`, `cancelled` or `no answer`.
 impl fmt::Display for EffectEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

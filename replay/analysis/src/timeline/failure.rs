@@ -1,33 +1,33 @@
-//! What went wrong with a request.
+//! Failure of a request.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::step::Step;
 
-/// What went wrong.
+/// Failure of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The kind of a failure (`not_found`), or how else the request ended: `panicked`, `timed_out`, `gone`, `rejected`.
+    /// Kind of failure (`not_found`), or another outcome: `panicked`, `timed_out`, `gone`, `rejected`.
     pub kind: String,
-    /// What it is about, such as `todo`; may be empty.
+    /// Subject of the failure, such as `todo`; may be empty.
     pub what: String,
-    /// Which one, such as `456`; may be empty.
+    /// Key of the subject, such as `456`; may be empty.
     pub key: String,
-    /// More, for a person; may be empty.
+    /// Message for the user; may be empty.
     pub message: String,
-    /// The step that failed, asked for the effect that failed, or was the last.
+    /// Step that failed, requested the failed effect, or was the last.
     pub step: Option<Arc<Step>>,
-    /// Where it panicked, if it did and that is known: the source file, and the line from 1.
+    /// Source file and line of a panic, if known. Lines count from 1.
     pub panicked_at: Option<(String, u32)>,
-    /// The effects that failed or were still under way, each with how it ended.
+    /// Effects that failed or were in flight, each with its end in words.
     pub effects: Vec<(String, String)>,
-    /// What caused it, nearest first.
+    /// Causes, nearest first.
     pub causes: Vec<String>,
 }
 
 impl Failure {
-    /// Where in the source it comes from, as far as that is known: the place of a panic, or else the step.
+    /// Returns the source location: that of the panic, or else of the step.
     pub fn source(&self) -> Option<(&str, u32)> {
         let step = self.step.as_ref().filter(|step| step.line > 0);
         let place = self.panicked_at.as_ref().map(|(file, line)| (file.as_str(), *line));
@@ -35,7 +35,7 @@ impl Failure {
     }
 }
 
-/// In a line: `not_found todo 456: no such row`.
+/// Formats as `not_found todo 456: no such row`.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.kind)?;

@@ -1,4 +1,4 @@
-//! What went wrong, from the outcome of a trace and its rows.
+//! Builds the failure of a timeline from the outcome of a trace and its rows.
 
 use zerver_trace::{Outcome, Trace};
 

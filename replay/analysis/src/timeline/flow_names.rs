@@ -1,4 +1,4 @@
-//! The names of a flow's steps and slots, also for positions that it does not have.
+//! Names of a flow's steps and slots, also for indexes that the flow does not have.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ impl<'t> Names<'t> {
         for slot in &flow.slots {
             *uses.entry(&slot.name).or_default() += 1;
         }
-        // Two types may have one name; then their paths tell them apart.
+        // Paths distinguish types with the same name.
         let name = |slot: &'t zerver_trace::SlotInfo| -> &'t str {
             if uses[slot.name.as_str()] > 1 { &slot.path } else { &slot.name }
         };

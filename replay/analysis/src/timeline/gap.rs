@@ -1,31 +1,31 @@
-//! What a trace does not say, or says in a way that cannot be.
+//! Data that a trace lacks, or that contradicts itself.
 
 use std::fmt;
 
-/// Something that the trace does not say, or says in a way that cannot be.
+/// Data that a trace lacks, or that contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gap {
-    /// So many events were left out when it was recorded.
+    /// Number of events dropped while recording.
     Dropped(u32),
-    /// So many attempts at effects have no answer.
+    /// Number of attempts without an answer.
     Unanswered(u32),
-    /// So many answers belong to no effect.
+    /// Number of answers without an effect.
     StrayAnswers(u32),
-    /// So many effects or writes belong to a step that, by this trace, did not run.
+    /// Number of effects and writes of a step without a recorded run.
     WithoutRun(u32),
-    /// So many events name a step or a slot that the flow does not have.
+    /// Number of events that refer to a step or slot the flow does not have.
     UnknownNames(u32),
-    /// So many times lie before what they follow.
+    /// Number of times that are earlier than what they follow.
     Backwards(u32),
-    /// So many runs of a step lie beyond the end of the request.
+    /// Number of step runs after the end of the request.
     PastEnd(u32),
-    /// So many bytes of the request's body were not recorded.
+    /// Number of bytes of the request's body that were not recorded.
     RequestBody(u64),
-    /// So many bytes of the response's body were not recorded.
+    /// Number of bytes of the response's body that were not recorded.
     ResponseBody(u64),
-    /// A value was not recorded: which, and why.
+    /// A value that was not recorded, and the reason.
     Value(String, String),
-    /// So many more values were not recorded.
+    /// Number of further values that were not recorded.
     MoreValues(u32),
 }
 
@@ -35,17 +35,15 @@ impl fmt::Display for Gap {
             write!(f, "{n} {} {rest}", if n == 1 { one } else { more })
         };
         match self {
-            &Self::Dropped(n) => say(n.into(), "event", "events", "left out while recording"),
+            &Self::Dropped(n) => say(n.into(), "event", "events", "dropped while recording"),
             &Self::Unanswered(n) => say(n.into(), "effect", "effects", "without an answer"),
-            &Self::StrayAnswers(n) => say(n.into(), "answer", "answers", "to no effect in the trace"),
-            &Self::WithoutRun(n) => {
-                say(n.into(), "event", "events", "of a step whose run is not in the trace")
-            }
+            &Self::StrayAnswers(n) => say(n.into(), "answer", "answers", "without an effect in the trace"),
+            &Self::WithoutRun(n) => say(n.into(), "event", "events", "of a step without a recorded run"),
             &Self::UnknownNames(n) => {
-                say(n.into(), "event names", "events name", "a step or slot that the flow lacks")
+                say(n.into(), "event refers", "events refer", "to an unknown step or slot")
             }
-            &Self::Backwards(n) => say(n.into(), "time lies", "times lie", "before what came first"),
-            &Self::PastEnd(n) => say(n.into(), "step ran", "steps ran", "beyond the end of the request"),
+            &Self::Backwards(n) => say(n.into(), "time is", "times are", "earlier than a preceding event"),
+            &Self::PastEnd(n) => say(n.into(), "step ran", "steps ran", "after the end of the request"),
             &Self::RequestBody(n) => say(n, "byte", "bytes", "of the request's body not recorded"),
             &Self::ResponseBody(n) => say(n, "byte", "bytes", "of the response's body not recorded"),
             Self::Value(what, why) => write!(f, "{what} not recorded: {why}"),

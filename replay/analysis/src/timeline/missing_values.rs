@@ -1,4 +1,4 @@
-//! The values that a trace should have and has not.
+//! Finds values that a trace should have and lacks.
 
 use zerver_replay::value::json::why;
 use zerver_trace::{Recorded, RecordedBody, Trace};
@@ -7,10 +7,10 @@ use super::effect::EffectEnd;
 use super::gap::Gap;
 use super::rows::StepRun;
 
-/// So many values are named.
+/// Maximum number of values named.
 const MAX_NAMED: usize = 20;
 
-/// The values that were not recorded. Bodies of which a part is there are another matter.
+/// Returns a gap for each value that was not recorded. Bodies recorded in part are not included.
 pub(super) fn values(trace: &Trace, runs: &[StepRun]) -> Vec<Gap> {
     let mut missing = Missing::default();
     missing.look(&trace.target, || "the request's path and query".to_owned());
@@ -18,7 +18,7 @@ pub(super) fn values(trace: &Trace, runs: &[StepRun]) -> Vec<Gap> {
         missing.look(&header.value, || format!("the request's header {}", header.name));
     }
     let mut body = |name: &str, body: &RecordedBody| {
-        // Of one that was cut, so many bytes are said to be missing.
+        // A body that was cut has a gap of its own.
         if body.full_len > 0 && body.kept_len >= body.full_len {
             missing.look(&body.bytes, || format!("the {name}'s body"));
         }

@@ -1,8 +1,8 @@
-//! Where the time of one request went, what was written, and what failed: a pure function over its trace.
+//! Timeline of one request: where its time went, what was written, and what failed.
 //!
-//! `model` is what a timeline is, `build` puts the events of a trace into rows, `names` knows steps and slots, `totals`
-//! splits the time so that the parts add up, `verdict` names the largest part, `label` gives the rows their words,
-//! `document` is the form for other programs.
+//! `builder` turns the events of a trace into `rows`, `effect`s and `gap`s, with `flow_names` for steps and slots.
+//! `totals` and `time_sums` split the time so that the parts add up, `contributors` ranks what took the most, and
+//! `document` is the JSON form.
 
 mod builder;
 mod contributors;

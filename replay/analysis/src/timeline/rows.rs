@@ -1,6 +1,6 @@
-//! What a timeline is made of. Times are nanoseconds since the head of the request had arrived.
+//! Rows of a timeline. Times are nanoseconds since the head of the request arrived.
 //!
-//! The text in it is as it was recorded: whoever prints it cleans it first.
+//! Text is as it was recorded: it must be cleaned before it is printed.
 
 use std::sync::Arc;
 
@@ -14,31 +14,31 @@ use super::gap::Gap;
 use super::slot_write::SlotWrite;
 use super::step::Step;
 
-/// Where the time of one request went.
+/// Time of one request, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
-    /// Each run of a step in order, with its effects.
+    /// Step runs in order, each with its effects.
     pub runs: Vec<StepRun>,
-    /// When the body had been read; none if no step could begin.
+    /// Time when the body had been read; `None` if no step could run.
     pub received_ns: Option<u64>,
-    /// The classes it was given after that of its flow, in order.
+    /// Changes of class, in order.
     pub reclassifications: Vec<Reclassification>,
-    /// Where it went on elsewhere than on the worker of its connection, in order.
+    /// Moves to another thread than the worker of the connection, in order.
     pub migrations: Vec<Migration>,
-    /// What of it was read right after a long step on the worker of its connection.
+    /// Parts of the request that were read right after a long step on the worker of the connection.
     pub read_delays: Vec<ReadDelay>,
-    /// The split of the whole time.
+    /// Total time by cause.
     pub totals: Totals,
-    /// Each slot's last value, in the order in which they were first written.
+    /// Last value of each slot, in the order in which the slots were first written.
     pub slots: Vec<SlotWrite>,
-    /// What went wrong; none if a step answered.
+    /// Failure of the request; `None` if a step answered it.
     pub failure: Option<Failure>,
-    /// What the trace does not say, or says in a way that cannot be.
+    /// Data that the trace lacks, or that contradicts itself.
     pub gaps: Vec<Gap>,
 }
 
 impl Timeline {
-    /// The longest time in which something lay ready while the thread of the request was busy.
+    /// Returns the completion that waited longest for the worker.
     pub fn longest_completion_delay(&self) -> Option<&CompletionDelay> {
         let effects = self.runs.iter().flat_map(|run| &run.effects);
         effects.flat_map(Effect::completion_delays).max_by_key(|late| late.delay_ns)
@@ -48,48 +48,48 @@ impl Timeline {
 /// A change of class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reclassification {
-    /// When.
+    /// Time of the change.
     pub at_ns: u64,
-    /// The class it had.
+    /// Class before.
     pub from: Class,
-    /// The class it has from then on.
+    /// Class after.
     pub to: Class,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 
-/// A change of thread.
+/// A move to another thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Migration {
-    /// When.
+    /// Time of the move.
     pub at_ns: u64,
-    /// Where it is from then on.
+    /// New thread.
     pub to: Thread,
 }
 
 /// One run of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepRun {
-    /// The step.
+    /// Step.
     pub step: Arc<Step>,
-    /// When it could have run.
+    /// Time when the step could have run.
     pub ready_ns: u64,
-    /// When it began.
+    /// Start of the run.
     pub start_ns: u64,
-    /// How long it waited for its turn.
+    /// Time in the run queue.
     pub queue_ns: u64,
-    /// How long it ran.
+    /// Run time.
     pub cpu_ns: u64,
-    /// How long a turn of its class may take, where it ran for longer.
+    /// Quantum of the class, if the run was longer.
     pub exceeded_quantum_ns: Option<u64>,
-    /// The time in which at least one of its effects was under way.
+    /// Time in which at least one of its effects was in flight.
     pub io_ns: u64,
-    /// What it decided; none if the trace holds only what followed from it.
+    /// Decision; `None` if the trace has only what followed from it.
     pub decision: Option<Decision>,
-    /// What it handed to its next run, where it yielded.
+    /// Progress handed to the next run, if the step yielded.
     pub progress: Option<Recorded>,
-    /// What it wrote by itself.
+    /// Slots written by the step itself.
     pub writes: Vec<SlotWrite>,
-    /// The effects it asked for.
+    /// Effects requested by the step.
     pub effects: Vec<Effect>,
 }

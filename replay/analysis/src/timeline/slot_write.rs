@@ -1,33 +1,33 @@
-//! A value that was written into a slot.
+//! Values written into slots.
 
 use zerver_replay::RecordedJson;
 use zerver_trace::Recorded;
 
-/// A slot that got its value.
+/// A value written into a slot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SlotWrite {
-    /// Its position in the flow's slots.
+    /// Index of the slot in the flow.
     pub slot: u16,
-    /// Its name.
+    /// Name of the slot.
     pub name: String,
-    /// Whether it is a secret, whatever the value says.
+    /// True if the slot is secret, whatever the value.
     pub is_secret: bool,
-    /// When.
+    /// Time of the write.
     pub at_ns: u64,
-    /// The value.
+    /// Value.
     pub value: Recorded,
 }
 
 impl SlotWrite {
-    /// Whether the value must not be shown.
+    /// Returns true if the value must not be shown.
     pub fn is_masked(&self) -> bool {
         self.is_secret || (self.value.is_secret() && self.value.value().is_none())
     }
 
-    /// The value for other programs: masked where it is a secret.
+    /// Returns the value for JSON documents, masked if it is secret.
     pub fn json(&self) -> RecordedJson {
         match &self.value {
-            // Its hash, but nothing of what it holds.
+            // Keep the hash, and drop what the value shows.
             Recorded::Sealed { hash, .. } | Recorded::Hashed { hash, .. } if self.is_secret => {
                 RecordedJson::Value(Recorded::Hashed { hash: *hash, masked: None })
             }

@@ -1,16 +1,16 @@
-//! A step of the flow, as a timeline names it.
+//! Steps of a flow by name.
 
-/// A step of the flow, by name.
+/// A step of a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Its position in the flow.
+    /// Index in the flow.
     pub index: u16,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its source file, as the compiler saw it; empty if the flow has no such step.
+    /// Source file, as the compiler saw it; empty if the flow has no such step.
     pub file: String,
-    /// Its line in that file, from 1; 0 if the flow has no such step.
+    /// Line in that file, from 1; 0 if the flow has no such step.
     pub line: u32,
-    /// The slots it reads.
+    /// Names of the slots it reads.
     pub reads: Vec<String>,
 }

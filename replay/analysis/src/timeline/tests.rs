@@ -1,4 +1,4 @@
-//! Timelines of hand-built traces: their numbers, and that no trace can break them.
+//! Timelines of hand-built traces: their numbers, and that no trace makes them fail.
 
 use proptest::prelude::*;
 use zerver_trace::{
@@ -10,7 +10,7 @@ use super::hostile::any_trace;
 use super::sample::*;
 use super::*;
 
-/// What a reader needs to see of a timeline, in microseconds.
+/// Shows a timeline, with times in microseconds.
 fn show(trace: &Trace) -> String {
     let timeline = Timeline::of(trace);
     let us = |ns: u64| ns as f64 / 1_000.0;
@@ -99,7 +99,7 @@ fn a_retry_is_one_effect_and_a_failure_names_all() {
 }
 
 #[test]
-fn a_pause_is_no_attempt_and_what_is_held_is_told() {
+fn a_pause_is_not_an_attempt_and_waits_are_shown() {
     let timeline = Timeline::of(&held());
     let effect = &timeline.runs[1].effects[0];
     let told = |attempt: &Attempt| {
@@ -116,13 +116,13 @@ fn a_pause_is_no_attempt_and_what_is_held_is_told() {
     let attempts: Vec<_> = effect.attempts.iter().map(told).collect();
     assert_eq!(attempts, [([25, 300, 0, 0], None), ([400, 225, 75, 25], Some(QueueReason::Target))]);
     assert_eq!((effect.start_ns / US, effect.duration_ns / US), (25, 600));
-    assert_eq!(effect.notes(), ["2 attempts", "held 25.0 µs"]);
+    assert_eq!(effect.notes(), ["2 attempts", "queued 25.0 µs"]);
     let plain = show(&failed());
     assert_eq!(show(&held()), plain, "the numbers of the whole are the same");
 }
 
 #[test]
-fn what_never_began_was_held_to_the_end() {
+fn an_attempt_that_never_started_waited_until_the_end() {
     let mut trace = held();
     let until = trace.events.iter().position(|event| matches!(event, Event::EffectQueued { .. })).unwrap();
     trace.events.truncate(until + 1);
@@ -140,7 +140,7 @@ fn what_never_began_was_held_to_the_end() {
 }
 
 #[test]
-fn where_it_was_is_told() {
+fn migrations_are_shown() {
     let mut trace = slow();
     trace.worker = Some(1);
     let (worker, low) = (Thread::Worker(0), Thread::BatchWorker(2));
@@ -161,7 +161,7 @@ fn where_it_was_is_told() {
 }
 
 #[test]
-fn what_took_longer_than_a_turn_may_says_so() {
+fn an_exceeded_quantum_is_shown() {
     let mut trace = slow();
     trace.events.insert(3, Event::QuantumExceeded { step: 0, at_ns: 150 * US, quantum_ns: 90 * US });
     let timeline = Timeline::of(&trace);
@@ -174,7 +174,7 @@ fn what_took_longer_than_a_turn_may_says_so() {
 }
 
 #[test]
-fn who_never_had_a_turn_waited_for_one() {
+fn a_request_that_never_ran_waited_in_the_run_queue() {
     let waited = |outcome| {
         let mut trace = slow();
         trace.events.truncate(1);
@@ -189,7 +189,7 @@ fn who_never_had_a_turn_waited_for_one() {
 }
 
 #[test]
-fn parallel_effects_are_waited_for_once() {
+fn the_wait_for_parallel_effects_counts_once() {
     let flow = flow(&[("A", false)], &[("both", &[], &[0])]);
     let events = vec![
         Event::BodyReceived { at_ns: 0 },
@@ -230,7 +230,7 @@ fn many_small_calls_are_one_finding() {
 }
 
 #[test]
-fn a_verdict_counts_calls_that_are_alike() {
+fn a_verdict_groups_similar_calls() {
     let check = |args: &[(&str, u64)], expected: &str| {
         let flow = flow(&[], &[("each", &[], &[])]);
         let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
@@ -247,7 +247,7 @@ fn a_verdict_counts_calls_that_are_alike() {
     check(&ten("article by id"), r#"10 calls of sql "article by id""#);
     check(&[ten("article by id").as_slice(), &[("tags", 30)]].concat(), r#"10 calls of sql "article by id""#);
     check(&[("article 7", 10), ("article 8", 10), ("article 9", 10)], r#"3 calls of sql "article *""#);
-    // No shape has most of the time.
+    // No group has most of the time.
     check(&[ten("article by id"), ten("tags of")].concat(), "20 sql calls");
     check(&[("a", 10), ("b", 10), ("c", 10)], "3 sql calls");
     // One call took most of it.
@@ -255,7 +255,7 @@ fn a_verdict_counts_calls_that_are_alike() {
 }
 
 #[test]
-fn calls_of_several_kinds_are_counted_apart() {
+fn calls_of_several_kinds_are_counted_separately() {
     let flow = flow(&[], &[("each", &[], &[])]);
     let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
     for call in 0..20 {
@@ -276,7 +276,7 @@ fn a_step_that_yields_runs_again() {
         Event::StepYielded { step: 0, progress: plain(1) },
         ran(0, 10, 15, 10, Decision::Yield),
         Event::StepYielded { step: 0, progress: plain(2) },
-        // What a step wrote may stand before its run.
+        // A write may precede the run of its step.
         wrote(0, 0, 30, plain(3)),
         ran(0, 25, 25, 5, Decision::Continue),
     ];
@@ -290,7 +290,7 @@ fn a_step_that_yields_runs_again() {
 }
 
 #[test]
-fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
+fn waiting_for_a_permit_is_not_attributed_to_the_effect() {
     let call = |call: u32, held_us: u64, by: QueueReason, took_us: u64| {
         let held = Event::EffectQueued { call, at_ns: 0, reason: by };
         let begun = Event::EffectStarted { call, at_ns: held_us * US };
@@ -305,20 +305,20 @@ fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
         format!("{} {}% {}", largest.kind.as_str(), largest.percent, largest.label)
     };
     use QueueReason::{Kind, Request, Target};
-    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "permit 80% waiting for postgres");
+    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "permit 80% waiting for a postgres permit");
     assert_eq!(
         verdict(vec![call(0, 70, Target, 20), call(1, 75, Kind, 25)]),
-        "permit 70% waiting for postgres"
+        "permit 70% waiting for a postgres permit"
     );
     assert_eq!(verdict(vec![call(0, 20, Kind, 80)]), "effect 100% postgres 0");
-    // While one of them runs the others wait for that one, and for no other request.
+    // While one of them runs, the others wait for that one and for no other request.
     assert_eq!(verdict(vec![call(0, 0, Kind, 90), call(1, 90, Kind, 10)]), "effect 90% postgres 0");
-    // Nor is it another request's doing that this one asks for so many.
+    // Other requests are not to blame if this one makes many calls itself.
     assert_eq!(verdict(vec![call(0, 80, Request, 20)]), "effect 100% postgres 0");
 }
 
 #[test]
-fn a_panic_is_where_it_was_and_not_where_its_step_begins() {
+fn a_panic_has_its_own_source_location() {
     let flow = flow(&[], &[("only", &[], &[])]);
     let panicked =
         Event::StepPanicked { step: 0, at_ns: 9, file: "src/deep.rs".into(), line: 777, column: 5 };
@@ -330,13 +330,13 @@ fn a_panic_is_where_it_was_and_not_where_its_step_begins() {
         serde_json::to_value(document).unwrap()["failure"]["source"].to_string()
     };
     assert_eq!(source(&trace), r#"{"file":"src/deep.rs","line":777}"#);
-    // One that was recorded before panics had places.
+    // Recorded before panics had locations.
     trace.events.pop();
     assert_eq!(source(&trace), r#"{"file":"src/todos.rs","line":10}"#);
 }
 
 #[test]
-fn what_is_missing_or_cannot_be_is_said() {
+fn missing_and_inconsistent_data_is_listed() {
     let flow = flow(&[], &[("only", &[], &[])]);
     let mut trace = trace(
         flow,
@@ -364,13 +364,13 @@ fn what_is_missing_or_cannot_be_is_said() {
     verdict 100% CPU of step#7
     failure timed_out at Some(("only", 10))
       [("http (too large)", "no answer")] because []
-    gap 3 events left out while recording
+    gap 3 events dropped while recording
     gap 1 effect without an answer
-    gap 1 answer to no effect in the trace
-    gap 1 event of a step whose run is not in the trace
-    gap 2 events name a step or slot that the flow lacks
-    gap 2 times lie before what came first
-    gap 1 step ran beyond the end of the request
+    gap 1 answer without an effect in the trace
+    gap 1 event of a step without a recorded run
+    gap 2 events refer to an unknown step or slot
+    gap 2 times are earlier than a preceding event
+    gap 1 step ran after the end of the request
     gap 6 bytes of the request's body not recorded
     gap arguments of http (too large) not recorded: too large
     "#);
@@ -673,7 +673,7 @@ fn an_empty_trace_has_a_timeline() {
 }
 
 #[test]
-fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
+fn a_late_answer_does_not_lengthen_its_effect() {
     let timeline = Timeline::of(&late());
     let (run, totals) = (&timeline.runs[3], &timeline.totals);
     let effect = &run.effects[0];
@@ -683,10 +683,10 @@ fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
         (2_260, 2_600, 80)
     );
     assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
-    assert_eq!(effect.notes(), ["late 2.60 ms"]);
+    assert_eq!(effect.notes(), ["answer late by 2.60 ms"]);
     let verdict = timeline.verdict(&[]).unwrap();
     assert_eq!(verdict.largest.kind.as_str(), "completion_delay");
-    assert_eq!(verdict.largest.label, "answers that lay ready: worker 0 ran spin of report");
+    assert_eq!(verdict.largest.label, "late answers: worker 0 ran spin of report");
     let json = serde_json::to_value(TimelineJson::new(&late(), &timeline, None)).unwrap();
     assert_eq!(json["totals"]["completion_delay_ns"], 2_600 * US);
     assert_eq!(
@@ -704,10 +704,10 @@ fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
 }
 
 #[test]
-fn a_pause_whose_end_is_seen_late_is_no_longer_for_that() {
+fn a_late_end_of_a_pause_does_not_lengthen_the_pause() {
     let mut trace = held();
     let until = trace.events.iter().position(|event| matches!(event, Event::EffectQueued { .. })).unwrap();
-    // It was to end after 25 us, and was seen to after 75.
+    // The pause should have ended after 25 us, and was noticed after 75.
     trace.events.insert(until + 1, lay_ready(1, 350, 400));
     let timeline = Timeline::of(&trace);
     let attempt = &timeline.runs[1].effects[0].attempts[1];
@@ -720,9 +720,9 @@ fn a_pause_whose_end_is_seen_late_is_no_longer_for_that() {
 }
 
 #[test]
-fn while_another_effect_is_waited_for_nothing_is_late() {
+fn an_answer_is_not_late_while_another_effect_is_awaited() {
     let mut trace = report(1);
-    // Its worker comes to both answers at once; the one was there long before the other.
+    // The worker takes both answers at once; one was ready long before the other.
     let at = trace
         .events
         .iter()
@@ -741,7 +741,7 @@ fn while_another_effect_is_waited_for_nothing_is_late() {
 }
 
 #[test]
-fn what_was_read_late_is_told_and_no_time_of_the_request() {
+fn a_read_delay_is_shown_and_not_part_of_the_total() {
     let mut trace = slow();
     let (flow, step) = ("report".into(), "spin".into());
     let part = zerver_trace::RequestPart::Head;

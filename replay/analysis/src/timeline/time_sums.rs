@@ -1,4 +1,4 @@
-//! Sums over the rows of a timeline: the length of each effect, and what the whole time was spent on.
+//! Sums over the rows of a timeline: durations of effects, and total time by cause.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::effect::{CompletionDelay, Effect, EffectEnd};
 use super::rows::StepRun;
 use super::totals::{KindTotals, Span, Spent, Totals, split, union, without};
 
-/// Gives an effect its end and its length, once all its attempts are known.
+/// Sets the end and the duration of an effect, once all its attempts are known.
 pub(super) fn close(effect: &mut Effect, total_ns: u64) {
     let mut end_ns = effect.start_ns;
     for attempt in &mut effect.attempts {
@@ -21,7 +21,7 @@ pub(super) fn close(effect: &mut Effect, total_ns: u64) {
     }
 }
 
-/// The time in which the effect was under way; between two attempts it was waited for as well.
+/// Returns the time in which the effect was in flight. The request also waits between two attempts.
 fn spans(effect: &Effect) -> Vec<Span> {
     let whole = (effect.start_ns, effect.start_ns.saturating_add(effect.duration_ns));
     if effect.attempts.iter().all(|attempt| attempt.completion_delays.is_empty()) {
@@ -34,12 +34,12 @@ fn clip((start, end): Span, total_ns: u64) -> Span {
     (start.min(total_ns), end.min(total_ns))
 }
 
-/// The time in which any effect of a run was under way.
+/// Returns the time in which any effect of a run was in flight.
 pub(super) fn io_of(run: &StepRun, total_ns: u64) -> u64 {
     union(run.effects.iter().flat_map(spans).map(|span| clip(span, total_ns)).collect())
 }
 
-/// What the time of a request was spent on.
+/// Returns the total time of a request by cause.
 pub(super) fn totals(
     total_ns: u64,
     received_ns: Option<u64>,

@@ -1,8 +1,10 @@
-//! Which fields go with slowness. A field of numbers with more than a few values is ranked against the durations; a
-//! field with few values divides the requests into groups, whose slowest is compared with the rest. What chance could
-//! well do is not told: with fields that say nothing, a thousand of them yield less than one finding.
+//! Finds fields that correlate with latency.
 //!
-//! That a field goes with slowness does not say that it causes it.
+//! A numeric field with more than a few values is ranked against the durations. A field with few values divides the
+//! requests into groups, and the slowest group is compared with the rest. Correlations that chance explains are left
+//! out: a thousand fields without any relation yield less than one finding.
+//!
+//! A correlation does not prove a cause.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,53 +13,53 @@ use super::fields::{Fields, Scalar};
 use super::rank_statistics::{correlation, rank_sum};
 use crate::median;
 
-/// A field with more values divides the requests into no groups.
+/// Maximum number of distinct values for grouping.
 const MAX_GROUPS: usize = 8;
-/// A smaller group has no typical duration.
+/// Minimum size of a group.
 const MIN_GROUP: usize = 5;
-/// So many standard deviations from what chance would have are needed: two-sided, one in two thousand.
+/// Minimum deviation from chance, in standard deviations: two-sided, one in two thousand.
 const MIN_DEVIATIONS: f64 = 3.5;
-/// So many findings are told.
+/// Maximum number of findings.
 const MAX_FINDINGS: usize = 20;
 
-/// A field that goes with slowness.
+/// A field that correlates with latency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Association {
-    /// `query latency_ms`, `Todo.title`, `Todos.len`.
+    /// Name of the field: `query latency_ms`, `Todo.title`, `Todos.len`.
     pub field: String,
-    /// What it holds in this request; none where it is absent.
+    /// Value in this request; `None` if the field is absent.
     pub value: Option<String>,
-    /// How it goes with slowness.
+    /// How the field correlates with latency.
     pub correlation: Correlation,
-    /// How many requests it was seen in.
+    /// Number of requests with the field.
     pub requests: usize,
-    /// How closely, from 0 to 1.
+    /// Strength of the correlation, from 0 to 1.
     pub strength: f64,
 }
 
-/// How a field goes with slowness.
+/// How a field correlates with latency.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Correlation {
     /// Spearman's rank correlation with the duration: 1 means that more is always slower.
     Rank(f64),
-    /// The durations of requests with equal values, the slowest group first.
+    /// Durations of requests with equal values, the slowest group first.
     Groups(Vec<ValueGroup>),
 }
 
-/// Requests with one value of a field.
+/// Requests with the same value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueGroup {
-    /// The value; none where the field is absent.
+    /// Value; `None` for requests without the field.
     pub value: Option<String>,
-    /// How many they are.
+    /// Number of requests.
     pub requests: usize,
-    /// How long half of them took at most.
+    /// Median duration, in nanoseconds.
     pub median_ns: u64,
 }
 
-/// What goes with slowness, the closest first, and how many fields were looked at. The first request is the one that
-/// it is about.
-pub(super) fn findings(requests: &[Fields], durations_ns: &[u64]) -> (Vec<Association>, usize) {
+/// Returns the fields that correlate with latency, the strongest first, and the number of fields examined. The first
+/// request is the one to explain.
+pub(super) fn associations(requests: &[Fields], durations_ns: &[u64]) -> (Vec<Association>, usize) {
     let names: BTreeSet<&String> = requests.iter().flat_map(BTreeMap::keys).collect();
     let mut looked_at = 0;
     let mut findings = Vec::new();
@@ -68,7 +70,7 @@ pub(super) fn findings(requests: &[Fields], durations_ns: &[u64]) -> (Vec<Associ
         };
         looked_at += 1;
         let (link, deviations, n) = found;
-        // A group with the greatest median, and otherwise fast, is no finding.
+        // A group with the greatest median that is fast otherwise is no finding.
         let size = if matches!(link, Correlation::Rank(_)) { deviations.abs() } else { deviations };
         if size >= MIN_DEVIATIONS {
             let strength = size / (n as f64 - 1.0).max(1.0).sqrt();
@@ -82,7 +84,7 @@ pub(super) fn findings(requests: &[Fields], durations_ns: &[u64]) -> (Vec<Associ
             });
         }
     }
-    // What came with the request is upstream of what its steps made of it.
+    // Fields of the request come before fields of slots, which are computed from it.
     let is_slot = |finding: &Association| !finding.field.contains(' ');
     findings.sort_by(|a, b| {
         let strength = |finding: &Association| (finding.strength * 1e6) as i64;
@@ -94,7 +96,7 @@ pub(super) fn findings(requests: &[Fields], durations_ns: &[u64]) -> (Vec<Associ
 
 type Found = (Correlation, f64, usize);
 
-/// None where the field does not hold enough different numbers.
+/// Ranks a numeric field. Returns `None` if it has too few different numbers.
 fn ranked(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
     let (mut numbers, mut durations) = (Vec::new(), Vec::new());
     for (value, duration_ns) in values.iter().zip(durations_ns) {
@@ -115,11 +117,11 @@ fn ranked(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
     }
     let correlation = correlation(&numbers, &durations);
     let n = numbers.len();
-    // Without a link, its standard deviation is 1 / sqrt(n - 1).
+    // Without a correlation, the standard deviation is 1 / sqrt(n - 1).
     Some((Correlation::Rank(correlation), correlation * (n as f64 - 1.0).sqrt(), n))
 }
 
-/// None where there are not at least two groups of some size, or too many.
+/// Groups requests by a field. Returns `None` if there are fewer than two large groups, or too many.
 fn grouped(values: &[Option<&Scalar>], durations_ns: &[u64]) -> Option<Found> {
     let mut members: BTreeMap<Option<String>, Vec<u64>> = BTreeMap::new();
     for (value, duration_ns) in values.iter().zip(durations_ns) {

@@ -1,42 +1,42 @@
-//! What is usual for a flow: how long each of its parts takes, over many requests.
+//! Typical times of a flow: quantiles of the whole and of each part, over many requests.
 
 use std::collections::BTreeMap;
 
 use super::ranked_times::{TimePart, all_parts};
 use crate::Timeline;
 
-/// Times by rank, in nanoseconds, over the requests that had any.
+/// Quantiles of a time, over the requests that spent any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Distribution {
-    /// How many requests had such a time.
+    /// Number of requests that spent any.
     pub requests: usize,
-    /// Half of them took at most this long.
+    /// Median, in nanoseconds.
     pub p50_ns: u64,
-    /// Of a hundred, 99 took at most this long.
+    /// 99th percentile, in nanoseconds.
     pub p99_ns: u64,
 }
 
 impl Distribution {
     fn of(mut all_ns: Vec<u64>) -> Self {
         all_ns.sort_unstable();
-        // The nearest rank: the smallest time that so many of a hundred do not exceed.
+        // Nearest rank: the smallest time that this percentage of requests does not exceed.
         let rank = |percent: usize| (all_ns.len() * percent).div_ceil(100).saturating_sub(1);
         let at = |percent| all_ns.get(rank(percent)).copied().unwrap_or(0);
         Self { requests: all_ns.len(), p50_ns: at(50), p99_ns: at(99) }
     }
 }
 
-/// What is usual for a flow.
+/// Typical times of a flow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Baseline {
-    /// The whole of a request.
+    /// Whole requests.
     pub total: Distribution,
-    /// Its parts, as far as any request had them; what a step only did for some is told over those.
+    /// Parts of requests, each over the requests that had it.
     pub parts: BTreeMap<TimePart, Distribution>,
 }
 
 impl Baseline {
-    /// What is usual for these requests, which are of one flow.
+    /// Computes the typical times of requests of one flow.
     pub fn of(timelines: &[Timeline]) -> Self {
         let total = Distribution::of(timelines.iter().map(|timeline| timeline.totals.total_ns).collect());
         let mut all: BTreeMap<TimePart, Vec<u64>> = BTreeMap::new();
@@ -53,7 +53,7 @@ mod tests {
     use crate::timeline::sample::report;
 
     #[test]
-    fn ranks_are_the_nearest() {
+    fn quantiles_use_the_nearest_rank() {
         let spread = |n: u64| Distribution::of((1..=n).rev().collect());
         for (n, p50_ns, p99_ns) in [(0, 0, 0), (1, 1, 1), (2, 1, 2), (100, 50, 99), (200, 100, 198)] {
             assert_eq!(spread(n), Distribution { requests: n as usize, p50_ns, p99_ns });
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_told_by_step_and_effect() {
+    fn parts_are_named_by_step_and_effect() {
         let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&report(n))).collect();
         let usual = Baseline::of(&timelines);
         let place =

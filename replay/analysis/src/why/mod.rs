@@ -1,8 +1,8 @@
-//! Where one request stands among the others of its flow, and which fields of requests and slots go with slowness
-//! there. A pure function over traces.
+//! Compares one request with the others of its flow, and finds fields that correlate with latency.
 //!
-//! `standing` compares times, `usual` says what is usual for a flow, `fields` takes the fields out of a trace, `ranks` is the statistics, `finding` says which
-//! fields matter, `document` is the form for other programs.
+//! `population` is the comparison. `ranked_times` ranks the request's times, `baseline` computes typical times,
+//! `fields` extracts the fields of traces, `associations` finds those that correlate with latency, with
+//! `rank_statistics`, and `document` is the JSON form.
 
 mod associations;
 mod baseline;

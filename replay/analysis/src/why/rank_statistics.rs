@@ -1,6 +1,6 @@
-//! Statistics by rank: they ask for no distribution, and one outlier does not decide them.
+//! Rank statistics. They assume no distribution, and a single outlier does not decide them.
 
-/// The rank of each value, from 1; equal values share the mean of their ranks.
+/// Returns the rank of each value, from 1. Equal values share the mean of their ranks.
 pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -13,7 +13,7 @@ pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Spearman's rank correlation: Pearson's of the ranks. 0 where one of them does not vary.
+/// Returns Spearman's rank correlation, which is Pearson's of the ranks; 0 if one side does not vary.
 pub(super) fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (ranks(a), ranks(b));
     let mean = (a.len() as f64 + 1.0) / 2.0;
@@ -23,8 +23,8 @@ pub(super) fn correlation(a: &[f64], b: &[f64]) -> f64 {
     if spread > 0.0 { (sum(&|a, b| a * b) / spread.sqrt()).clamp(-1.0, 1.0) } else { 0.0 }
 }
 
-/// How many standard deviations the ranks of those in a group lie above what chance would have: the rank sum test of
-/// Mann and Whitney in its normal approximation, corrected for ties. 0 where nothing can be told.
+/// Returns how many standard deviations the ranks of a group lie above chance: the rank sum test of Mann and Whitney in
+/// its normal approximation, corrected for ties; 0 if nothing can be concluded.
 pub(super) fn rank_sum(values: &[f64], is_in: &[bool]) -> f64 {
     let ranks = ranks(values);
     let total = values.len() as f64;
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn correlation_is_of_ranks() {
+    fn correlation_uses_ranks() {
         let check = |a: &[f64], b: &[f64], wanted: f64| {
             assert!((correlation(a, b) - wanted).abs() < 1e-9, "{}", correlation(a, b));
         };
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rank_sum_tells_a_group_that_is_slower() {
+    fn a_rank_sum_finds_a_slower_group() {
         let values: Vec<f64> = (0..20).map(f64::from).collect();
         let upper: Vec<bool> = (0..20).map(|n| n >= 10).collect();
         // By hand: (155 - 105) / sqrt(10 * 10 * 21 / 12).

@@ -1,36 +1,36 @@
-//! How the times of one request compare with those of others: its whole, and each part as [`crate::shares`] has it.
+//! Ranks the times of one request among those of others: the whole, and each part as in [`crate::time_attribution`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::time_attribution::shares;
+use crate::time_attribution::attribute_time;
 use crate::{Timeline, median};
 
-/// What a time was spent on.
+/// A part of a request's time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimePart {
     /// The whole request.
     Whole,
     /// Reading the body.
     Receive,
-    /// A step waited for its turn.
+    /// A step waited in the run queue.
     Queue(String),
     /// A step ran.
     Cpu(String),
-    /// Effects of a step were waited for.
+    /// The request waited for effects of a step.
     Effect {
-        /// The step.
+        /// Name of the step.
         step: String,
-        /// Kind and arguments in a few words; only the kind where requests ask for one thing or another.
+        /// Kind and summary; only the kind if requests differ in their targets.
         what: String,
     },
-    /// Answers that a step had asked for lay ready while the thread of the request was busy.
+    /// Answers for a step waited because the worker was busy.
     CompletionDelay(String),
-    /// Nothing that the trace tells.
+    /// Time that the trace does not explain.
     Unexplained,
 }
 
 impl TimePart {
-    /// The word used in JSON.
+    /// Returns the word used in JSON.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Whole => "total",
@@ -43,7 +43,7 @@ impl TimePart {
         }
     }
 
-    /// The step it belongs to.
+    /// Returns the step to which the part belongs.
     pub fn step(&self) -> Option<&str> {
         match self {
             Self::Queue(step) | Self::Cpu(step) | Self::CompletionDelay(step) | Self::Effect { step, .. } => {
@@ -54,18 +54,18 @@ impl TimePart {
     }
 }
 
-/// A time of one request among the same of others.
+/// A time of one request, ranked among the same times of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RankedTime {
-    /// What it was spent on.
+    /// Part of the request.
     pub part: TimePart,
-    /// How long it took here, in nanoseconds.
+    /// Time in this request, in nanoseconds.
     pub time_ns: u64,
-    /// How long half of all requests took with it at most; 0 where they did not do it.
+    /// Median over all requests, in nanoseconds; requests without the part count as 0.
     pub median_ns: u64,
-    /// How many others took less.
+    /// Number of other requests that took less.
     pub slower_than: usize,
-    /// How many others there are.
+    /// Number of other requests.
     pub others: usize,
 }
 
@@ -81,7 +81,7 @@ impl RankedTime {
         }
     }
 
-    /// The share of the others that took less, in percent, rounded down; none without others.
+    /// Returns the percentage of other requests that took less, rounded down; `None` without others.
     pub fn percentile(&self) -> Option<u8> {
         Some((self.slower_than * 100).checked_div(self.others)? as u8)
     }
@@ -89,14 +89,14 @@ impl RankedTime {
 
 pub(super) type Parts = BTreeMap<TimePart, u64>;
 
-/// The first of these requests among all of them.
-pub(super) fn standings(timelines: &[Timeline]) -> (RankedTime, Vec<RankedTime>) {
+/// Ranks the first of these requests among all of them.
+pub(super) fn rank_times(timelines: &[Timeline]) -> (RankedTime, Vec<RankedTime>) {
     let totals: Vec<u64> = timelines.iter().map(|timeline| timeline.totals.total_ns).collect();
     let all = all_parts(timelines);
     let mut places: Vec<&TimePart> = all.iter().flat_map(BTreeMap::keys).collect();
     places.sort_unstable();
     places.dedup();
-    let mut standings: Vec<RankedTime> = places
+    let mut rank_times: Vec<RankedTime> = places
         .into_iter()
         .map(|place| {
             let all_ns: Vec<u64> = all.iter().map(|parts| parts.get(place).copied().unwrap_or(0)).collect();
@@ -104,26 +104,26 @@ pub(super) fn standings(timelines: &[Timeline]) -> (RankedTime, Vec<RankedTime>)
         })
         .filter(|standing| standing.time_ns > 0 || standing.median_ns > 0)
         .collect();
-    standings.sort_by_key(|it| std::cmp::Reverse(i128::from(it.time_ns) - i128::from(it.median_ns)));
-    (RankedTime::new(TimePart::Whole, &totals), standings)
+    rank_times.sort_by_key(|it| std::cmp::Reverse(i128::from(it.time_ns) - i128::from(it.median_ns)));
+    (RankedTime::new(TimePart::Whole, &totals), rank_times)
 }
 
-/// The parts of each.
+/// Returns the parts of each request.
 pub(super) fn all_parts(timelines: &[Timeline]) -> Vec<Parts> {
     let common = common_effects(timelines);
     timelines.iter().map(|timeline| parts(timeline, &common)).collect()
 }
 
-/// Step, kind and, for a target, what the effect is called.
-type Asked = (String, String, Option<String>);
+/// Step, kind and, for a target, the label of the effect.
+type EffectTarget = (String, String, Option<String>);
 
-/// The targets that nine in ten ask for, of the requests that ask for any of that kind in that step.
-fn common_effects(timelines: &[Timeline]) -> BTreeSet<Asked> {
-    let mut counts: BTreeMap<Asked, usize> = BTreeMap::new();
+/// Returns the targets that at least nine in ten requests use, of those with any effect of that kind in that step.
+fn common_effects(timelines: &[Timeline]) -> BTreeSet<EffectTarget> {
+    let mut counts: BTreeMap<EffectTarget, usize> = BTreeMap::new();
     for timeline in timelines {
         let effects =
             timeline.runs.iter().flat_map(|run| run.effects.iter().map(move |effect| (run, effect)));
-        let asked: BTreeSet<Asked> = effects
+        let asked: BTreeSet<EffectTarget> = effects
             .flat_map(|(run, effect)| {
                 let of = |target| (run.step.name.clone(), effect.kind.clone(), target);
                 [of(None), of(Some(effect.label()))]
@@ -133,19 +133,19 @@ fn common_effects(timelines: &[Timeline]) -> BTreeSet<Asked> {
             *counts.entry(asked).or_default() += 1;
         }
     }
-    let is_common = |((step, kind, target), count): &(&Asked, &usize)| {
+    let is_common = |((step, kind, target), count): &(&EffectTarget, &usize)| {
         let of_kind = counts.get(&(step.clone(), kind.clone(), None)).copied().unwrap_or(0);
         target.is_some() && **count * 10 >= of_kind * 9
     };
     counts.iter().filter(is_common).map(|(asked, _)| asked.clone()).collect()
 }
 
-fn parts(timeline: &Timeline, common: &BTreeSet<Asked>) -> Parts {
-    let shares = shares(timeline);
+fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
+    let shares = attribute_time(timeline);
     let mut parts = Parts::new();
     let mut add = |place: TimePart, ns: u64| *parts.entry(place).or_default() += ns;
     add(TimePart::Receive, shares.receive_ns);
-    // Of who never had a turn, no step says for what it waited.
+    // A request that never ran has no step for its time in the run queue.
     add(TimePart::Unexplained, shares.unexplained_ns + shares.queue_ns);
     for (run, share) in timeline.runs.iter().zip(&shares.runs) {
         let step = &run.step.name;

@@ -1,4 +1,4 @@
-//! What is said of a request among others: where it stands, what goes with slowness, and that too little says nothing.
+//! Comparison of a request with others: ranks, correlations, and too few requests.
 
 use proptest::prelude::*;
 use zerver_trace::{Header, RequestId, Trace};
@@ -26,7 +26,7 @@ fn show(trace: &Trace, others: &[Trace]) -> String {
     out + &format!("{} fields of {} requests\n", why.fields_examined, why.population)
 }
 
-/// Reports with these latencies, each of another id, and with a header that says who asked.
+/// Creates reports with these latencies, each with its own id and a header that names the client.
 fn reports(latencies: impl IntoIterator<Item = u64>) -> Vec<Trace> {
     let numbered = |(at, latency_ms): (usize, u64)| {
         let mut trace = report(latency_ms);
@@ -39,7 +39,7 @@ fn reports(latencies: impl IntoIterator<Item = u64>) -> Vec<Trace> {
 }
 
 #[test]
-fn a_number_goes_with_slowness() {
+fn a_number_correlates_with_latency() {
     let all = reports((0..40).map(|n| n * 7 % 40));
     insta::assert_snapshot!(show(&all[17], &all), @r#"
     Whole 39430000 usually 19430000 slower than 39 of 39
@@ -53,7 +53,7 @@ fn a_number_goes_with_slowness() {
 }
 
 #[test]
-fn a_value_among_few_goes_with_slowness() {
+fn a_value_among_few_correlates_with_latency() {
     let all = reports((0..40).map(|n| if n % 4 == 0 { 120 } else { 2 }));
     insta::assert_snapshot!(show(&all[0], &all), @r#"
     Whole 120430000 usually 2430000 slower than 30 of 39
@@ -67,7 +67,7 @@ fn a_value_among_few_goes_with_slowness() {
 }
 
 #[test]
-fn too_few_say_nothing_and_other_flows_do_not_count() {
+fn too_few_requests_give_no_correlation_and_other_flows_do_not_count() {
     let mut few = reports(0..19);
     few.push(slow());
     insta::assert_snapshot!(show(&few[18], &few), @r#"
@@ -87,7 +87,7 @@ fn too_few_say_nothing_and_other_flows_do_not_count() {
 }
 
 #[test]
-fn effects_that_ask_for_one_thing_or_another_are_told_by_their_kind() {
+fn effects_with_varying_targets_are_ranked_by_kind() {
     let with = |n: u64| {
         let mut trace = slow();
         trace.id = RequestId::from_u128(n.into());
@@ -103,13 +103,13 @@ fn effects_that_ask_for_one_thing_or_another_are_told_by_their_kind() {
 }
 
 #[test]
-fn no_secret_is_a_field() {
+fn secrets_are_not_fields() {
     let fields = |is_secret: bool| {
         let with = |n: u64| {
             let mut trace = slow();
             trace.id = RequestId::from_u128(n.into());
             trace.duration_ns += n;
-            // The first slot is a secret, the second is not.
+            // The first slot is secret, the second is not.
             let slot = if is_secret { 0 } else { 1 };
             trace.events[2] = wrote(0, slot, 150, plain(n));
             if !is_secret {
@@ -127,20 +127,20 @@ fn no_secret_is_a_field() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn any_population_will_do(mut all in prop::collection::vec(any_trace(), 1..30)) {
+    fn any_population_can_be_compared(mut all in prop::collection::vec(any_trace(), 1..30)) {
         for (at, trace) in all.iter_mut().enumerate() {
             trace.id = RequestId::from_u128(at as u128);
         }
         let why = Why::of(&all[0], &all);
         prop_assert_eq!(why.population, all.len());
-        // The parts of one request add up to it.
+        // The parts of one request add up to its total.
         prop_assert_eq!(why.parts.iter().map(|part| u128::from(part.time_ns)).sum::<u128>(), u128::from(why.total.time_ns));
         serde_json::to_string(&WhyJson::new(&all[0], &why)).unwrap();
     }
 }
 
 #[test]
-fn a_busy_worker_is_a_place_of_its_own() {
+fn late_answers_are_a_separate_part() {
     let mut other = slow();
     other.id = RequestId::from_u128(1);
     let why = Why::of(&late(), &[other]);

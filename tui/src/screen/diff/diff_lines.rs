@@ -44,7 +44,7 @@ impl DiffLines {
     pub(super) fn new(a: &Trace, b: &Trace, diff: Diff) -> Self {
         let scale_ns = a.duration_ns.max(b.duration_ns);
         let unit = Unit::for_total(scale_ns);
-        let lines = diff.lines();
+        let lines = diff.display_rows();
         let widest = |f: &dyn Fn(&Pair) -> String, title: usize| {
             lines.iter().map(|line| width(&f(line))).max().unwrap_or(0).max(title)
         };
@@ -161,7 +161,7 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
         let (from, to) = zerver_analysis::duration_pair(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
         let line = StyledLine::new(format!("  {number:>columns$}"), tone)
-            .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Secondary)
+            .with(format!("  {:<11} ", cause.kind.label()), Tone::Secondary)
             .with(clean(&cause.label).into_owned(), Tone::Text)
             .with(format!("  {from} -> {to}"), Tone::Secondary);
         out.push(line);

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 use zerver_analysis::display;
-use zerver_replay::value::side_by_side::seen;
+use zerver_replay::value::side_by_side::finding_sides;
 use zerver_replay::{EditedOutcome, Finding, FindingClass, ReplayError, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
@@ -205,7 +205,7 @@ fn draw_findings(
         pen.recorded_left(&finding.field, field, theme.info).skip(2);
         // The recorded value is beside the one of today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
-        let (then, now) = seen(&finding.expected, &finding.got);
+        let (then, now) = finding_sides(&finding.expected, &finding.got);
         let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
         pen.recorded_left(&then, half, theme.bad).skip(1);
         pen.put(theme.glyphs.arrow, theme.secondary).skip(1).recorded(&now, theme.good);
@@ -223,7 +223,7 @@ fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mu
     if let Some(source) = &finding.source {
         head = head.with(format!("  {source}"), Tone::Secondary);
     }
-    let (then, now) = seen(&finding.expected, &finding.got);
+    let (then, now) = finding_sides(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
     let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
     let then = StyledLine::new(format!("   - {then}"), Tone::Bad);

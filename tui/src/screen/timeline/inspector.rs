@@ -102,7 +102,7 @@ fn step(
     };
     let overran = run
         .exceeded_quantum_ns
-        .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::overran(run)));
+        .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::exceeded_quantum(run)));
     tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {

@@ -125,7 +125,7 @@ fn run_row(loaded: &LoadedTrace, at: usize, run: &StepRun, failure: Option<&Fail
             (TimeUse::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
         ],
         name: run.step.name.clone(),
-        outcome: joined([failed, said, display::wrote(&run.writes), display::overran(run)]),
+        outcome: joined([failed, said, display::wrote(&run.writes), display::exceeded_quantum(run)]),
         is_bad: failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic)),
         is_unknown: run.decision.is_none(),
     }

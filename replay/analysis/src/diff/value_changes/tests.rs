@@ -1,4 +1,4 @@
-//! Values compared: paths, what counts as a change, and that secrets stay hidden.
+//! Comparison of values: paths, what counts as a change, and that secrets stay hidden.
 
 use std::collections::BTreeMap;
 
@@ -36,11 +36,17 @@ fn changes(a: Option<&Recorded>, b: Option<&Recorded>, secret: bool) -> (String,
     under(true, a, b, secret)
 }
 
-/// The same where the hashes are of one key, or of two.
-fn under(one_key: bool, a: Option<&Recorded>, b: Option<&Recorded>, secret: bool) -> (String, Changes) {
+/// Compares with hashes of one key, or of two.
+fn under(has_one_key: bool, a: Option<&Recorded>, b: Option<&Recorded>, secret: bool) -> (String, Changes) {
     let ignored = IgnoredHeaders::default();
     let mut found = Changes::default();
-    recorded("V", a, b, How { ignored: &ignored, secret, one_key, masks_lie: None }, &mut found);
+    recorded(
+        "V",
+        a,
+        b,
+        CompareOptions { ignored: &ignored, secret, has_one_key, why_masks_may_differ: None },
+        &mut found,
+    );
     let line = |change: &Change| {
         format!("{} {} -> {}\n", change.path, show(change.a.as_ref()), show(change.b.as_ref()))
     };
@@ -89,7 +95,7 @@ V.d nothing -> 4",
 }
 
 #[test]
-fn bodies_are_json_where_they_are_and_headers_go_by_name() {
+fn bodies_are_compared_as_json_and_headers_by_name() {
     let bytes = |a: &[u8], b: &[u8]| changes(Some(&wire(a)), Some(&wire(b)), false).0;
     assert_eq!(bytes(br#"{"a":1,"b":[2]}"#, br#"{"b":[3],"a":1}"#), "V.b[0] 2 -> 3\n");
     assert_eq!(bytes(b"[1]", b"[ 1]"), "V \"[1]\" -> \"[ 1]\"\n");
@@ -117,16 +123,13 @@ fn secrets_are_compared_and_not_shown() {
     let one = "{\"secret\":\"01010101010101010101010101010101\"}";
     let two = one.replace("01", "02");
     assert_eq!(both(&sealed(1), &sealed(2), false), format!("V {one} -> {two}\n"));
-    // Said to be a secret, and recorded in the clear.
+    // Marked as a secret, and recorded in plain text.
     assert_eq!(
         both(&plain("hunter2"), &plain("hunter3"), true),
         "V {\"secret\":null} -> {\"secret\":null}\n"
     );
-    // Which of the two it would be under the key, only the key could tell.
-    assert_eq!(
-        both(&plain("hunter2"), &sealed(1), false),
-        "V not compared: it is a secret on one side only\n"
-    );
+    // Only the key could tell whether they are equal.
+    assert_eq!(both(&plain("hunter2"), &sealed(1), false), "V not compared: secret on one side only\n");
     assert_eq!(changes(Some(&plain("hunter2")), None, true).0, "V {\"secret\":null} -> nothing\n");
     // Secret in part: the masks are compared.
     let part = |byte, text| hashed(byte, Some(text));
@@ -138,7 +141,7 @@ fn secrets_are_compared_and_not_shown() {
 }
 
 #[test]
-fn hashes_under_two_keys_say_nothing_about_each_other() {
+fn hashes_with_different_keys_are_not_compared() {
     let hashed = |byte: u8, shown: Option<&str>| {
         let shown =
             shown.map(|text| Box::new(Masked { value: Value::from_serialize(text).unwrap(), summary: None }));
@@ -152,7 +155,7 @@ fn hashes_under_two_keys_say_nothing_about_each_other() {
         both(&hashed(1, Some("k=<secret:111111111111>")), &hashed(2, Some("k=<secret:222222222222>"))),
         unknown
     );
-    // What is around a secret is known.
+    // The text around a secret is known.
     assert_eq!(
         both(&hashed(1, Some("k=<secret:111111111111>")), &plain("j=1")),
         "V \"k=<secret:111111111111>\" -> \"j=1\"\n"
@@ -168,7 +171,7 @@ fn hashes_under_two_keys_say_nothing_about_each_other() {
         ),
         format!("V.n 1 -> 2\nV.k not compared: {OTHER_KEY}\n")
     );
-    // What only looks like a mask, in what holds no secret, is text.
+    // Text that looks like a mask, in a value without secrets.
     assert_eq!(
         both(&plain("<secret:111111111111>"), &plain("<secret:222222222222>")),
         "V \"<secret:111111111111>\" -> \"<secret:222222222222>\"\n"
@@ -176,7 +179,7 @@ fn hashes_under_two_keys_say_nothing_about_each_other() {
 }
 
 #[test]
-fn what_is_missing_is_neither_equal_nor_different() {
+fn missing_values_are_not_compared() {
     let missing = Recorded::Missing(MissingReason::TooLarge);
     let broken = Recorded::Missing(MissingReason::Failed("no".into()));
     let told = |a: &Recorded, b: &Recorded| changes(Some(a), Some(b), false).0;
@@ -195,7 +198,7 @@ fn what_is_missing_is_neither_equal_nor_different() {
 fn json_is_compared_as_it_is_written() {
     let bytes = |a: &str, b: &str| changes(Some(&wire(a.as_bytes())), Some(&wire(b.as_bytes())), false);
     let check = |a: &str, b: &str, wanted: &str| assert_eq!(bytes(a, b).0.trim_end(), wanted, "{a} {b}");
-    // Beside another change, and first where it is first.
+    // Next to another change, and first if it comes first.
     check(
         r#"{"z":1236546565217899832645,"n":1}"#,
         r#"{"z":1236546565217899832640,"n":2}"#,
@@ -211,7 +214,7 @@ fn json_is_compared_as_it_is_written() {
     check("[0.0]", "[-0.0]", "V[0] 0.0 -> -0.0");
     check(r#"{"a":1,"a":2}"#, r#"{"a":2}"#, "V.a 1 -> 2\nV.a 2 -> nothing");
     check("[1]", "[1.0]", "V[0] 1 -> 1.0");
-    // The same, in other bytes.
+    // The same JSON in other bytes.
     for (a, b, at) in [
         ("[1]", "[ 1]", 1),
         ("[1e2]", "[100.0]", 2),
@@ -222,12 +225,12 @@ fn json_is_compared_as_it_is_written() {
         let (told, found) = bytes(a, b);
         let text = |json: &str| serde_json::to_string(json).unwrap();
         assert_eq!(told, format!("V {} -> {}\n", text(a), text(b)));
-        assert_eq!(found.list[0].written_at, Some(at), "{a} {b}");
+        assert_eq!(found.list[0].first_differing_byte, Some(at), "{a} {b}");
         assert_eq!(bytes(a, a).0, "");
     }
 }
 
-/// Each item is looked at once, whatever is listed. Were it not so, this would take minutes.
+/// Each item is visited once, however many are listed. A quadratic algorithm would take minutes.
 #[test]
 fn long_lists_are_compared_in_one_pass() {
     let list = |from: u32| {
@@ -236,8 +239,9 @@ fn long_lists_are_compared_in_one_pass() {
     };
     let (a, b) = (list(1), list(2));
     let (mut found, ignored) = (Changes::default(), IgnoredHeaders::default());
-    let how = How { ignored: &ignored, secret: false, one_key: true, masks_lie: None };
-    // Longer than what is parsed, so one item of it.
+    let how =
+        CompareOptions { ignored: &ignored, secret: false, has_one_key: true, why_masks_may_differ: None };
+    // Longer than what is parsed, so it is one item.
     assert!(a.len() > MAX_JSON);
     bytes(&mut String::new(), &a, &b, how, &mut found);
     assert_eq!((found.list.len(), found.more), (1, 0));

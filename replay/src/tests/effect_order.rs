@@ -1,8 +1,8 @@
-//! How effects are composed: what waits for what.
+//! Composition of effects: which answers a call waits for.
 
 use super::*;
 
-/// A flow whose one step asks for this.
+/// Creates a flow whose only step requests this effect.
 macro_rules! asking {
     ($name:ident, $plan:expr) => {{
         #[step]
@@ -52,54 +52,55 @@ fn beside_both() -> FlowDef {
 }
 
 #[test]
-fn what_waits_for_what_is_compared() {
+fn the_composition_of_effects_is_compared() {
     let of = |then: FlowDef, now: FlowDef, last_first| {
-        told(&again(recorded(&then, last_first), &now, &Edits::default()).unwrap())
+        summary(&again(recorded(&then, last_first), &now, &Edits::default()).unwrap())
     };
     for last_first in [false, true] {
         assert_eq!(
             of(at_once(), in_turn(), last_first),
-            "different: 2 of 2, 2 fed, 0 unanswered\n\
-             reordered_effect ask_for echo 2: asked at once -> asked after the answer of echo 1"
+            "different: 2 of 2, 2 replayed, 0 unanswered\n\
+             reordered_effect ask_for echo 2: requested at once -> requested after the answer of echo 1"
         );
         assert_eq!(
             of(in_turn(), at_once(), last_first),
-            "different: 2 of 2, 2 fed, 0 unanswered\n\
-             reordered_effect ask_for echo 2: asked after the answer of echo 1 -> asked at once"
+            "different: 2 of 2, 2 replayed, 0 unanswered\n\
+             reordered_effect ask_for echo 2: requested after the answer of echo 1 -> requested at once"
         );
         let report = of(after_both(), beside_both(), last_first);
         assert!(
-            report.contains("ask_for echo 2: asked at once -> asked after the answer of echo 1"),
+            report.contains("ask_for echo 2: requested at once -> requested after the answer of echo 1"),
             "{report}"
         );
     }
     let report = of(after_both(), beside_both(), false);
     assert!(
-        report.contains("echo 3: asked after the answer of echo 2 -> asked after the answer of echo 1"),
+        report
+            .contains("echo 3: requested after the answer of echo 2 -> requested after the answer of echo 1"),
         "{report}"
     );
 }
 
 #[test]
-fn the_order_in_which_answers_come_is_no_difference() {
+fn the_order_of_answers_does_not_matter() {
     for def in [at_once(), in_turn(), two_in_turn(), after_both(), beside_both()] {
         for last_first in [false, true] {
             let trace = recorded(&def, last_first);
             assert!(again(trace.clone(), &def, &Edits::default()).unwrap().is_same());
-            // Each of them is the last to come.
+            // Each of them in turn is answered last.
             let calls = Observed::of_trace(&trace).calls().count();
             for call in 0..calls {
                 let fault = Fault { effect: call.to_string(), kind: FaultKind::Latency { ns: 1_000_000 } };
                 let late = Edits { faults: vec![fault], ..Edits::default() };
                 let report = again(trace.clone(), &def, &late).unwrap();
-                assert!(report.is_same(), "{call} {last_first}: {}", told(&report));
+                assert!(report.is_same(), "{call} {last_first}: {}", summary(&report));
             }
         }
     }
 }
 
 #[test]
-fn another_attempt_waits_for_the_one_before() {
+fn a_retry_waits_for_the_attempt_before_it() {
     let tried = || {
         asking!(
             ask_for,
@@ -124,6 +125,6 @@ fn another_attempt_waits_for_the_one_before() {
         let fault = Fault { effect: effect.into(), kind: FaultKind::Unreachable };
         again(trace.clone(), &tried(), &Edits { faults: vec![fault], ..Edits::default() }).unwrap()
     };
-    // Where the first attempt fails in another way, nothing is composed differently.
-    assert!(!told(&failing("0")).contains("reordered"), "{}", told(&failing("0")));
+    // A different failure of the first attempt does not change the composition.
+    assert!(!summary(&failing("0")).contains("reordered"), "{}", summary(&failing("0")));
 }

@@ -1,12 +1,12 @@
-//! What is known of a recording and what is not: values that were left out, texts that were cut or masked, answers of
-//! which only the bytes differ, long lists, and the order in which findings are told.
+//! Incomplete recordings: values that were left out, texts that were cut or masked. Also responses that differ only in
+//! their bytes, long lists, and the order of findings.
 
 use zerver_trace::{Event, MissingReason, Outcome, RedactedText, Redaction, TextPlace};
 
 use super::*;
 use crate::Sameness;
 
-/// Answers with what came.
+/// Answers with the request's body.
 #[step]
 fn answer(request: &Request) -> Response {
     let mut response = Response::json(&());
@@ -14,7 +14,7 @@ fn answer(request: &Request) -> Response {
     response
 }
 
-/// The same, and forgets a header.
+/// Answers with the request's body, without one of the headers.
 #[step]
 fn refuse(request: &Request) -> Result<Response, Failure> {
     Err(Failure::not_found("it", 1).message(String::from_utf8_lossy(&request.body)))
@@ -29,7 +29,7 @@ fn answers() -> FlowDef {
     flow!("answers", GET "/", steps: [answer])
 }
 
-/// What a replay says of an answer that was recorded as `then` and is `now` today.
+/// Replays a response that was recorded as `then` and is `now` today.
 fn of_bodies(then: &str, now: &str) -> Report {
     let mut trace = answering(now);
     let whole = |text: &str| {
@@ -41,7 +41,7 @@ fn of_bodies(then: &str, now: &str) -> Report {
 }
 
 #[test]
-fn a_value_that_was_not_recorded_is_neither_the_same_nor_different() {
+fn a_value_that_was_not_recorded_makes_the_replay_incomplete() {
     let mut trace = recorded(4);
     for event in &mut trace.events {
         if let Event::SlotWritten { slot, value, .. } = event
@@ -53,42 +53,42 @@ fn a_value_that_was_not_recorded_is_neither_the_same_nor_different() {
     let report = again(trace, &sums(), &Edits::default()).unwrap();
     assert_eq!((report.sameness(), report.verdict()), (Sameness::Incomplete, "incomplete"));
     assert_eq!(report.not_compared, ["Sum: not recorded: too large"]);
-    // Of an answer that was cut, the rest is not known.
+    // The rest of a body that was cut is unknown.
     let mut trace = answering("[1,2,3]");
     let bytes = Recorded::Plain { value: Value::from_bytes(b"[1,").unwrap(), summary: None };
     trace.response_body = RecordedBody { full_len: 7, kept_len: 3, bytes };
     let report = again(trace.clone(), &answers(), &Edits::default()).unwrap();
     assert_eq!(report.verdict(), "incomplete");
     assert_eq!(report.not_compared, ["response.body after its first 3 bytes: not recorded"]);
-    // What is known of it may differ.
+    // The recorded part may differ.
     trace.response_body.bytes = Recorded::Plain { value: Value::from_bytes(b"[2,").unwrap(), summary: None };
     let report = again(trace.clone(), &answers(), &Edits::default()).unwrap();
-    insta::assert_snapshot!(told(&report), @"
-    different: 1 of 1, 0 fed, 0 unanswered
+    insta::assert_snapshot!(summary(&report), @"
+    different: 1 of 1, 0 replayed, 0 unanswered
     code_changed  response.body: [2, -> [1,
     ");
     trace.response_body.bytes = Recorded::Plain { value: Value::from_bytes(b"[1,").unwrap(), summary: None };
     trace.response_body.full_len = 8;
     let report = again(trace, &answers(), &Edits::default()).unwrap();
-    assert!(told(&report).ends_with("response.body length: 8 bytes -> 7 bytes"), "{}", told(&report));
+    assert!(summary(&report).ends_with("response.body length: 8 bytes -> 7 bytes"), "{}", summary(&report));
 }
 
 #[test]
-fn answers_are_compared_as_they_are_written() {
-    let told = |then: &str, now: &str| {
+fn responses_are_compared_as_they_are_written() {
+    let listed = |then: &str, now: &str| {
         let report = of_bodies(then, now);
         let line = |f: &Finding| format!("{}: {} -> {}", f.field, f.expected, f.got);
         report.findings.iter().map(line).filter(|line| !line.contains("content-length")).collect::<Vec<_>>()
     };
     assert_eq!(
-        told(r#"{"ref":1236546565217899832645,"n":1}"#, r#"{"ref":1236546565217899832640,"n":2}"#),
+        listed(r#"{"ref":1236546565217899832645,"n":1}"#, r#"{"ref":1236546565217899832640,"n":2}"#),
         ["response.body.ref: 1236546565217899832645 -> 1236546565217899832640", "response.body.n: 1 -> 2"]
     );
     assert_eq!(
-        told(r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
+        listed(r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
         ["response.body.a: 1 -> 2", "response.body.a: 2 -> nothing"]
     );
-    assert_eq!(told("[-0.0]", "[0.0]"), ["response.body.0: -0.0 -> 0.0"]);
+    assert_eq!(listed("[-0.0]", "[0.0]"), ["response.body.0: -0.0 -> 0.0"]);
     for (then, now, at) in [
         ("[1]", "[ 1]", 1),
         ("[1e2]", "[100.0]", 2),
@@ -96,20 +96,20 @@ fn answers_are_compared_as_they_are_written() {
         (r#"["A"]"#, r#"["\u0041"]"#, 2),
     ] {
         assert_eq!(
-            told(then, now),
+            listed(then, now),
             [format!("response.body written differently from byte {at}: {then} -> {now}")]
         );
     }
     assert!(of_bodies("[1]", "[1]").is_same());
-    // Both sides are told from where they differ.
+    // Both sides are shown from where they differ.
     let long = "x".repeat(1_000);
-    let lines = told(&format!("{long} one"), &format!("{long} two"));
+    let lines = listed(&format!("{long} one"), &format!("{long} two"));
     let (a, b) = lines[0].split_once(" -> ").unwrap();
     assert!(a.ends_with("x one") && b.ends_with("x two") && a.len() < 400, "{lines:?}");
 }
 
 #[test]
-fn of_a_long_list_the_first_differences_are_told_and_the_rest_is_counted() {
+fn a_long_list_shows_its_first_differences_and_counts_the_rest() {
     let list = |from: u32| {
         let items: Vec<_> = (from..from + 30_000).map(|n| n.to_string()).collect();
         format!("[{}]", items.join(","))
@@ -121,9 +121,9 @@ fn of_a_long_list_the_first_differences_are_told_and_the_rest_is_counted() {
     assert_eq!(report.notes, ["29992 more places differ in response.body"]);
 }
 
-/// A client can send what looks like a mark of the recorder.
+/// A client can send text that looks like a mark of the recorder.
 #[test]
-fn a_mark_in_a_text_is_text_and_what_was_changed_is_a_flag() {
+fn only_the_flag_of_the_recorder_marks_a_text_as_cut_or_masked() {
     let refusing = flow!("answers", GET "/", steps: [refuse]);
     let refused = |body: &str| {
         let request = Request { body: body.to_owned().into(), ..Request::get("/") };
@@ -135,7 +135,7 @@ fn a_mark_in_a_text_is_text_and_what_was_changed_is_a_flag() {
         info.message = message.to_owned();
         let text = |(is_cut, is_masked)| RedactedText { place: TextPlace::Message, is_cut, is_masked };
         trace.redaction = Redaction { key: None, texts: marks.map(text).into_iter().collect() };
-        // Only the outcome is looked at.
+        // Compare the outcome only.
         trace.response_body.kept_len = 0;
         let report = again(trace, &refusing, &Edits::default()).unwrap();
         let found = report.findings.iter().any(|finding| finding.field == "failure.message");
@@ -153,7 +153,7 @@ fn a_mark_in_a_text_is_text_and_what_was_changed_is_a_flag() {
     assert_eq!(with(&trace, "no suchlike…", Some((true, false))), (true, false));
     assert_eq!(with(&trace, "no such <secret:3f9a2c71d0e4> at all", Some((false, true))), (false, true));
     assert_eq!(with(&trace, "no such <secret:3f9a2c71d0e4> in it", Some((false, true))), (true, false));
-    // That it is the cut text to the letter, is no proof.
+    // Equality with the cut text proves nothing.
     let trace = refused("no such th…");
     assert_eq!(with(&trace, "no such th…", Some((true, false))), (false, true));
 }

@@ -1,10 +1,10 @@
-//! What is not the same twice, beside an edit.
+//! Nondeterminism next to an edit.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
-/// Never the same twice.
+/// Returns a different number each time.
 fn nonce() -> u64 {
     static NONCES: AtomicU64 = AtomicU64::new(1_000_000);
     NONCES.fetch_add(1, Ordering::Relaxed)
@@ -61,11 +61,12 @@ fn request() -> Request {
     Request::get("/?n=4").with_header("authorization", "Bearer canary-7")
 }
 
-/// Class, step and field of each finding; what two runs give differs from run to run.
+/// Returns class, step and field of each finding. The values differ from run to run.
 fn classes(def: &FlowDef, edits: &Edits) -> Vec<String> {
-    let opened = Recording { trace: record(def, request(), false, usize::MAX), secrets: Secrets::default() };
-    let world = ReplayContext::default();
-    let replay = Replay { recording: &opened, flow: &ready(def), route: &|_| true, edits, context: world };
+    let recording =
+        Recording { trace: record(def, request(), false, usize::MAX), secrets: Secrets::default() };
+    let context = ReplayContext::default();
+    let replay = Replay { recording: &recording, flow: &ready(def), route: &|_| true, edits, context };
     let report = replay.run(&mut |_| {}).unwrap();
     let line = |finding: &Finding| {
         let field =
@@ -79,7 +80,7 @@ fn classes(def: &FlowDef, edits: &Edits) -> Vec<String> {
 }
 
 #[test]
-fn what_is_not_the_same_twice_is_told_from_what_an_edit_makes_different() {
+fn nondeterminism_is_distinguished_from_the_effect_of_an_edit() {
     let def = flow!("picks", GET "/", steps: [parse, pick, tell]);
     assert_eq!(
         classes(&def, &set("Start=5")),
@@ -91,7 +92,7 @@ fn what_is_not_the_same_twice_is_told_from_what_an_edit_makes_different() {
             "nondeterminism pick Picked.nonce",
         ]
     );
-    // Downstream of the edited slot, and of the step that is not the same twice.
+    // Downstream of both the edited slot and the nondeterministic step.
     let mut late = set("Start=5");
     late.at = Some("tell".into());
     assert_eq!(
@@ -102,7 +103,7 @@ fn what_is_not_the_same_twice_is_told_from_what_an_edit_makes_different() {
             "nondeterminism pick Picked.nonce",
         ]
     );
-    // An edit that pins what is not the same twice.
+    // An edit that pins the nondeterministic value.
     assert_eq!(
         classes(&def, &set("Picked.nonce=5")),
         ["input_edited  response.body.nonce", "nondeterminism pick Picked.nonce"]
@@ -113,7 +114,7 @@ fn what_is_not_the_same_twice_is_told_from_what_an_edit_makes_different() {
 }
 
 #[test]
-fn a_step_that_differs_only_under_the_edit_is_caught() {
+fn nondeterminism_that_only_the_edit_causes_is_found() {
     let def = flow!("branches", GET "/", steps: [parse, branch, tell_sort]);
     assert_eq!(
         classes(&def, &set("Start=5")),
@@ -128,19 +129,19 @@ fn a_step_that_differs_only_under_the_edit_is_caught() {
 }
 
 #[test]
-fn an_order_that_is_not_steady_is_none_of_the_edit() {
+fn an_unstable_order_is_not_attributed_to_the_edit() {
     let def = flow!("picks", GET "/", steps: [parse, pick_steadily, tell_shuffled]);
     let lines = classes(&def, &set("Picked.n=5"));
     assert_eq!(lines, ["input_edited  response.body.already", "nondeterminism  response.body.items.#"]);
 }
 
 #[test]
-fn an_argument_that_is_not_the_same_twice_is_no_edit() {
+fn an_unstable_argument_is_not_attributed_to_the_edit() {
     let def = flow!("asks", GET "/", steps: [parse, pick_steadily, ask_secretly, finish]);
     let lines = classes(&def, &set("Picked.n=5"));
     assert!(lines.iter().all(|line| line.starts_with("nondeterminism ask_secretly echo")), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("arguments")), "{lines:?}");
-    // With an answer for whatever is asked for, the rest is seen too.
+    // With an answer for every call, the replay reaches the rest.
     let failing = Fault { effect: "0".into(), kind: FaultKind::Unreachable };
     let edits = Edits { faults: vec![failing], ..set("Picked.n=5") };
     let lines = classes(&def, &edits);
@@ -158,7 +159,7 @@ fn finish(sum: &Sum) -> Response {
 }
 
 #[test]
-fn faults_and_answers_are_edits_like_others() {
+fn faults_and_answers_count_as_edits() {
     let def = flow!("sums", GET "/", steps: [parse, ask, check, pick, tell]);
     let late = Fault { effect: "0".into(), kind: FaultKind::Latency { ns: 1_000_000_000 } };
     for edits in [
@@ -173,7 +174,7 @@ fn faults_and_answers_are_edits_like_others() {
     }
 }
 
-/// Performs effects for real, and counts them.
+/// Performs effects for real and counts them.
 struct Counted(AtomicU64);
 
 impl LivePerformer for Counted {
@@ -193,24 +194,25 @@ impl LivePerformer for Counted {
 }
 
 #[test]
-fn what_is_performed_for_real_is_performed_once() {
+fn live_effects_are_performed_once() {
     let def = sums();
-    let opened = Recording { trace: record(&def, request(), false, usize::MAX), secrets: Secrets::default() };
+    let recording =
+        Recording { trace: record(&def, request(), false, usize::MAX), secrets: Secrets::default() };
     let run = |edits: &Edits| {
         let live = Counted(AtomicU64::new(0));
-        let world = ReplayContext { live: Some(&live), ..ReplayContext::default() };
+        let context = ReplayContext { live: Some(&live), ..ReplayContext::default() };
         let flow = &ready(&def);
-        let replay = Replay { recording: &opened, flow, route: &|_| true, edits, context: world };
+        let replay = Replay { recording: &recording, flow, route: &|_| true, edits, context };
         let report = replay.run(&mut |_| {}).unwrap();
-        (told(&report), report.coverage.effects_live, live.0.into_inner())
+        (summary(&report), report.coverage.effects_live, live.0.into_inner())
     };
     let live = |kind: &str| Edits { live: vec![kind.parse().unwrap()], ..set("Start=5") };
-    let (report, told_live, performed) = run(&live("echo"));
-    assert!(told_live > 0 && u64::from(told_live) == performed, "{report} {performed}");
+    let (report, effects_live, performed) = run(&live("echo"));
+    assert!(effects_live > 0 && u64::from(effects_live) == performed, "{report} {performed}");
     assert!(!report.contains("nondeterminism"), "{report}");
-    // This kind does not say that anything of it is a read.
-    let (report, told_live, performed) = run(&live("echo:reads"));
-    assert_eq!((told_live, performed), (0, 0));
-    assert!(report.contains("it is no read, and --live echo:reads performs only reads"), "{report}");
+    // This kind declares none of its calls to be reads.
+    let (report, effects_live, performed) = run(&live("echo:reads"));
+    assert_eq!((effects_live, performed), (0, 0));
+    assert!(report.contains("not a read; --live echo:reads performs only reads"), "{report}");
     assert!("echo:writes".parse::<LiveKind>().is_err() && ":reads".parse::<LiveKind>().is_err());
 }

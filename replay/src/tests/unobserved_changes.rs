@@ -1,4 +1,5 @@
-//! What a replay does not see by design, as docs/replay.md lists it; and what it does see that is close to that.
+//! Changes that a replay does not observe by design, as listed in docs/replay.md, and similar ones that it does
+//! observe.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use zerver_engine::Retry;
 use super::*;
 
 mod narrow {
-    //! The same slots, with a narrower number and without a secret.
+    //! The same slots, one with a narrower number and one without its secret mark.
 
     use zerver_engine::{Failure, Request, Slot, step};
 
@@ -46,20 +47,20 @@ fn headed(n: u64, token: &str, headers: [(&str, &str); 2]) -> Response {
 
 fn verdict(then: &FlowDef, now: &FlowDef) -> String {
     let request = Request::get("/?n=4").with_header("authorization", "Bearer canary-7");
-    told(&again(record(then, request, false, usize::MAX), now, &Edits::default()).unwrap())
+    summary(&again(record(then, request, false, usize::MAX), now, &Edits::default()).unwrap())
 }
 
 #[test]
-fn class_and_deadline_are_not_seen() {
+fn class_and_deadline_are_not_compared() {
     let then = flow!("sums", GET "/", steps: [parse, ask, check, render]);
     let now = || flow!("sums", GET "/", steps: [parse, ask, check, render]);
     for now in [now().class(Class::Batch), now().deadline(Duration::from_millis(1))] {
-        assert_eq!(verdict(&then, &now), "same: 4 of 4, 2 fed, 0 unanswered");
+        assert_eq!(verdict(&then, &now), "same: 4 of 4, 2 replayed, 0 unanswered");
     }
 }
 
 #[test]
-fn a_retry_policy_is_seen_by_its_attempts_alone() {
+fn a_retry_policy_is_compared_by_its_attempts_only() {
     macro_rules! tried {
         ($retry:expr) => {{
             #[step]
@@ -82,9 +83,9 @@ fn a_retry_policy_is_seen_by_its_attempts_alone() {
         tried!(Some(Retry::attempts(3).when(|_| false))),
         tried!(None),
     ] {
-        assert_eq!(verdict(&then, &now), "same: 3 of 3, 1 fed, 0 unanswered");
+        assert_eq!(verdict(&then, &now), "same: 3 of 3, 1 replayed, 0 unanswered");
     }
-    // One that makes a difference in what happened is seen.
+    // A policy that changes what happened is observed.
     let mut tries = 0;
     let request = Request::get("/?n=4");
     let trace = record_by(&then, request, false, usize::MAX, &mut |call| {
@@ -103,7 +104,7 @@ fn tell_sum(sum: &Sum) -> Response {
 }
 
 #[test]
-fn the_order_of_headers_of_different_names_is_not_seen() {
+fn the_order_of_headers_with_different_names_is_not_compared() {
     #[step]
     fn other_order(start: &Start, token: &Token) -> Response {
         headed(start.0, &token.0, [("x-two", "2"), ("x-one", "1")])
@@ -122,7 +123,7 @@ fn the_order_of_headers_of_different_names_is_not_seen() {
 }
 
 #[test]
-fn secret_marks_and_the_width_of_a_number_are_not_seen() {
+fn secret_marks_and_number_widths_are_not_compared() {
     let then = flow!("widths", GET "/", steps: [parse, only_parse]);
     let now = flow!("widths", GET "/", steps: [parse_narrowly, tell_narrowly]);
     let report = verdict(&then, &now);
