@@ -75,6 +75,20 @@ fn a_request_is_run_again_without_the_service() {
 }
 
 #[test]
+fn the_store_remembers_the_program_that_recorded_it() {
+    let recorded = Recorded::new();
+    let elsewhere = Place::new();
+    let store = recorded.place.store();
+    let replay = |arguments: &[&str]| {
+        let ran = Ran::of(elsewhere.command(arguments).env("ZERVER_STORE", &store).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+        assert!(ran.out.starts_with("same: "), "{arguments:?}: {ran:?}");
+    };
+    replay(&["replay", &recorded.show]);
+    replay(&["replay", "--all"]);
+}
+
+#[test]
 fn there_is_no_network_in_a_replay() {
     let recorded = Recorded::new();
     // Only if the system allows an empty network namespace.

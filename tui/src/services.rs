@@ -26,7 +26,7 @@ pub trait Services: Send + Sync {
     /// Replays a request with the current code, which is built if necessary.
     ///
     /// # Errors
-    /// The message of the failure, its causes, and hints for the user.
+    /// The reason, its causes and hints for the user.
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError>;
 
     /// Lists the flows.

@@ -73,8 +73,9 @@ impl Services for StoreServices {
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError> {
         let secrets = self.source.secrets(&trace);
         let opened = Recording { trace, secrets };
+        let reader = self.source.reader().ok().flatten();
         self.replayer
-            .replay(opened, edits, self.source.dir())
+            .replay(opened, edits, reader.as_deref())
             .map(|(report, build)| ReplayResult { report, build })
             .map_err(|error| ReplayError { message: error.message, causes: error.causes, hints: error.hints })
     }

@@ -88,16 +88,16 @@ impl Layers {
         config: &mut Config,
         sources: &mut BTreeMap<&'static str, (SettingSource, Option<String>)>,
     ) -> Result<(), StartError> {
-        let display = path.display();
+        let shown = path.display();
         let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
         let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
-        let invalid = |line, reason| StartError::Setting { place: format!("{display}:{line}"), reason };
+        let invalid = |line, reason| StartError::Setting { place: format!("{shown}:{line}"), reason };
         let file = file::read(&text).map_err(|error| invalid(error.line, error.reason))?;
         for (key, line, raw) in file.values {
             key.field(config).set(&raw).map_err(|requirement| {
                 invalid(line, format!("invalid {}: must be {requirement}", key.name))
             })?;
-            sources.insert(key.name, (SettingSource::File, Some(format!("{display}:{line}"))));
+            sources.insert(key.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
             // Beside the file that names it, wherever the service was started.
             if let ("recording.store", Some(store), Some(folder)) =
                 (key.name, &mut config.recording.store, path.parent())
@@ -107,7 +107,7 @@ impl Layers {
         }
         if let Some((line, rules)) = file.rules {
             config.rules = rules;
-            sources.insert(RULES.name, (SettingSource::File, Some(format!("{display}:{line}"))));
+            sources.insert(RULES.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
         }
         Ok(())
     }

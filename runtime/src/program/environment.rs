@@ -18,6 +18,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use zerver_recorder::StoreOrigin;
 use zerver_replay::nearest_name;
 
 use crate::StartError;
@@ -67,6 +68,12 @@ impl Environment {
         let mut mistakes: Vec<_> = names.filter_map(|name| mistake(&name)).collect();
         mistakes.sort_unstable();
         mistakes
+    }
+
+    /// Returns the package and the program of this service.
+    pub(crate) fn origin(&self) -> StoreOrigin {
+        let package = self.folders.first().filter(|folder| folder.is_absolute()).cloned();
+        StoreOrigin { package, program: std::env::current_exe().ok() }
     }
 
     fn of(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {

@@ -13,19 +13,25 @@ use zerver_trace::secret::Rule;
 use crate::StartError;
 use crate::config::{LoadedSettings, STORE};
 use crate::operator_log;
+use crate::program::environment::Environment;
 
 /// Opens the store, if recording is on.
 ///
 /// # Errors
 /// [`StartError::Store`] if the store cannot be opened and recording was requested explicitly. By default, the service runs
 /// without recording.
-pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Option<Recorder>, StartError> {
+pub(crate) fn open(
+    loaded: &LoadedSettings,
+    environment: &Environment,
+    rule: Rule,
+) -> Result<Option<Recorder>, StartError> {
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
     let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
     let options = RecorderOptions {
         policy,
         build: build_id().to_owned(),
+        origin: environment.origin(),
         body_limit: recording.body_bytes,
         queue_len: recording.queue,
         queue_bytes: recording.queue_bytes,
@@ -34,8 +40,9 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
         rule,
         ..RecorderOptions::new(&dir)
     };
-    let is_explicit =
-        dev || loaded.is_set_anywhere("recording.store") || loaded.is_set_anywhere("recording.keep");
+    let is_explicit = environment.dev
+        || loaded.is_set_anywhere("recording.store")
+        || loaded.is_set_anywhere("recording.keep");
     match Recorder::open(options) {
         Ok(recorder) => {
             recorder.observe(report);

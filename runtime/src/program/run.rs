@@ -100,7 +100,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         Some(listener) => listener,
         None => listener::listen(&loaded.config.addr)?,
     };
-    let recorder = recorder_startup::open(&loaded, environment.dev, app.secrets())?;
+    let recorder = recorder_startup::open(&loaded, &environment, app.secrets())?;
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }

@@ -22,7 +22,7 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::service::host::ReplayHost;
 use crate::service::host_pool::{HostPool, Replayed};
-use crate::service::program::program;
+use crate::service::program::ServiceProgram;
 use crate::view::replay::many::{CorpusView, corpus, progress};
 use crate::{locate, paths};
 
@@ -39,8 +39,8 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
     let source = CorpusSource::open(paths, args, global)?;
-    let store = source.reader.as_ref().map(Reader::dir);
-    let exe = program(app, &args.program, store, global)?;
+    let program = ServiceProgram::find(app, &args.program, source.reader.as_ref())?;
+    let exe = program.build(args.program.release, global)?;
     let first = ReplayHost::start(&exe)?;
     let build = first.build().to_owned();
     let (corpus, end) = replay_all(&source, HostPool::new(exe, first), output)?;
@@ -67,7 +67,7 @@ pub(super) fn run(
     match error {
         Some(error) => Err(error),
         None if end.is_interrupted => Err(CommandError::new("interrupted before all requests were replayed")),
-        // Requests that could not be compared or replayed are counted; they are no finding.
+        // Requests that could not be compared or replayed are counted, but are not findings.
         None if corpus.sameness() == Sameness::Different => Ok(CommandOutcome::Finding),
         None => Ok(CommandOutcome::Success),
     }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_recorder::Reader;
 use zerver_replay::{AppliedEdit, Coverage, EditedOutcome, Edits, Finding, Report};
 use zerver_trace::text::clean;
 
@@ -14,7 +13,7 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
 use crate::service::host::ReplayHost;
-use crate::service::program::program;
+use crate::service::program::ServiceProgram;
 use crate::view::replay::replay;
 
 pub(super) fn run(
@@ -33,8 +32,8 @@ pub(super) fn run(
             return Ok(CommandOutcome::Success);
         }
     }
-    let store = loaded.reader.as_ref().map(Reader::dir);
-    let exe = program(app, &args.program, store, global)?;
+    let program = ServiceProgram::find(app, &args.program, loaded.reader.as_ref())?;
+    let exe = program.build(args.program.release, global)?;
     let opened = open(loaded.trace.clone(), &loaded, output);
     if args.faults {
         return fault_trials::run(&exe, &opened, &edits, &loaded, output);

@@ -12,7 +12,7 @@ pub(super) fn announce(effect: &str, output: &mut Output) {
     output.notice(&format!("live: {}", zerver_trace::text::clean(effect)));
 }
 
-/// Returns the report unless the replay was missing_inputs.
+/// Returns the report unless the replay was impossible.
 pub(super) fn check_possible(report: Report, loaded: &LoadedTrace) -> Result<Report, CommandError> {
     if report.missing_inputs.is_empty() {
         return Ok(report);

@@ -24,8 +24,10 @@ const TEXT: HeaderValue =
 
 /// Answers with what is measured now.
 pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
-    let mut measures =
-        scheduler::measure(&worker.service.scheduler, worker.worker_context.service_clock.elapsed_ns());
+    let mut measures = scheduler::collect_metrics(
+        &worker.service.scheduler,
+        worker.worker_context.service_clock.elapsed_ns(),
+    );
     measures.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
@@ -62,10 +64,10 @@ impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let ServiceMetrics {
             uptime_ns,
-            reclassified: moved,
-            flow_demotions: demoted,
-            flow_promotions: promoted,
-            late_completions: late,
+            reclassified,
+            flow_demotions,
+            flow_promotions,
+            late_completions,
             malformed,
             classes,
             workers,
@@ -75,17 +77,17 @@ impl Collector for Scrape {
         } = &self.0;
         let mut out = Out(encoder);
         out.gauge("uptime", "Time since the service started", Some(Unit::Seconds), seconds(*uptime_ns))?;
-        out.count("reclassified", "Requests moved to the batch class while they ran", *moved)?;
+        out.count("reclassified", "Requests moved to the batch class while they ran", *reclassified)?;
         out.count(
             "flow_demotions",
             "Flows moved to the batch pool because their steps often exceeded the quantum",
-            *demoted,
+            *flow_demotions,
         )?;
-        out.count("flow_promotions", "Flows moved back from the batch pool", *promoted)?;
+        out.count("flow_promotions", "Flows moved back from the batch pool", *flow_promotions)?;
         out.count(
             "late_completions",
             "Effects that completed after their request had stopped waiting",
-            *late,
+            *late_completions,
         )?;
         out.count("malformed_requests", "Requests that were not valid HTTP", *malformed)?;
         let class = |value: fn(&ClassMetrics) -> u64| {

@@ -29,7 +29,7 @@ pub(crate) fn waiting(
 }
 
 /// All counts of a service's scheduling, at a time of the service's clock.
-pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> ServiceMetrics {
+pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> ServiceMetrics {
     let threads = scheduler.threads();
     let counters = &scheduler.counters;
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);

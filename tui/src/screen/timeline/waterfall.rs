@@ -27,7 +27,7 @@ pub(crate) enum RowSubject {
     Response,
 }
 
-/// How a stretch of time was spent.
+/// Use of a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeUse {
     Receive,
