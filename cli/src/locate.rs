@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
-use zerver_replay::nearest;
+use zerver_replay::nearest_name;
 use zerver_trace::{Query, RequestId, Trace, TraceSelector};
 
 use crate::args::{Global, TraceRef};
@@ -19,7 +19,7 @@ const MAX_PORTABLE_LEN: u64 = 64 << 20;
 /// Maximum number of ids in a hint.
 const MAX_SUGGESTED: usize = 5;
 
-/// Returns the folder of the store: the one the user named, or the nearest above the current folder.
+/// Returns the folder of the store: the one the user named, or the nearest_name above the current folder.
 pub(crate) fn store_dir(global: &Global) -> Result<PathBuf, CommandError> {
     if let Some(dir) = &global.store {
         return match fs::metadata(dir) {
@@ -141,7 +141,7 @@ fn unknown_flow<'n>(given: &str, flows: impl Iterator<Item = &'n str> + Clone) -
     if flows.clone().next().is_none() || flows.clone().any(|flow| flow == given) {
         return None;
     }
-    Some(match nearest(given, flows) {
+    Some(match nearest_name(given, flows) {
         Some(name) => format!("no flow is called {given}; did you mean {name}?"),
         None => format!("no flow is called {given}; `zerver catalog` lists the flows"),
     })

@@ -4,9 +4,9 @@
 
 mod memory;
 
-use zerver_recorder::{fuzzing, portable as file};
-use zerver_replay::wire::{Ask, Hello, Told, receive};
 use zerver_analysis::{Timeline, TimelineJson};
+use zerver_recorder::{fuzzing, portable as file};
+use zerver_replay::wire::{Hello, HostReply, HostRequest, receive};
 use zerver_trace::{Trace, Value};
 
 pub use memory::{BEYOND, Counting};
@@ -34,8 +34,8 @@ pub fn frame(bytes: &[u8]) {
         while let Ok(Some(_)) = memory::bounded(bytes, || next(&mut rest)) {}
     }
     all(bytes, |rest| receive::<Hello>(rest));
-    all(bytes, |rest| receive::<Ask>(rest));
-    all(bytes, |rest| receive::<Told>(rest));
+    all(bytes, |rest| receive::<HostRequest>(rest));
+    all(bytes, |rest| receive::<HostReply>(rest));
 }
 
 /// Reads the tokens of a value.
@@ -44,9 +44,9 @@ pub fn value(bytes: &[u8]) {
     let text = value.to_string();
     let _ = zerver_trace::text::clean(&text);
     // Converts it to JSON, to itself, and to another type.
-    let _ = value.get::<serde_json::Value>();
-    let _ = value.get::<Vec<(String, Option<u64>)>>();
-    assert_eq!(value.get::<Value>().as_ref(), Ok(&value));
+    let _ = value.to_typed::<serde_json::Value>();
+    let _ = value.to_typed::<Vec<(String, Option<u64>)>>();
+    assert_eq!(value.to_typed::<Value>().as_ref(), Ok(&value));
     assert_eq!(Value::from_tokens(value.tokens().to_vec()).as_ref(), Ok(&value));
 }
 
@@ -63,6 +63,6 @@ pub fn block(bytes: &[u8]) {
 /// Uses a trace as the commands do.
 fn used(trace: &Trace) {
     let timeline = Timeline::of(trace);
-    let told = serde_json::to_string(&TimelineJson::new(trace, &timeline, None));
-    assert!(told.is_ok(), "{told:?}");
+    let text = serde_json::to_string(&TimelineJson::new(trace, &timeline, None));
+    assert!(text.is_ok(), "{text:?}");
 }

@@ -136,9 +136,9 @@ fn framed(file: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn frame_of(trace: Trace) -> Vec<u8> {
-    let opened = zerver_replay::Opened { trace, secrets: zerver_replay::Secrets::default() };
+    let opened = zerver_replay::Recording { trace, secrets: zerver_replay::Secrets::default() };
     let mut bytes = Vec::new();
-    let ask = zerver_replay::wire::Ask::Replay(Box::new(opened), zerver_replay::Edits::default());
+    let ask = zerver_replay::wire::HostRequest::Replay(Box::new(opened), zerver_replay::Edits::default());
     zerver_replay::wire::send(&mut bytes, &ask).expect("memory");
     bytes
 }

@@ -2,8 +2,10 @@
 
 use zerver_trace::Trace;
 
+use crate::block::block_body::BlockBody;
 use crate::block::block_builder::{self, BlockBuilder};
-use crate::block::{block_index, summaries};
+use crate::block::block_index::BlockIndex;
+use crate::block::summaries;
 use crate::format::record;
 use crate::format::record::RecordKind;
 use crate::maintenance::portable;

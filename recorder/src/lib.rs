@@ -29,7 +29,7 @@ mod sync;
 mod write;
 
 pub use self::backend::store_dir::find_store;
-pub use self::backend::store_meta::FlowCatalog;
+pub use self::backend::store_meta::{FlowCatalog, StoreOrigin};
 pub use self::backend::writer_lock::LockHolder;
 pub use self::format::{FormatError, Schema};
 pub use self::intake::recording_policy::{RecordingPolicy, TailPolicy};

@@ -1,31 +1,56 @@
-//! Runs recorded requests again, against today's code.
+//! Runs recorded requests again with today's code.
 //!
-//! A [`Replay`] feeds a recorded request to a fresh job, answers its effects from the recording, and compares what comes
-//! out. This crate is what a service must link to host replays, and the words in which it and the command speak. It takes
-//! a loaded [`zerver_trace::Trace`] and gives back plain data: no store, no socket, no clock, and nothing is printed. A
-//! trace may be incomplete or hostile; the answer then says what is missing, and no function panics.
+//! A [`Replay`] gives the inputs of a [`Recording`] to a fresh job, answers its effects from the recording, and
+//! compares the run with what was recorded. A service links this crate to host replays; [`wire`] is the protocol
+//! between the service and the command line. Whatever only reads traces belongs in `zerver-analysis`.
+//!
+//! Everything here takes a loaded [`zerver_trace::Trace`] and returns plain data. The crate opens no store and no
+//! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the report then states what is
+//! missing, and no function panics.
 
-pub mod alike;
-mod decimal;
-pub mod json;
-pub mod json_reader;
-pub mod label;
-pub mod masks;
-mod measures;
-mod replayer;
+#![warn(missing_debug_implementations)]
+
+mod compare;
+mod edited_replay;
+mod edits;
+mod mask;
+mod nearest_name;
+mod observed;
+mod recording;
+mod render;
+mod replay;
+mod replay_error;
+mod report;
+mod run;
 mod sameness;
-pub mod shown;
-pub mod side_by_side;
-mod told;
+mod service_docs;
+#[cfg(test)]
+mod tests;
+mod unreplayable;
+pub mod value;
 pub mod wire;
 
-pub use json::Json;
-pub use measures::{ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures};
-pub use replayer::{
-    AnswerEdit, Applied, Coverage, EditError, Edits, Ending, Fault, Finding, FindingClass, Live, LiveKind,
-    Opened, Progress, Refusal, Replay, Replied, Report, Secrets, Seen, SlotEdit, Source, Timers, Trial,
-    World, Wrong, apart, flow_is_gone, masked, nearest, trials,
+pub use compare::compare_jobs::{compare_jobs, mask_for_job};
+pub use edits::answer_edit::AnswerEdit;
+pub use edits::edit_error::EditError;
+pub use edits::edit_set::Edits;
+pub use edits::faults::{Fault, FaultKind, FaultTrial, fault_trials};
+pub use edits::live_kind::LiveKind;
+pub use edits::slot_edit::SlotEdit;
+pub use nearest_name::nearest_name;
+pub use recording::{Recording, Secrets};
+pub use replay::Replay;
+pub use replay_error::ReplayError;
+pub use report::{
+    AppliedEdit, Coverage, EditedOutcome, Finding, FindingClass, ReplayedResponse, Report, ReportedValue,
+    SourceLocation,
 };
+pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
 pub use sameness::Sameness;
-pub use side_by_side::side_by_side;
-pub use told::{SettingFrom, SettingTold};
+pub use service_docs::metrics::{
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
+};
+pub use service_docs::settings::{SettingDoc, SettingSource};
+pub use unreplayable::removed_flow_report;
+pub use value::json::RecordedJson;
+pub use value::side_by_side::side_by_side;

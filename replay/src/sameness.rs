@@ -1,18 +1,18 @@
-//! What a comparison comes to. What was not recorded is neither equal nor different.
+//! Verdict of a comparison. A value that was not recorded is neither equal nor different.
 
-/// What a comparison comes to.
+/// Verdict of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sameness {
     /// Everything was compared, and nothing differs.
     Same,
     /// Something differs.
     Different,
-    /// Nothing differs of what was compared, and not everything was.
+    /// Nothing that was compared differs, but not everything could be compared.
     Incomplete,
 }
 
 impl Sameness {
-    /// From whether something differs, and whether everything was compared.
+    /// Creates a verdict: `differs` if something differs, `is_whole` if everything was compared.
     pub const fn of(differs: bool, is_whole: bool) -> Self {
         match (differs, is_whole) {
             (true, _) => Self::Different,
@@ -21,7 +21,7 @@ impl Sameness {
         }
     }
 
-    /// The word for it.
+    /// Returns the verdict in a word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",

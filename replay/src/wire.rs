@@ -1,95 +1,97 @@
-//! What the command and a service say to each other when the service replays: frames on a stream, each with its length
-//! before it, and never longer than a limit. The service says [`Hello`] first; then each [`Ask`] is answered by any
-//! number of [`Told::Run`], [`Told::Before`] and [`Told::Live`], and one other [`Told`], in the order of the asks.
+//! Protocol between the command line and a service that hosts replays.
+//!
+//! Messages are frames on a stream, each with its length in front and a limit on that length. The service first sends
+//! [`Hello`]. It then answers each [`HostRequest`] in order: any number of [`HostReply::RunStarted`],
+//! [`HostReply::StepStarting`] and [`HostReply::EffectStarting`], followed by one [`HostReply::Report`] or
+//! [`HostReply::Failed`].
 
 use std::io::{self, Read, Write};
 
 use bincode::{Decode, Encode};
 use zerver_trace::bounded_decode;
 
-use crate::{Edits, Opened, Refusal, Report};
+use crate::{Edits, Recording, ReplayError, Report};
 
-/// What a service must say first.
+/// First bytes that a service sends.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
-/// The first and the last version of the protocol that this build speaks. Since 2 a trace has its worker, since 3 its
+/// First and last protocol version that this build supports. Version 2 added the worker to a trace, version 3 its
 /// origin.
 pub const VERSIONS: (u16, u16) = (3, 3);
-/// A frame may have so many bytes. A trace in a store has fewer.
-pub const MAX_FRAME: usize = 64 << 20;
+/// Maximum length of a frame, in bytes. A trace in a store is shorter.
+pub const MAX_FRAME_BYTES: usize = 64 << 20;
 
-/// The first frame, from the service.
+/// First frame, sent by the service.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Hello {
-    /// [`MAGIC`].
+    /// Always [`MAGIC`].
     pub magic: [u8; 8],
-    /// The first and the last version of the protocol that it speaks.
+    /// First and last protocol version that the service supports.
     pub versions: (u16, u16),
-    /// Its build; see the runtime's `build_id`.
+    /// Build of the service; see the runtime's `build_id`.
     pub build: String,
 }
 
 impl Hello {
-    /// What this build says of itself.
+    /// Creates the frame that this build sends.
     pub fn new(build: &str) -> Self {
         Self { magic: MAGIC, versions: VERSIONS, build: build.to_owned() }
     }
 
-    /// Whether the two have a version in common.
-    pub fn is_understood(&self) -> bool {
+    /// Returns true if both sides support a common version.
+    pub fn is_compatible(&self) -> bool {
         self.magic == MAGIC && self.versions.0 <= VERSIONS.1 && VERSIONS.0 <= self.versions.1
     }
 }
 
-/// What the command asks for.
+/// A request from the command line.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub enum Ask {
-    /// Run this again, so.
-    Replay(Box<Opened>, Edits),
-    /// Run this again as it was recorded, one of many: nothing is said of the steps before they run, and the report has
-    /// no response.
-    Check(Box<Opened>),
+pub enum HostRequest {
+    /// Replays a recording with these edits.
+    Replay(Box<Recording>, Edits),
+    /// Replays one of many recordings as it was recorded. The service does not announce steps before they run, and the
+    /// report has no response.
+    Check(Box<Recording>),
 }
 
-/// What the service says.
+/// A message from the service.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub enum Told {
-    /// It is about to run this step.
-    Before(String),
-    /// What came of it.
+pub enum HostReply {
+    /// This step is about to run.
+    StepStarting(String),
+    /// The replay is done.
     Report(Box<Report>),
-    /// Nothing: what was asked for does not fit.
-    Refused(Refusal),
-    /// It is about to perform this effect for real.
-    Live {
-        /// What may be told of it.
+    /// The replay did not run because the request was invalid.
+    Failed(ReplayError),
+    /// This effect is about to be performed for real.
+    EffectStarting {
+        /// Name of the effect, with secrets masked.
         name: String,
-        /// How long that may take, in nanoseconds.
-        within_ns: u64,
+        /// Longest time the effect may take, in nanoseconds.
+        limit_ns: u64,
     },
-    /// A run of the request begins; a replay has several, and each has its own time.
-    Run,
+    /// A run of the recorded request starts. A replay has several, and each has its own time limit.
+    RunStarted,
 }
 
 /// Sends one frame.
 ///
 /// # Errors
-/// When the stream does, or the frame is longer than [`MAX_FRAME`].
+/// Fails if the stream fails, or if the frame is longer than [`MAX_FRAME_BYTES`].
 pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
-    // In one piece, for one call of the system.
+    // One buffer, so that one system call sends it.
     let mut bytes = vec![0; 4];
-    bincode::encode_into_std_write(frame, &mut bytes, bincode::config::standard())
-        .map_err(|error| broken(&error))?;
-    let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME);
-    let len = len.ok_or_else(|| broken(&"a frame is longer than what may be sent"))?;
+    bincode::encode_into_std_write(frame, &mut bytes, bincode::config::standard()).map_err(broken)?;
+    let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME_BYTES);
+    let len = len.ok_or_else(|| broken("frame exceeds the maximum length"))?;
     bytes[..4].copy_from_slice(&len.to_le_bytes());
     stream.write_all(&bytes)?;
     stream.flush()
 }
 
-/// Receives one frame; none where the stream ends before it.
+/// Receives one frame. Returns `None` if the stream ends before the frame begins.
 ///
 /// # Errors
-/// When the stream does or ends within the frame, or the frame is none.
+/// Fails if the stream fails or ends within the frame, or if the frame is malformed.
 pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     let mut len = [0; 4];
     let mut have = 0;
@@ -103,20 +105,20 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
         }
     }
     let len = u32::from_le_bytes(len);
-    if len as usize > MAX_FRAME {
-        return Err(broken(&"a frame is longer than what may be sent"));
+    if len as usize > MAX_FRAME_BYTES {
+        return Err(broken("frame exceeds the maximum length"));
     }
-    // What is said to come is not believed: memory is taken as it comes.
+    // The length is not trusted: memory is allocated as bytes arrive.
     let mut bytes = Vec::new();
     if stream.take(len.into()).read_to_end(&mut bytes)? < len as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let (frame, used) = bounded_decode::decode_prefix(&bytes).map_err(|error| broken(&error))?;
-    if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"something follows the end of a frame")) }
+    let (frame, used) = bounded_decode::decode_prefix(&bytes).map_err(broken)?;
+    if used == bytes.len() { Ok(Some(frame)) } else { Err(broken("trailing bytes in a frame")) }
 }
 
-fn broken(error: &dyn std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 #[cfg(test)]
@@ -130,51 +132,53 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_comes_as_it_went() {
-        let told = Told::Refused(Refusal { what: "no slot Todos".into(), ..Refusal::default() });
-        let bytes = [sent(&Hello::new("b")), sent(&told)].concat();
+    fn a_frame_is_received_as_it_was_sent() {
+        let reply =
+            HostReply::Failed(ReplayError { message: "no slot Todos".into(), ..ReplayError::default() });
+        let bytes = [sent(&Hello::new("b")), sent(&reply)].concat();
         let mut stream = &bytes[..];
-        assert!(receive::<Hello>(&mut stream).unwrap().unwrap().is_understood());
-        assert_eq!(receive(&mut stream).unwrap(), Some(told));
-        assert_eq!(receive::<Told>(&mut stream).unwrap(), None);
+        assert!(receive::<Hello>(&mut stream).unwrap().unwrap().is_compatible());
+        assert_eq!(receive(&mut stream).unwrap(), Some(reply));
+        assert_eq!(receive::<HostReply>(&mut stream).unwrap(), None);
     }
 
     #[test]
-    fn a_frame_that_lies_is_an_error() {
-        let bytes = sent(&Told::Before("parse_id".into()));
+    fn a_malformed_frame_is_an_error() {
+        let bytes = sent(&HostReply::StepStarting("parse_id".into()));
         for end in 1..bytes.len() {
-            assert!(receive::<Told>(&mut &bytes[..end]).is_err(), "{end}");
+            assert!(receive::<HostReply>(&mut &bytes[..end]).is_err(), "{end}");
         }
         for at in 0..bytes.len() {
             let mut bytes = bytes.clone();
             bytes[at] = 0xff;
-            let _ = receive::<Told>(&mut &bytes[..]);
+            let _ = receive::<HostReply>(&mut &bytes[..]);
             let _ = receive::<Hello>(&mut &bytes[..]);
         }
-        assert!(receive::<Told>(&mut &[0xff; 64][..]).is_err());
+        assert!(receive::<HostReply>(&mut &[0xff; 64][..]).is_err());
         let mut longer = bytes;
         longer[0] += 1;
         longer.push(0);
-        assert!(receive::<Told>(&mut &longer[..]).is_err());
+        assert!(receive::<HostReply>(&mut &longer[..]).is_err());
     }
 
     #[test]
-    fn a_short_frame_asks_for_little() {
-        // A refusal whose causes are said to be a million.
+    fn a_short_frame_allocates_little() {
+        // An error that claims to have a million causes.
         let causes = [&[2, 0, 252][..], &1_000_000_u32.to_le_bytes(), &[0; 64]].concat();
         let frame = [&(causes.len() as u32).to_le_bytes()[..], &causes].concat();
-        let error = receive::<Told>(&mut &frame[..]).unwrap_err();
+        let error = receive::<HostReply>(&mut &frame[..]).unwrap_err();
         assert_eq!(error.to_string(), "LimitExceeded");
-        // What is long in memory and short as bytes is still received.
-        let told = Told::Refused(Refusal { causes: vec![String::new(); 100_000], ..Refusal::default() });
-        assert_eq!(receive(&mut &sent(&told)[..]).unwrap(), Some(told));
+        // A frame that is large in memory but short on the wire is accepted.
+        let reply =
+            HostReply::Failed(ReplayError { causes: vec![String::new(); 100_000], ..ReplayError::default() });
+        assert_eq!(receive(&mut &sent(&reply)[..]).unwrap(), Some(reply));
     }
 
     #[test]
-    fn another_program_is_not_understood() {
+    fn another_program_is_incompatible() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
-        assert!(hello(MAGIC, (0, 4)).is_understood());
-        assert!(!hello(MAGIC, (0, 2)).is_understood() && !hello(MAGIC, (4, 4)).is_understood());
-        assert!(!hello(*b"HTTP/1.1", VERSIONS).is_understood());
+        assert!(hello(MAGIC, (0, 4)).is_compatible());
+        assert!(!hello(MAGIC, (0, 2)).is_compatible() && !hello(MAGIC, (4, 4)).is_compatible());
+        assert!(!hello(*b"HTTP/1.1", VERSIONS).is_compatible());
     }
 }

@@ -15,11 +15,11 @@ fn config_shows_values_and_their_sources() {
         settings.iter().find(|told| told["key"] == key).unwrap_or_else(|| panic!("no {key}: {told}")).clone()
     };
     let deadline = find("deadline");
-    assert_eq!((&deadline["value"], &deadline["from"]), (&"5s".into(), &"file".into()));
-    assert!(deadline["place"].as_str().unwrap().ends_with("zerver.toml:1"), "{deadline}");
+    assert_eq!((&deadline["value"], &deadline["source"]), (&"5s".into(), &"file".into()));
+    assert!(deadline["location"].as_str().unwrap().ends_with("zerver.toml:1"), "{deadline}");
     assert_eq!(find("batch.quantum")["value"], "7ms");
-    assert_eq!(find("batch.workers")["place"], "ZERVER_BATCH_WORKERS");
-    assert_eq!(find("limits.head")["from"], "default");
+    assert_eq!(find("batch.workers")["location"], "ZERVER_BATCH_WORKERS");
+    assert_eq!(find("limits.head")["source"], "default");
     fs::write(place.path().join("zerver.toml"), "[batch]\nquantun = \"7ms\"\n").unwrap();
     let ran = place.zerver(&["config", "--exe", todos]);
     let wrong = "zerver.toml:2: unknown setting batch.quantun; did you mean batch.quantum?";
@@ -53,13 +53,13 @@ fn a_hang_up_reloads_and_a_mistake_changes_nothing() {
     let rule = "[[rules]]\npath = \"/todos\"\nclass = \"batch\"\n";
     fs::write(&file, format!("workers = 7\n\n{rule}")).unwrap();
     service.signal("-HUP");
-    service.wait_for_line("warning: only a restart changes workers");
-    service.wait_for_line("settings read again from zerver.toml: changed rules");
+    service.wait_for_line("warning: a restart is needed to change workers");
+    service.wait_for_line("settings reloaded from zerver.toml: changed rules");
     assert_eq!(class(&place, &service, 2), "batch");
 
     fs::write(&file, "[[rules]]\npath = \"/todos\"\nclass = \"interactiv\"\n").unwrap();
     service.signal("-HUP");
-    let said = service.wait_for_line("the settings stay as they are");
+    let said = service.wait_for_line("settings unchanged");
     assert!(said.contains("zerver.toml:3: invalid rules.class"), "{said}");
     assert_eq!(class(&place, &service, 3), "batch");
 
@@ -73,8 +73,8 @@ fn a_hang_up_reloads_and_a_mistake_changes_nothing() {
     fs::remove_file(&file).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
     service.signal("-HUP");
-    let said = service.wait_for_line("the settings stay as they are");
-    assert!(said.contains("not a regular file but a FIFO"), "{said}");
+    let said = service.wait_for_line("settings unchanged");
+    assert!(said.contains("it is a FIFO"), "{said}");
     assert_eq!(service.stop().code(), Some(0));
     let ran = Ran::of(place.service().output().unwrap());
     assert!(ran.code == Some(2) && ran.err.contains("zerver.toml: not a regular file but a FIFO"), "{ran:?}");
@@ -116,6 +116,6 @@ fn top_shows_what_a_service_measures() {
         "{ran:?}"
     );
     let ran = place.zerver(&["top", "--addr", &service.addr, "--path", "/nowhere"]);
-    assert!(ran.code == Some(2) && ran.err.contains("/nowhere answers with 404"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("the response to /nowhere is 404"), "{ran:?}");
     assert_eq!(service.stop().code(), Some(0));
 }

@@ -31,7 +31,7 @@ fn a_corpus_of_files_is_the_same() {
         (json!("same"), json!(false), json!(1), json!(1))
     );
     assert_eq!(
-        (of("decisions"), of("decisions_recorded"), of("effects_fed")),
+        (of("decisions_reproduced"), of("decisions_recorded"), of("effects_replayed")),
         (json!(2), json!(2), json!(1))
     );
     assert_eq!((of("findings"), of("reasons"), of("not_replayed")), (json!([]), json!([]), json!(0)));

@@ -86,7 +86,7 @@ fn a_step_that_is_not_the_same_twice_is_named() {
     let place = Place::new();
     let mut dev = place.dev_of(&programs().misbehaving);
     dev.get("/look");
-    let line = dev.wait_for_line("is not the same twice");
+    let line = dev.wait_for_line("gave different results in two runs");
     assert!(line.starts_with("warning: step look of flow look (tests/misbehaving.rs:"), "{line}");
     assert!(line.contains("response.body: "), "{line}");
 }

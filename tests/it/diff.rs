@@ -34,13 +34,13 @@ fn a_slow_upstream_is_the_cause_and_the_query_what_differs_first() {
     assert_eq!(found["verdict"], "different");
     let cause = &found["causes"][0];
     assert_eq!((cause["kind"].clone(), cause["step"].clone()), (json!("effect"), json!("gather")), "{cause}");
-    assert!(cause["what"].as_str().unwrap().starts_with("http GET figures.internal/figures"), "{cause}");
+    assert!(cause["label"].as_str().unwrap().starts_with("http GET figures.internal/figures"), "{cause}");
     assert!(cause["delta_ns"].as_i64().unwrap() > 100_000_000, "{cause}");
     let sum: i64 =
         found["causes"].as_array().unwrap().iter().map(|it| it["delta_ns"].as_i64().unwrap()).sum();
     assert_eq!(sum, found["delta_ns"].as_i64().unwrap());
     let first = &found["first_difference"];
-    assert_eq!(first["what"], "request query");
+    assert_eq!(first["kind"], "request_query");
     assert_eq!(
         (first["path"].clone(), first["a"].clone(), first["b"].clone()),
         (json!("latency_ms"), json!("0"), json!("120"))
@@ -94,7 +94,7 @@ fn a_flow_shows_what_correlates_with_its_latency() {
     assert_eq!(found["first_difference"]["b"], "240");
 
     let why = place.json(&["why", "@slowest:report", "--json"]);
-    assert_eq!((why["n"].clone(), why["enough"].clone()), (json!(32), json!(true)));
+    assert_eq!((why["requests"].clone(), why["enough_requests"].clone()), (json!(32), json!(true)));
     assert_eq!(why["total"]["slower_than"], 31);
     assert_eq!(why["parts"][0]["step"], "gather");
     assert_eq!(why["fields"][0]["field"], "query latency_ms", "{why}");

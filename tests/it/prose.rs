@@ -25,7 +25,10 @@ const BANNED: [&str; 10] = [
 ];
 
 /// Lines that may contain a banned phrase: a part of the file's path, a part of the line, and the reason.
-const EXCEPTIONS: [(&str, &str, &str); 1] = [("tests/it/prose.rs", "", "this file lists the phrases")];
+const EXCEPTIONS: [(&str, &str, &str); 2] = [
+    ("tests/it/prose.rs", "", "this file lists the phrases"),
+    ("CHANGELOG.md", "`sent away`", "a former value in JSON"),
+];
 
 #[test]
 fn comments_and_documents_are_plain_english() {

@@ -69,9 +69,23 @@ fn a_request_is_run_again_without_the_service() {
     let document = recorded.json(&recorded.show, &[], 0);
     assert_eq!((&document["verdict"], &document["findings"]), (&json!("same"), &json!([])));
     let coverage = &document["coverage"];
-    assert_eq!((&coverage["decisions"], &coverage["effects_fed"]), (&json!(3), &json!(1)));
+    assert_eq!((&coverage["decisions_reproduced"], &coverage["effects_replayed"]), (&json!(3), &json!(1)));
     assert_eq!((&coverage["effects_live"], &coverage["effects_unanswered"]), (&json!(0), &json!(0)));
     assert_eq!(body(&document)["title"], "Buy milk");
+}
+
+#[test]
+fn the_store_remembers_the_program_that_recorded_it() {
+    let recorded = Recorded::new();
+    let elsewhere = Place::new();
+    let store = recorded.place.store();
+    let replay = |arguments: &[&str]| {
+        let ran = Ran::of(elsewhere.command(arguments).env("ZERVER_STORE", &store).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+        assert!(ran.out.starts_with("same: "), "{arguments:?}: {ran:?}");
+    };
+    replay(&["replay", &recorded.show]);
+    replay(&["replay", "--all"]);
 }
 
 #[test]
@@ -146,7 +160,7 @@ fn an_edited_slot_shows_what_it_changes() {
     assert_eq!(document["verdict"], "different");
     assert_eq!(
         document["edits"],
-        json!([{ "what": "Todo.title", "step": "render_for_user", "from": "Buy milk", "to": "Buy oat milk" }])
+        json!([{ "target": "Todo.title", "step": "render_for_user", "from": "Buy milk", "to": "Buy oat milk" }])
     );
     let findings = document["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 1, "{findings:?}");
@@ -193,7 +207,7 @@ fn an_edit_that_does_not_fit_runs_nothing() {
     check(&["--set", "Claim.roles=[]"], "did you mean Claims?");
     check(&["--set", "Claims.role=[]"], "did you mean roles?");
     check(&["--set", "Claims.roles=7"], "expected a sequence");
-    check(&["--set", "Claims.roles=[", "--json"], "is no JSON");
+    check(&["--set", "Claims.roles=[", "--json"], "not JSON");
     check(&["--set", "Claims.roles=[]", "--at", "verify_role"], "did you mean verify_roles?");
     check(&["--answer", "kv get todo:2=7"], "did you mean kv get todo:1?");
 }
@@ -299,7 +313,7 @@ fn failing_and_late_effects_are_simulated_in_virtual_time() {
     let idp = "http GET identity.internal/verify";
     let document = recorded.json(&recorded.private, &["--fail", &format!("{idp}=timeout")], 1);
     assert_eq!(document["response"]["status"], 504);
-    let ending = &document["ending"];
+    let ending = &document["edited_outcome"];
     assert_eq!((&ending["outcome"], &ending["step"]), (&json!("failed"), &json!("lookup_user")));
     assert!(ending["duration_ns"].as_u64().unwrap() >= 900_000_000, "{ending}");
     let document = recorded.json(&recorded.private, &["--latency", &format!("{idp}=901ms")], 1);
@@ -310,7 +324,7 @@ fn failing_and_late_effects_are_simulated_in_virtual_time() {
     let ran = sooner_than(30, || recorded.replay(&recorded.private, &["--latency", "kv get todo:1=1h"]));
     assert!(ran.code == Some(1) && ran.out.contains("timed_out") && ran.out.contains("30.00 s"), "{ran:?}");
     let document = recorded.json(&recorded.private, &["--fail", "2=error:disk full"], 1);
-    assert_eq!(document["ending"]["step"], "load_todo");
+    assert_eq!(document["edited_outcome"]["step"], "load_todo");
     let ran = recorded.replay(&recorded.private, &["--fail", "kv get todo:2=timeout"]);
     assert!(ran.code == Some(2) && ran.err.contains("did you mean kv get todo:1?"), "{ran:?}");
 }
@@ -401,7 +415,7 @@ fn slots_are_edited_in_an_editor() {
     let ran = edit("");
     assert!(ran.code == Some(0) && ran.out.is_empty() && ran.err.contains("nothing was changed"), "{ran:?}");
     let ran = edit("s/TodoId = 1/TodoId = one/");
-    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is no JSON"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is not JSON"), "{ran:?}");
     let line = 1 + seen.lines().position(|line| line == "TodoId = 1").unwrap();
     assert!(ran.err.contains(&format!("line {line} ")), "{ran:?}");
     let kept = ran.err.split("kept in ").nth(1).unwrap().trim();

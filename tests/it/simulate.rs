@@ -16,10 +16,10 @@ fn recorded_requests_are_simulated_with_other_workers() {
     let ran = place.zerver(&["simulate", "--json", "--set", "workers=1", "--set", "batch.workers=0"]);
     let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
     assert_eq!(ran.code, Some(if found["reproduced"] == true { 0 } else { 1 }), "{ran:?}");
-    assert_eq!((&found["requests"], &found["left_out"]), (&5.into(), &1.into()));
+    assert_eq!((&found["requests"], &found["excluded"]), (&5.into(), &1.into()));
     let reproduction = found["reproduction"].as_str().unwrap();
     assert_eq!(found["reproduced"] == true, reproduction == "well", "{ran:?}");
-    assert_eq!(found["worst"]["reproduced"], reproduction, "{ran:?}");
+    assert_eq!(found["worst"]["reproduction"], reproduction, "{ran:?}");
     assert_eq!(found["flows"][0]["name"], "todos-list");
     for figures in ["recorded", "simulated", "changed"] {
         let figures = &found["classes"][0][figures];

@@ -92,7 +92,7 @@ fn a_slow_upstream_and_the_step_of_a_failure_are_named() {
     place.wait_for(3);
 
     let slow = place.json(&["trace", "@slowest:report", "--json"]);
-    assert!(number(&slow["totals"]["io"]["http"]["ns"]) >= 1_500_000_000, "{}", slow["totals"]);
+    assert!(number(&slow["totals"]["io"]["http"]["time_ns"]) >= 1_500_000_000, "{}", slow["totals"]);
     assert_eq!(slow["class"], "batch");
     let text = place.zerver(&["trace", "@slowest:report"]).out;
     let verdict = text.lines().find(|line| line.contains("verdict")).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::Event;
 use zerver_analysis::Why;
-use zerver_replay::{Edits, Refusal};
+use zerver_replay::{Edits, ReplayError};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
 use crate::index::SlotFilter;
@@ -51,7 +51,7 @@ pub enum Message {
     /// Result of [`Command::FetchStatus`], with the address queried.
     Status(String, Result<SchedulerStatus, String>),
     /// Result of [`Command::Replay`], with its number.
-    Replayed(u64, Result<Arc<ReplayResult>, Refusal>),
+    Replayed(u64, Result<Arc<ReplayResult>, ReplayError>),
     /// Partial result of [`Command::CheckReplays`]: number of the check, request, and true if the new code changes the
     /// outcome.
     ReplayChecked(u64, RequestId, bool),

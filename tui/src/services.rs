@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use zerver_analysis::Usual;
-use zerver_replay::{Edits, Refusal, Report};
+use zerver_analysis::Baseline;
+use zerver_replay::{Edits, ReplayError, Report};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 
 use crate::state::SchedulerStatus;
@@ -26,8 +26,8 @@ pub trait Services: Send + Sync {
     /// Replays a request with the current code, which is built if necessary.
     ///
     /// # Errors
-    /// What failed, why, and what to do about it.
-    fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, Refusal>;
+    /// The reason, its causes and hints for the user.
+    fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError>;
 
     /// Lists the flows.
     ///
@@ -87,7 +87,7 @@ pub struct ReplayResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowMeasurement {
     /// Times.
-    pub times: Usual,
+    pub times: Baseline,
     /// Number of requests that could not be read.
     pub unreadable: usize,
 }

@@ -33,7 +33,7 @@ impl App {
 }
 
 /// Updates the state with a message. Pending loads are recorded in the state, so all commands must be performed.
-#[must_use = "a trace that is asked for and never loaded is not asked for again"]
+#[must_use = "a dropped load is never requested again"]
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
     let is_nothing = match &message {
         Message::Tick(_) => true,

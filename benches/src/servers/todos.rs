@@ -8,14 +8,16 @@ use zerver::prelude::*;
 use zerver_recorder::{Recorder, RecorderOptions, RecordingPolicy};
 
 /// The authenticated user.
-#[derive(Debug, Clone, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone)]
 pub(crate) struct Claims {
     pub(crate) sub: String,
     pub(crate) roles: Vec<String>,
 }
 
 /// A todo.
-#[derive(Debug, Clone, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone)]
 pub(crate) struct Todo {
     pub(crate) id: u64,
     pub(crate) title: String,
@@ -35,11 +37,12 @@ impl Todo {
     }
 }
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
 #[slot(secret)]
+#[derive(Debug)]
 struct AuthHeader(String);
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug)]
 struct TodoId(u64);
 
 #[step]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zerver::engine::{Flow, Request};
 use zerver_recorder::Reader;
-use zerver_replay::{Edits, Opened, Replay, Secrets, World};
+use zerver_replay::{Edits, Recording, Replay, ReplayContext, Secrets};
 use zerver_trace::{Query, Trace};
 
 use crate::load::closed_loop;
@@ -48,7 +48,7 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
 }
 
 /// Returns the processor time of a served request in microseconds, and recorded requests.
-fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
+fn serve(plan: &Plan) -> Result<(f64, Vec<Recording>), String> {
     let text = |error: std::io::Error| error.to_string();
     let server = Server::start(Variant::All.argument())?;
     closed_loop::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
@@ -62,7 +62,7 @@ fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
         let mut recorded = Vec::new();
         let mut open = |trace: Trace| {
             let secrets = reader.open_secrets(&trace).map(Secrets).unwrap_or_default();
-            recorded.push(Opened { trace, secrets });
+            recorded.push(Recording { trace, secrets });
             ControlFlow::Continue(())
         };
         reader.for_each(&query, &mut open).map_err(|error| error.to_string())?;
@@ -72,7 +72,11 @@ fn serve(plan: &Plan) -> Result<(f64, Vec<Opened>), String> {
 }
 
 /// Returns the processor time of one replay, in microseconds.
-fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> bool) -> Result<f64, String> {
+fn replay(
+    recorded: &[Recording],
+    time: Duration,
+    is_same: impl Fn(&Replay<'_>) -> bool,
+) -> Result<f64, String> {
     let flow = Flow::new(&todos::item(), |failure, _| failure.to_response());
     let flow = Arc::new(flow.map_err(|error| error.to_string())?);
     let id: Arc<str> = "id".into();
@@ -85,11 +89,11 @@ fn replay(recorded: &[Opened], time: Duration, is_same: impl Fn(&Replay<'_>) -> 
     while begun.elapsed() < time {
         for opened in recorded {
             if !is_same(&Replay {
-                opened,
+                recording: opened,
                 flow: &flow,
                 route: &route,
                 edits: &edits,
-                world: World::default(),
+                context: ReplayContext::default(),
             }) {
                 return Err("a replay differs from its recording".to_owned());
             }

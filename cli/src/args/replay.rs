@@ -14,7 +14,7 @@ use crate::error::CommandError;
 pub(crate) struct Replay {
     #[arg(help = ID_HELP, required_unless_present = "all")]
     pub(crate) id: Option<TraceRef>,
-    /// Folder of the service's package [default: the package that holds the store, or this folder]
+    /// Folder of the service's package [default: the package that holds or recorded the store, or this folder]
     #[arg(id = "APP", value_hint = ValueHint::DirPath, conflicts_with = "app")]
     pub(super) app_argument: Option<PathBuf>,
     /// Same as APP

@@ -48,7 +48,8 @@ pub(crate) struct Tui {
     /// Address of a running service, to show its scheduler
     #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Other)]
     pub(crate) addr: Option<String>,
-    /// Folder of the service's package, for replays [default: the package that holds the store, or this folder]
+    /// Folder of the service's package, for replays [default: the package that holds or recorded the store, or this
+    /// folder]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) app: Option<PathBuf>,
     #[command(flatten)]

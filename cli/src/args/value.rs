@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use zerver_replay::{Fault, Wrong};
+use zerver_replay::{Fault, FaultKind};
 use zerver_trace::TraceSelector;
 use zerver_trace::duration::HumanDuration;
 
@@ -48,7 +48,7 @@ pub(super) fn latency(text: &str) -> Result<Fault, String> {
     let (effect, span) =
         text.rsplit_once('=').ok_or("write EFFECT=DURATION, such as 'kv get todo:1=250ms'")?;
     let HumanDuration { ns } = span.trim().parse()?;
-    Ok(Fault { effect: effect.trim().to_owned(), wrong: Wrong::Latency { ns } })
+    Ok(Fault { effect: effect.trim().to_owned(), kind: FaultKind::Latency { ns } })
 }
 
 pub(super) fn header(text: &str) -> Result<(String, String), String> {

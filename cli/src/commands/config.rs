@@ -1,7 +1,7 @@
 //! `zerver config`: the settings of a service, and where each value comes from.
 
 use serde::Serialize;
-use zerver_replay::SettingTold;
+use zerver_replay::SettingDoc;
 
 use crate::args::{Config, Global};
 use crate::error::{CommandError, CommandOutcome};
@@ -14,7 +14,7 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let settings: Vec<SettingTold> = query(&args.app, &args.program, global, query::SETTINGS)?;
+    let settings: Vec<SettingDoc> = query(&args.app, &args.program, global, query::SETTINGS)?;
     if output.is_json {
         output.json(&Document { settings: &settings })?;
     } else {
@@ -30,5 +30,5 @@ pub(super) fn run(
 /// `{"settings": [...]}`, each as [`SettingTold`] serializes.
 #[derive(Serialize)]
 struct Document<'a> {
-    settings: &'a [SettingTold],
+    settings: &'a [SettingDoc],
 }

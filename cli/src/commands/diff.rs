@@ -1,6 +1,6 @@
 //! `zerver diff`: why one request took longer than another, and what differs first.
 
-use zerver_analysis::{Diff, DiffJson, Ignored, typical};
+use zerver_analysis::{Diff, DiffJson, IgnoredHeaders, typical_pair};
 use zerver_trace::text::clean;
 use zerver_trace::{Query, RequestId, Trace};
 
@@ -30,7 +30,7 @@ pub(super) fn run(
                 .with_hint("name both, or a flow with --slow FLOW"));
         }
     };
-    let ignored = if args.all_headers { Ignored::nothing() } else { Ignored::default() };
+    let ignored = if args.all_headers { IgnoredHeaders::nothing() } else { IgnoredHeaders::default() };
     let diff = Diff::of(&a, &b, &ignored);
     let sameness = diff.sameness();
     if !args.no_tui && !args.all_headers && terminal_ui::can_open(output) {
@@ -69,7 +69,7 @@ fn load_typical(
     let unreadable = |error: &dyn std::error::Error| locate::unreadable_store(&dir, error);
     let query = Query { flow: Some(flow.to_owned()), limit: Some(POPULATION), ..Query::default() };
     let requests = reader.list(&query).map_err(|error| unreadable(&error))?;
-    let found = typical(&requests).map_err(|error| {
+    let found = typical_pair(&requests).map_err(|error| {
         CommandError::new(format!("cannot choose two requests of {flow}"))
             .caused_by(&error)
             .with_hint("send the service more requests, or name two: `zerver diff <a> <b>`")
@@ -77,7 +77,7 @@ fn load_typical(
     })?;
     output.info(&format!(
         "of {} requests of {}: the median of the fastest 90%, and the median of the slowest 10%",
-        found.of,
+        found.population,
         clean(flow)
     ));
     let load = |id: RequestId| match reader.load(id) {

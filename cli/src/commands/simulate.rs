@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use zerver_analysis::{
-    Deviation, Reproduced, SETTINGS, SchedulingSettings, Setting, SimMachine, Simulation, setting,
+    Deviation, MACHINE_SETTINGS, MachineSetting, Reproduction, SchedulingSettings, SimMachine, Simulation,
+    machine_setting,
 };
-use zerver_replay::nearest;
+use zerver_replay::nearest_name;
 use zerver_trace::Trace;
 
 use crate::args::{Global, Simulate};
@@ -55,7 +56,7 @@ pub(super) fn run(
     output.clear_progress();
     if output.is_json {
         let reproduced = simulation.reproduced();
-        let (is_close, worst) = (reproduced == Reproduced::Well, simulation.worst());
+        let (is_close, worst) = (reproduced == Reproduction::Well, simulation.worst());
         output.json(&Document {
             reproduced: is_close,
             reproduction: reproduced,
@@ -69,7 +70,7 @@ pub(super) fn run(
         let columns = output.columns();
         output.print(&view::simulate::simulate(&simulation, &recorded_on, &args.set, columns))?;
     }
-    Ok(if simulation.reproduced() == Reproduced::Well {
+    Ok(if simulation.reproduced() == Reproduction::Well {
         CommandOutcome::Success
     } else {
         CommandOutcome::Finding
@@ -84,21 +85,24 @@ fn this_machine() -> SimMachine {
 
 fn assign(machine: &mut SimMachine, assignments: &[(String, String)]) -> Result<(), CommandError> {
     for (name, value) in assignments {
-        let Some(setting) = setting(machine, name) else {
-            let names: Vec<String> = SETTINGS.iter().flat_map(|name| expanded(name)).collect();
+        let Some(setting) = machine_setting(machine, name) else {
+            let names: Vec<String> = MACHINE_SETTINGS.iter().flat_map(|name| expanded(name)).collect();
             let unknown = CommandError::new(format!("unknown setting {name}"));
-            let near =
-                nearest(name, names.iter().map(String::as_str)).map(|name| format!("did you mean {name}?"));
-            let all = format!("settings: {}; CLASS is interactive, default or batch", SETTINGS.join(", "));
+            let near = nearest_name(name, names.iter().map(String::as_str))
+                .map(|name| format!("did you mean {name}?"));
+            let all =
+                format!("settings: {}; CLASS is interactive, default or batch", MACHINE_SETTINGS.join(", "));
             return Err(near.into_iter().fold(unknown, CommandError::with_hint).with_hint(all));
         };
         let wrong = |allowed: &str| CommandError::new(format!("invalid {name}={value}: must be {allowed}"));
         match setting {
-            Setting::Count(count) => *count = value.parse().map_err(|_| wrong("a number"))?,
-            Setting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,
-            Setting::Of(of) => *of = value.parse().map_err(|_| wrong("a number"))?,
-            Setting::Share(share) => *share = value.parse().map_err(|_| wrong("a number of thousandths"))?,
-            Setting::Time(ns) => {
+            MachineSetting::Count(count) => *count = value.parse().map_err(|_| wrong("a number"))?,
+            MachineSetting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,
+            MachineSetting::Of(of) => *of = value.parse().map_err(|_| wrong("a number"))?,
+            MachineSetting::Share(share) => {
+                *share = value.parse().map_err(|_| wrong("a number of thousandths"))?
+            }
+            MachineSetting::Time(ns) => {
                 *ns = value.parse::<HumanDuration>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
             }
         }
@@ -126,7 +130,7 @@ fn expanded(name: &str) -> Vec<String> {
 struct Document<'s> {
     /// True if the recorded run is reproduced well.
     reproduced: bool,
-    reproduction: Reproduced,
+    reproduction: Reproduction,
     worst: Option<Deviation>,
     #[serde(flatten)]
     simulation: &'s Simulation,

@@ -5,7 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 
 use crate::args::{Top, host_and_port};
 use crate::error::{CommandError, CommandOutcome};
@@ -25,17 +25,18 @@ pub(super) fn run(args: &Top, output: &mut Output) -> Result<CommandOutcome, Com
         if output.is_json {
             output.json(&now)?;
         } else {
-            output.print(&view::top::measures(&now, &Measures::default(), output.columns()))?;
+            output.print(&view::top::measures(&now, &ServiceMetrics::default(), output.columns()))?;
         }
         return Ok(CommandOutcome::Success);
     }
-    let mut before = Measures::default();
+    let mut before = ServiceMetrics::default();
     let mut last_text: Option<String> = None;
     loop {
         let text = match (fetch(args), &last_text) {
             (Ok(now), _) => {
                 // A restarted service counts from zero.
-                let since = if before.uptime_ns < now.uptime_ns { &before } else { &Measures::default() };
+                let since =
+                    if before.uptime_ns < now.uptime_ns { &before } else { &ServiceMetrics::default() };
                 let text = view::top::measures(&now, since, output.columns());
                 (before, last_text) = (now, Some(text.clone()));
                 text
@@ -50,7 +51,7 @@ pub(super) fn run(args: &Top, output: &mut Output) -> Result<CommandOutcome, Com
 }
 
 /// Fetches the metrics.
-fn fetch(args: &Top) -> Result<Measures, CommandError> {
+fn fetch(args: &Top) -> Result<ServiceMetrics, CommandError> {
     let (addr, path) = (host_and_port(&args.addr), &args.path);
     let failed = || CommandError::new(format!("cannot fetch the metrics of {addr}"));
     let response = get(addr, path).map_err(|error| {

@@ -140,7 +140,9 @@ impl<'a> Reporter<'a> {
         if let Notice::Listening { .. } = notice {
             self.has_listened = true;
             let suggestions = std::mem::take(&mut self.suggestions);
-            self.suggest(suggestions);
+            if !suggestions.is_empty() {
+                self.suggest(suggestions);
+            }
         }
     }
 

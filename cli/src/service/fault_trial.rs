@@ -1,7 +1,7 @@
 //! Outcome of a request with one injected fault.
 
 use serde::Serialize;
-use zerver_replay::{Report, Trial};
+use zerver_replay::{FaultTrial, Report};
 
 use crate::error::CommandError;
 
@@ -22,12 +22,12 @@ pub(crate) struct FaultOutcome {
     pub(crate) step: String,
     pub(crate) duration_ns: Option<u64>,
     pub(crate) panicked: bool,
-    /// Reason why this is a finding; `None` if it is none.
+    /// NotReplayedGroup why this is a finding; `None` if it is none.
     pub(crate) finding: Option<&'static str>,
 }
 
 impl FaultOutcome {
-    fn new(trial: Trial, outcome: &str) -> Self {
+    fn new(trial: FaultTrial, outcome: &str) -> Self {
         Self {
             effect: trial.effect,
             call: trial.call,
@@ -43,14 +43,14 @@ impl FaultOutcome {
     }
 
     /// Returns the outcome of a trial that ran. `recorded` is the outcome of the recorded request.
-    pub(crate) fn from_report(trial: Trial, report: &Report, recorded: &str) -> Self {
-        let Some(ending) = &report.ending else {
+    pub(crate) fn from_report(trial: FaultTrial, report: &Report, recorded: &str) -> Self {
+        let Some(edited_outcome) = &report.edited_outcome else {
             let is_unanswered = report.coverage.effects_unanswered > 0;
-            let why = report.notes.last().or(report.impossible.first()).cloned();
+            let why = report.notes.last().or(report.missing_inputs.first()).cloned();
             let outcome = if is_unanswered { "unanswered" } else { "refused" };
             return Self { failure: why.unwrap_or_default(), ..Self::new(trial, outcome) };
         };
-        let finding = match (&*ending.outcome, &*ending.failure_kind, ending.call) {
+        let finding = match (&*edited_outcome.outcome, &*edited_outcome.failure_kind, edited_outcome.call) {
             ("panicked", ..) => Some("a step panicked"),
             ("timed_out", "default_deadline", _) if recorded != "timed_out" => Some(
                 "only the default deadline ended it: give the effect a time limit, or the flow a deadline",
@@ -60,17 +60,17 @@ impl FaultOutcome {
         };
         Self {
             status: report.response.as_ref().map(|response| response.status),
-            failure: ending.failure.clone(),
-            step: ending.step.clone(),
-            duration_ns: Some(ending.duration_ns),
-            panicked: ending.outcome == "panicked",
+            failure: edited_outcome.failure.clone(),
+            step: edited_outcome.step.clone(),
+            duration_ns: Some(edited_outcome.duration_ns),
+            panicked: edited_outcome.outcome == "panicked",
             finding,
-            ..Self::new(trial, &ending.outcome)
+            ..Self::new(trial, &edited_outcome.outcome)
         }
     }
 
     /// Returns the outcome of a trial without a report.
-    pub(crate) fn from_error(trial: Trial, error: &CommandError, is_host_alive: bool) -> Self {
+    pub(crate) fn from_error(trial: FaultTrial, error: &CommandError, is_host_alive: bool) -> Self {
         let failure = error.one_line();
         match is_host_alive {
             true => Self { failure, ..Self::new(trial, "refused") },

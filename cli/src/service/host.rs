@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use zerver_replay::wire::{Ask, Hello, Told, VERSIONS, receive, send};
-use zerver_replay::{Edits, Opened, Refusal, Report};
+use zerver_replay::wire::{Hello, HostReply, HostRequest, VERSIONS, receive, send};
+use zerver_replay::{Edits, Recording, ReplayError, Report};
 
 use super::output_lines::each_line;
 use super::process::Process;
@@ -49,7 +49,7 @@ pub(crate) enum HostEvent {
     /// This effect is about to be performed for real, within this time.
     LiveEffect(String, Duration),
     Report(Box<Report>),
-    Refused(Refusal),
+    Refused(ReplayError),
     /// The program ended, in the way described.
     Died(String),
     /// The program sent something that is no valid reply.
@@ -83,7 +83,7 @@ impl RunDeadline {
 /// Message from the threads of a host.
 enum Incoming {
     Hello(UnixStream, Hello),
-    Reply(Told),
+    Reply(HostReply),
     /// The stream ended, or a frame on it was invalid.
     Closed(Option<std::io::Error>),
     ProcessEnded,
@@ -116,7 +116,7 @@ impl ReplayHost {
         process.when_ended(move || drop(ended.send(Incoming::ProcessEnded)));
         thread::spawn(move || receive_replies(&listener, &sender));
         match incoming.recv_timeout(CONNECT_TIMEOUT) {
-            Ok(Incoming::Hello(stream, hello)) if hello.is_understood() => {
+            Ok(Incoming::Hello(stream, hello)) if hello.is_compatible() => {
                 // We must be able to give up on a program that is stuck in a step and reads nothing.
                 stream.set_write_timeout(Some(RUN_TIMEOUT)).map_err(|error| failed().caused_by(&error))?;
                 let (exe, max_wait) = (exe.to_owned(), Duration::MAX);
@@ -155,13 +155,13 @@ impl ReplayHost {
     /// Replays a request. Calls `announce` with each effect that is about to be performed for real.
     pub(crate) fn replay(
         &mut self,
-        opened: Opened,
+        opened: Recording,
         edits: Edits,
         announce: &mut dyn FnMut(&str),
     ) -> Result<Report, CommandError> {
         let flow = zerver_trace::text::clean(&opened.trace.flow.name).into_owned();
         let mut current_step = None;
-        let sent = self.send(&Ask::Replay(Box::new(opened), edits));
+        let sent = self.send(&HostRequest::Replay(Box::new(opened), edits));
         let mut deadline = RunDeadline::new(Instant::now());
         loop {
             let position = || match &current_step {
@@ -176,7 +176,7 @@ impl ReplayHost {
                 HostEvent::LiveEffect(name, _) => announce(&name),
                 HostEvent::Report(report) => return Ok(*report),
                 HostEvent::Refused(refusal) => {
-                    let mut error = CommandError::new(refusal.what);
+                    let mut error = CommandError::new(refusal.message);
                     (error.causes, error.hints) = (refusal.causes, refusal.hints);
                     return Err(error);
                 }
@@ -207,7 +207,7 @@ impl ReplayHost {
     ///
     /// # Errors
     /// If the program has ended, or is stuck in something endless.
-    pub(crate) fn send(&mut self, request: &Ask) -> std::io::Result<()> {
+    pub(crate) fn send(&mut self, request: &HostRequest) -> std::io::Result<()> {
         send(&mut self.stream, request)
     }
 
@@ -217,13 +217,13 @@ impl ReplayHost {
         loop {
             let wait = until.saturating_duration_since(Instant::now()).min(self.max_wait);
             match self.incoming.recv_timeout(wait) {
-                Ok(Incoming::Reply(Told::Run)) => return HostEvent::RunStarted,
-                Ok(Incoming::Reply(Told::Before(step))) => return HostEvent::StepStarting(step),
-                Ok(Incoming::Reply(Told::Live { name, within_ns })) => {
-                    return HostEvent::LiveEffect(name, Duration::from_nanos(within_ns));
+                Ok(Incoming::Reply(HostReply::RunStarted)) => return HostEvent::RunStarted,
+                Ok(Incoming::Reply(HostReply::StepStarting(step))) => return HostEvent::StepStarting(step),
+                Ok(Incoming::Reply(HostReply::EffectStarting { name, limit_ns })) => {
+                    return HostEvent::LiveEffect(name, Duration::from_nanos(limit_ns));
                 }
-                Ok(Incoming::Reply(Told::Report(report))) => return HostEvent::Report(report),
-                Ok(Incoming::Reply(Told::Refused(refusal))) => return HostEvent::Refused(refusal),
+                Ok(Incoming::Reply(HostReply::Report(report))) => return HostEvent::Report(report),
+                Ok(Incoming::Reply(HostReply::Failed(refusal))) => return HostEvent::Refused(refusal),
                 Ok(Incoming::Hello(..)) => return HostEvent::Malformed(self.malformed()),
                 Ok(Incoming::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
                     return HostEvent::Malformed(self.malformed().caused_by(&error));

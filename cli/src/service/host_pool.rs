@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zerver_replay::wire::Ask;
-use zerver_replay::{Edits, Finding, FindingClass, Opened, Report, Seen, Source};
+use zerver_replay::wire::HostRequest;
+use zerver_replay::{Edits, Finding, FindingClass, Recording, Report, ReportedValue, SourceLocation};
 use zerver_trace::{RequestId, StepInfo};
 
 use super::host::{HostEvent, RUN_TIMEOUT, ReplayHost, RunDeadline};
@@ -44,7 +44,7 @@ struct PoolState<'p> {
     exe: &'p PathBuf,
     /// Flows that took a host down, each with the number of its requests that did not end.
     fatal_flows: Mutex<BTreeMap<String, u32>>,
-    requests: Mutex<Receiver<Opened>>,
+    requests: Mutex<Receiver<Recording>>,
     replayed: SyncSender<Replayed>,
     stop: &'p AtomicBool,
 }
@@ -61,7 +61,7 @@ impl HostPool {
     /// If a host cannot be started, or sends a malformed reply. What was replayed before that has been sent.
     pub(crate) fn run(
         self,
-        requests: Receiver<Opened>,
+        requests: Receiver<Recording>,
         replayed: SyncSender<Replayed>,
         stop: &AtomicBool,
     ) -> Result<(), CommandError> {
@@ -93,7 +93,7 @@ struct PooledHost<'p> {
     state: &'p PoolState<'p>,
     host: ReplayHost,
     /// Oldest first: the host is running the first one.
-    sent: VecDeque<Ask>,
+    sent: VecDeque<HostRequest>,
 }
 
 impl<'p> PooledHost<'p> {
@@ -132,10 +132,10 @@ impl<'p> PooledHost<'p> {
             let Some(opened) = self.take() else { break };
             let endless = self.fatal_flows().get(&opened.trace.flow.name).copied();
             let request = match endless {
-                None => Ask::Check(Box::new(opened)),
-                Some(0..MAX_ENDLESS) => Ask::Replay(Box::new(opened), Edits::default()),
+                None => HostRequest::Check(Box::new(opened)),
+                Some(0..MAX_ENDLESS) => HostRequest::Replay(Box::new(opened), Edits::default()),
                 Some(_) => {
-                    self.submit(&Ask::Check(Box::new(opened)), not_run());
+                    self.submit(&HostRequest::Check(Box::new(opened)), not_run());
                     continue;
                 }
             };
@@ -150,7 +150,7 @@ impl<'p> PooledHost<'p> {
     }
 
     /// Returns the next request. Waits for one only if the host has nothing to do.
-    fn take(&self) -> Option<Opened> {
+    fn take(&self) -> Option<Recording> {
         let requests = match self.sent.is_empty() {
             true => self.state.requests.lock().unwrap_or_else(PoisonError::into_inner),
             false => self.state.requests.try_lock().ok()?,
@@ -172,7 +172,7 @@ impl<'p> PooledHost<'p> {
                 // Nothing is performed for real here.
                 HostEvent::LiveEffect(..) => {}
                 HostEvent::Refused(refusal) => {
-                    let causes: Vec<_> = std::iter::once(refusal.what).chain(refusal.causes).collect();
+                    let causes: Vec<_> = std::iter::once(refusal.message).chain(refusal.causes).collect();
                     return HostResult::Report(Box::new(died(&[], "", &causes.join(": "))));
                 }
                 HostEvent::Died(how) => return HostResult::Died(HostDeath { step, how, is_endless: false }),
@@ -193,8 +193,8 @@ impl<'p> PooledHost<'p> {
         self.host = ReplayHost::start(self.state.exe)?;
         let Some(mut request) = self.sent.pop_front() else { return Ok(()) };
         let mut report = None;
-        if let Ask::Check(opened) = request {
-            request = Ask::Replay(opened, Edits::default());
+        if let HostRequest::Check(opened) = request {
+            request = HostRequest::Replay(opened, Edits::default());
             self.host
                 .send(&request)
                 .map_err(|error| CommandError::new("a host accepted no request").caused_by(&error))?;
@@ -217,8 +217,8 @@ impl<'p> PooledHost<'p> {
         let mut is_sent = true;
         for request in std::mem::take(&mut self.sent) {
             let request = match request {
-                Ask::Check(opened) if self.fatal_flows().contains_key(&opened.trace.flow.name) => {
-                    Ask::Replay(opened, Edits::default())
+                HostRequest::Check(opened) if self.fatal_flows().contains_key(&opened.trace.flow.name) => {
+                    HostRequest::Replay(opened, Edits::default())
                 }
                 request => request,
             };
@@ -232,16 +232,16 @@ impl<'p> PooledHost<'p> {
         self.state.fatal_flows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn submit(&self, request: &Ask, report: Report) {
+    fn submit(&self, request: &HostRequest, report: Report) {
         let trace = &opened(request).trace;
         // After a stop, nothing receives it.
         let _ = self.state.replayed.send(Replayed { id: trace.id, flow: trace.flow.name.clone(), report });
     }
 }
 
-const fn opened(request: &Ask) -> &Opened {
+const fn opened(request: &HostRequest) -> &Recording {
     match request {
-        Ask::Replay(opened, _) | Ask::Check(opened) => opened,
+        HostRequest::Replay(opened, _) | HostRequest::Check(opened) => opened,
     }
 }
 
@@ -265,18 +265,18 @@ struct HostDeath {
 /// Returns the report on a request that took its host down.
 fn died(steps: &[StepInfo], step: &str, how: &str) -> Report {
     let source = steps.iter().find(|info| info.name == step);
-    let source = source.map(|info| Source { file: info.file.clone(), line: info.line });
+    let source = source.map(|info| SourceLocation { file: info.file.clone(), line: info.line });
     Report::from(Finding {
         class: FindingClass::Died,
         step: step.to_owned(),
         field: "process".to_owned(),
-        expected: Seen::text("a reply"),
-        got: Seen::text(how),
+        expected: ReportedValue::text("a reply"),
+        got: ReportedValue::text(how),
         source,
     })
 }
 
 fn not_run() -> Report {
     let reason = "not run: too many requests of its flow did not end".to_owned();
-    Report { impossible: vec![reason], ..Report::default() }
+    Report { missing_inputs: vec![reason], ..Report::default() }
 }

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use zerver_replay::{Edits, Opened, Report};
+use zerver_recorder::Reader;
+use zerver_replay::{Edits, Recording, Report};
 
-use super::cargo;
 use super::host::ReplayHost;
-use super::program::package;
+use super::program::ServiceProgram;
 use crate::args::Program;
 use crate::error::CommandError;
 
 /// Replays requests one at a time.
 #[derive(Default)]
 pub(crate) struct Replayer {
-    /// Folder of the service's package; `None` for the package that holds the store, or else the current folder.
+    /// Folder of the service's package; `None` lets the store decide.
     app: Option<PathBuf>,
     program: Program,
     current: CurrentProgram,
@@ -63,9 +63,9 @@ impl Replayer {
     /// With what the compiler or the service printed among the causes.
     pub(crate) fn replay(
         &self,
-        opened: Opened,
+        opened: Recording,
         edits: Edits,
-        store: &Path,
+        store: Option<&Reader>,
     ) -> Result<(Report, String), CommandError> {
         let exe = self.exe(store)?;
         let stamp = stamp(&exe);
@@ -90,12 +90,12 @@ impl Replayer {
         }
     }
 
-    fn exe(&self, store: &Path) -> Result<PathBuf, CommandError> {
+    fn exe(&self, store: Option<&Reader>) -> Result<PathBuf, CommandError> {
         if let Some(exe) = self.program.exe.clone().or_else(|| self.current.get()) {
             return Ok(exe);
         }
-        let package = package(self.app.as_deref(), &self.program, Some(store))?;
-        cargo::build_silently(&package, self.program.release)
+        let program = ServiceProgram::find(self.app.as_deref(), &self.program, store)?;
+        program.build_silently(self.program.release)
     }
 
     fn idle(&self) -> MutexGuard<'_, Option<IdleHost>> {

@@ -70,7 +70,7 @@ fn health(status: &Json) -> SchedulerStatus {
         workers: status["workers"].as_array().into_iter().flatten().take(MAX_WORKERS).map(worker).collect(),
         queue_lengths: classes.map(|class| status["waiting"][class].as_u64()),
         shed: classes.map(|class| number(&status["shed"][class])),
-        reclassified: number(&status["moved"]),
+        reclassified: number(&status["reclassified"]),
         overruns: number(&status["overruns"]),
     }
 }
@@ -92,7 +92,7 @@ mod tests {
                 { "name": "worker 1", "stuck": false, "running": null },
             ],
             "shed": { "interactive": 1, "default": 2, "batch": 3 },
-            "moved": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
+            "reclassified": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
         }));
         assert_eq!(
             (shown.queue_lengths, shown.shed, shown.reclassified, shown.overruns),

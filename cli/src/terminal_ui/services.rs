@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_recorder::catch_panic;
-use zerver_replay::{Edits, Opened, Refusal};
+use zerver_replay::{Edits, Recording, ReplayError};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 use zerver_tui::{
     Appearance, CopyOutcome, Message, Options, ReplayResult, SchedulerStatus, Services, StartScreen,
@@ -70,13 +70,14 @@ impl Services for StoreServices {
         self.source.clone()
     }
 
-    fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, Refusal> {
+    fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError> {
         let secrets = self.source.secrets(&trace);
-        let opened = Opened { trace, secrets };
+        let opened = Recording { trace, secrets };
+        let reader = self.source.reader().ok().flatten();
         self.replayer
-            .replay(opened, edits, self.source.dir())
+            .replay(opened, edits, reader.as_deref())
             .map(|(report, build)| ReplayResult { report, build })
-            .map_err(|error| Refusal { what: error.message, causes: error.causes, hints: error.hints })
+            .map_err(|error| ReplayError { message: error.message, causes: error.causes, hints: error.hints })
     }
 
     fn flows(&self) -> Result<Vec<FlowInfo>, String> {

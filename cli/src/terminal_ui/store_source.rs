@@ -64,7 +64,7 @@ impl StoreSource {
     }
 
     /// Returns the open store; `None` if there is none yet.
-    fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
+    pub(super) fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.as_ref().is_none_or(|reader| !reader.is_in_place()) {
             *reader = None;

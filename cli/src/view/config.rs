@@ -1,14 +1,14 @@
 //! Settings of a service, as a table.
 
 use serde_json::Value as Json;
-use zerver_replay::{SettingFrom, SettingTold};
+use zerver_replay::{SettingDoc, SettingSource};
 use zerver_trace::text::clean;
 
 use super::style;
 use super::table::{Column, Table};
 
 /// Returns a row per setting, with those that are set emphasized.
-pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> String {
+pub(crate) fn settings(settings: &[SettingDoc], columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Left("setting"),
         Column::Left(""),
@@ -16,13 +16,13 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
         Column::Left("from"),
     ]);
     for setting in settings {
-        let (mark, from) = match setting.from {
-            SettingFrom::Default => (style::FAINT, "default"),
-            SettingFrom::Program => (style::PLAIN, "program"),
-            SettingFrom::File => (style::STRONG, "file"),
-            SettingFrom::Environment => (style::STRONG, "environment"),
+        let (mark, from) = match setting.source {
+            SettingSource::Default => (style::FAINT, "default"),
+            SettingSource::Program => (style::PLAIN, "program"),
+            SettingSource::File => (style::STRONG, "file"),
+            SettingSource::Environment => (style::STRONG, "environment"),
         };
-        let from = setting.place.as_deref().unwrap_or(from);
+        let from = setting.location.as_deref().unwrap_or(from);
         // Each rule has its own row.
         let (first, more) = match &setting.value {
             Json::Array(all) if all.iter().any(Json::is_object) => (text(&all[0]), &all[1..]),
@@ -30,7 +30,7 @@ pub(crate) fn settings(settings: &[SettingTold], columns: Option<usize>) -> Stri
         };
         table.row(vec![
             (style::PLAIN, clean(&setting.key).into_owned()),
-            (style::FAINT, if setting.reloads { "*" } else { "" }.to_owned()),
+            (style::FAINT, if setting.is_reloadable { "*" } else { "" }.to_owned()),
             (mark, clean(&first).into_owned()),
             (mark, clean(from).into_owned()),
         ]);
@@ -67,22 +67,22 @@ mod tests {
 
     #[test]
     fn each_setting_has_a_row() {
-        let setting = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingTold {
+        let setting = |key: &str, value: Json, from, place: Option<&str>, reloads| SettingDoc {
             key: key.to_owned(),
             value,
-            from,
-            place: place.map(str::to_owned),
-            reloads,
+            source: from,
+            location: place.map(str::to_owned),
+            is_reloadable: reloads,
         };
         let settings = [
-            setting("workers", json!(2), SettingFrom::Default, None, false),
-            setting("deadline", json!("5s"), SettingFrom::File, Some("zerver.toml:3"), true),
-            setting("recording.store", json!(null), SettingFrom::Environment, Some("ZERVER_STORE"), false),
-            setting("hosts", json!(["a", "b\u{1b}[2J"]), SettingFrom::Program, None, false),
+            setting("workers", json!(2), SettingSource::Default, None, false),
+            setting("deadline", json!("5s"), SettingSource::File, Some("zerver.toml:3"), true),
+            setting("recording.store", json!(null), SettingSource::Environment, Some("ZERVER_STORE"), false),
+            setting("hosts", json!(["a", "b\u{1b}[2J"]), SettingSource::Program, None, false),
             setting(
                 "rules",
                 json!([{ "class": "batch", "path": "/r/" }, { "requested_in": "x-class" }]),
-                SettingFrom::Program,
+                SettingSource::Program,
                 None,
                 true,
             ),

@@ -19,6 +19,6 @@ mod title_line;
 pub(crate) mod top;
 pub(crate) mod why;
 
-use zerver_analysis::shown as value;
+use zerver_analysis::display as value;
 
 pub(crate) use self::text::{count, fill, fit, fold, fold_words, paint, width};

@@ -1,7 +1,7 @@
 //! A simulation, as text.
 
 use anstyle::Style;
-use zerver_analysis::{Compared, Figures, Reproduced, SimMachine, Simulation};
+use zerver_analysis::{GroupResults, Reproduction, RequestStats, SimMachine, Simulation};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
@@ -50,12 +50,12 @@ fn verdict(simulation: &Simulation) -> (Style, String) {
         "sent away" => format!("{}.{}%", value / 10, value % 10),
         _ => show(value),
     };
-    let (mark, how, then) = match worst.reproduced {
-        Reproduced::Well => (style::GOOD, "well", ""),
-        Reproduced::Roughly => (style::WARN, "roughly", "; the predictions below are rough"),
-        Reproduced::Poorly => (style::BAD, "poorly", "; do not trust the predictions below"),
+    let (mark, how, then) = match worst.reproduction {
+        Reproduction::Well => (style::GOOD, "well", ""),
+        Reproduction::Roughly => (style::WARN, "roughly", "; the predictions below are rough"),
+        Reproduction::Poorly => (style::BAD, "poorly", "; do not trust the predictions below"),
     };
-    let most = if worst.reproduced == Reproduced::Well { "at worst " } else { "" };
+    let most = if worst.reproduction == Reproduction::Well { "at worst " } else { "" };
     let (recorded, simulated) = (shown(worst.recorded), shown(worst.simulated));
     let mut deviation =
         format!("{most}{} {} {recorded} recorded, {simulated} simulated", worst.class, worst.figure);
@@ -70,7 +70,7 @@ fn verdict(simulation: &Simulation) -> (Style, String) {
 
 fn notes(simulation: &Simulation) -> Vec<String> {
     let mut notes = Vec::new();
-    if simulation.reproduced() != Reproduced::Well {
+    if simulation.reproduced() != Reproduction::Well {
         notes.push(
             "If the requests were recorded on another machine or with other settings, add --recorded NAME=VALUE. The \
              simulation knows nothing about other load on that machine."
@@ -83,12 +83,12 @@ fn notes(simulation: &Simulation) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if simulation.borrowed > 0 {
-        let n = count(simulation.borrowed as u64, "request was", "requests were");
+    if simulation.estimated > 0 {
+        let n = count(simulation.estimated as u64, "request was", "requests were");
         notes.push(format!("{n} shed: their steps are taken from other requests of their flow."));
     }
-    if simulation.left_out > 0 {
-        let n = count(simulation.left_out as u64, "request", "requests");
+    if simulation.excluded > 0 {
+        let n = count(simulation.excluded as u64, "request", "requests");
         notes.push(format!("{n} left out: no step ran, so the scheduler was not involved."));
     }
     notes
@@ -98,7 +98,7 @@ fn notes(simulation: &Simulation) -> Vec<String> {
 fn table<'g>(
     simulation: &'g Simulation,
     columns: Option<usize>,
-    of: impl Fn(&'g Compared) -> Option<(&'g Figures, &'g Figures)>,
+    of: impl Fn(&'g GroupResults) -> Option<(&'g RequestStats, &'g RequestStats)>,
 ) -> String {
     let mut table = Table::new(&[
         Column::Shrinks(""),
@@ -118,7 +118,7 @@ fn table<'g>(
         true => text(after),
         false => format!("{} → {}", text(before), text(after)),
     };
-    let percent = |of: &Figures| (of.queued * 100 / (of.requests - of.shed).max(1)) as u64;
+    let percent = |of: &RequestStats| (of.queued * 100 / (of.requests - of.shed).max(1)) as u64;
     let number = |n: u64| if n == 0 { String::new() } else { n.to_string() };
     for (groups, mark) in [(&simulation.classes, style::STRONG), (&simulation.flows, style::PLAIN)] {
         for group in groups {
@@ -133,7 +133,7 @@ fn table<'g>(
                 plain(both(before.queue.p50_ns, after.queue.p50_ns, show)),
                 plain(both(before.queue.p99_ns, after.queue.p99_ns, show)),
                 (style::BAD, both(before.shed as u64, after.shed as u64, number)),
-                (style::WARN, both(before.demoted as u64, after.demoted as u64, number)),
+                (style::WARN, both(before.reclassified as u64, after.reclassified as u64, number)),
             ]);
         }
     }

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use zerver_replay::{
-    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
 use zerver_trace::text::clean;
 
@@ -11,24 +11,24 @@ use super::{count, paint, style};
 use zerver_trace::duration::show;
 
 /// Returns what happened between two measurements; rates and shares refer to the time between them.
-pub(crate) fn measures(now: &Measures, before: &Measures, columns: Option<usize>) -> String {
+pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: Option<usize>) -> String {
     let span_ns = now.uptime_ns.saturating_sub(before.uptime_ns).max(1);
-    let more = |get: fn(&Measures) -> u64| get(now).saturating_sub(get(before));
+    let more = |get: fn(&ServiceMetrics) -> u64| get(now).saturating_sub(get(before));
     let requests = more(|all| all.classes.iter().map(|class| class.requests).sum());
     let mut out = format!(
         "{}  up {}  late completions {}\n",
         paint(style::STRONG, &format!("{} requests/s", rate(requests, span_ns))),
         show(now.uptime_ns),
-        now.late,
+        now.late_completions,
     );
     if let Some(recorder) = &now.recorder {
         out += &recording(recorder);
     }
     out += &format!(
         "to batch  {}  flows demoted {}, restored {}\n\n",
-        count(now.moved, "request", "requests"),
-        now.demoted,
-        now.promoted,
+        count(now.reclassified, "request", "requests"),
+        now.flow_demotions,
+        now.flow_promotions,
     );
     out += &classes(now, before, span_ns, columns);
     out += "\n";
@@ -48,17 +48,9 @@ pub(crate) fn stale(why: &str, last: &str) -> String {
     format!("{}\nlast values:\n\n{last}", paint(style::BAD, &clean(why)))
 }
 
-fn recording(recorder: &RecorderMeasures) -> String {
-    let RecorderMeasures {
-        backlog,
-        recorded,
-        not_kept,
-        dropped,
-        lost,
-        bytes_on_disk,
-        paused,
-        store_replaced,
-    } = recorder;
+fn recording(recorder: &RecorderMetrics) -> String {
+    let RecorderMetrics { backlog, recorded, not_kept, dropped, lost, bytes_on_disk, paused, store_replaced } =
+        recorder;
     let mut line = format!(
         "recorder  {recorded} recorded  {not_kept} not kept  backlog {backlog}  dropped {dropped}  lost {lost}  {:.1} MiB",
         *bytes_on_disk as f64 / f64::from(1 << 20),
@@ -73,7 +65,7 @@ fn recording(recorder: &RecorderMeasures) -> String {
     line + "\n"
 }
 
-fn classes(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+fn classes(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Shrinks("class"),
         Column::Right("requests/s"),
@@ -84,7 +76,7 @@ fn classes(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
         Column::Right("aged"),
         Column::Right("left"),
     ]);
-    let none = ClassMeasures::default();
+    let none = ClassMetrics::default();
     for class in &now.classes {
         let was = before.classes.iter().find(|was| was.name == class.name).unwrap_or(&none);
         let waits = class.waits.saturating_sub(was.waits);
@@ -103,7 +95,7 @@ fn classes(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
     table.draw(columns)
 }
 
-fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+fn workers(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Shrinks("worker"),
         Column::Right("busy"),
@@ -111,7 +103,7 @@ fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
         Column::Right("steals"),
         Column::Left(""),
     ]);
-    let none = WorkerMeasures::default();
+    let none = WorkerMetrics::default();
     for worker in &now.workers {
         let was = before.workers.iter().find(|was| was.name == worker.name).unwrap_or(&none);
         let busy = worker.busy_ns.saturating_sub(was.busy_ns) as f64 / span_ns as f64;
@@ -127,7 +119,7 @@ fn workers(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
 }
 
 /// Returns what waited for a busy worker: `3 completions delayed 120.00 ms`.
-fn delays(now: &WorkerMeasures, was: &WorkerMeasures) -> String {
+fn delays(now: &WorkerMetrics, was: &WorkerMetrics) -> String {
     let part = |n: u64, of: &str, ns: u64| match n {
         0 => None,
         1 => Some(format!("1 {of} delayed {}", show(ns))),
@@ -147,7 +139,7 @@ fn delays(now: &WorkerMeasures, was: &WorkerMeasures) -> String {
 }
 
 /// Returns the kinds of effect that are in flight or have waited for a permit.
-fn effects(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+fn effects(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Shrinks("effect"),
         Column::Right("in flight"),
@@ -156,8 +148,8 @@ fn effects(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usiz
         Column::Right("wait"),
         Column::Right("left"),
     ]);
-    let none = EffectMeasures::default();
-    let shown = |of: &&EffectMeasures| of.in_flight + of.waiting + of.waits + of.left > 0;
+    let none = EffectMetrics::default();
+    let shown = |of: &&EffectMetrics| of.in_flight + of.waiting + of.waits + of.left > 0;
     let mut is_empty = true;
     for effect in now.effects.iter().filter(shown) {
         let was = before.effects.iter().find(|was| was.kind == effect.kind).unwrap_or(&none);
@@ -181,7 +173,7 @@ fn marked(mark: Style, n: u64) -> (Style, String) {
 }
 
 /// Returns the steps that ran, those first in which requests spent most time.
-fn steps(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>) -> String {
+fn steps(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
     let mut table = Table::new(&[
         Column::Left("flow"),
         Column::Shrinks("step"),
@@ -195,14 +187,14 @@ fn steps(now: &Measures, before: &Measures, span_ns: u64, columns: Option<usize>
     ]);
     table.optional("yields", 12);
     table.optional("retries", 12);
-    let none = StepMeasures::default();
-    let was = |step: &StepMeasures| {
-        let same = |was: &&StepMeasures| was.flow == step.flow && was.name == step.name;
+    let none = StepMetrics::default();
+    let was = |step: &StepMetrics| {
+        let same = |was: &&StepMetrics| was.flow == step.flow && was.name == step.name;
         before.steps.iter().find(same).unwrap_or(&none)
     };
     let mut steps: Vec<_> = now.steps.iter().map(|step| (step, was(step))).collect();
     steps.retain(|(step, was)| step.runs > was.runs);
-    let spent = |step: &StepMeasures| step.queued_ns + step.executing_ns + step.waiting_ns;
+    let spent = |step: &StepMetrics| step.queued_ns + step.executing_ns + step.waiting_ns;
     steps.sort_by_key(|(step, was)| std::cmp::Reverse(spent(step).saturating_sub(spent(was))));
     for (step, was) in steps {
         let runs = step.runs.saturating_sub(was.runs);
@@ -251,12 +243,12 @@ mod tests {
 
     #[test]
     fn delays_by_a_busy_worker_are_shown() {
-        let worker = |delayed_answers, answer_delay_ns, delayed_heads| WorkerMeasures {
+        let worker = |delayed_answers, answer_delay_ns, delayed_heads| WorkerMetrics {
             delayed_answers,
             answer_delay_ns,
             delayed_heads,
             head_delay_ns: 7_000_000 * delayed_heads,
-            ..WorkerMeasures::default()
+            ..WorkerMetrics::default()
         };
         let was = worker(1, 1_000_000, 0);
         assert_eq!(delays(&was, &was), "");
@@ -269,16 +261,16 @@ mod tests {
 
     #[test]
     fn what_happened_between_two_measurements_is_shown() {
-        let class = |requests, waits, waited_ns| ClassMeasures {
+        let class = |requests, waits, waited_ns| ClassMetrics {
             name: "interactive".to_owned(),
             requests,
             waiting: 3,
             waits,
             waited_ns,
             shed: 2,
-            ..ClassMeasures::default()
+            ..ClassMetrics::default()
         };
-        let step = |name: &str, runs, waiting_ns| StepMeasures {
+        let step = |name: &str, runs, waiting_ns| StepMetrics {
             flow: "todos".to_owned(),
             name: name.to_owned(),
             runs,
@@ -286,24 +278,24 @@ mod tests {
             executing_ns: runs * 5_000,
             overruns: 1,
             retries: 2,
-            ..StepMeasures::default()
+            ..StepMetrics::default()
         };
-        let worker = |busy_ns| WorkerMeasures {
+        let worker = |busy_ns| WorkerMetrics {
             name: "zerver-0".to_owned(),
             busy_ns,
             stuck: true,
             steals: 12,
             connections: 3,
-            ..WorkerMeasures::default()
+            ..WorkerMetrics::default()
         };
-        let before = Measures {
+        let before = ServiceMetrics {
             uptime_ns: 1_000_000_000,
             classes: vec![class(10, 1, 1_000)],
             workers: vec![worker(0)],
             steps: vec![step("parse", 10, 0), step("load\u{1b}[2J", 10, 0), step("never", 7, 9)],
-            ..Measures::default()
+            ..ServiceMetrics::default()
         };
-        let now = Measures {
+        let now = ServiceMetrics {
             uptime_ns: 3_000_000_000,
             classes: vec![class(1_010, 3, 4_001_000)],
             workers: vec![worker(500_000_000)],
@@ -313,7 +305,7 @@ mod tests {
                 step("never", 7, 9),
             ],
             effects: vec![
-                EffectMeasures {
+                EffectMetrics {
                     kind: "http".to_owned(),
                     in_flight: 2,
                     waiting: 1,
@@ -321,15 +313,15 @@ mod tests {
                     waited_ns: 10_000_000,
                     left: 0,
                 },
-                EffectMeasures { kind: "kv".to_owned(), ..EffectMeasures::default() },
+                EffectMetrics { kind: "kv".to_owned(), ..EffectMetrics::default() },
             ],
-            recorder: Some(RecorderMeasures {
+            recorder: Some(RecorderMetrics {
                 recorded: 9,
                 dropped: 1,
                 paused: true,
-                ..RecorderMeasures::default()
+                ..RecorderMetrics::default()
             }),
-            ..Measures::default()
+            ..ServiceMetrics::default()
         };
         insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r#"
         500 requests/s  up 3.00 s  late completions 0

@@ -1,6 +1,6 @@
 //! Rank of a request among others of its flow, as text.
 
-use zerver_analysis::{Association, Link, MIN_POPULATION, Place, Standing, Why};
+use zerver_analysis::{Association, Correlation, MIN_POPULATION, RankedTime, TimePart, Why};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
@@ -25,8 +25,8 @@ pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
     if why.population > 1 {
         out += &parts(why, layout);
     }
-    if let Some(late) = &why.late {
-        let text = format!("{}: {}", duration::show(late.ns), clean(&late.why()));
+    if let Some(late) = &why.completion_delay {
+        let text = format!("{}: {}", duration::show(late.delay_ns), clean(&late.reason()));
         out += &field("late", &fold_lines(&text, room));
     }
     let n = count(why.population as u64, "request", "requests");
@@ -35,8 +35,8 @@ pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
             format!("too few requests of this flow for correlations: {} of {MIN_POPULATION}", why.population);
         return out + &field("fields", &fold_lines(&text, room));
     }
-    let looked_at = count(why.looked_at as u64, "field", "fields");
-    if why.findings.is_empty() {
+    let looked_at = count(why.fields_examined as u64, "field", "fields");
+    if why.associations.is_empty() {
         let text = format!("no field correlates with latency ({looked_at}, {n})");
         return out + &field("fields", &fold_lines(&text, room));
     }
@@ -44,13 +44,13 @@ pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
     for line in &mut lines {
         *line = paint(style::FAINT, line);
     }
-    lines.extend(why.findings.iter().flat_map(|finding| self::finding(finding, room)));
+    lines.extend(why.associations.iter().flat_map(|finding| self::finding(finding, room)));
     out + &field("fields", &lines)
 }
 
 /// Returns `slower than 76% of 39 others; the median is 2.43 ms`.
 fn rank(why: &Why) -> String {
-    let Standing { others, median_ns, .. } = why.total;
+    let RankedTime { others, median_ns, .. } = why.total;
     if others == 0 {
         return "no other request of its flow".to_owned();
     }
@@ -61,7 +61,7 @@ fn rank(why: &Why) -> String {
 }
 
 /// Returns a percentage if there are enough other requests for one.
-fn share(standing: &Standing) -> String {
+fn share(standing: &RankedTime) -> String {
     match standing.percentile() {
         Some(percent) if standing.others >= MIN_POPULATION => format!("{percent}%"),
         _ => format!("{} of {}", standing.slower_than, standing.others),
@@ -69,7 +69,7 @@ fn share(standing: &Standing) -> String {
 }
 
 fn parts(why: &Why, layout: Layout) -> String {
-    let longest = why.parts.iter().map(|part| part.ns.max(part.median_ns)).max().unwrap_or(0);
+    let longest = why.parts.iter().map(|part| part.time_ns.max(part.median_ns)).max().unwrap_or(0);
     let unit = Unit::for_total(longest);
     let titles = match unit.name {
         "µs" => ["here µs", "median µs"],
@@ -84,12 +84,12 @@ fn parts(why: &Why, layout: Layout) -> String {
     ]);
     let limit = if layout.is_verbose { usize::MAX } else { MAX_PARTS };
     for part in why.parts.iter().take(limit) {
-        let is_slow = part.ns > part.median_ns && part.percentile().is_some_and(|percent| percent >= 90);
+        let is_slow = part.time_ns > part.median_ns && part.percentile().is_some_and(|percent| percent >= 90);
         table.row(vec![
-            (if is_slow { style::BAD } else { style::PLAIN }, unit.format(part.ns)),
+            (if is_slow { style::BAD } else { style::PLAIN }, unit.format(part.time_ns)),
             (style::PLAIN, unit.format(part.median_ns)),
             (style::PLAIN, share(part)),
-            (style::PLAIN, clean(&name(&part.place)).into_owned()),
+            (style::PLAIN, clean(&name(&part.part)).into_owned()),
         ]);
     }
     let mut out = table.draw(Some(layout.columns));
@@ -100,15 +100,15 @@ fn parts(why: &Why, layout: Layout) -> String {
     out
 }
 
-fn name(place: &Place) -> String {
+fn name(place: &TimePart) -> String {
     match place {
-        Place::Whole => "total".to_owned(),
-        Place::Receive => "reading the body".to_owned(),
-        Place::Queue(step) => format!("queue before {step}"),
-        Place::Cpu(step) => format!("CPU of {step}"),
-        Place::Effect { step, what } => format!("{what} ({step})"),
-        Place::Late(step) => format!("completions waiting for {step}"),
-        Place::Unexplained => "unexplained".to_owned(),
+        TimePart::Whole => "total".to_owned(),
+        TimePart::Receive => "reading the body".to_owned(),
+        TimePart::Queue(step) => format!("queue before {step}"),
+        TimePart::Cpu(step) => format!("CPU of {step}"),
+        TimePart::Effect { step, what } => format!("{what} ({step})"),
+        TimePart::CompletionDelay(step) => format!("completions waiting for {step}"),
+        TimePart::Unexplained => "unexplained".to_owned(),
     }
 }
 
@@ -117,20 +117,20 @@ fn finding(finding: &Association, room: usize) -> Vec<String> {
         Some(value) => fit(&clean(value), MAX_VALUE),
         None => "absent".to_owned(),
     };
-    let here = value(finding.here.as_deref());
+    let here = value(finding.value.as_deref());
     let mut lines = vec![format!(
         "{}  {here} here",
         paint(style::NOTED, &fit(&clean(&finding.field), room.saturating_sub(MAX_VALUE + 7)))
     )];
-    match &finding.link {
-        Link::Rank(correlation) => {
+    match &finding.correlation {
+        Correlation::Rank(correlation) => {
             let way = if *correlation > 0.0 { "more is slower" } else { "more is faster" };
-            lines.push(format!("  {way}: rank correlation {correlation:.2}, n {}", finding.n));
+            lines.push(format!("  {way}: rank correlation {correlation:.2}, n {}", finding.requests));
         }
-        Link::Groups(groups) => {
+        Correlation::Groups(groups) => {
             for group in groups {
                 let (value, median) = (value(group.value.as_deref()), duration::show(group.median_ns));
-                lines.push(format!("  {value}: median {median}, n {}", group.n));
+                lines.push(format!("  {value}: median {median}, n {}", group.requests));
             }
         }
     }

@@ -12,18 +12,21 @@ fn app() -> App {
         .flow(flow!("link-check", GET "/links/{code}/check", steps: [load_link, fetch_target, render_check]))
 }
 
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 struct Link {
     code: String,
     url: String,
 }
 
 /// Number of times that a link was shown, this time included.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 struct Visits(i64);
 
-/// Answer of the page that a link leads to.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+/// Response of the page that a link leads to.
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 struct Target {
     status: u16,
     bytes: usize,

@@ -8,7 +8,8 @@ use crate::discount::Total;
 use crate::payment::Receipt;
 
 /// The order as the customer sends it.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     pub lines: Vec<Line>,
     pub coupon: Option<String>,
@@ -22,7 +23,8 @@ pub struct Line {
 }
 
 /// Prices and stock of the ordered articles, in the order of the lines.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Shelf(pub Vec<Item>);
 
 /// Price in cents and stock of one article.
@@ -33,7 +35,8 @@ pub struct Item {
 }
 
 /// A paid order.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
     pub id: u64,
     pub due_cents: u64,

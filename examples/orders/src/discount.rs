@@ -5,7 +5,8 @@ use zerver::prelude::*;
 use crate::checkout::{Order, Shelf};
 
 /// Amounts of an order, in cents.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Total {
     pub list_cents: u64,
     pub discount_cents: u64,

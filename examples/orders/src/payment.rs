@@ -18,7 +18,8 @@ pub enum Charged {
 }
 
 /// Receipt of a payment.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Receipt {
     pub number: String,
 }

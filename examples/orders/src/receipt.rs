@@ -16,7 +16,8 @@ pub const FLOW: FlowDef =
     flow!("order-show", GET "/orders/{id}", steps: [parse_id, load_order, render_receipt]);
 
 /// Id of the requested order.
-#[derive(Debug, Clone, Copy, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OrderId(u64);
 
 #[step]

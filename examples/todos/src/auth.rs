@@ -10,19 +10,21 @@ pub const AUTH: Chain = chain![parse_auth, lookup_user, verify_roles, count_requ
 const PER_MINUTE: u32 = 600;
 
 /// Bearer token of the request.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
 #[slot(secret)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AuthHeader(String);
 
 /// The user, as the identity provider knows them.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
     pub sub: String,
     pub roles: Vec<String>,
 }
 
 /// Requests of this user in the current minute, this one included.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RateLimit {
     pub used: u32,
     pub window_ends_in_s: u32,

@@ -3,7 +3,8 @@
 use zerver::prelude::*;
 
 /// A stored todo.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Todo {
     pub id: u64,
     pub title: String,
@@ -12,7 +13,8 @@ pub struct Todo {
 }
 
 /// Id of the requested todo.
-#[derive(Debug, Clone, Copy, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TodoId(pub u64);
 
 /// A todo in a response.

@@ -8,11 +8,13 @@ use crate::model::{Todo, TodoId};
 use crate::public::{NewTodo, created, new_todo};
 
 /// Key that the client chose, so that it can send the request twice.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct IdempotencyKey(String);
 
 /// The todo that belongs to the key; `first` if this request was the first to use it.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     todo: Todo,
     first: bool,

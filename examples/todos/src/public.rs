@@ -7,18 +7,21 @@ use zerver::prelude::*;
 use crate::model::{Todo, TodoId};
 
 /// All todos, in display order.
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug)]
 pub struct Todos(Vec<Todo>);
 
 /// Body of a request that creates a todo.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NewTodo {
     pub title: String,
     pub order: Option<u64>,
 }
 
 /// Body of a request that changes a todo.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     title: Option<String>,
     completed: Option<bool>,
@@ -26,7 +29,8 @@ pub struct Change {
 }
 
 /// The changed todo.
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug)]
 pub struct Changed(Todo);
 
 #[step]

@@ -6,7 +6,8 @@ use zerver::prelude::*;
 use crate::model::Todo;
 
 /// Parameters of the report.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReportParams {
     latency_ms: u64,
     /// Number of times that the upstream fails before it answers.
@@ -14,13 +15,15 @@ pub struct ReportParams {
 }
 
 /// Figures from the upstream.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
     visitors: u64,
 }
 
 /// Numbers of open and completed todos.
-#[derive(Debug, Clone, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
     open: usize,
     completed: usize,

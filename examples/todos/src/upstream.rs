@@ -5,7 +5,8 @@
 use zerver::effects::sleep;
 use zerver::prelude::*;
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug)]
 struct Latency(u64);
 
 #[derive(Serialize)]

@@ -1,4 +1,6 @@
-//! The records that describe the whole store: its blocks and counters, and the flows of its last build.
+//! The records that describe the whole store: its blocks and counters, the flows of its last build, and its origin.
+
+use std::path::PathBuf;
 
 use bincode::{Decode, Encode};
 
@@ -12,6 +14,7 @@ use crate::format::{FormatError, Schema, codec, record};
 /// Keys of the records in [`Table::Meta`].
 const META: u64 = 0;
 const CATALOG: u64 = 1;
+const ORIGIN: u64 = 2;
 
 /// The range of blocks, and the counters since the store was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
@@ -70,6 +73,34 @@ pub struct FlowCatalog {
     pub build: String,
     /// Flows of the build.
     pub flows: Vec<zerver_trace::FlowInfo>,
+}
+
+/// Package and program that wrote to a store last. Paths that are not UTF-8 are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreOrigin {
+    /// Folder of the package, if Cargo or `zerver dev` ran the program.
+    pub package: Option<PathBuf>,
+    /// The program.
+    pub program: Option<PathBuf>,
+}
+
+impl StoreOrigin {
+    /// Returns the table, the key and the encoded record.
+    pub(crate) fn to_record(&self) -> (Table, u64, Vec<u8>) {
+        let text = |path: &Option<PathBuf>| path.as_ref().and_then(|path| path.to_str().map(str::to_owned));
+        let encoded = codec::encode((text(&self.package), text(&self.program)));
+        (Table::Meta, ORIGIN, record::write(RecordKind::StoreOrigin, ORIGIN, &encoded))
+    }
+
+    /// Reads the record. `None` if no service has written to the store.
+    pub(crate) fn read(snapshot: &Snapshot) -> Result<Option<Result<Self, FormatError>>, StoreError> {
+        let record = snapshot.get(Table::Meta, ORIGIN)?;
+        Ok(record.map(|record| {
+            let origin: (Option<String>, Option<String>) =
+                codec::decode(&record::read(RecordKind::StoreOrigin, ORIGIN, &record)?)?;
+            Ok(Self { package: origin.0.map(PathBuf::from), program: origin.1.map(PathBuf::from) })
+        }))
+    }
 }
 
 /// Reads the index of every block, with its key. `None` for an index that cannot be read.

@@ -45,6 +45,7 @@ pub(crate) enum RecordKind {
     StoreMeta = 4,
     FlowCatalog = 5,
     Portable = 6,
+    StoreOrigin = 7,
 }
 
 thread_local! {

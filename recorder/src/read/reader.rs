@@ -8,7 +8,7 @@ use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Su
 
 use crate::backend::read_store::ReadStore;
 use crate::backend::store_error::StoreError;
-use crate::backend::store_meta::{self, FlowCatalog, StoreMeta};
+use crate::backend::store_meta::{self, FlowCatalog, StoreMeta, StoreOrigin};
 use crate::backend::writer_lock::WriterLock;
 use crate::format::FormatError;
 use crate::read::read_error::ReadError;
@@ -112,6 +112,19 @@ impl Reader {
             None => Ok(FlowCatalog::default()),
             Some(Ok(catalog)) => Ok(catalog),
             Some(Err(error)) => Err(damaged(&snapshot, "flow catalog", &error)),
+        }
+    }
+
+    /// Returns the package and the program that wrote to the store last.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn origin(&self) -> Result<StoreOrigin, ReadError> {
+        let snapshot = self.store.snapshot()?;
+        match StoreOrigin::read(&snapshot)? {
+            None => Ok(StoreOrigin::default()),
+            Some(Ok(origin)) => Ok(origin),
+            Some(Err(error)) => Err(damaged(&snapshot, "origin", &error)),
         }
     }
 

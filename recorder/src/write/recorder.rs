@@ -8,6 +8,7 @@ use std::time::Duration;
 use zerver_trace::secret::Rule;
 use zerver_trace::{CaptureSink, FlowInfo};
 
+use crate::backend::store_meta::StoreOrigin;
 use crate::backend::write_store::WriteStore;
 use crate::catch_panic;
 use crate::describe::describer::Describer;
@@ -30,6 +31,8 @@ pub struct RecorderOptions {
     pub policy: RecordingPolicy,
     /// Id of the running build.
     pub build: String,
+    /// Package and program of the service, for [`crate::Reader::origin`].
+    pub origin: StoreOrigin,
     /// Maximum number of bytes to record of each body, up to 192 KiB.
     pub body_limit: usize,
     /// Maximum number of requests that wait to be written. Further requests are dropped and counted.
@@ -52,6 +55,7 @@ impl RecorderOptions {
             dir: dir.into(),
             policy: RecordingPolicy::All,
             build: String::new(),
+            origin: StoreOrigin::default(),
             body_limit: 64 << 10,
             queue_len: 8192,
             queue_bytes: 64 << 20,
@@ -91,8 +95,17 @@ impl Recorder {
         let (queue, receiver) = CaptureQueue::new(&options.policy, options.queue_len, options.queue_bytes);
         let state = Arc::new(RecorderState::new(queue));
         let thread_state = Arc::clone(&state);
-        let writer =
-            Writer::new(dir, lock, store, Arc::clone(&state), receiver, describer, retention, options.build)?;
+        let writer = Writer::new(
+            dir,
+            lock,
+            store,
+            Arc::clone(&state),
+            receiver,
+            describer,
+            retention,
+            options.build,
+            options.origin,
+        )?;
         let thread = std::thread::Builder::new()
             .name("zerver-recorder".to_owned())
             .spawn(move || {

@@ -20,7 +20,8 @@ use zerver_trace::{Capture, FlowInfo, Kept};
 use self::size_limit::SizeLimit;
 use crate::backend::store_dir::FileIdentity;
 use crate::backend::store_error::StoreError;
-use crate::backend::store_meta::{self, StoreMeta};
+use crate::backend::store_meta::{self, StoreMeta, StoreOrigin};
+use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::backend::writer_lock::WriterLock;
@@ -71,6 +72,7 @@ pub(crate) struct Writer {
     describer: Describer,
     retention: Retention,
     build: String,
+    origin: StoreOrigin,
     /// Flows of this build, for a store that has to be created again.
     declared: Option<Vec<Arc<FlowInfo>>>,
     /// The block that is being filled, under the key `meta.next`.
@@ -105,6 +107,7 @@ impl Writer {
         describer: Describer,
         mut retention: Retention,
         build: String,
+        origin: StoreOrigin,
     ) -> Result<Self, StoreError> {
         let meta = load_meta(&store, &mut retention)?;
         let reporter = StatusReporter::new(Arc::clone(&state));
@@ -125,6 +128,7 @@ impl Writer {
             describer,
             retention,
             build,
+            origin,
             declared: None,
             block: BlockBuilder::default(),
             committed: 0,
@@ -240,10 +244,16 @@ impl Writer {
 
     fn write_flow_catalog(&mut self) {
         if let Some(flows) = self.state.take_declared() {
-            let (table, key, record) = store_meta::catalog_record(&self.build, &flows);
-            self.batch.put(table, key, record);
+            for (table, key, record) in self.build_records(&flows) {
+                self.batch.put(table, key, record);
+            }
             self.declared = Some(flows);
         }
+    }
+
+    /// Returns the records that describe the build which writes to the store.
+    fn build_records(&self, flows: &[Arc<FlowInfo>]) -> [(Table, u64, Vec<u8>); 2] {
+        [store_meta::catalog_record(&self.build, flows), self.origin.to_record()]
     }
 
     fn sleep(&mut self) {

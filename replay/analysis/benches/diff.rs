@@ -1,5 +1,5 @@
-//! How long it takes to compare two traces of 10,000 events: `cargo bench -p zerver-analysis`. Prints, and asserts nothing
-//! about time.
+//! Measures the comparison of two traces of 10,000 events: `cargo bench -p zerver-analysis`. Prints times and asserts
+//! nothing about them.
 
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use zerver_analysis::{Diff, Ignored, Timeline};
+use zerver_analysis::{Diff, IgnoredHeaders, Timeline};
 use zerver_trace::{
     Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
     StepInfo, Trace, Value,
@@ -27,7 +27,7 @@ fn plain(value: impl Serialize) -> Recorded {
     Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None }
 }
 
-/// Four events per step: it runs, asks, is answered, writes.
+/// Four events per step: it runs, requests an effect, is answered, and writes.
 fn many_steps(extra_ns: u64) -> Trace {
     let steps = EVENTS / 4;
     let mut events = Vec::new();
@@ -47,7 +47,7 @@ fn many_steps(extra_ns: u64) -> Trace {
     trace(steps, u64::from(steps) * (1_000 + extra_ns), events)
 }
 
-/// One step that asks for everything.
+/// One step that requests everything.
 fn one_step(extra_ns: u64) -> Trace {
     let calls = EVENTS / 2 - 1;
     let mut events =
@@ -125,7 +125,7 @@ fn measure(name: &str, mut run: impl FnMut() -> usize) {
 
 fn main() {
     println!("two traces of {EVENTS} events each, median of {ROUNDS}");
-    let ignored = Ignored::default();
+    let ignored = IgnoredHeaders::default();
     for (name, a, b) in [
         ("2500 steps, each with an effect and a slot, all differ", many_steps(0), many_steps(50)),
         ("one step with 4999 effects, all differ", one_step(0), one_step(50)),

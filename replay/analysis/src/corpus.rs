@@ -1,99 +1,101 @@
-//! Many replays, and what they have in common: findings by their cause, and why some requests could not be run again.
+//! Summary of many replays: findings grouped by cause, and the reasons why requests were not replayed.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_replay::{Finding, FindingClass, Report, Sameness, Seen, Source};
+use zerver_replay::{Finding, FindingClass, Report, ReportedValue, Sameness, SourceLocation};
 use zerver_trace::RequestId;
 
-/// So many groups are told apart; what belongs to none of them is counted.
+use crate::generalized_text::generalize;
+
+/// Maximum number of groups. Findings beyond it are only counted.
 const MAX_GROUPS: usize = 1000;
 
-/// What came of many replays. It grows with the number of causes, not with the number of requests.
+/// Summary of many replays. Its size depends on the number of causes, not on the number of requests.
 #[derive(Debug, Default)]
 pub struct Corpus {
-    tally: Tally,
+    tally: CorpusCounts,
     findings: BTreeMap<FindingCause, FindingGroup>,
-    not_replayed: BTreeMap<String, Reason>,
+    not_replayed: BTreeMap<String, NotReplayedGroup>,
 }
 
-/// How many requests, decisions and effects.
+/// Numbers of requests, decisions and effects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// Requests that were run again, or could not be.
+pub struct CorpusCounts {
+    /// Requests that were replayed or could not be.
     pub requests: u64,
-    /// Of these, how many did all that they did.
+    /// Requests that were reproduced completely.
     pub same: u64,
-    /// Of these, how many have findings.
+    /// Requests with findings.
     pub different: u64,
-    /// Of these, how many could not be run again as they were recorded: neither same nor different.
+    /// Requests that could not be replayed as recorded. They are neither the same nor different.
     pub not_replayed: u64,
-    /// Decisions that came out as they were recorded.
-    pub decisions: u64,
-    /// Decisions that were recorded, of the requests that were run again.
+    /// Recorded decisions that came out the same.
+    pub decisions_reproduced: u64,
+    /// Recorded decisions of the replayed requests.
     pub decisions_recorded: u64,
-    /// Effects that were answered from the recordings.
-    pub effects_fed: u64,
-    /// Requests with something recorded that could not be compared, such as a body that was cut.
+    /// Effects answered from the recordings.
+    pub effects_replayed: u64,
+    /// Requests with recorded values that could not be compared, such as a body that was cut.
     pub partly_compared: u64,
-    /// Findings that belong to none of the groups, since there are too many.
+    /// Findings that are in no group because there are too many groups.
     pub ungrouped: u64,
-    /// Of the requests, how many have no findings and something that could not be compared.
+    /// Requests without findings for which not everything could be compared.
     pub incomplete: u64,
 }
 
-/// What findings have in common.
+/// Common cause of findings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FindingCause {
-    /// What sort of difference.
+    /// Class of the difference.
     pub class: FindingClass,
-    /// The flow.
+    /// Name of the flow.
     pub flow: String,
-    /// The step; empty for what belongs to the request as a whole.
+    /// Name of the step; empty for findings about the request as a whole.
     pub step: String,
-    /// What differs, with a star in the place of each number: `response.body.*.title`, `kv get todo:*`.
+    /// Field that differs, with `*` for each number: `response.body.*.title`, `kv get todo:*`.
     pub field: String,
 }
 
-/// The findings with one cause.
+/// Findings with one cause.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FindingGroup {
-    /// How many requests have it.
+    /// Number of requests with this cause.
     pub requests: u64,
-    /// In how many of them it comes first: what comes later may follow from that.
+    /// Number of requests in which it is the first finding. Later findings may follow from it.
     pub first_in: u64,
-    /// One of the requests.
+    /// Example of such a request.
     #[serde(serialize_with = "as_text")]
     pub example: RequestId,
-    /// There, as it was recorded.
-    pub expected: Seen,
-    /// There, as it is today.
-    pub got: Seen,
-    /// Where the step stands.
-    pub source: Option<Source>,
+    /// Recorded side in the example.
+    pub expected: ReportedValue,
+    /// Today's side in the example.
+    pub got: ReportedValue,
+    /// Source location of the step.
+    pub source: Option<SourceLocation>,
 }
 
-/// Why requests could not be run again.
+/// Requests that were not replayed for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
-    /// How many requests.
+pub struct NotReplayedGroup {
+    /// Number of requests.
     pub requests: u64,
-    /// One of them.
+    /// Example of such a request.
     #[serde(serialize_with = "as_text")]
     pub example: RequestId,
 }
 
 impl Corpus {
-    /// Takes in what came of one request.
+    /// Adds the report on one request.
     pub fn add(&mut self, id: RequestId, flow: &str, report: &Report) {
         self.tally.requests += 1;
-        if let Some(reason) = report.impossible.first() {
+        if let Some(reason) = report.missing_inputs.first() {
             return self.not_run(id, reason);
         }
         let coverage = &report.coverage;
-        self.tally.decisions += u64::from(coverage.decisions);
+        self.tally.decisions_reproduced += u64::from(coverage.decisions_reproduced);
         self.tally.decisions_recorded += u64::from(coverage.decisions_recorded);
-        self.tally.effects_fed += u64::from(coverage.effects_fed);
+        self.tally.effects_replayed += u64::from(coverage.effects_replayed);
         self.tally.partly_compared += u64::from(!report.not_compared.is_empty());
         match report.sameness() {
             Sameness::Same => return self.tally.same += 1,
@@ -106,7 +108,7 @@ impl Corpus {
                 class: finding.class,
                 flow: flow.to_owned(),
                 step: finding.step.clone(),
-                field: starred(&finding.field),
+                field: generalize(&finding.field),
             };
             if !seen.contains(&cause) {
                 self.found(&cause, id, finding, at == 0);
@@ -131,59 +133,39 @@ impl Corpus {
 
     fn not_run(&mut self, id: RequestId, reason: &str) {
         self.tally.not_replayed += 1;
-        // What follows says what to do about one request.
-        let reason = starred(reason.split("; --").next().unwrap_or_default());
+        // The rest is a hint for a single request.
+        let reason = generalize(reason.split("; --").next().unwrap_or_default());
         let is_known = self.not_replayed.contains_key(&reason);
         let reason =
             if is_known || self.not_replayed.len() < MAX_GROUPS { reason } else { "other".to_owned() };
-        self.not_replayed.entry(reason).or_insert(Reason { requests: 0, example: id }).requests += 1;
+        self.not_replayed.entry(reason).or_insert(NotReplayedGroup { requests: 0, example: id }).requests +=
+            1;
     }
 
-    /// The counts.
-    pub const fn tally(&self) -> Tally {
+    /// Returns the counts.
+    pub const fn counts(&self) -> CorpusCounts {
         self.tally
     }
 
-    /// What it comes to, of what was run again.
+    /// Returns the verdict on the replayed requests.
     pub const fn sameness(&self) -> Sameness {
         Sameness::of(self.tally.different > 0, self.tally.incomplete == 0)
     }
 
-    /// The findings, those first that most often come first.
+    /// Returns the findings by cause, those first that are most often a request's first.
     pub fn findings(&self) -> Vec<(&FindingCause, &FindingGroup)> {
         let mut findings: Vec<_> = self.findings.iter().collect();
         findings.sort_by_key(|(_, group)| std::cmp::Reverse((group.first_in, group.requests)));
         findings
     }
 
-    /// Why requests were not run again, the most frequent first.
-    pub fn not_replayed(&self) -> Vec<(&str, &Reason)> {
+    /// Returns the reasons why requests were not replayed, the most frequent first.
+    pub fn not_replayed(&self) -> Vec<(&str, &NotReplayedGroup)> {
         let mut reasons: Vec<_> =
             self.not_replayed.iter().map(|(text, reason)| (text.as_str(), reason)).collect();
         reasons.sort_by_key(|(_, reason)| std::cmp::Reverse(reason.requests));
         reasons
     }
-}
-
-/// The text with a star in the place of each word that is a number, or looks like a part of an id: what differs between
-/// requests that differ for one reason.
-pub(crate) fn starred(text: &str) -> String {
-    let is_id = |word: &str| {
-        let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-        let is_hex = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
-        is_number || (is_hex && word.bytes().any(|b| b.is_ascii_digit()))
-    };
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        out.push_str(if is_id(word) { "*" } else { word });
-        let mut chars = after.chars();
-        out.extend(chars.next());
-        rest = chars.as_str();
-    }
-    out
 }
 
 fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -200,8 +182,8 @@ mod tests {
             class: FindingClass::CodeChanged,
             step: step.into(),
             field: field.into(),
-            expected: Seen::text("a"),
-            got: Seen::text("b"),
+            expected: ReportedValue::text("a"),
+            got: ReportedValue::text("b"),
             source: None,
         }
     }
@@ -211,26 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_between_requests_is_starred() {
-        for (text, wanted) in [
-            ("kv get todo:17", "kv get todo:*"),
-            ("response.body.3.title", "response.body.*.title"),
-            (
-                "http GET a/v1/users/019aa4c2-1f3b-7abc-8def-0123456789ab",
-                "http GET a/v1/users/*-1f3b-7abc-8def-*",
-            ),
-            ("Slot1.deadbeef.漢字9", "Slot1.deadbeef.漢字9"),
-            ("", ""),
-        ] {
-            assert_eq!(starred(text), wanted);
-        }
-    }
-
-    #[test]
-    fn findings_are_grouped_by_cause_and_the_first_ones_lead() {
+    fn findings_are_grouped_by_cause_and_ordered_by_how_often_they_come_first() {
         let mut corpus = Corpus::default();
-        let coverage =
-            Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() };
+        let coverage = Coverage {
+            decisions_reproduced: 2,
+            decisions_recorded: 3,
+            effects_replayed: 1,
+            ..Coverage::default()
+        };
         for n in 0..5 {
             let mut findings =
                 vec![finding("load", &format!("kv get todo:{n}")), finding("", "response.body.0.title")];
@@ -239,7 +209,7 @@ mod tests {
         }
         corpus.add(id(9), "show", &Report { coverage, ..Report::default() });
         let impossible = vec!["the host: gone; --request-header host=..".to_owned()];
-        corpus.add(id(10), "show", &Report { impossible, ..Report::default() });
+        corpus.add(id(10), "show", &Report { missing_inputs: impossible, ..Report::default() });
         let told: Vec<_> = corpus
             .findings()
             .iter()
@@ -249,30 +219,33 @@ mod tests {
             told,
             [("kv get todo:*".to_owned(), 5, 5, id(0)), ("response.body.*.title".to_owned(), 5, 0, id(0))]
         );
-        assert_eq!(corpus.not_replayed(), [("the host: gone", &Reason { requests: 1, example: id(10) })]);
-        let wanted = Tally {
+        assert_eq!(
+            corpus.not_replayed(),
+            [("the host: gone", &NotReplayedGroup { requests: 1, example: id(10) })]
+        );
+        let wanted = CorpusCounts {
             requests: 7,
             same: 1,
             different: 5,
             not_replayed: 1,
-            decisions: 12,
+            decisions_reproduced: 12,
             decisions_recorded: 18,
-            effects_fed: 6,
-            ..Tally::default()
+            effects_replayed: 6,
+            ..CorpusCounts::default()
         };
-        assert_eq!(corpus.tally(), wanted);
+        assert_eq!(corpus.counts(), wanted);
         assert_eq!(corpus.sameness(), Sameness::Different);
     }
 
     #[test]
-    fn causes_without_end_take_no_memory_without_end() {
+    fn the_number_of_groups_is_bounded() {
         let mut corpus = Corpus::default();
         for n in 0..MAX_GROUPS as u64 + 10 {
             let field = format!("x{n}");
             corpus.add(id(n), "show", &Report::from(finding("", &field)));
-            corpus.add(id(n), "show", &Report { impossible: vec![field], ..Report::default() });
+            corpus.add(id(n), "show", &Report { missing_inputs: vec![field], ..Report::default() });
         }
-        assert_eq!((corpus.findings().len(), corpus.tally().ungrouped), (MAX_GROUPS, 10));
+        assert_eq!((corpus.findings().len(), corpus.counts().ungrouped), (MAX_GROUPS, 10));
         assert_eq!(corpus.not_replayed().len(), MAX_GROUPS + 1);
     }
 }

@@ -1,31 +1,43 @@
 //! Pure functions over traces.
 //!
-//! A [`Timeline`] says where the time of one request went; a [`Diff`] says why another took longer, a [`Why`] where it
-//! stands among others; a [`Corpus`] what many replays have in common. Everything here takes a loaded
-//! [`zerver_trace::Trace`] and gives back plain data: no store, no socket, no clock, and nothing is printed. A trace may
-//! be incomplete or hostile; the answer then says what is missing, and no function panics.
+//! A [`Timeline`] shows where the time of one request went, a [`Diff`] why another took longer, and [`Why`] how a
+//! request compares with others of its flow. A [`Simulation`] estimates the effect of another configuration, and a
+//! [`Corpus`] summarises many replays. The documents (`TimelineJson` and others) are the JSON forms; [`display`] holds
+//! wording that the command line and the terminal UI share.
+//!
+//! Everything here takes loaded [`zerver_trace::Trace`]s and returns plain data. The crate opens no store and no
+//! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the result then states what is
+//! missing, and no function panics. Services do not link this crate.
+
+#![warn(missing_debug_implementations)]
 
 mod corpus;
 mod diff;
+pub mod display;
+mod generalized_text;
 mod rfc3339;
-mod shares;
-pub mod shown;
 mod simulate;
+mod time_attribution;
 mod timeline;
 mod why;
 
-pub use corpus::{Corpus, FindingCause, FindingGroup, Reason, Tally};
+pub use corpus::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
 pub use diff::{
-    Cause, CauseKind, Diff, DiffJson, Difference, Ignored, Line, Mark, NotCompared, Pair, Row, Side,
-    TextLine, TooFew, Typical, What, changed_lines, span, typical,
+    Cause, CauseKind, Diff, DiffJson, DiffRow, DiffSide, Difference, DifferenceKind, IgnoredHeaders,
+    NotCompared, Pair, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,
+    duration_pair, typical_pair,
 };
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
-    Compared, Deviation, Figures, Quantiles, Reproduced, SETTINGS, SchedulingSettings, Setting, SimMachine,
-    Simulation, setting,
+    Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,
+    SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
 pub use timeline::{
-    Attempt, Carry, Contributor, Effect, End, Failure, Gap, Io, Late, Move, Part, ReadLate, Run, Step,
-    Timeline, TimelineJson, Totals, Verdict, Write, median,
+    Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
+    Migration, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
+    Verdict, median,
 };
-pub use why::{Association, Group, Link, MIN_POPULATION, Place, Spread, Standing, Usual, Why, WhyJson};
+pub use why::{
+    Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,
+    WhyJson,
+};

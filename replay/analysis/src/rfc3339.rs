@@ -1,26 +1,26 @@
-//! Points in time as text, in UTC (RFC 3339), without a time zone database and without a clock.
+//! Points in time as text in UTC (RFC 3339), without a time zone database and without a clock.
 
-/// A point in time, taken apart.
+/// A point in time, split into its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Utc {
-    /// The year.
+    /// Year.
     pub year: u64,
-    /// The month, from 1.
+    /// Month, from 1.
     pub month: u8,
-    /// The day of the month, from 1.
+    /// Day of the month, from 1.
     pub day: u8,
-    /// The hour.
+    /// Hour.
     pub hour: u8,
-    /// The minute.
+    /// Minute.
     pub minute: u8,
-    /// The second.
+    /// Second.
     pub second: u8,
-    /// The nanoseconds of the second.
+    /// Nanoseconds of the second.
     pub nanos: u32,
 }
 
 impl Utc {
-    /// From nanoseconds since the Unix epoch.
+    /// Splits nanoseconds since the Unix epoch.
     pub const fn from_unix_ns(ns: u64) -> Self {
         let seconds = ns / 1_000_000_000;
         let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -44,7 +44,7 @@ impl Utc {
     }
 }
 
-/// Nanoseconds since the Unix epoch as `2026-11-22T10:43:01.123456789Z`.
+/// Formats nanoseconds since the Unix epoch as `2026-11-22T10:43:01.123456789Z`.
 pub fn rfc3339(unix_ns: u64) -> String {
     let Utc { year, month, day, hour, minute, second, nanos } = Utc::from_unix_ns(unix_ns);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")

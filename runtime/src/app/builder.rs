@@ -1,4 +1,4 @@
-//! What a program is made of: its flows, its interpreters, its limits.
+//! A service before it runs: its flows, its interpreters and its settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::scheduler::ClassRule;
 use crate::server::service::RecorderStatusFn;
 use crate::start_error::StartError;
 
-/// A service, before it runs.
+/// A service before it runs: its flows, interpreters and settings.
 ///
 /// ```no_run
 /// use zerver::prelude::*;
@@ -41,9 +41,9 @@ pub struct App {
     pub(super) startup: Option<StartupHook>,
     pub(super) render: RenderFailure,
     pub(super) config: Config,
-    /// Parameters that are secret, of any flow.
+    /// Names of secret parameters of all flows.
     secret_params: Vec<String>,
-    /// How recording goes, where somebody records.
+    /// Status of the recorder, if requests are recorded.
     #[cfg(feature = "metrics")]
     pub(super) recorder: Option<RecorderStatusFn>,
 }
@@ -65,9 +65,9 @@ impl Default for App {
 }
 
 impl App {
-    /// A service without flows. It performs the effects of [`http`](crate::effects::http), [`sleep`](crate::effects::sleep()) and
-    /// [`clock`](crate::effects::clock), and those of [`kv`](crate::effects::kv) in memory: what is to outlive the process wants a
-    /// [`kv::Disk`](crate::effects::kv::Disk).
+    /// Creates a service without flows. It performs the effects of [`http`](crate::effects::http),
+    /// [`sleep`](crate::effects::sleep()), [`clock`](crate::effects::clock) and [`kv`](crate::effects::kv). The key-value
+    /// store is in memory; use a [`kv::Disk`](crate::effects::kv::Disk) for data that must outlive the process.
     pub fn new() -> Self {
         Self {
             flows: Vec::new(),
@@ -83,15 +83,15 @@ impl App {
 
     /// Adds a flow.
     ///
-    /// A path is matched as it came: nothing is decoded before, dots are not resolved, slashes are not merged. What is
-    /// between the slashes of a parameter is percent-decoded afterwards, so that `%2F` becomes a slash within the
-    /// parameter and changes no route; what is not UTF-8, or has a NUL in it, gets a 400. `{*rest}` takes the rest of a
-    /// path, slashes and all.
+    /// A path is matched as it arrived: nothing is decoded before the match, dots are not resolved, and slashes are not merged.
+    /// Each parameter is percent-decoded after the match, so that `%2F` is a slash within the parameter and does not change the
+    /// route. A parameter that is not UTF-8 or contains NUL is rejected with 400. `{*rest}` matches the rest of a path, including
+    /// slashes.
     ///
-    /// A GET flow takes HEAD as well. `OPTIONS` is answered with the methods there are, unless a flow takes it.
+    /// A GET flow also answers HEAD. `OPTIONS` is answered with the allowed methods, unless a flow takes it.
     ///
-    /// A client that closes its side of the connection has gone, also if it would still read: its request ends, and
-    /// what is in flight is cancelled.
+    /// A client that closes its side of the connection has left, even if it would still read. Its request ends, and the effects
+    /// in flight are cancelled.
     pub fn flow(mut self, flow: FlowDef) -> Self {
         self.flows.push(flow);
         self
@@ -103,22 +103,22 @@ impl App {
         self
     }
 
-    /// Says what performs a kind of effect. The one there was for this kind is replaced.
+    /// Sets the interpreter of a kind of effect. It replaces the previous interpreter of the kind.
     pub fn interpreter<K: EffectKind>(mut self, interpreter: impl Interpreter<K>) -> Self {
         self.interpreters.set::<K>(interpreter);
         self
     }
 
-    /// Says where keys and values are kept: [`kv::Memory`] or [`kv::Disk`], say.
+    /// Sets the key-value store, such as [`kv::Memory`] or [`kv::Disk`].
     pub fn kv(self, store: impl Interpreter<kv::Op>) -> Self {
         self.interpreter::<kv::Op>(store)
     }
 
-    /// Opens what is needed to perform effects: files, pools, servers. It is called once, when the service is about to
-    /// serve (or to replay with effects performed for real), and not when somebody only wants its catalog or tests a
-    /// flow of it.
+    /// Adds a hook that opens what the service needs to perform effects: files, pools, servers. The hook is called once, before
+    /// the service serves or replays effects for real. It is not called when only the catalog is printed, or when a flow is
+    /// tested.
     ///
-    /// It is called within the runtime on which effects are performed, so that what it spawns goes on there.
+    /// The hook runs in the context of the effect runtime, so that tasks it spawns stay there.
     ///
     /// ```no_run
     /// # use zerver::effects::kv;
@@ -136,9 +136,9 @@ impl App {
         self
     }
 
-    /// The same for what has to wait for others: a database to be reached, a token to be fetched. The service listens
-    /// meanwhile, and is not ready: requests to its flows get a 503 with `Retry-After`, and so does `/healthz`, whose status is
-    /// `starting`. If it fails the service ends, with exit code 2 and the reason on standard error. What it spawns lives as
+    /// Adds a hook that has to wait, such as for a database connection or a token. The service listens meanwhile but is not
+    /// ready: requests to its flows are answered with 503 and `Retry-After`, and `/healthz` answers 503 with the status
+    /// `starting`. If the hook fails, the service ends with exit code 2 and prints the reason. Tasks that the hook spawns live as
     /// long as the service.
     ///
     /// ```no_run
@@ -159,81 +159,83 @@ impl App {
         self
     }
 
-    /// Says how failures become answers, instead of [`Failure::to_response`]: those of steps, and those of requests
-    /// which no flow takes. Of the latter the status stays what HTTP demands.
+    /// Sets the function that turns failures into responses, instead of [`Failure::to_response`]. It is called for failures of
+    /// steps and for requests that no flow takes. For the latter, HTTP determines the status, which the function cannot change.
     pub fn on_failure(mut self, render: fn(&Failure, &Request) -> Response) -> Self {
         self.render = render;
         self
     }
 
-    /// How long the steps and effects of a request may take, where its flow does not say; 30 s. Then it is answered
-    /// with a 504 and what is in flight is cancelled. Reading the body has [`Limits`] of its own.
+    /// Sets the time that the steps and effects of a request may take, unless its flow sets another. The default is 30 s. After
+    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has [`Limits`] of its
+    /// own.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = deadline;
         self
     }
 
-    /// How large the body of a request may be, in bytes; 1 MiB.
+    /// Sets the maximum size of a request body, in bytes. The default is 1 MiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.config.limits.body_bytes = bytes;
         self
     }
 
-    /// All limits of the HTTP shell.
+    /// Sets all limits on what clients may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
         self
     }
 
-    /// Where to listen; `127.0.0.1:3000`. As all settings it gives way to `zerver.toml`, and to the environment.
+    /// Sets the address to listen on. The default is `127.0.0.1:3000`. Like all settings, it is overridden by `zerver.toml` and by
+    /// the environment.
     pub fn addr(mut self, addr: impl Into<String>) -> Self {
         self.config.addr = addr.into();
         self
     }
 
-    /// How many threads serve requests; as many as there are cores.
+    /// Sets the number of worker threads. The default is one for each core.
     pub fn workers(mut self, workers: usize) -> Self {
         self.config.workers = Some(workers);
         self
     }
 
-    /// How many threads of low priority run batch requests, and those of flows whose steps keep others waiting; as many as
-    /// there are cores. With none, workers run them after all others.
+    /// Sets the number of batch workers: threads of low priority that run batch requests, and requests of flows whose steps delay
+    /// others. The default is one for each core. With 0, workers run these requests after all others.
     pub fn batch_workers(mut self, workers: usize) -> Self {
         self.config.batch_workers = Some(workers);
         self
     }
 
-    /// How requests wait for their turn, and when they are sent away.
+    /// Sets how requests are queued, and when they are shed.
     pub fn scheduling(mut self, scheduling: SchedulingSettings) -> Self {
         self.config.scheduling = scheduling;
         self
     }
 
-    /// Adds a rule that gives requests another class than that of their flow; the first one that matches counts.
+    /// Adds a rule that reclassifies requests. The first rule that matches applies.
     pub fn class_rule(mut self, rule: ClassRule) -> Self {
         self.config.rules.push(rule);
         self
     }
 
-    /// For how long a step may run until its worker counts as stuck; 1 s. Its connections wait then, and another worker
-    /// takes new ones.
+    /// Sets the time after which a worker counts as stuck in a step. The default is 1 s. The connections of a stuck worker wait,
+    /// and another worker takes new connections.
     pub fn stuck_after(mut self, time: Duration) -> Self {
         self.config.stuck_after = time;
         self
     }
 
-    /// Where a GET is told how the service is, unless a flow takes that path; `/healthz`. None: nowhere. It is answered
-    /// with 200, or with 503 where every worker is stuck; this machine is also told which step each worker runs. Such
-    /// requests are not recorded.
+    /// Sets the path of the health endpoint, unless a flow takes that path. The default is `/healthz`; `None` disables it. The
+    /// response is 200, or 503 if all workers are stuck. Local clients also see the step that each worker runs. These requests are
+    /// not recorded.
     pub fn health(mut self, path: Option<&str>) -> Self {
         self.config.health = path.map(str::to_owned);
         self
     }
 
-    /// Where a GET is told what the service measures, unless a flow takes that path: as OpenMetrics text for Prometheus, or
-    /// as JSON to who accepts only that, as `zerver top` does; `/metrics`. None: nowhere. Only this machine is told, unless
-    /// [`App::metrics_for_all`] says otherwise; others get a 404. Such requests are not recorded.
+    /// Sets the path of the metrics endpoint, unless a flow takes that path. The default is `/metrics`; `None` disables it. The
+    /// response is OpenMetrics text for Prometheus, or JSON for clients that accept only JSON, as `zerver top` does. Only local
+    /// clients are answered, unless [`App::metrics_for_all`] is set; others receive 404. These requests are not recorded.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics(mut self, path: Option<&str>) -> Self {
@@ -241,7 +243,8 @@ impl App {
         self
     }
 
-    /// Whether other machines are told as well. Whoever can send a request learns the names of all flows and steps then.
+    /// Sets whether the metrics endpoint answers remote clients too. It then reveals the names of all flows and steps to anyone
+    /// who can send a request.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics_for_all(mut self, remote: bool) -> Self {
@@ -249,41 +252,41 @@ impl App {
         self
     }
 
-    /// What is recorded, where it runs as a program ([`run`](crate::run())).
+    /// Sets what is recorded when the app runs as a program ([`run`](crate::run())).
     pub fn recording(mut self, recording: Recording) -> Self {
         self.config.recording = recording;
         self
     }
 
-    /// Says that a parameter of this name, of the path or of the query, is a secret: it is sealed in recordings, and masked
-    /// wherever it is told. For one flow alone there is `FlowDef::secret_param`; names that say it themselves, such as
-    /// `token`, need neither.
+    /// Marks parameters with this name, in the path or the query, as secret: they are sealed in recordings and masked in all
+    /// output. `FlowDef::secret_param` marks a parameter of one flow only. Names that are known to be secret, such as `token`,
+    /// need neither.
     pub fn secret_param(mut self, name: impl Into<String>) -> Self {
         self.secret_params.push(name.into());
         self
     }
 
-    /// Allows requests for this host only, a name without a port; called again, for this one too. Others get a 421.
-    /// Without it all hosts are allowed.
+    /// Allows requests for this host, a name without a port. Each call adds one host. Requests for other hosts are rejected with
+    /// 421. By default, all hosts are allowed.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.config.hosts.push(host.into());
         self
     }
 
-    /// What is known of the flows.
+    /// Returns the descriptions of all flows.
     ///
     /// # Errors
-    /// When a flow's slots cannot be told apart.
+    /// [`StartError::Slots`] if slots of a flow cannot be told apart.
     pub fn catalog(&self) -> Result<Vec<Arc<FlowInfo>>, StartError> {
         Ok(self.ready_flows()?.iter().map(|flow| Arc::clone(flow.info())).collect())
     }
 
-    /// Opens what performs effects, and nothing else.
+    /// Runs the startup hook, and nothing else.
     pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Startup, BoxError> {
         Startup::open(self.interpreters, self.startup, runtime)
     }
 
-    /// What counts as a secret.
+    /// Returns the rule for secrets.
     pub(crate) fn secrets(&self) -> secret::Rule {
         let of_any = self.secret_params.iter().map(|param| (None, param.as_str()));
         let of_flow =
@@ -292,12 +295,12 @@ impl App {
         secret::Rule::new(&self.config.recording.secrets, &of_any.chain(of_flows).collect::<Vec<_>>())
     }
 
-    /// What the program says of its settings.
+    /// Returns the settings that the program has made.
     pub(crate) const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The same service with other settings.
+    /// Replaces the settings.
     pub(crate) fn with_config(self, config: Config) -> Self {
         Self { config, ..self }
     }

@@ -18,11 +18,24 @@ use crate::server::service::Service;
 use crate::server::startup_thread::check_effect_kinds;
 
 impl App {
-    /// Starts it on threads of its own; for tests, and for programs that do more than this. Neither the environment nor
-    /// signals are looked at.
+    /// Starts the service on separate threads, for tests and for programs that do more than serve. Neither the environment
+    /// nor signals are read.
+    ///
+    /// ```
+    /// use zerver::prelude::*;
+    /// use zerver::StartOptions;
+    ///
+    /// # fn main() -> Result<(), zerver::StartError> {
+    /// let options = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
+    /// let server = App::new().start(options)?;
+    /// println!("listening on {}", server.addr());
+    /// server.stop();
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// When the flows contradict each other, or the address cannot be listened on.
+    /// A [`StartError`] if the flows conflict, a setting is invalid, or the address cannot be listened on.
     pub fn start(self, options: StartOptions) -> Result<Server, StartError> {
         let secrets = self.secrets();
         self.config.scheduling.check().map_err(StartError::Scheduling)?;
@@ -38,7 +51,7 @@ impl App {
         let mut startup = Startup::new(self.interpreters);
         let open = match self.startup {
             Some(StartupHook::Sync(prepare)) => {
-                // What is opened now is used where effects are performed.
+                // Resources opened here are used on the effect runtime.
                 let _context = effect_runtime.enter();
                 prepare(&mut startup).map_err(StartError::Startup)?;
                 None

@@ -8,19 +8,19 @@ use zerver_trace::CaptureSink;
 
 use crate::execution::purity_check::OnImpureStep;
 
-/// What a service is started with.
+/// Options for [`App::start`](crate::App::start).
 #[derive(Default)]
 pub struct StartOptions {
-    /// Where to listen, instead of [`App::addr`]; port 0 for any that is free.
+    /// Address to listen on, instead of [`App::addr`](crate::App::addr). Port 0 selects a free port.
     pub addr: Option<String>,
-    /// A socket that listens already, instead of an address.
+    /// Socket that already listens. It takes precedence over the address.
     pub listener: Option<TcpListener>,
-    /// Where the traces of requests go; none means that nothing is recorded.
+    /// Receiver of the traces. With `None`, nothing is recorded.
     pub sink: Option<Arc<dyn CaptureSink>>,
-    /// Requests that show this in `x-zerver-record` are recorded whatever the policy says.
+    /// Token that a request can show in `x-zerver-record` to be recorded whatever the policy is.
     pub record_token: Option<String>,
-    /// Has each step run twice with the same slots, and is told of those that are not the same then, of each once. What
-    /// the first run says counts. None, as it is in production: each step runs once.
+    /// Runs each step twice with the same slots, and calls the function for each step whose runs differ, once for each
+    /// step. The request uses the first run. With `None`, as in production, each step runs once.
     pub on_impure_step: Option<OnImpureStep>,
 }
 

@@ -1,4 +1,4 @@
-//! What is opened when a service really serves, and at no other time.
+//! The hook that opens what a service needs to perform effects. It runs when the service serves, and at no other time.
 
 use std::any::Any;
 use std::error::Error;
@@ -10,14 +10,14 @@ use zerver_engine::EffectKind;
 
 use crate::effects::interpreter::{Interpreter, Interpreters};
 
-/// Why a service could not be made ready.
+/// An error of any type, as a startup hook returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What opens it all.
+/// The hook of an app.
 pub(crate) enum StartupHook {
-    /// Before the service starts.
+    /// Runs before the service starts.
     Sync(SyncHook),
-    /// While it starts: requests are told to come again.
+    /// Runs while the service starts. Requests are answered with 503 meanwhile.
     Async(AsyncHook),
 }
 
@@ -27,10 +27,10 @@ pub(crate) type AsyncHook = Box<dyn for<'l> FnOnce(&'l mut Startup) -> AsyncHook
 
 type AsyncHookFuture<'l> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + 'l>>;
 
-/// What outlives the threads of a service.
+/// Values that are dropped after the threads of the service have ended.
 pub(crate) type KeptValues = Vec<Box<dyn Any + Send>>;
 
-/// What performs effects while a service serves; see [`App::on_startup`](crate::App::on_startup).
+/// Collects what a startup hook opens. See [`App::on_startup`](crate::App::on_startup).
 pub struct Startup {
     pub(crate) interpreters: Interpreters,
     pub(crate) kept: KeptValues,
@@ -47,7 +47,7 @@ impl Startup {
         Self { interpreters, kept: Vec::new() }
     }
 
-    /// Opens it all; what that has to wait for is waited for on this runtime.
+    /// Runs a hook. An asynchronous one runs on this runtime.
     pub(crate) fn open(
         interpreters: Interpreters,
         prepare: Option<StartupHook>,
@@ -62,13 +62,13 @@ impl Startup {
         Ok(startup)
     }
 
-    /// Says what performs a kind of effect. The one there was for this kind is replaced.
+    /// Sets the interpreter of a kind of effect. It replaces the previous interpreter of the kind.
     pub fn interpreter<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
         self.interpreters.set::<K>(interpreter);
     }
 
-    /// Keeps something until the service has stopped.
-    pub fn keep(&mut self, what: impl Any + Send) {
-        self.kept.push(Box::new(what));
+    /// Keeps a value until the service has stopped.
+    pub fn keep(&mut self, value: impl Any + Send) {
+        self.kept.push(Box::new(value));
     }
 }

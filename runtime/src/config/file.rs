@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zerver_engine::Class;
-use zerver_replay::nearest;
+use zerver_replay::nearest_name;
 
 use super::field::{RawValue, size};
 use super::key::{KEYS, Key, RULES};
@@ -77,7 +77,7 @@ fn is_section(name: &str) -> bool {
 fn unknown(key: &str) -> String {
     let sections = KEYS.iter().filter_map(|key| Some(key.name.split_once('.')?.0));
     let names = KEYS.iter().map(|key| key.name).chain([RULES.name]).chain(sections);
-    match (nearest(key, names), is_section(key)) {
+    match (nearest_name(key, names), is_section(key)) {
         (_, true) => format!("{key} is a section, not a value: write [{key}]"),
         (Some(near), _) => format!("unknown setting {key}; did you mean {near}?"),
         (None, _) => format!("unknown setting {key}; `zerver config` lists all settings"),
@@ -118,7 +118,7 @@ fn rule(value: &DeValue<'_>) -> Result<ClassRule, (Option<Range<usize>>, String)
     let mut given = [const { None }; RULE_KEYS.len()];
     for (name, value) in table {
         let Some(at) = RULE_KEYS.iter().position(|known| known == name.get_ref()) else {
-            let near = nearest(name.get_ref(), RULE_KEYS)
+            let near = nearest_name(name.get_ref(), RULE_KEYS)
                 .map_or(String::new(), |near| format!("; did you mean {near}?"));
             return Err((Some(name.span()), format!("unknown key {} in a rule{near}", name.get_ref())));
         };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use zerver_engine::SettingError;
 use zerver_recorder::regular_file;
-use zerver_replay::{SettingFrom, SettingTold};
+use zerver_replay::{SettingDoc, SettingSource};
 
 use super::field::RawValue;
 use super::file;
@@ -34,7 +34,7 @@ pub(crate) struct LoadedSettings {
     pub(crate) config: Config,
     pub(crate) file: Option<PathBuf>,
     /// For each key that somebody has said something of: who, and where.
-    sources: BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+    sources: BTreeMap<&'static str, (SettingSource, Option<String>)>,
 }
 
 impl Layers {
@@ -74,7 +74,7 @@ impl Layers {
                     },
                 }
             })?;
-            sources.insert(key.name, (SettingFrom::Environment, Some(key.variable())));
+            sources.insert(key.name, (SettingSource::Environment, Some(key.variable())));
         }
         check_features(&mut config, &sources)?;
         if let Err(error) = config.scheduling.check() {
@@ -87,7 +87,7 @@ impl Layers {
         &self,
         path: &Path,
         config: &mut Config,
-        sources: &mut BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+        sources: &mut BTreeMap<&'static str, (SettingSource, Option<String>)>,
     ) -> Result<(), StartError> {
         let shown = path.display();
         let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
@@ -98,7 +98,7 @@ impl Layers {
             key.field(config).set(&raw).map_err(|requirement| {
                 invalid(line, format!("invalid {}: must be {requirement}", key.name))
             })?;
-            sources.insert(key.name, (SettingFrom::File, Some(format!("{shown}:{line}"))));
+            sources.insert(key.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
             // Beside the file that names it, wherever the service was started.
             if let ("recording.store", Some(store), Some(folder)) =
                 (key.name, &mut config.recording.store, path.parent())
@@ -108,19 +108,19 @@ impl Layers {
         }
         if let Some((line, rules)) = file.rules {
             config.rules = rules;
-            sources.insert(RULES.name, (SettingFrom::File, Some(format!("{shown}:{line}"))));
+            sources.insert(RULES.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
         }
         Ok(())
     }
 
     /// What differs from the defaults has been said by the program.
-    fn program_sources(&self) -> BTreeMap<&'static str, (SettingFrom, Option<String>)> {
+    fn program_sources(&self) -> BTreeMap<&'static str, (SettingSource, Option<String>)> {
         let (mut program, mut default) = (self.program.clone(), Config::default());
         let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
         let mut said: BTreeMap<_, _> =
-            KEYS.iter().filter(is_set).map(|key| (key.name, (SettingFrom::Program, None))).collect();
+            KEYS.iter().filter(is_set).map(|key| (key.name, (SettingSource::Program, None))).collect();
         if !self.program.rules.is_empty() {
-            said.insert(RULES.name, (SettingFrom::Program, None));
+            said.insert(RULES.name, (SettingSource::Program, None));
         }
         said
     }
@@ -129,7 +129,7 @@ impl Layers {
 /// Checks that no setting has a value that the program cannot act on because a Cargo feature is missing.
 fn check_features(
     config: &mut Config,
-    sources: &BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+    sources: &BTreeMap<&'static str, (SettingSource, Option<String>)>,
 ) -> Result<(), StartError> {
     let mut default = Config::default();
     for key in KEYS {
@@ -148,7 +148,7 @@ fn check_features(
 fn inconsistent(
     error: SettingError,
     config: &mut Config,
-    sources: &BTreeMap<&'static str, (SettingFrom, Option<String>)>,
+    sources: &BTreeMap<&'static str, (SettingSource, Option<String>)>,
 ) -> StartError {
     let (section, name) = error.key.split_once('.').unwrap_or(("", &error.key));
     let is_other = |key: &&Key| match (name, key.name.split_once('.')) {
@@ -178,25 +178,31 @@ impl LoadedSettings {
     }
 
     /// All settings, and where they come from.
-    pub(crate) fn document(&self) -> Vec<SettingTold> {
+    pub(crate) fn document(&self) -> Vec<SettingDoc> {
         let mut config = self.config.clone();
         let mut one = |key: Key| {
             let value = match key {
                 RULES => self.config.rules.iter().map(ClassRule::document).collect::<Vec<Json>>().into(),
                 _ => key.field(&mut config).show(),
             };
-            let (from, place) = self.sources.get(key.name).cloned().unwrap_or((SettingFrom::Default, None));
-            SettingTold { key: key.name.to_owned(), value, from, place, reloads: key.reloads }
+            let (from, place) = self.sources.get(key.name).cloned().unwrap_or((SettingSource::Default, None));
+            SettingDoc {
+                key: key.name.to_owned(),
+                value,
+                source: from,
+                location: place,
+                is_reloadable: key.reloads,
+            }
         };
         KEYS.iter().chain([&RULES]).map(|key| one(*key)).collect()
     }
 
     /// The keys whose values another loading changes: those that can change while the service runs, and the others.
     pub(crate) fn differences(&self, other: &Self) -> (Vec<String>, Vec<String>) {
-        let differs = |(a, b): &(SettingTold, SettingTold)| a.value != b.value;
+        let differs = |(a, b): &(SettingDoc, SettingDoc)| a.value != b.value;
         let changed = std::iter::zip(self.document(), other.document()).filter(differs).map(|(told, _)| told);
-        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.reloads);
-        let names = |all: Vec<SettingTold>| all.into_iter().map(|told| told.key).collect();
+        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.is_reloadable);
+        let names = |all: Vec<SettingDoc>| all.into_iter().map(|told| told.key).collect();
         (names(reloadable), names(fixed))
     }
 }
@@ -242,14 +248,14 @@ mod tests {
         let told = loaded.document();
         let from = |key: &str| {
             let told = told.iter().find(|told| told.key == key).unwrap();
-            let line = told.place.as_deref().and_then(|place| place.rsplit(['/', ':']).next());
-            (told.from, line.map(str::to_owned))
+            let line = told.location.as_deref().and_then(|place| place.rsplit(['/', ':']).next());
+            (told.source, line.map(str::to_owned))
         };
-        assert_eq!(from("workers"), (SettingFrom::Environment, Some("ZERVER_WORKERS".to_owned())));
-        assert_eq!(from("deadline"), (SettingFrom::File, Some("2".to_owned())));
-        assert_eq!(from("batch.quantum"), (SettingFrom::File, Some("5".to_owned())));
-        assert_eq!(from("limits.body_bytes"), (SettingFrom::Program, None));
-        assert_eq!(from("limits.head"), (SettingFrom::Default, None));
+        assert_eq!(from("workers"), (SettingSource::Environment, Some("ZERVER_WORKERS".to_owned())));
+        assert_eq!(from("deadline"), (SettingSource::File, Some("2".to_owned())));
+        assert_eq!(from("batch.quantum"), (SettingSource::File, Some("5".to_owned())));
+        assert_eq!(from("limits.body_bytes"), (SettingSource::Program, None));
+        assert_eq!(from("limits.head"), (SettingSource::Default, None));
     }
 
     #[test]
@@ -304,7 +310,7 @@ mod tests {
 
     #[test]
     fn rules_are_read_and_wrong_ones_named() {
-        let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nasked = \"x-class\"\ntoken = \"t\"\n\n\
+        let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nrequested_in = \"x-class\"\ntoken = \"t\"\n\n\
              [[rules]]\nheader = \"x-api-key\"\nvalue = \"k\"\nclass = \"interactive\"\n";
         let loaded = load(Config::default(), file, &[]).unwrap();
         let rules = loaded.document().pop().unwrap();

@@ -1,9 +1,9 @@
-//! Limits of the HTTP shell: how much, and how long.
+//! Limits on what clients may use, in size and in time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What clients may use up. Every one of them has a limit.
+/// Limits on what clients may use. None of them can be turned off, except those that accept 0.
 ///
 /// ```
 /// use std::time::Duration;
@@ -13,41 +13,44 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The request target, path and query: 8 KiB. Longer ones get a 414.
+    /// Maximum size of the request target (path and query), in bytes. Default: 8 KiB. A longer one is rejected with 414.
     pub target_bytes: usize,
-    /// All header names and values together: 32 KiB. More gets a 431, as do more than 100 headers.
+    /// Maximum size of all header names and values together, in bytes. Default: 32 KiB. More is rejected with 431, as are
+    /// more than 100 headers.
     pub header_bytes: usize,
-    /// The body: 1 MiB. Larger ones get a 413.
+    /// Maximum size of the body, in bytes. Default: 1 MiB. A larger one is rejected with 413.
     pub body_bytes: usize,
-    /// From the first byte of a request (on a new connection: from its acceptance) to the end of the head: 10 s. Then
-    /// the connection is closed.
+    /// Maximum time from the first byte of a request to the end of its head. On a new connection, it counts from the
+    /// acceptance. Default: 10 s. After that, the connection is closed.
     pub head: Duration,
-    /// How long a connection may wait for its next request: 60 s. Then it is closed.
+    /// Maximum time that a connection waits for its next request. Default: 60 s. After that, it is closed.
     pub keep_alive: Duration,
-    /// From the head to the end of the body: 30 s. Then the request gets a 408.
+    /// Maximum time from the head to the end of the body. Default: 30 s. After that, the request is rejected with 408.
     pub body: Duration,
-    /// The longest pause within a body: 10 s. Then the request gets a 408.
+    /// Maximum pause within a body. Default: 10 s. After that, the request is rejected with 408.
     pub body_stall: Duration,
-    /// How long a client may leave an answer unread; 16 KiB of progress begin a new period: 30 s. Then the connection
-    /// is closed.
+    /// Maximum time that a client may leave a response unread. Each 16 KiB of progress start a new period. Default: 30 s.
+    /// After that, the connection is closed.
     pub write_stall: Duration,
-    /// How long an answer may take to be read in all, however much progress there is: 10 min. Then the connection is closed.
+    /// Maximum time to read a response, however much progress there is. Default: 10 min. After that, the connection is
+    /// closed.
     pub write: Duration,
-    /// How long requests in flight may take to finish when the service stops: 10 s. Then they are dropped.
+    /// Maximum time for requests in flight to finish when the service stops. Default: 10 s. After that, they are dropped.
     pub drain: Duration,
-    /// Open connections: 10,000. More wait in the system's backlog.
+    /// Maximum number of open connections. Default: 10,000. More wait in the backlog of the system.
     pub connections: usize,
-    /// Effects in flight for one request: 100. More wait until others have ended; their time limits begin then.
+    /// Maximum number of effects in flight for one request. Default: 100. More are queued until others complete; their time
+    /// limits start then.
     pub effects: usize,
-    /// Effects of one kind in flight that ask the same target, such as `http` requests to one host and port, for all
-    /// requests together: 256; 0 means any number. More wait until others have ended, and who came first goes first;
-    /// their time limits begin then. It can change while the service runs.
+    /// Maximum number of effects of one kind in flight with the same target, such as `http` requests to one host and port,
+    /// for all requests together. Default: 256; 0 means no limit. More are queued, first come, first served; their time
+    /// limits start when they are admitted. The limit can change while the service runs.
     pub effects_per_target: usize,
-    /// Effects of one kind in flight, for all requests together, by the name of the kind: as many `sql` queries as a
-    /// database takes, say. None are named; 0 means any number. More wait as for `effects_per_target`. It can change while the
-    /// service runs.
+    /// Maximum number of effects of a kind in flight, for all requests together, by the name of the kind: for example, as
+    /// many `sql` queries as a database accepts. By default, no kind has a limit; 0 means no limit. More are queued, as for
+    /// `effects_per_target`. The limits can change while the service runs.
     pub effects_per_kind: BTreeMap<String, usize>,
-    /// Requests in flight on one HTTP/2 connection: 128.
+    /// Maximum number of requests in flight on one HTTP/2 connection. Default: 128.
     pub streams: u32,
 }
 

@@ -1,23 +1,23 @@
-//! What a service records of its requests.
+//! Settings of the recording.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use zerver_recorder::{RecordingPolicy, TailPolicy};
 
-/// Which requests are kept.
+/// The requests that are recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// All.
+    /// All requests.
     All,
-    /// What failed, what was slow for its flow, what was asked for, and a share of the rest.
+    /// Requests that failed, that were slow for their flow, or that requested it, and a sample of the others.
     #[default]
     Tail,
-    /// None.
+    /// No requests.
     Off,
 }
 
-/// What a service records, where it runs as a program.
+/// Settings of the recording. They apply when the app runs as a program.
 ///
 /// ```
 /// use zerver::{App, Keep, Recording};
@@ -26,34 +26,37 @@ pub enum Keep {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
-    /// Which requests are kept; the tail.
+    /// The requests that are recorded. Default: [`Keep::Tail`].
     pub keep: Keep,
-    /// The folder of the store; `.zerver`, where it is not said. A store that was asked for and cannot be opened stops
-    /// the service.
+    /// Directory of the store. Default: `.zerver`. If a directory is set and the store cannot be opened, the service does
+    /// not start; with the default, it runs without recording.
     pub store: Option<PathBuf>,
-    /// The share of ordinary requests in the tail, from 0 to 1; 0.01.
+    /// Share of ordinary requests that the tail keeps, from 0 to 1. Default: 0.01.
     pub sample: f64,
-    /// A request is slow when it takes longer than this quantile of its flow, from 0 to 1; 0.99. With 1, none is.
+    /// Quantile of its flow above which a request counts as slow, from 0 to 1. Default: 0.99. With 1, no request does.
     pub slow_quantile: f64,
-    /// How many requests of a flow must be known before any of them is called slow; 100.
+    /// Number of requests of a flow that must have been measured before any counts as slow. Default: 100.
     pub slow_after: u32,
-    /// At most this many failures a second, and at most as many slow requests; 1000. What clients get wrong has a smaller
-    /// share: see [`TailPolicy::max_per_second`](zerver_recorder::TailPolicy::max_per_second).
+    /// Maximum number of failures recorded per second, and also the maximum number of slow requests. Default: 1000.
+    /// Failures that the client caused have a smaller share: see
+    /// [`TailPolicy::max_per_second`](zerver_recorder::TailPolicy::max_per_second).
     pub max_per_second: u32,
-    /// Older traces are removed; 7 days. None keeps them.
+    /// Age at which traces are removed. Default: 7 days. `None` keeps them.
     pub max_age: Option<Duration>,
-    /// What the store may take up on the disk, in bytes; 1 GiB. The oldest traces make room. None: no limit.
+    /// Maximum size of the store on disk, in bytes. Default: 1 GiB. The oldest traces are removed first. `None` means no
+    /// limit.
     pub max_bytes: Option<u64>,
-    /// So many requests may wait to be written; 8192. More are dropped and counted.
+    /// Maximum number of requests that wait to be written. Default: 8192. More are dropped and counted.
     pub queue: usize,
-    /// Their bodies may have so many bytes together; 64 MiB. More are dropped and counted.
+    /// Maximum size of the bodies of the requests that wait to be written, in bytes. Default: 64 MiB. More are dropped and
+    /// counted.
     pub queue_bytes: usize,
-    /// How much of each body is recorded, in bytes; 64 KiB, and at most 192 KiB.
+    /// Maximum recorded length of each body, in bytes. Default: 64 KiB. It cannot exceed 192 KiB.
     pub body_bytes: usize,
-    /// Requests that show this in `x-zerver-record` are recorded in any case.
+    /// Token that a request can show in `x-zerver-record` to be recorded in any case.
     pub token: Option<String>,
-    /// Names of secrets beside those that are known as such, each of at least three letters or digits: `tax-id` also
-    /// covers `customerTaxId`. See `docs/reference/secrets.md`.
+    /// Additional names of secrets, each with at least three letters or digits. `tax-id` also covers `customerTaxId`. See
+    /// `docs/reference/secrets.md`.
     pub secrets: Vec<String>,
 }
 
@@ -79,7 +82,7 @@ impl Default for Recording {
 }
 
 impl Recording {
-    /// What the recorder is to keep; none where it is to keep nothing.
+    /// Returns the policy of the recorder, or `None` if recording is off.
     pub(crate) fn policy(&self) -> Option<RecordingPolicy> {
         let Self { sample, slow_quantile, slow_after, max_per_second, .. } = *self;
         match self.keep {

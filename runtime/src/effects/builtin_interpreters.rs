@@ -6,15 +6,15 @@ use super::interpreter::Interpreters;
 use super::{clock, kv, sleep};
 
 impl Interpreters {
-    /// The interpreters of the kinds that come with zerver: a client for `http`, the timer and the clock of the machine,
-    /// and a store in memory, which is empty, for `kv`.
+    /// Returns the interpreters of the built-in kinds: a client for `http`, the timer and the clock of the system, and an
+    /// empty store in memory for `kv`.
     pub fn builtin() -> Self {
         let mut all = Self::new();
         #[cfg(feature = "http-client")]
         all.set(http::Client::new());
         all.set(kv::Memory::new());
         all.set(sleep::Timer);
-        all.set(clock::Wall);
+        all.set(clock::SystemClock);
         all
     }
 }

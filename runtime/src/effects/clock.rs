@@ -1,6 +1,19 @@
-//! The wall clock, later than the request's arrival.
+//! The time of day while a request runs, as an effect.
 //!
-//! A step that needs only the time at which its request arrived reads the slot `ArrivalTime`.
+//! A step that needs only the time at which its request arrived reads the slot `ArrivalTime` instead.
+//!
+//! ```
+//! use zerver::effects::clock;
+//! use zerver::prelude::*;
+//!
+//! #[derive(Debug, Slot, Serialize, Deserialize)]
+//! struct PaidAt(u64);
+//!
+//! #[step]
+//! fn stamp(_request: &Request) -> Decision<PaidAt> {
+//!     Need(clock::now().map(|time| PaidAt(time.unix_ms())))
+//! }
+//! ```
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,12 +22,12 @@ use zerver_engine::{Effect, EffectKind, effect};
 
 use super::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
-/// The time when the effect is performed.
+/// Returns the time at which the effect is performed.
 pub fn now() -> Effect<Time> {
     effect(ReadClock)
 }
 
-/// A time by the wall clock.
+/// A time of the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Time {
     /// Nanoseconds since the Unix epoch.
@@ -22,22 +35,22 @@ pub struct Time {
 }
 
 impl Time {
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn unix_ms(self) -> u64 {
         self.unix_ns / 1_000_000
     }
 
-    /// Seconds since the Unix epoch.
+    /// Returns the seconds since the Unix epoch.
     pub const fn unix_s(self) -> u64 {
         self.unix_ns / 1_000_000_000
     }
 
-    /// The same as a `SystemTime`.
+    /// Converts the time to a `SystemTime`.
     pub fn system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.unix_ns)
     }
 
-    /// How long after the arrival of the request it is; zero where the clock was set back since.
+    /// Returns the time since the arrival of the request; zero if the clock has been set back.
     pub const fn since(self, arrival: zerver_engine::ArrivalTime) -> Duration {
         Duration::from_nanos(self.unix_ns.saturating_sub(arrival.unix_ns))
     }
@@ -68,11 +81,11 @@ impl EffectKind for ReadClock {
     }
 }
 
-/// Reads the clock of the machine, at once.
+/// The interpreter that reads the clock of the system.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wall;
+pub struct SystemClock;
 
-impl Interpreter<ReadClock> for Wall {
+impl Interpreter<ReadClock> for SystemClock {
     fn start(&self, _: &ReadClock, _context: &EffectContext) -> Started<EffectResult<ReadClock>> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ns = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);

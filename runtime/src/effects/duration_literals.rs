@@ -1,16 +1,21 @@
-//! Durations as one says them.
+//! Durations as literals: `300.millis()`.
 
 use std::time::Duration;
 
-/// Durations as one says them: `300.millis()`.
+/// Makes durations from whole numbers: `300.millis()`.
+///
+/// ```
+/// use zerver::prelude::*;
+/// assert_eq!(2.minutes(), 120.seconds());
+/// ```
 pub trait Durations {
-    /// So many milliseconds.
+    /// Returns a duration of this many milliseconds.
     fn millis(self) -> Duration;
-    /// So many seconds.
+    /// Returns a duration of this many seconds.
     fn seconds(self) -> Duration;
-    /// So many minutes.
+    /// Returns a duration of this many minutes.
     fn minutes(self) -> Duration;
-    /// So many hours.
+    /// Returns a duration of this many hours.
     fn hours(self) -> Duration;
 }
 

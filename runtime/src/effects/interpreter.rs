@@ -1,4 +1,4 @@
-//! Interpreters: what performs one kind of effect.
+//! Interpreters: each performs one kind of effect.
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,17 +16,17 @@ use zerver_engine::{
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
 
-/// What an interpreter gives: the output or an error.
+/// The result of an effect of kind `K`.
 pub type EffectResult<K> = Result<<K as EffectKind>::Output, EffectError>;
 
 /// A future that can move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// How an effect goes once it has been asked for.
+/// The state of an effect after its start.
 pub enum Started<T, F = BoxFuture<T>> {
-    /// It could be answered at once. The request goes on without having waited.
+    /// The result is there. The request continues without waiting.
     Ready(T),
-    /// It takes its time, on the effect runtime; see [`Interpreter`].
+    /// A future that the effect runtime polls. See [`Interpreter`].
     Pending(F),
 }
 
@@ -42,42 +42,42 @@ impl<T: fmt::Debug, F> fmt::Debug for Started<T, F> {
 /// The request on whose behalf an effect is performed.
 #[derive(Debug, Clone, Default)]
 pub struct EffectContext {
-    /// Its id; none outside a request.
+    /// Id of the request; `None` outside a request.
     pub request_id: Option<RequestId>,
-    /// Its `traceparent`, to be passed on (W3C Trace Context).
+    /// Its `traceparent`, to be sent to other services (W3C Trace Context).
     pub traceparent: Option<Arc<str>>,
-    /// Its `tracestate`, to be passed on with it.
+    /// Its `tracestate`, to be sent with `traceparent`.
     pub tracestate: Option<Arc<str>>,
 }
 
-/// Performs one kind of effect, live.
+/// Performs the effects of one kind.
 ///
-/// Time limits are not its business: the future that it returns is dropped as soon as nobody waits for the answer any more,
-/// because the effect has taken too long, the deadline has passed, or the client went away. Whatever the future owns ends
-/// with it. What it has spawned does not: a [`CallGuard`] tells that.
+/// An interpreter does not enforce time limits. The future that it returns is dropped as soon as the request no longer waits
+/// for it: its time limit or the deadline has passed, or the client has left. Values that the future owns are dropped with
+/// it. Tasks that it has spawned continue; a [`CallGuard`] informs them.
 ///
-/// `begin` is called on the thread of the request, which also polls the future once: what is ready then needs no other
-/// thread. From then on the future is polled on the effect runtime, a tokio runtime with threads of its own, on which no
-/// step runs. That is also the runtime of whatever `begin` or the future spawns, opens or times, of what
-/// [`App::on_startup`](crate::App::on_startup) does, and so of the connections of a pool: none of it waits for a step. An interpreter
-/// that blocks its thread makes other effects wait; what has to block belongs on
-/// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html).
+/// `start` is called on the thread of the request, which also polls the future once, so that a future that is ready needs
+/// no other thread. From then on, the effect runtime polls it: a tokio runtime on separate threads, where no step runs. It
+/// is also the runtime of everything that `start` or the future spawns, opens or times, of the hook of
+/// [`App::on_startup`](crate::App::on_startup), and so of pooled connections. None of them has to wait for a step. An
+/// interpreter that blocks its thread delays other effects; use
+/// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html) for code that blocks.
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
-    /// Begins to perform it.
+    /// Starts an effect with these arguments.
     fn start(&self, args: &K, context: &EffectContext) -> Started<EffectResult<K>>;
 
-    /// Whether `begin` itself, not the future, needs the effect runtime, since it spawns, opens or times something. One that
-    /// mostly answers at once may say that it does not, which saves a little.
+    /// Returns true if `start` itself, not the future, needs the effect runtime, since it spawns, opens or times something.
+    /// An interpreter that is mostly ready at once can return false, which saves a little time.
     fn needs_runtime(&self) -> bool {
         true
     }
 }
 
-/// Tells what an interpreter has spawned that the effect is over: it is kept by the future that the interpreter returns.
+/// Informs tasks that an interpreter has spawned when the effect is over. The future that the interpreter returns owns it.
 ///
 /// ```
 /// # use zerver::prelude::*;
-/// # use zerver::interpreter::CallGuard;
+/// # use zerver::effects::CallGuard;
 /// # #[derive(Serialize, Deserialize)]
 /// # struct Query { text: String }
 /// # impl EffectKind for Query {
@@ -107,17 +107,17 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
 /// });
 /// ```
 #[derive(Debug)]
-#[must_use = "the call counts as over when this is dropped"]
+#[must_use = "the effect counts as over when the guard is dropped"]
 pub struct CallGuard {
     _tell: watch::Sender<()>,
 }
 
-/// When an effect is over: when its [`CallGuard`] is dropped.
+/// The end of an effect, which is the drop of its [`CallGuard`].
 #[derive(Debug, Clone)]
 pub struct CallEnd(watch::Receiver<()>);
 
 impl CallGuard {
-    /// A guard, and the end that it tells of.
+    /// Returns a guard and the end that it signals.
     pub fn new() -> (Self, CallEnd) {
         let (tell, told) = watch::channel(());
         (Self { _tell: tell }, CallEnd(told))
@@ -125,18 +125,18 @@ impl CallGuard {
 }
 
 impl CallEnd {
-    /// Waits until nobody waits for the answer any more.
+    /// Waits until the effect is over.
     pub async fn wait(&mut self) {
         while self.0.changed().await.is_ok() {}
     }
 
-    /// Whether nobody waits for the answer any more.
+    /// Returns true if the effect is over.
     pub fn has_come(&self) -> bool {
         self.0.has_changed().is_err()
     }
 }
 
-/// The interpreter that calls a function and awaits what it returns.
+/// A function is an interpreter: it is called with the arguments, and the future that it returns performs the effect.
 impl<K, F, Fut> Interpreter<K> for F
 where
     K: EffectKind,
@@ -148,7 +148,7 @@ where
     }
 }
 
-/// The interpreters of a program, by kind of effect.
+/// The interpreters of a program, by kind.
 #[derive(Clone, Default)]
 pub struct Interpreters(Vec<(&'static str, Arc<dyn AnyInterpreter>)>);
 
@@ -159,18 +159,18 @@ impl fmt::Debug for Interpreters {
 }
 
 impl Interpreters {
-    /// No interpreters.
+    /// Creates an empty set.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Adds the interpreter of a kind; the one there was is replaced.
+    /// Sets the interpreter of a kind. It replaces the previous interpreter of the kind.
     pub fn set<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
         self.0.retain(|(kind, _)| *kind != K::KIND);
         self.0.push((K::KIND, Arc::new(Typed::<K, _>(interpreter, std::marker::PhantomData))));
     }
 
-    /// The kinds there are.
+    /// Returns the names of the kinds.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(kind, _)| *kind)
     }
@@ -183,22 +183,25 @@ impl Interpreters {
         self.of(kind).is_some_and(AnyInterpreter::needs_runtime)
     }
 
-    /// Begins to perform a call. A kind without an interpreter is an error of that call.
+    /// Starts a call. A call of a kind without an interpreter fails.
     pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
         match self.of(call.kind()) {
             Some(interpreter) => interpreter.start(call, context),
             None => Started::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
-                format!("this program performs no effect of kind {}; App::interpreter adds one", call.kind()),
+                format!(
+                    "this program has no interpreter for effects of kind {}; App::interpreter adds one",
+                    call.kind()
+                ),
             ))),
         }
     }
 
-    /// Performs an effect outside a request, such as one that fills a store before the service starts. It is not
-    /// recorded. Needs a tokio runtime with time and I/O enabled.
+    /// Performs an effect outside a request, such as one that fills a store before the service starts. The effect is not
+    /// recorded. The call needs a tokio runtime with time and I/O enabled.
     ///
     /// # Errors
-    /// The failure that the effect ends in.
+    /// The failure of the effect.
     pub async fn perform<T>(&self, effect: Effect<T>, context: &EffectContext) -> Result<T, Failure> {
         let seed = RequestIds::new().map_or(0, |ids| ids.seed());
         let mut alone = StandaloneEffect::new(effect, Random { seed });
@@ -257,7 +260,7 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
 
     fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
         let Some(args) = call.args::<K>() else {
-            let message = format!("two kinds of effect are called {}", K::KIND);
+            let message = format!("two kinds of effect are named {}", K::KIND);
             return Started::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
         };
         match self.0.start(args, context) {

@@ -1,4 +1,17 @@
 //! Waiting, as an effect.
+//!
+//! ```
+//! use zerver::effects::sleep;
+//! use zerver::prelude::*;
+//!
+//! #[derive(Debug, Slot, Serialize, Deserialize)]
+//! struct Waited;
+//!
+//! #[step]
+//! fn wait(_request: &Request) -> Decision<Waited> {
+//!     Need(sleep(300.millis()).map(|()| Waited))
+//! }
+//! ```
 
 use std::time::Duration;
 
@@ -7,7 +20,7 @@ use zerver_engine::{Effect, EffectKind, effect};
 
 use super::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
-/// Waits for so long, to the millisecond, as part of an effect or as one: `Need(sleep(300.millis()))`.
+/// Waits for this time, to the millisecond.
 pub fn sleep(time: Duration) -> Effect<()> {
     effect(Sleep { time })
 }
@@ -15,7 +28,7 @@ pub fn sleep(time: Duration) -> Effect<()> {
 /// The effect of kind `sleep`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sleep {
-    /// For how long.
+    /// Time to wait.
     pub time: Duration,
 }
 

@@ -83,8 +83,8 @@ impl<'d> Driver<'d> {
                     return DriveEnd::Finished;
                 }
                 Next::Run => {
-                    if let Some(step) = self.slice.demoting_step() {
-                        return DriveEnd::Demoted(step);
+                    if let Some(step) = self.slice.overrunning_step() {
+                        return DriveEnd::Reclassified(step);
                     }
                     if self.slice.is_quantum_over(self.watch.now_ns()) {
                         self.slice.yield_turn(self.watch).await;

@@ -1,5 +1,5 @@
-//! Runs each step twice, for whoever develops: a step that is not the same twice uses something that is not its slots,
-//! and is named. What the first run says counts. Effects are performed once; both runs get their answers.
+//! Runs each step twice during development. If the runs differ, the step is impure: it uses something besides its slots. The
+//! request uses the first run. Effects are performed once, and both runs get their results.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,36 +9,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use zerver_engine::{CallResult, FinishedJob, Job, MAX_EVENTS, Next};
-use zerver_replay::apart;
+use zerver_replay::compare_jobs;
 use zerver_trace::Outcome;
 use zerver_trace::secret::Rule;
 
 use super::safe_drop::discard;
 use crate::time::Stopwatch;
 
-/// So many differences of one step are told.
+/// Maximum number of differences in a message.
 const REPORTED: usize = 3;
 
-/// A step that is not the same twice.
+/// A step whose two runs with the same slots differed. See [`StartOptions::on_impure_step`](crate::StartOptions).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImpureStep {
-    /// The flow in which that was seen.
+    /// Name of the flow.
     pub flow: String,
-    /// The step.
+    /// Name of the step.
     pub step: String,
-    /// Where the step stands.
+    /// Source file of the step.
     pub file: String,
-    /// The line of the step, from 1.
+    /// Line of the step, from 1.
     pub line: u32,
-    /// What differs, with both values where they are no secrets: `Order.at: 17, then 18`.
+    /// Differences, with both values unless they are secret: `Order.at: 17, then 18`.
     pub differences: Vec<String>,
 }
 
 impl fmt::Display for ImpureStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { flow, step, file, line, differences } = self;
-        write!(f, "step {step} of flow {flow} ({file}:{line}) is not the same twice: ")?;
+        write!(f, "step {step} of flow {flow} ({file}:{line}) gave different results in two runs: ")?;
         f.write_str(&differences[..differences.len().min(REPORTED)].join("; "))?;
         match differences.len().saturating_sub(REPORTED) {
             0 => Ok(()),
@@ -47,7 +47,7 @@ impl fmt::Display for ImpureStep {
     }
 }
 
-/// Who is told of steps that are not the same twice.
+/// Function that is called with each impure step, once for each step.
 pub type OnImpureStep = Arc<dyn Fn(&ImpureStep) + Send + Sync>;
 
 /// Tells of such steps; of each step once.
@@ -65,7 +65,8 @@ impl PurityCheck {
     /// Compares what a step did from this event on with what it did the second time.
     fn compare(&self, first: &Job, twin: &Twin) {
         // A value's own `Serialize` may panic.
-        let compared = catch_unwind(AssertUnwindSafe(|| apart(first, twin.since, &twin.job, &self.secrets)));
+        let compared =
+            catch_unwind(AssertUnwindSafe(|| compare_jobs(first, twin.since, &twin.job, &self.secrets)));
         let (Ok(findings), Some(step)) = (compared, first.flow().info().steps.get(usize::from(twin.step)))
         else {
             return;

@@ -78,17 +78,17 @@ impl Rejection {
         };
         match self {
             Self::Host(error) => Failure::invalid("host").message(match error {
-                HostError::Missing => "there is none",
-                HostError::Doubled => "there is more than one",
+                HostError::Missing => "the header is missing",
+                HostError::Doubled => "the header is repeated",
                 HostError::Malformed => "not a host and a port",
-                HostError::Contradicted => "not the same as :authority",
-                HostError::NotAllowed => "not served here",
+                HostError::Contradicted => "differs from :authority",
+                HostError::NotAllowed => "this host is not served here",
             }),
-            Self::Malformed(why) => Failure::invalid("request").message(format!("it is no HTTP: {why}")),
+            Self::Malformed(why) => Failure::invalid("request").message(format!("not HTTP: {why}")),
             Self::TooManyHeaders(bytes) => Failure::new(FailureKind::TooLarge, "headers")
-                .message(format!("more than {bytes} bytes, or more than 100 of them")),
+                .message(format!("more than {bytes} bytes, or more than 100 headers")),
             Self::TransferEncoding => {
-                Failure::invalid("transfer-encoding").message("only chunked is understood")
+                Failure::invalid("transfer-encoding").message("only chunked is supported")
             }
             Self::Target => Failure::invalid("target").message("not a path"),
             Self::TargetTooLong(bytes) => at_most("target", bytes),
@@ -96,14 +96,14 @@ impl Rejection {
             Self::PathNotFound => Failure::not_found("path", request.uri.path()),
             Self::MethodNotAllowed(allow) => Failure::invalid("method")
                 .key(&request.method)
-                .message(format!("there are {}", allow.to_str().unwrap_or_default())),
+                .message(format!("allowed: {}", allow.to_str().unwrap_or_default())),
             Self::InvalidParam => {
                 Failure::invalid("path").message("a parameter is not percent-encoded UTF-8 without NUL")
             }
-            Self::NotReady => Failure::unavailable("service").message("it is not ready yet"),
+            Self::NotReady => Failure::unavailable("service").message("not ready yet"),
             Self::BodyTooLarge(bytes) => at_most("body", bytes),
-            Self::BodyTooSlow => Failure::new(FailureKind::Timeout, "body").message("it came too slowly"),
-            Self::BodyBroken => Failure::invalid("body").message("it ended before its end, or is no HTTP"),
+            Self::BodyTooSlow => Failure::new(FailureKind::Timeout, "body").message("arrived too slowly"),
+            Self::BodyBroken => Failure::invalid("body").message("incomplete, or not HTTP"),
         }
     }
 }

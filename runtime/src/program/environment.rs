@@ -1,24 +1,25 @@
-//! What the environment of a service says. This is the only place that reads it. Settings (`ZERVER_ADDR` and the like)
-//! are taken up by `config`, which lays them over `zerver.toml`.
+//! Reads the environment of a service. No other module does. Settings (`ZERVER_ADDR` and others) are passed to `config`, which
+//! lays them over `zerver.toml`.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `LISTEN_FDS`, `LISTEN_FDS_FIRST_FD` | a socket handed over, which listens already |
-//! | `NOTIFY_SOCKET` | whom to tell `READY=1` and `STOPPING=1` |
-//! | `ZERVER_CONFIG` | the file of settings; else `zerver.toml` in the package's folder or in the working directory |
-//! | `CARGO_MANIFEST_DIR` | the package's folder, where Cargo or `zerver dev` runs it |
+//! | `LISTEN_FDS`, `LISTEN_FDS_FIRST_FD` | socket that was handed over and already listens |
+//! | `NOTIFY_SOCKET` | socket of the service manager, which receives `READY=1` and `STOPPING=1` |
+//! | `ZERVER_CONFIG` | settings file; by default `zerver.toml` in the directory of the package or in the working directory |
+//! | `CARGO_MANIFEST_DIR` | directory of the package, set by Cargo and `zerver dev` |
 //! | `ZERVER_DEV` | `1` under `zerver dev` |
-//! | `ZERVER_TWICE` | `1` to run each step twice and name those that are not the same then; as `ZERVER_DEV` |
-//! | `ZERVER_CATALOG` | `1` to print the flows as JSON, and no more |
-//! | `ZERVER_SETTINGS` | `1` to print the settings as JSON, and no more |
-//! | `ZERVER_IPC` | a unix socket on which somebody asks for replays; it does that, and no more |
+//! | `ZERVER_PURITY_CHECK` | `1` to run each step twice and report differences; by default the value of `ZERVER_DEV` |
+//! | `ZERVER_CATALOG` | `1` to print the flows as JSON and exit |
+//! | `ZERVER_SETTINGS` | `1` to print the settings as JSON and exit |
+//! | `ZERVER_IPC` | Unix socket on which replays are requested; the program performs them and then exits |
 //!
-//! Any other that begins with `ZERVER_` is told as a mistake.
+//! Any other variable that starts with `ZERVER_` is reported as unknown.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use zerver_replay::nearest;
+use zerver_recorder::StoreOrigin;
+use zerver_replay::nearest_name;
 
 use crate::StartError;
 use crate::config::{Config, Layers, variables};
@@ -26,7 +27,7 @@ use crate::config::{Config, Layers, variables};
 /// What the names of all variables of zerver begin with.
 const PREFIX: &str = "ZERVER_";
 /// Those that are no settings, after the prefix; the theme is the terminal UI's.
-const OTHERS: [&str; 7] = ["CONFIG", "DEV", "TWICE", "CATALOG", "SETTINGS", "IPC", "THEME"];
+const OTHERS: [&str; 7] = ["CONFIG", "DEV", "PURITY_CHECK", "CATALOG", "SETTINGS", "IPC", "THEME"];
 /// What those of tests and benchmarks begin with, after the prefix.
 const TESTS: [&str; 2] = ["TEST_", "BENCH_"];
 
@@ -36,7 +37,7 @@ const FILE: &str = "zerver.toml";
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     pub(crate) dev: bool,
-    pub(crate) twice: bool,
+    pub(crate) purity_check: bool,
     pub(crate) catalog: bool,
     pub(crate) settings: bool,
     pub(crate) notify: Option<OsString>,
@@ -69,6 +70,12 @@ impl Environment {
         mistakes
     }
 
+    /// Returns the package and the program of this service.
+    pub(crate) fn origin(&self) -> StoreOrigin {
+        let package = self.folders.first().filter(|folder| folder.is_absolute()).cloned();
+        StoreOrigin { package, program: std::env::current_exe().ok() }
+    }
+
     fn of(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
         let flag = |name: &str| match get(name) {
             None => Ok(None),
@@ -84,7 +91,7 @@ impl Environment {
         let dev = flag("ZERVER_DEV")?.unwrap_or_default();
         Ok(Self {
             dev,
-            twice: flag("ZERVER_TWICE")?.unwrap_or(dev),
+            purity_check: flag("ZERVER_PURITY_CHECK")?.unwrap_or(dev),
             catalog: flag("ZERVER_CATALOG")?.unwrap_or_default(),
             settings: flag("ZERVER_SETTINGS")?.unwrap_or_default(),
             notify: get("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
@@ -106,7 +113,7 @@ fn mistake(name: &str) -> Option<String> {
         return None;
     }
     // What all have in common says nothing of who is meant.
-    let near = nearest(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
+    let near = nearest_name(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
     let is_near = |(written, _): &&(String, String)| written.strip_prefix(PREFIX) == near;
     Some(match known.iter().find(is_near) {
         Some((_, variable)) => format!("unknown variable {name}; did you mean {variable}?"),
@@ -144,7 +151,12 @@ mod tests {
     fn flags_are_0_or_1() {
         assert_eq!(of("ZERVER_DEV", "yes").unwrap_err(), "invalid ZERVER_DEV=\"yes\": must be 0 or 1");
         assert!(of("ZERVER_DEV", "1").unwrap().dev && !of("ZERVER_DEV", "0").unwrap().dev);
-        assert!(of("ZERVER_DEV", "1").unwrap().twice && of("ZERVER_TWICE", "1").unwrap().twice);
-        assert!(!of("ZERVER_DEV", "0").unwrap().twice && !of("ZERVER_ADDR", "a:1").unwrap().twice);
+        assert!(
+            of("ZERVER_DEV", "1").unwrap().purity_check
+                && of("ZERVER_PURITY_CHECK", "1").unwrap().purity_check
+        );
+        assert!(
+            !of("ZERVER_DEV", "0").unwrap().purity_check && !of("ZERVER_ADDR", "a:1").unwrap().purity_check
+        );
     }
 }

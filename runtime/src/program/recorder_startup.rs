@@ -1,4 +1,4 @@
-//! Opens the recorder that the settings ask for.
+//! Opens the recorder according to the settings, and reports its state to the operator.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::io::BufReader;
@@ -13,18 +13,25 @@ use zerver_trace::secret::Rule;
 use crate::StartError;
 use crate::config::{LoadedSettings, STORE};
 use crate::operator_log;
+use crate::program::environment::Environment;
 
-/// Opens the store, if anything is to be recorded.
+/// Opens the store, if recording is on.
 ///
 /// # Errors
-/// When the store cannot be opened and somebody has asked for it. If nobody has, the service is more important.
-pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Option<Recorder>, StartError> {
+/// [`StartError::Store`] if the store cannot be opened and recording was requested explicitly. By default, the service runs
+/// without recording.
+pub(crate) fn open(
+    loaded: &LoadedSettings,
+    environment: &Environment,
+    rule: Rule,
+) -> Result<Option<Recorder>, StartError> {
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
     let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
     let options = RecorderOptions {
         policy,
         build: build_id().to_owned(),
+        origin: environment.origin(),
         body_limit: recording.body_bytes,
         queue_len: recording.queue,
         queue_bytes: recording.queue_bytes,
@@ -33,70 +40,71 @@ pub(crate) fn open(loaded: &LoadedSettings, dev: bool, rule: Rule) -> Result<Opt
         rule,
         ..RecorderOptions::new(&dir)
     };
-    let asked_for =
-        dev || loaded.is_set_anywhere("recording.store") || loaded.is_set_anywhere("recording.keep");
+    let is_explicit = environment.dev
+        || loaded.is_set_anywhere("recording.store")
+        || loaded.is_set_anywhere("recording.keep");
     match Recorder::open(options) {
         Ok(recorder) => {
-            recorder.observe(tell);
+            recorder.observe(report);
             Ok(Some(recorder))
         }
-        Err(error) if asked_for => Err(StartError::Store { dir, error }),
+        Err(error) if is_explicit => Err(StartError::Store { dir, error }),
         Err(error) => {
-            operator_log::warn(&format!("records nothing: {error}"));
+            operator_log::warn(&format!("recording is off: {error}"));
             Ok(None)
         }
     }
 }
 
-/// Tells the person at the service what becomes of its recording. Called on the recorder's thread.
-fn tell(change: &StatusEvent) {
-    match change {
-        StatusEvent::Paused { reason: why } => operator_log::warn(&format!(
-            "recording paused, requests go on: {why}; put that right, and recording resumes by itself"
+/// Reports a change of the recorder. Called on its thread.
+fn report(event: &StatusEvent) {
+    match event {
+        StatusEvent::Paused { reason } => operator_log::warn(&format!(
+            "recording paused: {reason}; requests are still served, and recording resumes when the problem is solved"
         )),
         StatusEvent::Resumed { dropped: 0 } => operator_log::info("recording resumed; nothing was lost"),
         StatusEvent::Resumed { dropped } => {
             operator_log::warn(&format!("recording resumed; {} meanwhile", not_recorded(*dropped)));
         }
         StatusEvent::Dropped { is_paused: true, .. } => {
-            operator_log::warn("recording is still paused, and requests are not recorded any more");
+            operator_log::warn("recording is still paused, and requests are being dropped");
         }
-        StatusEvent::Dropped { count: dropped, is_paused: false } => operator_log::warn(&format!(
-            "{}: more came than could be written; ZERVER_RECORD=tail keeps fewer",
-            not_recorded(*dropped)
+        StatusEvent::Dropped { count, is_paused: false } => operator_log::warn(&format!(
+            "{}: the recorder could not keep up; ZERVER_RECORD=tail keeps fewer",
+            not_recorded(*count)
         )),
         StatusEvent::StoreReplaced { path } => operator_log::warn(&format!(
-            "the store {} was removed or replaced; recording goes on there, and what was recorded before is gone with the \
-             file that was there",
+            "the store {} was removed or replaced; recording continues there, but what was recorded before is gone with the \
+             previous file",
             path.display()
         )),
         StatusEvent::Compacted { from, to } => operator_log::info(&format!(
-            "the store was compacted from {} to {}, for recording.max_bytes is less than what it was",
+            "the store was compacted from {} to {}, because recording.max_bytes was lowered",
             bytes(*from),
             bytes(*to)
         )),
-        StatusEvent::Oversized { bytes: now, max, reason: why } => operator_log::warn(&format!(
-            "the store's file has {}, and recording.max_bytes is {}: {why}; it is tried again",
+        StatusEvent::Oversized { bytes: now, max, reason } => operator_log::warn(&format!(
+            "the store has {}, more than recording.max_bytes allows ({}): {reason}; compaction will be tried again",
             bytes(*now),
             bytes(*max)
         )),
         StatusEvent::ClockDiffers { by, is_ahead } => operator_log::warn(&format!(
-            "the clock is {} {} the newest recorded request; if it is right, nothing is lost: requests are removed for \
-             their age as time passes here",
+            "the clock is {} {} the newest recorded request; if the clock is right, nothing is lost: the age of a request \
+             counts only time in which a service recorded",
             days(*by),
             if *is_ahead { "ahead of" } else { "behind" }
         )),
-        StatusEvent::Stopped { reason: why } => {
-            operator_log::warn(&format!("recording stopped, requests go on: {why}"))
+        StatusEvent::Stopped { reason } => {
+            operator_log::warn(&format!("recording stopped: {reason}; requests are still served"));
         }
     }
 }
 
-/// Closes the recorder, and says what could not be written any more.
+/// Closes the recorder, and reports requests that could not be written.
 pub(crate) fn close(recorder: Recorder) {
     let RecorderStatus { lost, paused, .. } = recorder.close();
     if lost > 0 {
-        let why = paused.unwrap_or_else(|| "they could not be described".to_owned());
+        let why = paused.unwrap_or_else(|| "they could not be encoded".to_owned());
         operator_log::warn(&format!("{}: {why}", not_recorded(lost)));
     }
 }
@@ -121,8 +129,8 @@ fn not_recorded(requests: u64) -> String {
     }
 }
 
-/// What tells this build of the program from others: a hash of its file, in hexadecimal; empty where the file cannot be
-/// read.
+/// Returns an id of this build of the program: a hash of its executable, in hexadecimal. It is empty if the executable cannot
+/// be read.
 pub fn build_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| {

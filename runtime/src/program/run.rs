@@ -21,25 +21,37 @@ use crate::replay_host::host;
 use crate::server::listener;
 use crate::{App, ImpureStep, StartError, StartOptions};
 
-/// The exit code of a service that could not start.
+/// Exit code of a service that could not start.
 const CANNOT_START: u8 = 2;
 
-/// The exit code of a service that was told twice to stop.
+/// Exit code of a service that received a second signal to stop.
 const FORCED: i32 = 1;
 
-/// Runs a service until SIGTERM or SIGINT (Ctrl-C), as [`main!`](crate::main) does: its settings, in which
-/// `zerver.toml` and the environment win over the program, say where it listens and what it records.
+/// Runs a service until SIGTERM or SIGINT (Ctrl-C), as [`main!`](crate::main) does. Settings in `zerver.toml` and in the
+/// environment override those of the program.
 ///
-/// On the first signal it stops accepting, answers what is in flight, and writes what is recorded; then the exit code
-/// is 0. On the second it exits at once with 1. When it cannot start, the code is 2 and standard error says why.
+/// ```no_run
+/// use std::process::ExitCode;
+/// use zerver::prelude::*;
 ///
-/// What a panic says on standard error is cleaned and masked, for it may quote what a client sent: see `docs/reference/secrets.md`. This
-/// replaces a panic hook that was set before; one that is set later, in [`App::on_startup`] say, may call it.
+/// fn main() -> ExitCode {
+///     zerver::run(App::new())
+/// }
+/// ```
 ///
-/// A SIGHUP has it read `zerver.toml` again: what can change while it runs is changed, and standard error says what cannot.
-/// A file with a mistake in it changes nothing. Where the service ran in a terminal that has gone away, a SIGHUP counts as
-/// a signal to stop. A limit on the size of files (SIGXFSZ) is to the recorder what a full disk
-/// is.
+/// On the first signal, the service stops accepting connections, answers the requests in flight, and writes the recorded
+/// traces; the exit code is then 0. On the second signal, it exits immediately with 1. If it cannot start, the exit code is
+/// 2, and standard error contains the reason.
+///
+/// Messages are printed on standard error, unless the program has installed a `tracing` subscriber before.
+///
+/// The message of a panic may quote data of a client, so it is cleaned and masked before it is printed: see
+/// `docs/reference/secrets.md`. This replaces a panic hook that was set before. A hook that is set later, such as in
+/// [`App::on_startup`], may call it.
+///
+/// On SIGHUP, the service reads `zerver.toml` again and applies the settings that can change while it runs; a message names
+/// those that cannot. A file with an error changes nothing. If the service was started in a terminal that has been closed,
+/// SIGHUP stops it. A limit on the size of files (SIGXFSZ) has the same effect on the recorder as a full disk.
 pub fn run(app: App) -> ExitCode {
     log_printer::install();
     match try_run(app) {
@@ -52,7 +64,7 @@ pub fn run(app: App) -> ExitCode {
 }
 
 impl App {
-    /// The same as [`run`].
+    /// Runs the service, like [`run`].
     pub fn run(self) -> ExitCode {
         run(self)
     }
@@ -88,7 +100,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         Some(listener) => listener,
         None => listener::listen(&loaded.config.addr)?,
     };
-    let recorder = recorder_startup::open(&loaded, environment.dev, app.secrets())?;
+    let recorder = recorder_startup::open(&loaded, &environment, app.secrets())?;
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }
@@ -101,7 +113,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: loaded.config.recording.token.clone(),
-        on_impure_step: environment.twice.then(|| Arc::new(report_impure_step) as _),
+        on_impure_step: environment.purity_check.then(|| Arc::new(report_impure_step) as _),
         ..StartOptions::default()
     })?;
     let notify = environment.notify.as_deref();
@@ -147,10 +159,10 @@ fn try_run(app: App) -> Result<(), StartError> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Tells whoever develops the service of a step that is not the same twice.
+/// Reports a step whose two runs differed.
 fn report_impure_step(impure: &ImpureStep) {
     operator_log::warn(&format!(
-        "{impure}; a step may use nothing but its slots (ZERVER_TWICE=0 runs it once)"
+        "{impure}; a step may use only its slots (ZERVER_PURITY_CHECK=0 turns this check off)"
     ));
 }
 
@@ -171,7 +183,7 @@ fn notify_manager(socket: Option<&OsStr>, state: &str) {
     };
     let action = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
     if let Err(error) = action {
-        operator_log::warn(&format!("cannot tell NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
+        operator_log::warn(&format!("cannot notify NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
     }
 }
 

@@ -43,12 +43,9 @@ impl SettingsReload<'_> {
         let loaded = match read {
             Some(Ok(loaded)) => loaded,
             Some(Err(error)) => {
-                return operator_log::warn(&format!(
-                    "the settings stay as they are: {}",
-                    error.full_message()
-                ));
+                return operator_log::warn(&format!("settings unchanged: {}", error.full_message()));
             }
-            None => return operator_log::warn("the settings stay as they are: reading them failed"),
+            None => return operator_log::warn("settings unchanged: reading them failed"),
         };
         let mut changed = self.loaded.differences(&loaded).0;
         let mut fixed = self.started.differences(&loaded).1;
@@ -62,20 +59,19 @@ impl SettingsReload<'_> {
         }
         self.server.retune(config.tuning());
         if !fixed.is_empty() {
-            operator_log::warn(&format!("only a restart changes {}", fixed.join(", ")));
+            operator_log::warn(&format!("a restart is needed to change {}", fixed.join(", ")));
         }
         let Some(file) = &loaded.file else {
             return operator_log::info(
-                "no settings are read again: there was no zerver.toml when the service started",
+                "settings not reloaded: there was no zerver.toml when the service started",
             );
         };
         let from = file.display();
         match changed.is_empty() {
-            true => operator_log::info(&format!("settings read again from {from}: nothing has changed")),
-            false => operator_log::info(&format!(
-                "settings read again from {from}: changed {}",
-                changed.join(", ")
-            )),
+            true => operator_log::info(&format!("settings reloaded from {from}: nothing has changed")),
+            false => {
+                operator_log::info(&format!("settings reloaded from {from}: changed {}", changed.join(", ")))
+            }
         }
         self.loaded = loaded;
     }
@@ -117,7 +113,9 @@ impl<T: Send + 'static> BackgroundRead<T> {
                 return read.ok();
             }
             self.was_told = true;
-            operator_log::warn("the settings are still being read; the service goes on as it is");
+            operator_log::warn(
+                "the settings are still being read; the current ones stay in effect until then",
+            );
         }
         reading.await.ok()
     }

@@ -11,8 +11,10 @@ use std::time::Duration;
 use std::{any::Any, error::Error, io};
 
 use zerver_engine::{Flow, Request};
-use zerver_replay::wire::{Ask, Hello, Told, receive, send};
-use zerver_replay::{Edits, Live, Opened, Progress, Refusal, Replay, Report, World, flow_is_gone};
+use zerver_replay::wire::{Hello, HostReply, HostRequest, receive, send};
+use zerver_replay::{
+    Edits, Progress, Recording, Replay, ReplayContext, ReplayError, Report, removed_flow_report,
+};
 use zerver_trace::secret::Rule;
 
 use super::live_performer::LivePerformer;
@@ -51,42 +53,42 @@ impl Host {
         while let Some(ask) = receive(&mut asked)? {
             let told = match catch_unwind(AssertUnwindSafe(|| self.one(&ask, &mut stream))) {
                 Ok(told) => told,
-                Err(panic) => Told::Refused(panicked(&*panic)),
+                Err(panic) => HostReply::Failed(panicked(&*panic)),
             };
             send(&mut stream, &told)?;
         }
         Ok(())
     }
 
-    fn one(&mut self, ask: &Ask, stream: &mut UnixStream) -> Told {
+    fn one(&mut self, ask: &HostRequest, stream: &mut UnixStream) -> HostReply {
         let told = match ask {
-            Ask::Replay(opened, edits) => match self.open(edits, stream) {
+            HostRequest::Replay(opened, edits) => match self.open(edits, stream) {
                 // So that, should a step take the process down, the other side knows which one it was.
                 Ok(()) => {
                     self.with(opened, edits, |replay| replay.run(&mut |progress| tell(stream, progress)))
                 }
                 Err(error) => Err(not_live(&*error)),
             },
-            Ask::Check(opened) => self.with(opened, &Edits::default(), |replay| {
+            HostRequest::Check(opened) => self.with(opened, &Edits::default(), |replay| {
                 replay.check(&mut |progress| match progress {
-                    Progress::Run => tell(stream, progress),
-                    Progress::Step(_) => {}
+                    Progress::RunStarted => tell(stream, progress),
+                    Progress::StepStarting(_) => {}
                 })
             }),
         };
-        told.map_or_else(Told::Refused, |report| Told::Report(Box::new(report)))
+        told.map_or_else(HostReply::Failed, |report| HostReply::Report(Box::new(report)))
     }
 
     fn with(
         &self,
-        opened: &Opened,
+        opened: &Recording,
         edits: &Edits,
-        run: impl FnOnce(&Replay<'_>) -> Result<Report, Refusal>,
-    ) -> Result<Report, Refusal> {
+        run: impl FnOnce(&Replay<'_>) -> Result<Report, ReplayError>,
+    ) -> Result<Report, ReplayError> {
         let trace = &opened.trace;
         let Some(hosted) = self.flows.iter().find(|hosted| hosted.flow.info().name == trace.flow.name) else {
             let names = self.flows.iter().map(|hosted| hosted.flow.info().name.as_str());
-            return Ok(flow_is_gone(trace, names));
+            return Ok(removed_flow_report(trace, names));
         };
         let route = |request: &mut Request| {
             if let Some(live) = &self.live {
@@ -94,14 +96,18 @@ impl Host {
             }
             hosted.takes(request)
         };
-        let live = self.live.as_ref().map(|live| live as &dyn Live).filter(|_| !edits.live.is_empty());
-        let world = World {
+        let live = self
+            .live
+            .as_ref()
+            .map(|live| live as &dyn zerver_replay::LivePerformer)
+            .filter(|_| !edits.live.is_empty());
+        let world = ReplayContext {
             deadline: Some(self.deadline),
             timers: Some(&VirtualTimers),
             live,
-            rule: Some(&self.rule),
+            secret_rule: Some(&self.rule),
         };
-        run(&Replay { opened, flow: &hosted.flow, route: &route, edits, world })
+        run(&Replay { recording: opened, flow: &hosted.flow, route: &route, edits, context: world })
     }
 
     /// Opens what performs effects for real, if that is asked for; nothing is opened otherwise.
@@ -117,8 +123,8 @@ impl Host {
 /// Says how far a replay is. Should nobody listen any more, that shows when the report is sent.
 fn tell(stream: &mut UnixStream, progress: Progress<'_>) {
     let told = match progress {
-        Progress::Run => Told::Run,
-        Progress::Step(step) => Told::Before(step.to_owned()),
+        Progress::RunStarted => HostReply::RunStarted,
+        Progress::StepStarting(step) => HostReply::StepStarting(step.to_owned()),
     };
     let _ = send(stream, &told);
 }
@@ -144,26 +150,26 @@ impl Hosted {
 }
 
 /// The service cannot open what it performs effects with.
-fn not_live(error: &(dyn Error + 'static)) -> Refusal {
+fn not_live(error: &(dyn Error + 'static)) -> ReplayError {
     let (mut causes, mut next) = (Vec::new(), Some(error));
     while let Some(error) = next {
         causes.push(error.to_string());
         next = error.source();
     }
-    Refusal {
-        what: "the service cannot perform effects for real".to_owned(),
+    ReplayError {
+        message: "the service cannot perform effects for real".to_owned(),
         causes,
         hints: vec!["it opens what it opens to serve; end what holds that, such as `zerver dev`".to_owned()],
     }
 }
 
 /// Something panicked that is no step: a value that does not serialise, say.
-fn panicked(panic: &(dyn Any + Send)) -> Refusal {
+fn panicked(panic: &(dyn Any + Send)) -> ReplayError {
     let text = panic.downcast_ref::<&str>().copied();
     let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Refusal {
-        what: "the service panicked outside of a step".to_owned(),
+    ReplayError {
+        message: "the service panicked outside of a step".to_owned(),
         causes: vec![message.unwrap_or("a panic without a message").to_owned()],
-        ..Refusal::default()
+        ..ReplayError::default()
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestedCall};
-use zerver_replay::wire::{Told, send};
+use zerver_replay::wire::{HostReply, send};
 
 use crate::app::startup::{BoxError, Startup};
 use crate::effects::interpreter::{EffectContext, Started};
@@ -46,14 +46,14 @@ impl LivePerformer {
     }
 }
 
-impl zerver_replay::Live for LivePerformer {
+impl zerver_replay::LivePerformer for LivePerformer {
     fn kinds(&self) -> Vec<&'static str> {
         self.startup.interpreters.kinds().collect()
     }
 
     fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration) {
         // If nobody listens any more, nobody has been told, and nothing is done.
-        let told = Told::Live { name: name.to_owned(), within_ns: nanos(within) };
+        let told = HostReply::EffectStarting { name: name.to_owned(), limit_ns: nanos(within) };
         if let Err(error) = send(&mut *self.stream.borrow_mut(), &told) {
             return (Err(EffectError::new(EffectErrorKind::Internal, error.to_string())), Duration::ZERO);
         }

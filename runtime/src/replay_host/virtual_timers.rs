@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zerver_engine::{Call, CallResult};
-use zerver_replay::Timers;
+use zerver_replay::TimerPerformer;
 
 use crate::effects::clock::{ReadClock, Time};
 use crate::effects::sleep::Sleep;
@@ -11,7 +11,7 @@ use crate::effects::sleep::Sleep;
 /// The kinds that come with zerver.
 pub(super) struct VirtualTimers;
 
-impl Timers for VirtualTimers {
+impl TimerPerformer for VirtualTimers {
     fn answer(&self, call: &Call, unix_ns: u64) -> Option<(CallResult, Duration)> {
         if let Some(sleep) = call.args::<Sleep>() {
             return Some((Ok(Call::output::<Sleep>(())), sleep.time));

@@ -1,4 +1,4 @@
-//! Rules that give requests another class than that of their flow.
+//! Rules that reclassify requests.
 
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value as Json, json};
@@ -7,8 +7,8 @@ use zerver_engine::{Class, Request};
 use crate::config::MASK;
 use crate::http::{is_local_client, tokens_match};
 
-/// A rule that gives requests another class than that of their flow. The first one that matches counts; the trace says
-/// which it was.
+/// A rule that reclassifies requests: it gives them another class than that of their flow. The first rule that matches
+/// applies, and the trace names it.
 ///
 /// ```
 /// use zerver::{App, ClassRule};
@@ -23,7 +23,7 @@ use crate::http::{is_local_client, tokens_match};
 #[derive(Debug, Clone)]
 pub struct ClassRule {
     when: When,
-    /// None: the one that the request names.
+    /// `None` if the request names its class.
     class: Option<Class>,
     reason: String,
 }
@@ -37,16 +37,16 @@ enum When {
 }
 
 impl ClassRule {
-    /// Requests whose path begins so.
+    /// Matches requests whose path starts with `prefix`.
     pub fn path(prefix: impl Into<String>, class: Class) -> Self {
         let prefix = prefix.into();
         Self { reason: format!("path {prefix}"), when: When::Path(prefix), class: Some(class) }
     }
 
-    /// Requests with this header of this value, such as that of a tenant.
+    /// Matches requests that have a header with this value, such as the id of a tenant.
     ///
     /// # Panics
-    /// When HTTP does not allow the name.
+    /// If HTTP does not allow the name.
     pub fn header(name: &str, value: impl Into<String>, class: Class) -> Self {
         let value = value.into();
         Self {
@@ -56,17 +56,17 @@ impl ClassRule {
         }
     }
 
-    /// Requests whose body is larger, in bytes.
+    /// Matches requests whose body is longer than this many bytes.
     pub fn body_over(bytes: usize, class: Class) -> Self {
         Self { reason: format!("body over {bytes} bytes"), when: When::BodyOver(bytes), class: Some(class) }
     }
 
-    /// Requests that name their class in this header: `interactive`, `default` or `batch`. Only those that plainly come
-    /// from this machine are trusted, unless there is a token; behind a proxy on this machine that leaves no mark that is
-    /// everybody, so let there be one.
+    /// Matches requests that name their class in this header: `interactive`, `default` or `batch`. Without a token, only
+    /// local clients are trusted. If a proxy on the same machine leaves no mark in requests, every client appears local, so
+    /// set a token there.
     ///
     /// # Panics
-    /// When HTTP does not allow the name.
+    /// If HTTP does not allow the name.
     pub fn requested_in(header: &str) -> Self {
         let header = checked(header);
         Self {
@@ -76,7 +76,7 @@ impl ClassRule {
         }
     }
 
-    /// The same that trusts whoever knows this token, and nobody else: the header is `CLASS TOKEN` then. For rules made by
+    /// Trusts only clients that know this token. The header then contains `CLASS TOKEN`. Applies to rules made by
     /// [`ClassRule::requested_in`].
     #[must_use]
     pub fn with_token(mut self, secret: impl Into<String>) -> Self {
@@ -86,13 +86,12 @@ impl ClassRule {
         self
     }
 
-    /// Why, for a trace.
+    /// Returns the reason for a trace.
     pub(super) fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The rule as it is written in `zerver.toml`, for whoever may not know its token. The value of a header may be one
-    /// as well.
+    /// Returns the rule as in `zerver.toml`. Its token is masked, and so is the value of a header, which may be secret too.
     pub(crate) fn document(&self) -> Json {
         let mut document = match &self.when {
             When::Path(prefix) => json!({ "path": prefix }),
@@ -107,7 +106,7 @@ impl ClassRule {
         document
     }
 
-    /// Marks what shows its token as a secret.
+    /// Marks the header that contains the token as secret.
     pub(crate) fn mark(&self, headers: &mut HeaderMap) {
         if let When::RequestedIn { header, token: Some(_) } = &self.when
             && let Some(shown) = headers.get_mut(header)
@@ -116,7 +115,7 @@ impl ClassRule {
         }
     }
 
-    /// The class it gives to this request, if it matches.
+    /// Returns the class for this request, if the rule matches.
     pub(super) fn class_of(&self, request: &Request) -> Option<Class> {
         match &self.when {
             When::Path(prefix) => request.uri.path().starts_with(prefix).then_some(())?,
@@ -142,7 +141,7 @@ impl ClassRule {
 fn checked(name: &str) -> String {
     match HeaderName::try_from(name) {
         Ok(name) => name.as_str().to_owned(),
-        Err(_) => panic!("{name:?} is no name of a header"),
+        Err(_) => panic!("{name:?} is not the name of a header"),
     }
 }
 

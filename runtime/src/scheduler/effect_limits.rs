@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use zerver_engine::Call;
 #[cfg(feature = "metrics")]
-use zerver_replay::EffectMeasures;
+use zerver_replay::EffectMetrics;
 use zerver_trace::QueueReason;
 
 use crate::Limits;
@@ -222,8 +222,8 @@ impl EffectLimiter {
 
     /// What has been counted.
     #[cfg(feature = "metrics")]
-    pub(crate) fn measure(&self) -> Vec<EffectMeasures> {
-        let one = |of: &Arc<KindState>| EffectMeasures {
+    pub(crate) fn measure(&self) -> Vec<EffectMetrics> {
+        let one = |of: &Arc<KindState>| EffectMetrics {
             kind: of.name.to_owned(),
             in_flight: of.in_flight.load(Ordering::Relaxed),
             waiting: of.lock().targets.values().map(|target| target.waiting.len() as u64).sum(),

@@ -44,7 +44,7 @@ pub(crate) struct RunSlice<'w> {
     has_turn: Cell<bool>,
     /// How long its steps ran.
     ran_ns: Cell<u64>,
-    demoting_step: Cell<Option<u16>>,
+    overrunning_step: Cell<Option<u16>>,
     /// Whether a step of its flow has overrun lately.
     is_suspect: Cell<bool>,
     /// How long its thread had been kept from a core when a suspect step began.
@@ -79,7 +79,7 @@ impl<'w> RunSlice<'w> {
             ran_until_ns: Cell::new(began_ns),
             has_turn: Cell::new(has_turn),
             ran_ns: Cell::new(0),
-            demoting_step: Cell::new(None),
+            overrunning_step: Cell::new(None),
             is_suspect: Cell::new(run_queue.is_some_and(|run_queue| run_queue.is_suspect(placement.flow))),
             run_delay_ns: Cell::new(None),
             last_step: Cell::new(None),
@@ -203,8 +203,8 @@ impl<'w> RunSlice<'w> {
     }
 
     /// The step because of which it is to move to low priority before its next one.
-    pub(crate) const fn demoting_step(&self) -> Option<u16> {
-        self.demoting_step.get()
+    pub(crate) const fn overrunning_step(&self) -> Option<u16> {
+        self.overrunning_step.get()
     }
 
     /// Whether others go first now.
@@ -287,10 +287,10 @@ impl<'w> RunSlice<'w> {
         let now_ns = self.base_ns + end_ns;
         let until_ns = run_queue.overran(self.flow, step, now_ns);
         if let Some(until_ns) = until_ns.filter(|_| self.scheduler.batch.is_some()) {
-            self.demoting_step.set(Some(step));
-            if self.scheduler.demote(self.flow, step, until_ns, now_ns) {
+            self.overrunning_step.set(Some(step));
+            if self.scheduler.reclassify_flow(self.flow, step, until_ns, now_ns) {
                 crate::operator_log::warn(&format!(
-                    "{} overruns {} often: {} runs with batch for {}",
+                    "step {} often exceeds its quantum of {}: flow {} runs in the batch pool for {}",
                     self.scheduler.step_name(self.flow, step),
                     HumanDuration { ns: self.quantum_ns },
                     self.scheduler.flow_name(self.flow),

@@ -23,7 +23,7 @@ pub(crate) struct SchedulerState {
     pub(super) effect_limiter: EffectLimiter,
     /// For how long a step may run until its worker counts as stuck.
     pub(crate) stuck_after: Duration,
-    demotions: Vec<Demotion>,
+    probations: Vec<FlowProbation>,
     /// All threads that run requests, and their names.
     threads: Mutex<Vec<(String, Arc<ThreadStatus>)>>,
     pub(super) counters: SchedulerCounters,
@@ -35,8 +35,8 @@ pub(super) struct SchedulerCounters {
     /// Sent away, by the class that they had.
     pub(super) shed: [AtomicU64; 3],
     /// Flows that were moved to low priority, and those that came back.
-    pub(super) demoted: AtomicU64,
-    pub(super) promoted: AtomicU64,
+    pub(super) reclassified_flows: AtomicU64,
+    pub(super) restored_flows: AtomicU64,
     /// Requests that moved to low priority on their way.
     pub(super) reclassified: AtomicU64,
     /// Steps that ran for longer than the quantum of their class.
@@ -45,7 +45,7 @@ pub(super) struct SchedulerCounters {
 
 /// Whether a flow keeps others waiting.
 #[derive(Default)]
-struct Demotion {
+struct FlowProbation {
     /// Until when it runs at low priority.
     until_ns: AtomicU64,
     /// The step that did it.
@@ -59,7 +59,7 @@ impl SchedulerState {
         flows: Vec<Arc<Flow>>,
         stuck_after: Duration,
     ) -> Self {
-        let demotions = flows.iter().map(|_| Demotion::default()).collect();
+        let probations = flows.iter().map(|_| FlowProbation::default()).collect();
         let effect_limiter = EffectLimiter::new(&tuning.effects);
         let tuning = ArcSwap::from_pointee(tuning);
         Self {
@@ -68,7 +68,7 @@ impl SchedulerState {
             flows,
             effect_limiter,
             stuck_after,
-            demotions,
+            probations,
             threads: Mutex::default(),
             counters: SchedulerCounters::default(),
         }
@@ -103,13 +103,13 @@ impl SchedulerState {
     }
 
     /// The step for whose sake a flow runs at low priority, if it does.
-    pub(super) fn demoting_step(&self, flow: u16, now_ns: u64) -> Option<u16> {
-        let demotions = self.demotions.get(usize::from(flow))?;
-        match demotions.until_ns.load(Ordering::Relaxed) {
+    pub(super) fn overrunning_step(&self, flow: u16, now_ns: u64) -> Option<u16> {
+        let probations = self.probations.get(usize::from(flow))?;
+        match probations.until_ns.load(Ordering::Relaxed) {
             0 => None,
-            until_ns if until_ns > now_ns => Some(demotions.step.load(Ordering::Relaxed)),
+            until_ns if until_ns > now_ns => Some(probations.step.load(Ordering::Relaxed)),
             until_ns => {
-                self.promote(flow, demotions, until_ns);
+                self.restore_flow(flow, probations, until_ns);
                 None
             }
         }
@@ -117,10 +117,10 @@ impl SchedulerState {
 
     /// Its probation is over: it runs with its class again, until it overruns often once more.
     #[cold]
-    fn promote(&self, flow: u16, demotions: &Demotion, until_ns: u64) {
-        if demotions.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            Self::increment(&self.counters.promoted);
-            crate::operator_log::info(&format!("{} runs with its class again", self.flow_name(flow)));
+    fn restore_flow(&self, flow: u16, probations: &FlowProbation, until_ns: u64) {
+        if probations.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            Self::increment(&self.counters.restored_flows);
+            crate::operator_log::info(&format!("flow {} runs in its own class again", self.flow_name(flow)));
         }
     }
 
@@ -134,12 +134,12 @@ impl SchedulerState {
     }
 
     /// This step of it overruns often. Whether that is new.
-    pub(super) fn demote(&self, flow: u16, step: u16, until_ns: u64, now_ns: u64) -> bool {
-        let Some(demotions) = self.demotions.get(usize::from(flow)) else { return false };
-        demotions.step.store(step, Ordering::Relaxed);
-        let is_new = demotions.until_ns.swap(until_ns, Ordering::Relaxed) <= now_ns;
+    pub(super) fn reclassify_flow(&self, flow: u16, step: u16, until_ns: u64, now_ns: u64) -> bool {
+        let Some(probations) = self.probations.get(usize::from(flow)) else { return false };
+        probations.step.store(step, Ordering::Relaxed);
+        let is_new = probations.until_ns.swap(until_ns, Ordering::Relaxed) <= now_ns;
         if is_new {
-            Self::increment(&self.counters.demoted);
+            Self::increment(&self.counters.reclassified_flows);
         }
         is_new
     }
@@ -149,7 +149,7 @@ impl SchedulerState {
     }
 
     pub(super) fn flow_name(&self, flow: u16) -> &str {
-        self.flows.get(usize::from(flow)).map_or("a flow", |flow| flow.info().name.as_str())
+        self.flows.get(usize::from(flow)).map_or("?", |flow| flow.info().name.as_str())
     }
 
     /// The names of the flow and the step of a run.
@@ -162,7 +162,7 @@ impl SchedulerState {
     pub(super) fn step_name(&self, flow: u16, step: u16) -> &str {
         let flow = self.flows.get(usize::from(flow));
         let step = flow.and_then(|flow| flow.info().steps.get(usize::from(step)));
-        step.map_or("a step", |step| step.name.as_str())
+        step.map_or("?", |step| step.name.as_str())
     }
 }
 
@@ -173,17 +173,17 @@ mod tests {
     #[test]
     fn a_flow_is_moved_and_comes_back_once() {
         let mut scheduler = SchedulerState::of_nothing(Duration::from_secs(1));
-        scheduler.demotions.push(Demotion::default());
+        scheduler.probations.push(FlowProbation::default());
         let counts = || {
-            let SchedulerCounters { demoted, promoted, .. } = &scheduler.counters;
-            (demoted.load(Ordering::Relaxed), promoted.load(Ordering::Relaxed))
+            let SchedulerCounters { reclassified_flows, restored_flows, .. } = &scheduler.counters;
+            (reclassified_flows.load(Ordering::Relaxed), restored_flows.load(Ordering::Relaxed))
         };
-        assert!(scheduler.demote(0, 0, 100, 10), "that is new");
-        assert!(!scheduler.demote(0, 0, 120, 20), "that is not");
-        assert_eq!((scheduler.demoting_step(0, 119), counts()), (Some(0), (1, 0)));
-        assert_eq!((scheduler.demoting_step(0, 120), counts()), (None, (1, 1)));
-        assert_eq!((scheduler.demoting_step(0, 121), counts()), (None, (1, 1)), "told once");
-        assert!(scheduler.demote(0, 0, 300, 200), "it is slow again");
+        assert!(scheduler.reclassify_flow(0, 0, 100, 10), "that is new");
+        assert!(!scheduler.reclassify_flow(0, 0, 120, 20), "that is not");
+        assert_eq!((scheduler.overrunning_step(0, 119), counts()), (Some(0), (1, 0)));
+        assert_eq!((scheduler.overrunning_step(0, 120), counts()), (None, (1, 1)));
+        assert_eq!((scheduler.overrunning_step(0, 121), counts()), (None, (1, 1)), "told once");
+        assert!(scheduler.reclassify_flow(0, 0, 300, 200), "it is slow again");
         assert_eq!(counts(), (2, 1));
     }
 }

@@ -86,7 +86,7 @@ impl Acceptor {
                     ) => {}
                 Err(error) => {
                     if back_off == BACK_OFF {
-                        operator_log::warn(&format!("cannot accept a connection: {error}; tries again"));
+                        operator_log::warn(&format!("cannot accept a connection: {error}; retrying"));
                     }
                     tokio::time::sleep(back_off).await;
                     back_off = (2 * back_off).min(BACK_OFF_MAX);

@@ -1,4 +1,4 @@
-//! A service that runs.
+//! The handle of a running service.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -20,16 +20,16 @@ use crate::scheduler;
 use crate::scheduler::{BatchPool, ThreadRegistry, Tuning};
 use crate::time::ServiceClock;
 
-/// A service that runs, on threads of its own. Dropped, it stops by itself, unwaited for.
+/// A running service. When it is dropped, the service stops in the background.
 #[must_use = "a service stops when this is dropped"]
 pub struct Server {
     addr: SocketAddr,
-    /// Who accepts stops when this is used, or dropped.
+    /// The acceptor stops when this is used or dropped.
     stop: Option<oneshot::Sender<()>>,
     threads: Arc<ThreadGroup>,
     service: Arc<Service>,
     worker_context: WorkerContext,
-    /// The watchdog ends when this is dropped.
+    /// The watchdog ends when the sender is dropped.
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// What [`App::on_startup`](crate::App::on_startup) wants to outlive the threads.
     _kept_values: Arc<Mutex<KeptValues>>,
@@ -44,29 +44,30 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// Where it listens.
+    /// Returns the address that the service listens on.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Waits until it is ready: what [`App::on_startup_async`](crate::App::on_startup_async) opens is open.
+    /// Waits until the service is ready, which means that the hook of
+    /// [`App::on_startup_async`](crate::App::on_startup_async) has completed.
     ///
     /// # Errors
-    /// When that fails. It goes on to answer with 503 until it is stopped.
+    /// The error of the hook. The service then continues to answer with 503 until it is stopped.
     pub async fn ready(&self) -> Result<(), StartError> {
         self.service.readiness.wait().await
     }
 
-    /// Has another tuning hold from now on.
+    /// Replaces the settings that can change while the service runs.
     pub(crate) fn retune(&self, tuning: Tuning) {
         scheduler::retune(&self.worker_context, &self.service.scheduler, tuning);
     }
 
-    /// Stops accepting, waits until the requests in flight are answered, or for [`Limits::drain`](crate::Limits), and
-    /// for the recorder to write what it has. A step that hangs is not waited for; what is known of its request is
-    /// recorded.
+    /// Stops accepting connections, waits until the requests in flight are answered, but no longer than
+    /// [`Limits::drain`](crate::Limits), and waits for the recorder to write its queue. A stuck step is not waited for; its
+    /// request is recorded as far as it is known.
     ///
-    /// It blocks: not for use on an async runtime's thread.
+    /// The call blocks: do not use it on a thread of an async runtime.
     pub fn stop(mut self) {
         drop((self.stop.take(), self.starting.take()));
         let stuck = self.threads.join();

@@ -80,7 +80,7 @@ impl ThreadSpawner {
                 return;
             };
             if let (Err(error), 0) = (scheduler::lower_thread_priority(), at) {
-                operator_log::warn(&format!("batch runs with the priority of all others: {error}"));
+                operator_log::warn(&format!("cannot lower the priority of the batch workers: {error}"));
             }
             let drain = service.limits.drain;
             runtime.block_on(async {

@@ -88,9 +88,9 @@ fn is_answered(addr: SocketAddr, requests: &str, answers: &[(u16, usize)]) -> bo
 
 #[test]
 fn who_only_asks_no_more_gets_the_answer() {
-    let (running, collector) = start(app().0);
+    let (server, collector) = start(app().0);
     let check = |requests: &str, answers: &[(u16, usize)]| {
-        assert!(is_answered(running.addr(), requests, answers), "{requests}");
+        assert!(is_answered(server.addr(), requests, answers), "{requests}");
     };
     check(&get("/zeros/3"), &[(200, 3)]);
     check(&get("/nothing"), &[(404, 61)]);
@@ -101,8 +101,7 @@ fn who_only_asks_no_more_gets_the_answer() {
     let chunked = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
     check(&format!("{chunked}2\r\nhi\r\n0\r\n\r\n"), &[(200, 2)]);
     // Half a body is none.
-    let broken =
-        r#"{"error":{"kind":"invalid","what":"body","message":"it ended before its end, or is no HTTP"}}"#;
+    let broken = r#"{"error":{"kind":"invalid","what":"body","message":"incomplete, or not HTTP"}}"#;
     check("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhi", &[(400, broken.len())]);
     check(&format!("{chunked}2\r\nh"), &[(400, broken.len())]);
     assert!(collector.wait_for(10).iter().all(|capture| !matches!(capture.outcome, Outcome::Gone { .. })));
@@ -110,7 +109,7 @@ fn who_only_asks_no_more_gets_the_answer() {
 
 #[test]
 fn what_is_known_soon_is_answered_too() {
-    let (running, _) = start(app().0);
+    let (server, _) = start(app().0);
     let pipelined = [get("/zeros/3"), get("/wait/1"), get("/zeros/5")].concat();
     for (requests, answers) in [
         (get("/wait/1"), &[(200, 4)][..]),
@@ -118,7 +117,7 @@ fn what_is_known_soon_is_answered_too() {
         (pipelined, &[(200, 3), (200, 4), (200, 5)]),
     ] {
         // A machine that stalls proves nothing: then once more.
-        let in_time = (0..20).any(|_| is_answered(running.addr(), &requests, answers));
+        let in_time = (0..20).any(|_| is_answered(server.addr(), &requests, answers));
         assert!(in_time, "this machine is too slow for {requests}");
     }
 }
@@ -153,14 +152,14 @@ fn asks_and_goes(addr: SocketAddr, bytes: &str, hangs: &Receiver<()>, how: How) 
 #[test]
 fn who_goes_away_ends_its_request_whatever_it_has_sent_behind_it() {
     let (app, hangs) = app();
-    let (running, collector) = start(app);
+    let (server, collector) = start(app);
     let posted = "POST /hang HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi".to_owned();
     let (mut asked, mut half_open) = (0, Vec::new());
     for request in [get("/hang"), get("/hang/batch"), posted] {
         for behind in behind() {
             for how in [How::Close, How::Reset, How::HalfClose] {
                 asked += 1;
-                half_open.extend(asks_and_goes(running.addr(), &format!("{request}{behind}"), &hangs, how));
+                half_open.extend(asks_and_goes(server.addr(), &format!("{request}{behind}"), &hangs, how));
             }
         }
     }
@@ -178,11 +177,11 @@ fn who_goes_away_ends_its_request_whatever_it_has_sent_behind_it() {
 #[test]
 fn who_sends_more_while_it_waits_is_seen_to_go_away() {
     let (app, hangs) = app();
-    let (running, collector) = start(app);
-    let mut socket = TcpStream::connect(running.addr()).unwrap();
+    let (server, collector) = start(app);
+    let mut socket = TcpStream::connect(server.addr()).unwrap();
     socket.write_all(get("/hang").as_bytes()).unwrap();
     hangs.recv_timeout(PATIENCE).unwrap();
-    let mut other = Client::connect(running.addr());
+    let mut other = Client::connect(server.addr());
     for piece in ["GET /ha", "ng HTTP/1.1\r\nhost: a\r\n", "\r\n"] {
         socket.write_all(piece.as_bytes()).unwrap();
         // Time for the other side to read it.

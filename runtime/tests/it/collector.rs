@@ -58,9 +58,9 @@ pub(crate) fn start(app: App) -> (Server, Arc<Collector>) {
 pub(crate) fn start_on(workers: usize, app: App) -> (Server, Arc<Collector>) {
     let collector = Arc::new(Collector::default());
     let sink: Arc<dyn CaptureSink> = collector.clone();
-    let settings =
+    let options =
         StartOptions { addr: Some("127.0.0.1:0".to_owned()), sink: Some(sink), ..StartOptions::default() };
-    (app.workers(workers).start(settings).unwrap(), collector)
+    (app.workers(workers).start(options).unwrap(), collector)
 }
 
 /// The scheme and the authority that the target of the request names.

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use zerver::effects::EffectResult as Performed;
 use zerver::prelude::*;
 use zerver::{Limits, Server};
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 use zerver_trace::{Capture, Event, Outcome, QueueReason, RequestPart, Thread};
 
 use crate::collector::{Collector, start_on};
@@ -224,7 +224,7 @@ fn tell(answered: &Answered) -> Response {
 }
 
 struct Service {
-    running: Server,
+    server: Server,
     collector: Arc<Collector>,
 }
 
@@ -240,12 +240,12 @@ impl Service {
             .limits(limits)
             .batch_workers(0)
             .stuck_after(1.hours());
-        let (running, collector) = start_on(workers, app);
-        Self { running, collector }
+        let (server, collector) = start_on(workers, app);
+        Self { server, collector }
     }
 
     fn connect(&self) -> Client {
-        Client::connect(self.running.addr())
+        Client::connect(self.server.addr())
     }
 
     /// What is recorded of the next answer, which has this status.
@@ -278,7 +278,7 @@ impl Service {
         }
     }
 
-    fn measures(&self, client: &mut Client) -> Measures {
+    fn measures(&self, client: &mut Client) -> ServiceMetrics {
         let asked =
             client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
         serde_json::from_str(&asked.body).unwrap()

@@ -9,7 +9,7 @@ use std::time::Instant;
 use zerver::effects::http;
 use zerver::prelude::*;
 use zerver::{Limits, Server};
-use zerver_replay::{EffectMeasures, Measures};
+use zerver_replay::{EffectMetrics, ServiceMetrics};
 use zerver_trace::{Answer, Capture, Event, Outcome};
 
 use crate::collector::start;
@@ -133,18 +133,18 @@ fn app(effects_per_target: usize) -> App {
         .limits(Limits { effects_per_target, ..Limits::default() })
 }
 
-fn measures(client: &mut Client) -> Measures {
+fn measures(client: &mut Client) -> ServiceMetrics {
     let told = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
     serde_json::from_str(&told.body).unwrap()
 }
 
-fn http(client: &mut Client) -> EffectMeasures {
+fn http(client: &mut Client) -> EffectMetrics {
     measures(client).effects.into_iter().find(|effect| effect.kind == "http").unwrap()
 }
 
 /// Asks until this is so.
-fn wait_until(running: &Server, is: impl Fn(&EffectMeasures) -> bool) -> EffectMeasures {
-    let mut client = Client::connect(running.addr());
+fn wait_until(server: &Server, is: impl Fn(&EffectMetrics) -> bool) -> EffectMetrics {
+    let mut client = Client::connect(server.addr());
     let until = Instant::now() + PATIENCE;
     loop {
         let http = http(&mut client);
@@ -180,8 +180,8 @@ fn story(capture: &Capture) -> Vec<String> {
 #[test]
 fn what_fails_twice_is_answered_at_the_third_attempt() {
     let (upstream, to) = Upstream::start();
-    let (running, collector) = start(app(256));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app(256));
+    let mut client = Client::connect(server.addr());
     let answer = client.ask(get(&format!("/ask/{to}?path=/flaky/2")));
     assert_eq!((answer.status, answer.body.as_str(), upstream.asked()), (200, "7", 3));
     let capture = collector.one();
@@ -197,7 +197,7 @@ fn what_fails_twice_is_answered_at_the_third_attempt() {
     let told = client.ask(get("/metrics")).body;
     let line = "zerver_step_retries_total{flow=\"ask\",step=\"ask\"} 4";
     assert!(told.lines().any(|told| told == line), "no {line} in\n{told}");
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -205,17 +205,17 @@ fn a_target_is_never_asked_by_more_than_may() {
     const MOST: usize = 2;
     const REQUESTS: usize = 10;
     let (upstream, to) = Upstream::start();
-    let (running, collector) = start(app(MOST));
+    let (server, collector) = start(app(MOST));
     let opens = Opens(Arc::clone(&upstream));
-    let addr = running.addr();
+    let addr = server.addr();
     let clients: Vec<_> = (0..REQUESTS)
         .map(|_| {
             thread::spawn(move || Client::connect(addr).ask(get(&format!("/ask/{to}?path=/held"))).status)
         })
         .collect();
     let are_held =
-        |http: &EffectMeasures| (http.waiting, http.in_flight) == ((REQUESTS - MOST) as u64, MOST as u64);
-    assert_eq!(wait_until(&running, are_held).waits, 0);
+        |http: &EffectMetrics| (http.waiting, http.in_flight) == ((REQUESTS - MOST) as u64, MOST as u64);
+    assert_eq!(wait_until(&server, are_held).waits, 0);
     upstream.wait_for(MOST);
     // Another target is free.
     let (other, elsewhere) = Upstream::start();
@@ -226,7 +226,7 @@ fn a_target_is_never_asked_by_more_than_may() {
     let state = upstream.state.lock().unwrap();
     assert_eq!((state.most, state.asked), (MOST, REQUESTS));
     drop(state);
-    let http = wait_until(&running, |http| http.in_flight == 0);
+    let http = wait_until(&server, |http| http.in_flight == 0);
     assert_eq!((http.waiting, http.waits, http.left), (0, (REQUESTS - MOST) as u64, 0));
     assert!(http.waited_ns > 0);
     let captures = collector.wait_for(REQUESTS + 1);
@@ -234,18 +234,18 @@ fn a_target_is_never_asked_by_more_than_may() {
         .iter()
         .filter(|capture| story(capture) == ["asked 1", "held by its target", "begun", "answered"]);
     assert_eq!(held.count(), REQUESTS - MOST);
-    running.stop();
+    server.stop();
 }
 
 #[test]
 fn the_deadline_holds_for_those_that_wait() {
     let (upstream, to) = Upstream::start();
-    let (running, collector) = start(app(1));
+    let (server, collector) = start(app(1));
     let opens = Opens(Arc::clone(&upstream));
-    let mut first = Client::connect(running.addr());
+    let mut first = Client::connect(server.addr());
     first.send(get(&format!("/ask/{to}?path=/held")));
     upstream.wait_for(1);
-    let mut second = Client::connect(running.addr());
+    let mut second = Client::connect(server.addr());
     // Where the machine stalls until the deadline, before it has asked for anything, nothing waits: then once more.
     let captures = (1..20).find_map(|asked| {
         assert_eq!(second.ask(get(&format!("/hurried/{to}?path=/held"))).status, 504);
@@ -255,32 +255,32 @@ fn the_deadline_holds_for_those_that_wait() {
     let capture = captures.expect("this machine is too slow").pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
     assert_eq!(story(&capture), ["asked 1", "held by its target", "cancelled"]);
-    let http = wait_until(&running, |http| http.left == 1);
+    let http = wait_until(&server, |http| http.left == 1);
     assert_eq!((http.waiting, http.in_flight, upstream.asked()), (0, 1, 1));
     drop(opens);
     assert_eq!(first.answer().unwrap().status, 200);
     assert_eq!(second.ask(get(&format!("/ask/{to}?path=/held"))).status, 200);
-    running.stop();
+    server.stop();
 }
 
 #[test]
 fn who_goes_away_frees_its_place() {
     let (upstream, to) = Upstream::start();
-    let (running, collector) = start(app(1));
+    let (server, collector) = start(app(1));
     let opens = Opens(Arc::clone(&upstream));
-    let mut first = Client::connect(running.addr());
+    let mut first = Client::connect(server.addr());
     first.send(get(&format!("/ask/{to}?path=/held")));
     upstream.wait_for(1);
-    let mut gone = Client::connect(running.addr());
+    let mut gone = Client::connect(server.addr());
     gone.send(get(&format!("/ask/{to}?path=/held")));
-    wait_until(&running, |http| http.waiting == 1);
+    wait_until(&server, |http| http.waiting == 1);
     drop(gone);
     assert_eq!(collector.one().outcome, Outcome::Gone { step: 0 });
-    let http = wait_until(&running, |http| http.waiting == 0);
+    let http = wait_until(&server, |http| http.waiting == 0);
     assert_eq!((http.left, http.in_flight), (1, 1));
     drop(opens);
     assert_eq!(first.answer().unwrap().status, 200);
-    assert_eq!(Client::connect(running.addr()).ask(get(&format!("/ask/{to}?path=/held"))).status, 200);
+    assert_eq!(Client::connect(server.addr()).ask(get(&format!("/ask/{to}?path=/held"))).status, 200);
     assert_eq!(upstream.asked(), 2);
-    running.stop();
+    server.stop();
 }

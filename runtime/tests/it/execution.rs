@@ -170,8 +170,8 @@ fn app(doer: &Doer) -> App {
 
 #[test]
 fn effects_are_performed_at_once_and_at_the_same_time() {
-    let (running, collector) = start(app(&Doer::default()));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app(&Doer::default()));
+    let mut client = Client::connect(server.addr());
     for (what, sum) in
         [("at-once", "1"), ("later", "2"), ("at-once+later+later+at-once", "6"), ("timeout", "")]
     {
@@ -186,8 +186,8 @@ fn effects_are_performed_at_once_and_at_the_same_time() {
 
 #[test]
 fn an_effect_that_fails_fails_its_request() {
-    let (running, collector) = start(app(&Doer::default()));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app(&Doer::default()));
+    let mut client = Client::connect(server.addr());
     let cases = [
         ("fail", 503, "told to"),
         ("panic", 500, "the interpreter of do panicked: told to"),
@@ -204,15 +204,15 @@ fn an_effect_that_fails_fails_its_request() {
 
 #[test]
 fn an_effect_that_nobody_performs() {
-    let (running, _) = start(App::new().flow(flow!("ask", GET "/ask/{what}", steps: [ask_all, show])));
-    assert_eq!(Client::connect(running.addr()).ask(get("/ask/later")).status, 500);
+    let (server, _) = start(App::new().flow(flow!("ask", GET "/ask/{what}", steps: [ask_all, show])));
+    assert_eq!(Client::connect(server.addr()).ask(get("/ask/later")).status, 500);
 }
 
 #[test]
 fn past_its_deadline_a_request_is_answered_and_its_effects_are_cancelled() {
     let doer = Doer::default();
-    let (running, collector) = start(app(&doer));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app(&doer));
+    let mut client = Client::connect(server.addr());
     assert_eq!(client.ask(get("/in-time/later")).body, "2");
     assert_eq!(doer.begun.swap(0, Ordering::SeqCst), 1);
     // Where the machine stalls until the deadline, before anything has begun, nothing is cancelled: then once more.
@@ -253,8 +253,8 @@ fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on
     }
     let doer = Doer::default();
     let flow = flow!("tries", GET "/tries", steps: [try_it, tell]);
-    let (running, collector) = start(App::new().flow(flow).interpreter::<Do>(doer.clone()));
-    let answer = Client::connect(running.addr()).ask(get("/tries"));
+    let (server, collector) = start(App::new().flow(flow).interpreter::<Do>(doer.clone()));
+    let answer = Client::connect(server.addr()).ask(get("/tries"));
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"Err("timeout")"#));
     assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
     let capture = collector.one();
@@ -265,9 +265,9 @@ fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on
 #[test]
 fn a_client_that_goes_away_cancels_its_effects() {
     let doer = Doer::default();
-    let (running, collector) = start(app(&doer));
+    let (server, collector) = start(app(&doer));
     for at in 0..2 {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         client.send(get("/ask/never"));
         while doer.begun.load(Ordering::SeqCst) <= at {
             std::thread::yield_now();
@@ -289,8 +289,8 @@ fn a_client_that_goes_away_cancels_its_effects() {
 
 #[test]
 fn a_client_that_goes_away_within_its_body_is_seen() {
-    let (running, collector) = start(App::new().flow(flow!("done", POST "/done", steps: [done])));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(App::new().flow(flow!("done", POST "/done", steps: [done])));
+    let mut client = Client::connect(server.addr());
     client.send("POST /done HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhello");
     drop(client);
     let capture = collector.one();
@@ -300,8 +300,8 @@ fn a_client_that_goes_away_within_its_body_is_seen() {
 
 #[test]
 fn a_panicking_step_costs_its_own_request_only() {
-    let (running, collector) = start(app(&Doer::default()));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app(&Doer::default()));
+    let mut client = Client::connect(server.addr());
     let answer = client.ask(get("/panics"));
     assert_eq!(
         (answer.status, answer.body.as_str()),
@@ -321,8 +321,8 @@ fn a_panicking_step_costs_its_own_request_only() {
 #[test]
 fn a_failure_that_cannot_be_rendered_is_rendered_plainly() {
     let app = app(&Doer::default()).on_failure(|_, _| panic!("in the rendering"));
-    let (running, _) = start(app);
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app);
+    let mut client = Client::connect(server.addr());
     for (target, status) in [("/panics", 500), ("/nothing", 404), ("/ask/fail", 503), ("/done", 200)] {
         assert_eq!(client.ask(get(target)).status, status, "{target}");
     }
@@ -330,10 +330,10 @@ fn a_failure_that_cannot_be_rendered_is_rendered_plainly() {
 
 #[test]
 fn a_value_that_panics_when_dropped_takes_no_worker_with_it() {
-    let settings =
+    let options =
         zerver::StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..zerver::StartOptions::default() };
-    let running = app(&Doer::default()).workers(1).start(settings).unwrap();
-    let mut client = Client::connect(running.addr());
+    let server = app(&Doer::default()).workers(1).start(options).unwrap();
+    let mut client = Client::connect(server.addr());
     for _ in 0..3 {
         assert_eq!(client.ask(get("/armed")).body, "done");
         assert_eq!(client.ask(get("/armed-closure")).status, 500);
@@ -343,8 +343,8 @@ fn a_value_that_panics_when_dropped_takes_no_worker_with_it() {
 
 #[test]
 fn a_panic_outside_of_a_step_is_captured_as_one() {
-    let (running, collector) = start(app(&Doer::default()));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app(&Doer::default()));
+    let mut client = Client::connect(server.addr());
     assert_eq!(client.ask(get("/armed-closure")).status, 500);
     let capture = collector.one();
     assert!(matches!(capture.outcome, Outcome::Panicked { step: 0, .. }), "{:?}", capture.outcome);
@@ -352,8 +352,8 @@ fn a_panic_outside_of_a_step_is_captured_as_one() {
 
 #[test]
 fn a_step_that_yields_goes_on_and_lets_others_run() {
-    let (running, collector) = start(app(&Doer::default()));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app(&Doer::default()));
+    let mut client = Client::connect(server.addr());
     assert_eq!(client.ask(get("/yields")).body, "1000");
     let yields = |event: &&Event<_>| matches!(event, Event::StepYielded { .. });
     assert_eq!(collector.one().events.iter().filter(yields).count(), 1000);
@@ -383,8 +383,8 @@ fn effects_beyond_the_limit_wait_for_others() {
     let busy = Busy::default();
     let limits = zerver::Limits { effects: 2, ..zerver::Limits::default() };
     let app = app(&Doer::default()).interpreter::<Do>(busy.clone()).limits(limits);
-    let (running, collector) = start(app);
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app);
+    let mut client = Client::connect(server.addr());
     let answer = client.ask(get("/ask/later+later+later+later+later"));
     assert_eq!((answer.status, answer.body.as_str()), (200, "10"));
     assert_eq!(busy.most.load(Ordering::SeqCst), 2);
@@ -409,8 +409,8 @@ fn a_trace_context_is_passed_on() {
         }
     }
     let (sender, seen) = std::sync::mpsc::channel();
-    let (running, _) = start(app(&Doer::default()).interpreter::<Do>(Seen(sender)));
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app(&Doer::default()).interpreter::<Do>(Seen(sender)));
+    let mut client = Client::connect(server.addr());
     let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let later = valid.replace("00-", "cc-") + "-what-the-future";
     for (given, passed) in [

@@ -324,12 +324,12 @@ fn trouble_is_said_and_the_code_is_2() {
     check(&[any, ("ZERVER_DEV", "1")], "error: cannot record: .zerver");
     check(
         &[any, ("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", "0")],
-        "error: the socket handed over by LISTEN_FDS",
+        "error: cannot use the socket from LISTEN_FDS: ",
     );
     // Nobody asked for a recording, so that the service is what matters.
     let mut child = hello().current_dir(dir.path()).envs([any]).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().starts_with("warning: records nothing: "));
+    assert!(lines.next().unwrap().unwrap().starts_with("warning: recording is off: "));
     assert!(lines.next().unwrap().unwrap().starts_with("listening on http://127.0.0.1:"));
     signal(&child, Signal::TERM);
     assert_eq!(child.wait().unwrap().code(), Some(0));

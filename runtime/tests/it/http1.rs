@@ -34,7 +34,7 @@ fn smuggle(lines: &str, body: &str) -> String {
 
 #[test]
 fn ambiguous_lengths_never_make_two_requests_of_one() {
-    let (running, collector) = start(app());
+    let (server, collector) = start(app());
     let chunked = "5\r\nhello\r\n0\r\n\r\n";
     let refused = [
         ("content-length: 5\r\ncontent-length: 6", "hello"),
@@ -72,7 +72,7 @@ fn ambiguous_lengths_never_make_two_requests_of_one() {
         ("transfer-encoding: chunked", "5\r\nhelloo\r\n0\r\n\r\n"),
     ];
     for (lines, body) in refused {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         let answer = client.ask(smuggle(lines, body));
         assert_eq!(answer.status, 400, "{lines:?} {body:?}");
         assert!(client.is_closed(), "{lines:?} {body:?}");
@@ -81,13 +81,13 @@ fn ambiguous_lengths_never_make_two_requests_of_one() {
     for lines in
         ["content-length: 5\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 5"]
     {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         let answer = client.ask(smuggle(lines, chunked));
         assert_eq!((answer.status, answer.body.as_str()), (200, "hello"), "{lines:?}");
         assert!(client.is_closed(), "{lines:?}");
     }
     // No second request was taken from any of them.
-    let mut client = Client::connect(running.addr());
+    let mut client = Client::connect(server.addr());
     assert_eq!(client.ask(get("/last")).status, 404);
     let seen = |captures: &[std::sync::Arc<zerver_trace::Capture>], target: &str| {
         captures.iter().filter(|capture| request(capture).0 == target).count()
@@ -101,8 +101,8 @@ fn ambiguous_lengths_never_make_two_requests_of_one() {
 
 #[test]
 fn one_length_said_twice_is_one_length() {
-    let (running, _) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app());
+    let mut client = Client::connect(server.addr());
     let answer = client.ask(smuggle("content-length: 5\r\ncontent-length: 5", "hello"));
     assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
     assert_eq!(client.answer().unwrap().status, 404);
@@ -110,21 +110,21 @@ fn one_length_said_twice_is_one_length() {
 
 #[test]
 fn a_lone_line_feed_ends_a_line_and_hides_nothing() {
-    let (running, _) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app());
+    let mut client = Client::connect(server.addr());
     assert_eq!(client.ask("POST /echo HTTP/1.1\nhost: test\ncontent-length: 5\n\nhello").body, "hello");
     // Nor does one in the target: no URI has one.
     for target in ["/echo\n", "/ec\nho", "/ec\0ho", "/ec\tho", "/ec\u{7f}ho", "echo", ""] {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         assert_eq!(client.ask(get(target)).status, 400, "{target:?}");
     }
 }
 
 #[test]
 fn exactly_one_valid_host() {
-    let (running, _) = start(app());
+    let (server, _) = start(app());
     let check = |head: &str, status: u16| {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         let answer = client.ask(format!("{head}\r\n\r\n"));
         assert_eq!(answer.status, status, "{head:?}");
         assert!(answer.header("x-request-id").is_some());
@@ -147,8 +147,8 @@ fn exactly_one_valid_host() {
 
 #[test]
 fn only_allowed_hosts_are_served() {
-    let (running, _) = start(app().allow_host("a.example").allow_host("localhost"));
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app().allow_host("a.example").allow_host("localhost"));
+    let mut client = Client::connect(server.addr());
     let mut check = |target: &str, host: &str, status: u16| {
         let answer = client.ask(format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n"));
         assert_eq!(answer.status, status, "{target} {host}");
@@ -163,9 +163,9 @@ fn only_allowed_hosts_are_served() {
 #[test]
 fn sizes_are_limited() {
     let limits = Limits { target_bytes: 100, header_bytes: 1000, body_bytes: 10, ..Limits::default() };
-    let (running, collector) = start(app().limits(limits));
+    let (server, collector) = start(app().limits(limits));
     let check = |request: &str, status: u16, kind: &str| {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         let _ = client.try_send(request.as_bytes());
         let answer = client.answer().unwrap();
         assert_eq!(answer.status, status, "{}", &request[..request.len().min(80)]);
@@ -204,13 +204,13 @@ fn sizes_are_limited() {
 fn what_is_no_request_has_an_id_and_a_trace_and_is_counted() {
     const CANARY: &str = "c4n4ry";
     let app = app().on_failure(|failure, _| Response::text(failure.to_string()).header("x-mine", "1"));
-    let (running, collector) = start(app);
+    let (server, collector) = start(app);
     let mut many = "GET /echo HTTP/1.1\r\nhost: test\r\n".to_owned();
     for at in 0..200 {
         write!(many, "x-{at}: 1\r\n").unwrap();
     }
     let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {CANARY}\r\n");
-    let no_http = "invalid request: it is no HTTP: ";
+    let no_http = "invalid request: not HTTP: ";
     let cases = [
         (
             format!("{}x: a\0b\r\n\r\n", head("GET /echo")),
@@ -229,12 +229,12 @@ fn what_is_no_request_has_an_id_and_a_trace_and_is_counted() {
         (
             format!("{many}\r\n"),
             431,
-            "too_large headers: more than 32768 bytes, or more than 100 of them".to_owned(),
+            "too_large headers: more than 32768 bytes, or more than 100 headers".to_owned(),
         ),
         ("\x16\x03\x01\x02\0\x01\0\x01\x7c\x03\x03".to_owned(), 400, no_http.to_owned()),
     ];
     for (at, (request, status, reason)) in cases.iter().enumerate() {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         // One that is fine goes first on the same connection, and one comes at once with it.
         let fine = get("/zeros/3");
         assert_eq!(client.ask(&fine).body, "000");
@@ -252,15 +252,15 @@ fn what_is_no_request_has_an_id_and_a_trace_and_is_counted() {
         let told = capture.request.describe(usize::MAX);
         assert!(!format!("{told:?}").contains(CANARY), "nobody knows what in it is a secret: {told:?}");
     }
-    let mut client = Client::connect(running.addr());
+    let mut client = Client::connect(server.addr());
     let metrics = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").body;
     assert!(metrics.contains(&format!("zerver_malformed_requests_total {}", cases.len())), "{metrics}");
 }
 
 #[test]
 fn who_has_closed_its_side_is_answered_too_and_no_answer_of_ours_is_taken_for_hypers() {
-    let (running, collector) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
     // An answer of ours that looks like one of hyper's goes out as it is.
     let forged = "HTTP/1.1 400 Bad Request\r\n\r\n";
     let answer = client.ask(format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 28\r\n\r\n{forged}"));
@@ -274,8 +274,8 @@ fn who_has_closed_its_side_is_answered_too_and_no_answer_of_ours_is_taken_for_hy
 
 #[test]
 fn bodies_come_in_any_pieces() {
-    let (running, collector) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
     let post =
         |lines: &str, body: &str| format!("POST /echo HTTP/1.1\r\nhost: test\r\n{lines}\r\n\r\n{body}");
     assert_eq!(client.ask(post("content-length: 5", "hello")).body, "hello");
@@ -293,8 +293,8 @@ fn bodies_come_in_any_pieces() {
 
 #[test]
 fn one_connection_serves_many_requests_also_at_once() {
-    let (running, collector) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
     for _ in 0..50 {
         assert_eq!(client.ask(get("/zeros/3")).body, "000");
     }
@@ -322,8 +322,8 @@ fn what_hyper_sets_is_not_the_steps_to_set() {
             _ => response.status(::http::StatusCode::CONTINUE),
         }
     }
-    let (running, _) = start(App::new().flow(flow!("odd", GET "/odd/{what}", steps: [odd])));
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(App::new().flow(flow!("odd", GET "/odd/{what}", steps: [odd])));
+    let mut client = Client::connect(server.addr());
     for (what, status) in [("length", 200), ("encoding", 200), ("split", 200), ("status", 500)] {
         let answer = client.ask(get(&format!("/odd/{what}")));
         assert_eq!((answer.status, answer.body.as_str()), (status, "odd"), "{what}");
@@ -335,14 +335,14 @@ fn what_hyper_sets_is_not_the_steps_to_set() {
 #[test]
 fn a_request_may_ask_to_be_recorded() {
     let collector = std::sync::Arc::new(crate::collector::Collector::default());
-    let settings = zerver::StartOptions {
+    let options = zerver::StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: Some(collector.clone()),
         record_token: Some("open sesame".to_owned()),
         ..zerver::StartOptions::default()
     };
-    let running = app().start(settings).unwrap();
-    let mut client = Client::connect(running.addr());
+    let server = app().start(options).unwrap();
+    let mut client = Client::connect(server.addr());
     for token in ["open sesame", "open sesam", "open sesame!", ""] {
         client.ask(format!("GET /zeros/1 HTTP/1.1\r\nhost: test\r\nx-zerver-record: {token}\r\n\r\n"));
     }
@@ -352,8 +352,8 @@ fn a_request_may_ask_to_be_recorded() {
 
 #[test]
 fn captures_are_complete() {
-    let (running, collector) = start(app().deadline(PATIENCE));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app().deadline(PATIENCE));
+    let mut client = Client::connect(server.addr());
     let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let before = now();
     let answer = client.ask("POST /echo?q HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\nhi");

@@ -64,9 +64,9 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn many_requests_share_a_connection() {
-    let (running, collector) = start(app());
+    let (server, collector) = start(app());
     block_on(async {
-        let mut sender = connect(running.addr()).await;
+        let mut sender = connect(server.addr()).await;
         let (status, headers, body) = ask(&mut sender, request("POST", "/echo", "hello")).await;
         assert_eq!((status, &body[..]), (200, b"HTTP/2.0 hello".as_slice()));
         assert!(headers.contains_key("x-request-id") && !headers.contains_key("connection"));
@@ -88,9 +88,9 @@ fn many_requests_share_a_connection() {
 
 #[test]
 fn hosts_and_sizes_are_checked() {
-    let (running, _) = start(app().allow_host("test").limits(Limits { body_bytes: 10, ..Limits::default() }));
+    let (server, _) = start(app().allow_host("test").limits(Limits { body_bytes: 10, ..Limits::default() }));
     block_on(async {
-        let mut sender = connect(running.addr()).await;
+        let mut sender = connect(server.addr()).await;
         let with_host = |host: &str| {
             let mut request = request("POST", "/echo", "");
             request.headers_mut().insert("host", host.parse().unwrap());
@@ -169,13 +169,13 @@ const POST: u8 = 0x83;
 
 #[test]
 fn a_request_for_no_host_or_for_two_is_refused() {
-    let (running, collector) = start(app());
-    let mut raw = Raw::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut raw = Raw::connect(server.addr());
     // GET, http, /echo, and no authority.
     raw.frame(1, 5, 1, &[GET, 0x86, 0x04, 5, b'/', b'e', b'c', b'h', b'o']).unwrap();
     assert_eq!(collector.one().status, 400);
     block_on(async {
-        let mut sender = connect(running.addr()).await;
+        let mut sender = connect(server.addr()).await;
         let mut two = request("POST", "/echo", "");
         for _ in 0..2 {
             two.headers_mut().append("host", "test".parse().unwrap());
@@ -184,13 +184,13 @@ fn a_request_for_no_host_or_for_two_is_refused() {
     });
     let reasons: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
     let reason = |why: &str| Outcome::Rejected { reason: format!("invalid host: {why}") };
-    assert_eq!(reasons, [reason("there is none"), reason("there is more than one")]);
+    assert_eq!(reasons, [reason("the header is missing"), reason("the header is repeated")]);
 }
 
 #[test]
 fn who_only_asks_no_more_gets_the_answers_that_are_known_soon() {
-    let (running, collector) = start(app().deadline(1.hours()));
-    let mut raw = Raw::connect(running.addr());
+    let (server, collector) = start(app().deadline(1.hours()));
+    let mut raw = Raw::connect(server.addr());
     raw.headers(GET, "/zeros/3", 1, true).unwrap();
     raw.headers(GET, "/wait/3600000", 3, true).unwrap();
     raw.0.shutdown(std::net::Shutdown::Write).unwrap();
@@ -204,9 +204,9 @@ fn who_only_asks_no_more_gets_the_answers_that_are_known_soon() {
 
 #[test]
 fn headers_are_counted_as_in_http1() {
-    let (running, collector) = start(app());
+    let (server, collector) = start(app());
     block_on(async {
-        let mut sender = connect(running.addr()).await;
+        let mut sender = connect(server.addr()).await;
         let with = |name: fn(usize) -> String, count: usize| {
             let mut many = request("POST", "/echo", "");
             for at in 0..count {
@@ -221,7 +221,7 @@ fn headers_are_counted_as_in_http1() {
         assert_eq!(ask(&mut sender, with(|_| "x".to_owned(), 101)).await.0, 431);
         assert_eq!(ask(&mut sender, with(|_| "cookie".to_owned(), 150)).await.0, 200, "one cookie in pieces");
     });
-    let reason = "too_large headers: more than 32768 bytes, or more than 100 of them";
+    let reason = "too_large headers: more than 32768 bytes, or more than 100 headers";
     let refused = &collector.wait_for(2)[1].outcome;
     assert_eq!(*refused, Outcome::Rejected { reason: reason.to_owned() });
 }
@@ -242,8 +242,8 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, u32, &[u8])> {
 fn streams_over_the_limit_are_refused_and_those_that_run_go_on() {
     const OVER: u32 = 1000;
     let limits = Limits { streams: 3, ..Limits::default() };
-    let (running, collector) = start(app().limits(limits).deadline(1.hours()));
-    let mut raw = Raw::connect(running.addr());
+    let (server, collector) = start(app().limits(limits).deadline(1.hours()));
+    let mut raw = Raw::connect(server.addr());
     for stream in [1, 3, 5] {
         raw.headers(GET, "/wait/3600000", stream, true).unwrap();
     }
@@ -273,8 +273,8 @@ fn streams_over_the_limit_are_refused_and_those_that_run_go_on() {
 
 #[test]
 fn trailers_have_no_pseudo_headers() {
-    let (running, collector) = start(app());
-    let mut raw = Raw::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut raw = Raw::connect(server.addr());
     let mut post = |stream, trailers: &[u8]| {
         raw.headers(POST, "/echo", stream, false).unwrap();
         raw.frame(0, 0, stream, b"hi").unwrap();
@@ -292,15 +292,15 @@ fn trailers_have_no_pseudo_headers() {
 #[test]
 fn an_idle_connection_is_closed() {
     let limits = Limits { keep_alive: Duration::from_millis(100), ..Limits::default() };
-    let (running, _) = start(app().limits(limits));
-    Raw::connect(running.addr()).wait_for_close();
+    let (server, _) = start(app().limits(limits));
+    Raw::connect(server.addr()).wait_for_close();
 }
 
 #[test]
 fn who_does_not_read_is_closed() {
     let limits = Limits { write_stall: Duration::from_millis(100), ..Limits::default() };
-    let (running, collector) = start(app().limits(limits));
-    let mut raw = Raw::connect(running.addr());
+    let (server, collector) = start(app().limits(limits));
+    let mut raw = Raw::connect(server.addr());
     // The client's window is 64 KiB, and it never gives more.
     raw.headers(GET, "/zeros/3000000", 1, true).unwrap();
     assert_eq!(collector.one().status, 200);
@@ -309,9 +309,9 @@ fn who_does_not_read_is_closed() {
 
 #[test]
 fn floods_end_the_connection_and_nothing_else() {
-    let (running, _) = start(app());
+    let (server, _) = start(app());
     let flood = |send: &mut dyn FnMut(&mut Raw, u32) -> std::io::Result<()>| {
-        let mut raw = Raw::connect(running.addr());
+        let mut raw = Raw::connect(server.addr());
         let began = Instant::now();
         let mut at = 0;
         while send(&mut raw, at).is_ok() {
@@ -334,7 +334,7 @@ fn floods_end_the_connection_and_nothing_else() {
         if at == 0 { raw.headers(POST, "/echo", 1, false) } else { raw.frame(0, 0, 1, &[]) }
     });
     block_on(async {
-        let mut sender = connect(running.addr()).await;
+        let mut sender = connect(server.addr()).await;
         assert_eq!(ask(&mut sender, request("POST", "/echo", "")).await.0, 200);
     });
 }

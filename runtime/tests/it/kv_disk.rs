@@ -29,7 +29,7 @@ fn child(mode: &str, path: &Path, shell: &str) -> Child {
     let exe = std::env::current_exe().unwrap();
     Command::new("sh")
         .args(["-c", &format!("{shell} exec \"$0\" \"$@\""), exe.to_str().unwrap()])
-        .args(["effects_disk::child_process", "--exact", "--nocapture", "--test-threads=1"])
+        .args(["kv_disk::child_process", "--exact", "--nocapture", "--test-threads=1"])
         .env("ZERVER_TEST_KV", mode)
         .env("ZERVER_TEST_KV_PATH", path)
         .stdin(Stdio::piped())
@@ -248,8 +248,9 @@ fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
     let puts: [&dyn Fn(&Path); 3] = [&link, &fifo, &hard_link];
     for (put, why) in std::iter::zip(puts, ["a symbolic link", "a FIFO", "hard links"]) {
         put(&precious);
-        let error = Disk::open(&path).unwrap_err().to_string();
-        assert!(error.contains(why), "{error}");
+        let error = Disk::open(&path).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(why), "{error}: {cause}");
         let found = fs::metadata(&precious).unwrap();
         assert_eq!((found.len(), found.permissions().mode() & 0o777), (0, 0o644), "{why}");
         fs::remove_file(&path).unwrap();

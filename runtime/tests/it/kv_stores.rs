@@ -152,12 +152,15 @@ fn numbers_add_up() {
         let (kind, cause) = store.fails(kv::add("max", 1));
         assert_eq!(
             (kind, &*cause),
-            (FailureKind::Internal, "invalid: 9223372036854775807 and 1 do not add up in 64 bits")
+            (
+                FailureKind::Internal,
+                "invalid: the sum of 9223372036854775807 and 1 does not fit into 64 bits"
+            )
         );
         store.run(kv::put("text", "seven".to_owned()));
         let (kind, cause) = store.fails(kv::add("text", 1));
         assert_eq!(kind, FailureKind::Internal);
-        assert!(cause.starts_with("malformed: the value of text is no number: "), "{cause}");
+        assert!(cause.starts_with("malformed: the value of text is not a number: "), "{cause}");
         assert_eq!(store.run(kv::get::<String>("text")).as_deref(), Some("seven"));
     });
 }
@@ -233,7 +236,7 @@ fn a_list_has_a_limit() {
     }
     let (kind, cause) = store.fails(kv::list::<()>("n"));
     assert_eq!(kind, FailureKind::TooLarge);
-    assert_eq!(cause, "over 10000 entries in n; kv::page gives them in parts");
+    assert_eq!(cause, "more than 10000 entries in n; kv::page reads them in parts");
     store.run(kv::delete(("n", 0)));
     assert_eq!(store.run(kv::list::<()>("n")).len(), 10_000);
 }
@@ -252,10 +255,10 @@ fn a_type_may_change_and_one_that_does_not_fit_is_named() {
         assert_eq!(*store.run(kv::get_shared::<Later>("t")).unwrap(), Later { id: 7, done: false });
         let (kind, cause) = store.fails(kv::get::<Vec<u8>>("t"));
         assert_eq!(kind, FailureKind::Internal);
-        assert!(cause.starts_with("the value of t is of another type: "), "{cause}");
+        assert!(cause.starts_with("the value of t has another type: "), "{cause}");
         let (kind, cause) = store.fails(kv::list::<u8>("t"));
         assert_eq!(kind, FailureKind::Internal);
-        assert!(cause.starts_with("the value of t is of another type: "), "{cause}");
+        assert!(cause.starts_with("the value of t has another type: "), "{cause}");
     });
 }
 
@@ -265,7 +268,7 @@ fn limits_are_errors_of_the_effect() {
         let (kind, cause) = store.fails(kv::get::<u8>("x".repeat(2000)));
         assert_eq!(
             (kind, &*cause),
-            (FailureKind::Internal, "invalid: a key of 2003 bytes, and 1024 are allowed")
+            (FailureKind::Internal, "invalid: the key has 2003 bytes; at most 1024 are allowed")
         );
     });
     let disk = Store::disk();

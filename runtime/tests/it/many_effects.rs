@@ -74,16 +74,16 @@ fn service() -> (zerver::Server, Arc<Collector>, Ticker) {
         .flow(flow!("short", GET "/short/{what}", steps: [ask, show]).deadline(Duration::from_millis(200)))
         .flow(flow!("other", GET "/other", steps: [other]))
         .interpreter::<Tick>(ticker.clone());
-    let (running, collector) = start_on(1, app);
-    (running, collector, ticker)
+    let (server, collector) = start_on(1, app);
+    (server, collector, ticker)
 }
 
 #[test]
 fn others_are_served_meanwhile() {
-    let (running, _collector, ticker) = service();
+    let (server, _collector, ticker) = service();
     for what in ["at-once", "later", "in-a-row"] {
         ticker.begun.store(0, Ordering::SeqCst);
-        let (mut client, mut other) = (Client::connect(running.addr()), Client::connect(running.addr()));
+        let (mut client, mut other) = (Client::connect(server.addr()), Client::connect(server.addr()));
         assert_eq!(other.ask(get("/other")).body, "other");
         client.send(get(&format!("/many/{what}")));
         while ticker.begun.load(Ordering::SeqCst) == 0 {
@@ -93,18 +93,18 @@ fn others_are_served_meanwhile() {
         assert!(ticker.begun.load(Ordering::SeqCst) < MANY, "{what}: it waited for all of them");
         assert_eq!(client.answer().unwrap().status, 200);
     }
-    running.stop();
+    server.stop();
 }
 
 #[test]
 fn the_deadline_holds() {
-    let (running, collector, ticker) = service();
+    let (server, collector, ticker) = service();
     for (at, what) in ["at-once", "later", "in-a-row"].into_iter().enumerate() {
         ticker.begun.store(0, Ordering::SeqCst);
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         assert_eq!(client.ask(get(&format!("/short/{what}"))).status, 504, "{what}");
         assert!(ticker.begun.load(Ordering::SeqCst) < MANY, "{what}");
         assert_eq!(collector.wait_for(at + 1)[at].outcome, Outcome::TimedOut { step: 0 });
     }
-    running.stop();
+    server.stop();
 }

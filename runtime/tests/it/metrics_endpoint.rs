@@ -2,7 +2,7 @@
 
 use zerver::effects::sleep;
 use zerver::prelude::*;
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 
 use crate::collector::start;
 use crate::raw_client::{Client, get};
@@ -29,19 +29,22 @@ fn app() -> App {
 
 #[test]
 fn steps_classes_and_workers_are_counted() {
-    let (running, _) = start(app().workers(2).batch_workers(1));
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app().workers(2).batch_workers(1));
+    let mut client = Client::connect(server.addr());
     for _ in 0..3 {
         assert_eq!(client.ask(get("/naps")).status, 200);
     }
     let asked = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
-    let measures: Measures = serde_json::from_str(&asked.body).unwrap();
+    let measures: ServiceMetrics = serde_json::from_str(&asked.body).unwrap();
     let step = |name: &str| measures.steps.iter().find(|step| step.name == name).unwrap();
     let (nap, again) = (step("nap"), step("again"));
     assert_eq!((nap.runs, nap.yields), (3, 0));
     assert!(nap.waiting_ns >= 3 * 2_000_000, "{nap:?}");
     assert_eq!((again.runs, again.yields, again.waiting_ns), (6, 3, 0), "{again:?}");
-    assert_eq!((again.flow.as_str(), measures.late, measures.recorder.is_none()), ("naps", 0, true));
+    assert_eq!(
+        (again.flow.as_str(), measures.late_completions, measures.recorder.is_none()),
+        ("naps", 0, true)
+    );
     let requests: Vec<_> =
         measures.classes.iter().map(|class| (class.name.as_str(), class.requests)).collect();
     assert_eq!(requests, [("interactive", 0), ("default", 3), ("batch", 0)]);
@@ -50,13 +53,13 @@ fn steps_classes_and_workers_are_counted() {
     let is_possible = |busy_ns: u64| busy_ns < measures.uptime_ns;
     assert!(measures.workers.iter().all(|worker| is_possible(worker.busy_ns)), "{measures:?}");
     assert!(measures.workers[..2].iter().any(|worker| worker.busy_ns > 0), "{measures:?}");
-    running.stop();
+    server.stop();
 }
 
 #[test]
 fn prometheus_is_told_in_its_own_words() {
-    let (running, collector) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
     client.ask(get("/naps"));
     let told = client.ask(get("/metrics"));
     assert!(told.header("content-type").unwrap().starts_with("application/openmetrics-text"), "{told:?}");
@@ -75,7 +78,7 @@ fn prometheus_is_told_in_its_own_words() {
         assert!(told.body.lines().any(|told| told == line), "no {line} in\n{}", told.body);
     }
     assert_eq!(collector.wait_for(1).len(), 1, "such requests are not recorded");
-    running.stop();
+    server.stop();
 }
 
 #[step]
@@ -86,23 +89,23 @@ fn own() -> Response {
 #[test]
 fn metrics_can_be_elsewhere_or_nowhere() {
     let check = |app: App, path: &str, status: u16| {
-        let (running, _) = start(app);
-        assert_eq!(Client::connect(running.addr()).ask(get(path)).status, status, "{path}");
-        running.stop();
+        let (server, _) = start(app);
+        assert_eq!(Client::connect(server.addr()).ask(get(path)).status, status, "{path}");
+        server.stop();
     };
     check(app().metrics(None), "/metrics", 404);
     check(app().metrics(Some("/m")), "/metrics", 404);
     check(app().metrics(Some("/m")), "/m", 200);
-    let (running, _) = start(App::new().flow(flow!("own", GET "/metrics", steps: [own])));
-    assert_eq!(Client::connect(running.addr()).ask(get("/metrics")).body, "own");
-    running.stop();
+    let (server, _) = start(App::new().flow(flow!("own", GET "/metrics", steps: [own])));
+    assert_eq!(Client::connect(server.addr()).ask(get("/metrics")).body, "own");
+    server.stop();
 }
 
 /// A proxy on this machine, a page whose name has been made to point here, and a page of somebody else in a browser here.
 #[test]
 fn only_who_plainly_comes_from_this_machine_is_told_more() {
-    let (running, _) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app());
+    let mut client = Client::connect(server.addr());
     let mut ask = |path: &str, lines: &str| client.ask(format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n"));
     for lines in [
         "host: evil.example",
@@ -125,17 +128,17 @@ fn only_who_plainly_comes_from_this_machine_is_told_more() {
     {
         for path in ["/metrics", "/healthz"] {
             let request = format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n");
-            let answer = Client::connect(running.addr()).ask(request);
+            let answer = Client::connect(server.addr()).ask(request);
             assert!(answer.status == 400 || lines == "host: localhost:", "{lines} {answer:?}");
         }
     }
     // They are there to be read: no method does anything.
-    let mut client = Client::connect(running.addr());
+    let mut client = Client::connect(server.addr());
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         for path in ["/metrics", "/healthz"] {
             let answer = client.ask(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
             assert_eq!(answer.status, 404, "{method} {path}");
         }
     }
-    running.stop();
+    server.stop();
 }

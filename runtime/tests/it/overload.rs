@@ -29,9 +29,9 @@ fn one_of_each(app: App, scheduling: SchedulingSettings) -> App {
     app.scheduling(scheduling).deadline(1.hours()).batch_workers(1).stuck_after(1.hours())
 }
 
-fn connect<const N: usize>(running: &Server) -> [Client; N] {
+fn connect<const N: usize>(server: &Server) -> [Client; N] {
     std::array::from_fn(|_| {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         // So that the worker knows it.
         assert_eq!(client.ask(get("/healthz")).status, 200);
         client
@@ -88,11 +88,11 @@ fn each_class_overflows_in_its_own_manner_and_the_urgent_go_first() {
         .flow(flow!("urgent", GET "/urgent", steps: [urgent]).class(Class::Interactive))
         .flow(flow!("plain", GET "/plain", steps: [plain]))
         .flow(flow!("report", GET "/report", steps: [plain]).class(Class::Batch));
-    let (running, collector) = start_on(1, one_of_each(app, scheduling(2, 1, 2)));
-    let [mut holds, mut holds_low] = connect(&running);
-    let [mut a, mut b, mut c, mut d] = connect(&running);
-    let [mut e, mut f, mut g, mut h] = connect(&running);
-    let [mut i, mut j, mut k] = connect(&running);
+    let (server, collector) = start_on(1, one_of_each(app, scheduling(2, 1, 2)));
+    let [mut holds, mut holds_low] = connect(&server);
+    let [mut a, mut b, mut c, mut d] = connect(&server);
+    let [mut e, mut f, mut g, mut h] = connect(&server);
+    let [mut i, mut j, mut k] = connect(&server);
     holds_low.send(get("/hold-low"));
     LOW.wait_for(1);
     holds.send(get("/hold"));
@@ -119,7 +119,7 @@ fn each_class_overflows_in_its_own_manner_and_the_urgent_go_first() {
     LOW.open();
     assert_eq!(holds_low.answer().unwrap().status, 200);
     assert_eq!(served([&mut e, &mut f, &mut g, &mut h], 503, "default: queue full"), 3);
-    running.stop();
+    server.stop();
 
     let captures = collector.wait_for(14);
     assert_eq!(captures.len(), 14, "each ends once");
@@ -174,10 +174,10 @@ fn under_overload_the_urgent_are_all_served_and_nobody_starves() {
     let mut scheduling = scheduling(100, 2, 2);
     // Its steps are what they are; here they stay where they are.
     scheduling.overruns = zerver::OverrunLimit { times: 10_000, of: u64::MAX };
-    let (running, collector) = start_on(1, one_of_each(app, scheduling));
+    let (server, collector) = start_on(1, one_of_each(app, scheduling));
     let told = AtomicBool::new(false);
     let seen: [[AtomicBool; 2]; 2] = Default::default();
-    let addr = running.addr();
+    let addr = server.addr();
     let (told, seen) = (&told, &seen);
     let asked: usize = std::thread::scope(|scope| {
         let plain = (0..8).map(|_| (0, "/plain", 503));
@@ -200,6 +200,6 @@ fn under_overload_the_urgent_are_all_served_and_nobody_starves() {
         told.store(true, Ordering::Relaxed);
         hammers.into_iter().map(|hammer| hammer.join().unwrap()).sum::<usize>() + asked
     });
-    running.stop();
+    server.stop();
     assert_eq!(collector.wait_for(asked).len(), asked, "each ends once");
 }

@@ -132,15 +132,15 @@ fn ask(target: &str, times: usize) -> (String, Vec<ImpureStep>) {
     LOOKS.store(1, Ordering::SeqCst);
     let named = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&named);
-    let settings = StartOptions {
+    let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         on_impure_step: Some(Arc::new(move |impure| tell.lock().unwrap().push(ImpureStep::clone(impure)))),
         ..StartOptions::default()
     };
-    let running = app().workers(1).start(settings).unwrap();
-    let mut client = Client::connect(running.addr());
+    let server = app().workers(1).start(options).unwrap();
+    let mut client = Client::connect(server.addr());
     let answers: Vec<_> = (0..times).map(|_| client.ask(get(target)).body).collect();
-    running.stop();
+    server.stop();
     let named = named.lock().unwrap().clone();
     (answers.into_iter().next_back().unwrap(), named)
 }
@@ -149,7 +149,7 @@ fn ask(target: &str, times: usize) -> (String, Vec<ImpureStep>) {
 fn said(target: &str) -> String {
     let (_, named) = ask(target, 1);
     let one = |impure: &ImpureStep| {
-        assert!(impure.file.ends_with("twice.rs") && impure.line > 1, "{impure:?}");
+        assert!(impure.file.ends_with("purity_check.rs") && impure.line > 1, "{impure:?}");
         impure.to_string().replace(&format!(" ({}:{})", impure.file, impure.line), "")
     };
     named.iter().map(one).collect::<Vec<_>>().join("\n")
@@ -166,22 +166,31 @@ fn what_is_the_same_twice_is_not_named() {
 #[test]
 fn each_way_of_being_impure_is_named() {
     let check = |target: &str, wanted: &str| assert_eq!(said(target), wanted, "{target}");
-    check("/writes", "step writes of flow writes is not the same twice: Seen.at: 1, then 2");
+    check("/writes", "step writes of flow writes gave different results in two runs: Seen.at: 1, then 2");
     check(
         "/secret",
-        "step writes_secret of flow secret is not the same twice: Secret: ●●●● (secret), then ●●●● (secret)",
+        "step writes_secret of flow secret gave different results in two runs: Secret: ●●●● (secret), then ●●●● (secret)",
     );
     check(
         "/asks",
-        "step asks of flow asks is not the same twice: kv add 1 to look:1 arguments.Add.key: \"look:1\", then \"look:2\"",
+        "step asks of flow asks gave different results in two runs: kv add 1 to look:1 arguments.Add.key: \"look:1\", then \"look:2\"",
     );
-    check("/map", "step goes_on of flow map is not the same twice: Counted: 1, then 2");
-    check("/yields", "step yields of flow yields is not the same twice: progress: 1, then 2");
-    check("/looks", "step answers_look of flow looks is not the same twice: response.body: 1, then 2");
+    check("/map", "step goes_on of flow map gave different results in two runs: Counted: 1, then 2");
+    check("/yields", "step yields of flow yields gave different results in two runs: progress: 1, then 2");
+    check(
+        "/looks",
+        "step answers_look of flow looks gave different results in two runs: response.body: 1, then 2",
+    );
     for (target, part) in [
-        ("/decides", "step decides of flow decides is not the same twice: decision: continue, then fail"),
-        ("/then", "step goes_on of flow then is not the same twice: kv add 1 to then:1"),
-        ("/panics", "step panics of flow panics is not the same twice: decision: continue, then panic"),
+        (
+            "/decides",
+            "step decides of flow decides gave different results in two runs: decision: continue, then fail",
+        ),
+        ("/then", "step goes_on of flow then gave different results in two runs: kv add 1 to then:1"),
+        (
+            "/panics",
+            "step panics of flow panics gave different results in two runs: decision: continue, then panic",
+        ),
     ] {
         let said = said(target);
         assert!(said.starts_with(part), "{said}");

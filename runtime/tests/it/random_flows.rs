@@ -13,7 +13,7 @@ use zerver::engine::{Flow, Step, StepDesc, StepOutput};
 use zerver::prelude::*;
 use zerver::{ImpureStep, StartOptions};
 use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy};
-use zerver_replay::{Edits, Opened, Replay, Report, Secrets, World};
+use zerver_replay::{Edits, Recording, Replay, ReplayContext, Report, Secrets};
 use zerver_trace::{Event, Query, Trace};
 
 use crate::raw_client::Client;
@@ -227,21 +227,21 @@ fn def(at: usize, case: &Case) -> FlowDef {
 }
 
 /// Serves them, and gives the trace of each with what its client got; and steps that were called impure.
-fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<ImpureStep>) {
+fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<ImpureStep>) {
     let dir = tempfile::tempdir().unwrap();
     let options = RecorderOptions { policy: RecordingPolicy::All, ..RecorderOptions::new(dir.path()) };
     let recorder = Recorder::open(options).unwrap();
     let impure = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&impure);
-    let settings = StartOptions {
+    let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: Some(recorder.sink()),
         on_impure_step: Some(Arc::new(move |step| tell.lock().unwrap().push(ImpureStep::clone(step)))),
         ..StartOptions::default()
     };
     let app = App::new().kv(kv::Memory::new()).interpreter(Answering).flows(defs.iter().copied()).workers(1);
-    let running = app.start(settings).unwrap();
-    let mut client = Client::connect(running.addr());
+    let server = app.start(options).unwrap();
+    let mut client = Client::connect(server.addr());
     let answers = cases.iter().enumerate().map(|(at, case)| {
         let Case { header, body, .. } = case;
         let len = body.len();
@@ -250,7 +250,7 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<Impur
         client.ask(head + body).body
     });
     let answers: Vec<_> = answers.collect();
-    running.stop();
+    server.stop();
     assert_eq!(recorder.close().recorded, cases.len() as u64);
     let reader = Reader::open(dir.path()).unwrap();
     let mut summaries = reader.list(&Query::default()).unwrap();
@@ -259,16 +259,17 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Opened, String)>, Vec<Impur
     let opened = summaries.iter().zip(answers).map(|(summary, answer)| {
         let trace = reader.load(summary.id).unwrap().unwrap();
         let secrets = Secrets(reader.open_secrets(&trace).unwrap());
-        (Opened { trace, secrets }, answer)
+        (Recording { trace, secrets }, answer)
     });
     let opened = opened.collect();
     let impure = impure.lock().unwrap().clone();
     (opened, impure)
 }
 
-fn replayed(opened: &Opened, def: &FlowDef, edits: &Edits) -> Report {
+fn replayed(opened: &Recording, def: &FlowDef, edits: &Edits) -> Report {
     let flow = Arc::new(Flow::new(def, |failure, _| failure.to_response()).unwrap());
-    let replay = Replay { opened, flow: &flow, route: &|_| true, edits, world: World::default() };
+    let replay =
+        Replay { recording: opened, flow: &flow, route: &|_| true, edits, context: ReplayContext::default() };
     replay.run(&mut |_| {}).unwrap_or_else(|refusal| panic!("{edits:?}: {refusal:?}"))
 }
 
@@ -333,8 +334,8 @@ proptest! {
             let answered = events.iter().filter(|event| matches!(event, Event::EffectCompleted { .. })).count();
             let report = replayed(opened, &defs[at], &Edits::default());
             prop_assert!(report.is_same(), "{case:?}: {report:?}");
-            prop_assert_eq!(report.coverage.decisions as usize, ran);
-            prop_assert_eq!(report.coverage.effects_fed as usize, answered);
+            prop_assert_eq!(report.coverage.decisions_reproduced as usize, ran);
+            prop_assert_eq!(report.coverage.effects_replayed as usize, answered);
             prop_assert!(report.not_compared.is_empty() && report.notes.is_empty(), "{case:?}: {report:?}");
             let body = report.response.and_then(|response| response.body);
             prop_assert_eq!(body.as_ref(), Some(answer));

@@ -53,9 +53,9 @@ fn what_an_interpreter_has_spawned_learns_that_the_effect_is_over() {
             }
         },
     );
-    let (running, collector) = start(app);
+    let (server, collector) = start(app);
     // A timer and a kind of the program's own have time limits as http has.
-    assert_eq!(Client::connect(running.addr()).ask(get("/in-time")).body, "None");
+    assert_eq!(Client::connect(server.addr()).ask(get("/in-time")).body, "None");
     assert_eq!([told.recv(), told.recv()], [Ok(true), Ok(true)]);
     let messages: Vec<_> = collector
         .one()
@@ -69,7 +69,7 @@ fn what_an_interpreter_has_spawned_learns_that_the_effect_is_over() {
     let expected =
         ["no answer within 20ms", "no answer within 20ms", "no answer before the deadline of its effect"];
     assert_eq!(messages, expected);
-    running.stop();
+    server.stop();
 }
 
 /// What an actor gives that lives as long as the service.
@@ -98,8 +98,8 @@ fn app() -> App {
     App::new().flow(flow!("double", GET "/double", steps: [ask, show]))
 }
 
-fn wait(running: &zerver::Server) -> Result<(), zerver::StartError> {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(running.ready())
+fn wait(server: &zerver::Server) -> Result<(), zerver::StartError> {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(server.ready())
 }
 
 fn status(client: &mut Client) -> (u16, serde_json::Value) {
@@ -126,8 +126,8 @@ fn it_listens_and_says_that_it_is_not_ready_until_it_is() {
         });
         Ok(())
     });
-    let (running, collector) = start(app);
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app);
+    let mut client = Client::connect(server.addr());
     let (code, told) = status(&mut client);
     assert_eq!((code, &told["status"]), (503, &"starting".into()));
     assert_eq!(client.ask(get("/healthz?live")).status, 200, "it lives");
@@ -135,11 +135,11 @@ fn it_listens_and_says_that_it_is_not_ready_until_it_is() {
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert!(matches!(&collector.one().outcome, Outcome::Rejected { reason } if reason.contains("not ready")));
     go.send(()).unwrap();
-    wait(&running).unwrap();
+    wait(&server).unwrap();
     let (code, told) = status(&mut client);
     assert_eq!((code, &told["status"]), (200, &"ok".into()));
     assert_eq!(client.ask(get("/double")).body, "42");
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -149,14 +149,14 @@ fn one_that_cannot_become_ready_says_why() {
             assert!(!panics, "told to");
             Err(std::io::Error::other("no database at db:5432").into())
         });
-        let (running, _collector) = start(app);
-        let why = if panics { "it panicked" } else { "no database at db:5432" };
-        assert_eq!(wait(&running).unwrap_err().to_string(), why);
-        let mut client = Client::connect(running.addr());
+        let (server, _collector) = start(app);
+        let why = if panics { "the startup hook panicked" } else { "no database at db:5432" };
+        assert_eq!(wait(&server).unwrap_err().to_string(), why);
+        let mut client = Client::connect(server.addr());
         let (code, told) = status(&mut client);
         assert_eq!((code, &told["status"], &told["reason"]), (503, &"failed".into(), &why.into()));
         assert_eq!(client.ask(get("/double")).status, 503);
-        running.stop();
+        server.stop();
     }
 }
 
@@ -168,8 +168,8 @@ fn one_that_is_stopped_before_it_is_ready_stops() {
         std::future::pending::<()>().await;
         Ok(())
     });
-    let (running, _collector) = start(app);
-    running.stop();
+    let (server, _collector) = start(app);
+    server.stop();
     // Dropped, and not forgotten.
     while told.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
         std::thread::yield_now();
@@ -182,11 +182,11 @@ fn a_limit_for_a_kind_that_there_is_not_is_a_mistake() {
         let effects_per_kind = [("doubel".to_owned(), 3)].into();
         zerver::Limits { effects_per_kind, ..zerver::Limits::default() }
     };
-    let (running, _collector) = start(app().limits(limits()).on_startup_async(async |_| Ok(())));
-    let wrong = wait(&running).unwrap_err().to_string();
+    let (server, _collector) = start(app().limits(limits()).on_startup_async(async |_| Ok(())));
+    let wrong = wait(&server).unwrap_err().to_string();
     assert!(
-        wrong.starts_with("limits.effects_per_kind names doubel, and this program performs http"),
+        wrong.starts_with("limits.effects_per_kind names doubel, but this program performs only http"),
         "{wrong}"
     );
-    running.stop();
+    server.stop();
 }

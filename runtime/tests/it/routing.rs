@@ -33,8 +33,8 @@ fn app() -> App {
 
 #[test]
 fn a_path_is_matched_as_it_came_and_its_parameters_decoded() {
-    let (running, _) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app());
+    let mut client = Client::connect(server.addr());
     let mut check = |target: &str, status: u16, body: &str| {
         let answer = client.ask(get(target));
         assert_eq!((answer.status, answer.body.as_str()), (status, body), "{target}");
@@ -63,8 +63,8 @@ fn a_path_is_matched_as_it_came_and_its_parameters_decoded() {
 
 #[test]
 fn methods_that_no_flow_takes() {
-    let (running, _) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app());
+    let mut client = Client::connect(server.addr());
     let mut check = |method: &str, target: &str, status: u16, allow: Option<&str>| {
         let answer = client.ask(format!("{method} {target} HTTP/1.1\r\nhost: test\r\n\r\n"));
         assert_eq!((answer.status, answer.header("allow")), (status, allow), "{method} {target}");
@@ -82,8 +82,8 @@ fn methods_that_no_flow_takes() {
 
 #[test]
 fn a_head_gets_what_a_get_gets_but_the_body() {
-    let (running, collector) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
     client.send("HEAD /v1/todos/7 HTTP/1.1\r\nhost: test\r\n\r\n");
     let answer = client.head_answer().unwrap();
     assert_eq!((answer.status, answer.header("content-length")), (200, Some("9")));
@@ -96,8 +96,8 @@ fn what_no_flow_takes_is_captured_and_rendered_by_the_service() {
     let app = app().on_failure(|failure, _| {
         Response::text(failure.to_string()).header("access-control-allow-origin", "*")
     });
-    let (running, collector) = start(app);
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app);
+    let mut client = Client::connect(server.addr());
     let answer = client.ask(get("/nothing?x"));
     assert_eq!((answer.status, answer.body.as_str()), (404, "not_found path /nothing"));
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
@@ -110,34 +110,34 @@ fn what_no_flow_takes_is_captured_and_rendered_by_the_service() {
 #[test]
 fn contradictions_are_named_when_it_starts() {
     let check = |flows: [FlowDef; 2], message: &str| {
-        let settings = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
-        let error = App::new().flows(flows).start(settings).err().unwrap();
+        let options = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
+        let error = App::new().flows(flows).start(options).err().unwrap();
         assert_eq!(error.to_string(), message);
     };
     check(
         [flow!("a", GET "/a/{x}", steps: [show]), flow!("b", GET "/a/{y}", steps: [show])],
-        "flows a (GET /a/{x}) and b (GET /a/{y}) want the same requests",
+        "flows a (GET /a/{x}) and b (GET /a/{y}) match the same requests",
     );
     check(
         [flow!("a", GET "/a", steps: [show]), flow!("a", GET "/b", steps: [show])],
-        "two flows are called a: GET /a and GET /b; rename one of them",
+        "two flows are named a: GET /a and GET /b; rename one of them",
     );
     check(
         [flow!("a", GET "/a/{x}", steps: [show]), flow!("b", PUT "/a/{*y}", steps: [show])],
-        "flows a (GET /a/{x}) and b (PUT /a/{*y}) want the same requests",
+        "flows a (GET /a/{x}) and b (PUT /a/{*y}) match the same requests",
     );
 }
 
 #[test]
 fn a_port_in_use_is_named_with_one_that_is_free() {
-    let (running, _) = start(app());
-    let settings = StartOptions { addr: Some(running.addr().to_string()), ..StartOptions::default() };
-    let error = app().start(settings).err().unwrap();
+    let (server, _) = start(app());
+    let options = StartOptions { addr: Some(server.addr().to_string()), ..StartOptions::default() };
+    let error = app().start(options).err().unwrap();
     let StartError::InUse { addr, free: Some(free) } = &error else { panic!("{error}") };
-    assert_eq!(*addr, running.addr());
+    assert_eq!(*addr, server.addr());
     assert!(error.to_string().starts_with(&format!("port {} of 127.0.0.1 is in use; port ", addr.port())));
-    let settings = StartOptions { addr: Some(free.to_string()), ..StartOptions::default() };
-    assert_eq!(app().start(settings).unwrap().addr(), *free);
+    let options = StartOptions { addr: Some(free.to_string()), ..StartOptions::default() };
+    assert_eq!(app().start(options).unwrap().addr(), *free);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver::{ClassRule, OverrunLimit, SchedulingSettings, StartOptions};
-use zerver_replay::Measures;
+use zerver_replay::ServiceMetrics;
 use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 
 use crate::collector::{Collector, request, start, start_on};
@@ -126,8 +126,8 @@ const SCHED_IDLE: &str = " 5";
 
 #[test]
 fn batch_runs_at_low_priority_with_its_effects() {
-    let (running, collector) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
     let plain = client.ask(get("/plain")).body;
     assert!(
         plain.starts_with("zerver-") && !plain.contains("batch") && plain.ends_with(SCHED_OTHER),
@@ -141,16 +141,16 @@ fn batch_runs_at_low_priority_with_its_effects() {
     assert!(captures.iter().all(|capture| recorded_thread(capture) == thread(capture)));
     assert!(thread(&captures[1]).contains("batch"));
     assert_eq!(captures[0].worker, captures[1].worker, "the worker is that of their connection");
-    running.stop();
+    server.stop();
 }
 
 #[test]
 fn without_threads_of_low_priority_workers_run_batch() {
-    let (running, _) = start(app().batch_workers(0));
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app().batch_workers(0));
+    let mut client = Client::connect(server.addr());
     let report = client.ask(get("/report")).body;
     assert!(!report.contains("batch") && report.ends_with(SCHED_OTHER), "{report}");
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn a_rule_gives_another_class_and_the_trace_says_which() {
         .class_rule(ClassRule::requested_in("x-class"))
         .class_rule(ClassRule::path("/pl", Class::Batch))
         .class_rule(ClassRule::path("/plain", Class::Interactive));
-    let (running, collector) = start(app);
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app);
+    let mut client = Client::connect(server.addr());
     assert!(client.ask(get("/plain")).body.contains("batch"), "the first that matches");
     client.ask("GET /report HTTP/1.1\r\nhost: localhost\r\nx-class: interactive\r\n\r\n");
     client.ask("GET /report HTTP/1.1\r\nhost: localhost\r\nx-class: batch\r\n\r\n");
@@ -168,7 +168,7 @@ fn a_rule_gives_another_class_and_the_trace_says_which() {
     assert_eq!(moves(&captures[0]), ["default to batch: path /pl"]);
     assert_eq!(moves(&captures[1]), ["batch to interactive: header x-class"]);
     assert_eq!((captures[1].class, moves(&captures[2])), (Class::Interactive, vec![]));
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -187,8 +187,8 @@ fn what_cannot_wait_is_sent_away() {
         .scheduling(scheduling)
         .deadline(1.hours())
         .batch_workers(1);
-    let (running, collector) = start(app);
-    let addr = running.addr();
+    let (server, collector) = start(app);
+    let addr = server.addr();
     let [mut first, mut second, mut third] = std::array::from_fn(|_| Client::connect(addr));
     first.send(get("/hold"));
     GATE.wait_for(1);
@@ -204,7 +204,7 @@ fn what_cannot_wait_is_sent_away() {
     assert!(told.contains(r#""shed":{"batch":1,"default":0,"interactive":0}"#), "{told}");
     GATE.open();
     assert_eq!((first.answer().unwrap().status, second.answer().unwrap().status), (200, 200));
-    running.stop();
+    server.stop();
     assert_eq!(collector.wait_for(3).len(), 3, "who asks how it is leaves no trace");
 }
 
@@ -228,12 +228,12 @@ fn what_waits_for_low_priority_ends_although_no_thread_comes() {
         .scheduling(scheduling)
         .deadline(1.hours())
         .batch_workers(1);
-    let (running, collector) = start(app);
-    let mut holds = Client::connect(running.addr());
+    let (server, collector) = start(app);
+    let mut holds = Client::connect(server.addr());
     holds.send(get("/holds"));
     GATE.wait_for(1);
     // The only thread hangs. Both are answered all the same.
-    let mut other = Client::connect(running.addr());
+    let mut other = Client::connect(server.addr());
     assert_eq!(other.ask(get("/due")).status, 504);
     let answer = other.ask(get("/late"));
     assert!(answer.status == 429 && answer.says_when_to_come_again(), "{answer:?}");
@@ -243,7 +243,7 @@ fn what_waits_for_low_priority_ends_although_no_thread_comes() {
     assert_eq!(reason, "limited capacity: batch: waited too long");
     GATE.open();
     assert_eq!(holds.answer().unwrap().status, 200);
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -266,11 +266,11 @@ fn a_client_that_goes_away_takes_its_batch_request_along() {
         .deadline(1.hours())
         .batch_workers(1);
     // On one worker, so that they come in this order.
-    let (running, collector) = start_on(1, app);
+    let (server, collector) = start_on(1, app);
     // It waits for an effect.
-    let mut waits = Client::connect(running.addr());
+    let mut waits = Client::connect(server.addr());
     waits.send(get("/wait"));
-    let mut holds = Client::connect(running.addr());
+    let mut holds = Client::connect(server.addr());
     holds.send(get("/hold"));
     // When that one has its turn the other has asked for its effect.
     GATE.wait_for(1);
@@ -280,7 +280,7 @@ fn a_client_that_goes_away_takes_its_batch_request_along() {
     let captures = collector.wait_for(2);
     let gone = captures.iter().find(|capture| capture.flow.name == "wait").unwrap();
     assert_eq!(gone.outcome, Outcome::Gone { step: 0 });
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -292,18 +292,18 @@ fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
     // So short that every step overruns it.
     scheduling.default.quantum_ns = 1;
     let app = App::new().flow(flow!("slow", GET "/slow", steps: [nap, place])).scheduling(scheduling);
-    let (running, collector) = start_on(1, app);
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start_on(1, app);
+    let mut client = Client::connect(server.addr());
     let answers: Vec<_> = (0..4).map(|_| client.ask(get("/slow")).body).collect();
     let captures = collector.wait_for(4);
     let moved: Vec<_> = captures.iter().map(|capture| moves(capture)).collect();
-    let reason = "default to batch: nap overruns its time often";
+    let reason = "default to batch: nap often exceeds its quantum";
     // The first step of the third is the third overrun of that step.
     assert_eq!(moved, [vec![], vec![], vec![reason.to_owned()], vec![reason.to_owned()]]);
     let is_low: Vec<_> = answers.iter().map(|place| place.contains("batch")).collect();
     assert_eq!(is_low, [false, false, true, true]);
     assert!(captures.iter().all(|capture| capture.class == Class::Default));
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -322,19 +322,19 @@ fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
     });
     scheduling.default.quantum_ns = 1_000_000;
     let app = App::new().flow(flow!("blocks", GET "/blocks", steps: [block])).scheduling(scheduling);
-    let (running, collector) = start(app);
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app);
+    let mut client = Client::connect(server.addr());
     for _ in 0..4 {
         assert_eq!(client.ask(get("/blocks")).status, 200);
     }
     let captures = collector.wait_for(4);
-    assert_eq!(moves(&captures[3]), ["default to batch: block overruns its time often"]);
+    assert_eq!(moves(&captures[3]), ["default to batch: block often exceeds its quantum"]);
     for capture in &captures[..3] {
         let overran =
             |event: &_| matches!(event, Event::QuantumExceeded { step: 0, quantum_ns: 1_000_000, .. });
         assert!(capture.events.iter().any(overran), "each of them says so");
     }
-    running.stop();
+    server.stop();
 }
 
 /// Lets others go first in the midst of its work.
@@ -349,8 +349,8 @@ fn busy(progress: Option<u32>) -> Decision<(), u32> {
 fn an_idle_worker_runs_requests_of_one_that_has_many() {
     const ROUNDS: usize = 500;
     let app = app().flow(flow!("busy", GET "/busy", steps: [busy, place])).workers(2);
-    let (running, collector) = start(app);
-    let mut clients: Vec<Client> = (0..16).map(|_| Client::connect(running.addr())).collect();
+    let (server, collector) = start(app);
+    let mut clients: Vec<Client> = (0..16).map(|_| Client::connect(server.addr())).collect();
     // All of them belong to one worker, and the other has nothing to do.
     clients.retain_mut(|client| home(&collector, &client.ask(get("/plain"))) == 0);
     assert!(clients.len() > 1);
@@ -376,7 +376,7 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     let told = clients[0].ask(get("/healthz")).body;
     let stolen: u64 = measures(&mut clients[0]).workers.iter().map(|worker| worker.steals).sum();
     assert!(stolen > 0 && told.contains(&format!("\"stolen\":{stolen}")), "{told}");
-    running.stop();
+    server.stop();
     let captures = collector.wait_for(asked);
     assert_eq!(captures.len(), asked, "each ends once");
     assert!(captures.iter().all(|capture| capture.status == 200));
@@ -389,16 +389,16 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     }
 }
 
-fn measures(client: &mut Client) -> Measures {
+fn measures(client: &mut Client) -> ServiceMetrics {
     let answer = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
     serde_json::from_str(&answer.body).unwrap()
 }
 
 #[test]
 fn new_connections_go_where_others_have_closed() {
-    let (running, collector) = start(app().workers(2));
+    let (server, collector) = start(app().workers(2));
     let connect = || {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         let is_first = home(&collector, &client.ask(get("/plain"))) == 0;
         (client, is_first)
     };
@@ -411,7 +411,7 @@ fn new_connections_go_where_others_have_closed() {
     assert!(again.iter().all(|(_, is_first)| *is_first), "all have as many again");
     let open: Vec<_> = measures(&mut second[0].0).workers.iter().map(|worker| worker.connections).collect();
     assert_eq!(open[..2], [4, 4]);
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -424,8 +424,8 @@ fn a_worker_that_hangs_is_replaced() {
         Response::text("at last")
     }
     let app = app().flow(flow!("hangs", GET "/hangs", steps: [hang])).stuck_after(1.millis());
-    let (running, _) = start(app);
-    let addr = running.addr();
+    let (server, _) = start(app);
+    let addr = server.addr();
     // Connections are dealt in turn, so these are with different workers.
     let [mut hangs, mut other] = std::array::from_fn(|_| Client::connect(addr));
     assert_eq!(other.ask(get("/healthz")).status, 200);
@@ -448,7 +448,7 @@ fn a_worker_that_hangs_is_replaced() {
     assert!(answer.body == "at last" && told.contains(&format!(r#""request":"{id}""#)), "{id}: {told}");
     while other.ask(get("/healthz")).body.contains("degraded") {}
     assert_eq!(hangs.ask(get("/report")).status, 200);
-    running.stop();
+    server.stop();
 }
 
 #[test]
@@ -461,9 +461,9 @@ fn batch_goes_on_while_the_only_worker_hangs() {
         Response::text("at last")
     }
     let app = app().flow(flow!("hangs", GET "/hangs", steps: [hang])).workers(1).stuck_after(1.millis());
-    let settings = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
-    let running = app.start(settings).unwrap();
-    let addr = running.addr();
+    let options = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
+    let server = app.start(options).unwrap();
+    let addr = server.addr();
     let mut hangs = Client::connect(addr);
     hangs.send(get("/hangs"));
     GATE.wait_for(1);
@@ -482,22 +482,22 @@ fn batch_goes_on_while_the_only_worker_hangs() {
     assert!(ask("/report").body.starts_with("zerver-batch-"));
     GATE.open();
     assert_eq!(hangs.answer().unwrap().body, "at last");
-    running.stop();
+    server.stop();
 }
 
 #[test]
 fn health_can_be_somewhere_else_or_nowhere() {
     let ask = |app: App, path: &str| {
-        let (running, _) = start(app);
-        Client::connect(running.addr()).ask(get(path)).status
+        let (server, _) = start(app);
+        Client::connect(server.addr()).ask(get(path)).status
     };
     assert_eq!(ask(app(), "/healthz"), 200);
     assert_eq!(ask(app().health(Some("/well")), "/well"), 200);
     assert_eq!(ask(app().health(Some("/well")), "/healthz"), 404);
     assert_eq!(ask(app().health(None), "/healthz"), 404);
     let own = app().flow(flow!("own", GET "/healthz", steps: [place]));
-    let (running, collector) = start(own);
-    assert_eq!(Client::connect(running.addr()).ask(get("/healthz")).status, 200);
+    let (server, collector) = start(own);
+    assert_eq!(Client::connect(server.addr()).ask(get("/healthz")).status, 200);
     assert_eq!(collector.one().flow.name, "own");
 }
 
@@ -506,16 +506,16 @@ fn polls_of_the_tools_are_never_taken_for_traffic() {
     const POLL: &str = "/.zerver/status";
     // Whatever the service makes of paths and hosts.
     let everything = || app().flow(flow!("any", GET "/{*path}", steps: [place]));
-    let (running, collector) = start(everything().health(Some("/well")).allow_host("api.example.com"));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(everything().health(Some("/well")).allow_host("api.example.com"));
+    let mut client = Client::connect(server.addr());
     let told = client.ask(get(POLL));
     assert!(told.status == 200 && told.body.contains("workers"), "{told:?}");
     // Anything else with that path is traffic: of other clients, and with other methods.
     let other = format!("GET {POLL} HTTP/1.1\r\nhost: api.example.com\r\n\r\n");
     assert_ne!(client.ask(other).body, told.body);
     assert_eq!(request(&collector.one()).0, POLL);
-    let (running, collector) = start(app().health(None));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app().health(None));
+    let mut client = Client::connect(server.addr());
     assert_eq!(client.ask(get(POLL)).status, 404);
     assert_eq!(client.ask(get("/nowhere")).status, 404);
     assert_eq!(request(&collector.one()).0, "/nowhere");

@@ -23,7 +23,7 @@ fn what_is_shown_to_the_service_itself_is_in_no_trace() {
         .flow(flow!("echo", GET "/echo", steps: [echo]))
         .batch_workers(0)
         .class_rule(ClassRule::requested_in("x-class").with_token(format!("class-{CANARY}")));
-    let running = app
+    let server = app
         .start(StartOptions {
             addr: Some("127.0.0.1:0".to_owned()),
             sink: Some(recorder.sink()),
@@ -31,7 +31,7 @@ fn what_is_shown_to_the_service_itself_is_in_no_trace() {
             ..StartOptions::default()
         })
         .unwrap();
-    let mut client = Client::connect(running.addr());
+    let mut client = Client::connect(server.addr());
     let mut ids: Vec<RequestId> = Vec::new();
     // Also where no step sees it, and where it is wrong.
     for (target, wrong) in [("/echo", ""), ("/nothing", ""), ("/echo", "r")] {
@@ -41,7 +41,7 @@ fn what_is_shown_to_the_service_itself_is_in_no_trace() {
         ));
         ids.push(answer.header("x-request-id").unwrap().parse().unwrap());
     }
-    running.stop();
+    server.stop();
     recorder.close();
     assert!(!has_canary(&std::fs::read(dir.path().join("traces.redb")).unwrap()));
     let reader = Reader::open(dir.path()).unwrap();

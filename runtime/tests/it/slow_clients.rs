@@ -28,10 +28,10 @@ fn app() -> App {
 
 /// Sends `pieces`, one each time the one before has been waited for, until the connection closes or an answer comes.
 fn check_closed(limits: Limits, pieces: &[&str], expected: Option<u16>) {
-    let (running, _) = start(app().limits(limits));
+    let (server, _) = start(app().limits(limits));
     // Before the other side's time begins, which is as soon as there is a connection.
     let began = Instant::now();
-    let mut client = Client::connect(running.addr());
+    let mut client = Client::connect(server.addr());
     for piece in pieces {
         let _ = client.try_send(piece.as_bytes());
     }
@@ -53,8 +53,8 @@ fn who_does_not_finish_a_head_is_closed() {
 
 #[test]
 fn the_time_for_a_head_does_not_begin_anew_with_each_byte() {
-    let (running, _) = start(app().limits(Limits { head: SHORT, ..Limits::default() }));
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app().limits(Limits { head: SHORT, ..Limits::default() }));
+    let mut client = Client::connect(server.addr());
     client.send("GET /echo HTTP/1.1\r\n");
     let began = Instant::now();
     // Sent as fast as the other side takes it, which is until it closes.
@@ -72,10 +72,10 @@ fn who_asks_for_nothing_more_is_closed() {
 
 #[test]
 fn a_second_head_has_its_time_as_well() {
-    let (running, _) = start(app().limits(Limits { head: SHORT, ..Limits::default() }));
+    let (server, _) = start(app().limits(Limits { head: SHORT, ..Limits::default() }));
     // Who has come too late with the first one proves nothing: then once more.
     let in_time = (0..20).find_map(|_| {
-        let mut client = Client::connect(running.addr());
+        let mut client = Client::connect(server.addr());
         client.try_send(b"POST /echo HTTP/1.1\r\nhost: test\r\n\r\n").ok()?;
         Some((client.answer()?, client))
     });
@@ -99,8 +99,8 @@ fn who_does_not_finish_a_body_gets_a_408() {
 #[test]
 fn who_drips_a_body_gets_a_408_at_its_end() {
     let limits = Limits { body: SHORT, ..Limits::default() };
-    let (running, _) = start(app().limits(limits));
-    let mut client = Client::connect(running.addr());
+    let (server, _) = start(app().limits(limits));
+    let mut client = Client::connect(server.addr());
     client.send("POST /echo HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n");
     let began = Instant::now();
     while client.try_send(b"1\r\nx\r\n").is_ok() && began.elapsed() < 2 * SHORT {
@@ -111,8 +111,8 @@ fn who_drips_a_body_gets_a_408_at_its_end() {
 
 #[test]
 fn who_does_not_read_is_closed() {
-    let (running, collector) = start(app().limits(Limits { write_stall: SHORT, ..Limits::default() }));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app().limits(Limits { write_stall: SHORT, ..Limits::default() }));
+    let mut client = Client::connect(server.addr());
     client.send(get("/large"));
     assert_eq!(collector.one().status, 200);
     // The other side's close shows once it has given up: what was in the system's buffers is there, the rest is not.
@@ -127,8 +127,8 @@ fn who_does_not_read_is_closed() {
 #[test]
 fn who_takes_too_long_in_all_is_closed_whatever_it_reads() {
     let limits = Limits { write_stall: PATIENCE, write: SHORT, ..Limits::default() };
-    let (running, collector) = start(app().limits(limits));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app().limits(limits));
+    let mut client = Client::connect(server.addr());
     client.send(get("/large"));
     let capture = collector.one();
     assert_eq!((capture.status, capture.is_undelivered), (200, true));
@@ -136,23 +136,23 @@ fn who_takes_too_long_in_all_is_closed_whatever_it_reads() {
 
 #[test]
 fn who_reads_slowly_but_surely_gets_it_all() {
-    let (running, _) = start(app().limits(Limits {
+    let (server, _) = start(app().limits(Limits {
         keep_alive: Duration::from_millis(1),
         head: PATIENCE,
         ..Limits::default()
     }));
-    let mut client = Client::connect(running.addr());
+    let mut client = Client::connect(server.addr());
     assert_eq!(client.ask(get("/large")).body.len(), 64 << 20);
 }
 
 #[test]
 fn others_are_served_meanwhile() {
-    let (running, _) = start(app());
-    let mut slow: Vec<_> = (0..50).map(|_| Client::connect(running.addr())).collect();
+    let (server, _) = start(app());
+    let mut slow: Vec<_> = (0..50).map(|_| Client::connect(server.addr())).collect();
     for client in &mut slow {
         client.send("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\nh");
     }
-    let mut quick = Client::connect(running.addr());
+    let mut quick = Client::connect(server.addr());
     for _ in 0..100 {
         assert_eq!(quick.ask("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\nhi").body, "hi");
     }

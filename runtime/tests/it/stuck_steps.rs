@@ -39,10 +39,10 @@ fn app() -> App {
         .limits(Limits { drain: 1.millis(), ..Limits::default() })
 }
 
-fn stop(running: Server) {
+fn stop(server: Server) {
     let (sender, stopped): (Sender<()>, Receiver<()>) = channel();
     std::thread::spawn(move || {
-        running.stop();
+        server.stop();
         sender.send(()).unwrap();
     });
     stopped.recv_timeout(PATIENCE).expect("it stops");
@@ -51,11 +51,11 @@ fn stop(running: Server) {
 /// Stops a service while this path hangs at a gate; what is recorded of it by then.
 fn stopped_within(path: &str, gate: &'static Gate) {
     let _opens = Opens(gate);
-    let (running, collector) = start(app().batch_workers(1));
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app().batch_workers(1));
+    let mut client = Client::connect(server.addr());
     client.send(get(path));
     gate.wait_for(1);
-    stop(running);
+    stop(server);
     let lost = collector.one();
     assert_eq!((&lost.outcome, lost.status), (&Outcome::Gone { step: 1 }, 0));
     assert_eq!(
@@ -95,18 +95,18 @@ fn wait_for(client: &mut Client, status: &str) {
 /// Stops a service after a step has hung, with nothing in flight.
 fn stops_after_a_step_that_hung(path: &str, gate: &'static Gate) {
     let _opens = Opens(gate);
-    let (running, collector) = start(patient_app());
-    let mut hangs = Client::connect(running.addr());
+    let (server, collector) = start(patient_app());
+    let mut hangs = Client::connect(server.addr());
     hangs.send(get(path));
     gate.wait_for(1);
     // Asked at another worker.
-    let mut other = Client::connect(running.addr());
+    let mut other = Client::connect(server.addr());
     wait_for(&mut other, "degraded");
     gate.open();
     assert_eq!(hangs.answer().unwrap().body, "at last");
     wait_for(&mut other, "ok");
     drop((hangs, other));
-    stop(running);
+    stop(server);
     assert_eq!(collector.one().status, 200);
 }
 
@@ -123,15 +123,15 @@ fn after_a_step_that_hung_at_low_priority_it_stops_as_before() {
 /// Stops a service while a step hangs, and its client waits for it or not.
 fn stops_while_a_step_hangs(path: &str, gate: &'static Gate, waits: bool) {
     let _opens = Opens(gate);
-    let (running, collector) = start(patient_app());
-    let mut hangs = Client::connect(running.addr());
+    let (server, collector) = start(patient_app());
+    let mut hangs = Client::connect(server.addr());
     hangs.send(get(path));
     gate.wait_for(1);
-    let mut other = Client::connect(running.addr());
+    let mut other = Client::connect(server.addr());
     wait_for(&mut other, "degraded");
     drop(other);
     let hangs = Some(hangs).filter(|_| waits);
-    stop(running);
+    stop(server);
     drop(hangs);
     assert_eq!(collector.one().outcome, Outcome::Gone { step: 1 });
 }
@@ -150,11 +150,11 @@ fn while_a_step_hangs_at_low_priority_nothing_else_is_waited_for() {
 #[test]
 fn a_thread_of_low_priority_that_hangs_is_named_and_another_goes_on() {
     let _opens = Opens(&GATES[2]);
-    let (running, _) = start(app().batch_workers(1));
-    let mut hangs = Client::connect(running.addr());
+    let (server, _) = start(app().batch_workers(1));
+    let mut hangs = Client::connect(server.addr());
     hangs.send(get("/report/2"));
     GATES[2].wait_for(1);
-    let mut other = Client::connect(running.addr());
+    let mut other = Client::connect(server.addr());
     let told = loop {
         let told = other.ask(get("/healthz")).body;
         if told.contains("degraded") {
@@ -166,5 +166,5 @@ fn a_thread_of_low_priority_that_hangs_is_named_and_another_goes_on() {
     GATES[2].open();
     assert_eq!(hangs.answer().unwrap().body, "at last");
     while other.ask(get("/healthz")).body.contains("degraded") {}
-    running.stop();
+    server.stop();
 }

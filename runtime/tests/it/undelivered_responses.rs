@@ -55,8 +55,8 @@ fn check_passed_and_not_delivered(capture: &Arc<Capture>) {
 /// One whose client goes away while its last step runs.
 fn check_left(path: &str, gate: &'static Gate) {
     let _opens = Opens(gate);
-    let (running, collector) = start(app());
-    let mut socket = TcpStream::connect(running.addr()).unwrap();
+    let (server, collector) = start(app());
+    let mut socket = TcpStream::connect(server.addr()).unwrap();
     socket.write_all(get(path).as_bytes()).unwrap();
     gate.wait_for(1);
     reset(socket);
@@ -77,8 +77,8 @@ fn of_a_step_at_low_priority() {
 #[test]
 fn of_an_http2_stream_that_was_reset() {
     let _opens = Opens(&GATES[2]);
-    let (running, collector) = start(app());
-    let mut raw = crate::http2::Raw::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut raw = crate::http2::Raw::connect(server.addr());
     raw.headers(crate::http2::GET, "/batch/2", 1, true).unwrap();
     GATES[2].wait_for(1);
     raw.frame(3, 0, 1, &[0, 0, 0, 8]).unwrap();
@@ -89,8 +89,8 @@ fn of_an_http2_stream_that_was_reset() {
 
 #[test]
 fn of_which_part_was_written() {
-    let (running, collector) = start(app());
-    let mut socket = TcpStream::connect(running.addr()).unwrap();
+    let (server, collector) = start(app());
+    let mut socket = TcpStream::connect(server.addr()).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.write_all(get("/zeros/30000000").as_bytes()).unwrap();
     socket.read_exact(&mut [0]).unwrap();
@@ -98,14 +98,14 @@ fn of_which_part_was_written() {
     let capture = collector.one();
     assert_eq!((capture.status, capture.is_undelivered), (200, true));
     // And one of which all was.
-    assert_eq!(Client::connect(running.addr()).ask(get("/zeros/30000000")).status, 200);
+    assert_eq!(Client::connect(server.addr()).ask(get("/zeros/30000000")).status, 200);
     assert!(!collector.wait_for(2)[1].is_undelivered);
 }
 
 #[test]
 fn what_was_answered_is_delivered() {
-    let (running, collector) = start(app());
-    let mut client = Client::connect(running.addr());
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
     client.send([get("/zeros/1"), get("/nothing"), get("/zeros/2")].concat());
     assert_eq!([(); 3].map(|()| client.answer().unwrap().status), [200, 404, 200]);
     client.send("HEAD /zeros/1 HTTP/1.1\r\nhost: a\r\n\r\n");

@@ -15,19 +15,13 @@ pub(super) fn without_comments_and_literals(text: &str) -> String {
     out
 }
 
-/// Removes the items behind `#[cfg(test)]`. Returns the rest, and the names of the modules in files of their own that
-/// were removed.
-pub(super) fn without_tests(code: &str) -> (String, Vec<String>) {
-    let (mut out, mut modules) = (code.to_owned(), Vec::new());
+/// Removes the items behind `#[cfg(test)]`.
+pub(super) fn without_tests(code: &str) -> String {
+    let mut out = code.to_owned();
     while let Some(start) = out.find("#[cfg(test)]").or_else(|| out.find("#[cfg(all(test")) {
-        let end = item_end(&out, start);
-        let item = out[start..end].to_owned();
-        if let Some(name) = item.split("mod ").nth(1).filter(|_| item.ends_with(';')) {
-            modules.push(name.trim_end_matches(';').trim().to_owned());
-        }
-        out.replace_range(start..end, "");
+        out.replace_range(start..item_end(&out, start), "");
     }
-    (out, modules)
+    out
 }
 
 /// Returns the end of the item at `start`: its `;`, or the brace that closes its first block.

@@ -35,7 +35,7 @@ impl Crate {
 
     fn add(&mut self, module: Module, path: &Path, folder: &Path) {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let (code, _) = without_tests(&without_comments_and_literals(&text));
+        let code = without_tests(&without_comments_and_literals(&text));
         for name in module_files(&code) {
             let files = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
             // Modules with a `#[path]` belong to other crates.

@@ -16,7 +16,7 @@ const MAX_BATCH_TIME: Duration = Duration::from_millis(8);
 /// Maximum time to wait for a message; also the interval of [`Message::Tick`].
 const MAX_WAIT: Duration = Duration::from_millis(250);
 
-/// Sends messages to a running [`run()`] from any thread. Never blocks.
+/// Sends messages to a running [`crate::run()`] from any thread. Never blocks.
 #[derive(Debug, Clone)]
 pub struct MessageSender {
     sender: Sender<Message>,
@@ -47,7 +47,7 @@ impl MessageSender {
     }
 }
 
-/// Receiving end, for [`run()`].
+/// Receiving end, for [`crate::run()`].
 #[derive(Debug)]
 pub struct MessageReceiver {
     receiver: Receiver<Message>,
@@ -81,7 +81,7 @@ impl MessageReceiver {
     }
 }
 
-/// Creates the channel for [`run()`].
+/// Creates the channel for [`crate::run()`].
 pub fn channel() -> (MessageSender, MessageReceiver) {
     let (sender, receiver) = channel_of();
     let pending = Arc::new(AtomicUsize::new(0));

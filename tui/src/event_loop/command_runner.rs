@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zerver_analysis::{Timeline, Usual, Why};
-use zerver_replay::{Edits, Refusal, Sameness};
+use zerver_analysis::{Baseline, Timeline, Why};
+use zerver_replay::{Edits, ReplayError, Sameness};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
 use super::channel::MessageSender;
@@ -126,7 +126,7 @@ impl CommandRunner {
                 }
                 // A request that cannot be replayed is not reported as changed.
                 if let Ok(replayed) = replay(&*services, id, Edits::default())
-                    && replayed.report.impossible.is_empty()
+                    && replayed.report.missing_inputs.is_empty()
                 {
                     sender.send(Message::ReplayChecked(
                         number,
@@ -180,16 +180,18 @@ fn explain(
 }
 
 /// Loads a request and replays it.
-fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, Refusal> {
+fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, ReplayError> {
     let what = || format!("cannot replay request {id}");
     match services.trace_source().load(id) {
         Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
-        Ok(None) => Err(Refusal {
-            what: what(),
+        Ok(None) => Err(ReplayError {
+            message: what(),
             causes: vec!["it is no longer in the store".to_owned()],
-            ..Refusal::default()
+            ..ReplayError::default()
         }),
-        Err(error) => Err(Refusal { what: what(), causes: vec![error.to_string()], ..Refusal::default() }),
+        Err(error) => {
+            Err(ReplayError { message: what(), causes: vec![error.to_string()], ..ReplayError::default() })
+        }
     }
 }
 
@@ -207,5 +209,5 @@ fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, 
             Err(_) => unreadable += 1,
         }
     }
-    Ok(Arc::new(FlowMeasurement { times: Usual::of(&timelines), unreadable }))
+    Ok(Arc::new(FlowMeasurement { times: Baseline::of(&timelines), unreadable }))
 }

@@ -6,7 +6,8 @@ use std::cell::Cell;
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Class, StatusFilter};
 
-use super::request_index::{RequestIndex, Seq};
+use super::request_index::RequestIndex;
+use super::sequence_number::Seq;
 use super::slot_filter::SlotFilter;
 
 /// Parsed filter.

@@ -3,7 +3,7 @@
 
 use zerver_trace::RequestId;
 
-use super::request_index::Seq;
+use super::sequence_number::Seq;
 
 /// Number of leading digits of an id that hold its time in milliseconds (RFC 9562, version 7).
 pub(crate) const TIME_DIGITS: usize = 12;

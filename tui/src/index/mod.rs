@@ -9,6 +9,7 @@ mod id_buckets;
 mod rates;
 mod request_index;
 mod request_list;
+mod sequence_number;
 mod slot_filter;
 mod string_table;
 
@@ -16,6 +17,7 @@ pub(crate) use baseline::{Baseline, Verdict};
 pub(crate) use filter::Filter;
 pub(crate) use id_buckets::TIME_DIGITS;
 pub(crate) use rates::{Metrics, Rates};
-pub(crate) use request_index::{RequestIndex, RequestRow, Seq};
+pub(crate) use request_index::{RequestIndex, RequestRow};
 pub(crate) use request_list::{RequestList, SCAN_CHUNK, SortOrder};
+pub(crate) use sequence_number::Seq;
 pub use slot_filter::SlotFilter;

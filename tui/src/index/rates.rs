@@ -27,15 +27,15 @@ struct Second {
     count: u32,
     failed: u32,
     durations: Histogram,
-    /// As of the last [`Rates::settle`].
+    /// Median as of the last [`Rates::settle`].
     p50_ns: u64,
     p99_ns: u64,
 }
 
-/// One metric: its values over time, and the current one.
+/// Metric: its values over time, and the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metric {
-    /// One value per second, the newest last.
+    /// A value per second, the newest last.
     pub(crate) line: Vec<u64>,
     /// Current value; `None` without requests.
     pub(crate) now: Option<u64>,

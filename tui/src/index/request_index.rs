@@ -7,10 +7,8 @@ use zerver_trace::{Class, RequestId, Summary};
 
 use super::chunked_column::ChunkedColumn;
 use super::id_buckets::{IdBuckets, TIME_DIGITS};
+use super::sequence_number::Seq;
 use super::string_table::{PathTable, StringTable};
-
-/// Number of a request in the index. Requests from before the start count down from -1, new ones up from 0.
-pub(crate) type Seq = i32;
 
 /// Number of requests above which the oldest are dropped.
 const MAX_ROWS: usize = 3_000_000;
@@ -52,7 +50,7 @@ struct RequestColumns {
     next_in_bucket: ChunkedColumn<Seq>,
 }
 
-/// One request of the index.
+/// Request of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestRow<'a> {
     pub(crate) seq: Seq,

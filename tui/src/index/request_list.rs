@@ -2,7 +2,8 @@
 //! them.
 
 use super::filter::Filter;
-use super::request_index::{RequestIndex, Seq};
+use super::request_index::RequestIndex;
+use super::sequence_number::Seq;
 
 /// Number of requests scanned in one turn, so that keys never wait.
 pub(crate) const SCAN_CHUNK: usize = 1 << 16;

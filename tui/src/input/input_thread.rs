@@ -23,7 +23,7 @@ pub(crate) struct InputThread(Arc<ReadTurn>);
 
 #[derive(Default)]
 struct ReadTurn {
-    /// Whether another program needs the terminal, and whether the thread has stopped for it.
+    /// Two flags: another program needs the terminal; the thread has stopped for it.
     state: Mutex<(bool, bool)>,
     changed: Condvar,
 }

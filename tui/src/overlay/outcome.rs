@@ -1,4 +1,4 @@
-//! What overlays share: the effect of a key, and their position.
+//! Shared parts of the overlays: the effect of a key, and their position.
 
 use ratatui::layout::Rect;
 

@@ -1,6 +1,6 @@
 //! The flows screen.
 
-use zerver_analysis::{Timeline, Usual};
+use zerver_analysis::{Baseline, Timeline};
 
 use super::diff::two;
 use super::*;
@@ -16,7 +16,7 @@ fn a_flow_shows_its_typical_times() {
     ui.send(Message::Flows(Ok(vec![flow])));
     assert_eq!(ui.commands.last(), Some(&Command::MeasureFlow("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
-    let measured = FlowMeasurement { times: Usual::of(&timelines), unreadable: 0 };
+    let measured = FlowMeasurement { times: Baseline::of(&timelines), unreadable: 0 };
     insta::assert_snapshot!(ui.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows ────────────────────────────────────────────────────────────────────────

@@ -3,8 +3,11 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 
-use zerver_analysis::{Timeline, Usual};
-use zerver_replay::{Coverage, Ending, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
+use zerver_analysis::{Baseline, Timeline};
+use zerver_replay::{
+    Coverage, EditedOutcome, Finding, FindingClass, ReplayError, ReplayedResponse, Report, ReportedValue,
+    SourceLocation,
+};
 use zerver_trace::FlowInfo;
 
 use super::*;
@@ -89,7 +92,7 @@ enum Step {
     Unreadable(String),
     Source(String),
     Serves(String, Option<SchedulerStatus>),
-    Replayed(Result<Report, Refusal>),
+    Replayed(Result<Report, ReplayError>),
     Checked,
     Edited(bool, String),
     Flows,
@@ -151,20 +154,20 @@ fn any_report() -> impl Strategy<Value = Report> {
     let finding =
         (class, any_text(), any_text(), any::<u32>()).prop_map(|(class, step, field, line)| Finding {
             class,
-            expected: Seen::text(&*step),
-            got: Seen::Secret,
-            source: Some(Source { file: field.clone(), line }),
+            expected: ReportedValue::text(&*step),
+            got: ReportedValue::Secret,
+            source: Some(SourceLocation { file: field.clone(), line }),
             step,
             field,
         });
-    let ending = (any_text(), any::<u64>()).prop_map(|(text, ns)| Ending {
+    let ending = (any_text(), any::<u64>()).prop_map(|(text, ns)| EditedOutcome {
         outcome: text.clone(),
         failure: text.clone(),
         failure_kind: text.clone(),
         call: None,
         step: text,
         duration_ns: ns,
-        recorded_ns: ns,
+        recorded_duration_ns: ns,
     });
     let why = prop_oneof![
         any_text(),
@@ -173,20 +176,20 @@ fn any_report() -> impl Strategy<Value = Report> {
     let parts = (prop::collection::vec(why, 0..2), prop::collection::vec(finding, 0..5));
     (parts, prop::option::of(ending), prop::option::of(any_text()), any::<[u32; 5]>()).prop_map(
         |((impossible, findings), ending, body, n)| Report {
-            impossible,
+            missing_inputs: impossible,
             findings,
-            ending,
+            edited_outcome: ending,
             notes: body.clone().into_iter().collect(),
-            response: body.map(|body| Replied {
+            response: body.map(|body| ReplayedResponse {
                 status: n[0] as u16,
                 body: Some(body),
-                body_len: n[1].into(),
+                body_bytes: n[1].into(),
                 headers: Vec::new(),
             }),
             coverage: Coverage {
-                decisions: n[0],
+                decisions_reproduced: n[0],
                 decisions_recorded: n[1],
-                effects_fed: n[2],
+                effects_replayed: n[2],
                 effects_live: n[3],
                 effects_unanswered: n[4],
             },
@@ -195,9 +198,13 @@ fn any_report() -> impl Strategy<Value = Report> {
     )
 }
 
-fn any_refusal() -> impl Strategy<Value = Refusal> {
+fn any_refusal() -> impl Strategy<Value = ReplayError> {
     let texts = || prop::collection::vec(any_text(), 0..4);
-    (any_text(), texts(), texts()).prop_map(|(what, causes, hints)| Refusal { what, causes, hints })
+    (any_text(), texts(), texts()).prop_map(|(what, causes, hints)| ReplayError {
+        message: what,
+        causes,
+        hints,
+    })
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -307,7 +314,7 @@ fn perform(ui: &mut TestApp, step: Step) {
         Step::Measured(why) => {
             let timelines: Vec<Timeline> = ui.traces.iter().map(Timeline::of).collect();
             for (at, flow) in flows(ui).into_iter().enumerate() {
-                let measured = Arc::new(FlowMeasurement { times: Usual::of(&timelines), unreadable: at });
+                let measured = Arc::new(FlowMeasurement { times: Baseline::of(&timelines), unreadable: at });
                 ui.send(Message::Measured(
                     flow.name,
                     if at % 3 == 2 { Err(why.clone()) } else { Ok(measured) },

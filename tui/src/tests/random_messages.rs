@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
-use zerver_replay::Refusal;
+use zerver_replay::ReplayError;
 
 use super::replay::{changed, replayed};
 use super::*;
@@ -39,7 +39,7 @@ fn any_message() -> impl Strategy<Value = Message> {
             other => other,
         }
     });
-    let refused = number.prop_map(|number| Message::Replayed(number, Err(Refusal::default())));
+    let refused = number.prop_map(|number| Message::Replayed(number, Err(ReplayError::default())));
     prop_oneof![
         6 => key.prop_map(press),
         3 => named.prop_map(press),

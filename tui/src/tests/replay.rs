@@ -1,29 +1,42 @@
 //! The replay screen.
 
-use zerver_replay::{Coverage, Finding, FindingClass, Refusal, Replied, Report, Seen, Source};
+use zerver_replay::{
+    Coverage, Finding, FindingClass, ReplayError, ReplayedResponse, Report, ReportedValue, SourceLocation,
+};
 use zerver_trace::Value;
 
 use super::*;
 use crate::services::ReplayResult;
 
-fn value(text: &str) -> Seen {
-    Seen::Value(Value::from_serialize(&text).expect("a text is a value"))
+fn value(text: &str) -> ReportedValue {
+    ReportedValue::Value(Value::from_serialize(&text).expect("a text is a value"))
 }
 
-fn finding(class: FindingClass, step: &str, field: &str, expected: Seen, got: Seen) -> Finding {
-    let source = Some(Source { file: "src/main.rs".into(), line: 7 });
+fn finding(
+    class: FindingClass,
+    step: &str,
+    field: &str,
+    expected: ReportedValue,
+    got: ReportedValue,
+) -> Finding {
+    let source = Some(SourceLocation { file: "src/main.rs".into(), line: 7 });
     Finding { class, step: step.into(), field: field.into(), expected, got, source }
 }
 
 pub(super) fn replayed(findings: Vec<Finding>) -> Message {
     let report = Report {
-        coverage: Coverage { decisions: 3, decisions_recorded: 5, effects_fed: 1, ..Coverage::default() },
+        coverage: Coverage {
+            decisions_reproduced: 3,
+            decisions_recorded: 5,
+            effects_replayed: 1,
+            ..Coverage::default()
+        },
         findings,
-        response: Some(Replied {
+        response: Some(ReplayedResponse {
             status: 403,
             headers: Vec::new(),
             body: Some("{\"error\": \"no \u{1b}[31mrole\"}".into()),
-            body_len: 18,
+            body_bytes: 18,
         }),
         ..Report::default()
     };
@@ -45,8 +58,20 @@ pub(super) fn changed() -> Vec<Finding> {
             value("user-123"),
             value("b\u{1b}ob"),
         ),
-        finding(FindingClass::CodeChanged, "render_todo", "decision", Seen::text("done"), Seen::text("fail")),
-        finding(FindingClass::CodeChanged, "", "response.body", value("{\"id\":  456}"), Seen::Secret),
+        finding(
+            FindingClass::CodeChanged,
+            "render_todo",
+            "decision",
+            ReportedValue::text("done"),
+            ReportedValue::text("fail"),
+        ),
+        finding(
+            FindingClass::CodeChanged,
+            "",
+            "response.body",
+            value("{\"id\":  456}"),
+            ReportedValue::Secret,
+        ),
     ]
 }
 
@@ -119,7 +144,7 @@ fn an_edited_slot_starts_a_replay() {
     let mut ui = replay(80, 24);
     assert_eq!(asked(&ui), Some((1, zerver_replay::Edits::default())));
     ui.send(replayed(Vec::new())).press("j<enter><c-u>nonsense<enter>");
-    assert!(ui.text().contains("is no JSON"), "{}", ui.text());
+    assert!(ui.text().contains("not JSON"), "{}", ui.text());
     assert_eq!(asked(&ui).map(|(number, _)| number), Some(1), "invalid JSON does not start a replay");
     ui.press("<c-u>.sub=\"bob\"<enter>");
     let (number, edits) = asked(&ui).unwrap();
@@ -134,8 +159,8 @@ fn an_edited_slot_starts_a_replay() {
 #[test]
 fn a_refused_edit_returns_to_its_prompt() {
     let refused = |number| {
-        let refusal = Refusal {
-            what: "Claims.sub cannot be 5".into(),
+        let refusal = ReplayError {
+            message: "Claims.sub cannot be 5".into(),
             causes: vec!["expected a string".into()],
             hints: Vec::new(),
         };
@@ -185,9 +210,15 @@ fn a_secret_slot_opens_as_an_empty_text() {
 #[test]
 fn an_unanswered_effect_is_prompted_for() {
     let mut ui = replay(80, 24);
-    let why = Seen::text("it was not recorded");
+    let why = ReportedValue::text("it was not recorded");
     let unanswered = FindingClass::Unanswered;
-    ui.send(replayed(vec![finding(unanswered, "load_todo", "kv get todo:9", Seen::text("an answer"), why)]));
+    ui.send(replayed(vec![finding(
+        unanswered,
+        "load_todo",
+        "kv get todo:9",
+        ReportedValue::text("an answer"),
+        why,
+    )]));
     let text = ui.text();
     assert!(text.contains("kv get todo:9 = {\"id\":456"), "a recorded answer shows the form: {text}");
     ui.press("<c-u>null<enter>");
@@ -204,8 +235,8 @@ fn enter_on_a_finding_opens_its_step() {
 
 #[test]
 fn compiler_errors_are_shown_with_a_hint() {
-    let refusal = Refusal {
-        what: "todos could not be built".into(),
+    let refusal = ReplayError {
+        message: "todos could not be built".into(),
         causes: vec!["error[E0308]: mismatched types\n --> src/main.rs:7:5".into()],
         hints: vec!["mend it, and run the request again".into()],
     };
@@ -243,16 +274,16 @@ fn an_injected_fault_shows_how_the_request_would_end() {
         edits.faults,
         [zerver_replay::Fault::failing("http GET idp.example.com/verify=timeout").unwrap()]
     );
-    let ending = zerver_replay::Ending {
+    let edited_outcome = zerver_replay::EditedOutcome {
         outcome: "timed_out".into(),
         failure: "no answer within 2s".into(),
         failure_kind: "timeout".into(),
         call: Some(0),
         step: "lookup_user".into(),
         duration_ns: 2_000_100_000,
-        recorded_ns: 5_400_000,
+        recorded_duration_ns: 5_400_000,
     };
-    let report = Report { ending: Some(ending), ..Report::default() };
+    let report = Report { edited_outcome: Some(edited_outcome), ..Report::default() };
     ui.send(Message::Replayed(number, Ok(Arc::new(ReplayResult { report, build: String::new() }))));
     let text = ui.text();
     assert!(
@@ -288,7 +319,7 @@ fn a_missing_secret_is_prompted_for_and_stays_hidden() {
     ui.press("r");
     let why =
         "the request's header authorization: only a hash of it is here; --request-header authorization=..";
-    let report = Report { impossible: vec![why.into()], ..Report::default() };
+    let report = Report { missing_inputs: vec![why.into()], ..Report::default() };
     let replayed = Arc::new(ReplayResult { report, build: String::new() });
     ui.send(Message::Replayed(asked(&ui).unwrap().0, Ok(Arc::clone(&replayed))));
     let text = ui.text();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use zerver_analysis::rfc3339;
-use zerver_replay::{Json, Secrets};
+use zerver_replay::{RecordedJson, Secrets};
 use zerver_trace::text::clean;
 use zerver_trace::{Answer, Event, Origin, Outcome, Recorded, Trace};
 
@@ -207,7 +207,7 @@ impl Test<'_> {
     }
 
     fn json(&self, recorded: &Recorded) -> Option<String> {
-        document(&Json::Value(self.visible(recorded)?), false)
+        document(&RecordedJson::Value(self.visible(recorded)?), false)
     }
 
     /// Returns the name of the test: the flow and the status.

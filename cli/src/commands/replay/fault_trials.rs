@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_replay::{Edits, Opened, Report, Sameness, trials};
+use zerver_replay::{Edits, Recording, Report, Sameness, fault_trials};
 
 use super::replayable::{announce, check_possible};
 use crate::error::{CommandError, CommandOutcome};
@@ -31,7 +31,7 @@ struct Recorded {
 
 pub(super) fn run(
     exe: &Path,
-    opened: &Opened,
+    opened: &Recording,
     edits: &Edits,
     loaded: &LoadedTrace,
     output: &mut Output,
@@ -50,7 +50,7 @@ pub(super) fn run(
         output.warn("the replay differs even without a fault: run `zerver replay` without --faults");
     }
     let mut outcomes = Vec::new();
-    for trial in trials(trace) {
+    for trial in fault_trials(trace) {
         let mut living = match host.take() {
             Some(living) => living,
             None => ReplayHost::start(exe)?,

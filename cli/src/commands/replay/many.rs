@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use zerver_analysis::{Corpus, FindingCause, FindingGroup, Reason, Tally};
+use zerver_analysis::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
 use zerver_recorder::Reader;
-use zerver_replay::{Opened, Sameness, Secrets};
+use zerver_replay::{Recording, Sameness, Secrets};
 use zerver_trace::{Query, RequestId};
 
 use crate::args::{Global, Replay};
@@ -22,7 +22,7 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::service::host::ReplayHost;
 use crate::service::host_pool::{HostPool, Replayed};
-use crate::service::program::program;
+use crate::service::program::ServiceProgram;
 use crate::view::replay::many::{CorpusView, corpus, progress};
 use crate::{locate, paths};
 
@@ -39,8 +39,8 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
     let source = CorpusSource::open(paths, args, global)?;
-    let store = source.reader.as_ref().map(Reader::dir);
-    let exe = program(app, &args.program, store, global)?;
+    let program = ServiceProgram::find(app, &args.program, source.reader.as_ref())?;
+    let exe = program.build(args.program.release, global)?;
     let first = ReplayHost::start(&exe)?;
     let build = first.build().to_owned();
     let (corpus, end) = replay_all(&source, HostPool::new(exe, first), output)?;
@@ -49,8 +49,8 @@ pub(super) fn run(
         output.warn(warning);
     }
     let error = match end.error {
-        None if corpus.tally().requests == 0 && !end.is_interrupted => return Err(source.empty(args)),
-        Some(error) if corpus.tally().requests == 0 => return Err(error),
+        None if corpus.counts().requests == 0 && !end.is_interrupted => return Err(source.empty(args)),
+        Some(error) if corpus.counts().requests == 0 => return Err(error),
         error => error,
     };
     let is_partial = end.is_interrupted || error.is_some();
@@ -67,7 +67,7 @@ pub(super) fn run(
     match error {
         Some(error) => Err(error),
         None if end.is_interrupted => Err(CommandError::new("interrupted before all requests were replayed")),
-        // Requests that could not be compared or replayed are counted; they are no finding.
+        // Requests that could not be compared or replayed are counted, but are not findings.
         None if corpus.sameness() == Sameness::Different => Ok(CommandOutcome::Finding),
         None => Ok(CommandOutcome::Success),
     }
@@ -118,7 +118,7 @@ fn replay_all(
             is_interrupted |= stop.load(Ordering::Relaxed);
             if shown_at.elapsed() >= TICK {
                 shown_at = Instant::now();
-                output.progress(&progress(&corpus.tally(), begun.elapsed()));
+                output.progress(&progress(&corpus.counts(), begun.elapsed()));
             }
         }
         is_interrupted |= stop.load(Ordering::Relaxed);
@@ -169,7 +169,7 @@ impl CorpusSource {
     /// Sends the matching requests. Returns warnings, and the error that stopped it.
     fn read(
         &self,
-        requests: &SyncSender<Opened>,
+        requests: &SyncSender<Recording>,
         is_stopped: &dyn Fn() -> bool,
     ) -> (Vec<String>, Option<CommandError>) {
         let mut undecrypted = None;
@@ -181,7 +181,7 @@ impl CorpusSource {
                         undecrypted.get_or_insert_with(|| error.to_string());
                         Default::default()
                     });
-                    match requests.send(Opened { trace, secrets: Secrets(secrets) }) {
+                    match requests.send(Recording { trace, secrets: Secrets(secrets) }) {
                         Ok(()) if !is_stopped() => ControlFlow::Continue(()),
                         _ => ControlFlow::Break(()),
                     }
@@ -197,7 +197,7 @@ impl CorpusSource {
 
     fn read_files(
         &self,
-        requests: &SyncSender<Opened>,
+        requests: &SyncSender<Recording>,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<(), CommandError> {
         let mut left = self.query.limit.unwrap_or(usize::MAX);
@@ -207,7 +207,7 @@ impl CorpusSource {
                 continue;
             }
             self.file_of.lock().unwrap_or_else(PoisonError::into_inner).insert(trace.id, file.clone());
-            let opened = Opened { trace, secrets: Secrets::default() };
+            let opened = Recording { trace, secrets: Secrets::default() };
             if left == 0 || is_stopped() || requests.send(opened).is_err() {
                 break;
             }
@@ -266,10 +266,10 @@ struct Document<'a> {
     verdict: &'static str,
     /// True if the replay ended before all requests were replayed.
     partial: bool,
-    took_ns: u64,
+    elapsed_ns: u64,
     build: &'a str,
     #[serde(flatten)]
-    tally: Tally,
+    tally: CorpusCounts,
     findings: Vec<Finding<'a>>,
     reasons: Vec<NotReplayed<'a>>,
 }
@@ -288,7 +288,7 @@ struct Finding<'a> {
 struct NotReplayed<'a> {
     reason: &'a str,
     #[serde(flatten)]
-    requests: &'a Reason,
+    requests: &'a NotReplayedGroup,
     file: Option<PathBuf>,
 }
 
@@ -299,7 +299,7 @@ impl<'a> Document<'a> {
             group,
             file: source.file(group.example),
         };
-        let not_replayed = |(reason, requests): (&'a str, &'a Reason)| NotReplayed {
+        let not_replayed = |(reason, requests): (&'a str, &'a NotReplayedGroup)| NotReplayed {
             reason,
             requests,
             file: source.file(requests.example),
@@ -307,9 +307,9 @@ impl<'a> Document<'a> {
         Self {
             verdict: corpus.sameness().as_str(),
             partial,
-            took_ns: took.as_nanos() as u64,
+            elapsed_ns: took.as_nanos() as u64,
             build,
-            tally: corpus.tally(),
+            tally: corpus.counts(),
             findings: corpus.findings().into_iter().map(finding).collect(),
             reasons: corpus.not_replayed().into_iter().map(not_replayed).collect(),
         }

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_recorder::Reader;
-use zerver_replay::{Applied, Coverage, Edits, Ending, Finding, Report};
+use zerver_replay::{AppliedEdit, Coverage, EditedOutcome, Edits, Finding, Report};
 use zerver_trace::text::clean;
 
 use super::replayable::{announce, check_possible, open};
@@ -14,7 +13,7 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
 use crate::service::host::ReplayHost;
-use crate::service::program::program;
+use crate::service::program::ServiceProgram;
 use crate::view::replay::replay;
 
 pub(super) fn run(
@@ -33,8 +32,8 @@ pub(super) fn run(
             return Ok(CommandOutcome::Success);
         }
     }
-    let store = loaded.reader.as_ref().map(Reader::dir);
-    let exe = program(app, &args.program, store, global)?;
+    let program = ServiceProgram::find(app, &args.program, loaded.reader.as_ref())?;
+    let exe = program.build(args.program.release, global)?;
     let opened = open(loaded.trace.clone(), &loaded, output);
     if args.faults {
         return fault_trials::run(&exe, &opened, &edits, &loaded, output);
@@ -70,11 +69,11 @@ struct Document<'a> {
     verdict: &'static str,
     coverage: Coverage,
     findings: &'a [Finding],
-    edits: &'a [Applied],
+    edits: &'a [AppliedEdit],
     not_compared: &'a [String],
     notes: &'a [String],
     response: Option<Response<'a>>,
-    ending: Option<&'a Ending>,
+    edited_outcome: Option<&'a EditedOutcome>,
     build: Builds<'a>,
 }
 
@@ -107,9 +106,9 @@ impl<'a> Document<'a> {
                 status: response.status,
                 headers: response.headers.iter().map(|(name, value)| [&**name, &**value]).collect(),
                 body: response.body.as_deref(),
-                body_bytes: response.body_len,
+                body_bytes: response.body_bytes,
             }),
-            ending: report.ending.as_ref(),
+            edited_outcome: report.edited_outcome.as_ref(),
             build: Builds { recorded, replayed },
         }
     }

@@ -1,6 +1,6 @@
 //! Preparation of a trace for a replay, and the error for a trace that cannot be replayed.
 
-use zerver_replay::{Opened, Report, Secrets};
+use zerver_replay::{Recording, Report, Secrets};
 use zerver_trace::Recorded;
 
 use crate::error::CommandError;
@@ -14,12 +14,12 @@ pub(super) fn announce(effect: &str, output: &mut Output) {
 
 /// Returns the report unless the replay was impossible.
 pub(super) fn check_possible(report: Report, loaded: &LoadedTrace) -> Result<Report, CommandError> {
-    if report.impossible.is_empty() {
+    if report.missing_inputs.is_empty() {
         return Ok(report);
     }
     let id = loaded.trace.id.short(loaded.digits());
     let mut error = CommandError::new(format!("cannot replay {id} as it was recorded"));
-    error.causes = report.impossible;
+    error.causes = report.missing_inputs;
     // A portable file has only hashes of secrets; the store can decrypt its own.
     let is_secret = |value: &Recorded| matches!(value, Recorded::Hashed { .. });
     let trace = &loaded.trace;
@@ -34,7 +34,7 @@ pub(super) fn check_possible(report: Report, loaded: &LoadedTrace) -> Result<Rep
 }
 
 /// Adds the secrets that the store's key can decrypt to a trace.
-pub(super) fn open(trace: zerver_trace::Trace, loaded: &LoadedTrace, output: &mut Output) -> Opened {
+pub(super) fn open(trace: zerver_trace::Trace, loaded: &LoadedTrace, output: &mut Output) -> Recording {
     let secrets = match loaded.reader.as_ref().map(|reader| reader.open_secrets(&trace)) {
         Some(Ok(secrets)) => secrets,
         Some(Err(error)) => {
@@ -44,5 +44,5 @@ pub(super) fn open(trace: zerver_trace::Trace, loaded: &LoadedTrace, output: &mu
         }
         None => Default::default(),
     };
-    Opened { trace, secrets: Secrets(secrets) }
+    Recording { trace, secrets: Secrets(secrets) }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value as Tree;
-use zerver_replay::{Json, SlotEdit};
+use zerver_replay::{RecordedJson, SlotEdit};
 use zerver_trace::text::clean;
 use zerver_trace::{Event, Recorded, Trace};
 
@@ -81,7 +81,7 @@ impl EditableSlots {
                         | Recorded::Sealed { masked: None, .. }
                         | Recorded::Hashed { masked: None, .. }
                 );
-            let json = Json::Value(value.clone());
+            let json = RecordedJson::Value(value.clone());
             let forms =
                 serde_json::to_string_pretty(&json).and_then(|text| Ok((text, serde_json::to_value(&json)?)));
             match forms.ok().filter(|_| is_shown) {

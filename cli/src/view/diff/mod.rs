@@ -5,7 +5,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use zerver_analysis::{Diff, Difference, What};
+use zerver_analysis::{Diff, Difference, DifferenceKind};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
@@ -33,14 +33,19 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, layout: Layout) -> String 
     out += &field("verdict", &verdict(diff, layout));
     out += &rows::rows(diff, unit, layout);
     out += &field("total", &total(diff, unit, layout));
-    let of = |wanted: fn(What) -> bool| -> Vec<&Difference> {
-        diff.differences.iter().filter(|difference| wanted(difference.what)).collect()
+    let of = |wanted: fn(DifferenceKind) -> bool| -> Vec<&Difference> {
+        diff.differences.iter().filter(|difference| wanted(difference.kind)).collect()
     };
-    let effects = |what| matches!(what, What::EffectArgument | What::EffectAttempts | What::EffectResult);
-    out += &block("request", &of(What::is_request), layout);
+    let effects = |what| {
+        matches!(
+            what,
+            DifferenceKind::EffectArgument | DifferenceKind::EffectAttempts | DifferenceKind::EffectResult
+        )
+    };
+    out += &block("request", &of(DifferenceKind::is_request), layout);
     out += &block("effects", &of(effects), layout);
     out += &block("slots", &diff.slots.iter().collect::<Vec<_>>(), layout);
-    out += &block("response", &of(What::is_response), layout);
+    out += &block("response", &of(DifferenceKind::is_response), layout);
     out += &notes(diff, layout.is_verbose);
     out
 }

@@ -2,7 +2,7 @@
 //! slower.
 
 use anstyle::Style;
-use zerver_analysis::{Diff, Line, Mark};
+use zerver_analysis::{Diff, DiffRow, RowStatus};
 
 use super::changes::padded;
 use crate::view::bar::bar;
@@ -14,14 +14,14 @@ use zerver_trace::duration::Unit;
 const MAX_ROWS: usize = 40;
 
 pub(super) fn rows(diff: &Diff, unit: Unit, layout: Layout) -> String {
-    let lines = diff.lines();
+    let lines = diff.display_rows();
     let most_ns = lines.iter().map(|line| line.delta_ns().unsigned_abs()).max().unwrap_or(0);
-    let is_folded = |line: &Line| {
+    let is_folded = |line: &DiffRow| {
         let is_small = line.delta_ns().unsigned_abs() * 100 < most_ns || line.delta_ns() == 0;
-        lines.len() > MAX_ROWS && !layout.is_verbose && is_small && line.mark == Mark::Same
+        lines.len() > MAX_ROWS && !layout.is_verbose && is_small && line.status == RowStatus::Same
     };
     let titles = [format!("a {}", unit.name), format!("b {}", unit.name), "b-a".to_owned()];
-    let cells = |line: &Line| {
+    let cells = |line: &DiffRow| {
         let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| unit.format(ns));
         [time(line.a_ns()), time(line.b_ns()), unit.format_signed(line.delta_ns())]
     };
@@ -48,7 +48,7 @@ pub(super) fn rows(diff: &Diff, unit: Unit, layout: Layout) -> String {
         }
         let (text, filler) = text(line, room);
         let bars = bars(line.delta_ns(), most_ns, half);
-        let mark = mark(line.mark);
+        let mark = mark(line.status);
         let drawn = format!("{}  {mark} {text}{filler}  {bars}", numbers(&cells(line)));
         out += drawn.trim_end();
         out.push('\n');
@@ -64,7 +64,7 @@ pub(super) fn rows(diff: &Diff, unit: Unit, layout: Layout) -> String {
 }
 
 /// Returns the name as displayed, with its style.
-fn name(line: &Line) -> (Style, String) {
+fn name(line: &DiffRow) -> (Style, String) {
     if line.is_effect {
         (style::PLAIN, format!("  ↳ {}", line.name))
     } else {
@@ -72,16 +72,16 @@ fn name(line: &Line) -> (Style, String) {
     }
 }
 
-fn columns_of(line: &Line) -> usize {
-    width(&name(line).1) + if line.said.is_empty() { 0 } else { 2 + width(&line.said) }
+fn columns_of(line: &DiffRow) -> usize {
+    width(&name(line).1) + if line.summary.is_empty() { 0 } else { 2 + width(&line.summary) }
 }
 
 /// Returns name and changes in a number of columns, and the spaces that fill them.
-fn text(line: &Line, columns: usize) -> (String, String) {
-    let wanted = if line.said.is_empty() { 0 } else { (2 + width(&line.said)).min(columns / 2) };
+fn text(line: &DiffRow, columns: usize) -> (String, String) {
+    let wanted = if line.summary.is_empty() { 0 } else { (2 + width(&line.summary)).min(columns / 2) };
     let (style, name) = name(line);
     let (name, _) = padded(&name, columns - wanted);
-    let (changes, _) = padded(&line.said, columns.saturating_sub(width(&name) + 2));
+    let (changes, _) = padded(&line.summary, columns.saturating_sub(width(&name) + 2));
     let mut text = paint(style, &name);
     let mut taken = width(&name);
     if !changes.is_empty() {
@@ -91,12 +91,12 @@ fn text(line: &Line, columns: usize) -> (String, String) {
     (text, " ".repeat(columns.saturating_sub(taken)))
 }
 
-fn mark(mark: Mark) -> String {
+fn mark(mark: RowStatus) -> String {
     match mark {
-        Mark::OnlyA => paint(style::BAD, "-"),
-        Mark::OnlyB => paint(style::GOOD, "+"),
-        Mark::Differs => paint(style::WARN, "≠"),
-        Mark::Same => " ".to_owned(),
+        RowStatus::OnlyA => paint(style::BAD, "-"),
+        RowStatus::OnlyB => paint(style::GOOD, "+"),
+        RowStatus::Differs => paint(style::WARN, "≠"),
+        RowStatus::Same => " ".to_owned(),
     }
 }
 

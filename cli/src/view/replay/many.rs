@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zerver_analysis::{Corpus, FindingCause, FindingGroup, Tally};
+use zerver_analysis::{Corpus, CorpusCounts, FindingCause, FindingGroup};
 use zerver_replay::FindingClass;
 use zerver_trace::RequestId;
 use zerver_trace::text::clean;
@@ -23,7 +23,7 @@ pub(crate) struct CorpusView<'a> {
 }
 
 /// Returns the progress: `1,204 requests, 3 different, 5210/s`.
-pub(crate) fn progress(tally: &Tally, took: Duration) -> String {
+pub(crate) fn progress(tally: &CorpusCounts, took: Duration) -> String {
     let found = match tally.different {
         0 => String::new(),
         n => format!(", {n} different"),
@@ -31,7 +31,7 @@ pub(crate) fn progress(tally: &Tally, took: Duration) -> String {
     format!("{}{found}, {}/s", count(tally.requests, "request", "requests"), rate(tally, took))
 }
 
-fn rate(tally: &Tally, took: Duration) -> u64 {
+fn rate(tally: &CorpusCounts, took: Duration) -> u64 {
     (tally.requests as f64 / took.as_secs_f64().max(1e-3)) as u64
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn corpus(view: &CorpusView<'_>, columns: usize, is_verbose: bool) ->
             count(left_out, "other cause", "other causes")
         );
     }
-    if view.corpus.tally().ungrouped > 0 {
-        let ungrouped = count(view.corpus.tally().ungrouped, "finding", "findings");
+    if view.corpus.counts().ungrouped > 0 {
+        let ungrouped = count(view.corpus.counts().ungrouped, "finding", "findings");
         out += &format!("and {ungrouped} with further causes, not grouped\n");
     }
     for (reason, requests) in view.corpus.not_replayed().iter().take(most) {
@@ -71,7 +71,7 @@ pub(crate) fn corpus(view: &CorpusView<'_>, columns: usize, is_verbose: bool) ->
 }
 
 fn verdict(view: &CorpusView<'_>) -> String {
-    let t = view.corpus.tally();
+    let t = view.corpus.counts();
     let sameness = view.corpus.sameness();
     let (word, style) = (sameness.as_str(), style::sameness(sameness));
     let mut parts = Vec::new();
@@ -95,9 +95,9 @@ fn verdict(view: &CorpusView<'_>) -> String {
     );
     out += &format!(
         "{} of {} reproduced, {} from the recording, {:.1} s, {}/s\n",
-        t.decisions,
+        t.decisions_reproduced,
         count(t.decisions_recorded, "decision", "decisions"),
-        count(t.effects_fed, "effect", "effects"),
+        count(t.effects_replayed, "effect", "effects"),
         view.took.as_secs_f64(),
         rate(&t, view.took),
     );
@@ -137,22 +137,26 @@ fn one(cause: &FindingCause, group: &FindingGroup, example: &str, room: usize) -
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use zerver_replay::{Coverage, Finding, Report, Seen, Source};
+    use zerver_replay::{Coverage, Finding, Report, ReportedValue, SourceLocation};
 
     use super::*;
 
     #[test]
     fn findings_are_grouped_by_cause() {
         let mut corpus = Corpus::default();
-        let coverage =
-            Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() };
+        let coverage = Coverage {
+            decisions_reproduced: 2,
+            decisions_recorded: 3,
+            effects_replayed: 1,
+            ..Coverage::default()
+        };
         let finding = |step: &str, field: &str, class| Finding {
             class,
             step: step.into(),
             field: field.into(),
-            expected: Seen::text("x".repeat(100)),
-            got: Seen::text("b\u{1b}"),
-            source: Some(Source { file: "src/a.rs".into(), line: 7 }),
+            expected: ReportedValue::text("x".repeat(100)),
+            got: ReportedValue::text("b\u{1b}"),
+            source: Some(SourceLocation { file: "src/a.rs".into(), line: 7 }),
         };
         let id = |n: u128| RequestId::from_u128(n << 96);
         for n in 0..3 {
@@ -165,8 +169,8 @@ mod tests {
         corpus.add(id(3), "report", &Report::from(finding("gather", "process", FindingClass::Died)));
         let not_compared = vec!["x".to_owned()];
         corpus.add(id(4), "todo-show", &Report { coverage, not_compared, ..Report::default() });
-        let impossible = vec!["the request's header authorization: only a hash of it is here".into()];
-        corpus.add(id(5), "todo-show", &Report { impossible, ..Report::default() });
+        let missing_inputs = vec!["the request's header authorization: only a hash of it is here".into()];
+        corpus.add(id(5), "todo-show", &Report { missing_inputs, ..Report::default() });
         let view = CorpusView {
             corpus: &corpus,
             took: Duration::from_millis(1500),
@@ -190,6 +194,6 @@ mod tests {
                          the request's header authorization: only a
                          hash of it is here
         ");
-        assert_eq!(progress(&corpus.tally(), Duration::from_secs(2)), "6 requests, 4 different, 3/s");
+        assert_eq!(progress(&corpus.counts(), Duration::from_secs(2)), "6 requests, 4 different, 3/s");
     }
 }

@@ -3,8 +3,8 @@
 pub(crate) mod fault_table;
 pub(crate) mod many;
 
-use zerver_replay::side_by_side::seen;
-use zerver_replay::{Ending, Finding, FindingClass, Report, Seen};
+use zerver_replay::value::side_by_side::finding_sides;
+use zerver_replay::{EditedOutcome, Finding, FindingClass, Report, ReportedValue};
 use zerver_trace::text::clean;
 
 use zerver_trace::duration::show;
@@ -27,13 +27,13 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
             } else {
                 format!("  first seen by {}", clean(&edit.step))
             };
-            let change = change(&edit.from, &edit.to, room.saturating_sub(30 + width(&edit.what)));
-            format!("{}  {change}{}", clean(&edit.what), paint(style::FAINT, &step))
+            let change = change(&edit.from, &edit.to, room.saturating_sub(30 + width(&edit.target)));
+            format!("{}  {change}{}", clean(&edit.target), paint(style::FAINT, &step))
         })
         .collect();
     out += &field("edited", &edits);
-    if let Some(ending) = &report.ending {
-        out += &field("ending", &ended(ending));
+    if let Some(edited_outcome) = &report.edited_outcome {
+        out += &field("ending", &ended(edited_outcome));
     }
     for finding in &report.findings {
         out += &one(finding, room);
@@ -53,7 +53,7 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
             Some(body) => {
                 lines.extend(body.split('\n').map(|line| fit(&clean(line), room.saturating_sub(9))))
             }
-            None => lines.push(format!("({} bytes)", response.body_len)),
+            None => lines.push(format!("({} bytes)", response.body_bytes)),
         }
         out += &field("response", &lines);
     }
@@ -70,25 +70,32 @@ fn verdict(report: &Report) -> String {
     format!(
         "{}: {} of {} reproduced, {} from the recording, {} live{unanswered}\n",
         paint(style, report.verdict()),
-        c.decisions,
+        c.decisions_reproduced,
         count(c.decisions_recorded.into(), "decision", "decisions"),
-        count(c.effects_fed.into(), "effect", "effects"),
+        count(c.effects_replayed.into(), "effect", "effects"),
         c.effects_live,
     )
 }
 
 /// Returns how a run with edits ended, and how long it would have taken; nothing if both are as recorded.
-fn ended(ending: &Ending) -> Vec<String> {
-    let failed = (ending.outcome != "done").then(|| {
-        let step =
-            if ending.step.is_empty() { String::new() } else { format!(", at {}", clean(&ending.step)) };
-        format!("{}: {}{step}", paint(style::BAD, &clean(&ending.outcome)), clean(&ending.failure))
+fn ended(edited_outcome: &EditedOutcome) -> Vec<String> {
+    let failed = (edited_outcome.outcome != "done").then(|| {
+        let step = if edited_outcome.step.is_empty() {
+            String::new()
+        } else {
+            format!(", at {}", clean(&edited_outcome.step))
+        };
+        format!(
+            "{}: {}{step}",
+            paint(style::BAD, &clean(&edited_outcome.outcome)),
+            clean(&edited_outcome.failure)
+        )
     });
-    let took = (ending.duration_ns != ending.recorded_ns).then(|| {
+    let took = (edited_outcome.duration_ns != edited_outcome.recorded_duration_ns).then(|| {
         format!(
             "would have taken {} instead of {}{}",
-            show(ending.duration_ns),
-            show(ending.recorded_ns),
+            show(edited_outcome.duration_ns),
+            show(edited_outcome.recorded_duration_ns),
             paint(style::FAINT, "; steps take their recorded time")
         )
     });
@@ -112,8 +119,8 @@ fn one(finding: &Finding, room: usize) -> String {
 }
 
 /// Returns `old → new`, truncated to a number of columns.
-pub(super) fn change(old: &Seen, new: &Seen, room: usize) -> String {
-    let (old, new) = seen(old, new);
+pub(super) fn change(old: &ReportedValue, new: &ReportedValue, room: usize) -> String {
+    let (old, new) = finding_sides(old, new);
     let room = room.saturating_sub(3);
     // Each side gets the columns that the other does not need.
     let left = room - width(&new).min(room / 2);
@@ -127,12 +134,12 @@ mod tests {
     #[test]
     fn both_sides_of_a_change_never_look_alike() {
         let long = "the same for a long time, and then ".repeat(20);
-        let texts = (Seen::text(format!("{long}one")), Seen::text(format!("{long}two")));
-        let number = Seen::Value(Value::from_serialize(&1).unwrap());
-        let text = Seen::Value(Value::from_serialize("1").unwrap());
+        let texts = (ReportedValue::text(format!("{long}one")), ReportedValue::text(format!("{long}two")));
+        let number = ReportedValue::Value(Value::from_serialize(&1).unwrap());
+        let text = ReportedValue::Value(Value::from_serialize("1").unwrap());
         let (none, nested) =
             (Value::from_serialize(&None::<u8>).unwrap(), Value::from_serialize(&Some(None::<u8>)).unwrap());
-        let nothing = (Seen::Value(none), Seen::Value(nested));
+        let nothing = (ReportedValue::Value(none), ReportedValue::Value(nested));
         for columns in [20, 40, 80, usize::MAX] {
             for (a, b) in [(&texts.0, &texts.1), (&number, &text), (&nothing.0, &nothing.1)] {
                 let line = change(a, b, columns);
@@ -146,50 +153,60 @@ mod tests {
     }
 
     use anstream::adapter::strip_str;
-    use zerver_replay::{Applied, Coverage, Replied, Source};
+    use zerver_replay::{AppliedEdit, Coverage, ReplayedResponse, SourceLocation};
     use zerver_trace::Value;
 
     use super::*;
 
     #[test]
     fn a_report_lists_edits_ending_findings_and_response() {
-        let value = |text: &str| Seen::Value(Value::from_serialize(text).unwrap());
+        let value = |text: &str| ReportedValue::Value(Value::from_serialize(text).unwrap());
         let report = Report {
-            coverage: Coverage { decisions: 2, decisions_recorded: 3, effects_fed: 1, ..Coverage::default() },
+            coverage: Coverage {
+                decisions_reproduced: 2,
+                decisions_recorded: 3,
+                effects_replayed: 1,
+                ..Coverage::default()
+            },
             findings: vec![
                 Finding {
                     class: FindingClass::InputEdited,
                     step: "verify".into(),
                     field: "decision".into(),
-                    expected: Seen::text("continue"),
-                    got: Seen::text("fail\u{1b}"),
-                    source: Some(Source { file: "src/a.rs".into(), line: 7 }),
+                    expected: ReportedValue::text("continue"),
+                    got: ReportedValue::text("fail\u{1b}"),
+                    source: Some(SourceLocation { file: "src/a.rs".into(), line: 7 }),
                 },
                 Finding {
                     class: FindingClass::CodeChanged,
                     step: String::new(),
                     field: "response.body".into(),
                     expected: value(&"x".repeat(200)),
-                    got: Seen::Secret,
+                    got: ReportedValue::Secret,
                     source: None,
                 },
             ],
-            applied: vec![Applied {
-                what: "Claims.sub".into(),
+            applied: vec![AppliedEdit {
+                target: "Claims.sub".into(),
                 step: "verify".into(),
                 from: value("ann"),
                 to: value("bob"),
             }],
             notes: vec!["a note".into()],
-            response: Some(Replied { status: 403, headers: vec![], body: Some("{}".into()), body_len: 2 }),
-            ending: Some(Ending {
+            response: Some(ReplayedResponse {
+                status: 403,
+                headers: vec![],
+                body: Some("{}".into()),
+                body_bytes: 2,
+            }),
+            edited_outcome: Some(EditedOutcome {
                 outcome: "failed".into(),
                 failure: "timeout http".into(),
                 failure_kind: "timeout".into(),
                 call: Some(0),
                 step: "verify\u{7}".into(),
                 duration_ns: 255_000_000,
-                recorded_ns: 5_400_000,
+                recorded_duration_ns: 5_400_000,
             }),
             ..Report::default()
         };

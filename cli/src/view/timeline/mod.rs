@@ -3,7 +3,7 @@
 mod exchange;
 mod rows;
 
-use zerver_analysis::{Carry, Effect, Late, Move, Timeline, Verdict, Write};
+use zerver_analysis::{CompletionDelay, Effect, Migration, Reclassification, SlotWrite, Timeline, Verdict};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
@@ -85,23 +85,23 @@ fn title(trace: &Trace, layout: Layout) -> String {
 
 /// Returns the changes of the request's class.
 fn reclassifications(timeline: &Timeline, layout: Layout) -> Vec<String> {
-    let line = |m: &Move| {
+    let line = |m: &Reclassification| {
         let text = format!("{} to {} at {}: {}", m.from, m.to, duration::show(m.at_ns), clean(&m.reason));
         if layout.is_verbose { text } else { fit(&text, layout.line_width()) }
     };
-    timeline.moves.iter().map(line).collect()
+    timeline.reclassifications.iter().map(line).collect()
 }
 
 /// Returns the migrations to other threads than the worker of the connection.
 fn migrations(timeline: &Timeline) -> Vec<String> {
-    let line = |carry: &Carry| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
-    timeline.carries.iter().map(line).collect()
+    let line = |carry: &Migration| format!("to {} at {}", carry.to, duration::show(carry.at_ns));
+    timeline.migrations.iter().map(line).collect()
 }
 
 /// Returns the parts of the request that were read right after a long step.
 fn read_late(timeline: &Timeline, layout: Layout) -> Vec<String> {
     timeline
-        .read_late
+        .read_delays
         .iter()
         .flat_map(|read| fold_words(&clean(&read.to_string()), layout.fold_width()))
         .collect()
@@ -111,12 +111,16 @@ fn read_late(timeline: &Timeline, layout: Layout) -> Vec<String> {
 fn late_completions(timeline: &Timeline, layout: Layout) -> Vec<String> {
     let effects = timeline.runs.iter().flat_map(|run| &run.effects);
     let mut lates: Vec<_> =
-        effects.flat_map(|effect| effect.lates().map(move |late| (late, effect))).collect();
-    lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.ns));
+        effects.flat_map(|effect| effect.completion_delays().map(move |late| (late, effect))).collect();
+    lates.sort_by_key(|(late, _)| std::cmp::Reverse(late.delay_ns));
     let shown = if layout.is_verbose { lates.len() } else { MAX_LATE };
-    let line = |(late, effect): &(&Late, &Effect)| {
-        let text =
-            format!("{}: {} ({})", duration::show(late.ns), clean(&late.why()), clean(&effect.label()));
+    let line = |(late, effect): &(&CompletionDelay, &Effect)| {
+        let text = format!(
+            "{}: {} ({})",
+            duration::show(late.delay_ns),
+            clean(&late.reason()),
+            clean(&effect.label())
+        );
         if layout.is_verbose { text } else { fit(&text, layout.line_width()) }
     };
     let mut lines: Vec<String> = lates.iter().take(shown).map(line).collect();
@@ -133,7 +137,7 @@ fn io(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
         .iter()
         .map(|(kind, io)| {
             let calls = paint(style::FAINT, &format!("({})", count(io.calls, "call", "calls")));
-            format!("{} {} {calls}", clean(kind), unit.format(io.ns))
+            format!("{} {} {calls}", clean(kind), unit.format(io.time_ns))
         })
         .collect();
     field("I/O", &wrap(&kinds, "   ", layout))
@@ -146,7 +150,7 @@ fn total(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
         ("effects", t.wait_ns),
         ("CPU", t.cpu_ns),
         ("queue", t.queue_ns),
-        ("late", t.late_ns),
+        ("late", t.completion_delay_ns),
         ("receiving", t.receive_ns),
         ("unexplained", t.unexplained_ns),
     ];
@@ -184,7 +188,7 @@ fn verdict_lines(verdict: &Verdict, layout: Layout) -> Vec<String> {
 }
 
 /// Shows the slots on one line if they fit, or one line each.
-fn slots(slots: &[Write], layout: Layout) -> String {
+fn slots(slots: &[SlotWrite], layout: Layout) -> String {
     let shown: Vec<(String, String)> =
         slots.iter().map(|slot| (clean(&slot.name).into_owned(), value::slot(slot))).collect();
     let room = layout.line_width();

@@ -1,7 +1,7 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_analysis::{Effect, End, Failure, Run, Timeline, shown};
+use zerver_analysis::{Effect, EffectEnd, Failure, StepRun, Timeline, display};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Outcome, Trace};
@@ -128,10 +128,10 @@ fn failing(timeline: &Timeline) -> Option<usize> {
     })
 }
 
-fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: usize) -> Row {
+fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_columns: usize) -> Row {
     let is_bad = failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic));
     let decision = match run.decision {
-        Some(Decision::Need) => shown::needs(&run.effects),
+        Some(Decision::Need) => display::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
         Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
@@ -141,7 +141,7 @@ fn step_row(trace: &Trace, run: &Run, failure: Option<&Failure>, name_columns: u
         None => "its run was not recorded".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
-    let outcome = [decision, shown::wrote(&run.wrote), shown::overran(run), failed]
+    let outcome = [decision, display::wrote(&run.writes), display::exceeded_quantum(run), failed]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>();
@@ -167,10 +167,10 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Row {
         _ => None,
     };
     let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == failed_at);
-    let is_bad = is_blamed || matches!(effect.end, End::Err(_));
+    let is_bad = is_blamed || matches!(effect.end, EffectEnd::Err(_));
     let mut outcome = vec![effect.end.to_string()];
-    outcome.extend(effect.ways());
-    outcome.extend(Some(shown::wrote(&effect.wrote)).filter(|wrote| !wrote.is_empty()));
+    outcome.extend(effect.notes());
+    outcome.extend(Some(display::wrote(&effect.writes)).filter(|wrote| !wrote.is_empty()));
     Row {
         at_ns: effect.start_ns,
         took_ns: effect.duration_ns,

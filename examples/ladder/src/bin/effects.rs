@@ -13,10 +13,10 @@ fn app() -> App {
         .flow(flow!("page-show", GET "/pages/{name}", steps: [read_page, render]))
 }
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
 struct Text(String);
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
 struct Views(i64);
 
 #[step]
@@ -51,8 +51,8 @@ mod tests {
     fn a_test_supplies_the_store() {
         let store =
             || kv::Memory::new().entry(("page", "home"), "Welcome".to_owned()).entry(("views", "home"), 6);
-        let answer = app().test("page-show").get("/pages/home").kv(store()).run();
-        assert_eq!(answer.text(), "Welcome\n\nviewed 7 times\n");
+        let response = app().test("page-show").get("/pages/home").kv(store()).run();
+        assert_eq!(response.text(), "Welcome\n\nviewed 7 times\n");
         assert_eq!(app().test("page-show").get("/pages/other").kv(store()).run().status(), 404);
     }
 }

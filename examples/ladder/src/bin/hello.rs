@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn the_name_in_the_path_is_greeted() {
-        let answer = app().test("hello").get("/hello/ann").run();
-        assert_eq!((answer.status(), answer.text().as_str()), (200, "hello, ann\n"));
+        let response = app().test("hello").get("/hello/ann").run();
+        assert_eq!((response.status(), response.text().as_str()), (200, "hello, ann\n"));
     }
 }

@@ -33,7 +33,7 @@ fn deliver(mail: &SendMail) -> impl Future<Output = Result<u64, EffectError>> + 
     async move { Ok(number) }
 }
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
 struct Sent(u64);
 
 #[step]

@@ -12,7 +12,7 @@ fn app() -> App {
     App::new().flow(flow!("visit", GET "/visits/{name}", steps: [count, greet]))
 }
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
 struct Visits(i64);
 
 #[step]

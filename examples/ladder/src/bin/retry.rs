@@ -13,7 +13,7 @@ fn app() -> App {
         .flow(flow!("price", GET "/price", steps: [load_rate, render]).deadline(2.seconds()))
 }
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
 struct Rate {
     cents: u64,
 }
@@ -51,7 +51,7 @@ mod tests {
         let rate = || rate(&Request::get("/price"));
         let test = app().test("price").get("/price").fail(rate(), EffectErrorKind::Timeout, "too slow");
         let test = test.answer(rate(), http::Reply::new(503));
-        let answer = test.answer(rate(), http::Reply::from_json(&Rate { cents: 99 }).unwrap()).run();
-        assert_eq!((answer.status(), answer.text().as_str()), (200, "99 cents\n"));
+        let response = test.answer(rate(), http::Reply::from_json(&Rate { cents: 99 }).unwrap()).run();
+        assert_eq!((response.status(), response.text().as_str()), (200, "99 cents\n"));
     }
 }

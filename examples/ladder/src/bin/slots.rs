@@ -1,6 +1,6 @@
 //! Slots: how steps hand values to each other.
 //!
-//! `curl localhost:3000/celsius/451` answers `{"celsius":232.8}`.
+//! `curl localhost:3000/celsius/451` responds `{"celsius":232.8}`.
 
 use zerver::prelude::*;
 
@@ -11,10 +11,12 @@ fn app() -> App {
 }
 
 /// A slot is a type. One step of a flow writes it; later steps read it as `&Fahrenheit`.
-#[derive(Debug, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, PartialEq)]
 struct Fahrenheit(f64);
 
-#[derive(Debug, PartialEq, Slot, Serialize, Deserialize)]
+#[slot]
+#[derive(Debug, PartialEq)]
 struct Celsius {
     celsius: f64,
 }
@@ -47,8 +49,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_is_not_found() {
-        let answer = app().test("celsius").get("/celsius/warm").run();
-        assert_eq!(answer.status(), 404);
-        assert_eq!(answer.slot::<Celsius>(), None);
+        let response = app().test("celsius").get("/celsius/warm").run();
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.slot::<Celsius>(), None);
     }
 }

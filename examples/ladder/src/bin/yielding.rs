@@ -10,10 +10,10 @@ fn app() -> App {
     App::new().flow(flow!("primes", GET "/primes/{below}", steps: [parse, count, render]))
 }
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
 struct Below(u64);
 
-#[derive(Debug, Slot, Serialize, Deserialize)]
+#[slot]
 struct Primes(u64);
 
 #[step]
@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn primes_are_counted_over_many_runs_of_the_step() {
-        let answer = app().test("primes").get("/primes/10000").run();
-        assert_eq!(answer.text(), "1229\n");
-        assert!(answer.events.len() > 10, "the step yields ten times");
+        let response = app().test("primes").get("/primes/10000").run();
+        assert_eq!(response.text(), "1229\n");
+        assert!(response.events.len() > 10, "the step yields ten times");
     }
 }

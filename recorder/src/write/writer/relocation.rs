@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 
 use super::{Writer, load_meta};
 use crate::backend::store_error::StoreError;
-use crate::backend::store_meta;
 use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
@@ -86,8 +85,9 @@ impl Writer {
             batch.put(table, new, record);
         }
         if let Some(flows) = &self.declared {
-            let (table, key, record) = store_meta::catalog_record(&self.build, flows);
-            batch.put(table, key, record);
+            for (table, key, record) in self.build_records(flows) {
+                batch.put(table, key, record);
+            }
         }
         // The pending ones are added after the commit.
         meta.recorded += traces.saturating_sub(self.pending);

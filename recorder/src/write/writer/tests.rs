@@ -7,14 +7,15 @@ use zerver_trace::Query;
 
 use crate::backend::disk_faults::{self, DiskFaults};
 use crate::backend::store_dir;
-use crate::{Reader, Recorder, RecorderOptions, RecorderStatus, StatusEvent, sample_traces};
+use crate::{Reader, Recorder, RecorderOptions, RecorderStatus, StatusEvent, StoreOrigin, sample_traces};
 
 /// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn recorder(dir: &Path) -> (Recorder, std::sync::Arc<DiskFaults>) {
     let faults = disk_faults::install(&store_dir::store_file(dir));
-    let options = RecorderOptions { max_age: None, queue_len: 400, ..RecorderOptions::new(dir) };
+    let origin = StoreOrigin { package: Some("/app".into()), program: Some("/target/app".into()) };
+    let options = RecorderOptions { max_age: None, queue_len: 400, origin, ..RecorderOptions::new(dir) };
     (Recorder::open(options).unwrap(), faults)
 }
 
@@ -193,6 +194,7 @@ fn a_store_that_is_removed_is_created_again_and_recording_continues() {
         assert_eq!(report.counts.recorded, left.len() as u64, "{what}");
         let reader = Reader::open(&dir).unwrap();
         assert_eq!(reader.flows().unwrap().len(), 1, "{what}");
+        assert_eq!(reader.origin().unwrap().program, Some("/target/app".into()), "{what}");
         // Its secrets open with the key beside it.
         let secrets = reader.open_secrets(&reader.load(sample_traces::id(399)).unwrap().unwrap()).unwrap();
         assert!(!secrets.is_empty(), "{what}");

@@ -1,51 +1,59 @@
-//! Where the difference in time is. The causes add up to it exactly, since the shares of each request do.
+//! Splits the difference in time into causes. They add up exactly, because the shares of each request do.
 
 use std::collections::BTreeMap;
 
-use crate::shares::{RunShare, Shares};
-use crate::{Effect, Run, Timeline};
+use super::pairing::{Pair, RunPair};
+use crate::time_attribution::{RunShare, TimeShares};
+use crate::{Effect, StepRun, Timeline};
 
-use super::align::{Pair, Row};
-
-/// Of one kind of effect in one step, so many targets are told apart; in a crowd, only those that matter are.
+/// Maximum number of targets listed for one kind of effect in one step. Beyond it, only large ones are listed.
 const MAX_TARGETS: usize = 4;
 
-/// What a part of the difference was spent on.
+/// Kind of cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CauseKind {
-    /// The body was being read.
+    /// Reading the body.
     Receive,
-    /// A step waited for its turn, or an effect until it could begin.
+    /// A step waited in the run queue, or an effect for a permit.
     Queue,
     /// A step ran.
     Cpu,
-    /// An effect, or several of one target, was waited for.
+    /// The request waited for an effect, or for several effects of one target.
     Effect,
-    /// Answers lay ready while the thread of the request was busy.
-    Late,
-    /// Attempts at an effect that were followed by another, and the pauses after them.
+    /// Answers waited because the worker was busy.
+    CompletionDelay,
+    /// Attempts that were followed by another one, and the pauses between them.
     Retry,
-    /// A step that only the second request ran, or effects that only it asked for.
+    /// A step that only the second request ran, or effects that only it requested.
     Extra,
-    /// A step that only the first request ran, or effects that only it asked for.
+    /// A step that only the first request ran, or effects that only it requested.
     Missing,
-    /// Nothing that the traces tell.
+    /// Time that the traces do not explain.
     Unexplained,
 }
 
 impl CauseKind {
-    /// The word used in JSON.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Receive => "receive",
             Self::Queue => "queue",
             Self::Cpu => "cpu",
             Self::Effect => "effect",
-            Self::Late => "late",
+            Self::CompletionDelay => "completion_delay",
             Self::Retry => "retry",
             Self::Extra => "extra",
             Self::Missing => "missing",
             Self::Unexplained => "unexplained",
+        }
+    }
+
+    /// Returns the name shown to the user.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::CompletionDelay => "late answer",
+            _ => self.as_str(),
         }
     }
 }
@@ -53,26 +61,26 @@ impl CauseKind {
 /// A part of the difference in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// The name of the step; none for what belongs to no step.
+    /// Name of the step; `None` if the part belongs to no step.
     pub step: Option<String>,
-    /// What sort of part.
+    /// Kind of cause.
     pub kind: CauseKind,
-    /// In words: `http GET idp.example.com/verify`, `CPU of render_todo`, `20 sql calls more`.
-    pub what: String,
-    /// How long it was in the first request, in nanoseconds.
+    /// Label: `http GET idp.example.com/verify`, `CPU of render_todo`, `20 more sql calls`.
+    pub label: String,
+    /// Time in the first request, in nanoseconds.
     pub a_ns: u64,
-    /// How long it was in the second.
+    /// Time in the second request, in nanoseconds.
     pub b_ns: u64,
 }
 
 impl Cause {
-    /// How much longer the second took with it.
+    /// Returns how much longer the second request took, in nanoseconds.
     pub fn delta_ns(&self) -> i128 {
         i128::from(self.b_ns) - i128::from(self.a_ns)
     }
 }
 
-/// What belongs together: the step, the sort, and for effects their kind and what they are called in both.
+/// Key of a part: the step, the kind of cause and, for effects, their kind and their summaries on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'t> {
     step: Option<&'t str>,
@@ -94,8 +102,12 @@ impl Sum {
     }
 }
 
-/// The causes, the largest first. They add up to the difference between the two durations.
-pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[Row]) -> Vec<Cause> {
+/// Returns the causes, the largest first. They add up to the difference between the two durations.
+pub(super) fn causes(
+    a: (&Timeline, &TimeShares),
+    b: (&Timeline, &TimeShares),
+    rows: &[RunPair],
+) -> Vec<Cause> {
     let mut ledger = Ledger::default();
     let whole = |sort| Key { step: None, sort, effect: "", targets: None };
     ledger.add(whole(CauseKind::Receive), a.1.receive_ns, b.1.receive_ns);
@@ -106,26 +118,26 @@ pub(super) fn causes(a: (&Timeline, &Shares), b: (&Timeline, &Shares), rows: &[R
         ledger.row(of(a, row.run.a), of(b, row.run.b), &row.effects);
     }
     let mut causes = ledger.causes();
-    for cause in causes.iter_mut().filter(|cause| cause.kind == CauseKind::Late) {
+    for cause in causes.iter_mut().filter(|cause| cause.kind == CauseKind::CompletionDelay) {
         let timeline = if cause.b_ns > cause.a_ns { b.0 } else { a.0 };
         if let Some(why) = late(timeline, cause.step.as_deref()) {
-            cause.what = format!("{}: {why}", cause.what);
+            cause.label = format!("{}: {why}", cause.label);
         }
     }
     causes
 }
 
-/// Why answers that a step had asked for lay ready, where they did for longest.
+/// Returns why answers for a step waited, for the longest such wait.
 fn late(timeline: &Timeline, step: Option<&str>) -> Option<String> {
     let runs = timeline.runs.iter().filter(|run| Some(run.step.name.as_str()) == step);
-    let lates = runs.flat_map(|run| &run.effects).flat_map(Effect::lates);
-    Some(lates.max_by_key(|late| late.ns)?.why())
+    let lates = runs.flat_map(|run| &run.effects).flat_map(Effect::completion_delays);
+    Some(lates.max_by_key(|late| late.delay_ns)?.reason())
 }
 
 /// A run and its share.
-type Side<'t> = Option<(&'t Run, &'t RunShare)>;
+type RunSide<'t> = Option<(&'t StepRun, &'t RunShare)>;
 
-fn side<'t>(timeline: &'t Timeline, shares: &'t Shares, at: Option<usize>) -> Side<'t> {
+fn side<'t>(timeline: &'t Timeline, shares: &'t TimeShares, at: Option<usize>) -> RunSide<'t> {
     at.map(|at| (&timeline.runs[at], &shares.runs[at]))
 }
 
@@ -142,7 +154,7 @@ impl<'t> Ledger<'t> {
         sum.count += 1;
     }
 
-    fn row(&mut self, a: Side<'t>, b: Side<'t>, effects: &[Pair]) {
+    fn row(&mut self, a: RunSide<'t>, b: RunSide<'t>, effects: &[Pair]) {
         let alone = |step, sort| Key { step: Some(step), sort, effect: "", targets: None };
         match (a, b) {
             (None, None) => {}
@@ -156,14 +168,24 @@ impl<'t> Ledger<'t> {
                 let step = b.0.step.name.as_str();
                 self.add(alone(step, CauseKind::Queue), a.1.queue_ns, b.1.queue_ns);
                 self.add(alone(step, CauseKind::Cpu), a.1.cpu_ns, b.1.cpu_ns);
-                self.add(alone(step, CauseKind::Late), a.1.late_ns, b.1.late_ns);
+                self.add(
+                    alone(step, CauseKind::CompletionDelay),
+                    a.1.completion_delay_ns,
+                    b.1.completion_delay_ns,
+                );
                 effects.iter().for_each(|pair| self.effect(step, a, b, *pair));
             }
         }
     }
 
-    fn effect(&mut self, step: &'t str, a: (&'t Run, &RunShare), b: (&'t Run, &RunShare), pair: Pair) {
-        let of = |(run, share): (&'t Run, &RunShare), at: Option<usize>| {
+    fn effect(
+        &mut self,
+        step: &'t str,
+        a: (&'t StepRun, &RunShare),
+        b: (&'t StepRun, &RunShare),
+        pair: Pair,
+    ) {
+        let of = |(run, share): (&'t StepRun, &RunShare), at: Option<usize>| {
             at.map(|at| (&run.effects[at], share.effects[at]))
         };
         let key = |sort, effect, targets| Key { step: Some(step), sort, effect, targets };
@@ -178,7 +200,7 @@ impl<'t> Ledger<'t> {
             (Some((a, a_share)), Some((b, b_share))) => {
                 let targets = Some((a.summary.as_str(), b.summary.as_str()));
                 let of = |sort| key(sort, &b.kind, targets);
-                self.add(of(CauseKind::Queue), a_share.held_ns, b_share.held_ns);
+                self.add(of(CauseKind::Queue), a_share.queued_ns, b_share.queued_ns);
                 self.add(of(CauseKind::Effect), a_share.wait_ns, b_share.wait_ns);
                 self.add(of(CauseKind::Retry), a_share.retry_ns, b_share.retry_ns);
             }
@@ -197,7 +219,7 @@ impl<'t> Ledger<'t> {
                     causes.push(Cause {
                         step: key.step.map(str::to_owned),
                         kind: key.sort,
-                        what: what(key, sum.count),
+                        label: what(key, sum.count),
                         a_ns: sum.a_ns,
                         b_ns: sum.b_ns,
                     });
@@ -209,8 +231,8 @@ impl<'t> Ledger<'t> {
     }
 }
 
-/// Many small calls are one large finding: of more than a few targets, those which hold less than a fifth of what the crowd
-/// differs by become one.
+/// Merges small parts: if there are more than a few targets, those with less than a fifth of the group's total become
+/// one part.
 fn gathered<'t>(crowd: &[(Key<'t>, Sum)], mut each: impl FnMut(&Key<'t>, &Sum)) {
     if crowd.len() <= MAX_TARGETS {
         return crowd.iter().for_each(|(key, sum)| each(key, sum));
@@ -235,18 +257,18 @@ fn what(key: &Key<'_>, count: u64) -> String {
     match (key.sort, key.targets) {
         (CauseKind::Receive, _) => "reading the body".to_owned(),
         (CauseKind::Unexplained, _) => "unexplained".to_owned(),
-        (CauseKind::Queue, _) if key.step.is_none() => "waiting for a turn that never came".to_owned(),
-        (CauseKind::Queue, _) if kind.is_empty() => format!("waiting for {step}'s turn"),
+        (CauseKind::Queue, _) if key.step.is_none() => "waiting in the run queue until the end".to_owned(),
+        (CauseKind::Queue, _) if kind.is_empty() => format!("run queue before {step}"),
         (CauseKind::Cpu, _) => format!("CPU of {step}"),
-        (CauseKind::Late, _) => format!("answers for {step} that lay ready"),
+        (CauseKind::CompletionDelay, _) => format!("late answers for {step}"),
         (CauseKind::Extra, _) if kind.is_empty() => format!("{step}, only in b"),
         (CauseKind::Missing, _) if kind.is_empty() => format!("{step}, only in a"),
-        (CauseKind::Extra, _) => format!("{count} {kind} {calls} more"),
-        (CauseKind::Missing, _) => format!("{count} {kind} {calls} fewer"),
+        (CauseKind::Extra, _) => format!("{count} more {kind} {calls}"),
+        (CauseKind::Missing, _) => format!("{count} fewer {kind} {calls}"),
         (sort, targets) => {
             let of = match sort {
                 CauseKind::Retry => "retries of ",
-                CauseKind::Queue => "waiting to begin ",
+                CauseKind::Queue => "permit wait of ",
                 _ => "",
             };
             let many = if count > 1 { format!(" ({count} calls)") } else { String::new() };

@@ -1,14 +1,15 @@
-//! The diff for other programs: what `zerver diff --json` prints. Its fields are documented and stable; more may come.
+//! The JSON form of a diff, printed by `zerver diff --json`. Its fields are documented and stable; more may be added.
 
 use serde::Serialize;
-use zerver_replay::Json;
+use zerver_replay::RecordedJson;
 
 use super::causes::Cause;
-use super::model::{Diff, Difference, Side};
+use super::comparison::{Diff, DiffSide};
+use super::difference::Difference;
 use crate::Step;
 
-/// A diff as a JSON document. Times are nanoseconds, and how much longer `b` took where they are differences; values are
-/// as [`Json`] describes, `null` where there is none.
+/// A diff as a JSON document. Times are in nanoseconds; a difference in time is positive if `b` took longer. Values
+/// follow [`RecordedJson`]; `null` stands for no value.
 #[derive(Debug, Clone, Serialize)]
 pub struct DiffJson {
     verdict: &'static str,
@@ -19,8 +20,8 @@ pub struct DiffJson {
     first_difference: Option<DifferenceJson>,
     differences: Vec<DifferenceJson>,
     slots: Vec<DifferenceJson>,
-    unlisted: usize,
-    ignored: Vec<String>,
+    unlisted_differences: usize,
+    ignored_headers: Vec<String>,
     not_compared: Vec<String>,
 }
 
@@ -40,7 +41,7 @@ struct CauseJson {
     step: Option<String>,
     kind: &'static str,
     delta_ns: i128,
-    what: String,
+    label: String,
     a_ns: u64,
     b_ns: u64,
 }
@@ -48,13 +49,13 @@ struct CauseJson {
 #[derive(Debug, Clone, Serialize)]
 struct DifferenceJson {
     step: Option<String>,
-    what: &'static str,
+    kind: &'static str,
     effect: Option<String>,
     path: String,
-    a: Option<Json>,
-    b: Option<Json>,
+    a: Option<RecordedJson>,
+    b: Option<RecordedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    written_differently_at: Option<u64>,
+    first_differing_byte: Option<u64>,
     source: Option<SourceJson>,
 }
 
@@ -65,7 +66,7 @@ struct SourceJson {
 }
 
 impl DiffJson {
-    /// The document of a diff.
+    /// Creates the document of a diff.
     pub fn new(diff: &Diff) -> Self {
         Self {
             verdict: diff.sameness().as_str(),
@@ -76,14 +77,14 @@ impl DiffJson {
             first_difference: diff.first().map(difference),
             differences: diff.differences.iter().map(difference).collect(),
             slots: diff.slots.iter().map(difference).collect(),
-            unlisted: diff.unlisted,
-            ignored: diff.ignored.clone(),
+            unlisted_differences: diff.unlisted,
+            ignored_headers: diff.ignored.clone(),
             not_compared: diff.not_compared.iter().map(ToString::to_string).collect(),
         }
     }
 }
 
-fn side(side: &Side) -> SideJson {
+fn side(side: &DiffSide) -> SideJson {
     SideJson {
         id: side.id.to_string(),
         flow: side.flow.clone(),
@@ -91,7 +92,7 @@ fn side(side: &Side) -> SideJson {
         duration_ns: side.timeline.totals.total_ns,
         missing: side.timeline.gaps.iter().map(ToString::to_string).collect(),
         status: side.status,
-        succeeded: side.succeeded,
+        succeeded: side.has_succeeded,
     }
 }
 
@@ -100,7 +101,7 @@ fn cause(cause: &Cause) -> CauseJson {
         step: cause.step.clone(),
         kind: cause.kind.as_str(),
         delta_ns: cause.delta_ns(),
-        what: cause.what.clone(),
+        label: cause.label.clone(),
         a_ns: cause.a_ns,
         b_ns: cause.b_ns,
     }
@@ -110,12 +111,12 @@ fn difference(difference: &Difference) -> DifferenceJson {
     let source = |step: &Step| SourceJson { file: step.file.clone(), line: step.line };
     DifferenceJson {
         step: difference.step.as_ref().map(|step| step.name.clone()),
-        what: difference.what.as_str(),
+        kind: difference.kind.as_str(),
         effect: difference.effect.clone(),
         path: difference.path.clone(),
         a: difference.a.clone(),
         b: difference.b.clone(),
-        written_differently_at: difference.written_at,
+        first_differing_byte: difference.first_differing_byte,
         source: difference.step.as_deref().filter(|step| step.line > 0).map(source),
     }
 }

@@ -1,27 +1,31 @@
-//! How two requests, or two attempts at an effect, ended in words. The recorder may have cut a text or masked secrets in
-//! it, and says so; what is left of the text then says less.
+//! Compares how two requests or two attempts ended. The recorder may have cut texts or masked secrets in them, and
+//! marks them; such a text proves less.
 
-use zerver_replay::masks;
+use zerver_replay::value::masked_text;
 use zerver_trace::{EffectError, Outcome, RedactedText, TextPlace, Trace};
 
-use super::build::{At, Found, text};
-use super::model::What;
-use super::value::{ONE_SIDE, OTHER_KEY};
-use crate::{End, Timeline};
+use super::difference::DifferenceKind;
+use super::differences::{Differences, Subject, text};
+use super::value_changes::{ONE_SIDE, OTHER_KEY};
+use crate::{EffectEnd, Timeline};
 
-/// A part of what is said, and what was done to it.
-type Part<'t> = (&'t str, Option<&'t RedactedText>);
+/// A text and what the recorder did to it.
+type TextPart<'t> = (&'t str, Option<&'t RedactedText>);
 
-/// What is known of two texts.
+/// What is known about two texts.
 enum Known {
     Equal,
     Different,
     Nothing(&'static str),
 }
 
-/// How the two requests ended.
-pub(super) fn compare((a, of_a): (&Trace, &Timeline), (b, of_b): (&Trace, &Timeline), found: &mut Found<'_>) {
-    let at = At::whole(What::Outcome);
+/// Compares the outcomes of two requests.
+pub(super) fn compare(
+    (a, of_a): (&Trace, &Timeline),
+    (b, of_b): (&Trace, &Timeline),
+    found: &mut Differences<'_>,
+) {
+    let at = Subject::whole(DifferenceKind::Outcome);
     let words = |trace: &Trace, of: &Timeline| {
         of.failure.as_ref().map_or_else(|| trace.outcome.as_str().to_owned(), ToString::to_string)
     };
@@ -35,20 +39,25 @@ pub(super) fn compare((a, of_a): (&Trace, &Timeline), (b, of_b): (&Trace, &Timel
     decide(at, "causes", [&of_causes(a), &of_causes(b)], [causes(a), causes(b)], found);
 }
 
-/// With which errors two attempts at an effect ended, each with the number of its call.
-pub(super) fn errors(at: At<'_>, path: &str, [a, b]: [(&EffectError, u32); 2], found: &mut Found<'_>) {
+/// Compares the errors of two attempts, each with the number of its call.
+pub(super) fn errors(
+    at: Subject<'_>,
+    path: &str,
+    [a, b]: [(&EffectError, u32); 2],
+    found: &mut Differences<'_>,
+) {
     let [in_a, in_b] = found.redactions;
     let mark = |call| TextPlace::EffectError(call);
     let of_a = [(a.0.kind.as_str(), None), (a.0.message.as_str(), in_a.text(mark(a.1)))];
     let of_b = [(b.0.kind.as_str(), None), (b.0.message.as_str(), in_b.text(mark(b.1)))];
-    let words = [a, b].map(|(error, _)| End::Err(error.clone()).to_string());
+    let words = [a, b].map(|(error, _)| EffectEnd::Err(error.clone()).to_string());
     decide(at, path, [&of_a, &of_b], words, found);
 }
 
-/// What a request ended with, but for its causes.
-fn parts(trace: &Trace) -> Vec<Part<'_>> {
+/// Returns the texts of an outcome, except its causes.
+fn parts(trace: &Trace) -> Vec<TextPart<'_>> {
     let mark = |place| trace.redaction.text(place);
-    let mut parts: Vec<Part<'_>> = vec![(trace.outcome.as_str(), None)];
+    let mut parts: Vec<TextPart<'_>> = vec![(trace.outcome.as_str(), None)];
     match &trace.outcome {
         Outcome::Failed(info) => parts.extend([
             (info.kind.as_str(), None),
@@ -64,29 +73,29 @@ fn parts(trace: &Trace) -> Vec<Part<'_>> {
     parts
 }
 
-fn of_causes(trace: &Trace) -> Vec<Part<'_>> {
+fn of_causes(trace: &Trace) -> Vec<TextPart<'_>> {
     let Outcome::Failed(info) = &trace.outcome else { return Vec::new() };
     let causes = (0..).zip(&info.causes);
-    let mut parts: Vec<Part<'_>> =
+    let mut parts: Vec<TextPart<'_>> =
         causes.map(|(at, cause)| (cause.as_str(), trace.redaction.text(TextPlace::Cause(at)))).collect();
-    // More than these may have been there.
+    // There may have been further causes.
     if let Some(mark) = trace.redaction.text(TextPlace::Causes) {
         parts.push(("", Some(mark)));
     }
     parts
 }
 
-/// Says what differs, as a whole, or that it is not known whether it does. Tells whether it does.
+/// Adds a difference if the texts differ, or a note if that is unknown. Returns true if they differ.
 fn decide(
-    at: At<'_>,
+    at: Subject<'_>,
     path: &str,
-    [a, b]: [&[Part<'_>]; 2],
+    [a, b]: [&[TextPart<'_>]; 2],
     words: [String; 2],
-    found: &mut Found<'_>,
+    found: &mut Differences<'_>,
 ) -> bool {
     let mut unknown = (a.len() != b.len()).then_some(Known::Different);
     for (a, b) in a.iter().zip(b) {
-        match known(*a, *b, found.one_key) {
+        match known(*a, *b, found.has_one_key) {
             Known::Equal => {}
             known => {
                 if !matches!(unknown, Some(Known::Different)) {
@@ -108,11 +117,11 @@ fn decide(
     false
 }
 
-fn known((a, mark_a): Part<'_>, (b, mark_b): Part<'_>, one_key: bool) -> Known {
+fn known((a, mark_a): TextPart<'_>, (b, mark_b): TextPart<'_>, has_one_key: bool) -> Known {
     let any = |is: fn(&RedactedText) -> bool| [mark_a, mark_b].into_iter().flatten().any(is);
     let all = |is: fn(&RedactedText) -> bool| [mark_a, mark_b].iter().all(|mark| mark.is_some_and(is));
     if any(|mark| mark.is_cut) {
-        // What is left of both.
+        // The part left of both.
         let left = |text: &'_ str, mark: Option<&RedactedText>| match mark {
             Some(mark) if mark.is_cut => text.trim_end_matches('…').len(),
             _ => text.len(),
@@ -120,18 +129,18 @@ fn known((a, mark_a): Part<'_>, (b, mark_b): Part<'_>, one_key: bool) -> Known {
         let len = left(a, mark_a).min(left(b, mark_b));
         let is_alike = a.as_bytes()[..len] == b.as_bytes()[..len];
         if is_alike || any(|mark| mark.is_masked) {
-            return Known::Nothing("it was cut while recording");
+            return Known::Nothing("cut while recording");
         }
         return Known::Different;
     }
     if a == b {
         return Known::Equal;
     }
-    if any(|mark| mark.is_masked) && masks::may_be_equal(a, b) {
+    if any(|mark| mark.is_masked) && masked_text::may_be_equal(a, b) {
         if !all(|mark| mark.is_masked) {
             return Known::Nothing(ONE_SIDE);
         }
-        if !one_key {
+        if !has_one_key {
             return Known::Nothing(OTHER_KEY);
         }
     }

@@ -1,7 +1,7 @@
-//! Diffs of hand-built traces: what they blame, and that no pair of traces can break them.
+//! Diffs of hand-built traces: causes and differences, and that no pair of traces makes them fail.
 
 use proptest::prelude::*;
-use zerver_replay::{Json, Sameness};
+use zerver_replay::{RecordedJson, Sameness};
 use zerver_trace::{
     Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, Recorded, Thread, Trace,
 };
@@ -11,10 +11,10 @@ use crate::timeline::hostile::any_trace;
 use crate::timeline::sample::*;
 
 fn of(a: &Trace, b: &Trace) -> Diff {
-    Diff::of(a, b, &Ignored::default())
+    Diff::of(a, b, &IgnoredHeaders::default())
 }
 
-/// What a reader needs to see of a diff, in microseconds.
+/// Shows a diff, with times in microseconds.
 fn show(a: &Trace, b: &Trace) -> String {
     let diff = of(a, b);
     let us = |ns: i128| ns as f64 / 1_000.0;
@@ -26,14 +26,15 @@ fn show(a: &Trace, b: &Trace) -> String {
             us(cause.delta_ns()),
             cause.kind.as_str(),
             cause.step.as_deref().unwrap_or("-"),
-            cause.what
+            cause.label
         );
     }
-    let side =
-        |side: &Option<Json>| side.as_ref().map_or("nothing".into(), |it| serde_json::to_string(it).unwrap());
+    let side = |side: &Option<RecordedJson>| {
+        side.as_ref().map_or("nothing".into(), |it| serde_json::to_string(it).unwrap())
+    };
     for difference in &diff.differences {
         let step = difference.step.as_ref().map_or("-", |step| &step.name);
-        let (what, path) = (difference.what.as_str(), &difference.path);
+        let (what, path) = (difference.kind.label(), &difference.path);
         out += &format!("{step}: {what} {path} {} -> {}\n", side(&difference.a), side(&difference.b));
     }
     if !diff.ignored.is_empty() {
@@ -43,14 +44,14 @@ fn show(a: &Trace, b: &Trace) -> String {
 }
 
 #[test]
-fn that_one_of_them_failed_is_said_first() {
+fn a_failure_comes_first_in_the_verdict() {
     let with = |status, outcome: &Outcome| Trace { status, outcome: outcome.clone(), ..slow() };
     let gone = Outcome::Gone { step: 0 };
     for (a, b, wanted) in [
         (slow(), failed(), "a succeeded (200), b failed (404); "),
         (failed(), slow(), "a failed (404), b succeeded (200); "),
         (slow(), with(404, &Outcome::Done), "a succeeded (200), b failed (404); "),
-        (with(0, &gone), with(302, &Outcome::Done), "a failed (no answer), b succeeded (302); "),
+        (with(0, &gone), with(302, &Outcome::Done), "a failed (no response), b succeeded (302); "),
     ] {
         let verdict = of(&a, &b).verdict();
         assert!(verdict.starts_with(wanted), "{verdict}");
@@ -62,7 +63,7 @@ fn that_one_of_them_failed_is_said_first() {
 }
 
 #[test]
-fn a_length_is_never_the_headline() {
+fn a_length_is_never_the_first_difference() {
     let with = |length: &str, kind: &str| {
         let header = |name: &str, value: &str| Header { name: name.into(), value: wire(value.as_bytes()) };
         let headers = vec![header("content-length", length), header("content-type", kind)];
@@ -86,7 +87,8 @@ fn another_authority_is_a_difference() {
     };
     let authority = |a: &Trace, b: &Trace| {
         let diff = of(a, b);
-        let found = diff.differences.iter().find(|difference| difference.what == What::RequestAuthority);
+        let found =
+            diff.differences.iter().find(|difference| difference.kind == DifferenceKind::RequestAuthority);
         found.map(Difference::sentence)
     };
     let a = named(Some("http://a.example"), None);
@@ -96,7 +98,7 @@ fn another_authority_is_a_difference() {
     assert_eq!(authority(&a, &named(None, Some("a.example"))), None);
     let said = authority(&a, &named(None, Some("c.example"))).unwrap();
     assert!(said.contains(r#""a.example" -> "c.example""#), "{said}");
-    // What was not recorded is neither the same nor different; in HTTP/1 the header says it.
+    // An unrecorded authority is neither the same nor different; HTTP/1 has it in a header.
     let old = |trace: Trace| Trace { origin: Origin::NotRecorded, ..trace };
     let diff = of(&a, &old(named(None, None)));
     assert!(diff.sameness() == Sameness::Incomplete, "{:?}", diff.differences);
@@ -104,7 +106,7 @@ fn another_authority_is_a_difference() {
 }
 
 #[test]
-fn a_slow_upstream_is_the_cause_and_the_query_comes_first() {
+fn a_slow_upstream_is_the_cause_and_the_query_is_the_first_difference() {
     insta::assert_snapshot!(show(&report(0), &report(250)), @r#"
     different by 250000
     +250000 effect "gather" http GET figures.internal/figures?..
@@ -117,7 +119,7 @@ fn a_slow_upstream_is_the_cause_and_the_query_comes_first() {
 }
 
 #[test]
-fn a_retry_a_missing_step_and_another_outcome() {
+fn a_retry_a_missing_step_and_another_outcome_are_differences() {
     insta::assert_snapshot!(show(&slow(), &failed()), @r#"
     different by -4500
     -2430 effect "load_todo" kv get todo:456
@@ -127,11 +129,11 @@ fn a_retry_a_missing_step_and_another_outcome() {
     -90 cpu "parse_auth" CPU of parse_auth
     -40 cpu "verify_roles" CPU of verify_roles
     -20 receive "-" reading the body
-    -20 queue "parse_auth" waiting for parse_auth's turn
+    -20 queue "parse_auth" run queue before parse_auth
     -15 cpu "load_todo" CPU of load_todo
     -15 cpu "lookup_user" CPU of lookup_user
     -5 unexplained "-" unexplained
-    -5 queue "verify_roles" waiting for verify_roles's turn
+    -5 queue "verify_roles" run queue before verify_roles
     lookup_user: effect wait  2180000 -> 600000
     lookup_user: effect attempts  1 -> 2
     load_todo: effect wait  2680000 -> 250000
@@ -144,10 +146,10 @@ fn a_retry_a_missing_step_and_another_outcome() {
 }
 
 #[test]
-fn what_an_effect_was_held_for_is_a_part_of_its_own() {
+fn waiting_for_a_permit_is_a_separate_cause() {
     let a = failed();
     let mut b = held();
-    // It waits for 100 us more, and so does the rest.
+    // It waits for 100 us more, and everything after it is as late.
     for event in &mut b.events {
         match event {
             Event::EffectStarted { at_ns, .. } | Event::EffectCompleted { call: 1.., at_ns, .. } => {
@@ -166,19 +168,19 @@ fn what_an_effect_was_held_for_is_a_part_of_its_own() {
     b.duration_ns += 100 * US;
     insta::assert_snapshot!(show(&a, &b), @r#"
     same by 100
-    +125 queue "lookup_user" waiting to begin http GET idp.example.com/verify
+    +125 queue "lookup_user" permit wait of http GET idp.example.com/verify
     -25 retry "lookup_user" retries of http GET idp.example.com/verify
     lookup_user: effect wait  600000 -> 700000
     "#);
 }
 
 #[test]
-fn the_queue_of_who_was_sent_away_is_a_cause() {
+fn queueing_before_being_shed_is_a_cause() {
     let mut b = slow();
     b.events.truncate(1);
     b.outcome = Outcome::Rejected { reason: "waited too long".into() };
     let told = show(&slow(), &b);
-    assert!(told.contains("+5380 queue \"-\" waiting for a turn that never came\n"), "{told}");
+    assert!(told.contains("+5380 queue \"-\" waiting in the run queue until the end\n"), "{told}");
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn another_worker_is_no_difference() {
 }
 
 #[test]
-fn the_same_again_is_the_same_whatever_it_took() {
+fn equal_requests_are_the_same_whatever_their_durations() {
     let mut again = report(250);
     again.duration_ns += 40 * US;
     again.response_headers.push(Header { name: "date".into(), value: wire(b"Tue") });
@@ -202,7 +204,7 @@ fn the_same_again_is_the_same_whatever_it_took() {
 }
 
 #[test]
-fn what_only_one_asks_for_is_counted() {
+fn effects_of_one_side_are_counted() {
     let many = |count: u32| {
         let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
         for call in 0..count {
@@ -214,7 +216,7 @@ fn what_only_one_asks_for_is_counted() {
     };
     insta::assert_snapshot!(show(&many(2), &many(5)), @r#"
     different by 30
-    +30 extra "each" 3 sql calls more
+    +30 extra "each" 3 more sql calls
     each: effect  nothing -> "sql 2"
     each: effect  nothing -> "sql 3"
     each: effect  nothing -> "sql 4"
@@ -222,7 +224,7 @@ fn what_only_one_asks_for_is_counted() {
 }
 
 #[test]
-fn waits_and_errors_are_named_where_nothing_else_differs() {
+fn waits_and_errors_are_named_if_nothing_else_differs() {
     let mut late = report(250);
     for event in &mut late.events {
         if let Event::StepRan { step: 2, at_ns, .. } = event {
@@ -232,7 +234,7 @@ fn waits_and_errors_are_named_where_nothing_else_differs() {
     late.duration_ns += 400_000 * US;
     insta::assert_snapshot!(show(&report(250), &late), @r#"
     same by 400000
-    +400000 queue "render_report" waiting for render_report's turn
+    +400000 queue "render_report" run queue before render_report
     render_report: queue  0 -> 400000000
     "#);
 
@@ -249,11 +251,11 @@ fn waits_and_errors_are_named_where_nothing_else_differs() {
 }
 
 #[test]
-fn different_flows_are_compared_as_far_as_they_go() {
+fn different_flows_are_compared_as_far_as_possible() {
     let diff = of(&slow(), &report(0));
     assert!(!diff.is_one_flow() && !diff.is_same());
-    assert_eq!(diff.first().unwrap().what, What::Flow);
-    assert_eq!(diff.rows.iter().filter(|row| row.run.a.is_some() && row.run.b.is_some()).count(), 0);
+    assert_eq!(diff.first().unwrap().kind, DifferenceKind::Flow);
+    assert_eq!(diff.run_pairs.iter().filter(|row| row.run.a.is_some() && row.run.b.is_some()).count(), 0);
 }
 
 #[test]
@@ -272,8 +274,8 @@ fn the_document_has_the_promised_fields() {
           "b_ns": 250370000,
           "delta_ns": 250000000,
           "kind": "effect",
-          "step": "gather",
-          "what": "http GET figures.internal/figures?.."
+          "label": "http GET figures.internal/figures?..",
+          "step": "gather"
         }
       ],
       "delta_ns": 250000000,
@@ -281,24 +283,24 @@ fn the_document_has_the_promised_fields() {
         "a": "0",
         "b": "250",
         "effect": null,
+        "kind": "request_query",
         "path": "latency_ms",
         "source": null,
-        "step": null,
-        "what": "request query"
+        "step": null
       },
-      "ignored": [],
+      "ignored_headers": [],
       "not_compared": [],
-      "unlisted": 0,
+      "unlisted_differences": 0,
       "verdict": "different"
     }
     "#);
 }
 
 #[test]
-fn no_secret_is_in_a_diff() {
+fn a_diff_contains_no_secret() {
     let with = |token: &str| {
         let mut trace = slow();
-        // The first slot is a secret, and its value was recorded in the clear.
+        // The first slot is secret, and its value was recorded in plain text.
         trace.events[2] = wrote(0, 0, 150, summed(token, token));
         trace
     };
@@ -343,28 +345,28 @@ proptest! {
     #[test]
     fn a_trace_is_the_same_as_itself(trace in any_trace()) {
         let diff = of(&trace, &trace);
-        // What was not recorded of it is not known to be the same.
+        // Parts that were not recorded are not known to be the same.
         prop_assert!(diff.sameness() != Sameness::Different);
         prop_assert!(diff.causes.is_empty() && diff.differences.is_empty());
         prop_assert!(diff.slots.is_empty() && diff.delta_ns() == 0);
     }
 }
 
-/// Whatever was recorded of it is a secret.
+/// Everything that was recorded is secret.
 #[test]
 fn a_secret_that_differs_is_a_difference() {
     let mut other = slow();
     other.request_headers[1].value = Recorded::Hashed { hash: [1; 16], masked: None };
     let diff = of(&slow(), &other);
     let first = diff.first().unwrap();
-    assert_eq!((first.what, first.path.as_str()), (What::RequestHeader, "authorization"));
+    assert_eq!((first.kind, first.path.as_str()), (DifferenceKind::RequestHeader, "authorization"));
     assert!(!diff.is_same());
 }
 
 #[test]
-fn a_busy_worker_is_a_cause_and_not_the_effect() {
+fn a_busy_worker_is_the_cause_instead_of_the_effect() {
     let mut a = late();
-    // The same with its answer taken at once.
+    // The same request with its answer taken at once.
     a.events.retain(|event| !matches!(event, Event::CompletionDelayed { .. }));
     for event in &mut a.events {
         match event {
@@ -378,7 +380,7 @@ fn a_busy_worker_is_a_cause_and_not_the_effect() {
     a.duration_ns -= 2_600 * US;
     insta::assert_snapshot!(show(&a, &late()), @r#"
     same by 2600
-    +2600 late "load_todo" answers for load_todo that lay ready: worker 0 ran spin of report
+    +2600 completion_delay "load_todo" late answers for load_todo: worker 0 ran spin of report
     "#);
     let diff = of(&a, &late());
     assert_eq!(diff.by_kind().map(|(_, ns)| ns).iter().sum::<i128>(), diff.delta_ns());

@@ -1,21 +1,22 @@
-//! A diff in words, as the text and the screens say it. All of it is safe for a terminal.
+//! Wording of a diff for display. All of it is safe for a terminal.
 
 use std::fmt;
 
-use zerver_replay::side_by_side::{self, side_by_side};
-use zerver_replay::{Json, Sameness};
+use zerver_replay::value::side_by_side::{self, side_by_side};
+use zerver_replay::{RecordedJson, Sameness};
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value, duration};
 
 use super::causes::{Cause, CauseKind};
-use super::model::{Diff, Difference, NotCompared, Side, What};
-use crate::shown;
+use super::comparison::{Diff, DiffSide};
+use super::difference::{Difference, DifferenceKind, NotCompared};
+use crate::display;
 
-/// In a sentence, a value is cut to so many characters.
+/// Maximum length of a value in a sentence, in characters.
 const IN_SENTENCE: usize = 32;
 
-/// Two times in words; the unit is said once if it is the same.
-pub fn span(a_ns: u64, b_ns: u64) -> (String, String) {
+/// Returns two durations in words, with the unit only once if it is the same.
+pub fn duration_pair(a_ns: u64, b_ns: u64) -> (String, String) {
     let (mut from, to) = (duration::show(a_ns), duration::show(b_ns));
     if let (Some((number, unit)), Some((_, other))) = (from.rsplit_once(' '), to.rsplit_once(' '))
         && unit == other
@@ -26,14 +27,15 @@ pub fn span(a_ns: u64, b_ns: u64) -> (String, String) {
 }
 
 impl Diff {
-    /// Why `b` took longer, or less; and what differs first. In one sentence; that one of them failed comes before all.
+    /// Returns a sentence on why `b` took longer or less and on the first difference. Starts with the outcomes if only
+    /// one request succeeded.
     pub fn verdict(&self) -> String {
-        let ended = |side: &Side| match (side.succeeded, side.status) {
+        let ended = |side: &DiffSide| match (side.has_succeeded, side.status) {
             (true, status) => format!("succeeded ({status})"),
-            (false, 0) => "failed (no answer)".to_owned(),
+            (false, 0) => "failed (no response)".to_owned(),
             (false, status) => format!("failed ({status})"),
         };
-        match self.a.succeeded == self.b.succeeded {
+        match self.a.has_succeeded == self.b.has_succeeded {
             true => self.about_time(),
             false => format!("a {}, b {}; {}", ended(&self.a), ended(&self.b), self.about_time()),
         }
@@ -43,28 +45,28 @@ impl Diff {
         let delta_ns = self.delta_ns();
         let size = duration::show(u64::try_from(delta_ns.unsigned_abs()).unwrap_or(u64::MAX));
         let mut text = match delta_ns {
-            0 => "equally long".to_owned(),
+            0 => "same duration".to_owned(),
             1.. => format!("{size} slower"),
             _ => format!("{size} faster"),
         };
         if let Some((cause, percent)) = self.leading() {
-            let (from, to) = span(cause.a_ns, cause.b_ns);
-            text += &format!(": {percent}% {} ({from} -> {to})", clean(&cause.what));
+            let (from, to) = duration_pair(cause.a_ns, cause.b_ns);
+            text += &format!(": {percent}% {} ({from} -> {to})", clean(&cause.label));
         }
         match self.first() {
             Some(first) => text += &format!("; first difference: {}", first.sentence()),
-            None if self.is_same() => text += "; no difference but time",
-            None => text += "; no difference but time in what was compared",
+            None if self.is_same() => text += "; only times differ",
+            None => text += "; only times differ in what was compared",
         }
         match self.sameness() {
             Sameness::Same => format!("same decisions, values and response; {text}"),
-            Sameness::Incomplete => format!("not all could be compared; {text}"),
+            Sameness::Incomplete => format!("not everything could be compared; {text}"),
             Sameness::Different => text,
         }
     }
 
-    /// How much longer the second took with each sort of cause, in nanoseconds, and the word for it; they add up to
-    /// [`Diff::delta_ns`].
+    /// Returns how much longer the second request took for each kind of cause, in nanoseconds, with the name of the
+    /// kind. The numbers add up to [`Diff::delta_ns`].
     pub fn by_kind(&self) -> [(&'static str, i128); 9] {
         [
             ("effects", CauseKind::Effect),
@@ -73,7 +75,7 @@ impl Diff {
             ("missing", CauseKind::Missing),
             ("CPU", CauseKind::Cpu),
             ("queue", CauseKind::Queue),
-            ("late", CauseKind::Late),
+            ("late answers", CauseKind::CompletionDelay),
             ("receiving", CauseKind::Receive),
             ("unexplained", CauseKind::Unexplained),
         ]
@@ -84,13 +86,13 @@ impl Diff {
     }
 }
 
-/// `slot of load_todo Todo: not recorded in either: too large`.
+/// Formats as `slot of load_todo Todo: not recorded in either: too large`.
 impl fmt::Display for NotCompared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_gap() {
             return f.write_str(&self.why);
         }
-        f.write_str(self.what.as_str())?;
+        f.write_str(self.kind.label())?;
         if let Some(about) = self.effect.as_ref().or(self.step.as_ref()) {
             write!(f, " of {about}")?;
         }
@@ -102,23 +104,23 @@ impl fmt::Display for NotCompared {
 }
 
 impl NotCompared {
-    /// Whether it is what a trace lacks as a whole, as [`crate::Timeline::gaps`] says as well.
+    /// Returns true if the trace as a whole lacks the data, as in [`crate::Timeline::gaps`].
     pub fn is_gap(&self) -> bool {
-        self.what == What::Step && self.step.is_none()
+        self.kind == DifferenceKind::Step && self.step.is_none()
     }
 }
 
 impl Difference {
-    /// `request query latency_ms 0 -> 250`, `queue of load_todo 0 ns -> 2.00 ms`.
+    /// Returns the difference in words: `request query latency_ms 0 -> 250`, `queue of load_todo 0 ns -> 2.00 ms`.
     pub fn sentence(&self) -> String {
-        let mut text = self.what.as_str().to_owned();
-        if matches!(self.what, What::Step | What::Effect) {
+        let mut text = self.kind.label().to_owned();
+        if matches!(self.kind, DifferenceKind::Step | DifferenceKind::Effect) {
             let side = if self.a.is_none() { "b" } else { "a" };
             let name = [&self.b, &self.a].into_iter().flatten().next().map(word).unwrap_or_default();
             return format!("{text} {name}, only in {side}");
         }
         let about = self.effect.as_deref().or(self.step.as_ref().map(|step| step.name.as_str()));
-        if let Some(about) = about.filter(|_| self.what != What::Slot) {
+        if let Some(about) = about.filter(|_| self.kind != DifferenceKind::Slot) {
             text += &format!(" of {}", clean(about));
         }
         if !self.path.is_empty() {
@@ -127,20 +129,20 @@ impl Difference {
         format!("{text}{} {}", self.written(), self.change())
     }
 
-    /// `0 -> 250`, each side cut to what goes into a sentence.
+    /// Returns both sides as `0 -> 250`, cut to fit into a sentence.
     pub fn change(&self) -> String {
         let (a, b) = self.sides();
         let (a, b) = side_by_side(&a, &b, (IN_SENTENCE, IN_SENTENCE), "…", side_by_side::characters);
         format!("{a} -> {b}")
     }
 
-    /// What it is, where it is already said what it is about.
+    /// Returns a label for a context that names the subject already.
     pub fn label(&self) -> String {
         let path = clean(&self.path);
-        let word = self.what.as_str().rsplit(' ').next().unwrap_or_default();
-        let words = match self.what {
-            What::Slot => path.into_owned(),
-            What::ResponseBody | What::RequestBody if !path.is_empty() => {
+        let word = self.kind.label().rsplit(' ').next().unwrap_or_default();
+        let words = match self.kind {
+            DifferenceKind::Slot => path.into_owned(),
+            DifferenceKind::ResponseBody | DifferenceKind::RequestBody if !path.is_empty() => {
                 format!("body.{path}").replace(".[", "[")
             }
             _ if path.is_empty() => word.to_owned(),
@@ -148,61 +150,61 @@ impl Difference {
         };
         let words = words + &self.written();
         match &self.effect {
-            Some(effect) if self.what != What::Slot => format!("{}  {words}", clean(effect)),
+            Some(effect) if self.kind != DifferenceKind::Slot => format!("{}  {words}", clean(effect)),
             _ => words,
         }
     }
 
-    /// Both sides, on one line each.
+    /// Returns both sides, each on one line.
     pub fn sides(&self) -> (String, String) {
         let (a, b) = (self.a.as_ref(), self.b.as_ref());
-        if self.what.is_time() {
-            let ns = |side: Option<&Json>| match side.and_then(root) {
+        if self.kind.is_time() {
+            let ns = |side: Option<&RecordedJson>| match side.and_then(root) {
                 Some(Node::Uint(ns)) => ns,
                 _ => 0,
             };
-            return span(ns(a), ns(b));
+            return duration_pair(ns(a), ns(b));
         }
-        // What is text by its nature needs no quotes.
+        // Plain text needs no quotes.
         let is_bare = matches!(
-            self.what,
-            What::Flow
-                | What::RequestMethod
-                | What::RequestPath
-                | What::RequestParameter
-                | What::RequestQuery
-                | What::Decision
-                | What::Outcome
+            self.kind,
+            DifferenceKind::Flow
+                | DifferenceKind::RequestMethod
+                | DifferenceKind::RequestPath
+                | DifferenceKind::RequestParameter
+                | DifferenceKind::RequestQuery
+                | DifferenceKind::Decision
+                | DifferenceKind::Outcome
         );
-        let side = |side: Option<&Json>| match side {
+        let side = |side: Option<&RecordedJson>| match side {
             None => "nothing".to_owned(),
             Some(side) if is_bare => word(side),
             Some(side) => json(side),
         };
-        side_by_side::json(a, b, (side(a), side(b)))
+        side_by_side::json_sides(a, b, (side(a), side(b)))
     }
 
-    /// Where both are the same JSON: that they are not written alike, and from where on.
+    /// Returns a remark if both sides are the same JSON in another notation.
     fn written(&self) -> String {
-        self.written_at.map_or(String::new(), |at| format!(", written differently from byte {at}"))
+        self.first_differing_byte.map_or(String::new(), |at| format!(", written differently from byte {at}"))
     }
 
-    /// Both sides as they were recorded, where both are texts, to be compared by [`super::changed_lines`].
+    /// Returns both sides as recorded if both are texts, for [`super::changed_lines`].
     pub fn texts(&self) -> Option<(&str, &str)> {
         let a = self.a.as_ref().and_then(text)?;
         Some((a, self.b.as_ref().and_then(text)?))
     }
 }
 
-fn json(side: &Json) -> String {
+fn json(side: &RecordedJson) -> String {
     match side {
-        Json::Value(recorded) => shown::value(recorded),
-        Json::Wire(recorded) => shown::wire(recorded).join("\\n"),
-        Json::Masked => shown::SECRET.to_owned(),
+        RecordedJson::Value(recorded) => display::value(recorded),
+        RecordedJson::Wire(recorded) => display::wire(recorded).join("\\n"),
+        RecordedJson::Masked => display::SECRET.to_owned(),
     }
 }
 
-fn word(side: &Json) -> String {
+fn word(side: &RecordedJson) -> String {
     match root(side) {
         Some(Node::Str("")) => "\"\"".to_owned(),
         Some(Node::Str(text)) => clean(text).into_owned(),
@@ -210,16 +212,18 @@ fn word(side: &Json) -> String {
     }
 }
 
-fn text(side: &Json) -> Option<&str> {
+fn text(side: &RecordedJson) -> Option<&str> {
     match root(side)? {
         Node::Str(text) => Some(text),
         _ => None,
     }
 }
 
-fn root(side: &Json) -> Option<Node<'_>> {
+fn root(side: &RecordedJson) -> Option<Node<'_>> {
     match side {
-        Json::Value(recorded) | Json::Wire(recorded) => Recorded::value(recorded).map(Value::root),
-        Json::Masked => None,
+        RecordedJson::Value(recorded) | RecordedJson::Wire(recorded) => {
+            Recorded::value(recorded).map(Value::root)
+        }
+        RecordedJson::Masked => None,
     }
 }

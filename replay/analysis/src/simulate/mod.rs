@@ -1,21 +1,22 @@
-//! What recorded requests would have met under another configuration: the scheduler's own policy, in virtual time, over
-//! recorded arrivals, the time of each step, and the time of each wait for effects.
+//! Simulates recorded requests under another configuration: the scheduler's own policy runs in virtual time over
+//! recorded arrivals, step durations and waits for effects.
 //!
-//! A recording is simulated twice: as it was recorded, which says how far the simulation is to be trusted, and with what
-//! is changed. `load` reads traces, `cores` says how long steps would have taken alone and `own` what of
-//! that is their doing, `setting` names what can be changed,
-//! `report` counts, `reproduced` judges.
+//! A recording is simulated as it was recorded, which shows how far the simulation can be trusted, and with the
+//! changes. `recorded_load` reads traces, `core_time` computes how long steps would take with a core to themselves,
+//! `own_time` removes what was not their doing, `machine_settings` names what can be changed, `simulation` counts, and
+//! `fidelity` judges.
 
-mod cores;
-mod load;
-mod own;
-mod report;
-mod reproduced;
-mod setting;
+mod core_time;
+mod fidelity;
+mod machine_settings;
+mod own_time;
+mod recorded_load;
+mod simulation;
+mod step_medians;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Compared, Figures, Quantiles, Simulation};
-pub use reproduced::{Deviation, Reproduced};
-pub use setting::{SETTINGS, Setting, setting};
+pub use fidelity::{Deviation, Reproduction};
+pub use machine_settings::{MACHINE_SETTINGS, MachineSetting, machine_setting};
+pub use simulation::{GroupResults, Quantiles, RequestStats, Simulation};
 pub use zerver_engine::{SchedulingSettings, SimMachine};

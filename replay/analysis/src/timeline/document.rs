@@ -1,19 +1,23 @@
-//! The timeline for other programs: what `zerver trace --json` prints. Its fields are documented and stable; more may
-//! come.
+//! The JSON form of a timeline, printed by `zerver trace --json`. Its fields are documented and stable; more may be
+//! added.
 
 use std::collections::BTreeMap;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use zerver_replay::Json;
+use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::model::{Carry, Effect, End, Failure, Late, Move, ReadLate, Run, Step, Timeline, Write};
+use super::contributors::Verdict;
+use super::effect::{CompletionDelay, Effect, EffectEnd, ReadDelay};
+use super::failure::Failure;
+use super::rows::{Migration, Reclassification, StepRun, Timeline};
+use super::slot_write::SlotWrite;
+use super::step::Step;
 use super::totals::Totals;
-use super::verdict::Verdict;
 use crate::rfc3339;
 
-/// One trace as a JSON document. Durations are nanoseconds, values are as [`Json`] describes.
+/// A trace as a JSON document. Durations are in nanoseconds; values follow [`RecordedJson`].
 #[derive(Debug, Clone, Serialize)]
 pub struct TimelineJson {
     id: String,
@@ -23,18 +27,18 @@ pub struct TimelineJson {
     status: u16,
     duration_ns: u64,
     class: Class,
-    /// Left out where it kept the class of its flow.
+    /// Omitted if the request kept the class of its flow.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    moves: Vec<Move>,
-    /// The number of the worker of its connection; left out where it is not known.
+    reclassifications: Vec<Reclassification>,
+    /// Index of the worker that owned the connection; omitted if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<u16>,
-    /// Left out where it stayed there.
+    /// Omitted if the request stayed on that worker.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    carries: Vec<Carry>,
-    /// Left out where nothing was read right after a long step.
+    migrations: Vec<Migration>,
+    /// Omitted if no part of the request was read right after a long step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    read_late: Vec<ReadLate>,
+    read_delays: Vec<ReadDelay>,
     started_at: String,
     outcome: &'static str,
     complete: bool,
@@ -54,12 +58,12 @@ pub struct TimelineJson {
 struct StepJson {
     name: String,
     decision: Option<Decision>,
-    at_ns: u64,
+    start_ns: u64,
     queue_ns: u64,
     cpu_ns: u64,
-    /// How long a turn of its class may take; left out where it took no longer.
+    /// Quantum of the class, omitted if the run stayed within it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    overran_ns: Option<u64>,
+    exceeded_quantum_ns: Option<u64>,
     io_ns: u64,
     reads: Vec<String>,
     writes: Vec<WriteJson>,
@@ -76,26 +80,26 @@ struct SourceJson {
 #[derive(Debug, Clone, Serialize)]
 struct WriteJson {
     slot: String,
-    value: Json,
+    value: RecordedJson,
 }
 
 #[derive(Debug, Clone, Serialize)]
 struct EffectJson {
     kind: String,
     summary: String,
-    at_ns: u64,
+    start_ns: u64,
     duration_ns: u64,
     attempts: usize,
     #[serde(skip_serializing_if = "is_zero")]
-    held_ns: u64,
-    /// Left out where each answer was taken at once.
+    queued_ns: u64,
+    /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    late: Vec<Late>,
+    completion_delays: Vec<CompletionDelay>,
     outcome: String,
-    args: Json,
-    /// What it gave; left out where it gave nothing.
+    args: RecordedJson,
+    /// Omitted if the effect has no output.
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Json>,
+    output: Option<RecordedJson>,
     writes: Vec<String>,
 }
 
@@ -106,22 +110,22 @@ struct TotalsJson {
     queue_ns: u64,
     cpu_ns: u64,
     wait_ns: u64,
-    /// Left out where each answer was taken at once.
+    /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "is_zero")]
-    late_ns: u64,
+    completion_delay_ns: u64,
     unexplained_ns: u64,
-    io: BTreeMap<String, IoJson>,
+    io: BTreeMap<String, KindTotalsJson>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
-struct IoJson {
-    ns: u64,
+struct KindTotalsJson {
+    time_ns: u64,
     calls: u64,
 }
 
-/// The last value of each slot under its name, in the order of their writing.
+/// Last value of each slot by name, in the order in which the slots were first written.
 #[derive(Debug, Clone)]
-struct SlotsJson(Vec<(String, Json)>);
+struct SlotsJson(Vec<(String, RecordedJson)>);
 
 impl Serialize for SlotsJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -154,9 +158,9 @@ struct FailedEffectJson {
 
 #[derive(Debug, Clone, Serialize)]
 struct VerdictJson {
-    part: &'static str,
-    what: String,
-    ns: u64,
+    kind: &'static str,
+    label: String,
+    time_ns: u64,
     percent: u8,
     median_ns: Option<u64>,
 }
@@ -165,10 +169,10 @@ struct VerdictJson {
 struct RequestJson {
     version: String,
     peer: String,
-    target: Json,
+    target: RecordedJson,
     headers: Vec<HeaderJson>,
     body: BodyJson,
-    /// Both are left out where the target is only a path, or that was not recorded.
+    /// Scheme and authority are omitted if the target is only a path, or if they were not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     scheme: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,7 +182,7 @@ struct RequestJson {
 #[derive(Debug, Clone, Serialize)]
 struct ResponseJson {
     status: u16,
-    /// Whether it was written to the client, as far as that is known.
+    /// True if the response was written to the client, as far as the service can know.
     delivered: bool,
     headers: Vec<HeaderJson>,
     body: BodyJson,
@@ -187,18 +191,18 @@ struct ResponseJson {
 #[derive(Debug, Clone, Serialize)]
 struct HeaderJson {
     name: String,
-    value: Json,
+    value: RecordedJson,
 }
 
 #[derive(Debug, Clone, Serialize)]
 struct BodyJson {
-    full_len: u64,
-    kept_len: u64,
-    value: Json,
+    full_bytes: u64,
+    kept_bytes: u64,
+    value: RecordedJson,
 }
 
 impl TimelineJson {
-    /// The document of a trace and its timeline.
+    /// Creates the document of a trace and its timeline.
     pub fn new(trace: &Trace, timeline: &Timeline, verdict: Option<&Verdict>) -> Self {
         Self {
             id: trace.id.to_string(),
@@ -208,10 +212,10 @@ impl TimelineJson {
             status: trace.status,
             duration_ns: trace.duration_ns,
             class: trace.class,
-            moves: timeline.moves.clone(),
+            reclassifications: timeline.reclassifications.clone(),
             worker: trace.worker,
-            carries: timeline.carries.clone(),
-            read_late: timeline.read_late.clone(),
+            migrations: timeline.migrations.clone(),
+            read_delays: timeline.read_delays.clone(),
             started_at: rfc3339(trace.started_unix_ns),
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),
@@ -242,19 +246,19 @@ impl TimelineJson {
     }
 }
 
-fn step(run: &Run) -> StepJson {
-    let from_effects = run.effects.iter().flat_map(|effect| &effect.wrote);
+fn step(run: &StepRun) -> StepJson {
+    let from_effects = run.effects.iter().flat_map(|effect| &effect.writes);
     StepJson {
         name: run.step.name.clone(),
         decision: run.decision,
-        at_ns: run.start_ns,
+        start_ns: run.start_ns,
         queue_ns: run.queue_ns,
         cpu_ns: run.cpu_ns,
-        overran_ns: run.overran_ns,
+        exceeded_quantum_ns: run.exceeded_quantum_ns,
         io_ns: run.io_ns,
         reads: run.step.reads.clone(),
         writes: run
-            .wrote
+            .writes
             .iter()
             .chain(from_effects)
             .map(|write| WriteJson { slot: write.name.clone(), value: write.json() })
@@ -264,7 +268,6 @@ fn step(run: &Run) -> StepJson {
     }
 }
 
-/// Most effects are not held.
 const fn is_zero(ns: &u64) -> bool {
     *ns == 0
 }
@@ -277,18 +280,18 @@ fn effect(effect: &Effect) -> EffectJson {
     EffectJson {
         kind: effect.kind.clone(),
         summary: effect.summary.clone(),
-        at_ns: effect.start_ns,
+        start_ns: effect.start_ns,
         duration_ns: effect.duration_ns,
         attempts: effect.attempts.len(),
-        held_ns: effect.held_ns(),
-        late: effect.lates().cloned().collect(),
+        queued_ns: effect.queued_ns(),
+        completion_delays: effect.completion_delays().cloned().collect(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),
         output: match &effect.end {
-            End::Ok { output, .. } => Some(value(output)),
-            End::Err(_) | End::Cancelled | End::Unanswered => None,
+            EffectEnd::Ok { output, .. } => Some(value(output)),
+            EffectEnd::Err(_) | EffectEnd::Cancelled | EffectEnd::Unanswered => None,
         },
-        writes: effect.wrote.iter().map(|write| write.name.clone()).collect(),
+        writes: effect.writes.iter().map(|write| write.name.clone()).collect(),
     }
 }
 
@@ -299,13 +302,17 @@ fn totals(totals: &Totals) -> TotalsJson {
         queue_ns: totals.queue_ns,
         cpu_ns: totals.cpu_ns,
         wait_ns: totals.wait_ns,
-        late_ns: totals.late_ns,
+        completion_delay_ns: totals.completion_delay_ns,
         unexplained_ns: totals.unexplained_ns,
-        io: totals.io.iter().map(|(k, io)| (k.clone(), IoJson { ns: io.ns, calls: io.calls })).collect(),
+        io: totals
+            .io
+            .iter()
+            .map(|(k, io)| (k.clone(), KindTotalsJson { time_ns: io.time_ns, calls: io.calls }))
+            .collect(),
     }
 }
 
-fn slots(slots: &[Write]) -> SlotsJson {
+fn slots(slots: &[SlotWrite]) -> SlotsJson {
     SlotsJson(slots.iter().map(|slot| (slot.name.clone(), slot.json())).collect())
 }
 
@@ -330,20 +337,20 @@ fn failure(failure: &Failure) -> FailureJson {
 fn verdict_json(verdict: &Verdict) -> VerdictJson {
     let largest = &verdict.largest;
     VerdictJson {
-        part: largest.part.as_str(),
-        what: largest.label.clone(),
-        ns: largest.ns,
+        kind: largest.kind.as_str(),
+        label: largest.label.clone(),
+        time_ns: largest.time_ns,
         percent: largest.percent,
         median_ns: verdict.median_ns,
     }
 }
 
-fn value(recorded: &Recorded) -> Json {
-    Json::Value(recorded.clone())
+fn value(recorded: &Recorded) -> RecordedJson {
+    RecordedJson::Value(recorded.clone())
 }
 
-fn wire(recorded: &Recorded) -> Json {
-    Json::Wire(recorded.clone())
+fn wire(recorded: &Recorded) -> RecordedJson {
+    RecordedJson::Wire(recorded.clone())
 }
 
 fn headers(headers: &[Header<Recorded>]) -> Vec<HeaderJson> {
@@ -351,5 +358,5 @@ fn headers(headers: &[Header<Recorded>]) -> Vec<HeaderJson> {
 }
 
 fn body(body: &RecordedBody) -> BodyJson {
-    BodyJson { full_len: body.full_len, kept_len: body.kept_len, value: wire(&body.bytes) }
+    BodyJson { full_bytes: body.full_len, kept_bytes: body.kept_len, value: wire(&body.bytes) }
 }

@@ -1,4 +1,5 @@
-//! Events as nobody would record them, for tests; the command's tests include this file too.
+//! Arbitrary events, which no recorder would write, for tests. The tests of the command line and of the terminal UI
+//! include this file as well.
 
 use proptest::prelude::*;
 use zerver_trace::{
@@ -8,7 +9,7 @@ use zerver_trace::{
 
 use super::sample::{flow, plain, sealed, summed, trace};
 
-/// Any trace of a flow with one step and two slots.
+/// Generates any trace of a flow with one step and two slots.
 pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
     let events = prop::collection::vec(event(), 0..40);
     (events, time(), any::<u16>(), 0..4u8).prop_map(|(events, duration_ns, step, ending)| {
@@ -24,7 +25,7 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
     })
 }
 
-/// Times of all sizes, and often small ones, so that they meet.
+/// Generates times of all magnitudes, often small ones, so that they collide.
 fn time() -> impl Strategy<Value = u64> {
     prop_oneof![0..50u64, any::<u64>()]
 }

@@ -1,27 +1,36 @@
-//! Where the time of one request went, what was written, and what failed: a pure function over its trace.
+//! Timeline of one request: where its time went, what was written, and what failed.
 //!
-//! `model` is what a timeline is, `build` puts the events of a trace into rows, `names` knows steps and slots, `totals`
-//! splits the time so that the parts add up, `verdict` names the largest part, `label` gives the rows their words,
-//! `document` is the form for other programs.
+//! `builder` turns the events of a trace into `rows`, `effect`s and `gap`s, with `flow_names` for steps and slots.
+//! `totals` and `time_sums` split the time so that the parts add up, `contributors` ranks what took the most, and
+//! `document` is the JSON form.
 
-mod build;
+mod builder;
+mod contributors;
 mod document;
+mod effect;
+mod failure;
+mod failure_builder;
+mod flow_names;
+mod gap;
 #[cfg(test)]
 pub(crate) mod hostile;
-mod missing;
-mod model;
-mod names;
+mod missing_values;
+mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
-mod sums;
+mod slot_write;
+mod step;
 #[cfg(test)]
 mod tests;
+mod time_sums;
 pub(crate) mod totals;
-mod verdict;
 
+pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
-pub use model::{
-    Attempt, Carry, Effect, End, Failure, Gap, Late, Move, ReadLate, Run, Step, Timeline, Write,
-};
-pub use totals::{Io, Totals};
-pub use verdict::{Contributor, Part, Verdict, median};
+pub use effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
+pub use failure::Failure;
+pub use gap::Gap;
+pub use rows::{Migration, Reclassification, StepRun, Timeline};
+pub use slot_write::SlotWrite;
+pub use step::Step;
+pub use totals::{KindTotals, Totals};

@@ -1,4 +1,4 @@
-//! Hand-built traces for tests; the command's tests include this file too.
+//! Hand-built traces for tests. The tests of the command line and of the terminal UI include this file as well.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(crate) fn sealed() -> Recorded {
     Recorded::Sealed { hash: [0x5e; 16], sealed: b"ciphertext".to_vec(), masked: None }
 }
 
-/// A flow whose step N, with line 10 N + 10, is `steps[N]`: name, slots it reads, slots it writes.
+/// Creates a flow. Step N has the name, reads and writes of `steps[N]`, and starts at line 10 N + 10.
 pub(crate) fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> FlowInfo {
     FlowInfo {
         name: "todos-item".into(),
@@ -139,7 +139,7 @@ fn item_flow() -> FlowInfo {
     )
 }
 
-/// The request of DESIGN.md: 5.4 ms, of which a user takes 2.18 and a todo 2.68.
+/// A request of 5.4 ms, of which fetching a user takes 2.18 ms and loading a todo 2.68 ms.
 pub(crate) fn slow() -> Trace {
     use Decision::{Continue, Done, Need};
     let claims = Claims { sub: "user-123", roles: ["admin"] };
@@ -165,7 +165,7 @@ pub(crate) fn slow() -> Trace {
     )
 }
 
-/// The same request where the todo is not found, after the user took two attempts.
+/// The same request, but the todo is not found, and fetching the user takes two attempts.
 pub(crate) fn failed() -> Trace {
     use Decision::{Continue, Need};
     let ask = || summed(("GET", "https://idp"), "GET idp.example.com/verify");
@@ -201,7 +201,7 @@ pub(crate) fn failed() -> Trace {
     trace
 }
 
-/// The same request, which makes a pause before the second attempt and then waits for its target.
+/// The same request with a pause before the second attempt, which then waits for a permit.
 pub(crate) fn held() -> Trace {
     let mut trace = failed();
     let held = |at: u64, by| Event::EffectQueued { call: 1, at_ns: at * US, reason: by };
@@ -221,14 +221,14 @@ pub(crate) fn held() -> Trace {
     trace
 }
 
-/// A call whose answer, or the end of whose pause, lay ready while its worker ran a step of another flow.
+/// An event for a completion that waited while the worker ran a step of another flow.
 pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
     let (ready_ns, at_ns) = (ready * US, at * US);
     let (on, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
     Event::CompletionDelayed { call, ready_ns, at_ns, thread: on, flow, step }
 }
 
-/// The request of 5.4 ms, where the todo was there after 0.08 ms, and its worker was busy.
+/// The request of 5.4 ms, but the todo was ready after 0.08 ms and the worker was busy.
 pub(crate) fn late() -> Trace {
     let mut trace = slow();
     let at = trace
@@ -240,7 +240,7 @@ pub(crate) fn late() -> Trace {
     trace
 }
 
-/// A report whose figures take so many milliseconds, as the query asks for.
+/// A report whose figures take as long as its query requests, in milliseconds.
 pub(crate) fn report(latency_ms: u64) -> Trace {
     use Decision::{Continue, Done, Need};
     #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! Timelines of hand-built traces: their numbers, and that no trace can break them.
+//! Timelines of hand-built traces: their numbers, and that no trace makes them fail.
 
 use proptest::prelude::*;
 use zerver_trace::{
@@ -10,15 +10,15 @@ use super::hostile::any_trace;
 use super::sample::*;
 use super::*;
 
-/// What a reader needs to see of a timeline, in microseconds.
+/// Shows a timeline, with times in microseconds.
 fn show(trace: &Trace) -> String {
     let timeline = Timeline::of(trace);
     let us = |ns: u64| ns as f64 / 1_000.0;
     let mut out = String::new();
-    let names = |writes: &[Write]| writes.iter().map(|w| w.name.as_str()).collect::<Vec<_>>().join(" ");
+    let names = |writes: &[SlotWrite]| writes.iter().map(|w| w.name.as_str()).collect::<Vec<_>>().join(" ");
     for run in &timeline.runs {
         let decision = run.decision.map_or("?", Decision::as_str);
-        let wrote = names(&run.wrote);
+        let wrote = names(&run.writes);
         out += &format!(
             "{} at {} queue {} cpu {} io {} {decision} wrote [{wrote}]\n",
             run.step.name,
@@ -35,7 +35,7 @@ fn show(trace: &Trace) -> String {
                 us(effect.duration_ns),
                 effect.attempts.len(),
                 effect.end,
-                names(&effect.wrote),
+                names(&effect.writes),
             );
         }
     }
@@ -50,7 +50,7 @@ fn show(trace: &Trace) -> String {
         us(t.unexplained_ns),
     );
     for (kind, io) in &t.io {
-        out += &format!("{kind} {} in {}\n", us(io.ns), io.calls);
+        out += &format!("{kind} {} in {}\n", us(io.time_ns), io.calls);
     }
     if let Some(verdict) = timeline.verdict(&[]) {
         out += &format!("verdict {}% {}\n", verdict.largest.percent, verdict.largest.label);
@@ -99,72 +99,82 @@ fn a_retry_is_one_effect_and_a_failure_names_all() {
 }
 
 #[test]
-fn a_pause_is_no_attempt_and_what_is_held_is_told() {
+fn a_pause_is_not_an_attempt_and_waits_are_shown() {
     let timeline = Timeline::of(&held());
     let effect = &timeline.runs[1].effects[0];
     let told = |attempt: &Attempt| {
-        let Attempt { start_ns, duration_ns, pause_ns, held_ns, held_by, .. } = *attempt;
+        let Attempt {
+            start_ns,
+            duration_ns,
+            retry_delay_ns: pause_ns,
+            queued_ns: held_ns,
+            queue_reason: held_by,
+            ..
+        } = *attempt;
         ([start_ns, duration_ns, pause_ns, held_ns].map(|ns| ns / US), held_by)
     };
     let attempts: Vec<_> = effect.attempts.iter().map(told).collect();
     assert_eq!(attempts, [([25, 300, 0, 0], None), ([400, 225, 75, 25], Some(QueueReason::Target))]);
     assert_eq!((effect.start_ns / US, effect.duration_ns / US), (25, 600));
-    assert_eq!(effect.ways(), ["2 attempts", "held 25.0 µs"]);
+    assert_eq!(effect.notes(), ["2 attempts", "queued 25.0 µs"]);
     let plain = show(&failed());
     assert_eq!(show(&held()), plain, "the numbers of the whole are the same");
 }
 
 #[test]
-fn what_never_began_was_held_to_the_end() {
+fn an_attempt_that_never_started_waited_until_the_end() {
     let mut trace = held();
     let until = trace.events.iter().position(|event| matches!(event, Event::EffectQueued { .. })).unwrap();
     trace.events.truncate(until + 1);
     let attempt = |trace: &Trace| Timeline::of(trace).runs[1].effects[0].attempts[1].clone();
     let pausing = attempt(&trace);
-    assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.pause_ns / US), (900, 0, 575));
+    assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.retry_delay_ns / US), (900, 0, 575));
     trace.events[until] = Event::EffectQueued { call: 1, at_ns: 325 * US, reason: QueueReason::Target };
     trace.events.push(answered(1, 800, Answer::Cancelled));
     let waiting = attempt(&trace);
     let expected = (325, 475, 475, Some(QueueReason::Target));
     assert_eq!(
-        (waiting.start_ns / US, waiting.duration_ns / US, waiting.held_ns / US, waiting.held_by),
+        (waiting.start_ns / US, waiting.duration_ns / US, waiting.queued_ns / US, waiting.queue_reason),
         expected
     );
 }
 
 #[test]
-fn where_it_was_is_told() {
+fn migrations_are_shown() {
     let mut trace = slow();
     trace.worker = Some(1);
     let (worker, low) = (Thread::Worker(0), Thread::BatchWorker(2));
     trace.events.insert(1, Event::Migrated { at_ns: US, to: worker });
     trace.events.push(Event::Migrated { at_ns: 3 * US, to: low });
     let timeline = Timeline::of(&trace);
-    assert_eq!(timeline.carries, [Carry { at_ns: US, to: worker }, Carry { at_ns: 3 * US, to: low }]);
+    assert_eq!(
+        timeline.migrations,
+        [Migration { at_ns: US, to: worker }, Migration { at_ns: 3 * US, to: low }]
+    );
     assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(json["worker"], 1);
-    let carries = r#"[{"at_ns":1000,"to":{"worker":0}},{"at_ns":3000,"to":{"batch_worker":2}}]"#;
-    assert_eq!(json["carries"].to_string(), carries);
+    let migrations = r#"[{"at_ns":1000,"to":{"worker":0}},{"at_ns":3000,"to":{"batch_worker":2}}]"#;
+    assert_eq!(json["migrations"].to_string(), migrations);
     let json = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
-    assert!(json.get("worker").is_none() && json.get("carries").is_none());
+    assert!(json.get("worker").is_none() && json.get("migrations").is_none());
 }
 
 #[test]
-fn what_took_longer_than_a_turn_may_says_so() {
+fn an_exceeded_quantum_is_shown() {
     let mut trace = slow();
     trace.events.insert(3, Event::QuantumExceeded { step: 0, at_ns: 150 * US, quantum_ns: 90 * US });
     let timeline = Timeline::of(&trace);
-    let overran: Vec<_> = timeline.runs.iter().map(|run| run.overran_ns).collect();
+    let overran: Vec<_> = timeline.runs.iter().map(|run| run.exceeded_quantum_ns).collect();
     assert_eq!(overran, [Some(90 * US), None, None, None, None]);
     assert_eq!(show(&trace), show(&slow()), "the rest is as it would be");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
-    assert_eq!(json["steps"][0]["overran_ns"], 90_000);
-    assert!(json["steps"][1].get("overran_ns").is_none());
+    assert_eq!(json["steps"][0]["exceeded_quantum_ns"], 90_000);
+    assert!(json["steps"][1].get("exceeded_quantum_ns").is_none());
 }
 
 #[test]
-fn who_never_had_a_turn_waited_for_one() {
+fn a_request_that_never_ran_waited_in_the_run_queue() {
     let waited = |outcome| {
         let mut trace = slow();
         trace.events.truncate(1);
@@ -179,7 +189,7 @@ fn who_never_had_a_turn_waited_for_one() {
 }
 
 #[test]
-fn parallel_effects_are_waited_for_once() {
+fn the_wait_for_parallel_effects_counts_once() {
     let flow = flow(&[("A", false)], &[("both", &[], &[0])]);
     let events = vec![
         Event::BodyReceived { at_ns: 0 },
@@ -220,7 +230,7 @@ fn many_small_calls_are_one_finding() {
 }
 
 #[test]
-fn a_verdict_counts_calls_that_are_alike() {
+fn a_verdict_groups_similar_calls() {
     let check = |args: &[(&str, u64)], expected: &str| {
         let flow = flow(&[], &[("each", &[], &[])]);
         let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
@@ -237,7 +247,7 @@ fn a_verdict_counts_calls_that_are_alike() {
     check(&ten("article by id"), r#"10 calls of sql "article by id""#);
     check(&[ten("article by id").as_slice(), &[("tags", 30)]].concat(), r#"10 calls of sql "article by id""#);
     check(&[("article 7", 10), ("article 8", 10), ("article 9", 10)], r#"3 calls of sql "article *""#);
-    // No shape has most of the time.
+    // No group has most of the time.
     check(&[ten("article by id"), ten("tags of")].concat(), "20 sql calls");
     check(&[("a", 10), ("b", 10), ("c", 10)], "3 sql calls");
     // One call took most of it.
@@ -245,7 +255,7 @@ fn a_verdict_counts_calls_that_are_alike() {
 }
 
 #[test]
-fn calls_of_several_kinds_are_counted_apart() {
+fn calls_of_several_kinds_are_counted_separately() {
     let flow = flow(&[], &[("each", &[], &[])]);
     let mut events = vec![ran(0, 0, 0, 1, Decision::Need)];
     for call in 0..20 {
@@ -266,7 +276,7 @@ fn a_step_that_yields_runs_again() {
         Event::StepYielded { step: 0, progress: plain(1) },
         ran(0, 10, 15, 10, Decision::Yield),
         Event::StepYielded { step: 0, progress: plain(2) },
-        // What a step wrote may stand before its run.
+        // A write may precede the run of its step.
         wrote(0, 0, 30, plain(3)),
         ran(0, 25, 25, 5, Decision::Continue),
     ];
@@ -280,7 +290,7 @@ fn a_step_that_yields_runs_again() {
 }
 
 #[test]
-fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
+fn waiting_for_a_permit_is_not_attributed_to_the_effect() {
     let call = |call: u32, held_us: u64, by: QueueReason, took_us: u64| {
         let held = Event::EffectQueued { call, at_ns: 0, reason: by };
         let begun = Event::EffectStarted { call, at_ns: held_us * US };
@@ -292,23 +302,23 @@ fn waiting_for_a_limit_is_not_the_fault_of_the_effect() {
         let mut events = vec![ran(0, 0, 0, 0, Decision::Need)];
         events.extend(calls.into_iter().flatten());
         let largest = Timeline::of(&trace(flow, 100 * US, events)).verdict(&[]).unwrap().largest;
-        format!("{} {}% {}", largest.part.as_str(), largest.percent, largest.label)
+        format!("{} {}% {}", largest.kind.as_str(), largest.percent, largest.label)
     };
     use QueueReason::{Kind, Request, Target};
-    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "limit 80% waiting for postgres");
+    assert_eq!(verdict(vec![call(0, 80, Kind, 20)]), "permit 80% waiting for a postgres permit");
     assert_eq!(
         verdict(vec![call(0, 70, Target, 20), call(1, 75, Kind, 25)]),
-        "limit 70% waiting for postgres"
+        "permit 70% waiting for a postgres permit"
     );
     assert_eq!(verdict(vec![call(0, 20, Kind, 80)]), "effect 100% postgres 0");
-    // While one of them runs the others wait for that one, and for no other request.
+    // While one of them runs, the others wait for that one and for no other request.
     assert_eq!(verdict(vec![call(0, 0, Kind, 90), call(1, 90, Kind, 10)]), "effect 90% postgres 0");
-    // Nor is it another request's doing that this one asks for so many.
+    // Other requests are not to blame if this one makes many calls itself.
     assert_eq!(verdict(vec![call(0, 80, Request, 20)]), "effect 100% postgres 0");
 }
 
 #[test]
-fn a_panic_is_where_it_was_and_not_where_its_step_begins() {
+fn a_panic_has_its_own_source_location() {
     let flow = flow(&[], &[("only", &[], &[])]);
     let panicked =
         Event::StepPanicked { step: 0, at_ns: 9, file: "src/deep.rs".into(), line: 777, column: 5 };
@@ -320,13 +330,13 @@ fn a_panic_is_where_it_was_and_not_where_its_step_begins() {
         serde_json::to_value(document).unwrap()["failure"]["source"].to_string()
     };
     assert_eq!(source(&trace), r#"{"file":"src/deep.rs","line":777}"#);
-    // One that was recorded before panics had places.
+    // Recorded before panics had locations.
     trace.events.pop();
     assert_eq!(source(&trace), r#"{"file":"src/todos.rs","line":10}"#);
 }
 
 #[test]
-fn what_is_missing_or_cannot_be_is_said() {
+fn missing_and_inconsistent_data_is_listed() {
     let flow = flow(&[], &[("only", &[], &[])]);
     let mut trace = trace(
         flow,
@@ -354,13 +364,13 @@ fn what_is_missing_or_cannot_be_is_said() {
     verdict 100% CPU of step#7
     failure timed_out at Some(("only", 10))
       [("http (too large)", "no answer")] because []
-    gap 3 events left out while recording
+    gap 3 events dropped while recording
     gap 1 effect without an answer
-    gap 1 answer to no effect in the trace
-    gap 1 event of a step whose run is not in the trace
-    gap 2 events name a step or slot that the flow lacks
-    gap 2 times lie before what came first
-    gap 1 step ran beyond the end of the request
+    gap 1 answer without an effect in the trace
+    gap 1 event of a step without a recorded run
+    gap 2 events refer to an unknown step or slot
+    gap 2 times are earlier than a preceding event
+    gap 1 step ran after the end of the request
     gap 6 bytes of the request's body not recorded
     gap arguments of http (too large) not recorded: too large
     "#);
@@ -389,8 +399,8 @@ fn the_document_has_the_promised_fields() {
       "path": "/v1/todos/456",
       "request": {
         "body": {
-          "full_len": 0,
-          "kept_len": 0,
+          "full_bytes": 0,
+          "kept_bytes": 0,
           "value": ""
         },
         "headers": [
@@ -411,8 +421,8 @@ fn the_document_has_the_promised_fields() {
       },
       "response": {
         "body": {
-          "full_len": 12,
-          "kept_len": 12,
+          "full_bytes": 12,
+          "kept_bytes": 12,
           "value": "{\"id\":  456}"
         },
         "delivered": true,
@@ -444,7 +454,6 @@ fn the_document_has_the_promised_fields() {
       "status": 200,
       "steps": [
         {
-          "at_ns": 50000,
           "cpu_ns": 100000,
           "decision": "continue",
           "effects": [],
@@ -456,6 +465,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 10
           },
+          "start_ns": 50000,
           "writes": [
             {
               "slot": "AuthHeader",
@@ -466,7 +476,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 150000,
           "cpu_ns": 20000,
           "decision": "need",
           "effects": [
@@ -475,12 +484,12 @@ fn the_document_has_the_promised_fields() {
                 "GET",
                 "https://idp"
               ],
-              "at_ns": 170000,
               "attempts": 1,
               "duration_ns": 2180000,
               "kind": "http",
               "outcome": "200",
               "output": 200,
+              "start_ns": 170000,
               "summary": "GET idp.example.com/verify",
               "writes": [
                 "Claims"
@@ -497,6 +506,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 20
           },
+          "start_ns": 150000,
           "writes": [
             {
               "slot": "Claims",
@@ -510,7 +520,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 2355000,
           "cpu_ns": 45000,
           "decision": "continue",
           "effects": [],
@@ -524,10 +533,10 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 30
           },
+          "start_ns": 2355000,
           "writes": []
         },
         {
-          "at_ns": 2400000,
           "cpu_ns": 20000,
           "decision": "need",
           "effects": [
@@ -536,7 +545,6 @@ fn the_document_has_the_promised_fields() {
                 "todo",
                 456
               ],
-              "at_ns": 2420000,
               "attempts": 1,
               "duration_ns": 2680000,
               "kind": "kv",
@@ -546,6 +554,7 @@ fn the_document_has_the_promised_fields() {
                 "id": 456,
                 "title": "Buy milk"
               },
+              "start_ns": 2420000,
               "summary": "get todo:456",
               "writes": [
                 "Todo"
@@ -560,6 +569,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 40
           },
+          "start_ns": 2400000,
           "writes": [
             {
               "slot": "Todo",
@@ -572,7 +582,6 @@ fn the_document_has_the_promised_fields() {
           ]
         },
         {
-          "at_ns": 5100000,
           "cpu_ns": 280000,
           "decision": "done",
           "effects": [],
@@ -586,6 +595,7 @@ fn the_document_has_the_promised_fields() {
             "file": "src/todos.rs",
             "line": 50
           },
+          "start_ns": 5100000,
           "writes": []
         }
       ],
@@ -594,11 +604,11 @@ fn the_document_has_the_promised_fields() {
         "io": {
           "http": {
             "calls": 1,
-            "ns": 2180000
+            "time_ns": 2180000
           },
           "kv": {
             "calls": 1,
-            "ns": 2680000
+            "time_ns": 2680000
           }
         },
         "queue_ns": 35000,
@@ -608,11 +618,11 @@ fn the_document_has_the_promised_fields() {
         "wait_ns": 4860000
       },
       "verdict": {
+        "kind": "effect",
+        "label": "kv get todo:456",
         "median_ns": null,
-        "ns": 2680000,
-        "part": "effect",
         "percent": 50,
-        "what": "kv get todo:456"
+        "time_ns": 2680000
       }
     }
     "#);
@@ -633,11 +643,11 @@ proptest! {
         let timeline = Timeline::of(&trace);
         let duration_ns = trace.duration_ns;
         let t = &timeline.totals;
-        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.late_ns, t.unexplained_ns];
+        let parts = [t.receive_ns, t.queue_ns, t.cpu_ns, t.wait_ns, t.completion_delay_ns, t.unexplained_ns];
         prop_assert_eq!(parts.iter().map(|&ns| u128::from(ns)).sum::<u128>(), u128::from(duration_ns));
         prop_assert_eq!(t.total_ns, duration_ns);
         for io in t.io.values() {
-            prop_assert!(io.ns <= duration_ns && io.calls > 0);
+            prop_assert!(io.time_ns <= duration_ns && io.calls > 0);
         }
         for run in &timeline.runs {
             prop_assert!(run.io_ns <= duration_ns);
@@ -663,50 +673,56 @@ fn an_empty_trace_has_a_timeline() {
 }
 
 #[test]
-fn an_answer_that_lay_ready_is_no_time_of_its_effect() {
+fn a_late_answer_does_not_lengthen_its_effect() {
     let timeline = Timeline::of(&late());
     let (run, totals) = (&timeline.runs[3], &timeline.totals);
     let effect = &run.effects[0];
-    assert_eq!((effect.duration_ns / US, run.io_ns / US, effect.late_ns() / US), (80, 80, 2_600));
-    assert_eq!((totals.wait_ns / US, totals.late_ns / US, totals.io["kv"].ns / US), (2_260, 2_600, 80));
-    assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
-    assert_eq!(effect.ways(), ["late 2.60 ms"]);
-    let verdict = timeline.verdict(&[]).unwrap();
-    assert_eq!(verdict.largest.part.as_str(), "late");
-    assert_eq!(verdict.largest.label, "answers that lay ready: worker 0 ran spin of report");
-    let json = serde_json::to_value(TimelineJson::new(&late(), &timeline, None)).unwrap();
-    assert_eq!(json["totals"]["late_ns"], 2_600 * US);
+    assert_eq!((effect.duration_ns / US, run.io_ns / US, effect.completion_delay_ns() / US), (80, 80, 2_600));
     assert_eq!(
-        json["steps"][3]["effects"][0]["late"],
+        (totals.wait_ns / US, totals.completion_delay_ns / US, totals.io["kv"].time_ns / US),
+        (2_260, 2_600, 80)
+    );
+    assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
+    assert_eq!(effect.notes(), ["answer 2.60 ms late"]);
+    let verdict = timeline.verdict(&[]).unwrap();
+    assert_eq!(verdict.largest.kind.as_str(), "completion_delay");
+    assert_eq!(verdict.largest.label, "late answers: worker 0 ran spin of report");
+    let json = serde_json::to_value(TimelineJson::new(&late(), &timeline, None)).unwrap();
+    assert_eq!(json["totals"]["completion_delay_ns"], 2_600 * US);
+    assert_eq!(
+        json["steps"][3]["effects"][0]["completion_delays"],
         serde_json::json!([{
-            "ready_ns": 2_500 * US, "ns": 2_600 * US, "on": {"worker": 0}, "flow": "report", "step": "spin",
+            "ready_ns": 2_500 * US, "delay_ns": 2_600 * US, "thread": {"worker": 0}, "flow": "report", "step": "spin",
         }])
     );
     let plain = serde_json::to_value(TimelineJson::new(&slow(), &Timeline::of(&slow()), None)).unwrap();
     let is_there = |name: &str, of: &serde_json::Value| of.get(name).is_some();
-    assert!(!is_there("late_ns", &plain["totals"]) && !is_there("late", &plain["steps"][3]["effects"][0]));
+    assert!(
+        !is_there("completion_delay_ns", &plain["totals"])
+            && !is_there("completion_delays", &plain["steps"][3]["effects"][0])
+    );
 }
 
 #[test]
-fn a_pause_whose_end_is_seen_late_is_no_longer_for_that() {
+fn a_late_end_of_a_pause_does_not_lengthen_the_pause() {
     let mut trace = held();
     let until = trace.events.iter().position(|event| matches!(event, Event::EffectQueued { .. })).unwrap();
-    // It was to end after 25 us, and was seen to after 75.
+    // The pause should have ended after 25 us, and was noticed after 75.
     trace.events.insert(until + 1, lay_ready(1, 350, 400));
     let timeline = Timeline::of(&trace);
     let attempt = &timeline.runs[1].effects[0].attempts[1];
     let us = |ns: [u64; 4]| ns.map(|ns| ns / US);
-    let Attempt { start_ns, duration_ns, pause_ns, held_ns, .. } = *attempt;
+    let Attempt { start_ns, duration_ns, retry_delay_ns: pause_ns, queued_ns: held_ns, .. } = *attempt;
     assert_eq!(us([start_ns, duration_ns, pause_ns, held_ns]), [400, 225, 25, 25]);
     let before = Timeline::of(&held()).totals;
-    assert_eq!(timeline.totals.late_ns / US, 50);
+    assert_eq!(timeline.totals.completion_delay_ns / US, 50);
     assert_eq!(timeline.totals.wait_ns, before.wait_ns - 50 * US);
 }
 
 #[test]
-fn while_another_effect_is_waited_for_nothing_is_late() {
+fn an_answer_is_not_late_while_another_effect_is_awaited() {
     let mut trace = report(1);
-    // Its worker comes to both answers at once; the one was there long before the other.
+    // The worker takes both answers at once; one was ready long before the other.
     let at = trace
         .events
         .iter()
@@ -716,12 +732,16 @@ fn while_another_effect_is_waited_for_nothing_is_late() {
     *at_ns = 1_400 * US;
     trace.events.insert(at, lay_ready(1, 40, 1_400));
     let timeline = Timeline::of(&trace);
-    assert_eq!((timeline.totals.late_ns, timeline.totals.wait_ns / US), (0, 1_370));
-    assert_eq!(timeline.longest_late().map(|late| late.ns / US), Some(1_360), "but it is told");
+    assert_eq!((timeline.totals.completion_delay_ns, timeline.totals.wait_ns / US), (0, 1_370));
+    assert_eq!(
+        timeline.longest_completion_delay().map(|late| late.delay_ns / US),
+        Some(1_360),
+        "but it is told"
+    );
 }
 
 #[test]
-fn what_was_read_late_is_told_and_no_time_of_the_request() {
+fn a_read_delay_is_shown_and_not_part_of_the_total() {
     let mut trace = slow();
     let (flow, step) = ("report".into(), "spin".into());
     let part = zerver_trace::RequestPart::Head;
@@ -730,11 +750,11 @@ fn what_was_read_late_is_told_and_no_time_of_the_request() {
         .insert(0, Event::ReadDelayed { part, unread_ns: 610_000 * US, ran_ns: 600_000 * US, flow, step });
     let timeline = Timeline::of(&trace);
     assert_eq!(timeline.totals, Timeline::of(&slow()).totals);
-    let told = timeline.read_late[0].to_string();
+    let told = timeline.read_delays[0].to_string();
     assert_eq!(told, "head read right after a step of 600.00 ms on its worker: spin of report");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(
-        json["read_late"],
+        json["read_delays"],
         serde_json::json!([{
             "part": "head", "unread_ns": 610_000 * US, "ran_ns": 600_000 * US, "flow": "report", "step": "spin",
         }])

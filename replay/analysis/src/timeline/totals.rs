@@ -1,55 +1,55 @@
-//! The split of the whole time into parts that add up.
+//! Splits the total time into parts that add up.
 //!
-//! Every instant from 0 to the end counts once, for the first of these that holds: a step ran; a step waited for its
-//! turn; an effect was under way; an answer lay ready; the body was being read. What is left is unexplained, and shown as such. So the parts
-//! are exact for an honest trace, and add up for any.
+//! Every instant from 0 to the end counts once, for the first of these that applies: a step ran; a step waited in the
+//! run queue; an effect was in flight; an answer waited for the worker; the body was being read. The rest is
+//! unexplained, and shown as such. The parts are exact for an honest trace, and add up for any trace.
 
 use std::collections::BTreeMap;
 
-/// The split of the whole time, in nanoseconds. The parts (all but `io`) add up to `total_ns`.
+/// Total time by cause, in nanoseconds. The parts (all but `io`) add up to `total_ns`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// From the head of the request to the response.
+    /// Time from the head of the request to the response.
     pub total_ns: u64,
-    /// The body was being read.
+    /// Reading the body.
     pub receive_ns: u64,
-    /// A step could have run, and did not yet.
+    /// A step could have run and did not.
     pub queue_ns: u64,
     /// A step ran.
     pub cpu_ns: u64,
-    /// The request only waited for effects.
+    /// The request waited for effects.
     pub wait_ns: u64,
-    /// An answer lay ready, and the thread of the request was busy with others.
-    pub late_ns: u64,
+    /// An answer was ready and the worker was busy.
+    pub completion_delay_ns: u64,
     /// None of these.
     pub unexplained_ns: u64,
-    /// For each kind of effect, how long at least one was under way. These overlap where effects of different kinds do.
-    pub io: BTreeMap<String, Io>,
+    /// Time of each kind of effect. Kinds overlap if effects of different kinds are in flight at the same time.
+    pub io: BTreeMap<String, KindTotals>,
 }
 
-/// The effects of one kind.
+/// Time of the effects of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Io {
-    /// The time in which at least one was under way, in nanoseconds.
-    pub ns: u64,
-    /// How many were asked for, attempts counted.
+pub struct KindTotals {
+    /// Time in which at least one was in flight, in nanoseconds.
+    pub time_ns: u64,
+    /// Number of calls, counting each attempt.
     pub calls: u64,
 }
 
-/// What an instant may be spent on; an earlier one outranks a later one.
+/// Cause of an instant. Earlier variants take precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spent {
     Cpu,
     Queue,
     Wait,
-    Late,
+    CompletionDelay,
     Receive,
 }
 
-/// A stretch of time, from its first element to before its second.
+/// A half-open stretch of time: start and end.
 pub(crate) type Span = (u64, u64);
 
-/// How many nanoseconds at least one of the spans covers.
+/// Returns how many nanoseconds at least one span covers.
 pub(super) fn union(mut spans: Vec<Span>) -> u64 {
     spans.sort_unstable();
     let mut covered = 0u64;
@@ -64,7 +64,7 @@ pub(super) fn union(mut spans: Vec<Span>) -> u64 {
     covered
 }
 
-/// What is left of a span without others.
+/// Returns the parts of a span that the others do not cover.
 pub(crate) fn without((start, end): Span, others: impl Iterator<Item = Span>) -> Vec<Span> {
     let mut others: Vec<Span> = others.collect();
     others.sort_unstable();
@@ -81,7 +81,7 @@ pub(crate) fn without((start, end): Span, others: impl Iterator<Item = Span>) ->
     left
 }
 
-/// Splits the time from 0 to `total_ns`; what lies beyond is not counted.
+/// Splits the time from 0 to `total_ns`. Spans beyond it do not count.
 pub(super) fn split(total_ns: u64, spans: impl IntoIterator<Item = (Spent, Span)>) -> Totals {
     let mut edges: Vec<(u64, Spent, i64)> = Vec::new();
     for (spent, (start, end)) in spans {
@@ -105,5 +105,14 @@ pub(super) fn split(total_ns: u64, spans: impl IntoIterator<Item = (Spent, Span)
     }
     let [cpu_ns, queue_ns, wait_ns, late_ns, receive_ns] = sums;
     let unexplained_ns = total_ns - sums.iter().sum::<u64>();
-    Totals { total_ns, receive_ns, queue_ns, cpu_ns, wait_ns, late_ns, unexplained_ns, io: BTreeMap::new() }
+    Totals {
+        total_ns,
+        receive_ns,
+        queue_ns,
+        cpu_ns,
+        wait_ns,
+        completion_delay_ns: late_ns,
+        unexplained_ns,
+        io: BTreeMap::new(),
+    }
 }

@@ -1,39 +1,38 @@
-//! What `zerver why --json` prints. Its fields are documented and stable; more may come.
+//! The JSON form of [`Why`], printed by `zerver why --json`. Its fields are documented and stable; more may be added.
 
 use serde::Serialize;
 use zerver_trace::Trace;
 
-use super::finding::{Association, Link};
-use super::standing::{Place, Standing};
-use super::{MIN_POPULATION, Why};
-use crate::Late;
+use super::associations::{Association, Correlation, ValueGroup};
+use super::population::{MIN_POPULATION, Why};
+use super::ranked_times::{RankedTime, TimePart};
+use crate::CompletionDelay;
 
-/// Where a request stands, as a JSON document. Times are nanoseconds.
+/// A request compared with others of its flow, as a JSON document. Times are in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct WhyJson {
     id: String,
     flow: String,
-    /// How many requests were compared, with this one.
-    n: usize,
-    /// Whether they are enough to tell what goes with slowness.
-    enough: bool,
-    /// How many it takes.
-    needed: usize,
-    total: StandingJson,
-    parts: Vec<StandingJson>,
-    /// Left out where each answer was taken at once.
+    /// Number of requests compared, including this one.
+    requests: usize,
+    /// True if there are enough requests to look for correlations.
+    enough_requests: bool,
+    min_requests: usize,
+    total: RankedTimeJson,
+    parts: Vec<RankedTimeJson>,
+    /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    late: Option<Late>,
-    fields: Vec<FindingJson>,
-    fields_looked_at: usize,
+    completion_delay: Option<CompletionDelay>,
+    fields: Vec<AssociationJson>,
+    fields_examined: usize,
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct StandingJson {
+struct RankedTimeJson {
     kind: &'static str,
     step: Option<String>,
     effect: Option<String>,
-    ns: u64,
+    time_ns: u64,
     median_ns: u64,
     slower_than: usize,
     others: usize,
@@ -41,10 +40,10 @@ struct StandingJson {
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct FindingJson {
+struct AssociationJson {
     field: String,
-    here: Option<String>,
-    n: usize,
+    value: Option<String>,
+    requests: usize,
     strength: f64,
     rank_correlation: Option<f64>,
     groups: Option<Vec<GroupJson>>,
@@ -53,61 +52,61 @@ struct FindingJson {
 #[derive(Debug, Clone, Serialize)]
 struct GroupJson {
     value: Option<String>,
-    n: usize,
+    requests: usize,
     median_ns: u64,
 }
 
 impl WhyJson {
-    /// The document of a trace and where it stands.
+    /// Creates the document of a trace and its comparison.
     pub fn new(trace: &Trace, why: &Why) -> Self {
         Self {
             id: trace.id.to_string(),
             flow: trace.flow.name.clone(),
-            n: why.population,
-            enough: why.is_enough(),
-            needed: MIN_POPULATION,
-            total: standing(&why.total),
-            parts: why.parts.iter().map(standing).collect(),
-            late: why.late.clone(),
-            fields: why.findings.iter().map(finding).collect(),
-            fields_looked_at: why.looked_at,
+            requests: why.population,
+            enough_requests: why.is_enough(),
+            min_requests: MIN_POPULATION,
+            total: ranked_time(&why.total),
+            parts: why.parts.iter().map(ranked_time).collect(),
+            completion_delay: why.completion_delay.clone(),
+            fields: why.associations.iter().map(association).collect(),
+            fields_examined: why.fields_examined,
         }
     }
 }
 
-fn standing(standing: &Standing) -> StandingJson {
-    StandingJson {
-        kind: standing.place.kind(),
-        step: standing.place.step().map(str::to_owned),
-        effect: match &standing.place {
-            Place::Effect { what, .. } => Some(what.clone()),
+fn ranked_time(ranked_time: &RankedTime) -> RankedTimeJson {
+    RankedTimeJson {
+        kind: ranked_time.part.kind(),
+        step: ranked_time.part.step().map(str::to_owned),
+        effect: match &ranked_time.part {
+            TimePart::Effect { what, .. } => Some(what.clone()),
             _ => None,
         },
-        ns: standing.ns,
-        median_ns: standing.median_ns,
-        slower_than: standing.slower_than,
-        others: standing.others,
-        percentile: standing.percentile(),
+        time_ns: ranked_time.time_ns,
+        median_ns: ranked_time.median_ns,
+        slower_than: ranked_time.slower_than,
+        others: ranked_time.others,
+        percentile: ranked_time.percentile(),
     }
 }
 
-fn finding(finding: &Association) -> FindingJson {
-    let (rank_correlation, groups) = match &finding.link {
-        Link::Rank(correlation) => (Some(*correlation), None),
-        Link::Groups(groups) => {
-            let group = |group: &super::Group| GroupJson {
+fn association(association: &Association) -> AssociationJson {
+    let (rank_correlation, groups) = match &association.correlation {
+        Correlation::Rank(correlation) => (Some(*correlation), None),
+        Correlation::Groups(groups) => {
+            let group = |group: &ValueGroup| GroupJson {
                 value: group.value.clone(),
-                n: group.n,
+                requests: group.requests,
                 median_ns: group.median_ns,
             };
             (None, Some(groups.iter().map(group).collect()))
         }
     };
-    FindingJson {
-        field: finding.field.clone(),
-        here: finding.here.clone(),
-        n: finding.n,
-        strength: finding.strength,
+    AssociationJson {
+        field: association.field.clone(),
+        value: association.value.clone(),
+        requests: association.requests,
+        strength: association.strength,
         rank_correlation,
         groups,
     }

@@ -1,30 +1,30 @@
-//! The fields of a request and of its slots, as far as they can be compared across requests: texts and numbers, and of
-//! lists their lengths. What holds a secret is left out.
+//! Extracts the fields of requests and slots that can be compared across requests: texts, numbers, and lengths of
+//! lists. Values that contain a secret are left out.
 
 use std::collections::BTreeMap;
 
 use zerver_trace::{Node, Trace, Value};
 
-use crate::diff::message::{parameters, query};
-use crate::{Ignored, Timeline};
+use crate::diff::http_message::{parameters, query};
+use crate::{IgnoredHeaders, Timeline};
 
-/// Of one request, so many fields are looked at.
+/// Maximum number of fields per request.
 const MAX_FIELDS: usize = 300;
-/// How deep in a value.
+/// Maximum depth within a value.
 const MAX_DEPTH: usize = 6;
-/// Longer texts are no values that requests have in common.
+/// Maximum length of a text. Longer texts are rarely equal.
 const MAX_TEXT: usize = 64;
 
-/// What a field holds.
+/// Value of a field.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(super) enum Scalar {
-    /// A number, and how it is written: the nearest float of two large ones may be the same.
+    /// A number and its notation: two large numbers may have the same nearest float.
     Number(f64, String),
     Text(String),
 }
 
 impl Scalar {
-    /// For eyes.
+    /// Returns the value as text.
     pub(super) fn show(&self) -> String {
         match self {
             Self::Number(_, text) | Self::Text(text) => text.clone(),
@@ -35,7 +35,7 @@ impl Scalar {
 /// Fields by name: `query latency_ms`, `Todo.title`, `Todos.len`.
 pub(super) type Fields = BTreeMap<String, Scalar>;
 
-pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &Ignored) -> Fields {
+pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &IgnoredHeaders) -> Fields {
     let mut fields = Fields::new();
     for (name, value) in parameters(&trace.flow.pattern, &trace.path).unwrap_or_default() {
         add(&mut fields, format!("parameter {name}"), typed(&value));
@@ -61,7 +61,7 @@ pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &Ignored) -> F
         number(trace.request_body.full_len as f64, trace.request_body.full_len),
     );
     for slot in &timeline.slots {
-        // Its parts may be secret.
+        // Parts of the value may be secret.
         if slot.is_masked() || slot.value.is_secret() {
             continue;
         }
@@ -88,7 +88,7 @@ fn number(n: f64, written: impl std::fmt::Display) -> Option<Scalar> {
     Some(Scalar::Number(n, written.to_string()))
 }
 
-/// What came as text, and may be a number.
+/// Interprets text as a number if it is one.
 fn typed(value: &str) -> Option<Scalar> {
     match value.parse::<f64>() {
         Ok(n) if n.is_finite() => number(n, value),

@@ -1,70 +1,21 @@
-//! Where one request stands among the others of its flow, and which fields of requests and slots go with slowness
-//! there. A pure function over traces.
+//! Compares one request with the others of its flow, and finds fields that correlate with latency.
 //!
-//! `standing` compares times, `usual` says what is usual for a flow, `fields` takes the fields out of a trace, `ranks` is the statistics, `finding` says which
-//! fields matter, `document` is the form for other programs.
+//! `population` is the comparison. `ranked_times` ranks the request's times, `baseline` computes typical times,
+//! `fields` extracts the fields of traces, `associations` finds those that correlate with latency, with
+//! `rank_statistics`, and `document` is the JSON form.
 
+mod associations;
+mod baseline;
 mod document;
 mod fields;
-mod finding;
-mod ranks;
-mod standing;
+mod population;
+mod rank_statistics;
+mod ranked_times;
 #[cfg(test)]
 mod tests;
-mod usual;
 
-use zerver_trace::Trace;
-
+pub use associations::{Association, Correlation, ValueGroup};
+pub use baseline::{Baseline, Distribution};
 pub use document::WhyJson;
-pub use finding::{Association, Group, Link};
-pub use standing::{Place, Standing};
-pub use usual::{Spread, Usual};
-
-use crate::{Ignored, Late, Timeline};
-
-/// With fewer requests than this, nothing is said about what goes with slowness.
-pub const MIN_POPULATION: usize = 20;
-
-/// Why one request took as long as it did, as far as others of its flow tell.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Why {
-    /// How many requests of its flow were compared, with this one.
-    pub population: usize,
-    /// The whole of it.
-    pub total: Standing,
-    /// Its parts, those that exceed what is usual by most first.
-    pub parts: Vec<Standing>,
-    /// The longest time in which an answer of this one lay ready while its thread was busy.
-    pub late: Option<Late>,
-    /// The fields that go with slowness, the closest first.
-    pub findings: Vec<Association>,
-    /// How many fields were looked at.
-    pub looked_at: usize,
-}
-
-impl Why {
-    /// Compares a trace with others of its flow; it may be among them. Traces of other flows do not count.
-    pub fn of(trace: &Trace, others: &[Trace]) -> Self {
-        let mut population: Vec<&Trace> = vec![trace];
-        let is_other = |other: &&Trace| other.id != trace.id && other.flow.name == trace.flow.name;
-        population.extend(others.iter().filter(is_other));
-        let timelines: Vec<Timeline> = population.iter().map(|trace| Timeline::of(trace)).collect();
-        let (total, parts) = standing::standings(&timelines);
-        let (findings, looked_at) = if population.len() < MIN_POPULATION {
-            (Vec::new(), 0)
-        } else {
-            let ignored = Ignored::default();
-            let fields =
-                population.iter().zip(&timelines).map(|(trace, of)| fields::fields(trace, of, &ignored));
-            let durations: Vec<u64> = population.iter().map(|trace| trace.duration_ns).collect();
-            finding::findings(&fields.collect::<Vec<_>>(), &durations)
-        };
-        let late = timelines.first().and_then(Timeline::longest_late).cloned();
-        Self { population: population.len(), total, parts, late, findings, looked_at }
-    }
-
-    /// Whether there are enough requests to tell what goes with slowness.
-    pub const fn is_enough(&self) -> bool {
-        self.population >= MIN_POPULATION
-    }
-}
+pub use population::{MIN_POPULATION, Why};
+pub use ranked_times::{RankedTime, TimePart};

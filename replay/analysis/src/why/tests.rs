@@ -1,4 +1,4 @@
-//! What is said of a request among others: where it stands, what goes with slowness, and that too little says nothing.
+//! Comparison of a request with others: ranks, correlations, and too few requests.
 
 use proptest::prelude::*;
 use zerver_trace::{Header, RequestId, Trace};
@@ -9,21 +9,24 @@ use crate::timeline::sample::{asked, late, plain, report, slow, summed, wire, wr
 
 fn show(trace: &Trace, others: &[Trace]) -> String {
     let why = Why::of(trace, others);
-    let line = |it: &Standing| {
+    let line = |it: &RankedTime| {
         format!(
             "{:?} {} usually {} slower than {} of {}\n",
-            it.place, it.ns, it.median_ns, it.slower_than, it.others
+            it.part, it.time_ns, it.median_ns, it.slower_than, it.others
         )
     };
     let mut out = line(&why.total);
     why.parts.iter().take(3).for_each(|part| out += &line(part));
-    for finding in &why.findings {
-        out += &format!("{} here {:?} n {}: {:?}\n", finding.field, finding.here, finding.n, finding.link);
+    for finding in &why.associations {
+        out += &format!(
+            "{} here {:?} n {}: {:?}\n",
+            finding.field, finding.value, finding.requests, finding.correlation
+        );
     }
-    out + &format!("{} fields of {} requests\n", why.looked_at, why.population)
+    out + &format!("{} fields of {} requests\n", why.fields_examined, why.population)
 }
 
-/// Reports with these latencies, each of another id, and with a header that says who asked.
+/// Creates reports with these latencies, each with its own id and a header that names the client.
 fn reports(latencies: impl IntoIterator<Item = u64>) -> Vec<Trace> {
     let numbered = |(at, latency_ms): (usize, u64)| {
         let mut trace = report(latency_ms);
@@ -36,7 +39,7 @@ fn reports(latencies: impl IntoIterator<Item = u64>) -> Vec<Trace> {
 }
 
 #[test]
-fn a_number_goes_with_slowness() {
+fn a_number_correlates_with_latency() {
     let all = reports((0..40).map(|n| n * 7 % 40));
     insta::assert_snapshot!(show(&all[17], &all), @r#"
     Whole 39430000 usually 19430000 slower than 39 of 39
@@ -50,21 +53,21 @@ fn a_number_goes_with_slowness() {
 }
 
 #[test]
-fn a_value_among_few_goes_with_slowness() {
+fn a_value_among_few_correlates_with_latency() {
     let all = reports((0..40).map(|n| if n % 4 == 0 { 120 } else { 2 }));
     insta::assert_snapshot!(show(&all[0], &all), @r#"
     Whole 120430000 usually 2430000 slower than 30 of 39
     Effect { step: "gather", what: "http GET figures.internal/figures?.." } 120370000 usually 2370000 slower than 30 of 39
     Receive 10000 usually 10000 slower than 0 of 39
     Queue("parse_report") 2000 usually 2000 slower than 0 of 39
-    query latency_ms here Some("120") n 40: Groups([Group { value: Some("120"), n: 10, median_ns: 120430000 }, Group { value: Some("2"), n: 30, median_ns: 2430000 }])
-    ReportParams.latency_ms here Some("120") n 40: Groups([Group { value: Some("120"), n: 10, median_ns: 120430000 }, Group { value: Some("2"), n: 30, median_ns: 2430000 }])
+    query latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), requests: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), requests: 30, median_ns: 2430000 }])
+    ReportParams.latency_ms here Some("120") n 40: Groups([ValueGroup { value: Some("120"), requests: 10, median_ns: 120430000 }, ValueGroup { value: Some("2"), requests: 30, median_ns: 2430000 }])
     3 fields of 40 requests
     "#);
 }
 
 #[test]
-fn too_few_say_nothing_and_other_flows_do_not_count() {
+fn too_few_requests_give_no_correlation_and_other_flows_do_not_count() {
     let mut few = reports(0..19);
     few.push(slow());
     insta::assert_snapshot!(show(&few[18], &few), @r#"
@@ -84,7 +87,7 @@ fn too_few_say_nothing_and_other_flows_do_not_count() {
 }
 
 #[test]
-fn effects_that_ask_for_one_thing_or_another_are_told_by_their_kind() {
+fn effects_with_varying_targets_are_ranked_by_kind() {
     let with = |n: u64| {
         let mut trace = slow();
         trace.id = RequestId::from_u128(n.into());
@@ -93,20 +96,20 @@ fn effects_that_ask_for_one_thing_or_another_are_told_by_their_kind() {
     };
     let all: Vec<Trace> = (0..4).map(with).collect();
     let why = Why::of(&all[0], &all);
-    let effect = |step: &str, what: &str| Place::Effect { step: step.into(), what: what.into() };
-    let places: Vec<&Place> = why.parts.iter().map(|part| &part.place).collect();
+    let effect = |step: &str, what: &str| TimePart::Effect { step: step.into(), what: what.into() };
+    let places: Vec<&TimePart> = why.parts.iter().map(|part| &part.part).collect();
     assert!(places.contains(&&effect("load_todo", "kv")), "{places:?}");
     assert!(places.contains(&&effect("lookup_user", "http GET idp.example.com/verify")), "{places:?}");
 }
 
 #[test]
-fn no_secret_is_a_field() {
+fn secrets_are_not_fields() {
     let fields = |is_secret: bool| {
         let with = |n: u64| {
             let mut trace = slow();
             trace.id = RequestId::from_u128(n.into());
             trace.duration_ns += n;
-            // The first slot is a secret, the second is not.
+            // The first slot is secret, the second is not.
             let slot = if is_secret { 0 } else { 1 };
             trace.events[2] = wrote(0, slot, 150, plain(n));
             if !is_secret {
@@ -115,7 +118,7 @@ fn no_secret_is_a_field() {
             trace
         };
         let all: Vec<Trace> = (0..40).map(with).collect();
-        Why::of(&all[39], &all).findings.into_iter().map(|finding| finding.field).collect::<Vec<_>>()
+        Why::of(&all[39], &all).associations.into_iter().map(|finding| finding.field).collect::<Vec<_>>()
     };
     assert_eq!(fields(false), ["Claims"]);
     assert_eq!(fields(true), [""; 0]);
@@ -124,26 +127,30 @@ fn no_secret_is_a_field() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn any_population_will_do(mut all in prop::collection::vec(any_trace(), 1..30)) {
+    fn any_population_can_be_compared(mut all in prop::collection::vec(any_trace(), 1..30)) {
         for (at, trace) in all.iter_mut().enumerate() {
             trace.id = RequestId::from_u128(at as u128);
         }
         let why = Why::of(&all[0], &all);
         prop_assert_eq!(why.population, all.len());
-        // The parts of one request add up to it.
-        prop_assert_eq!(why.parts.iter().map(|part| u128::from(part.ns)).sum::<u128>(), u128::from(why.total.ns));
+        // The parts of one request add up to its total.
+        prop_assert_eq!(why.parts.iter().map(|part| u128::from(part.time_ns)).sum::<u128>(), u128::from(why.total.time_ns));
         serde_json::to_string(&WhyJson::new(&all[0], &why)).unwrap();
     }
 }
 
 #[test]
-fn a_busy_worker_is_a_place_of_its_own() {
+fn late_answers_are_a_separate_part() {
     let mut other = slow();
     other.id = RequestId::from_u128(1);
     let why = Why::of(&late(), &[other]);
-    let part = why.parts.iter().find(|part| part.place == Place::Late("load_todo".into())).unwrap();
-    assert_eq!((part.ns, part.median_ns, part.place.kind()), (2_600_000, 0, "late"));
-    assert_eq!(why.parts[0].place, part.place, "it exceeds what is usual by most");
+    let part =
+        why.parts.iter().find(|part| part.part == TimePart::CompletionDelay("load_todo".into())).unwrap();
+    assert_eq!((part.time_ns, part.median_ns, part.part.kind()), (2_600_000, 0, "completion_delay"));
+    assert_eq!(why.parts[0].part, part.part, "it exceeds what is usual by most");
     let json = serde_json::to_value(WhyJson::new(&late(), &why)).unwrap();
-    assert_eq!((&json["late"]["step"], &json["late"]["ns"]), (&"spin".into(), &2_600_000.into()));
+    assert_eq!(
+        (&json["completion_delay"]["step"], &json["completion_delay"]["delay_ns"]),
+        (&"spin".into(), &2_600_000.into())
+    );
 }

@@ -27,11 +27,20 @@ use super::resolver::Names;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
 use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
-/// Sends requests, over HTTP/1.1 or HTTP/2 as the server wants it over TLS, and over HTTP/1.1 without.
+/// The interpreter of `http` effects. Over TLS, the server chooses between HTTP/1.1 and HTTP/2; without TLS, it is HTTP/1.1.
 ///
-/// Connections are kept and used again, for the requests of all workers; none of them is on a worker, so that no request
-/// waits for a step of another. No redirect is followed, no proxy is used, nothing is sent but what the request says, its
-/// `host`, and the `traceparent` and `tracestate` of the request on whose behalf it is (unless it has its own).
+/// Connections are pooled for the requests of all workers. They belong to the effect runtime, so that no request waits for a
+/// step of another. The client does not follow redirects, does not use a proxy, and sends nothing besides the request, its
+/// `host`, and the `traceparent` and `tracestate` of the incoming request, unless the request has its own.
+///
+/// ```
+/// use std::time::Duration;
+/// use zerver::effects::http;
+/// use zerver::prelude::*;
+///
+/// let client = http::Client::builder().connect_timeout(Duration::from_secs(1)).build();
+/// let app = App::new().interpreter(client);
+/// ```
 #[derive(Clone)]
 pub struct Client(Arc<Settings>);
 
@@ -55,12 +64,12 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// A client that trusts the authorities which browsers trust.
+    /// Creates a client that trusts the authorities that browsers trust.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A client with other settings.
+    /// Starts building a client with other settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             roots: tls_config::roots(),
@@ -73,49 +82,48 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// The same that trusts these authorities besides: certificates in PEM.
+    /// Adds trusted authorities: certificates in PEM.
     ///
     /// # Errors
-    /// When they are none.
+    /// A [`RootsError`] if the text contains no valid certificates.
     pub fn trust(mut self, pem: &[u8]) -> Result<Self, RootsError> {
         tls_config::add(&mut self.roots, pem)?;
         Ok(self)
     }
 
-    /// The same that finds this host at this address, its port included, unless a URL names another port.
+    /// Sets the address of a host, including the port, unless a URL names another port.
     ///
-    /// A step can then ask for `http://identity.internal/verify` wherever that is served today, and a recorded request
-    /// stays what it was.
+    /// A step can then request `http://identity.internal/verify` wherever that host is today, and recorded requests stay the
+    /// same.
     #[must_use]
     pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
         self.names.insert(host.to_ascii_lowercase(), address);
         self
     }
 
-    /// The same with so much time for a connection to be made, from the look-up of the name to the end of the
-    /// handshake; 5 seconds if nothing is said.
+    /// Sets the time limit for a new connection, from the name lookup to the end of the handshake. The default is 5 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// The same that closes a connection which was unused for so long; 20 seconds if nothing is said.
+    /// Sets the time after which an unused connection is closed. The default is 20 s.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// The same where the body of a reply may have so many bytes; [`BODY_LIMIT`] if nothing is said. A request may
-    /// say otherwise.
+    /// Sets the maximum length of the body of a reply, in bytes. The default is [`BODY_LIMIT`]. A request can set another
+    /// limit.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// The client.
+    /// Builds the client.
     pub fn build(self) -> Client {
         Client(Arc::new(Settings {
             tls: Arc::new(tls_config::config(self.roots)),
@@ -208,23 +216,23 @@ fn prepare(
     context: &EffectContext,
 ) -> Result<(String, ::http::Request<Full<Bytes>>), EffectError> {
     let uri: Uri = request.url.parse().map_err(|error| invalid(format!("not a URL: {error}")))?;
-    let authority = uri.authority().ok_or_else(|| invalid("a URL without a host"))?;
+    let authority = uri.authority().ok_or_else(|| invalid("the URL has no host"))?;
     let host = match uri.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => authority.as_str().to_owned(),
-        _ => return Err(invalid("a URL that begins neither with http:// nor with https://")),
+        _ => return Err(invalid("the URL must start with http:// or https://")),
     };
     if host.contains('@') {
-        return Err(invalid("credentials in a URL; they go into a header"));
+        return Err(invalid("the URL contains credentials; send them in a header"));
     }
     let method = Method::from_bytes(request.method.as_bytes())
         .ok()
         .filter(|method| *method != Method::CONNECT)
-        .ok_or_else(|| invalid(format!("{host}: not a method that can be sent: {:?}", request.method)))?;
+        .ok_or_else(|| invalid(format!("{host}: method not allowed: {:?}", request.method)))?;
     let mut out = ::http::Request::new(Full::new(request.body.clone()));
     *out.method_mut() = method;
     *out.uri_mut() = uri;
     for Header { name, value } in &request.headers {
-        let no_header = || invalid(format!("{host}: not a header that can be sent: {name:?}"));
+        let no_header = || invalid(format!("{host}: header not allowed: {name:?}"));
         let name = HeaderName::try_from(name.as_str()).map_err(|_| no_header())?;
         if FRAMING.contains(&name) {
             return Err(no_header());

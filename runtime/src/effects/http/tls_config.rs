@@ -1,4 +1,4 @@
-//! Whom the client trusts.
+//! The certificates that the client trusts.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Certificates that cannot be trusted as they are.
+/// Error for certificates that cannot be added to the trusted ones.
 #[derive(Debug, thiserror::Error)]
 pub enum RootsError {
-    /// It is not PEM.
-    #[error("not certificates in PEM: {0}")]
-    Pem(String),
-    /// There is no certificate in it.
-    #[error("no certificate in the PEM")]
+    /// The text is not PEM.
+    #[error("not certificates in PEM")]
+    Pem(#[source] rustls::pki_types::pem::Error),
+    /// The text contains no certificate.
+    #[error("the PEM contains no certificate")]
     Empty,
-    /// One is not a certificate of an authority.
-    #[error("not a certificate to trust: {0}")]
+    /// A certificate is not valid as a trust anchor.
+    #[error("not a certificate of an authority")]
     Certificate(#[source] rustls::Error),
 }
 
@@ -28,7 +28,7 @@ pub(super) fn roots() -> RootCertStore {
 pub(super) fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), RootsError> {
     let mut any = false;
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| RootsError::Pem(error.to_string()))?;
+        let certificate = certificate.map_err(RootsError::Pem)?;
         roots.add(certificate).map_err(RootsError::Certificate)?;
         any = true;
     }

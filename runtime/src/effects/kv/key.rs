@@ -1,8 +1,8 @@
-//! Keys: parts, each a whole number or text, in an order that one would expect.
+//! Keys: parts, each an integer or text, in a natural order.
 //!
-//! A key is kept as bytes that compare as the key does: part by part, numbers before text, numbers by their size, text
-//! by its bytes, and a key before those that go on after it. Text that is a number in its usual form *is* that number:
-//! what a path gives as `"456"` and what a type gives as `456` name the same entry, and are written the same.
+//! A key is stored as bytes that compare like the key: part by part, numbers before text, numbers by value, text by its
+//! bytes, and a key before its extensions. Text that is a number in canonical form *is* that number: the `"456"` of a path
+//! and the `456` of a type name the same entry and are written the same way.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -12,7 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
-/// How long a key may be, in bytes of its encoding: a little over the length of its text.
+/// Maximum length of a key, in bytes of its encoding, which is slightly longer than its text.
 pub const MAX_KEY_LEN: usize = 1024;
 
 /// The tag of a number without any bytes, which is zero. Each byte of a positive number adds one, of a negative number
@@ -24,10 +24,10 @@ const END: [u8; 2] = [0, 0];
 /// What a zero byte in text becomes.
 const NUL: [u8; 2] = [0, 0xff];
 
-/// A key: a part, or a tuple of parts.
+/// A key: one part, or a tuple of parts.
 ///
 /// ```
-/// use zerver::kv::Key;
+/// use zerver::effects::kv::Key;
 ///
 /// let key = Key::from(("todo", 456));
 /// assert_eq!(key.to_string(), "todo:456");
@@ -37,7 +37,7 @@ const NUL: [u8; 2] = [0, 0xff];
 /// assert!(Key::from(("todo", 9)) < Key::from(("todo", 10)));
 /// ```
 ///
-/// `()` is the empty key, written `*`: as a prefix, it is that of all keys.
+/// `()` is the empty key, written `*`. As a prefix, it matches all keys.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(SmallVec<[u8; 40]>);
 
@@ -48,24 +48,24 @@ impl Clone for Key {
     }
 }
 
-/// A part of a key, as it reads back.
+/// A part of a key, as [`Key::parts`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// A whole number.
+    /// An integer.
     Number(i128),
     /// Text.
     Text(String),
 }
 
 impl Key {
-    /// The same with one more part.
+    /// Adds a part.
     #[must_use]
     pub fn with(mut self, part: impl KeyPart) -> Self {
         part.push_to(&mut self);
         self
     }
 
-    /// Its parts.
+    /// Returns the parts.
     pub fn parts(&self) -> Vec<Part> {
         let mut rest = &self.0[..];
         let part = |taken| match taken {
@@ -75,12 +75,12 @@ impl Key {
         std::iter::from_fn(|| take(&mut rest)).map(part).collect()
     }
 
-    /// What stores keep: bytes that compare as the key does. The bytes of a key begin with those of its first parts.
+    /// Returns the bytes that stores keep. They compare like the key, and start with the bytes of its first parts.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// What it is written as.
+    /// Returns the text of the key.
     fn text(&self) -> String {
         let mut rest = &self.0[..];
         if rest.is_empty() {
@@ -111,7 +111,7 @@ impl Key {
         if text == "*" { r"\*".to_owned() } else { text }
     }
 
-    /// The key of these bytes; none if they are none.
+    /// Returns the key of these bytes, or `None` if they are not a key.
     #[cfg(feature = "kv-disk")]
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
@@ -203,9 +203,9 @@ fn take_text<'a>(rest: &mut &'a [u8], bytes: &'a [u8]) -> Option<Taken<'a>> {
     }
 }
 
-/// What may be a part of a key: text, and whole numbers of up to 64 bits.
+/// Types that can be a part of a key: text, and integers of up to 64 bits.
 pub trait KeyPart {
-    /// Adds it to a key.
+    /// Appends this part to a key.
     fn push_to(&self, key: &mut Key);
 }
 
@@ -309,7 +309,7 @@ tuples!(A B C);
 tuples!(A B C D);
 tuples!(A B C D E);
 
-/// Its text: the parts with `:` between them; in a part, `:` and `\` stand after a `\`.
+/// Writes the parts separated by `:`. Within a part, `:` and `\` are escaped with `\`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text())
@@ -322,12 +322,12 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Text that is no key: it ends in the middle of an escape.
+/// Error for text that is not a key: it ends within an escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a key does not end in a backslash")]
+#[error("a key cannot end with a backslash")]
 pub struct ParseKeyError;
 
-/// Reads what [`Key`] is written as.
+/// Parses the text of a [`Key`].
 impl FromStr for Key {
     type Err = ParseKeyError;
 

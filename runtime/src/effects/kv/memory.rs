@@ -20,11 +20,17 @@ const SHARDS: usize = 64;
 /// How many expired entries of its shard a write takes away, at most: more than it adds.
 const SWEPT_PER_WRITE: usize = 4;
 
-/// A store in memory: nothing outlives the process. It answers at once, and gives a value without copying it to
-/// whoever asks for it as the type it was put as.
+/// A store in memory. Its entries do not outlive the process. It answers immediately, and returns a value without copying it
+/// if the value is read as the type that was put.
 ///
-/// Cloning it gives another handle of the same store. It holds all that is put into it; only what expires is ever
-/// taken away.
+/// A clone is another handle of the same store. The store keeps everything that is put into it; only entries that expire
+/// are removed.
+///
+/// ```
+/// use zerver::effects::kv;
+/// let store = kv::Memory::new().entry(("stock", "tea"), 12);
+/// # let _ = store;
+/// ```
 #[derive(Clone)]
 pub struct Memory(Arc<Inner>);
 
@@ -51,12 +57,13 @@ struct Entry {
 }
 
 impl Memory {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::with(Clock::real())
     }
 
-    /// An empty store that calls a function for the time since the Unix epoch, by which entries expire.
+    /// Creates an empty store with a clock: a function that returns the time since the Unix epoch, which determines when
+    /// entries expire.
     pub fn with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self::with(Clock::new(now))
     }
@@ -65,7 +72,7 @@ impl Memory {
         Self(Arc::new(Inner { shards: (0..SHARDS).map(|_| Shard::default()).collect(), clock }))
     }
 
-    /// The same with this entry, to begin with.
+    /// Adds an entry.
     #[must_use]
     pub fn entry<T: Serialize + Send + Sync + 'static>(self, key: impl Into<Key>, value: T) -> Self {
         let key = key.into();
@@ -76,7 +83,8 @@ impl Memory {
     /// Performs an operation.
     ///
     /// # Errors
-    /// `invalid` for a key that is too long, or a sum that is; `malformed` for an addition to what is no number.
+    /// `invalid` if the key is too long or a sum overflows; `malformed` if a number is added to a value that is not a
+    /// number.
     pub fn perform(&self, op: &Op) -> Result<Answer, EffectError> {
         op.check()?;
         let clock = &self.0.clock;

@@ -1,4 +1,4 @@
-//! A store of keys and values: what steps ask for, and two stores that perform it, [`Memory`] and [`Disk`].
+//! A key-value store: effects that read and write it, and two stores that perform them, [`Memory`] and [`Disk`].
 //!
 //! ```
 //! use zerver::effects::kv;
@@ -15,17 +15,18 @@
 //!     kv::put(("todo", todo.id), todo)
 //! }
 //!
-//! /// At most so many a minute from each address.
+//! /// Counts the requests of an address within one minute.
 //! fn hits(address: &str) -> Effect<i64> {
 //!     kv::expires_in(1.minutes()).add(("hits", address), 1)
 //! }
 //! ```
 //!
-//! Values are kept as they describe themselves, so that a type may change between two versions of a program: a value
-//! is read as the type that is asked for, and one that does not fit is a failure which says where. [`Memory`] keeps
-//! them as their type besides, so that the same type gets them without being decoded.
+//! A value is stored in a self-describing form, so that its type may change between two versions of a program. It is read as
+//! the type that is requested; a value that does not fit that type is a failure that names the position. [`Memory`] also
+//! keeps the typed value, which is returned without decoding if the type is the same.
 //!
-//! A write that nobody waits for any more, because its time was over or the client went away, may still happen.
+//! A write may still happen after its request has stopped waiting for it, because its time limit has passed or the client
+//! has left.
 
 #[cfg(feature = "kv-disk")]
 mod disk;
@@ -50,10 +51,10 @@ pub use memory::Memory;
 pub use operation::{Answer, Op};
 pub use stored_value::Stored;
 
-/// How many entries [`list`] gives before it gives up.
+/// Maximum number of entries that [`list`] returns.
 pub const MAX_LISTED: u32 = 10_000;
 
-/// The value of a key; none if there is none. A copy: see [`get_shared`] for one that is none.
+/// Reads a copy of the value of a key, or `None` if the key has no value. [`get_shared`] does not copy.
 pub fn get<T>(key: impl Into<Key>) -> Effect<Option<T>>
 where
     T: DeserializeOwned + Clone + Send + 'static,
@@ -66,7 +67,7 @@ where
     })
 }
 
-/// The value of a key, shared with the store where the store holds it as this type.
+/// Reads the value of a key. It is shared with the store if the store holds it as this type.
 pub fn get_shared<T>(key: impl Into<Key>) -> Effect<Option<Shared<T>>>
 where
     T: DeserializeOwned + Send + Sync + 'static,
@@ -79,9 +80,9 @@ where
     })
 }
 
-/// The entries whose keys begin with these parts, that of exactly these parts included, in the order of the keys.
+/// Reads the entries whose keys start with the parts of `prefix`, including the key `prefix` itself, in the order of the keys.
 ///
-/// Fails with `too_large` where there are more than [`MAX_LISTED`]; [`page`] gives them in parts.
+/// Fails with `too_large` if there are more than [`MAX_LISTED`]; [`page`] reads them in parts.
 pub fn list<T>(prefix: impl Into<Key>) -> Effect<Vec<(Key, T)>>
 where
     T: DeserializeOwned + Clone + Send + 'static,
@@ -91,15 +92,15 @@ where
     ask(op, move |answer| match answer {
         Answer::Entries(entries) if entries.len() > MAX_LISTED as usize => {
             let cause =
-                KvError(format!("over {MAX_LISTED} entries in {prefix}; kv::page gives them in parts"));
+                KvError(format!("more than {MAX_LISTED} entries in {prefix}; kv::page reads them in parts"));
             Err(Failure::new(FailureKind::TooLarge, "kv").because(&cause))
         }
         answer => read_entries(&prefix, answer),
     })
 }
 
-/// The first entries, at most `limit` of them, whose keys begin with these parts and come after `after`: the last key
-/// of the page before.
+/// Reads the first entries, at most `limit`, whose keys start with the parts of `prefix` and come after `after`, the last key
+/// of the previous page.
 pub fn page<T>(prefix: impl Into<Key>, after: Option<Key>, limit: u32) -> Effect<Vec<(Key, T)>>
 where
     T: DeserializeOwned + Clone + Send + 'static,
@@ -109,17 +110,17 @@ where
     ask(op, move |answer| read_entries(&prefix, answer))
 }
 
-/// Sets the value of a key, for good.
+/// Sets the value of a key. It does not expire.
 pub fn put<T: Serialize + Send + Sync + 'static>(key: impl Into<Key>, value: T) -> Effect<()> {
     Writing::FOR_GOOD.put(key, value)
 }
 
-/// Sets the value of a key, for good, to one that is shared with the store.
+/// Sets the value of a key to one that is shared with the store. It does not expire.
 pub fn put_shared<T: Serialize + Send + Sync + 'static>(key: impl Into<Key>, value: Shared<T>) -> Effect<()> {
     Writing::FOR_GOOD.put_shared(key, value)
 }
 
-/// Sets the value of a key that has none, for good. Of many who try at the same time, one succeeds.
+/// Sets the value of a key if it has none. It does not expire. Of several concurrent calls, one succeeds.
 pub fn put_if_absent<T>(key: impl Into<Key>, value: T) -> Effect<Put<T>>
 where
     T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
@@ -127,12 +128,12 @@ where
     Writing::FOR_GOOD.put_if_absent(key, value)
 }
 
-/// Adds to a number and gives the sum. A key without a value counts from 0.
+/// Adds to a number and returns the sum. A key without a value counts as 0.
 pub fn add(key: impl Into<Key>, delta: i64) -> Effect<i64> {
     Writing::FOR_GOOD.add(key, delta)
 }
 
-/// Takes the value of a key away; gives whether there was one.
+/// Deletes the value of a key. Returns true if there was one.
 pub fn delete(key: impl Into<Key>) -> Effect<bool> {
     let key = key.into();
     ask(Op::Delete { key: key.clone() }, move |answer| match answer {
@@ -142,7 +143,7 @@ pub fn delete(key: impl Into<Key>) -> Effect<bool> {
     })
 }
 
-/// Takes the values away of all keys that begin with these parts, that of exactly these parts included; gives how many.
+/// Deletes the values of all keys that start with the parts of `prefix`, including `prefix` itself. Returns their number.
 pub fn delete_all(prefix: impl Into<Key>) -> Effect<u64> {
     let prefix = prefix.into();
     ask(Op::DeleteAll { prefix: prefix.clone() }, move |answer| match answer {
@@ -151,12 +152,12 @@ pub fn delete_all(prefix: impl Into<Key>) -> Effect<u64> {
     })
 }
 
-/// Writes what is gone after a time, counted from the write: `kv::expires_in(1.minutes()).put(key, value)`.
+/// Makes a write expire after this time, counted from the write: `kv::expires_in(1.minutes()).put(key, value)`.
 pub const fn expires_in(time: Duration) -> Writing {
     Writing { expires_in: Some(time) }
 }
 
-/// How to write. See [`expires_in`].
+/// Options of a write. See [`expires_in`].
 #[derive(Debug, Clone, Copy)]
 pub struct Writing {
     expires_in: Option<Duration>,
@@ -165,12 +166,12 @@ pub struct Writing {
 impl Writing {
     const FOR_GOOD: Self = Self { expires_in: None };
 
-    /// As [`put`].
+    /// Like [`put`].
     pub fn put<T: Serialize + Send + Sync + 'static>(self, key: impl Into<Key>, value: T) -> Effect<()> {
         self.put_stored(key.into(), Stored::new(value))
     }
 
-    /// As [`put_shared`].
+    /// Like [`put_shared`].
     pub fn put_shared<T>(self, key: impl Into<Key>, value: Shared<T>) -> Effect<()>
     where
         T: Serialize + Send + Sync + 'static,
@@ -186,7 +187,7 @@ impl Writing {
         })
     }
 
-    /// As [`put_if_absent`].
+    /// Like [`put_if_absent`].
     pub fn put_if_absent<T>(self, key: impl Into<Key>, value: T) -> Effect<Put<T>>
     where
         T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
@@ -203,8 +204,8 @@ impl Writing {
         })
     }
 
-    /// As [`add`]. The time is that of the number which begins with it; adding to it later does not prolong it: a
-    /// window for counting.
+    /// Like [`add`]. The time applies to a number that starts with this call. Later additions do not extend it, so the number
+    /// counts within a fixed window.
     pub fn add(self, key: impl Into<Key>, delta: i64) -> Effect<i64> {
         let key = key.into();
         let op = Op::Add { key: key.clone(), delta, expires_in_ms: self.expires_in_ms() };
@@ -219,22 +220,22 @@ impl Writing {
     }
 }
 
-/// Whether [`put_if_absent`] has written.
+/// Result of [`put_if_absent`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put<T> {
-    /// It has.
+    /// The value was written.
     Stored,
-    /// It has not, for this was there.
+    /// The key already had this value.
     Existing(T),
 }
 
 impl<T> Put<T> {
-    /// Whether it has written.
+    /// Returns true if the value was written.
     pub const fn is_stored(&self) -> bool {
         matches!(self, Self::Stored)
     }
 
-    /// What was there.
+    /// Returns the value that the key already had.
     pub fn existing(self) -> Option<T> {
         match self {
             Self::Stored => None,
@@ -249,7 +250,7 @@ fn ask<T: Send + 'static>(
 ) -> Effect<T> {
     Effect::from_call::<Op>(Call::new(op), move |answer: Result<&Answer, EffectError>| match answer {
         Ok(answer) => read(answer),
-        // The store is part of the service: what it holds is nobody else's mistake.
+        // The store is part of the service, so a malformed value is an internal error.
         Err(error) if error.kind == EffectErrorKind::Malformed => {
             Err(Failure::internal(Op::KIND).because(&error))
         }
@@ -257,13 +258,16 @@ fn ask<T: Send + 'static>(
     })
 }
 
-/// What an addition gives.
+/// Returns the sum of a stored number and `delta`.
 fn sum(key: &Key, value: &Stored, delta: i64) -> Result<i64, EffectError> {
     let number: i64 = value.get().map_err(|error| {
-        EffectError::new(EffectErrorKind::Malformed, format!("the value of {key} is no number: {error}"))
+        EffectError::new(EffectErrorKind::Malformed, format!("the value of {key} is not a number: {error}"))
     })?;
     number.checked_add(delta).ok_or_else(|| {
-        EffectError::new(EffectErrorKind::Invalid, format!("{number} and {delta} do not add up in 64 bits"))
+        EffectError::new(
+            EffectErrorKind::Invalid,
+            format!("the sum of {number} and {delta} does not fit into 64 bits"),
+        )
     })
 }
 
@@ -279,15 +283,15 @@ where
     entries.iter().map(read).collect()
 }
 
-/// Why an answer could not be used.
+/// The reason why an answer of the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct KvError(String);
 
 fn unreadable(key: &Key, error: ValueError) -> Failure {
-    Failure::internal("kv").because(&KvError(format!("the value of {key} is of another type: {error}")))
+    Failure::internal("kv").because(&KvError(format!("the value of {key} has another type: {error}")))
 }
 
 fn unexpected(key: &Key, answer: &Answer) -> Failure {
-    Failure::internal("kv").because(&KvError(format!("an answer about {key} that does not fit: {answer}")))
+    Failure::internal("kv").because(&KvError(format!("unexpected answer about {key}: {answer}")))
 }

@@ -1,4 +1,4 @@
-//! What can be asked of a store, and what it answers.
+//! The operations of a store, and its answers.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,83 +10,84 @@ use zerver_trace::value::Encoder;
 
 use super::{Key, MAX_KEY_LEN, Stored};
 
-/// What is asked of a store: the effect of kind `kv`.
+/// An operation of a store: the effect of kind `kv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Op {
-    /// The value of a key.
+    /// Reads the value of a key.
     Get {
-        /// The key.
+        /// Key.
         key: Key,
     },
     /// Sets the value of a key.
     Put {
-        /// The key.
+        /// Key.
         key: Key,
-        /// The value.
+        /// Value.
         value: Stored,
-        /// After which time it is gone; none means never.
+        /// Time after which the value expires, in milliseconds; `None` means never.
         expires_in_ms: Option<u64>,
     },
-    /// Sets the value of a key that has none.
+    /// Sets the value of a key if it has none.
     PutIfAbsent {
-        /// The key.
+        /// Key.
         key: Key,
-        /// The value.
+        /// Value.
         value: Stored,
-        /// After which time it is gone; none means never.
+        /// Time after which the value expires, in milliseconds; `None` means never.
         expires_in_ms: Option<u64>,
     },
-    /// Adds to a number. A key without a value counts from 0.
+    /// Adds to a number. A key without a value counts as 0.
     Add {
-        /// The key.
+        /// Key.
         key: Key,
-        /// What is added.
+        /// Number to add.
         delta: i64,
-        /// After which time a number that began now is gone; one that was there keeps its time.
+        /// Time after which a number that starts with this call expires, in milliseconds. An existing number keeps its
+        /// time.
         expires_in_ms: Option<u64>,
     },
-    /// Takes the value of a key away.
+    /// Deletes the value of a key.
     Delete {
-        /// The key.
+        /// Key.
         key: Key,
     },
-    /// Takes the values away of all keys that begin with these parts.
+    /// Deletes the values of all keys that start with these parts.
     DeleteAll {
-        /// The parts.
+        /// First parts of the keys.
         prefix: Key,
     },
-    /// The entries whose keys begin with these parts, in the order of their keys.
+    /// Reads the entries whose keys start with these parts, in the order of the keys.
     List {
-        /// The parts.
+        /// First parts of the keys.
         prefix: Key,
-        /// Only those after this key.
+        /// Key after which the entries start.
         after: Option<Key>,
-        /// At most so many.
+        /// Maximum number of entries.
         limit: u32,
     },
 }
 
-/// What a store answers.
+/// An answer of a store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
-    /// The value: to [`Op::Get`].
+    /// The value. Answers [`Op::Get`].
     Found(Stored),
-    /// There is nothing: to [`Op::Get`] and [`Op::Delete`].
+    /// The key has no value. Answers [`Op::Get`] and [`Op::Delete`].
     Absent,
-    /// It is written: to [`Op::Put`] and [`Op::PutIfAbsent`].
+    /// The value was written. Answers [`Op::Put`] and [`Op::PutIfAbsent`].
     Stored,
-    /// It is not written, for this was there: to [`Op::PutIfAbsent`].
+    /// The value was not written, because the key has this one. Answers [`Op::PutIfAbsent`].
     Existing(Stored),
-    /// The new number: to [`Op::Add`].
+    /// The sum. Answers [`Op::Add`].
     Number(i64),
-    /// So many are gone: to [`Op::Delete`] and [`Op::DeleteAll`].
+    /// Number of deleted values. Answers [`Op::Delete`] and [`Op::DeleteAll`].
     Deleted(u64),
-    /// Entries: to [`Op::List`].
+    /// The entries. Answers [`Op::List`].
     Entries(Vec<(Key, Stored)>),
 }
 
 impl Op {
-    /// The key, or the first parts of the keys, that it is about.
+    /// Returns the key of the operation, or the first parts of its keys.
     pub const fn key(&self) -> &Key {
         match self {
             Self::Get { key }
@@ -98,16 +99,16 @@ impl Op {
         }
     }
 
-    /// Whether it leaves the store as it is.
+    /// Returns true if the operation does not change the store.
     pub const fn is_read(&self) -> bool {
         matches!(self, Self::Get { .. } | Self::List { .. })
     }
 
-    /// What all stores refuse.
+    /// Rejects operations that no store performs.
     pub(super) fn check(&self) -> Result<(), EffectError> {
         let len = self.key().as_bytes().len();
         if len > MAX_KEY_LEN {
-            let message = format!("a key of {len} bytes, and {MAX_KEY_LEN} are allowed");
+            let message = format!("the key has {len} bytes; at most {MAX_KEY_LEN} are allowed");
             return Err(EffectError::new(EffectErrorKind::Invalid, message));
         }
         Ok(())
@@ -137,7 +138,7 @@ impl EffectKind for Op {
         self.is_read()
     }
 
-    /// All but an addition, and a put that tells whether it was the first.
+    /// Returns true except for additions, and for puts whose answer depends on an earlier attempt.
     fn is_idempotent(&self) -> bool {
         !matches!(self, Self::Add { .. } | Self::PutIfAbsent { .. })
     }

@@ -1,4 +1,4 @@
-//! A value in a store: of the type it was put as, or as a self-describing value.
+//! A value in a store, either typed or self-describing.
 
 use std::any::Any;
 use std::fmt;
@@ -10,11 +10,11 @@ use zerver_engine::Shared;
 use zerver_trace::value::Encoder;
 use zerver_trace::{Recordable, SharedValue, TypedValue, Value, ValueError};
 
-/// A value in a store. Cloning it does not copy the value.
+/// A value in a store. A clone shares the value.
 #[derive(Clone)]
 pub struct Stored(SharedValue);
 
-/// A value that has lost its type.
+/// A self-describing value.
 struct Encoded(Value);
 
 impl Recordable for Encoded {
@@ -24,25 +24,25 @@ impl Recordable for Encoded {
 }
 
 impl Stored {
-    /// A value of some type.
+    /// Creates a typed value.
     pub fn new<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
         Self(Arc::new(TypedValue(value)))
     }
 
-    /// A value that is shared with whoever else holds it.
+    /// Creates a typed value from a shared one.
     pub fn shared<T: Serialize + Send + Sync + 'static>(value: Shared<T>) -> Self {
         Self(value.0)
     }
 
-    /// A value that has lost its type.
+    /// Creates a self-describing value.
     pub fn encoded(value: Value) -> Self {
         Self(Arc::new(Encoded(value)))
     }
 
-    /// A copy of it as this type. Where it was put as another type, it is read as this one.
+    /// Returns a copy of the value as a `T`. A value of another type is converted.
     ///
     /// # Errors
-    /// When it has not the shape that `T` wants.
+    /// A [`ValueError`] if the value does not have the shape of a `T`.
     pub fn get<T: DeserializeOwned + Clone + 'static>(&self) -> Result<T, ValueError> {
         let any: &dyn Any = &*self.0;
         match any.downcast_ref::<TypedValue<T>>() {
@@ -51,10 +51,10 @@ impl Stored {
         }
     }
 
-    /// The same without a copy, where it was put as this type.
+    /// Returns the value as a `T`, shared if it has that type. A value of another type is converted.
     ///
     /// # Errors
-    /// When it has not the shape that `T` wants.
+    /// A [`ValueError`] if the value does not have the shape of a `T`.
     pub fn get_shared<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Shared<T>, ValueError> {
         let any: Arc<dyn Any + Send + Sync> = self.0.clone();
         match any.downcast::<TypedValue<T>>() {
@@ -63,10 +63,10 @@ impl Stored {
         }
     }
 
-    /// It as a self-describing value.
+    /// Returns the value in self-describing form.
     ///
     /// # Errors
-    /// What its `Serialize` reports, or that it is too deep or too long.
+    /// A [`ValueError`] if its `Serialize` fails, or if the value is too deep or too long.
     pub fn value(&self) -> Result<Value, ValueError> {
         let any: &dyn Any = &*self.0;
         match any.downcast_ref::<Encoded>() {
@@ -75,7 +75,7 @@ impl Stored {
         }
     }
 
-    /// Writes it as it serialises, without a value in between.
+    /// Encodes the value as it serialises, without an intermediate value.
     pub(super) fn record(&self, out: &mut Encoder) -> Result<(), ValueError> {
         self.0.encode(out)
     }

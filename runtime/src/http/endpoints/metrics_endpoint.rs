@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::{Failure, Response};
 use zerver_recorder::RecorderStatus;
 use zerver_replay::{
-    ClassMeasures, EffectMeasures, Measures, RecorderMeasures, StepMeasures, WorkerMeasures,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
 
 use crate::scheduler;
@@ -24,8 +24,10 @@ const TEXT: HeaderValue =
 
 /// Answers with what is measured now.
 pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
-    let mut measures =
-        scheduler::measure(&worker.service.scheduler, worker.worker_context.service_clock.elapsed_ns());
+    let mut measures = scheduler::collect_metrics(
+        &worker.service.scheduler,
+        worker.worker_context.service_clock.elapsed_ns(),
+    );
     measures.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
@@ -42,8 +44,8 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
     response
 }
 
-fn recorder(status: &RecorderStatus) -> RecorderMeasures {
-    RecorderMeasures {
+fn recorder(status: &RecorderStatus) -> RecorderMetrics {
+    RecorderMetrics {
         backlog: status.waiting,
         recorded: status.recorded,
         not_kept: status.not_kept,
@@ -56,16 +58,16 @@ fn recorder(status: &RecorderStatus) -> RecorderMeasures {
 }
 
 #[derive(Debug)]
-struct Scrape(Measures);
+struct Scrape(ServiceMetrics);
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Measures {
+        let ServiceMetrics {
             uptime_ns,
-            moved,
-            demoted,
-            promoted,
-            late,
+            reclassified,
+            flow_demotions,
+            flow_promotions,
+            late_completions,
             malformed,
             classes,
             workers,
@@ -74,68 +76,80 @@ impl Collector for Scrape {
             recorder,
         } = &self.0;
         let mut out = Out(encoder);
-        out.gauge("uptime", "How long the service has run", Some(Unit::Seconds), seconds(*uptime_ns))?;
-        out.count("moved", "Requests that moved to low priority on their way", *moved)?;
+        out.gauge("uptime", "Time since the service started", Some(Unit::Seconds), seconds(*uptime_ns))?;
+        out.count("reclassified", "Requests moved to the batch class while they ran", *reclassified)?;
         out.count(
             "flow_demotions",
-            "Flows moved to low priority, since their steps overran often",
-            *demoted,
+            "Flows moved to the batch pool because their steps often exceeded the quantum",
+            *flow_demotions,
         )?;
-        out.count("flow_promotions", "Flows that came back from low priority", *promoted)?;
-        out.count("late_completions", "Answers of effects for which nobody waited any more", *late)?;
-        out.count("malformed_requests", "What arrived and could not be read as a request", *malformed)?;
-        let class = |value: fn(&ClassMeasures) -> u64| {
+        out.count("flow_promotions", "Flows moved back from the batch pool", *flow_promotions)?;
+        out.count(
+            "late_completions",
+            "Effects that completed after their request had stopped waiting",
+            *late_completions,
+        )?;
+        out.count("malformed_requests", "Requests that were not valid HTTP", *malformed)?;
+        let class = |value: fn(&ClassMetrics) -> u64| {
             classes.iter().map(move |class| (vec![("class", class.name.clone())], value(class)))
         };
         out.gauges("class_waiting", "Requests that wait for a turn", class(|class| class.waiting))?;
-        out.counts("class_requests", "Requests that began", class(|class| class.requests))?;
-        out.counts("class_waits", "Turns that were waited for", class(|class| class.waits))?;
+        out.counts("class_requests", "Requests that started", class(|class| class.requests))?;
+        out.counts("class_waits", "Turns that a request had to wait for", class(|class| class.waits))?;
         out.times("class_wait", "Time spent waiting for turns", class(|class| class.waited_ns))?;
-        out.counts("class_aged", "Turns before a more urgent class", class(|class| class.aged))?;
-        out.counts("class_left", "Requests gone while they waited", class(|class| class.left))?;
-        out.counts("class_shed", "Requests that were sent away", class(|class| class.shed))?;
+        out.counts("class_aged", "Turns given ahead of a more urgent class", class(|class| class.aged))?;
+        out.counts("class_left", "Requests whose client left while they waited", class(|class| class.left))?;
+        out.counts("class_shed", "Requests that were shed", class(|class| class.shed))?;
         let refused = classes.iter().flat_map(|class| {
             [("full", class.full), ("late", class.overdue)]
                 .map(|(why, n)| (vec![("class", class.name.clone()), ("why", why.to_owned())], n))
         });
-        out.counts("class_refused", "Refusals of a queue", refused)?;
-        let step = |value: fn(&StepMeasures) -> u64| {
-            let labels = |step: &StepMeasures| vec![("flow", step.flow.clone()), ("step", step.name.clone())];
+        out.counts("class_refused", "Requests that a queue did not accept or keep", refused)?;
+        let step = |value: fn(&StepMetrics) -> u64| {
+            let labels = |step: &StepMetrics| vec![("flow", step.flow.clone()), ("step", step.name.clone())];
             steps.iter().map(move |step| (labels(step), value(step)))
         };
         out.counts("step_runs", "Runs of a step", step(|step| step.runs))?;
-        out.times("step_queued", "Time spent until a step could run", step(|step| step.queued_ns))?;
-        out.times("step_executing", "Time a step ran", step(|step| step.executing_ns))?;
-        out.times("step_waiting", "Time spent on the effects of a step", step(|step| step.waiting_ns))?;
-        out.counts("step_yields", "Runs after a yield", step(|step| step.yields))?;
-        out.counts("step_overruns", "Runs longer than the quantum", step(|step| step.overruns))?;
-        out.counts("step_retries", "Effects of a step that were tried again", step(|step| step.retries))?;
-        let effect = |value: fn(&EffectMeasures) -> u64| {
+        out.times("step_queued", "Time that steps waited to run", step(|step| step.queued_ns))?;
+        out.times("step_executing", "Time that steps ran", step(|step| step.executing_ns))?;
+        out.times(
+            "step_waiting",
+            "Time spent waiting for the effects of a step",
+            step(|step| step.waiting_ns),
+        )?;
+        out.counts("step_yields", "Runs of a step after it yielded", step(|step| step.yields))?;
+        out.counts("step_overruns", "Runs of a step that exceeded the quantum", step(|step| step.overruns))?;
+        out.counts(
+            "step_retries",
+            "Attempts after the first for effects of a step",
+            step(|step| step.retries),
+        )?;
+        let effect = |value: fn(&EffectMetrics) -> u64| {
             effects.iter().map(move |effect| (vec![("kind", effect.kind.clone())], value(effect)))
         };
         out.gauges("effects_in_flight", "Effects in flight", effect(|effect| effect.in_flight))?;
-        out.gauges("effects_waiting", "Effects that wait for their target", effect(|effect| effect.waiting))?;
+        out.gauges("effects_waiting", "Effects queued for a permit", effect(|effect| effect.waiting))?;
+        out.counts("effect_waits", "Effects that had to wait for a permit", effect(|effect| effect.waits))?;
+        out.times("effect_wait", "Time spent waiting for permits", effect(|effect| effect.waited_ns))?;
         out.counts(
-            "effect_waits",
-            "Effects that had to wait for their target",
-            effect(|effect| effect.waits),
+            "effect_left",
+            "Effects cancelled while they waited for a permit",
+            effect(|effect| effect.left),
         )?;
-        out.times("effect_wait", "Time spent waiting for targets", effect(|effect| effect.waited_ns))?;
-        out.counts("effect_left", "Effects given up while they waited", effect(|effect| effect.left))?;
-        let worker = |value: fn(&WorkerMeasures) -> u64| {
+        let worker = |value: fn(&WorkerMetrics) -> u64| {
             workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))
         };
-        out.times("worker_busy", "Time a thread was awake", worker(|worker| worker.busy_ns))?;
-        out.counts("worker_steals", "Requests run for another worker", worker(|worker| worker.steals))?;
+        out.times("worker_busy", "Time that a thread was awake", worker(|worker| worker.busy_ns))?;
+        out.counts("worker_steals", "Requests stolen from another worker", worker(|worker| worker.steals))?;
         out.gauges("worker_connections", "Open connections", worker(|worker| worker.connections))?;
         out.counts(
             "worker_delayed_answers",
-            "Answers of effects that lay ready while the thread was busy",
+            "Effect results that had to wait because the thread was busy",
             worker(|worker| worker.delayed_answers),
         )?;
         out.times(
             "worker_answer_delay",
-            "Time answers of effects lay ready while the thread was busy",
+            "Time that effect results waited because the thread was busy",
             worker(|worker| worker.answer_delay_ns),
         )?;
         out.counts(
@@ -145,27 +159,26 @@ impl Collector for Scrape {
         )?;
         out.times(
             "worker_head_delay",
-            "Time these heads lay unread at most",
+            "Upper bound of the time that these heads were unread",
             worker(|worker| worker.head_delay_ns),
         )?;
-        out.gauges("worker_stuck", "Whether a thread hangs", worker(|worker| u64::from(worker.stuck)))?;
+        out.gauges(
+            "worker_stuck",
+            "1 if the thread is stuck in a step",
+            worker(|worker| u64::from(worker.stuck)),
+        )?;
         let Some(recorder) = recorder else { return Ok(()) };
         out.gauge("recorder_backlog", "Requests that wait to be written", None, recorder.backlog as f64)?;
-        out.gauge(
-            "recorder_paused",
-            "Whether recording is paused",
-            None,
-            f64::from(u8::from(recorder.paused)),
-        )?;
+        out.gauge("recorder_paused", "1 if recording is paused", None, f64::from(u8::from(recorder.paused)))?;
         let bytes = recorder.bytes_on_disk as f64;
-        out.gauge("recorder_disk", "What the store takes up", Some(Unit::Bytes), bytes)?;
+        out.gauge("recorder_disk", "Size of the store", Some(Unit::Bytes), bytes)?;
         out.count("recorder_recorded", "Requests that were written", recorder.recorded)?;
         out.count("recorder_not_kept", "Requests that the policy did not keep", recorder.not_kept)?;
-        out.count("recorder_dropped", "Requests dropped, because too many waited", recorder.dropped)?;
+        out.count("recorder_dropped", "Requests dropped because the queue was full", recorder.dropped)?;
         out.count("recorder_lost", "Requests that could not be written", recorder.lost)?;
         out.count(
             "recorder_store_replaced",
-            "Times the store was removed or replaced while it was written to",
+            "Number of times the store was removed or replaced while it was in use",
             recorder.store_replaced,
         )
     }

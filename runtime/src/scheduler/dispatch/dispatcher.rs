@@ -48,9 +48,9 @@ pub(crate) async fn dispatch_request(
     drop(tuning);
     worker.thread_status.counters.started[class as usize].add(1);
     let placement = Placement { id, class, flow, base_ns, deadline_ns, quantum_ns };
-    let demoting_step = scheduler.demoting_step(flow, base_ns + now_ns);
-    if scheduler.batch.is_some() && (class == Class::Batch || demoting_step.is_some()) {
-        if let Some(step) = demoting_step.filter(|_| class != Class::Batch) {
+    let overrunning_step = scheduler.overrunning_step(flow, base_ns + now_ns);
+    if scheduler.batch.is_some() && (class == Class::Batch || overrunning_step.is_some()) {
+        if let Some(step) = overrunning_step.filter(|_| class != Class::Batch) {
             move_to_batch_pool(scheduler, active, &placement, overruns(scheduler.step_name(flow, step)));
         }
         return Some(Handoff::to_batch_pool(placement, true));
@@ -75,7 +75,7 @@ fn next_handoff(
     let scheduler = &service.scheduler;
     match drive_end {
         Ok(DriveEnd::Finished) => None,
-        Ok(DriveEnd::Demoted(step)) => {
+        Ok(DriveEnd::Reclassified(step)) => {
             move_to_batch_pool(
                 scheduler,
                 active,
@@ -189,5 +189,5 @@ fn classify(tuning: &Tuning, active: &mut ActiveRequest) {
 }
 
 fn overruns(step: &str) -> String {
-    format!("{step} overruns its time often")
+    format!("{step} often exceeds its quantum")
 }

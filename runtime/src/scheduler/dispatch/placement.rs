@@ -31,5 +31,5 @@ pub(crate) enum DriveEnd {
     /// The job is at its end.
     Finished,
     /// It is to go on at low priority, because of this step.
-    Demoted(u16),
+    Reclassified(u16),
 }

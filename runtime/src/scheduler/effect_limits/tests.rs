@@ -53,9 +53,9 @@ fn poll(waiting: &mut PermitWait) -> Option<Permit> {
     }
 }
 
-fn http(limiter: &EffectLimiter) -> EffectMeasures {
+fn http(limiter: &EffectLimiter) -> EffectMetrics {
     let measures = limiter.measure().remove(0);
-    EffectMeasures { waited_ns: 0, ..measures }
+    EffectMetrics { waited_ns: 0, ..measures }
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn who_came_first_goes_first_and_other_targets_are_free() {
     let three = poll(&mut three).unwrap();
     drop(one);
     let four = poll(&mut four).unwrap();
-    let expected = EffectMeasures { in_flight: 2, waits: 2, kind: "http".to_owned(), ..Default::default() };
+    let expected = EffectMetrics { in_flight: 2, waits: 2, kind: "http".to_owned(), ..Default::default() };
     assert_eq!(http(&limiter), expected);
     drop((three, four));
     assert!(limiter.kinds().iter().all(|of| of.lock().targets.is_empty()), "nobody is remembered");

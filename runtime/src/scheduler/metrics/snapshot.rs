@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerver_engine::Class;
-use zerver_replay::{ClassMeasures, Measures, StepMeasures, WorkerMeasures};
+use zerver_replay::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
 
 use super::counters::ClassCounters;
 use super::waiting_requests::waiting;
@@ -12,12 +12,12 @@ use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::threads::thread_status::ThreadStatus;
 
 /// All counts of a service's scheduling, at a time of the service's clock.
-pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> Measures {
+pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> ServiceMetrics {
     let threads = scheduler.threads();
     let counters = &scheduler.counters;
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let class = |class: Class| {
-        let mut of = ClassMeasures {
+        let mut of = ClassMetrics {
             name: class.as_str().to_owned(),
             shed: count(&counters.shed[class as usize]),
             requests: threads
@@ -25,7 +25,7 @@ pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> Measures {
                 .map(|(_, thread_status)| thread_status.counters.started[class as usize].get())
                 .sum(),
             waiting: waiting(scheduler, &threads, class),
-            ..ClassMeasures::default()
+            ..ClassMetrics::default()
         };
         let batch = scheduler.batch.iter().map(|batch| &batch.queues);
         let add = |queues: &ClassCounters| {
@@ -47,10 +47,10 @@ pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> Measures {
     let mut steps = Vec::new();
     for (flow, at) in scheduler.flows.iter().zip(0..) {
         for (position, step) in flow.info().steps.iter().enumerate() {
-            let mut of = StepMeasures {
+            let mut of = StepMetrics {
                 flow: flow.info().name.clone(),
                 name: step.name.clone(),
-                ..StepMeasures::default()
+                ..StepMetrics::default()
             };
             for cells in
                 threads.iter().filter_map(|(_, thread_status)| thread_status.counters.steps(at).get(position))
@@ -66,7 +66,7 @@ pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> Measures {
             steps.push(of);
         }
     }
-    let worker = |(name, thread_status): &(String, Arc<ThreadStatus>)| WorkerMeasures {
+    let worker = |(name, thread_status): &(String, Arc<ThreadStatus>)| WorkerMetrics {
         name: name.clone(),
         busy_ns: thread_status.counters.busy_ns(now_ns),
         stuck: thread_status.is_stuck(),
@@ -77,13 +77,13 @@ pub(crate) fn measure(scheduler: &SchedulerState, now_ns: u64) -> Measures {
         delayed_heads: thread_status.counters.delayed_heads.get(),
         head_delay_ns: thread_status.counters.head_delay_ns.get(),
     };
-    Measures {
+    ServiceMetrics {
         uptime_ns: now_ns,
-        moved: count(&counters.reclassified),
-        demoted: count(&counters.demoted),
-        promoted: count(&counters.promoted),
+        reclassified: count(&counters.reclassified),
+        flow_demotions: count(&counters.reclassified_flows),
+        flow_promotions: count(&counters.restored_flows),
         malformed: threads.iter().map(|(_, thread_status)| thread_status.counters.malformed.get()).sum(),
-        late: threads.iter().map(|(_, thread_status)| thread_status.counters.late.get()).sum(),
+        late_completions: threads.iter().map(|(_, thread_status)| thread_status.counters.late.get()).sum(),
         classes,
         workers: threads.iter().map(worker).collect(),
         steps,

@@ -55,7 +55,7 @@ pub(crate) fn health(
         let counters = &scheduler.counters;
         let [interactive, default, batch] = counters.shed.each_ref().map(count);
         told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
-        told["moved"] = count(&counters.reclassified).into();
+        told["reclassified"] = count(&counters.reclassified).into();
         let threads = scheduler.threads();
         let stolen: u64 = threads.iter().map(|(_, thread_status)| thread_status.counters.steals.get()).sum();
         told["stolen"] = stolen.into();

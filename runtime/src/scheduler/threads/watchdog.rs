@@ -92,18 +92,18 @@ fn check_thread(
             let step = scheduler.step_name(running.flow, running.step);
             let flow = scheduler.flow_name(running.flow);
             let id = RequestId::from_u128(running.id);
-            let so = match kind {
-                ThreadKind::Worker => "its connections wait, another worker takes new ones",
-                ThreadKind::Batch => "another thread goes on with batch",
+            let effect = match kind {
+                ThreadKind::Worker => "its connections wait, and another worker takes new ones",
+                ThreadKind::Batch => "another batch worker replaces it",
             };
-            Some(format!("hangs in {step} of {flow} for {ms} ms, request {id}: {so}"))
+            Some(format!("is stuck in step {step} of flow {flow} for {ms} ms, request {id}: {effect}"))
         }
         (None, true) => {
             thread_status.set_stuck(false);
             if let Some(batch) = batch {
                 batch.latch.resume(&thread_status.pass);
             }
-            Some("goes on".to_owned())
+            Some("is no longer stuck".to_owned())
         }
         _ => None,
     }
@@ -122,11 +122,17 @@ mod tests {
         assert_eq!(check_thread(100), None);
         thread_status.current_step.begin(7, 0, 1, 100_000_000);
         assert_eq!((check_thread(105), thread_status.is_stuck()), (None, false));
-        let told = check_thread(111).unwrap();
-        assert!(told.starts_with("hangs in a step of a flow for 11 ms, request 00000000-0000"), "{told}");
-        assert_eq!((check_thread(120), thread_status.is_stuck()), (None, true), "said once");
+        let message = check_thread(111).unwrap();
+        assert!(
+            message.starts_with("is stuck in step ? of flow ? for 11 ms, request 00000000-0000"),
+            "{message}"
+        );
+        assert_eq!((check_thread(120), thread_status.is_stuck()), (None, true), "reported once");
         thread_status.current_step.end();
-        assert_eq!((check_thread(130).as_deref(), thread_status.is_stuck()), (Some("goes on"), false));
+        assert_eq!(
+            (check_thread(130).as_deref(), thread_status.is_stuck()),
+            (Some("is no longer stuck"), false)
+        );
         // Without a core for a while, one of low priority does not hang.
         let low = |now_ms: u64| {
             super::check_thread(&thread_status, &scheduler, now_ms * 1_000_000, ThreadKind::Batch)

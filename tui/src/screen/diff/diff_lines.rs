@@ -1,6 +1,6 @@
 //! Text of a diff, generated once and drawn often.
 
-use zerver_analysis::{Diff, Difference, Line as Pair, TextLine, What, changed_lines, shown};
+use zerver_analysis::{Diff, DiffRow as Pair, Difference, DifferenceKind, TextLine, changed_lines, display};
 use zerver_replay::Sameness;
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
@@ -44,7 +44,7 @@ impl DiffLines {
     pub(super) fn new(a: &Trace, b: &Trace, diff: Diff) -> Self {
         let scale_ns = a.duration_ns.max(b.duration_ns);
         let unit = Unit::for_total(scale_ns);
-        let lines = diff.lines();
+        let lines = diff.display_rows();
         let widest = |f: &dyn Fn(&Pair) -> String, title: usize| {
             lines.iter().map(|line| width(&f(line))).max().unwrap_or(0).max(title)
         };
@@ -54,7 +54,7 @@ impl DiffLines {
             widest(&|line| time(line.b_ns(), unit), title),
             widest(&|line| unit.format_signed(line.delta_ns()), 3),
         ];
-        let remark = |line: &Pair| if line.said.is_empty() { 0 } else { width(&line.said) + 2 };
+        let remark = |line: &Pair| if line.summary.is_empty() { 0 } else { width(&line.summary) + 2 };
         let names = lines.iter().map(|line| name_width(line) + remark(line)).max().unwrap_or(0);
         Self {
             names,
@@ -79,7 +79,7 @@ fn heading(trace: &Trace) -> StyledLine {
     let status = if trace.status == 0 { "-".to_owned() } else { trace.status.to_string() };
     StyledLine::new(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
-        .with(format!("{} {}", clean(&trace.method), shown::wire(&trace.target).join("\\n")), Tone::Text)
+        .with(format!("{} {}", clean(&trace.method), display::wire(&trace.target).join("\\n")), Tone::Text)
         .with(format!("  {}", clean(&trace.flow.name)), Tone::Secondary)
 }
 
@@ -92,14 +92,19 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
         }
     }
     causes(diff, unit, &mut out);
-    let of = |wanted: fn(What) -> bool| -> Vec<&Difference> {
-        diff.differences.iter().filter(|difference| wanted(difference.what)).collect()
+    let of = |wanted: fn(DifferenceKind) -> bool| -> Vec<&Difference> {
+        diff.differences.iter().filter(|difference| wanted(difference.kind)).collect()
     };
-    let effects = |what| matches!(what, What::EffectArgument | What::EffectAttempts | What::EffectResult);
-    block("request", &of(What::is_request), &mut out);
+    let effects = |what| {
+        matches!(
+            what,
+            DifferenceKind::EffectArgument | DifferenceKind::EffectAttempts | DifferenceKind::EffectResult
+        )
+    };
+    block("request", &of(DifferenceKind::is_request), &mut out);
     block("effects", &of(effects), &mut out);
     block("slots", &diff.slots.iter().collect::<Vec<_>>(), &mut out);
-    block("response", &of(What::is_response), &mut out);
+    block("response", &of(DifferenceKind::is_response), &mut out);
     match diff.sameness() {
         Sameness::Same => {
             out.push(StyledLine::new("same request, decisions, values and response", Tone::Good));
@@ -153,11 +158,11 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
     out.push(StyledLine::new("causes of the time difference", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {
-        let (from, to) = zerver_analysis::span(cause.a_ns, cause.b_ns);
+        let (from, to) = zerver_analysis::duration_pair(cause.a_ns, cause.b_ns);
         let tone = if cause.delta_ns() > 0 { Tone::Bad } else { Tone::Good };
         let line = StyledLine::new(format!("  {number:>columns$}"), tone)
-            .with(format!("  {:<11} ", cause.kind.as_str()), Tone::Secondary)
-            .with(clean(&cause.what).into_owned(), Tone::Text)
+            .with(format!("  {:<11} ", cause.kind.label()), Tone::Secondary)
+            .with(clean(&cause.label).into_owned(), Tone::Text)
             .with(format!("  {from} -> {to}"), Tone::Secondary);
         out.push(line);
     }

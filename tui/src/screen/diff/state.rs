@@ -1,7 +1,7 @@
 //! State of the diff screen: the two requests, and the focus.
 
 use ratatui::layout::Rect;
-use zerver_analysis::{Diff, Ignored};
+use zerver_analysis::{Diff, IgnoredHeaders};
 use zerver_trace::RequestId;
 
 use super::diff_lines::{DiffLines, verdict};
@@ -54,7 +54,7 @@ impl DiffScreen {
         }
         let Some((a, b)) = self.ids else { return };
         if let (Some(a), Some(b)) = (shared.traces.loaded(a), shared.traces.loaded(b)) {
-            let diff = Diff::of(&a.trace, &b.trace, &Ignored::default());
+            let diff = Diff::of(&a.trace, &b.trace, &IgnoredHeaders::default());
             self.diff_lines = Some(DiffLines::new(&a.trace, &b.trace, diff));
         }
     }

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{Line as Pair, Mark};
+use zerver_analysis::{DiffRow as Pair, RowStatus};
 
 use super::diff_lines::{DiffLines, name_width, time, verdict};
 use super::state::{DiffScreen, Pane, areas};
@@ -86,11 +86,11 @@ fn draw_rows(
     let bars = rest - name;
     for (row, line) in (0..area.height).zip(diff_lines.lines.iter().skip(scroll.first)) {
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-        let (sign, style) = match line.mark {
-            Mark::OnlyA => ("-", theme.bad),
-            Mark::OnlyB => ("+", theme.good),
-            Mark::Differs => (theme.glyphs.differs, theme.warn),
-            Mark::Same => (" ", theme.text),
+        let (sign, style) = match line.status {
+            RowStatus::OnlyA => ("-", theme.bad),
+            RowStatus::OnlyB => ("+", theme.good),
+            RowStatus::Differs => (theme.glyphs.differs, theme.warn),
+            RowStatus::Same => (" ", theme.text),
         };
         pen.skip(1).put(sign, style).skip(1);
         draw_name(line, name, shared, &mut pen);
@@ -119,7 +119,7 @@ fn is_much(line: &Pair, diff_lines: &DiffLines) -> bool {
 
 fn draw_name(line: &Pair, columns: usize, shared: &SharedState, pen: &mut Pen<'_>) {
     let theme = &shared.theme;
-    let remark = theme.drawable(&line.said);
+    let remark = theme.drawable(&line.summary);
     // The remark gets what the name leaves, or at least two fifths.
     let spare = columns.saturating_sub(name_width(line)).max(columns * 2 / 5);
     let wanted = if remark.is_empty() { 0 } else { (2 + width(&remark)).min(spare) };

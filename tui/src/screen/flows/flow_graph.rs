@@ -1,6 +1,6 @@
 //! Text graph of a flow: its steps from top to bottom, each with its reads, effects and writes.
 
-use zerver_analysis::{Place, Spread, Usual};
+use zerver_analysis::{Baseline, Distribution, TimePart};
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, StepInfo, duration};
 
@@ -12,12 +12,14 @@ const MAX_NAME: usize = 44;
 const MIN_NAME: usize = 34;
 
 /// Returns the lines of a flow, with times if they are known.
-pub(super) fn lines(flow: &FlowInfo, times: Option<&Usual>) -> Vec<StyledLine> {
+pub(super) fn lines(flow: &FlowInfo, times: Option<&Baseline>) -> Vec<StyledLine> {
     let mut rows: Vec<GraphRow> = Vec::new();
-    let times = times.filter(|times| times.total.count > 0);
+    let times = times.filter(|times| times.total.requests > 0);
     if let Some(times) = times {
         rows.push(GraphRow::new("", "total", Tone::Strong, Some(times.total)));
-        for (place, name) in [(Place::Receive, "receiving the body"), (Place::Unexplained, "unexplained")] {
+        for (place, name) in
+            [(TimePart::Receive, "receiving the body"), (TimePart::Unexplained, "unexplained")]
+        {
             let spread = times.parts.get(&place).copied();
             rows.extend(spread.map(|spread| GraphRow::new("", name, Tone::Secondary, Some(spread))));
         }
@@ -41,13 +43,13 @@ struct GraphRow {
     indent: &'static str,
     name: String,
     tone: Tone,
-    spread: Option<Spread>,
+    spread: Option<Distribution>,
     /// Remark after the times.
     more: String,
 }
 
 impl GraphRow {
-    fn new(indent: &'static str, name: &str, tone: Tone, spread: Option<Spread>) -> Self {
+    fn new(indent: &'static str, name: &str, tone: Tone, spread: Option<Distribution>) -> Self {
         Self { indent, name: clean(name).into_owned(), tone, spread, more: String::new() }
     }
 
@@ -74,10 +76,10 @@ impl GraphRow {
     }
 }
 
-fn of_step(step: &StepInfo, flow: &FlowInfo, times: Option<&Usual>, rows: &mut Vec<GraphRow>) {
-    let part = |place: Place| times.and_then(|times| times.parts.get(&place)).copied();
-    let of = |kind: fn(String) -> Place| part(kind(step.name.clone()));
-    let mut row = GraphRow::new("● ", &step.name, Tone::Strong, of(Place::Cpu));
+fn of_step(step: &StepInfo, flow: &FlowInfo, times: Option<&Baseline>, rows: &mut Vec<GraphRow>) {
+    let part = |place: TimePart| times.and_then(|times| times.parts.get(&place)).copied();
+    let of = |kind: fn(String) -> TimePart| part(kind(step.name.clone()));
+    let mut row = GraphRow::new("● ", &step.name, Tone::Strong, of(TimePart::Cpu));
     row.more = clean(&format!("{}:{}", step.file, step.line)).into_owned();
     rows.push(row);
     if let Some(doc) = step.doc.lines().next().filter(|line| !line.trim().is_empty()) {
@@ -94,18 +96,18 @@ fn of_step(step: &StepInfo, flow: &FlowInfo, times: Option<&Usual>, rows: &mut V
     if !reads.is_empty() {
         rows.push(GraphRow::new("│ reads  ", &reads.join(", "), Tone::Info, None));
     }
-    if let Some(spread) = of(Place::Queue) {
+    if let Some(spread) = of(TimePart::Queue) {
         rows.push(GraphRow::new("│ queue", "", Tone::Queue, Some(spread)));
     }
-    if let Some(spread) = of(Place::Late) {
+    if let Some(spread) = of(TimePart::CompletionDelay) {
         rows.push(GraphRow::new("│ late", "", Tone::Warn, Some(spread)));
     }
     for (place, spread) in times.iter().flat_map(|times| &times.parts) {
-        if let Place::Effect { step: of, what } = place
+        if let TimePart::Effect { step: of, what } = place
             && *of == step.name
         {
             let mut row = GraphRow::new("│ waits  ", what, Tone::Effect, Some(*spread));
-            let count = spread.count;
+            let count = spread.requests;
             row.more = format!("{count} time{}", if count == 1 { "" } else { "s" });
             rows.push(row);
         }

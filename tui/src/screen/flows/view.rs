@@ -44,7 +44,7 @@ fn title(flows: &FlowsScreen) -> String {
     match flows.measured.get(&flow.name) {
         None | Some(FlowTimes::Running) => format!("{name}: measuring"),
         Some(FlowTimes::Failed(why)) => format!("{name}: {}", clean(why)),
-        Some(FlowTimes::Done(measured)) => match (measured.times.total.count, measured.unreadable) {
+        Some(FlowTimes::Done(measured)) => match (measured.times.total.requests, measured.unreadable) {
             (0, _) => format!("{name}: no requests yet"),
             (1, _) => format!("{name}: 1 request"),
             (count, 0) => format!("{name}: newest {count} requests"),

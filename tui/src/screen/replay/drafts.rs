@@ -149,7 +149,7 @@ impl Drafts {
 
 #[cfg(test)]
 mod tests {
-    use zerver_replay::Wrong;
+    use zerver_replay::FaultKind;
 
     use super::*;
     use crate::sample;
@@ -158,7 +158,7 @@ mod tests {
     fn drafts_become_edits() {
         let mut drafts = Drafts::default();
         let (todo, get) = (EditTarget::Slot("Todo".into()), EditTarget::Effect("kv get todo:1".into()));
-        assert!(drafts.set(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
+        assert!(drafts.set(&todo, "{\"id\": ").unwrap_err().contains("not JSON"));
         assert!(drafts.set(&get, "nonsense").is_err());
         assert_eq!(drafts.edits(), Edits::default());
         drafts.set(&todo, "{\"id\": 1}").unwrap();
@@ -185,8 +185,8 @@ mod tests {
     fn faults_of_an_effect_are_cycled() {
         let mut drafts = Drafts::default();
         let effect = EditTarget::Effect("kv get a".into());
-        let fault = |wrong| Fault { effect: "kv get a".into(), wrong };
-        let faults = [("timeout", fault(Wrong::Timeout)), ("malformed", fault(Wrong::Malformed))];
+        let fault = |kind| Fault { effect: "kv get a".into(), kind };
+        let faults = [("timeout", fault(FaultKind::Timeout)), ("malformed", fault(FaultKind::Malformed))];
         drafts.set(&effect, "null").unwrap();
         for wanted in [Some("timeout"), Some("malformed"), None, Some("timeout")] {
             drafts.cycle_fault("kv get a", &faults);

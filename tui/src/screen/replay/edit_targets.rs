@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use zerver_analysis::shown;
-use zerver_replay::{Fault, trials};
+use zerver_analysis::display;
+use zerver_replay::{Fault, fault_trials};
 use zerver_trace::Recorded;
 use zerver_trace::text::clean;
 
@@ -60,8 +60,8 @@ impl EditItems {
             .map(|slot| EditItem {
                 target: EditTarget::Slot(slot.name.clone()),
                 name: clean(&slot.name).into_owned(),
-                value: shown::slot(slot),
-                editable: shown::editable(slot),
+                value: display::slot(slot),
+                editable: display::editable(slot),
                 faults: Vec::new(),
             })
             .collect();
@@ -85,7 +85,7 @@ impl EditItems {
             name: "body".to_owned(),
             value: match body.full_len {
                 0 => "empty".to_owned(),
-                _ => shown::wire(&body.bytes).join("\\n"),
+                _ => display::wire(&body.bytes).join("\\n"),
             },
             editable: text,
             faults: Vec::new(),
@@ -99,14 +99,14 @@ fn effects(loaded: &LoadedTrace) -> Vec<EditItem> {
     let mut ends = HashMap::new();
     for effect in loaded.timeline.runs.iter().flat_map(|run| &run.effects) {
         let output = match &effect.end {
-            zerver_analysis::End::Ok { output, .. } => shown::json(output),
+            zerver_analysis::EffectEnd::Ok { output, .. } => display::json(output),
             _ => None,
         };
         let end = output.clone().unwrap_or_else(|| effect.end.to_string());
         ends.extend(effect.attempts.iter().map(|attempt| (attempt.call, (end.clone(), output.clone()))));
     }
     let mut items: Vec<(u32, EditItem)> = Vec::new();
-    for trial in trials(&loaded.trace) {
+    for trial in fault_trials(&loaded.trace) {
         match items.last_mut() {
             Some((call, item)) if *call == trial.call => item.faults.push((trial.word, trial.fault)),
             _ => {

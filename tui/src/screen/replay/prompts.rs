@@ -1,8 +1,8 @@
 //! Prompts for edits, and for what a replay lacks: an answer that was not recorded, or a secret of which an exported
 //! trace has only the hash.
 
-use zerver_analysis::{End, Timeline, shown};
-use zerver_replay::{Finding, Refusal};
+use zerver_analysis::{EffectEnd, Timeline, display};
+use zerver_replay::{Finding, ReplayError};
 
 use super::edit_targets::EditTarget;
 use super::open_prompt::{OpenPrompt, SubmittedPrompt};
@@ -52,12 +52,12 @@ impl ReplayScreen {
     }
 
     /// Reopens the prompt after its replay was refused, with the reason.
-    pub(super) fn on_refusal(&mut self, refusal: &Refusal) {
+    pub(super) fn on_refusal(&mut self, refusal: &ReplayError) {
         let sent = self.sent.take().filter(|sent| sent.number == self.number && self.prompt.is_none());
         if let Some(SubmittedPrompt { mut prompt, .. }) = sent {
             let why = refusal.causes.first().and_then(|cause| cause.lines().next());
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            prompt.error = Some(format!("{}{why}", refusal.what));
+            prompt.error = Some(format!("{}{why}", refusal.message));
             self.prompt = Some(prompt);
         }
     }
@@ -80,7 +80,7 @@ fn answer_like(timeline: &Timeline, finding: &Finding) -> Option<String> {
     let runs = timeline.runs.iter().filter(|run| run.step.name == finding.step);
     let mut effects = runs.flat_map(|run| &run.effects).filter(|effect| effect.kind == kind);
     effects.find_map(|effect| match &effect.end {
-        End::Ok { output, .. } => shown::json(output),
+        EffectEnd::Ok { output, .. } => display::json(output),
         _ => None,
     })
 }

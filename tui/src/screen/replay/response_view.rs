@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use zerver_analysis::shown;
+use zerver_analysis::display;
 use zerver_replay::Report;
 use zerver_trace::text::clean;
 
@@ -26,10 +26,10 @@ pub(super) fn draw_response(
             .put("none: the replay did not finish", theme.warn);
         return;
     };
-    let then = shown::wire(&loaded.trace.response_body.bytes);
+    let then = display::wire(&loaded.trace.response_body.bytes);
     let now: Vec<String> = match &replied.body {
         Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
-        None => vec![format!("{} bytes of binary data", replied.body_len)],
+        None => vec![format!("{} bytes of binary data", replied.body_bytes)],
     };
     let (left, middle, right) = split_columns(area, area.width / 2);
     vertical_line(middle, theme.border, theme, buffer);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
-use zerver_replay::{Finding, FindingClass, Refusal};
+use zerver_replay::{Finding, FindingClass, ReplayError};
 use zerver_trace::RequestId;
 
 use super::drafts::Drafts;
@@ -41,7 +41,7 @@ pub(super) enum RunState {
     /// Running; the previous result stays visible.
     Running(Option<Arc<ReplayResult>>),
     Done(Arc<ReplayResult>),
-    Refused(Refusal),
+    Refused(ReplayError),
 }
 
 /// Part of the screen that has the focus.
@@ -166,7 +166,7 @@ impl ReplayScreen {
             items: self.items().len(),
             findings: report.map_or(0, |report| report.findings.len()),
             is_typing: self.prompt.is_some(),
-            has_ended: report.is_some_and(|report| report.ending.is_some()),
+            has_ended: report.is_some_and(|report| report.edited_outcome.is_some()),
             has_finding: self.pane == Pane::Findings,
         };
         layout::areas(area, &contents)
@@ -185,7 +185,7 @@ impl ReplayScreen {
 
     /// Returns the header whose secret is missing, if that prevented the replay.
     pub(super) fn missing_secret(&self) -> Option<&str> {
-        let why = &self.report()?.report.impossible;
+        let why = &self.report()?.report.missing_inputs;
         self.items().iter().find_map(|item| match &item.target {
             EditTarget::Secret(name) => {
                 let start = format!("the request's header {name}:");

@@ -3,9 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
-use zerver_analysis::shown;
-use zerver_replay::side_by_side::seen;
-use zerver_replay::{Ending, Finding, FindingClass, Refusal, Report, Sameness};
+use zerver_analysis::display;
+use zerver_replay::value::side_by_side::finding_sides;
+use zerver_replay::{EditedOutcome, Finding, FindingClass, ReplayError, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
@@ -35,16 +35,17 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         Some(Ok(Some(loaded))) => {
             let trace = &loaded.trace;
             pen.recorded(&trace.method, theme.text).skip(1);
-            pen.put(&shown::wire(&trace.target).join("\\n"), theme.text).skip(2);
+            pen.put(&display::wire(&trace.target).join("\\n"), theme.text).skip(2);
             pen.put(&trace.status.to_string(), theme.status(trace.status)).skip(2);
             pen.recorded(&trace.flow.name, theme.secondary);
         }
     }
     let mut pen = Pen::new(buffer, areas.verdict, 0, theme.glyphs.ellipsis);
     verdict(screen, shared).draw(pen.skip(1), theme);
-    if let Some(ending) = screen.report().and_then(|replayed| replayed.report.ending.as_ref()) {
+    if let Some(edited_outcome) = screen.report().and_then(|replayed| replayed.report.edited_outcome.as_ref())
+    {
         let mut pen = Pen::new(buffer, areas.verdict, 1, theme.glyphs.ellipsis);
-        of_ending(ending, shared).draw(pen.skip(1), theme);
+        of_ending(edited_outcome, shared).draw(pen.skip(1), theme);
     }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
     let at =
@@ -95,9 +96,9 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     }
     let Some(replayed) = screen.report() else { return StyledLine::default() };
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
-    if !report.impossible.is_empty() {
+    if !report.missing_inputs.is_empty() {
         // The hint about command-line options does not apply here.
-        let why = report.impossible.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
+        let why = report.missing_inputs.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
         let why = why.collect::<Vec<_>>().join("; ");
         let how = if screen.missing_secret().is_some() { "; press a to type it" } else { "" };
         return StyledLine::new("cannot be replayed: ", Tone::Bad)
@@ -107,10 +108,10 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     let tone = if report.is_same() { Tone::Good } else { Tone::Warn };
     let mut text = format!(
         ": {} of {} decisions reproduced, {} {} from the recording",
-        coverage.decisions,
+        coverage.decisions_reproduced,
         coverage.decisions_recorded,
-        coverage.effects_fed,
-        if coverage.effects_fed == 1 { "effect" } else { "effects" }
+        coverage.effects_replayed,
+        if coverage.effects_replayed == 1 { "effect" } else { "effects" }
     );
     if coverage.effects_unanswered > 0 {
         text += &format!(", {} unanswered", coverage.effects_unanswered);
@@ -122,17 +123,17 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
 }
 
 /// Describes when and how the request would have ended, in virtual time.
-fn of_ending(ending: &Ending, shared: &SharedState) -> StyledLine {
+fn of_ending(edited_outcome: &EditedOutcome, shared: &SharedState) -> StyledLine {
     let show = |ns: u64| shared.drawable(&duration::show(ns));
-    let tone = if ending.outcome == "done" { Tone::Good } else { Tone::Bad };
-    let mut line = StyledLine::new(format!("ends {}", clean(&ending.outcome)), tone)
-        .with(format!(" after {}", show(ending.duration_ns)), Tone::Strong)
-        .with(format!(", recorded {}", show(ending.recorded_ns)), Tone::Secondary);
-    if !ending.step.is_empty() {
-        line = line.with(format!("  in {}", clean(&ending.step)), Tone::Text);
+    let tone = if edited_outcome.outcome == "done" { Tone::Good } else { Tone::Bad };
+    let mut line = StyledLine::new(format!("ends {}", clean(&edited_outcome.outcome)), tone)
+        .with(format!(" after {}", show(edited_outcome.duration_ns)), Tone::Strong)
+        .with(format!(", recorded {}", show(edited_outcome.recorded_duration_ns)), Tone::Secondary);
+    if !edited_outcome.step.is_empty() {
+        line = line.with(format!("  in {}", clean(&edited_outcome.step)), Tone::Text);
     }
-    if !ending.failure.is_empty() {
-        line = line.with(format!("  {}", clean(&ending.failure)), Tone::Bad);
+    if !edited_outcome.failure.is_empty() {
+        line = line.with(format!("  {}", clean(&edited_outcome.failure)), Tone::Bad);
     }
     line
 }
@@ -180,7 +181,7 @@ fn draw_findings(
     scroll.fill(report.findings.len(), usize::from(area.height));
     if report.findings.is_empty() {
         let (text, style) = match report.sameness() {
-            _ if !report.impossible.is_empty() => ("unknown", theme.secondary),
+            _ if !report.missing_inputs.is_empty() => ("unknown", theme.secondary),
             Sameness::Incomplete => ("none in what could be compared; not compared:", theme.warn),
             _ => ("none: decisions, effects, slots and the response are as recorded", theme.good),
         };
@@ -204,7 +205,7 @@ fn draw_findings(
         pen.recorded_left(&finding.field, field, theme.info).skip(2);
         // The recorded value is beside the one of today.
         let half = pen.room().saturating_sub(width(theme.glyphs.arrow) + 2) / 2;
-        let (then, now) = seen(&finding.expected, &finding.got);
+        let (then, now) = finding_sides(&finding.expected, &finding.got);
         let (then, now) = side_by_side(&then, &now, (half, half), theme.glyphs.ellipsis);
         pen.recorded_left(&then, half, theme.bad).skip(1);
         pen.put(theme.glyphs.arrow, theme.secondary).skip(1).recorded(&now, theme.good);
@@ -222,7 +223,7 @@ fn draw_finding(finding: &Finding, shared: &SharedState, area: Rect, buffer: &mu
     if let Some(source) = &finding.source {
         head = head.with(format!("  {source}"), Tone::Secondary);
     }
-    let (then, now) = seen(&finding.expected, &finding.got);
+    let (then, now) = finding_sides(&finding.expected, &finding.got);
     let room = usize::from(area.width).saturating_sub(5);
     let (then, now) = side_by_side(&then, &now, (room, room), theme.glyphs.ellipsis);
     let then = StyledLine::new(format!("   - {then}"), Tone::Bad);
@@ -245,13 +246,14 @@ fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::s
         FindingClass::Unanswered => ("no answer", theme.bad),
         FindingClass::Died => ("crashed", theme.bad),
         FindingClass::RewordedEffect => ("reworded", theme.warn),
+        FindingClass::Unrecorded => ("unknown", theme.warn),
     }
 }
 
-fn draw_refusal(refusal: &Refusal, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
+fn draw_refusal(refusal: &ReplayError, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
-    let mut lines = vec![StyledLine::new(clean(&refusal.what).into_owned(), Tone::Bad)];
+    let mut lines = vec![StyledLine::new(clean(&refusal.message).into_owned(), Tone::Bad)];
     // Compiler output has many lines.
     let causes = refusal.causes.iter().flat_map(|cause| cause.lines());
     lines.extend(causes.map(|cause| StyledLine::new(format!("  {}", clean(cause)), Tone::Text)));

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use zerver_analysis::{Effect, Group, Link, Run, Why};
+use zerver_analysis::{Correlation, Effect, StepRun, ValueGroup, Why};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, QueueReason, Recorded, RecordedBody, Trace};
 
@@ -81,7 +81,7 @@ fn happened(tree: &mut InspectorLines<'_>, of: &InspectorInput<'_>, moment: &Mom
 fn step(
     tree: &mut InspectorLines<'_>,
     loaded: &LoadedTrace,
-    run: &Run,
+    run: &StepRun,
     held: &[SlotSnapshot<'_>],
     unit: Unit,
 ) {
@@ -100,8 +100,9 @@ fn step(
     } else {
         String::new()
     };
-    let overran =
-        run.overran_ns.map_or(String::new(), |_| format!(": {}", zerver_analysis::shown::overran(run)));
+    let overran = run
+        .exceeded_quantum_ns
+        .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::exceeded_quantum(run)));
     tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
@@ -118,7 +119,7 @@ fn step(
             }
         }
     }
-    for write in &run.wrote {
+    for write in &run.writes {
         let name = format!("writes {}", write.name);
         tree.value(&format!("wrote.{}", write.name), &name, Tone::Good, &write.value, write.is_masked());
     }
@@ -139,7 +140,7 @@ fn builtin_slot(trace: &Trace, name: &str) -> Option<String> {
 }
 
 /// Adds the function of the step, as it is in the file now.
-fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
+fn source(tree: &mut InspectorLines<'_>, run: &StepRun, sources: &SourceFiles) {
     let Some(lines) = sources.get(&run.step.file) else { return };
     let from = (run.step.line as usize).saturating_sub(1);
     let Some(rest) = lines.get(from..).filter(|rest| !rest.is_empty()) else { return };
@@ -154,7 +155,7 @@ fn source(tree: &mut InspectorLines<'_>, run: &Run, sources: &SourceFiles) {
     }
 }
 
-fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Unit) {
+fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit: Unit) {
     tree.head(&format!("effect {}", effect.label()));
     tree.field("step", &run.step.name, Tone::Text);
     tree.field("took", &format!("{} {}", unit.format(effect.duration_ns), unit.name), Tone::Text);
@@ -162,15 +163,15 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Un
     for (at, attempt) in effect.attempts.iter().enumerate() {
         let timeout =
             attempt.timeout_ns.map_or(String::new(), |ns| format!(", limit {}", duration::show(ns)));
-        let held = attempt.held_by.map_or(String::new(), |by| {
-            let ns = duration::show(attempt.held_ns);
+        let held = attempt.queue_reason.map_or(String::new(), |by| {
+            let ns = duration::show(attempt.queued_ns);
             match by {
                 QueueReason::RetryDelay => format!(", delayed {ns} before it"),
                 by => format!(", queued {ns} ({} limit)", by.as_str()),
             }
         });
         let is_plain = timeout.is_empty() && held.is_empty();
-        if last > 1 || matches!(attempt.end, zerver_analysis::End::Err(_)) || !is_plain {
+        if last > 1 || matches!(attempt.end, zerver_analysis::EffectEnd::Err(_)) || !is_plain {
             let text = format!(
                 "{} at {} {name}, took {} {name}{timeout}{held}: {}",
                 attempt.number,
@@ -179,7 +180,7 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Un
                 attempt.end,
                 name = unit.name
             );
-            let is_bad = matches!(attempt.end, zerver_analysis::End::Err(_));
+            let is_bad = matches!(attempt.end, zerver_analysis::EffectEnd::Err(_));
             let tone = if !is_bad {
                 Tone::Text
             } else if at + 1 < last {
@@ -190,17 +191,17 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &Run, effect: &Effect, unit: Un
             tree.field("attempt", &text, tone);
         }
     }
-    for late in effect.lates() {
-        tree.field("late", &format!("{}: {}", duration::show(late.ns), late.why()), Tone::Warn);
+    for late in effect.completion_delays() {
+        tree.field("late", &format!("{}: {}", duration::show(late.delay_ns), late.reason()), Tone::Warn);
     }
     tree.value("args", "arguments", Tone::Secondary, &effect.args, false);
     match &effect.end {
-        zerver_analysis::End::Ok { output, .. } => {
+        zerver_analysis::EffectEnd::Ok { output, .. } => {
             tree.value("output", "result", Tone::Secondary, output, false)
         }
         end => tree.field("result", &end.to_string(), Tone::Bad),
     }
-    for write in &effect.wrote {
+    for write in &effect.writes {
         let name = format!("writes {}", write.name);
         tree.value(&format!("wrote.{}", write.name), &name, Tone::Good, &write.value, write.is_masked());
     }
@@ -249,7 +250,7 @@ fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
         ("effects", totals.wait_ns, Tone::Effect),
         ("cpu", totals.cpu_ns, Tone::Cpu),
         ("queue", totals.queue_ns, Tone::Queue),
-        ("late", totals.late_ns, Tone::Warn),
+        ("late", totals.completion_delay_ns, Tone::Warn),
         ("body", totals.receive_ns, Tone::Secondary),
         ("unknown", totals.unexplained_ns, Tone::Warn),
     ];
@@ -268,11 +269,11 @@ fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
         let calls = if io.calls == 1 { "call" } else { "calls" };
         tree.field(
             kind,
-            &format!("{} {} in {} {calls}", unit.format(io.ns), unit.name, io.calls),
+            &format!("{} {} in {} {calls}", unit.format(io.time_ns), unit.name, io.calls),
             Tone::Text,
         );
     }
-    for read in &loaded.timeline.read_late {
+    for read in &loaded.timeline.read_delays {
         tree.field("read late", &read.to_string(), Tone::Warn);
     }
     for gap in &loaded.timeline.gaps {
@@ -294,38 +295,38 @@ fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<
     }
     let others = if why.total.others == 1 { "other" } else { "others" };
     tree.head(&format!("compared with {} {others} of its flow", why.total.others));
-    let slower = |standing: &zerver_analysis::Standing| {
+    let slower = |standing: &zerver_analysis::RankedTime| {
         format!("{}; median {}", head::slower(standing), duration::show(standing.median_ns))
     };
     tree.field("total", &slower(&why.total), Tone::Strong);
-    for part in why.parts.iter().filter(|part| part.ns > part.median_ns).take(MAX_PARTS) {
-        let name = match &part.place {
-            zerver_analysis::Place::Effect { step, what } => format!("{what} in {step}"),
+    for part in why.parts.iter().filter(|part| part.time_ns > part.median_ns).take(MAX_PARTS) {
+        let name = match &part.part {
+            zerver_analysis::TimePart::Effect { step, what } => format!("{what} in {step}"),
             place => place.step().unwrap_or("the request").to_owned(),
         };
         tree.field(
-            part.place.kind(),
-            &format!("{name}: {}, {}", duration::show(part.ns), slower(part)),
+            part.part.kind(),
+            &format!("{name}: {}, {}", duration::show(part.time_ns), slower(part)),
             Tone::Text,
         );
     }
     if !why.is_enough() {
         tree.field("", "too few requests to find what correlates with latency", Tone::Secondary);
     }
-    for finding in why.findings.iter().take(MAX_PARTS) {
-        let here = finding.here.as_ref().map_or(String::new(), |here| format!(", here {here}"));
+    for finding in why.associations.iter().take(MAX_PARTS) {
+        let here = finding.value.as_ref().map_or(String::new(), |here| format!(", here {here}"));
         let field = &finding.field;
-        let how = match &finding.link {
-            Link::Rank(correlation) if *correlation > 0.0 => format!("the higher {field}, the slower"),
-            Link::Rank(_) => format!("the lower {field}, the slower"),
-            Link::Groups(groups) => match groups.first() {
-                Some(Group { value: Some(value), median_ns, .. }) => {
+        let how = match &finding.correlation {
+            Correlation::Rank(correlation) if *correlation > 0.0 => format!("the higher {field}, the slower"),
+            Correlation::Rank(_) => format!("the lower {field}, the slower"),
+            Correlation::Groups(groups) => match groups.first() {
+                Some(ValueGroup { value: Some(value), median_ns, .. }) => {
                     format!("slowest with {field} {value}, median {}", duration::show(*median_ns))
                 }
                 _ => format!("slowest without {field}"),
             },
         };
-        let text = format!("{how}{here} ({} requests)", finding.n);
+        let text = format!("{how}{here} ({} requests)", finding.requests);
         tree.field("field", &text, Tone::Text);
     }
 }

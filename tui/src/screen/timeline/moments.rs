@@ -135,8 +135,8 @@ impl<'t> EventWalk<'t> {
                 self.now_ns = *at_ns;
                 let run = self.run(*step);
                 let effects = self.timeline.runs.get(run).map_or(&[][..], |run| &run.effects);
-                let is_it = |write: &zerver_analysis::Write| write.slot == *slot && write.at_ns == *at_ns;
-                match effects.iter().position(|effect| effect.wrote.iter().any(is_it)) {
+                let is_it = |write: &zerver_analysis::SlotWrite| write.slot == *slot && write.at_ns == *at_ns;
+                match effects.iter().position(|effect| effect.writes.iter().any(is_it)) {
                     Some(effect) => RowSubject::Effect(run, effect),
                     None => RowSubject::Run(run),
                 }
@@ -173,7 +173,7 @@ pub(super) struct SlotSnapshot<'t> {
 /// Returns the slots written up to a moment, in the order of their first write.
 pub(super) fn slots<'s>(loaded: &'s LoadedTrace, moment: &Moment) -> Vec<SlotSnapshot<'s>> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
-    let known: HashMap<u16, &zerver_analysis::Write> =
+    let known: HashMap<u16, &zerver_analysis::SlotWrite> =
         timeline.slots.iter().map(|write| (write.slot, write)).collect();
     let mut held: Vec<SlotSnapshot<'_>> = Vec::new();
     let mut places: HashMap<u16, usize> = HashMap::new();
@@ -181,7 +181,7 @@ pub(super) fn slots<'s>(loaded: &'s LoadedTrace, moment: &Moment) -> Vec<SlotSna
     for (at, event) in trace.events.iter().take(end).enumerate() {
         let Event::SlotWritten { slot, value, .. } = event else { continue };
         let Some(write) = known.get(slot) else { continue };
-        let is_secret = write.secret || (value.is_secret() && value.value().is_none());
+        let is_secret = write.is_secret || (value.is_secret() && value.value().is_none());
         let is_new = moment.what == MomentKind::Event(at);
         let now = SlotSnapshot { name: &write.name, is_masked: is_secret, value, is_new };
         match places.get(slot) {
@@ -277,15 +277,15 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
         }
         Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
         Event::CompletionDelayed { call, ready_ns, at_ns, .. } => {
-            let late =
-                effect(*call).and_then(|effect| effect.lates().find(|late| late.ready_ns == *ready_ns));
-            let why = late.map_or_else(String::new, |late| format!(": {}", late.why()));
+            let late = effect(*call)
+                .and_then(|effect| effect.completion_delays().find(|late| late.ready_ns == *ready_ns));
+            let why = late.map_or_else(String::new, |late| format!(": {}", late.reason()));
             let ns = at_ns.saturating_sub(*ready_ns);
             format!("the answer to {} was ready {} earlier{why}", label(*call), HumanDuration { ns })
         }
         Event::ReadDelayed { part, unread_ns, .. } => {
             let read =
-                timeline.read_late.iter().find(|read| read.part == *part && read.unread_ns == *unread_ns);
+                timeline.read_delays.iter().find(|read| read.part == *part && read.unread_ns == *unread_ns);
             read.map_or_else(|| format!("{} read late", part.as_str()), ToString::to_string)
         }
         Event::EffectCompleted { call, answer, .. } => {

@@ -1,6 +1,6 @@
 //! Summary of a request: what it was, how it ended, and what took most of the time.
 
-use zerver_analysis::{MIN_POPULATION, Standing, Why};
+use zerver_analysis::{MIN_POPULATION, RankedTime, Why};
 use zerver_trace::{Thread, duration};
 
 use crate::draw::{StyledLine, Tone};
@@ -33,7 +33,7 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
     if let Some(worker) = trace.worker {
         head = head.with(format!("  {}", Thread::Worker(worker)), Tone::Secondary);
     }
-    for carry in &timeline.carries {
+    for carry in &timeline.migrations {
         head = head.with(format!(", migrated to {}", carry.to), Tone::Secondary);
     }
     let mut lines = vec![head];
@@ -72,7 +72,7 @@ fn verdict(loaded: &LoadedTrace, why: Option<&Why>) -> StyledLine {
 
 /// Returns the share of slower requests: `slower than 97%`, or `slower than 3 of 4 others` if there are too few for a
 /// percentage.
-pub(super) fn slower(standing: &Standing) -> String {
+pub(super) fn slower(standing: &RankedTime) -> String {
     match standing.percentile().filter(|_| standing.others + 1 >= MIN_POPULATION) {
         Some(percentile) => format!("slower than {percentile}%"),
         None if standing.others == 1 => {

@@ -3,7 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{Effect, End, Failure, Run, Timeline, shown};
+use zerver_analysis::{Effect, EffectEnd, Failure, StepRun, Timeline, display};
 use zerver_trace::duration::Unit;
 use zerver_trace::{Decision, Outcome};
 
@@ -27,7 +27,7 @@ pub(crate) enum RowSubject {
     Response,
 }
 
-/// How a stretch of time was spent.
+/// Use of a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeUse {
     Receive,
@@ -99,14 +99,14 @@ fn request_row(loaded: &LoadedTrace) -> WaterfallRow {
 /// failed.
 pub(super) fn failing(timeline: &Timeline) -> Option<usize> {
     let failure = timeline.failure.as_ref()?;
-    let said = |run: &Run| matches!(run.decision, Some(Decision::Fail | Decision::Panic));
-    let is_step = |run: &Run| Some(run.step.index) == failure.step.as_ref().map(|step| step.index);
+    let said = |run: &StepRun| matches!(run.decision, Some(Decision::Fail | Decision::Panic));
+    let is_step = |run: &StepRun| Some(run.step.index) == failure.step.as_ref().map(|step| step.index);
     timeline.runs.iter().rposition(said).or_else(|| timeline.runs.iter().rposition(is_step))
 }
 
-fn run_row(loaded: &LoadedTrace, at: usize, run: &Run, failure: Option<&Failure>) -> WaterfallRow {
+fn run_row(loaded: &LoadedTrace, at: usize, run: &StepRun, failure: Option<&Failure>) -> WaterfallRow {
     let said = match run.decision {
-        Some(Decision::Need) => shown::needs(&run.effects),
+        Some(Decision::Need) => display::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", loaded.trace.status),
         Some(Decision::Yield) => "yields".to_owned(),
         Some(Decision::Fail | Decision::Panic) if failure.is_some() => String::new(),
@@ -125,7 +125,7 @@ fn run_row(loaded: &LoadedTrace, at: usize, run: &Run, failure: Option<&Failure>
             (TimeUse::Cpu, run.start_ns, run.start_ns.saturating_add(run.cpu_ns)),
         ],
         name: run.step.name.clone(),
-        outcome: joined([failed, said, shown::wrote(&run.wrote), shown::overran(run)]),
+        outcome: joined([failed, said, display::wrote(&run.writes), display::exceeded_quantum(run)]),
         is_bad: failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic)),
         is_unknown: run.decision.is_none(),
     }
@@ -141,8 +141,8 @@ fn effect_row(loaded: &LoadedTrace, run: usize, n: usize, effect: &Effect) -> Wa
     let spans = |(at, attempt): (usize, &zerver_analysis::Attempt)| {
         let time_uses = if at < last { TimeUse::Retry } else { TimeUse::Effect };
         let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
-        let begun_ns = attempt.start_ns.saturating_add(attempt.held_ns).min(end_ns);
-        let held = (attempt.held_ns > 0).then_some((TimeUse::Queue, attempt.start_ns, begun_ns));
+        let begun_ns = attempt.start_ns.saturating_add(attempt.queued_ns).min(end_ns);
+        let held = (attempt.queued_ns > 0).then_some((TimeUse::Queue, attempt.start_ns, begun_ns));
         held.into_iter().chain([(time_uses, begun_ns, end_ns)])
     };
     WaterfallRow {
@@ -151,9 +151,9 @@ fn effect_row(loaded: &LoadedTrace, run: usize, n: usize, effect: &Effect) -> Wa
         took_ns: effect.duration_ns,
         spans: effect.attempts.iter().enumerate().flat_map(spans).collect(),
         name: effect.label(),
-        outcome: joined([effect.end.to_string(), effect.ways().join(", "), shown::wrote(&effect.wrote)]),
-        is_bad: is_blamed || matches!(effect.end, End::Err(_)),
-        is_unknown: matches!(effect.end, End::Unanswered),
+        outcome: joined([effect.end.to_string(), effect.notes().join(", "), display::wrote(&effect.writes)]),
+        is_bad: is_blamed || matches!(effect.end, EffectEnd::Err(_)),
+        is_unknown: matches!(effect.end, EffectEnd::Unanswered),
     }
 }
 

@@ -22,45 +22,48 @@ const FIRST: u64 = 64 * 1024;
 const UNFINISHED: u64 = 4 * 1024 * 1024;
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
-/// Why a store could not be opened.
+/// Reason why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it, or this one has it already.
+    /// Another process, or this one, has opened the file.
     #[error("{} is in use{}", path.display(), pid.map(|pid| format!(" by process {pid}")).unwrap_or_default())]
     InUse {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Who has it, where that can be known.
+        /// Id of the process that has opened the file, if it is known.
         pid: Option<u32>,
     },
-    /// It is another kind of file. It is left as it is.
+    /// The file is not a store. It is left unchanged.
     #[error("{} is not a kv store", path.display())]
     NotAStore {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// A later version of zerver wrote it.
-    #[error("{} has schema {schema}, and this program knows {SCHEMA}; run a later version of it", path.display())]
+    /// The file was written by a later version of zerver.
+    #[error(
+        "{} has schema {schema}, but this program supports only {SCHEMA}; run a later version of the program",
+        path.display()
+    )]
     TooNew {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its schema.
+        /// Schema of the file.
         schema: u64,
     },
-    /// It is damaged.
-    #[error("{} is damaged: {reason}; move it away, or put a copy of it back", path.display())]
+    /// The file is damaged.
+    #[error("{} is damaged: {reason}; move it away, or restore a copy", path.display())]
     Damaged {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Description of the damage.
         reason: String,
     },
-    /// The system did not let it be opened.
-    #[error("{}: {source}", path.display())]
+    /// The system does not allow opening the file.
+    #[error("cannot open {}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: io::Error,
     },
 }

@@ -28,13 +28,13 @@ pub use database_file::OpenError;
 /// How many writes may wait; more are refused.
 const QUEUE: usize = 8192;
 
-/// A store on disk: a file of redb. What it has acknowledged survives the process, and the machine.
+/// A store on disk: a redb file. An acknowledged write survives a crash of the process and of the machine.
 ///
-/// Reads are answered at once, by the worker that asks; writes wait for the disk, and those that wait at the same time
-/// share one sync of it. A value may be as long as it can be recorded ([`zerver_trace::value::MAX_LEN`] bytes of its
-/// tokens). Only one process at a time can have a file open.
+/// Reads are performed immediately by the worker. Writes wait for the disk; writes that wait at the same time share one sync.
+/// The maximum length of a value is the maximum that can be recorded ([`zerver_trace::value::MAX_LEN`] bytes of its tokens).
+/// Only one process at a time can open a file.
 ///
-/// Cloning it gives another handle of the same store; the last one closes it, once all writes are done.
+/// A clone is another handle of the same store. Dropping the last handle closes the file after all writes have been done.
 #[derive(Clone)]
 pub struct Disk(Arc<Inner>);
 
@@ -44,24 +44,24 @@ struct Inner {
     writer: Option<JoinHandle<()>>,
 }
 
-/// How a [`Disk`] is to be.
+/// Builds a [`Disk`].
 #[derive(Debug)]
 pub struct DiskBuilder {
     options: Options,
     clock: Clock,
 }
 
-/// What a [`Disk`] has done since it was opened.
+/// Counters of a [`Disk`] since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskStats {
-    /// How many writes it has acknowledged.
+    /// Number of acknowledged writes.
     pub writes: u64,
-    /// In how many commits, each with one sync of the disk.
+    /// Number of commits, each with one sync of the disk.
     pub commits: u64,
 }
 
 impl Disk {
-    /// Opens the store in this file; makes it, and the folders above it, where there is none.
+    /// Opens the store in this file. Creates the file and its parent directories if they do not exist.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -69,13 +69,13 @@ impl Disk {
         Self::builder(path).open()
     }
 
-    /// A store with other settings.
+    /// Starts building a store with other settings.
     pub fn builder(path: impl Into<PathBuf>) -> DiskBuilder {
         let options = Options { path: path.into(), cache_bytes: 64 * 1024 * 1024, check: true };
         DiskBuilder { options, clock: Clock::real() }
     }
 
-    /// What it has done since it was opened.
+    /// Returns the counters since the store was opened.
     pub fn stats(&self) -> DiskStats {
         let handle = &self.0.handle;
         DiskStats {
@@ -103,15 +103,15 @@ impl Disk {
         self.0.messages.try_send(Message::Write(Write { op: op.clone(), value, reply })).map_err(
             |error| {
                 let why = match error {
-                    TrySendError::Full(_) => "more writes wait than it takes",
-                    TrySendError::Disconnected(_) => "its writer has ended",
+                    TrySendError::Full(_) => "too many writes are waiting",
+                    TrySendError::Disconnected(_) => "the writer thread has ended",
                 };
                 unavailable(&self.0.handle, why)
             },
         )?;
         let handle = Arc::clone(&self.0.handle);
         Ok(Box::pin(async move {
-            answer.await.unwrap_or_else(|_| Err(unavailable(&handle, "its writer has ended")))
+            answer.await.unwrap_or_else(|_| Err(unavailable(&handle, "the writer thread has ended")))
         }))
     }
 }
@@ -121,30 +121,29 @@ fn unavailable(handle: &Handle, why: &str) -> EffectError {
 }
 
 impl DiskBuilder {
-    /// The same with so much memory for pages of the file; 64 MiB if nothing is said.
+    /// Sets the memory for cached pages of the file, in bytes. The default is 64 MiB.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.options.cache_bytes = bytes;
         self
     }
 
-    /// The same that does, or does not, check the whole file when it opens it; it does if nothing is said. That takes
-    /// about a second for each gigabyte. Without it, damage that leaves entries as they are but hides them goes
-    /// unnoticed.
+    /// Sets whether the whole file is checked when it is opened. The default is true. The check takes about one second per
+    /// gigabyte. Without it, damage that hides entries, but leaves them intact, is not detected.
     #[must_use]
     pub fn check(mut self, check: bool) -> Self {
         self.options.check = check;
         self
     }
 
-    /// The same that calls a function for the time since the Unix epoch, by which entries expire.
+    /// Sets the clock: a function that returns the time since the Unix epoch, which determines when entries expire.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);
         self
     }
 
-    /// Opens it.
+    /// Opens the store.
     ///
     /// # Errors
     /// See [`OpenError`].

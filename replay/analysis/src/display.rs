@@ -1,0 +1,48 @@
+//! Wording for rows of a timeline, on one line and safe for a terminal. A secret becomes a row of dots.
+
+use zerver_trace::duration::HumanDuration;
+
+pub use zerver_replay::value::display::{SECRET, header, json, value, wire};
+
+use crate::{Effect, SlotWrite, StepRun};
+
+/// Maximum number of kinds named in one row.
+const MAX_KINDS: usize = 8;
+
+/// Returns a slot's value as text.
+pub fn slot(write: &SlotWrite) -> String {
+    if write.is_masked() { SECRET.to_owned() } else { value(&write.value) }
+}
+
+/// Returns a slot's value as JSON for editing, or `None` if it is secret or was not recorded.
+pub fn editable(write: &SlotWrite) -> Option<String> {
+    if write.is_masked() { None } else { json(&write.value) }
+}
+
+/// Returns the effects of a step in words: `needs http, 3 kv`.
+pub fn needs(effects: &[Effect]) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for effect in effects {
+        match kinds.iter().position(|(kind, _)| *kind == effect.kind) {
+            Some(at) => kinds[at].1 += 1,
+            None if kinds.len() < MAX_KINDS => kinds.push((&effect.kind, 1)),
+            None => {}
+        }
+    }
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, n)| if n == 1 { kind.to_owned() } else { format!("{n} {kind}") })
+        .collect();
+    format!("needs {}", if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") })
+}
+
+/// Returns the slots written in words: `wrote Todo, Claims`. Empty if there are none.
+pub fn wrote(writes: &[SlotWrite]) -> String {
+    let names: Vec<&str> = writes.iter().map(|write| write.name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("wrote {}", names.join(", ")) }
+}
+
+/// Returns the exceeded quantum in words: `longer than 10ms`. Empty if the run stayed within its quantum.
+pub fn exceeded_quantum(run: &StepRun) -> String {
+    run.exceeded_quantum_ns.map_or(String::new(), |ns| format!("longer than {}", HumanDuration { ns }))
+}

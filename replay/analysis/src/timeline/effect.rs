@@ -1,0 +1,182 @@
+//! Effects of a timeline, with their attempts and delays.
+
+use std::fmt;
+
+use serde::Serialize;
+use zerver_trace::{EffectError, QueueReason, Recorded, RequestPart, Thread, duration};
+
+use super::slot_write::SlotWrite;
+
+/// An effect with all its attempts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// Kind of effect, such as `http`.
+    pub kind: String,
+    /// Summary of the arguments: `GET idp.example.com/verify`.
+    pub summary: String,
+    /// Arguments.
+    pub args: Recorded,
+    /// Time of the first attempt.
+    pub start_ns: u64,
+    /// Time from the first attempt until the last answer was ready, or until the request ended.
+    pub duration_ns: u64,
+    /// Attempts in order; never empty.
+    pub attempts: Vec<Attempt>,
+    /// End of the last attempt.
+    pub end: EffectEnd,
+    /// Slots written from the answer.
+    pub writes: Vec<SlotWrite>,
+}
+
+impl Effect {
+    /// Returns kind and summary: `http GET idp.example.com/verify`.
+    pub fn label(&self) -> String {
+        if self.summary.is_empty() { self.kind.clone() } else { format!("{} {}", self.kind, self.summary) }
+    }
+
+    /// Returns the time that its attempts waited for permits, in nanoseconds.
+    pub fn queued_ns(&self) -> u64 {
+        self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.queued_ns))
+    }
+
+    /// Returns the completions that waited for the worker, in order.
+    pub fn completion_delays(&self) -> impl Iterator<Item = &CompletionDelay> {
+        self.attempts.iter().flat_map(|attempt| &attempt.completion_delays)
+    }
+
+    /// Returns the time that completions waited for the worker, in nanoseconds. It is not part of the duration.
+    pub fn completion_delay_ns(&self) -> u64 {
+        self.completion_delays().fold(0, |sum, late| sum.saturating_add(late.delay_ns))
+    }
+
+    /// Returns attempts, waits and delays in words: `3 attempts`, `queued 1.20 ms`. Empty for a single attempt without
+    /// a wait or a delay.
+    pub fn notes(&self) -> Vec<String> {
+        let mut ways = Vec::new();
+        if self.attempts.len() > 1 {
+            ways.push(format!("{} attempts", self.attempts.len()));
+        }
+        if self.queued_ns() > 0 {
+            ways.push(format!("queued {}", duration::show(self.queued_ns())));
+        }
+        if self.completion_delay_ns() > 0 {
+            ways.push(format!("answer {} late", duration::show(self.completion_delay_ns())));
+        }
+        ways
+    }
+}
+
+/// One attempt at an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Number of the call in the trace.
+    pub call: u32,
+    /// Number of the attempt, from 1.
+    pub number: u16,
+    /// Start of the attempt, after the pause before it.
+    pub start_ns: u64,
+    /// Time from the start until the answer was ready, or until the request ended.
+    pub duration_ns: u64,
+    /// Pause before the attempt.
+    pub retry_delay_ns: u64,
+    /// Time within the duration that the attempt waited for a permit.
+    pub queued_ns: u64,
+    /// Last reason for waiting; `None` if the attempt started at once.
+    pub queue_reason: Option<QueueReason>,
+    /// Time limit; `None` means the request's deadline.
+    pub timeout_ns: Option<u64>,
+    /// Completions that waited for the worker: the end of the pause, the answer.
+    pub completion_delays: Vec<CompletionDelay>,
+    /// End of the attempt.
+    pub end: EffectEnd,
+}
+
+/// A completion that waited because the worker was busy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CompletionDelay {
+    /// Time when the completion was ready.
+    pub ready_ns: u64,
+    /// Time from then until the worker took it.
+    pub delay_ns: u64,
+    /// Thread of the request; `None` if unknown.
+    pub thread: Option<Thread>,
+    /// Flow of the step that ran there for most of that time; empty if no step ran for long.
+    pub flow: String,
+    /// Name of that step.
+    pub step: String,
+}
+
+impl CompletionDelay {
+    pub(crate) const fn span(&self) -> (u64, u64) {
+        (self.ready_ns, self.ready_ns.saturating_add(self.delay_ns))
+    }
+
+    /// Returns the lost time in words: `late answers: worker 0 ran spin of report`.
+    pub(crate) fn label(&self) -> String {
+        format!("late answers: {}", self.reason())
+    }
+
+    /// Returns the reason in words: `worker 0 ran spin of report`.
+    pub fn reason(&self) -> String {
+        let on = self.thread.map_or_else(|| "its worker".to_owned(), |on| on.to_string());
+        match self.step.is_empty() {
+            true => format!("{on} was busy or had no core"),
+            false => format!("{on} ran {} of {}", self.step, self.flow),
+        }
+    }
+}
+
+/// A part of the request that was read right after a long step, and may have lain unread until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadDelay {
+    /// Part of the request.
+    pub part: RequestPart,
+    /// Upper bound of the time it lay unread, in nanoseconds.
+    pub unread_ns: u64,
+    /// Duration of the step, in nanoseconds.
+    pub ran_ns: u64,
+    /// Flow of that step.
+    pub flow: String,
+    /// Name of that step.
+    pub step: String,
+}
+
+/// Formats as `head read right after a step of 600.00 ms on its worker: spin of report`.
+impl fmt::Display for ReadDelay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { part, ran_ns, flow, step, .. } = self;
+        let (part, ran) = (part.as_str(), duration::show(*ran_ns));
+        write!(f, "{part} read right after a step of {ran} on its worker: {step} of {flow}")
+    }
+}
+
+/// End of an effect or an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EffectEnd {
+    /// The effect has an output.
+    Ok {
+        /// Summary of the output: `200`, `found`.
+        summary: String,
+        /// Output.
+        output: Recorded,
+    },
+    /// The effect failed.
+    Err(EffectError),
+    /// The effect was cancelled because its result was no longer needed.
+    Cancelled,
+    /// The trace has no answer.
+    Unanswered,
+}
+
+/// Formats as `200`, `timeout: after 300 ms`, `cancelled` or `no answer`.
+impl fmt::Display for EffectEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok { summary, .. } => f.write_str(summary),
+            Self::Err(error) if error.message.is_empty() => error.kind.fmt(f),
+            Self::Err(error) => error.fmt(f),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::Unanswered => f.write_str("no answer"),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Rows of a timeline. Times are nanoseconds since the head of the request arrived.
+//!
+//! Text is as it was recorded: it must be cleaned before it is printed.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use zerver_trace::{Class, Decision, Recorded, Thread};
+
+use super::Totals;
+use super::effect::{CompletionDelay, Effect, ReadDelay};
+use super::failure::Failure;
+use super::gap::Gap;
+use super::slot_write::SlotWrite;
+use super::step::Step;
+
+/// Time of one request, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    /// Step runs in order, each with its effects.
+    pub runs: Vec<StepRun>,
+    /// Time when the body had been read; `None` if no step could run.
+    pub received_ns: Option<u64>,
+    /// Changes of class, in order.
+    pub reclassifications: Vec<Reclassification>,
+    /// Moves to another thread than the worker of the connection, in order.
+    pub migrations: Vec<Migration>,
+    /// Parts of the request that were read right after a long step on the worker of the connection.
+    pub read_delays: Vec<ReadDelay>,
+    /// Total time by cause.
+    pub totals: Totals,
+    /// Last value of each slot, in the order in which the slots were first written.
+    pub slots: Vec<SlotWrite>,
+    /// Failure of the request; `None` if a step answered it.
+    pub failure: Option<Failure>,
+    /// Data that the trace lacks, or that contradicts itself.
+    pub gaps: Vec<Gap>,
+}
+
+impl Timeline {
+    /// Returns the completion that waited longest for the worker.
+    pub fn longest_completion_delay(&self) -> Option<&CompletionDelay> {
+        let effects = self.runs.iter().flat_map(|run| &run.effects);
+        effects.flat_map(Effect::completion_delays).max_by_key(|late| late.delay_ns)
+    }
+}
+
+/// A change of class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reclassification {
+    /// Time of the change.
+    pub at_ns: u64,
+    /// Class before.
+    pub from: Class,
+    /// Class after.
+    pub to: Class,
+    /// Reason.
+    pub reason: String,
+}
+
+/// A move to another thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Migration {
+    /// Time of the move.
+    pub at_ns: u64,
+    /// New thread.
+    pub to: Thread,
+}
+
+/// One run of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRun {
+    /// Step.
+    pub step: Arc<Step>,
+    /// Time when the step could have run.
+    pub ready_ns: u64,
+    /// Start of the run.
+    pub start_ns: u64,
+    /// Time in the run queue.
+    pub queue_ns: u64,
+    /// Run time.
+    pub cpu_ns: u64,
+    /// Quantum of the class, if the run was longer.
+    pub exceeded_quantum_ns: Option<u64>,
+    /// Time in which at least one of its effects was in flight.
+    pub io_ns: u64,
+    /// Decision; `None` if the trace has only what followed from it.
+    pub decision: Option<Decision>,
+    /// Progress handed to the next run, if the step yielded.
+    pub progress: Option<Recorded>,
+    /// Slots written by the step itself.
+    pub writes: Vec<SlotWrite>,
+    /// Effects requested by the step.
+    pub effects: Vec<Effect>,
+}

@@ -1,0 +1,62 @@
+//! Comparison of one request with the others of its flow.
+
+use zerver_trace::Trace;
+
+use super::associations::{self, Association};
+use super::fields;
+use super::ranked_times::{self, RankedTime};
+use crate::{CompletionDelay, IgnoredHeaders, Timeline};
+
+/// Minimum number of requests for finding correlations.
+pub const MIN_POPULATION: usize = 20;
+
+/// Comparison of one request with the others of its flow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Why {
+    /// Number of requests compared, including this one.
+    pub population: usize,
+    /// Rank of the total duration.
+    pub total: RankedTime,
+    /// Ranks of its parts, those that exceed the median most first.
+    pub parts: Vec<RankedTime>,
+    /// Completion of this request that waited longest for the worker.
+    pub completion_delay: Option<CompletionDelay>,
+    /// Fields that correlate with latency, the strongest first.
+    pub associations: Vec<Association>,
+    /// Number of fields examined.
+    pub fields_examined: usize,
+}
+
+impl Why {
+    /// Compares a trace with others of its flow; it may be among them. Traces of other flows are ignored.
+    pub fn of(trace: &Trace, others: &[Trace]) -> Self {
+        let mut population: Vec<&Trace> = vec![trace];
+        let is_other = |other: &&Trace| other.id != trace.id && other.flow.name == trace.flow.name;
+        population.extend(others.iter().filter(is_other));
+        let timelines: Vec<Timeline> = population.iter().map(|trace| Timeline::of(trace)).collect();
+        let (total, parts) = ranked_times::rank_times(&timelines);
+        let (findings, looked_at) = if population.len() < MIN_POPULATION {
+            (Vec::new(), 0)
+        } else {
+            let ignored = IgnoredHeaders::default();
+            let fields =
+                population.iter().zip(&timelines).map(|(trace, of)| fields::fields(trace, of, &ignored));
+            let durations: Vec<u64> = population.iter().map(|trace| trace.duration_ns).collect();
+            associations::associations(&fields.collect::<Vec<_>>(), &durations)
+        };
+        let late = timelines.first().and_then(Timeline::longest_completion_delay).cloned();
+        Self {
+            population: population.len(),
+            total,
+            parts,
+            completion_delay: late,
+            associations: findings,
+            fields_examined: looked_at,
+        }
+    }
+
+    /// Returns true if there are enough requests for finding correlations.
+    pub const fn is_enough(&self) -> bool {
+        self.population >= MIN_POPULATION
+    }
+}

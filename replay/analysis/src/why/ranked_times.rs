@@ -1,0 +1,163 @@
+//! Ranks the times of one request among those of others: the whole, and each part as in [`crate::time_attribution`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::time_attribution::attribute_time;
+use crate::{Timeline, median};
+
+/// A part of a request's time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimePart {
+    /// The whole request.
+    Whole,
+    /// Reading the body.
+    Receive,
+    /// A step waited in the run queue.
+    Queue(String),
+    /// A step ran.
+    Cpu(String),
+    /// The request waited for effects of a step.
+    Effect {
+        /// Name of the step.
+        step: String,
+        /// Kind and summary; only the kind if requests differ in their targets.
+        what: String,
+    },
+    /// Answers for a step waited because the worker was busy.
+    CompletionDelay(String),
+    /// Time that the trace does not explain.
+    Unexplained,
+}
+
+impl TimePart {
+    /// Returns the word used in JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Whole => "total",
+            Self::Receive => "receive",
+            Self::Queue(_) => "queue",
+            Self::Cpu(_) => "cpu",
+            Self::Effect { .. } => "effect",
+            Self::CompletionDelay(_) => "completion_delay",
+            Self::Unexplained => "unexplained",
+        }
+    }
+
+    /// Returns the step to which the part belongs.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::Queue(step) | Self::Cpu(step) | Self::CompletionDelay(step) | Self::Effect { step, .. } => {
+                Some(step)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A time of one request, ranked among the same times of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RankedTime {
+    /// Part of the request.
+    pub part: TimePart,
+    /// Time in this request, in nanoseconds.
+    pub time_ns: u64,
+    /// Median over all requests, in nanoseconds; requests without the part count as 0.
+    pub median_ns: u64,
+    /// Number of other requests that took less.
+    pub slower_than: usize,
+    /// Number of other requests.
+    pub others: usize,
+}
+
+impl RankedTime {
+    fn new(place: TimePart, all_ns: &[u64]) -> Self {
+        let ns = all_ns.first().copied().unwrap_or(0);
+        Self {
+            part: place,
+            time_ns: ns,
+            median_ns: median(all_ns).unwrap_or(0),
+            slower_than: all_ns.iter().filter(|other| **other < ns).count(),
+            others: all_ns.len().saturating_sub(1),
+        }
+    }
+
+    /// Returns the percentage of other requests that took less, rounded down; `None` without others.
+    pub fn percentile(&self) -> Option<u8> {
+        Some((self.slower_than * 100).checked_div(self.others)? as u8)
+    }
+}
+
+pub(super) type Parts = BTreeMap<TimePart, u64>;
+
+/// Ranks the first of these requests among all of them.
+pub(super) fn rank_times(timelines: &[Timeline]) -> (RankedTime, Vec<RankedTime>) {
+    let totals: Vec<u64> = timelines.iter().map(|timeline| timeline.totals.total_ns).collect();
+    let all = all_parts(timelines);
+    let mut places: Vec<&TimePart> = all.iter().flat_map(BTreeMap::keys).collect();
+    places.sort_unstable();
+    places.dedup();
+    let mut rank_times: Vec<RankedTime> = places
+        .into_iter()
+        .map(|place| {
+            let all_ns: Vec<u64> = all.iter().map(|parts| parts.get(place).copied().unwrap_or(0)).collect();
+            RankedTime::new(place.clone(), &all_ns)
+        })
+        .filter(|standing| standing.time_ns > 0 || standing.median_ns > 0)
+        .collect();
+    rank_times.sort_by_key(|it| std::cmp::Reverse(i128::from(it.time_ns) - i128::from(it.median_ns)));
+    (RankedTime::new(TimePart::Whole, &totals), rank_times)
+}
+
+/// Returns the parts of each request.
+pub(super) fn all_parts(timelines: &[Timeline]) -> Vec<Parts> {
+    let common = common_effects(timelines);
+    timelines.iter().map(|timeline| parts(timeline, &common)).collect()
+}
+
+/// Step, kind and, for a target, the label of the effect.
+type EffectTarget = (String, String, Option<String>);
+
+/// Returns the targets that at least nine in ten requests use, of those with any effect of that kind in that step.
+fn common_effects(timelines: &[Timeline]) -> BTreeSet<EffectTarget> {
+    let mut counts: BTreeMap<EffectTarget, usize> = BTreeMap::new();
+    for timeline in timelines {
+        let effects =
+            timeline.runs.iter().flat_map(|run| run.effects.iter().map(move |effect| (run, effect)));
+        let asked: BTreeSet<EffectTarget> = effects
+            .flat_map(|(run, effect)| {
+                let of = |target| (run.step.name.clone(), effect.kind.clone(), target);
+                [of(None), of(Some(effect.label()))]
+            })
+            .collect();
+        for asked in asked {
+            *counts.entry(asked).or_default() += 1;
+        }
+    }
+    let is_common = |((step, kind, target), count): &(&EffectTarget, &usize)| {
+        let of_kind = counts.get(&(step.clone(), kind.clone(), None)).copied().unwrap_or(0);
+        target.is_some() && **count * 10 >= of_kind * 9
+    };
+    counts.iter().filter(is_common).map(|(asked, _)| asked.clone()).collect()
+}
+
+fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
+    let shares = attribute_time(timeline);
+    let mut parts = Parts::new();
+    let mut add = |place: TimePart, ns: u64| *parts.entry(place).or_default() += ns;
+    add(TimePart::Receive, shares.receive_ns);
+    // A request that never ran has no step for its time in the run queue.
+    add(TimePart::Unexplained, shares.unexplained_ns + shares.queue_ns);
+    for (run, share) in timeline.runs.iter().zip(&shares.runs) {
+        let step = &run.step.name;
+        add(TimePart::Queue(step.clone()), share.queue_ns);
+        add(TimePart::Cpu(step.clone()), share.cpu_ns);
+        add(TimePart::CompletionDelay(step.clone()), share.completion_delay_ns);
+        for (effect, share) in run.effects.iter().zip(&share.effects) {
+            let key = (step.clone(), effect.kind.clone(), Some(effect.label()));
+            let is_common = common.contains(&key);
+            let what = if is_common { effect.label() } else { effect.kind.clone() };
+            add(TimePart::Effect { step: key.0, what }, share.whole_ns());
+        }
+    }
+    parts
+}

@@ -1,0 +1,48 @@
+//! Result of one run of today's code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zerver_engine::Response;
+use zerver_trace::{Event, FlowInfo, Outcome, SharedValue};
+
+use crate::observed::{Observed, ObservedResponse};
+use crate::report::AppliedEdit;
+use crate::run::recorded_answers::NoAnswer;
+
+/// Result of one run of today's code.
+pub(crate) struct RunResult {
+    pub(crate) events: Vec<Event<SharedValue>>,
+    /// `None` if the run did not end.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) response: Option<Response>,
+    /// Number of calls answered by the recording or by an edit.
+    pub(crate) replayed: u32,
+    /// Calls performed for real.
+    pub(crate) live: BTreeSet<u32>,
+    /// Reworded calls that were answered, and the recorded calls that they correspond to.
+    pub(crate) reworded: BTreeMap<u32, u32>,
+    /// Call for which there was no answer, where the run ended.
+    pub(crate) unanswered: Option<Unanswered>,
+    pub(crate) applied: Vec<AppliedEdit>,
+    /// Time of the end.
+    pub(crate) ended_ns: u64,
+    /// Notes on edits that were not reached and on unknown durations.
+    pub(crate) notes: Vec<String>,
+}
+
+impl RunResult {
+    /// Converts the run to the form in which it is compared.
+    pub(crate) fn observed<'f>(&self, flow: &'f FlowInfo) -> Observed<'f> {
+        let mut facts = Observed::of_run(flow, &self.events);
+        facts.outcome.clone_from(&self.outcome);
+        facts.response = self.response.as_ref().and_then(|response| ObservedResponse::of(response));
+        facts
+    }
+}
+
+pub(crate) struct Unanswered {
+    /// Index of the step run that made the call.
+    pub(crate) run: usize,
+    pub(crate) label: String,
+    pub(crate) reason: NoAnswer,
+}

@@ -1,0 +1,369 @@
+//! Runs today's code once: a fresh job gets the recorded inputs at the times of the clock. No real time passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zerver_engine::{Call, CallResult, Flow, Job, Next, RequestedCall};
+use zerver_trace::Value;
+
+use crate::edits::faults::{FaultKind, out_of_time, past_deadline};
+use crate::edits::live_kind::LiveKind;
+use crate::edits::prepared_edits::PreparedEdits;
+use crate::mask::Mask;
+use crate::observed::ObservedCall;
+use crate::replay_error::ReplayError;
+use crate::report::AppliedEdit;
+use crate::run::call_names::CallNames;
+use crate::run::clock::{Due, ReplayClock};
+use crate::run::context::{LivePerformer, Progress, TimerPerformer};
+use crate::run::input::ReplayInput;
+use crate::run::recorded_answers::{FlowPosition, NoAnswer, RecordedAnswers, RecordedEnd};
+use crate::run::run_result::{RunResult, Unanswered};
+
+/// End of a call in flight.
+struct Pending {
+    number: u32,
+    performed: CallResult,
+    is_replayed: bool,
+}
+
+/// End of a call.
+enum CallEnd {
+    Answered(CallResult, Due),
+    Performed(CallResult, Due),
+    Never,
+}
+
+pub(crate) struct Runner<'r> {
+    answers: RecordedAnswers<'r>,
+    edits: &'r mut PreparedEdits,
+    clock: ReplayClock<'r>,
+    access: LiveAccess<'r>,
+    applied: Vec<AppliedEdit>,
+    /// Calls in flight, by when they end and in the order in which they were made. Calls that never end are left out.
+    pending: BTreeMap<(Due, u32), Pending>,
+    live: BTreeSet<u32>,
+    reworded: BTreeMap<u32, u32>,
+    replayed: u32,
+    position: FlowPosition,
+}
+
+/// Services that a run with edits may use besides the recording. A run without edits has none.
+#[derive(Default)]
+pub(crate) struct LiveAccess<'r> {
+    pub(crate) timers: Option<&'r dyn TimerPerformer>,
+    pub(crate) live: Option<&'r dyn LivePerformer>,
+    /// Kinds that may be performed for real.
+    pub(crate) kinds: &'r [LiveKind],
+    /// Secrets to mask in the labels of calls before they are performed.
+    pub(crate) mask: Mask,
+}
+
+/// Reason why a run stops early.
+enum Halt {
+    Unanswered(String, NoAnswer),
+    Invalid(ReplayError),
+}
+
+impl<'r> Runner<'r> {
+    pub(crate) fn new(
+        answers: RecordedAnswers<'r>,
+        edits: &'r mut PreparedEdits,
+        clock: ReplayClock<'r>,
+        access: LiveAccess<'r>,
+    ) -> Self {
+        Self {
+            answers,
+            edits,
+            clock,
+            access,
+            applied: Vec::new(),
+            pending: BTreeMap::new(),
+            live: BTreeSet::new(),
+            reworded: BTreeMap::new(),
+            replayed: 0,
+            position: FlowPosition::default(),
+        }
+    }
+
+    /// Runs the flow and reports its progress.
+    pub(crate) fn run(
+        mut self,
+        flow: &Arc<Flow>,
+        input: &ReplayInput,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<RunResult, ReplayError> {
+        progress(Progress::RunStarted);
+        let mut job = Job::new(Arc::clone(flow), input.arrival.clone(), input.received_ns);
+        let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
+        loop {
+            let starts = job.take_requested_calls();
+            let started = starts.into_iter().try_for_each(|start| self.begin(&start, flow, &job, input));
+            let halted = match started {
+                Err(halt) => Some(halt),
+                Ok(()) => match next {
+                    Next::Ended => break,
+                    Next::Run => match self.clock.stopped(runs) {
+                        Some((at_ns, stop)) => {
+                            job.stop(stop, at_ns);
+                            break;
+                        }
+                        None => {
+                            self.step(flow, &mut job, progress, &mut next)?;
+                            runs += 1;
+                            None
+                        }
+                    },
+                    Next::Advance => {
+                        next = job.advance(self.clock.now_ns);
+                        None
+                    }
+                    Next::Wait => {
+                        let due = self.pending.first_key_value().map(|((due, _), _)| *due);
+                        if let Some((at_ns, stop)) = self.clock.stops_before(due) {
+                            self.clock.now_ns = at_ns;
+                            job.stop(stop, at_ns);
+                            break;
+                        }
+                        match self.take_next() {
+                            Some((number, performed)) => {
+                                next = job.complete(number, self.clock.now_ns, performed);
+                                None
+                            }
+                            None => Some(Halt::Unanswered(
+                                "an effect".into(),
+                                NoAnswer::new("it was recorded without an answer"),
+                            )),
+                        }
+                    }
+                },
+            };
+            match halted {
+                None => {}
+                Some(Halt::Invalid(error)) => return Err(error),
+                Some(Halt::Unanswered(label, reason)) => {
+                    unanswered = Some(Unanswered { run: runs.saturating_sub(1), label, reason });
+                    break;
+                }
+            }
+        }
+        let ended = job.finish();
+        let (outcome, response) = match &unanswered {
+            None => (Some(ended.outcome), ended.response),
+            Some(_) => (None, None),
+        };
+        let Self { replayed, live, reworded, applied, clock, .. } = self;
+        let ended_ns = clock.now_ns;
+        let notes = clock.note().into_iter().collect();
+        let events = ended.events;
+        Ok(RunResult {
+            events,
+            outcome,
+            response,
+            replayed,
+            live,
+            reworded,
+            unanswered,
+            applied,
+            ended_ns,
+            notes,
+        })
+    }
+
+    fn step(
+        &mut self,
+        flow: &Arc<Flow>,
+        job: &mut Job,
+        progress: &mut dyn FnMut(Progress<'_>),
+        next: &mut Next,
+    ) -> Result<(), ReplayError> {
+        let at = job.position();
+        let name = flow.info().steps.get(usize::from(at)).map_or("", |step| step.name.as_str());
+        progress(Progress::StepStarting(name));
+        self.position.enter(at);
+        self.edits.edit_slots(at, flow, job, &mut self.applied)?;
+        let at_ns = self.clock.step(name);
+        let end_ns = self.clock.now_ns;
+        *next = job.run(at_ns, || end_ns);
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        start: &RequestedCall,
+        flow: &Flow,
+        job: &Job,
+        input: &ReplayInput,
+    ) -> Result<(), Halt> {
+        let call = &start.call;
+        let Ok(args) = Value::from_recordable(&**call.args_value()) else {
+            let label = CallNames::new(call, start.number, None).label().to_owned();
+            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialised")));
+        };
+        let index = self.position.next_call();
+        let until_ns =
+            start.deadline_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, None, until_ns);
+            return Ok(());
+        }
+        let mut known = match start.attempt {
+            0 | 1 => self.answers.take(call.kind(), &args),
+            _ => self.answers.take_retry(call.kind(), &args),
+        };
+        if known.is_none() {
+            let step = flow.info().steps.get(usize::from(self.position.step)).map_or("", |step| &step.name);
+            known = self.answers.take_reworded(call, step, self.position.occurrence(), index);
+            if let Some(known) = known {
+                self.reworded.insert(start.number, known.number);
+            }
+        }
+        if known.is_some_and(|known| self.answers.was_performed(known)) {
+            self.live.insert(start.number);
+        }
+        let names = &CallNames::new(call, start.number, known);
+        let wrong = self.edits.fault(names, known.and_then(ObservedCall::took_ns), &mut self.applied);
+        let limit = call.time_limit();
+        let is_failing = !matches!(wrong, None | Some(FaultKind::Latency { .. }));
+        known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.put_back(known));
+        let end = match &wrong {
+            Some(FaultKind::Timeout) => limit.map_or(CallEnd::Never, |limit| self.timed_out(known, limit)),
+            Some(FaultKind::Latency { ns }) if limit.is_some_and(|limit| *ns > nanos(limit)) => {
+                limit.map_or(CallEnd::Never, |limit| self.timed_out(known, limit))
+            }
+            Some(FaultKind::Latency { ns }) => {
+                let after = self.clock.after(known, *ns);
+                match self.call_end(&CallContext { call, names, known, flow, job, input })? {
+                    CallEnd::Answered(performed, _) => CallEnd::Answered(performed, after),
+                    CallEnd::Performed(performed, _) => CallEnd::Performed(performed, after),
+                    CallEnd::Never => CallEnd::Never,
+                }
+            }
+            wrong => match wrong.as_ref().and_then(FaultKind::error) {
+                Some(error) => CallEnd::Answered(Err(error), self.clock.due(known)),
+                None => self.call_end(&CallContext { call, names, known, flow, job, input })?,
+            },
+        };
+        let later = |due| self.clock.later(due, nanos(start.pause));
+        let ends_ns = match &end {
+            CallEnd::Answered(_, due) | CallEnd::Performed(_, due) => later(*due).at_ns,
+            CallEnd::Never => u64::MAX,
+        };
+        let until_ns = start.deadline_ns.filter(|until_ns| self.clock.is_virtual() && ends_ns > *until_ns);
+        if let Some(until_ns) = until_ns {
+            self.past_deadline(start, known, until_ns);
+            return Ok(());
+        }
+        match end {
+            CallEnd::Answered(performed, due) => self.schedule_end(start.number, performed, later(due), true),
+            CallEnd::Performed(performed, due) => {
+                self.live.insert(start.number);
+                self.schedule_end(start.number, performed, later(due), false);
+            }
+            CallEnd::Never => {}
+        }
+        Ok(())
+    }
+
+    /// Ends a call that has no answer when the deadline of its effect passes.
+    fn past_deadline(&mut self, start: &RequestedCall, known: Option<&ObservedCall<'_>>, until_ns: u64) {
+        let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
+        self.schedule_end(start.number, Err(past_deadline()), due, true);
+    }
+
+    /// Returns the end of a call without a fault.
+    fn call_end(&mut self, asked: &CallContext<'_>) -> Result<CallEnd, Halt> {
+        let CallContext { call, known, .. } = *asked;
+        if let Some(said) = self.edits.answer(asked.names, call, &mut self.applied) {
+            return Ok(CallEnd::Answered(said.map_err(Halt::Invalid)?, self.clock.due(known)));
+        }
+        let reason = match known.map(|known| (known, self.answers.answer(known, call))) {
+            Some((known, RecordedEnd::Answered(performed))) => {
+                // A new time limit may expire before the recorded answer.
+                let limit = call.time_limit().filter(|limit| known.timeout_ns != Some(nanos(*limit)));
+                let took_ns = known.took_ns().filter(|_| self.clock.is_virtual() && performed.is_ok());
+                let ran_ns = took_ns.map(|took_ns| took_ns.saturating_sub(known.queued_ns));
+                return Ok(match (limit, ran_ns) {
+                    (Some(limit), Some(ran_ns)) if ran_ns > nanos(limit) => {
+                        self.timed_out(Some(known), limit)
+                    }
+                    _ => CallEnd::Answered(performed, self.clock.due(Some(known))),
+                });
+            }
+            Some((_, RecordedEnd::InFlight)) if self.clock.recorded_stop().is_some() => {
+                return Ok(CallEnd::Never);
+            }
+            Some((_, RecordedEnd::InFlight)) => NoAnswer::new("it was recorded without an answer"),
+            Some((_, RecordedEnd::Unavailable(reason))) => reason,
+            None => self.answers.no_answer(call.kind()),
+        };
+        let unix_ns = asked.input.arrival.unix_ns.saturating_add(self.clock.now_ns);
+        if let Some((performed, took)) = self.access.timers.and_then(|timers| timers.answer(call, unix_ns)) {
+            return Ok(CallEnd::Answered(performed, self.clock.after(known, nanos(took))));
+        }
+        let mut kinds = self.access.kinds.iter().filter(|live| live.kind == call.kind()).peekable();
+        let is_named = kinds.peek().is_some();
+        match self.access.live.filter(|_| kinds.any(|live| !live.reads_only || call.is_safe())) {
+            Some(live) => Ok(self.perform(live, asked)),
+            None => Err(Halt::Unanswered(
+                asked.names.label().to_owned(),
+                match is_named {
+                    true => NoAnswer {
+                        why: format!("not a read; --live {}:reads performs only reads", call.kind()),
+                        ..reason
+                    },
+                    false => reason,
+                },
+            )),
+        }
+    }
+
+    /// Performs a call for real.
+    fn perform(&self, live: &dyn LivePerformer, asked: &CallContext<'_>) -> CallEnd {
+        let mut mask = self.access.mask.clone();
+        let secret = asked.flow.info().slots.iter().enumerate().filter(|(_, slot)| slot.is_secret);
+        for held in secret.filter_map(|(slot, _)| asked.job.slot(slot as u16)) {
+            if let Ok(value) = Value::from_recordable(&**held) {
+                mask.add(&value.root());
+            }
+        }
+        let left = Duration::from_nanos(self.clock.left_ns());
+        let within = asked.call.time_limit().map_or(left, |limit| limit.min(left));
+        let (performed, took) = live.perform(asked.call, &mask.text(asked.names.label()), within);
+        CallEnd::Performed(performed, self.clock.after(asked.known, nanos(took)))
+    }
+
+    /// Returns the end of a call that exceeds its time limit.
+    fn timed_out(&self, known: Option<&ObservedCall<'_>>, limit: Duration) -> CallEnd {
+        let held_ns = known.map_or(0, |known| known.queued_ns);
+        let ns = nanos(limit).saturating_add(held_ns);
+        CallEnd::Answered(Err(out_of_time(limit)), self.clock.after(known, ns))
+    }
+
+    fn schedule_end(&mut self, number: u32, performed: CallResult, due: Due, is_replayed: bool) {
+        self.pending.insert((due, number), Pending { number, performed, is_replayed });
+    }
+
+    /// StepCost the call that ends first.
+    fn take_next(&mut self) -> Option<(u32, CallResult)> {
+        let ((due, _), Pending { number, performed, is_replayed }) = self.pending.pop_first()?;
+        self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
+        self.replayed += u32::from(is_replayed);
+        Some((number, performed))
+    }
+}
+
+/// A call made by today's code.
+struct CallContext<'a> {
+    call: &'a Call,
+    names: &'a CallNames<'a>,
+    known: Option<&'a ObservedCall<'a>>,
+    flow: &'a Flow,
+    job: &'a Job,
+    input: &'a ReplayInput,
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
