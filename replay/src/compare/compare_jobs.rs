@@ -22,12 +22,6 @@ pub fn compare_jobs(first: &Job, since: usize, second: &Job, rule: &Rule) -> Vec
     findings.into_iter().map(as_nondeterminism).collect()
 }
 
-/// Returns a text about a job with its secrets masked: those that `rule` finds in the text, and copies of secrets in
-/// the request and in secret slots.
-pub fn mask_for_job(text: &str, job: &Job, rule: &Rule) -> String {
-    Mask::of_job(job, rule).text(text)
-}
-
 fn observed(job: &Job, since: usize) -> Observed<'_> {
     let events = job.events().get(since..).unwrap_or_default();
     let mut observed = Observed::of_run(job.flow().info(), events);

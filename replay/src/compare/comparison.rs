@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_trace::{FlowInfo, Recorded};
+use zerver_trace::{FlowInfo, Recorded, nearest_name};
 
 use crate::compare::run_pairing::{align, has_step};
 use crate::mask::Mask;
-use crate::nearest_name::nearest_name;
 use crate::observed::{Observed, ObservedRun, ObservedWrite};
 use crate::recording::Secrets;
 use crate::report::{Finding, FindingClass, Report, ReportedValue, SourceLocation};

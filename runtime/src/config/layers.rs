@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use zerver_engine::SettingError;
+use zerver_engine::service_docs::{SettingDoc, SettingSource};
 use zerver_recorder::regular_file;
-use zerver_replay::{SettingDoc, SettingSource};
 
 use super::field::RawValue;
 use super::file;

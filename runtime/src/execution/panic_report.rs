@@ -10,7 +10,6 @@ use std::panic::{self, PanicHookInfo};
 
 use zerver_engine::Job;
 use zerver_recorder::catch_panic;
-use zerver_replay::mask_for_job;
 use zerver_trace::secret::Rule;
 
 use crate::operator_log;
@@ -75,7 +74,7 @@ where
     if ACTIVITY.replace(ThreadActivity::Anything) == ThreadActivity::PanickedStep
         && let Some(report) = HELD_BACK.take()
     {
-        report.emit(&|text| mask_for_job(text, job, secrets));
+        report.emit(&|text| job.masked(text, secrets));
     }
     next
 }

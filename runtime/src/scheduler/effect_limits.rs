@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use zerver_engine::Call;
 #[cfg(feature = "metrics")]
-use zerver_replay::EffectMetrics;
+use zerver_engine::service_docs::EffectMetrics;
 use zerver_trace::QueueReason;
 
 use crate::Limits;

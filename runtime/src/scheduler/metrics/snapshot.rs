@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerver_engine::Class;
-use zerver_replay::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
+use zerver_engine::service_docs::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
 
 use super::counters::ClassCounters;
 use super::waiting_requests::waiting;
