@@ -166,7 +166,8 @@ fn every_command_and_option_in_the_documentation_exists() {
     let commands: BTreeSet<String> = {
         let overview = help(&["--help"]);
         let listed = overview.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
-        listed.lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
+        let names = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(" ").next());
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     };
     assert!(commands.contains("trace"), "{commands:?}");
     let mut wrong = Vec::new();
