@@ -36,8 +36,8 @@ impl ThreadGroup {
     }
 
     fn mark_ended(&self, thread_status: &ThreadStatus) {
-        // The lock ensures that `join` neither misses the notification between its check and its wait nor joins a thread
-        // that still waits for the lock.
+        // The lock ensures that `join` neither misses the notification between its check and its wait nor joins a
+        // thread that still waits for the lock.
         let _all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         thread_status.set_ended();
         self.one_ended.notify_all();
