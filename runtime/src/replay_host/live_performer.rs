@@ -41,7 +41,7 @@ impl LivePerformer {
 
     /// Performs effects on behalf of this request from now on: with its trace context, as when it was recorded.
     pub(super) fn act_for(&self, request: &Request) {
-        let TraceContext { traceparent, tracestate } = TraceContext::of(&request.headers);
+        let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
         *self.context.borrow_mut() = EffectContext { traceparent, tracestate, ..EffectContext::default() };
     }
 }
