@@ -230,7 +230,7 @@ mod tests {
         assert!(ambiguous.message.contains("ambiguous"), "{ambiguous:?}");
         assert!(ambiguous.hints[0].contains("89ab") && ambiguous.hints[0].contains("89ac"), "{ambiguous:?}");
         let missing = error(&global, "019b");
-        assert!(missing.hints[0].contains("nearest_name ids: 019aa4c2"), "{missing:?}");
+        assert!(missing.hints[0].contains("nearest ids: 019aa4c2"), "{missing:?}");
         assert!(error(&global, "@last:nothing").hints[0].contains("zerver ls"));
         assert!(!error(&global, "./nothing.zrv").causes.is_empty());
         global.store = Some(dir.path().join("nothing"));

@@ -1,6 +1,6 @@
 //! The demo store that comes with the command: how it was recorded, and what a user sees of it.
 //!
-//! `ZERVER_WRITE_DEMO=1 cargo test -p zerver-tests --test it demo_lists` records it again, into `fixtures/demo`. The command
+//! `ZERVER_WRITE_DEMO=1 cargo test -p zerver-tests --test it demo_lists` records it again, into `cli/demo`. The command
 //! embeds it, so run the tests once more after that.
 
 use std::fs;
@@ -83,7 +83,7 @@ fn record() {
     let dev = place.dev_of(&program);
     send_requests(&dev);
     assert!(dev.stop().success());
-    let demo = root().join("fixtures/demo");
+    let demo = root().join("cli/demo");
     fs::create_dir_all(&demo).unwrap();
     for name in ["traces.redb", "key"] {
         fs::copy(place.store().join(name), demo.join(name)).unwrap();

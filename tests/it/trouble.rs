@@ -94,7 +94,7 @@ fn a_damaged_store_is_repaired_and_the_damaged_file_put_aside() {
         assert!(found.code == Some(1) && found.err.contains("--repair"), "{what}: {found:?}");
         assert_eq!(fs::read(made.store().join("traces.redb")).unwrap(), bytes, "looking changes nothing");
         let repaired = made.json(&["doctor", "--repair", "--json"]);
-        let aside = repaired["set_aside"].as_str().unwrap_or_else(|| panic!("{what}: {repaired}"));
+        let aside = repaired["moved_to"].as_str().unwrap_or_else(|| panic!("{what}: {repaired}"));
         assert_eq!(fs::read(aside).unwrap(), bytes, "{what}");
         assert_eq!(repaired["healthy"], true, "{what}: {repaired}");
         let traces = repaired["traces"].as_u64().unwrap();

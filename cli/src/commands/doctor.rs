@@ -243,7 +243,7 @@ mod tests {
         let half = &findings(&counted(600, 600))[0];
         assert!(half.starts_with("50% of the requests to record were dropped, 600 of 1200:"), "{half}");
         assert!(!text(&counted(600, 600), &findings(&counted(600, 600))).contains("good"));
-        // A few of many are counted, but are no finding.
+        // A few of many are counted, but are not findings.
         assert!(findings(&counted(100_000, 7)).is_empty());
         assert!(text(&counted(100_000, 7), &[]).contains("7 dropped because the recorder could not keep up"));
         assert_eq!(findings(&counted(0, 10)).len(), 1);

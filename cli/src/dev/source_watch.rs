@@ -31,7 +31,7 @@ pub(super) type LastBuild = Arc<Mutex<Option<SourceFiles>>>;
 pub(super) enum Watched {
     Sources {
         roots: Vec<SourceRoot>,
-        /// SourceRoot folder of the workspace, in which only the files that configure Cargo count.
+        /// Root folder of the workspace, in which only the files that configure Cargo count.
         workspace: PathBuf,
         /// Folders that we change ourselves: the store, and what Cargo builds.
         ignored: Vec<PathBuf>,

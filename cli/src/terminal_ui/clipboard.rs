@@ -22,7 +22,7 @@ const TMUX_TIMEOUT: Duration = Duration::from_secs(2);
 /// Length of the pieces for GNU screen, in bytes. It accepts strings of at most 768 bytes.
 const SCREEN_PIECE: usize = 76;
 
-/// Terminal multiplexer multiplexer us and the terminal.
+/// Terminal multiplexer between us and the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Multiplexer {
     None,

@@ -14,6 +14,7 @@ mod kv_disk;
 mod kv_stores;
 mod many_effects;
 mod metrics_endpoint;
+mod operator_events;
 mod overload;
 mod purity_check;
 mod random_flows;

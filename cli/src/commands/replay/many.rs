@@ -67,7 +67,7 @@ pub(super) fn run(
     match error {
         Some(error) => Err(error),
         None if end.is_interrupted => Err(CommandError::new("interrupted before all requests were replayed")),
-        // Requests that could not be compared or replayed are counted; they are no finding.
+        // Requests that could not be compared or replayed are counted, but are not findings.
         None if corpus.sameness() == Sameness::Different => Ok(CommandOutcome::Finding),
         None => Ok(CommandOutcome::Success),
     }

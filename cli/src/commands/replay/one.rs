@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_replay::{AppliedEdit, Coverage, Edits, EditedOutcome, Finding, Report};
+use zerver_replay::{AppliedEdit, Coverage, EditedOutcome, Edits, Finding, Report};
 use zerver_trace::text::clean;
 
 use super::replayable::{announce, check_possible, open};
