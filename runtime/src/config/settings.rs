@@ -50,7 +50,7 @@ impl Config {
             scheduling: self.scheduling.clone(),
             rules: self.rules.clone(),
             deadline: self.deadline,
-            effects: EffectLimits::of(&self.limits),
+            effects: EffectLimits::from_limits(&self.limits),
         }
     }
 }

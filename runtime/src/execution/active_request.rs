@@ -146,7 +146,7 @@ impl ActiveRequest {
             unix_ns: self.unix_ns,
             base_ns: self.base_ns,
             seed: self.seed,
-            asked: self.asked,
+            is_recording_requested: self.asked,
             worker: self.worker,
         });
         self.row = Some((Arc::clone(thread_status), row));
