@@ -241,7 +241,7 @@ impl Connection {
     /// All that there was to write has been.
     pub(crate) fn note_flushed(&self) {
         for delivery in self.deliveries.borrow_mut().drain(..) {
-            delivery.succeeds();
+            delivery.complete();
         }
         if self.owed.replace(false) {
             self.recheck_client_close();
