@@ -123,7 +123,7 @@ async fn handle(
             Some(_) => health(worker, true, false),
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
-        active.forget();
+        active.skip_recording();
         return (PendingResponse { response, delivery: None }, Instant::now());
     }
     let checked = active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service));
@@ -137,7 +137,7 @@ async fn handle(
                 OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
-            active.forget();
+            active.skip_recording();
             return (PendingResponse { response, delivery: None }, Instant::now());
         }
         Err(rejection) => {
