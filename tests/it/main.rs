@@ -1,6 +1,8 @@
 //! End-to-end tests, and tests that keep the documents and the structure of the source consistent.
 
 mod architecture;
+// Only Linux limits the memory of another process, and reports its peak.
+#[cfg(target_os = "linux")]
 mod bounds;
 mod changed;
 mod config;
@@ -16,6 +18,7 @@ mod harness;
 mod hostile;
 mod lexer;
 mod lints;
+mod other_process;
 mod packages;
 mod pty;
 mod replay;
