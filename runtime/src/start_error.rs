@@ -43,7 +43,7 @@ pub enum StartError {
         /// Fault of the route.
         reason: String,
     },
-    /// The slots of a flow cannot be told apart by name.
+    /// Slots of a flow cannot be distinguished by name.
     #[error("flow {flow} is invalid")]
     Slots {
         /// Name of the flow.

@@ -1,5 +1,5 @@
-//! Where threads meet. What names this, and not the standard library, is compiled a second time by `tests/threads`,
-//! against loom, which tries all orders in which the threads may come.
+//! Synchronization primitives. `tests/threads` compiles the modules that import them from here a second time, against loom,
+//! which tries all interleavings of the threads.
 
 pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};

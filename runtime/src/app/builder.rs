@@ -164,8 +164,8 @@ impl App {
     }
 
     /// Sets the time that the steps and effects of a request may take, unless its flow sets another. The default is 30 s. After
-    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has [`Limits`] of its
-    /// own.
+    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has separate
+    /// [`Limits`].
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = deadline;
         self
@@ -269,7 +269,7 @@ impl App {
     /// Returns the descriptions of all flows.
     ///
     /// # Errors
-    /// [`StartError::Slots`] if slots of a flow cannot be told apart.
+    /// [`StartError::Slots`] if slots of a flow cannot be distinguished by name.
     pub fn catalog(&self) -> Result<Vec<Arc<FlowInfo>>, StartError> {
         Ok(self.ready_flows()?.iter().map(|flow| Arc::clone(flow.info())).collect())
     }
@@ -288,7 +288,7 @@ impl App {
         secret::Rule::new(&self.config.recording.secrets, &of_any.chain(of_flows).collect::<Vec<_>>())
     }
 
-    /// Returns the settings that the program has made.
+    /// Returns the settings of the program.
     pub(crate) const fn config(&self) -> &Config {
         &self.config
     }
@@ -320,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_that_are_marked_are_secret() {
+    fn marked_parameters_are_secret() {
         let invites = FlowDef::new("invites", "GET", "/i/{invite}", &[]).secret_param("invite");
         let secrets = vec!["tax-id".to_owned()];
         let app = App::new()

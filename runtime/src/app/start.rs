@@ -75,7 +75,7 @@ impl App {
             sink: options.sink,
             secrets: secrets.clone(),
             record_token: options.record_token,
-            purity_check: options.on_impure_step.map(|tell| PurityCheck::new(tell, secrets)),
+            purity_check: options.on_impure_step.map(|report| PurityCheck::new(report, secrets)),
             no_flow: Arc::default(),
             scheduler: SchedulerState::new(tuning, batch, flows, config.stuck_after),
             health_path: config.health,
