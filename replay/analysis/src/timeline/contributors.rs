@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use zerver_trace::QueueReason;
 
-use super::effect::{CompletionDelay, Effect};
-use super::rows::Timeline;
-use super::totals::{KindTotals, Span, Totals, union};
 use crate::generalized_text::generalize;
+use crate::timeline::rows::effect::{CompletionDelay, Effect};
+use crate::timeline::rows::timeline::Timeline;
+use crate::timeline::totals::{KindTotals, Span, Totals, union};
 
 /// Kind of contributor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use zerver_trace::text::clean;
 
-use super::comparison::Diff;
-use super::difference::{Difference, DifferenceKind};
-use super::pairing::RunPair;
-use super::wording::duration_pair;
+use crate::diff::comparison::Diff;
+use crate::diff::difference::{Difference, DifferenceKind};
+use crate::diff::display::wording::duration_pair;
+use crate::diff::pairing::RunPair;
 use crate::{Effect, StepRun};
 
 /// A step run or an effect on both sides.
