@@ -23,10 +23,8 @@ use crate::view::{count, request_list};
 use crate::{locate, paths};
 
 /// Files of the store, with their names.
-const FILES: [(&str, &[u8]); 2] = [
-    ("traces.redb", include_bytes!("../../demo/traces.redb")),
-    ("key", include_bytes!("../../demo/key")),
-];
+const FILES: [(&str, &[u8]); 2] =
+    [("traces.redb", include_bytes!("../../demo/traces.redb")), ("key", include_bytes!("../../demo/key"))];
 
 pub(super) fn run(args: &Demo, global: &Global, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     match &args.dir {
