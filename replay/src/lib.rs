@@ -8,6 +8,8 @@
 //! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the report then states what is
 //! missing, and no function panics.
 
+#![warn(missing_debug_implementations)]
+
 mod compare;
 mod edited_replay;
 mod edits;

@@ -1,5 +1,6 @@
 //! A replay: today's code runs twice with the recorded inputs, and twice more with the edits.
 
+use std::fmt;
 use std::sync::Arc;
 
 use zerver_engine::{Flow, Request};
@@ -36,6 +37,17 @@ pub struct Replay<'r> {
     pub edits: &'r Edits,
     /// Services of the host program that the replay may use.
     pub context: ReplayContext<'r>,
+}
+
+impl fmt::Debug for Replay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay")
+            .field("request", &self.recording.trace.id)
+            .field("flow", &self.flow.info().name)
+            .field("edits", &self.edits)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Replay<'_> {

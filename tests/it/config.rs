@@ -116,6 +116,6 @@ fn top_shows_what_a_service_measures() {
         "{ran:?}"
     );
     let ran = place.zerver(&["top", "--addr", &service.addr, "--path", "/nowhere"]);
-    assert!(ran.code == Some(2) && ran.err.contains("/nowhere answers with 404"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("the response to /nowhere is 404"), "{ran:?}");
     assert_eq!(service.stop().code(), Some(0));
 }

@@ -207,7 +207,7 @@ fn an_edit_that_does_not_fit_runs_nothing() {
     check(&["--set", "Claim.roles=[]"], "did you mean Claims?");
     check(&["--set", "Claims.role=[]"], "did you mean roles?");
     check(&["--set", "Claims.roles=7"], "expected a sequence");
-    check(&["--set", "Claims.roles=[", "--json"], "is no JSON");
+    check(&["--set", "Claims.roles=[", "--json"], "not JSON");
     check(&["--set", "Claims.roles=[]", "--at", "verify_role"], "did you mean verify_roles?");
     check(&["--answer", "kv get todo:2=7"], "did you mean kv get todo:1?");
 }
@@ -415,7 +415,7 @@ fn slots_are_edited_in_an_editor() {
     let ran = edit("");
     assert!(ran.code == Some(0) && ran.out.is_empty() && ran.err.contains("nothing was changed"), "{ran:?}");
     let ran = edit("s/TodoId = 1/TodoId = one/");
-    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is no JSON"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is not JSON"), "{ran:?}");
     let line = 1 + seen.lines().position(|line| line == "TodoId = 1").unwrap();
     assert!(ran.err.contains(&format!("line {line} ")), "{ran:?}");
     let kept = ran.err.split("kept in ").nth(1).unwrap().trim();

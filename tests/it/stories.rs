@@ -263,7 +263,7 @@ fn the_current_services_replay_every_story() {
     "#);
     assert_snapshot!(replay("secret"), @r"
     error: cannot replay 01a2038c as it was recorded
-      because the request's header authorization: only a hash of it is here; --request-header authorization=..
+      because the request's header authorization: only a hash is available; --request-header authorization=..
     hint: the store that recorded it has its secrets: run `zerver replay 01a2038c-d531-76d2-a4f0-0f2274ba611d` on that store
     exit 2
     ");
@@ -286,13 +286,13 @@ fn the_current_services_replay_every_story() {
                      nothing → {name: "accept", value: "application/json"}
     unanswered       gather  http GET figures.internal/figures?..  examples/todos/src/reports.rs
                      an answer → it was not recorded with these arguments
-    note     whether its target named an authority of its own was not recorded
-             the replay ended at http GET figures.internal/figures?..; --answer 'http GET figures.internal/figures?..=JSON' gives it an answer, --live http asks for real
+    note     the recording does not show whether the target named an authority
+             the replay ended at http GET figures.internal/figures?..; supply an answer with --answer 'http GET figures.internal/figures?..=JSON', or perform it with --live http
     exit 1
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders), @r#"
     same: 4 of 4 decisions reproduced, 2 effects from the recording, 0 live
-    note     whether its target named an authority of its own was not recorded
+    note     the recording does not show whether the target named an authority
     response 500 Internal Server Error
              {"error":{"kind":"internal","what":"step"}}
     exit 0
@@ -304,11 +304,11 @@ fn the_current_services_replay_every_story() {
     code_changed     apply_discount  Total  examples/orders/src/discount.rs
                      not written → {list_cents: 450, discount_cents: 450, due_cents: 0}
     extra_effect     store_order  kv add 1 to last-order  examples/orders/src/checkout.rs
-                     nothing → asked for
+                     nothing → requested
     unanswered       store_order  kv add 1 to last-order  examples/orders/src/checkout.rs
                      an answer → it was not recorded with these arguments
-    note     whether its target named an authority of its own was not recorded
-             the replay ended at kv add 1 to last-order; --answer 'kv add 1 to last-order=JSON' gives it an answer, --live kv asks for real
+    note     the recording does not show whether the target named an authority
+             the replay ended at kv add 1 to last-order; supply an answer with --answer 'kv add 1 to last-order=JSON', or perform it with --live kv
     exit 1
     ");
 }

@@ -9,6 +9,8 @@
 //! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the result then states what is
 //! missing, and no function panics. Services do not link this crate.
 
+#![warn(missing_debug_implementations)]
+
 mod corpus;
 mod diff;
 pub mod display;

@@ -1,4 +1,4 @@
-//! All that can be set, with its defaults.
+//! All settings of a service and their defaults.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use zerver_engine::SchedulingSettings;
 use super::{Limits, Recording};
 use crate::scheduler::{ClassRule, EffectLimits, Tuning};
 
-/// All that can be set.
+/// All settings of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) addr: String,
@@ -44,22 +44,22 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The part of the settings that can change while the service runs.
+    /// Settings of the scheduler that can change while the service runs.
     pub(crate) fn tuning(&self) -> Tuning {
         Tuning {
             scheduling: self.scheduling.clone(),
             rules: self.rules.clone(),
             deadline: self.deadline,
-            effects: EffectLimits::of(&self.limits),
+            effects: EffectLimits::from_limits(&self.limits),
         }
     }
 }
 
-/// Where metrics are told, and to whom.
+/// Settings of the metrics endpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct MetricsEndpoint {
     pub(crate) path: Option<String>,
-    /// Also to other machines.
+    /// True if clients on other machines may read the metrics.
     pub(crate) remote: bool,
 }
 

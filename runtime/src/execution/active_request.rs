@@ -146,7 +146,7 @@ impl ActiveRequest {
             unix_ns: self.unix_ns,
             base_ns: self.base_ns,
             seed: self.seed,
-            asked: self.is_recording_requested,
+            is_recording_requested: self.is_recording_requested,
             worker: self.worker,
         });
         self.row = Some((Arc::clone(thread_status), row));

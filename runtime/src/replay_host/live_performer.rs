@@ -41,7 +41,7 @@ impl LivePerformer {
 
     /// Sets the request on behalf of which effects are performed. They carry its trace context, as when it was recorded.
     pub(super) fn set_request(&self, request: &Request) {
-        let TraceContext { traceparent, tracestate } = TraceContext::of(&request.headers);
+        let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
         *self.context.borrow_mut() = EffectContext { traceparent, tracestate, ..EffectContext::default() };
     }
 }

@@ -144,7 +144,7 @@ fn an_edited_slot_starts_a_replay() {
     let mut ui = replay(80, 24);
     assert_eq!(asked(&ui), Some((1, zerver_replay::Edits::default())));
     ui.send(replayed(Vec::new())).press("j<enter><c-u>nonsense<enter>");
-    assert!(ui.text().contains("is no JSON"), "{}", ui.text());
+    assert!(ui.text().contains("not JSON"), "{}", ui.text());
     assert_eq!(asked(&ui).map(|(number, _)| number), Some(1), "invalid JSON does not start a replay");
     ui.press("<c-u>.sub=\"bob\"<enter>");
     let (number, edits) = asked(&ui).unwrap();

@@ -81,7 +81,7 @@ fn retry_delays_and_queueing_are_shown_as_events() {
         "http GET idp.example.com/verify queued: limit of its target",
         "http GET idp.example.com/verify started",
         "queued 25.0 µs (target limit)",
-        "200, 2 attempts, held 25.",
+        "200, 2 attempts, queued 25",
     ] {
         assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }
@@ -106,8 +106,8 @@ fn delays_by_a_busy_worker_are_shown() {
         "late     2.60 ms: worker 0 ran spin of report",
         "late     2.60 ms  48%",
         "read late",
-        "found, late 2.60 ms",
-        "48% answers that lay ready",
+        "found, answer 2.60 ms late",
+        "48% late answers",
     ] {
         assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }

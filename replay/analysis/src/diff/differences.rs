@@ -127,7 +127,7 @@ impl<'i> Differences<'i> {
             path: path.to_owned(),
             a,
             b,
-            first_differing_byte: first_differing_byte,
+            first_differing_byte,
         });
     }
 

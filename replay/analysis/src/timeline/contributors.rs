@@ -12,7 +12,7 @@ use crate::generalized_text::generalize;
 /// Kind of contributor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContributorKind {
-    /// One effect.
+    /// A single effect.
     Effect,
     /// Many effects of one kind.
     Effects,

@@ -17,7 +17,7 @@ use super::step::Step;
 use super::totals::Totals;
 use crate::rfc3339;
 
-/// One trace as a JSON document. Durations are in nanoseconds; values follow [`RecordedJson`].
+/// A trace as a JSON document. Durations are in nanoseconds; values follow [`RecordedJson`].
 #[derive(Debug, Clone, Serialize)]
 pub struct TimelineJson {
     id: String,

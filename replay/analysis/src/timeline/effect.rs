@@ -60,7 +60,7 @@ impl Effect {
             ways.push(format!("queued {}", duration::show(self.queued_ns())));
         }
         if self.completion_delay_ns() > 0 {
-            ways.push(format!("answer late by {}", duration::show(self.completion_delay_ns())));
+            ways.push(format!("answer {} late", duration::show(self.completion_delay_ns())));
         }
         ways
     }

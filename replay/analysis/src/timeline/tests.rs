@@ -683,7 +683,7 @@ fn a_late_answer_does_not_lengthen_its_effect() {
         (2_260, 2_600, 80)
     );
     assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
-    assert_eq!(effect.notes(), ["answer late by 2.60 ms"]);
+    assert_eq!(effect.notes(), ["answer 2.60 ms late"]);
     let verdict = timeline.verdict(&[]).unwrap();
     assert_eq!(verdict.largest.kind.as_str(), "completion_delay");
     assert_eq!(verdict.largest.label, "late answers: worker 0 ran spin of report");

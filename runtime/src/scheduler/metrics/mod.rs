@@ -1,4 +1,4 @@
-//! What is counted, and how it is put together.
+//! The counters of each thread, and the snapshot that sums them up.
 
 pub(super) mod counters;
 pub(super) mod snapshot;

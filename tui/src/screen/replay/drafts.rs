@@ -158,7 +158,7 @@ mod tests {
     fn drafts_become_edits() {
         let mut drafts = Drafts::default();
         let (todo, get) = (EditTarget::Slot("Todo".into()), EditTarget::Effect("kv get todo:1".into()));
-        assert!(drafts.set(&todo, "{\"id\": ").unwrap_err().contains("is no JSON"));
+        assert!(drafts.set(&todo, "{\"id\": ").unwrap_err().contains("not JSON"));
         assert!(drafts.set(&get, "nonsense").is_err());
         assert_eq!(drafts.edits(), Edits::default());
         drafts.set(&todo, "{\"id\": 1}").unwrap();
