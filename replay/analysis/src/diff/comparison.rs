@@ -37,7 +37,7 @@ pub struct Diff {
     pub not_compared: Vec<NotCompared>,
 }
 
-/// One of the two requests.
+/// Side of the comparison: one of the two requests.
 #[derive(Debug, Clone)]
 pub struct DiffSide {
     /// Id.

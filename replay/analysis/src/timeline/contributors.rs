@@ -49,7 +49,7 @@ impl ContributorKind {
 /// A part of the time with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributor {
-    /// What the time was spent on.
+    /// Activity that took the time.
     pub kind: ContributorKind,
     /// Label: `kv get todo:456`, `10 calls of kv get todo:*`, `40 sql calls`, `CPU of render_todo`.
     pub label: String,

@@ -12,7 +12,7 @@ use crate::{EffectEnd, Timeline};
 /// A text and what the recorder did to it.
 type TextPart<'t> = (&'t str, Option<&'t RedactedText>);
 
-/// What is known about two texts.
+/// Result of comparing two texts.
 enum Known {
     Equal,
     Different,

@@ -96,7 +96,7 @@ pub(crate) struct CompareOptions<'i> {
     pub(crate) why_masks_may_differ: Option<&'static str>,
 }
 
-/// What is known about two recorded values.
+/// Result of comparing two recorded values.
 enum Known {
     Equal,
     Different,

@@ -66,7 +66,7 @@ impl Effect {
     }
 }
 
-/// One attempt at an effect.
+/// Attempt at an effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// Number of the call in the trace.

@@ -67,7 +67,7 @@ pub struct Migration {
     pub to: Thread,
 }
 
-/// One run of a step.
+/// Run of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepRun {
     /// Step.
