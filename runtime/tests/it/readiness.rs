@@ -42,10 +42,10 @@ fn what_an_interpreter_has_spawned_learns_that_the_effect_is_over() {
     let app = App::new().flow(flow!("in-time", GET "/in-time", steps: [ask_in_time, done])).interpreter(
         move |_: &Endless| {
             let ((guard, mut end), tell) = (CallGuard::new(), tell.clone());
-            assert!(!end.has_come());
+            assert!(!end.is_over());
             tokio::spawn(async move {
                 end.wait().await;
-                tell.send(end.has_come()).unwrap();
+                tell.send(end.is_over()).unwrap();
             });
             async move {
                 let _guard = guard;
