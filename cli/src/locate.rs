@@ -19,7 +19,7 @@ const MAX_PORTABLE_LEN: u64 = 64 << 20;
 /// Maximum number of ids in a hint.
 const MAX_SUGGESTED: usize = 5;
 
-/// Returns the folder of the store: the one the user named, or the nearest_name above the current folder.
+/// Returns the folder of the store: the one the user named, or the nearest above the current folder.
 pub(crate) fn store_dir(global: &Global) -> Result<PathBuf, CommandError> {
     if let Some(dir) = &global.store {
         return match fs::metadata(dir) {

@@ -46,6 +46,8 @@ fn each_crate_names_only_those_below_it() {
             &["zerver-trace", "zerver-recorder", "zerver-replay", "zerver-analysis", "zerver-tui"],
         ),
         ("zerver-fixtures", &[]),
+        ("zerver-example-ladder", &["zerver"]),
+        ("zerver-example-links", &["zerver"]),
         ("zerver-example-orders", &["zerver"]),
         ("zerver-example-todos", &["zerver"]),
         ("zerver-benches", &["zerver", "zerver-recorder", "zerver-replay", "zerver-trace"]),

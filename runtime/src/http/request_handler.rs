@@ -16,6 +16,7 @@ use super::connection::body_reader;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
 use super::connection::message_framing::BodyFraming;
+#[cfg(feature = "metrics")]
 use super::endpoints::metrics_endpoint;
 use super::endpoints::service_endpoints::{OwnEndpoint, STATUS_PATH, health, is_status_poll, own_endpoint};
 use super::headers::trace_context::TraceContext;
@@ -123,7 +124,7 @@ async fn handle(
             Some(_) => health(worker, true, false),
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
-        active.forget();
+        active.skip_recording();
         return (PendingResponse { response, delivery: None }, Instant::now());
     }
     let checked = active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service));
@@ -135,9 +136,10 @@ async fn handle(
             }
             let response = match own_endpoint {
                 OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
+                #[cfg(feature = "metrics")]
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
-            active.forget();
+            active.skip_recording();
             return (PendingResponse { response, delivery: None }, Instant::now());
         }
         Err(rejection) => {

@@ -8,18 +8,18 @@ use super::class_rules::ClassRule;
 use super::effect_limits::EffectLimits;
 use crate::time::nanos;
 
-/// What can change while the service runs.
+/// Settings that can change while a service runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Tuning {
     pub(crate) scheduling: SchedulingSettings,
     pub(crate) rules: Vec<ClassRule>,
-    /// For requests whose flow does not say.
+    /// Deadline of requests whose flow has none of its own.
     pub(crate) deadline: Duration,
     pub(crate) effects: EffectLimits,
 }
 
 impl Tuning {
-    /// How long a request of this flow may take.
+    /// Returns the deadline of requests of a flow, in nanoseconds since their arrival.
     pub(super) fn deadline_ns(&self, flow: &Flow) -> u64 {
         nanos(flow.deadline().unwrap_or(self.deadline))
     }

@@ -95,9 +95,9 @@ fn a_failed_request_names_what_failed() {
 
 #[test]
 fn attempts_and_waits_of_an_effect_are_shown() {
-    let text = show(&sample::held(), 120, false);
+    let text = show(&sample::held(), 130, false);
     let row = text.lines().find(|line| line.contains("http GET")).unwrap();
-    assert!(row.contains("200, 2 attempts, queued 25.0 µs, wrote Cla"), "{text}");
+    assert!(row.contains("200, 2 attempts, queued 25.0 µs, wrote Claims"), "{text}");
 }
 
 #[test]

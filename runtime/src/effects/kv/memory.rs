@@ -10,6 +10,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 use zerver_engine::EffectError;
 
+use super::addition::sum;
 use super::expiry::{Clock, NEVER};
 use super::{Answer, Key, Op, Stored};
 use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
@@ -116,7 +117,7 @@ impl Memory {
                 let mut entries = self.write(key);
                 entries.sweep(clock);
                 let (sum, expires_ms) = match entries.live(key, clock) {
-                    Some(entry) => (super::sum(key, &entry.value, *delta)?, entry.expires_ms),
+                    Some(entry) => (sum(key, &entry.value, *delta)?, entry.expires_ms),
                     None => (*delta, clock.after(*expires_in_ms)),
                 };
                 entries.set(key, Stored::new(sum), expires_ms);

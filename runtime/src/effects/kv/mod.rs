@@ -28,6 +28,8 @@
 //! A write may still happen after its request has stopped waiting for it, because its time limit has passed or the
 //! client has left.
 
+mod addition;
+#[cfg(feature = "kv-disk")]
 mod disk;
 mod expiry;
 mod key;
@@ -42,6 +44,8 @@ use serde::de::DeserializeOwned;
 use zerver_engine::{Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind, Shared};
 use zerver_trace::ValueError;
 
+#[cfg(feature = "kv-disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "kv-disk")))]
 pub use disk::{Disk, DiskBuilder, DiskStats, OpenError};
 pub use key::{Key, KeyPart, MAX_KEY_LEN, ParseKeyError, Part};
 pub use memory::Memory;
@@ -254,19 +258,6 @@ fn kv_effect<T: Send + 'static>(
             Err(Failure::internal(Op::KIND).because(&error))
         }
         Err(error) => Err(Failure::from_effect(Op::KIND, &error)),
-    })
-}
-
-/// Returns the sum of a stored number and `delta`.
-fn sum(key: &Key, value: &Stored, delta: i64) -> Result<i64, EffectError> {
-    let number: i64 = value.get().map_err(|error| {
-        EffectError::new(EffectErrorKind::Malformed, format!("the value of {key} is not a number: {error}"))
-    })?;
-    number.checked_add(delta).ok_or_else(|| {
-        EffectError::new(
-            EffectErrorKind::Invalid,
-            format!("the sum of {number} and {delta} does not fit into 64 bits"),
-        )
     })
 }
 

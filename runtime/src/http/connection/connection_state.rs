@@ -248,7 +248,7 @@ impl Connection {
     /// Notes that all pending bytes have been written.
     pub(crate) fn note_flushed(&self) {
         for delivery in self.deliveries.borrow_mut().drain(..) {
-            delivery.succeeds();
+            delivery.complete();
         }
         if self.has_unflushed_response.replace(false) {
             self.wake_if_client_closed();

@@ -9,6 +9,7 @@ use zerver_trace::Value;
 use super::database_file::{DUE, ENTRIES, Fault};
 use super::entry_format;
 use super::entry_format::Record;
+use crate::effects::kv::addition::sum;
 use crate::effects::kv::expiry::{Clock, NEVER};
 use crate::effects::kv::{Answer, Key, Op, Stored};
 
@@ -95,7 +96,7 @@ impl<'a> Tables<'a> {
             },
             Op::Add { key, delta, expires_in_ms } => {
                 let (sum, expires_ms) = match self.live(key)? {
-                    Ok(Some(record)) => match super::super::sum(key, &record.value, *delta) {
+                    Ok(Some(record)) => match sum(key, &record.value, *delta) {
                         Ok(sum) => (sum, record.expires_ms),
                         Err(error) => return Ok(Err(error)),
                     },
