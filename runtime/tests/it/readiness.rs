@@ -43,10 +43,10 @@ fn a_task_of_an_interpreter_is_notified_when_the_effect_ends() {
         .flow(flow!("in-time", GET "/in-time", steps: [exceed_time_limits, done]))
         .interpreter(move |_: &Endless| {
             let ((guard, mut end), sender) = (CallGuard::new(), sender.clone());
-            assert!(!end.has_come());
+            assert!(!end.is_over());
             tokio::spawn(async move {
                 end.wait().await;
-                sender.send(end.has_come()).unwrap();
+                sender.send(end.is_over()).unwrap();
             });
             async move {
                 let _guard = guard;
