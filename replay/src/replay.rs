@@ -107,11 +107,11 @@ impl Replay<'_> {
         self.hide(&mut mask, &again);
         let mut comparison = self.comparison(&mask);
         let findings = comparison.findings(&recorded, &plain, &facts);
-        let left = comparison.take_left();
+        let remarks = comparison.take_remarks();
         let findings =
             with_nondeterminism(self.flow, findings, self.differences_between(&mask, &plain, &again));
         let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
-        Ok(left.in_report(Report { findings, ..report }))
+        Ok(remarks.add_to(Report { findings, ..report }))
     }
 
     /// Rebuilds the request with these edits, or returns a report if it cannot be rebuilt.

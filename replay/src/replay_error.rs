@@ -1,8 +1,7 @@
 //! Reasons why a replay did not run.
 
 use bincode::{Decode, Encode};
-
-use crate::nearest_name::nearest_name;
+use zerver_trace::nearest_name;
 
 /// A replay was not run because the request for it was invalid.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error, Encode, Decode)]

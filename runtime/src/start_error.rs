@@ -104,6 +104,14 @@ pub enum StartError {
         /// Fault of the setting, with a valid alternative.
         reason: String,
     },
+    /// A setting needs a Cargo feature that the program is built without.
+    #[error("{setting} needs the Cargo feature {feature}, which this program is built without")]
+    MissingFeature {
+        /// Setting, with the place where it is set.
+        setting: String,
+        /// Name of the feature of the crate `zerver`.
+        feature: &'static str,
+    },
     /// `zerver.toml` cannot be read.
     #[error("cannot read the settings in {}: {reason}", path.display())]
     ConfigFile {

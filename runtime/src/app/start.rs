@@ -79,7 +79,9 @@ impl App {
             no_flow: Arc::default(),
             scheduler: SchedulerState::new(tuning, batch, flows, config.stuck_after),
             health_path: config.health,
+            #[cfg(feature = "metrics")]
             metrics: config.metrics,
+            #[cfg(feature = "metrics")]
             recorder_status: self.recorder,
         };
         Server::start(service, listener, workers, batch_workers, startup, open)

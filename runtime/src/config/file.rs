@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zerver_engine::Class;
-use zerver_replay::nearest_name;
+use zerver_trace::nearest_name;
 
 use super::field::{RawValue, size};
 use super::key::{KEYS, Key, RULES};

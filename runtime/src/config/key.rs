@@ -109,6 +109,11 @@ impl Key {
         format!("ZERVER_{}", self.name.replace('.', "_").to_uppercase())
     }
 
+    /// Returns the Cargo feature that the setting needs, if the program is built without it.
+    pub(super) fn missing_feature(self) -> Option<&'static str> {
+        (!cfg!(feature = "metrics") && self.name.starts_with("metrics.")).then_some("metrics")
+    }
+
     /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
         let Config { scheduling, limits, recording, .. } = config;

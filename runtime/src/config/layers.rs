@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use zerver_engine::SettingError;
+use zerver_engine::service_docs::{SettingDoc, SettingSource};
 use zerver_recorder::regular_file;
-use zerver_replay::{SettingDoc, SettingSource};
 
 use super::field::RawValue;
 use super::file;
@@ -80,6 +80,7 @@ impl Layers {
             })?;
             sources.insert(key.name, (SettingSource::Environment, Some(key.variable())));
         }
+        check_features(&mut config, &sources)?;
         if let Err(error) = config.scheduling.check() {
             return Err(inconsistent(error, &mut config, &sources));
         }
@@ -122,6 +123,21 @@ impl Layers {
         }
         sources
     }
+}
+
+/// Checks that no setting has a value that the program cannot act on because a Cargo feature is missing.
+fn check_features(config: &mut Config, sources: &Sources) -> Result<(), StartError> {
+    let mut default = Config::default();
+    for key in KEYS {
+        let Some(feature) = key.missing_feature() else { continue };
+        if key.field(config).show() == key.field(&mut default).show() {
+            continue;
+        }
+        let place = sources.get(key.name).and_then(|(_, place)| place.clone());
+        let setting = place.map_or_else(|| key.name.to_owned(), |place| format!("{place}: {}", key.name));
+        return Err(StartError::MissingFeature { setting, feature });
+    }
+    Ok(())
 }
 
 /// Error for values that are inconsistent with each other. Contains all of these values, and the place of one of them.
@@ -330,6 +346,16 @@ mod tests {
             "invalid ZERVER_BATCH_WORKERS=\"-1\": must be a number from 0 to 1024",
         );
         check("ZERVER_STORE", "", "invalid ZERVER_STORE=\"\": must be the path of a directory");
+    }
+
+    #[test]
+    #[cfg(not(feature = "metrics"))]
+    fn a_setting_without_its_feature_is_rejected() {
+        let reason = "metrics.path needs the Cargo feature metrics, which this program is built without";
+        check("\n[metrics]\npath = \"/m\"", &format!("/zerver.toml:3: {reason}"));
+        let error = load(Config::default(), "", &[("ZERVER_METRICS_PATH", "/m")]).unwrap_err();
+        assert_eq!(error, format!("ZERVER_METRICS_PATH: {reason}"));
+        assert!(load(Config::default(), "[metrics]\npath = \"off\"", &[]).is_ok());
     }
 
     #[test]

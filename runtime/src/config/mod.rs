@@ -16,4 +16,6 @@ pub(crate) use layers::{Layers, LoadedSettings};
 pub use limits::Limits;
 pub(crate) use mask::MASK;
 pub use recording::{Keep, Recording};
-pub(crate) use settings::{Config, MetricsEndpoint, cores};
+#[cfg(feature = "metrics")]
+pub(crate) use settings::MetricsEndpoint;
+pub(crate) use settings::{Config, cores};

@@ -37,7 +37,10 @@ impl Default for Config {
             stuck_after: Duration::from_secs(1),
             limits: Limits::default(),
             health: Some("/healthz".to_owned()),
-            metrics: MetricsEndpoint { path: Some("/metrics".to_owned()), remote: false },
+            metrics: MetricsEndpoint {
+                path: cfg!(feature = "metrics").then(|| "/metrics".to_owned()),
+                remote: false,
+            },
             recording: Recording::default(),
         }
     }

@@ -1,13 +1,16 @@
 //! Interpreters of the built-in kinds of effects.
 
+#[cfg(feature = "http-client")]
+use super::http;
 use super::interpreter::Interpreters;
-use super::{clock, http, kv, sleep};
+use super::{clock, kv, sleep};
 
 impl Interpreters {
     /// Returns the interpreters of the built-in kinds: a client for `http`, the timer and the clock of the system, and
     /// an empty store in memory for `kv`.
     pub fn builtin() -> Self {
         let mut interpreters = Self::new();
+        #[cfg(feature = "http-client")]
         interpreters.set(http::Client::new());
         interpreters.set(kv::Memory::new());
         interpreters.set(sleep::Timer);

@@ -10,7 +10,6 @@ use std::panic::{self, PanicHookInfo};
 
 use zerver_engine::Job;
 use zerver_recorder::catch_panic;
-use zerver_replay::mask_for_job;
 use zerver_trace::secret::Rule;
 
 use crate::operator_log;
@@ -74,7 +73,7 @@ where
     if ACTIVITY.replace(ThreadActivity::NoStep) == ThreadActivity::PanickedStep
         && let Some(report) = DEFERRED.take()
     {
-        report.emit(&|text| mask_for_job(text, job, secrets));
+        report.emit(&|text| job.masked(text, secrets));
     }
     next
 }

@@ -16,6 +16,7 @@ use super::connection::body_reader;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
 use super::connection::message_framing::BodyFraming;
+#[cfg(feature = "metrics")]
 use super::endpoints::metrics_endpoint;
 use super::endpoints::service_endpoints::{OwnEndpoint, STATUS_PATH, health, is_status_poll, own_endpoint};
 use super::headers::trace_context::TraceContext;
@@ -135,6 +136,7 @@ async fn handle(
             }
             let response = match own_endpoint {
                 OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
+                #[cfg(feature = "metrics")]
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
             active.skip_recording();

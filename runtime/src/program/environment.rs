@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use zerver_recorder::StoreOrigin;
-use zerver_replay::nearest_name;
+use zerver_trace::nearest_name;
 
 use crate::StartError;
 use crate::config::{Config, Layers, variables};

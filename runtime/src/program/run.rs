@@ -104,6 +104,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }
+    #[cfg(feature = "metrics")]
     let app = match &recorder {
         Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
         None => app,

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 use zerver_engine::Call;
-use zerver_replay::EffectMetrics;
+#[cfg(feature = "metrics")]
+use zerver_engine::service_docs::EffectMetrics;
 use zerver_trace::QueueReason;
 
 use crate::Limits;
@@ -222,6 +223,7 @@ impl EffectLimiter {
     }
 
     /// Returns the counters of each kind.
+    #[cfg(feature = "metrics")]
     pub(crate) fn metrics(&self) -> Vec<EffectMetrics> {
         let of_kind = |kind: &Arc<KindState>| EffectMetrics {
             kind: kind.name.to_owned(),
@@ -364,5 +366,6 @@ impl Drop for PermitWait {
     }
 }
 
-#[cfg(test)]
+// The tests read the metrics of requests to other services.
+#[cfg(all(test, feature = "http-client", feature = "metrics"))]
 mod tests;

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
+use socket2::SockRef;
+
 use crate::StartError;
 
 /// Maximum number of connections that the system holds until they are accepted.
@@ -45,7 +47,7 @@ pub(crate) fn prepare(listener: TcpListener) -> Result<TcpListener, StartError> 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(addr)?;
     // The standard library uses a short backlog. Listening again changes nothing else.
-    rustix::net::listen(&listener, BACKLOG)?;
+    SockRef::from(&listener).listen(BACKLOG)?;
     Ok(listener)
 }
 

@@ -4,11 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
+#[cfg(feature = "metrics")]
 use zerver_recorder::RecorderStatus;
 use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use super::readiness::Readiness;
 use crate::Limits;
+#[cfg(feature = "metrics")]
 use crate::config::MetricsEndpoint;
 use crate::execution::effect_runtime::EffectRuntime;
 use crate::execution::purity_check::PurityCheck;
@@ -16,6 +18,7 @@ use crate::http::{Router, tokens_match};
 use crate::scheduler::SchedulerState;
 
 /// Returns the status of the recorder.
+#[cfg(feature = "metrics")]
 pub(crate) type RecorderStatusFn = Box<dyn Fn() -> RecorderStatus + Send + Sync>;
 
 pub(crate) struct Service {
@@ -37,8 +40,10 @@ pub(crate) struct Service {
     pub(crate) scheduler: SchedulerState,
     /// Path of the health endpoint. A flow with the same path takes precedence.
     pub(crate) health_path: Option<String>,
+    #[cfg(feature = "metrics")]
     pub(crate) metrics: MetricsEndpoint,
     /// Status of the recorder. `None` if nothing is recorded.
+    #[cfg(feature = "metrics")]
     pub(crate) recorder_status: Option<RecorderStatusFn>,
     /// Recorded as the flow of requests that no flow handles.
     pub(crate) no_flow: Arc<FlowInfo>,

@@ -7,7 +7,7 @@ use zerver_trace::{Recorded, Value};
 /// Returns a value as `zerver trace --json` prints it.
 pub(super) fn to_json(value: &Value) -> Json {
     let recorded = Recorded::Plain { value: value.clone(), summary: None };
-    match serde_json::to_value(zerver_replay::RecordedJson::Value(recorded)) {
+    match serde_json::to_value(zerver_trace::value::json::RecordedJson::Value(recorded)) {
         Ok(json) => json,
         Err(error) => panic!("{value} cannot be written as JSON: {error}"),
     }

@@ -112,6 +112,7 @@ impl Key {
     }
 
     /// Returns the key of these bytes, or `None` if they are not a key.
+    #[cfg(feature = "kv-disk")]
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let mut key = Self(SmallVec::new());

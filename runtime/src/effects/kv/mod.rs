@@ -29,6 +29,7 @@
 //! client has left.
 
 mod addition;
+#[cfg(feature = "kv-disk")]
 mod disk;
 mod expiry;
 mod key;
@@ -43,6 +44,8 @@ use serde::de::DeserializeOwned;
 use zerver_engine::{Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind, Shared};
 use zerver_trace::ValueError;
 
+#[cfg(feature = "kv-disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "kv-disk")))]
 pub use disk::{Disk, DiskBuilder, DiskStats, OpenError};
 pub use key::{Key, KeyPart, MAX_KEY_LEN, ParseKeyError, Part};
 pub use memory::Memory;

@@ -10,11 +10,11 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use zerver_engine::{Failure, Response};
-use zerver_recorder::RecorderStatus;
-use zerver_replay::{
+use zerver_engine::service_docs::{
     ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
+use zerver_engine::{Failure, Response};
+use zerver_recorder::RecorderStatus;
 
 use crate::scheduler;
 use crate::server::workers::worker::Worker;

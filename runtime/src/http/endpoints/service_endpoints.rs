@@ -28,6 +28,7 @@ pub(crate) enum OwnEndpoint {
         is_liveness: bool,
     },
     /// Contains the headers of the request.
+    #[cfg(feature = "metrics")]
     Metrics(http::HeaderMap),
 }
 
@@ -38,9 +39,11 @@ pub(crate) fn own_endpoint(active: &mut ActiveRequest, service: &Service) -> Opt
         let is_liveness = request.uri.query() == Some("live");
         return Some(OwnEndpoint::Health { is_local: is_local_client(request), is_liveness });
     }
-    let is_metrics =
-        service.metrics.path.as_deref() == path && (service.metrics.remote || is_local_client(request));
-    is_metrics.then(|| OwnEndpoint::Metrics(std::mem::take(&mut request.headers)))
+    #[cfg(feature = "metrics")]
+    if service.metrics.path.as_deref() == path && (service.metrics.remote || is_local_client(request)) {
+        return Some(OwnEndpoint::Metrics(std::mem::take(&mut request.headers)));
+    }
+    None
 }
 
 pub(crate) fn health(worker: &Worker, is_local: bool, is_liveness: bool) -> Response {

@@ -51,6 +51,7 @@ impl BatchStatus {
         self.full.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "metrics")]
     pub(crate) fn full(&self) -> u64 {
         self.full.load(Ordering::Relaxed)
     }

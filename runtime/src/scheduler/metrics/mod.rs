@@ -1,4 +1,6 @@
 //! The counters of each thread, and the snapshot that sums them up.
 
 pub(super) mod counters;
+#[cfg(feature = "metrics")]
 pub(super) mod snapshot;
+pub(super) mod waiting_requests;

@@ -4,29 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerver_engine::Class;
-use zerver_replay::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
+use zerver_engine::service_docs::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
 
 use super::counters::ClassCounters;
+use super::waiting_requests::waiting;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::threads::thread_status::ThreadStatus;
-
-/// Returns the number of requests of a class that wait for their turn, on all threads.
-pub(crate) fn waiting(
-    scheduler: &SchedulerState,
-    threads: &[(String, Arc<ThreadStatus>)],
-    class: Class,
-) -> u64 {
-    match &scheduler.batch {
-        // Includes requests that were submitted to the batch pool and are not yet in its queue.
-        Some(batch) if class == Class::Batch => batch.waiting() as u64,
-        batch => {
-            let count = |queues: &ClassCounters| queues.class(class).waiting.get();
-            let workers: u64 =
-                threads.iter().map(|(_, thread_status)| count(&thread_status.counters.queues)).sum();
-            workers + batch.as_ref().map_or(0, |batch| count(&batch.queues))
-        }
-    }
-}
 
 /// Returns the metrics of a service at `now_ns`, on the service's clock.
 pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> ServiceMetrics {

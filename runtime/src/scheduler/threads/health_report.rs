@@ -8,7 +8,7 @@ use zerver_engine::{Class, RequestId};
 
 use super::thread_registry::ThreadRegistry;
 use super::thread_status::ThreadStatus;
-use crate::scheduler::metrics::snapshot;
+use crate::scheduler::metrics::waiting_requests;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::time::ServiceClock;
 
@@ -61,7 +61,7 @@ pub(crate) fn health(
         let stolen: u64 = threads.iter().map(|(_, thread_status)| thread_status.counters.steals.get()).sum();
         document["stolen"] = stolen.into();
         document["overruns"] = count(&counters.overruns).into();
-        let waiting = |class| snapshot::waiting(scheduler, &threads, class);
+        let waiting = |class| waiting_requests::waiting(scheduler, &threads, class);
         document["waiting"] = json!({
             "interactive": waiting(Class::Interactive),
             "default": waiting(Class::Default),
