@@ -3,6 +3,7 @@
 //! hyper speaks HTTP; here are the limits, in size and in time, and the checks that it leaves out. Nothing here knows
 //! what a step is.
 
+mod body_reader;
 mod connection;
 mod endpoints;
 mod headers;

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
-use super::connection::body_reader;
+use super::body_reader;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
 use super::connection::message_framing::BodyFraming;

@@ -43,7 +43,6 @@ pub(crate) use sync::park_state::ParkState;
 pub(crate) use sync::steal_queue::StealQueue;
 pub(crate) use threads::active_table::ActiveEntry;
 pub(crate) use threads::health_report::health;
-pub(crate) use threads::thread_registry::{ThreadRegistry, WorkerHandle};
 pub(crate) use threads::thread_status::ThreadStatus;
 pub(crate) use threads::watchdog::{ThreadKind, run_watchdog};
 pub(crate) use tuning::Tuning;

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::listener::BACKLOG;
+use super::workers::thread_registry::ThreadRegistry;
 use crate::operator_log;
-use crate::scheduler::ThreadRegistry;
 
 /// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
 /// time.

@@ -1,6 +1,5 @@
 //! One connection: its bytes, its time limits, and the requests that come on it.
 
-pub(super) mod body_reader;
 pub(super) mod chunked_framing;
 pub(super) mod connection_state;
 pub(super) mod future_pool;
