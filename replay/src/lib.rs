@@ -22,6 +22,7 @@ mod report;
 mod run;
 mod sameness;
 mod service_docs;
+mod single_run;
 #[cfg(test)]
 mod tests;
 mod unreplayable;
