@@ -5,7 +5,7 @@ use std::time::Duration;
 use zerver_engine::SchedulingSettings;
 
 use super::{Limits, Recording};
-use crate::scheduler::{ClassRule, EffectLimits, Tuning};
+use crate::scheduler::ClassRule;
 
 /// All that can be set.
 #[derive(Debug, Clone)]
@@ -39,18 +39,6 @@ impl Default for Config {
             health: Some("/healthz".to_owned()),
             metrics: MetricsEndpoint { path: Some("/metrics".to_owned()), remote: false },
             recording: Recording::default(),
-        }
-    }
-}
-
-impl Config {
-    /// The part of the settings that can change while the service runs.
-    pub(crate) fn tuning(&self) -> Tuning {
-        Tuning {
-            scheduling: self.scheduling.clone(),
-            rules: self.rules.clone(),
-            deadline: self.deadline,
-            effects: EffectLimits::of(&self.limits),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;
 pub(crate) use dispatch::run_stolen::run_stolen;
 pub(crate) use dispatch::stealable_request::StealableRequest;
-pub(crate) use effect_limits::{Admission, EffectLimits, Permit, PermitWait};
+pub(crate) use effect_limits::{Admission, Permit, PermitWait};
 pub(crate) use metrics::snapshot::collect_metrics;
 pub(crate) use retuning::retune;
 pub(crate) use run_queue::RunQueue;

@@ -6,6 +6,7 @@ use zerver_engine::{Flow, SchedulingSettings};
 
 use super::class_rules::ClassRule;
 use super::effect_limits::EffectLimits;
+use crate::config::Config;
 use crate::time::nanos;
 
 /// What can change while the service runs.
@@ -19,6 +20,16 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
+    /// Returns the part of the settings that can change while the service runs.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            scheduling: config.scheduling.clone(),
+            rules: config.rules.clone(),
+            deadline: config.deadline,
+            effects: EffectLimits::of(&config.limits),
+        }
+    }
+
     /// How long a request of this flow may take.
     pub(super) fn deadline_ns(&self, flow: &Flow) -> u64 {
         nanos(flow.deadline().unwrap_or(self.deadline))
