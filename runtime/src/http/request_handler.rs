@@ -59,10 +59,16 @@ impl ReceivedRequest {
             params: Params::new(),
             peer: Some(conn.peer),
         };
-        let mut active = worker.receive(watch, request);
+        let mut active = receive(worker, watch, request);
         active.add_read_delay(head_read_delay(worker, conn, active.base_ns));
         Self { worker: Rc::clone(worker), in_flight, active, body, is_head, is_http2 }
     }
+}
+
+/// Begins a request on a connection of this worker.
+pub(super) fn receive(worker: &Worker, watch: Stopwatch, request: Request) -> ActiveRequest {
+    let Worker { worker_service, clock, ids, thread_status, .. } = worker;
+    ActiveRequest::new(worker_service, clock, ids, thread_status.worker(), watch, request)
 }
 
 /// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
