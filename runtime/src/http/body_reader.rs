@@ -9,9 +9,9 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::connection_state::Connection;
+use super::connection::connection_state::Connection;
+use super::rejection::Rejection;
 use crate::Limits;
-use crate::http::rejection::Rejection;
 
 /// Maximum number of consecutive empty frames.
 const MAX_EMPTY_FRAMES: usize = 100;
