@@ -28,7 +28,7 @@ mod work_stealing;
 
 pub(crate) use batch::batch_pool::BatchPool;
 pub(crate) use batch::batch_status::BatchStatus;
-pub(crate) use batch::batch_worker::{lower_thread_priority, run_batch_worker};
+pub(crate) use batch::batch_worker::run_batch_worker;
 pub use class_rules::ClassRule;
 pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;

@@ -17,6 +17,7 @@ use super::workers::worker::Worker;
 use super::workers::worker_context::WorkerContext;
 use super::workers::worker_runtime::{ParkHooks, build_runtime};
 use crate::operator_log;
+use crate::platform;
 use crate::scheduler;
 use crate::scheduler::{ParkState, ThreadKind, ThreadStatus};
 
@@ -82,7 +83,7 @@ impl ThreadSpawner {
             else {
                 return;
             };
-            if let (Err(error), 0) = (scheduler::lower_thread_priority(), index) {
+            if let (Err(error), 0) = (platform::lower_thread_priority(), index) {
                 operator_log::warn(&format!("cannot lower the priority of the batch workers: {error}"));
             }
             let drain = service.limits.drain;
