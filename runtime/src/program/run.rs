@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::ExitCode;
@@ -17,6 +16,7 @@ use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
 use crate::execution::panic_report;
 use crate::operator_log;
+use crate::platform;
 use crate::replay_host::host;
 use crate::server::listener;
 use crate::{App, ImpureStep, StartError, StartOptions};
@@ -178,7 +178,7 @@ fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
 fn notify_manager(socket: Option<&OsStr>, state: &str) {
     let Some(socket) = socket else { return };
     let addr = match socket.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name),
+        Some(name) => platform::abstract_address(name),
         None => SocketAddr::from_pathname(socket),
     };
     let sent = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use zerver_engine::LagDetector;
 
 use super::run_delay;
+use crate::platform;
 use crate::time::{ServiceClock, nanos};
 
 /// Busy time after which a pass is measured, counted from the last sleep or the last measurement. A measured pass polls
@@ -103,7 +104,7 @@ impl LoopLag {
             return;
         }
         // Time that the system gave to other threads, such as the recorder, does not count: queueing would not save it.
-        let run_delay_ns = run_delay::run_delay_ns();
+        let run_delay_ns = platform::run_delay_ns();
         let without_run_delay_ns =
             run_delay::without_run_delay_ns(ran_ns, self.run_delay_ns.replace(run_delay_ns), run_delay_ns);
         if self.update(|detector, now_ns| detector.request_ran(without_run_delay_ns, now_ns)) {

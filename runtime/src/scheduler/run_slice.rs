@@ -16,6 +16,7 @@ use super::run_queue::RunQueue;
 use super::shared_state::SchedulerState;
 use super::threads::long_steps::{LONG_STEP_NS, LongStep};
 use super::threads::thread_status::ThreadStatus;
+use crate::platform;
 use crate::server::service::Service;
 use crate::time::Stopwatch;
 
@@ -101,7 +102,7 @@ impl<'w> RunSlice<'w> {
             step_counters.yields.add(u64::from(has_yielded));
         }
         if self.is_suspect.get() {
-            self.run_delay_ns.set(run_delay::run_delay_ns());
+            self.run_delay_ns.set(platform::run_delay_ns());
         }
         self.thread_status.current_step.begin(self.id.as_u128(), self.flow, step, self.base_ns + at_ns);
     }
@@ -283,7 +284,7 @@ impl<'w> RunSlice<'w> {
         // The run delay of the first overrun is unknown and not subtracted: reading it costs a system call per step, which
         // only suspect flows pay for.
         self.is_suspect.set(true);
-        if run_delay::without_run_delay_ns(took_ns, self.run_delay_ns.take(), run_delay::run_delay_ns())
+        if run_delay::without_run_delay_ns(took_ns, self.run_delay_ns.take(), platform::run_delay_ns())
             <= self.quantum_ns
         {
             return;

@@ -20,6 +20,7 @@ use super::message_framing::MessageFraming;
 use super::socket_io::SocketIo;
 use crate::Limits;
 use crate::http::request_handler::{ReceivedRequest, answer};
+use crate::platform::CLOSE_INTEREST;
 use crate::server::workers::worker::Worker;
 
 /// First bytes of an HTTP/2 connection (RFC 9113, section 3.4).
@@ -208,8 +209,7 @@ enum ClientClose {
 async fn wait_for_close(socket: io::Result<TcpStream>, has_closed: bool) -> ClientClose {
     // Without a second file descriptor, a close goes unnoticed.
     let Ok(socket) = socket else { return pending().await };
-    // Priority data is never sent, so this interest reports only that the sending side was closed.
-    let interest = if has_closed { Interest::ERROR } else { Interest::PRIORITY };
+    let interest = if has_closed { Interest::ERROR } else { CLOSE_INTEREST };
     let is_reset = |socket: &TcpStream| !matches!(socket.take_error(), Ok(None));
     loop {
         let ready = socket.ready(interest).await;

@@ -5,10 +5,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id,
-};
 use tokio::sync::Semaphore;
 
 use super::batch_pool::{BatchPool, BatchRequest};
@@ -93,22 +89,5 @@ impl BatchRunner {
             drop(return_tx.send(Ok(active)));
         }
         ran_ns
-    }
-}
-
-/// Gives the current thread the lowest priority, so that it gets only time that no other thread uses. On Linux this is
-/// the idle policy.
-///
-/// # Errors
-/// If the system refuses.
-pub(crate) fn lower_thread_priority() -> Result<(), thread_priority::Error> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        thread_priority::set_current_thread_priority(ThreadPriority::Min)
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, TableDefinition, TableHandle};
 use zerver_engine::{EffectError, EffectErrorKind};
 use zerver_recorder::{catch_panic, regular_file};
+
+use crate::platform::lock_holder;
 
 pub(super) const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
 /// Keys of the entries that expire, soonest first.
@@ -206,19 +207,4 @@ fn schema(database: &Database) -> Result<Option<u64>, Fault> {
     write.open_table(DUE)?;
     write.commit()?;
     Ok(Some(SCHEMA))
-}
-
-/// Id of the process that has locked a file, according to `/proc/locks` (see proc_locks(5)).
-fn lock_holder(path: &Path) -> Option<u32> {
-    let metadata = std::fs::metadata(path).ok()?;
-    let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
-    let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    // Locks of byte ranges belong to an open file and name no process, but locks of whole files do.
-    let lock_holder = |line: &str| {
-        let mut words = line.split_whitespace().skip(4);
-        let (pid, locked) = (words.next()?, words.next()?);
-        (locked == file).then(|| pid.parse().ok())?
-    };
-    locks.lines().find_map(lock_holder)
 }
