@@ -1,6 +1,7 @@
 //! End-to-end tests, and tests that keep the documents and the structure of the source consistent.
 
 mod architecture;
+mod architecture_page;
 mod bounds;
 mod changed;
 mod config;
