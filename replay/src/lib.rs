@@ -22,6 +22,7 @@ mod replay_error;
 mod report;
 mod run;
 mod sameness;
+mod single_run;
 #[cfg(test)]
 mod tests;
 mod unreplayable;

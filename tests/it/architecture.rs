@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
+use crate::architecture_page::crate_table;
+use crate::harness::root;
+use crate::sources::{files, relative};
 
-/// The dependencies of each crate of the workspace, those for tests and builds aside.
-fn dependencies() -> Vec<(String, BTreeSet<String>)> {
+/// Returns the description of the workspace by Cargo.
+pub(crate) fn metadata() -> Json {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
@@ -20,7 +19,12 @@ fn dependencies() -> Vec<(String, BTreeSet<String>)> {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Json = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Returns the dependencies of each crate of the workspace, except those of tests and builds.
+fn dependencies() -> Vec<(String, BTreeSet<String>)> {
+    let metadata = metadata();
     let text = |json: &Json| json.as_str().unwrap().to_owned();
     let package = |package: &Json| {
         let dependencies = package["dependencies"].as_array().unwrap().iter();
@@ -30,39 +34,18 @@ fn dependencies() -> Vec<(String, BTreeSet<String>)> {
     metadata["packages"].as_array().unwrap().iter().map(package).collect()
 }
 
+/// `architecture_page` checks that the table lists each crate.
 #[test]
 fn each_crate_names_only_those_below_it() {
-    let may_name: &[(&str, &[&str])] = &[
-        ("zerver-trace", &[]),
-        ("zerver-macros", &[]),
-        ("zerver-engine", &["zerver-trace", "zerver-macros"]),
-        ("zerver-recorder", &["zerver-trace"]),
-        ("zerver-replay", &["zerver-trace", "zerver-engine"]),
-        ("zerver-analysis", &["zerver-trace", "zerver-engine", "zerver-replay"]),
-        ("zerver", &["zerver-trace", "zerver-engine", "zerver-recorder", "zerver-replay"]),
-        ("zerver-tui", &["zerver-trace", "zerver-replay", "zerver-analysis"]),
-        (
-            "zerver-cli",
-            &["zerver-trace", "zerver-recorder", "zerver-replay", "zerver-analysis", "zerver-tui"],
-        ),
-        ("zerver-fixtures", &[]),
-        ("zerver-example-ladder", &["zerver"]),
-        ("zerver-example-links", &["zerver"]),
-        ("zerver-example-orders", &["zerver"]),
-        ("zerver-example-todos", &["zerver"]),
-        ("zerver-benches", &["zerver", "zerver-recorder", "zerver-replay", "zerver-trace"]),
-        ("zerver-tests", &["zerver"]),
-        ("zerver-threads", &[]),
-    ];
-    let dependencies = dependencies();
-    let known: BTreeSet<_> = may_name.iter().map(|(name, _)| *name).collect();
-    let present: BTreeSet<_> = dependencies.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(known, present, "a crate that is not in this list, or no longer there");
-    for (name, names) in &dependencies {
-        let allowed = may_name.iter().find(|(known, _)| known == name).unwrap().1;
-        let ours = names.iter().filter(|named| named.starts_with("zerver"));
-        for named in ours {
-            assert!(allowed.contains(&named.as_str()), "{name} names {named}");
+    let rows = crate_table();
+    for (name, names) in dependencies() {
+        let at =
+            rows.iter().position(|row| row.name == name).unwrap_or_else(|| panic!("{name} is not listed"));
+        let ours: BTreeSet<_> = names.into_iter().filter(|named| named.starts_with("zerver")).collect();
+        assert_eq!(rows[at].dependencies, ours, "{name}: left: ARCHITECTURE.md, right: Cargo.toml");
+        let lower: BTreeSet<_> = rows[..at].iter().map(|row| row.name.as_str()).collect();
+        for named in &ours {
+            assert!(lower.contains(named.as_str()), "{name} names {named}, which is not listed before it");
         }
     }
 }
@@ -87,46 +70,31 @@ fn the_lower_crates_stay_small_and_without_io() {
     }
 }
 
-/// The source files below a folder, with their text.
-fn sources(folder: &str) -> Vec<(PathBuf, String)> {
-    let (mut files, mut folders) = (Vec::new(), vec![root().join(folder)]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push((path, text));
-            }
-        }
-    }
-    assert!(!files.is_empty(), "no sources below {folder}");
-    files
-}
-
-/// The code of a file, without its comments and without what follows `#[cfg(test)]`.
+/// Returns the code of a file without its comments and its tests.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn nobody_says(folder: &str, words: &[&str], but: &[&str]) {
-    for (path, text) in sources(folder) {
-        if but.iter().any(|file| path.ends_with(file)) {
+/// Checks that no source file below a folder contains one of these words, except for some files.
+fn check_absent(folder: &str, words: &[&str], exceptions: &[&str]) {
+    let files = files(folder, &["rs"]);
+    assert!(!files.is_empty(), "no sources below {folder}");
+    for path in files {
+        if exceptions.iter().any(|file| path.ends_with(file)) {
             continue;
         }
-        let code = code(&text);
+        let code = code(&fs::read_to_string(&path).unwrap());
         for word in words {
-            assert!(!code.contains(word), "{} says `{word}`", path.display());
+            assert!(!code.contains(word), "{} contains `{word}`", relative(&path));
         }
     }
 }
 
 #[test]
-fn the_engine_knows_no_world_outside() {
-    let world = [
+fn the_lower_crates_reach_nothing_outside() {
+    let outside = [
         "Instant",
         "SystemTime::now",
         "std::env",
@@ -135,47 +103,46 @@ fn the_engine_knows_no_world_outside() {
         "HashMap",
         "HashSet",
         "std::thread",
-        "thread_local!",
     ];
-    // Thread-locals without a trace in any result: only a panic hook learns where a panic was, and has nowhere else to
-    // leave that for the job; and the drop of a long chain of effects must not recurse.
+    // No result depends on these: a panic hook has no other place to leave the location of a panic for the job, and the
+    // drop of a long chain of effects must not recurse.
     let thread_locals = ["runtime/engine/src/panics.rs", "runtime/engine/src/effect/program.rs"];
-    nobody_says("runtime/engine/src", &world, &thread_locals);
-    nobody_says("recorder/trace/src", &world, &[]);
-    nobody_says("replay/src", &world, &[]);
-    nobody_says("replay/analysis/src", &world, &[]);
+    for folder in ["runtime/engine/src", "recorder/trace/src", "replay/src", "replay/analysis/src"] {
+        check_absent(folder, &outside, &[]);
+        check_absent(folder, &["thread_local!"], &thread_locals);
+    }
 }
 
-/// A wall clock that is set moves no deadline: what a service waits for is counted on the monotonic one.
+/// Setting the wall clock moves no deadline, because a service measures time with the monotonic clock.
 #[test]
-fn the_wall_clock_is_looked_at_in_few_places() {
-    let told = ["runtime/src/time/service_clock.rs", "effects/clock.rs", "effects/kv/expiry.rs"];
-    nobody_says("runtime/src", &["SystemTime::now", "UNIX_EPOCH.elapsed"], &told);
-    nobody_says(
-        "recorder/src",
-        &["SystemTime::now"],
-        &["recorder/src/write/retention.rs", "recorder/src/maintenance/repair.rs"],
-    );
+fn the_wall_clock_is_read_in_few_files() {
+    let readers = ["runtime/src/time/service_clock.rs", "effects/clock.rs", "effects/kv/expiry.rs"];
+    check_absent("runtime/src", &["SystemTime::now", "UNIX_EPOCH.elapsed"], &readers);
+    let readers = ["recorder/src/write/retention.rs", "recorder/src/maintenance/repair.rs"];
+    check_absent("recorder/src", &["SystemTime::now"], &readers);
 }
 
 #[test]
-fn one_file_names_the_store_and_one_the_codec() {
+fn redb_and_bincode_are_named_in_few_files() {
     let database = ["read_store", "snapshot", "storage_file", "store_error", "table", "write_store"]
         .map(|name| format!("recorder/src/backend/{name}.rs"));
-    nobody_says("recorder/src", &["redb::"], &database.each_ref().map(String::as_str));
-    // Deriving is not naming the format.
+    check_absent("recorder/src", &["redb::"], &database.each_ref().map(String::as_str));
+    // Types may derive the traits of bincode anywhere.
     let codec = ["bincode::config", "bincode::encode", "bincode::decode", "bincode::enc", "bincode::de"];
-    nobody_says("recorder/src", &codec, &["recorder/src/format/codec.rs"]);
-    nobody_says("replay/src", &codec, &["replay/src/wire.rs"]);
-    nobody_says("replay/analysis/src", &["bincode::"], &[]);
-    // What could reach anything outside: a replay has no network by type.
+    check_absent("recorder/src", &codec, &["recorder/src/format/codec.rs"]);
+    check_absent("replay/src", &codec, &["replay/src/wire.rs"]);
+    check_absent("replay/analysis/src", &["bincode::"], &[]);
+}
+
+#[test]
+fn a_replay_has_no_network() {
     for folder in ["replay/src", "replay/analysis/src"] {
-        nobody_says(folder, &["TcpStream", "UnixStream", "UdpSocket", "File::", "tokio"], &[]);
+        check_absent(folder, &["TcpStream", "UnixStream", "UdpSocket", "File::", "tokio"], &[]);
     }
 }
 
 #[test]
-fn only_the_command_line_prints() {
+fn only_programs_print() {
     let folders = [
         "recorder/src",
         "recorder/trace/src",
@@ -184,29 +151,32 @@ fn only_the_command_line_prints() {
         "runtime/engine/src",
         "tui/src",
     ];
+    let words = ["println!", "eprintln!", "std::env::", "process::exit"];
     for folder in folders {
-        nobody_says(folder, &["println!", "eprintln!", "std::env::", "process::exit"], &[]);
+        check_absent(folder, &words, &[]);
     }
+    // The part of the runtime that makes a service a program.
+    let program = ["environment", "log_printer", "recorder_startup", "run"]
+        .map(|name| format!("runtime/src/program/{name}.rs"));
+    let words = [&words[..], &["io::stdout", "io::stderr"]].concat();
+    check_absent("runtime/src", &words, &program.each_ref().map(String::as_str));
 }
 
 #[test]
-fn every_file_says_what_it_is_for_and_is_one_noun() {
+fn every_source_file_opens_with_its_purpose_and_is_short() {
     for folder in
         ["recorder", "runtime", "replay", "tui/src", "cli/src", "fixtures/src", "examples", "benches/src"]
     {
-        for (path, text) in sources(folder) {
-            if path
-                .components()
-                .any(|part| matches!(part.as_os_str().to_str(), Some("compile_fail" | "target")))
-            {
+        for path in files(folder, &["rs"]) {
+            let has_part = |part: &str| path.components().any(|found| found.as_os_str() == part);
+            if has_part("compile_fail") {
                 continue;
             }
-            assert!(text.starts_with("//!"), "{} does not open with its purpose", path.display());
-            if path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs") {
-                continue;
-            }
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with("//!"), "{} does not open with its purpose", relative(&path));
             let lines = code(&text).lines().count();
-            assert!(lines <= 420, "{} has {lines} lines: is it one noun?", path.display());
+            let is_test = has_part("tests") || has_part("tests.rs");
+            assert!(is_test || lines <= 420, "{} has {lines} lines: split it", relative(&path));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! End-to-end tests, and tests that keep the documents and the structure of the source consistent.
 
 mod architecture;
+mod architecture_page;
 // Only Linux limits the memory of another process, and reports its peak.
 #[cfg(target_os = "linux")]
 mod bounds;
@@ -16,10 +17,12 @@ mod formats;
 mod glossary;
 mod harness;
 mod hostile;
+mod imports;
 mod lexer;
 mod lints;
 mod other_process;
 mod packages;
+mod prose;
 mod pty;
 mod replay;
 mod secrets;

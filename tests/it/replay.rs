@@ -222,7 +222,7 @@ fn a_portable_file_reports_what_it_lacks() {
     let ran = recorded.replay("./private.zrv", &[]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("header authorization") && ran.err.contains("hash"), "{ran:?}");
-    assert!(ran.err.contains(&format!("there, `zerver replay {}", &recorded.private[..8])), "{ran:?}");
+    assert!(ran.err.contains(&format!("run `zerver replay {}", &recorded.private[..8])), "{ran:?}");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_step_that_ends_its_process_is_reported_and_contained() {
     let ran = replay("abort");
     assert!(ran.code == Some(2) && ran.err.contains("in step abort of flow abort: signal 6"), "{ran:?}");
     let ran = replay("spin");
-    assert!(ran.code == Some(2) && ran.err.contains("no answer within 10 s, in step spin"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("no reply within 10 s, in step spin"), "{ran:?}");
     let ran = replay("look");
     assert!(ran.code == Some(1) && ran.out.contains("nondeterminism"), "{ran:?}");
     let ran = replay("panic");
@@ -417,7 +417,7 @@ fn slots_are_edited_in_an_editor() {
     let ran = edit("s/TodoId = 1/TodoId = one/");
     assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is not JSON"), "{ran:?}");
     let line = 1 + seen.lines().position(|line| line == "TodoId = 1").unwrap();
-    assert!(ran.err.contains(&format!("line {line} ")), "{ran:?}");
+    assert!(ran.err.contains(&format!("line {line}:")), "{ran:?}");
     let kept = ran.err.split("kept in ").nth(1).unwrap().trim();
     assert!(std::fs::read_to_string(kept).unwrap().contains("TodoId = one"));
     let mut command = recorded.place.command(&["replay", &recorded.private, "--exe", todos, "--edit"]);

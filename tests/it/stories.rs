@@ -133,7 +133,7 @@ fn every_story_is_shown_as_it_was() {
        66.0  12.9     ↳ kv get todo:456   absent                                                 ███████
     I/O      kv 12.9 (1 call)
     total    78.9 µs = 12.9 effects + 32.8 CPU + 33.2 receiving
-    verdict  42% receiving the request
+    verdict  42% reading the body
     slots    TodoId 456
     failed   not_found todo 456
     step     load_todo  examples/todos/src/public.rs:100
@@ -144,7 +144,7 @@ fn every_story_is_shown_as_it_was() {
       at µs  took
        30.6  14.5   ✗ parse_auth   unauthorized session                                 ████████████████
     total    45.1 µs = 14.5 CPU + 30.6 receiving
-    verdict  68% receiving the request
+    verdict  68% reading the body
     failed   unauthorized session
     step     parse_auth  examples/todos/src/auth.rs:32
     exit 0
@@ -176,7 +176,7 @@ fn every_story_is_shown_as_it_was() {
     assert_snapshot!(trace("big-body"), @r#"
     01a2038c  POST /todos  201 Created  2.13 ms  todos-create  default
       at ms  took
-       0.00  0.90   · request body   400031 bytes                ████████████████▌
+       0.00  0.90   · request body   400,031 bytes               ████████████████▌
        0.90  1.09   ✓ parse_new_todo   wrote NewTodo                             ████████████████████▎
        1.99  0.03   ✓ next_id          needs kv                                                      ▋
        2.02  0.04     ↳ kv add 1 to last-todo   2, wrote TodoId                                      ▊

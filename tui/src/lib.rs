@@ -9,6 +9,7 @@ mod curl_command;
 mod draw;
 mod event_loop;
 mod footer;
+mod frame;
 mod index;
 mod input;
 mod keys;

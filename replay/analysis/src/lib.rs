@@ -15,6 +15,7 @@ mod corpus;
 mod diff;
 pub mod display;
 mod generalized_text;
+mod request_parameters;
 mod rfc3339;
 mod simulate;
 mod time_attribution;

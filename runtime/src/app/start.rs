@@ -10,7 +10,7 @@ use crate::config::cores;
 use crate::execution::effect_runtime::EffectRuntime;
 use crate::execution::purity_check::PurityCheck;
 use crate::http::Router;
-use crate::scheduler::{BatchStatus, SchedulerState};
+use crate::scheduler::{BatchStatus, SchedulerState, Tuning};
 use crate::server::handle::Server;
 use crate::server::listener;
 use crate::server::readiness::Readiness;
@@ -64,7 +64,7 @@ impl App {
         }
         let batch_workers = config.batch_workers.unwrap_or_else(cores);
         let batch = (batch_workers > 0).then(|| Arc::new(BatchStatus::new()));
-        let tuning = config.tuning();
+        let tuning = Tuning::new(&config);
         let service = Service {
             router,
             readiness: Readiness::starting(),

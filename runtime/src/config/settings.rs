@@ -5,7 +5,7 @@ use std::time::Duration;
 use zerver_engine::SchedulingSettings;
 
 use super::{Limits, Recording};
-use crate::scheduler::{ClassRule, EffectLimits, Tuning};
+use crate::scheduler::ClassRule;
 
 /// All settings of a service.
 #[derive(Debug, Clone)]
@@ -42,18 +42,6 @@ impl Default for Config {
                 remote: false,
             },
             recording: Recording::default(),
-        }
-    }
-}
-
-impl Config {
-    /// Settings of the scheduler that can change while the service runs.
-    pub(crate) fn tuning(&self) -> Tuning {
-        Tuning {
-            scheduling: self.scheduling.clone(),
-            rules: self.rules.clone(),
-            deadline: self.deadline,
-            effects: EffectLimits::from_limits(&self.limits),
         }
     }
 }

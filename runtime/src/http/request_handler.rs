@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
-use super::connection::body_reader;
+use super::body_reader;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
 use super::connection::message_framing::BodyFraming;
@@ -60,10 +60,16 @@ impl ReceivedRequest {
             params: Params::new(),
             peer: Some(conn.peer),
         };
-        let mut active = worker.receive(watch, request);
+        let mut active = receive(worker, watch, request);
         active.add_read_delay(head_read_delay(worker, conn, active.base_ns));
         Self { worker: Rc::clone(worker), in_flight, active, body, is_head, is_http2 }
     }
+}
+
+/// Starts a request whose head has arrived on a connection of this worker.
+pub(super) fn receive(worker: &Worker, watch: Stopwatch, request: Request) -> ActiveRequest {
+    let Worker { worker_service, clock, ids, thread_status, .. } = worker;
+    ActiveRequest::new(worker_service, clock, ids, thread_status.worker(), watch, request)
 }
 
 /// Event that explains why the worker read this head late. `None` if the head cannot have arrived before the worker was

@@ -35,11 +35,11 @@ pub(crate) struct Route {
 
 /// Result of a route lookup.
 pub(crate) enum RouteMatch<'r> {
-    /// The flow, and the decoded parameters of the path.
+    /// A flow matches. Contains the flow and the decoded parameters of the path.
     Flow(&'r Arc<Flow>, Params),
-    /// An `OPTIONS` request that no flow handles, and the allowed methods.
+    /// An `OPTIONS` request that no flow handles. Contains the allowed methods.
     Options(&'r HeaderValue),
-    /// The path exists but does not accept this method, and the allowed methods.
+    /// The path exists but does not accept this method. Contains the allowed methods.
     MethodNotAllowed(&'r HeaderValue),
     /// The path does not exist.
     NotFound,

@@ -11,6 +11,7 @@ use zerver_recorder::Recorder;
 
 use crate::config::{Layers, LoadedSettings};
 use crate::operator_log;
+use crate::scheduler::Tuning;
 use crate::{Server, StartError};
 
 /// Time after which the operator is warned that the settings are still being read.
@@ -57,7 +58,7 @@ impl SettingsReload<'_> {
                 _ => fixed.extend(changed.extract_if(.., |key| key.starts_with("recording."))),
             }
         }
-        self.server.retune(config.tuning());
+        self.server.retune(Tuning::new(config));
         if !fixed.is_empty() {
             operator_log::warn(&format!("a restart is needed to change {}", fixed.join(", ")));
         }

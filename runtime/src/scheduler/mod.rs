@@ -34,7 +34,7 @@ pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;
 pub(crate) use dispatch::run_stolen::run_stolen;
 pub(crate) use dispatch::stealable_request::StealableRequest;
-pub(crate) use effect_limits::{Admission, EffectLimits, Permit, PermitWait};
+pub(crate) use effect_limits::{Admission, Permit, PermitWait};
 #[cfg(feature = "metrics")]
 pub(crate) use metrics::snapshot::collect_metrics;
 pub(crate) use retuning::retune;
@@ -45,7 +45,6 @@ pub(crate) use sync::park_state::ParkState;
 pub(crate) use sync::steal_queue::StealQueue;
 pub(crate) use threads::active_table::ActiveEntry;
 pub(crate) use threads::health_report::health;
-pub(crate) use threads::thread_registry::{ThreadRegistry, WorkerHandle};
 pub(crate) use threads::thread_status::ThreadStatus;
 pub(crate) use threads::watchdog::{ThreadKind, run_watchdog};
 pub(crate) use tuning::Tuning;

@@ -81,7 +81,7 @@ impl SchedulerState {
             scheduling: zerver_engine::SchedulingSettings::default(),
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
-            effects: super::EffectLimits::default(),
+            effects: super::effect_limits::EffectLimits::default(),
         };
         Self::new(tuning, None, Vec::new(), stuck_after)
     }

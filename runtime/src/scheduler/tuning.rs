@@ -6,6 +6,7 @@ use zerver_engine::{Flow, SchedulingSettings};
 
 use super::class_rules::ClassRule;
 use super::effect_limits::EffectLimits;
+use crate::config::Config;
 use crate::time::nanos;
 
 /// Settings that can change while a service runs.
@@ -19,6 +20,16 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
+    /// Returns the part of the settings that can change while the service runs.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            scheduling: config.scheduling.clone(),
+            rules: config.rules.clone(),
+            deadline: config.deadline,
+            effects: EffectLimits::from_limits(&config.limits),
+        }
+    }
+
     /// Returns the deadline of requests of a flow, in nanoseconds since their arrival.
     pub(super) fn deadline_ns(&self, flow: &Flow) -> u64 {
         nanos(flow.deadline().unwrap_or(self.deadline))

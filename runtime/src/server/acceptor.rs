@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::listener::BACKLOG;
+use super::workers::thread_registry::ThreadRegistry;
 use crate::operator_log;
-use crate::scheduler::ThreadRegistry;
 
 /// Initial delay after the system could not accept a connection, for example because there are no file descriptors
 /// left. Doubled each time, up to the maximum.

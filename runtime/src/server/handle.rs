@@ -13,11 +13,12 @@ use super::service::Service;
 use super::startup_thread;
 use super::thread_group::ThreadGroup;
 use super::thread_spawner::ThreadSpawner;
+use super::workers::thread_registry::ThreadRegistry;
 use super::workers::worker_context::WorkerContext;
 use crate::StartError;
 use crate::app::startup::{AsyncHook, KeptValues, Startup};
 use crate::scheduler;
-use crate::scheduler::{BatchPool, ThreadRegistry, Tuning};
+use crate::scheduler::{BatchPool, Tuning};
 use crate::time::ServiceClock;
 
 /// A running service. When it is dropped, the service stops in the background.

@@ -12,13 +12,14 @@ use zerver_trace::Thread;
 use super::acceptor::Acceptor;
 use super::service::Service;
 use super::thread_group::{ExitGuard, ThreadGroup};
+use super::workers::thread_registry::WorkerHandle;
 use super::workers::worker::Worker;
 use super::workers::worker_context::WorkerContext;
 use super::workers::worker_runtime::{ParkHooks, build_runtime};
 use crate::operator_log;
 use crate::platform;
 use crate::scheduler;
-use crate::scheduler::{ParkState, ThreadKind, ThreadStatus, WorkerHandle};
+use crate::scheduler::{ParkState, ThreadKind, ThreadStatus};
 
 /// Starts the threads of a service.
 #[derive(Clone)]

@@ -117,7 +117,7 @@ fn delays_by_a_busy_worker_are_shown() {
         assert!(text.lines().any(|found| found.starts_with(line)), "no {line} in\n{text}");
     }
     let row = text.lines().find(|line| line.contains("kv get")).unwrap();
-    assert!(row.contains("0.08") && row.contains("found, answer late by 2.60 ms"), "{text}");
+    assert!(row.contains("0.08") && row.contains("found, answer 2.60 ms late"), "{text}");
 }
 
 #[test]

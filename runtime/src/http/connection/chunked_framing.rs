@@ -112,7 +112,7 @@ impl ChunkedFraming {
     }
 }
 
-/// RFC 9110, section 5.6.2.
+/// Returns true for a character of a token (RFC 9110, section 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

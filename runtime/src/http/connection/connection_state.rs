@@ -46,7 +46,7 @@ pub(crate) struct Connection {
     has_unread_body: Cell<bool>,
     /// Time at which the client closed its sending side.
     client_closed_at: Cell<Option<Instant>>,
-    /// True while a read by hyper is pending, which notices that the client closes its sending side.
+    /// True while a read by hyper is pending. Such a read notices a close by the client.
     has_pending_read: Cell<bool>,
     /// HTTP/1: framing of the body that follows the head which has just been read.
     body_framing: Cell<Option<BodyFraming>>,
@@ -262,7 +262,8 @@ impl Connection {
         }
     }
 
-    /// Returns true, and keeps the status, if hyper is about to write its own response to a malformed request.
+    /// Returns true if hyper is about to write its own response to a malformed request. Keeps the status of the
+    /// response.
     pub(crate) fn intercepts_hyper_error(&self, written: &[u8]) -> bool {
         if self.has_unflushed_response.get() || self.is_http2.get() {
             return false;
@@ -276,7 +277,7 @@ impl Connection {
         error_status.is_some()
     }
 
-    /// Returns true if a response of hyper was intercepted and not yet replaced.
+    /// Returns true if hyper's own response was intercepted and not yet replaced.
     pub(crate) fn has_intercepted_error(&self) -> bool {
         self.intercepted_status.get().is_some()
     }

@@ -11,7 +11,7 @@ use super::connection_state::Connection;
 use super::in_flight_guard::InFlightGuard;
 use crate::http::outgoing_response::OutgoingResponse;
 use crate::http::rejection::Rejection;
-use crate::http::request_handler::reject;
+use crate::http::request_handler::{receive, reject};
 use crate::http::response_body::ResponseBody;
 use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
@@ -39,7 +39,7 @@ pub(crate) fn answer(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Rejection::TooManyHeaders(limits.header_bytes),
         _ => Rejection::Malformed(error.to_string()),
     };
-    let mut active = worker.receive(Stopwatch::since(Instant::now()), request);
+    let mut active = receive(worker, Stopwatch::since(Instant::now()), request);
     let (pending, end) = reject(&mut active, &worker.service, &rejection);
     let conn = in_flight.end(end);
     let date = worker.date.at(worker.clock.wall(end).0.unix_ns);

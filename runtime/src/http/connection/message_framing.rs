@@ -118,8 +118,7 @@ mod tests {
 
     const CHUNKED: &str = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
 
-    /// Returns what hyper reads if `bytes` arrive in pieces of length `len`: one text for each time that a framing is
-    /// set.
+    /// Returns what hyper reads if `bytes` arrive in pieces of length `len`. A new string starts after each head.
     fn passed(bytes: &str, body_framing: &[BodyFraming], len: usize) -> Vec<String> {
         let (mut framing, mut body_framing) = (MessageFraming::START, body_framing.iter().copied());
         let mut passed = vec![String::new()];

@@ -1,6 +1,5 @@
 //! A client connection: its bytes, its time limits and its requests.
 
-pub(super) mod body_reader;
 pub(super) mod chunked_framing;
 pub(super) mod connection_state;
 pub(super) mod future_pool;

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value as Json, json};
 use zerver_engine::{Class, RequestId};
 
-use super::thread_registry::ThreadRegistry;
 use super::thread_status::ThreadStatus;
 use crate::scheduler::metrics::waiting_requests;
 use crate::scheduler::shared_state::SchedulerState;
+use crate::server::workers::thread_registry::ThreadRegistry;
 use crate::time::ServiceClock;
 
 /// Returns false if all workers are stuck, and the health document. Details, such as the running steps, are only for

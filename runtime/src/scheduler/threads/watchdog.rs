@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use zerver_engine::RequestId;
 
-use super::thread_registry::ThreadRegistry;
 use super::thread_status::ThreadStatus;
 use crate::operator_log;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::sync::current_step::RunningStep;
+use crate::server::workers::thread_registry::ThreadRegistry;
 use crate::time::{ServiceClock, nanos};
 
 /// Time between two checks.

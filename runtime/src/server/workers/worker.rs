@@ -5,17 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use zerver_engine::{Request, Ticket};
+use zerver_engine::Ticket;
 
 use super::drain_state::DrainState;
 use super::open_connections::OpenConnections;
 use super::worker_context::WorkerContext;
-use crate::execution::active_request::ActiveRequest;
 use crate::execution::request_ids::RequestIds;
 use crate::http::{AnyFuturePool, DateCache};
 use crate::scheduler::{RunQueue, SchedulerState, StealQueue, StealableRequest, ThreadStatus};
 use crate::server::service::{Service, WorkerService};
-use crate::time::{Stopwatch, WorkerClock};
+use crate::time::WorkerClock;
 
 pub(crate) struct Worker {
     pub(crate) service: Arc<Service>,
@@ -63,11 +62,5 @@ impl Worker {
             date: DateCache::default(),
             connections: OpenConnections::default(),
         }))
-    }
-
-    /// Starts a request whose head has arrived on a connection of this worker.
-    pub(crate) fn receive(&self, watch: Stopwatch, request: Request) -> ActiveRequest {
-        let Self { worker_service, clock, ids, thread_status, .. } = self;
-        ActiveRequest::new(worker_service, clock, ids, thread_status.worker(), watch, request)
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::exit_barrier::ExitBarrier;
-use crate::scheduler::{BatchPool, StealGroup, ThreadRegistry};
+use super::thread_registry::ThreadRegistry;
+use crate::scheduler::{BatchPool, StealGroup};
 use crate::time::ServiceClock;
 
 /// State that the workers of a service share in addition to the service itself.

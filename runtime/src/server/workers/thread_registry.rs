@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::thread_status::ThreadStatus;
-use crate::scheduler::batch::batch_status::BatchStatus;
-use crate::server::workers::worker_message::{Outbox, WorkerMessage};
+use super::worker_message::{Outbox, WorkerMessage};
+use crate::scheduler::{BatchStatus, ThreadStatus};
 
 /// The threads of a service that run requests.
 pub(crate) struct ThreadRegistry {
@@ -51,7 +50,7 @@ impl ThreadRegistry {
         self.batch_workers().push((name, thread_status));
     }
 
-    pub(super) fn batch_workers(&self) -> MutexGuard<'_, Vec<(String, Arc<ThreadStatus>)>> {
+    pub(crate) fn batch_workers(&self) -> MutexGuard<'_, Vec<(String, Arc<ThreadStatus>)>> {
         self.batch_workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,7 +92,7 @@ impl ThreadRegistry {
         }
     }
 
-    pub(super) fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed)
     }
 
@@ -104,7 +103,7 @@ impl ThreadRegistry {
         }
     }
 
-    pub(super) fn workers(&self) -> MutexGuard<'_, Vec<WorkerHandle>> {
+    pub(crate) fn workers(&self) -> MutexGuard<'_, Vec<WorkerHandle>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

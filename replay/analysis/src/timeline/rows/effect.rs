@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use zerver_trace::{EffectError, QueueReason, Recorded, RequestPart, Thread, duration};
 
-use super::slot_write::SlotWrite;
+use crate::timeline::rows::slot_write::SlotWrite;
 
 /// An effect with all its attempts.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ impl Effect {
     }
 }
 
-/// One attempt at an effect.
+/// Attempt at an effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// Number of the call in the trace.

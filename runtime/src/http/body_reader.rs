@@ -9,15 +9,14 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::connection_state::Connection;
+use super::connection::connection_state::Connection;
+use super::rejection::Rejection;
 use crate::Limits;
-use crate::http::rejection::Rejection;
 
 /// Maximum number of consecutive empty frames.
 const MAX_EMPTY_FRAMES: usize = 100;
 
-/// Maximum number of bytes that are reserved because a client declares that many more. Memory for the rest is allocated
-/// as it arrives.
+/// Maximum number of bytes that are reserved in advance for the rest of a body, whatever length the client declares.
 const MAX_RESERVED_BYTES: usize = 64 * 1024;
 
 /// Reads all of `body`.
