@@ -71,6 +71,7 @@ mod operator_log;
 mod platform;
 pub mod prelude;
 mod program;
+#[cfg(feature = "replay")]
 mod replay_host;
 mod scheduler;
 mod server;
@@ -88,6 +89,8 @@ pub use app::builder::App;
 pub use app::start_options::StartOptions;
 pub use app::startup::{BoxError, Startup};
 pub use config::{Keep, Limits, Recording};
+#[cfg(feature = "replay")]
+#[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};
 pub use program::recorder_startup::build_id;
 pub use program::run::run;

@@ -282,6 +282,7 @@ impl App {
     }
 
     /// Runs the startup hook, and nothing else.
+    #[cfg(feature = "replay")]
     pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Startup, BoxError> {
         Startup::open(self.interpreters, self.startup, runtime)
     }

@@ -8,6 +8,7 @@ use super::startup::{Startup, StartupHook};
 use crate::StartError;
 use crate::config::cores;
 use crate::execution::effect_runtime::EffectRuntime;
+#[cfg(feature = "replay")]
 use crate::execution::purity_check::PurityCheck;
 use crate::http::Router;
 use crate::scheduler::{BatchStatus, SchedulerState, Tuning};
@@ -75,7 +76,10 @@ impl App {
             sink: options.sink,
             secrets: secrets.clone(),
             record_token: options.record_token,
+            #[cfg(feature = "replay")]
             purity_check: options.on_impure_step.map(|report| PurityCheck::new(report, secrets)),
+            #[cfg(not(feature = "replay"))]
+            purity_check: None,
             no_flow: Arc::default(),
             scheduler: SchedulerState::new(tuning, batch, flows, config.stuck_after),
             health_path: config.health,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use zerver_trace::CaptureSink;
 
+#[cfg(feature = "replay")]
 use crate::execution::purity_check::OnImpureStep;
 
 /// Options for [`App::start`](crate::App::start).
@@ -21,17 +22,21 @@ pub struct StartOptions {
     pub record_token: Option<String>,
     /// Runs each step twice with the same slots, and calls the function for each step whose runs differ, once for each
     /// step. The request uses the first run. With `None`, as in production, each step runs once.
+    #[cfg(feature = "replay")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
     pub on_impure_step: Option<OnImpureStep>,
 }
 
 impl fmt::Debug for StartOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StartOptions")
+        let mut debug = f.debug_struct("StartOptions");
+        debug
             .field("addr", &self.addr)
             .field("listener", &self.listener)
             .field("sink", &self.sink.is_some())
-            .field("record_token", &self.record_token.is_some())
-            .field("on_impure_step", &self.on_impure_step.is_some())
-            .finish()
+            .field("record_token", &self.record_token.is_some());
+        #[cfg(feature = "replay")]
+        debug.field("on_impure_step", &self.on_impure_step.is_some());
+        debug.finish()
     }
 }

@@ -5,7 +5,6 @@ use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 
-use tokio::runtime::Runtime;
 use zerver_engine::EffectKind;
 
 use crate::effects::interpreter::{Interpreter, Interpreters};
@@ -48,10 +47,11 @@ impl Startup {
     }
 
     /// Runs a hook, on this runtime if it is asynchronous.
+    #[cfg(feature = "replay")]
     pub(crate) fn open(
         interpreters: Interpreters,
         prepare: Option<StartupHook>,
-        runtime: &Runtime,
+        runtime: &tokio::runtime::Runtime,
     ) -> Result<Self, BoxError> {
         let mut startup = Self::new(interpreters);
         match prepare {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, StopReason};
 use zerver_trace::{Capture, Event, Outcome, SharedValue};
 
+use super::checked_job::CheckedJob;
 use super::delivery::Delivery;
-use super::purity_check::CheckedJob;
 use super::request_ids::RequestIds;
 use super::response_capture::CapturedResponse;
 use super::safe_drop::discard;

@@ -10,10 +10,10 @@ use tokio::time::{Instant, Sleep};
 use zerver_engine::{Next, RequestedCall, StopReason};
 use zerver_trace::QueueReason;
 
+use super::checked_job::CheckedJob;
 use super::effect_future;
 use super::effect_future::{EffectFuture, EffectProgress};
 use super::panic_report;
-use super::purity_check::CheckedJob;
 use crate::effects::interpreter::{EffectContext, Started};
 use crate::scheduler::{DriveEnd, RunSlice};
 use crate::server::service::Service;

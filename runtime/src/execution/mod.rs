@@ -1,11 +1,13 @@
 //! Execution of one request, from its head to its capture: the job, its steps and effects, and the recording.
 
 pub(crate) mod active_request;
+pub(crate) mod checked_job;
 pub(crate) mod delivery;
 pub(crate) mod driver;
 pub(crate) mod effect_future;
 pub(crate) mod effect_runtime;
 pub(crate) mod panic_report;
+#[cfg(feature = "replay")]
 pub(crate) mod purity_check;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;

@@ -21,5 +21,6 @@ pub(crate) use connection::serve::serve;
 pub(crate) use headers::date_header::DateCache;
 pub(crate) use headers::local_client::is_local_client;
 pub(crate) use headers::token_check::tokens_match;
+#[cfg(feature = "replay")]
 pub(crate) use headers::trace_context::TraceContext;
 pub(crate) use router::{RouteMatch, Router};

@@ -37,6 +37,7 @@ const DEFAULT_FILE: &str = "zerver.toml";
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     pub(crate) dev: bool,
+    #[cfg(feature = "replay")]
     pub(crate) purity_check: bool,
     pub(crate) catalog: bool,
     pub(crate) settings: bool,
@@ -92,13 +93,21 @@ impl Environment {
         };
         let path = |name| get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
         let dev = flag("ZERVER_DEV")?.unwrap_or_default();
+        let (purity_check, ipc) = (flag("ZERVER_PURITY_CHECK")?, path("ZERVER_IPC"));
+        let needs_replay =
+            [("ZERVER_PURITY_CHECK", purity_check == Some(true)), ("ZERVER_IPC", ipc.is_some())];
+        if let Some((name, _)) = needs_replay.iter().find(|(_, is_set)| *is_set && !cfg!(feature = "replay"))
+        {
+            return Err(StartError::MissingFeature { setting: (*name).to_owned(), feature: "replay" });
+        }
         Ok(Self {
             dev,
-            purity_check: flag("ZERVER_PURITY_CHECK")?.unwrap_or(dev),
+            #[cfg(feature = "replay")]
+            purity_check: purity_check.unwrap_or(dev),
             catalog: flag("ZERVER_CATALOG")?.unwrap_or_default(),
             settings: flag("ZERVER_SETTINGS")?.unwrap_or_default(),
             notify: get("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
-            ipc: path("ZERVER_IPC"),
+            ipc,
             config: path("ZERVER_CONFIG"),
             folders: path("CARGO_MANIFEST_DIR").into_iter().chain([PathBuf::new()]).collect(),
         })
@@ -157,6 +166,11 @@ mod tests {
     fn flags_are_0_or_1() {
         assert_eq!(of("ZERVER_DEV", "yes").unwrap_err(), "invalid ZERVER_DEV=\"yes\": must be 0 or 1");
         assert!(of("ZERVER_DEV", "1").unwrap().dev && !of("ZERVER_DEV", "0").unwrap().dev);
+    }
+
+    #[test]
+    #[cfg(feature = "replay")]
+    fn the_purity_check_is_on_in_development() {
         assert!(
             of("ZERVER_DEV", "1").unwrap().purity_check
                 && of("ZERVER_PURITY_CHECK", "1").unwrap().purity_check
@@ -164,5 +178,13 @@ mod tests {
         assert!(
             !of("ZERVER_DEV", "0").unwrap().purity_check && !of("ZERVER_ADDR", "a:1").unwrap().purity_check
         );
+    }
+    #[test]
+    #[cfg(not(feature = "replay"))]
+    fn a_request_for_a_missing_feature_is_rejected() {
+        let reason = "needs the Cargo feature replay, which this program is built without";
+        assert_eq!(of("ZERVER_IPC", "/tmp/s").unwrap_err(), format!("ZERVER_IPC {reason}"));
+        assert_eq!(of("ZERVER_PURITY_CHECK", "1").unwrap_err(), format!("ZERVER_PURITY_CHECK {reason}"));
+        assert!(of("ZERVER_DEV", "1").is_ok() && of("ZERVER_PURITY_CHECK", "0").is_ok());
     }
 }

@@ -14,12 +14,15 @@ use super::environment::Environment;
 use super::log_printer;
 use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
+#[cfg(feature = "replay")]
+use crate::ImpureStep;
 use crate::execution::panic_report;
 use crate::operator_log;
 use crate::platform;
+#[cfg(feature = "replay")]
 use crate::replay_host::host;
 use crate::server::listener;
-use crate::{App, ImpureStep, StartError, StartOptions};
+use crate::{App, StartError, StartOptions};
 
 /// Exit code of a service that could not start.
 const CANNOT_START: u8 = 2;
@@ -86,6 +89,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     }
     let app = app.with_config(loaded.config.clone());
     operator_log::mask(app.secrets());
+    #[cfg(feature = "replay")]
     if let Some(socket) = &environment.ipc {
         return host::serve(app, socket);
     }
@@ -113,6 +117,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: loaded.config.recording.token.clone(),
+        #[cfg(feature = "replay")]
         on_impure_step: environment.purity_check.then(|| Arc::new(report_impure_step) as _),
         ..StartOptions::default()
     })?;
@@ -160,6 +165,7 @@ fn try_run(app: App) -> Result<(), StartError> {
 }
 
 /// Reports a step whose two runs differed.
+#[cfg(feature = "replay")]
 fn report_impure_step(impure: &ImpureStep) {
     operator_log::warn(&format!(
         "{impure}; a step may use only its slots (ZERVER_PURITY_CHECK=0 turns this check off)"

@@ -12,8 +12,8 @@ use super::readiness::Readiness;
 use crate::Limits;
 #[cfg(feature = "metrics")]
 use crate::config::MetricsEndpoint;
+use crate::execution::checked_job::PurityCheck;
 use crate::execution::effect_runtime::EffectRuntime;
-use crate::execution::purity_check::PurityCheck;
 use crate::http::{Router, tokens_match};
 use crate::scheduler::SchedulerState;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
-use super::header_scan::{HeaderValues, TRACEPARENT};
+use super::header_scan::{self, HeaderValues};
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -26,8 +26,9 @@ pub(crate) struct TraceContext {
 
 impl TraceContext {
     /// Parses the trace context in these headers.
+    #[cfg(any(test, feature = "replay"))]
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let mut values = headers.get_all(TRACEPARENT).iter();
+        let mut values = headers.get_all(header_scan::TRACEPARENT).iter();
         Self::new(&HeaderValues { first: values.next(), is_repeated: values.next().is_some() }, headers)
     }
 

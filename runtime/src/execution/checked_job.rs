@@ -1,0 +1,127 @@
+//! Runs each step twice during development, for the purity check. The request uses the first run. Effects are performed
+//! once, and both runs get their results.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Instant;
+
+use zerver_engine::{CallResult, FinishedJob, Job, MAX_EVENTS, Next};
+use zerver_trace::Outcome;
+
+#[cfg(feature = "replay")]
+pub(crate) use super::purity_check::PurityCheck;
+use super::safe_drop::discard;
+use crate::time::Stopwatch;
+
+/// The check compares runs as a replay does. Without the feature there is none, and steps run once.
+#[cfg(not(feature = "replay"))]
+pub(crate) enum PurityCheck {}
+
+#[cfg(not(feature = "replay"))]
+impl PurityCheck {
+    const fn compare(&self, _step: u16, _first: &Job, _since: usize, _second: &Job) {
+        match *self {}
+    }
+}
+
+/// A job whose steps run twice if the purity check is on.
+pub(crate) struct CheckedJob {
+    job: Job,
+    check: Option<Arc<PurityCheck>>,
+    /// Boxed, because few jobs have a twin, and a job is large and is moved.
+    twin: Option<Box<Twin>>,
+}
+
+/// The second run of a step.
+struct Twin {
+    job: Job,
+    step: u16,
+    /// Index of the first event of the first run.
+    since: usize,
+}
+
+impl CheckedJob {
+    pub(crate) const fn new(job: Job, check: Option<Arc<PurityCheck>>) -> Self {
+        Self { job, check, twin: None }
+    }
+
+    /// Calls [`Job::finish`].
+    pub(crate) fn finish(&mut self) -> FinishedJob {
+        discard(self.twin.take());
+        self.job.finish()
+    }
+
+    /// Calls [`Job::run`] on both jobs.
+    pub(crate) fn run(&mut self, watch: &mut Stopwatch) -> Next {
+        let twin = self.check.as_ref().and_then(|_| Twin::of(&self.job));
+        let next = self.job.run(watch.now_ns(), || watch.tick());
+        if let Some(twin) = twin {
+            self.run_twin(twin, next, watch, |job| job.run(0, || 0));
+        }
+        next
+    }
+
+    /// Calls [`Job::complete`] on both jobs.
+    pub(crate) fn complete(&mut self, number: u32, watch: &mut Stopwatch, performed: CallResult) -> Next {
+        let twin = self.twin.take().map(|twin| (twin, performed.clone()));
+        let next = self.job.complete(number, watch.tick(), performed);
+        if let Some((twin, performed)) = twin {
+            self.run_twin(twin, next, watch, |job| job.complete(number, 0, performed));
+        }
+        next
+    }
+
+    /// Calls [`Job::advance`] on both jobs.
+    pub(crate) fn advance(&mut self, watch: &mut Stopwatch) -> Next {
+        let next = self.job.advance(watch.tick());
+        if let Some(twin) = self.twin.take() {
+            self.run_twin(twin, next, watch, |job| job.advance(0));
+        }
+        next
+    }
+
+    /// Repeats an input with the twin. The time that it takes is not part of the times of the request.
+    fn run_twin(
+        &mut self,
+        mut twin: Box<Twin>,
+        next: Next,
+        watch: &mut Stopwatch,
+        input: impl FnOnce(&mut Job) -> Next,
+    ) {
+        // A panic is reported anyway. A second run would only repeat its message.
+        if matches!(self.job.outcome(), Some((Outcome::Panicked { .. }, _))) {
+            return discard(twin);
+        }
+        let started = Instant::now();
+        // The twin may already wait for other effects than the first job. It then receives the wrong result and differs.
+        if input(&mut twin.job) == next && matches!(next, Next::Wait | Next::Advance) {
+            self.twin = Some(twin);
+        } else {
+            if let Some(check) = self.check.as_ref().filter(|_| self.job.events().len() < MAX_EVENTS) {
+                check.compare(twin.step, &self.job, twin.since, &twin.job);
+            }
+            discard(twin);
+        }
+        watch.leave_out(started);
+    }
+}
+
+impl Twin {
+    fn of(job: &Job) -> Option<Box<Self>> {
+        Some(Box::new(Self { job: job.twin()?, step: job.position(), since: job.events().len() }))
+    }
+}
+
+impl Deref for CheckedJob {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
+}
+
+impl DerefMut for CheckedJob {
+    fn deref_mut(&mut self) -> &mut Job {
+        &mut self.job
+    }
+}
