@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
-use super::header_scan::{self, HeaderValues};
+use super::header_scan::HeaderValues;
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -28,7 +28,7 @@ impl TraceContext {
     /// Parses the trace context in these headers.
     #[cfg(any(test, feature = "replay"))]
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let mut values = headers.get_all(header_scan::TRACEPARENT).iter();
+        let mut values = headers.get_all(super::header_scan::TRACEPARENT).iter();
         Self::new(&HeaderValues { first: values.next(), is_repeated: values.next().is_some() }, headers)
     }
 
