@@ -19,7 +19,7 @@ const MAX_PORTABLE_LEN: u64 = 64 << 20;
 /// Maximum number of ids in a hint.
 const MAX_SUGGESTED: usize = 5;
 
-/// Returns the folder of the store: the one the user named, or the nearest_name above the current folder.
+/// Returns the folder of the store: the one the user named, or the nearest above the current folder.
 pub(crate) fn store_dir(global: &Global) -> Result<PathBuf, CommandError> {
     if let Some(dir) = &global.store {
         return match fs::metadata(dir) {
@@ -230,7 +230,7 @@ mod tests {
         assert!(ambiguous.message.contains("ambiguous"), "{ambiguous:?}");
         assert!(ambiguous.hints[0].contains("89ab") && ambiguous.hints[0].contains("89ac"), "{ambiguous:?}");
         let missing = error(&global, "019b");
-        assert!(missing.hints[0].contains("nearest_name ids: 019aa4c2"), "{missing:?}");
+        assert!(missing.hints[0].contains("nearest ids: 019aa4c2"), "{missing:?}");
         assert!(error(&global, "@last:nothing").hints[0].contains("zerver ls"));
         assert!(!error(&global, "./nothing.zrv").causes.is_empty());
         global.store = Some(dir.path().join("nothing"));

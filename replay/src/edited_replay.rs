@@ -52,7 +52,7 @@ impl Replay<'_> {
         let findings = |run: &RunResult| {
             let mut comparison = self.comparison(&mask);
             let findings = comparison.findings(recorded, run, &run.observed(flow));
-            (findings, comparison.take_left())
+            (findings, comparison.take_remarks())
         };
         let without = match (&plain, &again) {
             (Some(plain), Some(again)) => {
@@ -66,7 +66,7 @@ impl Replay<'_> {
             }
             _ => UneditedRuns::default(),
         };
-        let (after, left) = findings(&edited);
+        let (after, remarks) = findings(&edited);
         let (mut differing, mut unstable) = (Vec::new(), UnstablePlaces::default());
         if let Some(second) = &second {
             differing = self.differences_between(&mask, &edited, second);
@@ -83,7 +83,7 @@ impl Replay<'_> {
         }
         let facts = edited.observed(flow);
         let report = self.report(recorded, Some(&facts), &edited, &mask, &input);
-        Ok(left.in_report(Report { findings, ..report }))
+        Ok(remarks.add_to(Report { findings, ..report }))
     }
 
     /// Returns the differences between two runs with the same inputs.

@@ -8,11 +8,12 @@
 //! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the report then states what is
 //! missing, and no function panics.
 
+#![warn(missing_debug_implementations)]
+
 mod compare;
 mod edited_replay;
 mod edits;
 mod mask;
-mod nearest_name;
 mod observed;
 mod recording;
 mod render;
@@ -21,7 +22,6 @@ mod replay_error;
 mod report;
 mod run;
 mod sameness;
-mod service_docs;
 mod single_run;
 #[cfg(test)]
 mod tests;
@@ -29,14 +29,13 @@ mod unreplayable;
 pub mod value;
 pub mod wire;
 
-pub use compare::compare_jobs::{compare_jobs, mask_for_job};
+pub use compare::compare_jobs::compare_jobs;
 pub use edits::answer_edit::AnswerEdit;
 pub use edits::edit_error::EditError;
 pub use edits::edit_set::Edits;
 pub use edits::faults::{Fault, FaultKind, FaultTrial, fault_trials};
 pub use edits::live_kind::LiveKind;
 pub use edits::slot_edit::SlotEdit;
-pub use nearest_name::nearest_name;
 pub use recording::{Recording, Secrets};
 pub use replay::Replay;
 pub use replay_error::ReplayError;
@@ -46,10 +45,11 @@ pub use report::{
 };
 pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
 pub use sameness::Sameness;
-pub use service_docs::metrics::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
-};
-pub use service_docs::settings::{SettingDoc, SettingSource};
 pub use unreplayable::removed_flow_report;
-pub use value::json::RecordedJson;
 pub use value::side_by_side::side_by_side;
+pub use zerver_engine::service_docs::{
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, StepMetrics,
+    WorkerMetrics,
+};
+pub use zerver_trace::nearest_name;
+pub use zerver_trace::value::json::RecordedJson;

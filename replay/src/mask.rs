@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use zerver_engine::Job;
-use zerver_trace::secret::{Author, KnownSecrets, MASK, Masker, Rule, merge_spans, replace_spans};
+use zerver_trace::secret::{Author, KnownSecrets, MASK, Masker, Rule};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Answer, Event, Node, Origin, Recorded, Value};
 
@@ -29,29 +29,7 @@ impl Mask {
 
     /// Collects the secrets of a job: those of its request and of its slots.
     pub(crate) fn of_job(job: &Job, rule: &Rule) -> Self {
-        let mut mask = Self::new(rule.clone());
-        let (request, flow) = (job.request(), job.flow().info());
-        for (name, value) in &request.headers {
-            let value_bytes = value.as_bytes();
-            if value.is_sensitive() {
-                mask.add_bytes(value_bytes);
-            } else {
-                let spans = rule.header_spans(name.as_str(), value_bytes, Author::Client);
-                spans.into_iter().for_each(|span| mask.add_bytes(&value_bytes[span]));
-            }
-        }
-        let target = request.uri.path_and_query().map_or("/", |target| target.as_str()).as_bytes();
-        let spans = rule.target_spans(&flow.name, &flow.pattern, target);
-        spans.into_iter().for_each(|span| mask.add_bytes(&target[span]));
-        let body = &request.body[..];
-        rule.spans(body, Author::Client).into_iter().for_each(|span| mask.add_bytes(&body[span]));
-        let secret = flow.slots.iter().enumerate().filter(|(_, slot)| slot.is_secret);
-        for datum in secret.filter_map(|(at, _)| job.slot(at as u16)) {
-            if let Ok(value) = Value::from_recordable(&**datum) {
-                mask.add(&value.root());
-            }
-        }
-        mask
+        Self { rule: rule.clone(), copies: job.known_secrets(rule) }
     }
 
     /// Collects the secrets of a recording.
@@ -93,7 +71,7 @@ impl Mask {
 
     /// Adds every text in a value that is secret as a whole.
     pub(crate) fn add(&mut self, node: &Node<'_>) {
-        node.for_each_text(&mut |bytes| self.add_bytes(bytes));
+        self.copies.add_value(node);
     }
 
     /// Adds a secret and the words in it.
@@ -147,16 +125,9 @@ impl Mask {
         }
     }
 
-    /// Returns the text with its secrets masked, or `None` if it has none.
-    fn masked(&self, text: &[u8]) -> Option<String> {
-        let own = self.rule.spans(text, Author::Service);
-        let spans = merge_spans(own.into_iter().chain(self.copies.spans(text)).collect());
-        (!spans.is_empty()).then(|| replace_spans(text, &spans, |_| MASK.to_owned()))
-    }
-
     /// Returns a text with its secrets masked.
     pub(crate) fn text(&self, text: &str) -> String {
-        self.masked(text.as_bytes()).unwrap_or_else(|| text.to_owned())
+        self.copies.masked(text.as_bytes(), &self.rule).unwrap_or_else(|| text.to_owned())
     }
 
     /// Returns a part of a value with its secrets masked; `path` leads to it.

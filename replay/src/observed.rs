@@ -11,7 +11,7 @@ use zerver_trace::{
 
 use crate::value::label;
 
-/// What happened to one request, step run by step run. Data of the flow and the recording is borrowed.
+/// Course of one request, step run by step run. Data of the flow and the recording is borrowed.
 #[derive(Default)]
 pub(crate) struct Observed<'f> {
     pub(crate) runs: Vec<ObservedRun<'f>>,
@@ -24,7 +24,7 @@ pub(crate) struct Observed<'f> {
     pub(crate) redaction: Option<&'f Redaction>,
 }
 
-/// One run of a step.
+/// A run of a step.
 pub(crate) struct ObservedRun<'f> {
     pub(crate) name: Cow<'f, str>,
     /// Number of this run among the runs of its step, from 0. Steps run more than once if they yield.

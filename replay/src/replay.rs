@@ -1,5 +1,6 @@
 //! A replay: today's code runs twice with the recorded inputs, and twice more with the edits.
 
+use std::fmt;
 use std::sync::Arc;
 
 use zerver_engine::{Flow, Request};
@@ -32,6 +33,17 @@ pub struct Replay<'r> {
     pub edits: &'r Edits,
     /// Services of the host program that the replay may use.
     pub context: ReplayContext<'r>,
+}
+
+impl fmt::Debug for Replay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay")
+            .field("request", &self.recording.trace.id)
+            .field("flow", &self.flow.info().name)
+            .field("edits", &self.edits)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Replay<'_> {
@@ -91,11 +103,11 @@ impl Replay<'_> {
         self.hide(&mut mask, &again);
         let mut comparison = self.comparison(&mask);
         let findings = comparison.findings(&recorded, &plain, &facts);
-        let left = comparison.take_left();
+        let remarks = comparison.take_remarks();
         let findings =
             with_nondeterminism(self.flow, findings, self.differences_between(&mask, &plain, &again));
         let report = self.report(&recorded, Some(&facts), &plain, &mask, &input);
-        Ok(left.in_report(Report { findings, ..report }))
+        Ok(remarks.add_to(Report { findings, ..report }))
     }
 
     /// Rebuilds the request with these edits, or returns a report if it cannot be rebuilt.

@@ -1,13 +1,13 @@
 //! Reasons why a replay did not run.
 
 use bincode::{Decode, Encode};
-
-use crate::nearest_name::nearest_name;
+use zerver_trace::nearest_name;
 
 /// A replay was not run because the request for it was invalid.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error, Encode, Decode)]
+#[error("{message}")]
 pub struct ReplayError {
-    /// What failed.
+    /// Message for the user.
     pub message: String,
     /// Reasons, nearest first.
     pub causes: Vec<String>,
@@ -16,8 +16,8 @@ pub struct ReplayError {
 }
 
 impl ReplayError {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { message: what.into(), ..Self::default() }
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
     }
 
     pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {

@@ -14,7 +14,7 @@ pub struct Report {
     /// Inputs of the recorded request that were needed and could not be rebuilt. If there are any, the rest of the
     /// report is empty.
     pub missing_inputs: Vec<String>,
-    /// How much of the recording was reproduced.
+    /// Counts of what was reproduced.
     pub coverage: Coverage,
     /// Differences between the recording and today's run, in the order of the flow.
     pub findings: Vec<Finding>,
@@ -80,7 +80,7 @@ impl From<Finding> for Report {
     }
 }
 
-/// How much of a recording was reproduced.
+/// Counts of what was reproduced of a recording.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Coverage {
     /// Number of recorded decisions that came out the same.
@@ -102,7 +102,7 @@ pub struct Finding {
     pub class: FindingClass,
     /// Step; empty if the finding is about the request as a whole.
     pub step: String,
-    /// What differs: a slot and a path in it, an effect and a path in its arguments, or a part of the response.
+    /// Field that differs: a slot and a path in it, an effect and a path in its arguments, or a part of the response.
     pub field: String,
     /// Recorded side.
     pub expected: ReportedValue,
@@ -161,7 +161,7 @@ impl FindingClass {
     }
 }
 
-/// One side of a difference, safe to print.
+/// Side of a difference, safe to print.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub enum ReportedValue {
     /// No value.
@@ -230,7 +230,7 @@ impl Serialize for SourceLocation {
 /// An edit that took effect.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 pub struct AppliedEdit {
-    /// What was edited: `Todo.title`, `request header accept`.
+    /// Target of the edit: `Todo.title`, `request header accept`.
     pub target: String,
     /// First step that saw the edit; empty for the request.
     pub step: String,

@@ -1,4 +1,4 @@
-//! One run of a replay: the recorded input and answers, with or without edits.
+//! A single run of a replay: the recorded input and answers, with or without edits.
 
 use zerver_trace::Outcome;
 

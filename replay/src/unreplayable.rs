@@ -1,8 +1,7 @@
 //! Reports on recordings that cannot be replayed.
 
-use zerver_trace::{Outcome, Trace};
+use zerver_trace::{Outcome, Trace, nearest_name};
 
-use crate::nearest_name::nearest_name;
 use crate::observed::Observed;
 use crate::report::{Coverage, Finding, FindingClass, Report, ReportedValue};
 

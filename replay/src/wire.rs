@@ -80,10 +80,9 @@ pub enum HostReply {
 pub fn send(stream: &mut impl Write, frame: &impl Encode) -> io::Result<()> {
     // One buffer, so that one system call sends it.
     let mut bytes = vec![0; 4];
-    bincode::encode_into_std_write(frame, &mut bytes, bincode::config::standard())
-        .map_err(|error| broken(&error))?;
+    bincode::encode_into_std_write(frame, &mut bytes, bincode::config::standard()).map_err(broken)?;
     let len = u32::try_from(bytes.len() - 4).ok().filter(|len| *len as usize <= MAX_FRAME_BYTES);
-    let len = len.ok_or_else(|| broken(&"frame exceeds the maximum length"))?;
+    let len = len.ok_or_else(|| broken("frame exceeds the maximum length"))?;
     bytes[..4].copy_from_slice(&len.to_le_bytes());
     stream.write_all(&bytes)?;
     stream.flush()
@@ -107,19 +106,19 @@ pub fn receive<T: Decode<()>>(stream: &mut impl Read) -> io::Result<Option<T>> {
     }
     let len = u32::from_le_bytes(len);
     if len as usize > MAX_FRAME_BYTES {
-        return Err(broken(&"frame exceeds the maximum length"));
+        return Err(broken("frame exceeds the maximum length"));
     }
     // The length is not trusted: memory is allocated as bytes arrive.
     let mut bytes = Vec::new();
     if stream.take(len.into()).read_to_end(&mut bytes)? < len as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let (frame, used) = bounded_decode::decode_prefix(&bytes).map_err(|error| broken(&error))?;
-    if used == bytes.len() { Ok(Some(frame)) } else { Err(broken(&"trailing bytes in a frame")) }
+    let (frame, used) = bounded_decode::decode_prefix(&bytes).map_err(broken)?;
+    if used == bytes.len() { Ok(Some(frame)) } else { Err(broken("trailing bytes in a frame")) }
 }
 
-fn broken(error: &dyn std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 #[cfg(test)]

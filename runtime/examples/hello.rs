@@ -1,5 +1,5 @@
-//! The smallest service: one flow, one step. `cargo run --example hello`, then
-//! `curl http://127.0.0.1:3000/hello/you`. Its tests wait on `/slow/300`.
+//! A minimal service. Run `cargo run --example hello`, then `curl http://127.0.0.1:3000/hello/you`. Tests use `/slow/{ms}` for
+//! requests that take time.
 
 use zerver::effects::sleep;
 use zerver::prelude::*;

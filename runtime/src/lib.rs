@@ -68,6 +68,7 @@ pub mod effects;
 mod execution;
 mod http;
 mod operator_log;
+mod platform;
 pub mod prelude;
 mod program;
 mod replay_host;

@@ -43,7 +43,7 @@ pub enum StartError {
         /// Fault of the route.
         reason: String,
     },
-    /// The slots of a flow cannot be told apart by name.
+    /// Slots of a flow cannot be distinguished by name.
     #[error("flow {flow} is invalid")]
     Slots {
         /// Name of the flow.
@@ -103,6 +103,14 @@ pub enum StartError {
         place: String,
         /// Fault of the setting, with a valid alternative.
         reason: String,
+    },
+    /// A setting needs a Cargo feature that the program is built without.
+    #[error("{setting} needs the Cargo feature {feature}, which this program is built without")]
+    MissingFeature {
+        /// Setting, with the place where it is set.
+        setting: String,
+        /// Name of the feature of the crate `zerver`.
+        feature: &'static str,
     },
     /// `zerver.toml` cannot be read.
     #[error("cannot read the settings in {}: {reason}", path.display())]

@@ -74,7 +74,7 @@ fn a_hang_up_reloads_and_a_mistake_changes_nothing() {
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
     service.signal("-HUP");
     let said = service.wait_for_line("settings unchanged");
-    assert!(said.contains("it is a FIFO"), "{said}");
+    assert!(said.contains("not a regular file but a FIFO"), "{said}");
     assert_eq!(service.stop().code(), Some(0));
     let ran = Ran::of(place.service().output().unwrap());
     assert!(ran.code == Some(2) && ran.err.contains("zerver.toml: not a regular file but a FIFO"), "{ran:?}");
@@ -116,6 +116,6 @@ fn top_shows_what_a_service_measures() {
         "{ran:?}"
     );
     let ran = place.zerver(&["top", "--addr", &service.addr, "--path", "/nowhere"]);
-    assert!(ran.code == Some(2) && ran.err.contains("/nowhere answers with 404"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("the response to /nowhere is 404"), "{ran:?}");
     assert_eq!(service.stop().code(), Some(0));
 }

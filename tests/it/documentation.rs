@@ -150,17 +150,13 @@ fn each_rung_of_the_ladder_is_short_and_tested_and_listed() {
     }
 }
 
-/// The command lines `zerver ..` in the code of a page, in blocks and in the text.
+/// Returns the command lines `zerver ..` in the code of a page: in blocks, and quoted in the text.
 fn command_lines(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for code in text.split('`').skip(1).step_by(2) {
-        found.extend(code.strip_prefix("zerver ").map(str::to_owned));
-    }
-    for line in text.lines() {
-        let line = line.trim_start().trim_start_matches("$ ").trim_start_matches("- run: ");
-        found.extend(line.strip_prefix("zerver ").map(str::to_owned));
-    }
-    found
+    let prose = prose(text);
+    let quoted = prose.split('`').skip(1).step_by(2);
+    let blocks = text.split("```").skip(1).step_by(2).flat_map(str::lines);
+    let blocks = blocks.map(|line| line.trim_start().trim_start_matches("$ ").trim_start_matches("- run: "));
+    quoted.chain(blocks).filter_map(|code| code.strip_prefix("zerver ").map(str::to_owned)).collect()
 }
 
 #[test]
@@ -170,7 +166,8 @@ fn every_command_and_option_in_the_documentation_exists() {
     let commands: BTreeSet<String> = {
         let overview = help(&["--help"]);
         let listed = overview.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
-        listed.lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
+        let names = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(" ").next());
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     };
     assert!(commands.contains("trace"), "{commands:?}");
     let mut wrong = Vec::new();

@@ -207,7 +207,7 @@ fn an_edit_that_does_not_fit_runs_nothing() {
     check(&["--set", "Claim.roles=[]"], "did you mean Claims?");
     check(&["--set", "Claims.role=[]"], "did you mean roles?");
     check(&["--set", "Claims.roles=7"], "expected a sequence");
-    check(&["--set", "Claims.roles=[", "--json"], "is no JSON");
+    check(&["--set", "Claims.roles=[", "--json"], "not JSON");
     check(&["--set", "Claims.roles=[]", "--at", "verify_role"], "did you mean verify_roles?");
     check(&["--answer", "kv get todo:2=7"], "did you mean kv get todo:1?");
 }
@@ -222,7 +222,7 @@ fn a_portable_file_reports_what_it_lacks() {
     let ran = recorded.replay("./private.zrv", &[]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("header authorization") && ran.err.contains("hash"), "{ran:?}");
-    assert!(ran.err.contains(&format!("there, `zerver replay {}", &recorded.private[..8])), "{ran:?}");
+    assert!(ran.err.contains(&format!("run `zerver replay {}", &recorded.private[..8])), "{ran:?}");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_step_that_ends_its_process_is_reported_and_contained() {
     let ran = replay("abort");
     assert!(ran.code == Some(2) && ran.err.contains("in step abort of flow abort: signal 6"), "{ran:?}");
     let ran = replay("spin");
-    assert!(ran.code == Some(2) && ran.err.contains("no answer within 10 s, in step spin"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("no reply within 10 s, in step spin"), "{ran:?}");
     let ran = replay("look");
     assert!(ran.code == Some(1) && ran.out.contains("nondeterminism"), "{ran:?}");
     let ran = replay("panic");
@@ -415,9 +415,9 @@ fn slots_are_edited_in_an_editor() {
     let ran = edit("");
     assert!(ran.code == Some(0) && ran.out.is_empty() && ran.err.contains("nothing was changed"), "{ran:?}");
     let ran = edit("s/TodoId = 1/TodoId = one/");
-    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is no JSON"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("TodoId is not JSON"), "{ran:?}");
     let line = 1 + seen.lines().position(|line| line == "TodoId = 1").unwrap();
-    assert!(ran.err.contains(&format!("line {line} ")), "{ran:?}");
+    assert!(ran.err.contains(&format!("line {line}:")), "{ran:?}");
     let kept = ran.err.split("kept in ").nth(1).unwrap().trim();
     assert!(std::fs::read_to_string(kept).unwrap().contains("TodoId = one"));
     let mut command = recorded.place.command(&["replay", &recorded.private, "--exe", todos, "--edit"]);

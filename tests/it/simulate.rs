@@ -33,5 +33,5 @@ fn recorded_requests_are_simulated_with_other_workers() {
     assert!(text.out.lines().nth(2).is_some_and(|line| line.contains(&verdict)), "{text:?}");
     let wrong = place.zerver(&["simulate", "--set", "batch.worker=1"]);
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.err.contains("is it batch.workers?"), "{wrong:?}");
+    assert!(wrong.err.contains("did you mean batch.workers?"), "{wrong:?}");
 }

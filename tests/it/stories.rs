@@ -133,7 +133,7 @@ fn every_story_is_shown_as_it_was() {
        66.0  12.9     ↳ kv get todo:456   absent                                                 ███████
     I/O      kv 12.9 (1 call)
     total    78.9 µs = 12.9 effects + 32.8 CPU + 33.2 receiving
-    verdict  42% receiving the request
+    verdict  42% reading the body
     slots    TodoId 456
     failed   not_found todo 456
     step     load_todo  examples/todos/src/public.rs:100
@@ -144,7 +144,7 @@ fn every_story_is_shown_as_it_was() {
       at µs  took
        30.6  14.5   ✗ parse_auth   unauthorized session                                 ████████████████
     total    45.1 µs = 14.5 CPU + 30.6 receiving
-    verdict  68% receiving the request
+    verdict  68% reading the body
     failed   unauthorized session
     step     parse_auth  examples/todos/src/auth.rs:32
     exit 0
@@ -176,7 +176,7 @@ fn every_story_is_shown_as_it_was() {
     assert_snapshot!(trace("big-body"), @r#"
     01a2038c  POST /todos  201 Created  2.13 ms  todos-create  default
       at ms  took
-       0.00  0.90   · request body   400031 bytes                ████████████████▌
+       0.00  0.90   · request body   400,031 bytes               ████████████████▌
        0.90  1.09   ✓ parse_new_todo   wrote NewTodo                             ████████████████████▎
        1.99  0.03   ✓ next_id          needs kv                                                      ▋
        2.02  0.04     ↳ kv add 1 to last-todo   2, wrote TodoId                                      ▊
@@ -263,7 +263,7 @@ fn the_current_services_replay_every_story() {
     "#);
     assert_snapshot!(replay("secret"), @r"
     error: cannot replay 01a2038c as it was recorded
-      because the request's header authorization: only a hash of it is here; --request-header authorization=..
+      because the request's header authorization: only a hash is available; --request-header authorization=..
     hint: the store that recorded it has its secrets: run `zerver replay 01a2038c-d531-76d2-a4f0-0f2274ba611d` on that store
     exit 2
     ");
@@ -286,13 +286,13 @@ fn the_current_services_replay_every_story() {
                      nothing → {name: "accept", value: "application/json"}
     unanswered       gather  http GET figures.internal/figures?..  examples/todos/src/reports.rs
                      an answer → it was not recorded with these arguments
-    note     whether its target named an authority of its own was not recorded
-             the replay ended at http GET figures.internal/figures?..; --answer 'http GET figures.internal/figures?..=JSON' gives it an answer, --live http asks for real
+    note     the recording does not show whether the target named an authority
+             the replay ended at http GET figures.internal/figures?..; supply an answer with --answer 'http GET figures.internal/figures?..=JSON', or perform it with --live http
     exit 1
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders), @r#"
     same: 4 of 4 decisions reproduced, 2 effects from the recording, 0 live
-    note     whether its target named an authority of its own was not recorded
+    note     the recording does not show whether the target named an authority
     response 500 Internal Server Error
              {"error":{"kind":"internal","what":"step"}}
     exit 0
@@ -304,11 +304,11 @@ fn the_current_services_replay_every_story() {
     code_changed     apply_discount  Total  examples/orders/src/discount.rs
                      not written → {list_cents: 450, discount_cents: 450, due_cents: 0}
     extra_effect     store_order  kv add 1 to last-order  examples/orders/src/checkout.rs
-                     nothing → asked for
+                     nothing → requested
     unanswered       store_order  kv add 1 to last-order  examples/orders/src/checkout.rs
                      an answer → it was not recorded with these arguments
-    note     whether its target named an authority of its own was not recorded
-             the replay ended at kv add 1 to last-order; --answer 'kv add 1 to last-order=JSON' gives it an answer, --live kv asks for real
+    note     the recording does not show whether the target named an authority
+             the replay ended at kv add 1 to last-order; supply an answer with --answer 'kv add 1 to last-order=JSON', or perform it with --live kv
     exit 1
     ");
 }

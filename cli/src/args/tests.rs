@@ -132,5 +132,5 @@ fn a_trace_is_named_by_id_keyword_or_file() {
     assert_eq!("019aa4c2.zrv".parse(), Ok(TraceRef::File("019aa4c2.zrv".into())));
     assert_eq!("./a".parse(), Ok(TraceRef::File("./a".into())));
     assert!("@nothing".parse::<TraceRef>().unwrap_err().contains("@slowest"));
-    assert!("todo".parse::<TraceRef>().unwrap_err().contains("no request id"));
+    assert!("todo".parse::<TraceRef>().unwrap_err().contains("not a request id"));
 }

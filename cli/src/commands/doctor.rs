@@ -82,7 +82,7 @@ fn findings(report: &StoreReport) -> Vec<String> {
     findings
 }
 
-/// Returns a finding if so many requests were dropped that the store is not representative.
+/// Returns a finding if dropped requests make the store unrepresentative.
 fn dropped(report: &StoreReport) -> Option<String> {
     let StoreCounts { recorded, dropped, .. } = report.counts;
     let all = recorded.saturating_add(dropped);

@@ -108,7 +108,7 @@ impl MetaPackage {
 }
 
 impl Package {
-    /// Finds the package in the folder `app` or the nearest_name folder above it.
+    /// Finds the package in the folder `app` or the nearest folder above it.
     pub(crate) fn find(app: &Path, bin: Option<&str>) -> Result<Self, CommandError> {
         let app = fs::canonicalize(app).map_err(|error| {
             CommandError::new(format!("cannot find {}", app.display()))

@@ -47,7 +47,7 @@ pub(crate) fn simulate(
 fn verdict(simulation: &Simulation) -> (Style, String) {
     let Some(worst) = simulation.worst() else { return (style::GOOD, "Nothing was recorded".to_owned()) };
     let shown = |value: u64| match worst.figure {
-        "sent away" => format!("{}.{}%", value / 10, value % 10),
+        "shed" => format!("{}.{}%", value / 10, value % 10),
         _ => show(value),
     };
     let (mark, how, then) = match worst.reproduction {
@@ -57,8 +57,9 @@ fn verdict(simulation: &Simulation) -> (Style, String) {
     };
     let most = if worst.reproduction == Reproduction::Well { "at worst " } else { "" };
     let (recorded, simulated) = (shown(worst.recorded), shown(worst.simulated));
+    let figure = worst.figure.replace('_', " ");
     let mut deviation =
-        format!("{most}{} {} {recorded} recorded, {simulated} simulated", worst.class, worst.figure);
+        format!("{most}{} {} {recorded} recorded, {simulated} simulated", worst.class, figure);
     // A deviation of the queue is judged relative to the whole duration.
     if let Some(class) = simulation.classes.iter().find(|class| class.name == worst.class)
         && worst.figure.starts_with("queue")

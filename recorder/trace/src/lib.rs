@@ -10,6 +10,7 @@ pub mod duration;
 mod events;
 mod flow;
 mod name;
+mod nearest_name;
 mod request;
 pub mod secret;
 mod source;
@@ -21,6 +22,7 @@ pub use capture::{Capture, CaptureSink};
 pub use events::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
 pub use flow::{FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use name::Name;
+pub use nearest_name::nearest_name;
 pub use request::{
     Body, Class, FailureInfo, FailureKind, Header, IdPrefix, Kept, Message, MessageInfo, MessagePart,
     Outcome, ParseIdError, RequestId, RequestInfo, ResponseInfo,

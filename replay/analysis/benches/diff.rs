@@ -47,7 +47,7 @@ fn many_steps(extra_ns: u64) -> Trace {
     trace(steps, u64::from(steps) * (1_000 + extra_ns), events)
 }
 
-/// One step that requests everything.
+/// Step that requests everything.
 fn one_step(extra_ns: u64) -> Trace {
     let calls = EVENTS / 2 - 1;
     let mut events =

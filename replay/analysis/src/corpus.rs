@@ -53,7 +53,7 @@ pub struct FindingCause {
     pub flow: String,
     /// Name of the step; empty for findings about the request as a whole.
     pub step: String,
-    /// What differs, with `*` for each number: `response.body.*.title`, `kv get todo:*`.
+    /// Field that differs, with `*` for each number: `response.body.*.title`, `kv get todo:*`.
     pub field: String,
 }
 
@@ -64,7 +64,7 @@ pub struct FindingGroup {
     pub requests: u64,
     /// Number of requests in which it is the first finding. Later findings may follow from it.
     pub first_in: u64,
-    /// One of these requests.
+    /// Example of such a request.
     #[serde(serialize_with = "as_text")]
     pub example: RequestId,
     /// Recorded side in the example.
@@ -80,7 +80,7 @@ pub struct FindingGroup {
 pub struct NotReplayedGroup {
     /// Number of requests.
     pub requests: u64,
-    /// One of these requests.
+    /// Example of such a request.
     #[serde(serialize_with = "as_text")]
     pub example: RequestId,
 }

@@ -9,10 +9,13 @@
 //! socket, reads no clock, and prints nothing. A trace may be incomplete or hostile: the result then states what is
 //! missing, and no function panics. Services do not link this crate.
 
+#![warn(missing_debug_implementations)]
+
 mod corpus;
 mod diff;
 pub mod display;
 mod generalized_text;
+mod request_parameters;
 mod rfc3339;
 mod simulate;
 mod time_attribution;

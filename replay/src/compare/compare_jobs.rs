@@ -17,15 +17,9 @@ pub fn compare_jobs(first: &Job, since: usize, second: &Job, rule: &Rule) -> Vec
     let mut mask = Mask::of_job(first, rule);
     let written = a.runs.iter().chain(&b.runs).flat_map(|run| &run.writes).filter(|write| write.secret);
     written.filter_map(|write| write.value.value()).for_each(|value| mask.add(&value.root()));
-    let findings = Comparison::new(flow, flow, &secrets, &mask).between(&a, &b, None);
+    let findings = Comparison::new(flow, flow, &secrets, &mask).compare(&a, &b, None);
     let as_nondeterminism = |finding| Finding { class: FindingClass::Nondeterminism, ..finding };
     findings.into_iter().map(as_nondeterminism).collect()
-}
-
-/// Returns a text about a job with its secrets masked: those that `rule` finds in the text, and copies of secrets in
-/// the request and in secret slots.
-pub fn mask_for_job(text: &str, job: &Job, rule: &Rule) -> String {
-    Mask::of_job(job, rule).text(text)
 }
 
 fn observed(job: &Job, since: usize) -> Observed<'_> {

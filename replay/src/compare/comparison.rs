@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zerver_trace::{FlowInfo, Recorded};
+use zerver_trace::{FlowInfo, Recorded, nearest_name};
 
 use crate::compare::run_pairing::{align, has_step};
 use crate::mask::Mask;
-use crate::nearest_name::nearest_name;
 use crate::observed::{Observed, ObservedRun, ObservedWrite};
 use crate::recording::Secrets;
 use crate::report::{Finding, FindingClass, Report, ReportedValue, SourceLocation};
@@ -39,7 +38,7 @@ pub(crate) struct Remarks {
 }
 
 impl Remarks {
-    pub(crate) fn in_report(self, mut report: Report) -> Report {
+    pub(crate) fn add_to(self, mut report: Report) -> Report {
         report.not_compared = self.not_compared;
         report.notes.extend(self.more);
         report
@@ -72,7 +71,7 @@ impl<'c> Comparison<'c> {
     }
 
     /// Takes the remarks.
-    pub(crate) fn take_left(&mut self) -> Remarks {
+    pub(crate) fn take_remarks(&mut self) -> Remarks {
         let masked = |what: String| self.mask.text(&what);
         Remarks {
             not_compared: std::mem::take(&mut self.skipped).into_iter().map(masked).collect(),
@@ -93,11 +92,11 @@ impl<'c> Comparison<'c> {
     ) -> Vec<Finding> {
         self.live.clone_from(&run.live);
         self.reworded.clone_from(&run.reworded);
-        self.between(recorded, now, run.unanswered.as_ref())
+        self.compare(recorded, now, run.unanswered.as_ref())
     }
 
     /// Compares two runs. `unanswered` is set if the second ended for lack of an answer.
-    pub(crate) fn between(
+    pub(crate) fn compare(
         &mut self,
         recorded: &Observed<'_>,
         now: &Observed<'_>,
@@ -110,10 +109,10 @@ impl<'c> Comparison<'c> {
         for (then, now) in align(self.today, &recorded.runs, &now.runs) {
             match (then, now) {
                 (Some(a), Some((_, b))) => self.run(a, b),
-                (Some(a), None) if !has_step(self.today, &a.name) => self.removed(a),
+                (Some(a), None) if !has_step(self.today, &a.name) => self.add_removed_step(a),
                 (Some(a), None) => not_run.push(a),
                 (None, Some((_, b))) if !has_step(self.then, &b.name) => {
-                    self.find(
+                    self.add_finding(
                         Some(b),
                         FindingClass::CodeChanged,
                         "step",
@@ -136,8 +135,8 @@ impl<'c> Comparison<'c> {
             }
         }
         if stopped.is_none() {
-            self.listed(&not_run, true);
-            self.listed(&newly_run, false);
+            self.add_unpaired_steps(&not_run, true);
+            self.add_unpaired_steps(&newly_run, false);
         }
         for (then, now, is_stopped) in apart {
             self.effects(then, now, &links, is_stopped);
@@ -150,7 +149,7 @@ impl<'c> Comparison<'c> {
                 false => FindingClass::Unanswered,
             };
             let why = ReportedValue::text(self.mask.text(&unanswered.reason.why));
-            self.find(step, class, &label, ReportedValue::text("an answer"), why);
+            self.add_finding(step, class, &label, ReportedValue::text("an answer"), why);
             return std::mem::take(&mut self.findings);
         }
         self.errors(recorded);
@@ -161,7 +160,7 @@ impl<'c> Comparison<'c> {
         std::mem::take(&mut self.findings)
     }
 
-    pub(crate) fn find(
+    pub(crate) fn add_finding(
         &mut self,
         run: Option<&ObservedRun<'_>>,
         class: FindingClass,
@@ -177,13 +176,13 @@ impl<'c> Comparison<'c> {
         self.findings.push(Finding { class, step, field: field.to_owned(), expected, got, source });
     }
 
-    fn removed(&mut self, run: &ObservedRun<'_>) {
+    fn add_removed_step(&mut self, run: &ObservedRun<'_>) {
         let names = self.today.steps.iter().map(|step| step.name.as_str());
         let got = match nearest_name(&run.name, names) {
             Some(name) => format!("no such step; the nearest is {name}"),
             None => "no such step".to_owned(),
         };
-        self.find(
+        self.add_finding(
             Some(run),
             FindingClass::CodeChanged,
             "step",
@@ -193,22 +192,34 @@ impl<'c> Comparison<'c> {
     }
 
     /// Adds a finding for steps that only one side ran.
-    fn listed(&mut self, runs: &[&ObservedRun<'_>], then: bool) {
+    fn add_unpaired_steps(&mut self, runs: &[&ObservedRun<'_>], then: bool) {
         let Some(first) = runs.first() else { return };
         let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
         let (names, none) = (ReportedValue::text(names.join(", ")), ReportedValue::text("not run"));
         let (expected, got) = if then { (names, none) } else { (none, names) };
-        self.find(Some(first), FindingClass::CodeChanged, "steps", expected, got);
+        self.add_finding(Some(first), FindingClass::CodeChanged, "steps", expected, got);
     }
 
     fn run(&mut self, a: &ObservedRun<'_>, b: &ObservedRun<'_>) {
         let class = FindingClass::CodeChanged;
         if a.name != b.name {
-            self.find(Some(b), class, "step", ReportedValue::text(&*a.name), ReportedValue::text(&*b.name));
+            self.add_finding(
+                Some(b),
+                class,
+                "step",
+                ReportedValue::text(&*a.name),
+                ReportedValue::text(&*b.name),
+            );
         }
         if a.decision != b.decision {
             let (expected, got) = (a.decision.as_str(), b.decision.as_str());
-            self.find(Some(b), class, "decision", ReportedValue::text(expected), ReportedValue::text(got));
+            self.add_finding(
+                Some(b),
+                class,
+                "decision",
+                ReportedValue::text(expected),
+                ReportedValue::text(got),
+            );
         }
         match (&a.progress, &b.progress) {
             (Some(then), Some(now)) => self.value(b, class, "progress", then, now, false),
@@ -239,11 +250,17 @@ impl<'c> Comparison<'c> {
                 ReportedValue::text(format!("no such slot; it writes {} instead", new.remove(0).name))
             };
             let expected = self.side(&x.value, x.secret);
-            self.find(Some(b), FindingClass::CodeChanged, &x.name, expected, got);
+            self.add_finding(Some(b), FindingClass::CodeChanged, &x.name, expected, got);
         }
         for y in new {
             let got = self.side(&y.value, y.secret);
-            self.find(Some(b), FindingClass::CodeChanged, &y.name, ReportedValue::text("not written"), got);
+            self.add_finding(
+                Some(b),
+                FindingClass::CodeChanged,
+                &y.name,
+                ReportedValue::text("not written"),
+                got,
+            );
         }
     }
 
@@ -271,7 +288,13 @@ impl<'c> Comparison<'c> {
             (Err(reason), _) => return self.skip(format!("{field}: {reason}")),
             (Ok(_), Err(reason)) => {
                 let expected = self.side(then, secret);
-                return self.find(Some(run), class, field, expected, ReportedValue::text(reason.to_string()));
+                return self.add_finding(
+                    Some(run),
+                    class,
+                    field,
+                    expected,
+                    ReportedValue::text(reason.to_string()),
+                );
             }
         };
         let secrets = self.mask;
@@ -289,13 +312,13 @@ impl<'c> Comparison<'c> {
             }
             let place = joined(field, &difference.path);
             let place = secrets.text(&place);
-            self.find(Some(run), class, &place, expected, got);
+            self.add_finding(Some(run), class, &place, expected, got);
         }
-        self.rest(field, found.more);
+        self.count_unlisted(field, found.more);
     }
 
     /// Counts places that differ beyond those listed.
-    pub(crate) fn rest(&mut self, field: &str, more: usize) {
+    pub(crate) fn count_unlisted(&mut self, field: &str, more: usize) {
         if more > 0 {
             let places = if more == 1 { "place differs" } else { "places differ" };
             self.more.push(format!("{more} more {places} in {field}"));

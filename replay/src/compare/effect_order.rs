@@ -84,6 +84,6 @@ impl Comparison<'_> {
             (_, None) => "requested at once".to_owned(),
         };
         let (expected, got) = (ReportedValue::text(side(a)), ReportedValue::text(side(b)));
-        self.find(Some(run), FindingClass::ReorderedEffect, label, expected, got);
+        self.add_finding(Some(run), FindingClass::ReorderedEffect, label, expected, got);
     }
 }

@@ -78,7 +78,7 @@ impl Comparison<'_> {
             match self.secrets.plain(&call.args) {
                 Ok(_) => {
                     let expected = ReportedValue::text("requested");
-                    self.find(
+                    self.add_finding(
                         now.or(then),
                         FindingClass::MissingEffect,
                         &label,
@@ -93,7 +93,7 @@ impl Comparison<'_> {
 
     fn reordered(&mut self, run: Option<&ObservedRun<'_>>, label: &str, expected: &str, got: &str) {
         let (expected, got) = (ReportedValue::text(expected), ReportedValue::text(got));
-        self.find(run, FindingClass::ReorderedEffect, label, expected, got);
+        self.add_finding(run, FindingClass::ReorderedEffect, label, expected, got);
     }
 
     /// Adds a finding for a call that was recorded with other arguments or not at all.
@@ -110,7 +110,7 @@ impl Comparison<'_> {
                 let field = format!("{} arguments", self.marked(call, known.label()));
                 self.value(run, FindingClass::CodeChanged, &field, &known.args, &call.args, false);
             }
-            _ => self.find(
+            _ => self.add_finding(
                 run,
                 FindingClass::ExtraEffect,
                 label,
@@ -146,7 +146,7 @@ impl Comparison<'_> {
         let more = if found.len() > NAMED { ", .." } else { "" };
         let text = if found.len() == 1 && first.path.is_empty() { "" } else { "." };
         let field = format!("{label} arguments{text}{}{more}", self.mask.text(&places.join(", ")));
-        self.find(Some(run), FindingClass::RewordedEffect, &field, expected, got);
+        self.add_finding(Some(run), FindingClass::RewordedEffect, &field, expected, got);
     }
 
     /// Returns the label of a call, marked if it was performed for real.
@@ -162,7 +162,7 @@ impl Comparison<'_> {
                 None => ReportedValue::Absent,
             };
             let field = format!("{label} timeout");
-            self.find(run, FindingClass::CodeChanged, &field, side(then), side(now));
+            self.add_finding(run, FindingClass::CodeChanged, &field, side(then), side(now));
         }
     }
 }

@@ -27,13 +27,13 @@ impl Comparison<'_> {
                 let side = |reply: Option<&ObservedResponse<'_>>| {
                     reply.map_or(ReportedValue::Absent, |reply| ReportedValue::Text(reply.status.to_string()))
                 };
-                return self.find(None, FindingClass::CodeChanged, "response", side(a), side(b));
+                return self.add_finding(None, FindingClass::CodeChanged, "response", side(a), side(b));
             }
         };
         if a.status != b.status {
             let (expected, got) =
                 (ReportedValue::text(a.status.to_string()), ReportedValue::text(b.status.to_string()));
-            self.find(None, FindingClass::CodeChanged, "response.status", expected, got);
+            self.add_finding(None, FindingClass::CodeChanged, "response.status", expected, got);
         }
         let names: BTreeSet<_> =
             a.headers.iter().chain(&*b.headers).map(|header| header.name.as_str()).collect();
@@ -72,7 +72,7 @@ impl Comparison<'_> {
             Some(bytes) => self.mask.header(name, &bytes).map_or(ReportedValue::Secret, ReportedValue::Text),
         };
         let (expected, got) = (side(a), side(b));
-        self.find(None, FindingClass::CodeChanged, &field, expected, got);
+        self.add_finding(None, FindingClass::CodeChanged, &field, expected, got);
     }
 
     fn body(&mut self, a: &ObservedResponse<'_>, b: &ObservedResponse<'_>) {
@@ -98,7 +98,7 @@ impl Comparison<'_> {
             if a.body.full_len != b.body.full_len {
                 let side = |len: u64| ReportedValue::text(format!("{len} bytes"));
                 let (expected, got) = (side(a.body.full_len), side(b.body.full_len));
-                self.find(None, FindingClass::CodeChanged, &format!("{field} length"), expected, got);
+                self.add_finding(None, FindingClass::CodeChanged, &format!("{field} length"), expected, got);
             }
             return;
         }
@@ -122,7 +122,7 @@ impl Comparison<'_> {
             }
             _ => bytes_apart(&kept_then, &kept_now),
         };
-        self.find(None, FindingClass::CodeChanged, &place, expected, got);
+        self.add_finding(None, FindingClass::CodeChanged, &place, expected, got);
     }
 
     /// Compares two bodies by their JSON values, and returns the number of places that differ.
@@ -144,9 +144,9 @@ impl Comparison<'_> {
                 (expected, got) = (ReportedValue::Secret, ReportedValue::Secret);
             }
             let place = self.mask.text(&joined(field, &difference.path));
-            self.find(None, FindingClass::CodeChanged, &place, expected, got);
+            self.add_finding(None, FindingClass::CodeChanged, &place, expected, got);
         }
-        self.rest(field, found.more);
+        self.count_unlisted(field, found.more);
         count
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn past_deadline() -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
 }
 
-/// One fault to try on one call of a recorded request.
+/// A fault to try on one call of a recorded request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultTrial {
     /// Number of the call.

@@ -1,6 +1,7 @@
 //! Services of the host program that a replay may use. The host passes all of them in; without a [`LivePerformer`], no
 //! effect can reach anything outside.
 
+use std::fmt;
 use std::time::Duration;
 
 use zerver_engine::{Call, CallResult};
@@ -26,6 +27,16 @@ pub struct ReplayContext<'r> {
     pub live: Option<&'r dyn LivePerformer>,
     /// Rule for what counts as a secret; `None` means the built-in rule.
     pub secret_rule: Option<&'r Rule>,
+}
+
+impl fmt::Debug for ReplayContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayContext")
+            .field("deadline", &self.deadline)
+            .field("has_timers", &self.timers.is_some())
+            .field("live_kinds", &self.live.map(LivePerformer::kinds))
+            .finish_non_exhaustive()
+    }
 }
 
 impl ReplayContext<'_> {

@@ -1,4 +1,4 @@
-//! One run of today's code, with the recorded inputs, answers and times.
+//! A run of today's code, with the recorded inputs, answers and times.
 
 pub(crate) mod call_names;
 pub(crate) mod clock;

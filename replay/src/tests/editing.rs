@@ -63,7 +63,7 @@ fn an_edit_that_does_not_fit_is_an_error() {
     "#);
     insta::assert_snapshot!(refused(&set("Sort=7")), @r"
     Sort cannot be set to 7
-    not a variant
+    expected a variant
     ");
     insta::assert_snapshot!(refused(&set("Request=7")), @r"
     no step of sums writes slot Request

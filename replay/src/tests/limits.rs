@@ -52,14 +52,14 @@ fn each_run_is_reported_before_its_steps() {
     let of = |edits: &Edits, n: u64| {
         let recording = Recording { trace: recorded(n), secrets: Secrets::default() };
         let (flow, context) = (&ready(&sums()), ReplayContext::default());
-        let mut told = Vec::new();
+        let mut text = Vec::new();
         let replay = Replay { recording: &recording, flow, route: &|_| true, edits, context };
         let report = replay.run(&mut |progress| match progress {
-            Progress::RunStarted => told.push(0),
-            Progress::StepStarting(_) => *told.last_mut().unwrap() += 1,
+            Progress::RunStarted => text.push(0),
+            Progress::StepStarting(_) => *text.last_mut().unwrap() += 1,
         });
         report.unwrap();
-        told
+        text
     };
     assert_eq!(of(&Edits::default(), 4), [4, 4]);
     // Two runs without the edits and two with them, in turns.
@@ -140,12 +140,12 @@ fn a_header_marked_as_sensitive_is_masked() {
     let marks = flow!("sums", GET "/", steps: [parse, ask, check, mark]);
     for edits in [Edits::default(), set("Sum.of=7")] {
         let report = again(recorded(4), &marks, &edits).unwrap();
-        let told = serde_json::to_string(&report.findings).unwrap() + &format!("{report:?}");
-        assert!(!told.contains("wombat"), "{told}");
+        let text = serde_json::to_string(&report.findings).unwrap() + &format!("{report:?}");
+        assert!(!text.contains("wombat"), "{text}");
         let finding = report.findings.iter().find(|finding| finding.field == "response.headers.x-note");
-        assert_eq!(finding.map(|finding| &finding.got), Some(&ReportedValue::Secret), "{told}");
+        assert_eq!(finding.map(|finding| &finding.got), Some(&ReportedValue::Secret), "{text}");
         let headers = &report.response.as_ref().unwrap().headers;
-        assert!(headers.contains(&("x-note".to_owned(), "●●●● (secret)".to_owned())), "{told}");
+        assert!(headers.contains(&("x-note".to_owned(), "●●●● (secret)".to_owned())), "{text}");
     }
 }
 

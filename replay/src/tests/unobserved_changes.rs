@@ -1,4 +1,4 @@
-//! Changes that a replay does not observe by design, as listed in docs/replay.md, and similar ones that it does
+//! Changes that a replay does not observe by design, as listed in docs/reference/replay.md, and similar ones that it does
 //! observe.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What-if replays: effects that fail or are late in virtual time, and effects that are performed for real.
+//! Replays that ask "what if": effects that fail or are late in virtual time, and effects that are performed for real.
 
 use std::cell::RefCell;
 use std::time::Duration;

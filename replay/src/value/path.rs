@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use zerver_trace::value::Encoder;
-use zerver_trace::{Node, Value, ValueError};
+use zerver_trace::{Node, Value, ValueError, nearest_name};
 
-use crate::nearest_name::nearest_name;
 use crate::value::equality::is_same;
 
 /// Maximum number of differences listed for one value. Further ones are counted.

@@ -51,6 +51,7 @@ mod job;
 mod message;
 mod panics;
 mod schedule;
+pub mod service_docs;
 mod simulate;
 mod slot;
 mod step;

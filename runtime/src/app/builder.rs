@@ -14,6 +14,7 @@ use crate::config::{Config, Limits, Recording};
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
 use crate::scheduler::ClassRule;
+#[cfg(feature = "metrics")]
 use crate::server::service::RecorderStatusFn;
 use crate::start_error::StartError;
 
@@ -43,6 +44,7 @@ pub struct App {
     /// Names of secret parameters of all flows.
     secret_params: Vec<String>,
     /// Status of the recorder, if requests are recorded.
+    #[cfg(feature = "metrics")]
     pub(super) recorder: Option<RecorderStatusFn>,
 }
 
@@ -74,6 +76,7 @@ impl App {
             render: |failure, _| failure.to_response(),
             config: Config::default(),
             secret_params: Vec::new(),
+            #[cfg(feature = "metrics")]
             recorder: None,
         }
     }
@@ -164,8 +167,8 @@ impl App {
     }
 
     /// Sets the time that the steps and effects of a request may take, unless its flow sets another. The default is 30 s. After
-    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has [`Limits`] of its
-    /// own.
+    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has separate
+    /// [`Limits`].
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = deadline;
         self
@@ -233,6 +236,8 @@ impl App {
     /// Sets the path of the metrics endpoint, unless a flow takes that path. The default is `/metrics`; `None` disables it. The
     /// response is OpenMetrics text for Prometheus, or JSON for clients that accept only JSON, as `zerver top` does. Only local
     /// clients are answered, unless [`App::metrics_for_all`] is set; others receive 404. These requests are not recorded.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics(mut self, path: Option<&str>) -> Self {
         self.config.metrics.path = path.map(str::to_owned);
         self
@@ -240,6 +245,8 @@ impl App {
 
     /// Sets whether the metrics endpoint answers remote clients too. It then reveals the names of all flows and steps to anyone
     /// who can send a request.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics_for_all(mut self, remote: bool) -> Self {
         self.config.metrics.remote = remote;
         self
@@ -269,7 +276,7 @@ impl App {
     /// Returns the descriptions of all flows.
     ///
     /// # Errors
-    /// [`StartError::Slots`] if slots of a flow cannot be told apart.
+    /// [`StartError::Slots`] if slots of a flow cannot be distinguished by name.
     pub fn catalog(&self) -> Result<Vec<Arc<FlowInfo>>, StartError> {
         Ok(self.ready_flows()?.iter().map(|flow| Arc::clone(flow.info())).collect())
     }
@@ -288,7 +295,7 @@ impl App {
         secret::Rule::new(&self.config.recording.secrets, &of_any.chain(of_flows).collect::<Vec<_>>())
     }
 
-    /// Returns the settings that the program has made.
+    /// Returns the settings of the program.
     pub(crate) const fn config(&self) -> &Config {
         &self.config
     }
@@ -298,6 +305,7 @@ impl App {
         Self { config, ..self }
     }
 
+    #[cfg(feature = "metrics")]
     pub(crate) fn recorded_by(self, status: RecorderStatusFn) -> Self {
         Self { recorder: Some(status), ..self }
     }
@@ -320,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_that_are_marked_are_secret() {
+    fn marked_parameters_are_secret() {
         let invites = FlowDef::new("invites", "GET", "/i/{invite}", &[]).secret_param("invite");
         let secrets = vec!["tax-id".to_owned()];
         let app = App::new()

@@ -75,11 +75,13 @@ impl App {
             sink: options.sink,
             secrets: secrets.clone(),
             record_token: options.record_token,
-            purity_check: options.on_impure_step.map(|tell| PurityCheck::new(tell, secrets)),
+            purity_check: options.on_impure_step.map(|report| PurityCheck::new(report, secrets)),
             no_flow: Arc::default(),
             scheduler: SchedulerState::new(tuning, batch, flows, config.stuck_after),
             health_path: config.health,
+            #[cfg(feature = "metrics")]
             metrics: config.metrics,
+            #[cfg(feature = "metrics")]
             recorder_status: self.recorder,
         };
         Server::start(service, listener, workers, batch_workers, startup, open)

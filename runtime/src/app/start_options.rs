@@ -1,4 +1,4 @@
-//! Options for starting a service on threads of its own.
+//! Options for starting a service on separate threads.
 
 use std::fmt;
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ pub struct StartOptions {
     pub listener: Option<TcpListener>,
     /// Receiver of the traces. With `None`, nothing is recorded.
     pub sink: Option<Arc<dyn CaptureSink>>,
-    /// Token that a request can show in `x-zerver-record` to be recorded whatever the policy is.
+    /// Token that a request can send in `x-zerver-record` to be recorded regardless of the policy.
     pub record_token: Option<String>,
     /// Runs each step twice with the same slots, and calls the function for each step whose runs differ, once for each
     /// step. The request uses the first run. With `None`, as in production, each step runs once.

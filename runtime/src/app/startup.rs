@@ -47,7 +47,7 @@ impl Startup {
         Self { interpreters, kept: Vec::new() }
     }
 
-    /// Runs a hook. An asynchronous one runs on this runtime.
+    /// Runs a hook, on this runtime if it is asynchronous.
     pub(crate) fn open(
         interpreters: Interpreters,
         prepare: Option<StartupHook>,

@@ -1,4 +1,4 @@
-//! The values of settings: how they are written, and what they may be.
+//! Values of settings: parsing, validation and formatting.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,48 +12,48 @@ use super::recording::Keep;
 use super::settings::cores;
 use crate::time::nanos;
 
-/// So many threads are a slip of the pen if they are more.
+/// Maximum number of threads. A larger number is assumed to be a mistake.
 const MAX_WORKERS: usize = 1024;
-/// Where a store is, if nothing is said.
+/// Default directory of the store.
 pub(crate) const STORE: &str = ".zerver";
 
-/// A value as it was written.
+/// A value as it is written in its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RawValue {
     One(String),
     Many(Vec<String>),
 }
 
-/// Where the value of a setting is kept.
+/// Reference to the value of a setting. The variant determines its syntax.
 pub(super) enum Field<'c> {
     Address(&'c mut String),
     Hosts(&'c mut Vec<String>),
     /// Names of secrets.
     Names(&'c mut Vec<String>),
-    /// So many threads, and at least so many; none: one for each core.
+    /// Number of threads, and its minimum. `None` means one per core.
     Threads(&'c mut Option<usize>, usize),
-    /// Of things of which there is at least one.
+    /// Number that is at least 1.
     Count(&'c mut usize),
-    /// Of things of which there may be at most so many; 0: any number.
-    Most(&'c mut usize),
-    /// The same for each of several names.
-    MostOf(&'c mut BTreeMap<String, usize>),
+    /// Maximum number; 0 means no limit.
+    Max(&'c mut usize),
+    /// Maximum number for each of several names.
+    MaxPerName(&'c mut BTreeMap<String, usize>),
     Count32(&'c mut u32),
     Count64(&'c mut u64),
     /// In nanoseconds.
     Ns(&'c mut u64),
     Time(&'c mut Duration),
-    MaybeTime(&'c mut Option<Duration>),
+    OptionalTime(&'c mut Option<Duration>),
     /// In bytes.
     Size(&'c mut usize),
-    MaybeSize(&'c mut Option<u64>),
+    OptionalSize(&'c mut Option<u64>),
     /// In thousandths.
     Share(&'c mut u16),
     Fraction(&'c mut f64),
     Path(&'c mut Option<String>),
     Flag(&'c mut bool),
     Keep(&'c mut Keep),
-    Folder(&'c mut Option<PathBuf>),
+    Directory(&'c mut Option<PathBuf>),
     Secret(&'c mut Option<String>),
 }
 
@@ -61,9 +61,9 @@ const ADDRESS: &str = "HOST:PORT, such as 127.0.0.1:3000";
 const COUNT: &str = "a number, at least 1";
 const COUNTS: &str = "a number for each name, such as http=64";
 const TIME: &str = "a duration such as 10ms, 1.5s, 5m or 2d";
-const MAYBE_TIME: &str = "a duration such as 36h or 7d, or off";
+const OPTIONAL_TIME: &str = "a duration such as 36h or 7d, or off";
 const SIZE: &str = "a number of bytes, such as 65536, 64KiB or 1MiB";
-const MAYBE_SIZE: &str = "a number of bytes, such as 512MiB or 1GiB, or off";
+const OPTIONAL_SIZE: &str = "a number of bytes, such as 512MiB or 1GiB, or off";
 
 impl RawValue {
     fn one(&self) -> Option<&str> {
@@ -73,22 +73,22 @@ impl RawValue {
         }
     }
 
-    /// The parts of a list.
+    /// Items of a list, which may be separated by commas.
     fn list(&self) -> Vec<String> {
         match self {
-            Self::Many(all) => all.clone(),
+            Self::Many(items) => items.clone(),
             Self::One(text) if text.trim().is_empty() => Vec::new(),
-            Self::One(text) => text.split(',').map(|one| one.trim().to_owned()).collect(),
+            Self::One(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
         }
     }
 
     #[cfg(test)]
-    pub(super) fn of_json(json: &Json) -> Option<Self> {
+    pub(super) fn from_json(json: &Json) -> Option<Self> {
         match json {
             Json::Null => None,
             Json::String(text) => Some(Self::One(text.clone())),
-            Json::Array(all) => {
-                Some(Self::Many(all.iter().filter_map(|one| Some(one.as_str()?.to_owned())).collect()))
+            Json::Array(items) => {
+                Some(Self::Many(items.iter().filter_map(|item| Some(item.as_str()?.to_owned())).collect()))
             }
             other => Some(Self::One(other.to_string())),
         }
@@ -96,35 +96,35 @@ impl RawValue {
 }
 
 impl Field<'_> {
-    /// Sets it.
+    /// Sets the value.
     ///
     /// # Errors
     /// A description of valid values, which follows "must be".
     pub(super) fn set(self, raw: &RawValue) -> Result<(), &'static str> {
         if let Self::Names(names) = self {
             *names = raw.list();
-            let is_wrong = |name: &String| name.bytes().filter(u8::is_ascii_alphanumeric).count() < 3;
+            let is_invalid = |name: &String| name.bytes().filter(u8::is_ascii_alphanumeric).count() < 3;
             let requirement = "a list of names with at least three letters or digits each";
-            return if names.iter().any(is_wrong) { Err(requirement) } else { Ok(()) };
+            return if names.iter().any(is_invalid) { Err(requirement) } else { Ok(()) };
         }
         if let Self::Hosts(hosts) = self {
             *hosts = raw.list();
-            let is_wrong = |name: &String| name.is_empty() || name.contains([' ', '/']);
-            return if hosts.iter().any(is_wrong) { Err("a list of host names") } else { Ok(()) };
+            let is_invalid = |name: &String| name.is_empty() || name.contains([' ', '/']);
+            return if hosts.iter().any(is_invalid) { Err("a list of host names") } else { Ok(()) };
         }
-        if let Self::MostOf(counts) = self {
-            let all: Vec<&str> = match raw {
-                RawValue::Many(all) => all.iter().map(String::as_str).collect(),
-                RawValue::One(text) => text.split(',').filter(|one| !one.trim().is_empty()).collect(),
+        if let Self::MaxPerName(counts) = self {
+            let items: Vec<&str> = match raw {
+                RawValue::Many(items) => items.iter().map(String::as_str).collect(),
+                RawValue::One(text) => text.split(',').filter(|item| !item.trim().is_empty()).collect(),
             };
-            let one = |text: &str| {
+            let entry = |text: &str| {
                 let (name, count) = text.split_once('=')?;
                 Some((
                     Some(name.trim()).filter(|name| !name.is_empty())?.to_owned(),
                     count.trim().parse().ok()?,
                 ))
             };
-            *counts = all.into_iter().map(one).collect::<Option<_>>().ok_or(COUNTS)?;
+            *counts = items.into_iter().map(entry).collect::<Option<_>>().ok_or(COUNTS)?;
             return Ok(());
         }
         let text = raw.one().map(str::trim);
@@ -139,16 +139,16 @@ impl Field<'_> {
                 let text = text.filter(|text| is_address(text)).ok_or(ADDRESS)?;
                 text.clone_into(addr);
             }
-            Self::Hosts(_) | Self::Names(_) | Self::MostOf(_) => {}
-            Self::Threads(threads, least) => {
+            Self::Hosts(_) | Self::Names(_) | Self::MaxPerName(_) => {}
+            Self::Threads(threads, min) => {
                 let requirement =
-                    if least == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
+                    if min == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
                 let count = usize::try_from(number(requirement)?).map_err(|_| requirement)?;
-                *threads = Some(count).filter(|count| (least..=MAX_WORKERS).contains(count));
+                *threads = Some(count).filter(|count| (min..=MAX_WORKERS).contains(count));
                 threads.ok_or(requirement)?;
             }
             Self::Count(count) => *count = at_least_1(usize::try_from(number(COUNT)?).ok())?,
-            Self::Most(count) => {
+            Self::Max(count) => {
                 let requirement = "a number; 0 means no limit";
                 *count = usize::try_from(number(requirement)?).map_err(|_| requirement)?;
             }
@@ -156,14 +156,14 @@ impl Field<'_> {
             Self::Count64(count) => *count = at_least_1(Some(number(COUNT)?))?,
             Self::Ns(ns) => *ns = time(TIME)?,
             Self::Time(duration) => *duration = Duration::from_nanos(time(TIME)?),
-            Self::MaybeTime(duration) if is_off => *duration = None,
-            Self::MaybeTime(duration) => *duration = Some(Duration::from_nanos(time(MAYBE_TIME)?)),
+            Self::OptionalTime(duration) if is_off => *duration = None,
+            Self::OptionalTime(duration) => *duration = Some(Duration::from_nanos(time(OPTIONAL_TIME)?)),
             Self::Size(bytes) => {
                 let size = text.and_then(size).and_then(|size| usize::try_from(size).ok());
                 *bytes = size.ok_or(SIZE)?;
             }
-            Self::MaybeSize(bytes) if is_off => *bytes = None,
-            Self::MaybeSize(bytes) => *bytes = Some(text.and_then(size).ok_or(MAYBE_SIZE)?),
+            Self::OptionalSize(bytes) if is_off => *bytes = None,
+            Self::OptionalSize(bytes) => *bytes = Some(text.and_then(size).ok_or(OPTIONAL_SIZE)?),
             Self::Share(share) => {
                 let requirement = "a number of thousandths from 0 to 1000";
                 let number = number(requirement)?;
@@ -193,7 +193,7 @@ impl Field<'_> {
                     _ => return Err("all, tail or off"),
                 };
             }
-            Self::Folder(folder) => {
+            Self::Directory(folder) => {
                 let text = text.filter(|text| !text.is_empty()).ok_or("the path of a directory")?;
                 *folder = Some(PathBuf::from(text));
             }
@@ -204,7 +204,7 @@ impl Field<'_> {
         Ok(())
     }
 
-    /// Its value, as it can be written; nothing where there is none.
+    /// Formats the value as it can be written in a settings file. Null if it has none.
     pub(super) fn show(self) -> Json {
         let off = || Json::from("off");
         let time = |duration: Duration| Json::from(HumanDuration { ns: nanos(duration) }.to_string());
@@ -212,17 +212,17 @@ impl Field<'_> {
             Self::Address(addr) => addr.clone().into(),
             Self::Hosts(list) | Self::Names(list) => list.clone().into(),
             Self::Threads(threads, _) => threads.unwrap_or_else(cores).into(),
-            Self::Count(count) | Self::Most(count) => (*count).into(),
-            Self::MostOf(counts) => {
+            Self::Count(count) | Self::Max(count) => (*count).into(),
+            Self::MaxPerName(counts) => {
                 counts.iter().map(|(name, count)| Json::from(format!("{name}={count}"))).collect()
             }
             Self::Count32(count) => (*count).into(),
             Self::Count64(count) => (*count).into(),
             Self::Ns(ns) => HumanDuration { ns: *ns }.to_string().into(),
             Self::Time(duration) => time(*duration),
-            Self::MaybeTime(duration) => duration.map_or_else(off, time),
+            Self::OptionalTime(duration) => duration.map_or_else(off, time),
             Self::Size(bytes) => shown_size(*bytes as u64).into(),
-            Self::MaybeSize(bytes) => bytes.map_or_else(off, |bytes| shown_size(bytes).into()),
+            Self::OptionalSize(bytes) => bytes.map_or_else(off, |bytes| shown_size(bytes).into()),
             Self::Share(share) => (*share).into(),
             Self::Fraction(fraction) => (*fraction).into(),
             Self::Path(path) => path.clone().map_or_else(off, Json::from),
@@ -230,38 +230,38 @@ impl Field<'_> {
             Self::Keep(Keep::All) => "all".into(),
             Self::Keep(Keep::Tail) => "tail".into(),
             Self::Keep(Keep::Off) => off(),
-            Self::Folder(folder) => {
+            Self::Directory(folder) => {
                 folder.as_ref().map_or_else(|| STORE.into(), |folder| folder.to_string_lossy().into())
             }
             Self::Secret(secret) => secret.as_ref().map_or(Json::Null, |_| MASK.into()),
         }
     }
 
-    /// Whether its value is not to be told.
+    /// Returns true if the value must not be shown.
     pub(super) const fn is_secret(&self) -> bool {
         matches!(self, Self::Secret(_))
     }
 
-    /// What tells two values apart that are not the same place.
+    /// Address of the value, which is different for each setting.
     #[cfg(test)]
     pub(super) fn address(self) -> usize {
         match self {
             Self::Address(at) => std::ptr::from_mut(at).addr(),
             Self::Hosts(at) | Self::Names(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
-            Self::Count(at) | Self::Most(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
-            Self::MostOf(at) => std::ptr::from_mut(at).addr(),
+            Self::Count(at) | Self::Max(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
+            Self::MaxPerName(at) => std::ptr::from_mut(at).addr(),
             Self::Count32(at) => std::ptr::from_mut(at).addr(),
             Self::Count64(at) | Self::Ns(at) => std::ptr::from_mut(at).addr(),
             Self::Time(at) => std::ptr::from_mut(at).addr(),
-            Self::MaybeTime(at) => std::ptr::from_mut(at).addr(),
-            Self::MaybeSize(at) => std::ptr::from_mut(at).addr(),
+            Self::OptionalTime(at) => std::ptr::from_mut(at).addr(),
+            Self::OptionalSize(at) => std::ptr::from_mut(at).addr(),
             Self::Share(at) => std::ptr::from_mut(at).addr(),
             Self::Fraction(at) => std::ptr::from_mut(at).addr(),
             Self::Path(at) | Self::Secret(at) => std::ptr::from_mut(at).addr(),
             Self::Flag(at) => std::ptr::from_mut(at).addr(),
             Self::Keep(at) => std::ptr::from_mut(at).addr(),
-            Self::Folder(at) => std::ptr::from_mut(at).addr(),
+            Self::Directory(at) => std::ptr::from_mut(at).addr(),
         }
     }
 }
@@ -277,7 +277,7 @@ fn at_least_1<T: PartialEq + Default>(count: Option<T>) -> Result<T, &'static st
 
 const SIZES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
-/// A number of bytes, as people write it; at least 1.
+/// Parses a number of bytes with an optional unit. It must be at least 1.
 pub(super) fn size(text: &str) -> Option<u64> {
     let unit = SIZES.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
     let (number, bytes) = unit.unwrap_or((text, 1));

@@ -1,26 +1,27 @@
-//! The names of all that can be set.
+//! Names of all settings.
 
 use zerver_engine::Class;
 
 use super::field::Field;
 use super::settings::Config;
 
-/// A name, and whether its value can change while the service runs.
+/// Name of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) name: &'static str,
-    pub(super) reloads: bool,
+    /// True if the value can change while the service runs.
+    pub(super) is_reloadable: bool,
 }
 
 const fn fixed(name: &'static str) -> Key {
-    Key { name, reloads: false }
+    Key { name, is_reloadable: false }
 }
 
 const fn reloadable(name: &'static str) -> Key {
-    Key { name, reloads: true }
+    Key { name, is_reloadable: true }
 }
 
-/// The list of rules, which is no field.
+/// Key of the list of rules, which has no [`Field`].
 pub(super) const RULES: Key = reloadable("rules");
 
 pub(super) const KEYS: &[Key] = &[
@@ -81,8 +82,8 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.secrets"),
 ];
 
-/// The environment variables of all of them, each under its own name, and the name that it would have if it were not
-/// shorter.
+/// Returns each environment variable twice: under its own name, and under the long name that is derived from its key.
+/// The second element is always its own name.
 pub(crate) fn variables() -> impl Iterator<Item = (String, String)> {
     let names = |key: &Key| [(key.variable(), key.variable()), (key.long_variable(), key.variable())];
     KEYS.iter().flat_map(names)
@@ -93,7 +94,7 @@ impl Key {
         KEYS.iter().find(|key| key.name == name).copied()
     }
 
-    /// The environment variable that says it.
+    /// Name of the environment variable with the value.
     pub(super) fn variable(self) -> String {
         match self.name {
             "address" => "ZERVER_ADDR".to_owned(),
@@ -108,7 +109,12 @@ impl Key {
         format!("ZERVER_{}", self.name.replace('.', "_").to_uppercase())
     }
 
-    /// Where its value is.
+    /// Returns the Cargo feature that the setting needs, if the program is built without it.
+    pub(super) fn missing_feature(self) -> Option<&'static str> {
+        (!cfg!(feature = "metrics") && self.name.starts_with("metrics.")).then_some("metrics")
+    }
+
+    /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
         let Config { scheduling, limits, recording, .. } = config;
         match self.name {
@@ -133,20 +139,20 @@ impl Key {
             "limits.drain" => Field::Time(&mut limits.drain),
             "limits.connections" => Field::Count(&mut limits.connections),
             "limits.effects" => Field::Count(&mut limits.effects),
-            "limits.effects_per_target" => Field::Most(&mut limits.effects_per_target),
-            "limits.effects_per_kind" => Field::MostOf(&mut limits.effects_per_kind),
+            "limits.effects_per_target" => Field::Max(&mut limits.effects_per_target),
+            "limits.effects_per_kind" => Field::MaxPerName(&mut limits.effects_per_kind),
             "limits.streams" => Field::Count32(&mut limits.streams),
             "health.path" => Field::Path(&mut config.health),
             "metrics.path" => Field::Path(&mut config.metrics.path),
             "metrics.remote" => Field::Flag(&mut config.metrics.remote),
             "recording.keep" => Field::Keep(&mut recording.keep),
-            "recording.store" => Field::Folder(&mut recording.store),
+            "recording.store" => Field::Directory(&mut recording.store),
             "recording.sample" => Field::Fraction(&mut recording.sample),
             "recording.slow_quantile" => Field::Fraction(&mut recording.slow_quantile),
             "recording.slow_after" => Field::Count32(&mut recording.slow_after),
             "recording.max_per_second" => Field::Count32(&mut recording.max_per_second),
-            "recording.max_age" => Field::MaybeTime(&mut recording.max_age),
-            "recording.max_bytes" => Field::MaybeSize(&mut recording.max_bytes),
+            "recording.max_age" => Field::OptionalTime(&mut recording.max_age),
+            "recording.max_bytes" => Field::OptionalSize(&mut recording.max_bytes),
             "recording.queue" => Field::Count(&mut recording.queue),
             "recording.queue_bytes" => Field::Size(&mut recording.queue_bytes),
             "recording.body_bytes" => Field::Size(&mut recording.body_bytes),
@@ -175,13 +181,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_key_has_a_value_of_its_own_that_reads_back() {
+    fn each_key_has_a_separate_value_that_can_be_parsed_back() {
         let mut seen = BTreeSet::new();
         let mut config = Config::default();
         for key in KEYS {
-            assert!(seen.insert(key.field(&mut config).address()), "{} is another key's value", key.name);
+            assert!(
+                seen.insert(key.field(&mut config).address()),
+                "{} shares its value with another key",
+                key.name
+            );
             let shown = key.field(&mut config).show();
-            if let Some(raw) = RawValue::of_json(&shown) {
+            if let Some(raw) = RawValue::from_json(&shown) {
                 key.field(&mut config)
                     .set(&raw)
                     .unwrap_or_else(|requirement| panic!("{}: {requirement}", key.name));

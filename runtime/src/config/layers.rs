@@ -1,4 +1,5 @@
-//! The layers of what is set, and how they are laid over each other: again whenever the file is read again.
+//! Merges the layers of settings: the program, the file and the environment. They are merged again whenever the file is
+//! reloaded.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use zerver_engine::SettingError;
+use zerver_engine::service_docs::{SettingDoc, SettingSource};
 use zerver_recorder::regular_file;
-use zerver_replay::{SettingDoc, SettingSource};
 
 use super::field::RawValue;
 use super::file;
@@ -16,29 +17,32 @@ use super::settings::Config;
 use crate::StartError;
 use crate::scheduler::ClassRule;
 
-/// No file of settings is longer, in bytes.
+/// Maximum length of a settings file, in bytes.
 const MAX_LEN: u64 = 1 << 20;
 
-/// Where settings come from.
+/// Sources of settings, in ascending order of precedence.
 #[derive(Debug)]
 pub(crate) struct Layers {
-    /// What the program says.
+    /// Settings made by the program.
     program: Config,
     file: Option<PathBuf>,
     environment: Vec<(Key, OsString)>,
 }
 
-/// What is set.
+/// Source of each setting that is not at its default, and the place within that source.
+type Sources = BTreeMap<&'static str, (SettingSource, Option<String>)>;
+
+/// Merged settings.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadedSettings {
     pub(crate) config: Config,
     pub(crate) file: Option<PathBuf>,
-    /// For each key that somebody has said something of: who, and where.
-    sources: BTreeMap<&'static str, (SettingSource, Option<String>)>,
+    sources: Sources,
 }
 
 impl Layers {
-    /// `file` is the one that was named, or was found.
+    /// Collects the sources. `file` is the settings file, whether it was named or found. `get` returns the value of an
+    /// environment variable.
     pub(crate) fn new(
         program: Config,
         file: Option<PathBuf>,
@@ -48,15 +52,15 @@ impl Layers {
         Self { program, file, environment }
     }
 
-    /// Lays them over each other.
+    /// Reads the file and merges the layers.
     ///
     /// # Errors
-    /// Names the first value that is wrong, where it was said, and what it may be.
+    /// The first invalid value, with its place and the valid values.
     pub(crate) fn load(&self) -> Result<LoadedSettings, StartError> {
         let mut config = self.program.clone();
         let mut sources = self.program_sources();
         if let Some(path) = &self.file {
-            self.lay_file(path, &mut config, &mut sources)?;
+            self.apply_file(path, &mut config, &mut sources)?;
         }
         for (key, value) in &self.environment {
             let raw =
@@ -76,18 +80,14 @@ impl Layers {
             })?;
             sources.insert(key.name, (SettingSource::Environment, Some(key.variable())));
         }
+        check_features(&mut config, &sources)?;
         if let Err(error) = config.scheduling.check() {
             return Err(inconsistent(error, &mut config, &sources));
         }
         Ok(LoadedSettings { config, file: self.file.clone(), sources })
     }
 
-    fn lay_file(
-        &self,
-        path: &Path,
-        config: &mut Config,
-        sources: &mut BTreeMap<&'static str, (SettingSource, Option<String>)>,
-    ) -> Result<(), StartError> {
+    fn apply_file(&self, path: &Path, config: &mut Config, sources: &mut Sources) -> Result<(), StartError> {
         let shown = path.display();
         let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
         let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
@@ -98,7 +98,7 @@ impl Layers {
                 invalid(line, format!("invalid {}: must be {requirement}", key.name))
             })?;
             sources.insert(key.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
-            // Beside the file that names it, wherever the service was started.
+            // A relative path is relative to the settings file, not to the working directory.
             if let ("recording.store", Some(store), Some(folder)) =
                 (key.name, &mut config.recording.store, path.parent())
             {
@@ -112,40 +112,51 @@ impl Layers {
         Ok(())
     }
 
-    /// What differs from the defaults has been said by the program.
-    fn program_sources(&self) -> BTreeMap<&'static str, (SettingSource, Option<String>)> {
+    /// Sources of the settings of the program, which are those that differ from their defaults.
+    fn program_sources(&self) -> Sources {
         let (mut program, mut default) = (self.program.clone(), Config::default());
         let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
-        let mut said: BTreeMap<_, _> =
+        let mut sources: Sources =
             KEYS.iter().filter(is_set).map(|key| (key.name, (SettingSource::Program, None))).collect();
         if !self.program.rules.is_empty() {
-            said.insert(RULES.name, (SettingSource::Program, None));
+            sources.insert(RULES.name, (SettingSource::Program, None));
         }
-        said
+        sources
     }
 }
 
-/// Values that do not fit each other, told where one of them was said.
-fn inconsistent(
-    error: SettingError,
-    config: &mut Config,
-    sources: &BTreeMap<&'static str, (SettingSource, Option<String>)>,
-) -> StartError {
+/// Checks that no setting has a value that the program cannot act on because a Cargo feature is missing.
+fn check_features(config: &mut Config, sources: &Sources) -> Result<(), StartError> {
+    let mut default = Config::default();
+    for key in KEYS {
+        let Some(feature) = key.missing_feature() else { continue };
+        if key.field(config).show() == key.field(&mut default).show() {
+            continue;
+        }
+        let place = sources.get(key.name).and_then(|(_, place)| place.clone());
+        let setting = place.map_or_else(|| key.name.to_owned(), |place| format!("{place}: {}", key.name));
+        return Err(StartError::MissingFeature { setting, feature });
+    }
+    Ok(())
+}
+
+/// Error for values that are inconsistent with each other. Contains all of these values, and the place of one of them.
+fn inconsistent(error: SettingError, config: &mut Config, sources: &Sources) -> StartError {
     let (section, name) = error.key.split_once('.').unwrap_or(("", &error.key));
-    let is_other = |key: &&Key| match (name, key.name.split_once('.')) {
-        ("target", Some(of)) => of == (section, "interval"),
-        ("times", Some(of)) => of == (section, "of"),
-        (_, Some((_, of))) => of == name && section.is_empty(),
+    let is_related = |key: &&Key| match (name, key.name.split_once('.')) {
+        ("target", Some(related)) => related == (section, "interval"),
+        ("times", Some(related)) => related == (section, "of"),
+        (_, Some((_, related))) => related == name && section.is_empty(),
         (_, None) => false,
     };
-    let of_it = KEYS.iter().filter(|key| key.name == error.key);
-    let all: Vec<_> = of_it.chain(KEYS.iter().filter(is_other)).collect();
-    let place = all.iter().find_map(|key| sources.get(key.name)?.1.clone());
+    let reported = KEYS.iter().filter(|key| key.name == error.key);
+    let keys: Vec<_> = reported.chain(KEYS.iter().filter(is_related)).collect();
+    let place = keys.iter().find_map(|key| sources.get(key.name)?.1.clone());
     let value = |key: &&Key| match key.field(config).show() {
         Json::String(text) => format!("{} is {text}", key.name),
         other => format!("{} is {other}", key.name),
     };
-    let values: Vec<_> = all.iter().map(value).collect();
+    let values: Vec<_> = keys.iter().map(value).collect();
     match place {
         Some(place) => StartError::Setting { place, reason: format!("{error}; {}", values.join(", ")) },
         None => StartError::Scheduling(error),
@@ -153,37 +164,33 @@ fn inconsistent(
 }
 
 impl LoadedSettings {
-    /// Whether somebody has said something of a key.
+    /// Returns true if any source sets this key.
     pub(crate) fn is_set_anywhere(&self, key: &str) -> bool {
         self.sources.contains_key(key)
     }
 
-    /// All settings, and where they come from.
+    /// Lists all settings with their values and sources.
     pub(crate) fn document(&self) -> Vec<SettingDoc> {
         let mut config = self.config.clone();
-        let mut one = |key: Key| {
+        let mut document = |key: Key| {
             let value = match key {
                 RULES => self.config.rules.iter().map(ClassRule::document).collect::<Vec<Json>>().into(),
                 _ => key.field(&mut config).show(),
             };
-            let (from, place) = self.sources.get(key.name).cloned().unwrap_or((SettingSource::Default, None));
-            SettingDoc {
-                key: key.name.to_owned(),
-                value,
-                source: from,
-                location: place,
-                is_reloadable: key.reloads,
-            }
+            let (source, location) =
+                self.sources.get(key.name).cloned().unwrap_or((SettingSource::Default, None));
+            SettingDoc { key: key.name.to_owned(), value, source, location, is_reloadable: key.is_reloadable }
         };
-        KEYS.iter().chain([&RULES]).map(|key| one(*key)).collect()
+        KEYS.iter().chain([&RULES]).map(|key| document(*key)).collect()
     }
 
-    /// The keys whose values another loading changes: those that can change while the service runs, and the others.
+    /// Returns the keys whose values differ in `other`: first those that can change while the service runs, then the
+    /// rest.
     pub(crate) fn differences(&self, other: &Self) -> (Vec<String>, Vec<String>) {
         let differs = |(a, b): &(SettingDoc, SettingDoc)| a.value != b.value;
-        let changed = std::iter::zip(self.document(), other.document()).filter(differs).map(|(told, _)| told);
-        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|told| told.is_reloadable);
-        let names = |all: Vec<SettingDoc>| all.into_iter().map(|told| told.key).collect();
+        let changed = std::iter::zip(self.document(), other.document()).filter(differs).map(|(doc, _)| doc);
+        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|doc| doc.is_reloadable);
+        let names = |docs: Vec<SettingDoc>| docs.into_iter().map(|doc| doc.key).collect();
         (names(reloadable), names(fixed))
     }
 }
@@ -213,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn each_layer_wins_over_those_below() {
+    fn each_layer_overrides_the_layers_below() {
         let program = Config {
             deadline: Duration::from_secs(1),
             workers: Some(1),
@@ -226,21 +233,21 @@ mod tests {
         assert_eq!((config.workers, config.batch_workers), (Some(3), Some(0)));
         assert_eq!((config.deadline, config.limits.body_bytes), (Duration::from_secs(2), 7));
         assert_eq!(config.scheduling.batch.quantum_ns, 7_000_000);
-        let told = loaded.document();
-        let from = |key: &str| {
-            let told = told.iter().find(|told| told.key == key).unwrap();
-            let line = told.location.as_deref().and_then(|place| place.rsplit(['/', ':']).next());
-            (told.source, line.map(str::to_owned))
+        let document = loaded.document();
+        let source = |key: &str| {
+            let doc = document.iter().find(|doc| doc.key == key).unwrap();
+            let line = doc.location.as_deref().and_then(|place| place.rsplit(['/', ':']).next());
+            (doc.source, line.map(str::to_owned))
         };
-        assert_eq!(from("workers"), (SettingSource::Environment, Some("ZERVER_WORKERS".to_owned())));
-        assert_eq!(from("deadline"), (SettingSource::File, Some("2".to_owned())));
-        assert_eq!(from("batch.quantum"), (SettingSource::File, Some("5".to_owned())));
-        assert_eq!(from("limits.body_bytes"), (SettingSource::Program, None));
-        assert_eq!(from("limits.head"), (SettingSource::Default, None));
+        assert_eq!(source("workers"), (SettingSource::Environment, Some("ZERVER_WORKERS".to_owned())));
+        assert_eq!(source("deadline"), (SettingSource::File, Some("2".to_owned())));
+        assert_eq!(source("batch.quantum"), (SettingSource::File, Some("5".to_owned())));
+        assert_eq!(source("limits.body_bytes"), (SettingSource::Program, None));
+        assert_eq!(source("limits.head"), (SettingSource::Default, None));
     }
 
     #[test]
-    fn a_wrong_file_is_told_with_its_line_and_what_would_be_right() {
+    fn an_invalid_file_is_reported_with_its_line_and_the_valid_values() {
         check("a = \n", "/zerver.toml:1: string values must be quoted, expected literal string");
         check("\nworker = 2", "/zerver.toml:2: unknown setting worker; did you mean workers?");
         check(
@@ -290,17 +297,17 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_read_and_wrong_ones_named() {
+    fn rules_are_read_and_invalid_ones_reported() {
         let file = "[[rules]]\npath = \"/r/\"\nclass = \"batch\"\n\n[[rules]]\nrequested_in = \"x-class\"\ntoken = \"t\"\n\n\
              [[rules]]\nheader = \"x-api-key\"\nvalue = \"k\"\nclass = \"interactive\"\n";
         let loaded = load(Config::default(), file, &[]).unwrap();
         let rules = loaded.document().pop().unwrap();
-        let told = serde_json::json!([
+        let expected = serde_json::json!([
             { "path": "/r/", "class": "batch" },
             { "requested_in": "x-class", "token": "●●●●" },
             { "header": "x-api-key", "value": "●●●●", "class": "interactive" },
         ]);
-        assert_eq!(rules.value, told);
+        assert_eq!(rules.value, expected);
         check("rules = 3", "/zerver.toml:1: invalid rules: must be a list; write each rule under [[rules]]");
         check("[[rules]]\npaht = \"/\"", "/zerver.toml:2: unknown key paht in a rule; did you mean path?");
         check(
@@ -317,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_variable_is_named_with_what_is_allowed() {
+    fn an_invalid_variable_is_reported_with_the_valid_values() {
         let check = |name, value, message: &str| {
             assert_eq!(load(Config::default(), "", &[(name, value)]).unwrap_err(), message);
         };
@@ -342,13 +349,23 @@ mod tests {
     }
 
     #[test]
-    fn no_host_can_be_said_by_the_environment_too() {
+    #[cfg(not(feature = "metrics"))]
+    fn a_setting_without_its_feature_is_rejected() {
+        let reason = "metrics.path needs the Cargo feature metrics, which this program is built without";
+        check("\n[metrics]\npath = \"/m\"", &format!("/zerver.toml:3: {reason}"));
+        let error = load(Config::default(), "", &[("ZERVER_METRICS_PATH", "/m")]).unwrap_err();
+        assert_eq!(error, format!("ZERVER_METRICS_PATH: {reason}"));
+        assert!(load(Config::default(), "[metrics]\npath = \"off\"", &[]).is_ok());
+    }
+
+    #[test]
+    fn an_empty_variable_clears_a_list() {
         let loaded = load(Config::default(), "hosts = [\"a\"]", &[("ZERVER_HOSTS", "")]).unwrap();
         assert!(loaded.config.hosts.is_empty());
     }
 
     #[test]
-    fn a_wrong_secret_is_not_told() {
+    fn an_invalid_secret_is_not_shown() {
         let value = std::os::unix::ffi::OsStringExt::from_vec(b"c4n4ry\xff".to_vec());
         let get = |name: &str| (name == "ZERVER_RECORD_TOKEN").then(|| OsString::clone(&value));
         let error = Layers::new(Config::default(), None, get).load().unwrap_err().to_string();
@@ -356,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_by_whether_it_can_change() {
+    fn differences_are_split_into_reloadable_and_fixed_keys() {
         let load = |file| load(Config::default(), file, &[]).unwrap();
         let (before, after) = (load("workers = 2"), load("workers = 3\ndeadline = \"1s\"\nrules = []"));
         let expected = (vec!["deadline".to_owned()], vec!["workers".to_owned()]);

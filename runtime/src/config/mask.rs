@@ -1,4 +1,4 @@
-//! The text that stands for a secret in settings.
+//! Text that replaces secrets when settings are shown.
 
 /// Shown in place of a secret value.
 pub(crate) const MASK: &str = "●●●●";

@@ -1,5 +1,5 @@
-//! What of a service can be set, and where that is said: by the program (the methods of `App`), above that by
-//! `zerver.toml` (`file`), above that by the environment. `key` has the names, `field` reads and shows their values.
+//! Settings of a service. They come from the program (the methods of `App`), from `zerver.toml` (`file`) and from the
+//! environment; each overrides the one before. `key` contains the names, `field` parses and formats the values.
 
 mod field;
 mod file;
@@ -16,4 +16,6 @@ pub(crate) use layers::{Layers, LoadedSettings};
 pub use limits::Limits;
 pub(crate) use mask::MASK;
 pub use recording::{Keep, Recording};
-pub(crate) use settings::{Config, MetricsEndpoint, cores};
+#[cfg(feature = "metrics")]
+pub(crate) use settings::MetricsEndpoint;
+pub(crate) use settings::{Config, cores};

@@ -28,12 +28,13 @@ pub enum Keep {
 pub struct Recording {
     /// The requests that are recorded. Default: [`Keep::Tail`].
     pub keep: Keep,
-    /// Directory of the store. Default: `.zerver`. If a directory is set and the store cannot be opened, the service does
-    /// not start; with the default, it runs without recording.
+    /// Directory of the store. Default: `.zerver`. If a directory is set and the store cannot be opened, the service
+    /// does not start; with the default, it runs without recording.
     pub store: Option<PathBuf>,
     /// Share of ordinary requests that the tail keeps, from 0 to 1. Default: 0.01.
     pub sample: f64,
-    /// Quantile of its flow above which a request counts as slow, from 0 to 1. Default: 0.99. With 1, no request does.
+    /// Quantile of the durations of a flow above which a request counts as slow, from 0 to 1. Default: 0.99. With 1, no
+    /// request counts as slow.
     pub slow_quantile: f64,
     /// Number of requests of a flow that must have been measured before any counts as slow. Default: 100.
     pub slow_after: u32,
@@ -43,20 +44,20 @@ pub struct Recording {
     pub max_per_second: u32,
     /// Age at which traces are removed. Default: 7 days. `None` keeps them.
     pub max_age: Option<Duration>,
-    /// Maximum size of the store on disk, in bytes. Default: 1 GiB. The oldest traces are removed first. `None` means no
-    /// limit.
+    /// Maximum size of the store on disk, in bytes. Default: 1 GiB. The oldest traces are removed first. `None` means
+    /// no limit.
     pub max_bytes: Option<u64>,
     /// Maximum number of requests that wait to be written. Default: 8192. More are dropped and counted.
     pub queue: usize,
-    /// Maximum size of the bodies of the requests that wait to be written, in bytes. Default: 64 MiB. More are dropped and
-    /// counted.
+    /// Maximum size of the bodies of the requests that wait to be written, in bytes. Default: 64 MiB. More are dropped
+    /// and counted.
     pub queue_bytes: usize,
     /// Maximum recorded length of each body, in bytes. Default: 64 KiB. It cannot exceed 192 KiB.
     pub body_bytes: usize,
-    /// Token that a request can show in `x-zerver-record` to be recorded in any case.
+    /// Token that a request can send in `x-zerver-record` to be recorded in any case.
     pub token: Option<String>,
-    /// Additional names of secrets, each with at least three letters or digits. `tax-id` also covers `customerTaxId`. See
-    /// `docs/reference/secrets.md`.
+    /// Additional names of secrets, each with at least three letters or digits. `tax-id` also covers `customerTaxId`.
+    /// See `docs/reference/secrets.md`.
     pub secrets: Vec<String>,
 }
 

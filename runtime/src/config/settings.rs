@@ -1,4 +1,4 @@
-//! All that can be set, with its defaults.
+//! All settings of a service and their defaults.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use zerver_engine::SchedulingSettings;
 use super::{Limits, Recording};
 use crate::scheduler::ClassRule;
 
-/// All that can be set.
+/// All settings of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) addr: String,
@@ -37,17 +37,20 @@ impl Default for Config {
             stuck_after: Duration::from_secs(1),
             limits: Limits::default(),
             health: Some("/healthz".to_owned()),
-            metrics: MetricsEndpoint { path: Some("/metrics".to_owned()), remote: false },
+            metrics: MetricsEndpoint {
+                path: cfg!(feature = "metrics").then(|| "/metrics".to_owned()),
+                remote: false,
+            },
             recording: Recording::default(),
         }
     }
 }
 
-/// Where metrics are told, and to whom.
+/// Settings of the metrics endpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct MetricsEndpoint {
     pub(crate) path: Option<String>,
-    /// Also to other machines.
+    /// True if clients on other machines may read the metrics.
     pub(crate) remote: bool,
 }
 

@@ -1,17 +1,20 @@
-//! The interpreters of the kinds of effect that come with zerver.
+//! Interpreters of the built-in kinds of effects.
 
+#[cfg(feature = "http-client")]
+use super::http;
 use super::interpreter::Interpreters;
-use super::{clock, http, kv, sleep};
+use super::{clock, kv, sleep};
 
 impl Interpreters {
-    /// Returns the interpreters of the built-in kinds: a client for `http`, the timer and the clock of the system, and an
-    /// empty store in memory for `kv`.
+    /// Returns the interpreters of the built-in kinds: a client for `http`, the timer and the clock of the system, and
+    /// an empty store in memory for `kv`.
     pub fn builtin() -> Self {
-        let mut all = Self::new();
-        all.set(http::Client::new());
-        all.set(kv::Memory::new());
-        all.set(sleep::Timer);
-        all.set(clock::SystemClock);
-        all
+        let mut interpreters = Self::new();
+        #[cfg(feature = "http-client")]
+        interpreters.set(http::Client::new());
+        interpreters.set(kv::Memory::new());
+        interpreters.set(sleep::Timer);
+        interpreters.set(clock::SystemClock);
+        interpreters
     }
 }

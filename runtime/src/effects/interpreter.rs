@@ -24,7 +24,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The state of an effect after its start.
 pub enum Started<T, F = BoxFuture<T>> {
-    /// The result is there. The request continues without waiting.
+    /// The result is available. The request continues without waiting.
     Ready(T),
     /// A future that the effect runtime polls. See [`Interpreter`].
     Pending(F),
@@ -44,36 +44,37 @@ impl<T: fmt::Debug, F> fmt::Debug for Started<T, F> {
 pub struct EffectContext {
     /// Id of the request; `None` outside a request.
     pub request_id: Option<RequestId>,
-    /// Its `traceparent`, to be sent to other services (W3C Trace Context).
+    /// `traceparent` of the request, to be sent to other services (W3C Trace Context).
     pub traceparent: Option<Arc<str>>,
-    /// Its `tracestate`, to be sent with `traceparent`.
+    /// `tracestate` of the request, to be sent with `traceparent`.
     pub tracestate: Option<Arc<str>>,
 }
 
 /// Performs the effects of one kind.
 ///
-/// An interpreter does not enforce time limits. The future that it returns is dropped as soon as the request no longer waits
-/// for it: its time limit or the deadline has passed, or the client has left. Values that the future owns are dropped with
-/// it. Tasks that it has spawned continue; a [`CallGuard`] informs them.
+/// An interpreter does not enforce time limits. The future that it returns is dropped as soon as the request no longer
+/// waits for it: its time limit or the deadline has passed, or the client has left. Values that the future owns are
+/// dropped with it. Tasks that it has spawned continue; a [`CallGuard`] informs them.
 ///
-/// `start` is called on the thread of the request, which also polls the future once, so that a future that is ready needs
-/// no other thread. From then on, the effect runtime polls it: a tokio runtime on separate threads, where no step runs. It
-/// is also the runtime of everything that `start` or the future spawns, opens or times, of the hook of
-/// [`App::on_startup`](crate::App::on_startup), and so of pooled connections. None of them has to wait for a step. An
-/// interpreter that blocks its thread delays other effects; use
+/// `start` is called on the thread of the request, which also polls the future once, so that a future that is ready
+/// needs no other thread. From then on, the effect runtime polls it: a tokio runtime on separate threads, where no step
+/// runs. The effect runtime also drives the tasks, sockets and timers that `start` or the future creates, and those
+/// that the hook of [`App::on_startup`](crate::App::on_startup) creates, such as pooled connections. None of them has
+/// to wait for a step. An interpreter that blocks its thread delays other effects; use
 /// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html) for code that blocks.
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Starts an effect with these arguments.
     fn start(&self, args: &K, context: &EffectContext) -> Started<EffectResult<K>>;
 
-    /// Returns true if `start` itself, not the future, needs the effect runtime, since it spawns, opens or times something.
-    /// An interpreter that is mostly ready at once can return false, which saves a little time.
+    /// Returns true if `start` itself, not the future, needs the effect runtime because it creates tasks, sockets or
+    /// timers. An interpreter whose result is usually available at once can return false, which saves a little time.
     fn needs_runtime(&self) -> bool {
         true
     }
 }
 
-/// Informs tasks that an interpreter has spawned when the effect is over. The future that the interpreter returns owns it.
+/// Signals the end of an effect to tasks that its interpreter has spawned. The future that the interpreter returns owns
+/// the guard.
 ///
 /// ```
 /// # use zerver::prelude::*;
@@ -101,15 +102,15 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
 ///     async move {
 ///         let rows = task.await;
 ///         drop(guard);
-///         let gone = || EffectError::new(EffectErrorKind::Internal, "cancelled");
-///         rows.ok().flatten().ok_or_else(gone)
+///         let cancelled = || EffectError::new(EffectErrorKind::Internal, "cancelled");
+///         rows.ok().flatten().ok_or_else(cancelled)
 ///     }
 /// });
 /// ```
 #[derive(Debug)]
 #[must_use = "the effect counts as over when the guard is dropped"]
 pub struct CallGuard {
-    _tell: watch::Sender<()>,
+    _sender: watch::Sender<()>,
 }
 
 /// The end of an effect, which is the drop of its [`CallGuard`].
@@ -119,8 +120,8 @@ pub struct CallEnd(watch::Receiver<()>);
 impl CallGuard {
     /// Returns a guard and the end that it signals.
     pub fn new() -> (Self, CallEnd) {
-        let (tell, told) = watch::channel(());
-        (Self { _tell: tell }, CallEnd(told))
+        let (sender, receiver) = watch::channel(());
+        (Self { _sender: sender }, CallEnd(receiver))
     }
 }
 
@@ -131,7 +132,7 @@ impl CallEnd {
     }
 
     /// Returns true if the effect is over.
-    pub fn has_come(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.0.has_changed().is_err()
     }
 }
@@ -175,17 +176,17 @@ impl Interpreters {
         self.0.iter().map(|(kind, _)| *kind)
     }
 
-    fn of(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
-        self.0.iter().find(|(of, _)| *of == kind).map(|(_, interpreter)| &**interpreter)
+    fn get(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
+        self.0.iter().find(|(known, _)| *known == kind).map(|(_, interpreter)| &**interpreter)
     }
 
     pub(crate) fn needs_runtime(&self, kind: &str) -> bool {
-        self.of(kind).is_some_and(AnyInterpreter::needs_runtime)
+        self.get(kind).is_some_and(AnyInterpreter::needs_runtime)
     }
 
     /// Starts a call. A call of a kind without an interpreter fails.
     pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
-        match self.of(call.kind()) {
+        match self.get(call.kind()) {
             Some(interpreter) => interpreter.start(call, context),
             None => Started::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
@@ -197,43 +198,43 @@ impl Interpreters {
         }
     }
 
-    /// Performs an effect outside a request, such as one that fills a store before the service starts. The effect is not
-    /// recorded. The call needs a tokio runtime with time and I/O enabled.
+    /// Performs an effect outside a request, such as one that fills a store before the service starts. The effect is
+    /// not recorded. The call needs a tokio runtime with time and I/O enabled.
     ///
     /// # Errors
     /// The failure of the effect.
     pub async fn perform<T>(&self, effect: Effect<T>, context: &EffectContext) -> Result<T, Failure> {
         let seed = RequestIds::new().map_or(0, |ids| ids.seed());
-        let mut alone = StandaloneEffect::new(effect, Random { seed });
+        let mut standalone = StandaloneEffect::new(effect, Random { seed });
         let mut in_flight = FuturesUnordered::new();
         let began = Instant::now();
-        let mut output = alone.advance(None, 0);
+        let mut output = standalone.advance(None, 0);
         loop {
             if let Some(output) = output {
                 return output;
             }
-            let starts = alone.take_requested_calls();
-            in_flight.extend(starts.into_iter().map(|start| self.answer(start, began, context)));
-            let Some(answer) = in_flight.next().await else {
-                return Err(Failure::internal("effect").message("waits for nothing"));
+            let requested = standalone.take_requested_calls();
+            in_flight.extend(requested.into_iter().map(|call| self.perform_call(call, began, context)));
+            let Some(completed) = in_flight.next().await else {
+                return Err(Failure::internal("effect").message("no call is in flight"));
             };
-            output = alone.advance(Some(answer), nanos(began.elapsed()));
+            output = standalone.advance(Some(completed), nanos(began.elapsed()));
         }
     }
 
-    async fn answer(
+    async fn perform_call(
         &self,
-        start: RequestedCall,
+        requested: RequestedCall,
         began: Instant,
         context: &EffectContext,
     ) -> (u32, CallResult) {
-        let (number, pause) = (start.number, start.pause);
+        let (number, pause) = (requested.number, requested.pause);
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let limit = start.time_limit(nanos(began.elapsed()));
-        let performed = match (self.start(&start.call, context), limit) {
-            (Started::Ready(performed), _) => performed,
+        let limit = requested.time_limit(nanos(began.elapsed()));
+        let result = match (self.start(&requested.call, context), limit) {
+            (Started::Ready(result), _) => result,
             (Started::Pending(future), None) => future.await,
             (Started::Pending(future), Some(limit)) => {
                 tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
@@ -241,7 +242,7 @@ impl Interpreters {
                 })
             }
         };
-        (number, performed)
+        (number, result)
     }
 }
 

@@ -29,6 +29,8 @@
 mod builtin_interpreters;
 pub mod clock;
 mod duration_literals;
+#[cfg(feature = "http-client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
 pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;

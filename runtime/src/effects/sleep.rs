@@ -53,7 +53,8 @@ impl EffectKind for Sleep {
     }
 }
 
-/// Waits for as long as it takes, on a timer of its own thread: a worker may be in a step when the time is over.
+/// The interpreter that waits on the timer of the effect runtime. The timer of a worker would be late while a step
+/// runs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timer;
 

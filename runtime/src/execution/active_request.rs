@@ -1,4 +1,4 @@
-//! A request from its head to its capture. However it ends, also by being dropped, its trace reaches the sink.
+//! A request from its head to its capture. Its trace reaches the sink however the request ends, even if it is dropped.
 
 use std::sync::Arc;
 
@@ -17,32 +17,32 @@ use crate::time::{Stopwatch, WorkerClock};
 pub(crate) struct ActiveRequest {
     pub(crate) id: RequestId,
     pub(crate) watch: Stopwatch,
-    /// The class it was given by its flow or by a rule.
+    /// Class that the flow or a rule has set.
     pub(crate) class: Class,
-    /// When its head arrived, on the service's clock.
+    /// Time at which the head arrived, on the clock of the service.
     pub(crate) base_ns: u64,
     service: Arc<WorkerService>,
     unix_ns: u64,
     seed: u64,
-    asked: bool,
-    /// What of it was read late, before there was a job.
+    is_recording_requested: bool,
+    /// Read delays from before the job existed.
     read_delays: Vec<Event<SharedValue>>,
-    /// The worker of its connection.
+    /// Worker that owns the connection.
     worker: Option<u16>,
-    /// The flow, if one takes it.
+    /// `None` if no flow takes the request.
     flow: Option<Arc<Flow>>,
-    /// None once its job has ended, and before it has begun. Apart, for it is large, and a request moves.
+    /// `None` before the job starts and after it ends. Boxed, because a job is large and a request is moved.
     job: Option<Box<CheckedJob>>,
-    /// What is there of the request; none once it has ended.
+    /// `None` once the request has ended.
     request: Option<Arc<Request>>,
-    /// The thread on which it runs, and its place there.
+    /// The thread that runs the request, and the index of its row in the table there.
     row: Option<(Arc<ThreadStatus>, usize)>,
-    /// Whether somebody else has told the sink of it.
+    /// True if another thread has passed the request to the sink.
     is_captured: bool,
 }
 
 impl ActiveRequest {
-    /// A request whose head has arrived when `watch` started, on a connection of this worker.
+    /// Creates a request whose head arrived when `watch` started, on a connection of `worker`.
     pub(crate) fn new(
         service: &Arc<WorkerService>,
         clock: &WorkerClock,
@@ -55,7 +55,7 @@ impl ActiveRequest {
         Self {
             id: ids.next(wall.ordered_ns),
             seed: ids.seed(),
-            asked: service.is_recording_requested(&mut request),
+            is_recording_requested: service.is_recording_requested(&mut request),
             worker,
             unix_ns: wall.unix_ns,
             read_delays: Vec::new(),
@@ -71,44 +71,44 @@ impl ActiveRequest {
         }
     }
 
-    /// A part of it was read right after a long step.
+    /// Records that a part of the request was read late, because of a long step.
     pub(crate) fn add_read_delay(&mut self, event: Option<Event<SharedValue>>) {
         self.read_delays.extend(event);
     }
 
-    /// This flow takes it.
+    /// Sets the flow that takes the request.
     pub(crate) fn set_flow(&mut self, flow: Arc<Flow>) {
         self.class = flow.info().class;
         self.flow = Some(flow);
     }
 
-    /// The flow, if one takes it.
+    /// Returns the flow, or `None` if no flow takes the request.
     pub(crate) const fn flow(&self) -> Option<&Arc<Flow>> {
         self.flow.as_ref()
     }
 
-    /// The request, until steps see it.
+    /// Returns the request for changes, or `None` once steps can read it.
     pub(crate) fn request(&mut self) -> Option<&mut Request> {
         self.request.as_mut().and_then(Arc::get_mut)
     }
 
-    /// The request, also while steps see it.
+    /// Returns the request, even while steps read it.
     pub(crate) fn shared_request(&self) -> Option<Arc<Request>> {
         self.request.clone()
     }
 
-    /// Nothing is to be recorded of it.
-    pub(crate) fn forget(&mut self) {
+    /// Drops the request, so that it is not recorded.
+    pub(crate) fn skip_recording(&mut self) {
         discard(self.request.take());
     }
 
-    /// Ends with a panic that was caught, and that no step is to blame for.
+    /// Ends the request after a panic outside of a step.
     pub(crate) fn panicked(mut self, response: Response) -> PendingResponse {
-        let answered = response.clone();
-        self.end(true, Some(response)).unwrap_or(PendingResponse { response: answered, delivery: None })
+        let fallback = response.clone();
+        self.end(true, Some(response)).unwrap_or(PendingResponse { response: fallback, delivery: None })
     }
 
-    /// The job, to be driven; it is made of the request when it is first asked for. None if no flow takes the request.
+    /// Returns the job, which the first call creates. Returns `None` if no flow takes the request.
     pub(crate) fn job(&mut self) -> Option<(&mut CheckedJob, &mut Stopwatch)> {
         if self.job.is_none() {
             let (flow, request) = (self.flow.as_ref()?, self.request.as_ref()?);
@@ -124,14 +124,14 @@ impl ActiveRequest {
         self.job.as_deref_mut().map(|job| (job, &mut self.watch))
     }
 
-    /// This thread has taken it, which is not that of its connection.
+    /// Records that the request runs on this thread, which is not the one of its connection.
     pub(crate) fn migrated_to(&mut self, thread_status: &ThreadStatus) {
         if let (Some(to), Some((job, watch))) = (thread_status.thread(), self.job()) {
             job.record_migrated(watch.now_ns(), to);
         }
     }
 
-    /// It runs on this thread from now on.
+    /// Adds the request to the table of this thread, which runs it from now on.
     pub(crate) fn enter_thread(&mut self, thread_status: &Arc<ThreadStatus>) {
         self.leave_thread();
         let (Some(flow), Some(request), true) = (&self.flow, &self.request, self.service.sink.is_some())
@@ -146,33 +146,33 @@ impl ActiveRequest {
             unix_ns: self.unix_ns,
             base_ns: self.base_ns,
             seed: self.seed,
-            asked: self.asked,
+            is_recording_requested: self.is_recording_requested,
             worker: self.worker,
         });
         self.row = Some((Arc::clone(thread_status), row));
     }
 
-    /// It runs there no longer.
+    /// Removes the request from the table of its thread.
     pub(crate) fn leave_thread(&mut self) {
         if let Some((thread_status, row)) = self.row.take() {
             self.is_captured |= !thread_status.active_table.remove(row);
         }
     }
 
-    /// Ends with what the job answers; none if it has no answer.
+    /// Ends the request with the response of the job. Returns `None` if the job has no response.
     pub(crate) fn finish(&mut self) -> Option<PendingResponse> {
         let ended = self.job.take()?.finish();
         self.deliver(ended.response, ended.outcome, ended.events, ended.events_dropped)
     }
 
-    /// Ends before any step has run: answered by the shell itself.
+    /// Ends the request with a response of the runtime, before any step has run.
     pub(crate) fn answer(&mut self, response: Response, outcome: Outcome) -> Option<PendingResponse> {
         let events = std::mem::take(&mut self.read_delays);
         self.deliver(Some(response), outcome, events, 0)
     }
 
-    /// Gives the answer back with its capture, which goes to the sink together with what becomes of it; without an answer
-    /// the capture goes there at once.
+    /// Returns the response with its capture, which reaches the sink once the delivery has succeeded or failed. Without a
+    /// response, the capture reaches the sink at once.
     fn deliver(
         &mut self,
         response: Option<Response>,
@@ -203,7 +203,7 @@ impl ActiveRequest {
             outcome,
             events,
             events_dropped,
-            is_recording_requested: self.asked,
+            is_recording_requested: self.is_recording_requested,
             worker: self.worker,
             is_undelivered: false,
         });
@@ -219,22 +219,22 @@ impl ActiveRequest {
     }
 }
 
-/// What a request is answered with.
+/// A response that is about to be sent.
 pub(crate) struct PendingResponse {
     pub(crate) response: Response,
-    /// Its capture, if that is to be kept. Dropped, it says that the response was not delivered.
+    /// Capture of the request, if it is kept. Dropping it records that the response was not delivered.
     pub(crate) delivery: Option<Delivery>,
 }
 
 impl ActiveRequest {
-    /// Ends, if it has not ended: the client went away, or something panicked that no step is to blame for, such as the drop
-    /// of a value. That is answered with `response`.
+    /// Ends the request, unless it has ended: the client left, or code outside of a step panicked, such as the drop of a value.
+    /// A panic is answered with `response`.
     fn end(&mut self, panicked: bool, mut response: Option<Response>) -> Option<PendingResponse> {
         self.request.as_ref()?;
         let (mut outcome, mut events, mut events_dropped, mut step) = (None, Vec::new(), 0, 0);
         if let Some(mut job) = self.job.take() {
             step = job.position();
-            // An answer that was known by then stays what it was, and so does when that was.
+            // If the job has already ended, its outcome and its time stay.
             if job.outcome().is_none() {
                 job.stop(StopReason::ClientLeft, self.watch.tick());
             }

@@ -1,5 +1,4 @@
-//! A capture on its way to the sink: it goes there when its response has been written, so that the trace says whether it
-//! was.
+//! A capture that waits until its response has been written, so that the trace shows whether the response was delivered.
 
 use std::sync::Arc;
 
@@ -7,10 +6,10 @@ use zerver_trace::{Capture, Kept};
 
 use crate::server::service::WorkerService;
 
-/// A capture that is to be kept. Dropped before its response was written, it says so.
+/// A capture that is kept. If it is dropped before its response was written, the response is recorded as undelivered.
 pub(crate) struct Delivery {
     service: Arc<WorkerService>,
-    /// None once it has been handed over.
+    /// `None` once the sink has the capture.
     capture: Option<(Box<Capture>, Kept)>,
 }
 
@@ -19,14 +18,14 @@ impl Delivery {
         Self { service, capture: Some((capture, kept)) }
     }
 
-    /// The response has been written.
-    pub(crate) fn succeeds(mut self) {
+    /// Passes the capture to the sink, because the response has been written.
+    pub(crate) fn complete(mut self) {
         self.hand_over(false);
     }
 
-    fn hand_over(&mut self, undelivered: bool) {
+    fn hand_over(&mut self, is_undelivered: bool) {
         if let (Some((mut capture, kept)), Some(sink)) = (self.capture.take(), &self.service.sink) {
-            capture.is_undelivered = undelivered;
+            capture.is_undelivered = is_undelivered;
             sink.accept_selected(capture, kept);
         }
     }

@@ -126,7 +126,7 @@ impl<'d> Driver<'d> {
         panic_report::guard_step(self.job, &self.service.secrets, |job| run(job, watch))
     }
 
-    /// Starts the effects that the job has requested, as far as the limit allows. If none could start, waits until one in
+    /// Starts the effects that the job has requested, as far as the limit allows. If no effect can start, waits until one in
     /// flight completes. Returns `None` if the job ended because its deadline passed.
     async fn perform_effects(
         &mut self,
@@ -140,8 +140,8 @@ impl<'d> Driver<'d> {
         let queued = self.over_limit.len();
         let room = self.slice.effects.saturating_sub(in_flight).min(queued + requested.len());
         let (old, new) = (room.min(queued), room.saturating_sub(queued));
-        for start in &requested[new..] {
-            self.job.record_effect_queued(start.number, self.watch.now_ns(), QueueReason::Request);
+        for call in &requested[new..] {
+            self.job.record_effect_queued(call.number, self.watch.now_ns(), QueueReason::Request);
         }
         let mut starting = requested.drain(..new);
         for at in 0..room {
@@ -149,9 +149,9 @@ impl<'d> Driver<'d> {
                 return None;
             }
             let was_queued = at < old;
-            let start = if was_queued { self.over_limit.pop_front() } else { starting.next() };
-            if let Some(start) = start {
-                next = self.start(start, was_queued).unwrap_or(next);
+            let call = if was_queued { self.over_limit.pop_front() } else { starting.next() };
+            if let Some(call) = call {
+                next = self.start(call, was_queued).unwrap_or(next);
             }
             self.effects_since_yield += 1;
         }
@@ -197,9 +197,9 @@ impl<'d> Driver<'d> {
                     self.job.record_effect_started(effect.number(), self.watch.since_start_ns(at));
                     self.in_flight.get_or_insert_default().push(EffectFuture::Running(effect));
                 }
-                Some(EffectProgress::RetryDue(start, at)) => {
-                    self.slice.record_completion_delay(self.job, start.number, self.watch, at);
-                    next = self.start(start, true).unwrap_or(next);
+                Some(EffectProgress::RetryDue(call, at)) => {
+                    self.slice.record_completion_delay(self.job, call.number, self.watch, at);
+                    next = self.start(call, true).unwrap_or(next);
                 }
                 // The engine rules out a job that waits for nothing.
                 None => {
@@ -222,11 +222,11 @@ impl<'d> Driver<'d> {
     }
 
     /// Starts a call, or queues it. Returns what the job does next if the call was ready at once.
-    fn start(&mut self, start: RequestedCall, was_queued: bool) -> Option<Next> {
-        let number = start.number;
+    fn start(&mut self, call: RequestedCall, was_queued: bool) -> Option<Next> {
+        let number = call.number;
         let interpreters = self.service.readiness.interpreters();
-        let begun = effect_future::start(start, self.watch, interpreters, self.context, self.slice);
-        let queued_for = match &begun {
+        let started = effect_future::start(call, self.watch, interpreters, self.context, self.slice);
+        let queued_for = match &started {
             Started::Pending(effect) => effect.queue_reason(),
             Started::Ready(_) => None,
         };
@@ -235,7 +235,7 @@ impl<'d> Driver<'d> {
             None if was_queued => self.job.record_effect_started(number, self.watch.now_ns()),
             None => {}
         }
-        match begun {
+        match started {
             Started::Ready(performed) => {
                 Some(self.guarded(|job, watch| job.complete(number, watch, performed)))
             }

@@ -1,5 +1,5 @@
-//! An effect in flight: bounded in time, and unable to take the request down with it. It is performed on the effect
-//! runtime; the thread of its request only learns how it ended. One that cannot begin yet waits here, too.
+//! An effect in flight, or one that waits for a permit or a retry delay. The effect runtime performs it, and the thread of
+//! the request only receives its result. Its time is limited, and a panic in its interpreter does not reach the request.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,123 +21,130 @@ use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
 use crate::scheduler::{Admission, Permit, PermitWait, RunSlice};
 use crate::time::Stopwatch;
 
-/// An effect that takes its time, from when it is asked for.
+/// An effect that was requested and has no result yet.
 pub(crate) enum EffectFuture {
-    /// Pauses before it is tried again; none once the pause is over.
+    /// Waits for the delay before its next attempt. `None` once the delay is over.
     Delayed(Box<(Option<RequestedCall>, Pin<Box<Sleep>>)>),
-    /// It is on the effect runtime.
+    /// Runs on the effect runtime, or waits there for a permit.
     Running(RunningEffect),
 }
 
-/// One that is on the effect runtime.
+/// An effect on the effect runtime.
 pub(crate) struct RunningEffect {
     number: u32,
     kind: &'static str,
-    /// None once it has landed.
+    /// `None` once the effect has completed.
     task: Option<JoinHandle<Completion>>,
     future: SharedFuture,
-    on: Handle,
-    /// When it begins, as long as it waits for a place, and for which limit it waits.
+    runtime: Handle,
+    /// Receiver of the time at which the effect starts, and the limit that it waits for. `None` unless it waits.
     started: Option<(oneshot::Receiver<Instant>, QueueReason)>,
 }
 
-/// How an effect ended, and when.
+/// Result of an effect, and the time at which it completed.
 type Completion = (CallResult, Instant);
 
-/// An interpreter's future; none before it has begun, and once it is over. The effect runtime polls it, and the thread of
-/// the request drops it when it is cancelled: nothing of a request that was answered goes on.
+/// The future of an interpreter. `None` before it starts and after it completes. The effect runtime polls it. When the effect
+/// is cancelled, the thread of the request drops it, so that no effect continues after its request was answered.
 type SharedFuture = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
 
-/// What becomes of a flight.
+/// A change in the state of an effect.
 pub(crate) enum EffectProgress {
-    /// Its pause was over at this time: it is to be asked for again.
+    /// The retry delay ended at this time, and the call is due.
     RetryDue(RequestedCall, Instant),
-    /// It has got its place, and begun at this time; it is still in flight.
+    /// The effect received its permit and started at this time. It is still in flight.
     Started(RunningEffect, Instant),
-    /// The number of the call, how it ended, and when.
+    /// Number of the call, its result, and the time at which it completed.
     Completed(u32, CallResult, Instant),
 }
 
-/// Begins to perform a call, if it may begin now.
+/// Starts a call. A call that must wait for a retry delay or a permit is returned as pending.
 pub(crate) fn start(
-    mut start: RequestedCall,
+    mut requested: RequestedCall,
     watch: &Stopwatch,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     slice: &RunSlice<'_>,
 ) -> Started<CallResult, EffectFuture> {
-    if start.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
+    if requested.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
         return Started::Ready(Err(past_deadline()));
     }
-    let until = start.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
-    let on = slice.effect_runtime;
-    let pause = std::mem::take(&mut start.pause);
+    let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
+    let runtime = slice.effect_runtime;
+    let pause = std::mem::take(&mut requested.pause);
     if !pause.is_zero() {
         return Started::Pending(EffectFuture::Delayed(Box::new((
-            Some(start),
+            Some(requested),
             Box::pin(tokio::time::sleep(pause)),
         ))));
     }
-    match slice.acquire_permit(&start.call) {
+    match slice.acquire_permit(&requested.call) {
         Admission::Granted(permit) => {
-            let counted = || permit.or_else(|| slice.count_in_flight(&start.call));
-            match perform(&start, until, on, interpreters, context, counted) {
+            let counted = || permit.or_else(|| slice.count_in_flight(&requested.call));
+            match perform(&requested, until, runtime, interpreters, context, counted) {
                 Started::Ready(performed) => Started::Ready(performed),
                 Started::Pending(effect) => Started::Pending(EffectFuture::Running(effect)),
             }
         }
         Admission::Queued(wait) => Started::Pending(EffectFuture::Running(perform_with_permit(
-            start,
+            requested,
             until,
             wait,
-            on,
+            runtime,
             interpreters,
             context,
         ))),
     }
 }
 
-/// Begins to perform a call, whoever else asks; it must have ended at `until`. `permit` is what it has until it ends, if it
-/// is not answered at once.
+/// Starts a call without regard to the limits. The call must complete by `until`. If it is not ready at once, it holds the
+/// result of `permit` until it completes.
 pub(crate) fn perform(
-    start: &RequestedCall,
+    requested: &RequestedCall,
     until: Option<Instant>,
-    on: &Handle,
+    runtime: &Handle,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     permit: impl FnOnce() -> Option<Permit>,
 ) -> Started<CallResult, RunningEffect> {
-    let (number, kind, limit) = (start.number, start.call.kind(), start.call.time_limit());
-    let future = match poll_first(&start.call, Some(on), interpreters, context) {
+    let (number, kind, limit) = (requested.number, requested.call.kind(), requested.call.time_limit());
+    let future = match poll_first(&requested.call, Some(runtime), interpreters, context) {
         Started::Ready(performed) => return Started::Ready(performed),
         Started::Pending(future) => SharedFuture::new(Mutex::new(Some(future))),
     };
     let (permit, since) = (permit(), Instant::now());
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
-    let task = on.spawn(async move {
+    let task = runtime.spawn(async move {
         let finished = task_future.within(limit, until, since).await;
-        // Freed here: the thread of the request may be in a step for long.
+        // Released here, because the thread of the request may be busy with a long step.
         drop(permit);
         finished
     });
-    Started::Pending(RunningEffect { number, kind, task: Some(task), future, on: on.clone(), started: None })
+    Started::Pending(RunningEffect {
+        number,
+        kind,
+        task: Some(task),
+        future,
+        runtime: runtime.clone(),
+        started: None,
+    })
 }
 
-/// Has a call wait for its place, and performed from then on.
+/// Waits for a permit on the effect runtime, and then performs the call.
 fn perform_with_permit(
-    start: RequestedCall,
+    requested: RequestedCall,
     until: Option<Instant>,
     wait: PermitWait,
-    on: &Handle,
+    runtime: &Handle,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
 ) -> RunningEffect {
-    let (number, kind) = (start.number, start.call.kind());
+    let (number, kind) = (requested.number, requested.call.kind());
     let (interpreters, context) = (interpreters.clone(), context.clone());
     let ((started_tx, started), reason) = (oneshot::channel(), wait.queue_reason());
     let future = SharedFuture::default();
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
-    let task = on.spawn(async move {
+    let task = runtime.spawn(async move {
         let permit = match until {
             Some(until) => match tokio::time::timeout_at(until.into(), wait).await {
                 Ok(permit) => permit,
@@ -146,27 +153,34 @@ fn perform_with_permit(
             None => wait.await,
         };
         let since = Instant::now();
-        // Nobody wants to know any more where the request has ended.
+        // The receiver is gone if the request has ended.
         let _ = started_tx.send(since);
-        let finished = match poll_first(&start.call, None, &interpreters, &context) {
+        let finished = match poll_first(&requested.call, None, &interpreters, &context) {
             Started::Ready(performed) => (performed, Instant::now()),
             Started::Pending(future) => {
                 *task_future.lock() = Some(future);
-                task_future.within(start.call.time_limit(), until, since).await
+                task_future.within(requested.call.time_limit(), until, since).await
             }
         };
         drop(permit);
         finished
     });
-    RunningEffect { number, kind, task: Some(task), future, on: on.clone(), started: Some((started, reason)) }
+    RunningEffect {
+        number,
+        kind,
+        task: Some(task),
+        future,
+        runtime: runtime.clone(),
+        started: Some((started, reason)),
+    }
 }
 
 impl EffectFuture {
-    /// For what it is held, if it is.
+    /// Returns the reason why the effect waits, or `None` if it is running.
     pub(crate) const fn queue_reason(&self) -> Option<QueueReason> {
         match self {
             Self::Delayed(_) => Some(QueueReason::RetryDelay),
-            Self::Running(RunningEffect { started: Some((_, interpreters)), .. }) => Some(*interpreters),
+            Self::Running(RunningEffect { started: Some((_, reason)), .. }) => Some(*reason),
             Self::Running(_) => None,
         }
     }
@@ -177,22 +191,22 @@ impl Future for EffectFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<EffectProgress> {
         match &mut *self {
-            Self::Delayed(paused) => {
-                let (start, sleep) = &mut **paused;
-                if start.is_some() {
+            Self::Delayed(delayed) => {
+                let (requested, sleep) = &mut **delayed;
+                if requested.is_some() {
                     ready!(sleep.as_mut().poll(cx));
                 }
                 let until = sleep.deadline().into_std();
-                start
-                    .take()
-                    .map_or(Poll::Pending, |start| Poll::Ready(EffectProgress::RetryDue(start, until)))
+                requested.take().map_or(Poll::Pending, |requested| {
+                    Poll::Ready(EffectProgress::RetryDue(requested, until))
+                })
             }
             Self::Running(effect) => {
                 if let Some((started, _)) = &mut effect.started
-                    && let Poll::Ready(begun) = Pin::new(started).poll(cx)
+                    && let Poll::Ready(started) = Pin::new(started).poll(cx)
                 {
                     effect.started = None;
-                    if let Ok(at) = begun {
+                    if let Ok(at) = started {
                         return Poll::Ready(EffectProgress::Started(effect.take(), at));
                     }
                 }
@@ -204,26 +218,26 @@ impl Future for EffectFuture {
 }
 
 impl RunningEffect {
-    /// The number of its call.
+    /// Returns the number of the call.
     pub(crate) const fn number(&self) -> u32 {
         self.number
     }
 
-    /// The same; what is left has landed.
+    /// Moves the effect out, and leaves a completed one in its place.
     fn take(&mut self) -> Self {
         Self {
             number: self.number,
             kind: self.kind,
             task: self.task.take(),
             future: Arc::clone(&self.future),
-            on: self.on.clone(),
+            runtime: self.runtime.clone(),
             started: None,
         }
     }
 }
 
 impl Future for RunningEffect {
-    /// The number of the call, how it ended, and when.
+    /// Number of the call, its result, and the time at which it completed.
     type Output = (u32, CallResult, Instant);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -239,43 +253,43 @@ impl Drop for RunningEffect {
     fn drop(&mut self) {
         let Some(task) = self.task.take() else { return };
         task.abort();
-        // Where it is polled just now, it is dropped there.
+        // If the effect runtime is polling the future right now, the effect runtime drops it.
         let future = self.future.try_lock().ok().and_then(|mut future| future.take());
         if future.is_some() {
-            let _context = self.on.enter();
+            let _context = self.runtime.enter();
             discard(future);
         }
     }
 }
 
-fn out_of_time(limit: Duration) -> EffectError {
+fn time_limit_exceeded(limit: Duration) -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))
 }
 
-/// What is part of an effect whose deadline has passed.
+/// The error of a call whose effect has passed its deadline.
 fn past_deadline() -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
 }
 
-/// Begins to perform a call, within the context of the effect runtime: on it, or where `enters` leads there. What is
-/// ready when it is first polled needs no other thread.
+/// Starts a call and polls it once, in the context of the effect runtime. A caller on another thread passes that runtime to
+/// enter. A call that is ready at the first poll needs no other thread.
 fn poll_first(
     call: &Call,
-    enters: Option<&Handle>,
+    runtime: Option<&Handle>,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
 ) -> Started<CallResult, BoxFuture<CallResult>> {
     let kind = call.kind();
-    let mut runtime = enters.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
+    let mut entered = runtime.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
     let mut future = match catch_unwind(AssertUnwindSafe(|| interpreters.start(call, context))) {
         Ok(Started::Ready(performed)) => return Started::Ready(performed),
         Ok(Started::Pending(future)) => future,
         Err(panic) => return Started::Ready(Err(interpreter_panicked(kind, &*panic))),
     };
-    if runtime.is_none() {
-        runtime = enters.map(Handle::enter);
+    if entered.is_none() {
+        entered = runtime.map(Handle::enter);
     }
-    let _runtime = runtime;
+    let _entered = entered;
     match poll(kind, &mut future, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready(performed) => {
             discard(future);
@@ -285,27 +299,27 @@ fn poll_first(
     }
 }
 
-/// Polls an interpreter's future, whose panics are its own.
+/// Polls the future of an interpreter. A panic of the interpreter becomes an error of the effect.
 fn poll(kind: &str, future: &mut BoxFuture<CallResult>, cx: &mut Context<'_>) -> Poll<CallResult> {
     catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
         .unwrap_or_else(|panic| Poll::Ready(Err(interpreter_panicked(kind, &*panic))))
 }
 
-/// An effect on the effect runtime.
+/// The part of an effect that runs on the effect runtime.
 struct EffectTask {
     kind: &'static str,
     future: SharedFuture,
 }
 
 impl EffectTask {
-    /// Performs it to its end, or until its own time is over, or that of the effect which it is part of.
+    /// Performs the call until it completes, exceeds its time limit, or passes the deadline of its effect.
     async fn within(mut self, limit: Option<Duration>, until: Option<Instant>, since: Instant) -> Completion {
         let own = limit.and_then(|limit| Some((since.checked_add(limit)?, Some(limit))));
         let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
         let performed = match first {
             Some((at, limit)) => {
-                let timely = tokio::time::timeout_at(at.into(), &mut self).await;
-                timely.unwrap_or_else(|_| Err(limit.map_or_else(past_deadline, out_of_time)))
+                let result = tokio::time::timeout_at(at.into(), &mut self).await;
+                result.unwrap_or_else(|_| Err(limit.map_or_else(past_deadline, time_limit_exceeded)))
             }
             None => (&mut self).await,
         };
@@ -337,7 +351,7 @@ impl Drop for EffectTask {
     }
 }
 
-/// The end of an effect whose task has not come to its own.
+/// Returns the result of an effect whose task was aborted or panicked.
 fn aborted(kind: &'static str, error: JoinError) -> Completion {
     let error = match error.try_into_panic() {
         Ok(panic) => interpreter_panicked(kind, &*panic),

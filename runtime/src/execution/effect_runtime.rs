@@ -1,6 +1,5 @@
-//! The threads that perform effects. A worker runs steps, and a step cannot be interrupted: were sockets, timers and the
-//! tasks of pooled connections on the runtime of a worker, whoever needs them would wait for its steps. They live here
-//! instead, and no step runs here.
+//! The threads that perform effects. A step cannot be interrupted, so sockets, timers and the tasks of pooled connections
+//! would wait for steps if they lived on the runtime of a worker. They live here instead, and no step runs here.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,25 +7,26 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 
-/// One thread is enough for most; with a second, an interpreter that blocks its thread does not stop all others.
-const LEAST_THREADS: usize = 2;
+/// Minimum number of threads. Most services need only one; with a second, an interpreter that blocks its thread does not
+/// stop all others.
+const MIN_THREADS: usize = 2;
 
-/// One thread for this many workers: what an effect takes here is a fraction of what its request takes there.
+/// Number of workers for each thread. An effect takes a fraction of the time here that its request takes on a worker.
 const WORKERS_PER_THREAD: usize = 4;
 
-/// How long the end of a service waits for these threads: only an interpreter that blocks one makes it wait at all.
-const SHUTDOWN: Duration = Duration::from_millis(200);
+/// Maximum time that a service waits for these threads when it stops. It only waits for interpreters that block.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The runtime on which effects are performed. Dropped, it ends without being waited for.
+/// The runtime that performs effects. Dropping it does not wait for its threads.
 pub(crate) struct EffectRuntime {
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
 }
 
 impl EffectRuntime {
-    /// Starts the threads for a service with this many workers.
+    /// Starts the threads for a service with this number of workers.
     pub(crate) fn start(workers: usize) -> io::Result<Arc<Self>> {
-        let threads = workers.div_ceil(WORKERS_PER_THREAD).max(LEAST_THREADS);
+        let threads = workers.div_ceil(WORKERS_PER_THREAD).max(MIN_THREADS);
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("zerver-effects")
@@ -39,15 +39,15 @@ impl EffectRuntime {
         &self.handle
     }
 
-    /// Makes it the runtime of whatever is spawned, opened or timed by this thread until the guard is dropped.
+    /// Enters the runtime: until the guard is dropped, tasks, sockets and timers of this thread belong to it.
     pub(crate) fn enter(&self) -> EnterGuard<'_> {
         self.handle.enter()
     }
 
-    /// Drops what is still performed, and with it all connections. It blocks.
+    /// Cancels the effects in flight and closes all connections. This blocks.
     pub(crate) fn shut_down(&self) {
         if let Some(runtime) = self.take() {
-            runtime.shutdown_timeout(SHUTDOWN);
+            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         }
     }
 

@@ -1,4 +1,4 @@
-//! One request from its head to its capture: its job, the steps and effects that run for it, and what is recorded of it.
+//! Execution of one request, from its head to its capture: the job, its steps and effects, and the recording.
 
 pub(crate) mod active_request;
 pub(crate) mod delivery;

@@ -1,8 +1,8 @@
-//! What a panic says: where it was, on which thread, and its message, which may quote what a client sent. It is cleaned and
-//! masked as everything that is told.
+//! Reports of panics: the location, the thread and the message, which may quote data of a client. A report is cleaned and
+//! masked like all messages to the operator.
 //!
-//! The message of a step is held back until the step is over, for only then is its request at hand, and with it the secrets
-//! that nothing in the message names.
+//! The report of a step is deferred until the step has returned. Only then is its request available, and with it the secrets
+//! that the message may contain without their names.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
@@ -10,38 +10,36 @@ use std::panic::{self, PanicHookInfo};
 
 use zerver_engine::Job;
 use zerver_recorder::catch_panic;
-use zerver_replay::mask_for_job;
 use zerver_trace::secret::Rule;
 
 use crate::operator_log;
 
-/// More of a message is left out, in bytes.
-const MAX_MESSAGE: usize = 16 << 10;
+/// Maximum length of a message, in bytes. The rest is left out.
+const MAX_MESSAGE_LEN: usize = 16 << 10;
 
-/// What a thread is about.
+/// The kind of code that a thread runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ThreadActivity {
-    Anything,
-    /// It runs a step.
+    NoStep,
     Step,
-    /// It runs one that has panicked; what there is to say is held back.
+    /// A step that has panicked. Its report is deferred.
     PanickedStep,
 }
 
 thread_local! {
-    static ACTIVITY: Cell<ThreadActivity> = const { Cell::new(ThreadActivity::Anything) };
-    static HELD_BACK: RefCell<Option<PanicReport>> = const { RefCell::new(None) };
+    static ACTIVITY: Cell<ThreadActivity> = const { Cell::new(ThreadActivity::NoStep) };
+    static DEFERRED: RefCell<Option<PanicReport>> = const { RefCell::new(None) };
 }
 
-/// What there is to say of a panic.
+/// The report of one panic.
 struct PanicReport {
-    /// The thread and the place.
+    /// First line of the report: the thread and the source location.
     location: String,
     message: String,
     backtrace: Option<String>,
 }
 
-/// Has panics of the whole process told by this module, in the place of the hook that there was.
+/// Installs a panic hook that reports all panics of the process. It replaces the previous hook.
 pub(crate) fn install_hook() {
     panic::set_hook(Box::new(|info| {
         if catch_panic::is_catching() {
@@ -49,19 +47,19 @@ pub(crate) fn install_hook() {
         }
         let report = PanicReport::of(info);
         if ACTIVITY.get() == ThreadActivity::Step && cfg!(panic = "unwind") {
-            HELD_BACK.set(Some(report));
+            DEFERRED.set(Some(report));
             ACTIVITY.set(ThreadActivity::PanickedStep);
             return;
         }
-        // One that comes while another unwinds ends the process.
-        if let Ok(Some(held_back)) = HELD_BACK.try_with(RefCell::take) {
-            held_back.emit(&str::to_owned);
+        // A panic during the unwinding of another ends the process, so the deferred report is printed now.
+        if let Ok(Some(deferred)) = DEFERRED.try_with(RefCell::take) {
+            deferred.emit(&str::to_owned);
         }
         report.emit(&str::to_owned);
     }));
 }
 
-/// Runs a step. If it panicked, `job` of it gives the request whose secrets are to be masked.
+/// Runs a step. If it panics, the secrets of the request of `job` are masked in the report.
 pub(crate) fn guard_step<J>(
     job: &mut J,
     secrets: &Rule,
@@ -72,10 +70,10 @@ where
 {
     ACTIVITY.set(ThreadActivity::Step);
     let next = run(job);
-    if ACTIVITY.replace(ThreadActivity::Anything) == ThreadActivity::PanickedStep
-        && let Some(report) = HELD_BACK.take()
+    if ACTIVITY.replace(ThreadActivity::NoStep) == ThreadActivity::PanickedStep
+        && let Some(report) = DEFERRED.take()
     {
-        report.emit(&|text| mask_for_job(text, job, secrets));
+        report.emit(&|text| job.masked(text, secrets));
     }
     next
 }
@@ -83,22 +81,22 @@ where
 impl PanicReport {
     fn of(info: &PanicHookInfo<'_>) -> Self {
         let thread = std::thread::current();
-        let location = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let location = info.location().map_or_else(|| "an unknown location".to_owned(), ToString::to_string);
         let message = info.payload_as_str().unwrap_or("a panic without a message");
         let backtrace = Backtrace::capture();
-        let is_there = backtrace.status() == BacktraceStatus::Captured;
+        let has_backtrace = backtrace.status() == BacktraceStatus::Captured;
         Self {
             location: format!("thread '{}' panicked at {location}:", thread.name().unwrap_or("<unnamed>")),
-            message: message[..message.floor_char_boundary(MAX_MESSAGE)].to_owned(),
-            backtrace: is_there.then(|| backtrace.to_string()),
+            message: message[..message.floor_char_boundary(MAX_MESSAGE_LEN)].to_owned(),
+            backtrace: has_backtrace.then(|| backtrace.to_string()),
         }
     }
 
-    /// Says it: the place, then each line of the message, which cannot be taken for a line of somebody else.
-    fn emit(&self, masked: &dyn Fn(&str) -> String) {
+    /// Reports the location and the indented lines of the message. The indentation marks them as parts of this report.
+    fn emit(&self, mask: &dyn Fn(&str) -> String) {
         let mut lines = operator_log::safe(&self.location);
-        // Masked as a whole: a secret may have several lines.
-        for line in masked(&self.message).lines() {
+        // The message is masked as a whole, because a secret may have several lines.
+        for line in mask(&self.message).lines() {
             lines += "\n  ";
             lines += &operator_log::safe(line);
         }

@@ -17,7 +17,7 @@ use super::safe_drop::discard;
 use crate::time::Stopwatch;
 
 /// Maximum number of differences in a message.
-const REPORTED: usize = 3;
+const MAX_REPORTED: usize = 3;
 
 /// A step whose two runs with the same slots differed. See [`StartOptions::on_impure_step`](crate::StartOptions).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl fmt::Display for ImpureStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { flow, step, file, line, differences } = self;
         write!(f, "step {step} of flow {flow} ({file}:{line}) gave different results in two runs: ")?;
-        f.write_str(&differences[..differences.len().min(REPORTED)].join("; "))?;
-        match differences.len().saturating_sub(REPORTED) {
+        f.write_str(&differences[..differences.len().min(MAX_REPORTED)].join("; "))?;
+        match differences.len().saturating_sub(MAX_REPORTED) {
             0 => Ok(()),
             more => write!(f, "; and {more} more"),
         }
@@ -50,7 +50,7 @@ impl fmt::Display for ImpureStep {
 /// Function that is called with each impure step, once for each step.
 pub type OnImpureStep = Arc<dyn Fn(&ImpureStep) + Send + Sync>;
 
-/// Tells of such steps; of each step once.
+/// Reports impure steps, each step once.
 pub(crate) struct PurityCheck {
     report: OnImpureStep,
     secrets: Rule,
@@ -62,9 +62,9 @@ impl PurityCheck {
         Arc::new(Self { report, secrets, reported: Mutex::default() })
     }
 
-    /// Compares what a step did from this event on with what it did the second time.
+    /// Compares the two runs of a step.
     fn compare(&self, first: &Job, twin: &Twin) {
-        // A value's own `Serialize` may panic.
+        // The `Serialize` of a value may panic.
         let compared =
             catch_unwind(AssertUnwindSafe(|| compare_jobs(first, twin.since, &twin.job, &self.secrets)));
         let (Ok(findings), Some(step)) = (compared, first.flow().info().steps.get(usize::from(twin.step)))
@@ -79,7 +79,7 @@ impl PurityCheck {
             return;
         }
         drop(reported);
-        let one = |finding: &zerver_replay::Finding| {
+        let difference = |finding: &zerver_replay::Finding| {
             format!("{}: {}, then {}", finding.field, finding.expected, finding.got)
         };
         (self.report)(&ImpureStep {
@@ -87,16 +87,16 @@ impl PurityCheck {
             step: step.name.clone(),
             file: step.file.clone(),
             line: step.line,
-            differences: findings.iter().map(one).collect(),
+            differences: findings.iter().map(difference).collect(),
         });
     }
 }
 
-/// A job, each step of which runs twice where that is wanted.
+/// A job whose steps run twice if the purity check is on.
 pub(crate) struct CheckedJob {
     job: Job,
     check: Option<Arc<PurityCheck>>,
-    /// Apart, for few have one, and a job is large and moves.
+    /// Boxed, because few jobs have a twin, and a job is large and is moved.
     twin: Option<Box<Twin>>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct CheckedJob {
 struct Twin {
     job: Job,
     step: u16,
-    /// The first event of the first run.
+    /// Index of the first event of the first run.
     since: usize,
 }
 
@@ -113,55 +113,55 @@ impl CheckedJob {
         Self { job, check, twin: None }
     }
 
-    /// As [`Job::finish`].
+    /// Calls [`Job::finish`].
     pub(crate) fn finish(&mut self) -> FinishedJob {
         discard(self.twin.take());
         self.job.finish()
     }
 
-    /// As [`Job::run`].
+    /// Calls [`Job::run`] on both jobs.
     pub(crate) fn run(&mut self, watch: &mut Stopwatch) -> Next {
         let twin = self.check.as_ref().and_then(|_| Twin::of(&self.job));
         let next = self.job.run(watch.now_ns(), || watch.tick());
         if let Some(twin) = twin {
-            self.again(twin, next, watch, |job| job.run(0, || 0));
+            self.run_twin(twin, next, watch, |job| job.run(0, || 0));
         }
         next
     }
 
-    /// As [`Job::complete`].
+    /// Calls [`Job::complete`] on both jobs.
     pub(crate) fn complete(&mut self, number: u32, watch: &mut Stopwatch, performed: CallResult) -> Next {
         let twin = self.twin.take().map(|twin| (twin, performed.clone()));
         let next = self.job.complete(number, watch.tick(), performed);
         if let Some((twin, performed)) = twin {
-            self.again(twin, next, watch, |job| job.complete(number, 0, performed));
+            self.run_twin(twin, next, watch, |job| job.complete(number, 0, performed));
         }
         next
     }
 
-    /// As [`Job::advance`].
+    /// Calls [`Job::advance`] on both jobs.
     pub(crate) fn advance(&mut self, watch: &mut Stopwatch) -> Next {
         let next = self.job.advance(watch.tick());
         if let Some(twin) = self.twin.take() {
-            self.again(twin, next, watch, |job| job.advance(0));
+            self.run_twin(twin, next, watch, |job| job.advance(0));
         }
         next
     }
 
-    /// Does the same with the twin. None of it is in the times of the request.
-    fn again(
+    /// Repeats an input with the twin. The time that it takes is not part of the times of the request.
+    fn run_twin(
         &mut self,
         mut twin: Box<Twin>,
         next: Next,
         watch: &mut Stopwatch,
         input: impl FnOnce(&mut Job) -> Next,
     ) {
-        // That is a finding by itself, and its message need not be there twice.
+        // A panic is reported anyway. A second run would only repeat its message.
         if matches!(self.job.outcome(), Some((Outcome::Panicked { .. }, _))) {
             return discard(twin);
         }
-        let began = Instant::now();
-        // It may already wait for other effects than the first; then it is told what came of that, and differs.
+        let started = Instant::now();
+        // The twin may already wait for other effects than the first job. It then receives the wrong result and differs.
         if input(&mut twin.job) == next && matches!(next, Next::Wait | Next::Advance) {
             self.twin = Some(twin);
         } else {
@@ -170,7 +170,7 @@ impl CheckedJob {
             }
             discard(twin);
         }
-        watch.leave_out(began);
+        watch.leave_out(started);
     }
 }
 

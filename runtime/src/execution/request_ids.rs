@@ -1,27 +1,29 @@
-//! Request ids: UUIDs of version 7 (RFC 9562, method 3 of section 6.2), made without a lock and without a system call.
+//! Request ids: UUIDs of version 7 (RFC 9562, section 6.2, method 3), generated without a lock or a system call.
 
 use std::cell::Cell;
 
 use http::HeaderValue;
 use zerver_engine::RequestId;
 
-/// The ids and seeds of one worker.
+/// Generator of the request ids and seeds of one worker.
 pub(crate) struct RequestIds {
-    /// Milliseconds, and 12 bits of their fraction, of the last id.
+    /// Time of the last id: milliseconds, then 12 bits for the fraction of a millisecond.
     last: Cell<u64>,
     ids: SplitMix,
     seeds: SplitMix,
 }
 
 impl RequestIds {
+    /// Creates a generator with random seeds.
+    ///
     /// # Errors
-    /// When the system has no randomness.
+    /// If the system provides no random numbers.
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let (ids, seeds) = (SplitMix::new(getrandom::u64()?), SplitMix::new(getrandom::u64()?));
         Ok(Self { last: Cell::new(0), ids, seeds })
     }
 
-    /// The id of a request that arrived then; greater than every earlier one of this worker.
+    /// Returns the id of a request that arrived at `unix_ns`. It is greater than all earlier ids of this worker.
     pub(crate) fn next(&self, unix_ns: u64) -> RequestId {
         let (ms, rest_ns) = (unix_ns / 1_000_000, unix_ns % 1_000_000);
         let ticks = (ms << 12 | (rest_ns * 4096 / 1_000_000)).max(self.last.get() + 1);
@@ -31,7 +33,7 @@ impl RequestIds {
         RequestId::from_u128(ms << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random)
     }
 
-    /// What a request's randomness is derived from.
+    /// Returns the seed of the random numbers of a request.
     pub(crate) fn seed(&self) -> u64 {
         self.seeds.next()
     }
@@ -54,10 +56,10 @@ impl SplitMix {
     }
 }
 
-/// The value of `x-request-id`.
+/// Returns the value of the header `x-request-id`.
 pub(crate) fn header_value(id: RequestId) -> HeaderValue {
-    /// Where each byte of an id stands in its text.
-    const AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    /// Position of each byte of an id in its text form.
+    const OFFSETS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     const HEX: [[u8; 2]; 256] = {
         let (digits, mut hex, mut byte) = (b"0123456789abcdef", [[0; 2]; 256], 0);
         while byte < hex.len() {
@@ -67,7 +69,7 @@ pub(crate) fn header_value(id: RequestId) -> HeaderValue {
         hex
     };
     let mut text = [b'-'; 36];
-    for (byte, at) in std::iter::zip(id.as_u128().to_be_bytes(), AT) {
+    for (byte, at) in std::iter::zip(id.as_u128().to_be_bytes(), OFFSETS) {
         text[at..at + 2].copy_from_slice(&HEX[usize::from(byte)]);
     }
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
@@ -78,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_unique_and_ordered_whatever_the_clock_does() {
+    fn ids_are_unique_and_ordered_even_if_the_clock_jumps() {
         let ids = RequestIds::new().unwrap();
         let hour_ns = 3_600_000_000_000;
         let times = [hour_ns, hour_ns, hour_ns + 100, hour_ns + 1_000_000, 5, 5, 2 * hour_ns, hour_ns];
-        let made: Vec<_> = times.iter().map(|&at| ids.next(at)).collect();
-        assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
+        let ids: Vec<_> = times.iter().map(|&at| ids.next(at)).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
     }
 
     #[test]

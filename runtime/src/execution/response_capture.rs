@@ -1,5 +1,5 @@
-//! A response as its capture keeps it, while the response itself is on its way out: cheaper to make than a second
-//! header map.
+//! A copy of a response for its capture, made while the response itself is being sent. It is cheaper than a second header
+//! map.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};

@@ -1,4 +1,4 @@
-//! Reads a request's body: whole, within a size, and within a time.
+//! Reads the whole body of a request within a size limit and time limits.
 
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
@@ -13,11 +13,11 @@ use super::connection::connection_state::Connection;
 use super::rejection::Rejection;
 use crate::Limits;
 
-/// So many frames in a row may be empty.
-const EMPTY_FRAMES: usize = 100;
+/// Maximum number of consecutive empty frames.
+const MAX_EMPTY_FRAMES: usize = 100;
 
-/// So much is set aside for a body whose length is only claimed.
-const FIRST_BYTES: usize = 64 * 1024;
+/// Maximum number of bytes that are reserved in advance for the rest of a body, whatever length the client declares.
+const MAX_RESERVED_BYTES: usize = 64 * 1024;
 
 /// Reads all of `body`.
 pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> Result<Bytes, Rejection> {
@@ -27,10 +27,15 @@ pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> 
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(Rejection::BodyTooLarge(limits.body_bytes));
     }
-    let _reads = conn.start_body_read();
-    let mut reading =
-        pin!(Reading { body, limit: limits.body_bytes, first: None, rest: BytesMut::new(), empty: 0 });
-    // Most bodies are there already: no timer is set for those.
+    let _guard = conn.start_body_read();
+    let mut reading = pin!(BodyFuture {
+        body,
+        limit: limits.body_bytes,
+        first: None,
+        rest: BytesMut::new(),
+        empty_frames: 0
+    });
+    // Most bodies have already arrived. No timer is set for those.
     if let Some(result) = std::future::poll_fn(|cx| match reading.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
         Poll::Pending => Poll::Ready(None),
@@ -40,62 +45,66 @@ pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> 
         return result;
     }
     let end = Instant::now() + limits.body;
-    let mut pause = pin!(tokio::time::sleep_until(end.min(Instant::now() + limits.body_stall)));
-    let mut came_before = reading.came();
-    let mut came_by_the_end = None;
+    let mut timeout = pin!(tokio::time::sleep_until(end.min(Instant::now() + limits.body_stall)));
+    let mut last_received = reading.received();
+    let mut received_after_close = None;
     std::future::poll_fn(|cx| {
         if let Poll::Ready(result) = reading.as_mut().poll(cx) {
             return Poll::Ready(result);
         }
-        // hyper does not know that the client has closed its side, and may have some of the body still: it is asked until
-        // it has nothing more.
+        // hyper does not know that the client has closed its sending side, and may still hold a part of the body. Poll
+        // it until nothing more arrives.
         if conn.has_client_closed() {
-            if came_by_the_end.replace(reading.came()) == Some(reading.came()) {
+            let received = reading.received();
+            if received_after_close.replace(received) == Some(received) {
                 return Poll::Ready(Err(Rejection::BodyBroken));
             }
             cx.waker().wake_by_ref();
         }
-        // The pause begins anew with whatever has come since the last look.
-        let came = reading.came();
-        if came > came_before {
-            came_before = came;
-            pause.as_mut().reset(end.min(Instant::now() + limits.body_stall));
+        // Any byte that has arrived restarts the stall timeout.
+        let received = reading.received();
+        if received > last_received {
+            last_received = received;
+            timeout.as_mut().reset(end.min(Instant::now() + limits.body_stall));
         }
-        ready!(pause.as_mut().poll(cx));
+        ready!(timeout.as_mut().poll(cx));
         Poll::Ready(Err(Rejection::BodyTooSlow))
     })
     .await
 }
 
-struct Reading {
+struct BodyFuture {
     body: Incoming,
     limit: usize,
-    /// A body of one frame is not copied.
+    /// The only frame so far. Kept as it is, so that a body of one frame is not copied.
     first: Option<Bytes>,
+    /// The whole body so far, if it has several frames.
     rest: BytesMut,
-    empty: usize,
+    /// Number of consecutive empty frames.
+    empty_frames: usize,
 }
 
-impl Reading {
-    fn came(&self) -> usize {
+impl BodyFuture {
+    fn received(&self) -> usize {
         self.first.as_ref().map_or(0, Bytes::len) + self.rest.len()
     }
 
-    fn take(&mut self, data: Bytes) -> Result<(), Rejection> {
-        if self.came() + data.len() > self.limit {
+    fn append(&mut self, data: Bytes) -> Result<(), Rejection> {
+        if self.received() + data.len() > self.limit {
             return Err(Rejection::BodyTooLarge(self.limit));
         }
         if data.is_empty() {
-            self.empty += 1;
-            return if self.empty > EMPTY_FRAMES { Err(Rejection::BodyBroken) } else { Ok(()) };
+            self.empty_frames += 1;
+            return if self.empty_frames > MAX_EMPTY_FRAMES { Err(Rejection::BodyBroken) } else { Ok(()) };
         }
-        self.empty = 0;
+        self.empty_frames = 0;
         match (&mut self.first, self.rest.is_empty()) {
             (first @ None, true) => *first = Some(data),
             (first, _) => {
                 if let Some(first) = first.take() {
-                    let claimed = usize::try_from(self.body.size_hint().lower()).unwrap_or(FIRST_BYTES);
-                    self.rest.reserve(first.len() + data.len() + claimed.min(FIRST_BYTES));
+                    let declared =
+                        usize::try_from(self.body.size_hint().lower()).unwrap_or(MAX_RESERVED_BYTES);
+                    self.rest.reserve(first.len() + data.len() + declared.min(MAX_RESERVED_BYTES));
                     self.rest.extend_from_slice(&first);
                 }
                 self.rest.extend_from_slice(&data);
@@ -105,16 +114,16 @@ impl Reading {
     }
 }
 
-impl Future for Reading {
+impl Future for BodyFuture {
     type Output = Result<Bytes, Rejection>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         loop {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.take(data)?,
-                    // Trailers are not looked at. Ones without any field are what hyper leaves of pseudo-header fields, which
-                    // trailers must not have (RFC 9113, section 8.1).
+                    Ok(data) => self.append(data)?,
+                    // Trailers are ignored. hyper removes pseudo-header fields, which trailers must not contain (RFC
+                    // 9113, section 8.1), so trailers without any field are the sign of such fields.
                     Err(frame) if frame.trailers_ref().is_some_and(HeaderMap::is_empty) => {
                         return Poll::Ready(Err(Rejection::BodyBroken));
                     }

@@ -1,7 +1,7 @@
 //! The HTTP shell: from a socket to a request, and from a response back.
 //!
-//! hyper speaks HTTP; here are the limits, in size and in time, and the checks that it leaves out. Nothing here knows
-//! what a step is.
+//! hyper implements the protocol. This module adds the size limits, the time limits and the checks that hyper leaves
+//! out. Nothing here depends on steps.
 
 mod body_reader;
 mod connection;

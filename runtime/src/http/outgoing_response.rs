@@ -1,4 +1,4 @@
-//! Conversion of a response to what hyper sends.
+//! Converts a response to the form that hyper sends.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A response on its way out.
 pub(super) struct OutgoingResponse {
-    pub(super) answer: PendingResponse,
+    pub(super) pending: PendingResponse,
     pub(super) id: RequestId,
     pub(super) date: HeaderValue,
     pub(super) is_head: bool,
@@ -24,16 +24,16 @@ pub(super) struct OutgoingResponse {
 }
 
 impl OutgoingResponse {
-    /// The response as hyper wants it, on this connection.
+    /// Adds the headers that HTTP and zerver require, and wraps the body for this connection.
     pub(super) fn into_http(self, conn: Rc<Connection>) -> http::Response<ResponseBody> {
-        let Self { answer: PendingResponse { response, delivery }, id, date, is_head, is_http2, close } =
+        let Self { pending: PendingResponse { response, delivery }, id, date, is_head, is_http2, close } =
             self;
         let Response { mut status, mut headers, mut body } = response;
-        // An informational status is none to end with.
+        // A final response must not have an informational status.
         if status.is_informational() {
             status = StatusCode::INTERNAL_SERVER_ERROR;
         }
-        // To look is cheaper than to take away what is hardly ever there.
+        // Checking first is cheaper than removing headers that are almost never present.
         let is_framing =
             |name: &HeaderName| [header::TRANSFER_ENCODING, header::CONTENT_LENGTH].contains(name);
         if headers.keys().any(is_framing) {

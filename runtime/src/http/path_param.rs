@@ -1,7 +1,7 @@
-//! Path parameters: percent-decoded after the route has been found, so that an encoded slash changes no route.
+//! Percent-decoding of path parameters. It happens after routing, so that an encoded slash cannot change the route.
 
-/// The decoded text; none where a `%` is not followed by two hexadecimal digits, or where the text is not UTF-8 or has
-/// a NUL in it.
+/// Returns the decoded text. `None` if a `%` is not followed by two hexadecimal digits, or if the text is not UTF-8 or
+/// contains a NUL.
 pub(super) fn decode(raw: &str) -> Option<String> {
     if !raw.contains('%') {
         return Some(raw.to_owned());
@@ -33,7 +33,7 @@ mod tests {
     use super::decode;
 
     #[test]
-    fn what_is_no_text_is_refused() {
+    fn a_parameter_that_is_not_text_is_rejected() {
         let check = |raw: &str, decoded: Option<&str>| assert_eq!(decode(raw).as_deref(), decoded, "{raw}");
         check("plain", Some("plain"));
         check("a%20b%2Fc", Some("a b/c"));

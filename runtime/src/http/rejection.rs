@@ -1,4 +1,4 @@
-//! Requests that are answered before any step runs, and with what.
+//! Reasons to reject a request before any step runs, and the responses to them.
 
 use http::{HeaderValue, StatusCode, header};
 use zerver_engine::{Failure, FailureKind, Flow, Request, Response};
@@ -7,25 +7,25 @@ use zerver_trace::Outcome;
 use super::headers::host_header::HostError;
 use crate::server::service::Service;
 
-/// Why a request gets no further.
+/// Reason for which a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rejection {
     Host(HostError),
-    /// No request at all: what is wrong, in the words of hyper.
+    /// The bytes are not an HTTP request. Contains hyper's description of the error.
     Malformed(String),
-    /// Too many headers, or too large for hyper's own limits.
+    /// There are too many headers, or they exceed hyper's own limits. Contains the limit in bytes.
     TooManyHeaders(usize),
-    /// Another `transfer-encoding` than just `chunked`.
+    /// The `transfer-encoding` is not `chunked` alone.
     TransferEncoding,
-    /// No path, where one is needed.
+    /// The target is not a path.
     Target,
     TargetTooLong(usize),
     HeadersTooLarge(usize),
     PathNotFound,
-    /// The methods that there are.
+    /// Contains the allowed methods.
     MethodNotAllowed(HeaderValue),
     InvalidParam,
-    /// The service is not ready for any flow.
+    /// The service has not finished starting.
     NotReady,
     BodyTooLarge(usize),
     BodyTooSlow,
@@ -40,7 +40,7 @@ impl Rejection {
         service: &Service,
     ) -> (Response, Outcome) {
         let failure = self.failure(request);
-        // The service decides how a failure looks; what HTTP demands stays.
+        // The service may render the failure as it likes, but the status and the headers that HTTP requires stay.
         let mut response = service.render(flow, &failure, request).status(self.status());
         if let Self::MethodNotAllowed(allow) = self {
             response.headers.insert(header::ALLOW, allow.clone());
@@ -73,26 +73,26 @@ impl Rejection {
     }
 
     fn failure(&self, request: &Request) -> Failure {
-        let at_most = |what, bytes: &usize| {
-            Failure::new(FailureKind::TooLarge, what).message(format!("more than {bytes} bytes"))
+        let too_large = |subject, limit: &usize| {
+            Failure::new(FailureKind::TooLarge, subject).message(format!("more than {limit} bytes"))
         };
         match self {
             Self::Host(error) => Failure::invalid("host").message(match error {
                 HostError::Missing => "the header is missing",
-                HostError::Doubled => "the header is repeated",
+                HostError::Repeated => "the header is repeated",
                 HostError::Malformed => "not a host and a port",
-                HostError::Contradicted => "differs from :authority",
+                HostError::AuthorityMismatch => "differs from :authority",
                 HostError::NotAllowed => "this host is not served here",
             }),
-            Self::Malformed(why) => Failure::invalid("request").message(format!("not HTTP: {why}")),
-            Self::TooManyHeaders(bytes) => Failure::new(FailureKind::TooLarge, "headers")
-                .message(format!("more than {bytes} bytes, or more than 100 headers")),
+            Self::Malformed(reason) => Failure::invalid("request").message(format!("not HTTP: {reason}")),
+            Self::TooManyHeaders(limit) => Failure::new(FailureKind::TooLarge, "headers")
+                .message(format!("more than {limit} bytes, or more than 100 headers")),
             Self::TransferEncoding => {
                 Failure::invalid("transfer-encoding").message("only chunked is supported")
             }
             Self::Target => Failure::invalid("target").message("not a path"),
-            Self::TargetTooLong(bytes) => at_most("target", bytes),
-            Self::HeadersTooLarge(bytes) => at_most("headers", bytes),
+            Self::TargetTooLong(limit) => too_large("target", limit),
+            Self::HeadersTooLarge(limit) => too_large("headers", limit),
             Self::PathNotFound => Failure::not_found("path", request.uri.path()),
             Self::MethodNotAllowed(allow) => Failure::invalid("method")
                 .key(&request.method)
@@ -101,7 +101,7 @@ impl Rejection {
                 Failure::invalid("path").message("a parameter is not percent-encoded UTF-8 without NUL")
             }
             Self::NotReady => Failure::unavailable("service").message("not ready yet"),
-            Self::BodyTooLarge(bytes) => at_most("body", bytes),
+            Self::BodyTooLarge(limit) => too_large("body", limit),
             Self::BodyTooSlow => Failure::new(FailureKind::Timeout, "body").message("arrived too slowly"),
             Self::BodyBroken => Failure::invalid("body").message("incomplete, or not HTTP"),
         }

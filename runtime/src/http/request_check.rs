@@ -1,4 +1,4 @@
-//! Checks of a request's head before anything runs: its sizes, its host, its framing and its route.
+//! Checks the head of a request before anything runs: its size, host, framing and route.
 
 use std::sync::Arc;
 
@@ -13,27 +13,27 @@ use super::router::RouteMatch;
 use crate::config::Limits;
 use crate::server::service::Service;
 
-/// A request may have this many headers.
-const HEADERS: usize = 100;
+/// Maximum number of headers of a request.
+const MAX_HEADERS: usize = 100;
 
-/// Who takes a request.
+/// Destination of a valid request.
 pub(super) enum Routed {
-    /// This flow; with the trace context of the request.
+    /// A flow, and the trace context of the request.
     Flow(Arc<Flow>, TraceContext),
-    /// The shell itself: `OPTIONS` with the methods there are.
+    /// The HTTP shell itself, which answers `OPTIONS` with the allowed methods.
     Options(HeaderValue),
 }
 
 pub(super) fn check(request: &mut Request, service: &Service) -> Result<Routed, Rejection> {
-    let headers = ScannedHeaders::of(&request.headers);
+    let headers = ScannedHeaders::new(&request.headers);
     check_sizes(request, headers.bytes, &service.limits)?;
     host_header::check(request, &headers.host, &service.allowed_hosts).map_err(Rejection::Host)?;
-    if let HeaderValues { first: Some(encoding), is_doubled } = headers.transfer_encoding
-        && (is_doubled || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    if let HeaderValues { first: Some(encoding), is_repeated } = headers.transfer_encoding
+        && (is_repeated || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
         return Err(Rejection::TransferEncoding);
     }
-    let context = TraceContext::with(&headers.traceparent, &request.headers);
+    let context = TraceContext::new(&headers.traceparent, &request.headers);
     if !request.uri.path().starts_with('/')
         && (request.method != Method::OPTIONS || request.uri.path() != "*")
     {
@@ -59,10 +59,11 @@ fn check_sizes(request: &Request, header_bytes: usize, limits: &Limits) -> Resul
     if header_bytes > limits.header_bytes {
         return Err(Rejection::HeadersTooLarge(limits.header_bytes));
     }
-    // hyper counts those of HTTP/1. A cookie may come in pieces in HTTP/2, and is one header (RFC 9113, section 8.2.3).
-    if request.headers.len() > HEADERS {
+    // hyper counts the headers of HTTP/1. In HTTP/2 a cookie may be split, and still counts as one header (RFC 9113,
+    // section 8.2.3).
+    if request.headers.len() > MAX_HEADERS {
         let pieces = request.headers.get_all(header::COOKIE).iter().count();
-        if request.headers.len() - pieces.saturating_sub(1) > HEADERS {
+        if request.headers.len() - pieces.saturating_sub(1) > MAX_HEADERS {
             return Err(Rejection::TooManyHeaders(limits.header_bytes));
         }
     }

@@ -1,4 +1,4 @@
-//! The way of one request: checked, routed, read, driven, answered.
+//! Handles one request: checks it, routes it, reads its body, dispatches it to the scheduler and builds the response.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -16,6 +16,7 @@ use super::body_reader;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
 use super::connection::message_framing::BodyFraming;
+#[cfg(feature = "metrics")]
 use super::endpoints::metrics_endpoint;
 use super::endpoints::service_endpoints::{OwnEndpoint, STATUS_PATH, health, is_status_poll, own_endpoint};
 use super::headers::trace_context::TraceContext;
@@ -65,16 +66,17 @@ impl ReceivedRequest {
     }
 }
 
-/// Begins a request on a connection of this worker.
+/// Starts a request whose head has arrived on a connection of this worker.
 pub(super) fn receive(worker: &Worker, watch: Stopwatch, request: Request) -> ActiveRequest {
     let Worker { worker_service, clock, ids, thread_status, .. } = worker;
     ActiveRequest::new(worker_service, clock, ids, thread_status.worker(), watch, request)
 }
 
-/// What kept the worker of a connection from reading a head that it reads now, if that may have been there before.
+/// Event that explains why the worker read this head late. `None` if the head cannot have arrived before the worker was
+/// free to read it.
 fn head_read_delay(worker: &Worker, conn: &Connection, now_ns: u64) -> Option<Event<SharedValue>> {
     let service_clock = &worker.worker_context.service_clock;
-    match conn.take_opened() {
+    match conn.take_open_times() {
         Some((accepted, opened)) => {
             worker.first_read_delay(service_clock.since_ns(accepted), service_clock.since_ns(opened), now_ns)
         }
@@ -87,31 +89,31 @@ fn head_read_delay(worker: &Worker, conn: &Connection, now_ns: u64) -> Option<Ev
 }
 
 /// Answers one request.
-pub(super) async fn answer(arrived: ReceivedRequest) -> Result<http::Response<ResponseBody>, Infallible> {
-    let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = arrived;
+pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<ResponseBody>, Infallible> {
+    let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
     let id = active.id;
     let mut active = Some(active);
-    // A panic that no step is to blame for, such as the drop of a value, costs its own request and no other.
-    let (answer, end) =
+    // A panic outside of a step, for example when a value is dropped, fails only this request.
+    let (pending, end) =
         match AssertUnwindSafe(handle(&mut active, &worker, &in_flight.conn, body)).catch_unwind().await {
-            Ok(answered) => answered,
+            Ok(handled) => handled,
             Err(panic) => {
                 discard(panic);
                 let response = Failure::internal("request").to_response();
-                let answer = match active.take() {
+                let pending = match active.take() {
                     Some(active) => active.panicked(response),
                     None => PendingResponse { response, delivery: None },
                 };
-                (answer, Instant::now())
+                (pending, Instant::now())
             }
         };
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
     let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
-    Ok(OutgoingResponse { answer, id, date, is_head, is_http2, close }.into_http(conn))
+    Ok(OutgoingResponse { pending, id, date, is_head, is_http2, close }.into_http(conn))
 }
 
-/// From the head to the answer, and when that was there.
+/// Handles a request whose head has arrived. Returns the response and the time at which it was ready.
 async fn handle(
     slot: &mut Option<ActiveRequest>,
     worker: &Rc<Worker>,
@@ -122,37 +124,38 @@ async fn handle(
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     if active.request().is_some_and(|request| is_status_poll(request)) {
         if !http_body::Body::is_end_stream(&body) {
-            conn.set_unread();
+            conn.set_unread_body();
         }
         let response = match &service.health_path {
             Some(_) => health(worker, true, false),
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
-        active.forget();
+        active.skip_recording();
         return (PendingResponse { response, delivery: None }, Instant::now());
     }
-    let found = match active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service))
-    {
-        Ok(found) => found,
+    let checked = active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service));
+    let routed = match checked {
+        Ok(routed) => routed,
         Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
             if !http_body::Body::is_end_stream(&body) {
-                conn.set_unread();
+                conn.set_unread_body();
             }
             let response = match own_endpoint {
                 OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
+                #[cfg(feature = "metrics")]
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
-            active.forget();
+            active.skip_recording();
             return (PendingResponse { response, delivery: None }, Instant::now());
         }
         Err(rejection) => {
             if !http_body::Body::is_end_stream(&body) {
-                conn.set_unread();
+                conn.set_unread_body();
             }
             return reject(active, service, &rejection);
         }
     };
-    let TraceContext { traceparent, tracestate } = match found {
+    let TraceContext { traceparent, tracestate } = match routed {
         Routed::Flow(flow, context) => {
             active.set_flow(flow);
             context
@@ -167,7 +170,7 @@ async fn handle(
     };
     if !service.readiness.is_ready() {
         if !http_body::Body::is_end_stream(&body) {
-            conn.set_unread();
+            conn.set_unread_body();
         }
         return reject(active, service, &Rejection::NotReady);
     }
@@ -178,7 +181,7 @@ async fn handle(
             }
         }
         Err(rejection) => {
-            conn.set_unread();
+            conn.set_unread_body();
             return reject(active, service, &rejection);
         }
     }
@@ -188,7 +191,7 @@ async fn handle(
     if let Some(handoff) = scheduler::dispatch_request(worker, active, &context).await
         && let Some(active) = slot.take()
     {
-        // Boxed: the rare path must not enlarge the future of every request, which is copied to where it is polled.
+        // Boxed, because this rare path must not enlarge the future of every request, which is copied into the pool.
         *slot = Some(Box::pin(handoff.complete(worker, active, context)).await);
     }
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
@@ -211,7 +214,7 @@ pub(super) fn reject(
     (active.answer(response, outcome).unwrap_or_else(missing_response), end)
 }
 
-/// What goes out where there should be an answer and is none.
+/// Response to a request that should have one but does not.
 fn missing_response() -> PendingResponse {
     PendingResponse { response: Failure::internal("request").to_response(), delivery: None }
 }

@@ -1,4 +1,4 @@
-//! The body of an answer.
+//! Body of an outgoing response.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,25 +11,25 @@ use http_body::{Body, Frame, SizeHint};
 use super::connection::connection_state::Connection;
 use crate::execution::delivery::Delivery;
 
-/// So much is handed to an HTTP/2 stream at once; hyper keeps it until the client has room for it.
+/// Maximum size of a frame passed to an HTTP/2 stream. hyper buffers a frame until the client has room for it.
 const FRAME_BYTES: usize = 64 * 1024;
 
 pub(crate) struct ResponseBody {
     bytes: Bytes,
     conn: Rc<Connection>,
-    /// HTTP/2: what the connection calls this answer.
+    /// HTTP/2 only: index of this response in the connection's list of streams.
     stream: Option<usize>,
-    /// Whoever waits to learn whether it was written.
+    /// Capture of the request, passed on once it is known whether the response was written.
     delivery: Option<Delivery>,
 }
 
 impl ResponseBody {
-    /// All at once.
+    /// Creates a body that is sent as one frame.
     pub(super) const fn whole(bytes: Bytes, conn: Rc<Connection>, delivery: Option<Delivery>) -> Self {
         Self { bytes, conn, stream: None, delivery }
     }
 
-    /// In frames, whose progress the connection sees.
+    /// Creates a body that is sent in several frames and reports its progress to the connection.
     pub(super) fn framed(bytes: Bytes, conn: Rc<Connection>, delivery: Option<Delivery>) -> Self {
         let stream = Some(conn.start_stream());
         Self { bytes, conn, stream, delivery }
@@ -48,8 +48,8 @@ impl Body for ResponseBody {
             return Poll::Ready(None);
         }
         let len = match self.stream {
-            Some(at) if self.bytes.len() > FRAME_BYTES => {
-                self.conn.note_stream_progress(at);
+            Some(stream) if self.bytes.len() > FRAME_BYTES => {
+                self.conn.note_stream_progress(stream);
                 FRAME_BYTES
             }
             _ => self.bytes.len(),
@@ -68,12 +68,12 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        // One of which hyper wanted no more is not delivered.
+        // If hyper did not take the whole body, the response was not delivered.
         if let Some(delivery) = self.delivery.take().filter(|_| self.bytes.is_empty()) {
             self.conn.add_delivery(delivery);
         }
-        if let Some(at) = self.stream {
-            self.conn.end_stream(at);
+        if let Some(stream) = self.stream {
+            self.conn.end_stream(stream);
         }
     }
 }

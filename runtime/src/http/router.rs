@@ -1,7 +1,7 @@
-//! Which flow takes a request: by method and path.
+//! Selects the flow for a request by method and path.
 //!
-//! The path is matched as it came. Nothing is decoded or normalised before: `/v1/%74odos` is not `/v1/todos`, `/a/../b`
-//! is not `/b`, and `/a%2Fb` has one segment. Parameters are decoded afterwards.
+//! The path is matched as received. It is neither decoded nor normalised first: `/v1/%74odos` is not `/v1/todos`,
+//! `/a/../b` is not `/b`, and `/a%2Fb` has one segment. Parameters are decoded after the match.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,46 +16,47 @@ use crate::StartError;
 pub(crate) struct Router {
     paths: matchit::Router<usize>,
     resources: Vec<Resource>,
-    /// The methods of all of them, for `OPTIONS *`.
+    /// Methods of all routes, for `OPTIONS *`.
     allow: HeaderValue,
 }
 
-/// The routes of one pattern.
+/// Routes that share a pattern.
 struct Resource {
     routes: Vec<Route>,
     allow: HeaderValue,
 }
 
-/// A flow, ready to be found.
+/// A flow with its parsed route.
 pub(crate) struct Route {
     pub(crate) flow: Arc<Flow>,
     method: Method,
     params: Vec<Arc<str>>,
 }
 
-/// What a router has found.
+/// Result of a route lookup.
 pub(crate) enum RouteMatch<'r> {
-    /// This flow, with its parameters decoded.
+    /// A flow matches. Contains the flow and the decoded parameters of the path.
     Flow(&'r Arc<Flow>, Params),
-    /// `OPTIONS`, which no flow takes: the methods there are.
+    /// An `OPTIONS` request that no flow handles. Contains the allowed methods.
     Options(&'r HeaderValue),
-    /// There is the path, but not this method: the methods there are.
+    /// The path exists but does not accept this method. Contains the allowed methods.
     MethodNotAllowed(&'r HeaderValue),
-    /// There is no such path.
+    /// The path does not exist.
     NotFound,
-    /// A parameter is no text.
+    /// A parameter is not valid text.
     InvalidParam,
 }
 
 impl Router {
     /// # Errors
-    /// When flows cannot be told apart by name or by route, or a route is malformed. The error names the flows.
+    /// Fails if two flows have the same name or conflicting routes, or if a route is malformed. The error names the
+    /// flows.
     pub(crate) fn new(flows: &[Arc<Flow>]) -> Result<Self, StartError> {
         let mut patterns = HashMap::new();
         let mut paths = matchit::Router::new();
         let mut resources: Vec<Resource> = Vec::new();
-        for (at, flow) in flows.iter().enumerate() {
-            if let Some(other) = flows[..at].iter().find(|other| other.info().name == flow.info().name) {
+        for (index, flow) in flows.iter().enumerate() {
+            if let Some(other) = flows[..index].iter().find(|other| other.info().name == flow.info().name) {
                 return Err(StartError::DuplicateName {
                     name: flow.info().name.clone(),
                     first: route_text(other),
@@ -131,18 +132,18 @@ impl Router {
 }
 
 impl Route {
-    /// The route, and its pattern with the parameters numbered instead of named: what two flows that differ in method
-    /// only have in common.
+    /// Parses the route of a flow. Also returns its pattern with numbers in place of parameter names: two flows that
+    /// differ only in method have the same.
     fn new(flow: &Arc<Flow>) -> Result<(Self, String), StartError> {
         let info = flow.info();
         let method = Method::from_bytes(info.method.as_bytes())
             .map_err(|_| malformed(flow, &format!("{:?} is not an HTTP method", info.method)))?;
         let pattern = info.pattern.as_str();
         if !pattern.starts_with('/') {
-            return Err(malformed(flow, "a pattern starts with a slash"));
+            return Err(malformed(flow, "a pattern must start with a slash"));
         }
-        if let Some(odd) = pattern.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
-            return Err(malformed(flow, &format!("{odd:?} is not allowed in a path; percent-encode it")));
+        if let Some(invalid) = pattern.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
+            return Err(malformed(flow, &format!("{invalid:?} is not allowed in a path; percent-encode it")));
         }
         let (mut shape, mut params) = (String::new(), Vec::<Arc<str>>::new());
         let mut rest = pattern;
@@ -179,7 +180,7 @@ fn route_text(flow: &Flow) -> String {
     format!("{} {}", flow.info().method, flow.info().pattern)
 }
 
-/// The value of `allow`: `HEAD` comes with `GET`, and `OPTIONS` always.
+/// Value of the `allow` header: the given methods, `HEAD` if `GET` is one of them, and `OPTIONS`.
 fn allow<'m>(methods: impl Iterator<Item = &'m Method>) -> HeaderValue {
     let mut names: Vec<&str> = methods.map(Method::as_str).collect();
     if names.contains(&"GET") {

@@ -1,9 +1,9 @@
-//! Reads the environment of a service. No other module does. Settings (`ZERVER_ADDR` and others) are passed to `config`, which
-//! lays them over `zerver.toml`.
+//! Reads the environment of a service. No other module does. Settings such as `ZERVER_ADDR` are passed to `config`, in which
+//! they override `zerver.toml`.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `LISTEN_FDS`, `LISTEN_FDS_FIRST_FD` | socket that was handed over and already listens |
+//! | `LISTEN_FDS`, `LISTEN_FDS_FIRST_FD` | inherited socket that already listens |
 //! | `NOTIFY_SOCKET` | socket of the service manager, which receives `READY=1` and `STOPPING=1` |
 //! | `ZERVER_CONFIG` | settings file; by default `zerver.toml` in the directory of the package or in the working directory |
 //! | `CARGO_MANIFEST_DIR` | directory of the package, set by Cargo and `zerver dev` |
@@ -19,20 +19,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use zerver_recorder::StoreOrigin;
-use zerver_replay::nearest_name;
+use zerver_trace::nearest_name;
 
 use crate::StartError;
 use crate::config::{Config, Layers, variables};
 
-/// What the names of all variables of zerver begin with.
+/// Prefix of all variables of zerver.
 const PREFIX: &str = "ZERVER_";
-/// Those that are no settings, after the prefix; the theme is the terminal UI's.
-const OTHERS: [&str; 7] = ["CONFIG", "DEV", "PURITY_CHECK", "CATALOG", "SETTINGS", "IPC", "THEME"];
-/// What those of tests and benchmarks begin with, after the prefix.
-const TESTS: [&str; 2] = ["TEST_", "BENCH_"];
+/// Variables that are not settings, without the prefix. The theme belongs to the terminal UI.
+const NON_SETTINGS: [&str; 7] = ["CONFIG", "DEV", "PURITY_CHECK", "CATALOG", "SETTINGS", "IPC", "THEME"];
+/// Start of the variables of tests and benchmarks, without the prefix.
+const TEST_PREFIXES: [&str; 2] = ["TEST_", "BENCH_"];
 
-/// The file of settings, where no other is named.
-const FILE: &str = "zerver.toml";
+/// Name of the settings file if `ZERVER_CONFIG` is absent.
+const DEFAULT_FILE: &str = "zerver.toml";
 
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
@@ -42,32 +42,35 @@ pub(crate) struct Environment {
     pub(crate) settings: bool,
     pub(crate) notify: Option<OsString>,
     pub(crate) ipc: Option<PathBuf>,
-    /// The file of settings that was named, and folders where one may be.
+    /// Settings file from `ZERVER_CONFIG`.
     config: Option<PathBuf>,
+    /// Folders that are searched for a settings file.
     folders: Vec<PathBuf>,
 }
 
 impl Environment {
+    /// Reads the variables that are not settings.
+    ///
     /// # Errors
-    /// When a variable has a wrong value; the error names both.
+    /// If a variable has an invalid value. The error names both.
     pub(crate) fn read() -> Result<Self, StartError> {
         Self::of(|name| std::env::var_os(name))
     }
 
-    /// The layers of settings above those of the program.
+    /// Returns the layers of settings, with those of the program at the bottom.
     pub(crate) fn layers(&self, program: Config) -> Layers {
-        // A link that leads nowhere is there as well, and is refused by its name.
-        let is_there = |file: &PathBuf| std::fs::symlink_metadata(file).is_ok();
-        let found = || self.folders.iter().map(|folder| folder.join(FILE)).find(is_there);
+        // A dangling link counts as present, so that reading it fails with an error that names it.
+        let is_present = |file: &PathBuf| std::fs::symlink_metadata(file).is_ok();
+        let found = || self.folders.iter().map(|folder| folder.join(DEFAULT_FILE)).find(is_present);
         Layers::new(program, self.config.clone().or_else(found), |name| std::env::var_os(name))
     }
 
-    /// The variables of zerver's that nothing reads, each with what is probably meant.
-    pub(crate) fn mistakes() -> Vec<String> {
+    /// Returns a message for each unknown variable of zerver, with the variable that was probably meant.
+    pub(crate) fn unknown_variables() -> Vec<String> {
         let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-        let mut mistakes: Vec<_> = names.filter_map(|name| mistake(&name)).collect();
-        mistakes.sort_unstable();
-        mistakes
+        let mut messages: Vec<_> = names.filter_map(|name| unknown_variable(&name)).collect();
+        messages.sort_unstable();
+        messages
     }
 
     /// Returns the package and the program of this service.
@@ -102,17 +105,18 @@ impl Environment {
     }
 }
 
-fn mistake(name: &str) -> Option<String> {
+/// Returns a message if zerver does not read the variable.
+fn unknown_variable(name: &str) -> Option<String> {
     let own = name.strip_prefix(PREFIX)?;
-    if TESTS.iter().any(|test| own.starts_with(test)) {
+    if TEST_PREFIXES.iter().any(|prefix| own.starts_with(prefix)) {
         return None;
     }
-    let others = OTHERS.map(|other| format!("{PREFIX}{other}"));
-    let known: Vec<_> = variables().chain(others.map(|other| (other.clone(), other))).collect();
+    let non_settings = NON_SETTINGS.map(|name| format!("{PREFIX}{name}"));
+    let known: Vec<_> = variables().chain(non_settings.map(|name| (name.clone(), name))).collect();
     if known.iter().any(|(_, variable)| variable == name) {
         return None;
     }
-    // What all have in common says nothing of who is meant.
+    // Compared without the prefix, which all variables share.
     let near = nearest_name(own, known.iter().filter_map(|(written, _)| written.strip_prefix(PREFIX)));
     let is_near = |(written, _): &&(String, String)| written.strip_prefix(PREFIX) == near;
     Some(match known.iter().find(is_near) {
@@ -126,12 +130,14 @@ mod tests {
     use super::*;
 
     fn of(name: &'static str, value: &str) -> Result<Environment, String> {
-        Environment::of(|asked| (asked == name).then(|| value.into())).map_err(|error| error.to_string())
+        Environment::of(|requested| (requested == name).then(|| value.into()))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_name_that_nothing_reads_is_told_with_what_is_meant() {
-        let check = |name: &str, told: Option<&str>| assert_eq!(mistake(name).as_deref(), told);
+    fn an_unknown_variable_is_reported_with_a_suggestion() {
+        let check =
+            |name: &str, message: Option<&str>| assert_eq!(unknown_variable(name).as_deref(), message);
         check("ZERVER_WORKRES", Some("unknown variable ZERVER_WORKRES; did you mean ZERVER_WORKERS?"));
         check("ZERVER_ADRESS", Some("unknown variable ZERVER_ADRESS; did you mean ZERVER_ADDR?"));
         check(

@@ -1,5 +1,5 @@
-//! Prints the messages to the operator on standard error, one on each line, if the program has no `tracing` subscriber of
-//! its own. It ignores all other events.
+//! Prints the messages to the operator on standard error, one on each line, unless the program has installed a `tracing`
+//! subscriber. It ignores all other events.
 
 use std::fmt;
 use std::io::Write;

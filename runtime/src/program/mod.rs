@@ -1,4 +1,4 @@
-//! A service as a program: environment, signals, settings that are read again, and what it prints.
+//! A service as a program: its environment, signals, reload of settings, and messages.
 
 pub(crate) mod environment;
 mod log_printer;

@@ -104,8 +104,8 @@ fn report(event: &StatusEvent) {
 pub(crate) fn close(recorder: Recorder) {
     let RecorderStatus { lost, paused, .. } = recorder.close();
     if lost > 0 {
-        let why = paused.unwrap_or_else(|| "they could not be encoded".to_owned());
-        operator_log::warn(&format!("{}: {why}", not_recorded(lost)));
+        let reason = paused.unwrap_or_else(|| "they could not be encoded".to_owned());
+        operator_log::warn(&format!("{}: {reason}", not_recorded(lost)));
     }
 }
 
@@ -142,8 +142,8 @@ pub fn build_id() -> &'static str {
     })
 }
 
-/// The hash of the standard library: that is optimised even where the program is not, and this takes the time of a
-/// start.
+/// The hasher of the standard library, which is optimised even in a debug build. The hash is computed at each start, so it
+/// must be fast.
 struct Hash(DefaultHasher);
 
 impl io::Write for Hash {

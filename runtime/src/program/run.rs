@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::ExitCode;
@@ -17,6 +16,7 @@ use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
 use crate::execution::panic_report;
 use crate::operator_log;
+use crate::platform;
 use crate::replay_host::host;
 use crate::server::listener;
 use crate::{App, ImpureStep, StartError, StartOptions};
@@ -77,7 +77,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         return print(&app.catalog()?);
     }
     if environment.ipc.is_none() {
-        Environment::mistakes().iter().for_each(|mistake| operator_log::warn(mistake));
+        Environment::unknown_variables().iter().for_each(|message| operator_log::warn(message));
     }
     let layers = environment.layers(app.config().clone());
     let loaded = layers.load()?;
@@ -89,7 +89,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     if let Some(socket) = &environment.ipc {
         return host::serve(app, socket);
     }
-    // From here on a signal drains instead of killing, also one that arrives while it starts.
+    // From here on, a signal stops the service gracefully, even while it starts.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
     let mut signals = {
@@ -104,6 +104,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     if let Some(recorder) = &recorder {
         recorder.declare(&app.catalog()?);
     }
+    #[cfg(feature = "metrics")]
     let app = match &recorder {
         Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
         None => app,
@@ -128,7 +129,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         reading: BackgroundRead::default(),
     };
     let mut is_ready = false;
-    let failed = runtime.block_on(async {
+    let startup_error = runtime.block_on(async {
         loop {
             tokio::select! {
                 ready = server.ready(), if !is_ready => match ready {
@@ -140,22 +141,22 @@ fn try_run(app: App) -> Result<(), StartError> {
                 },
                 action = signals.next() => match action {
                     SignalAction::Stop => break None,
-                    SignalAction::SettingsReload => reload.begin(),
+                    SignalAction::ReloadSettings => reload.begin(),
                 },
-                read = reload.reading.done() => reload.take(read),
+                read = reload.reading.done() => reload.apply(read),
             }
         }
     });
     notify_manager(notify, "STOPPING=1");
     std::thread::spawn(move || {
-        while runtime.block_on(signals.next()) == SignalAction::SettingsReload {}
+        while runtime.block_on(signals.next()) == SignalAction::ReloadSettings {}
         std::process::exit(FORCED);
     });
     server.stop();
     if let Some(recorder) = recorder {
         recorder_startup::close(recorder);
     }
-    failed.map_or(Ok(()), Err)
+    startup_error.map_or(Ok(()), Err)
 }
 
 /// Reports a step whose two runs differed.
@@ -168,39 +169,39 @@ fn report_impure_step(impure: &ImpureStep) {
 /// Prints one JSON document.
 fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
     let mut out = io::stdout().lock();
-    // Whoever asked may have gone; that is not for us to say.
+    // The reader may have closed the pipe, which is not an error.
     let _ = serde_json::to_writer(&mut out, document).map_err(io::Error::from).and_then(|()| writeln!(out));
     Ok(())
 }
 
-/// Tells a service manager how it goes (sd_notify(3)).
+/// Notifies the service manager of the state (sd_notify(3)).
 fn notify_manager(socket: Option<&OsStr>, state: &str) {
     let Some(socket) = socket else { return };
     let addr = match socket.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name),
+        Some(name) => platform::abstract_address(name),
         None => SocketAddr::from_pathname(socket),
     };
-    let action = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
-    if let Err(error) = action {
+    let sent = addr.and_then(|addr| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &addr));
+    if let Err(error) = sent {
         operator_log::warn(&format!("cannot notify NOTIFY_SOCKET {}: {error}", socket.to_string_lossy()));
     }
 }
 
-/// What a signal asks for.
+/// The action that a signal requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SignalAction {
     Stop,
-    SettingsReload,
+    ReloadSettings,
 }
 
-/// The signals that a service listens to.
+/// The signals that a service handles.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    /// Whether there is a terminal that can go away.
-    in_terminal: bool,
-    /// Listened for, so that it does not kill: the write that is too large fails as well.
+    /// True if the service was started in a terminal, which can be closed.
+    started_in_terminal: bool,
+    /// Handled so that it does not end the process. The write that exceeds the limit returns an error anyway.
     _too_large: Signal,
 }
 
@@ -210,7 +211,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            in_terminal: is_in_terminal(),
+            started_in_terminal: is_in_terminal(),
             _too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
@@ -219,10 +220,10 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => SignalAction::Stop,
             _ = self.interrupt.recv() => SignalAction::Stop,
-            // A terminal that has gone away is none any more.
-            _ = self.hang_up.recv() => match self.in_terminal && !is_in_terminal() {
+            // A closed terminal is no longer a terminal.
+            _ = self.hang_up.recv() => match self.started_in_terminal && !is_in_terminal() {
                 true => SignalAction::Stop,
-                false => SignalAction::SettingsReload,
+                false => SignalAction::ReloadSettings,
             },
         }
     }

@@ -1,5 +1,5 @@
-//! Reads the settings again, and has those that can change take effect. They are read on a thread of their own: a file on a
-//! share that hangs must not keep the service from hearing that it is to stop.
+//! Reads the settings again, and applies those that can change. A separate thread reads them, so that a network file system
+//! that hangs does not keep the service from stopping.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::operator_log;
 use crate::scheduler::Tuning;
 use crate::{Server, StartError};
 
-/// Reading them takes no longer, unless something is in the way, which is told.
-const SOON: Duration = Duration::from_secs(2);
+/// Time after which the operator is warned that the settings are still being read.
+const WARN_AFTER: Duration = Duration::from_secs(2);
 
 /// A service whose settings can be read again.
 pub(crate) struct SettingsReload<'s> {
     pub(crate) layers: Arc<Layers>,
-    /// What it was started with.
+    /// Settings at the start of the service.
     pub(crate) started: LoadedSettings,
-    /// What was read last.
+    /// Settings in effect.
     pub(crate) loaded: LoadedSettings,
     pub(crate) server: &'s Server,
     pub(crate) recorder: Option<&'s Recorder>,
@@ -30,14 +30,14 @@ pub(crate) struct SettingsReload<'s> {
 }
 
 impl SettingsReload<'_> {
-    /// Begins to read the settings, or to read them once more when the reading that goes on has ended.
+    /// Starts to read the settings. If they are being read already, they are read again afterwards.
     pub(crate) fn begin(&mut self) {
         let layers = Arc::clone(&self.layers);
         self.reading.begin(move || layers.load());
     }
 
-    /// Takes what was read. What is wrong changes nothing.
-    pub(crate) fn take(&mut self, read: Option<Result<LoadedSettings, StartError>>) {
+    /// Applies the settings that were read. Invalid settings change nothing.
+    pub(crate) fn apply(&mut self, read: Option<Result<LoadedSettings, StartError>>) {
         if self.reading.end() {
             self.begin();
         }
@@ -54,7 +54,7 @@ impl SettingsReload<'_> {
         if changed.iter().any(|key| key.starts_with("recording.")) {
             match (self.recorder, config.recording.policy()) {
                 (Some(recorder), Some(policy)) => recorder.set_policy(&policy),
-                // Whether there is a recorder at all is settled when the service starts.
+                // Recording can be turned on or off only at the start.
                 _ => fixed.extend(changed.extract_if(.., |key| key.starts_with("recording."))),
             }
         }
@@ -78,53 +78,53 @@ impl SettingsReload<'_> {
     }
 }
 
-/// Something that is read on a thread of its own, one reading after another.
+/// Reads on a separate thread, once at a time.
 #[derive(Debug)]
 pub(crate) struct BackgroundRead<T> {
-    now: Option<oneshot::Receiver<T>>,
-    /// Whether it was asked for again meanwhile.
-    again: bool,
-    was_told: bool,
+    result: Option<oneshot::Receiver<T>>,
+    /// True if another reading was requested during this one.
+    is_repeat_due: bool,
+    has_warned: bool,
 }
 
 impl<T> Default for BackgroundRead<T> {
     fn default() -> Self {
-        Self { now: None, again: false, was_told: false }
+        Self { result: None, is_repeat_due: false, has_warned: false }
     }
 }
 
 impl<T: Send + 'static> BackgroundRead<T> {
     fn begin(&mut self, read: impl FnOnce() -> T + Send + 'static) {
-        if self.now.is_some() {
-            self.again = true;
+        if self.result.is_some() {
+            self.is_repeat_due = true;
             return;
         }
-        let (done, reading) = oneshot::channel();
+        let (sender, result) = oneshot::channel();
         let thread = std::thread::Builder::new().name("zerver-settings".to_owned());
-        // Without a thread the other end is gone at once, which says that it failed.
-        let _ = thread.spawn(move || done.send(read()));
-        (self.now, self.was_told) = (Some(reading), false);
+        // If the thread cannot start, the sender is dropped, and the reading counts as failed.
+        let _ = thread.spawn(move || sender.send(read()));
+        (self.result, self.has_warned) = (Some(result), false);
     }
 
-    /// Waits until what is being read has been; for ever where nothing is. None if reading failed.
+    /// Waits for the result of the current reading, or forever if there is none. Returns `None` if reading failed.
     pub(crate) async fn done(&mut self) -> Option<T> {
-        let Some(reading) = &mut self.now else { return pending().await };
-        if !self.was_told {
-            if let Ok(read) = timeout(SOON, &mut *reading).await {
+        let Some(result) = &mut self.result else { return pending().await };
+        if !self.has_warned {
+            if let Ok(read) = timeout(WARN_AFTER, &mut *result).await {
                 return read.ok();
             }
-            self.was_told = true;
+            self.has_warned = true;
             operator_log::warn(
                 "the settings are still being read; the current ones stay in effect until then",
             );
         }
-        reading.await.ok()
+        result.await.ok()
     }
 
-    /// What was read has been taken; whether it is to be read once more.
+    /// Ends the reading whose result was taken. Returns true if another reading is due.
     fn end(&mut self) -> bool {
-        self.now = None;
-        std::mem::take(&mut self.again)
+        self.result = None;
+        std::mem::take(&mut self.is_repeat_due)
     }
 }
 
@@ -137,22 +137,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reading_that_hangs_keeps_nobody_from_anything() {
+    async fn a_reading_that_hangs_does_not_block() {
         let mut reading = BackgroundRead::default();
         assert_eq!(reading.done().now_or_never(), None, "nothing is being read");
-        let (go_on, hangs) = mpsc::channel::<()>();
+        let (release, blocked) = mpsc::channel::<()>();
         reading.begin(move || {
-            let _ = hangs.recv();
+            let _ = blocked.recv();
             1
         });
-        // As it is dropped whenever a signal comes.
+        // A signal drops the future.
         for _ in 0..3 {
             assert_eq!(reading.done().now_or_never(), None);
         }
         reading.begin(|| 2);
-        go_on.send(()).unwrap();
+        release.send(()).unwrap();
         assert_eq!(reading.done().await, Some(1));
-        assert!(reading.end(), "what came meanwhile is not forgotten");
+        assert!(reading.end(), "the request made during the first reading is still due");
         reading.begin(|| 2);
         assert_eq!(reading.done().await, Some(2));
         assert!(!reading.end());

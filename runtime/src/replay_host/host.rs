@@ -1,6 +1,6 @@
-//! The host of replays: a program that was started with `ZERVER_IPC` runs what it is asked to on that socket. Nothing
-//! is opened for that: no store, no listening socket, and no interpreter, unless kinds of effects are named that are to
-//! be performed for real. It ends when the other side hangs up.
+//! The host of replays. A program that was started with `ZERVER_IPC` runs the replays that are requested on that socket, and
+//! ends when the other side hangs up. It opens no store, no listening socket, and no interpreters, unless some kinds of
+//! effects are to be performed for real.
 
 use std::io::BufReader;
 use std::os::unix::net::UnixStream;
@@ -23,125 +23,126 @@ use crate::app::startup::BoxError;
 use crate::http::{RouteMatch, Router};
 use crate::{App, StartError, build_id};
 
-/// How much of what is asked for is read at once.
-const READ_AHEAD: usize = 64 << 10;
+/// Size of the read buffer for requests, in bytes.
+const READ_BUFFER: usize = 64 << 10;
 
-/// Replays what it is asked to, until nobody asks any more.
+/// Runs the requested replays until the other side hangs up.
 pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
     zerver_engine::install_panic_hook();
-    let flows = app.ready_flows()?.into_iter().map(Hosted::new).collect();
+    let flows = app.ready_flows()?.into_iter().map(HostedFlow::new).collect();
     let (deadline, rule) = (app.config().deadline, app.secrets());
-    let mut host = Host { flows, deadline, rule, closed: Some(app), live: None };
-    let spoken = UnixStream::connect(socket).and_then(|stream| host.converse(stream));
-    spoken.map_err(|error| StartError::Ipc { socket: socket.to_owned(), error })
+    let mut host = Host { flows, deadline, rule, unopened: Some(app), live: None };
+    let result = UnixStream::connect(socket).and_then(|stream| host.answer_requests(stream));
+    result.map_err(|error| StartError::Ipc { socket: socket.to_owned(), error })
 }
 
 struct Host {
-    flows: Vec<Hosted>,
+    flows: Vec<HostedFlow>,
     deadline: Duration,
     rule: Rule,
-    /// What performs effects for real, not opened yet.
-    closed: Option<App>,
-    /// The same, opened when it was first asked for.
+    /// The app, until its startup hook runs.
+    unopened: Option<App>,
+    /// Performer of effects, opened by the first replay that performs effects for real.
     live: Option<LivePerformer>,
 }
 
 impl Host {
-    fn converse(&mut self, mut stream: UnixStream) -> io::Result<()> {
-        let mut asked = BufReader::with_capacity(READ_AHEAD, stream.try_clone()?);
+    fn answer_requests(&mut self, mut stream: UnixStream) -> io::Result<()> {
+        let mut requests = BufReader::with_capacity(READ_BUFFER, stream.try_clone()?);
         send(&mut stream, &Hello::new(build_id()))?;
-        while let Some(ask) = receive(&mut asked)? {
-            let told = match catch_unwind(AssertUnwindSafe(|| self.one(&ask, &mut stream))) {
-                Ok(told) => told,
-                Err(panic) => HostReply::Failed(panicked(&*panic)),
+        while let Some(request) = receive(&mut requests)? {
+            let reply = match catch_unwind(AssertUnwindSafe(|| self.answer(&request, &mut stream))) {
+                Ok(reply) => reply,
+                Err(panic) => HostReply::Failed(panic_error(&*panic)),
             };
-            send(&mut stream, &told)?;
+            send(&mut stream, &reply)?;
         }
         Ok(())
     }
 
-    fn one(&mut self, ask: &HostRequest, stream: &mut UnixStream) -> HostReply {
-        let told = match ask {
-            HostRequest::Replay(opened, edits) => match self.open(edits, stream) {
-                // So that, should a step take the process down, the other side knows which one it was.
-                Ok(()) => {
-                    self.with(opened, edits, |replay| replay.run(&mut |progress| tell(stream, progress)))
-                }
-                Err(error) => Err(not_live(&*error)),
+    fn answer(&mut self, request: &HostRequest, stream: &mut UnixStream) -> HostReply {
+        let result = match request {
+            HostRequest::Replay(recording, edits) => match self.open_live(edits, stream) {
+                // Steps are announced, so that the other side knows which step ran if the process ends.
+                Ok(()) => self.with_replay(recording, edits, |replay| {
+                    replay.run(&mut |progress| send_progress(stream, progress))
+                }),
+                Err(error) => Err(open_error(&*error)),
             },
-            HostRequest::Check(opened) => self.with(opened, &Edits::default(), |replay| {
+            HostRequest::Check(recording) => self.with_replay(recording, &Edits::default(), |replay| {
                 replay.check(&mut |progress| match progress {
-                    Progress::RunStarted => tell(stream, progress),
+                    Progress::RunStarted => send_progress(stream, progress),
                     Progress::StepStarting(_) => {}
                 })
             }),
         };
-        told.map_or_else(HostReply::Failed, |report| HostReply::Report(Box::new(report)))
+        result.map_or_else(HostReply::Failed, |report| HostReply::Report(Box::new(report)))
     }
 
-    fn with(
+    /// Prepares a replay and passes it to `run`. A flow that no longer exists is a finding.
+    fn with_replay(
         &self,
-        opened: &Recording,
+        recording: &Recording,
         edits: &Edits,
         run: impl FnOnce(&Replay<'_>) -> Result<Report, ReplayError>,
     ) -> Result<Report, ReplayError> {
-        let trace = &opened.trace;
+        let trace = &recording.trace;
         let Some(hosted) = self.flows.iter().find(|hosted| hosted.flow.info().name == trace.flow.name) else {
             let names = self.flows.iter().map(|hosted| hosted.flow.info().name.as_str());
             return Ok(removed_flow_report(trace, names));
         };
         let route = |request: &mut Request| {
             if let Some(live) = &self.live {
-                live.act_for(request);
+                live.set_request(request);
             }
-            hosted.takes(request)
+            hosted.route(request)
         };
         let live = self
             .live
             .as_ref()
             .map(|live| live as &dyn zerver_replay::LivePerformer)
             .filter(|_| !edits.live.is_empty());
-        let world = ReplayContext {
+        let context = ReplayContext {
             deadline: Some(self.deadline),
             timers: Some(&VirtualTimers),
             live,
             secret_rule: Some(&self.rule),
         };
-        run(&Replay { recording: opened, flow: &hosted.flow, route: &route, edits, context: world })
+        run(&Replay { recording, flow: &hosted.flow, route: &route, edits, context })
     }
 
-    /// Opens what performs effects for real, if that is asked for; nothing is opened otherwise.
-    fn open(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), BoxError> {
+    /// Runs the startup hook if the replay performs effects for real and the hook has not run yet.
+    fn open_live(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), BoxError> {
         if !edits.live.is_empty() && self.live.is_none() {
-            let app = self.closed.take().ok_or("it could not be opened before")?;
+            let app = self.unopened.take().ok_or("an earlier attempt to open its resources failed")?;
             self.live = Some(LivePerformer::open(|runtime| app.open(runtime), stream)?);
         }
         Ok(())
     }
 }
 
-/// Says how far a replay is. Should nobody listen any more, that shows when the report is sent.
-fn tell(stream: &mut UnixStream, progress: Progress<'_>) {
-    let told = match progress {
+/// Sends the progress of a replay. An error is ignored, because sending the report will fail too.
+fn send_progress(stream: &mut UnixStream, progress: Progress<'_>) {
+    let reply = match progress {
         Progress::RunStarted => HostReply::RunStarted,
         Progress::StepStarting(step) => HostReply::StepStarting(step.to_owned()),
     };
-    let _ = send(stream, &told);
+    let _ = send(stream, &reply);
 }
 
-/// A flow with the route to it.
-struct Hosted {
+/// A flow and a router for its route.
+struct HostedFlow {
     flow: Arc<Flow>,
     router: Option<Router>,
 }
 
-impl Hosted {
+impl HostedFlow {
     fn new(flow: Arc<Flow>) -> Self {
         Self { router: Router::new(&[Arc::clone(&flow)]).ok(), flow }
     }
 
-    /// Whether it takes the request, which then has its parameters.
-    fn takes(&self, request: &mut Request) -> bool {
+    /// Returns true if the flow takes the request, and sets the parameters of the request.
+    fn route(&self, request: &mut Request) -> bool {
         let found = self.router.as_ref().map(|router| router.find(&request.method, request.uri.path()));
         let Some(RouteMatch::Flow(_, params)) = found else { return false };
         request.params = params;
@@ -149,8 +150,8 @@ impl Hosted {
     }
 }
 
-/// The service cannot open what it performs effects with.
-fn not_live(error: &(dyn Error + 'static)) -> ReplayError {
+/// Returns the error of a startup hook that failed.
+fn open_error(error: &(dyn Error + 'static)) -> ReplayError {
     let (mut causes, mut next) = (Vec::new(), Some(error));
     while let Some(error) = next {
         causes.push(error.to_string());
@@ -159,12 +160,15 @@ fn not_live(error: &(dyn Error + 'static)) -> ReplayError {
     ReplayError {
         message: "the service cannot perform effects for real".to_owned(),
         causes,
-        hints: vec!["it opens what it opens to serve; end what holds that, such as `zerver dev`".to_owned()],
+        hints: vec![
+            "it opens the same resources as when it serves; stop the process that uses them, such as `zerver dev`"
+                .to_owned(),
+        ],
     }
 }
 
-/// Something panicked that is no step: a value that does not serialise, say.
-fn panicked(panic: &(dyn Any + Send)) -> ReplayError {
+/// Returns the error of a panic outside of a step, such as in `Serialize`.
+fn panic_error(panic: &(dyn Any + Send)) -> ReplayError {
     let text = panic.downcast_ref::<&str>().copied();
     let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     ReplayError {

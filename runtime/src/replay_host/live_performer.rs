@@ -1,4 +1,4 @@
-//! Effects that a replay performs for real: only where it was asked to, for the kinds that were named.
+//! Effects that a replay performs for real. It performs only the kinds that the user has named.
 
 use std::cell::RefCell;
 use std::os::unix::net::UnixStream;
@@ -14,18 +14,18 @@ use crate::execution::effect_future;
 use crate::http::TraceContext;
 use crate::time::nanos;
 
-/// The service's own interpreters, opened as when it serves.
+/// The interpreters of the service, opened as when it serves.
 pub(super) struct LivePerformer {
     runtime: Runtime,
     startup: Startup,
-    /// Who is told of each effect before it is performed.
+    /// Connection on which each effect is announced before it is performed.
     stream: RefCell<UnixStream>,
-    /// Of the request that is replayed.
+    /// Context of the request that is replayed.
     context: RefCell<EffectContext>,
 }
 
 impl LivePerformer {
-    /// Opens what `open` does, in a runtime of its own.
+    /// Runs the startup hook, `open`, in a new runtime.
     pub(super) fn open(
         open: impl FnOnce(&Runtime) -> Result<Startup, BoxError>,
         stream: &UnixStream,
@@ -39,9 +39,9 @@ impl LivePerformer {
         Ok(Self { runtime, startup, stream, context: RefCell::default() })
     }
 
-    /// Performs effects on behalf of this request from now on: with its trace context, as when it was recorded.
-    pub(super) fn act_for(&self, request: &Request) {
-        let TraceContext { traceparent, tracestate } = TraceContext::of(&request.headers);
+    /// Sets the request on behalf of which effects are performed. They carry its trace context, as when it was recorded.
+    pub(super) fn set_request(&self, request: &Request) {
+        let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
         *self.context.borrow_mut() = EffectContext { traceparent, tracestate, ..EffectContext::default() };
     }
 }
@@ -52,24 +52,24 @@ impl zerver_replay::LivePerformer for LivePerformer {
     }
 
     fn perform(&self, call: &Call, name: &str, within: Duration) -> (CallResult, Duration) {
-        // If nobody listens any more, nobody has been told, and nothing is done.
-        let told = HostReply::EffectStarting { name: name.to_owned(), limit_ns: nanos(within) };
-        if let Err(error) = send(&mut *self.stream.borrow_mut(), &told) {
+        // If the other side has hung up, the effect is not performed.
+        let announcement = HostReply::EffectStarting { name: name.to_owned(), limit_ns: nanos(within) };
+        if let Err(error) = send(&mut *self.stream.borrow_mut(), &announcement) {
             return (Err(EffectError::new(EffectErrorKind::Internal, error.to_string())), Duration::ZERO);
         }
-        let begun = Instant::now();
+        let started = Instant::now();
         let context = self.context.borrow().clone();
-        let start = RequestedCall {
+        let requested = RequestedCall {
             number: 0,
             call: call.clone(),
             attempt: 1,
             pause: Duration::ZERO,
             deadline_ns: None,
         };
-        // Within the runtime from the start: an interpreter may want a timer or a socket.
+        // The call starts within the runtime, because an interpreter may create a timer or a socket.
         let performed = self.runtime.block_on(async {
-            let (on, interpreters) = (Handle::current(), &self.startup.interpreters);
-            match effect_future::perform(&start, None, &on, interpreters, &context, || None) {
+            let (runtime, interpreters) = (Handle::current(), &self.startup.interpreters);
+            match effect_future::perform(&requested, None, &runtime, interpreters, &context, || None) {
                 Started::Ready(performed) => performed,
                 Started::Pending(effect) => match tokio::time::timeout(within, effect).await {
                     Ok((_, performed, _)) => performed,
@@ -80,6 +80,6 @@ impl zerver_replay::LivePerformer for LivePerformer {
                 },
             }
         });
-        (performed, begun.elapsed())
+        (performed, started.elapsed())
     }
 }

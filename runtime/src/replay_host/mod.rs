@@ -1,4 +1,4 @@
-//! A service as the host of replays.
+//! Replays inside the program of a service, which hosts them for `zerver`.
 
 pub(crate) mod host;
 mod live_performer;

@@ -1,4 +1,4 @@
-//! Timers and clocks in virtual time: no time passes, so that nothing of it is waited for.
+//! Timers and clocks in virtual time, which advances without waiting.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use zerver_replay::TimerPerformer;
 use crate::effects::clock::{ReadClock, Time};
 use crate::effects::sleep::Sleep;
 
-/// The kinds that come with zerver.
+/// Performs the built-in effects that depend on time.
 pub(super) struct VirtualTimers;
 
 impl TimerPerformer for VirtualTimers {
@@ -29,15 +29,15 @@ mod tests {
     use crate::effects::kv;
 
     #[test]
-    fn only_what_is_about_time_has_an_answer() {
+    fn only_effects_of_time_are_answered() {
         let answer = |call: Call| {
             let (performed, took) = VirtualTimers.answer(&call, 1_700_000_000_000_000_007)?;
             Some((Value::from_recordable(&*performed.unwrap()).unwrap().to_string(), took))
         };
         let time = Duration::from_secs(86_400);
         assert_eq!(answer(Call::new(Sleep { time })), Some(("()".to_owned(), time)));
-        let told = answer(Call::new(ReadClock)).unwrap();
-        assert_eq!(told, ("{unix_ns: 1700000000000000007}".to_owned(), Duration::ZERO));
+        let time_read = answer(Call::new(ReadClock)).unwrap();
+        assert_eq!(time_read, ("{unix_ns: 1700000000000000007}".to_owned(), Duration::ZERO));
         assert_eq!(answer(Call::new(kv::Op::Get { key: ("todo", 1).into() })), None);
     }
 }

@@ -86,12 +86,13 @@ impl ClassRule {
         self
     }
 
-    /// Returns the reason for a trace.
+    /// Returns the reason that a trace records when the rule matches.
     pub(super) fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// Returns the rule as in `zerver.toml`. Its token is masked, and so is the value of a header, which may be secret too.
+    /// Returns the rule as it appears in `zerver.toml`. The token is masked, and so is the value of a header, which may be
+    /// secret too.
     pub(crate) fn document(&self) -> Json {
         let mut document = match &self.when {
             When::Path(prefix) => json!({ "path": prefix }),
@@ -109,9 +110,9 @@ impl ClassRule {
     /// Marks the header that contains the token as secret.
     pub(crate) fn mark(&self, headers: &mut HeaderMap) {
         if let When::RequestedIn { header, token: Some(_) } = &self.when
-            && let Some(shown) = headers.get_mut(header)
+            && let Some(value) = headers.get_mut(header)
         {
-            shown.set_sensitive(true);
+            value.set_sensitive(true);
         }
     }
 
@@ -121,14 +122,14 @@ impl ClassRule {
             When::Path(prefix) => request.uri.path().starts_with(prefix).then_some(())?,
             When::Header(name, value) => {
                 let mut values = request.headers.get_all(name).iter();
-                values.any(|has| has.as_bytes() == value.as_bytes()).then_some(())?;
+                values.any(|found| found.as_bytes() == value.as_bytes()).then_some(())?;
             }
             When::BodyOver(bytes) => (request.body.len() > *bytes).then_some(())?,
             When::RequestedIn { header, token } => {
                 let text = request.headers.get(header)?.to_str().ok()?;
-                let (class, shown) = text.split_once(' ').unwrap_or((text, ""));
+                let (class, presented) = text.split_once(' ').unwrap_or((text, ""));
                 let is_trusted = match token {
-                    Some(token) => tokens_match(shown.as_bytes(), token.as_bytes()),
+                    Some(token) => tokens_match(presented.as_bytes(), token.as_bytes()),
                     None => is_local_client(request),
                 };
                 return is_trusted.then(|| class.parse().ok()).flatten();
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_matches_what_it_says() {
+    fn each_kind_of_rule_matches_its_requests_only() {
         let check = |rule: &ClassRule, request: Request, class: Option<Class>| {
             assert_eq!(rule.class_of(&request), class, "{rule:?}");
         };
@@ -166,20 +167,20 @@ mod tests {
     }
 
     #[test]
-    fn who_may_name_a_class_is_known() {
-        let ask = |rule: &ClassRule, peer: &str, value: &str| {
+    fn only_trusted_clients_may_name_a_class() {
+        let requested_class = |rule: &ClassRule, peer: &str, value: &str| {
             let peer = Some(peer.parse().unwrap());
             let request = Request::get("/").with_header("host", "localhost").with_header("x-class", value);
             rule.class_of(&Request { peer, ..request })
         };
-        let here = ClassRule::requested_in("x-class");
-        assert_eq!(ask(&here, "127.0.0.1:9", "batch"), Some(Class::Batch));
-        assert_eq!(ask(&here, "[::1]:9", "interactive"), Some(Class::Interactive));
-        assert_eq!(ask(&here, "10.0.0.1:9", "batch"), None);
-        assert_eq!(ask(&here, "127.0.0.1:9", "first"), None);
-        let token = ClassRule::requested_in("x-class").with_token("s3cret");
-        assert_eq!(ask(&token, "10.0.0.1:9", "batch s3cret"), Some(Class::Batch));
-        assert_eq!(ask(&token, "127.0.0.1:9", "batch"), None);
-        assert_eq!(ask(&token, "127.0.0.1:9", "batch s3cre"), None);
+        let local_only = ClassRule::requested_in("x-class");
+        assert_eq!(requested_class(&local_only, "127.0.0.1:9", "batch"), Some(Class::Batch));
+        assert_eq!(requested_class(&local_only, "[::1]:9", "interactive"), Some(Class::Interactive));
+        assert_eq!(requested_class(&local_only, "10.0.0.1:9", "batch"), None);
+        assert_eq!(requested_class(&local_only, "127.0.0.1:9", "first"), None);
+        let with_token = ClassRule::requested_in("x-class").with_token("s3cret");
+        assert_eq!(requested_class(&with_token, "10.0.0.1:9", "batch s3cret"), Some(Class::Batch));
+        assert_eq!(requested_class(&with_token, "127.0.0.1:9", "batch"), None);
+        assert_eq!(requested_class(&with_token, "127.0.0.1:9", "batch s3cre"), None);
     }
 }

@@ -1,8 +1,8 @@
-//! Effects in flight: how many there are of each kind, how many there may be, and how many of them may ask the same target at
-//! the same time. Who is over a limit waits for a place; who came first goes first, whichever request it is of.
+//! Limits on effects in flight, per kind and per target. An effect that would exceed a limit waits for a permit, and
+//! permits are granted in order of arrival, regardless of the request.
 //!
-//! A lock is held for a few instructions, and never while anything is waited for. An effect of a kind
-//! without a limit, that asks no target and is answered at once, comes by no lock and no counter.
+//! The lock is held for a few instructions, and never across a wait. An effect of a kind without a limit that has no
+//! target and completes at once takes no lock and touches no counter.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -13,13 +13,14 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 use zerver_engine::Call;
-use zerver_replay::EffectMetrics;
+#[cfg(feature = "metrics")]
+use zerver_engine::service_docs::EffectMetrics;
 use zerver_trace::QueueReason;
 
 use crate::Limits;
 use crate::time::nanos;
 
-/// How many effects may be in flight at the same time, for all requests together; 0: any number.
+/// Maximum numbers of effects in flight, for all requests together. 0 means no limit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EffectLimits {
     per_target: usize,
@@ -27,7 +28,7 @@ pub(crate) struct EffectLimits {
 }
 
 impl EffectLimits {
-    pub(crate) fn of(limits: &Limits) -> Self {
+    pub(crate) fn from_limits(limits: &Limits) -> Self {
         Self { per_target: limits.effects_per_target, per_kind: limits.effects_per_kind.clone() }
     }
 
@@ -36,13 +37,13 @@ impl EffectLimits {
     }
 }
 
-/// The places of a service.
+/// Grants the permits of a service.
 pub(crate) struct EffectLimiter {
-    /// As in each kind, for a look without a lock.
+    /// Limit per target. Each kind holds a copy; this one is read without a lock.
     per_target: AtomicUsize,
-    /// Whether any kind as a whole is limited.
+    /// True if any kind as a whole is limited.
     are_kinds_limited: AtomicBool,
-    /// Known once the service is ready.
+    /// Set once the service is ready.
     kinds: OnceLock<Vec<Arc<KindState>>>,
 }
 
@@ -51,21 +52,22 @@ struct KindState {
     in_flight: AtomicU64,
     waits: AtomicU64,
     waited_ns: AtomicU64,
+    /// Waits that ended before a permit was used.
     left: AtomicU64,
     permits: Mutex<PermitTable>,
 }
 
-/// The places of one kind.
+/// Permits of one kind.
 struct PermitTable {
     limit: KindLimit,
     in_use: InUse,
-    /// Those that are asked, or waited for, now. All effects without a target have one without a name.
+    /// Targets that have effects in flight or waiting. Effects without a target share one with an empty name.
     targets: BTreeMap<Arc<str>, TargetState>,
-    /// By the order in which they came.
+    /// Number of the next wait. Waits are numbered in order of arrival.
     next_ticket: u64,
 }
 
-/// The limits of one kind; 0: any number.
+/// Limits of one kind. 0 means no limit.
 #[derive(Debug, Clone, Copy)]
 struct KindLimit {
     per_target: usize,
@@ -75,52 +77,52 @@ struct KindLimit {
 #[derive(Debug, Clone, Copy, Default)]
 struct InUse {
     all: usize,
-    /// How many of these are of threads of low priority.
-    low: usize,
+    /// Permits among these that belong to batch workers.
+    batch: usize,
 }
 
 #[derive(Default)]
 struct TargetState {
     in_use: InUse,
-    /// None of them has room.
+    /// Waits by ticket. None of them could be granted now.
     waiting: BTreeMap<u64, Waiter>,
 }
 
 struct Waiter {
     is_batch_worker: bool,
-    admitted: oneshot::Sender<()>,
+    granted_tx: oneshot::Sender<()>,
 }
 
-/// An effect in flight, counted until this is dropped.
+/// Right of an effect to be in flight. The effect is counted until this is dropped.
 pub(crate) struct Permit {
-    of: Arc<KindState>,
-    /// Whom it asks, where that is limited; and whether a thread of low priority does.
+    kind: Arc<KindState>,
+    /// Target of the effect if a limit applies, and true if a batch worker requested the permit.
     target: Option<(Arc<str>, bool)>,
 }
 
-/// Whether an effect can begin.
+/// Answer to a request for a permit.
 pub(crate) enum Admission {
-    /// It can, and has this place; none where nobody is asked, or as often as one likes.
+    /// The effect starts now. There is no permit to hold if no limit applies.
     Granted(Option<Permit>),
-    /// It has to wait for a place.
+    /// The effect has to wait.
     Queued(PermitWait),
 }
 
-/// Waits for a place. Dropped, it waits no longer.
+/// Waits for a permit. Dropping this ends the wait.
 pub(crate) struct PermitWait {
-    of: Arc<KindState>,
+    kind: Arc<KindState>,
     target: Arc<str>,
     is_batch_worker: bool,
     ticket: u64,
     since: Instant,
-    /// Which limit it waits for.
-    by: QueueReason,
-    admitted: oneshot::Receiver<()>,
-    is_over: bool,
+    /// Limit that the effect would exceed.
+    reason: QueueReason,
+    granted_rx: oneshot::Receiver<()>,
+    is_granted: bool,
 }
 
 impl EffectLimiter {
-    /// Of no kinds, until they are [known](Self::set_kinds).
+    /// Creates a limiter without kinds; see [`set_kinds`](Self::set_kinds).
     pub(crate) fn new(limits: &EffectLimits) -> Self {
         let limiter = Self {
             per_target: AtomicUsize::default(),
@@ -131,7 +133,7 @@ impl EffectLimiter {
         limiter
     }
 
-    /// There are effects of these kinds.
+    /// Sets the kinds of effects that the service performs. Only the first call has an effect.
     pub(crate) fn set_kinds(&self, kinds: impl Iterator<Item = &'static str>, limits: &EffectLimits) {
         let kind = |name| {
             let (in_use, targets, next_ticket) = (InUse::default(), BTreeMap::new(), 0);
@@ -152,84 +154,86 @@ impl EffectLimiter {
         self.kinds.get().map_or(&[], Vec::as_slice)
     }
 
-    /// From now on these limits hold. Effects in flight stay.
+    /// Replaces the limits. Effects in flight continue.
     pub(crate) fn retune(&self, limits: &EffectLimits) {
         self.per_target.store(limits.per_target, Ordering::Relaxed);
         let are_limited = limits.per_kind.values().any(|limit| *limit > 0);
         self.are_kinds_limited.store(are_limited, Ordering::Relaxed);
-        for of in self.kinds() {
-            let mut permits = of.lock();
-            permits.limit = limits.limit(of.name);
-            permits.admit(None);
+        for kind in self.kinds() {
+            let mut permits = kind.lock();
+            permits.limit = limits.limit(kind.name);
+            permits.admit_waiters(None);
         }
     }
 
-    /// Asks for a place. A thread of low priority may be without a core while it has one: such threads get at most half of
-    /// them, so that nobody else waits for them alone.
+    /// Requests a permit. The system may keep a batch worker off its core while it holds permits. Batch workers therefore
+    /// get at most half of them, so that workers never wait for batch workers alone.
     pub(crate) fn acquire(&self, call: &Call, is_batch_worker: bool) -> Admission {
         let are_kinds_limited = self.are_kinds_limited.load(Ordering::Relaxed);
         if !are_kinds_limited && self.per_target.load(Ordering::Relaxed) == 0 {
             return Admission::Granted(None);
         }
-        let name = call.target();
-        if !are_kinds_limited && name.is_none() {
+        let target = call.target();
+        if !are_kinds_limited && target.is_none() {
             return Admission::Granted(None);
         }
-        let Some(of) = self.of(call.kind()) else { return Admission::Granted(None) };
-        let mut permits = of.lock();
-        if permits.limit.of_kind == 0 && (permits.limit.per_target == 0 || name.is_none()) {
+        let Some(kind) = self.kind(call.kind()) else { return Admission::Granted(None) };
+        let mut permits = kind.lock();
+        if permits.limit.of_kind == 0 && (permits.limit.per_target == 0 || target.is_none()) {
             return Admission::Granted(None);
         }
-        let name = name.unwrap_or_default();
-        let known = permits.targets.get_key_value(&*name).map(|(name, _)| Arc::clone(name));
-        let name = known.unwrap_or_else(|| Arc::from(&*name));
-        let has_room = permits.limit.has_room_at(&name, permits.targets.get(&name), is_batch_worker);
-        let is_full = !permits.in_use.has_room(permits.limit.of_kind, is_batch_worker);
-        if has_room && !is_full {
-            permits.take(&name, is_batch_worker);
+        let target = target.unwrap_or_default();
+        let known = permits.targets.get_key_value(&*target).map(|(target, _)| Arc::clone(target));
+        let target = known.unwrap_or_else(|| Arc::from(&*target));
+        let has_target_room =
+            permits.limit.has_room_at(&target, permits.targets.get(&target), is_batch_worker);
+        let has_kind_room = permits.in_use.has_room(permits.limit.of_kind, is_batch_worker);
+        if has_target_room && has_kind_room {
+            permits.grant(&target, is_batch_worker);
             drop(permits);
-            return Admission::Granted(Some(Permit::new(of, Some((name, is_batch_worker)))));
+            return Admission::Granted(Some(Permit::new(kind, Some((target, is_batch_worker)))));
         }
         let ticket = permits.next_ticket;
         permits.next_ticket += 1;
-        let (sender, admitted) = oneshot::channel();
-        let waiter = Waiter { is_batch_worker, admitted: sender };
-        permits.targets.entry(Arc::clone(&name)).or_default().waiting.insert(ticket, waiter);
+        let (granted_tx, granted_rx) = oneshot::channel();
+        let waiter = Waiter { is_batch_worker, granted_tx };
+        permits.targets.entry(Arc::clone(&target)).or_default().waiting.insert(ticket, waiter);
         drop(permits);
-        let (of, since) = (Arc::clone(of), Instant::now());
-        let by = if is_full { QueueReason::Kind } else { QueueReason::Target };
+        let (kind, since) = (Arc::clone(kind), Instant::now());
+        let reason = if has_kind_room { QueueReason::Target } else { QueueReason::Kind };
         Admission::Queued(PermitWait {
-            of,
-            target: name,
+            kind,
+            target,
             is_batch_worker,
             ticket,
             since,
-            by,
-            admitted,
-            is_over: false,
+            reason,
+            granted_rx,
+            is_granted: false,
         })
     }
 
-    /// Counts an effect in flight that has no place.
+    /// Counts an effect in flight to which no limit applies.
     pub(crate) fn count_in_flight(&self, kind: &str) -> Option<Permit> {
-        Some(Permit::new(self.of(kind)?, None))
+        Some(Permit::new(self.kind(kind)?, None))
     }
 
-    fn of(&self, kind: &str) -> Option<&Arc<KindState>> {
-        self.kinds().iter().find(|of| of.name == kind)
+    fn kind(&self, name: &str) -> Option<&Arc<KindState>> {
+        self.kinds().iter().find(|kind| kind.name == name)
     }
 
-    /// What has been counted.
-    pub(crate) fn measure(&self) -> Vec<EffectMetrics> {
-        let one = |of: &Arc<KindState>| EffectMetrics {
-            kind: of.name.to_owned(),
-            in_flight: of.in_flight.load(Ordering::Relaxed),
-            waiting: of.lock().targets.values().map(|target| target.waiting.len() as u64).sum(),
-            waits: of.waits.load(Ordering::Relaxed),
-            waited_ns: of.waited_ns.load(Ordering::Relaxed),
-            left: of.left.load(Ordering::Relaxed),
+    /// Returns the counters of each kind.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn metrics(&self) -> Vec<EffectMetrics> {
+        let of_kind = |kind: &Arc<KindState>| EffectMetrics {
+            kind: kind.name.to_owned(),
+            in_flight: kind.in_flight.load(Ordering::Relaxed),
+            waiting: kind.lock().targets.values().map(|target| target.waiting.len() as u64).sum(),
+            waits: kind.waits.load(Ordering::Relaxed),
+            waited_ns: kind.waited_ns.load(Ordering::Relaxed),
+            left: kind.left.load(Ordering::Relaxed),
         };
-        self.kinds().iter().map(one).collect()
+        self.kinds().iter().map(of_kind).collect()
     }
 }
 
@@ -241,92 +245,94 @@ impl KindState {
 
 impl InUse {
     const fn has_room(self, limit: usize, is_batch_worker: bool) -> bool {
-        limit == 0 || (self.all < limit && (!is_batch_worker || self.low < limit.div_ceil(2)))
+        limit == 0 || (self.all < limit && (!is_batch_worker || self.batch < limit.div_ceil(2)))
     }
 }
 
 impl KindLimit {
-    fn has_room_at(self, name: &str, target: Option<&TargetState>, is_batch_worker: bool) -> bool {
-        name.is_empty()
-            || target.is_none_or(|target| target.in_use.has_room(self.per_target, is_batch_worker))
+    fn has_room_at(self, target: &str, state: Option<&TargetState>, is_batch_worker: bool) -> bool {
+        target.is_empty() || state.is_none_or(|state| state.in_use.has_room(self.per_target, is_batch_worker))
     }
 }
 
 impl PermitTable {
-    fn take(&mut self, name: &Arc<str>, is_batch_worker: bool) {
-        let target = self.targets.entry(Arc::clone(name)).or_default();
-        for in_use in [&mut self.in_use, &mut target.in_use] {
+    /// Counts an effect that starts, or whose wait ends.
+    fn grant(&mut self, target: &Arc<str>, is_batch_worker: bool) {
+        let state = self.targets.entry(Arc::clone(target)).or_default();
+        for in_use in [&mut self.in_use, &mut state.in_use] {
             in_use.all += 1;
-            in_use.low += usize::from(is_batch_worker);
+            in_use.batch += usize::from(is_batch_worker);
         }
     }
 
-    /// An effect has ended, or did not come to use its place.
-    fn leave(&mut self, name: &Arc<str>, is_batch_worker: bool) {
-        let Some(target) = self.targets.get_mut(name) else { return };
-        for in_use in [&mut self.in_use, &mut target.in_use] {
+    /// Takes back the permit of an effect that has ended or never started.
+    fn release(&mut self, target: &Arc<str>, is_batch_worker: bool) {
+        let Some(state) = self.targets.get_mut(target) else { return };
+        for in_use in [&mut self.in_use, &mut state.in_use] {
             in_use.all -= 1;
-            in_use.low -= usize::from(is_batch_worker);
+            in_use.batch -= usize::from(is_batch_worker);
         }
     }
 
-    /// Lets in who has room since something has changed at this target, or anywhere: who came first goes first. A target
-    /// that nobody asks is forgotten.
-    fn admit(&mut self, changed: Option<&Arc<str>>) {
-        while let Some((ticket, name)) = self.next(changed) {
-            let waiter = self.targets.get_mut(&name).and_then(|target| target.waiting.remove(&ticket));
+    /// Grants permits to waiting effects after a change at the target `changed`, or anywhere if it is `None`. The oldest
+    /// wait goes first. Removes the changed target if no effect uses it any more.
+    fn admit_waiters(&mut self, changed: Option<&Arc<str>>) {
+        while let Some((ticket, target)) = self.next_waiter(changed) {
+            let waiter = self.targets.get_mut(&target).and_then(|state| state.waiting.remove(&ticket));
             let Some(waiter) = waiter else { break };
-            self.take(&name, waiter.is_batch_worker);
-            // If it is gone, it is about to say so: it finds that it has a place, and gives that back.
-            let _ = waiter.admitted.send(());
+            self.grant(&target, waiter.is_batch_worker);
+            // A wait that is being dropped finds its ticket gone, and then releases the permit.
+            let _ = waiter.granted_tx.send(());
         }
-        let is_idle = |target: &TargetState| target.in_use.all == 0 && target.waiting.is_empty();
-        if let Some(name) = changed.filter(|name| self.targets.get(*name).is_some_and(is_idle)) {
-            self.targets.remove(name);
+        let is_unused = |state: &TargetState| state.in_use.all == 0 && state.waiting.is_empty();
+        if let Some(target) = changed.filter(|target| self.targets.get(*target).is_some_and(is_unused)) {
+            self.targets.remove(target);
         }
     }
 
-    /// Who is let in next: the ticket and the target.
-    fn next(&self, changed: Option<&Arc<str>>) -> Option<(u64, Arc<str>)> {
-        let of_target = |(name, target): (&Arc<str>, &TargetState)| {
+    /// Returns the ticket and the target of the wait that is granted a permit next.
+    fn next_waiter(&self, changed: Option<&Arc<str>>) -> Option<(u64, Arc<str>)> {
+        let first_of_target = |(target, state): (&Arc<str>, &TargetState)| {
             let has_room = |waiter: &Waiter| {
                 self.in_use.has_room(self.limit.of_kind, waiter.is_batch_worker)
-                    && self.limit.has_room_at(name, Some(target), waiter.is_batch_worker)
+                    && self.limit.has_room_at(target, Some(state), waiter.is_batch_worker)
             };
-            let (ticket, _) = target.waiting.iter().find(|(_, waiter)| has_room(waiter))?;
-            Some((*ticket, Arc::clone(name)))
+            let (ticket, _) = state.waiting.iter().find(|(_, waiter)| has_room(waiter))?;
+            Some((*ticket, Arc::clone(target)))
         };
         match changed {
-            // Others wait for their own targets only.
-            Some(name) if self.limit.of_kind == 0 => self.targets.get_key_value(name).and_then(of_target),
+            // Without a limit per kind, a change at one target gives no room at another.
+            Some(target) if self.limit.of_kind == 0 => {
+                self.targets.get_key_value(target).and_then(first_of_target)
+            }
             _ if !self.in_use.has_room(self.limit.of_kind, false) => None,
-            _ => self.targets.iter().filter_map(of_target).min(),
+            _ => self.targets.iter().filter_map(first_of_target).min(),
         }
     }
 }
 
 impl Permit {
-    fn new(of: &Arc<KindState>, target: Option<(Arc<str>, bool)>) -> Self {
-        of.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { of: Arc::clone(of), target }
+    fn new(kind: &Arc<KindState>, target: Option<(Arc<str>, bool)>) -> Self {
+        kind.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { kind: Arc::clone(kind), target }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.of.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if let Some((name, is_batch_worker)) = &self.target {
-            let mut permits = self.of.lock();
-            permits.leave(name, *is_batch_worker);
-            permits.admit(Some(name));
+        self.kind.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some((target, is_batch_worker)) = &self.target {
+            let mut permits = self.kind.lock();
+            permits.release(target, *is_batch_worker);
+            permits.admit_waiters(Some(target));
         }
     }
 }
 
 impl PermitWait {
-    /// Which limit it waits for.
+    /// Returns the limit that the effect would exceed.
     pub(crate) const fn queue_reason(&self) -> QueueReason {
-        self.by
+        self.reason
     }
 }
 
@@ -334,30 +340,32 @@ impl Future for PermitWait {
     type Output = Permit;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
-        // Only who lets it in drops the other end.
-        let Poll::Ready(_) = Pin::new(&mut self.admitted).poll(cx) else { return Poll::Pending };
-        self.is_over = true;
-        self.of.waits.fetch_add(1, Ordering::Relaxed);
-        self.of.waited_ns.fetch_add(nanos(self.since.elapsed()), Ordering::Relaxed);
-        Poll::Ready(Permit::new(&self.of, Some((Arc::clone(&self.target), self.is_batch_worker))))
+        // The sender is dropped only after it has sent, so an error is a grant too.
+        let Poll::Ready(_) = Pin::new(&mut self.granted_rx).poll(cx) else { return Poll::Pending };
+        self.is_granted = true;
+        self.kind.waits.fetch_add(1, Ordering::Relaxed);
+        self.kind.waited_ns.fetch_add(nanos(self.since.elapsed()), Ordering::Relaxed);
+        Poll::Ready(Permit::new(&self.kind, Some((Arc::clone(&self.target), self.is_batch_worker))))
     }
 }
 
 impl Drop for PermitWait {
     fn drop(&mut self) {
-        if self.is_over {
+        if self.is_granted {
             return;
         }
-        self.of.left.fetch_add(1, Ordering::Relaxed);
+        self.kind.left.fetch_add(1, Ordering::Relaxed);
         let (ticket, is_batch_worker) = (self.ticket, self.is_batch_worker);
-        let mut permits = self.of.lock();
-        let target = permits.targets.get_mut(&self.target);
-        if target.and_then(|target| target.waiting.remove(&ticket)).is_none() {
-            permits.leave(&self.target, is_batch_worker);
+        let mut permits = self.kind.lock();
+        let state = permits.targets.get_mut(&self.target);
+        if state.and_then(|state| state.waiting.remove(&ticket)).is_none() {
+            // The permit was granted, but this wait was never polled again.
+            permits.release(&self.target, is_batch_worker);
         }
-        permits.admit(Some(&self.target));
+        permits.admit_waiters(Some(&self.target));
     }
 }
 
-#[cfg(test)]
+// The tests read the metrics of requests to other services.
+#[cfg(all(test, feature = "http-client", feature = "metrics"))]
 mod tests;

@@ -1,4 +1,4 @@
-//! How quickly a worker comes round: to everybody who is ready, and to its sockets.
+//! Measures the loop lag of a worker: the time that it needs for one pass over its ready tasks and its sockets.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -9,32 +9,33 @@ use tokio::sync::Notify;
 use zerver_engine::LagDetector;
 
 use super::run_delay;
+use crate::platform;
 use crate::time::{ServiceClock, nanos};
 
-/// How long a worker must have been busy, since it slept or that was last measured, for it to be measured: to come round
-/// is to look at the sockets, and the less often, the more they bring at once.
+/// Busy time after which a pass is measured, counted from the last sleep or the last measurement. A measured pass polls
+/// the sockets. Passes are not measured more often, because polls that are further apart return more requests each.
 const MEASURE_AFTER: Duration = Duration::from_millis(1);
 
-/// For how long turns are given without a look at the sockets. What waits there can have no turn, however urgent it is,
-/// and cannot be sent away.
+/// Longest time for which turns are granted without polling the sockets. A request that waits there can get no turn,
+/// however urgent it is, and cannot be shed.
 const POLL_OVERDUE_AFTER: Duration = Duration::from_micros(250);
 
 pub(super) struct LoopLag {
     service_clock: Arc<ServiceClock>,
-    behind: Cell<LagDetector>,
-    /// How long its thread had been kept from a core when one last ran for long.
+    detector: Cell<LagDetector>,
+    /// Run delay of the thread at the end of the last long run.
     run_delay_ns: Cell<Option<u64>>,
-    /// Requests that have begun here.
+    /// Number of requests that have started on this worker.
     started: Cell<u64>,
     /// Set when the worker goes to sleep.
     slept: Arc<AtomicBool>,
-    /// When it has last woken up, or come round quickly.
-    fresh_ns: Cell<u64>,
-    is_measured: Cell<bool>,
+    /// Time when the worker last woke up or finished a quick pass.
+    caught_up_ns: Cell<u64>,
+    is_measuring: Cell<bool>,
     measure_wakeup: Notify,
-    /// When the sockets have last been looked at, as far as is known.
+    /// Last time that the sockets are known to have been polled.
     polled_ns: Cell<u64>,
-    /// Whatever the sockets had brought by then has been read.
+    /// Time before which everything that arrived has been read.
     read_until_ns: Cell<u64>,
 }
 
@@ -43,117 +44,118 @@ impl LoopLag {
     pub(super) fn new(service_clock: Arc<ServiceClock>, slept: Arc<AtomicBool>) -> Self {
         Self {
             service_clock,
-            behind: Cell::default(),
+            detector: Cell::default(),
             run_delay_ns: Cell::new(None),
             started: Cell::new(0),
             slept,
-            fresh_ns: Cell::new(0),
-            is_measured: Cell::new(false),
+            caught_up_ns: Cell::new(0),
+            is_measuring: Cell::new(false),
             measure_wakeup: Notify::const_new(),
             polled_ns: Cell::new(0),
             read_until_ns: Cell::new(0),
         }
     }
 
-    /// Measures how long the worker takes to come round: now and then while it is busy, all the time while it is behind or
-    /// others wait.
+    /// Measures passes of the worker: from time to time while it is busy, and every pass while it is behind or requests
+    /// wait.
     pub(super) async fn measure(&self, has_waiters: impl Fn() -> bool) {
         loop {
             self.measure_wakeup.notified().await;
-            self.is_measured.set(true);
+            self.is_measuring.set(true);
             loop {
                 let (started, start) = (self.started.get(), Instant::now());
-                // Everybody who is ready, and whoever the sockets have made so.
+                // Runs all ready tasks, and those that the sockets have made ready.
                 tokio::task::yield_now().await;
                 let took_ns = nanos(start.elapsed());
-                self.update(|behind, now_ns| behind.pass_finished(took_ns, now_ns));
+                self.update(|detector, now_ns| detector.pass_finished(took_ns, now_ns));
                 self.note_poll();
                 self.read_until_ns.set(self.service_clock.since_ns(start));
-                if !has_waiters() && (!self.behind.get().is_behind() || self.started.get() == started) {
+                if !has_waiters() && (!self.detector.get().is_behind() || self.started.get() == started) {
                     break;
                 }
             }
-            self.update(|behind, _| behind.caught_up());
-            self.fresh_ns.set(self.polled_ns.get());
-            self.is_measured.set(false);
+            self.update(|detector, _| detector.caught_up());
+            self.caught_up_ns.set(self.polled_ns.get());
+            self.is_measuring.set(false);
         }
     }
 
-    /// A request begins.
+    /// Counts a request that starts.
     pub(super) fn note_start(&self) {
         self.started.set(self.started.get() + 1);
     }
 
-    /// Whether whoever comes now is to wait for a turn.
+    /// Returns true if new requests must wait for a turn.
     pub(super) fn is_behind(&self, now_ns: u64) -> bool {
         if self.slept.load(Ordering::Relaxed) {
             self.slept.store(false, Ordering::Relaxed);
-            self.fresh_ns.set(now_ns);
-        } else if !self.is_measured.get() && now_ns.saturating_sub(self.fresh_ns.get()) > nanos(MEASURE_AFTER)
+            self.caught_up_ns.set(now_ns);
+        } else if !self.is_measuring.get()
+            && now_ns.saturating_sub(self.caught_up_ns.get()) > nanos(MEASURE_AFTER)
         {
             self.measure_wakeup.notify_one();
         }
-        self.behind.get().is_behind()
+        self.detector.get().is_behind()
     }
 
-    /// A request has run for so long.
+    /// Records that a request ran for `ran_ns`.
     pub(super) fn note_run(&self, ran_ns: u64) {
         if !LagDetector::is_long_run(ran_ns) {
             return;
         }
-        // What the system gave to others, such as the recorder, no turn would give back.
-        let run_delay_ns = run_delay::run_delay_ns();
+        // Time that the system gave to other threads, such as the recorder, does not count: queueing would not save it.
+        let run_delay_ns = platform::run_delay_ns();
         let without_run_delay_ns =
             run_delay::without_run_delay_ns(ran_ns, self.run_delay_ns.replace(run_delay_ns), run_delay_ns);
-        if self.update(|behind, now_ns| behind.request_ran(without_run_delay_ns, now_ns)) {
+        if self.update(|detector, now_ns| detector.request_ran(without_run_delay_ns, now_ns)) {
             self.measure_wakeup.notify_one();
         }
     }
 
-    /// The one that has waited longest has waited for so long.
+    /// Records the longest wait of any queued request.
     pub(super) fn note_wait(&self, longest_ns: u64) {
         if LagDetector::is_long_wait(longest_ns) {
-            self.update(|behind, now_ns| behind.request_waited(longest_ns, now_ns));
+            self.update(|detector, now_ns| detector.request_waited(longest_ns, now_ns));
         }
     }
 
-    /// Whether turns are no longer needed, though some wait.
+    /// Returns true if turns are no longer needed, so that all queued requests may run.
     pub(super) fn is_recovered(&self, now_ns: u64) -> bool {
-        self.behind.get().has_recovered(now_ns)
+        self.detector.get().has_recovered(now_ns)
     }
 
-    /// The sockets have been looked at.
+    /// Records that the sockets have just been polled.
     pub(super) fn note_poll(&self) {
         self.polled_ns.set(self.service_clock.elapsed_ns());
     }
 
-    /// Until when all that came has been read, as far as is known.
+    /// Returns the time before which everything that arrived is known to have been read.
     pub(super) const fn read_until_ns(&self) -> u64 {
         self.read_until_ns.get()
     }
 
-    /// Whether they have not been looked at for long.
+    /// Returns true if the sockets have not been polled for too long.
     pub(super) fn is_poll_overdue(&self) -> bool {
         self.service_clock.elapsed_ns().saturating_sub(self.polled_ns.get()) > nanos(POLL_OVERDUE_AFTER)
     }
 
-    /// Nothing has been long for long.
+    /// Makes the worker fully recovered.
     #[cfg(test)]
     pub(super) fn reset(&self) {
-        self.behind.take();
+        self.detector.take();
     }
 
-    /// It is behind, or comes round quickly.
+    /// Records a slow or a quick pass.
     #[cfg(test)]
     pub(super) fn set_behind(&self, is_behind: bool) {
         let took_ns = if is_behind { u64::MAX } else { 0 };
-        self.update(|behind, now_ns| behind.pass_finished(took_ns, now_ns));
+        self.update(|detector, now_ns| detector.pass_finished(took_ns, now_ns));
     }
 
     fn update<R>(&self, change: impl FnOnce(&mut LagDetector, u64) -> R) -> R {
-        let mut behind = self.behind.get();
-        let result = change(&mut behind, self.service_clock.elapsed_ns());
-        self.behind.set(behind);
+        let mut detector = self.detector.get();
+        let result = change(&mut detector, self.service_clock.elapsed_ns());
+        self.detector.set(detector);
         result
     }
 }

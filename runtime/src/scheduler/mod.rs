@@ -1,13 +1,14 @@
-//! Where and when requests run: the engine's policy, under real workers.
+//! Decides where and when requests run: the policy of the engine, applied to real workers.
 //!
-//! A request runs inline in its connection's task, as if there were no scheduler, while its worker is calm: nobody
-//! waits, and the worker comes round quickly (`loop_lag`). Otherwise it waits for its turn (`run_queue`). Batch, and flows
-//! whose steps keep others waiting, run on threads of low priority (`low`); who would wait while another worker is idle
-//! runs there (`steal_group`). What a step takes because the system lends its core to others is not its doing (`kept`).
-//! `dispatch` takes a request through all that; `slice` is what the driver sees of it. `counters` is what a thread counts, and
-//! `measure` puts that together. `targets` bounds how many effects ask one target. `thread_status` shows other threads what a
-//! worker does (`current`), `long_steps` are the steps that kept a thread for long, `active_table` is which requests it has, and `watchdog` looks at both. At `latch`, `held`,
-//! `park_state` and `steal_queue` threads meet: `tests/threads` has loom try all orders in which they may come.
+//! While its worker keeps up, a request runs inline in the task of its connection, as if there were no scheduler: no
+//! request waits, and the passes of the worker are quick (`loop_lag`). If the worker is behind, the request waits for its
+//! turn (`run_queue`), unless an idle worker takes it (`work_stealing`). Batch requests, and requests of flows whose
+//! steps often exceed their quantum, run on threads of low priority (`batch`). A step is not charged for time in which
+//! the system ran other threads on its core (`run_delay`).
+//!
+//! `dispatch` leads a request through these parts, and the driver reports to `run_slice`. `effect_limits` bounds the
+//! effects in flight. `threads` shows each thread to the others and contains the watchdog, and `metrics` counts.
+//! `sync` contains the structures through which threads communicate; `tests/threads` checks them with loom.
 
 mod batch;
 mod class_rules;
@@ -27,13 +28,14 @@ mod work_stealing;
 
 pub(crate) use batch::batch_pool::BatchPool;
 pub(crate) use batch::batch_status::BatchStatus;
-pub(crate) use batch::batch_worker::{lower_thread_priority, run_batch_worker};
+pub(crate) use batch::batch_worker::run_batch_worker;
 pub use class_rules::ClassRule;
 pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;
 pub(crate) use dispatch::run_stolen::run_stolen;
 pub(crate) use dispatch::stealable_request::StealableRequest;
 pub(crate) use effect_limits::{Admission, Permit, PermitWait};
+#[cfg(feature = "metrics")]
 pub(crate) use metrics::snapshot::collect_metrics;
 pub(crate) use retuning::retune;
 pub(crate) use run_queue::RunQueue;

@@ -7,7 +7,7 @@ use super::tuning::Tuning;
 use crate::server::workers::worker_context::WorkerContext;
 use crate::server::workers::worker_message::WorkerMessage;
 
-/// Gives turns in another way from now on, everywhere. Not for workers: it waits for a lock.
+/// Replaces the settings on all threads. Must not be called on a worker, because it waits for a lock.
 pub(crate) fn retune(worker_context: &WorkerContext, scheduler: &SchedulerState, tuning: Tuning) {
     let scheduling = Arc::new(tuning.scheduling.clone());
     scheduler.retune(tuning);

@@ -1,5 +1,5 @@
-//! Whose turn it is on one worker. Only that worker's thread comes here: no lock, and nothing is allocated until somebody
-//! has to wait.
+//! The run queue of one worker: the requests that wait for their turn. Only the worker's own thread uses it, so it has no
+//! lock, and it allocates nothing until a request has to wait.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,36 +20,38 @@ pub(crate) struct RunQueue<G = Box<StealableRequest>> {
     ready: RefCell<FairQueue>,
     overruns: RefCell<OverrunTracker>,
     waiting: RefCell<BTreeMap<Ticket, WaitingRequest<G>>>,
-    /// Whether nobody waits.
+    /// True if no request waits.
     is_empty: Cell<bool>,
-    /// Whether a turn is given out. One at a time: then others have their say before the next.
+    /// True while a request holds the turn. Turns are granted one at a time, so that requests that arrive meanwhile can
+    /// compete for the next.
     is_turn_granted: Cell<bool>,
     loop_lag: LoopLag,
-    /// Whether the sockets are to be looked at before the next turn is given.
+    /// True if the sockets must be polled before the next turn is granted.
     is_poll_pending: Cell<bool>,
     poll_wakeup: Notify,
     service_clock: Arc<ServiceClock>,
     thread_status: Arc<ThreadStatus>,
-    /// Other workers, which may be idle.
+    /// All workers, any of which may be idle.
     steal_group: Arc<StealGroup<G>>,
-    /// What they can take: those that wait and are new.
+    /// Requests that other workers can take: those that wait and have not run a step.
     steal_queue: Arc<StealQueue<Ticket, G>>,
 }
 
-/// How one that waits is told that it does no longer.
+/// Channel on which a waiting request learns that its wait is over.
 enum WaitingRequest<G> {
-    /// It is offered, and gets itself back unless another worker has it: then nobody tells it anything.
+    /// A request that has not run. It is in the steal queue, and is sent back to its task unless another worker takes it;
+    /// then the channel is closed.
     New(oneshot::Sender<Result<G, NotRunHere<G>>>),
-    /// It has the turn.
+    /// A request that has run before, and is notified of its turn.
     Started(oneshot::Sender<()>),
 }
 
-/// Why a request does not run here.
+/// Reason why a request does not run on this worker.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotRunHere<G> {
-    /// It may not wait.
+    /// The request was shed.
     Shed(Shed, G),
-    /// Another worker has it.
+    /// Another worker has taken the request.
     Stolen,
 }
 
@@ -80,23 +82,23 @@ impl<G> RunQueue<G> {
         }
     }
 
-    /// Gives turns in another way from now on.
+    /// Replaces the settings.
     pub(crate) fn retune(&self, settings: &SchedulingSettings) {
         self.ready.borrow_mut().set_settings(settings.clone());
         self.overruns.borrow_mut().set_settings(settings);
     }
 
-    /// Measures how long the worker takes to come round, while it is busy.
+    /// Measures the loop lag while the worker is busy. Never returns.
     pub(crate) async fn measure_loop_lag(&self) {
         self.loop_lag.measure(|| self.has_waiters()).await;
     }
 
-    /// Looks at the sockets between turns. As long as tasks are ready the runtime looks at them only now and then, counted
-    /// in tasks, and a turn may be long.
+    /// Polls the sockets between turns. Never returns. While tasks are ready, the runtime itself polls the sockets only
+    /// after a fixed number of tasks, and each task may be a long turn.
     pub(crate) async fn poll_between_turns(&self) {
         loop {
             self.poll_wakeup.notified().await;
-            // Woken after the sockets, so that what they have brought is there.
+            // This task runs again after the sockets were polled and the tasks that they woke were queued.
             tokio::task::yield_now().await;
             self.loop_lag.note_poll();
             self.is_poll_pending.set(false);
@@ -104,17 +106,17 @@ impl<G> RunQueue<G> {
         }
     }
 
-    /// A new request begins: whether it may run at once, without a turn.
+    /// Counts a new request. Returns true if it may run at once, without a turn.
     pub(super) fn admit(&self, flow: u16, now_ns: u64) -> bool {
         self.loop_lag.note_start();
         self.overruns.borrow_mut().request_started(flow);
         self.can_run_inline(now_ns)
     }
 
-    /// A new request waits. When it is back it has a turn, which it must [give back](Self::release).
+    /// Queues a new request until its turn comes. The caller must [give the turn back](Self::release).
     ///
     /// # Errors
-    /// When it is to be sent away, or another worker has it.
+    /// If the request is shed, or if another worker takes it.
     pub(super) async fn enqueue(
         &self,
         new: G,
@@ -124,7 +126,7 @@ impl<G> RunQueue<G> {
     ) -> Result<G, NotRunHere<G>> {
         let ticket = match self.update(|ready| ready.admit(class, flow, now_ns)) {
             Ok(ticket) => ticket,
-            // Nobody is sent away while a worker has nothing to do.
+            // No request is shed while a worker is idle.
             Err(refused) => {
                 let Some(peer) = self.steal_group.claim() else { return Err(NotRunHere::Shed(refused, new)) };
                 self.steal_group.give(peer, new);
@@ -134,12 +136,13 @@ impl<G> RunQueue<G> {
         let (sender, receiver) = oneshot::channel();
         self.steal_queue.push(ticket, new);
         self.waiting.borrow_mut().insert(ticket, WaitingRequest::New(sender));
-        let mut waiter = Waiter { run_queue: self, ticket, receiver, has_turn: |told| told.is_ok() };
-        self.arrive().await;
+        let mut waiter = Waiter { run_queue: self, ticket, receiver, has_turn: |result| result.is_ok() };
+        self.after_enqueue().await;
         (&mut waiter.receiver).await.unwrap_or(Err(NotRunHere::Stolen))
     }
 
-    /// One that has run before waits if it has to: whether it has a turn then. It is never sent away.
+    /// Lets a request that has run before continue, after a wait if necessary. Returns true if it has a turn. Such a request
+    /// is never shed.
     pub(super) async fn reenter(&self, class: Class, flow: u16, now_ns: u64) -> bool {
         if self.can_run_inline(now_ns) {
             return false;
@@ -148,18 +151,18 @@ impl<G> RunQueue<G> {
         let (sender, receiver) = oneshot::channel();
         self.waiting.borrow_mut().insert(ticket, WaitingRequest::Started(sender));
         let mut waiter = Waiter { run_queue: self, ticket, receiver, has_turn: |()| true };
-        self.arrive().await;
-        // The sender is never dropped unsent while its waiter lives.
+        self.after_enqueue().await;
+        // While the waiter lives, its sender is dropped only after it has sent.
         let _ = (&mut waiter.receiver).await;
         true
     }
 
-    /// Whether others wait for a turn, or one has just been given it.
+    /// Returns true if requests wait for a turn, or if one holds it.
     pub(super) const fn has_waiters(&self) -> bool {
         !self.is_empty.get() || self.is_turn_granted.get()
     }
 
-    /// One that could run on lets others go first: whether there are any, also of those that sockets bring now.
+    /// Lets other requests go first. Returns true if any wait, including those that a poll of the sockets brings in now.
     pub(super) async fn yield_to_waiters(&self) -> bool {
         if !self.has_waiters() {
             tokio::task::yield_now().await;
@@ -167,7 +170,7 @@ impl<G> RunQueue<G> {
         self.has_waiters()
     }
 
-    /// A request has run for so long, with a turn or without one, and runs no more for now.
+    /// Records that a request has run for `ran_ns` and stops running for now. Takes back its turn if it has one.
     pub(super) fn release(&self, class: Class, flow: u16, ran_ns: u64, has_turn: bool) {
         if has_turn {
             self.is_turn_granted.set(false);
@@ -183,76 +186,76 @@ impl<G> RunQueue<G> {
         }
     }
 
-    /// Until when all that came to this worker has been read, as far as is known.
+    /// Returns the time before which everything that arrived at this worker is known to have been read.
     pub(super) fn read_until_ns(&self) -> u64 {
         self.loop_lag.read_until_ns()
     }
 
-    /// Whether a step of this flow has overrun lately.
+    /// Returns true if a step of the flow has overrun recently.
     pub(super) fn is_suspect(&self, flow: u16) -> bool {
         self.overruns.borrow().is_suspect(flow)
     }
 
-    /// A step has overrun. Until when its flow is to run at low priority, if it does so often.
-    pub(super) fn overran(&self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
+    /// Records that a step has overrun. If it does so often, returns the time until which its flow runs in the batch pool.
+    pub(super) fn record_overrun(&self, flow: u16, step: u16, now_ns: u64) -> Option<u64> {
         self.overruns.borrow_mut().record_overrun(flow, step, now_ns)
     }
 
-    /// Whether a request can run at once, as if there were no turns.
+    /// Returns true if a request may run at once, without a turn.
     fn can_run_inline(&self, now_ns: u64) -> bool {
         let is_behind = self.loop_lag.is_behind(now_ns);
-        // Who has just been given a turn, and has not begun, is not to be overtaken.
+        // A request that was granted a turn but has not started yet must not be overtaken.
         !is_behind && self.is_empty.get() && !self.is_turn_granted.get()
     }
 
-    /// One has come to wait.
-    async fn arrive(&self) {
+    /// Grants turns after a request was queued.
+    async fn after_enqueue(&self) {
         if !self.is_turn_granted.get() && !self.is_poll_pending.get() {
-            // Whoever has arrived by now is to be there when the turn is given, or the first would always be the next.
+            // Requests that are ready now enter the queue first. Otherwise the first to arrive would always go next.
             tokio::task::yield_now().await;
         }
         self.grant_turns();
         if self.loop_lag.is_recovered(self.service_clock.elapsed_ns()) {
-            // All may have been given one by now: who is more urgent has been told before, and goes first.
+            // All requests may have been granted turns by now. The more urgent ones were notified first and run first.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Gives a turn to whoever comes next, unless one is given out, or the sockets come first. Those who wait then go to
-    /// workers that are idle, the most urgent first: who has the turn is answered sooner than from there. Where turns are
-    /// no longer needed, all get one.
+    /// Grants the turn to the next request, unless another holds it or the sockets must be polled first. Idle workers then
+    /// get the remaining requests, the most urgent first; the next request itself stays, because it is served sooner here.
+    /// If turns are no longer needed, every request is granted one.
     fn grant_turns(&self) {
         self.remove_stolen();
-        let mut are_over = false;
-        while (are_over || !self.is_turn_granted.get()) && !self.is_poll_pending.get() {
+        let mut is_recovered = false;
+        while (is_recovered || !self.is_turn_granted.get()) && !self.is_poll_pending.get() {
             let now_ns = self.service_clock.elapsed_ns();
             self.loop_lag.note_wait(self.ready.borrow().longest_wait_ns(now_ns));
-            are_over |= self.loop_lag.is_recovered(now_ns);
+            is_recovered |= self.loop_lag.is_recovered(now_ns);
             let Some(turn) = self.update(|ready| ready.pop(now_ns)) else { break };
             self.loop_lag.note_wait(turn.waited_ns);
             let waiting = self.waiting.borrow_mut().remove(&turn.ticket);
-            let is_told = match waiting {
+            let is_notified = match waiting {
                 Some(WaitingRequest::New(sender)) => {
                     self.steal_queue.take_back(turn.ticket).is_some_and(|new| {
-                        let told = match turn.verdict {
+                        let result = match turn.verdict {
                             Ok(()) => Ok(new),
                             Err(refused) => Err(NotRunHere::Shed(refused, new)),
                         };
-                        sender.send(told).is_ok()
+                        sender.send(result).is_ok()
                     })
                 }
                 Some(WaitingRequest::Started(sender)) => sender.send(()).is_ok(),
-                // Who waits takes itself out when it leaves.
+                // A waiter removes its own entry when it is dropped.
                 None => false,
             };
-            self.is_turn_granted.set(is_told && turn.verdict.is_ok());
+            self.is_turn_granted.set(is_notified && turn.verdict.is_ok());
         }
         if self.is_turn_granted.get() {
             self.hand_to_parked_workers();
         }
     }
 
-    /// Gives those who wait to workers that are idle: from here, before the turn begins, for it may be long.
+    /// Gives waiting requests to idle workers. This happens before the granted turn starts, because that may be long.
     fn hand_to_parked_workers(&self) {
         while !self.is_empty.get() && self.ready.borrow().has_stealable() {
             let Some(peer) = self.steal_group.claim() else { break };
@@ -260,13 +263,13 @@ impl<G> RunQueue<G> {
             let ticket = self.update(|ready| ready.steal(now_ns));
             match ticket.and_then(|ticket| self.remove(ticket)) {
                 Some(new) => self.steal_group.give(peer, new),
-                // Another has taken it meanwhile.
+                // Another worker has taken the request in the meantime.
                 None => self.steal_group.release(peer),
             }
         }
     }
 
-    /// Those that others have taken wait no longer.
+    /// Removes the requests that other workers have taken.
     fn remove_stolen(&self) {
         for ticket in self.steal_queue.drain_stolen() {
             self.update(|ready| ready.remove_stolen(ticket, self.service_clock.elapsed_ns()));
@@ -274,7 +277,7 @@ impl<G> RunQueue<G> {
         }
     }
 
-    /// One that waits here no longer; none if another worker has it.
+    /// Removes a request that no longer waits here. Returns `None` if another worker has taken it.
     fn remove(&self, ticket: Ticket) -> Option<G> {
         self.waiting.borrow_mut().remove(&ticket);
         self.steal_queue.take_back(ticket)
@@ -289,11 +292,12 @@ impl<G> RunQueue<G> {
     }
 }
 
-/// Somebody who waits, and may be dropped while it does.
+/// The wait of one request. Dropping this removes the request from the queue, and passes its turn on if it was granted
+/// one.
 struct Waiter<'t, G, T> {
     run_queue: &'t RunQueue<G>,
     ticket: Ticket,
-    /// Closed once it has been told, or another worker has it.
+    /// Terminated once the request was notified, or was taken by another worker.
     receiver: oneshot::Receiver<T>,
     has_turn: fn(&T) -> bool,
 }
@@ -307,8 +311,8 @@ impl<G, T> Drop for Waiter<'_, G, T> {
         let now_ns = run_queue.service_clock.elapsed_ns();
         if run_queue.update(|ready| ready.remove(ticket, now_ns)) {
             drop(run_queue.remove(ticket));
-        } else if self.receiver.try_recv().is_ok_and(|told| (self.has_turn)(&told)) {
-            // It had just been given the turn.
+        } else if self.receiver.try_recv().is_ok_and(|result| (self.has_turn)(&result)) {
+            // The request had just been granted the turn.
             run_queue.is_turn_granted.set(false);
             run_queue.grant_turns();
         }

@@ -1,4 +1,4 @@
-//! What the driver sees of the scheduler: when a step begins and ends, and when others go first.
+//! The driver's interface to the scheduler: it reports when steps begin and end, and learns when other requests go first.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -16,45 +16,47 @@ use super::run_queue::RunQueue;
 use super::shared_state::SchedulerState;
 use super::threads::long_steps::{LONG_STEP_NS, LongStep};
 use super::threads::thread_status::ThreadStatus;
+use crate::platform;
 use crate::server::service::Service;
 use crate::time::Stopwatch;
 
-/// The way of one request on one worker.
+/// The run of one request on one thread.
 pub(crate) struct RunSlice<'w> {
     scheduler: &'w SchedulerState,
     thread_status: &'w ThreadStatus,
-    /// What is counted of the steps of its flow.
+    /// Counters of all steps of its flow.
     all_step_counters: &'w [StepCounters],
-    /// None on a thread of low priority.
+    /// `None` on a batch worker.
     run_queue: Option<&'w RunQueue>,
     id: RequestId,
     class: Class,
     flow: u16,
-    /// When the request's head arrived, on the service's clock.
+    /// Arrival of the request's head, on the service's clock.
     base_ns: u64,
     quantum_ns: u64,
-    /// Where effects are performed.
+    /// Runtime on which effects are performed.
     pub(crate) effect_runtime: &'w Handle,
-    /// So many effects may be in flight.
+    /// Maximum number of effects in flight for one request.
     pub(crate) effects: usize,
-    /// When it began to run without a pause; none while it does not.
+    /// Start of the current uninterrupted run; `None` while the request does not run.
     running_since_ns: Cell<Option<u64>>,
-    /// The last time that it told.
+    /// Time up to which the current run has been measured.
     ran_until_ns: Cell<u64>,
     has_turn: Cell<bool>,
-    /// How long its steps ran.
+    /// Time that its steps ran.
     ran_ns: Cell<u64>,
+    /// Step because of which the request must move to the batch pool.
     overrunning_step: Cell<Option<u16>>,
-    /// Whether a step of its flow has overrun lately.
+    /// True if a step of its flow has overrun recently.
     is_suspect: Cell<bool>,
-    /// How long its thread had been kept from a core when a suspect step began.
+    /// Run delay of the thread at the start of the current step, if the flow is suspect.
     run_delay_ns: Cell<Option<u64>>,
-    /// Its last step, and when that returned.
+    /// The last step, and the time when it returned.
     last_step: Cell<Option<(u16, u64)>>,
 }
 
 impl<'w> RunSlice<'w> {
-    /// A request that begins, or goes on, to run at this time; with a turn or without one.
+    /// Creates the slice of a request that starts or continues to run at `began_ns`. `has_turn` is true if it holds a turn.
     pub(super) fn new(
         service: &'w Service,
         thread_status: &'w ThreadStatus,
@@ -86,12 +88,12 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// How long its steps ran.
+    /// Returns the time that the steps of the request ran.
     pub(super) const fn ran_ns(&self) -> u64 {
         self.ran_ns.get()
     }
 
-    /// A step begins, which could have run since `ready_ns`.
+    /// Records that a step begins that could have run since `ready_ns`.
     pub(crate) fn begin_step(&self, step: u16, ready_ns: u64, at_ns: u64) {
         self.record_wait(ready_ns);
         let has_yielded = self.last_step.get().is_some_and(|(last, _)| last == step);
@@ -100,7 +102,7 @@ impl<'w> RunSlice<'w> {
             step_counters.yields.add(u64::from(has_yielded));
         }
         if self.is_suspect.get() {
-            self.run_delay_ns.set(run_delay::run_delay_ns());
+            self.run_delay_ns.set(platform::run_delay_ns());
         }
         self.thread_status.current_step.begin(self.id.as_u128(), self.flow, step, self.base_ns + at_ns);
     }
@@ -109,7 +111,7 @@ impl<'w> RunSlice<'w> {
         self.all_step_counters.get(usize::from(step))
     }
 
-    /// It has returned. Whether it overran.
+    /// Records that a step has returned. Returns true if it exceeded its quantum.
     pub(crate) fn end_step(&self, step: u16, at_ns: u64, end_ns: u64) -> bool {
         self.thread_status.current_step.end();
         self.ran_until_ns.set(end_ns);
@@ -130,12 +132,12 @@ impl<'w> RunSlice<'w> {
         overran
     }
 
-    /// How long a turn may take.
+    /// Returns the longest time that a turn may take.
     pub(crate) const fn quantum_ns(&self) -> u64 {
         self.quantum_ns
     }
 
-    /// The effects of its last step have taken until now; none, if it went on at once.
+    /// Counts the time since the last step returned as time in which it waited for effects.
     pub(crate) fn record_wait(&self, now_ns: u64) {
         let Some((step, end_ns)) = self.last_step.get() else { return };
         if let Some(step_counters) = self.step_counters(step).filter(|_| now_ns > end_ns) {
@@ -143,31 +145,31 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// Whether an effect can begin, or waits for others that ask the same target.
+    /// Requests a permit for an effect.
     pub(crate) fn acquire_permit(&self, call: &Call) -> Admission {
         self.scheduler.effect_limiter.acquire(call, self.run_queue.is_none())
     }
 
-    /// An effect that has no place at a target is in flight.
+    /// Counts an effect in flight to which no limit applies.
     pub(crate) fn count_in_flight(&self, call: &Call) -> Option<Permit> {
         self.scheduler.effect_limiter.count_in_flight(call.kind())
     }
 
-    /// These calls of a step are asked for, some of them perhaps once more.
+    /// Counts the retries among the calls that a step has requested.
     pub(crate) fn record_retries(&self, step: u16, starts: &[RequestedCall]) {
-        let again = starts.iter().filter(|start| start.attempt > 1).count();
-        if let Some(step_counters) = self.step_counters(step).filter(|_| again > 0) {
-            step_counters.retries.add(again as u64);
+        let retries = starts.iter().filter(|start| start.attempt > 1).count();
+        if let Some(step_counters) = self.step_counters(step).filter(|_| retries > 0) {
+            step_counters.retries.add(retries as u64);
         }
     }
 
-    /// An effect has ended for which its job did not wait any more.
+    /// Counts an effect that completed when its job no longer waited for it.
     pub(crate) fn record_late_completion(&self) {
         self.thread_status.counters.late.add(1);
     }
 
-    /// Takes what a call waited for, which was ready at this time. If that is long ago, the job records what this thread
-    /// did since.
+    /// Ticks the watch for a completion that has been ready since `ready`. If that is long ago, the job records the delay
+    /// and the step that this thread ran meanwhile.
     pub(crate) fn record_completion_delay(
         &self,
         job: &mut Job,
@@ -175,46 +177,48 @@ impl<'w> RunSlice<'w> {
         watch: &mut Stopwatch,
         ready: Instant,
     ) {
-        if let Some(late) = self.delay_since(watch, ready) {
-            job.record_completion_delay(late.of(call));
+        if let Some(delay) = self.delay_since(watch, ready) {
+            job.record_completion_delay(delay.event(call));
         }
     }
 
-    /// The same for the deadline of the request, for which all its calls are given up.
+    /// Does the same when the deadline of the request passes: a delay is recorded for each call that is abandoned.
     pub(crate) fn record_deadline_delay(&self, job: &mut Job, watch: &mut Stopwatch, deadline_ns: u64) {
-        if let Some(late) = self.delay_since(watch, watch.at(deadline_ns)) {
-            job.record_completion_delays(|call| late.clone().of(call));
+        if let Some(delay) = self.delay_since(watch, watch.at(deadline_ns)) {
+            job.record_completion_delays(|call| delay.clone().event(call));
         }
     }
 
     fn delay_since(&self, watch: &mut Stopwatch, ready: Instant) -> Option<CompletionDelay> {
         let (ready_ns, at_ns) = (watch.since_start_ns(ready), watch.tick());
-        let late_ns = at_ns.saturating_sub(ready_ns);
-        (late_ns >= LONG_STEP_NS).then(|| self.delay(ready_ns, at_ns))
+        let delay_ns = at_ns.saturating_sub(ready_ns);
+        (delay_ns >= LONG_STEP_NS).then(|| self.delay(ready_ns, at_ns))
     }
 
     #[cold]
     fn delay(&self, ready_ns: u64, at_ns: u64) -> CompletionDelay {
         self.thread_status.counters.delayed_answers.add(1);
         self.thread_status.counters.answer_delay_ns.add(at_ns - ready_ns);
-        let ran = self.thread_status.long_steps.most_of(self.base_ns + ready_ns, self.base_ns + at_ns);
-        let (flow, step) = ran.map_or((Name::from(""), Name::from("")), |ran| self.scheduler.names(&ran));
+        let long_step =
+            self.thread_status.long_steps.longest_between(self.base_ns + ready_ns, self.base_ns + at_ns);
+        let (flow, step) =
+            long_step.map_or((Name::from(""), Name::from("")), |long_step| self.scheduler.names(&long_step));
         CompletionDelay { ready_ns, at_ns, thread: self.thread_status.thread(), flow, step }
     }
 
-    /// The step because of which it is to move to low priority before its next one.
+    /// Returns the step because of which the request must move to the batch pool before its next step.
     pub(crate) const fn overrunning_step(&self) -> Option<u16> {
         self.overrunning_step.get()
     }
 
-    /// Whether others go first now.
+    /// Returns true if the request has used its quantum, so that others go first.
     pub(crate) fn is_quantum_over(&self, now_ns: u64) -> bool {
         self.running_since_ns
             .get()
             .is_some_and(|running_since_ns| now_ns.saturating_sub(running_since_ns) >= self.quantum_ns)
     }
 
-    /// Lets others go first.
+    /// Lets other requests go first.
     pub(crate) async fn yield_turn(&self, watch: &mut Stopwatch) {
         self.suspend();
         let others_wait = match self.run_queue {
@@ -230,7 +234,7 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// It goes on with the effects that it asks for, in a turn as if a step ran.
+    /// Continues with the effects that the job requested. They use up the turn as a step does.
     pub(crate) async fn continue_turn(&self, watch: &mut Stopwatch) {
         match self.running_since_ns.get() {
             None => self.resume(watch).await,
@@ -239,7 +243,7 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// Many of its effects have begun or ended: others go first, unless it has a turn that is not over.
+    /// Lets other requests go first after many effects have started or completed, unless the current turn is not over.
     pub(crate) async fn yield_between_effects(&self, watch: &mut Stopwatch) {
         match self.running_since_ns.get() {
             None => tokio::task::yield_now().await,
@@ -247,7 +251,7 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// It waits for effects.
+    /// Ends the current run, for example because the request waits for effects.
     pub(crate) fn suspend(&self) {
         let Some(running_since_ns) = self.running_since_ns.take() else { return };
         let ran_ns = self.ran_until_ns.get().saturating_sub(running_since_ns);
@@ -257,7 +261,7 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// Its effects have ended: it runs again as soon as it may.
+    /// Starts a new run as soon as the request may run.
     pub(crate) async fn resume(&self, watch: &mut Stopwatch) {
         if let Some(run_queue) = self.run_queue {
             let has_turn = run_queue.reenter(self.class, self.flow, self.base_ns + watch.now_ns()).await;
@@ -277,15 +281,16 @@ impl<'w> RunSlice<'w> {
             step_counters.overruns.add(1);
         }
         let Some(run_queue) = self.run_queue else { return };
-        // The first time the clock alone counts, so that who is not under suspicion pays for nothing.
+        // The run delay of the first overrun is unknown and not subtracted: reading it costs a system call per step, which
+        // only suspect flows pay for.
         self.is_suspect.set(true);
-        if run_delay::without_run_delay_ns(took_ns, self.run_delay_ns.take(), run_delay::run_delay_ns())
+        if run_delay::without_run_delay_ns(took_ns, self.run_delay_ns.take(), platform::run_delay_ns())
             <= self.quantum_ns
         {
             return;
         }
         let now_ns = self.base_ns + end_ns;
-        let until_ns = run_queue.overran(self.flow, step, now_ns);
+        let until_ns = run_queue.record_overrun(self.flow, step, now_ns);
         if let Some(until_ns) = until_ns.filter(|_| self.scheduler.batch.is_some()) {
             self.overrunning_step.set(Some(step));
             if self.scheduler.reclassify_flow(self.flow, step, until_ns, now_ns) {
@@ -301,7 +306,7 @@ impl<'w> RunSlice<'w> {
     }
 }
 
-/// The time in which something lay ready while the thread of its request was busy; see [`Event::CompletionDelayed`].
+/// Time for which a completion was ready while the thread of its request was busy; see [`Event::CompletionDelayed`].
 #[derive(Clone)]
 struct CompletionDelay {
     ready_ns: u64,
@@ -312,14 +317,14 @@ struct CompletionDelay {
 }
 
 impl CompletionDelay {
-    fn of(self, call: u32) -> Event<SharedValue> {
+    fn event(self, call: u32) -> Event<SharedValue> {
         let Self { ready_ns, at_ns, thread, flow, step } = self;
         Event::CompletionDelayed { call, ready_ns, at_ns, thread, flow, step }
     }
 }
 
 impl Drop for RunSlice<'_> {
-    /// However it ends, the next one has its turn.
+    /// Passes the turn on, also if the request is cancelled or a step panics.
     fn drop(&mut self) {
         self.thread_status.current_step.end();
         self.suspend();

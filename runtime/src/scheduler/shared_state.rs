@@ -1,4 +1,4 @@
-//! What all workers of a service share of its scheduling.
+//! The scheduling state that all threads of a service share.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,40 +15,40 @@ use super::threads::thread_status::ThreadStatus;
 use super::tuning::Tuning;
 
 pub(crate) struct SchedulerState {
-    /// Read by each request, without a lock; replaced as a whole.
+    /// Read by every request without a lock, and replaced as a whole.
     tuning: ArcSwap<Tuning>,
-    /// The batch pool, if there is one.
+    /// State of the batch pool, if the service has one.
     pub(crate) batch: Option<Arc<BatchStatus>>,
     pub(crate) flows: Vec<Arc<Flow>>,
     pub(super) effect_limiter: EffectLimiter,
-    /// For how long a step may run until its worker counts as stuck.
+    /// Time that a step may run before its worker counts as stuck.
     pub(crate) stuck_after: Duration,
     probations: Vec<FlowProbation>,
-    /// All threads that run requests, and their names.
+    /// Names and states of all threads that run requests.
     threads: Mutex<Vec<(String, Arc<ThreadStatus>)>>,
     pub(super) counters: SchedulerCounters,
 }
 
-/// What has happened since the start. None of it is on the way of a request that just runs.
+/// Counters since the start. A request that is neither shed, reclassified nor slow touches none of them.
 #[derive(Default)]
 pub(super) struct SchedulerCounters {
-    /// Sent away, by the class that they had.
+    /// Requests that were shed, by class.
     pub(super) shed: [AtomicU64; 3],
-    /// Flows that were moved to low priority, and those that came back.
+    /// Flows that were moved to the batch pool, and flows that were moved back.
     pub(super) reclassified_flows: AtomicU64,
     pub(super) restored_flows: AtomicU64,
-    /// Requests that moved to low priority on their way.
+    /// Requests that were moved to the batch pool.
     pub(super) reclassified: AtomicU64,
-    /// Steps that ran for longer than the quantum of their class.
+    /// Steps that exceeded the quantum of their class.
     pub(super) overruns: AtomicU64,
 }
 
-/// Whether a flow keeps others waiting.
+/// Probation of a flow whose steps often exceed their quantum.
 #[derive(Default)]
 struct FlowProbation {
-    /// Until when it runs at low priority.
+    /// Time until which the flow runs in the batch pool; 0 if it is not on probation.
     until_ns: AtomicU64,
-    /// The step that did it.
+    /// The step because of which the flow was moved.
     step: AtomicU16,
 }
 
@@ -74,9 +74,9 @@ impl SchedulerState {
         }
     }
 
-    /// Of a service without flows.
+    /// Creates the state of a service without flows.
     #[cfg(test)]
-    pub(super) fn of_nothing(stuck_after: Duration) -> Self {
+    pub(super) fn without_flows(stuck_after: Duration) -> Self {
         let tuning = Tuning {
             scheduling: zerver_engine::SchedulingSettings::default(),
             rules: Vec::new(),
@@ -86,45 +86,45 @@ impl SchedulerState {
         Self::new(tuning, None, Vec::new(), stuck_after)
     }
 
-    /// The program performs effects of these kinds. Known once, before any is asked for.
+    /// Sets the kinds of effects that the program performs. Called once, before the first effect is requested.
     pub(crate) fn set_effect_kinds(&self, kinds: impl Iterator<Item = &'static str>) {
         self.effect_limiter.set_kinds(kinds, &self.tuning().effects);
     }
 
-    /// What holds now. Not to be kept while something is waited for.
+    /// Returns the current settings. The guard must not be held across an await.
     pub(crate) fn tuning(&self) -> arc_swap::Guard<Arc<Tuning>> {
         self.tuning.load()
     }
 
-    /// From now on something else holds.
+    /// Replaces the settings.
     pub(super) fn retune(&self, tuning: Tuning) {
         self.effect_limiter.retune(&tuning.effects);
         self.tuning.store(Arc::new(tuning));
     }
 
-    /// The step for whose sake a flow runs at low priority, if it does.
+    /// Returns the step because of which a flow runs in the batch pool, if it does.
     pub(super) fn overrunning_step(&self, flow: u16, now_ns: u64) -> Option<u16> {
-        let probations = self.probations.get(usize::from(flow))?;
-        match probations.until_ns.load(Ordering::Relaxed) {
+        let probation = self.probations.get(usize::from(flow))?;
+        match probation.until_ns.load(Ordering::Relaxed) {
             0 => None,
-            until_ns if until_ns > now_ns => Some(probations.step.load(Ordering::Relaxed)),
+            until_ns if until_ns > now_ns => Some(probation.step.load(Ordering::Relaxed)),
             until_ns => {
-                self.restore_flow(flow, probations, until_ns);
+                self.restore_flow(flow, probation, until_ns);
                 None
             }
         }
     }
 
-    /// Its probation is over: it runs with its class again, until it overruns often once more.
+    /// Ends the probation of a flow. It runs in its own class again, until its steps often overrun once more.
     #[cold]
-    fn restore_flow(&self, flow: u16, probations: &FlowProbation, until_ns: u64) {
-        if probations.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    fn restore_flow(&self, flow: u16, probation: &FlowProbation, until_ns: u64) {
+        if probation.until_ns.compare_exchange(until_ns, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             Self::increment(&self.counters.restored_flows);
             crate::operator_log::info(&format!("flow {} runs in its own class again", self.flow_name(flow)));
         }
     }
 
-    /// A thread begins to run requests.
+    /// Adds a thread that runs requests.
     pub(crate) fn register_thread(&self, name: String, thread_status: Arc<ThreadStatus>) {
         self.threads().push((name, thread_status));
     }
@@ -133,11 +133,11 @@ impl SchedulerState {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This step of it overruns often. Whether that is new.
+    /// Moves a flow to the batch pool because the step often overruns. Returns false if the flow was there already.
     pub(super) fn reclassify_flow(&self, flow: u16, step: u16, until_ns: u64, now_ns: u64) -> bool {
-        let Some(probations) = self.probations.get(usize::from(flow)) else { return false };
-        probations.step.store(step, Ordering::Relaxed);
-        let is_new = probations.until_ns.swap(until_ns, Ordering::Relaxed) <= now_ns;
+        let Some(probation) = self.probations.get(usize::from(flow)) else { return false };
+        probation.step.store(step, Ordering::Relaxed);
+        let is_new = probation.until_ns.swap(until_ns, Ordering::Relaxed) <= now_ns;
         if is_new {
             Self::increment(&self.counters.reclassified_flows);
         }
@@ -152,13 +152,13 @@ impl SchedulerState {
         self.flows.get(usize::from(flow)).map_or("?", |flow| flow.info().name.as_str())
     }
 
-    /// The names of the flow and the step of a run.
-    pub(super) fn names(&self, run: &LongStep) -> (Name, Name) {
+    /// Returns the names of the flow and the step of a long step.
+    pub(super) fn names(&self, long_step: &LongStep) -> (Name, Name) {
         let name = |name: &str| Name::from(name.to_owned());
-        (name(self.flow_name(run.flow)), name(self.step_name(run.flow, run.step)))
+        (name(self.flow_name(long_step.flow)), name(self.step_name(long_step.flow, long_step.step)))
     }
 
-    /// The name of a step.
+    /// Returns the name of a step, or `?` if there is no such step.
     pub(super) fn step_name(&self, flow: u16, step: u16) -> &str {
         let flow = self.flows.get(usize::from(flow));
         let step = flow.and_then(|flow| flow.info().steps.get(usize::from(step)));
@@ -171,19 +171,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flow_is_moved_and_comes_back_once() {
-        let mut scheduler = SchedulerState::of_nothing(Duration::from_secs(1));
+    fn a_flow_moves_to_the_batch_pool_and_back_once_per_probation() {
+        let mut scheduler = SchedulerState::without_flows(Duration::from_secs(1));
         scheduler.probations.push(FlowProbation::default());
         let counts = || {
             let SchedulerCounters { reclassified_flows, restored_flows, .. } = &scheduler.counters;
             (reclassified_flows.load(Ordering::Relaxed), restored_flows.load(Ordering::Relaxed))
         };
-        assert!(scheduler.reclassify_flow(0, 0, 100, 10), "that is new");
-        assert!(!scheduler.reclassify_flow(0, 0, 120, 20), "that is not");
+        assert!(scheduler.reclassify_flow(0, 0, 100, 10), "the flow moves");
+        assert!(!scheduler.reclassify_flow(0, 0, 120, 20), "the flow has moved already");
         assert_eq!((scheduler.overrunning_step(0, 119), counts()), (Some(0), (1, 0)));
         assert_eq!((scheduler.overrunning_step(0, 120), counts()), (None, (1, 1)));
-        assert_eq!((scheduler.overrunning_step(0, 121), counts()), (None, (1, 1)), "told once");
-        assert!(scheduler.reclassify_flow(0, 0, 300, 200), "it is slow again");
+        assert_eq!(
+            (scheduler.overrunning_step(0, 121), counts()),
+            (None, (1, 1)),
+            "the return is counted once"
+        );
+        assert!(scheduler.reclassify_flow(0, 0, 300, 200), "the flow moves again");
         assert_eq!(counts(), (2, 1));
     }
 }

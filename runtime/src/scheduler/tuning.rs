@@ -9,12 +9,12 @@ use super::effect_limits::EffectLimits;
 use crate::config::Config;
 use crate::time::nanos;
 
-/// What can change while the service runs.
+/// Settings that can change while a service runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Tuning {
     pub(crate) scheduling: SchedulingSettings,
     pub(crate) rules: Vec<ClassRule>,
-    /// For requests whose flow does not say.
+    /// Deadline of requests whose flow has none of its own.
     pub(crate) deadline: Duration,
     pub(crate) effects: EffectLimits,
 }
@@ -26,11 +26,11 @@ impl Tuning {
             scheduling: config.scheduling.clone(),
             rules: config.rules.clone(),
             deadline: config.deadline,
-            effects: EffectLimits::of(&config.limits),
+            effects: EffectLimits::from_limits(&config.limits),
         }
     }
 
-    /// How long a request of this flow may take.
+    /// Returns the deadline of requests of a flow, in nanoseconds since their arrival.
     pub(super) fn deadline_ns(&self, flow: &Flow) -> u64 {
         nanos(flow.deadline().unwrap_or(self.deadline))
     }

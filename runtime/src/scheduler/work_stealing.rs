@@ -1,10 +1,11 @@
-//! Workers with nothing to do take requests from those where somebody has to wait.
+//! Work stealing: idle workers take requests that wait on other workers.
 //!
-//! A worker's own queue needs no lock. Who waits there and has not begun is offered beside it: the worker gives it to one
-//! that sleeps, and each that falls asleep looks for what is offered first. So nobody has to wait for the end of a step on
-//! one worker while another sleeps; where all are busy an offer is two short locks, that nobody else wants (Acar,
-//! Chargueraud and Rainey, "Scheduling parallel programs by work stealing with private deques", PPoPP 2013, weighs the two
-//! ways). The request comes back to the worker with its connection when it has ended.
+//! The run queue of a worker is private and needs no lock. A request that waits there and has not run a step is also put
+//! into the worker's steal queue. The worker gives it to a parked worker, and each worker looks into the steal queues
+//! before it parks. No request therefore waits for the end of a step on one worker while another worker is parked. If all
+//! workers are busy, this costs two short, uncontended locks per request (Acar, Chargueraud and Rainey, "Scheduling
+//! parallel programs by work stealing with private deques", PPoPP 2013, compare both designs). A stolen request returns to
+//! the worker of its connection when it has ended.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,78 +17,80 @@ use super::dispatch::stealable_request::StealableRequest;
 use super::sync::park_state::ParkState;
 use super::sync::steal_queue::{StealQueue, StealableCount};
 
-/// The workers of a service, by number, and what they give each other.
+/// The workers of a service, which can take requests from one another.
 pub(crate) struct StealGroup<G = Box<StealableRequest>> {
-    all: RwLock<Vec<Peer<G>>>,
+    /// Indexed by the number of the worker.
+    peers: RwLock<Vec<Peer<G>>>,
     pub(super) stealable: Arc<StealableCount>,
-    /// Who looked last began with this one; the next with the next, so that all are helped.
-    first: AtomicUsize,
+    /// Number of the next search. Each search begins at the next worker, so that all get help.
+    next_search: AtomicUsize,
 }
 
 struct Peer<G> {
     park_state: Arc<ParkState>,
-    inbox: mpsc::UnboundedSender<G>,
+    request_tx: mpsc::UnboundedSender<G>,
     steal_queue: Arc<StealQueue<Ticket, G>>,
 }
 
-/// What a worker has as one of several.
+/// A worker's own part of the group.
 pub(crate) struct WorkerSlot<G = Box<StealableRequest>> {
     pub(crate) number: usize,
-    /// What it is given.
+    /// Requests that other workers give to this one.
     pub(crate) stealable_requests: mpsc::UnboundedReceiver<G>,
     pub(crate) steal_queue: Arc<StealQueue<Ticket, G>>,
 }
 
 impl<G> Default for StealGroup<G> {
     fn default() -> Self {
-        Self { all: RwLock::default(), stealable: Arc::default(), first: AtomicUsize::new(0) }
+        Self { peers: RwLock::default(), stealable: Arc::default(), next_search: AtomicUsize::new(0) }
     }
 }
 
 impl<G> StealGroup<G> {
-    /// There is one more worker.
+    /// Adds a worker.
     pub(crate) fn add(&self, park_state: Arc<ParkState>) -> WorkerSlot<G> {
-        let (inbox, stealable_requests) = mpsc::unbounded_channel();
+        let (request_tx, stealable_requests) = mpsc::unbounded_channel();
         let steal_queue = Arc::new(StealQueue::new(Arc::clone(&self.stealable)));
-        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        all.push(Peer { park_state, inbox, steal_queue: Arc::clone(&steal_queue) });
-        WorkerSlot { number: all.len() - 1, stealable_requests, steal_queue }
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        peers.push(Peer { park_state, request_tx, steal_queue: Arc::clone(&steal_queue) });
+        WorkerSlot { number: peers.len() - 1, stealable_requests, steal_queue }
     }
 
-    /// A worker that is idle, to be given a request.
+    /// Claims an idle worker, in order to give it a request.
     pub(super) fn claim(&self) -> Option<usize> {
-        self.with(|all| all.iter().position(|peer| peer.park_state.claim()))
+        self.with_peers(|peers| peers.iter().position(|peer| peer.park_state.claim()))
     }
 
-    /// There is nothing for a worker that was claimed: it sleeps on, unless something has been offered meanwhile.
+    /// Gives up the claim on a worker, and gives it a request if one has become stealable in the meantime.
     pub(super) fn release(&self, peer: usize) {
-        self.with(|all| {
-            let peer = all.get(peer)?;
-            let taken = self.stealable.release(&peer.park_state, || self.take(all))?;
-            peer.inbox.send(taken).ok()
+        self.with_peers(|peers| {
+            let peer = peers.get(peer)?;
+            let taken = self.stealable.release(&peer.park_state, || self.take(peers))?;
+            peer.request_tx.send(taken).ok()
         });
     }
 
     pub(super) fn give(&self, peer: usize, stealable: G) {
-        // It is there as long as anybody has a connection. If it were not, the sender of the way back is dropped.
-        self.with(|all| all.get(peer).map(|peer| peer.inbox.send(stealable)));
+        // The receiver lives as long as any connection is open. If it did not, the request and its `return_tx` would be
+        // dropped here, which ends the wait for its return.
+        self.with_peers(|peers| peers.get(peer).map(|peer| peer.request_tx.send(stealable)));
     }
 
-    /// A worker falls asleep. It is given what is offered elsewhere, and wakes up again, if there is anything.
+    /// Parks a worker. If a request can be stolen, the worker is given it and wakes up again.
     pub(crate) fn park(&self, number: usize, park_state: &ParkState) {
-        let taken = self.stealable.park(park_state, || self.with(|all| self.take(all)));
+        let taken = self.stealable.park(park_state, || self.with_peers(|peers| self.take(peers)));
         if let Some(stealable) = taken {
             self.give(number, stealable);
         }
     }
 
-    fn take(&self, all: &[Peer<G>]) -> Option<G> {
-        let first = self.first.fetch_add(1, Ordering::Relaxed) % all.len().max(1);
-        let (later, sooner) = all.split_at(first);
-        sooner.iter().chain(later).find_map(|peer| peer.steal_queue.steal())
+    fn take(&self, peers: &[Peer<G>]) -> Option<G> {
+        let first = self.next_search.fetch_add(1, Ordering::Relaxed) % peers.len().max(1);
+        let (before, from_first) = peers.split_at(first);
+        from_first.iter().chain(before).find_map(|peer| peer.steal_queue.steal())
     }
 
-    fn with<R>(&self, look: impl FnOnce(&[Peer<G>]) -> R) -> R {
-        look(&self.all.read().unwrap_or_else(PoisonError::into_inner))
+    fn with_peers<R>(&self, run: impl FnOnce(&[Peer<G>]) -> R) -> R {
+        run(&self.peers.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,4 +1,5 @@
-//! Accepts connections and deals them evenly to the workers, on a thread of its own: no worker that hangs holds it up.
+//! Accepts connections and distributes them evenly to the workers. It runs on a separate thread, so that a stuck worker
+//! cannot delay it.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -13,17 +14,17 @@ use super::listener::BACKLOG;
 use super::workers::thread_registry::ThreadRegistry;
 use crate::operator_log;
 
-/// How long to wait when the system has no more connections to give, such as without file descriptors; doubled each
-/// time.
+/// Initial delay after the system could not accept a connection, for example because there are no file descriptors
+/// left. Doubled each time, up to the maximum.
 const BACK_OFF: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 
-/// How often to look whether there is room for another connection.
-const ROOM: Duration = Duration::from_millis(5);
+/// Interval between checks for a free connection slot while the service is at its limit.
+const LIMIT_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 pub(crate) struct Acceptor {
     listener: TcpListener,
-    /// The same socket, to be asked without waiting.
+    /// The same socket without the async runtime, to accept from the backlog without waiting.
     backlog: std::net::TcpListener,
     workers: Arc<ThreadRegistry>,
     last_worker: usize,
@@ -32,7 +33,7 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    /// In the runtime where it will work.
+    /// Creates an acceptor. Must be called within the async runtime on which the acceptor will run.
     pub(crate) fn new(
         listener: std::net::TcpListener,
         workers: Arc<ThreadRegistry>,
@@ -43,16 +44,16 @@ impl Acceptor {
         Ok(Self { listener: TcpListener::from_std(listener)?, backlog, workers, last_worker: 0, open, limit })
     }
 
-    /// Accepts until it is told to stop, or nobody can tell it any more. Everybody who has connected by then is dealt to a
-    /// worker; then the workers are told to drain.
-    pub(crate) async fn work(mut self, mut stopped: oneshot::Receiver<()>) {
+    /// Accepts connections until the sender of `stopped` is used or dropped. Then assigns the connections in the
+    /// backlog to workers, and makes the workers drain.
+    pub(crate) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         tokio::select! {
             biased;
             _ = &mut stopped => {}
             () = self.accept() => {}
         }
-        // Who is in the backlog has connected already. It is not asked for more than it holds: others may connect as fast
-        // as these are dealt.
+        // Clients in the backlog have already connected. Accept no more than the backlog can hold, because further
+        // clients may connect as fast as these are assigned.
         for _ in 0..BACKLOG {
             match self.backlog.accept() {
                 Ok((socket, peer)) if socket.set_nonblocking(true).is_ok() => self.assign(socket, peer),
@@ -67,7 +68,7 @@ impl Acceptor {
         let mut back_off = BACK_OFF;
         loop {
             while self.open.load(Ordering::Relaxed) >= self.limit {
-                tokio::time::sleep(ROOM).await;
+                tokio::time::sleep(LIMIT_CHECK_INTERVAL).await;
             }
             match self.listener.accept().await {
                 Ok((socket, peer)) => {
@@ -76,7 +77,7 @@ impl Acceptor {
                         self.assign(socket, peer);
                     }
                 }
-                // It concerns this one connection only (accept(2)).
+                // The error concerns only this connection (accept(2)).
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -97,7 +98,7 @@ impl Acceptor {
 
     /// Hands a connection to a worker.
     fn assign(&mut self, socket: TcpStream, peer: SocketAddr) {
-        // Answers go out at once. Where that cannot be had, they go out later.
+        // Send responses without delay. Without this option they are merely late, so an error is ignored.
         let _ = socket.set_nodelay(true);
         self.open.fetch_add(1, Ordering::Relaxed);
         match self.workers.assign_connection(self.last_worker + 1, socket, peer) {

@@ -1,4 +1,4 @@
-//! The handle of a running service.
+//! Handle of a running service: starts its threads and stops them.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -32,9 +32,9 @@ pub struct Server {
     worker_context: WorkerContext,
     /// The watchdog ends when the sender is dropped.
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
-    /// What [`App::on_startup`](crate::App::on_startup) wants to outlive the threads.
+    /// Values of [`App::on_startup`](crate::App::on_startup) that must outlive the threads.
     _kept_values: Arc<Mutex<KeptValues>>,
-    /// It becomes ready as long as this is there.
+    /// The startup hook is cancelled when this is dropped.
     starting: Option<oneshot::Sender<()>>,
 }
 
@@ -65,8 +65,8 @@ impl Server {
     }
 
     /// Stops accepting connections, waits until the requests in flight are answered, but no longer than
-    /// [`Limits::drain`](crate::Limits), and waits for the recorder to write its queue. A stuck step is not waited for; its
-    /// request is recorded as far as it is known.
+    /// [`Limits::drain`](crate::Limits), and waits for the recorder to write its queue. A stuck step is not waited for;
+    /// its request is recorded as far as it is known.
     ///
     /// The call blocks: do not use it on a thread of an async runtime.
     pub fn stop(mut self) {
@@ -120,8 +120,8 @@ impl Server {
             service.readiness.set_ready(startup.interpreters);
         }
         let start = || {
-            (0..workers).try_for_each(|at| spawner.spawn_worker(at))?;
-            (0..batch_workers).try_for_each(|at| spawner.spawn_batch_worker(at))?;
+            (0..workers).try_for_each(|index| spawner.spawn_worker(index))?;
+            (0..batch_workers).try_for_each(|index| spawner.spawn_batch_worker(index))?;
             Ok((spawner.spawn_acceptor(listener, limit)?, spawner.spawn_watchdog(workers, batch_workers)?))
         };
         match start() {
@@ -143,7 +143,7 @@ impl Server {
                 Ok(server)
             }
             Err(error) => {
-                // Those that did start end again.
+                // Make the threads that did start end.
                 worker_context.registry.drain();
                 Err(StartError::Worker(error))
             }

@@ -1,4 +1,4 @@
-//! A running service: its threads, from the acceptor to the workers, and the state that they share.
+//! A running service: its threads, which are the acceptor, the workers and the watchdog, and the state that they share.
 
 mod acceptor;
 pub(crate) mod handle;

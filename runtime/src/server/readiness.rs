@@ -1,4 +1,4 @@
-//! Whether a service is ready: until what performs its effects is open, no flow of it runs.
+//! Readiness of a service. No flow runs until the interpreters of its effects have been opened.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,44 +8,44 @@ use crate::StartError;
 use crate::app::startup::BoxError;
 use crate::effects::interpreter::Interpreters;
 
-/// How far a service is with its start.
+/// Stage of a service's startup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StartupStage {
     Starting,
     Ready,
-    /// And why.
+    /// Contains the reason.
     Failed(Arc<str>),
 }
 
-/// The readiness of one service.
+/// Startup stage and interpreters of a service.
 pub(crate) struct Readiness {
     stage: watch::Sender<StartupStage>,
     interpreters: OnceLock<Interpreters>,
 }
 
 impl Readiness {
-    /// Of a service that waits until it [is ready](Self::set_ready).
+    /// Readiness of a service that has not called [`set_ready`](Self::set_ready) yet.
     pub(crate) fn starting() -> Self {
         Self { stage: watch::Sender::new(StartupStage::Starting), interpreters: OnceLock::new() }
     }
 
-    /// Its effects are performed by these.
+    /// Marks the service as ready, with the interpreters of its effects.
     pub(crate) fn set_ready(&self, interpreters: Interpreters) {
-        // Set once, and before anybody is told.
+        // Set once, and before the stage changes, so that a task that waits for the stage sees them.
         let _ = self.interpreters.set(interpreters);
         self.stage.send_replace(StartupStage::Ready);
     }
 
-    /// It will never be ready.
-    pub(crate) fn set_failed(&self, why: Arc<str>) {
-        self.stage.send_replace(StartupStage::Failed(why));
+    /// Marks the startup as failed. The service will never be ready.
+    pub(crate) fn set_failed(&self, reason: Arc<str>) {
+        self.stage.send_replace(StartupStage::Failed(reason));
     }
 
     pub(crate) fn is_ready(&self) -> bool {
         self.interpreters.get().is_some()
     }
 
-    /// What performs effects: nothing, before it is ready.
+    /// Returns the interpreters of effects. There are none before the service is ready.
     pub(crate) fn interpreters(&self) -> &Interpreters {
         static NONE: Interpreters = Interpreters::new();
         self.interpreters.get().unwrap_or(&NONE)
@@ -55,12 +55,12 @@ impl Readiness {
         self.stage.borrow().clone()
     }
 
-    /// Waits until it is ready, or is known never to be.
+    /// Waits until the startup has succeeded or failed.
     pub(crate) async fn wait(&self) -> Result<(), StartError> {
         let mut stage = self.stage.subscribe();
-        let known = stage.wait_for(|stage| *stage != StartupStage::Starting).await;
-        match known.as_deref() {
-            Ok(StartupStage::Failed(why)) => Err(StartError::Startup(BoxError::from(why.as_ref()))),
+        let final_stage = stage.wait_for(|stage| *stage != StartupStage::Starting).await;
+        match final_stage.as_deref() {
+            Ok(StartupStage::Failed(reason)) => Err(StartError::Startup(BoxError::from(reason.as_ref()))),
             _ => Ok(()),
         }
     }

@@ -1,51 +1,56 @@
-//! What all workers of a running program share. Nothing of it changes while it runs, but the tuning of its schedule.
+//! State that all workers of a service share. Only the tuning of the scheduler changes while the service runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
+#[cfg(feature = "metrics")]
 use zerver_recorder::RecorderStatus;
 use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use super::readiness::Readiness;
 use crate::Limits;
+#[cfg(feature = "metrics")]
 use crate::config::MetricsEndpoint;
 use crate::execution::effect_runtime::EffectRuntime;
 use crate::execution::purity_check::PurityCheck;
 use crate::http::{Router, tokens_match};
 use crate::scheduler::SchedulerState;
 
-/// Tells how recording goes.
+/// Returns the status of the recorder.
+#[cfg(feature = "metrics")]
 pub(crate) type RecorderStatusFn = Box<dyn Fn() -> RecorderStatus + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,
-    /// Also what performs effects.
+    /// Startup stage of the service, and the interpreters of its effects.
     pub(crate) readiness: Readiness,
     pub(crate) effect_runtime: Arc<EffectRuntime>,
     pub(crate) render: RenderFailure,
     pub(crate) limits: Limits,
-    /// Empty: all.
+    /// Names of hosts that the service serves. Empty if it serves all.
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) sink: Option<Arc<dyn CaptureSink>>,
-    /// What counts as a secret.
+    /// Rule that identifies secrets.
     pub(crate) secrets: secret::Rule,
-    /// What a request must show to be recorded whatever the policy says.
+    /// Token with which a request is recorded regardless of the recording policy.
     pub(crate) record_token: Option<String>,
-    /// Where each step runs twice.
+    /// Set if each step runs twice.
     pub(crate) purity_check: Option<Arc<PurityCheck>>,
     pub(crate) scheduler: SchedulerState,
-    /// Where to tell how it is, where no flow takes that path.
+    /// Path of the health endpoint. A flow with the same path takes precedence.
     pub(crate) health_path: Option<String>,
+    #[cfg(feature = "metrics")]
     pub(crate) metrics: MetricsEndpoint,
-    /// How recording goes, where there is any.
+    /// Status of the recorder. `None` if nothing is recorded.
+    #[cfg(feature = "metrics")]
     pub(crate) recorder_status: Option<RecorderStatusFn>,
-    /// Stands in for the flow of requests which none takes.
+    /// Recorded as the flow of requests that no flow handles.
     pub(crate) no_flow: Arc<FlowInfo>,
 }
 
-/// The service, as one worker shares it with its requests: how many there are is counted for each worker by itself, so
-/// that no core waits for another.
+/// The service, as a worker shares it with its requests. Each worker has a separate reference count, so that cores do
+/// not contend for it.
 pub(crate) struct WorkerService(pub(crate) Arc<Service>);
 
 impl std::ops::Deref for WorkerService {
@@ -57,19 +62,20 @@ impl std::ops::Deref for WorkerService {
 }
 
 impl Service {
-    /// Whether a request asks to be recorded, and may: by `x-zerver-record: <token>`. Tokens that are shown to the service
-    /// itself are marked as secrets.
+    /// Returns true if a request has the header `x-zerver-record` with the right token, and must be recorded. Marks the
+    /// headers that contain tokens for the service itself as secret.
     pub(crate) fn is_recording_requested(&self, request: &mut Request) -> bool {
         for rule in &self.scheduler.tuning().rules {
             rule.mark(&mut request.headers);
         }
         let Some(token) = &self.record_token else { return false };
-        let Some(shown) = request.headers.get_mut("x-zerver-record") else { return false };
-        shown.set_sensitive(true);
-        tokens_match(shown.as_bytes(), token.as_bytes())
+        let Some(received) = request.headers.get_mut("x-zerver-record") else { return false };
+        received.set_sensitive(true);
+        tokens_match(received.as_bytes(), token.as_bytes())
     }
 
-    /// The answer to a request that failed, of this flow if one takes it. The service's own rendering may panic.
+    /// Renders a failure with the function of the flow, if any, or that of the service. If it panics, renders a default
+    /// response.
     pub(crate) fn render(&self, flow: Option<&Flow>, failure: &Failure, request: &Request) -> Response {
         match flow {
             Some(flow) => flow.render(failure, request),

@@ -1,4 +1,4 @@
-//! The thread on which a service that already listens opens what performs its effects.
+//! Thread that runs the async startup hook of a service, which already listens, and then marks the service as ready.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,8 +10,8 @@ use crate::Limits;
 use crate::app::startup::{AsyncHook, BoxError, KeptValues, Startup};
 use crate::start_error::{StartError, with_causes};
 
-/// Has a service that has started become ready, on a thread of its own: what is opened lives on the effect runtime. What is
-/// returned stops that when it is dropped.
+/// Runs the startup hook `open` on a new thread and within the effect runtime, where its resources live. Dropping the
+/// returned sender cancels the hook.
 pub(crate) fn spawn_startup(
     service: Arc<Service>,
     open: AsyncHook,
@@ -19,27 +19,27 @@ pub(crate) fn spawn_startup(
     kept: Arc<Mutex<KeptValues>>,
 ) -> std::io::Result<oneshot::Sender<()>> {
     let (stop, stopped) = oneshot::channel::<()>();
-    let work = move || {
-        let opened = catch_unwind(AssertUnwindSafe(|| {
+    let run = move || {
+        let result = catch_unwind(AssertUnwindSafe(|| {
             service.effect_runtime.handle().block_on(async {
                 tokio::select! {
-                    opened = open(&mut startup) => Some(opened),
+                    result = open(&mut startup) => Some(result),
                     _ = stopped => None,
                 }
             })
         }));
-        let opened = match opened {
-            Ok(Some(opened)) => {
-                opened.and_then(|()| check_effect_kinds(&service.limits, &startup).map_err(BoxError::from))
+        let result = match result {
+            Ok(Some(result)) => {
+                result.and_then(|()| check_effect_kinds(&service.limits, &startup).map_err(BoxError::from))
             }
-            // The service stops.
+            // The service is stopping.
             Ok(None) => return,
             Err(_) => Err(BoxError::from("the startup hook panicked")),
         };
-        match opened {
+        match result {
             Ok(()) => {
-                let Startup { interpreters, kept: opened } = startup;
-                kept.lock().unwrap_or_else(PoisonError::into_inner).extend(opened);
+                let Startup { interpreters, kept: new_values } = startup;
+                kept.lock().unwrap_or_else(PoisonError::into_inner).extend(new_values);
                 service.scheduler.set_effect_kinds(interpreters.kinds());
                 service.readiness.set_ready(interpreters);
             }
@@ -48,11 +48,11 @@ pub(crate) fn spawn_startup(
             }
         }
     };
-    std::thread::Builder::new().name("zerver-startup".to_owned()).spawn(work)?;
+    std::thread::Builder::new().name("zerver-startup".to_owned()).spawn(run)?;
     Ok(stop)
 }
 
-/// Checks that limits are for kinds that there are.
+/// Checks that every limit for a kind of effects is for a registered kind.
 pub(crate) fn check_effect_kinds(limits: &Limits, startup: &Startup) -> Result<(), StartError> {
     let kinds: Vec<_> = startup.interpreters.kinds().collect();
     match limits.effects_per_kind.keys().find(|kind| !kinds.contains(&kind.as_str())) {

@@ -1,4 +1,4 @@
-//! The threads of a service, and how they are waited for when it stops.
+//! Joins the threads of a service when it stops.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::scheduler::{BatchStatus, ThreadStatus};
 
-/// How often to look whether a thread that has not ended hangs.
+/// Interval between checks for stuck threads.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The threads of a service.
@@ -17,7 +17,7 @@ pub(super) struct ThreadGroup {
 }
 
 impl ThreadGroup {
-    /// Waits for all to end but those that hang, and gives these.
+    /// Waits until all threads have ended except for those that are stuck, and returns the stuck ones.
     pub(super) fn join(&self) -> Vec<Arc<ThreadStatus>> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -35,15 +35,16 @@ impl ThreadGroup {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).push((thread, thread_status));
     }
 
-    fn ended(&self, thread_status: &ThreadStatus) {
-        // Whoever waits must not miss it between its look and its wait, nor join a thread that waits for this lock.
+    fn mark_ended(&self, thread_status: &ThreadStatus) {
+        // The lock ensures that `join` neither misses the notification between its check and its wait nor joins a
+        // thread that still waits for the lock.
         let _all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         thread_status.set_ended();
         self.one_ended.notify_all();
     }
 }
 
-/// Says that a thread has ended, however it does.
+/// Marks a thread as ended when dropped, even if the thread panics.
 pub(super) struct ExitGuard {
     pub(super) threads: Arc<ThreadGroup>,
     pub(super) thread_status: Arc<ThreadStatus>,
@@ -52,10 +53,10 @@ pub(super) struct ExitGuard {
 
 impl Drop for ExitGuard {
     fn drop(&mut self) {
-        // A thread that has panicked did not say so.
+        // A thread that has panicked has not released its latch.
         if let Some(batch) = &self.batch {
             batch.latch.release(&self.thread_status.pass);
         }
-        self.threads.ended(&self.thread_status);
+        self.threads.mark_ended(&self.thread_status);
     }
 }

@@ -17,10 +17,11 @@ use super::workers::worker::Worker;
 use super::workers::worker_context::WorkerContext;
 use super::workers::worker_runtime::{ParkHooks, build_runtime};
 use crate::operator_log;
+use crate::platform;
 use crate::scheduler;
 use crate::scheduler::{ParkState, ThreadKind, ThreadStatus};
 
-/// Where threads are started.
+/// Starts the threads of a service.
 #[derive(Clone)]
 pub(super) struct ThreadSpawner {
     pub(super) service: Arc<Service>,
@@ -29,16 +30,17 @@ pub(super) struct ThreadSpawner {
 }
 
 impl ThreadSpawner {
-    /// Starts a worker, which takes connections from then on.
-    pub(super) fn spawn_worker(&self, at: usize) -> io::Result<()> {
+    /// Starts a worker and registers it, so that it is assigned connections.
+    pub(super) fn spawn_worker(&self, index: usize) -> io::Result<()> {
         let (outbox, inbox) = tokio::sync::mpsc::unbounded_channel();
-        let (name, thread_status) = (format!("zerver-{at}"), self.thread_status(Thread::Worker(number(at))));
+        let (name, thread_status) =
+            (format!("zerver-{index}"), self.thread_status(Thread::Worker(trace_number(index))));
         self.service.scheduler.register_thread(name.clone(), Arc::clone(&thread_status));
         let handle = WorkerHandle { name: name.clone(), thread_status: Arc::clone(&thread_status), outbox };
         let (slept, park_state) = (Arc::new(AtomicBool::new(true)), Arc::new(ParkState::default()));
         let slot = self.worker_context.steal_group.add(Arc::clone(&park_state));
         let (service, worker_context) = (Arc::clone(&self.service), self.worker_context.clone());
-        let own = Arc::clone(&thread_status);
+        let status = Arc::clone(&thread_status);
         if let Some(batch) = &service.scheduler.batch {
             batch.latch.register(&thread_status.pass);
         }
@@ -50,11 +52,12 @@ impl ThreadSpawner {
                     steal_group: Arc::clone(&worker_context.steal_group),
                     number: slot.number,
                 };
-                let runtime = build_runtime(Some(park_hooks), Some((&own, &worker_context.service_clock)))?;
-                Ok((runtime, Worker::new(service, worker_context, own, slept, slot.steal_queue)?))
+                let runtime =
+                    build_runtime(Some(park_hooks), Some((&status, &worker_context.service_clock)))?;
+                Ok((runtime, Worker::new(service, worker_context, status, slept, slot.steal_queue)?))
             };
             if let Some((runtime, worker)) = report_ready(ready, set_up()) {
-                runtime.block_on(worker.work(inbox, slot.stealable_requests));
+                runtime.block_on(worker.run(inbox, slot.stealable_requests));
             }
         })?;
         self.worker_context.registry.add_worker(handle);
@@ -65,22 +68,22 @@ impl ThreadSpawner {
         Arc::new(ThreadStatus::new(thread, &self.service.scheduler.flows))
     }
 
-    /// Starts a thread of low priority.
-    pub(super) fn spawn_batch_worker(&self, at: usize) -> io::Result<()> {
+    /// Starts a batch worker, which is a thread of low priority.
+    pub(super) fn spawn_batch_worker(&self, index: usize) -> io::Result<()> {
         let Some(batch_pool) = self.worker_context.batch_pool.clone() else { return Ok(()) };
         let (name, thread_status) =
-            (format!("zerver-batch-{at}"), self.thread_status(Thread::BatchWorker(number(at))));
+            (format!("zerver-batch-{index}"), self.thread_status(Thread::BatchWorker(trace_number(index))));
         self.service.scheduler.register_thread(name.clone(), Arc::clone(&thread_status));
-        let (service, worker_context, own) =
+        let (service, worker_context, status) =
             (Arc::clone(&self.service), self.worker_context.clone(), Arc::clone(&thread_status));
         self.worker_context.registry.add_batch_worker(name.clone(), Arc::clone(&thread_status));
         self.spawn(name, thread_status, move |ready| {
             let Some(runtime) =
-                report_ready(ready, build_runtime(None, Some((&own, &worker_context.service_clock))))
+                report_ready(ready, build_runtime(None, Some((&status, &worker_context.service_clock))))
             else {
                 return;
             };
-            if let (Err(error), 0) = (scheduler::lower_thread_priority(), at) {
+            if let (Err(error), 0) = (platform::lower_thread_priority(), index) {
                 operator_log::warn(&format!("cannot lower the priority of the batch workers: {error}"));
             }
             let drain = service.limits.drain;
@@ -89,15 +92,15 @@ impl ThreadSpawner {
                     batch_pool,
                     Arc::clone(&service),
                     Arc::clone(&worker_context.service_clock),
-                    Arc::clone(&own),
+                    Arc::clone(&status),
                 )
                 .await;
-                worker_context.exit_barrier.wait(&own, &service.scheduler, drain).await;
+                worker_context.exit_barrier.wait(&status, &service.scheduler, drain).await;
             });
         })
     }
 
-    /// Starts who accepts. It stops when what is returned is used, or dropped.
+    /// Starts the acceptor. It stops when the returned sender is used or dropped.
     pub(super) fn spawn_acceptor(
         &self,
         listener: TcpListener,
@@ -115,13 +118,13 @@ impl ThreadSpawner {
                 Ok((runtime, acceptor))
             };
             if let Some((runtime, acceptor)) = report_ready(ready, set_up()) {
-                runtime.block_on(acceptor.work(stopped));
+                runtime.block_on(acceptor.run(stopped));
             }
         })?;
         Ok(stop)
     }
 
-    /// Starts who looks whether workers hang, and replaces them. It ends when what is returned is dropped.
+    /// Starts the watchdog, which replaces stuck workers. It ends when the returned sender is dropped.
     pub(super) fn spawn_watchdog(
         self,
         workers: usize,
@@ -158,36 +161,36 @@ impl ThreadSpawner {
         &self,
         name: String,
         thread_status: Arc<ThreadStatus>,
-        work: impl FnOnce(mpsc::Sender<io::Result<()>>) + Send + 'static,
+        run: impl FnOnce(mpsc::Sender<io::Result<()>>) + Send + 'static,
     ) -> io::Result<()> {
         let (ready, is_ready) = mpsc::channel();
         let batch = self.service.scheduler.batch.clone();
-        let ends = ExitGuard {
+        let exit_guard = ExitGuard {
             threads: Arc::clone(&self.threads),
             thread_status: Arc::clone(&thread_status),
             batch,
         };
-        let work = move || {
-            let _ends = ends;
-            work(ready);
+        let run = move || {
+            let _exit_guard = exit_guard;
+            run(ready);
         };
-        let thread = std::thread::Builder::new().name(name).spawn(work)?;
+        let thread = std::thread::Builder::new().name(name).spawn(run)?;
         self.threads.add(thread, thread_status);
-        is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("it ended at once")))
+        is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended before it was ready")))
     }
 }
 
-/// A thread's number, as traces have it.
-fn number(at: usize) -> u16 {
-    u16::try_from(at).unwrap_or(u16::MAX)
+/// Number of a thread in traces.
+fn trace_number(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
 }
 
-/// Tells whether a thread is ready, and gives what it is ready with.
+/// Reports the result of a thread's setup to the spawning thread. Returns the value that was set up.
 fn report_ready<T>(ready: mpsc::Sender<io::Result<()>>, set_up: io::Result<T>) -> Option<T> {
-    let (told, result) = match set_up {
-        Ok(result) => (Ok(()), Some(result)),
+    let (report, value) = match set_up {
+        Ok(value) => (Ok(()), Some(value)),
         Err(error) => (Err(error), None),
     };
-    let _ = ready.send(told);
-    result
+    let _ = ready.send(report);
+    value
 }

@@ -18,7 +18,7 @@ pub(super) struct Difference<'j> {
     pub(super) got: Option<&'j Json>,
 }
 
-/// One side of a difference, for a message.
+/// Formats a side of a difference for a message.
 pub(super) struct Side<'j>(pub(super) Option<&'j Json>);
 
 impl fmt::Display for Side<'_> {
@@ -36,8 +36,8 @@ pub(super) fn first_difference<'j>(
     got: &'j Json,
     path: &mut String,
 ) -> Option<Difference<'j>> {
-    let here = path.len();
-    let mut go = |name: &str, expected: Option<&'j Json>, got: Option<&'j Json>| {
+    let len = path.len();
+    let mut descend = |name: &str, expected: Option<&'j Json>, got: Option<&'j Json>| {
         path.push('.');
         path.push_str(name);
         let found = match (expected, got) {
@@ -45,17 +45,17 @@ pub(super) fn first_difference<'j>(
             (expected, got) => Some(Difference { expected, got }),
         };
         if found.is_none() {
-            path.truncate(here);
+            path.truncate(len);
         }
         found
     };
     match (expected, got) {
         (Json::Object(a), Json::Object(b)) => {
             let mut names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
-            names.find_map(|name| go(name, a.get(name), b.get(name)))
+            names.find_map(|name| descend(name, a.get(name), b.get(name)))
         }
         (Json::Array(a), Json::Array(b)) => {
-            (0..a.len().max(b.len())).find_map(|at| go(&at.to_string(), a.get(at), b.get(at)))
+            (0..a.len().max(b.len())).find_map(|at| descend(&at.to_string(), a.get(at), b.get(at)))
         }
         (Json::String(a), Json::String(b)) if is_text(a, b) => None,
         // Compared as text: -0.0 is not 0.0.

@@ -7,7 +7,7 @@ use zerver_trace::{Recorded, Value};
 /// Returns a value as `zerver trace --json` prints it.
 pub(super) fn to_json(value: &Value) -> Json {
     let recorded = Recorded::Plain { value: value.clone(), summary: None };
-    match serde_json::to_value(zerver_replay::RecordedJson::Value(recorded)) {
+    match serde_json::to_value(zerver_trace::value::json::RecordedJson::Value(recorded)) {
         Ok(json) => json,
         Err(error) => panic!("{value} cannot be written as JSON: {error}"),
     }
@@ -22,8 +22,8 @@ pub(super) fn parse(text: &str) -> Json {
     }
 }
 
-/// JSON that serialises as the value it stands for: `{"bytes": ..}`, `{"number": ..}` and `{"map": ..}` become bytes, a
-/// number that JSON cannot hold, and a map whose keys are not text.
+/// JSON that serialises as the value it represents: `{"bytes": …}`, `{"number": …}` and `{"map": …}` become bytes, a number
+/// that JSON cannot hold, and a map whose keys are not text.
 pub(super) struct RecordedJson<'j>(pub(super) &'j Json);
 
 impl Serialize for RecordedJson<'_> {

@@ -244,13 +244,13 @@ impl TestRequest {
         };
         let mut job = Job::new(Arc::clone(&self.flow), arrival, tick());
         let mut next = Next::Run;
-        let mut starts = VecDeque::new();
+        let mut requested = VecDeque::new();
         while next != Next::Ended {
-            starts.extend(job.take_requested_calls());
+            requested.extend(job.take_requested_calls());
             next = match next {
                 Next::Run => job.run(tick(), &mut tick),
                 Next::Advance => job.advance(tick()),
-                Next::Wait | Next::Ended => match starts.pop_front() {
+                Next::Wait | Next::Ended => match requested.pop_front() {
                     Some(start) => job.complete(start.number, tick(), self.perform(&start.call)),
                     None => break,
                 },
@@ -283,10 +283,10 @@ impl TestRequest {
 
     /// Plans a result for the first call that an effect makes.
     fn plan_first<T>(self, effect: Effect<T>, perform: impl FnOnce(&Call) -> CallResult) -> Self {
-        let mut alone =
+        let mut standalone =
             zerver_engine::StandaloneEffect::new(effect, zerver_engine::Random { seed: self.seed });
-        alone.advance(None, 0);
-        let Some(start) = alone.take_requested_calls().into_iter().next() else {
+        standalone.advance(None, 0);
+        let Some(start) = standalone.take_requested_calls().into_iter().next() else {
             panic!("this effect makes no call")
         };
         let performed = perform(&start.call);

@@ -56,7 +56,7 @@ impl TestResponse {
         self.events.iter().find_map(|event| match event {
             Event::SlotWritten { value, .. } => {
                 let any: &dyn Any = &**value;
-                any.downcast_ref::<TypedValue<S>>().map(|held| &held.0)
+                any.downcast_ref::<TypedValue<S>>().map(|value| &value.0)
             }
             _ => None,
         })

@@ -1,4 +1,4 @@
-//! Time: the clock of a service, and the stopwatch of a request.
+//! The clock of a service, and the stopwatch of a request.
 
 mod service_clock;
 

@@ -1,4 +1,4 @@
-//! Clients that go away, or that only say they are done with asking.
+//! Clients that leave, and clients that close only their side of the connection.
 
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ fn wait(request: &Request) -> Result<Decision<()>, Failure> {
     Ok(Need(sleep(request.param::<u64>("ms")?.millis())))
 }
 
-/// An effect that never ends, and says that it has begun.
+/// An effect that never completes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Hang;
 
@@ -28,9 +28,10 @@ impl EffectKind for Hang {
     const KIND: &'static str = "hang";
 }
 
-struct Hangs(Sender<()>);
+/// Reports each effect that it starts.
+struct HangInterpreter(Sender<()>);
 
-impl Interpreter<Hang> for Hangs {
+impl Interpreter<Hang> for HangInterpreter {
     fn start(&self, _: &Hang, _: &EffectContext) -> Started<Performed<Hang>> {
         self.0.send(()).unwrap();
         Started::Pending(Box::pin(std::future::pending()))
@@ -57,11 +58,11 @@ fn echo(request: &Request) -> Response {
     Response::text(String::from_utf8_lossy(&request.body).into_owned())
 }
 
-/// Also what says that an effect hangs.
+/// Returns the app, and a receiver of one message for each effect that has started.
 fn app() -> (App, Receiver<()>) {
-    let (sender, hangs) = channel();
+    let (sender, started) = channel();
     let app = App::new()
-        .interpreter::<Hang>(Hangs(sender))
+        .interpreter::<Hang>(HangInterpreter(sender))
         .flow(flow!("hang", GET "/hang", steps: [hang, done]))
         .flow(flow!("hang-batch", GET "/hang/batch", steps: [hang, done]).class(Class::Batch))
         .flow(flow!("hang-post", POST "/hang", steps: [hang, done]))
@@ -69,13 +70,14 @@ fn app() -> (App, Receiver<()>) {
         .flow(flow!("batch", GET "/batch/{ms}", steps: [wait, done]).class(Class::Batch))
         .flow(flow!("zeros", GET "/zeros/{bytes}", steps: [zeros]))
         .flow(flow!("echo", POST "/echo", steps: [echo]))
-        // None of these is what ends a request here.
+        // Long enough that neither limit ends a request.
         .deadline(1.hours())
         .limits(Limits { keep_alive: Duration::from_secs(3600), ..Limits::default() });
-    (app, hangs)
+    (app, started)
 }
 
-/// Whether a client that closes its side behind these requests gets these answers, and then the end.
+/// Returns true if a client that closes its side after these requests receives these answers, followed by the end of the
+/// stream.
 fn is_answered(addr: SocketAddr, requests: &str, answers: &[(u16, usize)]) -> bool {
     let mut client = Client::connect(addr);
     client.send(requests);
@@ -87,20 +89,20 @@ fn is_answered(addr: SocketAddr, requests: &str, answers: &[(u16, usize)]) -> bo
 }
 
 #[test]
-fn who_only_asks_no_more_gets_the_answer() {
+fn after_a_half_close_requests_that_do_not_wait_are_answered() {
     let (server, collector) = start(app().0);
     let check = |requests: &str, answers: &[(u16, usize)]| {
         assert!(is_answered(server.addr(), requests, answers), "{requests}");
     };
     check(&get("/zeros/3"), &[(200, 3)]);
     check(&get("/nothing"), &[(404, 61)]);
-    // A long one takes its time, and one that comes behind it is answered as well.
+    // A long response takes time to write. Pipelined requests are all answered.
     check(&get("/zeros/30000000"), &[(200, 30_000_000)]);
     check(&[get("/zeros/3"), get("/zeros/4"), get("/zeros/5")].concat(), &[(200, 3), (200, 4), (200, 5)]);
     check("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi", &[(200, 2)]);
     let chunked = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
     check(&format!("{chunked}2\r\nhi\r\n0\r\n\r\n"), &[(200, 2)]);
-    // Half a body is none.
+    // An incomplete body is rejected.
     let broken = r#"{"error":{"kind":"invalid","what":"body","message":"incomplete, or not HTTP"}}"#;
     check("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhi", &[(400, broken.len())]);
     check(&format!("{chunked}2\r\nh"), &[(400, broken.len())]);
@@ -108,7 +110,7 @@ fn who_only_asks_no_more_gets_the_answer() {
 }
 
 #[test]
-fn what_is_known_soon_is_answered_too() {
+fn after_a_half_close_requests_that_wait_briefly_are_answered() {
     let (server, _) = start(app().0);
     let pipelined = [get("/zeros/3"), get("/wait/1"), get("/zeros/5")].concat();
     for (requests, answers) in [
@@ -116,54 +118,60 @@ fn what_is_known_soon_is_answered_too() {
         (get("/batch/1"), &[(200, 4)]),
         (pipelined, &[(200, 3), (200, 4), (200, 5)]),
     ] {
-        // A machine that stalls proves nothing: then once more.
+        // Repeated, because a failure proves nothing if the machine has stalled.
         let in_time = (0..20).any(|_| is_answered(server.addr(), &requests, answers));
         assert!(in_time, "this machine is too slow for {requests}");
     }
 }
 
-/// What a client may have sent behind its request when it goes: nothing, an empty line, a request, half of one, none, and
-/// many.
-fn behind() -> [String; 6] {
+/// Returns bytes that a client may have sent after its request when it leaves: nothing, an empty line, a request, half a
+/// request, an invalid request, and many requests.
+fn trailing_bytes() -> [String; 6] {
     let many = get(&format!("/zeros/1?{}", "x".repeat(2000))).repeat(40);
     [String::new(), "\r\n".to_owned(), get("/zeros/1"), "GET /zer".to_owned(), "\0".to_owned(), many]
 }
 
 #[derive(Debug, Clone, Copy)]
-enum How {
+enum Departure {
     Close,
     Reset,
     HalfClose,
 }
 
-/// Asks, waits until that is in flight, and goes away; the socket, if its half is still open.
-fn asks_and_goes(addr: SocketAddr, bytes: &str, hangs: &Receiver<()>, how: How) -> Option<TcpStream> {
+/// Sends a request, waits until its effect has started, and leaves. Returns the socket if it is still half open.
+fn send_and_leave(
+    addr: SocketAddr,
+    bytes: &str,
+    started: &Receiver<()>,
+    departure: Departure,
+) -> Option<TcpStream> {
     let mut socket = TcpStream::connect(addr).unwrap();
     socket.write_all(bytes.as_bytes()).unwrap();
-    hangs.recv_timeout(PATIENCE).unwrap();
-    match how {
-        How::Close => return None,
-        How::Reset => rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap(),
-        How::HalfClose => socket.shutdown(Shutdown::Write).unwrap(),
+    started.recv_timeout(PATIENCE).unwrap();
+    match departure {
+        Departure::Close => return None,
+        Departure::Reset => rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap(),
+        Departure::HalfClose => socket.shutdown(Shutdown::Write).unwrap(),
     }
-    matches!(how, How::HalfClose).then_some(socket)
+    matches!(departure, Departure::HalfClose).then_some(socket)
 }
 
 #[test]
-fn who_goes_away_ends_its_request_whatever_it_has_sent_behind_it() {
-    let (app, hangs) = app();
+fn a_client_that_leaves_ends_its_request_whatever_it_sent_afterwards() {
+    let (app, started) = app();
     let (server, collector) = start(app);
     let posted = "POST /hang HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi".to_owned();
-    let (mut asked, mut half_open) = (0, Vec::new());
+    let (mut requests, mut half_open) = (0, Vec::new());
     for request in [get("/hang"), get("/hang/batch"), posted] {
-        for behind in behind() {
-            for how in [How::Close, How::Reset, How::HalfClose] {
-                asked += 1;
-                half_open.extend(asks_and_goes(server.addr(), &format!("{request}{behind}"), &hangs, how));
+        for trailing in trailing_bytes() {
+            for departure in [Departure::Close, Departure::Reset, Departure::HalfClose] {
+                requests += 1;
+                let bytes = format!("{request}{trailing}");
+                half_open.extend(send_and_leave(server.addr(), &bytes, &started, departure));
             }
         }
     }
-    for capture in collector.wait_for(asked) {
+    for capture in collector.wait_for(requests) {
         assert_eq!((&capture.outcome, capture.status), (&Outcome::Gone { step: 0 }, 0));
     }
     for mut socket in half_open {
@@ -175,17 +183,17 @@ fn who_goes_away_ends_its_request_whatever_it_has_sent_behind_it() {
 }
 
 #[test]
-fn who_sends_more_while_it_waits_is_seen_to_go_away() {
-    let (app, hangs) = app();
+fn a_departure_is_noticed_after_the_client_has_sent_more() {
+    let (app, started) = app();
     let (server, collector) = start(app);
     let mut socket = TcpStream::connect(server.addr()).unwrap();
     socket.write_all(get("/hang").as_bytes()).unwrap();
-    hangs.recv_timeout(PATIENCE).unwrap();
+    started.recv_timeout(PATIENCE).unwrap();
     let mut other = Client::connect(server.addr());
     for piece in ["GET /ha", "ng HTTP/1.1\r\nhost: a\r\n", "\r\n"] {
         socket.write_all(piece.as_bytes()).unwrap();
-        // Time for the other side to read it.
-        assert_eq!(other.ask(get("/zeros/1")).body, "0");
+        // Gives the service time to read the piece.
+        assert_eq!(other.request(get("/zeros/1")).body, "0");
     }
     drop(socket);
     let gone = |captures: &[std::sync::Arc<zerver_trace::Capture>]| {

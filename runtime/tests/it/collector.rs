@@ -1,4 +1,4 @@
-//! A sink that keeps what it is given, and a service to test with it.
+//! A sink that collects captures, and functions that start a service with it.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -10,27 +10,27 @@ use crate::raw_client::PATIENCE;
 #[derive(Default)]
 pub(crate) struct Collector {
     captures: Mutex<Vec<Arc<Capture>>>,
-    more: Condvar,
+    added: Condvar,
 }
 
 impl CaptureSink for Collector {
     fn accept(&self, capture: Box<Capture>) {
         self.captures.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::from(capture));
-        self.more.notify_all();
+        self.added.notify_all();
     }
 }
 
 impl Collector {
-    /// The first `count` captures, as soon as they are there.
+    /// Waits until there are `count` captures, and returns all captures.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<Arc<Capture>> {
         let captures = self.captures.lock().unwrap();
         let (captures, late) =
-            self.more.wait_timeout_while(captures, PATIENCE, |captures| captures.len() < count).unwrap();
+            self.added.wait_timeout_while(captures, PATIENCE, |captures| captures.len() < count).unwrap();
         assert!(!late.timed_out(), "{} captures instead of {count}", captures.len());
         captures.clone()
     }
 
-    /// The one of this request, as soon as it is there.
+    /// Waits for the capture of this request.
     pub(crate) fn of(&self, id: RequestId) -> Arc<Capture> {
         let mut captures = self.wait_for(1);
         loop {
@@ -41,7 +41,7 @@ impl Collector {
         }
     }
 
-    /// The one capture there is.
+    /// Waits for a capture, which must be the only one.
     pub(crate) fn one(&self) -> Arc<Capture> {
         let captures = self.wait_for(1);
         assert_eq!(captures.len(), 1);
@@ -49,12 +49,12 @@ impl Collector {
     }
 }
 
-/// Starts a service on a free port, and collects what it leaves.
+/// Starts a service with two workers on a free port, and collects its captures.
 pub(crate) fn start(app: App) -> (Server, Arc<Collector>) {
     start_on(2, app)
 }
 
-/// The same, with so many workers.
+/// Starts a service like [`start`], with this number of workers.
 pub(crate) fn start_on(workers: usize, app: App) -> (Server, Arc<Collector>) {
     let collector = Arc::new(Collector::default());
     let sink: Arc<dyn CaptureSink> = collector.clone();
@@ -63,18 +63,18 @@ pub(crate) fn start_on(workers: usize, app: App) -> (Server, Arc<Collector>) {
     (app.workers(workers).start(options).unwrap(), collector)
 }
 
-/// The scheme and the authority that the target of the request names.
+/// Returns the scheme and the authority in the target of the request.
 pub(crate) fn origin(capture: &Capture) -> String {
     match capture.request.describe(0) {
         MessageInfo::Request(request) => request.origin,
-        MessageInfo::Response(_) => panic!("a response in place of a request"),
+        MessageInfo::Response(_) => panic!("a response instead of a request"),
     }
 }
 
-/// The target and the body of the request.
+/// Returns the target and the body of the request.
 pub(crate) fn request(capture: &Capture) -> (String, Vec<u8>) {
     match capture.request.describe(usize::MAX) {
         MessageInfo::Request(request) => (request.target, request.body.bytes),
-        MessageInfo::Response(_) => panic!("a response in place of a request"),
+        MessageInfo::Response(_) => panic!("a response instead of a request"),
     }
 }

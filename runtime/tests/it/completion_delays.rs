@@ -1,4 +1,4 @@
-//! A worker in a long step: nobody else's effects wait for it, and what did wait says so.
+//! A worker in a long step: it does not delay the effects of other requests, and each delay that it causes is recorded.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -19,7 +19,7 @@ use crate::raw_client::{Client, PATIENCE, get};
 
 static SPINS: [Spin; 6] = [const { Spin::new() }; 6];
 
-/// What was ready when it was released has been for this long when the step returns.
+/// Time that `spin` keeps its worker busy after its release: a minimum for the delay of completions that were ready by then.
 const SPIN: Duration = Duration::from_millis(5);
 
 #[step]
@@ -29,12 +29,12 @@ fn spin(request: &Request) -> Result<Response, Failure> {
     while released.elapsed() < SPIN {
         std::hint::spin_loop();
     }
-    Ok(Response::text("over"))
+    Ok(Response::text("done"))
 }
 
-/// Keeps one step, and with it its worker, until it is released.
+/// Blocks a step, and thus its worker, until it is released.
 struct Spin {
-    /// The thread that is in it, and whether it is released.
+    /// Name of the blocked thread, and whether the spin is released.
     state: Mutex<(Option<String>, bool)>,
     changed: Condvar,
 }
@@ -58,32 +58,31 @@ impl Spin {
         self.changed.notify_all();
     }
 
-    /// Has this client's request keep this worker. While a worker is slow to come round, another may take the request:
-    /// then once more.
-    fn keep(&self, service: &Service, client: &mut Client, at: usize, worker: u16) {
+    /// Blocks this worker with a request of this client. Repeated if another worker steals the request.
+    fn block(&self, service: &Service, client: &mut Client, at: usize, worker: u16) {
         for _ in 0..20 {
             client.send(get(&format!("/spin/{at}")));
             let state = self.state.lock().unwrap();
             let (state, late) =
                 self.changed.wait_timeout_while(state, PATIENCE, |(thread, _)| thread.is_none()).unwrap();
-            assert!(!late.timed_out(), "no step has come");
-            let is_there = state.0 == Some(format!("zerver-{worker}"));
+            assert!(!late.timed_out(), "no step has started");
+            let is_blocked = state.0 == Some(format!("zerver-{worker}"));
             drop(state);
-            if is_there {
+            if is_blocked {
                 return;
             }
             self.release();
             service.answer(client, 200);
             self.state.lock().unwrap().1 = false;
         }
-        panic!("always on another worker");
+        panic!("another worker has stolen the request each time");
     }
 }
 
-/// Releases it however a test ends, so that no thread is left in it.
-struct Releases(&'static Spin);
+/// Releases a spin when a test ends, so that no thread stays blocked.
+struct ReleaseOnDrop(&'static Spin);
 
-impl Drop for Releases {
+impl Drop for ReleaseOnDrop {
     fn drop(&mut self) {
         if let Ok(mut state) = self.0.state.lock() {
             state.1 = true;
@@ -97,7 +96,7 @@ fn hi() -> Response {
     Response::text("hi")
 }
 
-/// A server that answers each byte with one when it is open.
+/// A server that answers each byte with one byte, once it is open.
 #[derive(Default)]
 struct Upstream {
     state: Mutex<State>,
@@ -107,7 +106,7 @@ struct Upstream {
 #[derive(Default)]
 struct State {
     connections: usize,
-    asked: usize,
+    requests: usize,
     is_open: bool,
 }
 
@@ -123,7 +122,7 @@ impl Upstream {
                 thread::spawn(move || {
                     while let Ok(1..) = socket.read(&mut [0; 1]) {
                         let mut state = upstream.lock();
-                        state.asked += 1;
+                        state.requests += 1;
                         upstream.changed.notify_all();
                         drop(upstream.changed.wait_while(state, |state| !state.is_open).unwrap());
                         if socket.write_all(&[7]).is_err() {
@@ -145,18 +144,18 @@ impl Upstream {
         self.changed.notify_all();
     }
 
-    fn wait_for(&self, asked: usize) {
+    fn wait_for(&self, requests: usize) {
         let state = self.lock();
         let (state, late) =
-            self.changed.wait_timeout_while(state, PATIENCE, |state| state.asked < asked).unwrap();
-        assert!(!late.timed_out(), "asked {} times instead of {asked}", state.asked);
+            self.changed.wait_timeout_while(state, PATIENCE, |state| state.requests < requests).unwrap();
+        assert!(!late.timed_out(), "{} requests instead of {requests}", state.requests);
     }
 }
 
-/// Opens it however a test ends.
-struct OpensUpstream(Arc<Upstream>);
+/// Opens an upstream when a test ends.
+struct OpenOnDrop(Arc<Upstream>);
 
-impl Drop for OpensUpstream {
+impl Drop for OpenOnDrop {
     fn drop(&mut self) {
         self.0.open();
     }
@@ -174,7 +173,7 @@ impl EffectKind for Query {
     }
 }
 
-/// A pool as many drivers have it: a connection is a task, which is spawned where the connection is opened.
+/// A pool like that of many drivers: a connection is a task, which is spawned where the connection is opened.
 #[derive(Clone)]
 struct Pool {
     addr: SocketAddr,
@@ -193,9 +192,9 @@ impl Pool {
             Some(connection) => connection.clone(),
             None => {
                 let mut socket = tokio::net::TcpStream::connect(self.addr).await.map_err(|_| broken())?;
-                let (connection, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<u8>>();
+                let (connection, mut queries) = mpsc::unbounded_channel::<oneshot::Sender<u8>>();
                 tokio::spawn(async move {
-                    while let Some(answer) = asked.recv().await {
+                    while let Some(answer) = queries.recv().await {
                         socket.write_all(b"?").await.unwrap();
                         let _ = answer.send(socket.read_u8().await.unwrap());
                     }
@@ -214,12 +213,12 @@ impl Pool {
 struct Answered(u8);
 
 #[step]
-fn ask() -> Decision<Answered> {
+fn query() -> Decision<Answered> {
     Need(effect(Query).map(Answered))
 }
 
 #[step]
-fn tell(answered: &Answered) -> Response {
+fn show(answered: &Answered) -> Response {
     Response::text(answered.0.to_string())
 }
 
@@ -232,8 +231,8 @@ impl Service {
     fn start(workers: usize, pool: Pool, limits: Limits) -> Self {
         let app = App::new()
             .flow(flow!("spins", GET "/spin/{at}", steps: [spin]))
-            .flow(flow!("asks", GET "/ask", steps: [ask, tell]))
-            .flow(flow!("asks-quickly", GET "/ask-quickly", steps: [ask, tell]).deadline(500.millis()))
+            .flow(flow!("queries", GET "/query", steps: [query, show]))
+            .flow(flow!("queries-quickly", GET "/query-quickly", steps: [query, show]).deadline(500.millis()))
             .flow(flow!("greets", GET "/hi", steps: [hi]))
             .flow(flow!("posts", POST "/hi", steps: [hi]))
             .interpreter::<Query>(move |_: &Query| pool.clone().query())
@@ -248,22 +247,22 @@ impl Service {
         Client::connect(self.server.addr())
     }
 
-    /// What is recorded of the next answer, which has this status.
+    /// Returns the capture of the next answer, which must have this status.
     fn answer(&self, client: &mut Client, status: u16) -> Arc<Capture> {
         let answer = client.answer().expect("an answer");
         assert_eq!(answer.status, status, "{answer:?}");
         self.collector.of(answer.header("x-request-id").unwrap().parse().unwrap())
     }
 
-    fn ask(&self, client: &mut Client, target: &str) -> Arc<Capture> {
+    fn request(&self, client: &mut Client, target: &str) -> Arc<Capture> {
         client.send(get(target));
         self.answer(client, 200)
     }
 
-    /// A worker, two connections of it, and one of another.
-    fn two_and_one(&self) -> (u16, [Client; 3]) {
+    /// Returns a worker, two clients of it, and one client of another worker.
+    fn two_clients_and_one(&self) -> (u16, [Client; 3]) {
         let mut clients = [(); 3].map(|()| self.connect());
-        let workers = clients.each_mut().map(|client| self.ask(client, "/hi").worker.unwrap());
+        let workers = clients.each_mut().map(|client| self.request(client, "/hi").worker.unwrap());
         match workers {
             [a, b, c] if a == b && b != c => (a, clients),
             [a, b, c] if a == c && b != c => {
@@ -274,30 +273,30 @@ impl Service {
                 clients.rotate_left(1);
                 (b, clients)
             }
-            _ => panic!("connections are dealt out evenly: {workers:?}"),
+            _ => panic!("connections are not distributed evenly: {workers:?}"),
         }
     }
 
-    fn measures(&self, client: &mut Client) -> ServiceMetrics {
-        let asked =
-            client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
-        serde_json::from_str(&asked.body).unwrap()
+    fn metrics(&self, client: &mut Client) -> ServiceMetrics {
+        let answer =
+            client.request("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
+        serde_json::from_str(&answer.body).unwrap()
     }
 }
 
-/// When something was ready and when it was taken, for each time that it lay ready because of `spin`. On a busy machine a
-/// thread may also be late because it has no core.
-fn lates(capture: &Capture) -> Vec<(u64, u64)> {
-    let late = |event: &Event<_>| match event {
-        Event::CompletionDelayed { ready_ns, at_ns, thread: on, flow, step, .. } => {
-            assert_eq!(*on, capture.worker.map(Thread::Worker));
-            let is_it = (&**flow, &**step) == ("spins", "spin");
-            assert!(is_it || (&**flow, &**step) == ("", ""), "{step} of {flow}");
-            is_it.then_some((*ready_ns, *at_ns))
+/// Returns the times at which completions became ready and were handled, for those that `spin` delayed. On a busy machine, a
+/// completion may also be delayed because the thread has no core.
+fn delays(capture: &Capture) -> Vec<(u64, u64)> {
+    let delay = |event: &Event<_>| match event {
+        Event::CompletionDelayed { ready_ns, at_ns, thread, flow, step, .. } => {
+            assert_eq!(*thread, capture.worker.map(Thread::Worker));
+            let is_spin = (&**flow, &**step) == ("spins", "spin");
+            assert!(is_spin || (&**flow, &**step) == ("", ""), "{step} of {flow}");
+            is_spin.then_some((*ready_ns, *at_ns))
         }
         _ => None,
     };
-    capture.events.iter().filter_map(late).collect()
+    capture.events.iter().filter_map(delay).collect()
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -305,62 +304,61 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 #[test]
-fn a_connection_that_a_busy_worker_has_opened_serves_others() {
-    let _releases = Releases(&SPINS[0]);
+fn a_connection_opened_by_a_busy_worker_serves_other_workers() {
+    let _release_guard = ReleaseOnDrop(&SPINS[0]);
     let (upstream, addr) = Upstream::start();
     upstream.open();
     let service = Service::start(2, Pool::new(addr), Limits::default());
-    let (busy, [mut opener, mut spinner, mut other]) = service.two_and_one();
-    service.ask(&mut opener, "/ask");
-    SPINS[0].keep(&service, &mut spinner, 0, busy);
-    // It would never end if it needed the worker that opened the connection.
-    let asked = service.ask(&mut other, "/ask");
+    let (busy, [mut opener, mut spinner, mut other]) = service.two_clients_and_one();
+    service.request(&mut opener, "/query");
+    SPINS[0].block(&service, &mut spinner, 0, busy);
+    // It would never complete if it needed the worker that opened the connection.
+    let capture = service.request(&mut other, "/query");
     assert_eq!(upstream.lock().connections, 1, "the connection is shared");
-    assert_eq!(lates(&asked), []);
+    assert_eq!(delays(&capture), []);
     SPINS[0].release();
     service.answer(&mut spinner, 200);
 }
 
 #[test]
-fn an_answer_for_a_busy_worker_frees_its_place_and_is_told_to_be_late() {
-    let _releases = Releases(&SPINS[1]);
+fn a_completion_for_a_busy_worker_frees_its_permit_and_is_recorded_as_delayed() {
+    let _release_guard = ReleaseOnDrop(&SPINS[1]);
     let (upstream, addr) = Upstream::start();
-    let _opens_upstream = OpensUpstream(Arc::clone(&upstream));
+    let _open_guard = OpenOnDrop(Arc::clone(&upstream));
     let limits = Limits { effects_per_target: 1, ..Limits::default() };
     let service = Service::start(2, Pool::new(addr), limits);
-    let (busy, [mut first, mut spinner, mut other]) = service.two_and_one();
-    first.send(get("/ask"));
+    let (busy, [mut first, mut spinner, mut other]) = service.two_clients_and_one();
+    first.send(get("/query"));
     upstream.wait_for(1);
-    SPINS[1].keep(&service, &mut spinner, 1, busy);
-    other.send(get("/ask"));
+    SPINS[1].block(&service, &mut spinner, 1, busy);
+    other.send(get("/query"));
     upstream.open();
     let timely = service.answer(&mut other, 200);
-    assert_eq!(lates(&timely), []);
+    assert_eq!(delays(&timely), []);
     SPINS[1].release();
     let late = service.answer(&mut first, 200);
-    let [(ready_ns, at_ns)] = lates(&late)[..] else { panic!("late once: {:?}", late.events.len()) };
+    let [(ready_ns, at_ns)] = delays(&late)[..] else { panic!("not one delay: {:?}", late.events.len()) };
     assert!(at_ns - ready_ns >= nanos(SPIN), "{ready_ns} to {at_ns}");
-    let worker = late.worker.unwrap();
-    let measures = service.measures(&mut other);
-    let of = |number: u16| &measures.workers[usize::from(number)];
-    assert!(of(worker).delayed_answers >= 1, "{measures:?}");
-    assert!(of(worker).answer_delay_ns >= at_ns - ready_ns, "{measures:?}");
+    let metrics = service.metrics(&mut other);
+    let worker = &metrics.workers[usize::from(late.worker.unwrap())];
+    assert!(worker.delayed_answers >= 1, "{metrics:?}");
+    assert!(worker.answer_delay_ns >= at_ns - ready_ns, "{metrics:?}");
 }
 
 #[test]
-fn an_effect_that_waits_for_its_place_begins_while_its_worker_is_busy() {
-    let _releases = Releases(&SPINS[2]);
+fn a_queued_effect_starts_while_its_worker_is_busy() {
+    let _release_guard = ReleaseOnDrop(&SPINS[2]);
     let (upstream, addr) = Upstream::start();
-    let _opens_upstream = OpensUpstream(Arc::clone(&upstream));
+    let _open_guard = OpenOnDrop(Arc::clone(&upstream));
     let limits = Limits { effects_per_target: 1, ..Limits::default() };
     let service = Service::start(2, Pool::new(addr), limits);
-    let (busy, [mut waits, mut spinner, mut first]) = service.two_and_one();
-    first.send(get("/ask"));
+    let (busy, [mut waits, mut spinner, mut first]) = service.two_clients_and_one();
+    first.send(get("/query"));
     upstream.wait_for(1);
-    waits.send(get("/ask"));
-    // Asked on the same worker, after the one that waits.
-    while service.measures(&mut spinner).effects.iter().all(|effect| effect.waiting == 0) {}
-    SPINS[2].keep(&service, &mut spinner, 2, busy);
+    waits.send(get("/query"));
+    // The metrics come from the same worker, after the request that waits.
+    while service.metrics(&mut spinner).effects.iter().all(|effect| effect.waiting == 0) {}
+    SPINS[2].block(&service, &mut spinner, 2, busy);
     upstream.open();
     service.answer(&mut first, 200);
     upstream.wait_for(2);
@@ -371,32 +369,35 @@ fn an_effect_that_waits_for_its_place_begins_while_its_worker_is_busy() {
         | Event::EffectStarted { at_ns, .. } => Some(*at_ns),
         _ => None,
     });
-    let [held_ns, begun_ns] = times.collect::<Vec<_>>()[..] else { panic!("held, and begun") };
-    assert!(held_ns <= begun_ns && begun_ns + nanos(SPIN) <= waited.duration_ns, "{held_ns} {begun_ns}");
+    let [queued_ns, started_ns] = times.collect::<Vec<_>>()[..] else { panic!("not queued and started") };
+    assert!(
+        queued_ns <= started_ns && started_ns + nanos(SPIN) <= waited.duration_ns,
+        "{queued_ns} {started_ns}"
+    );
 }
 
 #[test]
-fn a_deadline_that_a_busy_worker_sees_late_is_told_apart() {
-    let _releases = Releases(&SPINS[3]);
+fn a_deadline_that_a_busy_worker_notices_late_is_recorded_as_delayed() {
+    let _release_guard = ReleaseOnDrop(&SPINS[3]);
     let (upstream, addr) = Upstream::start();
-    let _opens_upstream = OpensUpstream(Arc::clone(&upstream));
+    let _open_guard = OpenOnDrop(Arc::clone(&upstream));
     let service = Service::start(2, Pool::new(addr), Limits::default());
-    let (busy, [mut late, mut spinner, mut timely]) = service.two_and_one();
-    late.send(get("/ask-quickly"));
+    let (busy, [mut late, mut spinner, mut timely]) = service.two_clients_and_one();
+    late.send(get("/query-quickly"));
     upstream.wait_for(1);
-    SPINS[3].keep(&service, &mut spinner, 3, busy);
-    // Asked later, with the same deadline.
-    timely.send(get("/ask-quickly"));
+    SPINS[3].block(&service, &mut spinner, 3, busy);
+    // Sent later, with the same deadline.
+    timely.send(get("/query-quickly"));
     service.answer(&mut timely, 504);
     SPINS[3].release();
     let late = service.answer(&mut late, 504);
     assert_eq!(late.outcome, Outcome::TimedOut { step: 0 });
-    let [(ready_ns, at_ns)] = lates(&late)[..] else { panic!("late once") };
+    let [(ready_ns, at_ns)] = delays(&late)[..] else { panic!("not one delay") };
     assert!(at_ns - ready_ns >= nanos(SPIN) && at_ns <= late.duration_ns, "{ready_ns} to {at_ns}");
 }
 
-/// How long a part of a request was unread at most, and how long `spin` ran then.
-fn read_late(capture: &Capture, of: RequestPart) -> Option<(u64, u64)> {
+/// Returns the maximum time that a part of a request was unread, and the time that `spin` ran meanwhile.
+fn read_delay(capture: &Capture, of: RequestPart) -> Option<(u64, u64)> {
     capture.events.iter().find_map(|event| match event {
         Event::ReadDelayed { part, unread_ns, ran_ns, flow, step } if *part == of => {
             assert_eq!((&**flow, &**step), ("spins", "spin"));
@@ -407,44 +408,44 @@ fn read_late(capture: &Capture, of: RequestPart) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn what_is_read_right_after_a_long_step_says_so() {
-    let _releases = Releases(&SPINS[4]);
+fn requests_that_are_read_right_after_a_long_step_are_recorded_as_delayed() {
+    let _release_guard = ReleaseOnDrop(&SPINS[4]);
     let service = Service::start(1, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
-    let [mut spinner, mut asks, mut posts] = [(); 3].map(|()| service.connect());
-    let before = service.ask(&mut asks, "/hi");
-    assert_eq!(before.events.len(), 2, "received, ran");
+    let [mut spinner, mut getter, mut poster] = [(); 3].map(|()| service.connect());
+    let before = service.request(&mut getter, "/hi");
+    assert_eq!(before.events.len(), 2, "BodyReceived and StepRan");
     let head = "POST /hi HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
-    // Its head has been read then.
-    assert_eq!(posts.ask(head).status, 100);
-    SPINS[4].keep(&service, &mut spinner, 4, 0);
-    asks.send(get("/hi"));
-    posts.send("hi");
+    // The head has been read by then.
+    assert_eq!(poster.request(head).status, 100);
+    SPINS[4].block(&service, &mut spinner, 4, 0);
+    getter.send(get("/hi"));
+    poster.send("hi");
     SPINS[4].release();
     service.answer(&mut spinner, 200);
-    let (asked, posted) = (service.answer(&mut asks, 200), service.answer(&mut posts, 200));
-    for (capture, part) in [(&asked, RequestPart::Head), (&posted, RequestPart::Body)] {
-        let (unread_ns, ran_ns) = read_late(capture, part).expect("read late");
+    let (got, posted) = (service.answer(&mut getter, 200), service.answer(&mut poster, 200));
+    for (capture, part) in [(&got, RequestPart::Head), (&posted, RequestPart::Body)] {
+        let (unread_ns, ran_ns) = read_delay(capture, part).expect("no read delay");
         assert!(unread_ns >= nanos(SPIN) && ran_ns >= nanos(SPIN), "{unread_ns} {ran_ns}");
     }
-    assert_eq!(read_late(&posted, RequestPart::Head), None);
-    assert_eq!(read_late(&asked, RequestPart::Body), None);
-    assert!(asked.duration_ns < nanos(PATIENCE), "that is no time of the request");
-    // The worker comes round with the first two.
-    let [.., after] = [(); 3].map(|()| service.ask(&mut spinner, "/hi"));
-    assert_eq!(read_late(&after, RequestPart::Head), None);
-    let worker = &service.measures(&mut asks).workers[0];
+    assert_eq!(read_delay(&posted, RequestPart::Head), None);
+    assert_eq!(read_delay(&got, RequestPart::Body), None);
+    assert!(got.duration_ns < nanos(PATIENCE), "the delay is not part of the request's duration");
+    // Only the third request is certain to be read in a later round of the worker.
+    let [.., after] = [(); 3].map(|()| service.request(&mut spinner, "/hi"));
+    assert_eq!(read_delay(&after, RequestPart::Head), None);
+    let worker = &service.metrics(&mut getter).workers[0];
     assert!((1..=3).contains(&worker.delayed_heads), "{worker:?}");
-    assert!(worker.head_delay_ns >= read_late(&asked, RequestPart::Head).unwrap().0, "{worker:?}");
+    assert!(worker.head_delay_ns >= read_delay(&got, RequestPart::Head).unwrap().0, "{worker:?}");
 }
 
 #[test]
-fn a_connection_that_is_opened_right_after_a_long_step_says_so() {
-    let _releases = Releases(&SPINS[5]);
+fn a_connection_accepted_right_after_a_long_step_is_recorded_as_delayed() {
+    let _release_guard = ReleaseOnDrop(&SPINS[5]);
     let service = Service::start(2, Pool::new(([127, 0, 0, 1], 9).into()), Limits::default());
     let mut spinner = service.connect();
-    let busy = service.ask(&mut spinner, "/hi").worker.unwrap();
-    SPINS[5].keep(&service, &mut spinner, 5, busy);
-    // They are dealt out evenly: one of them goes to the worker that is busy, and the others are answered.
+    let busy = service.request(&mut spinner, "/hi").worker.unwrap();
+    SPINS[5].block(&service, &mut spinner, 5, busy);
+    // Connections are distributed evenly: one goes to the busy worker, and the requests on the others are answered.
     let mut clients: Vec<_> = std::iter::repeat_with(|| {
         let mut client = service.connect();
         client.send(get("/hi"));
@@ -458,11 +459,11 @@ fn a_connection_that_is_opened_right_after_a_long_step_says_so() {
     }
     let mut waits = clients.swap_remove(waiting[0]);
     let timely = service.answer(&mut clients[0], 200);
-    assert_eq!(read_late(&timely, RequestPart::Head), None);
+    assert_eq!(read_delay(&timely, RequestPart::Head), None);
     SPINS[5].release();
     service.answer(&mut spinner, 200);
     let late = service.answer(&mut waits, 200);
     assert!(late.worker == Some(busy) && timely.worker != Some(busy));
-    let (unread_ns, ran_ns) = read_late(&late, RequestPart::Head).expect("read late");
+    let (unread_ns, ran_ns) = read_delay(&late, RequestPart::Head).expect("no read delay");
     assert!(unread_ns >= nanos(SPIN) && ran_ns >= nanos(SPIN), "{unread_ns} {ran_ns}");
 }

@@ -1,4 +1,4 @@
-//! Effects over real sockets: tried again where that is worth it, and never more at once than their target may be asked.
+//! Retries and concurrency limits of effects over real sockets.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use zerver_trace::{Answer, Capture, Event, Outcome};
 use crate::collector::start;
 use crate::raw_client::{Client, PATIENCE, get};
 
-/// A service that others ask. It answers what a path says: `/held` once it is opened, `/flaky/2` after two failures.
+/// An upstream server. It answers `/blocked` once it is open, and `/flaky/2` with 503 twice and then with 200.
 #[derive(Default)]
 struct Upstream {
     state: Mutex<State>,
@@ -24,9 +24,9 @@ struct Upstream {
 
 #[derive(Default)]
 struct State {
-    now: usize,
-    most: usize,
-    asked: usize,
+    in_flight: usize,
+    max_in_flight: usize,
+    requests: usize,
     is_open: bool,
 }
 
@@ -38,22 +38,22 @@ impl Upstream {
         thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
                 let upstream = Arc::clone(&of_thread);
-                thread::spawn(move || upstream.converse(socket));
+                thread::spawn(move || upstream.serve(socket));
             }
         });
         (upstream, addr)
     }
 
-    fn converse(&self, mut socket: TcpStream) {
-        let (mut heard, mut some) = (Vec::new(), [0; 4096]);
-        while let Ok(read @ 1..) = socket.read(&mut some) {
-            heard.extend_from_slice(&some[..read]);
-            if !heard.ends_with(b"\r\n\r\n") {
+    fn serve(&self, mut socket: TcpStream) {
+        let (mut head, mut buffer) = (Vec::new(), [0; 4096]);
+        while let Ok(read @ 1..) = socket.read(&mut buffer) {
+            head.extend_from_slice(&buffer[..read]);
+            if !head.ends_with(b"\r\n\r\n") {
                 continue;
             }
-            let status = self.answer(&String::from_utf8_lossy(&heard));
-            heard.clear();
-            let answer = format!("HTTP/1.1 {status} Told\r\ncontent-length: 1\r\n\r\n7");
+            let status = self.answer(&String::from_utf8_lossy(&head));
+            head.clear();
+            let answer = format!("HTTP/1.1 {status} Status\r\ncontent-length: 1\r\n\r\n7");
             if socket.write_all(answer.as_bytes()).is_err() {
                 return;
             }
@@ -62,15 +62,15 @@ impl Upstream {
 
     fn answer(&self, head: &str) -> u16 {
         let mut state = self.state.lock().unwrap();
-        state.now += 1;
-        state.most = state.most.max(state.now);
-        let before = state.asked;
-        state.asked += 1;
+        state.in_flight += 1;
+        state.max_in_flight = state.max_in_flight.max(state.in_flight);
+        let earlier = state.requests;
+        state.requests += 1;
         self.changed.notify_all();
         let path = head.split(' ').nth(1).unwrap();
         let status = match path.strip_prefix("/flaky/") {
-            Some(fails) => {
-                if before < fails.parse().unwrap() {
+            Some(failures) => {
+                if earlier < failures.parse().unwrap() {
                     503
                 } else {
                     200
@@ -81,19 +81,19 @@ impl Upstream {
                 200
             }
         };
-        state.now -= 1;
+        state.in_flight -= 1;
         status
     }
 
-    fn wait_for(&self, asked: usize) {
+    fn wait_for(&self, requests: usize) {
         let state = self.state.lock().unwrap();
         let (state, late) =
-            self.changed.wait_timeout_while(state, PATIENCE, |state| state.asked < asked).unwrap();
-        assert!(!late.timed_out(), "asked {} times instead of {asked}", state.asked);
+            self.changed.wait_timeout_while(state, PATIENCE, |state| state.requests < requests).unwrap();
+        assert!(!late.timed_out(), "{} requests instead of {requests}", state.requests);
     }
 
-    fn asked(&self) -> usize {
-        self.state.lock().unwrap().asked
+    fn requests(&self) -> usize {
+        self.state.lock().unwrap().requests
     }
 
     fn open(&self) {
@@ -102,10 +102,10 @@ impl Upstream {
     }
 }
 
-/// Opens it however a test ends.
-struct Opens(Arc<Upstream>);
+/// Opens an upstream when a test ends.
+struct OpenOnDrop(Arc<Upstream>);
 
-impl Drop for Opens {
+impl Drop for OpenOnDrop {
     fn drop(&mut self) {
         self.0.open();
     }
@@ -133,22 +133,23 @@ fn app(effects_per_target: usize) -> App {
         .limits(Limits { effects_per_target, ..Limits::default() })
 }
 
-fn measures(client: &mut Client) -> ServiceMetrics {
-    let told = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
-    serde_json::from_str(&told.body).unwrap()
+fn metrics(client: &mut Client) -> ServiceMetrics {
+    let answer =
+        client.request("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
+    serde_json::from_str(&answer.body).unwrap()
 }
 
-fn http(client: &mut Client) -> EffectMetrics {
-    measures(client).effects.into_iter().find(|effect| effect.kind == "http").unwrap()
+fn http_metrics(client: &mut Client) -> EffectMetrics {
+    metrics(client).effects.into_iter().find(|effect| effect.kind == "http").unwrap()
 }
 
-/// Asks until this is so.
-fn wait_until(server: &Server, is: impl Fn(&EffectMetrics) -> bool) -> EffectMetrics {
+/// Polls the metrics of `http` effects until the condition holds.
+fn wait_until(server: &Server, condition: impl Fn(&EffectMetrics) -> bool) -> EffectMetrics {
     let mut client = Client::connect(server.addr());
     let until = Instant::now() + PATIENCE;
     loop {
-        let http = http(&mut client);
-        if is(&http) {
+        let http = http_metrics(&mut client);
+        if condition(&http) {
             return http;
         }
         assert!(Instant::now() < until, "{http:?}");
@@ -164,123 +165,125 @@ fn attempts(capture: &Capture) -> Vec<u16> {
     capture.events.iter().filter_map(attempt).collect()
 }
 
-/// What became of the effect of a request, without times.
-fn story(capture: &Capture) -> Vec<String> {
-    let told = |event: &Event<_>| match event {
-        Event::EffectRequested { attempt, .. } => Some(format!("asked {attempt}")),
-        Event::EffectQueued { reason: by, .. } => Some(format!("held by its {}", by.as_str())),
-        Event::EffectStarted { .. } => Some("begun".to_owned()),
+/// Describes the events of the effects of a request, without times.
+fn effect_events(capture: &Capture) -> Vec<String> {
+    let describe = |event: &Event<_>| match event {
+        Event::EffectRequested { attempt, .. } => Some(format!("attempt {attempt}")),
+        Event::EffectQueued { reason, .. } => Some(format!("queued for its {}", reason.as_str())),
+        Event::EffectStarted { .. } => Some("started".to_owned()),
         Event::EffectCompleted { answer: Answer::Cancelled, .. } => Some("cancelled".to_owned()),
-        Event::EffectCompleted { .. } => Some("answered".to_owned()),
+        Event::EffectCompleted { .. } => Some("completed".to_owned()),
         _ => None,
     };
-    capture.events.iter().filter_map(told).collect()
+    capture.events.iter().filter_map(describe).collect()
 }
 
 #[test]
-fn what_fails_twice_is_answered_at_the_third_attempt() {
+fn an_effect_that_fails_twice_succeeds_at_the_third_attempt() {
     let (upstream, to) = Upstream::start();
     let (server, collector) = start(app(256));
     let mut client = Client::connect(server.addr());
-    let answer = client.ask(get(&format!("/ask/{to}?path=/flaky/2")));
-    assert_eq!((answer.status, answer.body.as_str(), upstream.asked()), (200, "7", 3));
+    let answer = client.request(get(&format!("/ask/{to}?path=/flaky/2")));
+    assert_eq!((answer.status, answer.body.as_str(), upstream.requests()), (200, "7", 3));
     let capture = collector.one();
     assert_eq!(attempts(&capture), [1, 2, 3]);
-    let steps = measures(&mut client).steps;
+    let steps = metrics(&mut client).steps;
     let retries =
         |name: &str| steps.iter().find(|step| step.name == name && step.flow == "ask").unwrap().retries;
     assert_eq!((retries("ask"), retries("show")), (2, 0));
-    // A fourth is not made: the last answer is the failure.
+    // There is no fourth attempt: the third answer is the failure.
     let (upstream, to) = Upstream::start();
-    let answer = client.ask(get(&format!("/ask/{to}?path=/flaky/9")));
-    assert_eq!((answer.status, upstream.asked()), (502, 3));
-    let told = client.ask(get("/metrics")).body;
+    let answer = client.request(get(&format!("/ask/{to}?path=/flaky/9")));
+    assert_eq!((answer.status, upstream.requests()), (502, 3));
+    let metrics = client.request(get("/metrics")).body;
     let line = "zerver_step_retries_total{flow=\"ask\",step=\"ask\"} 4";
-    assert!(told.lines().any(|told| told == line), "no {line} in\n{told}");
+    assert!(metrics.lines().any(|metric| metric == line), "no {line} in\n{metrics}");
     server.stop();
 }
 
 #[test]
-fn a_target_is_never_asked_by_more_than_may() {
-    const MOST: usize = 2;
+fn requests_to_a_target_never_exceed_its_limit() {
+    const LIMIT: usize = 2;
     const REQUESTS: usize = 10;
     let (upstream, to) = Upstream::start();
-    let (server, collector) = start(app(MOST));
-    let opens = Opens(Arc::clone(&upstream));
+    let (server, collector) = start(app(LIMIT));
+    let guard = OpenOnDrop(Arc::clone(&upstream));
     let addr = server.addr();
     let clients: Vec<_> = (0..REQUESTS)
         .map(|_| {
-            thread::spawn(move || Client::connect(addr).ask(get(&format!("/ask/{to}?path=/held"))).status)
+            thread::spawn(move || {
+                Client::connect(addr).request(get(&format!("/ask/{to}?path=/blocked"))).status
+            })
         })
         .collect();
-    let are_held =
-        |http: &EffectMetrics| (http.waiting, http.in_flight) == ((REQUESTS - MOST) as u64, MOST as u64);
-    assert_eq!(wait_until(&server, are_held).waits, 0);
-    upstream.wait_for(MOST);
-    // Another target is free.
+    let is_limit_reached =
+        |http: &EffectMetrics| (http.waiting, http.in_flight) == ((REQUESTS - LIMIT) as u64, LIMIT as u64);
+    assert_eq!(wait_until(&server, is_limit_reached).waits, 0);
+    upstream.wait_for(LIMIT);
+    // Another target has separate permits.
     let (other, elsewhere) = Upstream::start();
-    let answer = Client::connect(addr).ask(get(&format!("/ask/{elsewhere}?path=/flaky/0")));
-    assert_eq!((answer.status, other.asked(), upstream.asked()), (200, 1, MOST));
-    drop(opens);
+    let answer = Client::connect(addr).request(get(&format!("/ask/{elsewhere}?path=/flaky/0")));
+    assert_eq!((answer.status, other.requests(), upstream.requests()), (200, 1, LIMIT));
+    drop(guard);
     assert!(clients.into_iter().all(|client| client.join().unwrap() == 200));
     let state = upstream.state.lock().unwrap();
-    assert_eq!((state.most, state.asked), (MOST, REQUESTS));
+    assert_eq!((state.max_in_flight, state.requests), (LIMIT, REQUESTS));
     drop(state);
     let http = wait_until(&server, |http| http.in_flight == 0);
-    assert_eq!((http.waiting, http.waits, http.left), (0, (REQUESTS - MOST) as u64, 0));
+    assert_eq!((http.waiting, http.waits, http.left), (0, (REQUESTS - LIMIT) as u64, 0));
     assert!(http.waited_ns > 0);
     let captures = collector.wait_for(REQUESTS + 1);
-    let held = captures
-        .iter()
-        .filter(|capture| story(capture) == ["asked 1", "held by its target", "begun", "answered"]);
-    assert_eq!(held.count(), REQUESTS - MOST);
+    let queued = captures.iter().filter(|capture| {
+        effect_events(capture) == ["attempt 1", "queued for its target", "started", "completed"]
+    });
+    assert_eq!(queued.count(), REQUESTS - LIMIT);
     server.stop();
 }
 
 #[test]
-fn the_deadline_holds_for_those_that_wait() {
+fn the_deadline_applies_to_a_queued_effect() {
     let (upstream, to) = Upstream::start();
     let (server, collector) = start(app(1));
-    let opens = Opens(Arc::clone(&upstream));
+    let guard = OpenOnDrop(Arc::clone(&upstream));
     let mut first = Client::connect(server.addr());
-    first.send(get(&format!("/ask/{to}?path=/held")));
+    first.send(get(&format!("/ask/{to}?path=/blocked")));
     upstream.wait_for(1);
     let mut second = Client::connect(server.addr());
-    // Where the machine stalls until the deadline, before it has asked for anything, nothing waits: then once more.
-    let captures = (1..20).find_map(|asked| {
-        assert_eq!(second.ask(get(&format!("/hurried/{to}?path=/held"))).status, 504);
-        let captures = collector.wait_for(asked);
-        (!story(&captures[asked - 1]).is_empty()).then_some(captures)
+    // Repeated, because no effect is queued if the machine stalls until the deadline.
+    let captures = (1..20).find_map(|requests| {
+        assert_eq!(second.request(get(&format!("/hurried/{to}?path=/blocked"))).status, 504);
+        let captures = collector.wait_for(requests);
+        (!effect_events(&captures[requests - 1]).is_empty()).then_some(captures)
     });
     let capture = captures.expect("this machine is too slow").pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
-    assert_eq!(story(&capture), ["asked 1", "held by its target", "cancelled"]);
+    assert_eq!(effect_events(&capture), ["attempt 1", "queued for its target", "cancelled"]);
     let http = wait_until(&server, |http| http.left == 1);
-    assert_eq!((http.waiting, http.in_flight, upstream.asked()), (0, 1, 1));
-    drop(opens);
+    assert_eq!((http.waiting, http.in_flight, upstream.requests()), (0, 1, 1));
+    drop(guard);
     assert_eq!(first.answer().unwrap().status, 200);
-    assert_eq!(second.ask(get(&format!("/ask/{to}?path=/held"))).status, 200);
+    assert_eq!(second.request(get(&format!("/ask/{to}?path=/blocked"))).status, 200);
     server.stop();
 }
 
 #[test]
-fn who_goes_away_frees_its_place() {
+fn a_client_that_leaves_frees_its_place_in_the_queue() {
     let (upstream, to) = Upstream::start();
     let (server, collector) = start(app(1));
-    let opens = Opens(Arc::clone(&upstream));
+    let guard = OpenOnDrop(Arc::clone(&upstream));
     let mut first = Client::connect(server.addr());
-    first.send(get(&format!("/ask/{to}?path=/held")));
+    first.send(get(&format!("/ask/{to}?path=/blocked")));
     upstream.wait_for(1);
     let mut gone = Client::connect(server.addr());
-    gone.send(get(&format!("/ask/{to}?path=/held")));
+    gone.send(get(&format!("/ask/{to}?path=/blocked")));
     wait_until(&server, |http| http.waiting == 1);
     drop(gone);
     assert_eq!(collector.one().outcome, Outcome::Gone { step: 0 });
     let http = wait_until(&server, |http| http.waiting == 0);
     assert_eq!((http.left, http.in_flight), (1, 1));
-    drop(opens);
+    drop(guard);
     assert_eq!(first.answer().unwrap().status, 200);
-    assert_eq!(Client::connect(server.addr()).ask(get(&format!("/ask/{to}?path=/held"))).status, 200);
-    assert_eq!(upstream.asked(), 2);
+    assert_eq!(Client::connect(server.addr()).request(get(&format!("/ask/{to}?path=/blocked"))).status, 200);
+    assert_eq!(upstream.requests(), 2);
     server.stop();
 }

@@ -1,4 +1,4 @@
-//! Effects as steps ask for them: what compiles, and what a trace says of them.
+//! Effects as steps request them: the forms that compile, and their events in a trace.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ fn render(todo: &Todo, claims: &Claims) -> Response {
     Response::text(format!("{} {}", claims.sub, todo.title))
 }
 
-/// Drives a job whose effects are answered at once.
+/// Drives a job, and completes its effects at once.
 fn drive(def: &FlowDef, interpreters: &Interpreters) -> zerver::engine::FinishedJob {
     let flow = Flow::new(def, |failure: &Failure, _| failure.to_response()).unwrap();
     let request = Arc::new(Request::get("/"));
@@ -84,7 +84,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_flow_says_what_it_asked_for_and_what_came_back() {
+fn a_trace_summarises_each_effect_and_its_result() {
     let mut interpreters = Interpreters::builtin();
     interpreters.set(|request: &http::Request| {
         let reply = match request.headers[0].value.as_ref() {
@@ -120,7 +120,7 @@ fn a_flow_says_what_it_asked_for_and_what_came_back() {
          http GET idp.invalid/verify?..\n  200, 12 bytes\n"
     );
 
-    // A second time the window counts on, and the upstream refuses.
+    // In the second run, the count of the window continues, and the upstream rejects the token.
     let ended = drive(&flow, &interpreters);
     let zerver_trace::Outcome::Failed(failure) = ended.outcome else { panic!("{:?}", ended.outcome) };
     assert_eq!((failure.to_string().as_str(), failure.call), ("bad_upstream http", Some(5)));
@@ -128,7 +128,7 @@ fn a_flow_says_what_it_asked_for_and_what_came_back() {
 }
 
 #[tokio::test]
-async fn the_clock_is_later_than_the_epoch_and_does_not_wait() {
+async fn the_clock_returns_the_current_time() {
     let live = Interpreters::builtin();
     let earlier = live.perform(clock::now(), &EffectContext::default()).await.unwrap();
     let later =
@@ -138,7 +138,7 @@ async fn the_clock_is_later_than_the_epoch_and_does_not_wait() {
 }
 
 #[tokio::test]
-async fn a_time_limit_is_kept_outside_a_request_too() {
+async fn a_time_limit_also_applies_outside_a_request() {
     let mut interpreters = Interpreters::new();
     interpreters.set(|_: &http::Request| std::future::pending());
     let effect = http::get("http://localhost/").timeout(1.millis()).send();

@@ -1,4 +1,4 @@
-//! Steps and effects under the runtime: what fails, what takes too long, who goes away.
+//! Steps and effects in the runtime: failures, deadlines, cancellation and limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use zerver_trace::{Answer, Decision as Decided, Event, Outcome, QueueReason};
 use crate::collector::start;
 use crate::raw_client::{Client, PATIENCE, get};
 
-/// An effect whose interpreter does as it is told.
+/// An effect whose arguments determine the behaviour of its interpreter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Do {
     AnswerAtOnce(u32),
@@ -27,10 +27,10 @@ impl EffectKind for Do {
     const KIND: &'static str = "do";
 }
 
-/// Does it, and counts what never was done.
+/// Performs [`Do`], and counts the effects that it starts and those that are cancelled.
 #[derive(Clone, Default)]
 struct Doer {
-    begun: Arc<AtomicUsize>,
+    started: Arc<AtomicUsize>,
     cancelled: Arc<AtomicUsize>,
 }
 
@@ -45,10 +45,10 @@ impl Drop for Counted {
 impl Interpreter<Do> for Doer {
     fn start(&self, args: &Do, context: &EffectContext) -> Started<Performed<Do>> {
         assert!(context.request_id.is_some());
-        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.started.fetch_add(1, Ordering::SeqCst);
         let future: BoxFuture<_> = match args {
             Do::AnswerAtOnce(number) => return Started::Ready(Ok(*number)),
-            Do::Panic => panic!("told to"),
+            Do::Panic => panic!("on purpose"),
             Do::AnswerLater(number) => {
                 let number = *number;
                 Box::pin(async move {
@@ -56,8 +56,8 @@ impl Interpreter<Do> for Doer {
                     Ok(number)
                 })
             }
-            Do::Fail => Box::pin(async { Err(EffectError::new(EffectErrorKind::Unreachable, "told to")) }),
-            Do::PanicLater => Box::pin(async { panic!("told to, later") }),
+            Do::Fail => Box::pin(async { Err(EffectError::new(EffectErrorKind::Unreachable, "on purpose")) }),
+            Do::PanicLater => Box::pin(async { panic!("on purpose, later") }),
             Do::Never => {
                 let counted = Counted(Arc::clone(&self.cancelled));
                 Box::pin(async move {
@@ -73,8 +73,8 @@ impl Interpreter<Do> for Doer {
 #[derive(Slot, Serialize, Deserialize)]
 struct Sum(u32);
 
-fn told(what: &str) -> Do {
-    match what {
+fn do_by_name(name: &str) -> Do {
+    match name {
         "at-once" => Do::AnswerAtOnce(1),
         "later" => Do::AnswerLater(2),
         "fail" => Do::Fail,
@@ -85,15 +85,15 @@ fn told(what: &str) -> Do {
 }
 
 #[step]
-fn ask_all(request: &Request) -> Decision<Sum> {
-    let asked = request.param_str("what").unwrap_or_default().split('+').map(|what| match what {
+fn perform_all(request: &Request) -> Decision<Sum> {
+    let effects = request.param_str("what").unwrap_or_default().split('+').map(|name| match name {
         "timeout" => Effect::from_call::<Do>(
             zerver::engine::Call::new(Do::Never).timeout(Duration::from_millis(20)),
             |output| output.copied().map_err(|error| Failure::from_effect("do", &error)),
         ),
-        what => effect(told(what)),
+        name => effect(do_by_name(name)),
     });
-    Need(join_all(asked).map(|numbers| Sum(numbers.iter().sum())))
+    Need(join_all(effects).map(|numbers| Sum(numbers.iter().sum())))
 }
 
 #[step]
@@ -103,7 +103,7 @@ fn show(sum: &Sum) -> Response {
 
 #[step]
 fn panics(request: &Request) -> Response {
-    panic!("told to by {}", request.method)
+    panic!("on {}", request.method)
 }
 
 #[step]
@@ -115,11 +115,11 @@ fn yields(progress: Option<u32>) -> Decision<Final, u32> {
 }
 
 #[step]
-fn yields_for_ever(progress: Option<u32>) -> Decision<Final, u32> {
+fn yields_forever(progress: Option<u32>) -> Decision<Final, u32> {
     Yield(progress.unwrap_or_default())
 }
 
-/// A value that panics when it is dropped, but not while there is a panic already.
+/// A value that panics when it is dropped, unless the thread is already panicking.
 #[derive(Serialize, Deserialize)]
 struct Grenade;
 
@@ -153,13 +153,16 @@ fn done() -> Response {
 
 fn app(doer: &Doer) -> App {
     App::new()
-        .flow(flow!("ask", GET "/ask/{what}", steps: [ask_all, show]))
-        .flow(flow!("quick", GET "/quick/{what}", steps: [ask_all, show]).deadline(Duration::from_millis(50)))
-        .flow(flow!("in-time", GET "/in-time/{what}", steps: [ask_all, show]).deadline(PATIENCE))
+        .flow(flow!("ask", GET "/ask/{what}", steps: [perform_all, show]))
+        .flow(
+            flow!("quick", GET "/quick/{what}", steps: [perform_all, show])
+                .deadline(Duration::from_millis(50)),
+        )
+        .flow(flow!("in-time", GET "/in-time/{what}", steps: [perform_all, show]).deadline(PATIENCE))
         .flow(flow!("panics", GET "/panics", steps: [panics]))
         .flow(flow!("yields", GET "/yields", steps: [yields]))
         .flow(
-            flow!("yields-for-ever", GET "/yields-for-ever", steps: [yields_for_ever])
+            flow!("yields-forever", GET "/yields-forever", steps: [yields_forever])
                 .deadline(Duration::from_millis(50)),
         )
         .flow(flow!("armed", GET "/armed", steps: [arm, done]))
@@ -169,19 +172,19 @@ fn app(doer: &Doer) -> App {
 }
 
 #[test]
-fn effects_are_performed_at_once_and_at_the_same_time() {
+fn effects_complete_at_once_or_later_and_run_concurrently() {
     let (server, collector) = start(app(&Doer::default()));
     let mut client = Client::connect(server.addr());
     for (what, sum) in
         [("at-once", "1"), ("later", "2"), ("at-once+later+later+at-once", "6"), ("timeout", "")]
     {
-        let answer = client.ask(get(&format!("/ask/{what}")));
+        let answer = client.request(get(&format!("/ask/{what}")));
         assert_eq!(if answer.status == 200 { answer.body } else { String::new() }, sum, "{what}");
     }
-    let asked = |capture: &zerver_trace::Capture| {
+    let count = |capture: &zerver_trace::Capture| {
         capture.events.iter().filter(|event| matches!(event, Event::EffectRequested { .. })).count()
     };
-    assert_eq!(collector.wait_for(4).iter().map(|capture| asked(capture)).collect::<Vec<_>>(), [1, 1, 4, 1]);
+    assert_eq!(collector.wait_for(4).iter().map(|capture| count(capture)).collect::<Vec<_>>(), [1, 1, 4, 1]);
 }
 
 #[test]
@@ -189,13 +192,13 @@ fn an_effect_that_fails_fails_its_request() {
     let (server, collector) = start(app(&Doer::default()));
     let mut client = Client::connect(server.addr());
     let cases = [
-        ("fail", 503, "told to"),
-        ("panic", 500, "the interpreter of do panicked: told to"),
-        ("panic-later", 500, "the interpreter of do panicked: told to, later"),
+        ("fail", 503, "on purpose"),
+        ("panic", 500, "the interpreter of do panicked: on purpose"),
+        ("panic-later", 500, "the interpreter of do panicked: on purpose, later"),
         ("timeout", 504, "no answer within 20ms"),
     ];
     for (at, (what, status, cause)) in cases.into_iter().enumerate() {
-        assert_eq!(client.ask(get(&format!("/ask/{what}+later"))).status, status, "{what}");
+        assert_eq!(client.request(get(&format!("/ask/{what}+later"))).status, status, "{what}");
         let captures = collector.wait_for(at + 1);
         let Outcome::Failed(failure) = &captures[at].outcome else { panic!("{:?}", captures[at].outcome) };
         assert!(failure.causes.iter().any(|c| c.contains(cause)), "{:?}", failure.causes);
@@ -203,40 +206,40 @@ fn an_effect_that_fails_fails_its_request() {
 }
 
 #[test]
-fn an_effect_that_nobody_performs() {
-    let (server, _) = start(App::new().flow(flow!("ask", GET "/ask/{what}", steps: [ask_all, show])));
-    assert_eq!(Client::connect(server.addr()).ask(get("/ask/later")).status, 500);
+fn an_effect_without_an_interpreter_is_an_internal_error() {
+    let (server, _) = start(App::new().flow(flow!("ask", GET "/ask/{what}", steps: [perform_all, show])));
+    assert_eq!(Client::connect(server.addr()).request(get("/ask/later")).status, 500);
 }
 
 #[test]
-fn past_its_deadline_a_request_is_answered_and_its_effects_are_cancelled() {
+fn after_its_deadline_a_request_is_answered_and_its_effects_are_cancelled() {
     let doer = Doer::default();
     let (server, collector) = start(app(&doer));
     let mut client = Client::connect(server.addr());
-    assert_eq!(client.ask(get("/in-time/later")).body, "2");
-    assert_eq!(doer.begun.swap(0, Ordering::SeqCst), 1);
-    // Where the machine stalls until the deadline, before anything has begun, nothing is cancelled: then once more.
-    let asked = (1..20).find(|_| {
-        let answer = client.ask(get("/quick/never+later"));
+    assert_eq!(client.request(get("/in-time/later")).body, "2");
+    assert_eq!(doer.started.swap(0, Ordering::SeqCst), 1);
+    // Repeated, because no effect starts if the machine stalls until the deadline.
+    let requests = (1..20).find(|_| {
+        let answer = client.request(get("/quick/never+later"));
         assert_eq!(
             (answer.status, answer.body.as_str()),
             (504, r#"{"error":{"kind":"timeout","what":"request"}}"#)
         );
-        doer.begun.load(Ordering::SeqCst) > 0
+        doer.started.load(Ordering::SeqCst) > 0
     });
-    let capture = &collector.wait_for(1 + asked.expect("this machine is too slow")).pop().unwrap();
+    let capture = &collector.wait_for(1 + requests.expect("this machine is too slow")).pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
     assert!(
         capture.events.iter().any(|e| matches!(e, Event::EffectCompleted { answer: Answer::Cancelled, .. }))
     );
     assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
-    assert_eq!(client.ask(get("/yields-for-ever")).status, 504);
-    assert_eq!(client.ask(get("/done")).status, 200);
+    assert_eq!(client.request(get("/yields-forever")).status, 504);
+    assert_eq!(client.request(get("/done")).status, 200);
 }
 
-/// An effect that never completes has its time; then its flow goes on, with the failure as a value.
+/// An effect that never completes is cancelled at its time limit. The flow continues with the failure as a value.
 #[test]
-fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on_with() {
+fn after_its_time_limit_an_effect_is_cancelled_and_the_flow_receives_the_failure() {
     #[derive(Slot, Serialize, Deserialize)]
     struct Tried(Result<u32, String>);
     #[step]
@@ -248,28 +251,28 @@ fn past_its_time_an_effect_is_cancelled_and_its_failure_is_what_the_flow_goes_on
         Need(never.attempt().map(|tried| Tried(tried.map_err(|failure| failure.kind().to_string()))))
     }
     #[step]
-    fn tell(tried: &Tried) -> Response {
+    fn show(tried: &Tried) -> Response {
         Response::text(format!("{:?}", tried.0))
     }
     let doer = Doer::default();
-    let flow = flow!("tries", GET "/tries", steps: [try_it, tell]);
+    let flow = flow!("tries", GET "/tries", steps: [try_it, show]);
     let (server, collector) = start(App::new().flow(flow).interpreter::<Do>(doer.clone()));
-    let answer = Client::connect(server.addr()).ask(get("/tries"));
+    let answer = Client::connect(server.addr()).request(get("/tries"));
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"Err("timeout")"#));
     assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
     let capture = collector.one();
-    let is_late = |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Err(error), .. } if error.kind == EffectErrorKind::Timeout);
-    assert!(capture.outcome == Outcome::Done && capture.events.iter().any(is_late));
+    let is_timeout = |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Err(error), .. } if error.kind == EffectErrorKind::Timeout);
+    assert!(capture.outcome == Outcome::Done && capture.events.iter().any(is_timeout));
 }
 
 #[test]
-fn a_client_that_goes_away_cancels_its_effects() {
+fn a_client_that_leaves_cancels_its_effects() {
     let doer = Doer::default();
     let (server, collector) = start(app(&doer));
     for at in 0..2 {
         let mut client = Client::connect(server.addr());
         client.send(get("/ask/never"));
-        while doer.begun.load(Ordering::SeqCst) <= at {
+        while doer.started.load(Ordering::SeqCst) <= at {
             std::thread::yield_now();
         }
         if at == 0 {
@@ -280,15 +283,15 @@ fn a_client_that_goes_away_cancels_its_effects() {
         let capture = &collector.wait_for(at + 1)[at];
         assert_eq!((&capture.outcome, capture.status), (&Outcome::Gone { step: 0 }, 0));
         assert!(capture.response.is_none());
-        let answered =
+        let is_cancelled =
             |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Cancelled, .. });
-        assert!(capture.events.iter().any(answered));
+        assert!(capture.events.iter().any(is_cancelled));
         assert_eq!(doer.cancelled.load(Ordering::SeqCst), at + 1);
     }
 }
 
 #[test]
-fn a_client_that_goes_away_within_its_body_is_seen() {
+fn a_client_that_leaves_within_its_body_is_noticed() {
     let (server, collector) = start(App::new().flow(flow!("done", POST "/done", steps: [done])));
     let mut client = Client::connect(server.addr());
     client.send("POST /done HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhello");
@@ -299,17 +302,17 @@ fn a_client_that_goes_away_within_its_body_is_seen() {
 }
 
 #[test]
-fn a_panicking_step_costs_its_own_request_only() {
+fn a_panicking_step_fails_only_its_own_request() {
     let (server, collector) = start(app(&Doer::default()));
     let mut client = Client::connect(server.addr());
-    let answer = client.ask(get("/panics"));
+    let answer = client.request(get("/panics"));
     assert_eq!(
         (answer.status, answer.body.as_str()),
         (500, r#"{"error":{"kind":"internal","what":"step"}}"#)
     );
-    assert_eq!(client.ask(get("/done")).body, "done");
+    assert_eq!(client.request(get("/done")).body, "done");
     let captures = collector.wait_for(2);
-    assert_eq!(captures[0].outcome, Outcome::Panicked { step: 0, message: "told to by GET".to_owned() });
+    assert_eq!(captures[0].outcome, Outcome::Panicked { step: 0, message: "on GET".to_owned() });
     let Event::StepRan { decision: Decided::Panic, .. } = captures[0].events[1] else {
         panic!("not recorded")
     };
@@ -319,97 +322,99 @@ fn a_panicking_step_costs_its_own_request_only() {
 }
 
 #[test]
-fn a_failure_that_cannot_be_rendered_is_rendered_plainly() {
+fn a_failure_whose_rendering_panics_is_rendered_by_default() {
     let app = app(&Doer::default()).on_failure(|_, _| panic!("in the rendering"));
     let (server, _) = start(app);
     let mut client = Client::connect(server.addr());
     for (target, status) in [("/panics", 500), ("/nothing", 404), ("/ask/fail", 503), ("/done", 200)] {
-        assert_eq!(client.ask(get(target)).status, status, "{target}");
+        assert_eq!(client.request(get(target)).status, status, "{target}");
     }
 }
 
 #[test]
-fn a_value_that_panics_when_dropped_takes_no_worker_with_it() {
+fn a_value_that_panics_when_dropped_does_not_end_its_worker() {
     let options =
         zerver::StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..zerver::StartOptions::default() };
     let server = app(&Doer::default()).workers(1).start(options).unwrap();
     let mut client = Client::connect(server.addr());
     for _ in 0..3 {
-        assert_eq!(client.ask(get("/armed")).body, "done");
-        assert_eq!(client.ask(get("/armed-closure")).status, 500);
-        assert_eq!(client.ask(get("/done")).body, "done");
+        assert_eq!(client.request(get("/armed")).body, "done");
+        assert_eq!(client.request(get("/armed-closure")).status, 500);
+        assert_eq!(client.request(get("/done")).body, "done");
     }
 }
 
 #[test]
-fn a_panic_outside_of_a_step_is_captured_as_one() {
+fn a_panic_outside_of_a_step_is_captured() {
     let (server, collector) = start(app(&Doer::default()));
     let mut client = Client::connect(server.addr());
-    assert_eq!(client.ask(get("/armed-closure")).status, 500);
+    assert_eq!(client.request(get("/armed-closure")).status, 500);
     let capture = collector.one();
     assert!(matches!(capture.outcome, Outcome::Panicked { step: 0, .. }), "{:?}", capture.outcome);
 }
 
 #[test]
-fn a_step_that_yields_goes_on_and_lets_others_run() {
+fn a_step_that_yields_continues() {
     let (server, collector) = start(app(&Doer::default()));
     let mut client = Client::connect(server.addr());
-    assert_eq!(client.ask(get("/yields")).body, "1000");
+    assert_eq!(client.request(get("/yields")).body, "1000");
     let yields = |event: &&Event<_>| matches!(event, Event::StepYielded { .. });
     assert_eq!(collector.one().events.iter().filter(yields).count(), 1000);
 }
 
 #[test]
-fn effects_beyond_the_limit_wait_for_others() {
+fn effects_over_the_limit_of_a_request_are_queued() {
     #[derive(Clone, Default)]
-    struct Busy {
-        now: Arc<AtomicUsize>,
-        most: Arc<AtomicUsize>,
+    struct Counting {
+        in_flight: Arc<AtomicUsize>,
+        max_in_flight: Arc<AtomicUsize>,
     }
-    impl Interpreter<Do> for Busy {
+    impl Interpreter<Do> for Counting {
         fn start(&self, _: &Do, _: &EffectContext) -> Started<Performed<Do>> {
-            let busy = self.clone();
-            busy.most.fetch_max(busy.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let counts = self.clone();
+            let in_flight = counts.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+            counts.max_in_flight.fetch_max(in_flight, Ordering::SeqCst);
             Started::Pending(Box::pin(async move {
-                // The first waits for the second: they are not on the thread that begins them.
-                while busy.most.load(Ordering::SeqCst) < 2 {
+                // The first effect waits for the second, which starts although the first has not completed.
+                while counts.max_in_flight.load(Ordering::SeqCst) < 2 {
                     tokio::task::yield_now().await;
                 }
-                busy.now.fetch_sub(1, Ordering::SeqCst);
+                counts.in_flight.fetch_sub(1, Ordering::SeqCst);
                 Ok(2)
             }))
         }
     }
-    let busy = Busy::default();
+    let counts = Counting::default();
     let limits = zerver::Limits { effects: 2, ..zerver::Limits::default() };
-    let app = app(&Doer::default()).interpreter::<Do>(busy.clone()).limits(limits);
+    let app = app(&Doer::default()).interpreter::<Do>(counts.clone()).limits(limits);
     let (server, collector) = start(app);
     let mut client = Client::connect(server.addr());
-    let answer = client.ask(get("/ask/later+later+later+later+later"));
+    let answer = client.request(get("/ask/later+later+later+later+later"));
     assert_eq!((answer.status, answer.body.as_str()), (200, "10"));
-    assert_eq!(busy.most.load(Ordering::SeqCst), 2);
-    let answered = |event: &&Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Ok(_), .. });
+    assert_eq!(counts.max_in_flight.load(Ordering::SeqCst), 2);
+    let completed = |event: &&Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Ok(_), .. });
     let capture = collector.one();
-    assert_eq!(capture.events.iter().filter(answered).count(), 5);
-    let held = |event: &&Event<_>| matches!(event, Event::EffectQueued { reason: QueueReason::Request, .. });
-    let begun = |event: &&Event<_>| matches!(event, Event::EffectStarted { .. });
+    assert_eq!(capture.events.iter().filter(completed).count(), 5);
+    let queued =
+        |event: &&Event<_>| matches!(event, Event::EffectQueued { reason: QueueReason::Request, .. });
+    let started = |event: &&Event<_>| matches!(event, Event::EffectStarted { .. });
     let count = |is: fn(&&Event<_>) -> bool| capture.events.iter().filter(is).count();
-    assert_eq!((count(held), count(begun)), (3, 3));
+    assert_eq!((count(queued), count(started)), (3, 3));
 }
 
 #[test]
 fn a_trace_context_is_passed_on() {
     #[derive(Clone)]
-    struct Seen(std::sync::mpsc::Sender<[Option<String>; 2]>);
-    impl Interpreter<Do> for Seen {
+    struct ContextSender(std::sync::mpsc::Sender<[Option<String>; 2]>);
+    impl Interpreter<Do> for ContextSender {
         fn start(&self, _: &Do, context: &EffectContext) -> Started<Performed<Do>> {
             let both = [&context.traceparent, &context.tracestate];
             self.0.send(both.map(|text| text.as_deref().map(ToOwned::to_owned))).unwrap();
             Started::Ready(Ok(1))
         }
     }
-    let (sender, seen) = std::sync::mpsc::channel();
-    let (server, _) = start(app(&Doer::default()).interpreter::<Do>(Seen(sender)));
+    let (sender, contexts) = std::sync::mpsc::channel();
+    let (server, _) = start(app(&Doer::default()).interpreter::<Do>(ContextSender(sender)));
     let mut client = Client::connect(server.addr());
     let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let later = valid.replace("00-", "cc-") + "-what-the-future";
@@ -418,10 +423,10 @@ fn a_trace_context_is_passed_on() {
         (&later, [Some(valid), Some("rojo=1,congo=2")]),
         ("nonsense", [None, None]),
     ] {
-        client.ask(format!(
+        client.request(format!(
             "GET /ask/later HTTP/1.1\r\nhost: test\r\ntraceparent: {given}\r\n\
              tracestate: rojo=1\r\ntracestate: congo=2\r\n\r\n"
         ));
-        assert_eq!(seen.recv().unwrap().each_ref().map(|text| text.as_deref()), passed);
+        assert_eq!(contexts.recv().unwrap().each_ref().map(|text| text.as_deref()), passed);
     }
 }

@@ -1,4 +1,4 @@
-//! How a service starts and stops, in this process and as one of its own.
+//! Start and stop of a service, in this process and as a separate process.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -33,30 +33,30 @@ fn app() -> App {
 
 #[test]
 fn requests_in_flight_are_answered() {
-    // A machine that stalls proves nothing: then once more.
+    // Repeated, because a failure proves nothing if the machine has stalled.
     assert!((0..20).any(|_| stops_with_requests_in_flight()), "this machine is too slow");
 }
 
-/// Whether it came to that before any of them had its answer.
+/// Returns true if the service began to stop before any request was answered.
 fn stops_with_requests_in_flight() -> bool {
     let (running, collector) = start(app());
     let addr = running.addr();
     let mut idle = Client::connect(addr);
-    assert_eq!(idle.ask(get("/done")).status, 200);
+    assert_eq!(idle.request(get("/done")).status, 200);
     let mut clients: Vec<_> = (0..10).map(|_| Client::connect(addr)).collect();
-    let begun = Instant::now();
+    let started = Instant::now();
     for client in &mut clients {
         client.send(get("/wait/300"));
     }
-    // One that has connected, and says what it wants only when the service stops already.
+    // A client that connects before the service stops, and sends its request afterwards.
     let mut late = Client::connect(addr);
     let stopping = std::thread::spawn(move || running.stop());
-    // From here on nobody is let in.
+    // Once this fails, the service accepts no more connections.
     while TcpStream::connect(addr).is_ok() {
         std::thread::yield_now();
     }
     late.send(get("/done"));
-    let late = (late.answer(), begun.elapsed());
+    let late = (late.answer(), started.elapsed());
     let answers: Vec<_> = clients.iter_mut().map(Client::answer).collect();
     stopping.join().unwrap();
     if late.1 > Duration::from_millis(150) {
@@ -64,7 +64,7 @@ fn stops_with_requests_in_flight() -> bool {
     }
     assert_eq!(late.0.unwrap().header("connection"), Some("close"));
     for answer in answers {
-        let answer = answer.expect("dropped");
+        let answer = answer.expect("no answer");
         assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     }
     assert!(idle.is_closed() && clients.iter_mut().all(|client| client.is_closed()));
@@ -72,53 +72,53 @@ fn stops_with_requests_in_flight() -> bool {
     true
 }
 
-/// Asks for this again and again, and gives each answer away, until one says that the connection closes. Whether it came
-/// to that: not so if it took so long to go on with the next that an idle connection may be closed meanwhile.
-fn asks_until_closed(addr: SocketAddr, path: &str, mut give: impl FnMut(Answer)) -> bool {
+/// Sends requests and passes each answer to `check`, until an answer announces that the connection closes. Returns false if
+/// the next request was sent so late that the service may have closed the connection as idle.
+fn request_until_closed(addr: SocketAddr, path: &str, mut check: impl FnMut(Answer)) -> bool {
     let mut client = Client::connect(addr);
-    let mut before = Instant::now();
+    let mut last_sent = Instant::now();
     for answered in 0.. {
         let is_sent = client.try_send(get(path).as_bytes()).is_ok();
         let now = Instant::now();
-        // The answer to the one before is not older than that one.
-        let idle_at_most = now - std::mem::replace(&mut before, now);
+        // The connection has been idle for at most the time since the last request.
+        let idle_at_most = now - std::mem::replace(&mut last_sent, now);
         let Some(answer) = client.answer().filter(|_| is_sent) else {
-            assert!(idle_at_most > Duration::from_millis(150), "dropped after {answered}");
+            assert!(idle_at_most > Duration::from_millis(150), "no answer after {answered} answers");
             return false;
         };
-        let is_over = answer.header("connection") == Some("close");
-        give(answer);
-        if is_over {
+        let is_last = answer.header("connection") == Some("close");
+        check(answer);
+        if is_last {
             return true;
         }
     }
-    unreachable!("it asks for ever")
+    unreachable!("the loop is endless")
 }
 
 #[test]
-fn under_load_nobody_is_dropped() {
+fn under_load_every_request_is_answered_before_the_stop() {
     let stops = || {
         let (running, collector) = start(app());
         let addr = running.addr();
-        let load = move || asks_until_closed(addr, "/done", |answer| assert_eq!(answer.status, 200));
+        let load = move || request_until_closed(addr, "/done", |answer| assert_eq!(answer.status, 200));
         let clients: Vec<_> = (0..4).map(|_| std::thread::spawn(load)).collect();
         collector.wait_for(500);
         running.stop();
         let ended: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
         ended.into_iter().all(|in_time| in_time)
     };
-    // A machine that stalls proves nothing: then once more.
+    // Repeated, because a failure proves nothing if the machine has stalled.
     assert!((0..20).any(|_| stops()), "this machine is too slow");
 }
 
 #[test]
-fn what_takes_too_long_is_dropped_and_captured() {
+fn a_request_that_outlasts_the_drain_time_is_dropped_and_captured() {
     let limits = zerver::Limits { drain: Duration::from_millis(50), ..zerver::Limits::default() };
     let (running, collector) = start(app().limits(limits));
     let mut client = Client::connect(running.addr());
     client.send(get("/wait/60000"));
     let mut other = Client::connect(running.addr());
-    assert_eq!(other.ask(get("/done")).status, 200);
+    assert_eq!(other.request(get("/done")).status, 200);
     running.stop();
     assert!(client.is_closed());
     let captures = collector.wait_for(2);
@@ -130,12 +130,12 @@ fn what_takes_too_long_is_dropped_and_captured() {
 fn a_service_starts_and_stops_many_times() {
     for _ in 0..20 {
         let (running, _) = start(app());
-        assert_eq!(Client::connect(running.addr()).ask(get("/done")).status, 200);
+        assert_eq!(Client::connect(running.addr()).request(get("/done")).status, 200);
         running.stop();
     }
 }
 
-/// `examples/hello.rs`, which Cargo builds along with the tests.
+/// Returns a command that runs `examples/hello.rs`, which Cargo builds with the tests.
 fn hello() -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
@@ -145,7 +145,7 @@ fn hello() -> Command {
     command
 }
 
-/// Starts it in a folder of its own, and waits until it says where it listens.
+/// Starts the example in a folder, and waits until it prints its address.
 fn serving(dir: &std::path::Path, set_up: impl FnOnce(&mut Command)) -> (Child, SocketAddr) {
     let mut command = hello();
     command.current_dir(dir).env("ZERVER_ADDR", "127.0.0.1:0");
@@ -162,24 +162,24 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 #[test]
-fn a_signal_drains_and_a_second_one_does_not_wait() {
+fn a_first_signal_drains_and_a_second_one_does_not_wait() {
     let dir = tempfile::tempdir().unwrap();
     for signalled in [Signal::TERM, Signal::INT] {
         let (mut child, addr) = serving(dir.path(), |_| {});
         let mut client = Client::connect(addr);
-        assert_eq!(client.ask(get("/hello/you")).body, "hello, you");
+        assert_eq!(client.request(get("/hello/you")).body, "hello, you");
         client.send(get("/slow/200"));
         let mut other = Client::connect(addr);
-        other.ask(get("/hello/you"));
+        other.request(get("/hello/you"));
         signal(&child, signalled);
-        assert_eq!(client.answer().expect("dropped").body, "hello, you");
+        assert_eq!(client.answer().expect("no answer").body, "hello, you");
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
     let (mut child, addr) = serving(dir.path(), |_| {});
     let mut client = Client::connect(addr);
     client.send(get("/slow/60000"));
     let mut other = Client::connect(addr);
-    other.ask(get("/hello/you"));
+    other.request(get("/hello/you"));
     signal(&child, Signal::TERM);
     while TcpStream::connect(addr).is_ok() {
         std::thread::yield_now();
@@ -189,7 +189,7 @@ fn a_signal_drains_and_a_second_one_does_not_wait() {
 }
 
 #[test]
-fn without_file_descriptors_it_waits_for_some() {
+fn a_service_without_free_file_descriptors_recovers() {
     let dir = tempfile::tempdir().unwrap();
     let program = hello().get_program().to_owned();
     let mut command = Command::new("/bin/sh");
@@ -199,22 +199,22 @@ fn without_file_descriptors_it_waits_for_some() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
     let addr: SocketAddr = line.strip_prefix("listening on http://").unwrap().parse().unwrap();
-    let crowd: Vec<_> = (0..60).map(|_| Client::connect(addr)).collect();
+    let clients: Vec<_> = (0..60).map(|_| Client::connect(addr)).collect();
     let line = lines.next().unwrap().unwrap();
     assert!(line.starts_with("warning: cannot accept a connection: "), "{line}");
-    drop(crowd);
-    assert_eq!(Client::connect(addr).ask(get("/hello/you")).status, 200);
+    drop(clients);
+    assert_eq!(Client::connect(addr).request(get("/hello/you")).status, 200);
     signal(&child, Signal::TERM);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
-fn what_is_recorded_is_in_the_store_when_it_has_stopped() {
+fn a_stopped_service_has_stored_what_it_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let (mut child, addr) = serving(dir.path(), |command| {
         command.env("ZERVER_RECORD", "all").env("ZERVER_STORE", "traces");
     });
-    let answer = Client::connect(addr).ask(get("/hello/you"));
+    let answer = Client::connect(addr).request(get("/hello/you"));
     signal(&child, Signal::TERM);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let reader = zerver_recorder::Reader::open(&dir.path().join("traces")).unwrap();
@@ -223,14 +223,14 @@ fn what_is_recorded_is_in_the_store_when_it_has_stopped() {
     assert_eq!((trace.flow.name.as_str(), trace.status, trace.build.len()), ("hello", 200, 16));
 }
 
-/// What a deployment does: the signal comes while everybody asks.
+/// Simulates a deployment: the signal arrives while clients send requests.
 #[test]
-fn a_signal_under_load_fails_nobody_and_all_of_it_is_recorded() {
-    assert!((0..20).any(|_| is_signalled_under_load()), "this machine is too slow");
+fn a_signal_under_load_fails_no_request_and_each_request_is_recorded() {
+    assert!((0..20).any(|_| stops_on_a_signal_under_load()), "this machine is too slow");
 }
 
-/// Whether everybody was quick enough to be answered.
-fn is_signalled_under_load() -> bool {
+/// Returns true if no client was too slow.
+fn stops_on_a_signal_under_load() -> bool {
     let dir = tempfile::tempdir().unwrap();
     let (mut child, addr) = serving(dir.path(), |command| {
         command.env("ZERVER_RECORD", "all").env("ZERVER_STORE", "traces");
@@ -239,7 +239,7 @@ fn is_signalled_under_load() -> bool {
     let load = |path: &'static str| {
         let sender = sender.clone();
         std::thread::spawn(move || {
-            asks_until_closed(addr, path, |answer| {
+            request_until_closed(addr, path, |answer| {
                 assert_eq!((answer.status, answer.body.as_str()), (200, "hello, you"));
                 let id: RequestId = answer.header("x-request-id").unwrap().parse().unwrap();
                 sender.send(id).unwrap();
@@ -261,20 +261,20 @@ fn is_signalled_under_load() -> bool {
     let mut recorded: Vec<_> = listed.iter().map(|summary| summary.id).collect();
     ids.sort_unstable();
     recorded.sort_unstable();
-    assert_eq!(recorded, ids, "each once, and no other");
+    assert_eq!(recorded, ids, "each request is recorded once, and nothing else is");
     true
 }
 
 #[test]
-fn what_a_manager_hands_over_is_used_and_it_is_told() {
+fn an_inherited_socket_is_used_and_the_service_manager_is_notified() {
     let dir = tempfile::tempdir().unwrap();
-    let notified = UnixDatagram::bind(dir.path().join("notify")).unwrap();
-    notified.set_read_timeout(Some(PATIENCE)).unwrap();
-    let told = || {
+    let notify_socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    notify_socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let notification = || {
         let mut buffer = [0; 64];
-        // A read with a time limit is not taken up again after a signal.
+        // The system does not restart a read with a time limit after a signal.
         let len = loop {
-            match notified.recv(&mut buffer) {
+            match notify_socket.recv(&mut buffer) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 received => break received.unwrap(),
             }
@@ -291,28 +291,28 @@ fn what_a_manager_hands_over_is_used_and_it_is_told() {
         ("LISTEN_FDS_FIRST_FD", &fd),
     ]);
     let mut child = command.spawn().unwrap();
-    assert_eq!(told(), "READY=1");
-    assert_eq!(Client::connect(listener.local_addr().unwrap()).ask(get("/hello/you")).status, 200);
+    assert_eq!(notification(), "READY=1");
+    assert_eq!(Client::connect(listener.local_addr().unwrap()).request(get("/hello/you")).status, 200);
     signal(&child, Signal::TERM);
-    assert_eq!(told(), "STOPPING=1");
+    assert_eq!(notification(), "STOPPING=1");
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut said = String::new();
-    child.stderr.unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!(said, "", "dev says it itself");
+    let mut printed = String::new();
+    child.stderr.unwrap().read_to_string(&mut printed).unwrap();
+    assert_eq!(printed, "", "`zerver dev` prints the address");
 }
 
 #[test]
-fn trouble_is_said_and_the_code_is_2() {
+fn a_service_that_cannot_start_prints_the_reason_and_exits_with_2() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("foreign")).unwrap();
-    std::fs::write(dir.path().join("foreign/traces.redb"), "no store").unwrap();
+    std::fs::write(dir.path().join("foreign/traces.redb"), "not a store").unwrap();
     std::os::unix::fs::symlink("foreign", dir.path().join(".zerver")).unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap();
-    let check = |vars: &[(&str, &str)], said: &str| {
+    let check = |vars: &[(&str, &str)], message: &str| {
         let output = hello().current_dir(dir.path()).envs(vars.iter().copied()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(stderr.starts_with(said) && stderr.lines().count() == 1, "{stderr}");
+        assert!(stderr.starts_with(message) && stderr.lines().count() == 1, "{stderr}");
         assert_eq!(output.status.code(), Some(2), "{vars:?}");
     };
     check(&[("ZERVER_RECORD", "none")], "error: invalid ZERVER_RECORD=\"none\": must be all, tail or off");
@@ -326,7 +326,7 @@ fn trouble_is_said_and_the_code_is_2() {
         &[any, ("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", "0")],
         "error: cannot use the socket from LISTEN_FDS: ",
     );
-    // Nobody asked for a recording, so that the service is what matters.
+    // Recording was not requested explicitly, so the service runs without it.
     let mut child = hello().current_dir(dir.path()).envs([any]).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with("warning: recording is off: "));
@@ -336,7 +336,7 @@ fn trouble_is_said_and_the_code_is_2() {
 }
 
 #[test]
-fn the_catalog_is_printed_and_no_more() {
+fn only_the_catalog_is_printed() {
     let dir = tempfile::tempdir().unwrap();
     let output = hello().current_dir(dir.path()).env("ZERVER_CATALOG", "1").output().unwrap();
     let flows: Vec<zerver_trace::FlowInfo> = serde_json::from_slice(&output.stdout).unwrap();

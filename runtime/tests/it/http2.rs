@@ -52,7 +52,10 @@ fn request(method: &str, target: &str, body: &str) -> ::http::Request<Full<Bytes
     ::http::Request::builder().method(method).uri(uri).body(Full::from(body.to_owned())).unwrap()
 }
 
-async fn ask(sender: &mut Sender, request: ::http::Request<Full<Bytes>>) -> (u16, ::http::HeaderMap, Bytes) {
+async fn fetch(
+    sender: &mut Sender,
+    request: ::http::Request<Full<Bytes>>,
+) -> (u16, ::http::HeaderMap, Bytes) {
     sender.ready().await.unwrap();
     let (head, body) = sender.send_request(request).await.unwrap().into_parts();
     (head.status.as_u16(), head.headers, body.collect().await.unwrap().to_bytes())
@@ -67,20 +70,20 @@ fn many_requests_share_a_connection() {
     let (server, collector) = start(app());
     block_on(async {
         let mut sender = connect(server.addr()).await;
-        let (status, headers, body) = ask(&mut sender, request("POST", "/echo", "hello")).await;
+        let (status, headers, body) = fetch(&mut sender, request("POST", "/echo", "hello")).await;
         assert_eq!((status, &body[..]), (200, b"HTTP/2.0 hello".as_slice()));
         assert!(headers.contains_key("x-request-id") && !headers.contains_key("connection"));
-        // The slow one does not hold up the quick one.
+        // A slow request does not delay other requests.
         let mut slow = sender.clone();
-        let slow = tokio::spawn(async move { ask(&mut slow, request("GET", "/wait/60000", "")).await });
-        let (status, headers, body) = ask(&mut sender, request("HEAD", "/zeros/5", "")).await;
+        let slow = tokio::spawn(async move { fetch(&mut slow, request("GET", "/wait/60000", "")).await });
+        let (status, headers, body) = fetch(&mut sender, request("HEAD", "/zeros/5", "")).await;
         assert_eq!((status, headers["content-length"].as_bytes(), body.len()), (200, b"5".as_slice(), 0));
-        assert_eq!(ask(&mut sender, request("GET", "/zeros/3000000", "")).await.2.len(), 3_000_000);
-        assert_eq!(ask(&mut sender, request("DELETE", "/echo", "")).await.0, 405);
+        assert_eq!(fetch(&mut sender, request("GET", "/zeros/3000000", "")).await.2.len(), 3_000_000);
+        assert_eq!(fetch(&mut sender, request("DELETE", "/echo", "")).await.0, 405);
         slow.abort();
     });
     let captures = collector.wait_for(5);
-    // What `:scheme` and `:authority` said.
+    // The origin comes from `:scheme` and `:authority`.
     assert!(captures.iter().all(|capture| origin(capture) == "http://test"));
     let gone = &captures[4];
     assert_eq!((gone.flow.name.as_str(), &gone.outcome), ("wait", &Outcome::Gone { step: 0 }));
@@ -96,20 +99,20 @@ fn hosts_and_sizes_are_checked() {
             request.headers_mut().insert("host", host.parse().unwrap());
             request
         };
-        assert_eq!(ask(&mut sender, with_host("test")).await.0, 200);
-        assert_eq!(ask(&mut sender, with_host("other")).await.0, 400);
+        assert_eq!(fetch(&mut sender, with_host("test")).await.0, 200);
+        assert_eq!(fetch(&mut sender, with_host("other")).await.0, 400);
         let mut other = request("POST", "/echo", "");
         *other.uri_mut() = "http://other/echo".parse().unwrap();
-        assert_eq!(ask(&mut sender, other).await.0, 421);
-        assert_eq!(ask(&mut sender, request("POST", "/echo", "01234567890")).await.0, 413);
+        assert_eq!(fetch(&mut sender, other).await.0, 421);
+        assert_eq!(fetch(&mut sender, request("POST", "/echo", "01234567890")).await.0, 413);
         let mut large = request("POST", "/echo", "");
         large.headers_mut().insert("x", "x".repeat(40_000).parse().unwrap());
-        let (status, headers, _) = ask(&mut sender, large).await;
+        let (status, headers, _) = fetch(&mut sender, large).await;
         assert!(status == 431 && headers.contains_key("x-request-id"), "{status} {headers:?}");
     });
 }
 
-/// A client that speaks frames.
+/// A client that sends frames.
 pub(crate) struct Raw(TcpStream);
 
 impl Raw {
@@ -129,7 +132,7 @@ impl Raw {
         self.0.write_all(&frame)
     }
 
-    /// GET of a path, with HPACK's static table and literals; the stream ends with it or not.
+    /// Sends the headers of a request, with the static table and literals of HPACK. The flag `end` ends the stream.
     pub(crate) fn headers(&mut self, method: u8, path: &str, stream: u32, end: bool) -> std::io::Result<()> {
         let mut block = vec![method, 0x86, 0x01, 4];
         block.extend(b"test");
@@ -138,18 +141,18 @@ impl Raw {
         self.frame(1, if end { 5 } else { 4 }, stream, &block)
     }
 
-    /// Waits until the other side has read all that was sent; what has come by then.
+    /// Waits until the other side has read everything, and returns what was received meanwhile.
     pub(crate) fn ping(&mut self) -> Vec<u8> {
         const ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0zerver!!";
         self.frame(6, 0, 0, b"zerver!!").unwrap();
-        let mut got = Vec::new();
-        while !got.windows(ACK.len()).any(|frame| frame == ACK) {
-            let mut some = [0; 4096];
-            let read = self.0.read(&mut some).unwrap();
-            assert!(read > 0, "closed: {got:?}");
-            got.extend_from_slice(&some[..read]);
+        let mut received = Vec::new();
+        while !received.windows(ACK.len()).any(|frame| frame == ACK) {
+            let mut buffer = [0; 4096];
+            let read = self.0.read(&mut buffer).unwrap();
+            assert!(read > 0, "closed: {received:?}");
+            received.extend_from_slice(&buffer[..read]);
         }
-        got
+        received
     }
 
     fn wait_for_close(&mut self) {
@@ -168,7 +171,7 @@ pub(crate) const GET: u8 = 0x82;
 const POST: u8 = 0x83;
 
 #[test]
-fn a_request_for_no_host_or_for_two_is_refused() {
+fn a_request_without_a_host_or_with_two_is_rejected() {
     let (server, collector) = start(app());
     let mut raw = Raw::connect(server.addr());
     // GET, http, /echo, and no authority.
@@ -180,15 +183,15 @@ fn a_request_for_no_host_or_for_two_is_refused() {
         for _ in 0..2 {
             two.headers_mut().append("host", "test".parse().unwrap());
         }
-        assert_eq!(ask(&mut sender, two).await.0, 400);
+        assert_eq!(fetch(&mut sender, two).await.0, 400);
     });
     let reasons: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
-    let reason = |why: &str| Outcome::Rejected { reason: format!("invalid host: {why}") };
+    let reason = |fault: &str| Outcome::Rejected { reason: format!("invalid host: {fault}") };
     assert_eq!(reasons, [reason("the header is missing"), reason("the header is repeated")]);
 }
 
 #[test]
-fn who_only_asks_no_more_gets_the_answers_that_are_known_soon() {
+fn after_a_half_close_requests_that_do_not_wait_are_answered() {
     let (server, collector) = start(app().deadline(1.hours()));
     let mut raw = Raw::connect(server.addr());
     raw.headers(GET, "/zeros/3", 1, true).unwrap();
@@ -196,7 +199,7 @@ fn who_only_asks_no_more_gets_the_answers_that_are_known_soon() {
     raw.0.shutdown(std::net::Shutdown::Write).unwrap();
     let mut got = Vec::new();
     let _ = raw.0.read_to_end(&mut got);
-    // DATA of 3 bytes that ends stream 1.
+    // DATA with 3 bytes, which ends stream 1.
     assert!(got.windows(12).any(|frame| frame == b"\0\0\x03\0\x01\0\0\0\x01000"), "{got:?}");
     let outcomes: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
     assert_eq!(outcomes, [Outcome::Done, Outcome::Gone { step: 0 }]);
@@ -215,18 +218,22 @@ fn headers_are_counted_as_in_http1() {
             }
             many
         };
-        assert_eq!(ask(&mut sender, with(|at| format!("x-{at}"), 99)).await.0, 200);
-        let (status, headers, body) = ask(&mut sender, with(|at| format!("x-{at}"), 101)).await;
+        assert_eq!(fetch(&mut sender, with(|at| format!("x-{at}"), 99)).await.0, 200);
+        let (status, headers, body) = fetch(&mut sender, with(|at| format!("x-{at}"), 101)).await;
         assert!(status == 431 && headers.contains_key("x-request-id"), "{status} {headers:?} {body:?}");
-        assert_eq!(ask(&mut sender, with(|_| "x".to_owned(), 101)).await.0, 431);
-        assert_eq!(ask(&mut sender, with(|_| "cookie".to_owned(), 150)).await.0, 200, "one cookie in pieces");
+        assert_eq!(fetch(&mut sender, with(|_| "x".to_owned(), 101)).await.0, 431);
+        assert_eq!(
+            fetch(&mut sender, with(|_| "cookie".to_owned(), 150)).await.0,
+            200,
+            "pieces of a cookie count as one header"
+        );
     });
     let reason = "too_large headers: more than 32768 bytes, or more than 100 headers";
-    let refused = &collector.wait_for(2)[1].outcome;
-    assert_eq!(*refused, Outcome::Rejected { reason: reason.to_owned() });
+    let outcome = &collector.wait_for(2)[1].outcome;
+    assert_eq!(*outcome, Outcome::Rejected { reason: reason.to_owned() });
 }
 
-/// The frames that have come: their kind, their stream and their payload.
+/// Splits bytes into frames: the kind, the stream and the payload of each.
 fn frames(mut bytes: &[u8]) -> Vec<(u8, u32, &[u8])> {
     let mut frames = Vec::new();
     while let Some((head, rest)) = bytes.split_first_chunk::<9>() {
@@ -239,7 +246,7 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, u32, &[u8])> {
 }
 
 #[test]
-fn streams_over_the_limit_are_refused_and_those_that_run_go_on() {
+fn streams_over_the_limit_are_refused_and_the_others_continue() {
     const OVER: u32 = 1000;
     let limits = Limits { streams: 3, ..Limits::default() };
     let (server, collector) = start(app().limits(limits).deadline(1.hours()));
@@ -249,7 +256,7 @@ fn streams_over_the_limit_are_refused_and_those_that_run_go_on() {
     }
     let mut got = Vec::new();
     for at in 0..OVER {
-        // Some have a body, which comes before the client can know.
+        // Some streams have a body, which the client sends before it learns of the refusal.
         let (stream, has_body) = (7 + 2 * at, at % 4 == 0);
         raw.headers(POST, "/echo", stream, !has_body).unwrap();
         if has_body {
@@ -263,7 +270,7 @@ fn streams_over_the_limit_are_refused_and_those_that_run_go_on() {
     let frames = frames(&got);
     assert_eq!(frames.iter().filter(refused).count(), OVER as usize, "REFUSED_STREAM");
     assert!(frames.iter().all(|(kind, ..)| *kind != 7), "no GOAWAY");
-    // One of those that run ends, and its place is free.
+    // The reset of a running stream makes room for another.
     raw.frame(3, 0, 1, &[0, 0, 0, 8]).unwrap();
     raw.ping();
     raw.headers(GET, "/zeros/3", 7 + 2 * OVER, true).unwrap();
@@ -272,7 +279,7 @@ fn streams_over_the_limit_are_refused_and_those_that_run_go_on() {
 }
 
 #[test]
-fn trailers_have_no_pseudo_headers() {
+fn trailers_with_pseudo_headers_are_rejected() {
     let (server, collector) = start(app());
     let mut raw = Raw::connect(server.addr());
     let mut post = |stream, trailers: &[u8]| {
@@ -283,10 +290,10 @@ fn trailers_have_no_pseudo_headers() {
     post(1, b"\0\x01x\x01y");
     post(3, &[0x88]);
     post(5, &[0x82, 0x84]);
-    let mut ended: Vec<_> =
+    let mut statuses: Vec<_> =
         collector.wait_for(3).iter().map(|capture| (capture.id, capture.status)).collect();
-    ended.sort_unstable();
-    assert_eq!(ended.iter().map(|(_, status)| *status).collect::<Vec<_>>(), [200, 400, 400]);
+    statuses.sort_unstable();
+    assert_eq!(statuses.iter().map(|(_, status)| *status).collect::<Vec<_>>(), [200, 400, 400]);
 }
 
 #[test]
@@ -297,26 +304,26 @@ fn an_idle_connection_is_closed() {
 }
 
 #[test]
-fn who_does_not_read_is_closed() {
+fn a_connection_whose_client_does_not_read_is_closed() {
     let limits = Limits { write_stall: Duration::from_millis(100), ..Limits::default() };
     let (server, collector) = start(app().limits(limits));
     let mut raw = Raw::connect(server.addr());
-    // The client's window is 64 KiB, and it never gives more.
+    // The window of the client is 64 KiB, and the client never enlarges it.
     raw.headers(GET, "/zeros/3000000", 1, true).unwrap();
     assert_eq!(collector.one().status, 200);
     raw.wait_for_close();
 }
 
 #[test]
-fn floods_end_the_connection_and_nothing_else() {
+fn a_flood_ends_only_its_own_connection() {
     let (server, _) = start(app());
     let flood = |send: &mut dyn FnMut(&mut Raw, u32) -> std::io::Result<()>| {
         let mut raw = Raw::connect(server.addr());
-        let began = Instant::now();
+        let started = Instant::now();
         let mut at = 0;
         while send(&mut raw, at).is_ok() {
             at += 1;
-            assert!(began.elapsed() < PATIENCE, "still open after {at}");
+            assert!(started.elapsed() < PATIENCE, "still open after {at}");
         }
     };
     // Resets (CVE-2023-44487).
@@ -335,6 +342,6 @@ fn floods_end_the_connection_and_nothing_else() {
     });
     block_on(async {
         let mut sender = connect(server.addr()).await;
-        assert_eq!(ask(&mut sender, request("POST", "/echo", "")).await.0, 200);
+        assert_eq!(fetch(&mut sender, request("POST", "/echo", "")).await.0, 200);
     });
 }

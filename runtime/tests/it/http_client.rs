@@ -1,4 +1,4 @@
-//! HTTP, against real servers on loopback: most of them say, byte by byte, what a test wants to hear.
+//! The HTTP client, against servers on the loopback interface. Most of them send exactly the bytes that a test provides.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ impl Seen {
     }
 }
 
-/// A server that answers each request with these bytes, and closes the connection where they are empty or end in `|`.
+/// A server that answers each request with the bytes of a function. It closes the connection if they are empty or end in `|`.
 struct Server {
     address: String,
     seen: Seen,
@@ -45,17 +45,17 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let seen = Seen::default();
-        let (answer, of_task) = (Arc::new(answer), seen.clone());
+        let (answer, task_seen) = (Arc::new(answer), seen.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                of_task.connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(converse(stream, Arc::clone(&answer), of_task.clone()));
+                task_seen.connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serve(stream, Arc::clone(&answer), task_seen.clone()));
             }
         });
         Self { address, seen }
     }
 
-    async fn saying(answer: impl Into<Vec<u8>>) -> Self {
+    async fn with_answer(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::new(move |_| answer.clone()).await
     }
@@ -65,7 +65,7 @@ impl Server {
     }
 }
 
-async fn converse(
+async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     answer: Arc<impl Fn(&str) -> Vec<u8>>,
     seen: Seen,
@@ -114,7 +114,7 @@ async fn run<T>(effect: Effect<T>) -> Result<T, Failure> {
     Interpreters::builtin().perform(effect, &EffectContext::default()).await
 }
 
-/// The kind of failure and its first cause.
+/// Runs an effect that must fail. Returns the kind and the first cause of the failure.
 async fn fails<T: std::fmt::Debug>(effect: Effect<T>) -> (FailureKind, String) {
     failed(run(effect).await)
 }
@@ -129,7 +129,7 @@ fn failed<T: std::fmt::Debug>(result: Result<T, Failure>) -> (FailureKind, Strin
 async fn any_status_is_a_reply_and_no_redirect_is_followed() {
     for status in [200, 204, 301, 302, 307, 401, 404, 418, 429, 500, 503, 999] {
         let head = format!("HTTP/1.1 {status} X\r\nLocation: /next\r\nX-Two: 1\r\nx-two: 2\r\n");
-        let server = Server::saying(match status {
+        let server = Server::with_answer(match status {
             204 => format!("{head}\r\n"),
             _ => format!("{head}content-length: 2\r\n\r\nhi"),
         })
@@ -145,11 +145,11 @@ async fn any_status_is_a_reply_and_no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn outside_a_request_an_effect_is_tried_again_too() {
-    let busy = AtomicUsize::new(2);
+async fn an_effect_is_also_retried_outside_a_request() {
+    let failures = AtomicUsize::new(2);
     let server = Server::new(move |_| {
         let is_busy =
-            busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if is_busy { "HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n".into() } else { ok("7").into() }
     })
     .await;
@@ -159,8 +159,8 @@ async fn outside_a_request_an_effect_is_tried_again_too() {
 }
 
 #[tokio::test]
-async fn a_request_says_what_it_was_told_to_and_nothing_else() {
-    let server = Server::saying(ok("")).await;
+async fn a_request_contains_what_the_builder_sets_and_nothing_else() {
+    let server = Server::with_answer(ok("")).await;
     let request = http::post(server.url("/a%20b?x=1#part"))
         .query("q", "a&b=c d")
         .query("n", 7)
@@ -176,18 +176,18 @@ async fn a_request_says_what_it_was_told_to_and_nothing_else() {
     };
     with(Client::new()).perform(request.ok(), &context).await.unwrap();
     let host = &server.address;
-    let wanted = format!(
+    let expected = format!(
         "POST /a%20b?x=1&q=a%26b%3Dc+d&n=7 HTTP/1.1\r\n\
          authorization: Bearer token\r\nx-many: 1\r\nx-many: 2\r\ncontent-type: application/json\r\n\
          traceparent: {traceparent}\r\ntracestate: rojo=1,congo=2\r\nhost: {host}\r\ncontent-length: 7\r\n\r\n{{\"a\":1}}"
     );
-    assert_eq!(server.seen.requests(), [wanted]);
+    assert_eq!(server.seen.requests(), [expected]);
 
-    // What it says itself stands.
+    // Headers that the request sets itself are not replaced.
     let own = http::get(server.url("")).header("traceparent", "mine").header("accept", "a/b");
     with(Client::new()).perform(own.json_or_none::<()>(), &context).await.unwrap_err();
-    let wanted = format!("GET / HTTP/1.1\r\ntraceparent: mine\r\naccept: a/b\r\nhost: {host}\r\n\r\n");
-    assert_eq!(server.seen.requests()[1], wanted);
+    let expected = format!("GET / HTTP/1.1\r\ntraceparent: mine\r\naccept: a/b\r\nhost: {host}\r\n\r\n");
+    assert_eq!(server.seen.requests()[1], expected);
 
     for (method, builder) in [
         ("HEAD", http::head(server.url("/"))),
@@ -204,8 +204,8 @@ async fn a_request_says_what_it_was_told_to_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_ends_of_a_request_say_what_they_take() {
-    let json = Server::saying(ok(r#"{"sub": "u", "n": 1}"#)).await;
+async fn each_final_method_of_the_builder_accepts_the_documented_replies() {
+    let json = Server::with_answer(ok(r#"{"sub": "u", "n": 1}"#)).await;
     let get = || http::get(json.url("/x"));
     #[derive(Debug, PartialEq, Deserialize)]
     struct Claims {
@@ -224,20 +224,20 @@ async fn the_ends_of_a_request_say_what_they_take() {
         "{cause}"
     );
 
-    for (status, none) in [(404, true), (403, false), (500, false), (304, false)] {
-        let server = Server::saying(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n")).await;
-        let wanted = (FailureKind::BadUpstream, format!("GET {}/?..: answered {status}", server.address));
+    for (status, is_none) in [(404, true), (403, false), (500, false), (304, false)] {
+        let server = Server::with_answer(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n")).await;
+        let expected = (FailureKind::BadUpstream, format!("GET {}/?..: answered {status}", server.address));
         let get = || http::get(server.url("/?secret=1"));
-        assert_eq!(fails(get().json::<Claims>()).await, wanted);
-        assert_eq!(fails(get().text()).await, wanted);
-        assert_eq!(fails(get().ok()).await, wanted);
+        assert_eq!(fails(get().json::<Claims>()).await, expected);
+        assert_eq!(fails(get().text()).await, expected);
+        assert_eq!(fails(get().ok()).await, expected);
         match run(get().json_or_none::<Claims>()).await {
-            Ok(found) => assert!(none && found.is_none()),
-            failure => assert_eq!((none, failed(failure)), (false, wanted)),
+            Ok(found) => assert!(is_none && found.is_none()),
+            failure => assert_eq!((is_none, failed(failure)), (false, expected)),
         }
     }
 
-    let garbage = Server::saying(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n\xff\xfe".to_vec()).await;
+    let garbage = Server::with_answer(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n\xff\xfe".to_vec()).await;
     assert_eq!(fails(http::get(garbage.url("/")).text()).await.0, FailureKind::BadUpstream);
     assert_eq!(run(http::get(garbage.url("/")).send()).await.unwrap().body, &b"\xff\xfe"[..]);
 
@@ -251,7 +251,7 @@ async fn the_ends_of_a_request_say_what_they_take() {
 }
 
 #[tokio::test]
-async fn what_a_server_does_wrong_is_an_error_that_says_so() {
+async fn a_malformed_reply_is_an_error_that_describes_the_fault() {
     let head = "HTTP/1.1 200 OK\r\n";
     for (answer, kind, cause) in [
         (String::new(), "unreachable", "connection closed before message completed"),
@@ -269,37 +269,37 @@ async fn what_a_server_does_wrong_is_an_error_that_says_so() {
         (format!("{head}{}\r\n|", "a: b\r\n".repeat(200)), "too_large", "message head is too large"),
         (format!("{head}a: {}\r\n\r\n|", "x".repeat(1_000_000)), "too_large", "message head is too large"),
     ] {
-        let server = Server::saying(answer.clone()).await;
+        let server = Server::with_answer(answer.clone()).await;
         let (_, got) = fails(http::get(server.url("/")).send()).await;
-        let wanted = format!("{kind}: {}: ", server.address);
-        assert!(got.starts_with(&wanted) && got.contains(cause), "{answer:.50} {got}");
+        let expected = format!("{kind}: {}: ", server.address);
+        assert!(got.starts_with(&expected) && got.contains(cause), "{answer:.50} {got}");
     }
 }
 
 #[tokio::test]
-async fn a_body_has_a_limit() {
-    let sized = Server::saying(ok(&"x".repeat(1000))).await;
+async fn the_size_of_a_body_is_limited() {
+    let sized = Server::with_answer(ok(&"x".repeat(1000))).await;
     let chunk = format!("64\r\n{}\r\n", "x".repeat(100)).repeat(10);
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let chunked = Server::saying(format!("{head}{chunk}0\r\n\r\n")).await;
-    let endless = Server::saying(format!("{head}{}", chunk.repeat(100))).await;
-    let closed = Server::saying(format!("HTTP/1.1 200 OK\r\n\r\n{}|", "x".repeat(1000))).await;
+    let chunked = Server::with_answer(format!("{head}{chunk}0\r\n\r\n")).await;
+    let endless = Server::with_answer(format!("{head}{}", chunk.repeat(100))).await;
+    let closed = Server::with_answer(format!("HTTP/1.1 200 OK\r\n\r\n{}|", "x".repeat(1000))).await;
     for server in [&sized, &chunked, &closed] {
         let get = || http::get(server.url("/"));
         assert_eq!(run(get().body_limit(1000).send()).await.unwrap().body.len(), 1000);
         assert_eq!(run(get().text()).await.unwrap(), "x".repeat(1000));
-        let wanted =
+        let expected =
             (FailureKind::BadUpstream, format!("too_large: {}: a body over 999 bytes", server.address));
-        assert_eq!(fails(get().body_limit(999).send()).await, wanted);
+        assert_eq!(fails(get().body_limit(999).send()).await, expected);
         let small = with(Client::builder().body_limit(999).build());
-        assert_eq!(failed(small.perform(get().send(), &EffectContext::default()).await), wanted);
+        assert_eq!(failed(small.perform(get().send(), &EffectContext::default()).await), expected);
     }
     let (_, cause) = fails(http::get(endless.url("/")).body_limit(50_000).send()).await;
     assert!(cause.starts_with("too_large"), "{cause}");
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_named() {
+async fn an_unreachable_host_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
@@ -308,7 +308,7 @@ async fn who_does_not_answer_is_named() {
     assert!(cause.starts_with(&format!("unreachable: {address}: connecting: ")), "{cause}");
     assert!(cause.contains("refused") && !cause.contains("secret"), "{cause}");
 
-    // No name is that long (RFC 1035, section 2.3.4), so that nobody has to be asked, who may be slow to answer.
+    // The label is longer than DNS allows (RFC 1035, section 2.3.4), so the test does not wait for a name server.
     let name = format!("{}.invalid", "x".repeat(64));
     let (kind, cause) = fails(http::get(format!("http://{name}/")).send()).await;
     assert_eq!(kind, FailureKind::Unavailable);
@@ -316,24 +316,23 @@ async fn who_does_not_answer_is_named() {
 }
 
 #[tokio::test]
-async fn when_its_time_is_over_the_connection_is_closed() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+async fn a_request_that_exceeds_its_time_limit_closes_the_connection() {
+    let (sender, mut requests) = tokio::sync::mpsc::unbounded_channel();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let request = read_request(&mut stream).await;
-            // Until the client hangs up.
+            // Waits until the client closes the connection.
             let rest = stream.read_u8().await;
-            tell.send((request, rest.is_err())).unwrap();
+            sender.send((request, rest.is_err())).unwrap();
         }
     });
-    // Where the machine stalls until the time is over, before anything was sent, it is nobody's turn to close: then once
-    // more.
+    // Repeated, because no request is sent if the machine stalls until the time limit.
     for _ in 0..20 {
         let (kind, _) = fails(http::get(format!("http://{address}/")).timeout(20.millis()).send()).await;
         assert_eq!(kind, FailureKind::Timeout);
-        if let Ok(Some((Some(request), closed))) = tokio::time::timeout(1.seconds(), told.recv()).await {
+        if let Ok(Some((Some(request), closed))) = tokio::time::timeout(1.seconds(), requests.recv()).await {
             assert!(request.starts_with("GET / ") && closed);
             return;
         }
@@ -342,7 +341,7 @@ async fn when_its_time_is_over_the_connection_is_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again_until_the_server_closes_it() {
+async fn a_connection_is_reused_until_the_server_closes_it() {
     let server = Server::new(|request| match request.split(' ').nth(1) {
         Some("/close") => format!("{}|", ok("bye")).into(),
         _ => ok("hi").into(),
@@ -362,7 +361,7 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
     get("/").await;
     assert_eq!(server.seen.requests().len(), 11);
     assert!(server.seen.connections() <= 6, "{}", server.seen.connections());
-    // An error leaves no connection behind that would spoil the next request.
+    // A connection with an unread body is not reused.
     live.perform(http::get(server.url("/")).body_limit(1).text(), &EffectContext::default())
         .await
         .unwrap_err();
@@ -370,12 +369,12 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
 }
 
 #[test]
-fn each_runtime_has_connections_of_its_own() {
-    let (made, server) = std::sync::mpsc::channel();
+fn each_runtime_has_separate_connections() {
+    let (sender, server) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            made.send(Server::saying(ok("hi")).await).unwrap();
+            sender.send(Server::with_answer(ok("hi")).await).unwrap();
             std::future::pending::<()>().await;
         });
     });
@@ -397,18 +396,18 @@ fn each_runtime_has_connections_of_its_own() {
         .collect();
     workers.into_iter().for_each(|worker| worker.join().unwrap());
     assert_eq!((server.seen.connections(), server.seen.requests().len()), (3, 9));
-    // Another runtime on a thread that had one does not get the dead connections of the first.
+    // A second runtime on the same thread does not receive the dead connections of the first.
     work(client.clone(), Arc::clone(&server));
     work(client, Arc::clone(&server));
     assert_eq!((server.seen.connections(), server.seen.requests().len()), (5, 15));
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_refused_without_a_word_of_what_it_holds() {
-    let server = Server::saying(ok("")).await;
+async fn the_error_of_an_invalid_request_does_not_contain_its_values() {
+    let server = Server::with_answer(ok("")).await;
     let get = || http::get(server.url("/"));
     let host = &server.address;
-    for (builder, wanted) in [
+    for (builder, expected) in [
         (get().header("x", "secret\r\nevil: 1"), format!("{host}: header not allowed: \\\"x\\\"")),
         (get().header("x", "secret\0"), format!("{host}: header not allowed: \\\"x\\\"")),
         (get().header("a b", "secret"), format!("{host}: header not allowed: \\\"a b\\\"")),
@@ -438,8 +437,8 @@ async fn what_cannot_be_sent_is_refused_without_a_word_of_what_it_holds() {
     ] {
         let (kind, cause) = fails(builder.send()).await;
         assert_eq!(kind, FailureKind::Internal);
-        let wanted = format!("invalid: {wanted}");
-        assert!(cause.starts_with(&wanted), "{cause} not {wanted}");
+        let expected = format!("invalid: {expected}");
+        assert!(cause.starts_with(&expected), "{cause} not {expected}");
         assert!(!cause.contains("secret"), "{cause}");
     }
     assert_eq!(server.seen.connections(), 0);
@@ -447,7 +446,7 @@ async fn what_cannot_be_sent_is_refused_without_a_word_of_what_it_holds() {
 
 #[test]
 fn a_summary_names_host_and_path_and_no_secret() {
-    for (url, wanted) in [
+    for (url, expected) in [
         ("https://idp.example.com/verify", "GET idp.example.com/verify"),
         ("https://idp.example.com:8443", "GET idp.example.com:8443/"),
         ("http://[::1]:80/a?token=secret&b=secret", "GET [::1]:80/a?.."),
@@ -462,7 +461,7 @@ fn a_summary_names_host_and_path_and_no_secret() {
             body: Bytes::new(),
             body_limit: None,
         };
-        assert_eq!(request.summary(), wanted);
+        assert_eq!(request.summary(), expected);
     }
     assert_eq!(http::Request::output_summary(&Reply::from_json("x").unwrap()), "200, 3 bytes");
 }
@@ -495,7 +494,7 @@ impl Authority {
         config
     }
 
-    /// A server for this name; gives its port.
+    /// Starts a server with a certificate for this name. Returns its port.
     async fn server(&self, name: &str, protocol: &'static str) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -506,7 +505,7 @@ impl Authority {
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
                     if protocol == "http/1.1" {
-                        converse(stream, Arc::new(|_: &str| ok("1").into()), Seen::default()).await;
+                        serve(stream, Arc::new(|_: &str| ok("1").into()), Seen::default()).await;
                         return;
                     }
                     let service = hyper::service::service_fn(|request: hyper::Request<_>| async move {
@@ -523,7 +522,7 @@ impl Authority {
 }
 
 #[tokio::test]
-async fn tls_is_spoken_with_those_that_are_trusted() {
+async fn only_servers_with_a_trusted_certificate_are_accepted() {
     let authority = Authority::new();
     let ours = with(Client::builder().trust(authority.pem.as_bytes()).unwrap().build());
     let theirs = with(Client::builder().trust(Authority::new().pem.as_bytes()).unwrap().build());
@@ -539,13 +538,13 @@ async fn tls_is_spoken_with_those_that_are_trusted() {
         for interpreters in [&theirs, &Interpreters::builtin()] {
             let (kind, cause) = failed(get(interpreters, port).await);
             assert_eq!(kind, FailureKind::Unavailable);
-            let wanted = format!("unreachable: localhost:{port}: TLS: ");
-            assert!(cause.starts_with(&wanted) && cause.contains("invalid peer certificate"), "{cause}");
+            let expected = format!("unreachable: localhost:{port}: TLS: ");
+            assert!(cause.starts_with(&expected) && cause.contains("invalid peer certificate"), "{cause}");
         }
     }
     let (_, cause) = failed(get(&ours, authority.server("example.com", "h2").await).await);
     assert!(cause.contains("TLS: ") && cause.contains("not valid for name \\\"localhost\\\""), "{cause}");
-    // One that speaks something else, and one that says nothing.
+    // A server that does not speak TLS, and one that sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move { listener.accept().await.unwrap().0.write_all(ok("").as_bytes()).await });
@@ -553,14 +552,14 @@ async fn tls_is_spoken_with_those_that_are_trusted() {
     assert!(cause.starts_with("unreachable: ") && cause.contains("TLS: "), "{cause}");
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
-    let impatient = with(Client::builder().connect_timeout(20.millis()).build());
-    let (kind, cause) = failed(get(&impatient, port).await);
+    let client = with(Client::builder().connect_timeout(20.millis()).build());
+    let (kind, cause) = failed(get(&client, port).await);
     assert_eq!(kind, FailureKind::Timeout);
     assert_eq!(cause, format!("timeout: localhost:{port}: connecting: took longer than 20ms"));
 }
 
 #[test]
-fn only_certificates_are_trusted() {
+fn only_certificates_can_be_trusted() {
     let trust = |pem: &str| Client::builder().trust(pem.as_bytes()).map(drop).unwrap_err().to_string();
     assert_eq!(trust(""), "the PEM contains no certificate");
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -569,8 +568,8 @@ fn only_certificates_are_trusted() {
 }
 
 #[tokio::test]
-async fn connecting_has_a_limit() {
-    // Never routed (RFC 5737), so that nobody answers; where there is no network at all, that is said at once.
+async fn the_time_to_connect_is_limited() {
+    // This address is never routed (RFC 5737). Without any network, connecting fails at once.
     let client = with(Client::builder().connect_timeout(Duration::from_millis(50)).build());
     let get = http::get("http://192.0.2.1/").timeout(5.seconds()).send();
     let (kind, cause) = failed(client.perform(get, &EffectContext::default()).await);
@@ -580,7 +579,7 @@ async fn connecting_has_a_limit() {
 
 proptest! {
     #[test]
-    fn requests_and_replies_are_recorded_as_they_are(
+    fn requests_and_replies_are_recorded_without_loss(
         method: String,
         url: String,
         headers in proptest::collection::vec((any::<String>(), any::<Vec<u8>>()), 0..4),
@@ -591,7 +590,7 @@ proptest! {
         let headers: Vec<_> = headers.iter().map(|(name, value)| Header::new(name, value.clone())).collect();
         let reply = Reply { status, headers: headers.clone().into(), body: body.clone().into() };
         prop_assert_eq!(Value::from_serialize(&reply).unwrap().to_typed::<Reply>().unwrap(), reply.clone());
-        // As it is edited: bytes that are text are text in JSON too.
+        // In the JSON of edits, bytes that are text are shown as text.
         let json = serde_json::to_string(&reply).unwrap();
         prop_assert_eq!(serde_json::from_str::<Reply>(&json).unwrap(), reply);
         let request = http::Request { method, url, headers, body: body.into(), body_limit };

@@ -1,4 +1,4 @@
-//! The store on disk: what survives, what is shared, and what a damaged file or a full disk does.
+//! The store on disk: durability, shared commits, damaged files and full disks.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,7 +11,7 @@ use zerver::effects::{EffectContext, Interpreters};
 use zerver::prelude::*;
 
 use crate::kv_stores::folder;
-use crate::scheduling::{Gate, Opens};
+use crate::scheduling::{Gate, OpenOnDrop};
 
 fn with(disk: &Disk) -> Interpreters {
     let mut interpreters = Interpreters::new();
@@ -24,7 +24,7 @@ fn run<T>(disk: &Disk, effect: Effect<T>) -> Result<T, Failure> {
     runtime.block_on(with(disk).perform(effect, &EffectContext::default()))
 }
 
-/// Runs `child` below in a process of its own.
+/// Runs [`child_process`] in a separate process.
 fn child(mode: &str, path: &Path, shell: &str) -> Child {
     let exe = std::env::current_exe().unwrap();
     Command::new("sh")
@@ -38,18 +38,19 @@ fn child(mode: &str, path: &Path, shell: &str) -> Child {
         .unwrap()
 }
 
-fn say(line: &str) {
+/// Prints a line for the parent process.
+fn print(line: &str) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "say {line}").and_then(|()| out.flush()).unwrap();
+    writeln!(out, "child: {line}").and_then(|()| out.flush()).unwrap();
 }
 
-/// What a child said, line by line.
-fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+/// Returns the lines that a child process prints with [`print`].
+fn printed(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    lines.filter_map(|line| line.split_once("say ").map(|(_, said)| said.to_owned()))
+    lines.filter_map(|line| line.split_once("child: ").map(|(_, line)| line.to_owned()))
 }
 
-/// Not a test by itself: what the child processes of the tests here run.
+/// Entry point of the child processes of these tests. It tests nothing by itself.
 #[test]
 fn child_process() {
     let (Ok(mode), Ok(path)) = (std::env::var("ZERVER_TEST_KV"), std::env::var("ZERVER_TEST_KV_PATH")) else {
@@ -58,19 +59,19 @@ fn child_process() {
     match mode.as_str() {
         "hold" => {
             let _disk = Disk::open(path).unwrap();
-            say("open");
+            print("open");
             std::io::stdin().lines().for_each(drop);
         }
         "put" => {
             let disk = Disk::open(path).unwrap();
-            say("open");
+            print("open");
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(future::join_all((0..8u64).map(async |writer| {
                 let interpreters = with(&disk);
                 for n in 0u64.. {
                     let put = kv::put(("n", writer, n), n * 31);
                     interpreters.perform(put, &EffectContext::default()).await.unwrap();
-                    say(&format!("{writer} {n}"));
+                    print(&format!("{writer} {n}"));
                 }
             })));
         }
@@ -79,7 +80,7 @@ fn child_process() {
     }
 }
 
-/// Under a limit for the size of files, which the parent has set.
+/// Fills the store until it reaches the limit on the size of files that the parent has set.
 fn fill(path: &Path) {
     let disk = Disk::open(path).unwrap();
     let mut stored = 0u64;
@@ -93,28 +94,28 @@ fn fill(path: &Path) {
     assert!(failure.kind() == zerver::engine::FailureKind::Unavailable, "{cause}");
     assert!(cause.contains("File too large") && cause.contains("whether it was written"), "{cause}");
     assert!(stored > 0);
-    // What was acknowledged is there, and can be read while nothing can be written.
+    // Acknowledged writes can be read, even while nothing can be written.
     let all = run(&disk, kv::list::<String>("big")).unwrap();
     assert!(all.len() as u64 >= stored, "{} of {stored}", all.len());
     assert!(run(&disk, kv::put("more", "x".repeat(200_000))).is_err());
-    // As soon as there is room it goes on.
+    // Writes succeed again once there is room.
     let limit = rustix::process::Rlimit { current: None, maximum: None };
     rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
     while run(&disk, kv::put("more", "x".repeat(200_000))).is_err() {
         std::thread::yield_now();
     }
     assert_eq!(run(&disk, kv::get::<String>("more")).unwrap().map(|text| text.len()), Some(200_000));
-    say(&format!("recovered {stored}"));
+    print(&format!("recovered {stored}"));
 }
 
 #[test]
-fn what_is_acknowledged_survives_kill() {
+fn an_acknowledged_write_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kv");
     let mut acknowledged = Vec::new();
     for round in 0..4 {
         let mut child = child("put", &path, "");
-        let mut lines = said(&mut child);
+        let mut lines = printed(&mut child);
         assert_eq!(lines.next().as_deref(), Some("open"));
         acknowledged.extend((&mut lines).take(40 + 30 * round));
         child.kill().unwrap();
@@ -131,11 +132,11 @@ fn what_is_acknowledged_survives_kill() {
 }
 
 #[test]
-fn a_second_process_is_told_who_has_it() {
+fn a_second_process_gets_an_error_with_the_id_of_the_first() {
     let folder = folder();
     let path = folder.path().join("kv");
     let mut holder = child("hold", &path, "");
-    let mut lines = said(&mut holder);
+    let mut lines = printed(&mut holder);
     assert_eq!(lines.next().as_deref(), Some("open"));
     let error = Disk::open(&path).unwrap_err();
     let OpenError::InUse { pid, .. } = &error else { panic!("{error}") };
@@ -150,11 +151,11 @@ fn a_second_process_is_told_who_has_it() {
 }
 
 #[test]
-fn writers_at_the_same_time_share_a_commit() {
+fn concurrent_writers_share_a_commit() {
     static WRITER: Gate = Gate::new();
-    let _opens = Opens(&WRITER);
+    let _guard = OpenOnDrop(&WRITER);
     let folder = tempfile::tempdir().unwrap();
-    // Who writes looks at the clock for what expires, and is held there until all others wait for it.
+    // A write reads the clock, which blocks it until all other writes wait for it.
     let now = || {
         WRITER.pass();
         std::time::Duration::ZERO
@@ -182,7 +183,7 @@ fn writers_at_the_same_time_share_a_commit() {
 }
 
 #[test]
-fn a_write_that_nobody_waits_for_is_done_before_the_store_is_closed() {
+fn a_write_without_a_waiter_is_completed_before_the_store_closes() {
     let folder = folder();
     let path = folder.path().join("a/b/kv");
     let disk = Disk::open(&path).unwrap();
@@ -199,7 +200,7 @@ fn a_write_that_nobody_waits_for_is_done_before_the_store_is_closed() {
 }
 
 #[test]
-fn what_has_expired_on_disk_is_taken_away_by_later_writes() {
+fn later_writes_remove_expired_entries_from_disk() {
     let folder = folder();
     let time = crate::kv_stores::Time::default();
     let disk = Disk::builder(folder.path().join("kv")).clock(time.now()).open().unwrap();
@@ -208,14 +209,14 @@ fn what_has_expired_on_disk_is_taken_away_by_later_writes() {
     time.pass(2.seconds());
     run(&disk, join_all((0..50u64).map(|n| kv::put(("m", n), n)))).unwrap();
     drop(disk);
-    // With the clock set back, what was taken away is not seen again.
+    // If the clock is set back, removed entries do not reappear.
     let disk = Disk::builder(folder.path().join("kv")).clock(|| std::time::Duration::ZERO).open().unwrap();
     assert_eq!(run(&disk, kv::list::<u64>("n")).unwrap(), []);
     assert_eq!(run(&disk, kv::list::<u64>("m")).unwrap().len(), 50);
 }
 
 #[test]
-fn another_file_is_refused_and_left_as_it_is() {
+fn a_file_that_is_not_a_store_is_refused_and_not_changed() {
     let folder = folder();
     let path = folder.path().join("kv");
     for bytes in [&b"not a store"[..], &[7; 100_000], b"redb", &[0; 8_000_000]] {
@@ -224,11 +225,11 @@ fn another_file_is_refused_and_left_as_it_is() {
         assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
         assert!(fs::read(&path).unwrap() == bytes);
     }
-    // A database of somebody else.
+    // A database of another program.
     fs::remove_file(&path).unwrap();
     let database = redb::Database::create(&path).unwrap();
     let write = database.begin_write().unwrap();
-    write.open_table(redb::TableDefinition::<u8, u8>::new("theirs")).unwrap();
+    write.open_table(redb::TableDefinition::<u8, u8>::new("other")).unwrap();
     write.commit().unwrap();
     drop(database);
     assert!(matches!(Disk::open(&path), Err(OpenError::NotAStore { .. })));
@@ -236,34 +237,34 @@ fn another_file_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
+fn a_path_that_is_not_a_plain_file_is_refused_and_not_changed() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let folder = folder();
-    let (path, precious) = (folder.path().join("kv"), folder.path().join("precious"));
-    fs::write(&precious, "").unwrap();
-    fs::set_permissions(&precious, PermissionsExt::from_mode(0o644)).unwrap();
+    let (path, target) = (folder.path().join("kv"), folder.path().join("target"));
+    fs::write(&target, "").unwrap();
+    fs::set_permissions(&target, PermissionsExt::from_mode(0o644)).unwrap();
     let link = |to: &Path| symlink(to, &path).unwrap();
     let fifo = |_: &Path| assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let hard_link = |to: &Path| fs::hard_link(to, &path).unwrap();
-    let puts: [&dyn Fn(&Path); 3] = [&link, &fifo, &hard_link];
-    for (put, why) in std::iter::zip(puts, ["a symbolic link", "a FIFO", "hard links"]) {
-        put(&precious);
+    let setups: [&dyn Fn(&Path); 3] = [&link, &fifo, &hard_link];
+    for (set_up, reason) in std::iter::zip(setups, ["a symbolic link", "a FIFO", "hard links"]) {
+        set_up(&target);
         let error = Disk::open(&path).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(cause.contains(why), "{error}: {cause}");
-        let found = fs::metadata(&precious).unwrap();
-        assert_eq!((found.len(), found.permissions().mode() & 0o777), (0, 0o644), "{why}");
+        assert!(cause.contains(reason), "{error}: {cause}");
+        let metadata = fs::metadata(&target).unwrap();
+        assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (0, 0o644), "{reason}");
         fs::remove_file(&path).unwrap();
     }
-    // Nor is the mode of another file changed.
-    fs::write(&precious, "not a store").unwrap();
-    fs::rename(&precious, &path).unwrap();
+    // The mode of a file that is not a store is not changed either.
+    fs::write(&target, "not a store").unwrap();
+    fs::rename(&target, &path).unwrap();
     assert!(matches!(Disk::open(&path), Err(OpenError::NotAStore { .. })));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
 }
 
 #[test]
-fn a_later_schema_is_named() {
+fn a_store_with_a_newer_schema_is_refused() {
     let folder = folder();
     let path = folder.path().join("kv");
     drop(Disk::open(&path).unwrap());
@@ -278,7 +279,7 @@ fn a_later_schema_is_named() {
 }
 
 #[test]
-fn the_file_is_for_its_owner_and_one_that_was_never_finished_is_made_anew() {
+fn only_the_owner_can_read_the_file_and_an_unfinished_file_is_recreated() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = folder();
     let path = folder.path().join("kv");
@@ -290,18 +291,18 @@ fn the_file_is_for_its_owner_and_one_that_was_never_finished_is_made_anew() {
 }
 
 #[test]
-fn a_damaged_file_gives_an_error_or_what_was_put() {
+fn a_read_from_a_damaged_file_returns_an_error_or_the_written_value() {
     let folder = folder();
     let path = folder.path().join("kv");
     let disk = Disk::open(&path).unwrap();
     let text = |n: u64| format!("{n} ").repeat(200);
     run(&disk, join_all((0..300u64).map(|n| kv::put(("n", n), text(n))))).unwrap();
     drop(disk);
-    let whole = fs::read(&path).unwrap();
+    let intact = fs::read(&path).unwrap();
     let random = Random { seed: 7 };
     let (mut refused, mut damaged, mut unharmed) = (0, 0, 0);
     for round in 0..120u64 {
-        let mut bytes = whole.clone();
+        let mut bytes = intact.clone();
         let at = random.u64(2 * round) as usize % bytes.len();
         match round % 3 {
             0 => bytes[at] ^= 1 << (round % 8),
@@ -309,7 +310,7 @@ fn a_damaged_file_gives_an_error_or_what_was_put() {
             _ => bytes.truncate(at),
         }
         fs::write(&path, &bytes).unwrap();
-        // Half of them without the check of everything, so that the entries' own checksums are put to use.
+        // Half of the rounds skip the full check, so that they depend on the checksums of the entries.
         let check = round % 2 == 0;
         let Ok(disk) = Disk::builder(&path).check(check).open() else {
             refused += 1;
@@ -323,7 +324,7 @@ fn a_damaged_file_gives_an_error_or_what_was_put() {
                 Err(_) => errors += 1,
             }
         }
-        // Neither does writing end the process.
+        // A write may fail, but it must not panic.
         let _ = run(&disk, kv::put("more", 1u8));
         if errors > 0 { damaged += 1 } else { unharmed += 1 }
     }
@@ -331,17 +332,17 @@ fn a_damaged_file_gives_an_error_or_what_was_put() {
 }
 
 #[test]
-fn a_damaged_entry_is_an_error_and_its_neighbours_are_not() {
+fn a_damaged_entry_is_an_error_and_other_entries_are_readable() {
     let folder = folder();
     let path = folder.path().join("kv");
     let disk = Disk::open(&path).unwrap();
     run(&disk, join_all((0..9u64).map(|n| kv::put(("n", n), format!("value {n}"))))).unwrap();
     drop(disk);
     let mut bytes = fs::read(&path).unwrap();
-    let places: Vec<_> = bytes.windows(7).enumerate().filter(|(_, seven)| seven == b"value 4").collect();
-    let places: Vec<_> = places.into_iter().map(|(at, _)| at).collect();
-    assert!(!places.is_empty());
-    for at in places {
+    let matches = bytes.windows(7).enumerate().filter(|(_, window)| window == b"value 4");
+    let offsets: Vec<_> = matches.map(|(at, _)| at).collect();
+    assert!(!offsets.is_empty());
+    for at in offsets {
         bytes[at + 6] = b'5';
     }
     fs::write(&path, &bytes).unwrap();
@@ -359,20 +360,20 @@ fn a_damaged_entry_is_an_error_and_its_neighbours_are_not() {
         let failure = format!("{failure:?}");
         assert!(failure.contains("the entry of n:4 is damaged: its checksum does not match"), "{failure}");
     }
-    run(&disk, kv::put(("n", 4), "whole".to_owned())).unwrap();
+    run(&disk, kv::put(("n", 4), "intact".to_owned())).unwrap();
     assert_eq!(run(&disk, kv::list::<String>("n")).unwrap().len(), 9);
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_it_goes_on_when_there_is_room() {
+fn a_full_disk_is_an_error_until_there_is_room_again() {
     let folder = folder();
     let path = folder.path().join("kv");
     drop(Disk::open(&path).unwrap());
-    // 512 bytes each; the signal that comes with the error is ignored, as it is for a full disk.
+    // The limit is in units of 512 bytes. The signal is ignored, because a full disk sends none.
     let mut child = child("fill", &path, "trap '' XFSZ; ulimit -S -f 8000;");
-    let said: Vec<_> = said(&mut child).collect();
+    let lines: Vec<_> = printed(&mut child).collect();
     assert!(child.wait().unwrap().success());
-    let [recovered] = &said[..] else { panic!("{said:?}") };
+    let [recovered] = &lines[..] else { panic!("{lines:?}") };
     let stored: usize = recovered.strip_prefix("recovered ").unwrap().parse().unwrap();
     let disk = Disk::open(&path).unwrap();
     assert!(run(&disk, kv::list::<String>("big")).unwrap().len() >= stored);

@@ -1,4 +1,4 @@
-//! Stores of keys and values: one table of tests for all of them, and that they agree on anything.
+//! The key-value stores: tests that run on each of them, and a property test that they agree.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ fn todo(id: u64) -> Todo {
     Todo { id, title: format!("number {id}") }
 }
 
-/// What time it is for a store: set by hand.
+/// The clock of a store, which tests advance.
 #[derive(Clone, Default)]
 pub(crate) struct Time(Arc<AtomicU64>);
 
@@ -37,7 +37,7 @@ impl Time {
     }
 }
 
-/// A folder where a sync costs nothing, if there is one.
+/// Creates a temporary folder, in memory if possible, where a sync is cheap.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -76,7 +76,7 @@ impl Store {
         self.attempt(effect).unwrap_or_else(|failure| panic!("{failure:?}"))
     }
 
-    /// The kind of failure and its first cause.
+    /// Runs an effect that must fail. Returns the kind and the first cause of the failure.
     fn fails<T: std::fmt::Debug>(&self, effect: Effect<T>) -> (FailureKind, String) {
         let failure = self.attempt(effect).unwrap_err();
         let cause = format!("{failure:?}").split_once("causes: [\"").unwrap().1.to_owned();
@@ -100,7 +100,7 @@ fn every_store(test: impl Fn(&Store)) {
 }
 
 #[test]
-fn what_is_put_is_got_until_it_is_deleted() {
+fn a_value_can_be_read_until_it_is_deleted() {
     every_store(|store| {
         assert_eq!(store.run(kv::get::<Todo>(("todo", 1))), None);
         store.run(kv::put(("todo", 1), todo(1)));
@@ -120,7 +120,7 @@ fn what_is_put_is_got_until_it_is_deleted() {
 }
 
 #[test]
-fn one_of_many_puts_where_there_is_nothing() {
+fn only_one_of_many_concurrent_puts_finds_the_key_absent() {
     every_store(|store| {
         let claim = |id| kv::put_if_absent("key", todo(id));
         let claims = store.run(join_all((1..=20).map(claim)));
@@ -129,7 +129,7 @@ fn one_of_many_puts_where_there_is_nothing() {
         for claim in claims {
             assert_eq!(claim.existing().unwrap_or_else(|| stored.clone()), stored);
         }
-        // A window in which a request that comes twice is known.
+        // An expiring value detects duplicates of a request within a window.
         let claim = || store.run(kv::expires_in(10.seconds()).put_if_absent("once", 1u8));
         assert_eq!((claim(), claim()), (Put::Stored, Put::Existing(1)));
         store.time.pass(10.seconds());
@@ -145,7 +145,7 @@ fn numbers_add_up() {
         assert_eq!(store.run(kv::get::<i64>("n")), Some(-2));
         let sums = store.run(join_all((0..100).map(|_| kv::add("sum", 1))));
         assert_eq!(sums.iter().max(), Some(&100));
-        // Any whole number will do.
+        // A number of any integer type can be added to.
         store.run(kv::put("u", 7u8));
         assert_eq!(store.run(kv::add("u", 1)), 8);
         store.run(kv::put("max", i64::MAX));
@@ -166,11 +166,11 @@ fn numbers_add_up() {
 }
 
 #[test]
-fn what_expires_is_gone_at_once() {
+fn a_value_expires_at_its_time() {
     every_store(|store| {
         store.run(kv::expires_in(10.seconds()).put("a", 1u8));
         store.run(kv::put("b", 1u8));
-        // A window for counting does not move while it is counted in.
+        // Additions do not extend the window of a counter.
         assert_eq!(store.run(kv::expires_in(10.seconds()).add("hits", 1)), 1);
         store.time.pass(Duration::from_millis(9_999));
         assert_eq!(store.run(kv::get("a")), Some(1u8));
@@ -180,7 +180,7 @@ fn what_expires_is_gone_at_once() {
         assert!(!store.run(kv::delete("a")));
         assert_eq!(store.run(kv::expires_in(10.seconds()).add("hits", 1)), 1);
         assert_eq!(store.run(kv::list::<u8>(())), [(Key::from("b"), 1), (Key::from("hits"), 1)]);
-        // A later put without a time takes the time away, and the other way round.
+        // A later put removes or adds the expiry.
         store.run(kv::put("hits", 5u8));
         store.run(kv::expires_in(1.seconds()).put("b", 2u8));
         store.time.pass(1.hours());
@@ -211,7 +211,7 @@ fn a_list_is_in_the_order_of_its_keys() {
         assert_eq!(keys(store.run(kv::list(()))), format!(r"{all} todo\:1 todos"));
         assert_eq!(keys(store.run(kv::list(("todo", 1)))), "todo:1 todo:1:note");
         assert_eq!(keys(store.run(kv::list("nothing"))), "");
-        // Page by page it is the same.
+        // Pages contain the same keys.
         let mut pages = Vec::new();
         let mut after = None;
         loop {
@@ -222,14 +222,18 @@ fn a_list_is_in_the_order_of_its_keys() {
         }
         assert_eq!(pages.len(), 3);
         assert_eq!(pages.join(" "), all);
-        assert_eq!(keys(store.run(kv::page("todo", Some("a".into()), 1))), "todo:1", "after what is before");
+        assert_eq!(
+            keys(store.run(kv::page("todo", Some("a".into()), 1))),
+            "todo:1",
+            "a page after a key that precedes the prefix"
+        );
         assert_eq!(store.run(kv::delete_all("todo")), 9);
         assert_eq!(keys(store.run(kv::list(()))), r"todo\:1 todos");
     });
 }
 
 #[test]
-fn a_list_has_a_limit() {
+fn the_length_of_a_list_is_limited() {
     let store = Store::memory();
     for n in 0..=kv::MAX_LISTED {
         store.run(kv::put(("n", n), ()));
@@ -242,7 +246,7 @@ fn a_list_has_a_limit() {
 }
 
 #[test]
-fn a_type_may_change_and_one_that_does_not_fit_is_named() {
+fn the_type_of_a_value_may_change_and_a_mismatch_is_an_error() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     struct Later {
         id: u32,
@@ -263,7 +267,7 @@ fn a_type_may_change_and_one_that_does_not_fit_is_named() {
 }
 
 #[test]
-fn limits_are_errors_of_the_effect() {
+fn an_oversized_key_or_value_is_an_error() {
     every_store(|store| {
         let (kind, cause) = store.fails(kv::get::<u8>("x".repeat(2000)));
         assert_eq!(
@@ -278,7 +282,7 @@ fn limits_are_errors_of_the_effect() {
 }
 
 #[test]
-fn memory_shares_what_it_holds() {
+fn the_memory_store_returns_shared_values_without_copying() {
     let store = Store::memory();
     let shared = Shared::new(todo(1));
     store.run(kv::put_shared("t", shared.clone()));
@@ -289,7 +293,7 @@ fn memory_shares_what_it_holds() {
 }
 
 #[test]
-fn memory_forgets_what_has_expired_without_being_asked() {
+fn the_memory_store_removes_expired_entries_on_later_writes() {
     let time = Time::default();
     let memory = Memory::with_clock(time.now());
     for n in 0..100_000u64 {
@@ -297,9 +301,10 @@ fn memory_forgets_what_has_expired_without_being_asked() {
         memory.perform(&op).unwrap();
         time.pass(1.millis());
     }
-    let held = format!("{memory:?}");
-    let held: usize = held.trim_start_matches("kv::Memory(").trim_end_matches(" entries)").parse().unwrap();
-    assert!((1000..2000).contains(&held), "{held}");
+    let debug = format!("{memory:?}");
+    let entries: usize =
+        debug.trim_start_matches("kv::Memory(").trim_end_matches(" entries)").parse().unwrap();
+    assert!((1000..2000).contains(&entries), "{entries}");
 }
 
 fn part() -> impl Strategy<Value = Part> {
@@ -311,7 +316,7 @@ fn part() -> impl Strategy<Value = Part> {
         any::<String>().prop_map(Part::Text),
     ]
     .prop_map(|part| match part {
-        // What a key makes of text that is a number.
+        // A key stores text that is an integer as a number.
         Part::Text(text) => match text.parse::<i128>() {
             Ok(n) if n.to_string() == text && n >= i64::MIN.into() && n <= u64::MAX.into() => Part::Number(n),
             _ => Part::Text(text),
@@ -327,7 +332,7 @@ fn key_of(parts: &[Part]) -> Key {
     })
 }
 
-/// Numbers before text, as documented.
+/// Returns the documented order: numbers precede text.
 fn rank(part: &Part) -> (bool, i128, &[u8]) {
     match part {
         Part::Number(n) => (false, *n, b""),
@@ -337,7 +342,7 @@ fn rank(part: &Part) -> (bool, i128, &[u8]) {
 
 proptest! {
     #[test]
-    fn a_key_is_unambiguous_and_in_order(
+    fn keys_are_unambiguous_and_ordered(
         a in proptest::collection::vec(part(), 0..4),
         b in proptest::collection::vec(part(), 0..4),
     ) {
@@ -416,7 +421,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn ops_and_answers_are_recorded_as_they_are(
+    fn ops_and_answers_are_recorded_without_loss(
         op in op(),
         entries in proptest::collection::vec((small_key(), value()), 0..4),
         n: i64,
@@ -435,7 +440,7 @@ proptest! {
 }
 
 #[test]
-fn an_op_is_recorded_so_that_it_can_be_read() {
+fn a_recorded_op_is_readable() {
     let op = Op::Put { key: ("todo", 7).into(), value: Stored::new(todo(7)), expires_in_ms: None };
     assert_eq!(
         Value::from_serialize(&op).unwrap().to_string(),

@@ -1,4 +1,4 @@
-//! One binary for all tests of the crate: linked once.
+//! All integration tests of the crate, in one binary that is linked once.
 
 mod client_departures;
 mod collector;

@@ -1,4 +1,4 @@
-//! Effects of one request by the hundred thousand: the worker serves others meanwhile, and the deadline holds.
+//! A request with a hundred thousand effects: the worker serves other requests meanwhile, and the deadline applies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::raw_client::{Client, PATIENCE, get};
 
 const MANY: usize = 100_000;
 
-/// An effect that is answered at once, or a little later.
+/// An effect that completes at once, or a little later.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Tick {
     is_later: bool,
@@ -26,15 +26,15 @@ impl EffectKind for Tick {
 
 #[derive(Clone, Default)]
 struct Ticker {
-    begun: Arc<AtomicUsize>,
+    started: Arc<AtomicUsize>,
 }
 
 impl Interpreter<Tick> for Ticker {
     fn start(&self, tick: &Tick, _: &EffectContext) -> Started<Performed<Tick>> {
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        // All of them take a second, on any machine.
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_micros(10) {}
+        self.started.fetch_add(1, Ordering::SeqCst);
+        // All effects together take at least a second on any machine.
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_micros(10) {}
         match tick.is_later {
             false => Started::Ready(Ok(1)),
             true => Started::Pending(Box::pin(std::future::ready(Ok(1)))),
@@ -52,7 +52,7 @@ fn ask(request: &Request) -> Decision<Sum> {
     let many = match what {
         "at-once" => join_all((0..MANY).map(|_| tick(false))),
         "later" => join_all((0..MANY).map(|_| tick(true))),
-        _ => (0..MANY).fold(tick(true), |row, _| row.and_then(move |_| tick(true))).map(|_| Vec::new()),
+        _ => (0..MANY).fold(tick(true), |effect, _| effect.and_then(move |_| tick(true))).map(|_| Vec::new()),
     };
     Need(many.map(|numbers| Sum(numbers.iter().sum())))
 }
@@ -79,31 +79,34 @@ fn service() -> (zerver::Server, Arc<Collector>, Ticker) {
 }
 
 #[test]
-fn others_are_served_meanwhile() {
+fn other_requests_are_served_meanwhile() {
     let (server, _collector, ticker) = service();
-    for what in ["at-once", "later", "in-a-row"] {
-        ticker.begun.store(0, Ordering::SeqCst);
+    for what in ["at-once", "later", "in-sequence"] {
+        ticker.started.store(0, Ordering::SeqCst);
         let (mut client, mut other) = (Client::connect(server.addr()), Client::connect(server.addr()));
-        assert_eq!(other.ask(get("/other")).body, "other");
+        assert_eq!(other.request(get("/other")).body, "other");
         client.send(get(&format!("/many/{what}")));
-        while ticker.begun.load(Ordering::SeqCst) == 0 {
+        while ticker.started.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
-        assert_eq!(other.ask(get("/other")).body, "other");
-        assert!(ticker.begun.load(Ordering::SeqCst) < MANY, "{what}: it waited for all of them");
+        assert_eq!(other.request(get("/other")).body, "other");
+        assert!(
+            ticker.started.load(Ordering::SeqCst) < MANY,
+            "{what}: the other request waited for all effects"
+        );
         assert_eq!(client.answer().unwrap().status, 200);
     }
     server.stop();
 }
 
 #[test]
-fn the_deadline_holds() {
+fn the_deadline_applies() {
     let (server, collector, ticker) = service();
-    for (at, what) in ["at-once", "later", "in-a-row"].into_iter().enumerate() {
-        ticker.begun.store(0, Ordering::SeqCst);
+    for (at, what) in ["at-once", "later", "in-sequence"].into_iter().enumerate() {
+        ticker.started.store(0, Ordering::SeqCst);
         let mut client = Client::connect(server.addr());
-        assert_eq!(client.ask(get(&format!("/short/{what}"))).status, 504, "{what}");
-        assert!(ticker.begun.load(Ordering::SeqCst) < MANY, "{what}");
+        assert_eq!(client.request(get(&format!("/short/{what}"))).status, 504, "{what}");
+        assert!(ticker.started.load(Ordering::SeqCst) < MANY, "{what}");
         assert_eq!(collector.wait_for(at + 1)[at].outcome, Outcome::TimedOut { step: 0 });
     }
     server.stop();

@@ -1,4 +1,4 @@
-//! What a service measures, and whom it tells.
+//! The metrics endpoint: its content, and the clients that it answers.
 
 use zerver::effects::sleep;
 use zerver::prelude::*;
@@ -32,37 +32,38 @@ fn steps_classes_and_workers_are_counted() {
     let (server, _) = start(app().workers(2).batch_workers(1));
     let mut client = Client::connect(server.addr());
     for _ in 0..3 {
-        assert_eq!(client.ask(get("/naps")).status, 200);
+        assert_eq!(client.request(get("/naps")).status, 200);
     }
-    let asked = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
-    let measures: ServiceMetrics = serde_json::from_str(&asked.body).unwrap();
-    let step = |name: &str| measures.steps.iter().find(|step| step.name == name).unwrap();
+    let answer =
+        client.request("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
+    let metrics: ServiceMetrics = serde_json::from_str(&answer.body).unwrap();
+    let step = |name: &str| metrics.steps.iter().find(|step| step.name == name).unwrap();
     let (nap, again) = (step("nap"), step("again"));
     assert_eq!((nap.runs, nap.yields), (3, 0));
     assert!(nap.waiting_ns >= 3 * 2_000_000, "{nap:?}");
     assert_eq!((again.runs, again.yields, again.waiting_ns), (6, 3, 0), "{again:?}");
     assert_eq!(
-        (again.flow.as_str(), measures.late_completions, measures.recorder.is_none()),
+        (again.flow.as_str(), metrics.late_completions, metrics.recorder.is_none()),
         ("naps", 0, true)
     );
     let requests: Vec<_> =
-        measures.classes.iter().map(|class| (class.name.as_str(), class.requests)).collect();
+        metrics.classes.iter().map(|class| (class.name.as_str(), class.requests)).collect();
     assert_eq!(requests, [("interactive", 0), ("default", 3), ("batch", 0)]);
-    let names: Vec<_> = measures.workers.iter().map(|worker| worker.name.as_str()).collect();
+    let names: Vec<_> = metrics.workers.iter().map(|worker| worker.name.as_str()).collect();
     assert_eq!(names, ["zerver-0", "zerver-1", "zerver-batch-0"]);
-    let is_possible = |busy_ns: u64| busy_ns < measures.uptime_ns;
-    assert!(measures.workers.iter().all(|worker| is_possible(worker.busy_ns)), "{measures:?}");
-    assert!(measures.workers[..2].iter().any(|worker| worker.busy_ns > 0), "{measures:?}");
+    let is_possible = |busy_ns: u64| busy_ns < metrics.uptime_ns;
+    assert!(metrics.workers.iter().all(|worker| is_possible(worker.busy_ns)), "{metrics:?}");
+    assert!(metrics.workers[..2].iter().any(|worker| worker.busy_ns > 0), "{metrics:?}");
     server.stop();
 }
 
 #[test]
-fn prometheus_is_told_in_its_own_words() {
+fn prometheus_receives_openmetrics_text() {
     let (server, collector) = start(app());
     let mut client = Client::connect(server.addr());
-    client.ask(get("/naps"));
-    let told = client.ask(get("/metrics"));
-    assert!(told.header("content-type").unwrap().starts_with("application/openmetrics-text"), "{told:?}");
+    client.request(get("/naps"));
+    let answer = client.request(get("/metrics"));
+    assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"), "{answer:?}");
     for line in [
         "# TYPE zerver_step_waiting_seconds counter",
         "zerver_step_runs_total{flow=\"naps\",step=\"again\"} 2",
@@ -75,9 +76,9 @@ fn prometheus_is_told_in_its_own_words() {
         "zerver_late_completions_total 0",
         "# EOF",
     ] {
-        assert!(told.body.lines().any(|told| told == line), "no {line} in\n{}", told.body);
+        assert!(answer.body.lines().any(|metric| metric == line), "no {line} in\n{}", answer.body);
     }
-    assert_eq!(collector.wait_for(1).len(), 1, "such requests are not recorded");
+    assert_eq!(collector.wait_for(1).len(), 1, "requests for metrics are not recorded");
     server.stop();
 }
 
@@ -87,26 +88,27 @@ fn own() -> Response {
 }
 
 #[test]
-fn metrics_can_be_elsewhere_or_nowhere() {
+fn the_metrics_endpoint_can_be_moved_or_disabled() {
     let check = |app: App, path: &str, status: u16| {
         let (server, _) = start(app);
-        assert_eq!(Client::connect(server.addr()).ask(get(path)).status, status, "{path}");
+        assert_eq!(Client::connect(server.addr()).request(get(path)).status, status, "{path}");
         server.stop();
     };
     check(app().metrics(None), "/metrics", 404);
     check(app().metrics(Some("/m")), "/metrics", 404);
     check(app().metrics(Some("/m")), "/m", 200);
     let (server, _) = start(App::new().flow(flow!("own", GET "/metrics", steps: [own])));
-    assert_eq!(Client::connect(server.addr()).ask(get("/metrics")).body, "own");
+    assert_eq!(Client::connect(server.addr()).request(get("/metrics")).body, "own");
     server.stop();
 }
 
-/// A proxy on this machine, a page whose name has been made to point here, and a page of somebody else in a browser here.
+/// Covers a proxy on this machine, a host name that resolves to this machine, and a foreign page in a local browser.
 #[test]
-fn only_who_plainly_comes_from_this_machine_is_told_more() {
+fn only_a_request_that_is_clearly_local_receives_details() {
     let (server, _) = start(app());
     let mut client = Client::connect(server.addr());
-    let mut ask = |path: &str, lines: &str| client.ask(format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n"));
+    let mut request =
+        |path: &str, lines: &str| client.request(format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n"));
     for lines in [
         "host: evil.example",
         "host: localhost.evil.example:3000",
@@ -115,28 +117,28 @@ fn only_who_plainly_comes_from_this_machine_is_told_more() {
         "host: localhost\r\norigin: https://evil.example",
         "host: localhost\r\norigin: null",
     ] {
-        assert_eq!(ask("/metrics", lines).status, 404, "{lines}");
-        assert_eq!(ask("/healthz", lines).body, r#"{"status":"ok"}"#, "{lines}");
+        assert_eq!(request("/metrics", lines).status, 404, "{lines}");
+        assert_eq!(request("/healthz", lines).body, r#"{"status":"ok"}"#, "{lines}");
     }
     for lines in ["host: localhost:3000", "host: 127.0.0.1", "host: [::1]:80"] {
-        assert_eq!(ask("/metrics", lines).status, 200, "{lines}");
-        assert!(ask("/healthz", lines).body.contains("workers"), "{lines}");
+        assert_eq!(request("/metrics", lines).status, 200, "{lines}");
+        assert!(request("/healthz", lines).body.contains("workers"), "{lines}");
     }
-    // What is no host is answered, and not with this.
+    // A request with an invalid host does not receive details.
     for lines in
         ["host: localhost:", "host: [::1", "host: \u{1b}[2J", "host: ", "host: localhost\r\nhost: localhost"]
     {
         for path in ["/metrics", "/healthz"] {
             let request = format!("GET {path} HTTP/1.1\r\n{lines}\r\n\r\n");
-            let answer = Client::connect(server.addr()).ask(request);
+            let answer = Client::connect(server.addr()).request(request);
             assert!(answer.status == 400 || lines == "host: localhost:", "{lines} {answer:?}");
         }
     }
-    // They are there to be read: no method does anything.
+    // The endpoints are read-only.
     let mut client = Client::connect(server.addr());
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         for path in ["/metrics", "/healthz"] {
-            let answer = client.ask(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+            let answer = client.request(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
             assert_eq!(answer.status, 404, "{method} {path}");
         }
     }

@@ -10,16 +10,16 @@ use zerver::prelude::*;
 
 use crate::collector::start;
 use crate::raw_client::{Client, PATIENCE, get};
-use crate::scheduling::{Gate, Opens};
+use crate::scheduling::{Gate, OpenOnDrop};
 
 static GATE: Gate = Gate::new();
 static EVENTS: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 static ADDED: Condvar = Condvar::new();
 
 /// Collects the events of the library.
-struct Collecting;
+struct EventCollector;
 
-impl Subscriber for Collecting {
+impl Subscriber for EventCollector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && metadata.target() == "zerver"
     }
@@ -59,9 +59,9 @@ fn wait_at_the_gate() -> Response {
 
 #[test]
 fn a_stuck_worker_is_reported_to_the_subscriber_of_the_program() {
-    tracing::subscriber::set_global_default(Collecting).unwrap();
+    tracing::subscriber::set_global_default(EventCollector).unwrap();
     let flow = flow!("gate", GET "/gate", steps: [wait_at_the_gate]);
-    let _opens = Opens(&GATE);
+    let _guard = OpenOnDrop(&GATE);
     let (server, _collector) = start(App::new().flow(flow).deadline(1.hours()).stuck_after(1.millis()));
     let mut client = Client::connect(server.addr());
     client.send(get("/gate"));

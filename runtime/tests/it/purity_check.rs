@@ -1,4 +1,4 @@
-//! Steps that run twice: those that are not the same are named, once, and what they did first counts.
+//! The purity check: each step runs twice, each impure step is reported once, and the request uses the first run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,15 +9,15 @@ use zerver::{ImpureStep, StartOptions};
 
 use crate::raw_client::{Client, get};
 
-static LOOKS: AtomicU64 = AtomicU64::new(1);
+static COUNTER: AtomicU64 = AtomicU64::new(1);
 
-/// What no step may look at: it is never the same twice, and even at every second look.
-fn look() -> u64 {
-    LOOKS.fetch_add(1, Ordering::SeqCst)
+/// Returns the next number. A step that calls this is impure.
+fn next_number() -> u64 {
+    COUNTER.fetch_add(1, Ordering::SeqCst)
 }
 
 fn is_even() -> bool {
-    look().is_multiple_of(2)
+    next_number().is_multiple_of(2)
 }
 
 #[derive(Debug, Clone, Slot, Serialize, Deserialize)]
@@ -40,12 +40,12 @@ fn pure() -> Counted {
 
 #[step]
 fn writes() -> Seen {
-    Seen { at: look(), same: 1 }
+    Seen { at: next_number(), same: 1 }
 }
 
 #[step]
 fn writes_secret() -> Secret {
-    Secret(format!("canary-{}", look()))
+    Secret(format!("canary-{}", next_number()))
 }
 
 #[step]
@@ -54,23 +54,23 @@ fn decides(_counted: &Counted) -> Result<(), Failure> {
 }
 
 #[step]
-fn asks() -> Decision<Seen> {
-    Need(kv::add(("look", look()), 1).map(|_| Seen { at: 0, same: 1 }))
+fn adds() -> Decision<Seen> {
+    Need(kv::add(("look", next_number()), 1).map(|_| Seen { at: 0, same: 1 }))
 }
 
-/// Pure as far as what it asks for; its closures are not.
+/// Requests the same effects in both runs, but its closures are impure.
 #[step]
-fn goes_on(request: &Request) -> Decision<Counted> {
-    let asked = kv::add("asked", 1);
+fn maps(request: &Request) -> Decision<Counted> {
+    let add = kv::add("count", 1);
     if request.uri.path() == "/then" {
-        return Need(asked.and_then(|_| kv::add(("then", look()), 1)).map(Counted));
+        return Need(add.and_then(|_| kv::add(("then", next_number()), 1)).map(Counted));
     }
-    Need(asked.map(|_| Counted(look() as i64)))
+    Need(add.map(|_| Counted(next_number() as i64)))
 }
 
-/// Asks where nobody listens.
+/// Sends a request to a port on which nothing listens, and retries it.
 #[step]
-fn tries_again() -> Decision<Counted> {
+fn retries() -> Decision<Counted> {
     let retry = Retry::attempts(3).pause(1.millis(), 1.millis());
     Need(http::get("http://127.0.0.1:1/").ok().retry(retry).optional().map(|_| Counted(1)))
 }
@@ -78,20 +78,20 @@ fn tries_again() -> Decision<Counted> {
 #[step]
 fn yields(so_far: Option<u64>) -> Decision<Counted, u64> {
     match so_far {
-        None => Yield(look()),
+        None => Yield(next_number()),
         Some(_) => Continue(Counted(1)),
     }
 }
 
 #[step]
 fn panics() -> Counted {
-    assert!(!is_even(), "the second time");
+    assert!(!is_even(), "in the second run");
     Counted(1)
 }
 
 #[step]
 fn panics_always(request: &Request) -> Counted {
-    panic!("as ever: {}", request.uri)
+    panic!("on purpose: {}", request.uri)
 }
 
 #[step]
@@ -105,8 +105,8 @@ fn answers() -> Response {
 }
 
 #[step]
-fn answers_look() -> Response {
-    Response::text(look().to_string())
+fn answers_number() -> Response {
+    Response::text(next_number().to_string())
 }
 
 fn app() -> App {
@@ -116,90 +116,91 @@ fn app() -> App {
         .flow(flow!("writes", GET "/writes", steps: [writes, answers_seen]))
         .flow(flow!("secret", GET "/secret", steps: [writes_secret, answers]))
         .flow(flow!("decides", GET "/decides", steps: [pure, decides, answers]))
-        .flow(flow!("asks", GET "/asks", steps: [asks, answers]))
-        .flow(flow!("map", GET "/map", steps: [goes_on, answers]))
-        .flow(flow!("then", GET "/then", steps: [goes_on, answers]))
-        .flow(flow!("again", GET "/again", steps: [tries_again, answers]))
+        .flow(flow!("adds", GET "/adds", steps: [adds, answers]))
+        .flow(flow!("map", GET "/map", steps: [maps, answers]))
+        .flow(flow!("then", GET "/then", steps: [maps, answers]))
+        .flow(flow!("again", GET "/again", steps: [retries, answers]))
         .flow(flow!("yields", GET "/yields", steps: [yields, answers]))
         .flow(flow!("panics", GET "/panics", steps: [panics, answers]))
-        .flow(flow!("looks", GET "/looks", steps: [answers_look]))
+        .flow(flow!("looks", GET "/looks", steps: [answers_number]))
 }
 
-/// Asks so often, and gives the last answer and what was named. The next look is odd.
-fn ask(target: &str, times: usize) -> (String, Vec<ImpureStep>) {
+/// Sends requests to a new service. Returns the body of the last answer, and the steps that were reported. The first number is
+/// odd.
+fn serve(target: &str, requests: usize) -> (String, Vec<ImpureStep>) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    LOOKS.store(1, Ordering::SeqCst);
-    let named = Arc::new(Mutex::new(Vec::new()));
-    let tell = Arc::clone(&named);
+    COUNTER.store(1, Ordering::SeqCst);
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&reported);
     let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
-        on_impure_step: Some(Arc::new(move |impure| tell.lock().unwrap().push(ImpureStep::clone(impure)))),
+        on_impure_step: Some(Arc::new(move |impure| sink.lock().unwrap().push(ImpureStep::clone(impure)))),
         ..StartOptions::default()
     };
     let server = app().workers(1).start(options).unwrap();
     let mut client = Client::connect(server.addr());
-    let answers: Vec<_> = (0..times).map(|_| client.ask(get(target)).body).collect();
+    let answers: Vec<_> = (0..requests).map(|_| client.request(get(target)).body).collect();
     server.stop();
-    let named = named.lock().unwrap().clone();
-    (answers.into_iter().next_back().unwrap(), named)
+    let reported = reported.lock().unwrap().clone();
+    (answers.into_iter().next_back().unwrap(), reported)
 }
 
-/// What is said of it, without the line.
-fn said(target: &str) -> String {
-    let (_, named) = ask(target, 1);
-    let one = |impure: &ImpureStep| {
+/// Returns the reports of one request, without source locations.
+fn report(target: &str) -> String {
+    let (_, reported) = serve(target, 1);
+    let format = |impure: &ImpureStep| {
         assert!(impure.file.ends_with("purity_check.rs") && impure.line > 1, "{impure:?}");
         impure.to_string().replace(&format!(" ({}:{})", impure.file, impure.line), "")
     };
-    named.iter().map(one).collect::<Vec<_>>().join("\n")
+    reported.iter().map(format).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn what_is_the_same_twice_is_not_named() {
-    assert_eq!(ask("/fine", 2), ("fine".to_owned(), vec![]));
-    assert_eq!(ask("/again", 1), ("fine".to_owned(), vec![]));
-    // A panic is named as that.
-    assert_eq!(ask("/always", 1).1, vec![]);
+fn a_pure_step_is_not_reported() {
+    assert_eq!(serve("/fine", 2), ("fine".to_owned(), vec![]));
+    assert_eq!(serve("/again", 1), ("fine".to_owned(), vec![]));
+    // A panic in the first run is not reported as impure.
+    assert_eq!(serve("/always", 1).1, vec![]);
 }
 
 #[test]
-fn each_way_of_being_impure_is_named() {
-    let check = |target: &str, wanted: &str| assert_eq!(said(target), wanted, "{target}");
+fn each_kind_of_impurity_is_reported() {
+    let check = |target: &str, expected: &str| assert_eq!(report(target), expected, "{target}");
     check("/writes", "step writes of flow writes gave different results in two runs: Seen.at: 1, then 2");
     check(
         "/secret",
         "step writes_secret of flow secret gave different results in two runs: Secret: ●●●● (secret), then ●●●● (secret)",
     );
     check(
-        "/asks",
-        "step asks of flow asks gave different results in two runs: kv add 1 to look:1 arguments.Add.key: \"look:1\", then \"look:2\"",
+        "/adds",
+        "step adds of flow adds gave different results in two runs: kv add 1 to look:1 arguments.Add.key: \"look:1\", then \"look:2\"",
     );
-    check("/map", "step goes_on of flow map gave different results in two runs: Counted: 1, then 2");
+    check("/map", "step maps of flow map gave different results in two runs: Counted: 1, then 2");
     check("/yields", "step yields of flow yields gave different results in two runs: progress: 1, then 2");
     check(
         "/looks",
-        "step answers_look of flow looks gave different results in two runs: response.body: 1, then 2",
+        "step answers_number of flow looks gave different results in two runs: response.body: 1, then 2",
     );
     for (target, part) in [
         (
             "/decides",
             "step decides of flow decides gave different results in two runs: decision: continue, then fail",
         ),
-        ("/then", "step goes_on of flow then gave different results in two runs: kv add 1 to then:1"),
+        ("/then", "step maps of flow then gave different results in two runs: kv add 1 to then:1"),
         (
             "/panics",
             "step panics of flow panics gave different results in two runs: decision: continue, then panic",
         ),
     ] {
-        let said = said(target);
-        assert!(said.starts_with(part), "{said}");
+        let report = report(target);
+        assert!(report.starts_with(part), "{report}");
     }
 }
 
 #[test]
-fn the_first_run_counts_and_a_step_is_named_once() {
-    let (body, named) = ask("/writes", 3);
-    // Of three requests with two looks each.
-    assert_eq!((body.as_str(), named.len()), (r#"{"at":5,"same":1}"#, 1));
+fn the_first_run_is_used_and_a_step_is_reported_once() {
+    let (body, reported) = serve("/writes", 3);
+    // The third request takes the numbers 5 and 6.
+    assert_eq!((body.as_str(), reported.len()), (r#"{"at":5,"same":1}"#, 1));
 }

@@ -1,4 +1,4 @@
-//! A thousand random flows, served and recorded as any, and replayed: nothing differs; and any one edit shows.
+//! Random flows that are served, recorded and replayed: a replay reproduces each recording, and an edit causes a finding.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, Once};
@@ -18,14 +18,14 @@ use zerver_trace::{Event, Query, Trace};
 
 use crate::raw_client::Client;
 
-/// So many flows at a time, on one service.
+/// Number of flows of one service.
 const FLOWS: usize = 125;
-/// So many times.
+/// Number of services.
 const ROUNDS: u32 = 8;
-/// What a step that panics says, so that its word is not printed a hundred times.
-const TOLD_TO: &str = "told to by a random flow";
+/// Start of the messages of intended panics, which are not printed.
+const INTENDED: &str = "intended panic of a random flow";
 
-/// What all slots hold.
+/// The value of all slots.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Item {
     n: u64,
@@ -53,14 +53,14 @@ impl Item {
     }
 }
 
-/// Mixes what a step reads into one number: every part of it counts.
-fn mixed(of: &impl std::fmt::Debug) -> u64 {
+/// Returns a hash of the values that a step reads. It depends on every part of them.
+fn hash(value: &impl std::fmt::Debug) -> u64 {
     let mut text = String::new();
-    let _ = write!(text, "{of:?}");
+    let _ = write!(text, "{value:?}");
     text.bytes().fold(7, |seed, byte| Random { seed: seed ^ u64::from(byte) }.u64(1))
 }
 
-/// An effect that ends as its number says: at once, later, or not well.
+/// An effect whose number determines whether it completes at once, completes later, or fails.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Ask(u64);
 
@@ -69,13 +69,16 @@ impl EffectKind for Ask {
     type Output = Item;
 }
 
-struct Answering;
+struct AskInterpreter;
 
-impl Interpreter<Ask> for Answering {
+impl Interpreter<Ask> for AskInterpreter {
     fn start(&self, ask: &Ask, _context: &EffectContext) -> Started<Performed<Ask>> {
         let n = ask.0;
         match n % 8 {
-            0 => Started::Ready(Err(EffectError::new(EffectErrorKind::Unreachable, format!("{n} is away")))),
+            0 => Started::Ready(Err(EffectError::new(
+                EffectErrorKind::Unreachable,
+                format!("{n} is unreachable"),
+            ))),
             1..4 => Started::Ready(Ok(Item::of(n))),
             times => Started::Pending(Box::pin(async move {
                 for _ in 0..times {
@@ -87,7 +90,7 @@ impl Interpreter<Ask> for Answering {
     }
 }
 
-/// What a step does: one of the things a step can do, with numbers of its own. `write` puts it into its slots.
+/// Performs one of the actions of a step, which depends on `which` and `n`. `write` converts the result to slots.
 fn behave<W: StepOutput>(
     which: u8,
     n: u64,
@@ -95,34 +98,36 @@ fn behave<W: StepOutput>(
     write: fn(Item, Option<String>) -> W,
 ) -> Decision<W, u64> {
     let ask = |at: u64| effect(Ask(n.wrapping_add(at)));
-    let wrote = move |more: u64| {
-        let n = mixed(&(n, more));
+    let write_hash = move |value: u64| {
+        let n = hash(&(n, value));
         write(Item::of(n), (n.is_multiple_of(2)).then(|| format!("note {n}")))
     };
     let key = ("item", n % 5);
     match which {
-        0 => Need(ask(0).map(move |item| wrote(mixed(&item)))),
-        1 => Need(ask(0).attempt().map(move |item| wrote(mixed(&item)))),
-        2 => Need(all((ask(1).optional(), kv::add("count", 1))).map(move |both| wrote(mixed(&both)))),
-        3 => Need(join_all((0..n % 5).map(|at| ask(at).optional())).map(move |all| wrote(mixed(&all)))),
-        4 => Need(ask(1).and_then(move |item| effect(Ask(item.n + 1))).map(move |item| wrote(mixed(&item)))),
-        5 => Need(kv::get::<Item>(key).map(move |item| wrote(mixed(&item)))),
-        6 => {
-            Need(all((kv::put(key, Item::of(n)), ask(2).attempt())).map(move |(_, item)| wrote(mixed(&item))))
-        }
+        0 => Need(ask(0).map(move |item| write_hash(hash(&item)))),
+        1 => Need(ask(0).attempt().map(move |item| write_hash(hash(&item)))),
+        2 => Need(all((ask(1).optional(), kv::add("count", 1))).map(move |both| write_hash(hash(&both)))),
+        3 => Need(join_all((0..n % 5).map(|at| ask(at).optional())).map(move |all| write_hash(hash(&all)))),
+        4 => Need(
+            ask(1).and_then(move |item| effect(Ask(item.n + 1))).map(move |item| write_hash(hash(&item))),
+        ),
+        5 => Need(kv::get::<Item>(key).map(move |item| write_hash(hash(&item)))),
+        6 => Need(
+            all((kv::put(key, Item::of(n)), ask(2).attempt())).map(move |(_, item)| write_hash(hash(&item))),
+        ),
         7 => match so_far.unwrap_or(n % 4) {
-            0 => Continue(wrote(1)),
+            0 => Continue(write_hash(1)),
             left => Yield(left - 1),
         },
         8 if n.is_multiple_of(5) => Done(Response::json(&n)),
-        9 if n.is_multiple_of(5) => Fail(Failure::conflict("item", n).message("it was so")),
-        10 if n.is_multiple_of(5) => panic!("{TOLD_TO}: {n}"),
+        9 if n.is_multiple_of(5) => Fail(Failure::conflict("item", n).message("intended")),
+        10 if n.is_multiple_of(5) => panic!("{INTENDED}: {n}"),
         11 => Need(ask(3).attempt().try_map(move |item| match n % 5 {
-            0 => panic!("{TOLD_TO}, late: {n} {}", mixed(&item)),
-            1 => Err(Failure::unavailable("item").key(mixed(&item))),
-            _ => Ok(wrote(mixed(&item))),
+            0 => panic!("{INTENDED}, late: {n} {}", hash(&item)),
+            1 => Err(Failure::unavailable("item").key(hash(&item))),
+            _ => Ok(write_hash(hash(&item))),
         })),
-        _ => Continue(wrote(0)),
+        _ => Continue(write_hash(0)),
     }
 }
 
@@ -132,14 +137,14 @@ struct S0(Item);
 #[derive(Debug, Slot, Serialize, Deserialize)]
 struct N0(String);
 
-/// Reads all there is of a request that may be edited.
+/// Reads all parts of a request that may be edited.
 #[step]
 fn start(request: &Request) -> (S0, Option<N0>) {
-    let asked = (request.uri.path(), request.header("x-n"), &request.body);
-    (S0(Item::of(mixed(&asked))), None)
+    let parts = (request.uri.path(), request.header("x-n"), &request.body);
+    (S0(Item::of(hash(&parts))), None)
 }
 
-/// The steps that may stand at one place of a flow: each reads what the one before it wrote.
+/// Defines the steps that a flow may have at one level. Each reads what the step of the previous level write_hash.
 macro_rules! level {
     ($level:ident: $from:ident $noted:ident -> $slot:ident $note:ident) => {
         #[derive(Debug, Slot, Serialize, Deserialize)]
@@ -168,7 +173,7 @@ macro_rules! level {
             fn $name(from: &$from, note: Option<&$noted>, so_far: Option<u64>)
                 -> Decision<($slot, Option<$note>), u64> {
                 let write = |item, note: Option<String>| ($slot(item), note.map($note));
-                behave($which, mixed(&(from, note)), so_far, write)
+                behave($which, hash(&(from, note)), so_far, write)
             }
         )*
 
@@ -190,7 +195,7 @@ const LEVELS: [(&[StepDesc], StepDesc); 5] = [
     (fifth::STEPS, fifth::RENDER),
 ];
 
-/// A flow, a request to it, and what of that is edited afterwards.
+/// A flow, a request to it, and an edit of its recording.
 #[derive(Debug, Clone)]
 struct Case {
     steps: Vec<usize>,
@@ -199,7 +204,8 @@ struct Case {
     edit: (u8, u64),
 }
 
-/// The cases of a seed. What fails is told with its seed and its case; making it smaller would serve it hundreds of times.
+/// Returns the cases of a seed. A failure shows the seed and the case. Cases are not shrunk, because that would serve them
+/// hundreds of times.
 fn cases(seed: &[u8; 32]) -> Vec<Case> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, seed);
     let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
@@ -216,30 +222,31 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// The flow of the case at this position. What it is made of stays in memory, as what `flow!` makes does.
+/// Returns the flow of the case at this position. Its parts are leaked, because `flow!` also creates static values.
 fn def(at: usize, case: &Case) -> FlowDef {
-    let begin = <start as Step>::DESC;
+    let first = <start as Step>::DESC;
     let steps = case.steps.iter().enumerate().map(|(level, step)| LEVELS[level].0[*step]);
     let render = LEVELS[case.steps.len() - 1].1;
-    let steps: Vec<_> = std::iter::once(begin).chain(steps).chain([render]).collect();
+    let steps: Vec<_> = std::iter::once(first).chain(steps).chain([render]).collect();
     let chains = vec![Chain::new(steps.leak())];
     FlowDef::new(format!("random-{at}").leak(), "POST", format!("/{at}").leak(), chains.leak())
 }
 
-/// Serves them, and gives the trace of each with what its client got; and steps that were called impure.
-fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<ImpureStep>) {
+/// Serves the cases. Returns the recording and the response body of each, and the steps that were reported as impure.
+fn serve(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<ImpureStep>) {
     let dir = tempfile::tempdir().unwrap();
     let options = RecorderOptions { policy: RecordingPolicy::All, ..RecorderOptions::new(dir.path()) };
     let recorder = Recorder::open(options).unwrap();
     let impure = Arc::new(Mutex::new(Vec::new()));
-    let tell = Arc::clone(&impure);
+    let sink = Arc::clone(&impure);
     let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: Some(recorder.sink()),
-        on_impure_step: Some(Arc::new(move |step| tell.lock().unwrap().push(ImpureStep::clone(step)))),
+        on_impure_step: Some(Arc::new(move |step| sink.lock().unwrap().push(ImpureStep::clone(step)))),
         ..StartOptions::default()
     };
-    let app = App::new().kv(kv::Memory::new()).interpreter(Answering).flows(defs.iter().copied()).workers(1);
+    let app =
+        App::new().kv(kv::Memory::new()).interpreter(AskInterpreter).flows(defs.iter().copied()).workers(1);
     let server = app.start(options).unwrap();
     let mut client = Client::connect(server.addr());
     let answers = cases.iter().enumerate().map(|(at, case)| {
@@ -247,7 +254,7 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<Im
         let len = body.len();
         let head =
             format!("POST /{at} HTTP/1.1\r\nhost: a\r\nx-n: {header}\r\ncontent-length: {len}\r\n\r\n");
-        client.ask(head + body).body
+        client.request(head + body).body
     });
     let answers: Vec<_> = answers.collect();
     server.stop();
@@ -256,26 +263,26 @@ fn served(cases: &[Case], defs: &[FlowDef]) -> (Vec<(Recording, String)>, Vec<Im
     let mut summaries = reader.list(&Query::default()).unwrap();
     summaries.sort_by_key(|summary| summary.id);
     assert_eq!(summaries.len(), cases.len());
-    let opened = summaries.iter().zip(answers).map(|(summary, answer)| {
+    let recordings = summaries.iter().zip(answers).map(|(summary, answer)| {
         let trace = reader.load(summary.id).unwrap().unwrap();
         let secrets = Secrets(reader.open_secrets(&trace).unwrap());
         (Recording { trace, secrets }, answer)
     });
-    let opened = opened.collect();
+    let recordings = recordings.collect();
     let impure = impure.lock().unwrap().clone();
-    (opened, impure)
+    (recordings, impure)
 }
 
-fn replayed(opened: &Recording, def: &FlowDef, edits: &Edits) -> Report {
+fn replay(recording: &Recording, def: &FlowDef, edits: &Edits) -> Report {
     let flow = Arc::new(Flow::new(def, |failure, _| failure.to_response()).unwrap());
     let replay =
-        Replay { recording: opened, flow: &flow, route: &|_| true, edits, context: ReplayContext::default() };
-    replay.run(&mut |_| {}).unwrap_or_else(|refusal| panic!("{edits:?}: {refusal:?}"))
+        Replay { recording, flow: &flow, route: &|_| true, edits, context: ReplayContext::default() };
+    replay.run(&mut |_| {}).unwrap_or_else(|error| panic!("{edits:?}: {error:?}"))
 }
 
-/// One edit of what there is to edit in a trace.
-fn edit(trace: &Trace, (which, by): (u8, u64)) -> Edits {
-    let item = serde_json::to_string(&Item::of(by)).unwrap();
+/// Returns one edit of a part of a trace.
+fn edit(trace: &Trace, (which, n): (u8, u64)) -> Edits {
+    let item = serde_json::to_string(&Item::of(n)).unwrap();
     let mut edits = Edits::default();
     let mut slots = Vec::new();
     let mut calls = Vec::new();
@@ -287,29 +294,29 @@ fn edit(trace: &Trace, (which, by): (u8, u64)) -> Edits {
         }
     }
     slots.retain(|slot| slot.starts_with('S'));
-    let at = (by % 97) as usize;
+    let at = (n % 97) as usize;
     match which % 5 {
         0 if !calls.is_empty() => {
             edits.answers.push(format!("{}={item}", calls[at % calls.len()]).parse().unwrap())
         }
-        1 => edits.headers.push(("x-n".to_owned(), format!("edited {by}"))),
-        2 => edits.body = Some(format!("edited {by}").into_bytes()),
+        1 => edits.headers.push(("x-n".to_owned(), format!("edited {n}"))),
+        2 => edits.body = Some(format!("edited {n}").into_bytes()),
         3 => edits.slots.push(
-            format!("{}.state={{\"Counted\":{{\"by\":{by}}}}}", slots[at % slots.len()]).parse().unwrap(),
+            format!("{}.state={{\"Counted\":{{\"by\":{n}}}}}", slots[at % slots.len()]).parse().unwrap(),
         ),
         _ => edits.slots.push(format!("{}={item}", slots[at % slots.len()]).parse().unwrap()),
     }
     edits
 }
 
-/// Panics that are meant to be are not printed.
-fn quiet() {
+/// Suppresses the messages of intended panics.
+fn silence_intended_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let told_to = panic.payload_as_str().is_some_and(|message| message.starts_with(TOLD_TO));
-            if !told_to {
+            let is_intended = panic.payload_as_str().is_some_and(|message| message.starts_with(INTENDED));
+            if !is_intended {
                 print(panic);
             }
         }));
@@ -322,26 +329,26 @@ proptest! {
     })]
 
     #[test]
-    fn what_random_flows_did_is_replayed_and_an_edit_shows(seed: [u8; 32]) {
-        quiet();
+    fn replays_reproduce_random_flows_and_an_edit_causes_a_finding(seed: [u8; 32]) {
+        silence_intended_panics();
         let cases = cases(&seed);
         let defs: Vec<_> = cases.iter().enumerate().map(|(at, case)| def(at, case)).collect();
-        let (traces, impure) = served(&cases, &defs);
+        let (recordings, impure) = serve(&cases, &defs);
         prop_assert!(impure.is_empty(), "{impure:?}");
-        for (at, ((opened, answer), case)) in traces.iter().zip(&cases).enumerate() {
-            let events = &opened.trace.events;
+        for (at, ((recording, answer), case)) in recordings.iter().zip(&cases).enumerate() {
+            let events = &recording.trace.events;
             let ran = events.iter().filter(|event| matches!(event, Event::StepRan { .. })).count();
-            let answered = events.iter().filter(|event| matches!(event, Event::EffectCompleted { .. })).count();
-            let report = replayed(opened, &defs[at], &Edits::default());
+            let completed = events.iter().filter(|event| matches!(event, Event::EffectCompleted { .. })).count();
+            let report = replay(recording, &defs[at], &Edits::default());
             prop_assert!(report.is_same(), "{case:?}: {report:?}");
             prop_assert_eq!(report.coverage.decisions_reproduced as usize, ran);
-            prop_assert_eq!(report.coverage.effects_replayed as usize, answered);
+            prop_assert_eq!(report.coverage.effects_replayed as usize, completed);
             prop_assert!(report.not_compared.is_empty() && report.notes.is_empty(), "{case:?}: {report:?}");
             let body = report.response.and_then(|response| response.body);
             prop_assert_eq!(body.as_ref(), Some(answer));
 
-            let edits = edit(&opened.trace, case.edit);
-            let report = replayed(opened, &defs[at], &edits);
+            let edits = edit(&recording.trace, case.edit);
+            let report = replay(recording, &defs[at], &edits);
             if report.applied.is_empty() {
                 let unreached = |note: &String| note.contains("the flow ended before");
                 prop_assert!(report.notes.iter().any(unreached), "{case:?} {edits:?}: {report:?}");

@@ -1,10 +1,10 @@
-//! A client that speaks bytes, so that it can also say what no client should.
+//! A client that sends bytes, so that tests can send malformed requests.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Nothing here may take this long; a test that waits for something that does not come fails.
+/// Maximum time that a test waits for anything. After that time, the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Client {
@@ -31,7 +31,7 @@ impl Client {
         self.socket.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// As much as the other side takes.
+    /// Sends bytes, unless the other side has closed the connection.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.socket.write_all(bytes)
     }
@@ -40,26 +40,26 @@ impl Client {
         self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Sends a request and reads its answer.
-    pub(crate) fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
+    /// Sends a request and returns its answer.
+    pub(crate) fn request(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
         self.send(bytes);
         self.answer().expect("the connection was closed without an answer")
     }
 
-    /// The next answer; none if the connection is closed instead.
+    /// Returns the next answer, or `None` if the connection is closed.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         self.answer_to(true)
     }
 
-    /// Whether an answer begins before so much time has passed.
-    pub(crate) fn is_answered_within(&mut self, at_most: Duration) -> bool {
-        self.socket.set_read_timeout(Some(at_most)).unwrap();
+    /// Returns true if the next answer starts within `limit`.
+    pub(crate) fn is_answered_within(&mut self, limit: Duration) -> bool {
+        self.socket.set_read_timeout(Some(limit)).unwrap();
         let answered = self.socket.peek(&mut [0]).is_ok_and(|bytes| bytes > 0);
         self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
         answered
     }
 
-    /// The next answer, to a HEAD.
+    /// Returns the next answer to a HEAD request, or `None` if the connection is closed.
     pub(crate) fn head_answer(&mut self) -> Option<Answer> {
         self.answer_to(false)
     }
@@ -70,7 +70,7 @@ impl Client {
                 break at + 4;
             }
             if !self.fill() {
-                assert!(self.buffer.is_empty(), "closed within a head: {:?}", self.buffer);
+                assert!(self.buffer.is_empty(), "the connection was closed within a head: {:?}", self.buffer);
                 return None;
             }
         };
@@ -80,19 +80,19 @@ impl Client {
         let len = answer.header("content-length").map_or(0, |len| len.parse().unwrap());
         if with_body {
             while self.buffer.len() < len {
-                assert!(self.fill(), "closed within a body");
+                assert!(self.fill(), "the connection was closed within a body");
             }
             answer.body = String::from_utf8(self.buffer.drain(..len).collect()).unwrap();
         }
         Some(answer)
     }
 
-    /// Whether the other side closes the connection, and says nothing more.
+    /// Returns true if the other side closes the connection without sending more.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.buffer.is_empty() && !self.fill()
     }
 
-    /// Reads some; whether there was some.
+    /// Reads some bytes. Returns false if the connection is closed.
     fn fill(&mut self) -> bool {
         let mut some = [0; 4096];
         match self.socket.read(&mut some) {
@@ -108,8 +108,9 @@ impl Client {
 }
 
 impl Answer {
-    /// Whether it says when to come again: as long as others have waited, which on a busy machine may be long.
-    pub(crate) fn says_when_to_come_again(&self) -> bool {
+    /// Returns true if there is a `Retry-After` of 1 to 30 s. It depends on how long other requests have waited, which can be
+    /// long on a busy machine.
+    pub(crate) fn has_retry_after(&self) -> bool {
         self.header("retry-after").is_some_and(|seconds| (1..=30).contains(&seconds.parse::<u64>().unwrap()))
     }
 
@@ -121,7 +122,7 @@ impl Answer {
     }
 }
 
-/// A GET of this target, in full.
+/// Returns a complete GET request for this target.
 pub(crate) fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n")
 }

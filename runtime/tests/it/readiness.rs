@@ -1,4 +1,4 @@
-//! A service that opens what it needs while it already listens.
+//! Readiness: a service that listens while its startup hook still runs.
 
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use zerver_trace::{Answer, Event, Outcome};
 use crate::collector::start;
 use crate::raw_client::{Client, get};
 
-/// Takes until it is cancelled, and tells that.
+/// An effect that runs until it is cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Endless;
 
@@ -24,7 +24,7 @@ impl EffectKind for Endless {
 struct Nothing(Option<()>);
 
 #[step]
-fn ask_in_time() -> Decision<Nothing> {
+fn exceed_time_limits() -> Decision<Nothing> {
     let both = all((effect(Endless).optional(), sleep(1.seconds().saturating_mul(3600)).optional()));
     Need(
         both.timeout(20.millis()).and_then(|_| effect(Endless).deadline(20.millis()).optional()).map(Nothing),
@@ -37,26 +37,26 @@ fn done(nothing: &Nothing) -> Response {
 }
 
 #[test]
-fn what_an_interpreter_has_spawned_learns_that_the_effect_is_over() {
-    let (tell, told) = std::sync::mpsc::channel();
-    let app = App::new().flow(flow!("in-time", GET "/in-time", steps: [ask_in_time, done])).interpreter(
-        move |_: &Endless| {
-            let ((guard, mut end), tell) = (CallGuard::new(), tell.clone());
-            assert!(!end.has_come());
+fn a_task_of_an_interpreter_is_notified_when_the_effect_ends() {
+    let (sender, ended) = std::sync::mpsc::channel();
+    let app = App::new()
+        .flow(flow!("in-time", GET "/in-time", steps: [exceed_time_limits, done]))
+        .interpreter(move |_: &Endless| {
+            let ((guard, mut end), sender) = (CallGuard::new(), sender.clone());
+            assert!(!end.is_over());
             tokio::spawn(async move {
                 end.wait().await;
-                tell.send(end.has_come()).unwrap();
+                sender.send(end.is_over()).unwrap();
             });
             async move {
                 let _guard = guard;
                 std::future::pending().await
             }
-        },
-    );
+        });
     let (server, collector) = start(app);
-    // A timer and a kind of the program's own have time limits as http has.
-    assert_eq!(Client::connect(server.addr()).ask(get("/in-time")).body, "None");
-    assert_eq!([told.recv(), told.recv()], [Ok(true), Ok(true)]);
+    // Time limits apply to timers and to kinds of the program.
+    assert_eq!(Client::connect(server.addr()).request(get("/in-time")).body, "None");
+    assert_eq!([ended.recv(), ended.recv()], [Ok(true), Ok(true)]);
     let messages: Vec<_> = collector
         .one()
         .events
@@ -72,7 +72,7 @@ fn what_an_interpreter_has_spawned_learns_that_the_effect_is_over() {
     server.stop();
 }
 
-/// What an actor gives that lives as long as the service.
+/// An effect that an actor performs, which the startup hook spawns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Double(u64);
 
@@ -103,90 +103,91 @@ fn wait(server: &zerver::Server) -> Result<(), zerver::StartError> {
 }
 
 fn status(client: &mut Client) -> (u16, serde_json::Value) {
-    let told = client.ask(get("/healthz"));
-    (told.status, serde_json::from_str(&told.body).unwrap())
+    let answer = client.request(get("/healthz"));
+    (answer.status, serde_json::from_str(&answer.body).unwrap())
 }
 
 #[test]
-fn it_listens_and_says_that_it_is_not_ready_until_it_is() {
-    let (go, may_go) = oneshot::channel::<()>();
-    let app = app().on_startup_async(async |live| {
-        may_go.await?;
-        let (asks, mut asked) = mpsc::unbounded_channel::<(u64, oneshot::Sender<u64>)>();
+fn a_service_listens_and_reports_that_it_is_starting_until_it_is_ready() {
+    let (release, released) = oneshot::channel::<()>();
+    let app = app().on_startup_async(async |startup| {
+        released.await?;
+        let (sender, mut requests) = mpsc::unbounded_channel::<(u64, oneshot::Sender<u64>)>();
         tokio::spawn(async move {
-            while let Some((number, answer)) = asked.recv().await {
+            while let Some((number, answer)) = requests.recv().await {
                 let _ = answer.send(2 * number);
             }
         });
-        let asks = Mutex::new(asks);
-        live.interpreter(move |double: &Double| {
+        let sender = Mutex::new(sender);
+        startup.interpreter(move |double: &Double| {
             let (answer, answered) = oneshot::channel();
-            asks.lock().unwrap().send((double.0, answer)).unwrap();
+            sender.lock().unwrap().send((double.0, answer)).unwrap();
             async { answered.await.map_err(|_| EffectError::new(EffectErrorKind::Internal, "gone")) }
         });
         Ok(())
     });
     let (server, collector) = start(app);
     let mut client = Client::connect(server.addr());
-    let (code, told) = status(&mut client);
-    assert_eq!((code, &told["status"]), (503, &"starting".into()));
-    assert_eq!(client.ask(get("/healthz?live")).status, 200, "it lives");
-    let answer = client.ask(get("/double"));
+    let (code, health) = status(&mut client);
+    assert_eq!((code, &health["status"]), (503, &"starting".into()));
+    assert_eq!(client.request(get("/healthz?live")).status, 200, "the service is alive");
+    let answer = client.request(get("/double"));
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert!(matches!(&collector.one().outcome, Outcome::Rejected { reason } if reason.contains("not ready")));
-    go.send(()).unwrap();
+    release.send(()).unwrap();
     wait(&server).unwrap();
-    let (code, told) = status(&mut client);
-    assert_eq!((code, &told["status"]), (200, &"ok".into()));
-    assert_eq!(client.ask(get("/double")).body, "42");
+    let (code, health) = status(&mut client);
+    assert_eq!((code, &health["status"]), (200, &"ok".into()));
+    assert_eq!(client.request(get("/double")).body, "42");
     server.stop();
 }
 
 #[test]
-fn one_that_cannot_become_ready_says_why() {
+fn a_service_whose_startup_hook_fails_reports_the_reason() {
     for panics in [false, true] {
         let app = app().on_startup_async(async move |_| {
-            assert!(!panics, "told to");
+            assert!(!panics, "on purpose");
             Err(std::io::Error::other("no database at db:5432").into())
         });
         let (server, _collector) = start(app);
-        let why = if panics { "the startup hook panicked" } else { "no database at db:5432" };
-        assert_eq!(wait(&server).unwrap_err().to_string(), why);
+        let reason = if panics { "the startup hook panicked" } else { "no database at db:5432" };
+        assert_eq!(wait(&server).unwrap_err().to_string(), reason);
         let mut client = Client::connect(server.addr());
-        let (code, told) = status(&mut client);
-        assert_eq!((code, &told["status"], &told["reason"]), (503, &"failed".into(), &why.into()));
-        assert_eq!(client.ask(get("/double")).status, 503);
+        let (code, health) = status(&mut client);
+        let expected = (503, &"failed".into(), &reason.into());
+        assert_eq!((code, &health["status"], &health["reason"]), expected);
+        assert_eq!(client.request(get("/double")).status, 503);
         server.stop();
     }
 }
 
 #[test]
-fn one_that_is_stopped_before_it_is_ready_stops() {
-    let (tell, mut told) = oneshot::channel::<()>();
+fn a_service_can_be_stopped_before_it_is_ready() {
+    let (sender, mut dropped) = oneshot::channel::<()>();
     let app = app().on_startup_async(async move |_| {
-        let _tell = tell;
+        let _sender = sender;
         std::future::pending::<()>().await;
         Ok(())
     });
     let (server, _collector) = start(app);
     server.stop();
-    // Dropped, and not forgotten.
-    while told.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
+    // The startup hook is dropped, not leaked.
+    while dropped.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn a_limit_for_a_kind_that_there_is_not_is_a_mistake() {
+fn a_limit_for_an_unknown_kind_of_effect_is_an_error() {
     let limits = || {
         let effects_per_kind = [("doubel".to_owned(), 3)].into();
         zerver::Limits { effects_per_kind, ..zerver::Limits::default() }
     };
     let (server, _collector) = start(app().limits(limits()).on_startup_async(async |_| Ok(())));
-    let wrong = wait(&server).unwrap_err().to_string();
+    let error = wait(&server).unwrap_err().to_string();
     assert!(
-        wrong.starts_with("limits.effects_per_kind names doubel, but this program performs only http"),
-        "{wrong}"
+        error.starts_with("limits.effects_per_kind names doubel, but this program performs only http"),
+        "{error}"
     );
     server.stop();
 }

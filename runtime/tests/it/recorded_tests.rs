@@ -1,4 +1,4 @@
-//! Tests made from recordings: what they accept, and what they say where the code does something else.
+//! Tests that were exported from recordings: what they accept, and their messages if the code behaves differently.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -40,38 +40,41 @@ fn render_twice(greeting: &Greeting, name: &Name) -> Response {
     Response::json(&(&greeting.text, &name.0, &name.0))
 }
 
-const ASKED: &str = r#"{"method": "GET", "url": "http://greetings.internal/ann", "headers": [
+const HTTP_ARGS: &str = r#"{"method": "GET", "url": "http://greetings.internal/ann", "headers": [
     {"name": "authorization", "value": "Bearer <secret:3f9a2c71d0e4>"}, {"name": "accept", "value": "application/json"}],
     "body": "", "body_limit": null}"#;
-const SAID: &str = r#"{"status": 200, "headers": [], "body": "\"hello\""}"#;
-const ADDED: &str = r#"{"Add": {"key": "greeted", "delta": 1, "expires_in_ms": null}}"#;
+const HTTP_OUTPUT: &str = r#"{"status": 200, "headers": [], "body": "\"hello\""}"#;
+const KV_ARGS: &str = r#"{"Add": {"key": "greeted", "delta": 1, "expires_in_ms": null}}"#;
 
 fn greet() -> TestRequest {
     App::new().flow(flow!("greet", GET "/greet/{name}", steps: [parse, load, render])).test("greet")
 }
 
-fn asked(request: TestRequest) -> TestRequest {
+fn with_request(request: TestRequest) -> TestRequest {
     request
         .request("GET", "/greet/ann")
         .header("authorization", "Bearer t")
         .id("01a20380-f02e-760e-adbe-06e29f234726")
 }
 
-fn answered(request: TestRequest) -> TestResponse {
-    asked(request).answer_json("http", ASKED, SAID).answer_json("kv", ADDED, r#"{"Number": 3}"#).run()
+fn run_with_answers(request: TestRequest) -> TestResponse {
+    with_request(request)
+        .answer_json("http", HTTP_ARGS, HTTP_OUTPUT)
+        .answer_json("kv", KV_ARGS, r#"{"Number": 3}"#)
+        .run()
 }
 
 #[test]
-fn a_run_is_what_was_recorded() {
-    let run = answered(greet());
+fn a_run_of_the_same_code_passes() {
+    let run = run_with_answers(greet());
     run.assert_steps(&[("parse", "continue"), ("load", "need"), ("render", "done")]);
     run.assert_slot("Name", r#""ann""#);
     run.assert_slot("Greeting", r#"{"times": 3, "text": "hel<secret>"}"#);
     run.assert_header("x-greeted", "Some(3)");
     run.assert_response(200, r#"["hello", "ann"]"#);
-    let failed = asked(greet()).fail_json("http", ASKED, "timeout", "after 1s").answer_json(
+    let failed = with_request(greet()).fail_json("http", HTTP_ARGS, "timeout", "after 1s").answer_json(
         "kv",
-        ADDED,
+        KV_ARGS,
         r#"{"Number": 3}"#,
     );
     let failed = failed.run();
@@ -81,15 +84,15 @@ fn a_run_is_what_was_recorded() {
 }
 
 #[track_caller]
-fn fails(what: impl FnOnce(), message: &str) {
-    let Err(panic) = catch_unwind(AssertUnwindSafe(what)) else { panic!("nothing failed: {message}") };
+fn fails(run: impl FnOnce(), message: &str) {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { panic!("nothing failed: {message}") };
     let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
     assert!(text.contains(message), "{text}");
 }
 
 #[test]
-fn what_differs_is_said() {
-    let run = answered(greet());
+fn the_message_shows_the_difference() {
+    let run = run_with_answers(greet());
     fails(
         || run.assert_steps(&[("parse", "continue"), ("load", "done")]),
         "step 2 differs\n  expected  load: done\n  got       load: need",
@@ -106,7 +109,7 @@ fn what_differs_is_said() {
         || run.assert_slot("Greeting", r#"{"text": "hello"}"#),
         "Greeting.times differs\n  expected  absent\n  got       3",
     );
-    fails(|| run.assert_slot("Gruss", "1"), "flow greet has no slot Gruss");
+    fails(|| run.assert_slot("Salute", "1"), "flow greet has no slot Salute");
     fails(|| run.assert_slot("Name", "{"), "is not JSON");
     fails(
         || run.assert_header("x-greeted", "None"),
@@ -125,7 +128,7 @@ fn what_differs_is_said() {
 #[test]
 fn changed_code_fails_the_test() {
     let changed = App::new().flow(flow!("greet", GET "/greet/{name}", steps: [parse, load, render_twice]));
-    let run = answered(changed.test("greet"));
+    let run = run_with_answers(changed.test("greet"));
     let steps = [("parse", "continue"), ("load", "need"), ("render", "done")];
     fails(
         || run.assert_steps(&steps),
@@ -135,12 +138,14 @@ fn changed_code_fails_the_test() {
         || run.assert_response(200, r#"["hello","ann"]"#),
         "body.2 differs\n  expected  absent\n  got       \"ann\"",
     );
-    // Another effect than those that have answers.
-    let other = ASKED.replace("ann", "bob");
+    // An effect without a planned answer.
+    let other = HTTP_ARGS.replace("ann", "bob");
     fails(
-        || drop(asked(greet()).answer_json("http", &other, SAID).run()),
+        || drop(with_request(greet()).answer_json("http", &other, HTTP_OUTPUT).run()),
         "for which the test plans no result",
     );
-    let wrong = || drop(asked(greet()).answer_json("http", ASKED, "7").answer_json("kv", ADDED, "7").run());
+    let wrong = || {
+        drop(with_request(greet()).answer_json("http", HTTP_ARGS, "7").answer_json("kv", KV_ARGS, "7").run())
+    };
     fails(wrong, "is not an output of");
 }

@@ -1,4 +1,4 @@
-//! Which flow takes which request.
+//! Selection of the flow that takes a request.
 
 use std::collections::HashMap;
 
@@ -32,11 +32,11 @@ fn app() -> App {
 }
 
 #[test]
-fn a_path_is_matched_as_it_came_and_its_parameters_decoded() {
+fn a_path_is_matched_before_its_parameters_are_decoded() {
     let (server, _) = start(app());
     let mut client = Client::connect(server.addr());
     let mut check = |target: &str, status: u16, body: &str| {
-        let answer = client.ask(get(target));
+        let answer = client.request(get(target));
         assert_eq!((answer.status, answer.body.as_str()), (status, body), "{target}");
     };
     check("/", 200, "other /");
@@ -44,7 +44,7 @@ fn a_path_is_matched_as_it_came_and_its_parameters_decoded() {
     check("/v1/todos/7", 200, "GET id=7");
     check("/v1/todos/a%20b", 200, "GET id=a b");
     check("/v1/todos/%C3%BC", 200, "GET id=ü");
-    // An encoded slash, and dots, change no route.
+    // An encoded slash or dots do not change the route.
     check("/v1/todos/a%2Fb", 200, "GET id=a/b");
     check("/v1/todos/..%2f..%2f", 200, "GET id=../../");
     check("/v1/todos/..", 200, "GET id=..");
@@ -62,11 +62,11 @@ fn a_path_is_matched_as_it_came_and_its_parameters_decoded() {
 }
 
 #[test]
-fn methods_that_no_flow_takes() {
+fn a_method_that_no_flow_takes_is_answered_with_the_allowed_methods() {
     let (server, _) = start(app());
     let mut client = Client::connect(server.addr());
     let mut check = |method: &str, target: &str, status: u16, allow: Option<&str>| {
-        let answer = client.ask(format!("{method} {target} HTTP/1.1\r\nhost: test\r\n\r\n"));
+        let answer = client.request(format!("{method} {target} HTTP/1.1\r\nhost: test\r\n\r\n"));
         assert_eq!((answer.status, answer.header("allow")), (status, allow), "{method} {target}");
         assert!(answer.header("x-request-id").is_some());
         answer.body
@@ -81,24 +81,24 @@ fn methods_that_no_flow_takes() {
 }
 
 #[test]
-fn a_head_gets_what_a_get_gets_but_the_body() {
+fn a_head_request_receives_the_answer_of_a_get_without_the_body() {
     let (server, collector) = start(app());
     let mut client = Client::connect(server.addr());
     client.send("HEAD /v1/todos/7 HTTP/1.1\r\nhost: test\r\n\r\n");
     let answer = client.head_answer().unwrap();
     assert_eq!((answer.status, answer.header("content-length")), (200, Some("9")));
-    assert_eq!(client.ask(get("/v1/todos/8")).body, "GET id=8");
+    assert_eq!(client.request(get("/v1/todos/8")).body, "GET id=8");
     assert_eq!(collector.wait_for(2)[0].flow.name, "todo");
 }
 
 #[test]
-fn what_no_flow_takes_is_captured_and_rendered_by_the_service() {
+fn a_request_that_no_flow_takes_is_captured_and_rendered_by_the_service() {
     let app = app().on_failure(|failure, _| {
         Response::text(failure.to_string()).header("access-control-allow-origin", "*")
     });
     let (server, collector) = start(app);
     let mut client = Client::connect(server.addr());
-    let answer = client.ask(get("/nothing?x"));
+    let answer = client.request(get("/nothing?x"));
     assert_eq!((answer.status, answer.body.as_str()), (404, "not_found path /nothing"));
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     let capture = collector.one();
@@ -108,7 +108,7 @@ fn what_no_flow_takes_is_captured_and_rendered_by_the_service() {
 }
 
 #[test]
-fn contradictions_are_named_when_it_starts() {
+fn conflicting_flows_are_reported_at_the_start() {
     let check = |flows: [FlowDef; 2], message: &str| {
         let options = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
         let error = App::new().flows(flows).start(options).err().unwrap();
@@ -129,7 +129,7 @@ fn contradictions_are_named_when_it_starts() {
 }
 
 #[test]
-fn a_port_in_use_is_named_with_one_that_is_free() {
+fn the_error_about_a_port_in_use_suggests_a_free_port() {
     let (server, _) = start(app());
     let options = StartOptions { addr: Some(server.addr().to_string()), ..StartOptions::default() };
     let error = app().start(options).err().unwrap();

@@ -1,4 +1,4 @@
-//! Where and when requests run: classes, threads of low priority, what is sent away, and workers that hang.
+//! Scheduling: classes, batch workers, shedding, work stealing and stuck workers.
 
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -11,10 +11,10 @@ use zerver_trace::{Capture, Event, MessagePart, Outcome, Thread};
 use crate::collector::{Collector, request, start, start_on};
 use crate::raw_client::{Answer, Client, PATIENCE, get};
 
-/// Holds steps until it is opened.
+/// Blocks steps until it is opened.
 #[derive(Default)]
 pub(crate) struct Gate {
-    /// How many have come, and whether it is open.
+    /// Number of steps that have reached the gate, and whether it is open.
     state: Mutex<(usize, bool)>,
     changed: Condvar,
 }
@@ -34,8 +34,8 @@ impl Gate {
     pub(crate) fn wait_for(&self, count: usize) {
         let state = self.state.lock().unwrap();
         let (state, late) =
-            self.changed.wait_timeout_while(state, PATIENCE, |(come, _)| *come < count).unwrap();
-        assert!(!late.timed_out(), "{} have come instead of {count}", state.0);
+            self.changed.wait_timeout_while(state, PATIENCE, |(reached, _)| *reached < count).unwrap();
+        assert!(!late.timed_out(), "{} have reached the gate instead of {count}", state.0);
     }
 
     pub(crate) fn open(&self) {
@@ -44,29 +44,29 @@ impl Gate {
     }
 }
 
-/// Opens it however a test ends, so that no thread is left in it.
-pub(crate) struct Opens(pub(crate) &'static Gate);
+/// Opens a gate when a test ends, so that no thread stays blocked.
+pub(crate) struct OpenOnDrop(pub(crate) &'static Gate);
 
-impl Drop for Opens {
+impl Drop for OpenOnDrop {
     fn drop(&mut self) {
         self.0.open();
     }
 }
 
-/// Nobody is sent away because it has waited for long: that would depend on the machine.
-pub(crate) fn patient(mut scheduling: SchedulingSettings) -> SchedulingSettings {
+/// Turns off shedding because of long waits, which would depend on the machine.
+pub(crate) fn without_wait_limits(mut scheduling: SchedulingSettings) -> SchedulingSettings {
     for class in [Class::Interactive, Class::Default, Class::Batch] {
-        let set = scheduling.class_mut(class);
-        (set.target_ns, set.interval_ns) = (3_600_000_000_000, 3_600_000_000_000);
+        let settings = scheduling.class_mut(class);
+        (settings.target_ns, settings.interval_ns) = (3_600_000_000_000, 3_600_000_000_000);
     }
     scheduling
 }
 
-/// On which thread a step ran, and under which policy of the system.
+/// Returns the name of the thread that runs the step, and its scheduling policy.
 #[step]
 fn place() -> Response {
     let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-    // The 41st field; the second is in brackets and may have spaces (proc_pid_stat(5)).
+    // The policy is field 41. Field 2 is in parentheses and may contain spaces (proc_pid_stat(5)).
     let policy = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38).unwrap();
     Response::text(format!("{} {policy}", std::thread::current().name().unwrap_or_default()))
 }
@@ -76,7 +76,8 @@ fn nap() -> Decision<()> {
     Need(sleep(1.millis()))
 }
 
-fn moves(capture: &Capture) -> Vec<String> {
+/// Describes the changes of the class of a request.
+fn reclassifications(capture: &Capture) -> Vec<String> {
     let show = |event: &Event<_>| match event {
         Event::Reclassified { from, to, reason, .. } => Some(format!("{from} to {to}: {reason}")),
         _ => None,
@@ -84,19 +85,19 @@ fn moves(capture: &Capture) -> Vec<String> {
     capture.events.iter().filter_map(show).collect()
 }
 
-/// The name of the thread on which it ended, by what is recorded.
+/// Returns the name of the thread that ran the last step, according to the trace.
 fn recorded_thread(capture: &Capture) -> String {
-    let carried = capture.events.iter().rev().find_map(|event| match event {
+    let migrated = capture.events.iter().rev().find_map(|event| match event {
         Event::Migrated { to, .. } => Some(*to),
         _ => None,
     });
-    match carried.or(capture.worker.map(Thread::Worker)).unwrap() {
+    match migrated.or(capture.worker.map(Thread::Worker)).unwrap() {
         Thread::Worker(number) => format!("zerver-{number}"),
         Thread::BatchWorker(number) => format!("zerver-batch-{number}"),
     }
 }
 
-/// The same by what `place` says.
+/// Returns the name of the thread that ran the last step, according to `place`.
 fn thread(capture: &Capture) -> String {
     let mut name = String::new();
     capture.response.as_ref().unwrap().visit_parts(usize::MAX, &mut |part| {
@@ -107,8 +108,8 @@ fn thread(capture: &Capture) -> String {
     name
 }
 
-/// Whose connection a request came by, whichever thread it ran on.
-fn home(collector: &Collector, answer: &Answer) -> u16 {
+/// Returns the worker that owns the connection of a request.
+fn connection_worker(collector: &Collector, answer: &Answer) -> u16 {
     let id: RequestId = answer.header("x-request-id").unwrap().parse().unwrap();
     collector.of(id).worker.unwrap()
 }
@@ -117,7 +118,7 @@ fn app() -> App {
     App::new()
         .flow(flow!("plain", GET "/plain", steps: [place]))
         .flow(flow!("report", GET "/report", steps: [nap, place]).class(Class::Batch))
-        .scheduling(patient(SchedulingSettings::default()))
+        .scheduling(without_wait_limits(SchedulingSettings::default()))
         .deadline(1.hours())
 }
 
@@ -125,62 +126,65 @@ const SCHED_OTHER: &str = " 0";
 const SCHED_IDLE: &str = " 5";
 
 #[test]
-fn batch_runs_at_low_priority_with_its_effects() {
+fn batch_requests_run_at_low_priority_with_their_effects() {
     let (server, collector) = start(app());
     let mut client = Client::connect(server.addr());
-    let plain = client.ask(get("/plain")).body;
+    let plain = client.request(get("/plain")).body;
     assert!(
         plain.starts_with("zerver-") && !plain.contains("batch") && plain.ends_with(SCHED_OTHER),
         "{plain}"
     );
-    let report = client.ask(get("/report")).body;
+    let report = client.request(get("/report")).body;
     assert!(report.starts_with("zerver-batch-") && report.ends_with(SCHED_IDLE), "{report}");
     let captures = collector.wait_for(2);
     assert_eq!((captures[0].class, captures[1].class), (Class::Default, Class::Batch));
-    assert!(captures.iter().all(|capture| moves(capture).is_empty()));
+    assert!(captures.iter().all(|capture| reclassifications(capture).is_empty()));
     assert!(captures.iter().all(|capture| recorded_thread(capture) == thread(capture)));
     assert!(thread(&captures[1]).contains("batch"));
-    assert_eq!(captures[0].worker, captures[1].worker, "the worker is that of their connection");
+    assert_eq!(
+        captures[0].worker, captures[1].worker,
+        "both requests belong to the worker of their connection"
+    );
     server.stop();
 }
 
 #[test]
-fn without_threads_of_low_priority_workers_run_batch() {
+fn without_batch_workers_the_workers_run_batch_requests() {
     let (server, _) = start(app().batch_workers(0));
     let mut client = Client::connect(server.addr());
-    let report = client.ask(get("/report")).body;
+    let report = client.request(get("/report")).body;
     assert!(!report.contains("batch") && report.ends_with(SCHED_OTHER), "{report}");
     server.stop();
 }
 
 #[test]
-fn a_rule_gives_another_class_and_the_trace_says_which() {
+fn a_rule_reclassifies_a_request_and_the_trace_names_the_rule() {
     let app = app()
         .class_rule(ClassRule::requested_in("x-class"))
         .class_rule(ClassRule::path("/pl", Class::Batch))
         .class_rule(ClassRule::path("/plain", Class::Interactive));
     let (server, collector) = start(app);
     let mut client = Client::connect(server.addr());
-    assert!(client.ask(get("/plain")).body.contains("batch"), "the first that matches");
-    client.ask("GET /report HTTP/1.1\r\nhost: localhost\r\nx-class: interactive\r\n\r\n");
-    client.ask("GET /report HTTP/1.1\r\nhost: localhost\r\nx-class: batch\r\n\r\n");
+    assert!(client.request(get("/plain")).body.contains("batch"), "the first rule that matches applies");
+    client.request("GET /report HTTP/1.1\r\nhost: localhost\r\nx-class: interactive\r\n\r\n");
+    client.request("GET /report HTTP/1.1\r\nhost: localhost\r\nx-class: batch\r\n\r\n");
     let captures = collector.wait_for(3);
-    assert_eq!(moves(&captures[0]), ["default to batch: path /pl"]);
-    assert_eq!(moves(&captures[1]), ["batch to interactive: header x-class"]);
-    assert_eq!((captures[1].class, moves(&captures[2])), (Class::Interactive, vec![]));
+    assert_eq!(reclassifications(&captures[0]), ["default to batch: path /pl"]);
+    assert_eq!(reclassifications(&captures[1]), ["batch to interactive: header x-class"]);
+    assert_eq!((captures[1].class, reclassifications(&captures[2])), (Class::Interactive, vec![]));
     server.stop();
 }
 
 #[test]
-fn what_cannot_wait_is_sent_away() {
+fn a_request_that_finds_a_full_queue_is_shed() {
     static GATE: Gate = Gate::new();
-    let _opens = Opens(&GATE);
+    let _guard = OpenOnDrop(&GATE);
     #[step]
     fn hold() -> Response {
         GATE.pass();
-        Response::text("held")
+        Response::text("released")
     }
-    let mut scheduling = patient(SchedulingSettings::default());
+    let mut scheduling = without_wait_limits(SchedulingSettings::default());
     scheduling.batch.queue = 1;
     let app = App::new()
         .flow(flow!("hold", GET "/hold", steps: [hold]).class(Class::Batch))
@@ -194,32 +198,32 @@ fn what_cannot_wait_is_sent_away() {
     GATE.wait_for(1);
     second.send(get("/hold"));
     let mut health = Client::connect(addr);
-    while !health.ask(get("/healthz")).body.contains("\"waiting\":{\"batch\":1") {}
-    let answer = third.ask(get("/hold"));
-    assert!(answer.status == 429 && answer.says_when_to_come_again(), "{answer:?}");
+    while !health.request(get("/healthz")).body.contains("\"waiting\":{\"batch\":1") {}
+    let answer = third.request(get("/hold"));
+    assert!(answer.status == 429 && answer.has_retry_after(), "{answer:?}");
     let refused = collector.one();
     let Outcome::Rejected { reason } = &refused.outcome else { panic!("{:?}", refused.outcome) };
     assert_eq!((refused.status, reason.as_str()), (429, "limited capacity: batch: queue full"));
-    let told = health.ask(get("/healthz")).body;
-    assert!(told.contains(r#""shed":{"batch":1,"default":0,"interactive":0}"#), "{told}");
+    let status = health.request(get("/healthz")).body;
+    assert!(status.contains(r#""shed":{"batch":1,"default":0,"interactive":0}"#), "{status}");
     GATE.open();
     assert_eq!((first.answer().unwrap().status, second.answer().unwrap().status), (200, 200));
     server.stop();
-    assert_eq!(collector.wait_for(3).len(), 3, "who asks how it is leaves no trace");
+    assert_eq!(collector.wait_for(3).len(), 3, "health checks are not recorded");
 }
 
 #[test]
-fn what_waits_for_low_priority_ends_although_no_thread_comes() {
+fn queued_batch_requests_end_while_the_only_batch_worker_hangs() {
     static GATE: Gate = Gate::new();
-    let _opens = Opens(&GATE);
+    let _guard = OpenOnDrop(&GATE);
     #[step]
     fn hold() -> Response {
         GATE.pass();
-        Response::text("held")
+        Response::text("released")
     }
-    let mut scheduling = patient(SchedulingSettings::default());
+    let mut scheduling = without_wait_limits(SchedulingSettings::default());
     (scheduling.batch.target_ns, scheduling.batch.interval_ns) = (10_000_000, 40_000_000);
-    // At once after its first step the one that is to hold the thread moves there, where it may wait for as long as it takes.
+    // The request that blocks the batch worker is reclassified right after its first step, so that it cannot be shed.
     (scheduling.overruns, scheduling.default.quantum_ns) = (OverrunLimit { times: 1, of: 1 }, 1);
     let app = App::new()
         .flow(flow!("holds", GET "/holds", steps: [nap, hold]))
@@ -232,12 +236,12 @@ fn what_waits_for_low_priority_ends_although_no_thread_comes() {
     let mut holds = Client::connect(server.addr());
     holds.send(get("/holds"));
     GATE.wait_for(1);
-    // The only thread hangs. Both are answered all the same.
+    // The only batch worker hangs. Both requests are answered anyway.
     let mut other = Client::connect(server.addr());
-    assert_eq!(other.ask(get("/due")).status, 504);
-    let answer = other.ask(get("/late"));
-    assert!(answer.status == 429 && answer.says_when_to_come_again(), "{answer:?}");
-    let [due, late] = &collector.wait_for(2)[..] else { panic!("two have ended") };
+    assert_eq!(other.request(get("/due")).status, 504);
+    let answer = other.request(get("/late"));
+    assert!(answer.status == 429 && answer.has_retry_after(), "{answer:?}");
+    let [due, late] = &collector.wait_for(2)[..] else { panic!("not two captures") };
     assert_eq!((due.status, &due.outcome), (504, &Outcome::TimedOut { step: 0 }));
     let Outcome::Rejected { reason } = &late.outcome else { panic!("{:?}", late.outcome) };
     assert_eq!(reason, "limited capacity: batch: waited too long");
@@ -247,13 +251,13 @@ fn what_waits_for_low_priority_ends_although_no_thread_comes() {
 }
 
 #[test]
-fn a_client_that_goes_away_takes_its_batch_request_along() {
+fn a_client_that_leaves_ends_its_batch_request() {
     static GATE: Gate = Gate::new();
-    let _opens = Opens(&GATE);
+    let _guard = OpenOnDrop(&GATE);
     #[step]
     fn hold() -> Response {
         GATE.pass();
-        Response::text("held")
+        Response::text("released")
     }
     #[step]
     fn wait() -> Decision<()> {
@@ -262,17 +266,17 @@ fn a_client_that_goes_away_takes_its_batch_request_along() {
     let app = App::new()
         .flow(flow!("hold", GET "/hold", steps: [hold]).class(Class::Batch))
         .flow(flow!("wait", GET "/wait", steps: [wait, hold]).class(Class::Batch))
-        .scheduling(patient(SchedulingSettings::default()))
+        .scheduling(without_wait_limits(SchedulingSettings::default()))
         .deadline(1.hours())
         .batch_workers(1);
-    // On one worker, so that they come in this order.
+    // With one worker, the requests are read in this order.
     let (server, collector) = start_on(1, app);
-    // It waits for an effect.
+    // The request of this client waits for an effect.
     let mut waits = Client::connect(server.addr());
     waits.send(get("/wait"));
     let mut holds = Client::connect(server.addr());
     holds.send(get("/hold"));
-    // When that one has its turn the other has asked for its effect.
+    // Once this step runs, the other request has started its effect.
     GATE.wait_for(1);
     drop(waits);
     GATE.open();
@@ -284,21 +288,21 @@ fn a_client_that_goes_away_takes_its_batch_request_along() {
 }
 
 #[test]
-fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
-    let mut scheduling = patient(SchedulingSettings {
+fn a_flow_whose_step_often_overruns_is_reclassified_as_batch() {
+    let mut scheduling = without_wait_limits(SchedulingSettings {
         overruns: OverrunLimit { times: 3, of: 4 },
         ..SchedulingSettings::default()
     });
-    // So short that every step overruns it.
+    // Every step exceeds this quantum.
     scheduling.default.quantum_ns = 1;
     let app = App::new().flow(flow!("slow", GET "/slow", steps: [nap, place])).scheduling(scheduling);
     let (server, collector) = start_on(1, app);
     let mut client = Client::connect(server.addr());
-    let answers: Vec<_> = (0..4).map(|_| client.ask(get("/slow")).body).collect();
+    let answers: Vec<_> = (0..4).map(|_| client.request(get("/slow")).body).collect();
     let captures = collector.wait_for(4);
-    let moved: Vec<_> = captures.iter().map(|capture| moves(capture)).collect();
+    let moved: Vec<_> = captures.iter().map(|capture| reclassifications(capture)).collect();
     let reason = "default to batch: nap often exceeds its quantum";
-    // The first step of the third is the third overrun of that step.
+    // In the third request, `nap` overruns for the third time.
     assert_eq!(moved, [vec![], vec![], vec![reason.to_owned()], vec![reason.to_owned()]]);
     let is_low: Vec<_> = answers.iter().map(|place| place.contains("batch")).collect();
     assert_eq!(is_low, [false, false, true, true]);
@@ -307,8 +311,8 @@ fn a_flow_whose_step_overruns_often_moves_to_low_priority() {
 }
 
 #[test]
-fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
-    /// Never opened: each passing takes as long as it waits at most.
+fn a_step_that_blocks_overruns_even_without_cpu_time() {
+    /// Never notified, so that each wait lasts until its timeout.
     static NEVER: Mutex<()> = Mutex::new(());
     static CHANGED: Condvar = Condvar::new();
     #[step]
@@ -316,7 +320,7 @@ fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
         drop(CHANGED.wait_timeout_while(NEVER.lock().unwrap(), 2.millis(), |()| true).unwrap());
         Response::text("done")
     }
-    let mut scheduling = patient(SchedulingSettings {
+    let mut scheduling = without_wait_limits(SchedulingSettings {
         overruns: OverrunLimit { times: 3, of: 4 },
         ..SchedulingSettings::default()
     });
@@ -325,38 +329,38 @@ fn a_step_that_blocks_overruns_although_it_uses_no_processor() {
     let (server, collector) = start(app);
     let mut client = Client::connect(server.addr());
     for _ in 0..4 {
-        assert_eq!(client.ask(get("/blocks")).status, 200);
+        assert_eq!(client.request(get("/blocks")).status, 200);
     }
     let captures = collector.wait_for(4);
-    assert_eq!(moves(&captures[3]), ["default to batch: block often exceeds its quantum"]);
+    assert_eq!(reclassifications(&captures[3]), ["default to batch: block often exceeds its quantum"]);
     for capture in &captures[..3] {
         let overran =
             |event: &_| matches!(event, Event::QuantumExceeded { step: 0, quantum_ns: 1_000_000, .. });
-        assert!(capture.events.iter().any(overran), "each of them says so");
+        assert!(capture.events.iter().any(overran), "each overrun is recorded");
     }
     server.stop();
 }
 
-/// Lets others go first in the midst of its work.
+/// Computes for 2 ms, and yields once in between.
 #[step]
 fn busy(progress: Option<u32>) -> Decision<(), u32> {
-    let begun = std::time::Instant::now();
-    while begun.elapsed() < 1.millis() {}
+    let started = std::time::Instant::now();
+    while started.elapsed() < 1.millis() {}
     if progress.is_some() { Continue(()) } else { Yield(1) }
 }
 
 #[test]
-fn an_idle_worker_runs_requests_of_one_that_has_many() {
+fn an_idle_worker_steals_requests_of_a_busy_worker() {
     const ROUNDS: usize = 500;
     let app = app().flow(flow!("busy", GET "/busy", steps: [busy, place])).workers(2);
     let (server, collector) = start(app);
     let mut clients: Vec<Client> = (0..16).map(|_| Client::connect(server.addr())).collect();
-    // All of them belong to one worker, and the other has nothing to do.
-    clients.retain_mut(|client| home(&collector, &client.ask(get("/plain"))) == 0);
+    // The remaining clients belong to one worker, and the other worker is idle.
+    clients.retain_mut(|client| connection_worker(&collector, &client.request(get("/plain"))) == 0);
     assert!(clients.len() > 1);
-    let (mut asked, mut is_stolen) = (16 + clients.len(), false);
+    let (mut requests, mut is_stolen) = (16 + clients.len(), false);
     clients.iter_mut().for_each(|client| client.send(get("/busy")));
-    // There is always somebody more, so that the worker has no rest.
+    // Each answer is followed by another request, so that the worker stays busy.
     for round in 0..ROUNDS {
         let is_last = is_stolen || round + 1 == ROUNDS;
         for client in &mut clients {
@@ -365,22 +369,22 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
             is_stolen |= answer.body.starts_with("zerver-1 ");
             if !is_last {
                 client.send(get("/busy"));
-                asked += 1;
+                requests += 1;
             }
         }
         if is_last {
             break;
         }
     }
-    assert!(is_stolen, "in {ROUNDS} rounds");
-    let told = clients[0].ask(get("/healthz")).body;
-    let stolen: u64 = measures(&mut clients[0]).workers.iter().map(|worker| worker.steals).sum();
-    assert!(stolen > 0 && told.contains(&format!("\"stolen\":{stolen}")), "{told}");
+    assert!(is_stolen, "no request was stolen in {ROUNDS} rounds");
+    let status = clients[0].request(get("/healthz")).body;
+    let stolen: u64 = metrics(&mut clients[0]).workers.iter().map(|worker| worker.steals).sum();
+    assert!(stolen > 0 && status.contains(&format!("\"stolen\":{stolen}")), "{status}");
     server.stop();
-    let captures = collector.wait_for(asked);
-    assert_eq!(captures.len(), asked, "each ends once");
+    let captures = collector.wait_for(requests);
+    assert_eq!(captures.len(), requests, "each request ends once");
     assert!(captures.iter().all(|capture| capture.status == 200));
-    // Wherever it ran, the trace says so, and where its connection is.
+    // Each trace names the thread that ran the request and the worker of its connection.
     let was_stolen =
         |capture: &&Arc<Capture>| thread(capture) != format!("zerver-{}", capture.worker.unwrap());
     assert_eq!(captures.iter().filter(was_stolen).count() as u64, stolen);
@@ -389,35 +393,36 @@ fn an_idle_worker_runs_requests_of_one_that_has_many() {
     }
 }
 
-fn measures(client: &mut Client) -> ServiceMetrics {
-    let answer = client.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
+fn metrics(client: &mut Client) -> ServiceMetrics {
+    let answer =
+        client.request("GET /metrics HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n");
     serde_json::from_str(&answer.body).unwrap()
 }
 
 #[test]
-fn new_connections_go_where_others_have_closed() {
+fn new_connections_go_to_the_worker_with_the_fewest() {
     let (server, collector) = start(app().workers(2));
     let connect = || {
         let mut client = Client::connect(server.addr());
-        let is_first = home(&collector, &client.ask(get("/plain"))) == 0;
+        let is_first = connection_worker(&collector, &client.request(get("/plain"))) == 0;
         (client, is_first)
     };
     let clients: Vec<_> = (0..8).map(|_| connect()).collect();
     let (first, mut second): (Vec<_>, Vec<_>) = clients.into_iter().partition(|(_, is_first)| *is_first);
     assert_eq!((first.len(), second.len()), (4, 4));
     drop(first);
-    while measures(&mut second[0].0).workers[0].connections > 0 {}
-    let again: Vec<_> = (0..4).map(|_| connect()).collect();
-    assert!(again.iter().all(|(_, is_first)| *is_first), "all have as many again");
-    let open: Vec<_> = measures(&mut second[0].0).workers.iter().map(|worker| worker.connections).collect();
+    while metrics(&mut second[0].0).workers[0].connections > 0 {}
+    let new: Vec<_> = (0..4).map(|_| connect()).collect();
+    assert!(new.iter().all(|(_, is_first)| *is_first), "a new connection went to the other worker");
+    let open: Vec<_> = metrics(&mut second[0].0).workers.iter().map(|worker| worker.connections).collect();
     assert_eq!(open[..2], [4, 4]);
     server.stop();
 }
 
 #[test]
-fn a_worker_that_hangs_is_replaced() {
+fn new_connections_avoid_a_stuck_worker() {
     static GATE: Gate = Gate::new();
-    let _opens = Opens(&GATE);
+    let _guard = OpenOnDrop(&GATE);
     #[step]
     fn hang() -> Response {
         GATE.pass();
@@ -426,35 +431,39 @@ fn a_worker_that_hangs_is_replaced() {
     let app = app().flow(flow!("hangs", GET "/hangs", steps: [hang])).stuck_after(1.millis());
     let (server, _) = start(app);
     let addr = server.addr();
-    // Connections are dealt in turn, so these are with different workers.
+    // Connections are distributed in turn, so these belong to different workers.
     let [mut hangs, mut other] = std::array::from_fn(|_| Client::connect(addr));
-    assert_eq!(other.ask(get("/healthz")).status, 200);
+    assert_eq!(other.request(get("/healthz")).status, 200);
     hangs.send(get("/hangs"));
     GATE.wait_for(1);
-    let told = loop {
-        let answer = other.ask(get("/healthz"));
+    let status = loop {
+        let answer = other.request(get("/healthz"));
         assert_eq!(answer.status, 200);
         if answer.body.contains("degraded") {
             break answer.body;
         }
     };
-    assert!(told.contains(r#""flow":"hangs""#) && told.contains(r#""step":"hang""#), "{told}");
+    assert!(status.contains(r#""flow":"hangs""#) && status.contains(r#""step":"hang""#), "{status}");
     for _ in 0..4 {
-        assert_eq!(Client::connect(addr).ask(get("/report")).status, 200, "new ones go elsewhere");
+        assert_eq!(
+            Client::connect(addr).request(get("/report")).status,
+            200,
+            "new connections go to other workers"
+        );
     }
     GATE.open();
     let answer = hangs.answer().unwrap();
     let id = answer.header("x-request-id").unwrap();
-    assert!(answer.body == "at last" && told.contains(&format!(r#""request":"{id}""#)), "{id}: {told}");
-    while other.ask(get("/healthz")).body.contains("degraded") {}
-    assert_eq!(hangs.ask(get("/report")).status, 200);
+    assert!(answer.body == "at last" && status.contains(&format!(r#""request":"{id}""#)), "{id}: {status}");
+    while other.request(get("/healthz")).body.contains("degraded") {}
+    assert_eq!(hangs.request(get("/report")).status, 200);
     server.stop();
 }
 
 #[test]
-fn batch_goes_on_while_the_only_worker_hangs() {
+fn batch_requests_run_while_the_only_worker_is_stuck() {
     static GATE: Gate = Gate::new();
-    let _opens = Opens(&GATE);
+    let _guard = OpenOnDrop(&GATE);
     #[step]
     fn hang() -> Response {
         GATE.pass();
@@ -467,56 +476,56 @@ fn batch_goes_on_while_the_only_worker_hangs() {
     let mut hangs = Client::connect(addr);
     hangs.send(get("/hangs"));
     GATE.wait_for(1);
-    // As long as there is no other, the worker that hangs gets what connects.
-    let ask = |path| {
-        // The next has more time: on a slow machine nobody would ever be answered else.
-        let answered = (1..60).find_map(|tenths| {
+    // New connections go to the stuck worker until its replacement has started, so the request is repeated.
+    let request = |path| {
+        // The time limit grows, because a slow machine might never answer within a fixed one.
+        let answer = (1..60).find_map(|tenths| {
             let mut client = Client::connect(addr);
             client.send(get(path));
             client.is_answered_within(tenths * 100.millis()).then(|| client.answer().unwrap())
         });
-        answered.expect("nobody is answered")
+        answer.expect("no request was answered")
     };
-    let told = ask("/healthz").body;
-    assert!(told.contains("degraded"), "{told}");
-    assert!(ask("/report").body.starts_with("zerver-batch-"));
+    let status = request("/healthz").body;
+    assert!(status.contains("degraded"), "{status}");
+    assert!(request("/report").body.starts_with("zerver-batch-"));
     GATE.open();
     assert_eq!(hangs.answer().unwrap().body, "at last");
     server.stop();
 }
 
 #[test]
-fn health_can_be_somewhere_else_or_nowhere() {
-    let ask = |app: App, path: &str| {
+fn the_health_endpoint_can_be_moved_or_disabled() {
+    let status = |app: App, path: &str| {
         let (server, _) = start(app);
-        Client::connect(server.addr()).ask(get(path)).status
+        Client::connect(server.addr()).request(get(path)).status
     };
-    assert_eq!(ask(app(), "/healthz"), 200);
-    assert_eq!(ask(app().health(Some("/well")), "/well"), 200);
-    assert_eq!(ask(app().health(Some("/well")), "/healthz"), 404);
-    assert_eq!(ask(app().health(None), "/healthz"), 404);
+    assert_eq!(status(app(), "/healthz"), 200);
+    assert_eq!(status(app().health(Some("/well")), "/well"), 200);
+    assert_eq!(status(app().health(Some("/well")), "/healthz"), 404);
+    assert_eq!(status(app().health(None), "/healthz"), 404);
     let own = app().flow(flow!("own", GET "/healthz", steps: [place]));
     let (server, collector) = start(own);
-    assert_eq!(Client::connect(server.addr()).ask(get("/healthz")).status, 200);
+    assert_eq!(Client::connect(server.addr()).request(get("/healthz")).status, 200);
     assert_eq!(collector.one().flow.name, "own");
 }
 
 #[test]
-fn polls_of_the_tools_are_never_taken_for_traffic() {
+fn status_polls_of_zerver_never_count_as_traffic() {
     const POLL: &str = "/.zerver/status";
-    // Whatever the service makes of paths and hosts.
+    // Polls are answered even if a flow takes all paths and the host is not allowed.
     let everything = || app().flow(flow!("any", GET "/{*path}", steps: [place]));
     let (server, collector) = start(everything().health(Some("/well")).allow_host("api.example.com"));
     let mut client = Client::connect(server.addr());
-    let told = client.ask(get(POLL));
-    assert!(told.status == 200 && told.body.contains("workers"), "{told:?}");
-    // Anything else with that path is traffic: of other clients, and with other methods.
+    let poll = client.request(get(POLL));
+    assert!(poll.status == 200 && poll.body.contains("workers"), "{poll:?}");
+    // Other requests with this path are traffic.
     let other = format!("GET {POLL} HTTP/1.1\r\nhost: api.example.com\r\n\r\n");
-    assert_ne!(client.ask(other).body, told.body);
+    assert_ne!(client.request(other).body, poll.body);
     assert_eq!(request(&collector.one()).0, POLL);
     let (server, collector) = start(app().health(None));
     let mut client = Client::connect(server.addr());
-    assert_eq!(client.ask(get(POLL)).status, 404);
-    assert_eq!(client.ask(get("/nowhere")).status, 404);
+    assert_eq!(client.request(get(POLL)).status, 404);
+    assert_eq!(client.request(get("/nowhere")).status, 404);
     assert_eq!(request(&collector.one()).0, "/nowhere");
 }

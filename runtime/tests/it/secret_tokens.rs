@@ -1,4 +1,4 @@
-//! Tokens that are shown to the service itself: they open something, and are in no trace.
+//! Tokens that clients send to zerver itself: they grant something, and no trace contains them.
 
 use zerver::prelude::*;
 use zerver::{ClassRule, StartOptions};
@@ -9,14 +9,14 @@ use crate::raw_client::Client;
 
 const CANARY: &str = "c4n4ry";
 
-/// Says what it was sent, as a careless service does.
+/// Returns a header of the request, as a careless service might.
 #[step]
 fn echo(request: &Request) -> Response {
     Response::text(format!("{:?}", request.headers.get("x-class").map(::http::HeaderValue::as_bytes)))
 }
 
 #[test]
-fn what_is_shown_to_the_service_itself_is_in_no_trace() {
+fn no_trace_contains_a_token_for_zerver() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(RecorderOptions::new(dir.path())).unwrap();
     let app = App::new()
@@ -33,11 +33,11 @@ fn what_is_shown_to_the_service_itself_is_in_no_trace() {
         .unwrap();
     let mut client = Client::connect(server.addr());
     let mut ids: Vec<RequestId> = Vec::new();
-    // Also where no step sees it, and where it is wrong.
-    for (target, wrong) in [("/echo", ""), ("/nothing", ""), ("/echo", "r")] {
-        let answer = client.ask(format!(
-            "GET {target} HTTP/1.1\r\nhost: test\r\nx-class: batch class-{CANARY}{wrong}\r\n\
-             x-zerver-record: record-{CANARY}{wrong}\r\n\r\n"
+    // Includes a request that no flow takes, and one with invalid tokens.
+    for (target, suffix) in [("/echo", ""), ("/nothing", ""), ("/echo", "r")] {
+        let answer = client.request(format!(
+            "GET {target} HTTP/1.1\r\nhost: test\r\nx-class: batch class-{CANARY}{suffix}\r\n\
+             x-zerver-record: record-{CANARY}{suffix}\r\n\r\n"
         ));
         ids.push(answer.header("x-request-id").unwrap().parse().unwrap());
     }
@@ -49,7 +49,7 @@ fn what_is_shown_to_the_service_itself_is_in_no_trace() {
         let trace = reader.load(id).unwrap().unwrap();
         let file = portable::write(&trace).unwrap();
         assert!(!has_canary(format!("{trace:?}").as_bytes()) && !has_canary(&file), "{trace:#?}");
-        // The words around them can be read.
+        // The names of the headers are readable.
         let shown = format!("{trace:?}");
         assert!(shown.contains("x-class") && shown.contains("x-zerver-record"), "{shown}");
     }

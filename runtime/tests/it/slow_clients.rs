@@ -1,4 +1,4 @@
-//! Clients that take their time. The limits are short here, so that the tests are.
+//! Slow clients, with short limits so that the tests are fast.
 
 use std::time::{Duration, Instant};
 
@@ -26,22 +26,22 @@ fn app() -> App {
         .flow(flow!("large", GET "/large", steps: [large]))
 }
 
-/// Sends `pieces`, one each time the one before has been waited for, until the connection closes or an answer comes.
+/// Sends `pieces`, and checks that the connection closes after the expected answer, and not before the time limit.
 fn check_closed(limits: Limits, pieces: &[&str], expected: Option<u16>) {
     let (server, _) = start(app().limits(limits));
-    // Before the other side's time begins, which is as soon as there is a connection.
-    let began = Instant::now();
+    // Read before connecting, because the time limit starts with the connection.
+    let started = Instant::now();
     let mut client = Client::connect(server.addr());
     for piece in pieces {
         let _ = client.try_send(piece.as_bytes());
     }
     assert_eq!(client.answer().map(|answer| answer.status), expected, "{pieces:?}");
     assert!(client.is_closed(), "{pieces:?}");
-    assert!(began.elapsed() >= SHORT, "{pieces:?} was not given its time");
+    assert!(started.elapsed() >= SHORT, "the connection was closed too early after {pieces:?}");
 }
 
 #[test]
-fn who_does_not_finish_a_head_is_closed() {
+fn a_connection_with_an_incomplete_head_is_closed() {
     let limits = || Limits { head: SHORT, ..Limits::default() };
     for piece in
         ["", "G", "GET /echo HTTP/1.1\r\n", "GET /echo HTTP/1.1\r\nhost: test\r\nx", "P", "PRI", "\r\n\r\n"]
@@ -52,28 +52,28 @@ fn who_does_not_finish_a_head_is_closed() {
 }
 
 #[test]
-fn the_time_for_a_head_does_not_begin_anew_with_each_byte() {
+fn the_time_limit_of_a_head_does_not_restart_with_each_byte() {
     let (server, _) = start(app().limits(Limits { head: SHORT, ..Limits::default() }));
     let mut client = Client::connect(server.addr());
     client.send("GET /echo HTTP/1.1\r\n");
-    let began = Instant::now();
-    // Sent as fast as the other side takes it, which is until it closes.
+    let started = Instant::now();
+    // Sends until the service closes the connection.
     while client.try_send(b"x: y\r\n").is_ok() {
-        assert!(began.elapsed() < PATIENCE);
+        assert!(started.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn who_asks_for_nothing_more_is_closed() {
+fn an_idle_connection_is_closed() {
     let limits = Limits { keep_alive: SHORT, ..Limits::default() };
     check_closed(limits, &["POST /echo HTTP/1.1\r\nhost: test\r\n\r\n"], Some(200));
 }
 
 #[test]
-fn a_second_head_has_its_time_as_well() {
+fn the_time_limit_of_a_head_applies_to_later_requests() {
     let (server, _) = start(app().limits(Limits { head: SHORT, ..Limits::default() }));
-    // Who has come too late with the first one proves nothing: then once more.
+    // Repeated, because the first head may be late if the machine stalls.
     let in_time = (0..20).find_map(|_| {
         let mut client = Client::connect(server.addr());
         client.try_send(b"POST /echo HTTP/1.1\r\nhost: test\r\n\r\n").ok()?;
@@ -86,7 +86,7 @@ fn a_second_head_has_its_time_as_well() {
 }
 
 #[test]
-fn who_does_not_finish_a_body_gets_a_408() {
+fn an_incomplete_body_is_answered_with_408() {
     let head = "POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\n";
     let chunked = "POST /echo HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel";
     let stall = || Limits { body_stall: SHORT, ..Limits::default() };
@@ -97,35 +97,35 @@ fn who_does_not_finish_a_body_gets_a_408() {
 }
 
 #[test]
-fn who_drips_a_body_gets_a_408_at_its_end() {
+fn a_body_that_drips_is_answered_with_408() {
     let limits = Limits { body: SHORT, ..Limits::default() };
     let (server, _) = start(app().limits(limits));
     let mut client = Client::connect(server.addr());
     client.send("POST /echo HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n");
-    let began = Instant::now();
-    while client.try_send(b"1\r\nx\r\n").is_ok() && began.elapsed() < 2 * SHORT {
+    let started = Instant::now();
+    while client.try_send(b"1\r\nx\r\n").is_ok() && started.elapsed() < 2 * SHORT {
         std::thread::yield_now();
     }
     assert_eq!(client.answer().unwrap().status, 408);
 }
 
 #[test]
-fn who_does_not_read_is_closed() {
+fn a_connection_whose_client_does_not_read_is_closed() {
     let (server, collector) = start(app().limits(Limits { write_stall: SHORT, ..Limits::default() }));
     let mut client = Client::connect(server.addr());
     client.send(get("/large"));
     assert_eq!(collector.one().status, 200);
-    // The other side's close shows once it has given up: what was in the system's buffers is there, the rest is not.
+    // Sending fails once the service has closed the connection.
     client.send(" ");
-    let began = Instant::now();
+    let started = Instant::now();
     while client.try_send(b" ").is_ok() {
-        assert!(began.elapsed() < PATIENCE);
+        assert!(started.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn who_takes_too_long_in_all_is_closed_whatever_it_reads() {
+fn the_total_time_to_write_a_response_is_limited() {
     let limits = Limits { write_stall: PATIENCE, write: SHORT, ..Limits::default() };
     let (server, collector) = start(app().limits(limits));
     let mut client = Client::connect(server.addr());
@@ -135,18 +135,18 @@ fn who_takes_too_long_in_all_is_closed_whatever_it_reads() {
 }
 
 #[test]
-fn who_reads_slowly_but_surely_gets_it_all() {
+fn a_large_response_is_not_cut_off_by_the_keep_alive_time() {
     let (server, _) = start(app().limits(Limits {
         keep_alive: Duration::from_millis(1),
         head: PATIENCE,
         ..Limits::default()
     }));
     let mut client = Client::connect(server.addr());
-    assert_eq!(client.ask(get("/large")).body.len(), 64 << 20);
+    assert_eq!(client.request(get("/large")).body.len(), 64 << 20);
 }
 
 #[test]
-fn others_are_served_meanwhile() {
+fn slow_clients_do_not_delay_others() {
     let (server, _) = start(app());
     let mut slow: Vec<_> = (0..50).map(|_| Client::connect(server.addr())).collect();
     for client in &mut slow {
@@ -154,9 +154,12 @@ fn others_are_served_meanwhile() {
     }
     let mut quick = Client::connect(server.addr());
     for _ in 0..100 {
-        assert_eq!(quick.ask("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\nhi").body, "hi");
+        assert_eq!(
+            quick.request("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\nhi").body,
+            "hi"
+        );
     }
     for client in &mut slow {
-        assert_eq!(client.ask("i").body, "hi");
+        assert_eq!(client.request("i").body, "hi");
     }
 }

@@ -1,4 +1,4 @@
-//! Steps that never return, seen from those who stop the service, and from batch.
+//! Steps that hang: they do not keep the service from stopping, and their requests are recorded.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -8,7 +8,7 @@ use zerver_trace::{Capture, Outcome};
 
 use crate::collector::{request, start};
 use crate::raw_client::{Client, PATIENCE, get};
-use crate::scheduling::{Gate, Opens, patient};
+use crate::scheduling::{Gate, OpenOnDrop, without_wait_limits};
 
 static GATES: [Gate; 8] = [const { Gate::new() }; 8];
 
@@ -33,7 +33,7 @@ fn app() -> App {
         .flow(flow!("hangs", GET "/hangs/{gate}", steps: [before, hang]))
         .flow(flow!("report", GET "/report/{gate}", steps: [before, hang]).class(Class::Batch))
         .flow(flow!("place", GET "/place", steps: [place]).class(Class::Batch))
-        .scheduling(patient(SchedulingSettings::default()))
+        .scheduling(without_wait_limits(SchedulingSettings::default()))
         .deadline(1.hours())
         .stuck_after(1.millis())
         .limits(Limits { drain: 1.millis(), ..Limits::default() })
@@ -45,12 +45,12 @@ fn stop(server: Server) {
         server.stop();
         sender.send(()).unwrap();
     });
-    stopped.recv_timeout(PATIENCE).expect("it stops");
+    stopped.recv_timeout(PATIENCE).expect("the service did not stop");
 }
 
-/// Stops a service while this path hangs at a gate; what is recorded of it by then.
-fn stopped_within(path: &str, gate: &'static Gate) {
-    let _opens = Opens(gate);
+/// Stops a service while a request for this path hangs, and checks the capture of the request.
+fn stop_during_a_step(path: &str, gate: &'static Gate) {
+    let _guard = OpenOnDrop(gate);
     let (server, collector) = start(app().batch_workers(1));
     let mut client = Client::connect(server.addr());
     client.send(get(path));
@@ -61,10 +61,10 @@ fn stopped_within(path: &str, gate: &'static Gate) {
     assert_eq!(
         (request(&lost).0.as_str(), lost.events_dropped),
         (path, 1),
-        "it says that events are missing"
+        "the capture shows that events are missing"
     );
     assert!(lost.duration_ns > 0 && lost.started_unix_ns > 0);
-    // It is told of once, also when the step returns after all.
+    // The request is recorded only once, even if the step returns after all.
     gate.open();
     while client.answer().is_some() {}
     let ids: Vec<_> =
@@ -73,33 +73,33 @@ fn stopped_within(path: &str, gate: &'static Gate) {
 }
 
 #[test]
-fn stopping_waits_for_no_step_that_hangs_and_its_request_is_recorded() {
-    stopped_within("/hangs/0", &GATES[0]);
+fn a_stop_does_not_wait_for_a_stuck_worker_and_its_request_is_recorded() {
+    stop_during_a_step("/hangs/0", &GATES[0]);
 }
 
 #[test]
-fn stopping_waits_for_no_batch_that_hangs_and_its_request_is_recorded() {
-    stopped_within("/report/1", &GATES[1]);
+fn a_stop_does_not_wait_for_a_stuck_batch_worker_and_its_request_is_recorded() {
+    stop_during_a_step("/report/1", &GATES[1]);
 }
 
-/// With a time limit for draining that no test would wait for.
-fn patient_app() -> App {
+/// Returns the app with a drain time that is longer than any test waits.
+fn app_with_long_drain() -> App {
     app().batch_workers(1).limits(Limits { drain: 1.hours(), ..Limits::default() })
 }
 
-/// Waits until a thread counts as hanging, or until none does.
+/// Polls the health endpoint until it reports this status.
 fn wait_for(client: &mut Client, status: &str) {
-    while !client.ask(get("/healthz")).body.contains(&format!(r#""status":"{status}""#)) {}
+    while !client.request(get("/healthz")).body.contains(&format!(r#""status":"{status}""#)) {}
 }
 
-/// Stops a service after a step has hung, with nothing in flight.
-fn stops_after_a_step_that_hung(path: &str, gate: &'static Gate) {
-    let _opens = Opens(gate);
-    let (server, collector) = start(patient_app());
+/// Stops a service with nothing in flight, after a stuck step has returned.
+fn stop_after_a_stuck_step(path: &str, gate: &'static Gate) {
+    let _guard = OpenOnDrop(gate);
+    let (server, collector) = start(app_with_long_drain());
     let mut hangs = Client::connect(server.addr());
     hangs.send(get(path));
     gate.wait_for(1);
-    // Asked at another worker.
+    // This connection belongs to another worker.
     let mut other = Client::connect(server.addr());
     wait_for(&mut other, "degraded");
     gate.open();
@@ -111,60 +111,63 @@ fn stops_after_a_step_that_hung(path: &str, gate: &'static Gate) {
 }
 
 #[test]
-fn after_a_step_that_hung_on_a_worker_it_stops_as_before() {
-    stops_after_a_step_that_hung("/hangs/3", &GATES[3]);
+fn a_service_stops_after_a_worker_was_stuck() {
+    stop_after_a_stuck_step("/hangs/3", &GATES[3]);
 }
 
 #[test]
-fn after_a_step_that_hung_at_low_priority_it_stops_as_before() {
-    stops_after_a_step_that_hung("/report/4", &GATES[4]);
+fn a_service_stops_after_a_batch_worker_was_stuck() {
+    stop_after_a_stuck_step("/report/4", &GATES[4]);
 }
 
-/// Stops a service while a step hangs, and its client waits for it or not.
-fn stops_while_a_step_hangs(path: &str, gate: &'static Gate, waits: bool) {
-    let _opens = Opens(gate);
-    let (server, collector) = start(patient_app());
+/// Stops a service while a step hangs. The client of the request stays connected if `stays` is set.
+fn stop_during_a_stuck_step(path: &str, gate: &'static Gate, stays: bool) {
+    let _guard = OpenOnDrop(gate);
+    let (server, collector) = start(app_with_long_drain());
     let mut hangs = Client::connect(server.addr());
     hangs.send(get(path));
     gate.wait_for(1);
     let mut other = Client::connect(server.addr());
     wait_for(&mut other, "degraded");
     drop(other);
-    let hangs = Some(hangs).filter(|_| waits);
+    let hangs = Some(hangs).filter(|_| stays);
     stop(server);
     drop(hangs);
     assert_eq!(collector.one().outcome, Outcome::Gone { step: 1 });
 }
 
 #[test]
-fn while_a_step_hangs_on_a_worker_nothing_else_is_waited_for() {
-    stops_while_a_step_hangs("/hangs/5", &GATES[5], false);
+fn while_a_worker_is_stuck_a_stop_waits_for_nothing() {
+    stop_during_a_stuck_step("/hangs/5", &GATES[5], false);
 }
 
 #[test]
-fn while_a_step_hangs_at_low_priority_nothing_else_is_waited_for() {
-    stops_while_a_step_hangs("/report/6", &GATES[6], false);
-    stops_while_a_step_hangs("/report/7", &GATES[7], true);
+fn while_a_batch_worker_is_stuck_a_stop_waits_for_nothing() {
+    stop_during_a_stuck_step("/report/6", &GATES[6], false);
+    stop_during_a_stuck_step("/report/7", &GATES[7], true);
 }
 
 #[test]
-fn a_thread_of_low_priority_that_hangs_is_named_and_another_goes_on() {
-    let _opens = Opens(&GATES[2]);
+fn a_stuck_batch_worker_is_reported_and_replaced() {
+    let _guard = OpenOnDrop(&GATES[2]);
     let (server, _) = start(app().batch_workers(1));
     let mut hangs = Client::connect(server.addr());
     hangs.send(get("/report/2"));
     GATES[2].wait_for(1);
     let mut other = Client::connect(server.addr());
-    let told = loop {
-        let told = other.ask(get("/healthz")).body;
-        if told.contains("degraded") {
-            break told;
+    let status = loop {
+        let status = other.request(get("/healthz")).body;
+        if status.contains("degraded") {
+            break status;
         }
     };
-    assert!(told.contains(r#""name":"zerver-batch-0""#) && told.contains(r#""flow":"report""#), "{told}");
-    assert_eq!(other.ask(get("/place")).body, "zerver-batch-1");
+    assert!(
+        status.contains(r#""name":"zerver-batch-0""#) && status.contains(r#""flow":"report""#),
+        "{status}"
+    );
+    assert_eq!(other.request(get("/place")).body, "zerver-batch-1");
     GATES[2].open();
     assert_eq!(hangs.answer().unwrap().body, "at last");
-    while other.ask(get("/healthz")).body.contains("degraded") {}
+    while other.request(get("/healthz")).body.contains("degraded") {}
     server.stop();
 }

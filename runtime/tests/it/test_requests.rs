@@ -1,4 +1,4 @@
-//! `App::test`: flows run without a server.
+//! `App::test`: tests of flows without a server.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -46,7 +46,7 @@ fn ann() -> http::Reply {
 }
 
 #[test]
-fn effects_give_what_the_test_says() {
+fn effects_return_the_results_that_a_test_plans() {
     let run =
         test().answer(verify("t"), ann()).answer(kv::add(("visits", "ann"), 1), kv::Answer::Number(7)).run();
     assert_eq!((run.status(), run.text().as_str()), (200, "hello again ann, 7, at 1700000000"));
@@ -58,14 +58,14 @@ fn effects_give_what_the_test_says() {
 }
 
 #[step]
-fn authenticate_stubbornly(request: &Request) -> Decision<User> {
+fn authenticate_with_retries(request: &Request) -> Decision<User> {
     Need(verify(request.bearer().unwrap_or_default()).retry(Retry::attempts(3)))
 }
 
 #[test]
-fn each_attempt_has_the_next_answer() {
+fn each_attempt_receives_the_next_planned_result() {
     let test = || {
-        let flow = flow!("greet", GET "/greet/{word}", steps: [authenticate_stubbornly, count, greet]);
+        let flow = flow!("greet", GET "/greet/{word}", steps: [authenticate_with_retries, count, greet]);
         let request = App::new().flow(flow).test("greet").get("/greet/hello");
         request.header("authorization", "Bearer t").kv(kv::Memory::new())
     };
@@ -83,17 +83,17 @@ fn each_attempt_has_the_next_answer() {
         .collect();
     assert_eq!(attempts, [1, 2, 3]);
     assert_eq!(timeout(timeout(timeout(test()))).run().status(), 504);
-    assert_eq!(test().answer(verify("t"), http::Reply::new(404)).run().status(), 502, "that is final");
+    assert_eq!(test().answer(verify("t"), http::Reply::new(404)).run().status(), 502, "a 404 is not retried");
 }
 
 #[test]
-fn what_does_not_fit_is_named() {
+fn a_mismatch_between_test_and_flow_is_reported() {
     let check = |request: &dyn Fn() -> TestRequest, message: &str| {
         let Err(panic) = catch_unwind(AssertUnwindSafe(|| request().run())) else {
-            panic!("it ran: {message}")
+            panic!("no panic: {message}")
         };
-        let said = panic.downcast_ref::<String>().unwrap();
-        assert!(said.contains(message), "{said}");
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(text.contains(message), "{text}");
     };
     check(&|| test(), "flow greet requests\n  http GET idp.example.com/verify with ");
     check(

@@ -1,4 +1,4 @@
-//! Responses that nobody took: they are recorded as what they were, and that nobody took them.
+//! Responses that the client did not receive: they are recorded in full, and marked as undelivered.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use zerver_trace::{Capture, MessageInfo, Outcome};
 
 use crate::collector::start;
 use crate::raw_client::{Client, PATIENCE, get};
-use crate::scheduling::{Gate, Opens, patient};
+use crate::scheduling::{Gate, OpenOnDrop, without_wait_limits};
 
 static GATES: [Gate; 4] = [Gate::new(), Gate::new(), Gate::new(), Gate::new()];
 
@@ -31,20 +31,21 @@ fn app() -> App {
         .flow(flow!("inline", GET "/inline/{gate}", steps: [pass]))
         .flow(flow!("batch", GET "/batch/{gate}", steps: [pass]).class(Class::Batch))
         .flow(flow!("zeros", GET "/zeros/{bytes}", steps: [zeros]))
-        .scheduling(patient(SchedulingSettings::default()))
+        .scheduling(without_wait_limits(SchedulingSettings::default()))
         .deadline(1.hours())
         .stuck_after(1.hours())
         .batch_workers(1)
 }
 
-/// Closes it, and throws away what was not read.
+/// Closes a connection with a reset, which discards unread data.
 fn reset(socket: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
     drop(socket);
 }
 
-fn check_passed_and_not_delivered(capture: &Arc<Capture>) {
-    let response = capture.response.as_ref().expect("the response there was").describe(usize::MAX);
+/// Checks that the response of `pass` is recorded and marked as undelivered.
+fn check_undelivered(capture: &Arc<Capture>) {
+    let response = capture.response.as_ref().expect("the response is not recorded").describe(usize::MAX);
     let MessageInfo::Response(response) = response else { panic!("no response") };
     assert_eq!((&capture.outcome, capture.status, response.status), (&Outcome::Done, 200, 200));
     assert_eq!(response.body.bytes, b"passed");
@@ -52,31 +53,31 @@ fn check_passed_and_not_delivered(capture: &Arc<Capture>) {
     assert!(capture.is_undelivered);
 }
 
-/// One whose client goes away while its last step runs.
-fn check_left(path: &str, gate: &'static Gate) {
-    let _opens = Opens(gate);
+/// Checks a request whose client leaves while the last step runs.
+fn check_departure(path: &str, gate: &'static Gate) {
+    let _guard = OpenOnDrop(gate);
     let (server, collector) = start(app());
     let mut socket = TcpStream::connect(server.addr()).unwrap();
     socket.write_all(get(path).as_bytes()).unwrap();
     gate.wait_for(1);
     reset(socket);
     gate.open();
-    check_passed_and_not_delivered(&collector.one());
+    check_undelivered(&collector.one());
 }
 
 #[test]
-fn of_a_step_on_its_own_worker() {
-    check_left("/inline/0", &GATES[0]);
+fn a_response_of_a_worker_is_undelivered_if_the_client_has_left() {
+    check_departure("/inline/0", &GATES[0]);
 }
 
 #[test]
-fn of_a_step_at_low_priority() {
-    check_left("/batch/1", &GATES[1]);
+fn a_response_of_a_batch_worker_is_undelivered_if_the_client_has_left() {
+    check_departure("/batch/1", &GATES[1]);
 }
 
 #[test]
-fn of_an_http2_stream_that_was_reset() {
-    let _opens = Opens(&GATES[2]);
+fn a_response_to_a_reset_http2_stream_is_undelivered() {
+    let _guard = OpenOnDrop(&GATES[2]);
     let (server, collector) = start(app());
     let mut raw = crate::http2::Raw::connect(server.addr());
     raw.headers(crate::http2::GET, "/batch/2", 1, true).unwrap();
@@ -84,11 +85,11 @@ fn of_an_http2_stream_that_was_reset() {
     raw.frame(3, 0, 1, &[0, 0, 0, 8]).unwrap();
     raw.ping();
     GATES[2].open();
-    check_passed_and_not_delivered(&collector.one());
+    check_undelivered(&collector.one());
 }
 
 #[test]
-fn of_which_part_was_written() {
+fn a_partly_written_response_is_undelivered() {
     let (server, collector) = start(app());
     let mut socket = TcpStream::connect(server.addr()).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -97,13 +98,13 @@ fn of_which_part_was_written() {
     reset(socket);
     let capture = collector.one();
     assert_eq!((capture.status, capture.is_undelivered), (200, true));
-    // And one of which all was.
-    assert_eq!(Client::connect(server.addr()).ask(get("/zeros/30000000")).status, 200);
+    // A response that was written in full is delivered.
+    assert_eq!(Client::connect(server.addr()).request(get("/zeros/30000000")).status, 200);
     assert!(!collector.wait_for(2)[1].is_undelivered);
 }
 
 #[test]
-fn what_was_answered_is_delivered() {
+fn a_written_response_is_delivered() {
     let (server, collector) = start(app());
     let mut client = Client::connect(server.addr());
     client.send([get("/zeros/1"), get("/nothing"), get("/zeros/2")].concat());

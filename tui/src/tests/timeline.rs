@@ -106,7 +106,7 @@ fn delays_by_a_busy_worker_are_shown() {
         "late     2.60 ms: worker 0 ran spin of report",
         "late     2.60 ms  48%",
         "read late",
-        "found, answer late by 2.60 ms",
+        "found, answer 2.60 ms late",
         "48% late answers",
     ] {
         assert!(seen.contains(expected), "no {expected} in\n{seen}");

@@ -104,8 +104,8 @@ fn the_same_but_later() {
     a  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250.43 ms  report
     b  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250.47 ms  report
     builds   different: todos 0.1.0, then todos 0.1.1
-    verdict  not all could be compared; 40.0 µs slower: 100% unexplained (5.0 ->
-             45.0 µs); no difference but time in what was compared
+    verdict  not everything could be compared; 40.0 µs slower: 100% unexplained (5.0
+             -> 45.0 µs); only times differ in what was compared
         a ms    b ms   b-a
         0.01    0.01  0.00    parse_report                                   │
         0.01    0.01  0.00    gather                                         │
@@ -114,7 +114,7 @@ fn the_same_but_later() {
         0.03    0.03  0.00    render_report                                  │
     total    +0.04 ms = 0.04 unexplained
     ignored  date (headers; --all-headers)
-    missing  b: 3 events left out while recording
+    missing  b: 3 events dropped while recording
     ");
 }
 

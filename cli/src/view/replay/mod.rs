@@ -214,7 +214,7 @@ mod tests {
         insta::assert_snapshot!(text, @r#"
         different: 2 of 3 decisions reproduced, 1 effect from the recording, 0 live
         edited   Claims.sub  "ann" → "bob"  first seen by verify
-        edited_outcome   failed: timeout http, at verify\u{7}
+        ending   failed: timeout http, at verify\u{7}
                  would have taken 255.00 ms instead of 5.40 ms; steps take their recorded time
         input_edited     verify  decision  src/a.rs:7
                          continue → fail\u{1b}

@@ -95,9 +95,9 @@ fn a_failed_request_names_what_failed() {
 
 #[test]
 fn attempts_and_waits_of_an_effect_are_shown() {
-    let text = show(&sample::held(), 120, false);
+    let text = show(&sample::held(), 130, false);
     let row = text.lines().find(|line| line.contains("http GET")).unwrap();
-    assert!(row.contains("200, 2 attempts, held 25.0 µs, wrote Claims"), "{text}");
+    assert!(row.contains("200, 2 attempts, queued 25.0 µs, wrote Claims"), "{text}");
 }
 
 #[test]
@@ -112,12 +112,12 @@ fn delays_by_a_busy_worker_are_shown() {
         "read     head read right after a step of 600.00 ms on its worker: spin of report\\u{1b}[2J",
         "late     2.60 ms: worker 0 ran spin of report (kv get todo:456)",
         "total    5.40 ms = 2.26 effects + 0.47 CPU + 0.03 queue + 2.60 late + 0.02 receiving",
-        "verdict  48% answers that lay ready: worker 0 ran spin of report;",
+        "verdict  48% late answers: worker 0 ran spin of report;",
     ] {
         assert!(text.lines().any(|found| found.starts_with(line)), "no {line} in\n{text}");
     }
     let row = text.lines().find(|line| line.contains("kv get")).unwrap();
-    assert!(row.contains("0.08") && row.contains("found, late 2.60 ms"), "{text}");
+    assert!(row.contains("0.08") && row.contains("found, answer 2.60 ms late"), "{text}");
 }
 
 #[test]
@@ -247,9 +247,9 @@ fn an_incomplete_trace_says_so() {
     failed   gone: the client left
     step     load_todo  src/todos.rs:40
     effect   kv get todo:456: no answer
-    missing  4 events left out while recording
+    missing  4 events dropped while recording
              1 effect without an answer
-             1 event of a step whose run is not in the trace
+             1 event of a step without a recorded run
     "#);
 }
 

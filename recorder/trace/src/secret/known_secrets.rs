@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{TrigramFilter, is_scheme, is_searchable};
+use super::{Author, MASK, Rule, TrigramFilter, is_scheme, is_searchable, merge_spans, replace_spans};
+use crate::Node;
 
 /// Known secrets, which are masked in every text that contains a copy. Only secrets that [`is_searchable`] allows are
 /// kept.
@@ -41,6 +42,19 @@ impl KnownSecrets {
                 self.add(&word[equals + 1..]);
             }
         });
+    }
+
+    /// Adds every text in a value that is secret as a whole.
+    pub fn add_value(&mut self, node: &Node<'_>) {
+        node.for_each_text(&mut |bytes| self.add_words(bytes));
+    }
+
+    /// Returns a text of the service with its secrets masked: those that `rule` finds, and copies of the known ones.
+    /// Returns `None` if it has none.
+    pub fn masked(&self, text: &[u8], rule: &Rule) -> Option<String> {
+        let own = rule.spans(text, Author::Service);
+        let spans = merge_spans(own.into_iter().chain(self.spans(text)).collect());
+        (!spans.is_empty()).then(|| replace_spans(text, &spans, |_| MASK.to_owned()))
     }
 
     /// Returns the spans of copies in a text, in order. If several begin at one position, the longest counts.

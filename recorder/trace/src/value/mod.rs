@@ -10,6 +10,7 @@ mod encoded_value;
 mod encoder;
 mod error;
 mod exact_text;
+pub mod json;
 mod limits;
 mod node;
 mod recordable;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pairing::{Pair, RunPair};
+use crate::diff::pairing::{Pair, RunPair};
 use crate::time_attribution::{RunShare, TimeShares};
 use crate::{Effect, StepRun, Timeline};
 
@@ -103,7 +103,7 @@ impl Sum {
 }
 
 /// Returns the causes, the largest first. They add up to the difference between the two durations.
-pub(super) fn causes(
+pub(crate) fn causes(
     a: (&Timeline, &TimeShares),
     b: (&Timeline, &TimeShares),
     rows: &[RunPair],

@@ -3,13 +3,14 @@
 use zerver_replay::Sameness;
 use zerver_trace::{RequestId, Trace};
 
-use super::causes::Cause;
-use super::difference::{Difference, DifferenceKind, NotCompared};
-use super::differences::{Differences, Subject, text};
-use super::ignored_headers::IgnoredHeaders;
-use super::pairing::RunPair;
-use super::slot_writes::{PlacedWrite, writes};
-use super::{causes, http_message, pairing, run_differences};
+use crate::diff::causes::Cause;
+use crate::diff::compare::differences::{Differences, Subject, text};
+use crate::diff::compare::slot_writes::{PlacedWrite, writes};
+use crate::diff::compare::{http_message, run_differences};
+use crate::diff::difference::{Difference, DifferenceKind, NotCompared};
+use crate::diff::ignored_headers::IgnoredHeaders;
+use crate::diff::pairing::RunPair;
+use crate::diff::{causes, pairing};
 use crate::time_attribution::attribute_time;
 use crate::{Gap, Timeline};
 
@@ -36,7 +37,7 @@ pub struct Diff {
     pub not_compared: Vec<NotCompared>,
 }
 
-/// One of the two requests.
+/// Side of the comparison: one of the two requests.
 #[derive(Debug, Clone)]
 pub struct DiffSide {
     /// Id.

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use zerver_replay::RecordedJson;
 
-use super::causes::Cause;
-use super::comparison::{Diff, DiffSide};
-use super::difference::Difference;
 use crate::Step;
+use crate::diff::causes::Cause;
+use crate::diff::comparison::{Diff, DiffSide};
+use crate::diff::difference::Difference;
 
 /// A diff as a JSON document. Times are in nanoseconds; a difference in time is positive if `b` took longer. Values
 /// follow [`RecordedJson`]; `null` stands for no value.

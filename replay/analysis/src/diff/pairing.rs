@@ -26,7 +26,7 @@ pub struct RunPair {
 }
 
 /// Pairs the runs of two timelines.
-pub(super) fn rows(a: &Timeline, b: &Timeline) -> Vec<RunPair> {
+pub(crate) fn rows(a: &Timeline, b: &Timeline) -> Vec<RunPair> {
     let mut pairing = Pairing::new(a.runs.len(), b.runs.len());
     pairing.by(|at| Some(a.runs[at].step.name.as_str()), |at| Some(b.runs[at].step.name.as_str()));
     pairing

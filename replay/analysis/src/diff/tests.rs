@@ -179,8 +179,8 @@ fn queueing_before_being_shed_is_a_cause() {
     let mut b = slow();
     b.events.truncate(1);
     b.outcome = Outcome::Rejected { reason: "waited too long".into() };
-    let told = show(&slow(), &b);
-    assert!(told.contains("+5380 queue \"-\" waiting in the run queue until the end\n"), "{told}");
+    let text = show(&slow(), &b);
+    assert!(text.contains("+5380 queue \"-\" waiting in the run queue until the end\n"), "{text}");
 }
 
 #[test]

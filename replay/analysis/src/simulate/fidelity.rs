@@ -7,7 +7,7 @@ use super::{GroupResults, Simulation};
 /// Difference that counts as none, in nanoseconds.
 const CLOSE_NS: u64 = 200_000;
 
-/// How well a simulation reproduces the recording.
+/// Quality of a simulation, compared with the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reproduction {
@@ -30,7 +30,7 @@ pub struct Deviation {
     pub recorded: u64,
     /// Simulated value.
     pub simulated: u64,
-    /// How well this figure is reproduced.
+    /// Quality of this figure.
     pub reproduction: Reproduction,
 }
 

@@ -37,11 +37,11 @@ pub struct Simulation {
 pub struct GroupResults {
     /// Name of the group.
     pub name: String,
-    /// As recorded.
+    /// Recorded statistics.
     pub recorded: RequestStats,
-    /// Simulated as recorded.
+    /// Statistics simulated on the machine of the recording.
     pub simulated: RequestStats,
-    /// Simulated with the changes; `None` without changes.
+    /// Statistics simulated with the changes; `None` without changes.
     pub changed: Option<RequestStats>,
 }
 
@@ -126,8 +126,8 @@ impl Simulation {
         let at = |r: &RecordedRequest| r.load.arrives_ns;
         Self {
             requests: recorded.len(),
-            excluded: excluded,
-            estimated: estimated,
+            excluded,
+            estimated,
             is_sampled: traces.iter().any(|trace| trace.kept != Kept::All),
             span_ns: recorded.last().map_or(0, at) - recorded.first().map_or(0, at),
             all: group("all", &|_| true),

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use zerver_trace::QueueReason;
 
-use super::effect::{CompletionDelay, Effect};
-use super::rows::Timeline;
-use super::totals::{KindTotals, Span, Totals, union};
 use crate::generalized_text::generalize;
+use crate::timeline::rows::effect::{CompletionDelay, Effect};
+use crate::timeline::rows::timeline::Timeline;
+use crate::timeline::totals::{KindTotals, Span, Totals, union};
 
 /// Kind of contributor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContributorKind {
-    /// One effect.
+    /// A single effect.
     Effect,
     /// Many effects of one kind.
     Effects,
@@ -49,7 +49,7 @@ impl ContributorKind {
 /// A part of the time with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributor {
-    /// What the time was spent on.
+    /// Activity that took the time.
     pub kind: ContributorKind,
     /// Label: `kv get todo:456`, `10 calls of kv get todo:*`, `40 sql calls`, `CPU of render_todo`.
     pub label: String,

@@ -8,16 +8,16 @@ use serde::{Serialize, Serializer};
 use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
-use super::contributors::Verdict;
-use super::effect::{CompletionDelay, Effect, EffectEnd, ReadDelay};
-use super::failure::Failure;
-use super::rows::{Migration, Reclassification, StepRun, Timeline};
-use super::slot_write::SlotWrite;
-use super::step::Step;
-use super::totals::Totals;
 use crate::rfc3339;
+use crate::timeline::contributors::Verdict;
+use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, ReadDelay};
+use crate::timeline::rows::failure::Failure;
+use crate::timeline::rows::slot_write::SlotWrite;
+use crate::timeline::rows::step::Step;
+use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
+use crate::timeline::totals::Totals;
 
-/// One trace as a JSON document. Durations are in nanoseconds; values follow [`RecordedJson`].
+/// A trace as a JSON document. Durations are in nanoseconds; values follow [`RecordedJson`].
 #[derive(Debug, Clone, Serialize)]
 pub struct TimelineJson {
     id: String,

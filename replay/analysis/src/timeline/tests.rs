@@ -6,9 +6,9 @@ use zerver_trace::{
     RecordedBody, Thread, Trace,
 };
 
-use super::hostile::any_trace;
-use super::sample::*;
 use super::*;
+use crate::timeline::hostile::any_trace;
+use crate::timeline::sample::*;
 
 /// Shows a timeline, with times in microseconds.
 fn show(trace: &Trace) -> String {
@@ -102,7 +102,7 @@ fn a_retry_is_one_effect_and_a_failure_names_all() {
 fn a_pause_is_not_an_attempt_and_waits_are_shown() {
     let timeline = Timeline::of(&held());
     let effect = &timeline.runs[1].effects[0];
-    let told = |attempt: &Attempt| {
+    let text = |attempt: &Attempt| {
         let Attempt {
             start_ns,
             duration_ns,
@@ -113,7 +113,7 @@ fn a_pause_is_not_an_attempt_and_waits_are_shown() {
         } = *attempt;
         ([start_ns, duration_ns, pause_ns, held_ns].map(|ns| ns / US), held_by)
     };
-    let attempts: Vec<_> = effect.attempts.iter().map(told).collect();
+    let attempts: Vec<_> = effect.attempts.iter().map(text).collect();
     assert_eq!(attempts, [([25, 300, 0, 0], None), ([400, 225, 75, 25], Some(QueueReason::Target))]);
     assert_eq!((effect.start_ns / US, effect.duration_ns / US), (25, 600));
     assert_eq!(effect.notes(), ["2 attempts", "queued 25.0 µs"]);
@@ -683,7 +683,7 @@ fn a_late_answer_does_not_lengthen_its_effect() {
         (2_260, 2_600, 80)
     );
     assert_eq!(totals.unexplained_ns, Timeline::of(&slow()).totals.unexplained_ns, "to when it was taken");
-    assert_eq!(effect.notes(), ["answer late by 2.60 ms"]);
+    assert_eq!(effect.notes(), ["answer 2.60 ms late"]);
     let verdict = timeline.verdict(&[]).unwrap();
     assert_eq!(verdict.largest.kind.as_str(), "completion_delay");
     assert_eq!(verdict.largest.label, "late answers: worker 0 ran spin of report");
@@ -736,7 +736,7 @@ fn an_answer_is_not_late_while_another_effect_is_awaited() {
     assert_eq!(
         timeline.longest_completion_delay().map(|late| late.delay_ns / US),
         Some(1_360),
-        "but it is told"
+        "the delay itself is listed"
     );
 }
 
@@ -750,8 +750,8 @@ fn a_read_delay_is_shown_and_not_part_of_the_total() {
         .insert(0, Event::ReadDelayed { part, unread_ns: 610_000 * US, ran_ns: 600_000 * US, flow, step });
     let timeline = Timeline::of(&trace);
     assert_eq!(timeline.totals, Timeline::of(&slow()).totals);
-    let told = timeline.read_delays[0].to_string();
-    assert_eq!(told, "head read right after a step of 600.00 ms on its worker: spin of report");
+    let text = timeline.read_delays[0].to_string();
+    assert_eq!(text, "head read right after a step of 600.00 ms on its worker: spin of report");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(
         json["read_delays"],

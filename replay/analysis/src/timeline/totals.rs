@@ -38,7 +38,7 @@ pub struct KindTotals {
 
 /// Cause of an instant. Earlier variants take precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spent {
+pub(crate) enum Spent {
     Cpu,
     Queue,
     Wait,
@@ -50,7 +50,7 @@ pub(super) enum Spent {
 pub(crate) type Span = (u64, u64);
 
 /// Returns how many nanoseconds at least one span covers.
-pub(super) fn union(mut spans: Vec<Span>) -> u64 {
+pub(crate) fn union(mut spans: Vec<Span>) -> u64 {
     spans.sort_unstable();
     let mut covered = 0u64;
     let mut reached = 0u64;
@@ -82,7 +82,7 @@ pub(crate) fn without((start, end): Span, others: impl Iterator<Item = Span>) ->
 }
 
 /// Splits the time from 0 to `total_ns`. Spans beyond it do not count.
-pub(super) fn split(total_ns: u64, spans: impl IntoIterator<Item = (Spent, Span)>) -> Totals {
+pub(crate) fn split(total_ns: u64, spans: impl IntoIterator<Item = (Spent, Span)>) -> Totals {
     let mut edges: Vec<(u64, Spent, i64)> = Vec::new();
     for (spent, (start, end)) in spans {
         let end = end.min(total_ns);

@@ -29,7 +29,7 @@ pub struct Association {
     pub field: String,
     /// Value in this request; `None` if the field is absent.
     pub value: Option<String>,
-    /// How the field correlates with latency.
+    /// Correlation of the field with latency.
     pub correlation: Correlation,
     /// Number of requests with the field.
     pub requests: usize,
@@ -37,7 +37,7 @@ pub struct Association {
     pub strength: f64,
 }
 
-/// How a field correlates with latency.
+/// Correlation of a field with latency.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Correlation {
     /// Spearman's rank correlation with the duration: 1 means that more is always slower.

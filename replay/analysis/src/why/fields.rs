@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use zerver_trace::{Node, Trace, Value};
 
-use crate::diff::http_message::{parameters, query};
+use crate::request_parameters::{parameters, query};
 use crate::{IgnoredHeaders, Timeline};
 
 /// Maximum number of fields per request.

@@ -4,6 +4,7 @@
 //! do next; the calls that have to start are in [`Job::take_requested_calls`]. The driver passes all times.
 
 mod event_log;
+mod job_secrets;
 mod lifecycle;
 mod recording;
 mod state_machine;

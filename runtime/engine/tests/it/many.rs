@@ -1,4 +1,4 @@
-//! One request with a hundred thousand effects. Each effect costs the same, however they are composed: quadratic code
+//! A request with a hundred thousand effects. Each effect costs the same, however they are composed: quadratic code
 //! would not finish here, and recursive code would overflow the stack.
 
 use serde::{Deserialize, Serialize};

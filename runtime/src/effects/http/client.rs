@@ -1,4 +1,4 @@
-//! The client that sends requests, and keeps its connections.
+//! Client that sends requests and pools its connections.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -21,17 +21,19 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime;
 use zerver_engine::EffectError;
 
-use super::connector::Limited;
-use super::error_mapping::{invalid, of_body, of_request, too_large};
-use super::resolver::Names;
+use super::connector::TimeLimited;
+use super::error_mapping::{body_error, invalid, request_error, too_large};
+use super::resolver::HostResolver;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
 use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
-/// The interpreter of `http` effects. Over TLS, the server chooses between HTTP/1.1 and HTTP/2; without TLS, it is HTTP/1.1.
+/// The interpreter of `http` effects. Over TLS, the server chooses between HTTP/1.1 and HTTP/2; without TLS, it is
+/// HTTP/1.1.
 ///
-/// Connections are pooled for the requests of all workers. They belong to the effect runtime, so that no request waits for a
-/// step of another. The client does not follow redirects, does not use a proxy, and sends nothing besides the request, its
-/// `host`, and the `traceparent` and `tracestate` of the incoming request, unless the request has its own.
+/// Connections are pooled for the requests of all workers. They belong to the effect runtime, so that no request waits
+/// for a step of another. The client does not follow redirects, does not use a proxy, and sends nothing besides the
+/// request, its `host`, and the `traceparent` and `tracestate` of the incoming request, unless the request contains its
+/// own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -93,8 +95,8 @@ impl ClientBuilder {
 
     /// Sets the address of a host, including the port, unless a URL names another port.
     ///
-    /// A step can then request `http://identity.internal/verify` wherever that host is today, and recorded requests stay the
-    /// same.
+    /// A step can then request `http://identity.internal/verify` wherever that host is today, and recorded requests
+    /// stay the same.
     #[must_use]
     pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
         self.names.insert(host.to_ascii_lowercase(), address);
@@ -115,8 +117,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the maximum length of the body of a reply, in bytes. The default is [`BODY_LIMIT`]. A request can set another
-    /// limit.
+    /// Sets the maximum length of the body of a reply, in bytes. The default is [`BODY_LIMIT`]. A request can set
+    /// another limit.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.body_limit = bytes;
@@ -136,38 +138,38 @@ impl ClientBuilder {
     }
 }
 
-/// Connections of this many runtimes are kept apart.
-const MOST_RUNTIMES: usize = 8;
+/// Maximum number of runtimes for which connections are kept.
+const MAX_RUNTIMES: usize = 8;
 
-type Connections = legacy::Client<Limited<HttpsConnector<HttpConnector<Names>>>, Full<Bytes>>;
+type Connections = legacy::Client<TimeLimited<HttpsConnector<HttpConnector<HostResolver>>>, Full<Bytes>>;
 
-/// The connections that were made on each runtime: their tasks live there, and end with it. In a service that is one, on
-/// which all effects are performed.
+/// Connections by the runtime on which they were opened, because their tasks end with it. A service has a single such
+/// runtime, which performs all effects.
 #[derive(Default)]
 struct Pools(Mutex<VecDeque<(runtime::Id, Connections)>>);
 
 impl Pools {
-    /// Those of this runtime.
-    fn here(&self, make: impl FnOnce() -> Connections) -> Connections {
-        let here = runtime::Handle::current().id();
+    /// Returns the connections of the current runtime, which are created by `create` on first use.
+    fn current(&self, create: impl FnOnce() -> Connections) -> Connections {
+        let current = runtime::Handle::current().id();
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, connections)) = pools.iter().find(|(runtime, _)| *runtime == here) {
+        if let Some((_, connections)) = pools.iter().find(|(runtime, _)| *runtime == current) {
             return connections.clone();
         }
-        // Of runtimes that have ended nothing else is known.
-        pools.truncate(MOST_RUNTIMES - 1);
-        let connections = make();
-        pools.push_front((here, connections.clone()));
+        // The end of a runtime is not reported, so the oldest pools are dropped.
+        pools.truncate(MAX_RUNTIMES - 1);
+        let connections = create();
+        pools.push_front((current, connections.clone()));
         connections
     }
 }
 
 impl Settings {
     fn connections(&self) -> Connections {
-        let mut tcp = HttpConnector::new_with_resolver(Names::new(Arc::clone(&self.names)));
+        let mut tcp = HttpConnector::new_with_resolver(HostResolver::new(Arc::clone(&self.names)));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // Shared out among the addresses of a name, so that one that is dead does not use up all of it.
+        // hyper divides this time among the addresses of a host, so that an unreachable address does not use all of it.
         tcp.set_connect_timeout(Some(self.connect_timeout));
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config((*self.tls).clone())
@@ -178,7 +180,7 @@ impl Settings {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(self.idle_timeout)
-            .build(Limited { connector, limit: self.connect_timeout })
+            .build(TimeLimited { connector, limit: self.connect_timeout })
     }
 }
 
@@ -188,19 +190,20 @@ impl Interpreter<Request> for Client {
         let limit = request.body_limit.unwrap_or(client.body_limit);
         match prepare(request, context) {
             Ok((host, request)) => Started::Pending(Box::pin(async move {
-                // Asked for here and not above: where this runs is where the connection will live.
-                let connections = client.pools.here(|| client.connections());
-                let reply = connections.request(request).await.map_err(|error| of_request(&host, &error))?;
-                read(&host, reply, limit).await
+                // Called within the future, because the connection will live on the runtime that polls it.
+                let connections = client.pools.current(|| client.connections());
+                let reply =
+                    connections.request(request).await.map_err(|error| request_error(&host, &error))?;
+                read_reply(&host, reply, limit).await
             })),
             Err(error) => Started::Ready(Err(error)),
         }
     }
 }
 
-/// Headers that say how a message is framed, which is not for the request to say: a second opinion on it is how
-/// requests are smuggled (RFC 9112, section 11.2).
-const FRAMING: [HeaderName; 8] = [
+/// Headers that determine the framing of a message. A request must not set them, because contradictory framing enables
+/// request smuggling (RFC 9112, section 11.2).
+const FRAMING_HEADERS: [HeaderName; 8] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::TRANSFER_ENCODING,
@@ -232,20 +235,20 @@ fn prepare(
     *out.method_mut() = method;
     *out.uri_mut() = uri;
     for Header { name, value } in &request.headers {
-        let no_header = || invalid(format!("{host}: header not allowed: {name:?}"));
-        let name = HeaderName::try_from(name.as_str()).map_err(|_| no_header())?;
-        if FRAMING.contains(&name) {
-            return Err(no_header());
+        let invalid_header = || invalid(format!("{host}: header not allowed: {name:?}"));
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| invalid_header())?;
+        if FRAMING_HEADERS.contains(&name) {
+            return Err(invalid_header());
         }
-        let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| no_header())?;
+        let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| invalid_header())?;
         out.headers_mut().append(name, value);
     }
-    pass_on(context, out.headers_mut());
+    add_trace_context(context, out.headers_mut());
     Ok((host, out))
 }
 
-/// Adds the trace context, unless the request has one of its own.
-fn pass_on(context: &EffectContext, headers: &mut HeaderMap) {
+/// Adds the trace context of the incoming request, unless the outgoing request contains its own.
+fn add_trace_context(context: &EffectContext, headers: &mut HeaderMap) {
     const TRACEPARENT: &str = "traceparent";
     if headers.contains_key(TRACEPARENT) {
         return;
@@ -258,26 +261,26 @@ fn pass_on(context: &EffectContext, headers: &mut HeaderMap) {
     }
 }
 
-async fn read(host: &str, reply: ::http::Response<Incoming>, limit: u64) -> Result<Reply, EffectError> {
+async fn read_reply(host: &str, reply: ::http::Response<Incoming>, limit: u64) -> Result<Reply, EffectError> {
     let (head, mut incoming) = reply.into_parts();
     if incoming.size_hint().lower() > limit {
         return Err(too_large(host, limit));
     }
     let mut body = Bytes::new();
-    let mut longer: Option<BytesMut> = None;
+    let mut joined: Option<BytesMut> = None;
     while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| of_body(host, &error))?;
-        // Trailers are not for us.
+        let frame = frame.map_err(|error| body_error(host, &error))?;
+        // Trailers are ignored.
         let Ok(data) = frame.into_data() else { continue };
-        let so_far = longer.as_ref().map_or(body.len(), BytesMut::len);
-        if (so_far + data.len()) as u64 > limit {
+        let len = joined.as_ref().map_or(body.len(), BytesMut::len);
+        if (len + data.len()) as u64 > limit {
             return Err(too_large(host, limit));
         }
-        // Most bodies come in one piece, and that piece is the body.
-        if so_far == 0 {
+        // Most bodies arrive in one frame, which is not copied.
+        if len == 0 {
             body = data;
         } else {
-            longer.get_or_insert_with(|| BytesMut::from(&body[..])).extend_from_slice(&data);
+            joined.get_or_insert_with(|| BytesMut::from(&body[..])).extend_from_slice(&data);
         }
     }
     let header = |(name, value): (&HeaderName, &HeaderValue)| Header {
@@ -287,7 +290,7 @@ async fn read(host: &str, reply: ::http::Response<Incoming>, limit: u64) -> Resu
     Ok(Reply {
         status: head.status.as_u16(),
         headers: head.headers.iter().map(header).collect(),
-        body: longer.map_or(body, BytesMut::freeze),
+        body: joined.map_or(body, BytesMut::freeze),
     })
 }
 

@@ -1,4 +1,4 @@
-//! A connector with a time limit for all of it: looking up the name, connecting and agreeing on TLS.
+//! Connector with one time limit for the name lookup, the connection and the TLS handshake together.
 
 use std::io;
 use std::pin::Pin;
@@ -9,14 +9,14 @@ use ::http::Uri;
 use tower_service::Service;
 
 #[derive(Clone)]
-pub(super) struct Limited<C> {
+pub(super) struct TimeLimited<C> {
     pub(super) connector: C,
     pub(super) limit: Duration,
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-impl<C> Service<Uri> for Limited<C>
+impl<C> Service<Uri> for TimeLimited<C>
 where
     C: Service<Uri, Error = BoxError>,
     C::Future: Send + 'static,

@@ -1,5 +1,5 @@
-//! What went wrong with a request, in terms of effects. Messages name host and cause, and hold no credentials: of the
-//! URL they have only the host, and of headers only names.
+//! Maps errors of the HTTP client to effect errors. Messages contain the host and the cause but no credentials: no part
+//! of the URL besides the host, and no values of headers.
 
 use std::error::Error;
 use std::io;
@@ -7,16 +7,16 @@ use std::io;
 use hyper_util::client::legacy;
 use zerver_engine::{EffectError, EffectErrorKind};
 
-pub(super) fn invalid(what: impl Into<String>) -> EffectError {
-    EffectError::new(EffectErrorKind::Invalid, what)
+pub(super) fn invalid(message: impl Into<String>) -> EffectError {
+    EffectError::new(EffectErrorKind::Invalid, message)
 }
 
 pub(super) fn too_large(host: &str, limit: u64) -> EffectError {
     EffectError::new(EffectErrorKind::TooLarge, format!("{host}: a body over {limit} bytes"))
 }
 
-/// Of a request that got no head of a reply.
-pub(super) fn of_request(host: &str, error: &legacy::Error) -> EffectError {
+/// Maps the error of a request that failed before the head of a reply arrived.
+pub(super) fn request_error(host: &str, error: &legacy::Error) -> EffectError {
     let causes = causes(error);
     if !error.is_connect() {
         return EffectError::new(kind(error), format!("{host}: {causes}"));
@@ -29,8 +29,8 @@ pub(super) fn of_request(host: &str, error: &legacy::Error) -> EffectError {
     EffectError::new(kind, format!("{host}: {phase}: {causes}"))
 }
 
-/// Of a reply whose body did not come to its end.
-pub(super) fn of_body(host: &str, error: &hyper::Error) -> EffectError {
+/// Maps the error of a reply whose body could not be read to its end.
+pub(super) fn body_error(host: &str, error: &hyper::Error) -> EffectError {
     EffectError::new(kind(error), format!("{host}: reading the body: {}", causes(error)))
 }
 
@@ -48,25 +48,27 @@ fn kind(error: &(dyn Error + 'static)) -> EffectErrorKind {
     }
     match find::<io::Error>(error).map(io::Error::kind) {
         Some(io::ErrorKind::TimedOut) => EffectErrorKind::Timeout,
-        // What hyper says of chunks that are none.
+        // hyper reports malformed chunks with these kinds.
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => EffectErrorKind::Malformed,
         _ => EffectErrorKind::Unreachable,
     }
 }
 
-/// The error and what caused it, outermost first; hyper-util's own words say nothing that its causes do not.
+/// Joins the messages of an error and its causes, outermost first. Messages of hyper-util are omitted, because they add
+/// nothing to their causes.
 fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut words: Vec<String> = Vec::new();
+    let mut messages: Vec<String> = Vec::new();
     for error in chain(error).filter(|error| error.downcast_ref::<legacy::Error>().is_none()) {
-        let word = error.to_string();
-        if !words.last().is_some_and(|last| last.ends_with(&word)) {
-            words.push(word);
+        let message = error.to_string();
+        if !messages.last().is_some_and(|last| last.ends_with(&message)) {
+            messages.push(message);
         }
     }
-    words.join(": ")
+    messages.join(": ")
 }
 
-/// An `io::Error` made of another error gives as its source that error's source, and skips the error.
+/// Iterates over an error and its causes. The source of an `io::Error` that wraps another error is the source of the
+/// wrapped error, which would skip the wrapped error itself.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let cause = |&error: &&'a (dyn Error + 'static)| match error.downcast_ref::<io::Error>() {
         Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),

@@ -1,4 +1,4 @@
-//! How bytes are recorded: as text where they are text, which reads better and is edited as text.
+//! Serialises bytes as text if they are UTF-8, so that recorded bodies can be read and edited as text.
 
 use std::fmt;
 
@@ -14,9 +14,9 @@ pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-    struct Any;
+    struct BytesVisitor;
 
-    impl<'de> Visitor<'de> for Any {
+    impl<'de> Visitor<'de> for BytesVisitor {
         type Value = Bytes;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,5 +40,5 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         }
     }
 
-    deserializer.deserialize_any(Any)
+    deserializer.deserialize_any(BytesVisitor)
 }

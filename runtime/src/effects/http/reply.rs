@@ -53,7 +53,7 @@ impl Reply {
     /// # Errors
     /// `bad_upstream` if the body is not JSON for a `T`. Its cause contains the position and the reason.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        self.json_of("a reply")
+        self.parse_json("a reply")
     }
 
     /// Returns the body as text.
@@ -61,25 +61,25 @@ impl Reply {
     /// # Errors
     /// `bad_upstream` if the body is not UTF-8.
     pub fn text(&self) -> Result<String, Failure> {
-        self.text_of("a reply")
+        self.parse_text("a reply")
     }
 
-    pub(super) fn successful(&self, target: &str) -> Result<(), Failure> {
+    pub(super) fn check_success(&self, target: &str) -> Result<(), Failure> {
         if self.is_success() {
             return Ok(());
         }
-        Err(bad(format!("{target}: answered {}", self.status)))
+        Err(bad_reply(format!("{target}: answered {}", self.status)))
     }
 
-    pub(super) fn json_of<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
+    pub(super) fn parse_json<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
         serde_json::from_slice(&self.body)
-            .map_err(|error| bad(format!("{target}: malformed: not the JSON expected: {error}")))
+            .map_err(|error| bad_reply(format!("{target}: malformed: not the JSON expected: {error}")))
     }
 
-    pub(super) fn text_of(&self, target: &str) -> Result<String, Failure> {
+    pub(super) fn parse_text(&self, target: &str) -> Result<String, Failure> {
         match str::from_utf8(&self.body) {
             Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(bad(format!("{target}: malformed: not text: {error}"))),
+            Err(error) => Err(bad_reply(format!("{target}: malformed: not text: {error}"))),
         }
     }
 }
@@ -89,6 +89,6 @@ impl Reply {
 #[error("{0}")]
 struct BadReply(String);
 
-fn bad(what: String) -> Failure {
-    Failure::bad_upstream("http").because(&BadReply(what))
+fn bad_reply(reason: String) -> Failure {
+    Failure::bad_upstream("http").because(&BadReply(reason))
 }

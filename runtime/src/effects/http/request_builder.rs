@@ -1,4 +1,4 @@
-//! Builds requests, and the effects that they complete with.
+//! Builds requests and the effects that perform them.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,17 +14,18 @@ use super::request::Request;
 
 /// Builds a request. One of the methods that return an [`Effect`] completes it, and a step returns that effect.
 #[derive(Debug, Clone)]
-#[must_use = "a request does nothing until a step returns the effect it ends in"]
+#[must_use = "a request does nothing until it is completed and a step returns the effect"]
 pub struct RequestBuilder {
     request: Request,
     timeout: Option<Duration>,
-    invalid: Option<Failure>,
+    /// Failure to serialise the body.
+    failure: Option<Failure>,
 }
 
 impl RequestBuilder {
     pub(super) fn new(method: String, url: String) -> Self {
         let request = Request { method, url, headers: Vec::new(), body: Bytes::new(), body_limit: None };
-        Self { request, timeout: None, invalid: None }
+        Self { request, timeout: None, failure: None }
     }
 
     /// Adds a header. If HTTP does not allow the name or the value, the effect fails as `invalid`.
@@ -41,7 +42,7 @@ impl RequestBuilder {
     /// Adds a query parameter, encoded as in a form.
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
         let url = &mut self.request.url;
-        // A fragment is for browsers; it is not sent.
+        // A fragment is never sent to a server.
         url.truncate(url.find('#').unwrap_or(url.len()));
         url.push(if url.contains('?') { '&' } else { '?' });
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -54,7 +55,7 @@ impl RequestBuilder {
     pub fn json_body<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => self.request.body = body.into(),
-            Err(error) => self.invalid = Some(Failure::internal("http").because(&error)),
+            Err(error) => self.failure = Some(Failure::internal("http").because(&error)),
         }
         self.default_header("content-type", "application/json")
     }
@@ -65,8 +66,8 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the time limit, from the start of the effect to the end of the reply's body. Without it, only the deadline of
-    /// the incoming request applies.
+    /// Sets the time limit, from the start of the effect to the end of the reply's body. Without it, only the deadline
+    /// of the incoming request applies.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -80,41 +81,41 @@ impl RequestBuilder {
 
     /// Completes with the reply, whatever its status.
     pub fn send(self) -> Effect<Reply> {
-        self.end(|_, reply| Ok(reply.clone()))
+        self.complete(|_, reply| Ok(reply.clone()))
     }
 
     /// Completes with the JSON body of a 2xx reply. Any other status, and a body that is not a `T`, fails as
     /// `bad_upstream`.
     pub fn json<T: DeserializeOwned + Send + 'static>(self) -> Effect<T> {
-        self.default_header("accept", "application/json").end(|target, reply| {
-            reply.successful(target)?;
-            reply.json_of(target)
+        self.default_header("accept", "application/json").complete(|target, reply| {
+            reply.check_success(target)?;
+            reply.parse_json(target)
         })
     }
 
     /// Completes like [`json`](Self::json), but with `None` for a 404.
     pub fn json_or_none<T: DeserializeOwned + Send + 'static>(self) -> Effect<Option<T>> {
-        self.default_header("accept", "application/json").end(|target, reply| {
+        self.default_header("accept", "application/json").complete(|target, reply| {
             if reply.status == 404 {
                 return Ok(None);
             }
-            reply.successful(target)?;
-            reply.json_of(target).map(Some)
+            reply.check_success(target)?;
+            reply.parse_json(target).map(Some)
         })
     }
 
     /// Completes with the body of a 2xx reply as text. Any other status, and a body that is not UTF-8, fails as
     /// `bad_upstream`.
     pub fn text(self) -> Effect<String> {
-        self.end(|target, reply| {
-            reply.successful(target)?;
-            reply.text_of(target)
+        self.complete(|target, reply| {
+            reply.check_success(target)?;
+            reply.parse_text(target)
         })
     }
 
     /// Completes without a value if the status is 2xx. Any other status fails as `bad_upstream`.
     pub fn ok(self) -> Effect<()> {
-        self.end(|target, reply| reply.successful(target))
+        self.complete(|target, reply| reply.check_success(target))
     }
 
     fn default_header(self, name: &str, value: &str) -> Self {
@@ -124,11 +125,11 @@ impl RequestBuilder {
         self.header(name, value)
     }
 
-    fn end<T: Send + 'static>(
+    fn complete<T: Send + 'static>(
         self,
         read: impl Fn(&str, &Reply) -> Result<T, Failure> + Send + 'static,
     ) -> Effect<T> {
-        if let Some(failure) = self.invalid {
+        if let Some(failure) = self.failure {
             return Effect::fail(failure);
         }
         let target = self.request.summary();

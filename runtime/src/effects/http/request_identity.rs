@@ -1,4 +1,5 @@
-//! What identifies a request to a replay: all of it but how it is written. Whatever may change the reply belongs to it.
+//! Identity of a request, by which a replay recognises it. It contains everything that may affect the reply, and leaves
+//! out differences in notation.
 
 use std::borrow::Cow;
 
@@ -7,15 +8,15 @@ use zerver_trace::Value;
 
 use super::request::Request;
 
-/// The method, the scheme, the host and the port, the path, the parameters, the headers and the body. None of a URL
-/// that no client sends.
-pub(super) fn of(request: &Request) -> Option<Value> {
+/// Returns the method, scheme, host, port, path, parameters, headers, body and body limit in a canonical form. `None`
+/// if the URL is invalid.
+pub(super) fn identity(request: &Request) -> Option<Value> {
     let Request { method, url, headers, body, body_limit } = request;
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?;
     let port = uri.port_u16().unwrap_or(if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 });
     let host = uri.host()?.to_ascii_lowercase();
-    // Those of one name keep their order.
+    // The sort is stable, so parameters with the same name keep their order.
     let query = uri.query().unwrap_or_default();
     let mut parameters: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         form_urlencoded::parse(query.as_bytes()).collect();
@@ -26,23 +27,23 @@ pub(super) fn of(request: &Request) -> Option<Value> {
     let is_json = |(name, value): &(&str, &[u8])| {
         *name == "content-type" && value.to_ascii_lowercase().windows(4).any(|window| window == b"json")
     };
-    let json = headers.iter().any(is_json).then(|| canonical(body)).flatten();
+    let json = headers.iter().any(is_json).then(|| canonical_json(body)).flatten();
     let body = json.map_or(Cow::Borrowed(&**body), |json| Cow::Owned(json.into_bytes()));
     Value::from_serialize(&(method, (scheme, host, port), uri.path(), parameters, headers, body, body_limit))
         .ok()
 }
 
-/// JSON without white space, the keys of its objects in order. None of what is no JSON, and where that could lose
-/// something: a number that is no whole one of 64 bits, and a key that is there twice.
-fn canonical(body: &[u8]) -> Option<String> {
-    let json: Exact = serde_json::from_slice(body).ok()?;
+/// Returns JSON without white space and with the keys of objects in order. `None` if the body is not JSON, or if the
+/// conversion could lose information: if a number is not an integer of 64 bits, or if an object has a duplicate key.
+fn canonical_json(body: &[u8]) -> Option<String> {
+    let json: LosslessJson = serde_json::from_slice(body).ok()?;
     serde_json::to_string(&json.0).ok()
 }
 
-/// JSON of which nothing was lost.
-struct Exact(serde_json::Value);
+/// JSON that was parsed without loss of information.
+struct LosslessJson(serde_json::Value);
 
-impl<'de> serde::Deserialize<'de> for Exact {
+impl<'de> serde::Deserialize<'de> for LosslessJson {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Visitor).map(Self)
     }
@@ -54,7 +55,7 @@ impl<'de> serde::de::Visitor<'de> for Visitor {
     type Value = serde_json::Value;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON with whole numbers")
+        f.write_str("JSON with integers only")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -79,7 +80,7 @@ impl<'de> serde::de::Visitor<'de> for Visitor {
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(Exact(item)) = seq.next_element()? {
+        while let Some(LosslessJson(item)) = seq.next_element()? {
             items.push(item);
         }
         Ok(items.into())
@@ -87,9 +88,9 @@ impl<'de> serde::de::Visitor<'de> for Visitor {
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = std::collections::BTreeMap::new();
-        while let Some((key, Exact(value))) = map.next_entry::<String, Exact>()? {
+        while let Some((key, LosslessJson(value))) = map.next_entry::<String, LosslessJson>()? {
             if entries.insert(key, value).is_some() {
-                return Err(serde::de::Error::custom("a key that is there twice"));
+                return Err(serde::de::Error::custom("duplicate key"));
             }
         }
         Ok(serde_json::Value::Object(entries.into_iter().collect()))
@@ -114,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_written_differently_is_the_same_request() {
+    fn requests_that_differ_only_in_notation_have_the_same_identity() {
         let check = |a: Request, b: Request, same: bool| {
-            assert!(of(&a).is_some());
-            assert_eq!(of(&a) == of(&b), same, "{a:?} and {b:?}");
+            assert!(identity(&a).is_some());
+            assert_eq!(identity(&a) == identity(&b), same, "{a:?} and {b:?}");
         };
         let get = |url| request(url, &[], "");
         for (a, b, same) in [
@@ -143,7 +144,7 @@ mod tests {
             (r#"{"a":1,"b":[1,2]}"#, "{ \"b\": [1, 2],\n\"a\": 1 }", true),
             (r#"{"a":1}"#, r#"{"a":"1"}"#, false),
             ("[1,2]", "[2,1]", false),
-            // Nothing that would be lost is taken for the same.
+            // Values that would become equal by a loss of information stay different.
             ("[100000000000000000001]", "[100000000000000000002]", false),
             ("[1.0]", "[1.00]", false),
             (r#"{"a":1,"a":2}"#, r#"{"a":2,"a":2}"#, false),
@@ -151,9 +152,9 @@ mod tests {
         ] {
             check(json(a), json(b), same);
         }
-        // Of what is no JSON, every byte counts.
+        // Bodies that are not JSON are compared byte by byte.
         let text = |body| request("http://a/", &[("content-type", "text/plain")], body);
         check(text("[1]"), text("[ 1]"), false);
-        assert_eq!(of(&get("no URL")), None);
+        assert_eq!(identity(&get("no URL")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Requests as a kind of effect: their summary, target, identity, and whether they may be repeated.
+//! Requests as a kind of effect: their summary, target, identity and idempotency.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,10 +35,11 @@ impl EffectKind for Request {
             || self.headers.iter().any(|header| header.name == "idempotency-key")
     }
 
-    /// Returns the request without the details of its notation: the order of URL parameters and of headers with different
-    /// names, the encoding of the parameters and the host, and white space and the order of keys in a JSON body.
+    /// Returns the request without the details of its notation: the order of URL parameters and of headers with
+    /// different names, the encoding of the parameters and the host, and white space and the order of keys in a JSON
+    /// body.
     fn identity(&self) -> Option<Value> {
-        request_identity::of(self)
+        request_identity::identity(self)
     }
 
     fn is_safe(&self) -> bool {
@@ -50,10 +51,10 @@ impl EffectKind for Request {
     }
 }
 
-/// Returns host and port of a URL in lower case. Returns `None` for a URL that no client sends.
+/// Returns host and port of a URL in lower case. `None` if the URL has no host or contains credentials.
 fn authority(url: &str) -> Option<Cow<'_, str>> {
     let (scheme, rest) = url.split_once("://")?;
-    let usual = if scheme.eq_ignore_ascii_case("https") { "443" } else { "80" };
+    let default_port = if scheme.eq_ignore_ascii_case("https") { "443" } else { "80" };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let authority = &rest[..end];
     if authority.is_empty() || authority.contains('@') {
@@ -65,7 +66,7 @@ fn authority(url: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(authority));
     }
     let lower = authority.trim_end_matches(':').to_ascii_lowercase();
-    Some(Cow::Owned(if has_port { lower } else { format!("{lower}:{usual}") }))
+    Some(Cow::Owned(if has_port { lower } else { format!("{lower}:{default_port}") }))
 }
 
 /// A request in one line, for summaries and errors.
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_idempotent_if_http_or_a_key_says_so() {
+    fn a_request_is_idempotent_by_its_method_or_an_idempotency_key() {
         let check = |method: &str, expected: bool| {
             let request = request(method);
             assert_eq!(request.is_idempotent(), expected, "{method}");

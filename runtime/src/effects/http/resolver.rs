@@ -1,4 +1,4 @@
-//! Where hosts are: names with addresses of their own, then the resolver of the system.
+//! Resolves hosts: configured addresses first, then the resolver of the system.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -12,20 +12,20 @@ use std::vec;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
 
-/// Resolves names; see [`super::ClientBuilder::resolve`].
+/// Resolves the names of hosts. See [`super::ClientBuilder::resolve`].
 #[derive(Clone)]
-pub(super) struct Names {
-    own: Arc<BTreeMap<String, SocketAddr>>,
+pub(super) struct HostResolver {
+    configured: Arc<BTreeMap<String, SocketAddr>>,
     system: GaiResolver,
 }
 
-impl Names {
-    pub(super) fn new(own: Arc<BTreeMap<String, SocketAddr>>) -> Self {
-        Self { own, system: GaiResolver::new() }
+impl HostResolver {
+    pub(super) fn new(configured: Arc<BTreeMap<String, SocketAddr>>) -> Self {
+        Self { configured, system: GaiResolver::new() }
     }
 }
 
-impl Service<Name> for Names {
+impl Service<Name> for HostResolver {
     type Response = vec::IntoIter<SocketAddr>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
@@ -35,7 +35,7 @@ impl Service<Name> for Names {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        match self.own.get(name.as_str()) {
+        match self.configured.get(name.as_str()) {
             Some(address) => Box::pin(ready(Ok(vec![*address].into_iter()))),
             None => {
                 let addresses = self.system.call(name);

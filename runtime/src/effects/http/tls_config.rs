@@ -1,4 +1,4 @@
-//! The certificates that the client trusts.
+//! TLS configuration of the client and the certificates that it trusts.
 
 use std::sync::Arc;
 
@@ -20,26 +20,26 @@ pub enum RootsError {
     Certificate(#[source] rustls::Error),
 }
 
-/// Those that browsers trust (Mozilla's list, as of the build), and others.
+/// Certificates that browsers trust (Mozilla's list at build time).
 pub(super) fn roots() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
 pub(super) fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), RootsError> {
-    let mut any = false;
+    let mut is_any_added = false;
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(RootsError::Pem)?;
         roots.add(certificate).map_err(RootsError::Certificate)?;
-        any = true;
+        is_any_added = true;
     }
-    if any { Ok(()) } else { Err(RootsError::Empty) }
+    if is_any_added { Ok(()) } else { Err(RootsError::Empty) }
 }
 
-/// Which protocol is spoken is agreed by the connector.
+/// Creates the configuration of TLS. The connector adds the protocols to negotiate.
 pub(super) fn config(roots: RootCertStore) -> ClientConfig {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(ring).with_protocol_versions(rustls::ALL_VERSIONS);
-    // ring offers suites for both versions, so that this cannot fail.
-    let builder = builder.unwrap_or_else(|error| unreachable!("ring and TLS 1.2 and 1.3: {error}"));
+    // ring has cipher suites for both versions, so this cannot fail.
+    let builder = builder.unwrap_or_else(|error| unreachable!("ring supports TLS 1.2 and 1.3: {error}"));
     builder.with_root_certificates(roots).with_no_client_auth()
 }

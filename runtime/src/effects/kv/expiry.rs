@@ -1,26 +1,26 @@
-//! The time by which entries expire.
+//! Clock and times by which entries expire.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// When an entry that stays for good expires.
+/// Expiry time of an entry that does not expire.
 pub(super) const NEVER: u64 = u64::MAX;
 
-/// Tells the time, in milliseconds since the Unix epoch.
+/// Clock that returns milliseconds since the Unix epoch.
 #[derive(Clone)]
 pub(super) struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Clock {
-    /// The wall clock as it was when the store was opened, and the monotonic clock since: a step of the wall clock
-    /// neither ends a window early nor keeps it open.
+    /// Combines the wall clock at the time when the store was opened with the monotonic clock since then. A change of
+    /// the wall clock thus neither shortens nor extends the life of an entry.
     pub(super) fn real() -> Self {
         let (opened, wall) =
             (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
         Self::new(move || wall + opened.elapsed())
     }
 
-    /// A clock that calls a function for the time since the Unix epoch.
+    /// Creates a clock from a function that returns the time since the Unix epoch.
     pub(super) fn new(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self(Arc::new(move || u64::try_from(now().as_millis()).unwrap_or(NEVER - 1).min(NEVER - 1)))
     }
@@ -29,12 +29,12 @@ impl Clock {
         (self.0)()
     }
 
-    /// Whether what expires then has expired. What stays for good costs no look at the clock.
+    /// Returns true if this time has passed. Does not read the clock for [`NEVER`].
     pub(super) fn is_past(&self, expires_ms: u64) -> bool {
         expires_ms != NEVER && self.now_ms() >= expires_ms
     }
 
-    /// When what is written now expires.
+    /// Expiry time of an entry that is written now.
     pub(super) fn after(&self, expires_in_ms: Option<u64>) -> u64 {
         expires_in_ms.map_or(NEVER, |time| self.now_ms().saturating_add(time))
     }

@@ -1,8 +1,8 @@
-//! Keys: parts, each an integer or text, in a natural order.
+//! Keys of entries: sequences of parts, each an integer or text, in a natural order.
 //!
 //! A key is stored as bytes that compare like the key: part by part, numbers before text, numbers by value, text by its
-//! bytes, and a key before its extensions. Text that is a number in canonical form *is* that number: the `"456"` of a path
-//! and the `456` of a type name the same entry and are written the same way.
+//! bytes, and a key before its extensions. Text that is a number in canonical form *is* that number: `"456"` from a
+//! path and `456` from an integer name the same entry and are written the same way.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -15,13 +15,13 @@ use smallvec::SmallVec;
 /// Maximum length of a key, in bytes of its encoding, which is slightly longer than its text.
 pub const MAX_KEY_LEN: usize = 1024;
 
-/// The tag of a number without any bytes, which is zero. Each byte of a positive number adds one, of a negative number
-/// takes one away, so that longer means larger and smaller.
+/// Tag of the number zero, which has no bytes. The tag of a positive number is larger by the number of its bytes, and
+/// the tag of a negative number is smaller by it, so that tags compare like numbers of different length.
 const ZERO: u8 = 0x10;
 const TEXT: u8 = 0x20;
-/// Ends text; less than what any byte in it becomes.
+/// End of text. Less than the encoding of any byte of text.
 const END: [u8; 2] = [0, 0];
-/// What a zero byte in text becomes.
+/// Encoding of a zero byte in text.
 const NUL: [u8; 2] = [0, 0xff];
 
 /// A key: one part, or a tuple of parts.
@@ -41,7 +41,7 @@ const NUL: [u8; 2] = [0, 0xff];
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(SmallVec<[u8; 40]>);
 
-// Copied at once; the derived one goes byte by byte.
+// Copies all bytes at once. The derived implementation would copy them one by one.
 impl Clone for Key {
     fn clone(&self) -> Self {
         Self(SmallVec::from_slice(&self.0))
@@ -68,11 +68,11 @@ impl Key {
     /// Returns the parts.
     pub fn parts(&self) -> Vec<Part> {
         let mut rest = &self.0[..];
-        let part = |taken| match taken {
-            Taken::Number(n) => Part::Number(n),
-            Taken::Text(text) => Part::Text(text.into_owned()),
+        let part = |raw| match raw {
+            RawPart::Number(n) => Part::Number(n),
+            RawPart::Text(text) => Part::Text(text.into_owned()),
         };
-        std::iter::from_fn(|| take(&mut rest)).map(part).collect()
+        std::iter::from_fn(|| take_part(&mut rest)).map(part).collect()
     }
 
     /// Returns the bytes that stores keep. They compare like the key, and start with the bytes of its first parts.
@@ -88,15 +88,15 @@ impl Key {
         }
         let mut text = String::with_capacity(rest.len() + 8);
         let mut separator = "";
-        while let Some(part) = take(&mut rest) {
+        while let Some(part) = take_part(&mut rest) {
             text.push_str(std::mem::replace(&mut separator, ":"));
             match part {
-                // Most are small, and those are written in less time.
-                Taken::Number(n) => drop(match i64::try_from(n) {
+                // Most numbers fit into 64 bits, which are faster to format.
+                RawPart::Number(n) => drop(match i64::try_from(n) {
                     Ok(n) => write!(text, "{n}"),
                     Err(_) => write!(text, "{n}"),
                 }),
-                Taken::Text(part) => {
+                RawPart::Text(part) => {
                     let mut part = &*part;
                     while let Some(special) = part.bytes().position(|byte| matches!(byte, b':' | b'\\')) {
                         text.push_str(&part[..special]);
@@ -112,20 +112,21 @@ impl Key {
     }
 
     /// Returns the key of these bytes, or `None` if they are not a key.
+    #[cfg(feature = "kv-disk")]
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let mut key = Self(SmallVec::new());
         while !rest.is_empty() {
-            match take(&mut rest)? {
-                Taken::Number(n) => key.push_number(n),
-                Taken::Text(text) => key.push_text(&text),
+            match take_part(&mut rest)? {
+                RawPart::Number(n) => key.push_number(n),
+                RawPart::Text(text) => key.push_text(&text),
             }
         }
         (*key.0 == *bytes).then_some(key)
     }
 
     fn push_number(&mut self, n: i128) {
-        // Numbers have 64 bits and a sign: see the implementations of `KeyPart`.
+        // The magnitude fits into 64 bits: see the implementations of `KeyPart`.
         let size = n.unsigned_abs() as u64;
         let len = 8 - size.leading_zeros() as usize / 8;
         let sign = if n < 0 { 0xff } else { 0 };
@@ -134,7 +135,7 @@ impl Key {
     }
 
     fn push_text(&mut self, text: &str) {
-        /// Short text is put in as a whole: most is, and each piece costs the same.
+        /// Maximum length of text that is appended in a single call, which is faster than several. Most text is short.
         const SHORT: usize = 32;
         if text.len() <= SHORT && !text.as_bytes().contains(&0) {
             let mut part = [0; 1 + SHORT + END.len()];
@@ -156,46 +157,46 @@ impl Key {
     }
 }
 
-/// A part as it lies in a key.
-enum Taken<'a> {
+/// A part, decoded from the bytes of a key.
+enum RawPart<'a> {
     Number(i128),
     Text(Cow<'a, str>),
 }
 
-/// Takes a part off the front of bytes; none if there is none, or none that is well formed.
-fn take<'a>(rest: &mut &'a [u8]) -> Option<Taken<'a>> {
+/// Removes the first part from `rest`. `None` if there is none or it is malformed.
+fn take_part<'a>(rest: &mut &'a [u8]) -> Option<RawPart<'a>> {
     let (&tag, bytes) = rest.split_first()?;
     match tag {
         TEXT => take_text(rest, bytes),
         tag if tag.abs_diff(ZERO) <= 8 => {
-            let negative = tag < ZERO;
+            let is_negative = tag < ZERO;
             let (number, after) = bytes.split_at_checked(usize::from(tag.abs_diff(ZERO)))?;
             *rest = after;
-            let sign = if negative { 0xff } else { 0 };
+            let sign = if is_negative { 0xff } else { 0 };
             let size = number.iter().fold(0u64, |n, byte| n << 8 | u64::from(byte ^ sign));
-            Some(Taken::Number(if negative { -i128::from(size) } else { size.into() }))
+            Some(RawPart::Number(if is_negative { -i128::from(size) } else { size.into() }))
         }
         _ => None,
     }
 }
 
-fn take_text<'a>(rest: &mut &'a [u8], bytes: &'a [u8]) -> Option<Taken<'a>> {
-    let (mut from, mut text) = (0, Vec::new());
+fn take_text<'a>(rest: &mut &'a [u8], bytes: &'a [u8]) -> Option<RawPart<'a>> {
+    let (mut start, mut text) = (0, Vec::new());
     loop {
-        let zero = from + bytes[from..].iter().position(|&byte| byte == 0)?;
+        let zero = start + bytes[start..].iter().position(|&byte| byte == 0)?;
         match [0, *bytes.get(zero + 1)?] {
             END => {
                 *rest = &bytes[zero + 2..];
-                return Some(Taken::Text(if text.is_empty() {
+                return Some(RawPart::Text(if text.is_empty() {
                     Cow::Borrowed(str::from_utf8(&bytes[..zero]).ok()?)
                 } else {
-                    text.extend_from_slice(&bytes[from..zero]);
+                    text.extend_from_slice(&bytes[start..zero]);
                     Cow::Owned(String::from_utf8(text).ok()?)
                 }));
             }
             NUL => {
-                text.extend_from_slice(&bytes[from..=zero]);
-                from = zero + 2;
+                text.extend_from_slice(&bytes[start..=zero]);
+                start = zero + 2;
             }
             _ => return None,
         }
@@ -229,15 +230,15 @@ impl KeyPart for String {
     }
 }
 
-/// The number that text is, if it is one in its usual form: no plus, no zeros in front, no minus zero.
+/// Returns the number that text represents in canonical form: without a plus sign, leading zeros or minus zero.
 fn as_number(text: &str) -> Option<i128> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let usual = match digits.as_bytes() {
+    let is_canonical = match digits.as_bytes() {
         [b'0'] => digits.len() == text.len(),
         [b'1'..=b'9', rest @ ..] => rest.len() < 20 && rest.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    let n = usual.then(|| text.parse::<i128>().ok())??;
+    let n = is_canonical.then(|| text.parse::<i128>().ok())??;
     (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&n).then_some(n)
 }
 

@@ -1,4 +1,4 @@
-//! The store in memory.
+//! In-memory store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,21 +10,23 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 use zerver_engine::EffectError;
 
+use super::addition::sum;
 use super::expiry::{Clock, NEVER};
 use super::{Answer, Key, Op, Stored};
 use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 
-/// So many that the workers of a machine seldom meet at one.
+/// Number of shards. Large enough that workers rarely contend for the same one.
 const SHARDS: usize = 64;
 
-/// How many expired entries of its shard a write takes away, at most: more than it adds.
+/// Maximum number of expired entries that a write removes from its shard. More than one, so that more are removed than
+/// added.
 const SWEPT_PER_WRITE: usize = 4;
 
-/// A store in memory. Its entries do not outlive the process. It answers immediately, and returns a value without copying it
-/// if the value is read as the type that was put.
+/// A store in memory. Its entries do not outlive the process. It answers immediately, and returns a value without
+/// copying it if the value is read as the type that was put.
 ///
-/// A clone is another handle of the same store. The store keeps everything that is put into it; only entries that expire
-/// are removed.
+/// A clone is another handle of the same store. The store keeps everything that is put into it; only entries that
+/// expire are removed.
 ///
 /// ```
 /// use zerver::effects::kv;
@@ -39,7 +41,7 @@ struct Inner {
     clock: Clock,
 }
 
-/// On cache lines of its own, so that workers that use neighbours do not slow each other down.
+/// Aligned so that neighbouring shards do not share cache lines.
 #[repr(align(128))]
 #[derive(Default)]
 struct Shard(RwLock<Entries>);
@@ -47,8 +49,8 @@ struct Shard(RwLock<Entries>);
 #[derive(Default)]
 struct Entries {
     by_key: BTreeMap<Key, Entry>,
-    /// Those that expire, soonest first.
-    due: BTreeSet<(u64, Key)>,
+    /// Keys of the entries that expire, soonest first.
+    by_expiry: BTreeSet<(u64, Key)>,
 }
 
 struct Entry {
@@ -59,16 +61,16 @@ struct Entry {
 impl Memory {
     /// Creates an empty store.
     pub fn new() -> Self {
-        Self::with(Clock::real())
+        Self::with_entry_clock(Clock::real())
     }
 
-    /// Creates an empty store with a clock: a function that returns the time since the Unix epoch, which determines when
-    /// entries expire.
+    /// Creates an empty store with a clock: a function that returns the time since the Unix epoch, which determines
+    /// when entries expire.
     pub fn with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        Self::with(Clock::new(now))
+        Self::with_entry_clock(Clock::new(now))
     }
 
-    fn with(clock: Clock) -> Self {
+    fn with_entry_clock(clock: Clock) -> Self {
         Self(Arc::new(Inner { shards: (0..SHARDS).map(|_| Shard::default()).collect(), clock }))
     }
 
@@ -115,7 +117,7 @@ impl Memory {
                 let mut entries = self.write(key);
                 entries.sweep(clock);
                 let (sum, expires_ms) = match entries.live(key, clock) {
-                    Some(entry) => (super::sum(key, &entry.value, *delta)?, entry.expires_ms),
+                    Some(entry) => (sum(key, &entry.value, *delta)?, entry.expires_ms),
                     None => (*delta, clock.after(*expires_in_ms)),
                 };
                 entries.set(key, Stored::new(sum), expires_ms);
@@ -123,7 +125,7 @@ impl Memory {
             }
             Op::Delete { key } => {
                 let mut entries = self.write(key);
-                match entries.take(key) {
+                match entries.remove(key) {
                     Some(entry) if !clock.is_past(entry.expires_ms) => Answer::Deleted(1),
                     _ => Answer::Absent,
                 }
@@ -132,20 +134,21 @@ impl Memory {
                 let mut shards: Vec<_> = self.0.shards.iter().map(Shard::write).collect();
                 let mut deleted = 0;
                 for entries in &mut shards {
-                    let keys: Vec<_> = entries.under(prefix, None).map(|(key, _)| key.clone()).collect();
-                    for entry in keys.iter().filter_map(|key| entries.take(key)) {
+                    let keys: Vec<_> =
+                        entries.with_prefix(prefix, None).map(|(key, _)| key.clone()).collect();
+                    for entry in keys.iter().filter_map(|key| entries.remove(key)) {
                         deleted += u64::from(!clock.is_past(entry.expires_ms));
                     }
                 }
                 Answer::Deleted(deleted)
             }
             Op::List { prefix, after, limit } => {
-                // All at once: what is listed was there at one moment.
+                // All shards are locked together, so that the list is a consistent snapshot.
                 let shards: Vec<_> = self.0.shards.iter().map(Shard::read).collect();
                 let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
                 let mut found: Vec<(&Key, &Entry)> = Vec::new();
                 for entries in &shards {
-                    let live = entries.under(prefix, after.as_ref());
+                    let live = entries.with_prefix(prefix, after.as_ref());
                     found.extend(live.filter(|(_, entry)| !clock.is_past(entry.expires_ms)).take(limit));
                 }
                 found.sort_unstable_by_key(|(key, _)| *key);
@@ -170,7 +173,7 @@ impl Memory {
     }
 }
 
-// A panic while a shard was locked has left it whole: no user code runs there but clones and drops of pointers.
+// A poisoned shard is still consistent: while it is locked, values are only cloned and dropped as pointers.
 impl Shard {
     fn read(&self) -> RwLockReadGuard<'_, Entries> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
@@ -186,7 +189,7 @@ impl Entries {
         self.by_key.get(key).filter(|entry| !clock.is_past(entry.expires_ms))
     }
 
-    fn under<'a>(
+    fn with_prefix<'a>(
         &'a self,
         prefix: &'a Key,
         after: Option<&'a Key>,
@@ -203,28 +206,28 @@ impl Entries {
     fn set(&mut self, key: &Key, value: Stored, expires_ms: u64) {
         let old = self.by_key.insert(key.clone(), Entry { value, expires_ms });
         if let Some(old) = old.filter(|old| old.expires_ms != NEVER) {
-            self.due.remove(&(old.expires_ms, key.clone()));
+            self.by_expiry.remove(&(old.expires_ms, key.clone()));
         }
         if expires_ms != NEVER {
-            self.due.insert((expires_ms, key.clone()));
+            self.by_expiry.insert((expires_ms, key.clone()));
         }
     }
 
-    fn take(&mut self, key: &Key) -> Option<Entry> {
+    fn remove(&mut self, key: &Key) -> Option<Entry> {
         let entry = self.by_key.remove(key)?;
         if entry.expires_ms != NEVER {
-            self.due.remove(&(entry.expires_ms, key.clone()));
+            self.by_expiry.remove(&(entry.expires_ms, key.clone()));
         }
         Some(entry)
     }
 
     fn sweep(&mut self, clock: &Clock) {
         for _ in 0..SWEPT_PER_WRITE {
-            match self.due.first() {
+            match self.by_expiry.first() {
                 Some((expires_ms, _)) if clock.is_past(*expires_ms) => {}
                 _ => return,
             }
-            if let Some((_, key)) = self.due.pop_first() {
+            if let Some((_, key)) = self.by_expiry.pop_first() {
                 self.by_key.remove(&key);
             }
         }

@@ -21,13 +21,15 @@
 //! }
 //! ```
 //!
-//! A value is stored in a self-describing form, so that its type may change between two versions of a program. It is read as
-//! the type that is requested; a value that does not fit that type is a failure that names the position. [`Memory`] also
-//! keeps the typed value, which is returned without decoding if the type is the same.
+//! A value is stored in a self-describing form, so that its type may change between two versions of a program. It is
+//! read as the requested type. If it does not fit that type, the effect fails with an error that names the position.
+//! [`Memory`] also keeps the typed value, which is returned without decoding if the type is the same.
 //!
-//! A write may still happen after its request has stopped waiting for it, because its time limit has passed or the client
-//! has left.
+//! A write may still happen after its request has stopped waiting for it, because its time limit has passed or the
+//! client has left.
 
+mod addition;
+#[cfg(feature = "kv-disk")]
 mod disk;
 mod expiry;
 mod key;
@@ -42,6 +44,8 @@ use serde::de::DeserializeOwned;
 use zerver_engine::{Call, Effect, EffectError, EffectErrorKind, EffectKind, Failure, FailureKind, Shared};
 use zerver_trace::ValueError;
 
+#[cfg(feature = "kv-disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "kv-disk")))]
 pub use disk::{Disk, DiskBuilder, DiskStats, OpenError};
 pub use key::{Key, KeyPart, MAX_KEY_LEN, ParseKeyError, Part};
 pub use memory::Memory;
@@ -57,7 +61,7 @@ where
     T: DeserializeOwned + Clone + Send + 'static,
 {
     let key = key.into();
-    ask(Op::Get { key: key.clone() }, move |answer| match answer {
+    kv_effect(Op::Get { key: key.clone() }, move |answer| match answer {
         Answer::Found(value) => value.get().map(Some).map_err(|error| unreadable(&key, error)),
         Answer::Absent => Ok(None),
         other => Err(unexpected(&key, other)),
@@ -70,14 +74,15 @@ where
     T: DeserializeOwned + Send + Sync + 'static,
 {
     let key = key.into();
-    ask(Op::Get { key: key.clone() }, move |answer| match answer {
+    kv_effect(Op::Get { key: key.clone() }, move |answer| match answer {
         Answer::Found(value) => value.get_shared().map(Some).map_err(|error| unreadable(&key, error)),
         Answer::Absent => Ok(None),
         other => Err(unexpected(&key, other)),
     })
 }
 
-/// Reads the entries whose keys start with the parts of `prefix`, including the key `prefix` itself, in the order of the keys.
+/// Reads the entries whose keys start with the parts of `prefix`, including the key `prefix` itself, in the order of
+/// the keys.
 ///
 /// Fails with `too_large` if there are more than [`MAX_LISTED`]; [`page`] reads them in parts.
 pub fn list<T>(prefix: impl Into<Key>) -> Effect<Vec<(Key, T)>>
@@ -86,7 +91,7 @@ where
 {
     let prefix = prefix.into();
     let op = Op::List { prefix: prefix.clone(), after: None, limit: MAX_LISTED + 1 };
-    ask(op, move |answer| match answer {
+    kv_effect(op, move |answer| match answer {
         Answer::Entries(entries) if entries.len() > MAX_LISTED as usize => {
             let cause =
                 KvError(format!("more than {MAX_LISTED} entries in {prefix}; kv::page reads them in parts"));
@@ -96,54 +101,55 @@ where
     })
 }
 
-/// Reads the first entries, at most `limit`, whose keys start with the parts of `prefix` and come after `after`, the last key
-/// of the previous page.
+/// Reads the first entries, at most `limit`, whose keys start with the parts of `prefix` and come after `after`, the
+/// last key of the previous page.
 pub fn page<T>(prefix: impl Into<Key>, after: Option<Key>, limit: u32) -> Effect<Vec<(Key, T)>>
 where
     T: DeserializeOwned + Clone + Send + 'static,
 {
     let prefix = prefix.into();
     let op = Op::List { prefix: prefix.clone(), after, limit };
-    ask(op, move |answer| read_entries(&prefix, answer))
+    kv_effect(op, move |answer| read_entries(&prefix, answer))
 }
 
 /// Sets the value of a key. It does not expire.
 pub fn put<T: Serialize + Send + Sync + 'static>(key: impl Into<Key>, value: T) -> Effect<()> {
-    Writing::FOR_GOOD.put(key, value)
+    Writing::WITHOUT_EXPIRY.put(key, value)
 }
 
 /// Sets the value of a key to one that is shared with the store. It does not expire.
 pub fn put_shared<T: Serialize + Send + Sync + 'static>(key: impl Into<Key>, value: Shared<T>) -> Effect<()> {
-    Writing::FOR_GOOD.put_shared(key, value)
+    Writing::WITHOUT_EXPIRY.put_shared(key, value)
 }
 
-/// Sets the value of a key if it has none. It does not expire. Of several concurrent calls, one succeeds.
+/// Sets the value of a key if it has none. It does not expire. If several calls run concurrently, exactly one succeeds.
 pub fn put_if_absent<T>(key: impl Into<Key>, value: T) -> Effect<Put<T>>
 where
     T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
 {
-    Writing::FOR_GOOD.put_if_absent(key, value)
+    Writing::WITHOUT_EXPIRY.put_if_absent(key, value)
 }
 
 /// Adds to a number and returns the sum. A key without a value counts as 0.
 pub fn add(key: impl Into<Key>, delta: i64) -> Effect<i64> {
-    Writing::FOR_GOOD.add(key, delta)
+    Writing::WITHOUT_EXPIRY.add(key, delta)
 }
 
 /// Deletes the value of a key. Returns true if there was one.
 pub fn delete(key: impl Into<Key>) -> Effect<bool> {
     let key = key.into();
-    ask(Op::Delete { key: key.clone() }, move |answer| match answer {
+    kv_effect(Op::Delete { key: key.clone() }, move |answer| match answer {
         Answer::Deleted(n) => Ok(*n > 0),
         Answer::Absent => Ok(false),
         other => Err(unexpected(&key, other)),
     })
 }
 
-/// Deletes the values of all keys that start with the parts of `prefix`, including `prefix` itself. Returns their number.
+/// Deletes the values of all keys that start with the parts of `prefix`, including `prefix` itself. Returns their
+/// number.
 pub fn delete_all(prefix: impl Into<Key>) -> Effect<u64> {
     let prefix = prefix.into();
-    ask(Op::DeleteAll { prefix: prefix.clone() }, move |answer| match answer {
+    kv_effect(Op::DeleteAll { prefix: prefix.clone() }, move |answer| match answer {
         Answer::Deleted(n) => Ok(*n),
         other => Err(unexpected(&prefix, other)),
     })
@@ -161,7 +167,7 @@ pub struct Writing {
 }
 
 impl Writing {
-    const FOR_GOOD: Self = Self { expires_in: None };
+    const WITHOUT_EXPIRY: Self = Self { expires_in: None };
 
     /// Like [`put`].
     pub fn put<T: Serialize + Send + Sync + 'static>(self, key: impl Into<Key>, value: T) -> Effect<()> {
@@ -178,7 +184,7 @@ impl Writing {
 
     fn put_stored(self, key: Key, value: Stored) -> Effect<()> {
         let op = Op::Put { key: key.clone(), value, expires_in_ms: self.expires_in_ms() };
-        ask(op, move |answer| match answer {
+        kv_effect(op, move |answer| match answer {
             Answer::Stored => Ok(()),
             other => Err(unexpected(&key, other)),
         })
@@ -192,7 +198,7 @@ impl Writing {
         let key = key.into();
         let value = Stored::new(value);
         let op = Op::PutIfAbsent { key: key.clone(), value, expires_in_ms: self.expires_in_ms() };
-        ask(op, move |answer| match answer {
+        kv_effect(op, move |answer| match answer {
             Answer::Stored => Ok(Put::Stored),
             Answer::Existing(value) => {
                 value.get().map(Put::Existing).map_err(|error| unreadable(&key, error))
@@ -201,12 +207,12 @@ impl Writing {
         })
     }
 
-    /// Like [`add`]. The time applies to a number that starts with this call. Later additions do not extend it, so the number
-    /// counts within a fixed window.
+    /// Like [`add`]. The time applies to a number that starts with this call. Later additions do not extend it, so the
+    /// number counts within a fixed window.
     pub fn add(self, key: impl Into<Key>, delta: i64) -> Effect<i64> {
         let key = key.into();
         let op = Op::Add { key: key.clone(), delta, expires_in_ms: self.expires_in_ms() };
-        ask(op, move |answer| match answer {
+        kv_effect(op, move |answer| match answer {
             Answer::Number(n) => Ok(*n),
             other => Err(unexpected(&key, other)),
         })
@@ -241,7 +247,7 @@ impl<T> Put<T> {
     }
 }
 
-fn ask<T: Send + 'static>(
+fn kv_effect<T: Send + 'static>(
     op: Op,
     read: impl Fn(&Answer) -> Result<T, Failure> + Send + 'static,
 ) -> Effect<T> {
@@ -252,19 +258,6 @@ fn ask<T: Send + 'static>(
             Err(Failure::internal(Op::KIND).because(&error))
         }
         Err(error) => Err(Failure::from_effect(Op::KIND, &error)),
-    })
-}
-
-/// Returns the sum of a stored number and `delta`.
-fn sum(key: &Key, value: &Stored, delta: i64) -> Result<i64, EffectError> {
-    let number: i64 = value.get().map_err(|error| {
-        EffectError::new(EffectErrorKind::Malformed, format!("the value of {key} is not a number: {error}"))
-    })?;
-    number.checked_add(delta).ok_or_else(|| {
-        EffectError::new(
-            EffectErrorKind::Invalid,
-            format!("the sum of {number} and {delta} does not fit into 64 bits"),
-        )
     })
 }
 
@@ -290,5 +283,5 @@ fn unreadable(key: &Key, error: ValueError) -> Failure {
 }
 
 fn unexpected(key: &Key, answer: &Answer) -> Failure {
-    Failure::internal("kv").because(&KvError(format!("unexpected answer about {key}: {answer}")))
+    Failure::internal("kv").because(&KvError(format!("unexpected answer for {key}: {answer}")))
 }

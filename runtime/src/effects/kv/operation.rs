@@ -1,4 +1,4 @@
-//! The operations of a store, and its answers.
+//! Operations of a store and their answers.
 
 use std::fmt;
 use std::time::Duration;
@@ -104,7 +104,7 @@ impl Op {
         matches!(self, Self::Get { .. } | Self::List { .. })
     }
 
-    /// Rejects operations that no store performs.
+    /// Rejects an operation whose key is too long.
     pub(super) fn check(&self) -> Result<(), EffectError> {
         let len = self.key().as_bytes().len();
         if len > MAX_KEY_LEN {

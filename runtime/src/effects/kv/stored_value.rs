@@ -46,7 +46,7 @@ impl Stored {
     pub fn get<T: DeserializeOwned + Clone + 'static>(&self) -> Result<T, ValueError> {
         let any: &dyn Any = &*self.0;
         match any.downcast_ref::<TypedValue<T>>() {
-            Some(held) => Ok(held.0.clone()),
+            Some(typed) => Ok(typed.0.clone()),
             None => self.decode(),
         }
     }
@@ -58,7 +58,7 @@ impl Stored {
     pub fn get_shared<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Shared<T>, ValueError> {
         let any: Arc<dyn Any + Send + Sync> = self.0.clone();
         match any.downcast::<TypedValue<T>>() {
-            Ok(held) => Ok(Shared(held)),
+            Ok(typed) => Ok(Shared(typed)),
             Err(_) => self.decode().map(Shared::new),
         }
     }
@@ -75,7 +75,7 @@ impl Stored {
         }
     }
 
-    /// Encodes the value as it serialises, without an intermediate value.
+    /// Encodes the value while it is serialised, without an intermediate value.
     pub(super) fn record(&self, out: &mut Encoder) -> Result<(), ValueError> {
         self.0.encode(out)
     }

@@ -1,18 +1,20 @@
-//! The framing of a chunked body (RFC 9112, section 7.1), to the letter. hyper takes more than that: spaces and any number
-//! of zeros in a size, control characters in an extension, lone line feeds in trailers. What two readers of one
-//! connection take differently is how requests are smuggled.
+//! Strict parser for the framing of a chunked body (RFC 9112, section 7.1).
+//!
+//! hyper accepts more than the standard allows: spaces and any number of zeros in a size, control characters in an
+//! extension, lone line feeds in trailers. Request smuggling exploits such differences between two parsers of the same
+//! connection.
 
-/// A size has at most this many digits: no more fit into the number.
-const DIGITS: u8 = 16;
+/// Maximum number of digits of a size, which is all that fit into the number.
+const MAX_DIGITS: u8 = 16;
 
-/// What comes next.
+/// Parser state: the part of the framing that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChunkedFraming {
     Size {
         digits: u8,
         size: u64,
     },
-    /// Space, which only an extension may follow, or the value of one whose name it stands behind.
+    /// Whitespace. Only an extension may follow or, after the name of an extension, its value.
     Space {
         size: u64,
         in_name: bool,
@@ -39,9 +41,9 @@ pub(crate) enum ChunkedFraming {
 impl ChunkedFraming {
     pub(crate) const START: Self = Self::Size { digits: 0, size: 0 };
 
-    /// Takes as many of these bytes as belong to the body and are well-formed: how many. If those are not all of them, the
-    /// body is done, or the next one is wrong.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
+    /// Accepts the longest prefix of `bytes` that belongs to the body and is well-formed, and returns its length. If
+    /// the prefix is not all of `bytes`, either the body is complete or the next byte is invalid.
+    pub(crate) fn accept(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && *self != Self::Done {
             if let Self::Data(left) = *self {
@@ -64,7 +66,7 @@ impl ChunkedFraming {
         let is_space = matches!(byte, b' ' | b'\t');
         let is_text = is_space || byte > b' ' && byte != 0x7f;
         Some(match (self, byte) {
-            (Self::Size { digits, size }, _) if byte.is_ascii_hexdigit() && digits < DIGITS => {
+            (Self::Size { digits, size }, _) if byte.is_ascii_hexdigit() && digits < MAX_DIGITS => {
                 let digit = u64::from((byte as char).to_digit(16)?);
                 Self::Size { digits: digits + 1, size: size << 4 | digit }
             }
@@ -110,7 +112,7 @@ impl ChunkedFraming {
     }
 }
 
-/// RFC 9110, section 5.6.2.
+/// Returns true for a character of a token (RFC 9110, section 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -119,18 +121,20 @@ fn is_token(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// How far it gets, in one piece and byte by byte.
-    fn taken(bytes: &[u8]) -> (usize, bool) {
+    /// Returns how many bytes are accepted and whether they complete the body. Asserts that the result is the same in
+    /// one piece and byte by byte.
+    fn accepted(bytes: &[u8]) -> (usize, bool) {
         let mut whole = ChunkedFraming::START;
-        let at = whole.take(bytes);
-        let mut single = ChunkedFraming::START;
-        let singly = bytes.iter().take_while(|byte| single.take(std::slice::from_ref(byte)) == 1).count();
-        assert_eq!((at, whole), (singly, single), "{:?}", bytes.escape_ascii().to_string());
-        (at, whole == ChunkedFraming::Done)
+        let len = whole.accept(bytes);
+        let mut bytewise = ChunkedFraming::START;
+        let bytewise_len =
+            bytes.iter().take_while(|byte| bytewise.accept(std::slice::from_ref(byte)) == 1).count();
+        assert_eq!((len, whole), (bytewise_len, bytewise), "{:?}", bytes.escape_ascii().to_string());
+        (len, whole == ChunkedFraming::Done)
     }
 
     #[test]
-    fn what_is_well_formed_is_taken_to_its_end() {
+    fn a_well_formed_body_is_accepted_to_its_end() {
         for body in [
             "0\r\n\r\n",
             "000\r\n\r\n",
@@ -141,16 +145,20 @@ mod tests {
             "1 ; a = b\t; c\r\nx\r\n0\r\n\r\n",
             "0\r\nx: y\r\nempty:\r\n\r\n",
         ] {
-            assert_eq!(taken(body.as_bytes()), (body.len(), true), "{body:?}");
+            assert_eq!(accepted(body.as_bytes()), (body.len(), true), "{body:?}");
             let more = format!("{body}GET / HTTP/1.1\r\n");
-            assert_eq!(taken(more.as_bytes()), (body.len(), true), "what follows is not its own: {body:?}");
+            assert_eq!(
+                accepted(more.as_bytes()),
+                (body.len(), true),
+                "the next request is not part of {body:?}"
+            );
             let short = &body.as_bytes()[..body.len() - 1];
-            assert_eq!(taken(short), (short.len(), false), "{body:?}");
+            assert_eq!(accepted(short), (short.len(), false), "{body:?}");
         }
     }
 
     #[test]
-    fn what_is_not_is_refused_where_it_is_wrong() {
+    fn a_malformed_body_is_rejected_at_its_first_invalid_byte() {
         for (good, bad) in [
             ("", "\r\n"),
             ("", "+5\r\n"),
@@ -191,7 +199,7 @@ mod tests {
             ("0\r\nx: y", "\0\r\n\r\n"),
             ("0\r\nx: y\r", "z\r\n\r\n"),
         ] {
-            assert_eq!(taken(format!("{good}{bad}").as_bytes()), (good.len(), false), "{good:?} {bad:?}");
+            assert_eq!(accepted(format!("{good}{bad}").as_bytes()), (good.len(), false), "{good:?} {bad:?}");
         }
     }
 }

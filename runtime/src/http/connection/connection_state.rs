@@ -1,7 +1,7 @@
-//! What a connection is doing, and until when it may: the time limits that hyper leaves out.
+//! State of a connection and the deadline that follows from it: the time limits that hyper does not enforce.
 //!
-//! No timer is set for a request. The phases are noted as they change, with times that are known anyway, and one timer
-//! for each connection, moved only when it fires, looks at them.
+//! Requests do not set timers. Phases are noted as they change, with times that are known anyway. Each connection has a
+//! single timer that checks them and is moved only when it fires.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -19,74 +19,76 @@ use super::message_framing::BodyFraming;
 use crate::Limits;
 use crate::execution::delivery::Delivery;
 
-/// So many bytes of an answer count as progress.
+/// Bytes of a response that a client must read for it to count as progress.
 const PROGRESS_BYTES: usize = 16 * 1024;
 
-/// How long an answer may still take once the client has closed its side. It may have closed only that, and read on (RFC
-/// 9112, section 9.6).
+/// Time that a response may still take once the client has closed its sending side. The client may still be reading
+/// (RFC 9112, section 9.6).
 const CLOSED_GRACE: Duration = Duration::from_millis(250);
 
-/// One connection.
+/// State of a client connection.
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
-    /// When it was accepted, and when its worker has opened it; none once a request of it has arrived.
-    opened: Cell<Option<(Instant, Instant)>>,
-    /// Whether HTTP/2 is spoken: frames come and go then, and only requests count.
-    http2: Cell<bool>,
+    /// Times at which the connection was accepted, and opened by its worker. `None` once it has received a request.
+    open_times: Cell<Option<(Instant, Instant)>>,
+    /// True for HTTP/2, where frames arrive at any time and only requests change the phase.
+    is_http2: Cell<bool>,
     phase: Cell<Phase>,
+    /// Number of requests in flight.
     requests: Cell<u32>,
-    /// Since when the client has not read what it was sent.
-    blocked: Cell<Option<Unread>>,
-    /// HTTP/2: the same for each answer that waits for its stream.
-    streams: RefCell<Vec<Option<Unread>>>,
-    /// When a request of it last ended.
-    ended: Cell<Instant>,
-    /// Whether part of a body was left unread.
-    unread: Cell<bool>,
-    /// Since when the client has closed its side.
-    closed: Cell<Option<Instant>>,
-    /// Whether hyper waits for more to read, and so learns when the client closes its side.
-    reads: Cell<bool>,
-    /// HTTP/1: what body the request has whose head has just been read.
+    /// Set while the client does not read what it was sent.
+    blocked_write: Cell<Option<BlockedWrite>>,
+    /// HTTP/2: the same for each response that waits for its stream.
+    streams: RefCell<Vec<Option<BlockedWrite>>>,
+    /// End of the most recent request.
+    last_ended: Cell<Instant>,
+    /// True if part of a request's body was not read.
+    has_unread_body: Cell<bool>,
+    /// Time at which the client closed its sending side.
+    client_closed_at: Cell<Option<Instant>>,
+    /// True while a read by hyper is pending. Such a read notices a close by the client.
+    has_pending_read: Cell<bool>,
+    /// HTTP/1: framing of the body that follows the head which has just been read.
     body_framing: Cell<Option<BodyFraming>>,
-    /// Of how many requests the body is being read.
-    reads_body: Cell<u32>,
-    /// Whether an answer of ours may not have been written yet.
-    owed: Cell<bool>,
-    /// What hyper answered by itself to what is no request; kept from the client, so that it gets an answer of ours.
-    refused: Cell<Option<StatusCode>>,
+    /// Number of requests whose body is being read.
+    body_reads: Cell<u32>,
+    /// True if a response of the service may not have been written yet.
+    has_unflushed_response: Cell<bool>,
+    /// Status of hyper's own response to a malformed request. The client receives a response of the service instead.
+    intercepted_status: Cell<Option<StatusCode>>,
     waker: RefCell<Option<Waker>>,
-    /// The captures of responses that hyper has taken and that may not have been written yet.
+    /// Captures whose responses hyper has taken but may not have written yet.
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
-    /// The socket; hyper has it lent by [`SocketIo`](super::socket_io::SocketIo).
+    /// The socket, which hyper uses through [`SocketIo`](super::socket_io::SocketIo).
     socket: RefCell<Option<TcpStream>>,
 }
 
-/// What a client leaves unread.
+/// A write that waits because the client does not read.
 #[derive(Debug, Clone, Copy)]
-struct Unread {
+struct BlockedWrite {
     began: Instant,
-    /// When there was progress, and how many bytes it has read since.
-    since: Instant,
+    /// Time of the last progress.
+    progressed: Instant,
+    /// Bytes that the client has read since the last progress.
     bytes: usize,
 }
 
-impl Unread {
-    const fn since(began: Instant) -> Self {
-        Self { began, since: began, bytes: 0 }
+impl BlockedWrite {
+    const fn new(began: Instant) -> Self {
+        Self { began, progressed: began, bytes: 0 }
     }
 
-    /// When it is to be given up.
+    /// Time at which to close the connection.
     fn close_at(&self, limits: &Limits) -> Instant {
-        (self.since + limits.write_stall).min(self.began + limits.write)
+        (self.progressed + limits.write_stall).min(self.began + limits.write)
     }
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// Waits for a request.
+    /// Waiting for a request, since this time.
     Idle(Instant),
-    /// The first bytes of a request are there; since when it is known that this is not all.
+    /// Reading a head. Contains the time since which the head is known to be incomplete.
     ReadingHead(Option<Instant>),
     /// Requests are in flight.
     Busy,
@@ -96,54 +98,54 @@ impl Connection {
     pub(crate) fn new(peer: SocketAddr, accepted: Instant, now: Instant) -> Self {
         Self {
             peer,
-            opened: Cell::new(Some((accepted, now))),
-            http2: Cell::new(false),
+            open_times: Cell::new(Some((accepted, now))),
+            is_http2: Cell::new(false),
             phase: Cell::new(Phase::ReadingHead(Some(now))),
             requests: Cell::new(0),
-            blocked: Cell::new(None),
+            blocked_write: Cell::new(None),
             streams: RefCell::default(),
-            ended: Cell::new(now),
-            unread: Cell::new(false),
-            closed: Cell::new(None),
-            reads: Cell::new(false),
+            last_ended: Cell::new(now),
+            has_unread_body: Cell::new(false),
+            client_closed_at: Cell::new(None),
+            has_pending_read: Cell::new(false),
             body_framing: Cell::new(None),
-            reads_body: Cell::new(0),
-            owed: Cell::new(false),
-            refused: Cell::new(None),
+            body_reads: Cell::new(0),
+            has_unflushed_response: Cell::new(false),
+            intercepted_status: Cell::new(None),
             waker: RefCell::default(),
             deliveries: RefCell::default(),
             socket: RefCell::default(),
         }
     }
 
-    /// When it was accepted and when it was opened, for the first request of it.
-    pub(crate) fn take_opened(&self) -> Option<(Instant, Instant)> {
-        self.opened.take()
+    /// Returns the times at which the connection was accepted and opened, once, for its first request.
+    pub(crate) fn take_open_times(&self) -> Option<(Instant, Instant)> {
+        self.open_times.take()
     }
 
-    /// Since when it waits for a request; none where requests overlap.
+    /// Time since which the connection waits for a request. `None` for HTTP/2, where requests overlap.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
-        (!self.http2.get()).then(|| self.ended.get())
+        (!self.is_http2.get()).then(|| self.last_ended.get())
     }
 
-    /// A request's head has arrived.
+    /// Notes that the head of a request has arrived.
     pub(crate) fn begin_request(&self) {
         self.requests.set(self.requests.get() + 1);
         self.phase.set(Phase::Busy);
     }
 
-    /// That request has ended.
+    /// Notes that a request has ended.
     pub(crate) fn end_request(&self, now: Instant) {
-        self.ended.set(now);
-        self.owed.set(true);
+        self.last_ended.set(now);
+        self.has_unflushed_response.set(true);
         self.requests.set(self.requests.get().saturating_sub(1));
         if self.requests.get() == 0 {
             self.phase.set(Phase::Idle(now));
         }
-        self.recheck_client_close();
+        self.wake_if_client_closed();
     }
 
-    /// The request whose head has just been read has such a body.
+    /// Notes the framing of the body that follows the head which has just been read.
     pub(crate) fn set_body_framing(&self, body_framing: BodyFraming) {
         self.body_framing.set(Some(body_framing));
     }
@@ -152,13 +154,13 @@ impl Connection {
         self.body_framing.take()
     }
 
-    /// The body of a request is being read, until what is returned is dropped.
+    /// Notes that the body of a request is being read, until the returned guard is dropped.
     pub(crate) fn start_body_read(&self) -> BodyReadGuard<'_> {
-        self.reads_body.set(self.reads_body.get() + 1);
+        self.body_reads.set(self.body_reads.get() + 1);
         BodyReadGuard(self)
     }
 
-    /// How many requests it waits to have answered.
+    /// Number of requests in flight.
     pub(crate) fn in_flight(&self) -> u32 {
         self.requests.get()
     }
@@ -167,35 +169,35 @@ impl Connection {
         self.requests.get() > 0
     }
 
-    /// The client speaks HTTP/2.
+    /// Notes that the client uses HTTP/2.
     pub(crate) fn start_http2(&self) {
-        self.http2.set(true);
+        self.is_http2.set(true);
         self.phase.set(Phase::Idle(Instant::now()));
     }
 
     pub(crate) fn note_read(&self) {
-        self.reads.set(false);
+        self.has_pending_read.set(false);
         if let Phase::Idle(_) = self.phase.get()
-            && !self.http2.get()
+            && !self.is_http2.get()
         {
             self.phase.set(Phase::ReadingHead(None));
         }
     }
 
-    pub(crate) fn note_read_waits(&self) {
-        self.reads.set(true);
+    pub(crate) fn note_read_pending(&self) {
+        self.has_pending_read.set(true);
         if let Phase::ReadingHead(None) = self.phase.get() {
             self.phase.set(Phase::ReadingHead(Some(Instant::now())));
         }
     }
 
-    /// The client has closed its side. Whether that is to be kept from hyper for now, which would drop what is to be
-    /// answered.
+    /// Notes that the client has closed its sending side. Returns true if the close must be hidden from hyper for now,
+    /// because hyper would drop the requests in flight.
     pub(crate) fn note_client_closed(&self) -> bool {
-        if self.closed.get().is_none() {
-            self.closed.set(Some(Instant::now()));
-            if self.http2.get() {
-                // Of requests that have just been read hyper makes something only once there is no more to read.
+        if self.client_closed_at.get().is_none() {
+            self.client_closed_at.set(Some(Instant::now()));
+            if self.is_http2.get() {
+                // hyper handles the requests that it has just read only when no more bytes are available.
                 self.wake();
                 return true;
             }
@@ -203,143 +205,154 @@ impl Connection {
         self.hides_client_close()
     }
 
-    /// Whether the client has closed its side, and hyper is not to know of it yet.
+    /// Returns true if the client has closed its sending side and the close must still be hidden from hyper.
     pub(crate) fn hides_client_close(&self) -> bool {
-        self.closed.get().is_some()
-            && (self.is_busy() || self.owed.get() || self.streams.borrow().iter().any(Option::is_some))
+        self.client_closed_at.get().is_some()
+            && (self.is_busy()
+                || self.has_unflushed_response.get()
+                || self.streams.borrow().iter().any(Option::is_some))
     }
 
-    /// Hyper may learn now that the client has closed its side.
-    fn recheck_client_close(&self) {
-        if self.closed.get().is_some() {
+    /// Wakes the connection if the client has closed its sending side, because hyper may now be allowed to see the
+    /// close.
+    fn wake_if_client_closed(&self) {
+        if self.client_closed_at.get().is_some() {
             self.wake();
         }
     }
 
-    /// Whether nothing reads that would notice how the client goes away: hyper reads no further than it needs. Then its
-    /// socket is to be looked at.
-    pub(crate) fn needs_lookout(&self) -> bool {
-        self.is_busy() && self.reads_body.get() == 0 && (!self.reads.get() || self.closed.get().is_some())
+    /// Returns true if the socket must be watched for a close by the client. hyper reads no further than it needs to,
+    /// so no read may be pending that would notice the close.
+    pub(crate) fn needs_close_watch(&self) -> bool {
+        self.is_busy()
+            && self.body_reads.get() == 0
+            && (!self.has_pending_read.get() || self.client_closed_at.get().is_some())
     }
 
     pub(crate) fn note_written(&self, bytes: usize) {
-        if let Some(unread) = self.blocked.get() {
-            let bytes = unread.bytes + bytes;
-            self.blocked.set(Some(match bytes >= PROGRESS_BYTES {
-                true => Unread { since: Instant::now(), bytes: 0, ..unread },
-                false => Unread { bytes, ..unread },
+        if let Some(blocked) = self.blocked_write.get() {
+            let bytes = blocked.bytes + bytes;
+            self.blocked_write.set(Some(match bytes >= PROGRESS_BYTES {
+                true => BlockedWrite { progressed: Instant::now(), bytes: 0, ..blocked },
+                false => BlockedWrite { bytes, ..blocked },
             }));
         }
     }
 
-    pub(crate) fn note_write_waits(&self) {
-        if self.blocked.get().is_none() {
-            self.blocked.set(Some(Unread::since(Instant::now())));
+    pub(crate) fn note_write_pending(&self) {
+        if self.blocked_write.get().is_none() {
+            self.blocked_write.set(Some(BlockedWrite::new(Instant::now())));
         }
     }
 
-    /// All that there was to write has been.
+    /// Notes that all pending bytes have been written.
     pub(crate) fn note_flushed(&self) {
         for delivery in self.deliveries.borrow_mut().drain(..) {
-            delivery.succeeds();
+            delivery.complete();
         }
-        if self.owed.replace(false) {
-            self.recheck_client_close();
+        if self.has_unflushed_response.replace(false) {
+            self.wake_if_client_closed();
         }
-        if self.blocked.take().is_some() {
+        if self.blocked_write.take().is_some() {
             let now = Instant::now();
-            self.ended.set(now);
+            self.last_ended.set(now);
             if let Phase::Idle(_) = self.phase.get() {
                 self.phase.set(Phase::Idle(now));
             }
         }
     }
 
-    /// Whether these bytes, which are to be written, are an answer that hyper gives by itself to what is no request.
-    pub(crate) fn intercepts_refusal(&self, written: &[u8]) -> bool {
-        if self.owed.get() || self.http2.get() {
+    /// Returns true if hyper is about to write its own response to a malformed request. Keeps the status of the
+    /// response.
+    pub(crate) fn intercepts_hyper_error(&self, written: &[u8]) -> bool {
+        if self.has_unflushed_response.get() || self.is_http2.get() {
             return false;
         }
         let status = written.starts_with(b"HTTP/1.").then(|| written.get(9..12)).flatten();
         let status = status.and_then(|status| StatusCode::from_bytes(status).ok());
-        let refused = status.filter(StatusCode::is_client_error);
-        if refused.is_some() {
-            self.refused.set(refused);
+        let error_status = status.filter(StatusCode::is_client_error);
+        if error_status.is_some() {
+            self.intercepted_status.set(error_status);
         }
-        refused.is_some()
+        error_status.is_some()
     }
 
-    /// Whether an answer of ours is still to come in place of hyper's.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.refused.get().is_some()
+    /// Returns true if hyper's own response was intercepted and not yet replaced.
+    pub(crate) fn has_intercepted_error(&self) -> bool {
+        self.intercepted_status.get().is_some()
     }
 
-    /// With which status hyper refused what it could not read.
-    pub(crate) fn take_refused(&self) -> Option<StatusCode> {
-        self.refused.take()
+    /// Takes the status of the response that was intercepted.
+    pub(crate) fn take_intercepted_error(&self) -> Option<StatusCode> {
+        self.intercepted_status.take()
     }
 
-    /// An answer begins to wait for its stream; what it is called from now on.
+    /// Notes that a response waits for its stream. Returns an index that identifies the response until
+    /// [`end_stream`](Self::end_stream).
     pub(crate) fn start_stream(&self) -> usize {
         let mut streams = self.streams.borrow_mut();
-        let at = streams.iter().position(Option::is_none).unwrap_or(streams.len());
-        if at == streams.len() {
+        let index = streams.iter().position(Option::is_none).unwrap_or(streams.len());
+        if index == streams.len() {
             streams.push(None);
         }
-        streams[at] = Some(Unread::since(self.ended.get()));
-        at
+        streams[index] = Some(BlockedWrite::new(self.last_ended.get()));
+        index
     }
 
-    pub(crate) fn note_stream_progress(&self, at: usize) {
-        if let Some(unread) = &mut self.streams.borrow_mut()[at] {
-            unread.since = Instant::now();
+    pub(crate) fn note_stream_progress(&self, index: usize) {
+        if let Some(blocked) = &mut self.streams.borrow_mut()[index] {
+            blocked.progressed = Instant::now();
         }
     }
 
-    pub(crate) fn end_stream(&self, at: usize) {
-        self.streams.borrow_mut()[at] = None;
-        self.recheck_client_close();
+    pub(crate) fn end_stream(&self, index: usize) {
+        self.streams.borrow_mut()[index] = None;
+        self.wake_if_client_closed();
         if let Phase::Idle(_) = self.phase.get() {
             self.phase.set(Phase::Idle(Instant::now()));
         }
     }
 
-    /// hyper has all of a response.
+    /// Adds the capture of a response that hyper has taken in full.
     pub(crate) fn add_delivery(&self, delivery: Delivery) {
         self.deliveries.borrow_mut().push(delivery);
     }
 
-    /// When it is to be closed if nothing happens until then.
+    /// Time at which to close the connection if nothing happens until then.
     pub(crate) fn close_at(&self, limits: &Limits) -> Option<Instant> {
         let streams = self.streams.borrow();
-        let unread =
-            streams.iter().flatten().chain(&self.blocked.get()).map(|unread| unread.close_at(limits)).min();
+        let write = streams
+            .iter()
+            .flatten()
+            .chain(&self.blocked_write.get())
+            .map(|blocked| blocked.close_at(limits))
+            .min();
         let phase = match self.phase.get() {
-            // Whoever has not read the last answer yet is not idle.
-            Phase::Idle(_) if unread.is_some() => None,
+            // A client that has not read the last response yet is not idle.
+            Phase::Idle(_) if write.is_some() => None,
             Phase::Idle(since) => Some(since + limits.keep_alive),
             Phase::ReadingHead(since) => since.map(|since| since + limits.head),
-            Phase::Busy => self.closed.get().map(|since| since + CLOSED_GRACE),
+            Phase::Busy => self.client_closed_at.get().map(|since| since + CLOSED_GRACE),
         };
-        [unread, phase].into_iter().flatten().min()
+        [write, phase].into_iter().flatten().min()
     }
 
-    pub(crate) fn set_unread(&self) {
-        self.unread.set(true);
+    pub(crate) fn set_unread_body(&self) {
+        self.has_unread_body.set(true);
     }
 
     pub(crate) fn has_unread_body(&self) -> bool {
-        self.unread.get()
+        self.has_unread_body.get()
     }
 
     pub(crate) fn has_client_closed(&self) -> bool {
-        self.closed.get().is_some()
+        self.client_closed_at.get().is_some()
     }
 
     pub(crate) fn set_waker(&self, waker: &Waker) {
-        let mut known = self.waker.borrow_mut();
-        if known.is_none() {
-            *known = Some(waker.clone());
+        let mut current = self.waker.borrow_mut();
+        if current.is_none() {
+            *current = Some(waker.clone());
         }
     }
 
@@ -349,7 +362,6 @@ impl Connection {
         }
     }
 
-    /// The connection has this socket from now on.
     pub(crate) fn set_socket(&self, socket: TcpStream) {
         *self.socket.borrow_mut() = Some(socket);
     }
@@ -358,18 +370,18 @@ impl Connection {
         self.socket.borrow_mut().take()
     }
 
-    /// Lends the socket.
+    /// Calls `poll` with the socket. Fails if the connection has none.
     pub(crate) fn with_socket<T>(
         &self,
-        lent: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
+        poll: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match &mut *self.socket.borrow_mut() {
-            Some(socket) => lent(Pin::new(socket)),
+            Some(socket) => poll(Pin::new(socket)),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
-    /// The same socket once more, to look at and not to read from.
+    /// Duplicates the socket, to watch its state. The duplicate must not be read from.
     pub(crate) fn duplicate_socket(&self) -> io::Result<TcpStream> {
         match &*self.socket.borrow() {
             Some(socket) => TcpStream::from_std(socket.as_fd().try_clone_to_owned()?.into()),
@@ -378,12 +390,12 @@ impl Connection {
     }
 }
 
-/// Says that the body of a request is being read.
+/// Counts a request as reading its body until dropped.
 pub(crate) struct BodyReadGuard<'c>(&'c Connection);
 
 impl Drop for BodyReadGuard<'_> {
     fn drop(&mut self) {
-        self.0.reads_body.set(self.0.reads_body.get().saturating_sub(1));
+        self.0.body_reads.set(self.0.body_reads.get().saturating_sub(1));
     }
 }
 
@@ -392,19 +404,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_gives_more_time_and_not_without_end() {
+    fn progress_extends_the_deadline_up_to_a_limit() {
         let (stall, all) = (Duration::from_secs(60), Duration::from_secs(3600));
         let limits = Limits { write_stall: stall, write: all, ..Limits::default() };
         let began = Instant::now();
-        let unread = Unread::since(began);
-        assert_eq!(unread.close_at(&limits), began + stall);
-        let later = |after: Duration| Unread { since: began + after, ..unread };
+        let blocked = BlockedWrite::new(began);
+        assert_eq!(blocked.close_at(&limits), began + stall);
+        let later = |after: Duration| BlockedWrite { progressed: began + after, ..blocked };
         assert_eq!(later(stall / 2).close_at(&limits), began + stall / 2 + stall);
         assert_eq!(later(all - stall / 2).close_at(&limits), began + all);
         let conn = Connection::new(([127, 0, 0, 1], 1).into(), began, began);
         conn.begin_request();
         conn.end_request(Instant::now());
-        conn.note_write_waits();
+        conn.note_write_pending();
         let first = conn.close_at(&limits).unwrap();
         conn.note_written(PROGRESS_BYTES - 1);
         assert_eq!(conn.close_at(&limits), Some(first));

@@ -1,5 +1,7 @@
-//! Where requests are while they are answered. What one has left serves the next, whichever connection that is on: it is
-//! still in the cache, and a connection that waits for a request holds no room for one.
+//! Pool of allocations for the futures that handle requests, shared by all connections of a worker.
+//!
+//! The most recently freed allocation is reused first, because it is still in the cache. An idle connection holds no
+//! memory for a request.
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
@@ -7,28 +9,28 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// So many are kept that nobody needs just now.
-const SPARE: usize = 64;
+/// Maximum number of unused allocations that are kept.
+const MAX_SPARE: usize = 64;
 
 type PooledBox<F> = Pin<Box<Option<F>>>;
 
-/// The frames of one worker.
+/// Unused allocations of a worker, for one type of future.
 pub(crate) struct FuturePool<F>(RefCell<Vec<PooledBox<F>>>);
 
-/// Holds the frames of one worker, once one has been needed; the type of what is in them has no name.
+/// The [`FuturePool`] of a worker, created on first use. Type-erased, because the type of the future has no name.
 #[derive(Default)]
 pub(crate) struct AnyFuturePool(OnceCell<Rc<dyn Any>>);
 
-/// A future in a frame, which it gives back.
+/// A future whose allocation returns to the pool when it is dropped.
 pub(crate) struct PooledFuture<F> {
-    /// None only while it is dropped.
+    /// `None` only during drop.
     slot: Option<PooledBox<F>>,
     pool: Rc<FuturePool<F>>,
 }
 
 impl AnyFuturePool {
-    /// Those for what `_made_by` makes; there are no others.
-    pub(crate) fn of<A, F: 'static>(&self, _made_by: impl Fn(A) -> F) -> Rc<FuturePool<F>> {
+    /// Returns the pool for the futures that `_constructor` returns. It must be the same function in every call.
+    pub(crate) fn get_or_init<A, F: 'static>(&self, _constructor: impl Fn(A) -> F) -> Rc<FuturePool<F>> {
         let pool = self.0.get_or_init(|| FuturePool::<F>::new());
         Rc::clone(pool).downcast().unwrap_or_else(|_| FuturePool::new())
     }
@@ -36,11 +38,11 @@ impl AnyFuturePool {
 
 impl<F> FuturePool<F> {
     fn new() -> Rc<Self> {
-        Rc::new(Self(RefCell::new(Vec::with_capacity(SPARE))))
+        Rc::new(Self(RefCell::new(Vec::with_capacity(MAX_SPARE))))
     }
 
-    /// Puts a future into a frame.
-    pub(crate) fn put(self: &Rc<Self>, future: F) -> PooledFuture<F> {
+    /// Moves a future into an unused allocation, or into a new one if there is none.
+    pub(crate) fn insert(self: &Rc<Self>, future: F) -> PooledFuture<F> {
         let slot = match self.0.borrow_mut().pop() {
             Some(mut slot) => {
                 slot.set(Some(future));
@@ -66,10 +68,10 @@ impl<F: Future> Future for PooledFuture<F> {
 impl<F> Drop for PooledFuture<F> {
     fn drop(&mut self) {
         let Some(mut slot) = self.slot.take() else { return };
-        // Before it is lent again; what is dropped here may itself need a frame.
+        // Drop the future before the pool is borrowed, because its destructor may use the pool.
         slot.set(None);
         let mut spare = self.pool.0.borrow_mut();
-        if spare.len() < SPARE {
+        if spare.len() < MAX_SPARE {
             spare.push(slot);
         }
     }
@@ -82,30 +84,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_that_is_given_back_serves_the_next() {
+    fn a_freed_allocation_is_reused() {
         let pool = FuturePool::new();
-        let at = |pooled: &PooledFuture<_>| pooled.slot.as_ref().map(|slot| std::ptr::from_ref(&**slot));
-        let (first, second) = (pool.put(std::future::ready(1)), pool.put(std::future::ready(2)));
-        let was = at(&first);
-        assert_ne!(was, at(&second));
+        let address = |pooled: &PooledFuture<_>| pooled.slot.as_ref().map(|slot| std::ptr::from_ref(&**slot));
+        let (first, second) = (pool.insert(std::future::ready(1)), pool.insert(std::future::ready(2)));
+        let first_address = address(&first);
+        assert_ne!(first_address, address(&second));
         assert_eq!((first.now_or_never(), second.now_or_never()), (Some(1), Some(2)));
-        let mut third = pool.put(std::future::ready(3));
-        let mut fourth = pool.put(std::future::ready(4));
-        assert!(at(&third) == was || at(&fourth) == was);
+        let mut third = pool.insert(std::future::ready(3));
+        let mut fourth = pool.insert(std::future::ready(4));
+        assert!(address(&third) == first_address || address(&fourth) == first_address);
         assert_eq!(((&mut fourth).now_or_never(), (&mut third).now_or_never()), (Some(4), Some(3)));
     }
 
     #[test]
-    fn what_is_in_a_frame_is_dropped_with_who_holds_it_and_few_frames_are_kept() {
+    fn a_pooled_future_drops_its_content_and_the_pool_stays_small() {
         let pool = FuturePool::new();
-        let held = Rc::new(());
-        let wait = |held: Rc<()>| async move {
+        let content = Rc::new(());
+        let wait = |content: Rc<()>| async move {
             std::future::pending::<()>().await;
-            drop(held);
+            drop(content);
         };
-        let many: Vec<_> = (0..SPARE + 3).map(|_| pool.put(wait(Rc::clone(&held)))).collect();
-        assert_eq!(Rc::strong_count(&held), SPARE + 4);
-        drop(many);
-        assert_eq!((Rc::strong_count(&held), pool.0.borrow().len()), (1, SPARE));
+        let futures: Vec<_> = (0..MAX_SPARE + 3).map(|_| pool.insert(wait(Rc::clone(&content)))).collect();
+        assert_eq!(Rc::strong_count(&content), MAX_SPARE + 4);
+        drop(futures);
+        assert_eq!((Rc::strong_count(&content), pool.0.borrow().len()), (1, MAX_SPARE));
     }
 }

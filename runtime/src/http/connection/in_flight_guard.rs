@@ -1,11 +1,11 @@
-//! Counts requests in flight on a connection.
+//! Guard that counts a request in flight on a connection.
 
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::connection_state::Connection;
 
-/// Counts a request on its connection, also if it is dropped.
+/// Counts a request as in flight on its connection until dropped, so that a cancelled request is uncounted, too.
 pub(crate) struct InFlightGuard {
     pub(crate) conn: Rc<Connection>,
     ended: Option<Instant>,
@@ -17,8 +17,8 @@ impl InFlightGuard {
         Self { conn: Rc::clone(conn), ended: None }
     }
 
-    pub(crate) fn end(mut self, at: Instant) -> Rc<Connection> {
-        self.ended = Some(at);
+    pub(crate) fn end(mut self, ended: Instant) -> Rc<Connection> {
+        self.ended = Some(ended);
         Rc::clone(&self.conn)
     }
 }

@@ -1,5 +1,5 @@
-//! What arrives and is no request: it has an answer, an id and a trace as all others, though there is nothing to say of it
-//! but what is wrong.
+//! Responses to malformed requests. They get an id and a trace like any other request, but the trace contains only the
+//! error.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -16,8 +16,8 @@ use crate::http::response_body::ResponseBody;
 use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
 
-/// The answer to what hyper would have refused with this status, because of this error. What had come of it is not
-/// recorded: nobody knows what in it is a secret.
+/// Builds the response to a request that hyper rejected with this status and error. The bytes of the request are not
+/// recorded, because secrets in them cannot be identified.
 pub(crate) fn answer(
     worker: &Worker,
     conn: &Rc<Connection>,
@@ -27,7 +27,7 @@ pub(crate) fn answer(
     let in_flight = InFlightGuard::begin(conn);
     worker.thread_status.count_malformed();
     let request = Request {
-        // No method of anybody, and no path.
+        // Neither a method that a client would use nor a path.
         method: Method::from_bytes(b"-").unwrap_or_default(),
         uri: Uri::from_static("*"),
         peer: Some(conn.peer),
@@ -40,9 +40,9 @@ pub(crate) fn answer(
         _ => Rejection::Malformed(error.to_string()),
     };
     let mut active = receive(worker, Stopwatch::since(Instant::now()), request);
-    let (answer, end) = reject(&mut active, &worker.service, &rejection);
+    let (pending, end) = reject(&mut active, &worker.service, &rejection);
     let conn = in_flight.end(end);
     let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
-    OutgoingResponse { answer, id: active.id, date, is_head: false, is_http2: false, close: true }
+    OutgoingResponse { pending, id: active.id, date, is_head: false, is_http2: false, close: true }
         .into_http(conn)
 }

@@ -1,58 +1,62 @@
-//! Where the requests of an HTTP/1 connection begin and end. hyper gets no more than the head of one until it has said what
-//! body that has; then a chunked one can be checked before hyper reads it.
+//! Tracks where the requests of an HTTP/1 connection begin and end.
+//!
+//! hyper receives only the head of a request until it has determined how the body is framed. A chunked body can then be
+//! checked before hyper reads it.
 
 use super::chunked_framing::ChunkedFraming;
 
-/// What body a request has.
+/// Framing of a request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyFraming {
-    /// Of this length.
+    /// The length in bytes is known.
     Length(u64),
     Chunked,
 }
 
-/// How far the bytes of a connection have come.
+/// Position within the requests of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageFraming {
-    /// Within a head, and in what of it.
+    /// Within a head.
     Head(HeadLine),
-    /// At its end: what body it has is not known yet.
+    /// At the end of a head. The framing of the body is not known yet.
     HeadEnd,
+    /// Within a body. Contains the number of bytes left.
     Length(u64),
     Chunked(ChunkedFraming),
-    /// hyper sees it otherwise, or this is not HTTP/1: nothing is checked.
+    /// The connection is not HTTP/1, or hyper disagrees about the end of a head. Nothing is checked.
     Unchecked,
 }
 
-/// Where in the lines of a head.
+/// Position within the lines of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeadLine {
-    /// Before the first one: empty lines are skipped.
+    /// Before the first line. Empty lines are skipped.
     First,
     Within,
-    /// Behind a line feed.
+    /// After a line feed.
     Lf,
-    /// Behind a line feed and a carriage return.
+    /// After a line feed and a carriage return.
     LfCr,
 }
 
 impl MessageFraming {
     pub(crate) const START: Self = Self::Head(HeadLine::First);
 
-    /// hyper wants more; `body_framing` is what body the request has whose head it has read.
+    /// Sets the framing of the body when hyper reads on after a head. `body_framing` is `None` if hyper has not parsed
+    /// the head.
     pub(crate) fn set_body(&mut self, body_framing: Option<BodyFraming>) {
         if *self == Self::HeadEnd {
             *self = match body_framing {
                 Some(BodyFraming::Length(0)) => Self::START,
                 Some(BodyFraming::Length(len)) => Self::Length(len),
                 Some(BodyFraming::Chunked) => Self::Chunked(ChunkedFraming::START),
-                // It has not found the end of the head.
+                // hyper has not found the end of the head.
                 None => Self::Unchecked,
             };
         }
     }
 
-    /// How many of these bytes hyper gets now. None of them, where what comes is no body.
+    /// Returns how many of these bytes hyper may read now: 0 if the body is malformed.
     pub(crate) fn accept(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Head(line) => match line.end(bytes) {
@@ -71,7 +75,7 @@ impl MessageFraming {
                 len
             }
             Self::Chunked(chunks) => {
-                let len = chunks.take(bytes);
+                let len = chunks.accept(bytes);
                 if *chunks == ChunkedFraming::Done {
                     *self = Self::START;
                 }
@@ -83,7 +87,8 @@ impl MessageFraming {
 }
 
 impl HeadLine {
-    /// Where the head ends in these bytes: behind its first empty line, as hyper has it.
+    /// Returns the position after the head, which ends, as in hyper, with its first empty line. `None` if these bytes
+    /// do not contain it.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         if *self == Self::First {
@@ -113,7 +118,7 @@ mod tests {
 
     const CHUNKED: &str = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
 
-    /// What hyper gets of these bytes, which come in pieces of this length, for requests with these bodies.
+    /// Returns what hyper reads if `bytes` arrive in pieces of length `len`. A new string starts after each head.
     fn passed(bytes: &str, body_framing: &[BodyFraming], len: usize) -> Vec<String> {
         let (mut framing, mut body_framing) = (MessageFraming::START, body_framing.iter().copied());
         let mut passed = vec![String::new()];
@@ -123,14 +128,14 @@ mod tests {
                     framing.set_body(body_framing.next());
                     passed.push(String::new());
                 }
-                let now = framing.accept(piece);
+                let accepted = framing.accept(piece);
                 let last = passed.last_mut().unwrap();
-                last.push_str(std::str::from_utf8(&piece[..now]).unwrap());
-                if now == 0 {
-                    last.push_str("<refused>");
+                last.push_str(std::str::from_utf8(&piece[..accepted]).unwrap());
+                if accepted == 0 {
+                    last.push_str("<rejected>");
                     return passed;
                 }
-                piece = &piece[now..];
+                piece = &piece[accepted..];
             }
         }
         passed
@@ -147,8 +152,8 @@ mod tests {
         let length = BodyFraming::Length;
         let body_framing = [length(0), length(0), length(0), length(9), BodyFraming::Chunked, length(0)];
         for len in 1..=bytes.len() {
-            let got = passed(&bytes, &body_framing, len);
-            let wanted = [
+            let actual = passed(&bytes, &body_framing, len);
+            let expected = [
                 get.to_owned(),
                 bare.to_owned(),
                 mixed.to_owned(),
@@ -156,16 +161,16 @@ mod tests {
                 format!("\r\n\r\nGET /{CHUNKED}"),
                 format!("{body}{get}"),
             ];
-            assert_eq!(got, wanted, "{len}");
+            assert_eq!(actual, expected, "{len}");
         }
     }
 
     #[test]
-    fn what_is_no_chunk_does_not_get_to_hyper() {
+    fn a_malformed_chunk_does_not_reach_hyper() {
         for len in [1, 7, 1000] {
-            let got =
+            let actual =
                 passed(&format!("{CHUNKED}1\r\nx\r\n5 \r\nhello\r\n0\r\n\r\n"), &[BodyFraming::Chunked], len);
-            assert_eq!(got, [CHUNKED.to_owned(), "1\r\nx\r\n5 <refused>".to_owned()], "{len}");
+            assert_eq!(actual, [CHUNKED.to_owned(), "1\r\nx\r\n5 <rejected>".to_owned()], "{len}");
         }
     }
 }

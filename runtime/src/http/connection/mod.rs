@@ -1,4 +1,4 @@
-//! One connection: its bytes, its time limits, and the requests that come on it.
+//! A client connection: its bytes, its time limits and its requests.
 
 pub(super) mod chunked_framing;
 pub(super) mod connection_state;

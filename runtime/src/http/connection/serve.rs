@@ -1,4 +1,4 @@
-//! One connection, from its acceptance to its close.
+//! Serves a connection from its first byte to its close.
 
 use std::cell::Cell;
 use std::future::{pending, ready};
@@ -20,72 +20,75 @@ use super::message_framing::MessageFraming;
 use super::socket_io::SocketIo;
 use crate::Limits;
 use crate::http::request_handler::{ReceivedRequest, answer};
+use crate::platform::CLOSE_INTEREST;
 use crate::server::workers::worker::Worker;
 
-/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+/// First bytes of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A request that asks for nothing.
-const ANY: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+/// A minimal request, which stands in for a malformed one.
+const MINIMAL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 
-/// The buffer for a head; a larger one gets a 431.
+/// Size of the buffer for a head. A larger head is rejected with 431.
 const BUFFER_BYTES: usize = 128 * 1024;
 
-/// How long, and how far, a connection is read on after an answer that left part of its request unread. Closed at once,
-/// the system would throw the answer away (RFC 9112, section 9.6).
+/// Limits, in time and bytes, on reading a connection after a response to a request that was not read in full. If the
+/// connection were closed at once, the system would discard the response (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
-/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
-const PING: Duration = Duration::from_secs(20);
-const PONG: Duration = Duration::from_secs(10);
+/// Interval between pings to an HTTP/2 client, and time in which the client must reply.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After this many streams that were refused or broke the rules an HTTP/2 connection ends, and all that is in flight on it.
-/// A client may open many at once before it knows how many it may have, and each is refused by itself.
-const REFUSED_STREAMS: usize = 10_000;
+/// Number of refused or invalid streams after which an HTTP/2 connection is closed, with all its requests in flight.
+/// The number is high because a client may open many streams before it learns the limit, and each is refused
+/// separately.
+const MAX_REFUSED_STREAMS: usize = 10_000;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, mut socket: TcpStream) {
     let limits = &worker.service.limits;
-    let Ok(Some((http2, first))) = tokio::time::timeout(limits.head, sniff(&mut socket)).await else {
+    let Ok(Some((is_http2, first))) = tokio::time::timeout(limits.head, detect_protocol(&mut socket)).await
+    else {
         return;
     };
     conn.set_socket(socket);
-    let framing = if http2 { MessageFraming::Unchecked } else { MessageFraming::START };
+    let framing = if is_http2 { MessageFraming::Unchecked } else { MessageFraming::START };
     let io = TokioIo::new(SocketIo::new(first, framing, Rc::clone(&conn)));
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
-        let futures = worker.future_pool.of(answer);
-        service_fn(move |request| futures.put(answer(ReceivedRequest::new(&worker, &conn, request))))
+        let futures = worker.future_pool.get_or_init(answer);
+        service_fn(move |request| futures.insert(answer(ReceivedRequest::new(&worker, &conn, request))))
     };
-    if http2 {
+    if is_http2 {
         conn.start_http2();
-        let http = hyper::server::conn::http2::Builder::new(Local)
+        let http = hyper::server::conn::http2::Builder::new(LocalExecutor)
             .timer(TokioTimer::new())
-            .keep_alive_interval(PING)
-            .keep_alive_timeout(PONG)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
             .max_concurrent_streams(limits.streams)
-            // What is a little too large gets an answer of ours, which says so.
+            // Headers that are only somewhat too large are rejected by the service, with a response that explains why.
             .max_header_list_size(u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(20)
-            .max_local_error_reset_streams(REFUSED_STREAMS)
+            .max_local_error_reset_streams(MAX_REFUSED_STREAMS)
             .auto_date_header(false)
             .serve_connection(io, service);
         watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
     } else {
         let http = hyper::server::conn::http1::Builder::new()
-            // The connection's own watch does this without a timer for each request.
+            // `watch` enforces this timeout without a timer for each request.
             .header_read_timeout(None)
             .max_buf_size(BUFFER_BYTES)
             .auto_date_header(false)
             .serve_connection(io, service);
         let ended = watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
-        let malformed = matches!(ended, Some(Err(_)));
-        if let (Some(Err(error)), Some(status)) = (ended, conn.take_refused()) {
-            Box::pin(answer_refused(&worker, &conn, status, &error)).await;
+        let is_malformed = matches!(ended, Some(Err(_)));
+        if let (Some(Err(error)), Some(status)) = (ended, conn.take_intercepted_error()) {
+            Box::pin(answer_malformed(&worker, &conn, status, &error)).await;
         }
         if let Some(socket) = conn.take_socket()
-            && (malformed || conn.has_unread_body())
+            && (is_malformed || conn.has_unread_body())
             && !conn.has_client_closed()
         {
             linger(socket).await;
@@ -94,14 +97,15 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, mut socket: 
     drop(conn.take_socket());
 }
 
-/// Answers what hyper refused: it writes our answer as if it were one to the shortest request there is.
-async fn answer_refused(
+/// Answers a request that hyper could not parse. hyper writes the response as if it had received a minimal request.
+async fn answer_malformed(
     worker: &Rc<Worker>,
     conn: &Rc<Connection>,
     status: StatusCode,
     error: &hyper::Error,
 ) {
-    let io = TokioIo::new(SocketIo::new(ANY.to_vec(), MessageFraming::Unchecked, Rc::clone(conn)));
+    let io =
+        TokioIo::new(SocketIo::new(MINIMAL_REQUEST.to_vec(), MessageFraming::Unchecked, Rc::clone(conn)));
     let response = Cell::new(Some(malformed_request::answer(worker, conn, status, error)));
     let service = service_fn(|_| ready(response.take().ok_or("one request")));
     let http = hyper::server::conn::http1::Builder::new()
@@ -112,8 +116,9 @@ async fn answer_refused(
     watch(http, |http| http.graceful_shutdown(), conn, worker).await;
 }
 
-/// Whether the first bytes are those of HTTP/2, and these bytes; none if there are no more.
-async fn sniff(socket: &mut TcpStream) -> Option<(bool, Vec<u8>)> {
+/// Reads the first bytes of a connection. Returns true for HTTP/2, and the bytes read. `None` if the client closes the
+/// connection first.
+async fn detect_protocol(socket: &mut TcpStream) -> Option<(bool, Vec<u8>)> {
     let mut first = Vec::with_capacity(PREFACE.len());
     loop {
         let mut rest = [0; PREFACE.len()];
@@ -128,7 +133,7 @@ async fn sniff(socket: &mut TcpStream) -> Option<(bool, Vec<u8>)> {
     }
 }
 
-/// Polls a connection until it ends, or has had its time; tells it when the service stops.
+/// Polls a connection until it ends or reaches a time limit. Shuts it down when the service stops.
 async fn watch<C, E>(
     http: C,
     shut_down: fn(Pin<&mut C>),
@@ -142,26 +147,27 @@ where
     let mut http = pin!(http);
     let mut armed = conn.close_at(limits).unwrap_or_else(|| Instant::now() + limits.keep_alive);
     let mut sleep = pin!(tokio::time::sleep_until(armed.into()));
-    let (mut is_set, mut told) = (false, false);
-    let mut lookout = None;
+    let (mut is_timer_set, mut is_shutting_down) = (false, false);
+    let mut close_watch = None;
     std::future::poll_fn(|cx| {
         conn.set_waker(cx.waker());
         if let Poll::Ready(result) = http.as_mut().poll(cx) {
             return Poll::Ready(Some(result));
         }
-        if !told && worker.drain.closes_connection(conn.is_busy()) {
-            told = true;
+        if !is_shutting_down && worker.drain.closes_connection(conn.is_busy()) {
+            is_shutting_down = true;
             shut_down(http.as_mut());
             if let Poll::Ready(result) = http.as_mut().poll(cx) {
                 return Poll::Ready(Some(result));
             }
         }
-        while conn.needs_lookout() {
-            let looks = lookout
-                .get_or_insert_with(|| Box::pin(departs(conn.duplicate_socket(), conn.has_client_closed())));
-            let Poll::Ready(departed) = looks.as_mut().poll(cx) else { break };
-            lookout = None;
-            if departed == Departed::Reset {
+        while conn.needs_close_watch() {
+            let waiting = close_watch.get_or_insert_with(|| {
+                Box::pin(wait_for_close(conn.duplicate_socket(), conn.has_client_closed()))
+            });
+            let Poll::Ready(close) = waiting.as_mut().poll(cx) else { break };
+            close_watch = None;
+            if close == ClientClose::Reset {
                 return Poll::Ready(None);
             }
             conn.note_client_closed();
@@ -170,11 +176,11 @@ where
         if let Some(due) = due.filter(|due| *due < armed) {
             armed = due;
             sleep.as_mut().reset(armed.into());
-            is_set = false;
+            is_timer_set = false;
         }
-        while !is_set || sleep.is_elapsed() {
+        while !is_timer_set || sleep.is_elapsed() {
             if sleep.as_mut().poll(cx).is_pending() {
-                is_set = true;
+                is_timer_set = true;
                 break;
             }
             let now = Instant::now();
@@ -189,39 +195,38 @@ where
     .await
 }
 
-/// How a client has gone away.
+/// Way in which a client has closed its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Departed {
-    /// It has closed its side, and perhaps reads on.
-    Closed,
-    /// It has closed both, and threw away what it had not read.
+enum ClientClose {
+    /// The client closed its sending side and may still read.
+    SendingSide,
+    /// The client closed both sides and discarded what it had not read.
     Reset,
 }
 
-/// Waits until a client goes away, whatever is unread of what it has sent; until it resets the connection, if it has
-/// closed its side.
-async fn departs(socket: io::Result<TcpStream>, has_closed: bool) -> Departed {
-    // Without another file descriptor it is not noticed.
+/// Waits until the client closes its sending side or resets the connection, even if bytes that it has sent are unread.
+/// If the sending side is already closed, waits for a reset only.
+async fn wait_for_close(socket: io::Result<TcpStream>, has_closed: bool) -> ClientClose {
+    // Without a second file descriptor, a close goes unnoticed.
     let Ok(socket) = socket else { return pending().await };
-    // Priority stands for data that is never sent: what is left of it is that the side is closed.
-    let interest = if has_closed { Interest::ERROR } else { Interest::PRIORITY };
+    let interest = if has_closed { Interest::ERROR } else { CLOSE_INTEREST };
     let is_reset = |socket: &TcpStream| !matches!(socket.take_error(), Ok(None));
     loop {
         let ready = socket.ready(interest).await;
         match ready {
-            _ if is_reset(&socket) => return Departed::Reset,
-            Ok(ready) if ready.is_read_closed() && !has_closed => return Departed::Closed,
+            _ if is_reset(&socket) => return ClientClose::Reset,
+            Ok(ready) if ready.is_read_closed() && !has_closed => return ClientClose::SendingSide,
             Ok(_) => {
-                // Nothing of that: wait for the next.
-                let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-                let _ = socket.try_io(interest, nothing);
+                // Neither has happened. Clear the readiness to wait for the next event.
+                let would_block = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                let _ = socket.try_io(interest, would_block);
             }
             Err(_) => return pending().await,
         }
     }
 }
 
-/// Closes one direction, and reads on until the client has closed the other.
+/// Closes the sending side, and reads until the client closes its own or a limit is reached.
 async fn linger(mut socket: TcpStream) {
     let reading = async {
         socket.shutdown().await.ok()?;
@@ -236,11 +241,11 @@ async fn linger(mut socket: TcpStream) {
     let _ = tokio::time::timeout(LINGER, reading).await;
 }
 
-/// Spawns what belongs to a connection where that connection is.
+/// Executor that spawns the tasks of a connection on the thread of that connection.
 #[derive(Clone, Copy)]
-struct Local;
+struct LocalExecutor;
 
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Local {
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
     fn execute(&self, future: F) {
         tokio::task::spawn_local(future);
     }

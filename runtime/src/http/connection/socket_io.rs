@@ -1,5 +1,7 @@
-//! The socket of a connection as hyper has it: the connection learns what happens on it. What hyper answers by itself is
-//! not written to it, and that a client has closed its side is kept from hyper as long as an answer is due.
+//! Socket of a connection as hyper sees it.
+//!
+//! It notes reads and writes on the connection. It intercepts hyper's own responses to malformed requests, and hides a
+//! close by the client from hyper as long as a response is due.
 
 use std::io;
 use std::pin::Pin;
@@ -11,60 +13,60 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::connection_state::Connection;
 use super::message_framing::MessageFraming;
 
-/// What is shorter is put together before it is written.
+/// Size in bytes up to which the buffers of a vectored write are joined into one.
 const SHORT_BYTES: usize = 512;
 
 pub(crate) struct SocketIo {
-    /// What was read and has not been given to hyper: what it took to find out which protocol is spoken, and what came
-    /// behind a head.
-    rest: Vec<u8>,
-    /// How much of that has been given.
-    given: usize,
+    /// Bytes that were read but not all passed to hyper yet: the bytes that identified the protocol, or those that
+    /// arrived after a head.
+    unpassed: Vec<u8>,
+    /// Number of those bytes that have been passed to hyper.
+    passed: usize,
     framing: MessageFraming,
     conn: Rc<Connection>,
 }
 
 impl SocketIo {
-    /// The socket that this connection holds, behind these bytes.
-    pub(crate) const fn new(rest: Vec<u8>, framing: MessageFraming, conn: Rc<Connection>) -> Self {
-        Self { rest, given: 0, framing, conn }
+    /// Creates a reader of `unpassed` and then of the connection's socket, and a writer to that socket.
+    pub(crate) const fn new(unpassed: Vec<u8>, framing: MessageFraming, conn: Rc<Connection>) -> Self {
+        Self { unpassed, passed: 0, framing, conn }
     }
 
-    /// Gives hyper what it may have of what lies here.
-    fn give(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
-        let there = &self.rest[self.given..];
-        let len = self.framing.accept(&there[..there.len().min(buf.remaining())]);
-        buf.put_slice(&there[..len]);
-        self.given += len;
-        if self.given == self.rest.len() {
-            (self.rest, self.given) = (Vec::new(), 0);
+    /// Passes to hyper the bytes that were read earlier, as far as the framing allows.
+    fn pass_earlier(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+        let bytes = &self.unpassed[self.passed..];
+        let len = self.framing.accept(&bytes[..bytes.len().min(buf.remaining())]);
+        buf.put_slice(&bytes[..len]);
+        self.passed += len;
+        if self.passed == self.unpassed.len() {
+            (self.unpassed, self.passed) = (Vec::new(), 0);
         }
-        not_none(len)
+        check_not_empty(len)
     }
 
-    /// The same of what has just been read; `before` is where that begins.
-    fn give_read(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
-        let read = &buf.filled()[before..];
+    /// Passes to hyper the bytes of `buf` that were just read, as far as the framing allows. They begin at `start`.
+    fn pass_read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> io::Result<()> {
+        let read = &buf.filled()[start..];
         let len = self.framing.accept(read);
         if len < read.len() {
-            (self.rest, self.given) = (read[len..].to_vec(), 0);
-            buf.set_filled(before + len);
+            (self.unpassed, self.passed) = (read[len..].to_vec(), 0);
+            buf.set_filled(start + len);
         }
-        not_none(len)
+        check_not_empty(len)
     }
 
-    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn note_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Ready(Ok(bytes)) => self.conn.note_written(*bytes),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.conn.note_write_waits(),
+            Poll::Pending => self.conn.note_write_pending(),
         }
         written
     }
 }
 
-/// hyper takes nothing at all for the end, which it is not.
-fn not_none(len: usize) -> io::Result<()> {
+/// Fails if no byte was accepted, because hyper would take an empty read for the end of the stream.
+fn check_not_empty(len: usize) -> io::Result<()> {
     match len {
         0 => Err(io::Error::new(io::ErrorKind::InvalidData, "not a chunk")),
         _ => Ok(()),
@@ -81,9 +83,9 @@ impl AsyncRead for SocketIo {
             let body_framing = self.conn.take_body_framing();
             self.framing.set_body(body_framing);
         }
-        if !self.rest.is_empty() {
+        if !self.unpassed.is_empty() {
             self.conn.note_read();
-            return Poll::Ready(self.give(buf));
+            return Poll::Ready(self.pass_earlier(buf));
         }
         if self.conn.hides_client_close() {
             return Poll::Pending;
@@ -97,10 +99,10 @@ impl AsyncRead for SocketIo {
             Poll::Ready(result) => {
                 result?;
                 self.conn.note_read();
-                Poll::Ready(self.give_read(buf, before))
+                Poll::Ready(self.pass_read(buf, before))
             }
             Poll::Pending => {
-                self.conn.note_read_waits();
+                self.conn.note_read_pending();
                 Poll::Pending
             }
         }
@@ -109,11 +111,11 @@ impl AsyncRead for SocketIo {
 
 impl AsyncWrite for SocketIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.conn.intercepts_refusal(buf) {
+        if self.conn.intercepts_hyper_error(buf) {
             return Poll::Ready(Ok(buf.len()));
         }
         let written = self.conn.with_socket(|socket| socket.poll_write(cx, buf));
-        self.note(written)
+        self.note_write(written)
     }
 
     fn poll_write_vectored(
@@ -121,11 +123,11 @@ impl AsyncWrite for SocketIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // The kernel takes one short buffer with less ado than two.
+        // Writing one short buffer is cheaper than writing two with a vectored call.
         let len: usize = bufs.iter().map(|buf| buf.len()).sum();
         if len > SHORT_BYTES {
             let written = self.conn.with_socket(|socket| socket.poll_write_vectored(cx, bufs));
-            return self.note(written);
+            return self.note_write(written);
         }
         let mut short = [0; SHORT_BYTES];
         let mut filled = 0;
@@ -133,11 +135,11 @@ impl AsyncWrite for SocketIo {
             short[filled..filled + buf.len()].copy_from_slice(buf);
             filled += buf.len();
         }
-        if self.conn.intercepts_refusal(&short[..filled]) {
+        if self.conn.intercepts_hyper_error(&short[..filled]) {
             return Poll::Ready(Ok(filled));
         }
         let written = self.conn.with_socket(|socket| socket.poll_write(cx, &short[..filled]));
-        self.note(written)
+        self.note_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -151,7 +153,7 @@ impl AsyncWrite for SocketIo {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.conn.is_refused() {
+        if self.conn.has_intercepted_error() {
             return Poll::Ready(Ok(()));
         }
         self.conn.with_socket(|socket| socket.poll_shutdown(cx))

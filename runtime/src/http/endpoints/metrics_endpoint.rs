@@ -1,4 +1,4 @@
-//! `/metrics`: what a service measures, as OpenMetrics text for Prometheus, or as JSON for `zerver top`.
+//! The `/metrics` endpoint: the metrics of a service, as OpenMetrics text for Prometheus or as JSON for `zerver top`.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use zerver_engine::{Failure, Response};
-use zerver_recorder::RecorderStatus;
-use zerver_replay::{
+use zerver_engine::service_docs::{
     ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
 };
+use zerver_engine::{Failure, Response};
+use zerver_recorder::RecorderStatus;
 
 use crate::scheduler;
 use crate::server::workers::worker::Worker;
@@ -22,19 +22,19 @@ use crate::server::workers::worker::Worker;
 const TEXT: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// Answers with what is measured now.
+/// Returns the current metrics in the format that the `accept` header requests.
 pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
-    let mut measures = scheduler::collect_metrics(
+    let mut metrics = scheduler::collect_metrics(
         &worker.service.scheduler,
         worker.worker_context.service_clock.elapsed_ns(),
     );
-    measures.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
+    metrics.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
-        return Response::json(&measures);
+        return Response::json(&metrics);
     }
     let mut registry = Registry::with_prefix("zerver");
-    registry.register_collector(Box::new(Scrape(measures)));
+    registry.register_collector(Box::new(Scrape(metrics)));
     let mut text = String::new();
     if encode(&mut text, &registry).is_err() {
         return Failure::internal("metrics").to_response();
@@ -75,7 +75,7 @@ impl Collector for Scrape {
             effects,
             recorder,
         } = &self.0;
-        let mut out = Out(encoder);
+        let mut out = MetricWriter(encoder);
         out.gauge("uptime", "Time since the service started", Some(Unit::Seconds), seconds(*uptime_ns))?;
         out.count("reclassified", "Requests moved to the batch class while they ran", *reclassified)?;
         out.count(
@@ -190,9 +190,9 @@ fn seconds(ns: u64) -> f64 {
 
 type Labels = Vec<(&'static str, String)>;
 
-struct Out<'e>(DescriptorEncoder<'e>);
+struct MetricWriter<'e>(DescriptorEncoder<'e>);
 
-impl Out<'_> {
+impl MetricWriter<'_> {
     fn count(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         ConstCounter::new(value).encode(metric)
@@ -211,7 +211,7 @@ impl Out<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in values {
-            one(&mut metric, &labels, &ConstCounter::new(value))?;
+            encode_labelled(&mut metric, &labels, &ConstCounter::new(value))?;
         }
         Ok(())
     }
@@ -224,12 +224,12 @@ impl Out<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in values {
-            one(&mut metric, &labels, &ConstGauge::new(value as f64))?;
+            encode_labelled(&mut metric, &labels, &ConstGauge::new(value as f64))?;
         }
         Ok(())
     }
 
-    /// Of nanoseconds.
+    /// Converts values from nanoseconds to seconds.
     fn times(
         &mut self,
         name: &str,
@@ -238,12 +238,16 @@ impl Out<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
         for (labels, ns) in values {
-            one(&mut metric, &labels, &ConstCounter::new(seconds(ns)))?;
+            encode_labelled(&mut metric, &labels, &ConstCounter::new(seconds(ns)))?;
         }
         Ok(())
     }
 }
 
-fn one(metric: &mut MetricEncoder<'_>, labels: &Labels, value: &impl EncodeMetric) -> fmt::Result {
+fn encode_labelled(
+    metric: &mut MetricEncoder<'_>,
+    labels: &Labels,
+    value: &impl EncodeMetric,
+) -> fmt::Result {
     value.encode(metric.encode_family(labels)?)
 }

@@ -1,11 +1,12 @@
-//! The `DateCache` of answers (RFC 9110, section 6.6.1), made once a second. Any clock has one: a time before 1970 counts as
-//! 1970, and one after the year 9999, which the format cannot say, as its last second.
+//! Value of the `date` header (RFC 9110, section 6.6.1), formatted at most once per second and worker. Any clock
+//! reading has a date: a time before 1970 is formatted as 1970, and a time after the year 9999, which the format cannot
+//! express, as the last second of that year.
 
 use std::cell::RefCell;
 
 use http::HeaderValue;
 
-/// The last second of the year 9999, since 1970.
+/// Last second of the year 9999, in seconds since 1970.
 const LAST_S: u64 = 253_402_300_799;
 const DAY_S: u64 = 86_400;
 
@@ -13,7 +14,7 @@ const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The one that was made last, by one worker.
+/// The most recent value of the header, and its second since 1970.
 #[derive(Default)]
 pub(crate) struct DateCache(RefCell<Option<(u64, HeaderValue)>>);
 
@@ -22,9 +23,9 @@ impl DateCache {
         let second = (unix_ns / 1_000_000_000).min(LAST_S);
         let mut last = self.0.borrow_mut();
         match &*last {
-            Some((of, value)) if *of == second => value.clone(),
+            Some((last_second, value)) if *last_second == second => value.clone(),
             _ => {
-                // Printable in full, so that there always is one.
+                // The text is printable ASCII, so the conversion cannot fail.
                 let value =
                     HeaderValue::try_from(format_date(second)).unwrap_or(HeaderValue::from_static(""));
                 *last = Some((second, value.clone()));
@@ -34,7 +35,7 @@ impl DateCache {
     }
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Formats a time as in `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn format_date(second: u64) -> String {
     let (days, of_day) = (second / DAY_S, second % DAY_S);
     let (year, month, day) = civil_date(days);
@@ -43,11 +44,11 @@ fn format_date(second: u64) -> String {
     format!("{name}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
-/// Year, month from 0 and day from 1 of a day since 1970, in the Gregorian calendar.
+/// Converts days since 1970 to a year, a month from 0 and a day from 1 of the Gregorian calendar.
 fn civil_date(days: u64) -> (u64, usize, u64) {
     let is_leap =
         |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    // Whole spans of 400 years are alike.
+    // The calendar repeats every 400 years.
     const SPAN_DAYS: u64 = 146_097;
     let (mut year, mut left) = (1970 + days / SPAN_DAYS * 400, days % SPAN_DAYS);
     while left >= 365 + u64::from(is_leap(year)) {
@@ -69,12 +70,12 @@ mod tests {
 
     #[test]
     fn any_time_has_a_date() {
-        let check = |second: u64, format_date: &str| {
+        let check = |second: u64, expected: &str| {
             let date = DateCache::default();
             for _ in 0..2 {
                 assert_eq!(
                     date.at(second.saturating_mul(1_000_000_000).saturating_add(999_999_999)),
-                    format_date
+                    expected
                 );
             }
         };
@@ -86,9 +87,9 @@ mod tests {
         check(4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT");
         assert_eq!(format_date(LAST_S), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(format_date(13_569_465_600), "Sat, 01 Jan 2400 00:00:00 GMT");
-        // As far as nanoseconds go.
+        // The latest time that fits into nanoseconds.
         assert_eq!(DateCache::default().at(u64::MAX), "Sun, 21 Jul 2554 23:34:33 GMT");
         let date = DateCache::default();
-        assert_ne!(date.at(1_000_000_000), date.at(2_000_000_000), "a later second has another");
+        assert_ne!(date.at(1_000_000_000), date.at(2_000_000_000), "a later second has a different date");
     }
 }

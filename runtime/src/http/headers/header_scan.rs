@@ -1,44 +1,45 @@
-//! The headers that the shell looks at, found in one pass: to look up a few by name takes longer.
+//! Finds the headers that the HTTP shell reads in one pass over all headers, which is faster than a few lookups by
+//! name.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// A constant, because a lookup by text has to build the name each time.
+/// Name of the `traceparent` header. A constant, because a lookup by text builds the name each time.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What there is of them.
+/// Headers found by the scan.
 #[derive(Default)]
 pub(crate) struct ScannedHeaders<'r> {
-    /// The bytes of all headers, names and values.
+    /// Total size of the names and values of all headers.
     pub(crate) bytes: usize,
     pub(crate) host: HeaderValues<'r>,
     pub(crate) transfer_encoding: HeaderValues<'r>,
     pub(crate) traceparent: HeaderValues<'r>,
 }
 
-/// The values of a header that is to be there once.
+/// Values of a header that may occur only once.
 #[derive(Default)]
 pub(crate) struct HeaderValues<'r> {
     pub(crate) first: Option<&'r HeaderValue>,
-    /// Whether there are more.
-    pub(crate) is_doubled: bool,
+    /// True if there is more than one value.
+    pub(crate) is_repeated: bool,
 }
 
 impl<'r> ScannedHeaders<'r> {
-    pub(crate) fn of(headers: &'r HeaderMap) -> Self {
-        let mut seen = Self::default();
+    pub(crate) fn new(headers: &'r HeaderMap) -> Self {
+        let mut scanned = Self::default();
         for (name, value) in headers {
-            seen.bytes += name.as_str().len() + value.len();
+            scanned.bytes += name.as_str().len() + value.len();
             let values = match name {
-                name if *name == header::HOST => &mut seen.host,
-                name if *name == header::TRANSFER_ENCODING => &mut seen.transfer_encoding,
-                name if *name == TRACEPARENT => &mut seen.traceparent,
+                name if *name == header::HOST => &mut scanned.host,
+                name if *name == header::TRANSFER_ENCODING => &mut scanned.transfer_encoding,
+                name if *name == TRACEPARENT => &mut scanned.traceparent,
                 _ => continue,
             };
             match values.first {
                 None => values.first = Some(value),
-                Some(_) => values.is_doubled = true,
+                Some(_) => values.is_repeated = true,
             }
         }
-        seen
+        scanned
     }
 }

@@ -1,8 +1,8 @@
-//! Whether a request plainly comes from this machine: only then is it told what the service knows of itself, and believed
-//! where it names its own class.
+//! Detects requests that clearly come from this machine. Only they may read internal data of the service and choose
+//! their own class.
 //!
-//! A connection from this machine is not enough. A proxy opens it for anybody, and so does a browser for any page: one
-//! whose name has been made to point here reads the answers (DNS rebinding).
+//! A connection from this machine is not enough. A proxy opens one for any client, and a browser for any page: a page
+//! whose name was made to resolve to this machine can even read the responses (DNS rebinding).
 
 use std::net::IpAddr;
 
@@ -11,9 +11,9 @@ use zerver_engine::Request;
 
 use super::host_header;
 
-/// Words in the names of headers that only something between client and service adds: what it is, what it saw of the
-/// client, and the vendors that mark requests by their own names.
-const WORDS: [&str; 40] = [
+/// Words in the names of headers that only an intermediary adds: kinds of intermediaries, what they know about the
+/// client, and names of vendors.
+const INTERMEDIARY_WORDS: [&str; 40] = [
     "addr",
     "akamai",
     "amz",
@@ -56,11 +56,12 @@ const WORDS: [&str; 40] = [
     "via",
 ];
 
-/// What such words begin with.
-const BEGINNINGS: [&str; 2] = ["forward", "prox"];
+/// Prefixes of further such words.
+const INTERMEDIARY_PREFIXES: [&str; 2] = ["forward", "prox"];
 
-/// Names that no such word tells. The second half is what a browser adds to a request from a page of another origin.
-const NAMES: [&str; 12] = [
+/// Header names that contain none of these words. The last five are added by a browser to a request from a page of
+/// another origin.
+const FOREIGN_NAMES: [&str; 12] = [
     "early-data",
     "front-end-https",
     "x-host",
@@ -75,37 +76,40 @@ const NAMES: [&str; 12] = [
     "ping-from",
 ];
 
-/// Where the page is that has a browser ask (W3C Fetch Metadata, section 2.3).
+/// Header with the relation between the page that caused a request and its target (W3C Fetch Metadata, section 2.3).
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 pub(crate) fn is_local_client(request: &Request) -> bool {
-    let is_near = request.peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    // What nginx speaks to those behind it, where it is not told otherwise; it leaves no other mark then.
-    let is_old = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
-    is_near
-        && !is_old
-        && host_header::named(request).is_some_and(is_this_machine)
-        && !request.headers.iter().any(|(name, value)| is_mark(name, value, request))
+    let is_loopback = request.peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    // nginx uses HTTP/1.0 to its upstreams by default, and then adds no header that would give it away.
+    let is_old_version = matches!(request.version, Version::HTTP_09 | Version::HTTP_10);
+    is_loopback
+        && !is_old_version
+        && host_header::host_name(request).is_some_and(is_this_machine)
+        && !request.headers.iter().any(|(name, value)| is_foreign(name, value, request))
 }
 
-/// Whether a header says that the request was forwarded, or that a page of another origin asks.
-fn is_mark(name: &HeaderName, value: &HeaderValue, request: &Request) -> bool {
+/// Returns true if a header shows that the request was forwarded, or that a page of another origin caused it.
+fn is_foreign(name: &HeaderName, value: &HeaderValue, request: &Request) -> bool {
     if *name == FETCH_SITE {
-        // `none` is what the user has typed.
+        // `none` means that the user has typed the address.
         return !matches!(value.as_bytes(), b"none" | b"same-origin");
     }
     if *name == header::REFERER {
         let page = value.to_str().ok().and_then(|page| page.parse::<Uri>().ok());
-        let is_own =
-            |page: &Uri| page.authority().is_some_and(|at| host_header::is_for(request, at.as_str()));
-        return !page.is_some_and(|page| is_own(&page));
+        let is_same_origin = |page: &Uri| {
+            page.authority().is_some_and(|authority| host_header::is_for(request, authority.as_str()))
+        };
+        return !page.is_some_and(|page| is_same_origin(&page));
     }
-    let is_word =
-        |word: &str| WORDS.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));
-    NAMES.contains(&name.as_str()) || name.as_str().split(['-', '_']).any(is_word)
+    let is_intermediary = |word: &str| {
+        INTERMEDIARY_WORDS.contains(&word)
+            || INTERMEDIARY_PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+    };
+    FOREIGN_NAMES.contains(&name.as_str()) || name.as_str().split(['-', '_']).any(is_intermediary)
 }
 
-/// Whether a name can mean no other machine, whatever the name service says.
+/// Returns true if a name always means this machine, regardless of DNS.
 fn is_this_machine(name: &str) -> bool {
     let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     match address.parse::<IpAddr>() {
@@ -118,16 +122,16 @@ fn is_this_machine(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn asked(peer: &str, headers: &[(&'static str, &str)]) -> Request {
+    fn request_from(peer: &str, headers: &[(&'static str, &str)]) -> Request {
         let peer = Some(peer.parse().unwrap());
-        let plain = Request { peer, version: Version::HTTP_11, ..Request::get("/metrics") };
-        headers.iter().fold(plain, |request, (name, value)| request.with_header(name, value))
+        let empty = Request { peer, version: Version::HTTP_11, ..Request::get("/metrics") };
+        headers.iter().fold(empty, |request, (name, value)| request.with_header(name, value))
     }
 
     #[test]
-    fn only_what_cannot_come_from_elsewhere_comes_from_here() {
+    fn a_request_is_local_only_if_it_cannot_come_from_elsewhere() {
         let check = |peer: &str, headers: &[(&'static str, &str)], expected: bool| {
-            assert_eq!(is_local_client(&asked(peer, headers)), expected, "{peer} {headers:?}");
+            assert_eq!(is_local_client(&request_from(peer, headers)), expected, "{peer} {headers:?}");
         };
         for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.8.8.8", "[::1]:3000", "0.0.0.0:80"]
         {
@@ -135,9 +139,9 @@ mod tests {
                 check(peer, &[("host", host)], true);
             }
             check("10.0.0.1:9", &[("host", host)], false);
-            for mark in ["x-forwarded-for", "Forwarded", "via", "x-real-ip", "x-forwarded-host", "origin"] {
-                check("127.0.0.1:9", &[("host", host), (mark, "")], false);
-                check("127.0.0.1:9", &[("host", host), (mark, "null")], false);
+            for name in ["x-forwarded-for", "Forwarded", "via", "x-real-ip", "x-forwarded-host", "origin"] {
+                check("127.0.0.1:9", &[("host", host), (name, "")], false);
+                check("127.0.0.1:9", &[("host", host), (name, "null")], false);
             }
         }
         for host in [
@@ -157,10 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn whatever_forwards_a_request_marks_it() {
+    fn a_header_of_an_intermediary_makes_a_request_foreign() {
         let check = |name: &'static str, expected: bool| {
             let headers = [("host", "localhost"), (name, "203.0.113.9")];
-            assert_eq!(is_local_client(&asked("127.0.0.1:9", &headers)), expected, "{name}");
+            assert_eq!(is_local_client(&request_from("127.0.0.1:9", &headers)), expected, "{name}");
         };
         for name in [
             "CF-Connecting-IP",
@@ -242,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_origin_is_not_here() {
+    fn a_request_from_a_page_of_another_origin_is_not_local() {
         let check = |name: &'static str, value: &str, expected: bool| {
             let headers = [("host", "localhost:3000"), (name, value)];
-            assert_eq!(is_local_client(&asked("127.0.0.1:9", &headers)), expected, "{name}: {value}");
+            assert_eq!(is_local_client(&request_from("127.0.0.1:9", &headers)), expected, "{name}: {value}");
         };
         check("sec-fetch-site", "none", true);
         check("sec-fetch-site", "same-origin", true);
@@ -254,7 +258,7 @@ mod tests {
         }
         let twice =
             [("host", "localhost"), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")];
-        assert!(!is_local_client(&asked("127.0.0.1:9", &twice)));
+        assert!(!is_local_client(&request_from("127.0.0.1:9", &twice)));
         check("referer", "http://localhost:3000/metrics", true);
         check("referer", "http://LOCALHOST:3000", true);
         for page in ["http://localhost:4000/", "https://evil.example/localhost:3000", "/metrics", "", "null"]
@@ -264,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn a_target_in_absolute_form_outweighs_the_header() {
-        let mut request = asked("127.0.0.1:9", &[("host", "localhost")]);
+    fn a_target_in_absolute_form_takes_precedence_over_the_header() {
+        let mut request = request_from("127.0.0.1:9", &[("host", "localhost")]);
         request.uri = Uri::from_static("http://evil.example/metrics");
         assert!(!is_local_client(&request));
         request.uri = Uri::from_static("http://localhost/metrics");

@@ -1,8 +1,9 @@
-//! Threads of low priority: where batch runs, and flows that keep others waiting.
+//! The queue of the batch workers: threads of low priority that run batch requests, and requests of flows whose steps
+//! often exceed their quantum.
 //!
-//! Each has a runtime of its own, so that effects work there as elsewhere. The system may leave such a thread without a
-//! core for long, so no worker waits for a lock that one could hold, and what waits here for too long is taken back by
-//! the worker it came from (`slot`).
+//! Each batch worker has its own runtime, so that effects work there as on a worker. The system may keep a batch worker
+//! off its core for a long time. Therefore no worker waits for a lock that a batch worker could hold, and the worker
+//! that submitted a request takes it back (`slot`) if it waits for too long.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,42 +18,43 @@ use crate::execution::active_request::ActiveRequest;
 use crate::scheduler::dispatch::placement::Placement;
 use crate::scheduler::sync::take_once::TakeOnce;
 
-/// The requests for these threads.
+/// The requests that wait for a batch worker.
 pub(crate) struct BatchPool {
-    inbox: mpsc::UnboundedSender<BatchRequest>,
+    submitted_tx: mpsc::UnboundedSender<BatchRequest>,
     status: Arc<BatchStatus>,
-    /// How many are queued; with those that have been taken back.
+    /// Number of queued requests, including those that have been taken back.
     queued: AtomicUsize,
     limit: AtomicUsize,
-    /// Locked by these threads only.
+    /// Locked by batch workers and by `retune`, never by a worker.
     queue: Mutex<Queue>,
 }
 
 struct Queue {
-    outbox: mpsc::UnboundedReceiver<BatchRequest>,
+    submitted_rx: mpsc::UnboundedReceiver<BatchRequest>,
     ready: FairQueue,
     requests: BTreeMap<Ticket, BatchRequest>,
 }
 
-/// A request that comes to these threads.
+/// A request that was submitted to the batch pool.
 pub(crate) struct BatchRequest {
-    /// Taken here, or taken back.
+    /// The request, until a batch worker takes it or its worker takes it back.
     pub(crate) slot: Arc<TakeOnce<(ActiveRequest, EffectContext)>>,
     pub(crate) placement: Placement,
-    /// Whether none of its steps has run.
+    /// True if none of its steps has run.
     pub(crate) is_new: bool,
-    /// Since when, on the service's clock.
+    /// Time at which it was submitted, on the service's clock.
     pub(crate) since_ns: u64,
-    /// Where it goes when it has ended, or may not wait. Closed when nobody wants it any more.
-    pub(crate) back: oneshot::Sender<Result<ActiveRequest, (ActiveRequest, Shed)>>,
+    /// Returns the request when it has ended or is shed. Closed once its worker no longer waits for it.
+    pub(crate) return_tx: oneshot::Sender<Result<ActiveRequest, (ActiveRequest, Shed)>>,
 }
 
 impl BatchPool {
     pub(crate) fn new(settings: &SchedulingSettings, status: Arc<BatchStatus>) -> Self {
-        let (inbox, outbox) = mpsc::unbounded_channel();
-        let queue = Queue { outbox, ready: FairQueue::new(settings.clone()), requests: BTreeMap::new() };
+        let (submitted_tx, submitted_rx) = mpsc::unbounded_channel();
+        let queue =
+            Queue { submitted_rx, ready: FairQueue::new(settings.clone()), requests: BTreeMap::new() };
         Self {
-            inbox,
+            submitted_tx,
             status,
             queued: AtomicUsize::new(0),
             limit: AtomicUsize::new(settings.batch.queue),
@@ -60,7 +62,7 @@ impl BatchPool {
         }
     }
 
-    /// Gives turns in another way from now on. Not for workers: it waits for a lock.
+    /// Replaces the settings. Must not be called on a worker, because it waits for a lock.
     pub(crate) fn retune(&self, settings: &SchedulingSettings) {
         self.limit.store(settings.batch.queue, Ordering::Relaxed);
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.set_settings(settings.clone());
@@ -70,30 +72,30 @@ impl BatchPool {
         &self.status
     }
 
-    /// Hands a request over. One that may not wait comes back at once.
+    /// Queues a request. If the queue is full, a new request is returned as shed at once.
     pub(crate) fn submit(&self, request: BatchRequest) {
         self.status.note_arrival(request.since_ns);
         if request.is_new && self.queued.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
             self.status.note_full();
-            return self.send_back(request, Shed { class: Class::Batch, reason: ShedReason::QueueFull });
+            return self.return_shed(request, Shed { class: Class::Batch, reason: ShedReason::QueueFull });
         }
         self.queued.fetch_add(1, Ordering::Relaxed);
-        // The receiver lives as long as this does.
-        let _ = self.inbox.send(request);
+        // The receiver lives as long as `self`, so this cannot fail.
+        let _ = self.submitted_tx.send(request);
         self.status.latch.notify();
     }
 
-    fn send_back(&self, request: BatchRequest, refused: Shed) {
+    fn return_shed(&self, request: BatchRequest, reason: Shed) {
         let Some((active, _)) = request.slot.take() else { return };
         self.status.note_taken();
-        drop(request.back.send(Err((active, refused))));
+        drop(request.return_tx.send(Err((active, reason))));
     }
 
-    /// The next that is to run, and whether there are more.
+    /// Removes the request that runs next. The flag is true if more are queued.
     pub(crate) fn next(&self, now_ns: u64) -> Option<(BatchRequest, bool)> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let Queue { outbox, ready, requests } = &mut *queue;
-        while let Ok(request) = outbox.try_recv() {
+        let Queue { submitted_rx, ready, requests } = &mut *queue;
+        while let Ok(request) = submitted_rx.try_recv() {
             let (flow, since_ns) = (request.placement.flow, request.since_ns);
             let ticket = if request.is_new {
                 ready.admit(Class::Batch, flow, since_ns)
@@ -102,9 +104,9 @@ impl BatchPool {
             };
             match ticket {
                 Ok(ticket) => drop(requests.insert(ticket, request)),
-                Err(refused) => {
+                Err(reason) => {
                     self.queued.fetch_sub(1, Ordering::Relaxed);
-                    self.send_back(request, refused);
+                    self.return_shed(request, reason);
                 }
             }
         }
@@ -117,16 +119,16 @@ impl BatchPool {
                     self.status.set_waited(turn.waited_ns);
                     return Some((request, !ready.is_empty()));
                 }
-                // It has been taken back.
+                // Its worker has taken it back.
                 Ok(()) => {}
-                Err(refused) => self.send_back(request, refused),
+                Err(reason) => self.return_shed(request, reason),
             }
         }
         None
     }
 
-    /// One has run for so long.
-    pub(crate) fn ran(&self, flow: u16, ran_ns: u64) {
+    /// Charges a flow for a request that ran for `ran_ns`.
+    pub(crate) fn charge(&self, flow: u16, ran_ns: u64) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.ready.charge(Class::Batch, flow, ran_ns);
     }

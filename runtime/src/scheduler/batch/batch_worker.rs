@@ -1,14 +1,10 @@
-//! The loop of a batch worker: a thread of low priority that takes requests out of the batch pool and runs them.
+//! The loop of a batch worker: a thread of low priority that takes requests from the batch pool and runs them.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id,
-};
 use tokio::sync::Semaphore;
 
 use super::batch_pool::{BatchPool, BatchRequest};
@@ -18,17 +14,17 @@ use crate::scheduler::threads::thread_status::ThreadStatus;
 use crate::server::service::Service;
 use crate::time::ServiceClock;
 
-/// So many requests may wait for effects on one thread.
-const IN_FLIGHT: usize = 256;
+/// Maximum number of requests in flight on one batch worker.
+const MAX_IN_FLIGHT: usize = 256;
 
-/// What each of these threads does, until no worker is left.
+/// Runs requests of the batch pool until no worker is left that could submit one.
 pub(crate) async fn run_batch_worker(
     batch_pool: Arc<BatchPool>,
     service: Arc<Service>,
     service_clock: Arc<ServiceClock>,
     thread_status: Arc<ThreadStatus>,
 ) {
-    let permits = Arc::new(Semaphore::new(IN_FLIGHT));
+    let permits = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     let runner = Rc::new(BatchRunner { service, thread_status });
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
@@ -41,10 +37,10 @@ pub(crate) async fn run_batch_worker(
         tokio::task::spawn_local(async move {
             let flow = request.placement.flow;
             let ran_ns = runner.run(&batch_pool, request).await;
-            batch_pool.ran(flow, ran_ns);
+            batch_pool.charge(flow, ran_ns);
             drop(permit);
         });
-        // It runs until it waits; then the next.
+        // Runs the request until it waits for an effect, and only then takes the next.
         tokio::task::yield_now().await;
     }
 }
@@ -55,15 +51,15 @@ struct BatchRunner {
 }
 
 impl BatchRunner {
-    /// Takes a request to its end, unless nobody wants it any more. How long its steps ran.
+    /// Runs a request to its end, or until its worker no longer waits for it. Returns the time that its steps ran.
     async fn run(&self, batch_pool: &BatchPool, request: BatchRequest) -> u64 {
-        let BatchRequest { slot, placement, mut back, .. } = request;
+        let BatchRequest { slot, placement, mut return_tx, .. } = request;
         let Some((mut active, context)) = slot.take() else { return 0 };
         batch_pool.status().note_taken();
         let run_queue: Option<&RunQueue> = None;
         let mut ran_ns = 0;
         let ended = {
-            let mut going = pin!(async {
+            let mut run = pin!(async {
                 active.watch.tick();
                 active.migrated_to(&self.thread_status);
                 ran_ns = run_here(
@@ -79,35 +75,19 @@ impl BatchRunner {
                 .1;
                 active
             });
-            let mut closed = pin!(back.closed());
+            let mut closed = pin!(return_tx.closed());
             poll_fn(|cx| {
-                if let std::task::Poll::Ready(active) = going.as_mut().poll(cx) {
+                if let std::task::Poll::Ready(active) = run.as_mut().poll(cx) {
                     return std::task::Poll::Ready(Some(active));
                 }
                 closed.as_mut().poll(cx).map(|()| None)
             })
             .await
         };
-        // Dropped, it records that its client has gone.
+        // If its worker no longer waits for it, the request is dropped, which records that the client left.
         if let Some(active) = ended {
-            drop(back.send(Ok(active)));
+            drop(return_tx.send(Ok(active)));
         }
         ran_ns
-    }
-}
-
-/// Gives this thread what the system leaves over. Where it has no such thing, the thread is as any other.
-///
-/// # Errors
-/// When the system does not allow it.
-pub(crate) fn lower_thread_priority() -> Result<(), thread_priority::Error> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        thread_priority::set_current_thread_priority(ThreadPriority::Min)
     }
 }

@@ -1,4 +1,5 @@
-//! Takes one request through the scheduler to its end: here, or on a thread of low priority, or away.
+//! Leads one request through the scheduler: it runs on this worker, waits in the run queue, moves to the batch pool or
+//! another worker, or is shed.
 
 use tokio::sync::oneshot;
 use zerver_engine::{Class, Shed};
@@ -16,22 +17,23 @@ use crate::scheduler::tuning::Tuning;
 use crate::server::service::Service;
 use crate::server::workers::worker::Worker;
 
-/// A request that goes on elsewhere.
+/// A request that continues elsewhere.
 pub(crate) struct Handoff {
     placement: Placement,
-    /// The class it had.
+    /// Class of the request before the handoff.
     class: Class,
     destination: Destination,
 }
 
 enum Destination {
-    /// At low priority; whether none of its steps has run.
+    /// The batch pool. `is_new` is true if no step has run.
     BatchPool { is_new: bool },
-    /// Here when its turn comes, or on a worker that has nothing to do.
+    /// The run queue of this worker, from which an idle worker may steal it.
     RunQueue,
 }
 
-/// Takes a request whose body has been read to its end, or to where it goes on elsewhere. Dropping it cancels it.
+/// Runs a request whose body has been read. Returns `None` once it has ended, or a handoff if it continues elsewhere.
+/// Dropping the future cancels the request.
 pub(crate) async fn dispatch_request(
     worker: &Worker,
     active: &mut ActiveRequest,
@@ -65,7 +67,7 @@ pub(crate) async fn dispatch_request(
     next_handoff(service, active, placement, Ok(drive_end))
 }
 
-/// Where a request goes that has run on a worker, or may not wait for one; nowhere if it has ended.
+/// Returns the handoff for a request that has run on a worker or may not wait for one, or `None` if it has ended.
 fn next_handoff(
     service: &Service,
     active: &mut ActiveRequest,
@@ -95,7 +97,7 @@ fn next_handoff(
     }
 }
 
-/// Says that it leaves its class.
+/// Records that the request moves from its class to the batch class.
 fn move_to_batch_pool(
     scheduler: &SchedulerState,
     active: &mut ActiveRequest,
@@ -117,7 +119,7 @@ impl Handoff {
         }
     }
 
-    /// Takes it to its end.
+    /// Runs the request to its end.
     pub(crate) async fn complete(
         self,
         worker: &Worker,
@@ -134,13 +136,13 @@ impl Handoff {
             Some(Self { placement, class, destination: Destination::BatchPool { is_new } }) => {
                 Box::pin(run_in_batch_pool(worker, placement, class, is_new, active, context)).await
             }
-            // It waits for a turn once.
+            // A request waits for its first turn only once.
             Some(Self { destination: Destination::RunQueue, .. }) | None => active,
         }
     }
 }
 
-/// Takes a request here when its turn comes, unless another worker has it first.
+/// Runs a request on this worker when its turn comes, or waits for its return if another worker takes it first.
 async fn run_after_queueing(
     worker: &Worker,
     placement: Placement,
@@ -148,9 +150,9 @@ async fn run_after_queueing(
     context: EffectContext,
 ) -> (ActiveRequest, Result<DriveEnd, Shed>) {
     let Worker { service, thread_status, run_queue, .. } = worker;
-    let (back, returned) = oneshot::channel();
+    let (return_tx, return_rx) = oneshot::channel();
     let now_ns = placement.now_ns(&active);
-    let stealable = Box::new(StealableRequest { active, context, placement, back });
+    let stealable = Box::new(StealableRequest { active, context, placement, return_tx });
     match run_queue.enqueue(stealable, placement.class, placement.flow, now_ns).await {
         Ok(stealable) => {
             let StealableRequest { mut active, context, .. } = *stealable;
@@ -166,22 +168,22 @@ async fn run_after_queueing(
             active.watch.tick();
             (active, Err(refused))
         }
-        Err(NotRunHere::Stolen) => match returned.await {
+        Err(NotRunHere::Stolen) => match return_rx.await {
             Ok((active, drive_end)) => (active, Ok(drive_end)),
-            // The service has stopped around it, and recorded that.
+            // The service stopped while the request ran, and has recorded it.
             Err(_) => std::future::pending().await,
         },
     }
 }
 
-/// Gives it the class that the first matching rule says.
+/// Reclassifies the request according to the first rule that matches.
 fn classify(tuning: &Tuning, active: &mut ActiveRequest) {
     if tuning.rules.is_empty() {
         return;
     }
     let Some(request) = active.request() else { return };
-    let found = tuning.rules.iter().find_map(|rule| Some((rule.class_of(request)?, rule)));
-    let Some((class, rule)) = found else { return };
+    let matching = tuning.rules.iter().find_map(|rule| Some((rule.class_of(request)?, rule)));
+    let Some((class, rule)) = matching else { return };
     let from = std::mem::replace(&mut active.class, class);
     if let (Some((job, watch)), true) = (active.job(), from != class) {
         job.record_reclassified(watch.now_ns(), from, class, rule.reason().to_owned());

@@ -1,4 +1,4 @@
-//! The way of one request through the scheduler: where it runs, where it moves, and when it is shed.
+//! The path of one request through the scheduler: where it runs, where it moves, and when it is shed.
 
 pub(super) mod dispatcher;
 pub(super) mod placement;

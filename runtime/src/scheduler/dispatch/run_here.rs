@@ -1,4 +1,4 @@
-//! Runs a request on the current thread, until it ends or has to continue elsewhere.
+//! Runs a request on the current thread until it ends or has to continue elsewhere.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::scheduler::run_slice::RunSlice;
 use crate::scheduler::threads::thread_status::ThreadStatus;
 use crate::server::service::Service;
 
-/// Drives it on this thread, with a turn or without one; also how long its steps ran.
+/// Drives a request on this thread. `has_turn` is true if the run queue has granted it a turn. Also returns the time
+/// that its steps ran.
 pub(crate) async fn run_here(
     service: &Service,
     thread_status: &Arc<ThreadStatus>,

@@ -1,4 +1,4 @@
-//! Runs a request that this worker took from another one.
+//! Runs a request that this worker has taken from another.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -9,11 +9,11 @@ use super::run_here::run_here;
 use super::stealable_request::StealableRequest;
 use crate::server::workers::worker::Worker;
 
-/// Takes it to its end, or to where it goes elsewhere, unless nobody wants it any more.
+/// Runs a stolen request until it ends, has to continue elsewhere, or its own worker no longer waits for it.
 pub(crate) async fn run_stolen(stolen: StealableRequest, worker: Rc<Worker>) {
-    let StealableRequest { mut active, context, placement, mut back } = stolen;
+    let StealableRequest { mut active, context, placement, mut return_tx } = stolen;
     worker.thread_status.counters.steals.add(1);
-    let going = pin!(async {
+    let run = pin!(async {
         active.watch.tick();
         let Worker { service, thread_status, run_queue, .. } = &*worker;
         active.migrated_to(thread_status);
@@ -27,12 +27,12 @@ pub(crate) async fn run_stolen(stolen: StealableRequest, worker: Rc<Worker>) {
                 .0;
         (active, drive_end)
     });
-    // Dropped, it records that its client has gone.
-    let ended = match select(going, pin!(back.closed())).await {
+    // If its worker no longer waits for it, the request is dropped, which records that the client left.
+    let ended = match select(run, pin!(return_tx.closed())).await {
         Either::Left((ended, _)) => Some(ended),
         Either::Right(_) => None,
     };
     if let Some(ended) = ended {
-        drop(back.send(ended));
+        drop(return_tx.send(ended));
     }
 }

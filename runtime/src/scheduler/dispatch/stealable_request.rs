@@ -1,4 +1,4 @@
-//! A request that another worker than that of its connection can run.
+//! A request that can run on a worker other than that of its connection.
 
 use tokio::sync::oneshot;
 
@@ -6,11 +6,11 @@ use super::placement::{DriveEnd, Placement};
 use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::ActiveRequest;
 
-/// A request that another worker can run.
+/// A request that an idle worker can take from the worker of its connection.
 pub(crate) struct StealableRequest {
     pub(crate) active: ActiveRequest,
     pub(crate) context: EffectContext,
     pub(crate) placement: Placement,
-    /// Closed when nobody wants it any more.
-    pub(crate) back: oneshot::Sender<(ActiveRequest, DriveEnd)>,
+    /// Returns the request to its worker. Closed once that worker no longer waits for it.
+    pub(crate) return_tx: oneshot::Sender<(ActiveRequest, DriveEnd)>,
 }

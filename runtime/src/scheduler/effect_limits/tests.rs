@@ -1,4 +1,4 @@
-//! Who gets a place, and when.
+//! Tests of the order in which permits are granted, and of the limits.
 
 use std::task::Waker;
 
@@ -8,44 +8,44 @@ use super::*;
 use crate::effects::http;
 
 fn limiter_with(limit: usize) -> EffectLimiter {
-    of_kinds(&limits(limit, 0))
+    limiter_of(&limits(limit, 0))
 }
 
-fn of_kinds(limits: &EffectLimits) -> EffectLimiter {
+fn limiter_of(limits: &EffectLimits) -> EffectLimiter {
     let limiter = EffectLimiter::new(limits);
     limiter.set_kinds(["http", "sleep"].into_iter(), limits);
     limiter
 }
 
-/// So many for each target, and so many of kind http.
+/// Limits per target, and for all effects of the kind `http`.
 fn limits(per_target: usize, http: usize) -> EffectLimits {
     EffectLimits { per_target, per_kind: BTreeMap::from([("http".to_owned(), http)]) }
 }
 
 fn call(host: &str) -> Call {
-    let mut alone = zerver_engine::StandaloneEffect::new(
+    let mut effect = zerver_engine::StandaloneEffect::new(
         http::get(format!("http://{host}/")).send(),
         zerver_engine::Random { seed: 0 },
     );
-    alone.advance(None, 0);
-    alone.take_requested_calls().remove(0).call
+    effect.advance(None, 0);
+    effect.take_requested_calls().remove(0).call
 }
 
-fn now(entered: Admission) -> Permit {
-    match entered {
+fn granted(admission: Admission) -> Permit {
+    match admission {
         Admission::Granted(permit) => permit.unwrap(),
-        Admission::Queued(_) => panic!("it has to wait"),
+        Admission::Queued(_) => panic!("the effect is queued"),
     }
 }
 
-fn later(entered: Admission) -> PermitWait {
-    match entered {
-        Admission::Granted(_) => panic!("it need not wait"),
+fn queued(admission: Admission) -> PermitWait {
+    match admission {
+        Admission::Granted(_) => panic!("the effect is not queued"),
         Admission::Queued(waiting) => waiting,
     }
 }
 
-/// The place, if it has one now.
+/// Returns the permit if the wait is over.
 fn poll(waiting: &mut PermitWait) -> Option<Permit> {
     match Pin::new(waiting).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(permit) => Some(permit),
@@ -54,55 +54,55 @@ fn poll(waiting: &mut PermitWait) -> Option<Permit> {
 }
 
 fn http(limiter: &EffectLimiter) -> EffectMetrics {
-    let measures = limiter.measure().remove(0);
-    EffectMetrics { waited_ns: 0, ..measures }
+    let metrics = limiter.metrics().remove(0);
+    EffectMetrics { waited_ns: 0, ..metrics }
 }
 
 #[test]
-fn who_came_first_goes_first_and_other_targets_are_free() {
+fn permits_are_granted_in_order_and_per_target() {
     let (limiter, a) = (limiter_with(2), call("a.internal"));
-    let enter = || limiter.acquire(&a, false);
-    let (one, two) = (now(enter()), now(enter()));
-    let (mut three, mut four) = (later(enter()), later(enter()));
-    drop(now(limiter.acquire(&call("b.internal"), false)));
+    let acquire = || limiter.acquire(&a, false);
+    let (one, two) = (granted(acquire()), granted(acquire()));
+    let (mut three, mut four) = (queued(acquire()), queued(acquire()));
+    drop(granted(limiter.acquire(&call("b.internal"), false)));
     assert!(poll(&mut four).is_none() && poll(&mut three).is_none());
     drop(two);
-    assert!(poll(&mut four).is_none(), "not before the third");
+    assert!(poll(&mut four).is_none(), "the third effect goes first");
     let three = poll(&mut three).unwrap();
     drop(one);
     let four = poll(&mut four).unwrap();
     let expected = EffectMetrics { in_flight: 2, waits: 2, kind: "http".to_owned(), ..Default::default() };
     assert_eq!(http(&limiter), expected);
     drop((three, four));
-    assert!(limiter.kinds().iter().all(|of| of.lock().targets.is_empty()), "nobody is remembered");
+    assert!(limiter.kinds().iter().all(|kind| kind.lock().targets.is_empty()), "no target is kept");
 }
 
 #[test]
-fn who_goes_away_frees_its_place_at_any_time() {
+fn a_dropped_wait_blocks_no_other_whether_or_not_it_was_granted() {
     let (limiter, a) = (limiter_with(1), call("a.internal"));
-    let one = now(limiter.acquire(&a, false));
-    let gone = later(limiter.acquire(&a, false));
-    let admitted_and_gone = later(limiter.acquire(&a, false));
-    let mut last = later(limiter.acquire(&a, false));
-    drop(gone);
+    let one = granted(limiter.acquire(&a, false));
+    let dropped = queued(limiter.acquire(&a, false));
+    let dropped_when_granted = queued(limiter.acquire(&a, false));
+    let mut last = queued(limiter.acquire(&a, false));
+    drop(dropped);
     drop(one);
-    assert!(poll(&mut last).is_none(), "it is another's turn");
-    drop(admitted_and_gone);
+    assert!(poll(&mut last).is_none(), "an older wait was granted the permit");
+    drop(dropped_when_granted);
     drop(poll(&mut last).unwrap());
     assert_eq!((http(&limiter).waiting, http(&limiter).left), (0, 2));
     assert!(limiter.kinds()[0].lock().targets.is_empty());
 }
 
 #[test]
-fn the_limit_can_change_and_be_none() {
+fn a_limit_can_change_and_be_removed() {
     let (limiter, a) = (limiter_with(1), call("a.internal"));
-    let one = now(limiter.acquire(&a, false));
-    let (mut two, mut three) = (later(limiter.acquire(&a, false)), later(limiter.acquire(&a, false)));
+    let one = granted(limiter.acquire(&a, false));
+    let (mut two, mut three) = (queued(limiter.acquire(&a, false)), queued(limiter.acquire(&a, false)));
     limiter.retune(&limits(2, 0));
     let two = poll(&mut two).unwrap();
     limiter.retune(&limits(1, 0));
     drop(one);
-    assert!(poll(&mut three).is_none(), "one is in flight");
+    assert!(poll(&mut three).is_none(), "one effect is still in flight");
     limiter.retune(&limits(0, 0));
     let three = poll(&mut three).unwrap();
     assert!(matches!(limiter.acquire(&a, false), Admission::Granted(None)));
@@ -111,117 +111,117 @@ fn the_limit_can_change_and_be_none() {
 }
 
 #[test]
-fn threads_of_low_priority_have_at_most_half_of_the_places() {
+fn batch_workers_get_at_most_half_of_the_permits() {
     let (limiter, a) = (limiter_with(3), call("a.internal"));
-    let low = [now(limiter.acquire(&a, true)), now(limiter.acquire(&a, true))];
-    let mut third = later(limiter.acquire(&a, true));
-    let other = now(limiter.acquire(&a, false));
-    let mut waits = later(limiter.acquire(&a, false));
+    let batch = [granted(limiter.acquire(&a, true)), granted(limiter.acquire(&a, true))];
+    let mut third = queued(limiter.acquire(&a, true));
+    let other = granted(limiter.acquire(&a, false));
+    let mut waits = queued(limiter.acquire(&a, false));
     drop(other);
     assert!(poll(&mut third).is_none());
     let other = poll(&mut waits).unwrap();
-    drop(low);
+    drop(batch);
     assert!(poll(&mut third).is_some());
     drop((other, third));
     assert!(limiter.kinds()[0].lock().targets.is_empty());
 }
 
 #[test]
-fn a_kind_as_a_whole_is_limited_too_and_who_came_first_goes_first() {
-    let permits = of_kinds(&limits(2, 3));
+fn the_limit_of_a_kind_applies_to_all_its_targets_in_order_of_arrival() {
+    let limiter = limiter_of(&limits(2, 3));
     let (a, b) = (call("a.internal"), call("b.internal"));
-    let (one, two) = (now(permits.acquire(&a, false)), now(permits.acquire(&a, false)));
-    let mut third_of_a = later(permits.acquire(&a, false));
+    let (one, two) = (granted(limiter.acquire(&a, false)), granted(limiter.acquire(&a, false)));
+    let mut third_of_a = queued(limiter.acquire(&a, false));
     assert_eq!(third_of_a.queue_reason(), QueueReason::Target);
-    let three = now(permits.acquire(&b, false));
-    let mut second_of_b = later(permits.acquire(&b, false));
+    let three = granted(limiter.acquire(&b, false));
+    let mut second_of_b = queued(limiter.acquire(&b, false));
     assert_eq!(second_of_b.queue_reason(), QueueReason::Kind);
     drop(three);
-    assert!(poll(&mut third_of_a).is_none(), "its target has no room, and the other has");
+    assert!(poll(&mut third_of_a).is_none(), "its own target is full; the permit goes to the other target");
     let three = poll(&mut second_of_b).unwrap();
-    let mut last = later(permits.acquire(&b, false));
+    let mut last = queued(limiter.acquire(&b, false));
     drop(one);
-    assert!(poll(&mut last).is_none(), "it came later");
+    assert!(poll(&mut last).is_none(), "a wait for the other target is older");
     let one = poll(&mut third_of_a).unwrap();
-    permits.retune(&limits(2, 4));
+    limiter.retune(&limits(2, 4));
     let four = poll(&mut last).unwrap();
     drop((one, two, three, four));
-    assert!(permits.kinds()[0].lock().targets.is_empty());
+    assert!(limiter.kinds()[0].lock().targets.is_empty());
 }
 
 #[test]
 fn effects_without_a_target_are_limited_by_their_kind() {
     let kinds = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("sleep".to_owned(), 2)]) };
-    let permits = of_kinds(&kinds);
-    let mut alone = zerver_engine::StandaloneEffect::new(
+    let limiter = limiter_of(&kinds);
+    let mut effect = zerver_engine::StandaloneEffect::new(
         crate::effects::sleep(std::time::Duration::ZERO),
         zerver_engine::Random { seed: 0 },
     );
-    alone.advance(None, 0);
-    let sleep = alone.take_requested_calls().remove(0).call;
-    let (one, two) = (now(permits.acquire(&sleep, false)), now(permits.acquire(&sleep, true)));
-    let mut third = later(permits.acquire(&sleep, false));
+    effect.advance(None, 0);
+    let sleep = effect.take_requested_calls().remove(0).call;
+    let (one, two) = (granted(limiter.acquire(&sleep, false)), granted(limiter.acquire(&sleep, true)));
+    let mut third = queued(limiter.acquire(&sleep, false));
     drop(one);
     drop((poll(&mut third).unwrap(), two));
-    assert!(permits.kinds()[1].lock().targets.is_empty());
-    // Of a kind without a limit there may be any number.
-    let all = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("http".to_owned(), 1)]) };
-    permits.retune(&all);
-    assert!((0..9).all(|_| matches!(permits.acquire(&sleep, false), Admission::Granted(None))));
+    assert!(limiter.kinds()[1].lock().targets.is_empty());
+    // A kind without a limit may have any number of effects in flight.
+    let unlimited = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("http".to_owned(), 1)]) };
+    limiter.retune(&unlimited);
+    assert!((0..9).all(|_| matches!(limiter.acquire(&sleep, false), Admission::Granted(None))));
 }
 
 #[derive(Debug, Clone)]
-enum Do {
-    Enter { is_batch_worker: bool, is_other: bool },
+enum Action {
+    Acquire { is_batch_worker: bool, is_other_target: bool },
     Poll(usize),
-    ExitBarrier(usize),
-    GoAway(usize),
+    Release(usize),
+    Cancel(usize),
     Retune(usize, usize),
 }
 
-fn anything() -> impl Strategy<Value = Do> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        4 => any::<(bool, bool)>().prop_map(|(is_batch_worker, is_other)| Do::Enter { is_batch_worker, is_other }),
-        3 => (0..8_usize).prop_map(Do::Poll),
-        3 => (0..8_usize).prop_map(Do::ExitBarrier),
-        1 => (0..8_usize).prop_map(Do::GoAway),
-        1 => (0..4_usize, 0..5_usize).prop_map(|(target, kind)| Do::Retune(target, kind)),
+        4 => any::<(bool, bool)>().prop_map(|(is_batch_worker, is_other_target)| Action::Acquire { is_batch_worker, is_other_target }),
+        3 => (0..8_usize).prop_map(Action::Poll),
+        3 => (0..8_usize).prop_map(Action::Release),
+        1 => (0..8_usize).prop_map(Action::Cancel),
+        1 => (0..4_usize, 0..5_usize).prop_map(|(target, kind)| Action::Retune(target, kind)),
     ]
 }
 
 proptest! {
-    /// Whatever happens: never more than there is room for, nobody waits where there is room, nothing is left over.
+    /// After any actions, no limit is exceeded, no effect waits while there is room, and no state is left over.
     #[test]
-    fn places_are_conserved(limit in 1..4_usize, kind in 0..5_usize, all in prop::collection::vec(anything(), 0..60)) {
-        let limiter = of_kinds(&limits(limit, kind));
+    fn permits_are_conserved(limit in 1..4_usize, kind in 0..5_usize, actions in prop::collection::vec(action(), 0..60)) {
+        let limiter = limiter_of(&limits(limit, kind));
         let (a, b) = (call("a.internal"), call("b.internal"));
         let (mut permits, mut waiting): (Vec<Permit>, Vec<PermitWait>) = Default::default();
-        let any = |limit: usize| if limit == 0 { usize::MAX } else { limit };
-        let mut greatest = (any(limit), any(kind));
-        for one in all {
-            match one {
-                Do::Enter { is_batch_worker, is_other } => match limiter.acquire(if is_other { &b } else { &a }, is_batch_worker) {
+        let effective = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+        let mut highest = (effective(limit), effective(kind));
+        for action in actions {
+            match action {
+                Action::Acquire { is_batch_worker, is_other_target } => match limiter.acquire(if is_other_target { &b } else { &a }, is_batch_worker) {
                     Admission::Granted(permit) => permits.extend(permit),
-                    Admission::Queued(later) => waiting.push(later),
+                    Admission::Queued(wait) => waiting.push(wait),
                 },
-                Do::Poll(at) if at < waiting.len() => if let Some(permit) = poll(&mut waiting[at]) {
+                Action::Poll(at) if at < waiting.len() => if let Some(permit) = poll(&mut waiting[at]) {
                     waiting.remove(at);
                     permits.push(permit);
                 },
-                Do::ExitBarrier(at) if at < permits.len() => drop(permits.remove(at)),
-                Do::GoAway(at) if at < waiting.len() => drop(waiting.remove(at)),
-                Do::Retune(limit, kind) => {
-                    greatest = (greatest.0.max(any(limit)), greatest.1.max(any(kind)));
+                Action::Release(at) if at < permits.len() => drop(permits.remove(at)),
+                Action::Cancel(at) if at < waiting.len() => drop(waiting.remove(at)),
+                Action::Retune(limit, kind) => {
+                    highest = (highest.0.max(effective(limit)), highest.1.max(effective(kind)));
                     limiter.retune(&limits(limit, kind));
                 }
                 _ => {}
             }
             let permits = limiter.kinds()[0].lock();
-            prop_assert!(permits.in_use.all <= greatest.1);
-            prop_assert!(permits.targets.values().all(|target| target.in_use.all <= greatest.0));
+            prop_assert!(permits.in_use.all <= highest.1);
+            prop_assert!(permits.targets.values().all(|target| target.in_use.all <= highest.0));
             let in_use: usize = permits.targets.values().map(|target| target.in_use.all).sum();
             prop_assert_eq!(permits.in_use.all, in_use);
-            prop_assert!(permits.next(None).is_none(), "somebody waits, and there is room");
+            prop_assert!(permits.next_waiter(None).is_none(), "an effect waits although there is room");
         }
         drop(waiting);
         drop(permits);

@@ -1,21 +1,21 @@
-//! What one thread counts, for whoever reads the metrics. Each cell has one writer, so that counting is a load and a store:
-//! no lock, no look-up by name, and no line of the cache that two threads write.
+//! Counters of one thread, which other threads read for the metrics. Each counter has one writer, so that counting is a
+//! load and a store: no lock, no lookup by name, and no cache line that two threads write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use zerver_engine::{Class, FairQueue, Flow};
 
-/// A thread that sleeps for no longer has found something to do as soon as it looked.
-const NAP_NS: u64 = 50_000;
+/// Longest sleep that is only a nap: the thread found work as soon as it polled, so it was never idle.
+const MAX_NAP_NS: u64 = 50_000;
 
 /// A counter that one thread writes and others read.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub(crate) fn add(&self, more: u64) {
-        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -27,7 +27,7 @@ impl Counter {
     }
 }
 
-/// Of one step, on one thread.
+/// Counters of one step on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct StepCounters {
     pub(crate) runs: Counter,
@@ -39,7 +39,7 @@ pub(crate) struct StepCounters {
     pub(crate) retries: Counter,
 }
 
-/// Of one class, of the queues of one thread or of those of low priority together.
+/// Counters of one class, in the run queue of one worker or in the batch pool.
 #[derive(Debug, Default)]
 pub(crate) struct QueueCounters {
     pub(crate) waiting: Counter,
@@ -51,53 +51,55 @@ pub(crate) struct QueueCounters {
     pub(crate) left: Counter,
 }
 
-/// The queues, as they were after the last change.
+/// Counters of all classes of one queue, as of its last change.
 #[derive(Debug, Default)]
 pub(crate) struct ClassCounters([QueueCounters; 3]);
 
 impl ClassCounters {
     pub(crate) fn publish(&self, ready: &FairQueue) {
         for class in [Class::Interactive, Class::Default, Class::Batch] {
-            let (cells, counts) = (&self.0[class as usize], ready.counts(class));
-            cells.waiting.set(ready.len(class) as u64);
-            cells.waits.set(counts.ran);
-            cells.waited_ns.set(counts.waited_ns);
-            cells.aged.set(counts.aged);
-            cells.full.set(counts.shed_queue_full);
-            cells.overdue.set(counts.shed_waited_too_long);
-            cells.left.set(counts.left);
+            let (counters, counts) = (&self.0[class as usize], ready.counts(class));
+            counters.waiting.set(ready.len(class) as u64);
+            counters.waits.set(counts.ran);
+            counters.waited_ns.set(counts.waited_ns);
+            counters.aged.set(counts.aged);
+            counters.full.set(counts.shed_queue_full);
+            counters.overdue.set(counts.shed_waited_too_long);
+            counters.left.set(counts.left);
         }
     }
 
-    pub(crate) const fn of(&self, class: Class) -> &QueueCounters {
+    pub(crate) const fn class(&self, class: Class) -> &QueueCounters {
         &self.0[class as usize]
     }
 }
 
-/// What one thread counts.
+/// All counters of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadCounters {
-    /// For each flow, its steps.
+    /// Counters of the steps of each flow.
     steps: Vec<Box<[StepCounters]>>,
     pub(crate) queues: ClassCounters,
-    /// Requests that began, by class.
+    /// Requests that started, by class.
     pub(crate) started: [Counter; 3],
+    /// Effects that completed when their job no longer waited for them.
     pub(crate) late: Counter,
-    /// Answers that were ready while it was busy, and for how long.
+    /// Completions that were ready while the thread was busy, and the sum of their delays.
     pub(crate) delayed_answers: Counter,
     pub(crate) answer_delay_ns: Counter,
-    /// Heads of requests that were read right after a long step, and for how long they were unread at most.
+    /// Request heads that were read right after a long step, and the sum of their longest possible delays.
     pub(crate) delayed_heads: Counter,
     pub(crate) head_delay_ns: Counter,
-    /// What arrived and was no request.
+    /// Input that was rejected because it is not a valid request.
     pub(crate) malformed: Counter,
-    /// Requests that it ran for another worker.
+    /// Requests that the thread ran for another worker.
     pub(crate) steals: Counter,
-    /// Since when it is awake; 0 while it sleeps.
+    /// Time of the last wake-up; 0 while the thread sleeps.
     awake_since_ns: AtomicU64,
-    /// When it last went to sleep, and when it last woke up after more than a nap.
-    slept_ns: AtomicU64,
-    rested_ns: AtomicU64,
+    /// Time when the thread last went to sleep.
+    parked_ns: AtomicU64,
+    /// Time of the last wake-up after more than a nap.
+    idle_until_ns: AtomicU64,
     busy_ns: Counter,
 }
 
@@ -108,36 +110,36 @@ impl ThreadCounters {
         Self { steps: flows.iter().map(steps).collect(), ..Self::default() }
     }
 
-    /// Of the steps of a flow.
+    /// Returns the counters of the steps of a flow.
     pub(crate) fn steps(&self, flow: u16) -> &[StepCounters] {
         self.steps.get(usize::from(flow)).map_or(&[], |steps| steps)
     }
 
     pub(crate) fn unparked(&self, now_ns: u64) {
-        if now_ns.saturating_sub(self.slept_ns.load(Ordering::Relaxed)) > NAP_NS {
-            self.rested_ns.store(now_ns, Ordering::Relaxed);
+        if now_ns.saturating_sub(self.parked_ns.load(Ordering::Relaxed)) > MAX_NAP_NS {
+            self.idle_until_ns.store(now_ns, Ordering::Relaxed);
         }
         self.awake_since_ns.store(now_ns.max(1), Ordering::Relaxed);
     }
 
     pub(crate) fn parked(&self, now_ns: u64) {
-        self.slept_ns.store(now_ns, Ordering::Relaxed);
+        self.parked_ns.store(now_ns, Ordering::Relaxed);
         let since_ns = self.awake_since_ns.swap(0, Ordering::Relaxed);
         if since_ns > 0 {
             self.busy_ns.add(now_ns.saturating_sub(since_ns));
         }
     }
 
-    /// When it last had nothing to do: whatever it has read since then came later, or right then.
-    pub(crate) fn rested_ns(&self) -> u64 {
-        self.rested_ns.load(Ordering::Relaxed)
+    /// Returns the time until which the thread was last idle. Everything that it has read since arrived no earlier.
+    pub(crate) fn idle_until_ns(&self) -> u64 {
+        self.idle_until_ns.load(Ordering::Relaxed)
     }
 
-    /// How long it was awake.
+    /// Returns the time for which the thread was awake, in nanoseconds.
     pub(crate) fn busy_ns(&self, now_ns: u64) -> u64 {
         let since_ns = self.awake_since_ns.load(Ordering::Relaxed);
-        let now = if since_ns > 0 { now_ns.saturating_sub(since_ns) } else { 0 };
-        self.busy_ns.get() + now
+        let current_ns = if since_ns > 0 { now_ns.saturating_sub(since_ns) } else { 0 };
+        self.busy_ns.get() + current_ns
     }
 }
 
@@ -149,15 +151,15 @@ mod tests {
     fn a_thread_is_busy_while_it_is_awake() {
         let counters = ThreadCounters::default();
         counters.parked(5);
-        assert_eq!(counters.busy_ns(10), 0, "it has not been awake yet");
+        assert_eq!(counters.busy_ns(10), 0, "the thread has not woken up yet");
         counters.unparked(10);
         assert_eq!(counters.busy_ns(15), 5);
         counters.parked(20);
         counters.unparked(100);
         assert_eq!(counters.busy_ns(101), 11);
-        assert_eq!(counters.rested_ns(), 0, "these were naps");
+        assert_eq!(counters.idle_until_ns(), 0, "every sleep so far was a nap");
         counters.parked(200);
-        counters.unparked(201 + NAP_NS);
-        assert_eq!(counters.rested_ns(), 201 + NAP_NS);
+        counters.unparked(201 + MAX_NAP_NS);
+        assert_eq!(counters.idle_until_ns(), 201 + MAX_NAP_NS);
     }
 }

@@ -1,4 +1,6 @@
-//! What is counted, and how it is put together.
+//! The counters of each thread, and the snapshot that sums them up.
 
 pub(super) mod counters;
+#[cfg(feature = "metrics")]
 pub(super) mod snapshot;
+pub(super) mod waiting_requests;

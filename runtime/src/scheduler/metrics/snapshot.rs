@@ -1,40 +1,23 @@
-//! Puts together what all threads have counted. Nothing of this is on the way of a request.
+//! Sums up the counters of all threads. None of this runs on the path of a request.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerver_engine::Class;
-use zerver_replay::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
+use zerver_engine::service_docs::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
 
 use super::counters::ClassCounters;
+use super::waiting_requests::waiting;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::threads::thread_status::ThreadStatus;
 
-/// How many requests of a class wait for their turn, on all threads.
-pub(crate) fn waiting(
-    scheduler: &SchedulerState,
-    threads: &[(String, Arc<ThreadStatus>)],
-    class: Class,
-) -> u64 {
-    match &scheduler.batch {
-        // What has been handed over to low priority and not been taken in, waits too.
-        Some(batch) if class == Class::Batch => batch.waiting() as u64,
-        batch => {
-            let of = |queues: &ClassCounters| queues.of(class).waiting.get();
-            let workers: u64 =
-                threads.iter().map(|(_, thread_status)| of(&thread_status.counters.queues)).sum();
-            workers + batch.as_ref().map_or(0, |batch| of(&batch.queues))
-        }
-    }
-}
-
-/// All counts of a service's scheduling, at a time of the service's clock.
+/// Returns the metrics of a service at `now_ns`, on the service's clock.
 pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> ServiceMetrics {
     let threads = scheduler.threads();
     let counters = &scheduler.counters;
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let class = |class: Class| {
-        let mut of = ClassMetrics {
+        let mut metrics = ClassMetrics {
             name: class.as_str().to_owned(),
             shed: count(&counters.shed[class as usize]),
             requests: threads
@@ -46,41 +29,42 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
         };
         let batch = scheduler.batch.iter().map(|batch| &batch.queues);
         let add = |queues: &ClassCounters| {
-            let cells = queues.of(class);
-            of.waits += cells.waits.get();
-            of.waited_ns += cells.waited_ns.get();
-            of.aged += cells.aged.get();
-            of.full += cells.full.get();
-            of.overdue += cells.overdue.get();
-            of.left += cells.left.get();
+            let counters = queues.class(class);
+            metrics.waits += counters.waits.get();
+            metrics.waited_ns += counters.waited_ns.get();
+            metrics.aged += counters.aged.get();
+            metrics.full += counters.full.get();
+            metrics.overdue += counters.overdue.get();
+            metrics.left += counters.left.get();
         };
         threads.iter().map(|(_, thread_status)| &thread_status.counters.queues).chain(batch).for_each(add);
-        of
+        metrics
     };
     let mut classes: Vec<_> = [Class::Interactive, Class::Default, Class::Batch].map(class).into();
     if let Some(batch) = &scheduler.batch {
         classes[Class::Batch as usize].full += batch.full();
     }
     let mut steps = Vec::new();
-    for (flow, at) in scheduler.flows.iter().zip(0..) {
+    for (flow, number) in scheduler.flows.iter().zip(0..) {
         for (position, step) in flow.info().steps.iter().enumerate() {
-            let mut of = StepMetrics {
+            let mut metrics = StepMetrics {
                 flow: flow.info().name.clone(),
                 name: step.name.clone(),
                 ..StepMetrics::default()
             };
-            for cells in
-                threads.iter().filter_map(|(_, thread_status)| thread_status.counters.steps(at).get(position))
-            {
-                of.runs += cells.runs.get();
-                of.queued_ns += cells.queued_ns.get();
-                of.executing_ns += cells.executing_ns.get();
-                of.waiting_ns += cells.waiting_ns.get();
-                of.yields += cells.yields.get();
-                of.overruns += cells.overruns.get();
-                of.retries += cells.retries.get();
+            let step_counters = threads
+                .iter()
+                .filter_map(|(_, thread_status)| thread_status.counters.steps(number).get(position));
+            for counters in step_counters {
+                metrics.runs += counters.runs.get();
+                metrics.queued_ns += counters.queued_ns.get();
+                metrics.executing_ns += counters.executing_ns.get();
+                metrics.waiting_ns += counters.waiting_ns.get();
+                metrics.yields += counters.yields.get();
+                metrics.overruns += counters.overruns.get();
+                metrics.retries += counters.retries.get();
             }
-            steps.push(of);
+            steps.push(metrics);
         }
     }
     let worker = |(name, thread_status): &(String, Arc<ThreadStatus>)| WorkerMetrics {
@@ -104,7 +88,7 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
         classes,
         workers: threads.iter().map(worker).collect(),
         steps,
-        effects: scheduler.effect_limiter.measure(),
+        effects: scheduler.effect_limiter.metrics(),
         recorder: None,
     }
 }

@@ -1,30 +1,31 @@
-//! The step that a thread runs at this moment, for other threads to see: written by that thread alone, a few plain stores
-//! for each step.
+//! The step that a thread is currently running, for other threads to read. Only the thread itself writes it: a few plain
+//! stores per step.
 
 use crate::sync::{AtomicU64, Ordering};
 
+/// The step that one thread is currently running.
 #[derive(Debug, Default)]
 pub(crate) struct CurrentStep {
-    /// Since when it runs; 0 if none does.
+    /// Start of the step, on the service's clock; 0 if no step runs.
     since_ns: AtomicU64,
-    /// Its flow and its position in that.
+    /// Number of the flow in the upper bits, and position of the step in the lower 16.
     step: AtomicU64,
     id_high: AtomicU64,
     id_low: AtomicU64,
 }
 
-/// A step that runs.
+/// A snapshot of a running step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RunningStep {
     pub(crate) since_ns: u64,
     pub(crate) flow: u16,
     pub(crate) step: u16,
-    /// Of its request.
+    /// ID of its request.
     pub(crate) id: u128,
 }
 
 impl CurrentStep {
-    /// A step begins. The time is that of the service, and not 0.
+    /// Records that a step begins at `at_ns`, on the service's clock.
     pub(crate) fn begin(&self, id: u128, flow: u16, step: u16, at_ns: u64) {
         self.id_high.store((id >> 64) as u64, Ordering::Relaxed);
         self.id_low.store(id as u64, Ordering::Relaxed);
@@ -32,13 +33,13 @@ impl CurrentStep {
         self.since_ns.store(at_ns.max(1), Ordering::Release);
     }
 
-    /// It has returned.
+    /// Records that the step has returned.
     pub(crate) fn end(&self) {
         self.since_ns.store(0, Ordering::Release);
     }
 
-    /// The step that runs, if one does. While steps come and go its parts may be those of two; of one that stays they are
-    /// its own.
+    /// Returns the running step, if any. While short steps follow one another, the result may mix parts of two of them; for
+    /// a step that keeps running it is consistent.
     pub(crate) fn running(&self) -> Option<RunningStep> {
         let since_ns = self.since_ns.load(Ordering::Acquire);
         let step = self.step.load(Ordering::Relaxed);

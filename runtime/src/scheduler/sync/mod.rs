@@ -1,4 +1,4 @@
-//! Where threads meet: `tests/threads` has loom try all orders in which they may come.
+//! Structures through which threads communicate. `tests/threads` has loom check them in every interleaving.
 
 pub(super) mod current_step;
 pub(super) mod park_state;

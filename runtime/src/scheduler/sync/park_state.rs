@@ -1,35 +1,35 @@
-//! Whether a worker has nothing to do, for others to give it something.
+//! The park state of a worker: awake, parked, or parked and claimed by a thread that brings it work.
 
 use crate::sync::{AtomicU8, Ordering};
 
-/// Each time it falls asleep, one gets it.
+/// State of a worker's thread. Each time it parks, at most one other thread can claim it.
 #[derive(Debug, Default)]
 pub(crate) struct ParkState(AtomicU8);
 
-/// It sleeps, and has been given nothing since.
+/// The thread is parked, and has been given nothing since.
 const PARKED: u8 = 1;
-/// It sleeps, and somebody gives it something.
+/// The thread is parked, and another thread has claimed it in order to give it work.
 const CLAIMED: u8 = 2;
 const AWAKE: u8 = 0;
 
 impl ParkState {
-    /// It falls asleep.
+    /// Records that the thread is about to park.
     pub(crate) fn park(&self) {
-        // No plain store: loom takes one for possible that comes between a swap and what that has read.
+        // A plain store would do, but loom's model allows a store to come between the read and the write of a swap.
         self.0.swap(PARKED, Ordering::AcqRel);
     }
 
-    /// It has woken up.
+    /// Records that the thread has woken up.
     pub(crate) fn unpark(&self) {
         self.0.swap(AWAKE, Ordering::AcqRel);
     }
 
-    /// Whether it is idle, and nobody else claims it.
+    /// Claims the worker. Returns false if it is awake or already claimed.
     pub(crate) fn claim(&self) -> bool {
         self.0.load(Ordering::Relaxed) == PARKED && self.transition(PARKED, CLAIMED)
     }
 
-    /// Who has claimed it has nothing for it.
+    /// Gives up a claim without giving the worker anything.
     pub(crate) fn release(&self) {
         self.transition(CLAIMED, PARKED);
     }

@@ -1,23 +1,23 @@
-//! Where threads of low priority wait for requests. Who has a valid pass may hand one over; once nobody has one any more,
-//! and all that was handed over is taken, the threads end.
+//! The point at which batch workers wait for requests. A worker with a valid pass may submit requests. Once no pass is
+//! valid and all submitted requests have been taken, the batch workers end.
 
 use crate::sync::{AtomicU8, AtomicUsize, Notify, Ordering};
 
 pub(crate) struct ProducerLatch {
-    /// How many passes are valid. Never fewer than it says, so that nobody ends too early.
+    /// Number of valid passes. It may be too high for a moment, but never too low, so that no batch worker ends too early.
     valid: AtomicUsize,
-    /// The service's own, with which the threads stay also while all workers hang.
+    /// Pass of the service itself, which keeps the batch workers alive even while all workers are stuck.
     own: ProducerPass,
     wakeup: Notify,
 }
 
-/// Whether a worker may hand requests over.
+/// Right of a worker to submit requests.
 #[derive(Debug, Default)]
 pub(crate) struct ProducerPass(AtomicU8);
 
 const UNREGISTERED: u8 = 0;
 const VALID: u8 = 1;
-/// Its worker hangs, and is not waited for.
+/// The worker is stuck, and batch workers do not wait for it.
 const SUSPENDED: u8 = 2;
 const RELEASED: u8 = 3;
 
@@ -26,64 +26,65 @@ impl ProducerLatch {
         Self { valid: AtomicUsize::new(1), own: ProducerPass(AtomicU8::new(VALID)), wakeup: Notify::new() }
     }
 
-    /// There is one more worker.
+    /// Makes the pass of a new worker valid.
     pub(crate) fn register(&self, pass: &ProducerPass) {
         self.admit(pass, UNREGISTERED);
     }
 
-    /// It hangs.
+    /// Suspends the pass of a worker that is stuck.
     pub(crate) fn suspend(&self, pass: &ProducerPass) {
         if pass.change(VALID, SUSPENDED) {
             self.decrement();
         }
     }
 
-    /// It hangs no more.
+    /// Makes the pass valid again when the worker is no longer stuck.
     pub(crate) fn resume(&self, pass: &ProducerPass) {
         self.admit(pass, SUSPENDED);
     }
 
-    /// It hands nothing over any more.
+    /// Invalidates the pass of a worker that will not submit requests any more.
     pub(crate) fn release(&self, pass: &ProducerPass) {
         if pass.0.swap(RELEASED, Ordering::AcqRel) == VALID {
             self.decrement();
         }
     }
 
-    /// The service stops: the threads end after the last worker.
+    /// Releases the pass of the service, so that the batch workers end after the last worker.
     pub(crate) fn close(&self) {
         self.release(&self.own);
     }
 
-    /// Something has been handed over.
+    /// Wakes a batch worker because a request was submitted.
     pub(crate) fn notify(&self) {
         self.wakeup.notify_one();
     }
 
-    /// Waits for what `take` finds; it also says whether there is more. None once nothing comes any more.
+    /// Waits until `take` returns an item; its flag is true if more items are left. Returns `None` once no pass is valid and
+    /// nothing is left.
     pub(crate) async fn next<T>(&self, mut take: impl FnMut() -> Option<(T, bool)>) -> Option<T> {
         loop {
-            // Read before it looks, so that all that was handed over by then is found.
+            // Read before `take` is called, so that everything submitted under a valid pass is found.
             let is_over = self.valid.load(Ordering::Acquire) == 0;
             match take() {
-                Some((found, has_more)) => {
+                Some((item, has_more)) => {
                     if has_more {
                         self.notify();
                     }
-                    return Some(found);
+                    return Some(item);
                 }
                 None if is_over => {
-                    // To the next.
+                    // Passes the wake-up on to the next batch worker.
                     self.notify();
                     return None;
                 }
-                // A ring that comes before it listens is kept for it.
+                // `Notify` stores a notification that arrives before this wait begins.
                 None => self.wakeup.notified().await,
             }
         }
     }
 
-    /// Counted before it is valid: who returns it meanwhile finds it counted.
+    /// Makes a pass valid. It is counted first, so that a thread that releases it at once finds it counted.
     fn admit(&self, pass: &ProducerPass, from: u8) {
         self.valid.fetch_add(1, Ordering::AcqRel);
         if !pass.change(from, VALID) {

@@ -1,5 +1,5 @@
-//! What waits on a worker and could as well run on another: its worker takes it out when its time has come, or any other
-//! that has nothing to do. One of them gets it.
+//! Items that wait on one worker and could also run on another. The owner takes an item back when its turn comes, or an
+//! idle worker steals it. Exactly one of them gets it.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -8,20 +8,20 @@ use std::sync::{Arc, PoisonError};
 use super::park_state::ParkState;
 use crate::sync::{AtomicUsize, Mutex, Ordering, fence};
 
-/// Those of one worker.
+/// The stealable items of one worker.
 pub(crate) struct StealQueue<K, T> {
     inner: Mutex<Inner<K, T>>,
     stealable: Arc<StealableCount>,
 }
 
-/// How many there are on all workers, so that looking takes no lock.
+/// Number of stealable items on all workers, so that a check takes no lock.
 #[derive(Debug, Default)]
 pub(crate) struct StealableCount(AtomicUsize);
 
 struct Inner<K, T> {
-    /// The first goes first.
+    /// Stolen in order of their keys.
     entries: BTreeMap<K, T>,
-    /// Those that another worker has, and that this one does not know of yet.
+    /// Keys of stolen items that the owner has not removed from its run queue yet.
     stolen: Vec<K>,
 }
 
@@ -30,22 +30,22 @@ impl<K: Copy + Ord, T> StealQueue<K, T> {
         Self { inner: Mutex::new(Inner { entries: BTreeMap::new(), stolen: Vec::new() }), stealable }
     }
 
-    /// This one waits. A worker that falls asleep afterwards finds it; who puts it here looks for one that sleeps already.
+    /// Adds an item. A worker that parks afterwards finds it; the caller must look for a worker that is parked already.
     pub(crate) fn push(&self, key: K, item: T) {
         self.change(|inner| {
             inner.entries.insert(key, item);
             self.stealable.0.fetch_add(1, Ordering::Relaxed);
         });
-        // Pairs with the one in `StealableCount::has_any`.
+        // Pairs with the fence in `StealableCount::has_any`.
         fence(Ordering::SeqCst);
     }
 
-    /// It is to wait here no longer. None if another worker has it.
+    /// Removes an item for its owner. Returns `None` if another worker has stolen it.
     pub(crate) fn take_back(&self, key: K) -> Option<T> {
         self.change(|inner| self.decrement(inner.entries.remove(&key)))
     }
 
-    /// The first, for another worker.
+    /// Removes the first item for another worker.
     pub(crate) fn steal(&self) -> Option<T> {
         self.change(|inner| {
             let (key, item) = self.decrement(inner.entries.pop_first())?;
@@ -54,17 +54,17 @@ impl<K: Copy + Ord, T> StealQueue<K, T> {
         })
     }
 
-    /// Those that others have taken since.
+    /// Returns the keys of the items that were stolen since the last call.
     pub(crate) fn drain_stolen(&self) -> Vec<K> {
         self.change(|inner| mem::take(&mut inner.stolen))
     }
 
-    /// Counted before others can look here, so that who has found nothing knows it.
-    fn decrement<R>(&self, stolen: Option<R>) -> Option<R> {
-        if stolen.is_some() {
+    /// Uncounts a removed item. Called under the lock, so that a worker that finds nothing here sees the new count too.
+    fn decrement<R>(&self, removed: Option<R>) -> Option<R> {
+        if removed.is_some() {
             self.stealable.0.fetch_sub(1, Ordering::Relaxed);
         }
-        stolen
+        removed
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut Inner<K, T>) -> R) -> R {
@@ -73,15 +73,15 @@ impl<K: Copy + Ord, T> StealQueue<K, T> {
 }
 
 impl StealableCount {
-    /// A worker falls asleep, unless there is something to take.
+    /// Parks a worker. Returns an item if there is one to take.
     pub(crate) fn park<T>(&self, park_state: &ParkState, take: impl FnOnce() -> Option<T>) -> Option<T> {
-        // In this order: who offers something afterwards finds it asleep.
+        // In this order, so that a thread that adds an item after the check finds the worker parked.
         park_state.park();
         if self.has_any() { take() } else { None }
     }
 
-    /// Who has claimed a worker has nothing for it. It sleeps on, unless something has been offered while nobody else could
-    /// claim it: that is for it.
+    /// Gives up the claim on a parked worker without giving it anything. Returns an item for the worker if one was added
+    /// while the claim kept other threads from waking it.
     pub(crate) fn release<T>(
         &self,
         park_state: &ParkState,
@@ -89,16 +89,16 @@ impl StealableCount {
     ) -> Option<T> {
         park_state.release();
         while self.has_any() && park_state.claim() {
-            let stolen = take();
-            if stolen.is_some() {
-                return stolen;
+            let item = take();
+            if item.is_some() {
+                return item;
             }
             park_state.release();
         }
         None
     }
 
-    /// Whether any worker has one.
+    /// Returns true if any worker has a stealable item.
     pub(crate) fn has_any(&self) -> bool {
         fence(Ordering::SeqCst);
         self.0.load(Ordering::Relaxed) > 0

@@ -1,13 +1,14 @@
-//! Something that waits for a thread which may be without a core for long: that thread takes it, or it is taken back.
-//! One of the two gets it.
+//! A value that waits for a thread to which the system may give no core for a long time. Either that thread takes it, or
+//! its owner takes it back. Exactly one of them gets it.
 
 use std::sync::{PoisonError, TryLockError};
 
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
+/// A value that can be taken once.
 pub(crate) struct TakeOnce<T> {
     value: Mutex<Option<T>>,
-    /// So that looking takes no lock, with which its thread could be without a core.
+    /// Mirrors `value`, so that a check takes no lock. A thread without a core could hold the lock for long.
     is_available: AtomicBool,
 }
 
@@ -16,17 +17,17 @@ impl<T> TakeOnce<T> {
         Self { value: Mutex::new(Some(value)), is_available: AtomicBool::new(true) }
     }
 
-    /// Takes it, unless it has been taken back.
+    /// Takes the value, unless its owner has taken it back.
     pub(crate) fn take(&self) -> Option<T> {
         self.remove(&mut self.value.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether it has not been taken yet.
+    /// Returns true if the value has not been taken yet.
     pub(crate) fn is_available(&self) -> bool {
         self.is_available.load(Ordering::Relaxed)
     }
 
-    /// Takes it back, unless it has been taken or is being taken just now. It never waits.
+    /// Takes the value back, unless it has been taken or is just being taken. Never waits.
     pub(crate) fn take_back(&self) -> Option<T> {
         match self.value.try_lock() {
             Ok(mut value) => self.remove(&mut value),

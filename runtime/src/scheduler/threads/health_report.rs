@@ -1,4 +1,4 @@
-//! The document that the health endpoint answers with.
+//! The document that the health endpoint returns.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,12 +7,13 @@ use serde_json::{Value as Json, json};
 use zerver_engine::{Class, RequestId};
 
 use super::thread_status::ThreadStatus;
-use crate::scheduler::metrics::snapshot;
+use crate::scheduler::metrics::waiting_requests;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::server::workers::thread_registry::ThreadRegistry;
 use crate::time::ServiceClock;
 
-/// How a service is, and whether it can do its work. Others than this machine are not told of its steps.
+/// Returns false if all workers are stuck, and the health document. Details, such as the running steps, are only for
+/// local clients.
 pub(crate) fn health(
     registry: &ThreadRegistry,
     scheduler: &SchedulerState,
@@ -28,7 +29,7 @@ pub(crate) fn health(
         n if n < workers.len() => "degraded",
         _ => "stuck",
     };
-    let mut told = json!({ "status": status });
+    let mut document = json!({ "status": status });
     if is_local {
         let worker = |(name, thread_status): (&String, &Arc<ThreadStatus>)| {
             let running = thread_status.current_step.running();
@@ -45,29 +46,29 @@ pub(crate) fn health(
             })
         };
         let workers = workers.iter().map(|handle| (&handle.name, &handle.thread_status));
-        // Of the others only who hangs is of interest.
-        let low = batch_workers
+        // A batch worker is listed only if it is stuck.
+        let stuck_batch_workers = batch_workers
             .iter()
             .filter(|(_, thread_status)| thread_status.is_stuck())
             .map(|(name, thread_status)| (name, thread_status));
-        told["workers"] = workers.chain(low).map(worker).collect();
+        document["workers"] = workers.chain(stuck_batch_workers).map(worker).collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &scheduler.counters;
         let [interactive, default, batch] = counters.shed.each_ref().map(count);
-        told["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
-        told["reclassified"] = count(&counters.reclassified).into();
+        document["shed"] = json!({ "interactive": interactive, "default": default, "batch": batch });
+        document["reclassified"] = count(&counters.reclassified).into();
         let threads = scheduler.threads();
         let stolen: u64 = threads.iter().map(|(_, thread_status)| thread_status.counters.steals.get()).sum();
-        told["stolen"] = stolen.into();
-        told["overruns"] = count(&counters.overruns).into();
-        let waiting = |class| snapshot::waiting(scheduler, &threads, class);
-        told["waiting"] = json!({
+        document["stolen"] = stolen.into();
+        document["overruns"] = count(&counters.overruns).into();
+        let waiting = |class| waiting_requests::waiting(scheduler, &threads, class);
+        document["waiting"] = json!({
             "interactive": waiting(Class::Interactive),
             "default": waiting(Class::Default),
             "batch": waiting(Class::Batch),
         });
-        // Against which a worker's busy time is to be read.
-        told["uptime_ns"] = now_ns.into();
+        // The time to which `busy_ns` relates.
+        document["uptime_ns"] = now_ns.into();
     }
-    (stuck < workers.len(), told)
+    (stuck < workers.len(), document)
 }

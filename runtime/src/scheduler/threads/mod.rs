@@ -1,4 +1,4 @@
-//! What a thread does at this moment and did lately, for other threads to see.
+//! The state of each thread that other threads read, the registry of threads, and the watchdog.
 
 pub(super) mod active_table;
 pub(super) mod health_report;

@@ -1,5 +1,5 @@
-//! What a worker does at this moment, for other threads to see. Written by the worker; what it is marked with by the
-//! watchdog, and connections by whoever deals them.
+//! The state of one thread, for other threads to read. The thread itself writes it, with three exceptions: the
+//! watchdog sets `is_stuck` and suspends `pass`, and the acceptor counts connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,24 +13,26 @@ use crate::scheduler::metrics::counters::ThreadCounters;
 use crate::scheduler::sync::current_step::CurrentStep;
 use crate::scheduler::sync::producer_latch::ProducerPass;
 
+/// The state of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadStatus {
-    /// Which thread it is of; none of one that runs no requests.
+    /// `None` for a thread that runs no requests.
     thread: Option<Thread>,
     pub(crate) counters: ThreadCounters,
     pub(crate) current_step: CurrentStep,
     pub(crate) long_steps: LongSteps,
     /// The requests that run here.
     pub(crate) active_table: ActiveTable,
-    /// Whether its step has run for too long. Set by the watchdog, and never taken back while that step runs.
-    stuck: AtomicBool,
-    /// Open connections, with those that have been dealt to it and not been taken up yet.
+    /// True if the current step has run for too long. The watchdog sets this, and clears it only after the step has
+    /// returned.
+    is_stuck: AtomicBool,
+    /// Open connections, including those that were assigned to the worker and are not open yet.
     connections: AtomicUsize,
-    /// Whether its thread has nothing left to do, for the service stops.
-    done: AtomicBool,
-    /// Whether its thread has ended.
-    ended: AtomicBool,
-    /// Whether it may hand requests over to threads of low priority.
+    /// True if the service stops and the thread has nothing left to do.
+    is_done: AtomicBool,
+    /// True if the thread has ended.
+    has_ended: AtomicBool,
+    /// Right of the thread to submit requests to the batch pool.
     pub(crate) pass: ProducerPass,
 }
 
@@ -43,7 +45,7 @@ impl ThreadStatus {
         self.thread
     }
 
-    /// Its number, if it is a worker.
+    /// Returns the number of the worker, or `None` if the thread is not a worker.
     pub(crate) const fn worker(&self) -> Option<u16> {
         match self.thread {
             Some(Thread::Worker(number)) => Some(number),
@@ -51,12 +53,12 @@ impl ThreadStatus {
         }
     }
 
-    /// Its thread goes to sleep.
+    /// Records that the thread goes to sleep.
     pub(crate) fn parked(&self, now_ns: u64) {
         self.counters.parked(now_ns);
     }
 
-    /// Its thread has woken up.
+    /// Records that the thread has woken up.
     pub(crate) fn unparked(&self, now_ns: u64) {
         self.counters.unparked(now_ns);
     }
@@ -65,56 +67,54 @@ impl ThreadStatus {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Something arrived that is no request.
+    /// Counts input that was rejected because it is not a valid request.
     pub(crate) fn count_malformed(&self) {
         self.counters.malformed.add(1);
     }
 
-    /// It gets one more.
     pub(crate) fn add_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It has one less.
     pub(crate) fn remove_connection(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn is_stuck(&self) -> bool {
-        self.stuck.load(Ordering::Acquire)
+        self.is_stuck.load(Ordering::Acquire)
     }
 
-    pub(crate) fn set_stuck(&self, stuck: bool) {
-        self.stuck.store(stuck, Ordering::Release);
+    pub(crate) fn set_stuck(&self, is_stuck: bool) {
+        self.is_stuck.store(is_stuck, Ordering::Release);
     }
 
-    /// Its thread has nothing left to do.
+    /// Records that the thread has nothing left to do.
     pub(crate) fn set_done(&self) {
-        self.done.store(true, Ordering::Release);
+        self.is_done.store(true, Ordering::Release);
     }
 
-    /// Whether its thread may still do something, and does not hang.
+    /// Returns true if other threads must wait for this one before they end: it may still have work, and is not stuck.
     pub(crate) fn is_waited_for(&self) -> bool {
-        !self.done.load(Ordering::Acquire) && !self.has_ended() && !self.is_stuck()
+        !self.is_done.load(Ordering::Acquire) && !self.has_ended() && !self.is_stuck()
     }
 
-    /// Whether it hangs in a step of a request that came to this worker.
+    /// Returns true if the thread is stuck in a step of a request whose connection belongs to `worker`.
     pub(crate) fn is_stuck_for(&self, worker: Option<u16>) -> bool {
         let running = self.current_step.running().filter(|_| self.is_stuck());
         running.is_some_and(|running| worker.is_some() && self.active_table.worker_of(running.id) == worker)
     }
 
     pub(crate) fn set_ended(&self) {
-        self.ended.store(true, Ordering::Release);
+        self.has_ended.store(true, Ordering::Release);
     }
 
-    /// What is left of the request whose step hangs here, for whoever waits for it no longer.
+    /// Takes the request whose step is stuck here, and returns its capture. The request is not waited for any more.
     pub(crate) fn lost_capture(&self, now_ns: u64) -> Option<Capture> {
         let running = self.current_step.running()?;
         Some(self.active_table.take(running.id)?.lost_in(running.step, now_ns))
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.has_ended.load(Ordering::Acquire)
     }
 }

@@ -1,4 +1,4 @@
-//! Looks at the workers from outside: which of them hang in a step, and how all of them are.
+//! The watchdog: finds threads that are stuck in a step, reports them and has them replaced. It cannot interrupt a step.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::scheduler::sync::current_step::RunningStep;
 use crate::server::workers::thread_registry::ThreadRegistry;
 use crate::time::{ServiceClock, nanos};
 
-/// How often to look.
+/// Time between two checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A thread of low priority may be without a core for so many times longer until it counts as hanging.
-const BATCH_PATIENCE: u64 = 10;
+/// Factor by which `stuck_after` is longer for batch workers, to which the system may give no core for a while.
+const BATCH_STUCK_FACTOR: u64 = 10;
 
-/// Watches until `stop` hangs up. Each thread that hangs is replaced once, as long as there are not twice as many as
-/// there were: `replace` starts a worker, or a thread of low priority.
+/// Watches the threads until the sender of `stop` is dropped. Calls `replace` once for each thread that gets stuck, and
+/// at most as many times as there were threads of its kind at the start.
 pub(crate) fn run_watchdog(
     registry: &ThreadRegistry,
     scheduler: &SchedulerState,
@@ -27,7 +27,8 @@ pub(crate) fn run_watchdog(
     stop: &Receiver<()>,
     mut replace: impl FnMut(ThreadKind),
 ) {
-    let (mut left, mut left_batch) = (registry.workers().len(), registry.batch_workers().len());
+    let (mut workers_left, mut batch_workers_left) =
+        (registry.workers().len(), registry.batch_workers().len());
     while stop.recv_timeout(CHECK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
         let now_ns = service_clock.elapsed_ns();
         let check_thread = |name: &str, thread_status: &ThreadStatus, kind| {
@@ -50,24 +51,27 @@ pub(crate) fn run_watchdog(
         drop(batch_workers);
         for (text, is_stuck, kind) in changed {
             operator_log::warn(&text);
-            let left = if kind == ThreadKind::Batch { &mut left_batch } else { &mut left };
-            if is_stuck && *left > 0 && !registry.is_draining() {
-                *left -= 1;
+            let replacements_left = match kind {
+                ThreadKind::Worker => &mut workers_left,
+                ThreadKind::Batch => &mut batch_workers_left,
+            };
+            if is_stuck && *replacements_left > 0 && !registry.is_draining() {
+                *replacements_left -= 1;
                 replace(kind);
             }
         }
     }
 }
 
-/// What a thread is.
+/// Kind of a thread that runs requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ThreadKind {
     Worker,
-    /// Of low priority.
+    /// A batch worker.
     Batch,
 }
 
-/// Marks a thread as hanging, or as no longer so, and says it.
+/// Marks a thread as stuck, or as no longer stuck. Returns a message if that has changed.
 fn check_thread(
     thread_status: &ThreadStatus,
     scheduler: &SchedulerState,
@@ -75,14 +79,14 @@ fn check_thread(
     kind: ThreadKind,
 ) -> Option<String> {
     let running = thread_status.current_step.running();
-    let patience_ns = match kind {
+    let stuck_after_ns = match kind {
         ThreadKind::Worker => nanos(scheduler.stuck_after),
-        ThreadKind::Batch => nanos(scheduler.stuck_after).saturating_mul(BATCH_PATIENCE),
+        ThreadKind::Batch => nanos(scheduler.stuck_after).saturating_mul(BATCH_STUCK_FACTOR),
     };
-    let too_long = |running: &RunningStep| now_ns.saturating_sub(running.since_ns) > patience_ns;
-    // Only workers hand requests over.
+    let is_too_long = |running: &RunningStep| now_ns.saturating_sub(running.since_ns) > stuck_after_ns;
+    // Only workers submit requests to the batch pool.
     let batch = scheduler.batch.as_ref().filter(|_| kind == ThreadKind::Worker);
-    match (running.filter(too_long), thread_status.is_stuck()) {
+    match (running.filter(is_too_long), thread_status.is_stuck()) {
         (Some(running), false) => {
             thread_status.set_stuck(true);
             if let Some(batch) = batch {
@@ -92,11 +96,11 @@ fn check_thread(
             let step = scheduler.step_name(running.flow, running.step);
             let flow = scheduler.flow_name(running.flow);
             let id = RequestId::from_u128(running.id);
-            let effect = match kind {
+            let consequence = match kind {
                 ThreadKind::Worker => "its connections wait, and another worker takes new ones",
                 ThreadKind::Batch => "another batch worker replaces it",
             };
-            Some(format!("is stuck in step {step} of flow {flow} for {ms} ms, request {id}: {effect}"))
+            Some(format!("is stuck in step {step} of flow {flow} for {ms} ms, request {id}: {consequence}"))
         }
         (None, true) => {
             thread_status.set_stuck(false);
@@ -114,8 +118,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_hangs_until_its_step_returns() {
-        let scheduler = SchedulerState::of_nothing(Duration::from_millis(10));
+    fn a_worker_is_stuck_until_its_step_returns() {
+        let scheduler = SchedulerState::without_flows(Duration::from_millis(10));
         let thread_status = ThreadStatus::default();
         let check_thread =
             |now_ms: u64| check_thread(&thread_status, &scheduler, now_ms * 1_000_000, ThreadKind::Worker);
@@ -127,18 +131,22 @@ mod tests {
             message.starts_with("is stuck in step ? of flow ? for 11 ms, request 00000000-0000"),
             "{message}"
         );
-        assert_eq!((check_thread(120), thread_status.is_stuck()), (None, true), "reported once");
+        assert_eq!(
+            (check_thread(120), thread_status.is_stuck()),
+            (None, true),
+            "a stuck worker is reported once"
+        );
         thread_status.current_step.end();
         assert_eq!(
             (check_thread(130).as_deref(), thread_status.is_stuck()),
             (Some("is no longer stuck"), false)
         );
-        // Without a core for a while, one of low priority does not hang.
-        let low = |now_ms: u64| {
+        // A batch worker counts as stuck only after ten times as long.
+        let check_batch_worker = |now_ms: u64| {
             super::check_thread(&thread_status, &scheduler, now_ms * 1_000_000, ThreadKind::Batch)
         };
         thread_status.current_step.begin(7, 0, 1, 200_000_000);
-        assert_eq!((low(299), thread_status.is_stuck()), (None, false));
-        assert!(low(301).is_some() && thread_status.is_stuck());
+        assert_eq!((check_batch_worker(299), thread_status.is_stuck()), (None, false));
+        assert!(check_batch_worker(301).is_some() && thread_status.is_stuck());
     }
 }

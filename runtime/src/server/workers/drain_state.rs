@@ -1,8 +1,8 @@
-//! Progress of a worker towards its end when the service stops.
+//! Drain stage of a worker when the service stops.
 
 use std::cell::Cell;
 
-/// How far a worker is with stopping.
+/// Current drain stage of a worker.
 #[derive(Default)]
 pub(crate) struct DrainState(Cell<DrainStage>);
 
@@ -10,9 +10,9 @@ pub(crate) struct DrainState(Cell<DrainStage>);
 pub(crate) enum DrainStage {
     #[default]
     Serving,
-    /// Each connection closes with its next answer.
+    /// Each connection closes with its next response.
     Graceful,
-    /// Idle connections close as well.
+    /// Idle connections close, too.
     Forced,
 }
 
@@ -25,11 +25,11 @@ impl DrainState {
         self.0.get() != DrainStage::Serving
     }
 
-    /// Whether a connection is to be told so.
-    pub(crate) fn closes_connection(&self, busy: bool) -> bool {
+    /// Returns true if a connection must be shut down.
+    pub(crate) fn closes_connection(&self, is_busy: bool) -> bool {
         match self.0.get() {
             DrainStage::Serving => false,
-            DrainStage::Graceful => busy,
+            DrainStage::Graceful => is_busy,
             DrainStage::Forced => true,
         }
     }

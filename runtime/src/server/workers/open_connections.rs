@@ -42,14 +42,14 @@ impl OpenConnections {
         self.empty.notified().await;
     }
 
-    /// Has each connection look at what has changed for it.
+    /// Wakes all connections, so that each checks the drain stage.
     pub(crate) fn wake_all(&self) {
         for conn in self.all.borrow().values() {
             conn.wake();
         }
     }
 
-    /// Number of requests in flight on all of them.
+    /// Number of requests in flight on all connections.
     pub(crate) fn in_flight(&self) -> u32 {
         self.all.borrow().values().map(|conn| conn.in_flight()).sum()
     }

@@ -1,4 +1,5 @@
-//! The threads of a service that run requests: connections are dealt to them, and all of them are told to drain.
+//! The registry of the threads that run requests. It assigns connections to workers and sends them messages, such as the
+//! one to drain.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +13,11 @@ use crate::scheduler::{BatchStatus, ThreadStatus};
 pub(crate) struct ThreadRegistry {
     /// The workers, which take connections.
     workers: Mutex<Vec<WorkerHandle>>,
-    /// Those of low priority, with their names.
+    /// The batch workers and their names.
     batch_workers: Mutex<Vec<(String, Arc<ThreadStatus>)>>,
-    /// Set while the seats are locked.
+    /// Written only while `workers` is locked.
     is_draining: AtomicBool,
-    /// Where they hand over what is to run at low priority.
+    /// State of the batch pool, if the service has one.
     batch: Option<Arc<BatchStatus>>,
 }
 
@@ -38,14 +39,13 @@ impl ThreadRegistry {
 
     pub(crate) fn add_worker(&self, handle: WorkerHandle) {
         let mut workers = self.workers();
-        // It came while all were told.
+        // A worker that is added after `drain` has not received the message.
         if self.is_draining.load(Ordering::Relaxed) {
             let _ = handle.outbox.send(WorkerMessage::Drain);
         }
         workers.push(handle);
     }
 
-    /// There is one more thread of low priority.
     pub(crate) fn add_batch_worker(&self, name: String, thread_status: Arc<ThreadStatus>) {
         self.batch_workers().push((name, thread_status));
     }
@@ -54,8 +54,8 @@ impl ThreadRegistry {
         self.batch_workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a connection to the worker with the fewest; of those with as many, to the next from `turn` on. Who hangs or
-    /// has ended gets none while there is another. Where it went.
+    /// Gives a connection to the worker with the fewest; among equals, to the next one from `turn` on. A worker that is
+    /// stuck or has ended gets none while there is another. Returns the index of the worker.
     pub(crate) fn assign_connection(
         &self,
         turn: usize,
@@ -80,7 +80,7 @@ impl ThreadRegistry {
         }
     }
 
-    /// Tells all to drain.
+    /// Tells all workers to drain. Batch workers end after them.
     pub(crate) fn drain(&self) {
         let workers = self.workers();
         self.is_draining.store(true, Ordering::Relaxed);
@@ -96,7 +96,7 @@ impl ThreadRegistry {
         self.is_draining.load(Ordering::Relaxed)
     }
 
-    /// Tells all the same.
+    /// Sends the same message to all workers.
     pub(crate) fn broadcast(&self, message: impl Fn() -> WorkerMessage) {
         for handle in &*self.workers() {
             let _ = handle.outbox.send(message());
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_fewest_connections_gets_the_next() {
+    fn a_connection_goes_to_the_worker_with_the_fewest() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let (registry, threads, mut inboxes) = workers::<3>();
@@ -140,21 +140,17 @@ mod tests {
             turn = registry.assign_connection(turn + 1, TcpStream::connect(addr).unwrap(), addr).unwrap();
             turn
         };
-        assert_eq!(
-            [(); 6].map(|()| assign_connection()),
-            [1, 2, 0, 1, 2, 0],
-            "in turn where all have as many"
-        );
+        assert_eq!([(); 6].map(|()| assign_connection()), [1, 2, 0, 1, 2, 0], "round robin among equals");
         threads[1].remove_connection();
         threads[1].remove_connection();
-        assert_eq!([(); 3].map(|()| assign_connection()), [1, 1, 2], "until all have as many");
+        assert_eq!([(); 3].map(|()| assign_connection()), [1, 1, 2], "until the numbers are equal");
         threads[0].set_stuck(true);
-        assert_eq!([(); 3].map(|()| assign_connection()), [1, 2, 1], "not to who hangs");
+        assert_eq!([(); 3].map(|()| assign_connection()), [1, 2, 1], "a stuck worker gets none");
         threads[1].set_stuck(true);
         threads[2].set_stuck(true);
-        assert_eq!(assign_connection(), 0, "all hang");
+        assert_eq!(assign_connection(), 0, "all workers are stuck");
         threads[0].set_ended();
         drop(inboxes.remove(0));
-        assert_eq!(assign_connection(), 1, "not to who has ended, though it has the fewest");
+        assert_eq!(assign_connection(), 1, "a worker that has ended gets none, although it has the fewest");
     }
 }

@@ -1,5 +1,4 @@
-//! A worker: one thread, with its connections and their requests. Nothing of a request leaves it but its effects and
-//! its capture.
+//! State of a worker thread, which owns connections and their requests.
 
 use std::io;
 use std::rc::Rc;
@@ -32,7 +31,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// `slept` is set whenever its thread goes to sleep.
+    /// Creates the state of a worker. `slept` is set whenever its thread parks.
     pub(crate) fn new(
         service: Arc<Service>,
         worker_context: WorkerContext,

@@ -1,4 +1,4 @@
-//! State that the workers of one service share besides the service itself.
+//! State that the workers of a service share in addition to the service itself.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -8,18 +8,18 @@ use super::thread_registry::ThreadRegistry;
 use crate::scheduler::{BatchPool, StealGroup};
 use crate::time::ServiceClock;
 
-/// What the workers of one service have in common besides the service.
+/// State that the workers of a service share in addition to the service itself.
 #[derive(Clone)]
 pub(crate) struct WorkerContext {
     pub(crate) service_clock: Arc<ServiceClock>,
-    /// Open connections of all of them.
+    /// Number of open connections of all workers.
     pub(crate) open: Arc<AtomicUsize>,
-    /// Where batch requests go, if there are batch workers.
+    /// Pool that runs batch requests. `None` if there are no batch workers.
     pub(crate) batch_pool: Option<Arc<BatchPool>>,
-    /// They leave together: what one of them has given away, another may still run.
+    /// Makes the workers end together, because a worker may still run a request that migrated from another.
     pub(crate) exit_barrier: Arc<ExitBarrier>,
-    /// Those that can run each other's requests.
+    /// Workers that can steal requests from each other.
     pub(crate) steal_group: Arc<StealGroup>,
-    /// Those that take connections.
+    /// Workers that receive connections.
     pub(crate) registry: Arc<ThreadRegistry>,
 }

@@ -1,4 +1,4 @@
-//! The main loop of a worker: takes connections, runs requests that it stole, and drains.
+//! Main loop of a worker: serves connections, runs stolen requests, and drains.
 
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
@@ -14,19 +14,20 @@ use super::worker_message::{Inbox, WorkerMessage};
 use crate::http::{Connection, serve};
 use crate::scheduler::{StealableRequest, run_stolen};
 
-/// How long idle connections stay open when the service stops, so that a request which is on its way to one of them
-/// still gets its answer, and with it the word that the connection closes.
+/// Time for which idle connections stay open when the service stops. A request that is already on its way still gets
+/// its response, which announces that the connection closes.
 const GRACE: Duration = Duration::from_millis(200);
 
 impl Worker {
-    /// Works until it is told to drain, and has.
-    pub(crate) async fn work(
+    /// Runs the worker until it receives [`WorkerMessage::Drain`] and has drained.
+    pub(crate) async fn run(
         self: &Rc<Self>,
         mut inbox: Inbox,
         mut stealable_requests: mpsc::UnboundedReceiver<Box<StealableRequest>>,
     ) {
         let worker = Rc::clone(self);
-        // As long as this thread runs: who gave one away waits for it, also when the service stops.
+        // Runs as long as the thread, because the worker that a request was stolen from waits for it even when the
+        // service stops.
         tokio::task::spawn_local(async move {
             while let Some(stealable) = stealable_requests.recv().await {
                 tokio::task::spawn_local(run_stolen(*stealable, Rc::clone(&worker)));
@@ -60,44 +61,44 @@ impl Worker {
     }
 
     fn open_connection(self: &Rc<Self>, socket: TcpStream, peer: SocketAddr, accepted: Instant) {
-        let open = OpenConnection::new(self, peer, accepted);
+        let connection = OpenConnection::new(self, peer, accepted);
         if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
             tokio::task::spawn_local(async move {
-                serve(Rc::clone(&open.worker), Rc::clone(&open.conn), socket).await;
+                serve(Rc::clone(&connection.worker), Rc::clone(&connection.conn), socket).await;
             });
         }
     }
 
-    /// Waits for the last connection to close, but no longer than `at_most`; not for requests that hang in a step on another
-    /// thread.
-    async fn drain_until(&self, stage: DrainStage, at_most: Duration) {
+    /// Waits for the last connection to close, but no longer than `timeout`. In the forced stage, does not wait for
+    /// requests that are stuck in a step on another thread.
+    async fn drain_until(&self, stage: DrainStage, timeout: Duration) {
         self.drain.set(stage);
         self.connections.wake_all();
         let empty = async {
-            let is_over = || {
-                let hangs = stage == DrainStage::Forced && self.waits_only_for_stuck();
-                hangs || self.connections.is_empty()
+            let is_done = || {
+                let is_stuck = stage == DrainStage::Forced && self.waits_only_for_stuck();
+                is_stuck || self.connections.is_empty()
             };
-            while !is_over() {
+            while !is_done() {
                 let _ = tokio::time::timeout(CHECK_INTERVAL, self.connections.emptied()).await;
             }
         };
-        let _ = tokio::time::timeout(at_most, empty).await;
+        let _ = tokio::time::timeout(timeout, empty).await;
     }
 }
 
 impl Worker {
-    /// Whether all that is left hangs in steps that other threads run.
+    /// Returns true if all requests in flight are stuck in steps on other threads.
     fn waits_only_for_stuck(&self) -> bool {
         let in_flight = self.connections.in_flight();
         let worker = self.thread_status.worker();
         let threads = self.service.scheduler.threads();
-        let hanging = threads.iter().filter(|(_, thread_status)| thread_status.is_stuck_for(worker)).count();
-        hanging > 0 && in_flight as usize <= hanging
+        let stuck = threads.iter().filter(|(_, thread_status)| thread_status.is_stuck_for(worker)).count();
+        stuck > 0 && in_flight as usize <= stuck
     }
 }
 
-/// An open connection; counted until it is dropped.
+/// An open connection. Counted until it is dropped.
 struct OpenConnection {
     worker: Rc<Worker>,
     conn: Rc<Connection>,

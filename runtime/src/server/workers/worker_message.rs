@@ -1,4 +1,4 @@
-//! The messages that a worker receives from other threads.
+//! Messages that a worker receives from other threads.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use zerver_engine::SchedulingSettings;
 
-/// What a worker is told.
+/// Message to a worker.
 pub(crate) enum WorkerMessage {
-    /// Serve this connection, which was accepted at this time.
+    /// Serve this connection. Contains the time at which it was accepted.
     Connection(TcpStream, SocketAddr, Instant),
-    /// Give turns in another way from now on.
+    /// Schedule by these settings from now on.
     Retune(Arc<SchedulingSettings>),
-    /// Finish what is in flight, then stop.
+    /// Finish the requests in flight, then stop.
     Drain,
 }
 

@@ -1,8 +1,7 @@
-//! The file: opening it, and keeping what redb does on a damaged file from getting any further.
+//! Opens the database file, and contains the panics of redb on a damaged file.
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
@@ -10,16 +9,18 @@ use redb::{Database, ReadableDatabase, TableDefinition, TableHandle};
 use zerver_engine::{EffectError, EffectErrorKind};
 use zerver_recorder::{catch_panic, regular_file};
 
+use crate::platform::lock_holder;
+
 pub(super) const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
-/// What expires, soonest first.
+/// Keys of the entries that expire, soonest first.
 pub(super) const DUE: TableDefinition<'_, (u64, &[u8]), ()> = TableDefinition::new("due");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("zerver-kv");
 
 const SCHEMA: u64 = 1;
-/// How much of a file is looked at before redb is.
-const FIRST: u64 = 64 * 1024;
-/// How long a file of redb is at most, before anything is in it.
-const UNFINISHED: u64 = 4 * 1024 * 1024;
+/// Length of the start of a file that is inspected before redb opens it, in bytes.
+const INSPECTED_BYTES: u64 = 64 * 1024;
+/// Maximum length of a file that redb was still creating, in bytes.
+const MAX_UNFINISHED_BYTES: u64 = 4 * 1024 * 1024;
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// Reason why a store cannot be opened.
@@ -68,7 +69,7 @@ pub enum OpenError {
     },
 }
 
-/// How to open it.
+/// Options for opening the file.
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     pub(super) path: PathBuf,
@@ -76,7 +77,7 @@ pub(super) struct Options {
     pub(super) check: bool,
 }
 
-/// What redb reported, or that it panicked.
+/// An error or a panic of redb.
 #[derive(Debug)]
 pub(super) enum Fault {
     Redb(redb::Error),
@@ -97,8 +98,8 @@ impl Fault {
         }
     }
 
-    /// As the error of an effect.
-    pub(super) fn effect(&self, path: &Path) -> EffectError {
+    /// Converts the fault to the error of an effect.
+    pub(super) fn to_effect_error(&self, path: &Path) -> EffectError {
         let kind = match self {
             Self::Redb(redb::Error::Io(_) | redb::Error::PreviousIo) => EffectErrorKind::Unreachable,
             _ => EffectErrorKind::Internal,
@@ -107,42 +108,42 @@ impl Fault {
     }
 }
 
-/// Calls into redb. A panic of it is a fault of the file, not the end of a thread.
-pub(super) fn guard<T>(f: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+/// Calls redb through `f`. A panic becomes a fault of the file and does not end the thread.
+pub(super) fn catch_fault<T>(f: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_panic::catch(f).unwrap_or_else(|message| Err(Fault::Panic(message)))
 }
 
-/// Opens the file; makes it, and the folders above it, where there is none.
-pub(super) fn open(options: &Options, make: bool) -> Result<Database, OpenError> {
+/// Opens the file. If `create` is true and there is none, creates it and its parent directories.
+pub(super) fn open(options: &Options, create: bool) -> Result<Database, OpenError> {
     let path = &options.path;
     let io = |source| OpenError::Io { path: path.clone(), source };
-    if make && let Some(folder) = path.parent() {
+    if create && let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(io)?;
     }
-    let opened = if make { regular_file::open_or_create(path) } else { regular_file::open_to_write(path) };
+    let opened = if create { regular_file::open_or_create(path) } else { regular_file::open_to_write(path) };
     let file = opened.map_err(io)?;
-    let mut begin = Vec::new();
-    (&file).take(FIRST).read_to_end(&mut begin).map_err(io)?;
-    if !begin.is_empty() && !begin.starts_with(&MAGIC) {
-        if !is_unfinished(&begin) || file.metadata().map_err(io)?.len() > UNFINISHED {
+    let mut start = Vec::new();
+    (&file).take(INSPECTED_BYTES).read_to_end(&mut start).map_err(io)?;
+    if !start.is_empty() && !start.starts_with(&MAGIC) {
+        if !is_unfinished(&start) || file.metadata().map_err(io)?.len() > MAX_UNFINISHED_BYTES {
             return Err(OpenError::NotAStore { path: path.clone() });
         }
-        // Whoever is making it holds the lock; nobody who was stopped there does.
+        // A process that is still creating the file holds the lock. One that was interrupted does not.
         match file.try_lock() {
             Ok(()) => file.set_len(0).and_then(|()| file.unlock()).map_err(io)?,
-            Err(_) => return Err(OpenError::InUse { path: path.clone(), pid: holder(path) }),
+            Err(_) => return Err(OpenError::InUse { path: path.clone(), pid: lock_holder(path) }),
         }
     }
-    if begin.is_empty()
+    if start.is_empty()
         && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
     {
-        // That there is a file now is to be as durable as what will be in it.
+        // Makes the new directory entry as durable as the content of the file will be.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
     }
     let mut redb = Database::builder();
     redb.set_cache_size(options.cache_bytes).set_check_integrity_on_open(options.check);
-    let opened = guard(|| {
-        // Not by its name, which may stand for another file by now.
+    let opened = catch_fault(|| {
+        // Pass the open file and not its path, which may refer to another file by now.
         let database = redb.create_with_backend(FileBackend::new(file)?)?;
         let schema = schema(&database)?;
         Ok((database, schema))
@@ -157,30 +158,30 @@ pub(super) fn open(options: &Options, make: bool) -> Result<Database, OpenError>
             drop_quietly(database);
             Err(OpenError::TooNew { path: path.clone(), schema })
         }
-        Err(fault) => Err(refused(path, fault)),
+        Err(fault) => Err(open_error(path, fault)),
     }
 }
 
-/// Whether redb was stopped while it made the file: the rest of the first page is written before its first bytes are,
-/// and nothing beyond.
-fn is_unfinished(begin: &[u8]) -> bool {
-    let (header, beyond) = begin.split_at(begin.len().min(4096));
-    header.iter().take(MAGIC.len()).chain(beyond).all(|byte| *byte == 0)
+/// Returns true if redb was interrupted while it created the file. Until the file is complete, redb has written nothing
+/// but the first page without its first bytes.
+fn is_unfinished(start: &[u8]) -> bool {
+    let (first_page, rest) = start.split_at(start.len().min(4096));
+    first_page.iter().take(MAGIC.len()).chain(rest).all(|byte| *byte == 0)
 }
 
-/// Closing a damaged database may panic too.
+/// Closes a database, and catches the panic that a damaged one may cause.
 pub(super) fn drop_quietly(database: Database) {
-    let _ = guard(|| {
+    let _ = catch_fault(|| {
         drop(database);
         Ok(())
     });
 }
 
-fn refused(path: &Path, fault: Fault) -> OpenError {
+fn open_error(path: &Path, fault: Fault) -> OpenError {
     let path = path.to_owned();
     match fault {
         Fault::Redb(redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch) => {
-            OpenError::InUse { pid: holder(&path), path }
+            OpenError::InUse { pid: lock_holder(&path), path }
         }
         Fault::Redb(redb::Error::Io(source)) if source.kind() != io::ErrorKind::InvalidData => {
             OpenError::Io { path, source }
@@ -189,7 +190,7 @@ fn refused(path: &Path, fault: Fault) -> OpenError {
     }
 }
 
-/// The schema of a store, which is written where there is nothing yet; none where there is something else.
+/// Reads the schema of a store. Writes it first if the database is empty. `None` if the database is not a store.
 fn schema(database: &Database) -> Result<Option<u64>, Fault> {
     let read = database.begin_read()?;
     let tables: Vec<String> = read.list_tables()?.map(|table| table.name().to_owned()).collect();
@@ -206,19 +207,4 @@ fn schema(database: &Database) -> Result<Option<u64>, Fault> {
     write.open_table(DUE)?;
     write.commit()?;
     Ok(Some(SCHEMA))
-}
-
-/// The process that has locked a file, as Linux says in `/proc/locks` (see proc_locks(5)).
-fn holder(path: &Path) -> Option<u32> {
-    let metadata = std::fs::metadata(path).ok()?;
-    let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
-    let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    // A lock of a range of bytes belongs to an open file, and names no process; one of the whole file does.
-    let holder = |line: &str| {
-        let mut words = line.split_whitespace().skip(4);
-        let (pid, locked) = (words.next()?, words.next()?);
-        (locked == file).then(|| pid.parse().ok())?
-    };
-    locks.lines().find_map(holder)
 }

@@ -1,4 +1,4 @@
-//! The store on disk: one file, written by one thread.
+//! On-disk store: one file, written by one thread.
 
 mod database_file;
 mod entry_format;
@@ -25,16 +25,17 @@ use writer_thread::{Handle, Message, Write};
 
 pub use database_file::OpenError;
 
-/// How many writes may wait; more are refused.
-const QUEUE: usize = 8192;
+/// Maximum number of writes that wait. More are refused.
+const QUEUE_CAPACITY: usize = 8192;
 
 /// A store on disk: a redb file. An acknowledged write survives a crash of the process and of the machine.
 ///
-/// Reads are performed immediately by the worker. Writes wait for the disk; writes that wait at the same time share one sync.
-/// The maximum length of a value is the maximum that can be recorded ([`zerver_trace::value::MAX_LEN`] bytes of its tokens).
-/// Only one process at a time can open a file.
+/// Reads are performed immediately by the worker. Writes wait for the disk; writes that wait at the same time share one
+/// sync. The maximum length of a value is the maximum that can be recorded ([`zerver_trace::value::MAX_LEN`] bytes of
+/// its tokens). Only one process at a time can open a file.
 ///
-/// A clone is another handle of the same store. Dropping the last handle closes the file after all writes have been done.
+/// A clone is another handle of the same store. Dropping the last handle closes the file after all writes have been
+/// done.
 #[derive(Clone)]
 pub struct Disk(Arc<Inner>);
 
@@ -90,8 +91,8 @@ impl Disk {
             let read = database.begin_read()?;
             table_operations::read(&read.open_table(ENTRIES)?, op, &handle.clock)
         });
-        if read.is_err() && !handle.reopening.swap(true, Ordering::AcqRel) {
-            // If the queue is full, a write will find out.
+        if read.is_err() && !handle.is_reopen_requested.swap(true, Ordering::AcqRel) {
+            // If the queue is full, the writer reopens the file when one of the queued writes fails.
             let _ = self.0.messages.try_send(Message::Reopen);
         }
         read?
@@ -102,11 +103,11 @@ impl Disk {
         let (reply, answer) = oneshot::channel();
         self.0.messages.try_send(Message::Write(Write { op: op.clone(), value, reply })).map_err(
             |error| {
-                let why = match error {
+                let reason = match error {
                     TrySendError::Full(_) => "too many writes are waiting",
                     TrySendError::Disconnected(_) => "the writer thread has ended",
                 };
-                unavailable(&self.0.handle, why)
+                unavailable(&self.0.handle, reason)
             },
         )?;
         let handle = Arc::clone(&self.0.handle);
@@ -116,8 +117,8 @@ impl Disk {
     }
 }
 
-fn unavailable(handle: &Handle, why: &str) -> EffectError {
-    EffectError::new(EffectErrorKind::Unreachable, format!("{}: {why}", handle.options.path.display()))
+fn unavailable(handle: &Handle, reason: &str) -> EffectError {
+    EffectError::new(EffectErrorKind::Unreachable, format!("{}: {reason}", handle.options.path.display()))
 }
 
 impl DiskBuilder {
@@ -128,8 +129,8 @@ impl DiskBuilder {
         self
     }
 
-    /// Sets whether the whole file is checked when it is opened. The default is true. The check takes about one second per
-    /// gigabyte. Without it, damage that hides entries, but leaves them intact, is not detected.
+    /// Sets whether the whole file is checked when it is opened. The default is true. The check takes about one second
+    /// per gigabyte. Without it, damage that hides entries, but leaves them intact, is not detected.
     #[must_use]
     pub fn check(mut self, check: bool) -> Self {
         self.options.check = check;
@@ -155,12 +156,12 @@ impl DiskBuilder {
             options,
             clock,
             database: RwLock::new(Ok(database)),
-            reopening: AtomicBool::new(false),
-            failed: Mutex::new(None),
+            is_reopen_requested: AtomicBool::new(false),
+            reopen_failed: Mutex::new(None),
             commits: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         });
-        let (messages, inbox) = sync_channel(QUEUE);
+        let (messages, inbox) = sync_channel(QUEUE_CAPACITY);
         let writer = std::thread::Builder::new().name("zerver-kv".to_owned()).spawn({
             let handle = Arc::clone(&handle);
             move || writer_thread::run(&handle, &inbox)
@@ -172,8 +173,8 @@ impl DiskBuilder {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Waits where the queue is full, until there is room.
-        let _ = self.messages.send(Message::End);
+        // Waits for room if the queue is full.
+        let _ = self.messages.send(Message::Close);
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }

@@ -1,4 +1,4 @@
-//! What operations do to the tables.
+//! Performs operations on the tables of the database.
 
 use std::ops::Bound;
 
@@ -9,13 +9,14 @@ use zerver_trace::Value;
 use super::database_file::{DUE, ENTRIES, Fault};
 use super::entry_format;
 use super::entry_format::Record;
+use crate::effects::kv::addition::sum;
 use crate::effects::kv::expiry::{Clock, NEVER};
 use crate::effects::kv::{Answer, Key, Op, Stored};
 
-/// How many expired entries a write takes away, at most: more than it adds.
+/// Maximum number of expired entries that a write removes. More than one, so that more are removed than added.
 const SWEPT_PER_WRITE: usize = 4;
 
-/// An operation's own error, or one of the file.
+/// Answer or error of an operation, or a fault of the file.
 pub(super) type Applied = Result<Result<Answer, EffectError>, Fault>;
 
 /// Performs an operation that only reads.
@@ -26,24 +27,24 @@ pub(super) fn read(
 ) -> Applied {
     match op {
         Op::Get { key } => {
-            let Some(found) = entries.get(key.as_bytes())? else { return Ok(Ok(Answer::Absent)) };
-            Ok(entry_format::decode(key.as_bytes(), found.value()).map(|record| {
+            let Some(entry) = entries.get(key.as_bytes())? else { return Ok(Ok(Answer::Absent)) };
+            Ok(entry_format::decode(key.as_bytes(), entry.value()).map(|record| {
                 if clock.is_past(record.expires_ms) { Answer::Absent } else { Answer::Found(record.value) }
             }))
         }
         Op::List { prefix, after, limit } => {
             let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
             let mut listed = Vec::new();
-            let from = match after {
+            let start = match after {
                 Some(after) if after >= prefix => Bound::Excluded(after.as_bytes()),
                 _ => Bound::Included(prefix.as_bytes()),
             };
-            for entry in entries.range::<&[u8]>((from, Bound::Unbounded))? {
-                let (key, found) = entry?;
+            for entry in entries.range::<&[u8]>((start, Bound::Unbounded))? {
+                let (key, entry) = entry?;
                 if listed.len() == limit || !key.value().starts_with(prefix.as_bytes()) {
                     break;
                 }
-                let record = match entry_format::decode(key.value(), found.value()) {
+                let record = match entry_format::decode(key.value(), entry.value()) {
                     Ok(record) => record,
                     Err(error) => return Ok(Err(error)),
                 };
@@ -53,7 +54,7 @@ pub(super) fn read(
                 match Key::from_bytes(key.value()) {
                     Some(key) => listed.push((key, record.value)),
                     None => {
-                        let message = format!("a damaged key under {prefix}");
+                        let message = format!("a key that starts with {prefix} is damaged");
                         return Ok(Err(EffectError::new(EffectErrorKind::Internal, message)));
                     }
                 }
@@ -76,7 +77,7 @@ impl<'a> Tables<'a> {
         Ok(Self { entries: write.open_table(ENTRIES)?, due: write.open_table(DUE)?, clock })
     }
 
-    /// Performs an operation. `tokens` are those of the value that it puts.
+    /// Performs an operation. `tokens` are the tokens of the value to put, if any.
     pub(super) fn perform(&mut self, op: &Op, tokens: &[u8]) -> Applied {
         self.sweep()?;
         match op {
@@ -95,7 +96,7 @@ impl<'a> Tables<'a> {
             },
             Op::Add { key, delta, expires_in_ms } => {
                 let (sum, expires_ms) = match self.live(key)? {
-                    Ok(Some(record)) => match super::super::sum(key, &record.value, *delta) {
+                    Ok(Some(record)) => match sum(key, &record.value, *delta) {
                         Ok(sum) => (sum, record.expires_ms),
                         Err(error) => return Ok(Err(error)),
                     },
@@ -104,11 +105,11 @@ impl<'a> Tables<'a> {
                 };
                 match Value::from_serialize(&sum) {
                     Ok(value) => self.set(key, value.tokens(), expires_ms)?,
-                    Err(error) => return Ok(Err(unfit(key, &error))),
+                    Err(error) => return Ok(Err(unstorable(key, &error))),
                 }
                 Ok(Ok(Answer::Number(sum)))
             }
-            Op::Delete { key } => Ok(Ok(match self.take(key.as_bytes())? {
+            Op::Delete { key } => Ok(Ok(match self.remove(key.as_bytes())? {
                 Some(expires_ms) if !self.clock.is_past(expires_ms) => Answer::Deleted(1),
                 _ => Answer::Absent,
             })),
@@ -123,8 +124,9 @@ impl<'a> Tables<'a> {
                 }
                 let mut deleted = 0;
                 for key in keys {
-                    let live = self.take(&key)?.is_some_and(|expires_ms| !self.clock.is_past(expires_ms));
-                    deleted += u64::from(live);
+                    let is_live =
+                        self.remove(&key)?.is_some_and(|expires_ms| !self.clock.is_past(expires_ms));
+                    deleted += u64::from(is_live);
                 }
                 Ok(Ok(Answer::Deleted(deleted)))
             }
@@ -132,8 +134,8 @@ impl<'a> Tables<'a> {
     }
 
     fn live(&self, key: &Key) -> Result<Result<Option<Record>, EffectError>, Fault> {
-        let Some(found) = self.entries.get(key.as_bytes())? else { return Ok(Ok(None)) };
-        let record = entry_format::decode(key.as_bytes(), found.value());
+        let Some(entry) = self.entries.get(key.as_bytes())? else { return Ok(Ok(None)) };
+        let record = entry_format::decode(key.as_bytes(), entry.value());
         Ok(record.map(|record| (!self.clock.is_past(record.expires_ms)).then_some(record)))
     }
 
@@ -141,23 +143,23 @@ impl<'a> Tables<'a> {
         let key = key.as_bytes();
         let new = entry_format::encode(key, expires_ms, tokens);
         let old = self.entries.insert(key, &*new)?.and_then(|old| entry_format::expires_ms(old.value()));
-        self.undue(key, old)?;
+        self.remove_expiry(key, old)?;
         if expires_ms != NEVER {
             self.due.insert((expires_ms, key), ())?;
         }
         Ok(())
     }
 
-    /// Takes an entry away; gives when it would have expired.
-    fn take(&mut self, key: &[u8]) -> Result<Option<u64>, Fault> {
+    /// Removes an entry. Returns the time at which it would have expired, or `None` if there was no entry.
+    fn remove(&mut self, key: &[u8]) -> Result<Option<u64>, Fault> {
         let Some(old) = self.entries.remove(key)?.map(|old| entry_format::expires_ms(old.value())) else {
             return Ok(None);
         };
-        self.undue(key, old)?;
+        self.remove_expiry(key, old)?;
         Ok(Some(old.unwrap_or(NEVER)))
     }
 
-    fn undue(&mut self, key: &[u8], expires_ms: Option<u64>) -> Result<(), Fault> {
+    fn remove_expiry(&mut self, key: &[u8], expires_ms: Option<u64>) -> Result<(), Fault> {
         if let Some(expires_ms) = expires_ms.filter(|&expires_ms| expires_ms != NEVER) {
             self.due.remove((expires_ms, key))?;
         }
@@ -180,16 +182,16 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// The tokens of the value that an operation puts; none of one that puts nothing.
+/// Returns the tokens of the value that an operation puts. `None` if it puts no value.
 pub(super) fn tokens(op: &Op) -> Result<Option<Value>, EffectError> {
     match op {
         Op::Put { key, value, .. } | Op::PutIfAbsent { key, value, .. } => {
-            Stored::value(value).map(Some).map_err(|error| unfit(key, &error))
+            Stored::value(value).map(Some).map_err(|error| unstorable(key, &error))
         }
         _ => Ok(None),
     }
 }
 
-fn unfit(key: &Key, error: &zerver_trace::ValueError) -> EffectError {
+fn unstorable(key: &Key, error: &zerver_trace::ValueError) -> EffectError {
     EffectError::new(EffectErrorKind::Invalid, format!("the value for {key} cannot be stored: {error}"))
 }

@@ -2,12 +2,12 @@
 
 use zerver_trace::{Outcome, Trace};
 
-use super::effect::{Effect, EffectEnd};
-use super::failure::Failure;
-use super::flow_names::Names;
-use super::rows::StepRun;
+use crate::timeline::build::flow_names::Names;
+use crate::timeline::rows::effect::{Effect, EffectEnd};
+use crate::timeline::rows::failure::Failure;
+use crate::timeline::rows::timeline::StepRun;
 
-pub(super) fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) -> Option<Failure> {
+pub(crate) fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) -> Option<Failure> {
     let effects = || runs.iter().flat_map(|run| &run.effects);
     let shown = |effect: &Effect| (effect.label(), effect.end.to_string());
     let pending =

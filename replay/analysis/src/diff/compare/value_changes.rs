@@ -14,40 +14,40 @@ use zerver_replay::value::masked_text;
 use zerver_trace::value::Encoder;
 use zerver_trace::{MissingReason, Node, Recorded};
 
-use super::ignored_headers::IgnoredHeaders;
+use crate::diff::ignored_headers::IgnoredHeaders;
 
 /// Maximum number of changes listed for one value. Further ones are counted.
 const MAX_CHANGES: usize = 200;
 /// Maximum length of bytes that are parsed as JSON.
 const MAX_JSON: usize = 256 * 1024;
 /// Reason for not comparing hashes.
-pub(super) const OTHER_KEY: &str = "secrets are hashed under different keys";
+pub(crate) const OTHER_KEY: &str = "secrets are hashed under different keys";
 /// Reason for not comparing a secret with a plain value.
-pub(super) const ONE_SIDE: &str = "secret on one side only";
+pub(crate) const ONE_SIDE: &str = "secret on one side only";
 
 /// A place where two values differ.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// Path: `Todo.title`, `items[3].id`; empty for the whole value.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// First side; `None` if there is nothing.
-    pub(super) a: Option<RecordedJson>,
+    pub(crate) a: Option<RecordedJson>,
     /// Second side; `None` if there is nothing.
-    pub(super) b: Option<RecordedJson>,
+    pub(crate) b: Option<RecordedJson>,
     /// First byte that differs, if both sides are the same JSON in another notation.
-    pub(super) first_differing_byte: Option<u64>,
+    pub(crate) first_differing_byte: Option<u64>,
 }
 
 /// Changes of a value.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
-    pub(super) list: Vec<Change>,
+pub(crate) struct Changes {
+    pub(crate) list: Vec<Change>,
     /// Number of changes that are not listed.
-    pub(super) more: usize,
+    pub(crate) more: usize,
     /// Names of headers that differ and were not compared.
-    pub(super) ignored: BTreeSet<String>,
+    pub(crate) ignored: BTreeSet<String>,
     /// Paths that could not be compared, with reasons.
-    pub(super) not_compared: Vec<(String, String)>,
+    pub(crate) not_compared: Vec<(String, String)>,
 }
 
 impl Changes {
@@ -86,17 +86,17 @@ impl Changes {
 
 /// Options of a comparison.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CompareOptions<'i> {
-    pub(super) ignored: &'i IgnoredHeaders,
+pub(crate) struct CompareOptions<'i> {
+    pub(crate) ignored: &'i IgnoredHeaders,
     /// True if the value is secret, whatever it contains.
-    pub(super) secret: bool,
+    pub(crate) secret: bool,
     /// True if both traces hash secrets with the same key.
-    pub(super) has_one_key: bool,
+    pub(crate) has_one_key: bool,
     /// Reason why masks may differ although the secrets behind them are equal; `None` if they cannot.
-    pub(super) why_masks_may_differ: Option<&'static str>,
+    pub(crate) why_masks_may_differ: Option<&'static str>,
 }
 
-/// What is known about two recorded values.
+/// Result of comparing two recorded values.
 enum Known {
     Equal,
     Different,
@@ -107,7 +107,7 @@ enum Known {
 }
 
 /// Compares two recorded values under `path`; `None` stands for no value.
-pub(super) fn recorded(
+pub(crate) fn recorded(
     path: &str,
     a: Option<&Recorded>,
     b: Option<&Recorded>,
@@ -194,7 +194,7 @@ fn missing(a: &Recorded, b: &Recorded) -> String {
 }
 
 /// Compares two nodes. Leaves `path` unchanged.
-pub(super) fn nodes(
+pub(crate) fn nodes(
     path: &mut String,
     a: &Node<'_>,
     b: &Node<'_>,
@@ -228,7 +228,7 @@ pub(super) fn nodes(
 }
 
 /// Compares bytes as JSON if both are JSON, as text if both are text, or else as bytes.
-pub(super) fn bytes(path: &mut String, a: &[u8], b: &[u8], how: CompareOptions<'_>, out: &mut Changes) {
+pub(crate) fn bytes(path: &mut String, a: &[u8], b: &[u8], how: CompareOptions<'_>, out: &mut Changes) {
     if a == b {
         return;
     }

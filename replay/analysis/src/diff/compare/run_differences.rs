@@ -3,15 +3,15 @@
 
 use zerver_trace::Decision;
 
-use super::difference::DifferenceKind;
-use super::differences::{Differences, Subject, number, text};
-use super::outcome;
-use super::pairing::{Pair, RunPair};
-use super::slot_writes::{PlacedWrite, writes};
+use crate::diff::compare::differences::{Differences, Subject, number, text};
+use crate::diff::compare::outcome;
+use crate::diff::compare::slot_writes::{PlacedWrite, writes};
+use crate::diff::difference::DifferenceKind;
+use crate::diff::pairing::{Pair, RunPair};
 use crate::time_attribution::{EffectShare, RunShare, TimeShares};
 use crate::{Effect, EffectEnd, StepRun, Timeline};
 
-pub(super) fn rows(
+pub(crate) fn rows(
     a: (&Timeline, &TimeShares),
     b: (&Timeline, &TimeShares),
     rows: &[RunPair],

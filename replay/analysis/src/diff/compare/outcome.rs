@@ -4,15 +4,15 @@
 use zerver_replay::value::masked_text;
 use zerver_trace::{EffectError, Outcome, RedactedText, TextPlace, Trace};
 
-use super::difference::DifferenceKind;
-use super::differences::{Differences, Subject, text};
-use super::value_changes::{ONE_SIDE, OTHER_KEY};
+use crate::diff::compare::differences::{Differences, Subject, text};
+use crate::diff::compare::value_changes::{ONE_SIDE, OTHER_KEY};
+use crate::diff::difference::DifferenceKind;
 use crate::{EffectEnd, Timeline};
 
 /// A text and what the recorder did to it.
 type TextPart<'t> = (&'t str, Option<&'t RedactedText>);
 
-/// What is known about two texts.
+/// Result of comparing two texts.
 enum Known {
     Equal,
     Different,
@@ -20,7 +20,7 @@ enum Known {
 }
 
 /// Compares the outcomes of two requests.
-pub(super) fn compare(
+pub(crate) fn compare(
     (a, of_a): (&Trace, &Timeline),
     (b, of_b): (&Trace, &Timeline),
     found: &mut Differences<'_>,
@@ -40,7 +40,7 @@ pub(super) fn compare(
 }
 
 /// Compares the errors of two attempts, each with the number of its call.
-pub(super) fn errors(
+pub(crate) fn errors(
     at: Subject<'_>,
     path: &str,
     [a, b]: [(&EffectError, u32); 2],

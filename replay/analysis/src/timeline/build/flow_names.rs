@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use zerver_trace::FlowInfo;
 
-use super::step::Step;
+use crate::timeline::rows::step::Step;
 
-pub(super) struct Names<'t> {
+pub(crate) struct Names<'t> {
     flow: &'t FlowInfo,
     slots: Vec<&'t str>,
     steps: BTreeMap<u16, Arc<Step>>,
 }
 
 impl<'t> Names<'t> {
-    pub(super) fn new(flow: &'t FlowInfo) -> Self {
+    pub(crate) fn new(flow: &'t FlowInfo) -> Self {
         let mut uses: BTreeMap<&str, u32> = BTreeMap::new();
         for slot in &flow.slots {
             *uses.entry(&slot.name).or_default() += 1;
@@ -26,11 +26,11 @@ impl<'t> Names<'t> {
         Self { flow, slots: flow.slots.iter().map(name).collect(), steps: BTreeMap::new() }
     }
 
-    pub(super) fn slot(&self, slot: u16) -> String {
+    pub(crate) fn slot(&self, slot: u16) -> String {
         self.slots.get(usize::from(slot)).map_or_else(|| format!("slot#{slot}"), |name| (*name).to_owned())
     }
 
-    pub(super) fn step(&mut self, index: u16) -> Arc<Step> {
+    pub(crate) fn step(&mut self, index: u16) -> Arc<Step> {
         if let Some(step) = self.steps.get(&index) {
             return Arc::clone(step);
         }

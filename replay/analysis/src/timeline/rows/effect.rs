@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use zerver_trace::{EffectError, QueueReason, Recorded, RequestPart, Thread, duration};
 
-use super::slot_write::SlotWrite;
+use crate::timeline::rows::slot_write::SlotWrite;
 
 /// An effect with all its attempts.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,13 +60,13 @@ impl Effect {
             ways.push(format!("queued {}", duration::show(self.queued_ns())));
         }
         if self.completion_delay_ns() > 0 {
-            ways.push(format!("answer late by {}", duration::show(self.completion_delay_ns())));
+            ways.push(format!("answer {} late", duration::show(self.completion_delay_ns())));
         }
         ways
     }
 }
 
-/// One attempt at an effect.
+/// Attempt at an effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// Number of the call in the trace.

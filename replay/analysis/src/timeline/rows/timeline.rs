@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{Class, Decision, Recorded, Thread};
 
-use super::Totals;
-use super::effect::{CompletionDelay, Effect, ReadDelay};
-use super::failure::Failure;
-use super::gap::Gap;
-use super::slot_write::SlotWrite;
-use super::step::Step;
+use crate::timeline::Totals;
+use crate::timeline::rows::effect::{CompletionDelay, Effect, ReadDelay};
+use crate::timeline::rows::failure::Failure;
+use crate::timeline::rows::gap::Gap;
+use crate::timeline::rows::slot_write::SlotWrite;
+use crate::timeline::rows::step::Step;
 
 /// Time of one request, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +67,7 @@ pub struct Migration {
     pub to: Thread,
 }
 
-/// One run of a step.
+/// Run of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepRun {
     /// Step.

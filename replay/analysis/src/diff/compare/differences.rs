@@ -6,53 +6,53 @@ use std::sync::Arc;
 use zerver_replay::RecordedJson;
 use zerver_trace::{Recorded, Redaction, Value};
 
-use super::difference::{Difference, DifferenceKind, NotCompared};
-use super::ignored_headers::IgnoredHeaders;
-use super::value_changes::{Change, Changes, CompareOptions, recorded};
 use crate::Step;
+use crate::diff::compare::value_changes::{Change, Changes, CompareOptions, recorded};
+use crate::diff::difference::{Difference, DifferenceKind, NotCompared};
+use crate::diff::ignored_headers::IgnoredHeaders;
 
 /// Maximum number of differences listed. Further ones are counted.
 const MAX_DIFFERENCES: usize = 5_000;
 
 /// Subject of a difference.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject<'t> {
-    pub(super) what: DifferenceKind,
-    pub(super) step: Option<&'t Arc<Step>>,
-    pub(super) row: Option<(usize, Option<usize>)>,
-    pub(super) effect: Option<&'t str>,
+pub(crate) struct Subject<'t> {
+    pub(crate) what: DifferenceKind,
+    pub(crate) step: Option<&'t Arc<Step>>,
+    pub(crate) row: Option<(usize, Option<usize>)>,
+    pub(crate) effect: Option<&'t str>,
 }
 
 impl<'t> Subject<'t> {
     /// Creates a subject that belongs to no step.
-    pub(super) const fn whole(what: DifferenceKind) -> Self {
+    pub(crate) const fn whole(what: DifferenceKind) -> Self {
         Self { what, step: None, row: None, effect: None }
     }
 
     /// Returns the same subject with another kind of difference.
-    pub(super) const fn is(&self, what: DifferenceKind) -> Self {
+    pub(crate) const fn is(&self, what: DifferenceKind) -> Self {
         Self { what, ..*self }
     }
 }
 
 /// Differences collected so far.
 #[derive(Debug)]
-pub(super) struct Differences<'i> {
-    pub(super) list: Vec<Difference>,
-    pub(super) ignored_by: &'i IgnoredHeaders,
+pub(crate) struct Differences<'i> {
+    pub(crate) list: Vec<Difference>,
+    pub(crate) ignored_by: &'i IgnoredHeaders,
     /// Changes that the recorder made in both traces.
-    pub(super) redactions: [&'i Redaction; 2],
+    pub(crate) redactions: [&'i Redaction; 2],
     /// True if both traces hash secrets with the same key.
-    pub(super) has_one_key: bool,
+    pub(crate) has_one_key: bool,
     /// True for a trace that lost events.
-    pub(super) lacks: [bool; 2],
-    pub(super) not_compared: Vec<NotCompared>,
-    pub(super) unlisted: usize,
-    pub(super) ignored: BTreeSet<String>,
+    pub(crate) lacks: [bool; 2],
+    pub(crate) not_compared: Vec<NotCompared>,
+    pub(crate) unlisted: usize,
+    pub(crate) ignored: BTreeSet<String>,
 }
 
 impl<'i> Differences<'i> {
-    pub(super) fn new(
+    pub(crate) fn new(
         ignored_by: &'i IgnoredHeaders,
         redactions: [&'i Redaction; 2],
         lacks: [bool; 2],
@@ -71,7 +71,7 @@ impl<'i> Differences<'i> {
     }
 
     /// Notes a value that could not be compared.
-    pub(super) fn skip(&mut self, at: &Subject<'_>, path: &str, why: impl Into<String>) {
+    pub(crate) fn skip(&mut self, at: &Subject<'_>, path: &str, why: impl Into<String>) {
         if self.not_compared.len() < MAX_DIFFERENCES {
             self.not_compared.push(NotCompared {
                 step: at.step.map(|step| step.name.clone()),
@@ -84,11 +84,11 @@ impl<'i> Differences<'i> {
     }
 
     /// Returns true if a side may lack something only because events were dropped.
-    pub(super) fn may_lack(&self, in_a: bool, in_b: bool) -> bool {
+    pub(crate) fn may_lack(&self, in_a: bool, in_b: bool) -> bool {
         (!in_a && self.lacks[0]) || (!in_b && self.lacks[1])
     }
 
-    pub(super) const fn how(&self, secret: bool) -> CompareOptions<'i> {
+    pub(crate) const fn how(&self, secret: bool) -> CompareOptions<'i> {
         CompareOptions {
             ignored: self.ignored_by,
             secret,
@@ -97,7 +97,7 @@ impl<'i> Differences<'i> {
         }
     }
 
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         at: Subject<'_>,
         path: &str,
@@ -127,17 +127,17 @@ impl<'i> Differences<'i> {
             path: path.to_owned(),
             a,
             b,
-            first_differing_byte: first_differing_byte,
+            first_differing_byte,
         });
     }
 
     /// Notes a header that differs and is not compared.
-    pub(super) fn ignore(&mut self, name: &str) {
+    pub(crate) fn ignore(&mut self, name: &str) {
         self.ignored.insert(name.to_owned());
     }
 
     /// Compares two values.
-    pub(super) fn compare(
+    pub(crate) fn compare(
         &mut self,
         at: &Subject<'_>,
         path: &str,
@@ -150,7 +150,7 @@ impl<'i> Differences<'i> {
         self.take(at, changes);
     }
 
-    pub(super) fn take(&mut self, at: &Subject<'_>, mut changes: Changes) {
+    pub(crate) fn take(&mut self, at: &Subject<'_>, mut changes: Changes) {
         self.unlisted += changes.more;
         self.ignored.append(&mut changes.ignored);
         for Change { path, a, b, first_differing_byte } in changes.list {
@@ -163,11 +163,11 @@ impl<'i> Differences<'i> {
 }
 
 /// Wraps data that was not recorded as a value.
-pub(super) fn text(text: &str) -> RecordedJson {
+pub(crate) fn text(text: &str) -> RecordedJson {
     plain(&text)
 }
 
-pub(super) fn number(n: u64) -> RecordedJson {
+pub(crate) fn number(n: u64) -> RecordedJson {
     plain(&n)
 }
 

@@ -3,15 +3,16 @@
 use zerver_replay::value::json::why;
 use zerver_trace::{Recorded, RecordedBody, Trace};
 
-use super::effect::EffectEnd;
-use super::gap::Gap;
-use super::rows::StepRun;
+use crate::timeline::rows::effect::EffectEnd;
+use crate::timeline::rows::gap::Gap;
+use crate::timeline::rows::slot_write::SlotWrite;
+use crate::timeline::rows::timeline::StepRun;
 
 /// Maximum number of values named.
 const MAX_NAMED: usize = 20;
 
 /// Returns a gap for each value that was not recorded. Bodies recorded in part are not included.
-pub(super) fn values(trace: &Trace, runs: &[StepRun]) -> Vec<Gap> {
+pub(crate) fn values(trace: &Trace, runs: &[StepRun]) -> Vec<Gap> {
     let mut missing = Missing::default();
     missing.look(&trace.target, || "the request's path and query".to_owned());
     for header in &trace.request_headers {
@@ -26,7 +27,7 @@ pub(super) fn values(trace: &Trace, runs: &[StepRun]) -> Vec<Gap> {
     body("request", &trace.request_body);
     body("response", &trace.response_body);
     for run in runs {
-        let written = |write: &super::SlotWrite| format!("slot {}", write.name);
+        let written = |write: &SlotWrite| format!("slot {}", write.name);
         run.writes.iter().for_each(|write| missing.look(&write.value, || written(write)));
         if let Some(progress) = &run.progress {
             missing.look(progress, || format!("progress of {}", run.step.name));

@@ -19,8 +19,9 @@
 
 use std::collections::BTreeSet;
 
+use super::{Node, Value};
+use crate::{MissingReason, Recorded};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use zerver_trace::{MissingReason, Node, Recorded, Value};
 
 /// A recorded value in the JSON form described above.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,10 +153,9 @@ fn serialize_map<S: Serializer>(entries: &[(Node<'_>, Node<'_>)], serializer: S)
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde::Serialize;
-    use zerver_trace::{Masked, MissingReason, Value};
-
     use super::*;
+    use crate::Masked;
+    use serde::Serialize;
 
     fn check(value: impl Serialize, wanted: &str) {
         let recorded = Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None };

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use zerver_replay::value::label;
 use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
 
-use super::effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
-use super::failure_builder::failure;
-use super::flow_names::Names;
-use super::gap::Gap;
-use super::missing_values;
-use super::rows::{Migration, Reclassification, StepRun, Timeline};
-use super::slot_write::SlotWrite;
-use super::time_sums::{close, io_of, totals};
-use super::totals::Span;
+use crate::timeline::build::failure_builder::failure;
+use crate::timeline::build::flow_names::Names;
+use crate::timeline::build::missing_values;
+use crate::timeline::build::time_sums::{close, io_of, totals};
+use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
+use crate::timeline::rows::gap::Gap;
+use crate::timeline::rows::slot_write::SlotWrite;
+use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
+use crate::timeline::totals::Span;
 
 /// Number of effects that a retry looks back to find the one it repeats.
 const RETRY_WINDOW: usize = 64;

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use zerver_trace::Recorded;
 
-use super::differences::{Differences, Subject};
 use crate::SlotWrite;
+use crate::diff::compare::differences::{Differences, Subject};
 
 /// A write, with index and label of the effect whose answer it came from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PlacedWrite<'t> {
-    pub(super) write: &'t SlotWrite,
-    pub(super) effect: Option<(usize, &'t str)>,
+pub(crate) struct PlacedWrite<'t> {
+    pub(crate) write: &'t SlotWrite,
+    pub(crate) effect: Option<(usize, &'t str)>,
 }
 
 /// Compares writes slot by slot: those of `a` in order, then those that only `b` has. The last write to a slot counts.
-pub(super) fn writes(
+pub(crate) fn writes(
     at: &Subject<'_>,
     a: &[PlacedWrite<'_>],
     b: &[PlacedWrite<'_>],

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use zerver_trace::text::clean;
 
-use super::comparison::Diff;
-use super::difference::{Difference, DifferenceKind};
-use super::pairing::RunPair;
-use super::wording::duration_pair;
+use crate::diff::comparison::Diff;
+use crate::diff::difference::{Difference, DifferenceKind};
+use crate::diff::display::wording::duration_pair;
+use crate::diff::pairing::RunPair;
 use crate::{Effect, StepRun};
 
 /// A step run or an effect on both sides.
@@ -17,7 +17,7 @@ pub struct DiffRow {
     pub a: Option<(u64, u64)>,
     /// Start and duration in the second request, in nanoseconds; `None` if it is not there.
     pub b: Option<(u64, u64)>,
-    /// How the sides compare.
+    /// Result of comparing the sides.
     pub status: RowStatus,
     /// Index of the step in the flow.
     pub step: u16,
@@ -29,7 +29,7 @@ pub struct DiffRow {
     pub summary: String,
 }
 
-/// How the sides of a row compare.
+/// Result of comparing the sides of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowStatus {
     /// Only the first request has it.

@@ -7,9 +7,9 @@ use zerver_replay::{RecordedJson, Sameness};
 use zerver_trace::text::clean;
 use zerver_trace::{Node, Recorded, Value, duration};
 
-use super::causes::{Cause, CauseKind};
-use super::comparison::{Diff, DiffSide};
-use super::difference::{Difference, DifferenceKind, NotCompared};
+use crate::diff::causes::{Cause, CauseKind};
+use crate::diff::comparison::{Diff, DiffSide};
+use crate::diff::difference::{Difference, DifferenceKind, NotCompared};
 use crate::display;
 
 /// Maximum length of a value in a sentence, in characters.

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use zerver_replay::value::masked_text;
 use zerver_trace::{Header, Origin, Recorded, RecordedBody, Trace};
 
-use super::difference::DifferenceKind;
-use super::differences::{Differences, Subject, number, text};
-use super::outcome;
-use super::value_changes::{Changes, ONE_SIDE, bytes, recorded};
 use crate::Timeline;
+use crate::diff::compare::differences::{Differences, Subject, number, text};
+use crate::diff::compare::outcome;
+use crate::diff::compare::value_changes::{Changes, ONE_SIDE, bytes, recorded};
+use crate::diff::difference::DifferenceKind;
+use crate::request_parameters::{parameters, query};
 
-pub(super) fn request(a: &Trace, b: &Trace, found: &mut Differences<'_>) {
+pub(crate) fn request(a: &Trace, b: &Trace, found: &mut Differences<'_>) {
     if a.method != b.method {
         found.add(
             Subject::whole(DifferenceKind::RequestMethod),
@@ -28,7 +29,7 @@ pub(super) fn request(a: &Trace, b: &Trace, found: &mut Differences<'_>) {
     headers_and_body([DifferenceKind::RequestHeader, DifferenceKind::RequestBody], parts, outlines, found);
 }
 
-pub(super) fn response(
+pub(crate) fn response(
     (a, of_a): (&Trace, &Timeline),
     (b, of_b): (&Trace, &Timeline),
     found: &mut Differences<'_>,
@@ -144,37 +145,6 @@ fn target(a: &Trace, b: &Trace, found: &mut Differences<'_>) {
     }
     // The difference is unknown or in the notation: the order of names, a `?` without a query.
     found.take(&at, changes);
-}
-
-/// Returns the path parameters as they arrived, or `None` if the path does not match the pattern.
-pub(crate) fn parameters(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
-    let mut out = Vec::new();
-    let mut rest = path.split('/');
-    for part in pattern.split('/') {
-        let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
-        match name {
-            Some(name) if name.starts_with('*') => {
-                out.push((name[1..].to_owned(), rest.by_ref().collect::<Vec<_>>().join("/")));
-            }
-            Some(name) => out.push((name.to_owned(), rest.next()?.to_owned())),
-            None if rest.next()? == part => {}
-            None => return None,
-        }
-    }
-    rest.next().is_none().then_some(out)
-}
-
-/// Returns the query parameters as they arrived, with secrets masked.
-pub(crate) fn query(trace: &Trace) -> Vec<(String, String)> {
-    let target = trace.target.value().map(zerver_trace::Value::root);
-    let bytes = target.as_ref().and_then(|root| root.as_bytes()).unwrap_or_default();
-    let target = String::from_utf8_lossy(&bytes);
-    let Some((_, query)) = target.split_once('?') else { return Vec::new() };
-    let pair = |part: &str| match part.split_once('=') {
-        Some((name, value)) => (name.to_owned(), value.to_owned()),
-        None => (part.to_owned(), String::new()),
-    };
-    query.split('&').filter(|part| !part.is_empty()).map(pair).collect()
 }
 
 fn headers(

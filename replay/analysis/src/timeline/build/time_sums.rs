@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::{CompletionDelay, Effect, EffectEnd};
-use super::rows::StepRun;
-use super::totals::{KindTotals, Span, Spent, Totals, split, union, without};
+use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd};
+use crate::timeline::rows::timeline::StepRun;
+use crate::timeline::totals::{KindTotals, Span, Spent, Totals, split, union, without};
 
 /// Sets the end and the duration of an effect, once all its attempts are known.
-pub(super) fn close(effect: &mut Effect, total_ns: u64) {
+pub(crate) fn close(effect: &mut Effect, total_ns: u64) {
     let mut end_ns = effect.start_ns;
     for attempt in &mut effect.attempts {
         if attempt.end == EffectEnd::Unanswered {
@@ -35,12 +35,12 @@ fn clip((start, end): Span, total_ns: u64) -> Span {
 }
 
 /// Returns the time in which any effect of a run was in flight.
-pub(super) fn io_of(run: &StepRun, total_ns: u64) -> u64 {
+pub(crate) fn io_of(run: &StepRun, total_ns: u64) -> u64 {
     union(run.effects.iter().flat_map(spans).map(|span| clip(span, total_ns)).collect())
 }
 
 /// Returns the total time of a request by cause.
-pub(super) fn totals(
+pub(crate) fn totals(
     total_ns: u64,
     received_ns: Option<u64>,
     waited: Option<Span>,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::step::Step;
+use crate::timeline::rows::step::Step;
 
 /// Failure of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,7 @@
+//! Builds a timeline from a trace.
+
+pub(crate) mod builder;
+pub(crate) mod failure_builder;
+pub(crate) mod flow_names;
+pub(crate) mod missing_values;
+pub(crate) mod time_sums;

@@ -1,0 +1,7 @@
+//! Documents in which a running service describes itself to the command line: metrics and settings.
+
+mod metrics;
+mod settings;
+
+pub use metrics::{ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
+pub use settings::{SettingDoc, SettingSource};
