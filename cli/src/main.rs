@@ -17,6 +17,7 @@ mod locale;
 mod locate;
 mod output;
 mod paths;
+mod platform;
 mod request_json;
 mod safe_json;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Place, Ran, programs, root};
+use crate::other_process::catches_interrupt;
 
 fn corpus() -> String {
     root().join("examples/todos/corpus").to_str().unwrap().to_owned()
@@ -125,12 +126,7 @@ fn an_interrupted_replay_reports_its_results_so_far() {
     let mut command = place.command(&["replay", "--all", "--json", "--exe", exe.to_str().unwrap()]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Before the command handles the signal, the signal would only kill it.
-    let takes_signals = || {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
-        u64::from_str_radix(&caught, 16).unwrap() & 2 != 0
-    };
-    while !takes_signals() {
+    while !catches_interrupt(child.id()) {
         std::thread::yield_now();
     }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());

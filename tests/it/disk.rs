@@ -5,18 +5,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
-
 use crate::harness::{Dev, Place};
 
 /// Limits the size of files that a process writes, so that writes fail as on a full disk. `None` lifts the limit.
-/// Unlike a small file system, this needs no privileges.
+/// Unlike a small file system, this needs no privileges. Only Linux limits another process.
+#[cfg(target_os = "linux")]
 fn limit_files(of: &Dev, bytes: Option<u64>) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let pid = Pid::from_raw(of.id() as i32);
     prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_full_disk_pauses_recording_and_space_resumes_it() {
     let place = Place::new();
     let mut service = Dev::start(place.service());

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod architecture_page;
+// Only Linux limits the memory of another process, and reports its peak.
+#[cfg(target_os = "linux")]
 mod bounds;
 mod changed;
 mod config;
@@ -18,6 +20,7 @@ mod hostile;
 mod imports;
 mod lexer;
 mod lints;
+mod other_process;
 mod packages;
 mod prose;
 mod pty;

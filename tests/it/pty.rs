@@ -9,6 +9,7 @@ use std::time::Instant;
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
 use crate::harness::PATIENCE;
+use crate::other_process::is_stopped;
 
 pub(crate) struct Terminal {
     shown: Arc<Shown>,
@@ -100,9 +101,7 @@ impl Terminal {
     /// Waits until the program has stopped, as on Ctrl-Z. A signal to continue before that would be lost.
     pub(crate) fn wait_until_stopped(&self) {
         let until = Instant::now() + PATIENCE;
-        let stat = format!("/proc/{}/stat", self.id());
-        // The state follows the name, which is in parentheses.
-        while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+        while !is_stopped(self.id()) {
             assert!(Instant::now() < until, "it does not stop");
             thread::yield_now();
         }

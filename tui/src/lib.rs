@@ -16,6 +16,7 @@ mod keys;
 mod layout;
 mod message;
 mod overlay;
+mod platform;
 mod screen;
 mod services;
 mod state;

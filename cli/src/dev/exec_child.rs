@@ -1,7 +1,7 @@
-//! The process that `dev` starts a service through: `zerver __child PARENT PROGRAM ARGS...`. It asks the system to be
-//! killed when its parent dies, then becomes the program.
+//! The process that `dev` starts a service through on Linux: `zerver __child PARENT PROGRAM ARGS...`. It asks the system
+//! to be killed when its parent dies, then becomes the program.
 //!
-//! Linux accepts that request only from the process itself, and keeps it across `exec`.
+//! The system accepts that request only from the process itself, and keeps it across `exec`.
 
 use std::ffi::OsString;
 use std::io;
@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::CommandError;
+use crate::platform;
 
 /// Number of attempts to run a program that is still being written (ETXTBSY).
 const BUSY_ATTEMPTS: u32 = 40;
@@ -28,18 +29,12 @@ pub(crate) struct ExecChild {
     args: Vec<OsString>,
 }
 
-/// Returns a command that runs a program and ends when we do, even if we are killed.
-#[cfg(target_os = "linux")]
+/// Returns a command that runs a program and ends when we do, even if we are killed, where the system supports that.
 pub(super) fn command(exe: &Path) -> Command {
-    // Not `current_exe`: our own file may have been replaced meanwhile.
-    let mut command = Command::new("/proc/self/exe");
+    let Some(own_program) = platform::OWN_PROGRAM else { return Command::new(exe) };
+    let mut command = Command::new(own_program);
     command.arg0("zerver").arg(CHILD).arg(std::process::id().to_string()).arg(exe);
     command
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn command(exe: &Path) -> Command {
-    Command::new(exe)
 }
 
 impl ExecChild {
@@ -57,7 +52,7 @@ impl ExecChild {
         let failed = |error: &io::Error| {
             CommandError::new(format!("cannot run {}", Path::new(&self.exe).display())).caused_by(error)
         };
-        if let Err(error) = die_with(self.parent) {
+        if let Err(error) = platform::die_with_parent(self.parent) {
             return failed(&error);
         }
         let mut attempts = 0;
@@ -70,23 +65,6 @@ impl ExecChild {
             thread::sleep(BUSY_PAUSE);
         }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn die_with(parent: i32) -> io::Result<()> {
-    use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    // The parent may have died before the call.
-    if getppid().map_or(0, Pid::as_raw_pid) == parent {
-        Ok(())
-    } else {
-        Err(io::Error::other("the process that started it has ended"))
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with(_parent: i32) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Reads keys, the mouse and pasted text from the terminal on its own thread. Anything else that a terminal sends, such
 //! as late replies to another program, is not mistaken for keys.
 
-use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,6 +13,7 @@ use rustix::io::Errno;
 use super::decoder::Decoder;
 use crate::event_loop::MessageSender;
 use crate::message::Message;
+use crate::platform::open_terminal;
 
 /// Maximum time until the thread notices that another program needs the terminal.
 const POLL: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ impl InputThread {
     pub(crate) fn start(sender: MessageSender) -> io::Result<Self> {
         let turn = Arc::new(ReadTurn::default());
         let ours = Arc::clone(&turn);
-        let tty = if io::stdin().is_terminal() { None } else { Some(File::open("/dev/tty")?) };
+        let tty = if io::stdin().is_terminal() { None } else { Some(open_terminal()?) };
         thread::spawn(move || {
             let stdin = io::stdin();
             let tty = tty.as_ref().map_or_else(|| stdin.as_fd(), AsFd::as_fd);

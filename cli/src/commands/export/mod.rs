@@ -122,7 +122,7 @@ mod tests {
             for (path, why) in [
                 (link.as_path(), "a symbolic link"),
                 (dangling.as_path(), "a symbolic link"),
-                (Path::new("/dev/full"), "a device"),
+                (Path::new("/dev/zero"), "a device"),
                 (dir.path(), "a folder"),
             ] {
                 let error = write(path, b"one", force).unwrap_err();

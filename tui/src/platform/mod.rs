@@ -1,0 +1,14 @@
+//! Functions of the operating system that not every system has. `linux` and `portable` have the same items; the portable
+//! ones do less, as their comments state. No other module of this crate may depend on the system.
+//!
+//! On Linux, `--cfg zerver_portable` selects the portable items, so that they can be tested there.
+
+#[cfg(all(target_os = "linux", not(zerver_portable)))]
+mod linux;
+#[cfg(not(all(target_os = "linux", not(zerver_portable))))]
+mod portable;
+
+#[cfg(all(target_os = "linux", not(zerver_portable)))]
+pub(crate) use linux::open_terminal;
+#[cfg(not(all(target_os = "linux", not(zerver_portable))))]
+pub(crate) use portable::open_terminal;
