@@ -142,6 +142,12 @@ fn a_replay_has_no_network() {
 }
 
 #[test]
+fn the_runtime_names_linux_in_one_module() {
+    let platform = ["runtime/src/platform/linux.rs", "runtime/src/platform/mod.rs"];
+    check_absent("runtime/src", &["target_os", "os::linux", "\"/proc"], &platform);
+}
+
+#[test]
 fn only_programs_print() {
     let folders = [
         "recorder/src",

@@ -155,11 +155,15 @@ fn walks() -> Vec<Vec<WalkLine>> {
 fn every_line_of_a_walk_names_a_function_of_its_file() {
     let walks = walks();
     assert_eq!(walks.len(), 5);
+    let mut wrong = Vec::new();
     for (number, line) in walks.iter().flat_map(|walk| (1..).zip(walk)) {
         assert_eq!(line.number, number, "{}", line.text);
-        let code = fs::read_to_string(root().join(&line.path)).unwrap();
-        assert!(defines(&code, &["fn", "struct"], &line.name), "{}", line.text);
+        let code = fs::read_to_string(root().join(&line.path)).unwrap_or_default();
+        if !defines(&code, &["fn", "struct"], &line.name) {
+            wrong.push(&line.text);
+        }
     }
+    assert!(wrong.is_empty(), "not in the file: {wrong:#?}");
 }
 
 #[test]

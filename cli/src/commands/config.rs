@@ -27,7 +27,7 @@ pub(super) fn run(
     Ok(CommandOutcome::Success)
 }
 
-/// `{"settings": [...]}`, each as [`SettingTold`] serializes.
+/// `{"settings": [...]}`, each as [`SettingDoc`] serializes.
 #[derive(Serialize)]
 struct Document<'a> {
     settings: &'a [SettingDoc],

@@ -189,7 +189,7 @@ impl Difference {
         self.first_differing_byte.map_or(String::new(), |at| format!(", written differently from byte {at}"))
     }
 
-    /// Returns both sides as recorded if both are texts, for [`super::changed_lines`].
+    /// Returns both sides as recorded if both are texts, for [`crate::changed_lines`].
     pub fn texts(&self) -> Option<(&str, &str)> {
         let a = self.a.as_ref().and_then(text)?;
         Some((a, self.b.as_ref().and_then(text)?))
