@@ -142,9 +142,12 @@ fn a_replay_has_no_network() {
 }
 
 #[test]
-fn the_runtime_names_linux_in_one_module() {
-    let platform = ["runtime/src/platform/linux.rs", "runtime/src/platform/mod.rs"];
-    check_absent("runtime/src", &["target_os", "os::linux", "\"/proc"], &platform);
+fn linux_is_named_in_one_module_of_each_crate() {
+    for folder in ["runtime/src", "cli/src", "tui/src"] {
+        let platform = ["linux", "mod"].map(|name| format!("{folder}/platform/{name}.rs"));
+        let words = ["target_os", "os::linux", "\"/proc"];
+        check_absent(folder, &words, &platform.each_ref().map(String::as_str));
+    }
 }
 
 #[test]
