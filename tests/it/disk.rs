@@ -31,7 +31,7 @@ fn a_full_disk_pauses_recording_and_space_resumes_it() {
         assert_eq!(service.get("/todos").status, 200, "requests go on");
     }
     let paused = service.wait_for_line("recording paused");
-    assert!(paused.contains("traces.redb: ") && paused.contains("requests go on"), "{paused}");
+    assert!(paused.contains("traces.redb: ") && paused.contains("requests are still served"), "{paused}");
     assert_eq!(service.get("/todos").status, 200);
     assert_eq!(place.wait_for(3), before, "what is there can be read meanwhile");
     let trace = place.zerver(&["trace", before[2]["id"].as_str().unwrap()]);
