@@ -155,7 +155,7 @@ impl FindingClass {
         }
     }
 
-    /// A value.
+    /// Returns true if a replay ends with such a finding, because an effect has no answer.
     pub const fn ends_replay(self) -> bool {
         matches!(self, Self::Unanswered | Self::Unrecorded)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
-use zerver_replay::{Finding, FindingClass, ReplayError};
+use zerver_replay::{Finding, ReplayError};
 use zerver_trace::RequestId;
 
 use super::drafts::Drafts;
@@ -198,6 +198,6 @@ impl ReplayScreen {
     /// Returns the finding of an effect without an answer.
     pub(super) fn unanswered_effect(&self) -> Option<&Finding> {
         let findings = &self.report()?.report.findings;
-        findings.iter().find(|finding| finding.class == FindingClass::Unanswered)
+        findings.iter().find(|finding| finding.class.ends_replay())
     }
 }
