@@ -51,6 +51,15 @@
 //! on threads of low priority. Effects are performed on other threads, so that a long step never delays the effect of
 //! another request.
 //!
+//! # Cargo features
+//!
+//! All are on by default. A setting that needs a missing feature is an error when the service starts.
+//!
+//! - `http-client`: the module `effects::http`, whose client also needs TLS.
+//! - `kv-disk`: the key-value store on disk.
+//! - `metrics`: the endpoint `/metrics`.
+//! - `replay`: the host of replays, which `zerver replay` starts, and the check for impure steps.
+//!
 //! # Events
 //!
 //! The library reports what an operator should know (a worker that hangs, recording that pauses) as

@@ -65,7 +65,8 @@ fn fetch(args: &Top) -> Result<ServiceMetrics, CommandError> {
             status => format!("the response to {path} is {status}"),
         };
         return Err(failed().with_cause(cause).with_hint(
-            "the setting metrics.path is their path; they are served to local clients only, and not through a proxy",
+            "the setting metrics.path is their path; they are served to local clients only, and not through a proxy, by \
+             programs with the Cargo feature metrics",
         ));
     }
     serde_json::from_str(body).map_err(|error| failed().caused_by(&error))
