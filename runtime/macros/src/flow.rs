@@ -17,14 +17,16 @@ fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
-    let Flow { name, method, pattern, before, unwritten, steps } = syn::parse2(item)?;
+    let Flow { name, method, pattern, before, unwritten, steps, recover } = syn::parse2(item)?;
     let engine = crate::engine();
     let steps = chain(steps.iter());
+    let recover = recover.map(|step| quote!(.recover(<#step as #engine::Step>::DESC)));
     let method = method.to_string();
     Ok(quote! {{
         const FLOW: #engine::FlowDef =
             #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #steps])
-                .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*]);
+                .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*])
+                #recover;
         const _: () = FLOW.check_order();
         FLOW
     }})
@@ -46,6 +48,7 @@ struct Flow {
     before: Vec<Expr>,
     unwritten: Vec<Path>,
     steps: Punctuated<Path, Token![,]>,
+    recover: Option<Path>,
 }
 
 impl Parse for Flow {
@@ -62,7 +65,7 @@ impl Parse for Flow {
             ));
         }
         let pattern = input.parse()?;
-        let (mut before, mut unwritten, mut steps) = (Vec::new(), None, None);
+        let (mut before, mut unwritten, mut steps, mut recover) = (Vec::new(), None, None, None);
         while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
             let key: Ident = input.parse()?;
             input.parse::<Token![:]>()?;
@@ -70,17 +73,18 @@ impl Parse for Flow {
                 "before" if before.is_empty() && steps.is_none() => before = chains(input)?,
                 "unwritten" if unwritten.is_none() && steps.is_none() => unwritten = Some(paths(input)?),
                 "steps" if steps.is_none() => steps = Some(paths(input)?),
+                "recover" if recover.is_none() && steps.is_some() => recover = Some(input.parse()?),
                 _ => {
                     return Err(Error::new(
                         key.span(),
-                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, each at most once",
+                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` if needed, each at most once",
                     ));
                 }
             }
         }
         let steps = steps.ok_or_else(|| input.error("a flow needs `steps: [..]`"))?;
         let unwritten = unwritten.into_iter().flatten().collect();
-        Ok(Self { name, method, pattern, before, unwritten, steps })
+        Ok(Self { name, method, pattern, before, unwritten, steps, recover })
     }
 }
 

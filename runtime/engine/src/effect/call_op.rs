@@ -49,7 +49,9 @@ where
     }
 
     fn finish(self: Box<Self>, number: u32, result: &CallResult, resolver: &mut Resolver<'_>) {
-        resolver.resolve((self.convert)(output::<K>(result)).map_err(|failure| failure.with_call(number)));
+        resolver.resolve(
+            (self.convert)(output::<K>(result)).map_err(|failure| failure.with_call(number, K::KIND)),
+        );
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

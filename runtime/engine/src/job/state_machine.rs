@@ -7,11 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Decision, Event, Outcome, SharedValue};
+use zerver_trace::{Answer, Decision, Event, Outcome, SharedValue, TypedValue};
 
 use super::event_log::EventLog;
 use super::lifecycle::{Arrival, FinishedJob, Next, StopReason};
 use crate::effect::{CallResult, EffectMachine, MachineContext, Progress, RequestedCall};
+use crate::flow::Recovery;
 use crate::panics::{self, PanicLocation};
 use crate::slot::Builtins;
 use crate::{ArrivalTime, ErasedDecision, Failure, Flow, Random, Request, Response, StepInput, Writes};
@@ -130,7 +131,7 @@ impl Job {
         if self.effect.is_some() {
             return self.next();
         }
-        let Some(step) = self.flow.step(self.step) else { return self.fail_without_response() };
+        let Some(step) = self.flow.step(self.step) else { return self.fail_without_response(at_ns) };
         let progress = self.progress.take();
         let input = StepInput {
             builtins: &self.builtins,
@@ -161,7 +162,7 @@ impl Job {
                 Next::Run
             }
             Ok(ErasedDecision::Done(response)) => self.end_with(Outcome::Done, Some(response)),
-            Ok(ErasedDecision::Fail(failure)) => self.fail(&failure),
+            Ok(ErasedDecision::Fail(failure)) => self.fail(failure, end_ns),
             Err(panic) => self.panicked(&*panic, end_ns),
         }
     }
@@ -300,7 +301,7 @@ impl Job {
             Ok(Progress::HasMore) => Next::Advance,
             Ok(Progress::Waiting) if !effect.is_waiting() => {
                 let failure = Failure::internal("effect").message("waits for no call");
-                self.fail(&failure)
+                self.fail(failure, at_ns)
             }
             Ok(Progress::Waiting) => Next::Wait,
             Ok(Progress::Ended(Ok(writes))) => {
@@ -308,7 +309,7 @@ impl Job {
                 self.ready_ns = at_ns;
                 self.continue_with(writes, at_ns)
             }
-            Ok(Progress::Ended(Err(failure))) => self.fail(&failure),
+            Ok(Progress::Ended(Err(failure))) => self.fail(failure, at_ns),
             Err(panic) => self.panicked(&*panic, at_ns),
         }
     }
@@ -316,24 +317,47 @@ impl Job {
     /// Writes slots and goes on with the next step.
     fn continue_with(&mut self, mut writes: Writes, at_ns: u64) -> Next {
         let at = self.step;
-        let Some(step) = self.flow.step(at) else { return self.fail_without_response() };
+        let Some(step) = self.flow.step(at) else { return self.fail_without_response(at_ns) };
         for (&slot, value) in std::iter::zip(&step.writes, &mut writes) {
             let Some(value) = value.take() else { continue };
             self.log.record(|| Event::SlotWritten { step: at, slot, at_ns, value: Arc::clone(&value) });
             self.slots[usize::from(slot)] = Some(value);
         }
         self.step += 1;
-        if usize::from(self.step) < self.flow.step_count() { Next::Run } else { self.fail_without_response() }
+        if usize::from(self.step) < self.flow.step_count() {
+            Next::Run
+        } else {
+            self.fail_without_response(at_ns)
+        }
     }
 
-    fn fail_without_response(&mut self) -> Next {
+    fn fail_without_response(&mut self, at_ns: u64) -> Next {
         self.step = self.step.saturating_sub(1);
-        self.fail(&Failure::internal("flow").message("its last step did not respond"))
+        self.fail(Failure::internal("flow").message("its last step did not respond"), at_ns)
     }
 
-    fn fail(&mut self, failure: &Failure) -> Next {
-        let response = self.render(failure);
-        self.end_with(Outcome::Failed(failure.info(Some(self.step))), Some(response))
+    /// Goes on with the recovery step of the flow, or ends the job if there is none or it has run.
+    fn fail(&mut self, failure: Failure, at_ns: u64) -> Next {
+        match self.flow.recovery() {
+            Some(recovery) if self.step != recovery.step => self.recover(failure, recovery, at_ns),
+            _ => {
+                let response = self.render(&failure);
+                self.end_with(Outcome::Failed(failure.info(Some(self.step))), Some(response))
+            }
+        }
+    }
+
+    fn recover(&mut self, failure: Failure, recovery: Recovery, at_ns: u64) -> Next {
+        let (step, slot) = (self.step, recovery.failure);
+        let name = self.flow.info().steps.get(usize::from(step)).map_or("", |step| &step.name);
+        let value: SharedValue = Arc::new(TypedValue(failure.with_step(step, name)));
+        self.log.record(|| Event::SlotWritten { step, slot, at_ns, value: Arc::clone(&value) });
+        self.slots[usize::from(slot)] = Some(value);
+        self.effect = None;
+        self.requested.clear();
+        self.step = recovery.step;
+        self.ready_ns = at_ns;
+        Next::Run
     }
 
     fn panicked(&mut self, panic: &(dyn Any + Send), at_ns: u64) -> Next {

@@ -6,5 +6,6 @@ mod effects;
 mod failures;
 mod job;
 mod many;
+mod recovery;
 mod slots;
 mod steps;
