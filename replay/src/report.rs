@@ -28,6 +28,33 @@ pub struct Report {
     pub response: Option<ReplayedResponse>,
     /// Outcome of a run with edits, in virtual time; `None` without edits, or if the run did not end.
     pub edited_outcome: Option<EditedOutcome>,
+    /// What became of the effects that change something, if a run with edits failed.
+    pub consequences: Vec<Consequence>,
+}
+
+/// What became of an effect that changes something, in a request that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Consequence {
+    /// Number of the call.
+    pub call: u32,
+    /// Effect as a timeline names it.
+    pub effect: String,
+    /// What became of it.
+    pub state: ConsequenceState,
+}
+
+/// State of an effect of a request that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsequenceState {
+    /// Its undo succeeded.
+    Undone,
+    /// Its undo failed.
+    NotUndone,
+    /// It succeeded and has no undo.
+    Kept,
+    /// It may have been performed, and has not been undone.
+    Unknown,
 }
 
 /// Outcome of a run with edits, and its duration in virtual time.

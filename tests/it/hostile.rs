@@ -74,7 +74,8 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
                 *kind = tainted(kind);
                 taint_value(args);
             }
-            Event::EffectCompleted { answer: Answer::Ok(value), .. } => taint_value(value),
+            Event::EffectCompleted { answer: Answer::Ok(value), .. }
+            | Event::UndoEnded { failure: Some(value), .. } => taint_value(value),
             Event::EffectCompleted { answer: Answer::Err(EffectError { message, .. }), .. } => taint(message),
             Event::Reclassified { reason, .. } => *reason = tainted(reason),
             Event::StepPanicked { file, .. } => *file = tainted(file),
@@ -89,7 +90,10 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             | Event::EffectQueued { .. }
             | Event::EffectStarted { .. }
             | Event::Migrated { .. }
-            | Event::QuantumExceeded { .. } => {}
+            | Event::QuantumExceeded { .. }
+            | Event::UndoRegistered { .. }
+            | Event::UndoStarted { .. }
+            | Event::UndoEnded { failure: None, .. } => {}
         }
     }
     trace

@@ -23,7 +23,8 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         Event::StepYielded { progress: value, .. }
         | Event::SlotWritten { value, .. }
         | Event::EffectRequested { args: value, .. }
-        | Event::EffectCompleted { answer: Answer::Ok(value), .. } => Some(value),
+        | Event::EffectCompleted { answer: Answer::Ok(value), .. }
+        | Event::UndoEnded { failure: Some(value), .. } => Some(value),
         Event::BodyReceived { .. }
         | Event::StepRan { .. }
         | Event::EffectCompleted { .. }
@@ -35,6 +36,9 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::CompletionDelayed { .. }
         | Event::ReadDelayed { .. }
         | Event::StepPanicked { .. }
-        | Event::EffectPoint { .. } => None,
+        | Event::EffectPoint { .. }
+        | Event::UndoRegistered { .. }
+        | Event::UndoStarted { .. }
+        | Event::UndoEnded { .. } => None,
     }
 }

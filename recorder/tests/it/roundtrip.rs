@@ -234,7 +234,7 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 
 #[test]
 fn events_of_an_effect_in_flight_are_read_back() {
-    fn queued<V>() -> [Event<V>; 5] {
+    fn queued<V>() -> [Event<V>; 8] {
         let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
@@ -242,6 +242,9 @@ fn events_of_an_effect_in_flight_are_read_back() {
             queued_by(QueueReason::Target),
             Event::EffectStarted { call: 1, at_ns: 9 },
             Event::EffectPoint { call: 1, at_ns: 11, point: Name::from("connected") },
+            Event::UndoRegistered { undo: 0, call: Some(1), step: 1, at_ns: 12 },
+            Event::UndoStarted { undo: 0, at_ns: 13 },
+            Event::UndoEnded { undo: 0, at_ns: 14, failure: None },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
@@ -249,7 +252,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
     capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 5..], queued());
+    assert_eq!(trace.events[trace.events.len() - 8..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }

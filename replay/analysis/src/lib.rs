@@ -36,7 +36,7 @@ pub use simulate::{
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
     Migration, Point, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
-    Verdict, median,
+    UndoState, Verdict, median,
 };
 pub use why::{
     Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name};
 
 /// Reason why a request fails, in terms of the service: the kind of failure, the thing it is about, and its key.
@@ -35,6 +35,7 @@ struct Inner {
     call: Option<FailedCall>,
     step: Option<FailedStep>,
     problem: Option<ProblemType>,
+    not_undone: Vec<String>,
     error: Option<TypedError>,
 }
 
@@ -42,13 +43,14 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FailedCall {
     number: u32,
-    kind: &'static str,
+    kind: Name,
 }
 
 /// The step at which a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FailedStep {
-    at: u16,
+    /// `None` if the failure was decoded.
+    at: Option<u16>,
     name: Name,
 }
 
@@ -79,7 +81,7 @@ impl PartialEq for TypedError {
 impl Eq for TypedError {}
 
 /// Failure of one field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FieldFailure {
     /// Name or path of the field, such as `title` or `items[2].count`.
@@ -102,6 +104,7 @@ impl Failure {
             call: None,
             step: None,
             problem: None,
+            not_undone: Vec::new(),
             error: None,
         }))
     }
@@ -280,13 +283,13 @@ impl Failure {
     }
 
     pub(crate) fn with_call(mut self, number: u32, kind: &'static str) -> Self {
-        self.0.call.get_or_insert(FailedCall { number, kind });
+        self.0.call.get_or_insert_with(|| FailedCall { number, kind: kind.into() });
         self
     }
 
     /// Sets the step at which the request failed, unless it is set.
     pub(crate) fn with_step(mut self, at: u16, name: &str) -> Self {
-        self.0.step.get_or_insert_with(|| FailedStep { at, name: name.to_owned().into() });
+        self.0.step.get_or_insert_with(|| FailedStep { at: Some(at), name: name.to_owned().into() });
         self
     }
 
@@ -331,8 +334,21 @@ impl Failure {
     }
 
     /// Returns the kind of the effect that failed, such as `http`, if it was an effect.
-    pub fn effect(&self) -> Option<&'static str> {
-        self.0.call.as_ref().map(|call| call.kind)
+    pub fn effect(&self) -> Option<&str> {
+        self.0.call.as_ref().map(|call| &*call.kind)
+    }
+
+    /// Adds an effect that could not be undone, with the reason.
+    pub(crate) fn with_not_undone(mut self, effect: &str, reason: &Self) -> Self {
+        self.0.causes.push(format!("not undone: {effect}: {reason}"));
+        self.0.causes.extend(reason.causes().iter().cloned());
+        self.0.not_undone.push(effect.to_owned());
+        self
+    }
+
+    /// Returns the kinds of the effects that could not be undone. They are part of the response.
+    pub fn not_undone(&self) -> &[String] {
+        &self.0.not_undone
     }
 
     pub(crate) fn problem(&self) -> Option<ProblemType> {
@@ -349,7 +365,7 @@ impl Failure {
             what: what.clone(),
             key: key.clone(),
             message: message.into_iter().chain(texts).collect::<Vec<_>>().join("; "),
-            step: own_step.as_ref().map(|step| step.at).or(step),
+            step: own_step.as_ref().and_then(|step| step.at).or(step),
             call: call.as_ref().map(|call| call.number),
             causes: causes.clone(),
         }
@@ -401,9 +417,44 @@ struct SlotValue<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    effect: Option<&'static str>,
+    effect: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<u32>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     causes: &'a [String],
+}
+
+/// Returns what [`Serialize`] keeps. Headers, the problem type and the typed error are not part of it.
+impl<'de> Deserialize<'de> for Failure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let OwnedValue { kind, what, key, message, fields, step, effect, call, causes } =
+            OwnedValue::deserialize(deserializer)?;
+        let mut failure = Self::new(kind, "").key(key).message(message);
+        failure.0.what = what.into();
+        failure.0.fields = fields;
+        failure.0.causes = causes;
+        failure.0.step = step.map(|name| FailedStep { at: None, name: name.into() });
+        failure.0.call = call.map(|number| FailedCall { number, kind: effect.unwrap_or_default().into() });
+        Ok(failure)
+    }
+}
+
+#[derive(Deserialize)]
+struct OwnedValue {
+    kind: FailureKind,
+    what: String,
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    fields: Vec<FieldFailure>,
+    #[serde(default)]
+    step: Option<String>,
+    #[serde(default)]
+    effect: Option<String>,
+    #[serde(default)]
+    call: Option<u32>,
+    #[serde(default)]
+    causes: Vec<String>,
 }

@@ -57,11 +57,12 @@ mod slot;
 mod step;
 
 pub use effect::{
-    All, Call, CallResult, Effect, EffectKind, RequestedCall, Retry, StandaloneEffect, all, effect, join_all,
+    All, Call, CallResult, Effect, EffectKind, RequestedCall, Retry, Settle, Settled, StandaloneEffect, all,
+    effect, join_all, settle, settle_each,
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason};
+pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
 pub use message::{Params, Request, Response};
 pub use panics::install_panic_hook;
 pub use schedule::{

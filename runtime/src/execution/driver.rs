@@ -71,11 +71,15 @@ impl<'d> Driver<'d> {
         let mut requested = SmallVec::new();
         let mut next = Next::Run;
         loop {
-            if self.is_yield_due() && next != Next::Ended && self.yield_between_effects().await {
+            if self.is_yield_due()
+                && !matches!(next, Next::Ended | Next::Undo)
+                && self.yield_between_effects().await
+            {
                 return DriveEnd::Finished;
             }
             next = match next {
-                Next::Ended => {
+                // What a failed request has to undo does not keep this thread, and outlives the client.
+                Next::Ended | Next::Undo => {
                     self.slice.record_wait(self.watch.now_ns());
                     return DriveEnd::Finished;
                 }
@@ -228,7 +232,8 @@ impl<'d> Driver<'d> {
     fn start(&mut self, call: RequestedCall, was_queued: bool) -> Option<Next> {
         let number = call.number;
         let interpreters = self.service.readiness.interpreters();
-        let started = effect_future::start(call, self.watch, interpreters, self.context, self.slice);
+        let started =
+            effect_future::start(call, self.watch, interpreters, self.context, self.slice.effect_access());
         let queued_for = match &started {
             Started::Pending(effect) => effect.queue_reason(),
             Started::Ready(_) => None,

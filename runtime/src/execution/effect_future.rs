@@ -20,7 +20,7 @@ use crate::effects::effect_points;
 use crate::effects::effect_points::Point;
 use crate::effects::interpreter;
 use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
-use crate::scheduler::{Admission, Permit, PermitWait, RunSlice};
+use crate::scheduler::{Admission, EffectLimiter, Permit, PermitWait};
 use crate::time::Stopwatch;
 
 /// An effect that was requested and has no result yet.
@@ -71,19 +71,28 @@ pub(crate) enum EffectProgress {
     Completed(u32, Completion),
 }
 
+/// What a call needs to start: the threads that perform effects, and the limits on effects in flight.
+#[derive(Clone, Copy)]
+pub(crate) struct EffectAccess<'a> {
+    pub(crate) runtime: &'a Handle,
+    pub(crate) limiter: &'a EffectLimiter,
+    /// True on a batch worker, whose effects give way to others.
+    pub(crate) is_batch: bool,
+}
+
 /// Starts a call. A call that must wait for a retry delay or a permit is returned as pending.
 pub(crate) fn start(
     mut requested: RequestedCall,
     watch: &Stopwatch,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
-    slice: &RunSlice<'_>,
+    access: EffectAccess<'_>,
 ) -> Started<(CallResult, Vec<Point>), EffectFuture> {
     if requested.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
         return Started::Ready((Err(past_deadline()), Vec::new()));
     }
     let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
-    let runtime = slice.effect_runtime;
+    let runtime = access.runtime;
     let pause = std::mem::take(&mut requested.pause);
     if !pause.is_zero() {
         return Started::Pending(EffectFuture::Delayed(Box::new((
@@ -91,9 +100,9 @@ pub(crate) fn start(
             Box::pin(tokio::time::sleep(pause)),
         ))));
     }
-    match slice.acquire_permit(&requested.call) {
+    match access.limiter.acquire(&requested.call, access.is_batch) {
         Admission::Granted(permit) => {
-            let counted = || permit.or_else(|| slice.count_in_flight(&requested.call));
+            let counted = || permit.or_else(|| access.limiter.count_in_flight(requested.call.kind()));
             match perform(&requested, until, runtime, interpreters, context, counted) {
                 Started::Ready(ready) => Started::Ready(ready),
                 Started::Pending(effect) => Started::Pending(EffectFuture::Running(effect)),

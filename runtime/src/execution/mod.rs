@@ -12,3 +12,4 @@ pub(crate) mod purity_check;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;
 pub(crate) mod safe_drop;
+pub(crate) mod undo_task;

@@ -34,7 +34,7 @@ pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;
 pub(crate) use dispatch::run_stolen::run_stolen;
 pub(crate) use dispatch::stealable_request::StealableRequest;
-pub(crate) use effect_limits::{Admission, Permit, PermitWait};
+pub(crate) use effect_limits::{Admission, EffectLimiter, Permit, PermitWait};
 #[cfg(feature = "metrics")]
 pub(crate) use metrics::snapshot::collect_metrics;
 pub(crate) use retuning::retune;

@@ -4,18 +4,18 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use zerver_engine::{Call, Class, Job, RequestId, RequestedCall};
+use zerver_engine::{Class, Job, RequestId, RequestedCall};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Event, Name, SharedValue, Thread};
 
 use super::dispatch::placement::Placement;
-use super::effect_limits::{Admission, Permit};
 use super::metrics::counters::StepCounters;
 use super::run_delay;
 use super::run_queue::RunQueue;
 use super::shared_state::SchedulerState;
 use super::threads::long_steps::{LONG_STEP_NS, LongStep};
 use super::threads::thread_status::ThreadStatus;
+use crate::execution::effect_future::EffectAccess;
 use crate::platform;
 use crate::server::service::Service;
 use crate::time::Stopwatch;
@@ -145,14 +145,13 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// Requests a permit for an effect.
-    pub(crate) fn acquire_permit(&self, call: &Call) -> Admission {
-        self.scheduler.effect_limiter.acquire(call, self.run_queue.is_none())
-    }
-
-    /// Counts an effect in flight to which no limit applies.
-    pub(crate) fn count_in_flight(&self, call: &Call) -> Option<Permit> {
-        self.scheduler.effect_limiter.count_in_flight(call.kind())
+    /// Returns what effects of the request need to start.
+    pub(crate) fn effect_access(&self) -> EffectAccess<'_> {
+        EffectAccess {
+            runtime: self.effect_runtime,
+            limiter: &self.scheduler.effect_limiter,
+            is_batch: self.run_queue.is_none(),
+        }
     }
 
     /// Counts the retries among the calls that a step has requested.

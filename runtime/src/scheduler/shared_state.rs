@@ -20,7 +20,7 @@ pub(crate) struct SchedulerState {
     /// State of the batch pool, if the service has one.
     pub(crate) batch: Option<Arc<BatchStatus>>,
     pub(crate) flows: Vec<Arc<Flow>>,
-    pub(super) effect_limiter: EffectLimiter,
+    pub(crate) effect_limiter: EffectLimiter,
     /// Time that a step may run before its worker counts as stuck.
     pub(crate) stuck_after: Duration,
     probations: Vec<FlowProbation>,

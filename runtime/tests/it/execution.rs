@@ -308,7 +308,10 @@ fn a_panicking_step_fails_only_its_own_request() {
     let answer = client.request(get("/panics"));
     assert_eq!(
         (answer.status, answer.body.as_str()),
-        (500, r#"{"type":"about:blank","title":"Internal Server Error","status":500,"kind":"internal","what":"step"}"#)
+        (
+            500,
+            r#"{"type":"about:blank","title":"Internal Server Error","status":500,"kind":"internal","what":"step"}"#
+        )
     );
     assert_eq!(client.request(get("/done")).body, "done");
     let captures = collector.wait_for(2);

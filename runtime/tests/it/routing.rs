@@ -56,7 +56,9 @@ fn a_path_is_matched_before_its_parameters_are_decoded() {
     for target in
         ["/v1/%74odos", "/v1//todos", "/v1/todos/", "/v1/./todos", "/V1/todos", "/v1/todos%2F7", "/nothing"]
     {
-        let path = format!(r#"{{"type":"about:blank","title":"Not Found","status":404,"kind":"not_found","what":"path","key":"{target}"}}"#);
+        let path = format!(
+            r#"{{"type":"about:blank","title":"Not Found","status":404,"kind":"not_found","what":"path","key":"{target}"}}"#
+        );
         check(target, 404, &path);
     }
 }

@@ -10,7 +10,7 @@ use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace}
 
 use crate::rfc3339;
 use crate::timeline::contributors::Verdict;
-use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, ReadDelay};
+use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, ReadDelay, UndoState};
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::step::Step;
@@ -99,6 +99,12 @@ struct EffectJson {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     completion_delays: Vec<CompletionDelay>,
     outcome: String,
+    /// Omitted if the effect has no undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<UndoState>,
+    /// The effect that this one undoes. Omitted if it undoes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
     args: RecordedJson,
     /// Omitted if the effect has no output.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -290,6 +296,8 @@ fn effect(effect: &Effect) -> EffectJson {
         points: effect.points().cloned().collect(),
         completion_delays: effect.completion_delays().cloned().collect(),
         outcome: effect.end.to_string(),
+        undo: effect.undo,
+        undoes: effect.undoes.clone(),
         args: value(&effect.args),
         output: match &effect.end {
             EffectEnd::Ok { output, .. } => Some(value(output)),

@@ -38,6 +38,10 @@ where
     T: Send + 'static,
     F: Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send,
 {
+    fn kind(&self) -> &'static str {
+        K::KIND
+    }
+
     fn take(&mut self) -> Option<Call> {
         self.call.take()
     }

@@ -131,6 +131,28 @@ impl<T: Send + 'static> Effect<T> {
         Self::new(self.program.with_option(CallOption::Deadline(limit)))
     }
 
+    /// Registers an effect that undoes this one. `undo` creates it from the output, once this effect has succeeded.
+    ///
+    /// If the request fails later, for any reason, the undos of all effects that have succeeded are performed one after
+    /// another, the latest first, before the response is sent. A request fails if a step or an effect fails and no
+    /// recovery step answers with a success, if a step panics, if the deadline passes, and if the client leaves. The
+    /// undos go on without the client, and have 30 seconds altogether ([`UNDO_GRACE`](crate::UNDO_GRACE)). Retries and
+    /// time limits of this effect do not apply to `undo`, which sets its own. If it fails, the others are still performed,
+    /// and the failure names the effect that is not undone.
+    ///
+    /// An effect that fails is not undone. If it may have been performed all the same, as after a timeout, let its
+    /// failure be a value ([`attempt`](Self::attempt)), and make `undo` harmless if there is nothing to undo.
+    ///
+    /// Example: `charge(card, total).undo(|receipt| refund(receipt.id).retry(Retry::attempts(5)))`.
+    pub fn undo<U: Send + 'static>(self, undo: impl FnOnce(&T) -> Effect<U> + Send + 'static) -> Self {
+        Self::new(self.program.then(move |output: Result<T, Failure>, resolver| {
+            if let Ok(output) = &output {
+                resolver.register_undo(undo(output).map(|_| ()).into_writes());
+            }
+            resolver.resolve(output);
+        }))
+    }
+
     /// Returns a failure as a value instead of failing the request.
     pub fn attempt(self) -> Effect<Result<T, Failure>> {
         Effect::new(self.program.then(|output: Result<T, Failure>, resolver| resolver.resolve(Ok(output))))

@@ -11,7 +11,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::call::{Call, CallResult};
-use super::program::{Fiber, Op, OutputSink, Program, Resolver, RetryState, State, Take};
+use super::composition::Effect;
+use super::program::{Fiber, Op, OutputSink, Program, Resolver, RetryState, State, Take, Undo};
 use super::requested_call::RequestedCall;
 use crate::{Failure, Random};
 
@@ -31,6 +32,7 @@ pub(crate) struct EffectMachine<T> {
     first_call: u32,
     in_flight: usize,
     output: Output<T>,
+    undos: Vec<Undo>,
 }
 
 /// Output of the effect, once there is one.
@@ -84,7 +86,13 @@ impl<T> EffectMachine<T> {
             first_call: next_call,
             in_flight: 0,
             output: Output { take, value: None },
+            undos: Vec::new(),
         }
+    }
+
+    /// Creates a machine for an effect whose first call has this number.
+    pub(crate) fn from_effect(effect: Effect<T>, next_call: u32) -> Self {
+        effect.into_machine(next_call)
     }
 
     /// Returns true if this call is in flight.
@@ -130,7 +138,13 @@ impl<T> EffectMachine<T> {
                 return;
             }
         }
+        self.fibers[id as usize].last_call = Some((number, op.kind()));
         self.resolve(id, |resolver| op.finish(number, result, resolver));
+    }
+
+    /// Takes the undos that have been registered since the last time.
+    pub(crate) fn take_undos(&mut self) -> Vec<Undo> {
+        mem::take(&mut self.undos)
     }
 
     /// Performs operations until the quantum is used up, the machine waits, or the effect ends.
@@ -198,7 +212,7 @@ impl<T> EffectMachine<T> {
         let State::Group(group, _) = &mut fiber.state else { return };
         let (program, is_last) = (group.program(at), at + 1 == group.len());
         let member =
-            Fiber { program, scopes: fiber.scopes.for_member(), parent: Some((id, at)), state: State::Start };
+            Fiber { program, scopes: fiber.scopes.for_member(), parent: Some((id, at)), ..Fiber::default() };
         if !is_last {
             self.work.push(Work::StartMember(id, at + 1));
         }
@@ -245,6 +259,7 @@ impl<T> EffectMachine<T> {
             fibers: &mut self.fibers,
             id,
             output: &mut self.output,
+            undos: &mut self.undos,
             nested_calls: 0,
             is_over: false,
             finished_group: None,

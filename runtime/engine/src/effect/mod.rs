@@ -14,6 +14,7 @@ mod machine;
 mod program;
 mod requested_call;
 mod retry;
+mod settle;
 mod standalone;
 
 pub use call::{Call, CallResult};
@@ -21,6 +22,8 @@ pub use composition::{Effect, effect};
 pub use group::{All, all, join_all};
 pub use kind::EffectKind;
 pub(crate) use machine::{EffectMachine, MachineContext, Progress};
+pub(crate) use program::Undo;
 pub use requested_call::RequestedCall;
 pub use retry::Retry;
+pub use settle::{Settle, Settled, settle, settle_each};
 pub use standalone::StandaloneEffect;

@@ -9,8 +9,9 @@ use std::marker::PhantomData;
 
 use super::call::{Call, CallResult};
 use super::call_scope::{CallOption, CallScopes};
+use super::composition::Effect;
 use super::retry::Retry;
-use crate::Failure;
+use crate::{Failure, Writes};
 
 /// Initial capacity: most effects have a call and few operations on its output.
 const USUAL_LEN: usize = 4;
@@ -43,6 +44,9 @@ pub(super) enum Op {
 
 /// A call operation without its type parameters.
 pub(super) trait CallOp: Send {
+    /// Returns the kind of the call.
+    fn kind(&self) -> &'static str;
+
     /// Takes the call. It returns `None` after the first time.
     fn take(&mut self) -> Option<Call>;
 
@@ -168,6 +172,8 @@ pub(super) struct Fiber {
     pub(super) program: Program,
     pub(super) state: State,
     pub(super) scopes: CallScopes,
+    /// Number and kind of the call that completed last.
+    pub(super) last_call: Option<(u32, &'static str)>,
     /// Fiber of the group that it is a member of, and its position there.
     pub(super) parent: Option<(u32, usize)>,
 }
@@ -194,6 +200,13 @@ pub(super) struct RetryState {
     pub(super) attempt: u16,
 }
 
+/// An effect that undoes another one.
+pub(crate) struct Undo {
+    /// Number and kind of the last call of the effect to undo, if it made one.
+    pub(crate) of: Option<(u32, &'static str)>,
+    pub(crate) effect: Effect<Writes>,
+}
+
 /// Receives the output of the whole effect.
 pub(super) trait OutputSink {
     /// Takes the output from an `Option<Result<T, Failure>>`.
@@ -207,6 +220,8 @@ pub(super) struct Resolver<'m> {
     pub(super) id: u32,
     /// Output of the whole effect.
     pub(super) output: &'m mut (dyn OutputSink + 'm),
+    /// Undos that have been registered.
+    pub(super) undos: &'m mut Vec<Undo>,
     pub(super) nested_calls: u8,
     /// True if the fiber has ended.
     pub(super) is_over: bool,
@@ -244,15 +259,24 @@ impl Resolver<'_> {
         fiber.state = State::Start;
     }
 
+    /// Registers an effect that undoes what the fiber has done so far.
+    pub(super) fn register_undo(&mut self, effect: Effect<Writes>) {
+        let of = self.fiber().last_call;
+        self.undos.push(Undo { of, effect });
+    }
+
     fn fiber(&mut self) -> &mut Fiber {
         &mut self.fibers[self.id as usize]
     }
 
     fn end<T: 'static>(&mut self, mut value: Option<Result<T, Failure>>) {
         self.is_over = true;
+        let last_call = self.fiber().last_call;
         let Some((group, at)) = self.fiber().parent else {
             return self.output.put(&mut value);
         };
+        let parent = &mut self.fibers[group as usize];
+        parent.last_call = last_call.or(parent.last_call);
         if let State::Group(members, open) = &mut self.fibers[group as usize].state {
             members.put(at, &mut value);
             *open -= 1;

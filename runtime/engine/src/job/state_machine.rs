@@ -11,6 +11,7 @@ use zerver_trace::{Answer, Decision, Event, Outcome, SharedValue, TypedValue};
 
 use super::event_log::EventLog;
 use super::lifecycle::{Arrival, FinishedJob, Next, StopReason};
+use super::undo_log::{FailedEnd, UndoLog};
 use crate::effect::{CallResult, EffectMachine, MachineContext, Progress, RequestedCall};
 use crate::flow::Recovery;
 use crate::panics::{self, PanicLocation};
@@ -35,6 +36,7 @@ pub struct Job {
     /// Time from which the next step could run.
     ready_ns: u64,
     end: Option<(Outcome, Option<Response>)>,
+    pub(super) undo_log: Option<Box<UndoLog>>,
     pub(super) log: EventLog,
 }
 
@@ -66,6 +68,7 @@ impl Job {
             requested: SmallVec::new(),
             ready_ns: received_ns,
             end: None,
+            undo_log: None,
             log: EventLog::default(),
             flow,
         }
@@ -75,7 +78,7 @@ impl Job {
     /// has no events yet. Returns `None` while an effect is in progress, which cannot be copied, and after the job has
     /// ended.
     pub fn twin(&self) -> Option<Self> {
-        if self.effect.is_some() || self.end.is_some() {
+        if self.effect.is_some() || self.end.is_some() || self.is_undoing() {
             return None;
         }
         Some(Self {
@@ -89,6 +92,7 @@ impl Job {
             requested: SmallVec::new(),
             ready_ns: self.ready_ns,
             end: None,
+            undo_log: None,
             log: EventLog { events: Some(Vec::new()), dropped: 0 },
         })
     }
@@ -108,9 +112,10 @@ impl Job {
         self.log.events.as_deref().unwrap_or_default()
     }
 
-    /// Returns its outcome and its response, if it has ended.
+    /// Returns its outcome and its response, if it has ended, or would end if it had nothing to undo.
     pub fn outcome(&self) -> Option<(&Outcome, Option<&Response>)> {
-        self.end.as_ref().map(|(outcome, response)| (outcome, response.as_ref()))
+        let failed = || self.undo_log.as_ref()?.end.as_ref().map(|end| (&end.outcome, end.response.as_ref()));
+        self.end.as_ref().map(|(outcome, response)| (outcome, response.as_ref())).or_else(failed)
     }
 
     /// Returns the position of the step that runs next, or whose effect is in progress.
@@ -128,7 +133,7 @@ impl Job {
         if self.end.is_some() {
             return Next::Ended;
         }
-        if self.effect.is_some() {
+        if self.effect.is_some() || self.is_undoing() {
             return self.next();
         }
         let Some(step) = self.flow.step(self.step) else { return self.fail_without_response(at_ns) };
@@ -161,7 +166,7 @@ impl Job {
                 self.progress = Some(progress);
                 Next::Run
             }
-            Ok(ErasedDecision::Done(response)) => self.end_with(Outcome::Done, Some(response)),
+            Ok(ErasedDecision::Done(response)) => self.respond(response),
             Ok(ErasedDecision::Fail(failure)) => self.fail(failure, end_ns),
             Err(panic) => self.panicked(&*panic, end_ns),
         }
@@ -218,52 +223,57 @@ impl Job {
         self.advance_effect(None, at_ns)
     }
 
-    /// Ends the job. Calls in flight are cancelled: the driver must drop them.
-    pub fn stop(&mut self, reason: StopReason, at_ns: u64) {
+    /// Ends the job, or makes it undo its effects. While it does, this ends the job at once. Calls in flight are
+    /// cancelled: the driver must drop them.
+    pub fn stop(&mut self, reason: StopReason, at_ns: u64) -> Next {
         if self.end.is_some() {
-            return;
+            return Next::Ended;
+        }
+        if self.is_undoing() {
+            return self.stop_undoing(at_ns);
         }
         for call in self.effect.iter().flat_map(|effect| effect.calls_in_flight()) {
             self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Cancelled });
         }
         let step = self.step;
         match reason {
-            StopReason::ClientLeft => self.end_with(Outcome::Gone { step }, None),
+            StopReason::ClientLeft => self.end_with(Outcome::Gone { step }, None, None),
             StopReason::DeadlinePassed => {
                 let failure = Failure::new(zerver_trace::FailureKind::Timeout, "request");
                 let response = self.render(&failure);
-                self.end_with(Outcome::TimedOut { step }, Some(response))
+                self.end_with(Outcome::TimedOut { step }, Some(response), Some(failure))
             }
-        };
+        }
     }
 
     /// Ends the job with this response before any of its steps has run.
     pub fn reject(&mut self, response: Response, reason: String) {
         if self.end.is_none() {
-            self.end_with(Outcome::Rejected { reason }, Some(response));
+            self.finish_with(Outcome::Rejected { reason }, Some(response));
         }
     }
 
     /// Returns the result of the job, once. A job that has not ended counts as one whose client has left.
     pub fn finish(&mut self) -> FinishedJob {
-        if self.end.is_none() {
-            self.stop(StopReason::ClientLeft, self.ready_ns);
+        if self.end.is_none() && self.stop(StopReason::ClientLeft, self.ready_ns) == Next::Undo {
+            self.stop_undoing(self.ready_ns);
         }
         // Without recording these are the last owners of their values, and the `Drop` of a value may panic.
-        let (slots, progress, effect) =
-            (mem::take(&mut self.slots), self.progress.take(), self.effect.take());
-        let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, effect))));
+        let (slots, progress) = (mem::take(&mut self.slots), self.progress.take());
+        let (effect, undo_log) = (self.effect.take(), self.undo_log.take());
+        let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, effect, undo_log))));
         let (outcome, response) = self.end.take().unwrap_or((Outcome::Gone { step: self.step }, None));
         let events = self.log.events.take().unwrap_or_default();
         self.flow.record_event_count(events.len());
         FinishedJob { outcome, response, events, events_dropped: self.log.dropped }
     }
 
-    fn next(&self) -> Next {
+    pub(super) fn next(&self) -> Next {
         match (&self.end, &self.effect) {
             (Some(_), _) => Next::Ended,
             (None, Some(effect)) if effect.has_more() => Next::Advance,
             (None, Some(_)) => Next::Wait,
+            (None, None) if self.is_undoing() => Next::Undo,
             (None, None) => Next::Run,
         }
     }
@@ -284,6 +294,7 @@ impl Job {
             }
             effect.advance(&mut context)
         }));
+        let undos = effect.take_undos();
         for RequestedCall { number, call, attempt, .. } in &self.requested[first..] {
             self.log.record(|| Event::EffectRequested {
                 call: *number,
@@ -297,13 +308,25 @@ impl Job {
                     .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
             });
         }
+        let is_waiting = effect.is_waiting();
+        // What an undo has done is not undone.
+        if !undos.is_empty() && !self.is_undoing() {
+            self.register_undos(undos, at_ns);
+        }
+        let progress = match progress {
+            Ok(Progress::Waiting) if !is_waiting => {
+                Ok(Progress::Ended(Err(Failure::internal("effect").message("waits for no call"))))
+            }
+            progress => progress,
+        };
         match progress {
             Ok(Progress::HasMore) => Next::Advance,
-            Ok(Progress::Waiting) if !effect.is_waiting() => {
-                let failure = Failure::internal("effect").message("waits for no call");
-                self.fail(failure, at_ns)
-            }
             Ok(Progress::Waiting) => Next::Wait,
+            Ok(Progress::Ended(result)) if self.is_undoing() => self.undo_ended(result.map(|_| ()), at_ns),
+            Err(panic) if self.is_undoing() => {
+                let failure = Failure::internal("undo").because(&UndoPanicked(panic_text(&*panic)));
+                self.undo_ended(Err(failure), at_ns)
+            }
             Ok(Progress::Ended(Ok(writes))) => {
                 self.effect = None;
                 self.ready_ns = at_ns;
@@ -342,7 +365,8 @@ impl Job {
             Some(recovery) if self.step != recovery.step => self.recover(failure, recovery, at_ns),
             _ => {
                 let response = self.render(&failure);
-                self.end_with(Outcome::Failed(failure.info(Some(self.step))), Some(response))
+                let outcome = Outcome::Failed(failure.info(Some(self.step)));
+                self.end_with(outcome, Some(response), Some(failure))
             }
         }
     }
@@ -364,18 +388,53 @@ impl Job {
         if let Some(PanicLocation { file, line, column }) = panics::take_last_location() {
             self.log.record(|| Event::StepPanicked { step: self.step, at_ns, file, line, column });
         }
-        let text = panic.downcast_ref::<&str>().copied();
-        let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let message = message.unwrap_or("a panic without a message").to_owned();
-        let response = self.render(&Failure::internal("step"));
-        self.end_with(Outcome::Panicked { step: self.step, message }, Some(response))
+        let failure = Failure::internal("step");
+        let response = self.render(&failure);
+        let outcome = Outcome::Panicked { step: self.step, message: panic_text(panic) };
+        self.end_with(outcome, Some(response), Some(failure))
     }
 
-    fn render(&self, failure: &Failure) -> Response {
+    /// Ends the job with the response of a step. A recovery step that reports an error has not recovered anything.
+    fn respond(&mut self, response: Response) -> Next {
+        let recovered_from = self.flow.recovery().filter(|recovery| self.step == recovery.step);
+        match recovered_from {
+            Some(recovery) if response.status.as_u16() >= 400 => {
+                let failure = self.slot(recovery.failure).and_then(|value| {
+                    let any: &dyn Any = &**value;
+                    any.downcast_ref::<TypedValue<Failure>>().map(|failure| failure.0.clone())
+                });
+                self.end_with(Outcome::Done, Some(response), failure)
+            }
+            _ => self.finish_with(Outcome::Done, Some(response)),
+        }
+    }
+
+    pub(super) fn render(&self, failure: &Failure) -> Response {
         self.flow.render(failure, &self.builtins.request)
     }
 
-    fn end_with(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
+    pub(super) const fn next_call_number(&self) -> u32 {
+        self.next_call
+    }
+
+    pub(super) fn discard_requested_calls(&mut self) {
+        self.requested.clear();
+    }
+
+    /// Ends a job that has failed, or first makes it undo its effects.
+    fn end_with(&mut self, outcome: Outcome, response: Option<Response>, failure: Option<Failure>) -> Next {
+        if !self.has_undos() {
+            return self.finish_with(outcome, response);
+        }
+        self.effect = None;
+        self.requested.clear();
+        if let Some(log) = &mut self.undo_log {
+            log.end = Some(FailedEnd { outcome, response, failure });
+        }
+        Next::Undo
+    }
+
+    pub(super) fn finish_with(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
         self.effect = None;
         self.requested.clear();
         self.end = Some((outcome, response));
@@ -392,4 +451,22 @@ impl fmt::Debug for Job {
             .field("end", &self.end)
             .finish_non_exhaustive()
     }
+}
+
+/// A panic of the code that undoes an effect.
+#[derive(Debug)]
+struct UndoPanicked(String);
+
+impl fmt::Display for UndoPanicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.0)
+    }
+}
+
+impl std::error::Error for UndoPanicked {}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
 }

@@ -12,7 +12,8 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 
 impl Failure {
     /// Returns the default response, a problem document (RFC 9457) of type `application/problem+json`:
-    /// `{"type", "title", "status", "detail"?, "kind", "what", "key"?, "fields"?: [{"field", "message"}]}`.
+    /// `{"type", "title", "status", "detail"?, "kind", "what", "key"?, "fields"?: [{"field", "message"}],
+    /// "not_undone"?: [..]}`.
     pub fn to_response(&self) -> Response {
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (uri, title) = match self.problem() {
@@ -28,6 +29,7 @@ impl Failure {
             what: self.what(),
             key: self.which(),
             fields: self.fields(),
+            not_undone: self.not_undone(),
         };
         let mut response = Response::json(&problem).status(status);
         response.headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
@@ -58,4 +60,6 @@ struct ProblemDocument<'a> {
     key: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     fields: &'a [FieldFailure],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    not_undone: &'a [String],
 }

@@ -44,6 +44,7 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> CallResult) 
                 let performed = perform(&start.call);
                 job.complete(start.number, tick(), performed)
             }
+            Next::Undo => job.undo(tick()),
             Next::Ended => return job.finish(),
         };
     }
@@ -86,6 +87,14 @@ pub(crate) fn events(ended: &FinishedJob) -> String {
         Event::QuantumExceeded { step, .. } => format!("step {step} exceeded its quantum"),
         Event::CompletionDelayed { call, .. } => format!("{call} is taken late"),
         Event::EffectPoint { call, point, .. } => format!("{call} reached {point}"),
+        Event::UndoRegistered { undo, call, step, .. } => {
+            format!("step {step} can undo {} by undo {undo}", call.map_or(-1, i64::from))
+        }
+        Event::UndoStarted { undo, .. } => format!("undo {undo} starts"),
+        Event::UndoEnded { undo, failure: None, .. } => format!("undo {undo} ends"),
+        Event::UndoEnded { undo, failure: Some(failure), .. } => {
+            format!("undo {undo} fails: {}", show(failure))
+        }
         Event::ReadDelayed { part, .. } => format!("the {} was read late", part.as_str()),
         Event::Reclassified { from, to, reason, .. } => format!("reclassified from {from} to {to}: {reason}"),
     };

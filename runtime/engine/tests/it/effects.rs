@@ -69,7 +69,10 @@ fn outputs_can_be_mapped_and_failures_caught() {
         lookup("x").or_not_found("number", "x"),
         r#"{"type":"about:blank","title":"Not Found","status":404,"kind":"not_found","what":"number","key":"x"}"#
     );
-    check!(lookup("down"), r#"{"type":"about:blank","title":"Service Unavailable","status":503,"kind":"unavailable","what":"lookup"}"#);
+    check!(
+        lookup("down"),
+        r#"{"type":"about:blank","title":"Service Unavailable","status":503,"kind":"unavailable","what":"lookup"}"#
+    );
     check!(lookup("down").optional(), "None");
     check!(lookup("down").attempt().map(|r| r.map_err(|f| f.to_string())), r#"Err("unavailable lookup")"#);
     check!(
@@ -211,7 +214,10 @@ fn a_temporary_error_is_retried() {
     check(&run_with_answers!(flaky("a").retry(Retry::attempts(2)), [Ok(503), Ok(504)]), "504");
     // The failure is that of the last attempt, with the number of its call.
     let ended = run_with_answers!(flaky("a").retry(Retry::attempts(2)), [Err(Timeout), Err(Unreachable)]);
-    check(&ended, r#"{"type":"about:blank","title":"Service Unavailable","status":503,"kind":"unavailable","what":"flaky"}"#);
+    check(
+        &ended,
+        r#"{"type":"about:blank","title":"Service Unavailable","status":503,"kind":"unavailable","what":"flaky"}"#,
+    );
     assert!(matches!(&ended.outcome, Outcome::Failed(info) if info.call == Some(1)), "{:?}", ended.outcome);
     // Permanent errors are not retried.
     for kind in [Malformed, TooLarge, Invalid, NoInterpreter, Internal] {

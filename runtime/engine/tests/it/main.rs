@@ -9,3 +9,4 @@ mod many;
 mod recovery;
 mod slots;
 mod steps;
+mod undo;

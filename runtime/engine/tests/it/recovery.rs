@@ -80,7 +80,11 @@ fn a_failure_of_a_step_reaches_the_recovery_step_with_what_was_written() {
 fn a_failure_of_an_effect_reaches_the_recovery_step_with_its_kind() {
     let ended = run(&flow(), Request::get("/"), refuse);
     assert_eq!(body(&ended), r#"timeout ask at Some("ask") by Some("ask"), sum Some(1), GET"#);
-    assert!(events(&ended).contains(r#"step: "ask", effect: "ask", call: 0, causes: ["#), "{}", events(&ended));
+    assert!(
+        events(&ended).contains(r#"step: "ask", effect: "ask", call: 0, causes: ["#),
+        "{}",
+        events(&ended)
+    );
 }
 
 #[test]

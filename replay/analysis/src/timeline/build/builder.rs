@@ -10,7 +10,9 @@ use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
 use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
-use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, Point, ReadDelay};
+use crate::timeline::rows::effect::{
+    Attempt, CompletionDelay, Effect, EffectEnd, Point, ReadDelay, UndoState,
+};
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
@@ -57,6 +59,10 @@ struct TimelineBuilder<'t> {
     read_late: Vec<ReadDelay>,
     slots: Vec<SlotWrite>,
     slot_at: BTreeMap<u16, usize>,
+    /// Call of each undo.
+    undos: BTreeMap<u32, u32>,
+    /// Undo in progress.
+    undoing: Option<u32>,
     stray_answers: u32,
     without_run: u32,
     unknown_names: u32,
@@ -81,6 +87,8 @@ impl<'t> TimelineBuilder<'t> {
             read_late: Vec::new(),
             slots: Vec::new(),
             slot_at: BTreeMap::new(),
+            undos: BTreeMap::new(),
+            undoing: None,
             stray_answers: 0,
             without_run: 0,
             unknown_names: 0,
@@ -124,6 +132,19 @@ impl<'t> TimelineBuilder<'t> {
             }
             Event::EffectStarted { call, at_ns } => self.freed(*call, *at_ns),
             Event::EffectPoint { call, at_ns, point } => self.reached(*call, *at_ns, point),
+            &Event::UndoRegistered { undo, call, .. } => {
+                self.undos.extend(call.map(|call| (undo, call)));
+                self.set_undo(undo, UndoState::NotNeeded);
+            }
+            &Event::UndoStarted { undo, .. } => {
+                self.undoing = Some(undo);
+                self.set_undo(undo, UndoState::Started);
+            }
+            Event::UndoEnded { undo, failure, .. } => {
+                self.undoing = None;
+                let state = if failure.is_none() { UndoState::Undone } else { UndoState::NotUndone };
+                self.set_undo(*undo, state);
+            }
             Event::Reclassified { at_ns, from, to, reason } => {
                 self.moves.push(Reclassification {
                     at_ns: *at_ns,
@@ -228,6 +249,7 @@ impl<'t> TimelineBuilder<'t> {
     fn asked(&mut self, step: u16, kind: &str, args: &Recorded, attempt: Attempt) {
         let run = self.run_of(step, attempt.start_ns);
         let (call, number) = (attempt.call, attempt.number);
+        let undoes = self.undoing.and_then(|undo| self.undone_effect(undo)).map(|effect| effect.label());
         let effects = &mut self.runs[run].effects;
         let repeated = effects.iter_mut().enumerate().rev().take(RETRY_WINDOW).find(|(_, effect)| {
             let last = effect.attempts.last();
@@ -251,11 +273,25 @@ impl<'t> TimelineBuilder<'t> {
                     attempts: vec![attempt],
                     end: EffectEnd::Unanswered,
                     writes: Vec::new(),
+                    undo: None,
+                    undoes,
                 });
                 AttemptPosition { run, effect: effects.len() - 1, attempt: 0 }
             }
         };
         self.calls.insert(call, place);
+    }
+
+    /// Returns the effect of an undo.
+    fn undone_effect(&mut self, undo: u32) -> Option<&mut Effect> {
+        let place = self.calls.get(self.undos.get(&undo)?)?;
+        self.runs[place.run].effects.get_mut(place.effect)
+    }
+
+    fn set_undo(&mut self, undo: u32, state: UndoState) {
+        if let Some(effect) = self.undone_effect(undo) {
+            effect.undo = Some(state);
+        }
     }
 
     /// Ends the current wait of a call.
