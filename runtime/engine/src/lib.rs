@@ -57,8 +57,8 @@ mod slot;
 mod step;
 
 pub use effect::{
-    All, Call, CallResult, Effect, EffectKind, RequestedCall, Retry, Settle, Settled, StandaloneEffect, all,
-    effect, join_all, settle, settle_each,
+    All, Call, CallResult, Effect, EffectKind, RequestEnd, RequestedCall, Retry, Settle, Settled,
+    StandaloneEffect, all, effect, join_all, settle, settle_each,
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};

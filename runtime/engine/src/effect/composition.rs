@@ -10,7 +10,7 @@ use super::call_op::TypedCallOp;
 use super::call_scope::CallOption;
 use super::kind::EffectKind;
 use super::machine::EffectMachine;
-use super::program::{Op, Program, Take, take};
+use super::program::{Op, Program, RequestEnd, Take, take};
 use super::retry::Retry;
 use crate::{Failure, StepOutput, Writes};
 
@@ -148,6 +148,22 @@ impl<T: Send + 'static> Effect<T> {
         Self::new(self.program.then(move |output: Result<T, Failure>, resolver| {
             if let Ok(output) = &output {
                 resolver.register_undo(undo(output).map(|_| ()).into_writes());
+            }
+            resolver.resolve(output);
+        }))
+    }
+
+    /// Registers an effect that follows once the response of the request is known, and before it is sent: after a
+    /// success, and after a failure and all undos. A failure of that effect is only recorded. A request has at most one
+    /// conclusion, the one that was registered last. It is part of the time for undos.
+    pub fn conclude(self, conclude: impl FnOnce(&T, RequestEnd<'_>) -> Effect<()> + Send + 'static) -> Self
+    where
+        T: Clone + Sync,
+    {
+        Self::new(self.program.then(move |output: Result<T, Failure>, resolver| {
+            if let Ok(output) = &output {
+                let output = output.clone();
+                resolver.register_conclusion(Box::new(move |end| conclude(&output, end).into_writes()));
             }
             resolver.resolve(output);
         }))

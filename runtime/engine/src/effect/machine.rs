@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::call::{Call, CallResult};
 use super::composition::Effect;
-use super::program::{Fiber, Op, OutputSink, Program, Resolver, RetryState, State, Take, Undo};
+use super::program::{Fiber, Op, OutputSink, Program, Registered, Resolver, RetryState, State, Take};
 use super::requested_call::RequestedCall;
 use crate::{Failure, Random};
 
@@ -32,7 +32,7 @@ pub(crate) struct EffectMachine<T> {
     first_call: u32,
     in_flight: usize,
     output: Output<T>,
-    undos: Vec<Undo>,
+    registered: Registered,
 }
 
 /// Output of the effect, once there is one.
@@ -86,7 +86,7 @@ impl<T> EffectMachine<T> {
             first_call: next_call,
             in_flight: 0,
             output: Output { take, value: None },
-            undos: Vec::new(),
+            registered: Registered::default(),
         }
     }
 
@@ -142,9 +142,9 @@ impl<T> EffectMachine<T> {
         self.resolve(id, |resolver| op.finish(number, result, resolver));
     }
 
-    /// Takes the undos that have been registered since the last time.
-    pub(crate) fn take_undos(&mut self) -> Vec<Undo> {
-        mem::take(&mut self.undos)
+    /// Takes what has been registered since the last time.
+    pub(crate) fn take_registered(&mut self) -> Registered {
+        mem::take(&mut self.registered)
     }
 
     /// Performs operations until the quantum is used up, the machine waits, or the effect ends.
@@ -259,7 +259,7 @@ impl<T> EffectMachine<T> {
             fibers: &mut self.fibers,
             id,
             output: &mut self.output,
-            undos: &mut self.undos,
+            registered: &mut self.registered,
             nested_calls: 0,
             is_over: false,
             finished_group: None,

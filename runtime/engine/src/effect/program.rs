@@ -11,7 +11,7 @@ use super::call::{Call, CallResult};
 use super::call_scope::{CallOption, CallScopes};
 use super::composition::Effect;
 use super::retry::Retry;
-use crate::{Failure, Writes};
+use crate::{Failure, Response, Writes};
 
 /// Initial capacity: most effects have a call and few operations on its output.
 const USUAL_LEN: usize = 4;
@@ -207,6 +207,31 @@ pub(crate) struct Undo {
     pub(crate) effect: Effect<Writes>,
 }
 
+/// Creates the effect that follows once the response of a request is known.
+pub(crate) type Conclusion = Box<dyn FnOnce(RequestEnd<'_>) -> Effect<Writes> + Send>;
+
+/// What effects register for the end of their request.
+#[derive(Default)]
+pub(crate) struct Registered {
+    pub(crate) undos: Vec<Undo>,
+    pub(crate) conclusion: Option<Conclusion>,
+}
+
+impl Registered {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.undos.is_empty() && self.conclusion.is_none()
+    }
+}
+
+/// How a request ended, for [`Effect::conclude`].
+#[derive(Debug, Clone, Copy)]
+pub struct RequestEnd<'a> {
+    /// Response; `None` if the client has left.
+    pub response: Option<&'a Response>,
+    /// True if effects of the request should have been undone and are not.
+    pub is_not_undone: bool,
+}
+
 /// Receives the output of the whole effect.
 pub(super) trait OutputSink {
     /// Takes the output from an `Option<Result<T, Failure>>`.
@@ -220,8 +245,8 @@ pub(super) struct Resolver<'m> {
     pub(super) id: u32,
     /// Output of the whole effect.
     pub(super) output: &'m mut (dyn OutputSink + 'm),
-    /// Undos that have been registered.
-    pub(super) undos: &'m mut Vec<Undo>,
+    /// Undos and the conclusion that have been registered.
+    pub(super) registered: &'m mut Registered,
     pub(super) nested_calls: u8,
     /// True if the fiber has ended.
     pub(super) is_over: bool,
@@ -262,7 +287,12 @@ impl Resolver<'_> {
     /// Registers an effect that undoes what the fiber has done so far.
     pub(super) fn register_undo(&mut self, effect: Effect<Writes>) {
         let of = self.fiber().last_call;
-        self.undos.push(Undo { of, effect });
+        self.registered.undos.push(Undo { of, effect });
+    }
+
+    /// Registers an effect that follows once the response is known.
+    pub(super) fn register_conclusion(&mut self, conclusion: Conclusion) {
+        self.registered.conclusion = Some(conclusion);
     }
 
     fn fiber(&mut self) -> &mut Fiber {

@@ -35,7 +35,8 @@ pub enum Next {
     /// Start the calls of [`Job::take_requested_calls`](crate::Job::take_requested_calls), and pass the result of each
     /// call in flight to [`Job::complete`](crate::Job::complete).
     Wait,
-    /// Call [`Job::undo`](crate::Job::undo): the request has failed, and an effect has to be undone. From here on, neither
+    /// Call [`Job::undo`](crate::Job::undo): the steps have ended the request, and an effect has to be undone, or the
+    /// conclusion performed. From here on, neither
     /// the deadline nor the client ends the job, but only the end of [`UNDO_GRACE`].
     Undo,
     /// Call [`Job::finish`](crate::Job::finish): the job has ended.

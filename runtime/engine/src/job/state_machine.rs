@@ -294,7 +294,7 @@ impl Job {
             }
             effect.advance(&mut context)
         }));
-        let undos = effect.take_undos();
+        let registered = effect.take_registered();
         for RequestedCall { number, call, attempt, .. } in &self.requested[first..] {
             self.log.record(|| Event::EffectRequested {
                 call: *number,
@@ -310,8 +310,8 @@ impl Job {
         }
         let is_waiting = effect.is_waiting();
         // What an undo has done is not undone.
-        if !undos.is_empty() && !self.is_undoing() {
-            self.register_undos(undos, at_ns);
+        if !registered.is_empty() && !self.is_undoing() {
+            self.register(registered, at_ns);
         }
         let progress = match progress {
             Ok(Progress::Waiting) if !is_waiting => {
@@ -405,7 +405,7 @@ impl Job {
                 });
                 self.end_with(Outcome::Done, Some(response), failure)
             }
-            _ => self.finish_with(Outcome::Done, Some(response)),
+            _ => self.end_without_undoing(Outcome::Done, response),
         }
     }
 
@@ -423,7 +423,7 @@ impl Job {
 
     /// Ends a job that has failed, or first makes it undo its effects.
     fn end_with(&mut self, outcome: Outcome, response: Option<Response>, failure: Option<Failure>) -> Next {
-        if !self.has_undos() {
+        if self.undo_log.is_none() {
             return self.finish_with(outcome, response);
         }
         self.effect = None;
@@ -432,6 +432,14 @@ impl Job {
             log.end = Some(FailedEnd { outcome, response, failure });
         }
         Next::Undo
+    }
+
+    /// Ends a job that has succeeded. Nothing is undone.
+    fn end_without_undoing(&mut self, outcome: Outcome, response: Response) -> Next {
+        if let Some(log) = &mut self.undo_log {
+            log.discard_undos();
+        }
+        self.end_with(outcome, Some(response), None)
     }
 
     pub(super) fn finish_with(&mut self, outcome: Outcome, response: Option<Response>) -> Next {

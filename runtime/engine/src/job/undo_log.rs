@@ -1,12 +1,13 @@
 //! Undoing: once a request has failed, the job performs the undos of its effects, the latest first, before it ends.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use zerver_trace::{Answer, Event, Outcome, SharedValue, TypedValue};
 
 use super::lifecycle::Next;
 use super::state_machine::Job;
-use crate::effect::{EffectMachine, Undo};
+use crate::effect::{Conclusion, EffectMachine, Registered, RequestEnd, Undo};
 use crate::{Failure, FailureKind, Response};
 
 /// The undos of a job. A job without any has none.
@@ -20,6 +21,16 @@ pub(super) struct UndoLog {
     /// Number of the undo in progress, and the kind of the effect that it undoes.
     current: Option<(u32, &'static str)>,
     not_undone: Vec<(&'static str, Failure)>,
+    /// True if the response says that an effect is not undone.
+    is_not_undone: bool,
+    conclusion: Option<Conclusion>,
+}
+
+impl UndoLog {
+    /// Forgets the undos, because the request has succeeded.
+    pub(super) fn discard_undos(&mut self) {
+        self.pending.clear();
+    }
 }
 
 /// How a request ends once its effects are undone.
@@ -31,11 +42,13 @@ pub(super) struct FailedEnd {
 }
 
 impl Job {
-    /// Takes over the undos that the effect in progress has registered.
-    pub(super) fn register_undos(&mut self, undos: Vec<Undo>, at_ns: u64) {
+    /// Takes over what the effect in progress has registered.
+    pub(super) fn register(&mut self, registered: Registered, at_ns: u64) {
+        let Registered { undos, conclusion } = registered;
         let step = self.position();
+        let log = self.undo_log.get_or_insert_default();
+        log.conclusion = conclusion.or(log.conclusion.take());
         for undo in undos {
-            let log = self.undo_log.get_or_insert_default();
             let number = log.registered;
             log.registered += 1;
             let call = undo.of.map(|(call, _)| call);
@@ -44,13 +57,13 @@ impl Job {
         }
     }
 
-    /// Returns true once the request has failed and its effects are being undone.
+    /// Returns true once the steps have ended the request, while effects are undone or the conclusion is performed.
     pub fn is_undoing(&self) -> bool {
         self.undo_log.as_ref().is_some_and(|log| log.end.is_some())
     }
 
-    pub(super) fn has_undos(&self) -> bool {
-        self.undo_log.as_ref().is_some_and(|log| !log.pending.is_empty())
+    fn has_more_to_do(&self) -> bool {
+        self.undo_log.as_ref().is_some_and(|log| !log.pending.is_empty() || log.conclusion.is_some())
     }
 
     /// Starts the next undo, after [`Next::Undo`].
@@ -63,8 +76,23 @@ impl Job {
             log.current = Some((number, of.map_or("effect", |(_, kind)| kind)));
             Some((number, effect))
         });
-        let Some((number, effect)) = undo else { return self.end_undoing() };
+        let Some((number, effect)) = undo else { return self.conclude(at_ns) };
         self.log.record(|| Event::UndoStarted { undo: number, at_ns });
+        self.effect = Some(Box::new(EffectMachine::from_effect(effect, self.next_call_number())));
+        self.advance(at_ns)
+    }
+
+    /// Starts the conclusion once everything is undone, or ends the job.
+    fn conclude(&mut self, at_ns: u64) -> Next {
+        self.report_not_undone();
+        let Some(log) = &mut self.undo_log else { return self.next() };
+        let (Some(conclusion), Some(end)) = (log.conclusion.take(), &log.end) else {
+            return self.end_undoing();
+        };
+        let end = RequestEnd { response: end.response.as_ref(), is_not_undone: log.is_not_undone };
+        let Ok(effect) = catch_unwind(AssertUnwindSafe(|| conclusion(end))) else {
+            return self.end_undoing();
+        };
         self.effect = Some(Box::new(EffectMachine::from_effect(effect, self.next_call_number())));
         self.advance(at_ns)
     }
@@ -85,7 +113,7 @@ impl Job {
             log.not_undone.extend(failure.map(|failure| (kind, failure)));
             self.log.record(|| Event::UndoEnded { undo, at_ns, failure: value });
         }
-        if self.has_undos() { Next::Undo } else { self.end_undoing() }
+        if self.has_more_to_do() { Next::Undo } else { self.end_undoing() }
     }
 
     /// Ends the job although not everything is undone, because [`UNDO_GRACE`](crate::UNDO_GRACE) is over.
@@ -107,20 +135,30 @@ impl Job {
         self.end_undoing()
     }
 
-    /// Ends the job. If an effect is not undone, the response says so.
-    fn end_undoing(&mut self) -> Next {
-        let Some(log) = self.undo_log.take() else { return self.next() };
-        let UndoLog { end, not_undone, .. } = *log;
-        let Some(FailedEnd { mut outcome, mut response, failure }) = end else { return self.next() };
-        if let Some(failure) = failure.filter(|_| !not_undone.is_empty()) {
-            let add =
-                |failure: Failure, (kind, reason): &(&str, Failure)| failure.with_not_undone(kind, reason);
-            let failure = not_undone.iter().fold(failure, add);
-            response = Some(self.render(&failure));
-            if matches!(outcome, Outcome::Failed(_) | Outcome::Done) {
-                outcome = Outcome::Failed(failure.info(Some(self.position())));
-            }
+    /// Lets the response say which effects are not undone.
+    fn report_not_undone(&mut self) {
+        let Some(log) = &mut self.undo_log else { return };
+        let not_undone = std::mem::take(&mut log.not_undone);
+        let Some(failure) = log.end.as_mut().filter(|_| !not_undone.is_empty()).map(|end| end.failure.take())
+        else {
+            return;
+        };
+        log.is_not_undone = true;
+        let Some(failure) = failure else { return };
+        let add = |failure: Failure, (kind, reason): &(&str, Failure)| failure.with_not_undone(kind, reason);
+        let failure = not_undone.iter().fold(failure, add);
+        let (response, step) = (self.render(&failure), self.position());
+        let Some(end) = self.undo_log.as_mut().and_then(|log| log.end.as_mut()) else { return };
+        end.response = Some(response);
+        if matches!(end.outcome, Outcome::Failed(_) | Outcome::Done) {
+            end.outcome = Outcome::Failed(failure.info(Some(step)));
         }
-        self.finish_with(outcome, response)
+    }
+
+    /// Ends the job.
+    fn end_undoing(&mut self) -> Next {
+        self.report_not_undone();
+        let Some(end) = self.undo_log.take().and_then(|log| log.end) else { return self.next() };
+        self.finish_with(end.outcome, end.response)
     }
 }

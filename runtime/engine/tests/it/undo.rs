@@ -103,7 +103,7 @@ fn a_failure_undoes_the_effects_of_all_steps_the_latest_first() {
     // The calls of a group are answered in the order in which the test answers them: the latest first.
     assert_eq!(refunds(&ended), ["20", "30", "10"]);
     let all = events(&ended);
-    let last = "undo 0 starts\nstep 2 requests 5: refund 10\n5 returns nothing\nundo 0 ends";
+    let last = "undo 0 starts\nstep 2 requests 5: refund 10\n5 returns ()\nundo 0 ends";
     assert!(all.contains("step 0 can undo 0 by undo 0") && all.ends_with(last), "{all}");
 }
 
