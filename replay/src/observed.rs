@@ -181,7 +181,7 @@ impl<'f> Observed<'f> {
                     call.answer = Some(match answer {
                         Answer::Ok(output) => Answer::Ok(recorded(output)),
                         Answer::Err(error) => Answer::Err(error.clone()),
-                        Answer::Cancelled => Answer::Cancelled,
+                        Answer::Canceled => Answer::Canceled,
                     });
                     answers += 1;
                 }

@@ -1,4 +1,4 @@
-//! Turns a capture into a stored trace: values are serialised, and secrets are masked or sealed.
+//! Turns a capture into a stored trace: values are serialized, and secrets are masked or sealed.
 //!
 //! Runs on the writer's thread, and only for captures that are kept.
 

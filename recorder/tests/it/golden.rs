@@ -50,7 +50,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
             at_ns: 80,
             answer: Answer::Err(EffectError::new(EffectErrorKind::Timeout, "after 300 ms")),
         },
-        Event::EffectCompleted { call: 8, at_ns: 81, answer: Answer::Cancelled },
+        Event::EffectCompleted { call: 8, at_ns: 81, answer: Answer::Canceled },
     ]);
     all[12].events.extend([
         Event::EffectQueued { call: 0, at_ns: 21, reason: QueueReason::Kind },

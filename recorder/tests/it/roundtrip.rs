@@ -347,7 +347,7 @@ fn a_trace_is_found_by_every_name() {
     assert!(error.starts_with("no trace has the id ffff; the nearest are 01a"), "{error}");
 }
 
-/// A very long sequence that counts how much of it is serialised.
+/// A very long sequence that counts how much of it is serialized.
 struct Long(Arc<AtomicUsize>);
 
 const LONG: usize = 16 << 20;

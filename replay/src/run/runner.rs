@@ -199,7 +199,7 @@ impl<'r> Runner<'r> {
         let call = &start.call;
         let Ok(args) = Value::from_recordable(&**call.args_value()) else {
             let label = CallNames::new(call, start.number, None).label().to_owned();
-            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialised")));
+            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialized")));
         };
         let index = self.position.next_call();
         let until_ns =

@@ -45,7 +45,7 @@ pub(crate) struct RunningEffect {
 type Completion = (CallResult, Instant);
 
 /// The future of an interpreter. `None` before it starts and after it completes. The effect runtime polls it. When the effect
-/// is cancelled, the thread of the request drops it, so that no effect continues after its request was answered.
+/// is canceled, the thread of the request drops it, so that no effect continues after its request was answered.
 type SharedFuture = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
 
 /// A change in the state of an effect.

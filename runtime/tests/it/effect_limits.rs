@@ -171,7 +171,7 @@ fn effect_events(capture: &Capture) -> Vec<String> {
         Event::EffectRequested { attempt, .. } => Some(format!("attempt {attempt}")),
         Event::EffectQueued { reason, .. } => Some(format!("queued for its {}", reason.as_str())),
         Event::EffectStarted { .. } => Some("started".to_owned()),
-        Event::EffectCompleted { answer: Answer::Cancelled, .. } => Some("cancelled".to_owned()),
+        Event::EffectCompleted { answer: Answer::Canceled, .. } => Some("canceled".to_owned()),
         Event::EffectCompleted { .. } => Some("completed".to_owned()),
         _ => None,
     };
@@ -257,7 +257,7 @@ fn the_deadline_applies_to_a_queued_effect() {
     });
     let capture = captures.expect("this machine is too slow").pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
-    assert_eq!(effect_events(&capture), ["attempt 1", "queued for its target", "cancelled"]);
+    assert_eq!(effect_events(&capture), ["attempt 1", "queued for its target", "canceled"]);
     let http = wait_until(&server, |http| http.left == 1);
     assert_eq!((http.waiting, http.in_flight, upstream.requests()), (0, 1, 1));
     drop(guard);

@@ -84,7 +84,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_trace_summarises_each_effect_and_its_result() {
+fn a_trace_summarizes_each_effect_and_its_result() {
     let mut interpreters = Interpreters::builtin();
     interpreters.set(|request: &http::Request| {
         let reply = match request.headers[0].value.as_ref() {

@@ -179,7 +179,7 @@ fn a_refused_edit_returns_to_its_prompt() {
     assert!(ui.text().contains("Claims = .sub=[7]"), "{}", ui.text());
     ui.press("<backspace>");
     assert!(!ui.text().contains("expected a string: "), "{}", ui.text());
-    // Cancelling reverts only this edit.
+    // Canceling reverts only this edit.
     ui.press("<esc>");
     assert_eq!(asked(&ui).unwrap(), (4, zerver_replay::Edits::default()));
     assert_eq!(ui.app.tab, crate::screen::Tab::Replay);
@@ -340,7 +340,7 @@ fn a_missing_secret_is_prompted_for_and_stays_hidden() {
     assert!(ui.press("e").text().contains("authorization =\n"), "the prompt starts empty");
     ui.press("<esc>x");
     assert!(asked(&ui).unwrap().1.headers.is_empty());
-    // A cancelled prompt can be reopened with `a`.
+    // A canceled prompt can be reopened with `a`.
     ui.send(Message::Replayed(asked(&ui).unwrap().0, Ok(replayed)));
     ui.press("<esc>");
     assert!(!ui.text().contains("this secret was not exported"), "{}", ui.text());

@@ -130,7 +130,7 @@ impl Test<'_> {
                     let (sort, message) = (literal(error.kind.as_str()), literal(&error.message));
                     call("        ", "fail_json", &[kind, args, sort, message])
                 }
-                Some(Answer::Cancelled) | None => {
+                Some(Answer::Canceled) | None => {
                     return Err(format!("a {} effect had not completed", clean(&kind)));
                 }
             });

@@ -54,7 +54,7 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
     let answer = prop_oneof![
         recorded().prop_map(Answer::Ok),
         any::<String>().prop_map(|m| Answer::Err(EffectError::new(EffectErrorKind::Timeout, m))),
-        Just(Answer::Cancelled),
+        Just(Answer::Canceled),
     ];
     prop_oneof![
         time().prop_map(|at_ns| Event::BodyReceived { at_ns }),

@@ -217,13 +217,13 @@ impl Job {
         self.advance_effect(None, at_ns)
     }
 
-    /// Ends the job. Calls in flight are cancelled: the driver must drop them.
+    /// Ends the job. Calls in flight are canceled: the driver must drop them.
     pub fn stop(&mut self, reason: StopReason, at_ns: u64) {
         if self.end.is_some() {
             return;
         }
         for call in self.effect.iter().flat_map(|effect| effect.calls_in_flight()) {
-            self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Cancelled });
+            self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Canceled });
         }
         let step = self.step;
         match reason {

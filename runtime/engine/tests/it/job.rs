@@ -176,7 +176,7 @@ fn a_flow_that_ends_without_a_response_fails() {
 }
 
 #[test]
-fn effects_in_flight_are_cancelled_when_a_job_is_stopped() {
+fn effects_in_flight_are_canceled_when_a_job_is_stopped() {
     let def = flow!("sum", GET "/", steps: [parse, ask, render]);
     let wait = || {
         let mut job = job(&def, Request::get("/"));
@@ -193,7 +193,7 @@ fn effects_in_flight_are_cancelled_when_a_job_is_stopped() {
     let ended = gone.finish();
     assert_eq!(ended.outcome, Outcome::Gone { step: 1 });
     assert!(ended.response.is_none());
-    assert!(events(&ended).ends_with("0 is cancelled"), "{}", events(&ended));
+    assert!(events(&ended).ends_with("0 is canceled"), "{}", events(&ended));
 
     let mut late = wait();
     late.stop(StopReason::DeadlinePassed, 3);

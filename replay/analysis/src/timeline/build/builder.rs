@@ -313,7 +313,7 @@ impl<'t> TimelineBuilder<'t> {
         attempt.end = match answer {
             Answer::Ok(output) => EffectEnd::Ok { summary: label::output(output), output: output.clone() },
             Answer::Err(error) => EffectEnd::Err(error.clone()),
-            Answer::Cancelled => EffectEnd::Cancelled,
+            Answer::Canceled => EffectEnd::Canceled,
         };
         self.answered.insert(place.run, place.effect);
     }
