@@ -146,6 +146,8 @@ mod tests {
 
     use super::*;
     use crate::hostile::any_trace;
+    use zerver_testkit::hostile::any_trace;
+    use zerver_testkit::sample;
     use crate::sample;
     use crate::view::width;
 

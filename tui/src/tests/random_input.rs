@@ -15,6 +15,7 @@ use crate::hostile::any_trace;
 use crate::services::{FlowMeasurement, ReplayResult};
 use crate::state::Notice;
 use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
+use zerver_testkit::hostile::any_trace;
 use crate::state::{ServiceEvent, ServiceState};
 
 /// Size of the largest terminal.

@@ -307,7 +307,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn literals_are_valid_rust() {

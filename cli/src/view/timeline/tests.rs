@@ -9,8 +9,8 @@ use zerver_trace::{
 };
 
 use super::*;
-use crate::hostile::any_trace;
-use crate::sample::{self, plain, ran, summed, wire};
+use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample::{self, plain, ran, summed, wire};
 
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Timeline::of(trace);

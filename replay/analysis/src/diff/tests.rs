@@ -7,8 +7,8 @@ use zerver_trace::{
 };
 
 use super::*;
-use crate::timeline::hostile::any_trace;
-use crate::timeline::sample::*;
+use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample::*;
 
 fn of(a: &Trace, b: &Trace) -> Diff {
     Diff::of(a, b, &IgnoredHeaders::default())

@@ -6,7 +6,7 @@ use serde::Serialize;
 use zerver_trace::{Masked, MissingReason, Value};
 
 use super::*;
-use crate::timeline::sample::{plain, wire};
+use zerver_testkit::sample::{plain, wire};
 
 #[derive(Serialize)]
 struct Todo<'a> {
