@@ -129,6 +129,11 @@ pub enum StartError {
         #[source]
         error: zerver_recorder::OpenError,
     },
+    /// The wall clock shows a time before 1970, for which no response could be written.
+    #[error(
+        "the system clock shows a time before 1970, which the date header of a response cannot express; set the clock"
+    )]
+    WallClock,
     /// The system provides no threads, timers or random numbers.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
