@@ -58,7 +58,7 @@ pub(crate) enum EffectProgress {
     Completed(u32, CallResult, Instant),
 }
 
-/// Starts a call. A call that must wait for a retry delay or a permit is returned as pending.
+/// Starts a call whose effect has time left. A call that must wait for a retry delay or a permit is returned as pending.
 pub(crate) fn start(
     mut requested: RequestedCall,
     watch: &Stopwatch,
@@ -66,9 +66,6 @@ pub(crate) fn start(
     context: &interpreter::EffectContext,
     slice: &RunSlice<'_>,
 ) -> Started<CallResult, EffectFuture> {
-    if requested.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
-        return Started::Ready(Err(past_deadline()));
-    }
     let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
     let runtime = slice.effect_runtime;
     let pause = std::mem::take(&mut requested.pause);
@@ -266,8 +263,8 @@ fn time_limit_exceeded(limit: Duration) -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))
 }
 
-/// The error of a call whose effect has passed its deadline.
-fn past_deadline() -> EffectError {
+/// Returns the error of a call whose effect has passed its deadline.
+pub(crate) fn past_deadline() -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
 }
 

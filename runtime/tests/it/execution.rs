@@ -402,6 +402,53 @@ fn effects_over_the_limit_of_a_request_are_queued() {
     assert_eq!((count(queued), count(started)), (3, 3));
 }
 
+/// The effect that is in flight completes only after the one over the limit has failed, so that nothing but the deadline
+/// can wake the request.
+#[test]
+fn the_deadline_of_an_effect_over_the_limit_of_a_request_is_noticed_when_it_passes() {
+    static HAS_FAILED: tokio::sync::Notify = tokio::sync::Notify::const_new();
+    struct CompleteAfterFailure;
+    impl Interpreter<Do> for CompleteAfterFailure {
+        fn start(&self, _: &Do, _: &EffectContext) -> Started<Performed<Do>> {
+            Started::Pending(Box::pin(async {
+                HAS_FAILED.notified().await;
+                Ok(1)
+            }))
+        }
+    }
+    #[step]
+    fn ask_both() -> Decision<Sum> {
+        let second = effect(Do::AnswerLater(2)).deadline(20.millis()).attempt();
+        let failed = second.map(|result| {
+            HAS_FAILED.notify_one();
+            u32::from(result.is_err())
+        });
+        Need(all((effect(Do::AnswerLater(1)), failed)).map(|(first, failed)| Sum(10 * first + failed)))
+    }
+    let limits = zerver::Limits { effects: 1, ..zerver::Limits::default() };
+    let flow = flow!("both", GET "/both", steps: [ask_both, show]);
+    let app =
+        App::new().flow(flow).interpreter::<Do>(CompleteAfterFailure).limits(limits).deadline(1.hours());
+    let (server, collector) = start(app);
+    assert_eq!(Client::connect(server.addr()).request(get("/both")).body, "11");
+    let events: Vec<_> = collector
+        .one()
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::EffectQueued { call, reason: QueueReason::Request, .. } => Some(format!("{call} queued")),
+            Event::EffectStarted { call, .. } => Some(format!("{call} started")),
+            Event::EffectCompleted { call, answer: Answer::Ok(_), .. } => Some(format!("{call} completed")),
+            Event::EffectCompleted { call, answer: Answer::Err(error), .. } => {
+                Some(format!("{call} failed: {}", error.message))
+            }
+            _ => None,
+        })
+        .collect();
+    let failed = "1 failed: no answer before the deadline of its effect";
+    assert_eq!(events, ["1 queued", failed, "0 completed"]);
+}
+
 #[test]
 fn a_trace_context_is_passed_on() {
     #[derive(Clone)]
