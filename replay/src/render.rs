@@ -108,7 +108,7 @@ pub(crate) fn ending(
         Outcome::Failed(info) => info.to_string(),
         Outcome::Panicked { message, .. } => message.clone(),
         Outcome::TimedOut { .. } => "the request's deadline passed".to_owned(),
-        Outcome::Gone { .. } => "the client left".to_owned(),
+        Outcome::ClientLeft { .. } => "the client left".to_owned(),
         Outcome::Rejected { reason } => reason.clone(),
     };
     let recorded_ns = replay.recording.trace.duration_ns;

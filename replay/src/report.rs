@@ -33,7 +33,7 @@ pub struct Report {
 /// Outcome of a run with edits, and its duration in virtual time.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct EditedOutcome {
-    /// Outcome as in traces: `done`, `failed`, `panicked`, `timed_out` or `gone`.
+    /// Outcome as in traces: `done`, `failed`, `panicked`, `timed_out` or `client_left`.
     pub outcome: String,
     /// The failure in words; empty if nothing failed.
     pub failure: String,

@@ -63,7 +63,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             taint(&mut failure.message);
         }
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => taint(text),
-        Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
+        Outcome::Done | Outcome::TimedOut { .. } | Outcome::ClientLeft { .. } => {}
     }
     for event in &mut trace.events {
         match event {

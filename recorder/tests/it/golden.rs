@@ -36,7 +36,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
     });
     all[4].status = 404;
     all[5].outcome = Outcome::TimedOut { step: 1 };
-    all[6].outcome = Outcome::Gone { step: 0 };
+    all[6].outcome = Outcome::ClientLeft { step: 0 };
     all[6].response = None;
     all[6].status = 0;
     all[7].outcome = Outcome::Rejected { reason: "two Host headers".to_owned() };

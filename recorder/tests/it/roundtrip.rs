@@ -171,7 +171,7 @@ fn the_fastest_and_the_slowest_request_are_among_the_successful_ones() {
                 (1, 500, failed.clone()),
                 // The status is a success, but the request did not complete.
                 (2, 200, Outcome::Rejected { reason: "no".to_owned() }),
-                (60, 0, Outcome::Gone { step: 0 }),
+                (60, 0, Outcome::ClientLeft { step: 0 }),
                 (90, 504, Outcome::TimedOut { step: 0 }),
             ])
             .map(|(n, (ms, status, outcome))| Capture {

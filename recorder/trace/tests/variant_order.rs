@@ -146,7 +146,7 @@ fn listed() -> Vec<Listed> {
                 Outcome::Failed(failure),
                 Outcome::Panicked { step: 1, message: text() },
                 Outcome::TimedOut { step: 1 },
-                Outcome::Gone { step: 1 },
+                Outcome::ClientLeft { step: 1 },
                 Outcome::Rejected { reason: text() },
             ],
         ),

@@ -278,7 +278,7 @@ fn a_client_that_leaves_frees_its_place_in_the_queue() {
     gone.send(get(&format!("/ask/{to}?path=/blocked")));
     wait_until(&server, |http| http.waiting == 1);
     drop(gone);
-    assert_eq!(collector.one().outcome, Outcome::Gone { step: 0 });
+    assert_eq!(collector.one().outcome, Outcome::ClientLeft { step: 0 });
     let http = wait_until(&server, |http| http.waiting == 0);
     assert_eq!((http.left, http.in_flight), (1, 1));
     drop(guard);

@@ -281,7 +281,7 @@ fn a_client_that_leaves_cancels_its_effects() {
             client.half_close()
         }
         let capture = &collector.wait_for(at + 1)[at];
-        assert_eq!((&capture.outcome, capture.status), (&Outcome::Gone { step: 0 }, 0));
+        assert_eq!((&capture.outcome, capture.status), (&Outcome::ClientLeft { step: 0 }, 0));
         assert!(capture.response.is_none());
         let is_canceled =
             |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Canceled, .. });

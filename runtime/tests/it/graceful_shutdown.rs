@@ -123,7 +123,7 @@ fn a_request_that_outlasts_the_drain_time_is_dropped_and_captured() {
     assert!(client.is_closed());
     let captures = collector.wait_for(2);
     let outcomes: Vec<_> = captures.iter().map(|capture| capture.outcome.clone()).collect();
-    assert!(outcomes.contains(&Outcome::Gone { step: 0 }), "{outcomes:?}");
+    assert!(outcomes.contains(&Outcome::ClientLeft { step: 0 }), "{outcomes:?}");
 }
 
 #[test]

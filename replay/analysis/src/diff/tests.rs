@@ -46,7 +46,7 @@ fn show(a: &Trace, b: &Trace) -> String {
 #[test]
 fn a_failure_comes_first_in_the_verdict() {
     let with = |status, outcome: &Outcome| Trace { status, outcome: outcome.clone(), ..slow() };
-    let gone = Outcome::Gone { step: 0 };
+    let gone = Outcome::ClientLeft { step: 0 };
     for (a, b, wanted) in [
         (slow(), failed(), "a succeeded (200), b failed (404); "),
         (failed(), slow(), "a failed (404), b succeeded (200); "),

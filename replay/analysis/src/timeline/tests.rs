@@ -183,7 +183,7 @@ fn a_request_that_never_ran_waited_in_the_run_queue() {
         (totals.receive_ns / US, totals.queue_ns / US, totals.unexplained_ns / US)
     };
     assert_eq!(waited(Outcome::Rejected { reason: "late".into() }), (20, 5_380, 0));
-    assert_eq!(waited(Outcome::Gone { step: 0 }), (20, 5_380, 0));
+    assert_eq!(waited(Outcome::ClientLeft { step: 0 }), (20, 5_380, 0));
     assert_eq!(waited(Outcome::TimedOut { step: 0 }), (20, 5_380, 0));
     assert_eq!(waited(Outcome::Done), (20, 0, 5_380), "of that the trace does not tell");
 }

@@ -227,7 +227,7 @@ impl Job {
         }
         let step = self.step;
         match reason {
-            StopReason::ClientLeft => self.end_with(Outcome::Gone { step }, None),
+            StopReason::ClientLeft => self.end_with(Outcome::ClientLeft { step }, None),
             StopReason::DeadlinePassed => {
                 let failure = Failure::new(zerver_trace::FailureKind::Timeout, "request");
                 let response = self.render(&failure);
@@ -252,7 +252,7 @@ impl Job {
         let (slots, progress, effect) =
             (mem::take(&mut self.slots), self.progress.take(), self.effect.take());
         let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, effect))));
-        let (outcome, response) = self.end.take().unwrap_or((Outcome::Gone { step: self.step }, None));
+        let (outcome, response) = self.end.take().unwrap_or((Outcome::ClientLeft { step: self.step }, None));
         let events = self.log.events.take().unwrap_or_default();
         self.flow.record_event_count(events.len());
         FinishedJob { outcome, response, events, events_dropped: self.log.dropped }

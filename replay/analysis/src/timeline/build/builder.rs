@@ -354,7 +354,7 @@ impl<'t> TimelineBuilder<'t> {
     /// Returns the time in the run queue of a request that never had a turn.
     fn waited(&self) -> Option<Span> {
         let is_waiting = match self.trace.outcome {
-            Outcome::Rejected { .. } | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {
+            Outcome::Rejected { .. } | Outcome::TimedOut { .. } | Outcome::ClientLeft { .. } => {
                 self.runs.is_empty()
             }
             Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. } => false,

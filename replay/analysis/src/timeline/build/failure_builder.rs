@@ -40,7 +40,7 @@ pub(crate) fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) ->
             failure.message.clone_from(message);
             Some(*step)
         }
-        Outcome::TimedOut { step } | Outcome::Gone { step } => {
+        Outcome::TimedOut { step } | Outcome::ClientLeft { step } => {
             failure.effects = pending().map(shown).collect();
             Some(*step)
         }
