@@ -6,6 +6,7 @@ use bincode::{Decode, Encode};
 use serde::{Serialize, Serializer};
 use zerver_trace::{Recorded, Value};
 
+use crate::missing_input::MissingInput;
 use crate::{RecordedJson, Sameness};
 
 /// Result of a replay.
@@ -13,7 +14,7 @@ use crate::{RecordedJson, Sameness};
 pub struct Report {
     /// Inputs of the recorded request that were needed and could not be rebuilt. If there are any, the rest of the
     /// report is empty.
-    pub missing_inputs: Vec<String>,
+    pub missing_inputs: Vec<MissingInput>,
     /// Counts of what was reproduced.
     pub coverage: Coverage,
     /// Differences between the recording and today's run, in the order of the flow.

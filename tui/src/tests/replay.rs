@@ -1,7 +1,8 @@
 //! The replay screen.
 
 use zerver_replay::{
-    Coverage, Finding, FindingClass, ReplayError, ReplayedResponse, Report, ReportedValue, SourceLocation,
+    Coverage, Finding, FindingClass, MissingInput, ReplayError, ReplayedResponse, Report, ReportedValue,
+    SourceLocation,
 };
 use zerver_trace::Value;
 
@@ -317,9 +318,9 @@ fn a_missing_secret_is_prompted_for_and_stays_hidden() {
     }
     let mut ui = TestApp::new(120, 40, vec![trace]);
     ui.press("r");
-    let why =
-        "the request's header authorization: only a hash of it is here; --request-header authorization=..";
-    let report = Report { missing_inputs: vec![why.into()], ..Report::default() };
+    let reason = "only a hash of it is here".to_owned();
+    let missing = MissingInput::Header { name: "authorization".to_owned(), reason };
+    let report = Report { missing_inputs: vec![missing], ..Report::default() };
     let replayed = Arc::new(ReplayResult { report, build: String::new() });
     ui.send(Message::Replayed(asked(&ui).unwrap().0, Ok(Arc::clone(&replayed))));
     let text = ui.text();
