@@ -138,7 +138,7 @@ pub enum StartError {
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
     /// The scheduling settings contradict each other.
-    #[error("invalid scheduling settings")]
+    #[error("cannot use the settings of App::scheduling")]
     Scheduling(#[source] zerver_engine::SettingError),
     /// The program that requests replays cannot be reached.
     #[error("cannot communicate on ZERVER_IPC={}", socket.display())]
