@@ -26,7 +26,7 @@ fn a_flow_shows_its_typical_times() {
     ─ report: newest 100 requests ──────────────────────────────────────────────────
      CPU time of the steps, and waits                    p50        p99
      total                                          49.43 ms   98.43 ms
-     receiving the body                              10.0 µs    10.0 µs
+     receiving                                       10.0 µs    10.0 µs
      unexplained                                      5.0 µs     5.0 µs
      ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
      │ What parse_report is for.

@@ -128,7 +128,7 @@ fn a_retry_a_missing_step_and_another_outcome_are_differences() {
     -280 missing "render_todo" render_todo, only in a
     -90 cpu "parse_auth" CPU of parse_auth
     -40 cpu "verify_roles" CPU of verify_roles
-    -20 receive "-" reading the body
+    -20 receive "-" receiving
     -20 queue "parse_auth" run queue before parse_auth
     -15 cpu "load_todo" CPU of load_todo
     -15 cpu "lookup_user" CPU of lookup_user
