@@ -2,7 +2,7 @@
 //!
 //! A [`Timeline`] shows where the time of one request went, a [`Diff`] why another took longer, and [`Why`] how a
 //! request compares with others of its flow. A [`Simulation`] estimates the effect of another configuration, and a
-//! [`Corpus`] summarises many replays. The documents (`TimelineJson` and others) are the JSON forms; [`display`] holds
+//! [`Corpus`] summarizes many replays. The documents (`TimelineJson` and others) are the JSON forms; [`display`] holds
 //! wording that the command line and the terminal UI share.
 //!
 //! Everything here takes loaded [`zerver_trace::Trace`]s and returns plain data. The crate opens no store and no

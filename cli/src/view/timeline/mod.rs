@@ -241,7 +241,7 @@ fn failure(timeline: &Timeline, layout: Layout) -> String {
     let folded = |text: &str| fold_words(&clean(text), layout.fold_width());
     let description = match failure.kind.as_str() {
         "timed_out" => "timed_out: its deadline passed".to_owned(),
-        "gone" => "gone: the client left".to_owned(),
+        "client_left" => "client_left: before there was a response".to_owned(),
         _ => failure.to_string(),
     };
     let description: Vec<String> = folded(&description).iter().map(|line| paint(style::BAD, line)).collect();

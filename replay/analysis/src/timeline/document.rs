@@ -298,7 +298,7 @@ fn effect(effect: &Effect) -> EffectJson {
         args: value(&effect.args),
         output: match &effect.end {
             EffectEnd::Ok { output, .. } => Some(value(output)),
-            EffectEnd::Err(_) | EffectEnd::Cancelled | EffectEnd::Unanswered => None,
+            EffectEnd::Err(_) | EffectEnd::Canceled | EffectEnd::Unanswered => None,
         },
         writes: effect.writes.iter().map(|write| write.name.clone()).collect(),
     }

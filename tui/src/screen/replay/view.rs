@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 use zerver_analysis::display;
 use zerver_replay::value::side_by_side::finding_sides;
-use zerver_replay::{EditedOutcome, Finding, FindingClass, ReplayError, Report, Sameness};
+use zerver_replay::{EditedOutcome, Finding, FindingClass, MissingInput, ReplayError, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
@@ -98,7 +98,7 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
     if !report.missing_inputs.is_empty() {
         // The hint about command-line options does not apply here.
-        let why = report.missing_inputs.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
+        let why = report.missing_inputs.iter().map(MissingInput::description);
         let why = why.collect::<Vec<_>>().join("; ");
         let how = if screen.missing_secret().is_some() { "; press a to type it" } else { "" };
         return StyledLine::new("cannot be replayed: ", Tone::Bad)

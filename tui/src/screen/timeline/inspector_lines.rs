@@ -99,7 +99,7 @@ impl InspectorLines<'_> {
                 let text = match recorded {
                     Recorded::Missing(MissingReason::TooLarge) => "not recorded: too large".to_owned(),
                     Recorded::Missing(MissingReason::Failed(error)) => {
-                        format!("not recorded: could not be serialised: {error}")
+                        format!("not recorded: could not be serialized: {error}")
                     }
                     _ => SECRET.to_owned(),
                 };
