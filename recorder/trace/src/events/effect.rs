@@ -93,6 +93,12 @@ pub enum EffectErrorKind {
     NoInterpreter,
     /// The interpreter failed or panicked.
     Internal,
+    /// The target reported an error.
+    Failed,
+    /// A policy of this service did not let the call through.
+    Refused,
+    /// The connection was lost after the call had been sent, so that nobody can know whether it took effect.
+    UnknownOutcome,
 }
 
 impl EffectErrorKind {
@@ -106,6 +112,9 @@ impl EffectErrorKind {
             Self::Invalid => "invalid",
             Self::NoInterpreter => "no_interpreter",
             Self::Internal => "internal",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::UnknownOutcome => "unknown_outcome",
         }
     }
 }
