@@ -61,5 +61,5 @@ while [ "$round" -lt "$rounds" ]; do
         exit 1
     fi
 done
-held=$("$bin/zerver" doctor | sed -n 's/^holds *\([0-9]*\).*/\1/p')
+held=$("$bin/zerver" doctor | sed -n 's/^holds *\([0-9,]*\).*/\1/p')
 echo "$rounds rounds: nothing lost; $held requests recorded; the slowest opening took $slowest ms"
