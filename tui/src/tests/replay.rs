@@ -265,6 +265,19 @@ fn compiler_errors_are_shown_with_a_hint() {
 }
 
 #[test]
+fn a_long_hint_is_wrapped() {
+    let refusal = ReplayError {
+        message: "no Cargo.toml in /home/ann/todos or any folder above it".into(),
+        causes: Vec::new(),
+        hints: vec!["name the folder of the service's package, ".repeat(4) + "and replay the request again"],
+    };
+    let mut ui = replay(80, 18);
+    let text = ui.send(Message::Replayed(1, Err(refusal))).text();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("package, and replay the request again"), "{text}");
+}
+
+#[test]
 fn an_injected_fault_shows_how_the_request_would_end() {
     let mut ui = replay(120, 24);
     ui.press("f");

@@ -3,7 +3,7 @@ use zerver_trace::{Answer, Decision, Event, Recorded, Trace};
 
 use super::{RepeatedStatement, ResultTable};
 use crate::timeline::Timeline;
-use crate::timeline::sample::{US, answered, asked, flow, plain, ran, trace};
+use zerver_testkit::sample::{US, answered, asked, flow, plain, ran, trace};
 
 fn query(text: &str, id: u64) -> Recorded {
     plain(json!({"database": "default", "statements": [{"text": text, "params": [id], "fetch": "rows"}]}))

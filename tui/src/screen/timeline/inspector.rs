@@ -147,7 +147,8 @@ fn builtin_slot(trace: &Trace, name: &str) -> Option<String> {
 /// Adds the function of the step, as it is in the file now.
 fn source(tree: &mut InspectorLines<'_>, run: &StepRun, sources: &SourceFiles) {
     let Some(lines) = sources.get(&run.step.file) else { return };
-    let from = (run.step.line as usize).saturating_sub(1);
+    let step = &run.step;
+    let from = (sources.line_of(&step.file, &step.name, step.line) as usize).saturating_sub(1);
     let Some(rest) = lines.get(from..).filter(|rest| !rest.is_empty()) else { return };
     // The function ends with the first brace that is indented like its first line.
     let indent = rest[0].len() - rest[0].trim_start().len();

@@ -155,7 +155,7 @@ impl Screen for TimelineScreen {
                 };
                 return curl.map(copy).into_iter().collect();
             }
-            Action::OpenSource => match self.source() {
+            Action::OpenSource => match self.source(&shared.sources) {
                 Some(command) => return vec![command],
                 None => shared.notice = Some(Notice::error("no source location in the trace")),
             },
