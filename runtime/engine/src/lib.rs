@@ -50,6 +50,7 @@ mod flow;
 mod job;
 mod message;
 mod panics;
+mod policy;
 mod schedule;
 pub mod service_docs;
 mod simulate;
@@ -64,6 +65,10 @@ pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason};
 pub use message::{Params, Request, Response};
 pub use panics::install_panic_hook;
+pub use policy::{
+    AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState, Places, RateExceeded,
+    RateLimit, RetryBudget, TargetPolicy,
+};
 pub use schedule::{
     ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
     SettingError, Shed, ShedReason, Ticket, Turn,
