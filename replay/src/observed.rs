@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use zerver_trace::{
     Answer, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, MissingReason, Name,
-    Outcome, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace, Value,
+    Outcome, PolicyDecision, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace, Value,
 };
 
 use crate::value::label;
@@ -60,6 +60,8 @@ pub(crate) struct ObservedCall<'f> {
     pub(crate) queued_ns: u64,
     /// Reason for which the call is waiting, and since when.
     hold: Option<(QueueReason, u64)>,
+    /// Decision of a policy about another attempt after this one, and the pause before it.
+    pub(crate) retry_decision: Option<(PolicyDecision, u64)>,
     /// Number of answers the request had received when it made the call.
     pub(crate) asked_after: usize,
     /// Position of the answer among the request's answers, and its time.
@@ -168,6 +170,7 @@ impl<'f> Observed<'f> {
                         retry_delay_ns: 0,
                         queued_ns: 0,
                         hold: None,
+                        retry_decision: None,
                         asked_after: answers,
                         answered: None,
                         answer: None,
@@ -184,6 +187,12 @@ impl<'f> Observed<'f> {
                         Answer::Cancelled => Answer::Cancelled,
                     });
                     answers += 1;
+                }
+                &Event::PolicyDecided { call, decision, wait_ns, .. } => {
+                    let Some(&(run, at)) = places.get(&call) else { continue };
+                    if decides_about_retry(decision) {
+                        runs[run].calls[at].retry_decision = Some((decision, wait_ns));
+                    }
                 }
                 Event::EffectQueued { call, at_ns, .. } | Event::EffectStarted { call, at_ns } => {
                     let Some(&(run, at)) = places.get(call) else { continue };
@@ -226,7 +235,7 @@ impl ObservedCall<'_> {
     fn free(&mut self, at_ns: u64) {
         let Some((by, since_ns)) = self.hold.take() else { return };
         let held_ns =
-            if by == QueueReason::RetryDelay { &mut self.retry_delay_ns } else { &mut self.queued_ns };
+            if matches!(by, QueueReason::RetryDelay | QueueReason::Hedge) { &mut self.retry_delay_ns } else { &mut self.queued_ns };
         *held_ns = held_ns.saturating_add(at_ns.saturating_sub(since_ns));
     }
 }
@@ -272,4 +281,15 @@ pub(crate) fn plain(datum: &SharedValue) -> Recorded {
         }
         Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
     }
+}
+
+/// Returns true if a decision determines whether a call is repeated.
+const fn decides_about_retry(decision: PolicyDecision) -> bool {
+    matches!(
+        decision,
+        PolicyDecision::Retried
+            | PolicyDecision::BudgetExhausted
+            | PolicyDecision::RetryAfterObeyed
+            | PolicyDecision::RetryAfterTooLong
+    )
 }

@@ -87,6 +87,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             | Event::EffectCompleted { answer: Answer::Cancelled, .. }
             | Event::EffectQueued { .. }
             | Event::EffectStarted { .. }
+            | Event::PolicyDecided { .. }
             | Event::Migrated { .. }
             | Event::QuantumExceeded { .. } => {}
         }

@@ -10,7 +10,7 @@ use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPol
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
     Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome, Query,
-    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
+    PolicyDecision, QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
 };
 
 use crate::sample_traces::FixedMessage;
@@ -234,13 +234,14 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 
 #[test]
 fn a_queued_effect_is_read_back() {
-    fn queued<V>() -> [Event<V>; 4] {
+    fn queued<V>() -> [Event<V>; 5] {
         let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
             queued_by(QueueReason::RetryDelay),
             queued_by(QueueReason::Target),
             Event::EffectStarted { call: 1, at_ns: 9 },
+            Event::PolicyDecided { call: 1, at_ns: 9, decision: PolicyDecision::BreakerOpened, wait_ns: 8 },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
@@ -248,7 +249,7 @@ fn a_queued_effect_is_read_back() {
     capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 4..], queued());
+    assert_eq!(trace.events[trace.events.len() - 5..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }

@@ -135,6 +135,7 @@ impl Replay<'_> {
                     | Event::QuantumExceeded { .. }
                     | Event::EffectQueued { .. }
                     | Event::EffectStarted { .. }
+                    | Event::PolicyDecided { .. }
                     | Event::CompletionDelayed { .. }
                     | Event::ReadDelayed { .. }
             )

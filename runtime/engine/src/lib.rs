@@ -58,7 +58,8 @@ mod slot;
 mod step;
 
 pub use effect::{
-    All, Call, CallResult, Effect, EffectKind, RequestedCall, Retry, StandaloneEffect, all, effect, join_all,
+    All, Assessment, Assessor, AttemptEnd, Call, CallResult, Effect, EffectKind, Hedge, RequestedCall, Retry,
+    RetryVerdict, StandaloneEffect, all, any, effect, join_all,
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};

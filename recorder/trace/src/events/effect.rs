@@ -16,6 +16,10 @@ pub enum QueueReason {
     Target,
     /// The kind has its maximum number of effects in flight.
     Kind,
+    /// The target gets its maximum number of calls per second.
+    Rate,
+    /// The first attempt of a hedge has some time to answer.
+    Hedge,
 }
 
 impl QueueReason {
@@ -26,6 +30,8 @@ impl QueueReason {
             Self::Request => "request",
             Self::Target => "target",
             Self::Kind => "kind",
+            Self::Rate => "rate",
+            Self::Hedge => "hedge",
         }
     }
 }
@@ -93,6 +99,12 @@ pub enum EffectErrorKind {
     NoInterpreter,
     /// The interpreter failed or panicked.
     Internal,
+    /// The operation itself failed.
+    Failed,
+    /// A policy did not let the call through.
+    Refused,
+    /// It is unknown whether the operation took place.
+    UnknownOutcome,
 }
 
 impl EffectErrorKind {
@@ -106,6 +118,9 @@ impl EffectErrorKind {
             Self::Invalid => "invalid",
             Self::NoInterpreter => "no_interpreter",
             Self::Internal => "internal",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::UnknownOutcome => "unknown_outcome",
         }
     }
 }

@@ -10,7 +10,7 @@ use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace}
 
 use crate::rfc3339;
 use crate::timeline::contributors::Verdict;
-use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, ReadDelay};
+use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, PolicyNote, ReadDelay};
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::step::Step;
@@ -95,6 +95,9 @@ struct EffectJson {
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     completion_delays: Vec<CompletionDelay>,
+    /// Omitted if no policy decided anything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policy_decisions: Vec<PolicyNote>,
     outcome: String,
     args: RecordedJson,
     /// Omitted if the effect has no output.
@@ -285,6 +288,7 @@ fn effect(effect: &Effect) -> EffectJson {
         attempts: effect.attempts.len(),
         queued_ns: effect.queued_ns(),
         completion_delays: effect.completion_delays().cloned().collect(),
+        policy_decisions: effect.policy_decisions.clone(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),
         output: match &effect.end {

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, QueueReason,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, PolicyDecision, QueueReason,
     Recorded, RequestPart, Thread, Trace,
 };
 
@@ -84,13 +84,22 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             at_ns,
             answer
         }),
-        (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
+        (call(), time(), 0..6_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
             call,
             at_ns,
-            reason: [QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind]
-                [by]
+            reason: [
+                QueueReason::RetryDelay,
+                QueueReason::Request,
+                QueueReason::Target,
+                QueueReason::Kind,
+                QueueReason::Rate,
+                QueueReason::Hedge,
+            ][by]
         }),
         (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
+        (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
+            Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
+        }),
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Migrated {
             at_ns,
             to: if is_low { Thread::BatchWorker(number) } else { Thread::Worker(number) }

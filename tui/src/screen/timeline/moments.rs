@@ -145,6 +145,7 @@ impl<'t> EventWalk<'t> {
             | Event::EffectCompleted { call, at_ns, .. }
             | Event::EffectQueued { call, at_ns, .. }
             | Event::CompletionDelayed { call, at_ns, .. }
+            | Event::PolicyDecided { call, at_ns, .. }
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
@@ -220,6 +221,7 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Reclassified { at_ns, .. }
         | Event::Migrated { at_ns, .. }
         | Event::CompletionDelayed { at_ns, .. }
+        | Event::PolicyDecided { at_ns, .. }
         | Event::QuantumExceeded { at_ns, .. }
         | Event::StepPanicked { at_ns, .. } => Some(*at_ns),
         Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
@@ -272,10 +274,16 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
                 QueueReason::Request => "queued: limit of the request",
                 QueueReason::Target => "queued: limit of its target",
                 QueueReason::Kind => "queued: limit of its kind",
+                QueueReason::Rate => "queued: rate limit of its target",
+                QueueReason::Hedge => "held back while the first attempt has time to answer",
             };
             format!("{} {why}", label(*call))
         }
         Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
+        Event::PolicyDecided { call, decision, wait_ns, .. } => match wait_ns {
+            0 => format!("{}: {decision}", label(*call)),
+            ns => format!("{}: {decision}, {}", label(*call), HumanDuration { ns: *ns }),
+        },
         Event::CompletionDelayed { call, ready_ns, at_ns, .. } => {
             let late = effect(*call)
                 .and_then(|effect| effect.completion_delays().find(|late| late.ready_ns == *ready_ns));
