@@ -48,7 +48,7 @@ pub use sameness::Sameness;
 pub use unreplayable::removed_flow_report;
 pub use value::side_by_side::side_by_side;
 pub use zerver_engine::service_docs::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, StepMetrics,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, StepMetrics, TargetMetrics,
     WorkerMetrics,
 };
 pub use zerver_trace::nearest_name;

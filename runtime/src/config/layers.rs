@@ -6,16 +6,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use zerver_engine::SettingError;
+use zerver_engine::{SettingError, TargetPolicy};
 use zerver_engine::service_docs::{SettingDoc, SettingSource};
 use zerver_recorder::regular_file;
 
 use super::field::RawValue;
-use super::file;
+use super::file::{self, TargetValue};
 use super::key::{KEYS, Key, RULES};
 use super::settings::Config;
+use super::target_keys::{self, TARGET_KEYS};
 use crate::StartError;
-use crate::scheduler::ClassRule;
+use crate::scheduler::{ClassRule, TargetSettings};
 
 /// Maximum length of a settings file, in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -30,7 +31,7 @@ pub(crate) struct Layers {
 }
 
 /// Source of each setting that is not at its default, and the place within that source.
-type Sources = BTreeMap<&'static str, (SettingSource, Option<String>)>;
+type Sources = BTreeMap<String, (SettingSource, Option<String>)>;
 
 /// Merged settings.
 #[derive(Debug, Clone)]
@@ -59,9 +60,10 @@ impl Layers {
     pub(crate) fn load(&self) -> Result<LoadedSettings, StartError> {
         let mut config = self.program.clone();
         let mut sources = self.program_sources();
-        if let Some(path) = &self.file {
-            self.apply_file(path, &mut config, &mut sources)?;
-        }
+        let targets = match &self.file {
+            Some(path) => self.apply_file(path, &mut config, &mut sources)?,
+            None => Vec::new(),
+        };
         for (key, value) in &self.environment {
             let raw =
                 value.to_str().map_or(RawValue::Many(Vec::new()), |text| RawValue::One(text.to_owned()));
@@ -78,8 +80,10 @@ impl Layers {
                     },
                 }
             })?;
-            sources.insert(key.name, (SettingSource::Environment, Some(key.variable())));
+            sources.insert(key.name.to_owned(), (SettingSource::Environment, Some(key.variable())));
         }
+        // Last, because a target has the settings of all others unless its own differ.
+        self.apply_targets(targets, &mut config, &mut sources)?;
         check_features(&mut config, &sources)?;
         if let Err(error) = config.scheduling.check() {
             return Err(inconsistent(error, &mut config, &sources));
@@ -87,7 +91,13 @@ impl Layers {
         Ok(LoadedSettings { config, file: self.file.clone(), sources })
     }
 
-    fn apply_file(&self, path: &Path, config: &mut Config, sources: &mut Sources) -> Result<(), StartError> {
+    /// Applies the file, except for the settings of single targets, which it returns.
+    fn apply_file(
+        &self,
+        path: &Path,
+        config: &mut Config,
+        sources: &mut Sources,
+    ) -> Result<Vec<TargetValue>, StartError> {
         let shown = path.display();
         let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
         let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
@@ -97,7 +107,7 @@ impl Layers {
             key.field(config).set(&raw).map_err(|requirement| {
                 invalid(line, format!("invalid {}: must be {requirement}", key.name))
             })?;
-            sources.insert(key.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
+            sources.insert(key.name.to_owned(), (SettingSource::File, Some(format!("{shown}:{line}"))));
             // A relative path is relative to the settings file, not to the working directory.
             if let ("recording.store", Some(store), Some(folder)) =
                 (key.name, &mut config.recording.store, path.parent())
@@ -107,7 +117,27 @@ impl Layers {
         }
         if let Some((line, rules)) = file.rules {
             config.rules = rules;
-            sources.insert(RULES.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
+            sources.insert(RULES.name.to_owned(), (SettingSource::File, Some(format!("{shown}:{line}"))));
+        }
+        Ok(file.targets)
+    }
+
+    fn apply_targets(
+        &self,
+        values: Vec<TargetValue>,
+        config: &mut Config,
+        sources: &mut Sources,
+    ) -> Result<(), StartError> {
+        let TargetSettings { default, named } = &mut config.targets;
+        for TargetValue { target, name, line, raw } in values {
+            let shown = self.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+            let key = target_keys::full_key(&target, name);
+            let policy = named.entry(target).or_insert_with(|| default.clone());
+            target_keys::field(name, policy).set(&raw).map_err(|requirement| StartError::Setting {
+                place: format!("{shown}:{line}"),
+                reason: format!("invalid {key}: must be {requirement}"),
+            })?;
+            sources.insert(key, (SettingSource::File, Some(format!("{shown}:{line}"))));
         }
         Ok(())
     }
@@ -117,9 +147,17 @@ impl Layers {
         let (mut program, mut default) = (self.program.clone(), Config::default());
         let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
         let mut sources: Sources =
-            KEYS.iter().filter(is_set).map(|key| (key.name, (SettingSource::Program, None))).collect();
+            KEYS.iter().filter(is_set).map(|key| (key.name.to_owned(), (SettingSource::Program, None))).collect();
         if !self.program.rules.is_empty() {
-            sources.insert(RULES.name, (SettingSource::Program, None));
+            sources.insert(RULES.name.to_owned(), (SettingSource::Program, None));
+        }
+        let mut default = TargetPolicy::default();
+        for (target, policy) in &mut program.targets.named {
+            for name in TARGET_KEYS {
+                if target_keys::field(name, policy).show() != target_keys::field(name, &mut default).show() {
+                    sources.insert(target_keys::full_key(target, name), (SettingSource::Program, None));
+                }
+            }
         }
         sources
     }
@@ -181,15 +219,36 @@ impl LoadedSettings {
                 self.sources.get(key.name).cloned().unwrap_or((SettingSource::Default, None));
             SettingDoc { key: key.name.to_owned(), value, source, location, is_reloadable: key.is_reloadable }
         };
-        KEYS.iter().chain([&RULES]).map(|key| document(*key)).collect()
+        let mut documents: Vec<_> = KEYS.iter().chain([&RULES]).map(|key| document(*key)).collect();
+        documents.extend(self.target_documents());
+        documents
+    }
+
+    /// Lists what the settings of single targets say.
+    fn target_documents(&self) -> Vec<SettingDoc> {
+        let mut targets = self.config.targets.clone();
+        let of_target = |(target, policy): (&String, &mut TargetPolicy)| {
+            let document = |name: &&str| {
+                let key = target_keys::full_key(target, name);
+                let (source, location) = self.sources.get(&key)?.clone();
+                let value = target_keys::field(name, policy).show();
+                Some(SettingDoc { key, value, source, location, is_reloadable: true })
+            };
+            TARGET_KEYS.iter().filter_map(document).collect::<Vec<_>>()
+        };
+        targets.named.iter_mut().flat_map(of_target).collect()
     }
 
     /// Returns the keys whose values differ in `other`: first those that can change while the service runs, then the
     /// rest.
     pub(crate) fn differences(&self, other: &Self) -> (Vec<String>, Vec<String>) {
-        let differs = |(a, b): &(SettingDoc, SettingDoc)| a.value != b.value;
-        let changed = std::iter::zip(self.document(), other.document()).filter(differs).map(|(doc, _)| doc);
-        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|doc| doc.is_reloadable);
+        let mut others: BTreeMap<String, SettingDoc> =
+            other.document().into_iter().map(|doc| (doc.key.clone(), doc)).collect();
+        let mut changed = self.document();
+        changed.retain(|doc| others.remove(&doc.key).is_none_or(|other| other.value != doc.value));
+        // A target that only the other settings name.
+        changed.extend(others.into_values());
+        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.into_iter().partition(|doc| doc.is_reloadable);
         let names = |docs: Vec<SettingDoc>| docs.into_iter().map(|doc| doc.key).collect();
         (names(reloadable), names(fixed))
     }

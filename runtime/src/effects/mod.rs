@@ -34,11 +34,13 @@ mod duration_literals;
 pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;
+pub(crate) mod outbound;
 pub mod sleep;
 
 pub use duration_literals::Durations;
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
 };
+pub use outbound::Outbound;
 pub use sleep::sleep;
 pub use zerver_trace::Value;

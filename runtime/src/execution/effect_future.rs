@@ -12,21 +12,38 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
-use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, RequestedCall};
-use zerver_trace::QueueReason;
+use zerver_engine::{CallResult, EffectError, EffectErrorKind, RequestedCall};
+use zerver_trace::{PolicyDecision, QueueReason};
 
 use super::safe_drop::discard;
 use crate::effects::interpreter;
 use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
-use crate::scheduler::{Admission, Permit, PermitWait, RunSlice};
-use crate::time::Stopwatch;
+use crate::scheduler::{
+    Admission, CallRefusal, Permit, PermitWait, PolicyNote, RunSlice, TargetCall, TargetPass,
+};
+use crate::time::{Stopwatch, nanos};
 
 /// An effect that was requested and has no result yet.
 pub(crate) enum EffectFuture {
-    /// Waits for the delay before its next attempt. `None` once the delay is over.
-    Delayed(Box<(Option<RequestedCall>, Pin<Box<Sleep>>)>),
+    /// Waits for the pause before its attempt, or for its place under a rate limit.
+    Delayed(Box<DelayedCall>),
     /// Runs on the effect runtime, or waits there for a permit.
     Running(RunningEffect),
+}
+
+/// A call that waits for a time.
+pub(crate) struct DelayedCall {
+    /// `None` once the delay is over.
+    call: Option<DueCall>,
+    sleep: Pin<Box<Sleep>>,
+    reason: QueueReason,
+}
+
+/// A call that is to be started now.
+pub(crate) struct DueCall {
+    requested: RequestedCall,
+    /// True if the call has waited for the rate limit of its target.
+    has_rate_place: bool,
 }
 
 /// An effect on the effect runtime.
@@ -39,10 +56,12 @@ pub(crate) struct RunningEffect {
     runtime: Handle,
     /// Receiver of the time at which the effect starts, and the limit that it waits for. `None` unless it waits.
     started: Option<(oneshot::Receiver<Instant>, QueueReason)>,
+    /// The call, if it has a target.
+    call: Option<TargetCall>,
 }
 
-/// Result of an effect, and the time at which it completed.
-type Completion = (CallResult, Instant);
+/// Result of an effect, the time at which it completed, and what policies decided meanwhile.
+type Completion = (CallResult, Instant, Vec<PolicyNote>);
 
 /// The future of an interpreter. `None` before it starts and after it completes. The effect runtime polls it. When the effect
 /// is cancelled, the thread of the request drops it, so that no effect continues after its request was answered.
@@ -50,75 +69,211 @@ type SharedFuture = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
 
 /// A change in the state of an effect.
 pub(crate) enum EffectProgress {
-    /// The retry delay ended at this time, and the call is due.
-    RetryDue(RequestedCall, Instant),
+    /// The delay ended at this time, and the call is due.
+    Due(DueCall, Instant),
     /// The effect received its permit and started at this time. It is still in flight.
     Started(RunningEffect, Instant),
-    /// Number of the call, its result, and the time at which it completed.
-    Completed(u32, CallResult, Instant),
+    /// The effect has a result.
+    Completed(CompletedEffect),
 }
 
-/// Starts a call. A call that must wait for a retry delay or a permit is returned as pending.
+/// An effect that has completed.
+pub(crate) struct CompletedEffect {
+    pub(crate) number: u32,
+    pub(crate) result: CallResult,
+    pub(crate) at: Instant,
+    pub(crate) notes: Vec<PolicyNote>,
+    pub(crate) call: Option<TargetCall>,
+}
+
+/// A call after its start.
+pub(crate) struct StartedEffect {
+    pub(crate) state: Started<CallResult, EffectFuture>,
+    /// Decisions of policies at the start.
+    pub(crate) notes: Vec<PolicyNote>,
+    /// The call, if it has a target and was ready at once.
+    pub(crate) call: Option<TargetCall>,
+}
+
+/// What a call holds until it completes.
+#[derive(Default)]
+pub(crate) struct CallAccess {
+    pub(crate) permit: Option<Permit>,
+    pub(crate) pass: Option<TargetPass>,
+    pub(crate) call: Option<TargetCall>,
+}
+
+/// The time that an attempt may take, and true if it comes from the policy of the target.
+type TimeLimit = (Duration, bool);
+
+impl StartedEffect {
+    const fn pending(effect: EffectFuture) -> Self {
+        Self { state: Started::Pending(effect), notes: Vec::new(), call: None }
+    }
+
+    const fn failed(error: EffectError) -> Self {
+        Self { state: Started::Ready(Err(error)), notes: Vec::new(), call: None }
+    }
+
+    fn refused(CallRefusal { error, note }: CallRefusal, call: Option<TargetCall>) -> Self {
+        Self { state: Started::Ready(Err(error)), notes: vec![note], call }
+    }
+}
+
+impl DueCall {
+    pub(crate) const fn new(requested: RequestedCall) -> Self {
+        Self { requested, has_rate_place: false }
+    }
+
+    /// Returns the number of the call.
+    pub(crate) const fn number(&self) -> u32 {
+        self.requested.number
+    }
+
+    fn after(self, delay: Duration, reason: QueueReason) -> StartedEffect {
+        let sleep = Box::pin(tokio::time::sleep(delay));
+        StartedEffect::pending(EffectFuture::Delayed(Box::new(DelayedCall {
+            call: Some(self),
+            sleep,
+            reason,
+        })))
+    }
+}
+
+/// Starts a call. A call that must wait for a delay, its place under a rate limit, or a permit is returned as pending.
 pub(crate) fn start(
-    mut requested: RequestedCall,
+    mut due: DueCall,
     watch: &Stopwatch,
+    deadline_ns: u64,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     slice: &RunSlice<'_>,
-) -> Started<CallResult, EffectFuture> {
+) -> StartedEffect {
+    let requested = &mut due.requested;
     if requested.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
-        return Started::Ready(Err(past_deadline()));
+        return StartedEffect::failed(past_deadline());
     }
     let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
     let runtime = slice.effect_runtime;
     let pause = std::mem::take(&mut requested.pause);
     if !pause.is_zero() {
-        return Started::Pending(EffectFuture::Delayed(Box::new((
-            Some(requested),
-            Box::pin(tokio::time::sleep(pause)),
-        ))));
+        let reason = if requested.is_hedge { QueueReason::Hedge } else { QueueReason::RetryDelay };
+        return due.after(pause, reason);
     }
-    match slice.acquire_permit(&requested.call) {
-        Admission::Granted(permit) => {
-            let counted = || permit.or_else(|| slice.count_in_flight(&requested.call));
-            match perform(&requested, until, runtime, interpreters, context, counted) {
-                Started::Ready(performed) => Started::Ready(performed),
-                Started::Pending(effect) => Started::Pending(EffectFuture::Running(effect)),
+    let Some(name) = requested.call.target() else {
+        return match slice.acquire_permit(&requested.call, None) {
+            Admission::Granted(permit) => {
+                let access = || CallAccess {
+                    permit: permit.or_else(|| slice.count_in_flight(&requested.call)),
+                    ..CallAccess::default()
+                };
+                started(perform(requested, until, runtime, interpreters, context, access), None)
             }
+            Admission::Queued(wait) => StartedEffect::pending(EffectFuture::Running(perform_with_permit(
+                due.requested,
+                until,
+                wait,
+                None,
+                runtime,
+                interpreters,
+                context,
+            ))),
+        };
+    };
+    let ends_ns = requested.deadline_ns.map_or(deadline_ns, |until_ns| until_ns.min(deadline_ns));
+    let left = Duration::from_nanos(ends_ns.saturating_sub(watch.now_ns()));
+    let now = (slice.service_ns(watch), watch.now());
+    let call = slice.find_target(&name, watch).map(|target| TargetCall::new(target, requested, now, left));
+    if let Some(call) = &call {
+        if requested.is_hedge && !call.target.take_retry(now.0) {
+            let error = EffectError::new(EffectErrorKind::Refused, "the retry budget is exhausted");
+            let note = (PolicyDecision::BudgetExhausted, 0);
+            return StartedEffect::refused(CallRefusal { error, note }, None);
         }
-        Admission::Queued(wait) => Started::Pending(EffectFuture::Running(perform_with_permit(
-            requested,
-            until,
-            wait,
-            runtime,
-            interpreters,
-            context,
-        ))),
+        let placed = match due.has_rate_place {
+            true => Ok(0),
+            false => call.target.reserve_rate(now.0, nanos(left)),
+        };
+        match placed {
+            Ok(0) => {}
+            Ok(wait_ns) => {
+                drop(name);
+                due.has_rate_place = true;
+                return due.after(Duration::from_nanos(wait_ns), QueueReason::Rate);
+            }
+            Err(refusal) => return StartedEffect::refused(refusal, None),
+        }
+        if let Err(refusal) = call.target.check(now.0) {
+            return StartedEffect::refused(refusal, None);
+        }
+    }
+    let places = call.as_ref().and_then(|call| call.target.places());
+    match slice.acquire_permit(&requested.call, Some((&name, places))) {
+        Admission::Granted(permit) => {
+            let pass = match call.as_ref().map(|call| call.begin(now.1)).transpose() {
+                Ok(pass) => pass,
+                Err(refusal) => return StartedEffect::refused(refusal, None),
+            };
+            let probe = pass.as_ref().and_then(TargetPass::start_note);
+            let permit = permit.or_else(|| slice.count_in_flight(&requested.call));
+            let access = CallAccess { permit, pass, call: call.clone() };
+            let performed = perform(requested, until, runtime, interpreters, context, || access);
+            let mut started = started(performed, call);
+            started.notes.extend(probe);
+            started
+        }
+        Admission::Queued(wait) => {
+            drop(name);
+            StartedEffect::pending(EffectFuture::Running(perform_with_permit(
+                due.requested,
+                until,
+                wait,
+                call,
+                runtime,
+                interpreters,
+                context,
+            )))
+        }
     }
 }
 
-/// Starts a call without regard to the limits. The call must complete by `until`. If it is not ready at once, it holds the
-/// result of `permit` until it completes.
+fn started(
+    performed: Started<(CallResult, Vec<PolicyNote>), RunningEffect>,
+    call: Option<TargetCall>,
+) -> StartedEffect {
+    match performed {
+        Started::Ready((result, notes)) => StartedEffect { state: Started::Ready(result), notes, call },
+        Started::Pending(effect) => StartedEffect::pending(EffectFuture::Running(effect)),
+    }
+}
+
+/// Starts a call without regard to the limits. The call must complete by `until`. It holds the result of `access` until it
+/// completes.
 pub(crate) fn perform(
     requested: &RequestedCall,
     until: Option<Instant>,
     runtime: &Handle,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
-    permit: impl FnOnce() -> Option<Permit>,
-) -> Started<CallResult, RunningEffect> {
-    let (number, kind, limit) = (requested.number, requested.call.kind(), requested.call.time_limit());
-    let future = match poll_first(&requested.call, Some(runtime), interpreters, context) {
-        Started::Ready(performed) => return Started::Ready(performed),
+    access: impl FnOnce() -> CallAccess,
+) -> Started<(CallResult, Vec<PolicyNote>), RunningEffect> {
+    let (number, kind) = (requested.number, requested.call.kind());
+    let future = match poll_first(requested, Some(runtime), interpreters, context) {
+        Started::Ready(result) => {
+            let pass = access().pass;
+            let note = pass.and_then(|pass| pass.end(&result, Instant::now()));
+            return Started::Ready((result, note.into_iter().collect()));
+        }
         Started::Pending(future) => SharedFuture::new(Mutex::new(Some(future))),
     };
-    let (permit, since) = (permit(), Instant::now());
+    let CallAccess { permit, pass, call } = access();
+    let (limit, since) = (time_limit(requested, call.as_ref()), Instant::now());
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
     let task = runtime.spawn(async move {
         let finished = task_future.within(limit, until, since).await;
         // Released here, because the thread of the request may be busy with a long step.
         drop(permit);
-        finished
+        ended(finished, pass)
     });
     Started::Pending(RunningEffect {
         number,
@@ -127,7 +282,20 @@ pub(crate) fn perform(
         future,
         runtime: runtime.clone(),
         started: None,
+        call,
     })
+}
+
+/// Returns the time limit of the call itself, or else that of its target.
+fn time_limit(requested: &RequestedCall, call: Option<&TargetCall>) -> Option<TimeLimit> {
+    let own = requested.call.time_limit().map(|limit| (limit, false));
+    own.or_else(|| call?.timeout.map(|limit| (limit, true)))
+}
+
+/// Reports the end of a call to its target.
+fn ended((result, at, mut notes): Completion, pass: Option<TargetPass>) -> Completion {
+    notes.extend(pass.and_then(|pass| pass.end(&result, at)));
+    (result, at, notes)
 }
 
 /// Waits for a permit on the effect runtime, and then performs the call.
@@ -135,6 +303,7 @@ fn perform_with_permit(
     requested: RequestedCall,
     until: Option<Instant>,
     wait: PermitWait,
+    call: Option<TargetCall>,
     runtime: &Handle,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
@@ -144,26 +313,35 @@ fn perform_with_permit(
     let ((started_tx, started), reason) = (oneshot::channel(), wait.queue_reason());
     let future = SharedFuture::default();
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
+    let task_call = call.clone();
     let task = runtime.spawn(async move {
         let permit = match until {
             Some(until) => match tokio::time::timeout_at(until.into(), wait).await {
                 Ok(permit) => permit,
-                Err(_) => return (Err(past_deadline()), Instant::now()),
+                Err(_) => return (Err(past_deadline()), Instant::now(), Vec::new()),
             },
             None => wait.await,
         };
         let since = Instant::now();
         // The receiver is gone if the request has ended.
         let _ = started_tx.send(since);
-        let finished = match poll_first(&requested.call, None, &interpreters, &context) {
-            Started::Ready(performed) => (performed, Instant::now()),
+        // The breaker may have opened meanwhile.
+        let pass = match task_call.as_ref().map(|call| call.begin(since)).transpose() {
+            Ok(pass) => pass,
+            Err(CallRefusal { error, note }) => return (Err(error), since, vec![note]),
+        };
+        let probe = pass.as_ref().and_then(TargetPass::start_note);
+        let mut finished = match poll_first(&requested, None, &interpreters, &context) {
+            Started::Ready(performed) => (performed, Instant::now(), Vec::new()),
             Started::Pending(future) => {
                 *task_future.lock() = Some(future);
-                task_future.within(requested.call.time_limit(), until, since).await
+                let limit = time_limit(&requested, task_call.as_ref());
+                task_future.within(limit, until, since).await
             }
         };
         drop(permit);
-        finished
+        finished.2.extend(probe);
+        ended(finished, pass)
     });
     RunningEffect {
         number,
@@ -172,6 +350,7 @@ fn perform_with_permit(
         future,
         runtime: runtime.clone(),
         started: Some((started, reason)),
+        call,
     }
 }
 
@@ -179,9 +358,17 @@ impl EffectFuture {
     /// Returns the reason why the effect waits, or `None` if it is running.
     pub(crate) const fn queue_reason(&self) -> Option<QueueReason> {
         match self {
-            Self::Delayed(_) => Some(QueueReason::RetryDelay),
+            Self::Delayed(delayed) => Some(delayed.reason),
             Self::Running(RunningEffect { started: Some((_, reason)), .. }) => Some(*reason),
             Self::Running(_) => None,
+        }
+    }
+
+    /// Returns the number of the call, or `None` if it is no longer waited for.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Delayed(delayed) => delayed.call.as_ref().map(DueCall::number),
+            Self::Running(effect) => effect.task.as_ref().map(|_| effect.number),
         }
     }
 }
@@ -192,14 +379,12 @@ impl Future for EffectFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<EffectProgress> {
         match &mut *self {
             Self::Delayed(delayed) => {
-                let (requested, sleep) = &mut **delayed;
-                if requested.is_some() {
+                let DelayedCall { call, sleep, .. } = &mut **delayed;
+                if call.is_some() {
                     ready!(sleep.as_mut().poll(cx));
                 }
                 let until = sleep.deadline().into_std();
-                requested.take().map_or(Poll::Pending, |requested| {
-                    Poll::Ready(EffectProgress::RetryDue(requested, until))
-                })
+                call.take().map_or(Poll::Pending, |call| Poll::Ready(EffectProgress::Due(call, until)))
             }
             Self::Running(effect) => {
                 if let Some((started, _)) = &mut effect.started
@@ -210,8 +395,7 @@ impl Future for EffectFuture {
                         return Poll::Ready(EffectProgress::Started(effect.take(), at));
                     }
                 }
-                let (number, performed, at) = ready!(Pin::new(effect).poll(cx));
-                Poll::Ready(EffectProgress::Completed(number, performed, at))
+                Poll::Ready(EffectProgress::Completed(ready!(Pin::new(effect).poll(cx))))
             }
         }
     }
@@ -232,20 +416,20 @@ impl RunningEffect {
             future: Arc::clone(&self.future),
             runtime: self.runtime.clone(),
             started: None,
+            call: self.call.take(),
         }
     }
 }
 
 impl Future for RunningEffect {
-    /// Number of the call, its result, and the time at which it completed.
-    type Output = (u32, CallResult, Instant);
+    type Output = CompletedEffect;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
-        let (performed, at) =
+        let (result, at, notes) =
             ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| aborted(self.kind, error));
         self.task = None;
-        Poll::Ready((self.number, performed, at))
+        Poll::Ready(CompletedEffect { number: self.number, result, at, notes, call: self.call.take() })
     }
 }
 
@@ -274,14 +458,15 @@ fn past_deadline() -> EffectError {
 /// Starts a call and polls it once, in the context of the effect runtime. A caller on another thread passes that runtime to
 /// enter. A call that is ready at the first poll needs no other thread.
 fn poll_first(
-    call: &Call,
+    requested: &RequestedCall,
     runtime: Option<&Handle>,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
 ) -> Started<CallResult, BoxFuture<CallResult>> {
+    let RequestedCall { call, first, .. } = requested;
     let kind = call.kind();
     let mut entered = runtime.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
-    let mut future = match catch_unwind(AssertUnwindSafe(|| interpreters.start(call, context))) {
+    let mut future = match catch_unwind(AssertUnwindSafe(|| interpreters.start_numbered(call, context, *first))) {
         Ok(Started::Ready(performed)) => return Started::Ready(performed),
         Ok(Started::Pending(future)) => future,
         Err(panic) => return Started::Ready(Err(interpreter_panicked(kind, &*panic))),
@@ -313,18 +498,23 @@ struct EffectTask {
 
 impl EffectTask {
     /// Performs the call until it completes, exceeds its time limit, or passes the deadline of its effect.
-    async fn within(mut self, limit: Option<Duration>, until: Option<Instant>, since: Instant) -> Completion {
-        let own = limit.and_then(|limit| Some((since.checked_add(limit)?, Some(limit))));
+    async fn within(mut self, limit: Option<TimeLimit>, until: Option<Instant>, since: Instant) -> Completion {
+        let own = limit.and_then(|limit| Some((since.checked_add(limit.0)?, Some(limit))));
         let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
+        let mut notes = Vec::new();
         let performed = match first {
-            Some((at, limit)) => {
-                let result = tokio::time::timeout_at(at.into(), &mut self).await;
-                result.unwrap_or_else(|_| Err(limit.map_or_else(past_deadline, time_limit_exceeded)))
-            }
+            Some((at, limit)) => match tokio::time::timeout_at(at.into(), &mut self).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let target_limit = limit.filter(|(_, is_of_target)| *is_of_target);
+                    notes.extend(target_limit.map(|(limit, _)| (PolicyDecision::TargetTimeout, nanos(limit))));
+                    Err(limit.map_or_else(past_deadline, |(limit, _)| time_limit_exceeded(limit)))
+                }
+            },
             None => (&mut self).await,
         };
         drop(self);
-        (performed, Instant::now())
+        (performed, Instant::now(), notes)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<CallResult>>> {
@@ -357,7 +547,7 @@ fn aborted(kind: &'static str, error: JoinError) -> Completion {
         Ok(panic) => interpreter_panicked(kind, &*panic),
         Err(_) => EffectError::new(EffectErrorKind::Internal, "the service has stopped"),
     };
-    (Err(error), Instant::now())
+    (Err(error), Instant::now(), Vec::new())
 }
 
 fn interpreter_panicked(kind: &str, panic: &(dyn Any + Send)) -> EffectError {

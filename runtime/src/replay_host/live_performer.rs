@@ -10,7 +10,7 @@ use zerver_replay::wire::{HostReply, send};
 
 use crate::app::startup::{BoxError, Startup};
 use crate::effects::interpreter::{EffectContext, Started};
-use crate::execution::effect_future;
+use crate::execution::effect_future::{self, CallAccess};
 use crate::http::TraceContext;
 use crate::time::nanos;
 
@@ -63,16 +63,18 @@ impl zerver_replay::LivePerformer for LivePerformer {
             number: 0,
             call: call.clone(),
             attempt: 1,
+            first: 0,
             pause: Duration::ZERO,
+            is_hedge: false,
             deadline_ns: None,
         };
         // The call starts within the runtime, because an interpreter may create a timer or a socket.
         let performed = self.runtime.block_on(async {
             let (runtime, interpreters) = (Handle::current(), &self.startup.interpreters);
-            match effect_future::perform(&requested, None, &runtime, interpreters, &context, || None) {
-                Started::Ready(performed) => performed,
+            match effect_future::perform(&requested, None, &runtime, interpreters, &context, CallAccess::default) {
+                Started::Ready((performed, _)) => performed,
                 Started::Pending(effect) => match tokio::time::timeout(within, effect).await {
-                    Ok((_, performed, _)) => performed,
+                    Ok(completed) => completed.result,
                     Err(_) => {
                         let message = format!("no answer within {within:?}");
                         Err(EffectError::new(EffectErrorKind::Timeout, message))

@@ -201,6 +201,11 @@ impl Job {
         }
     }
 
+    /// Returns true if calls have become superfluous; see [`take_cancelled_calls`](Self::take_cancelled_calls).
+    pub const fn has_cancelled_calls(&self) -> bool {
+        !self.cancelled.is_empty()
+    }
+
     /// Returns the calls that have become superfluous since the last time. The driver drops those that it has started.
     pub fn take_cancelled_calls(&mut self) -> Vec<u32> {
         mem::take(&mut self.cancelled)

@@ -20,6 +20,8 @@ pub(crate) struct TargetCall {
     attempt: u16,
     /// The call, if the policy of the target may repeat it.
     call: Option<Call>,
+    /// Time limit of a call that has none of its own.
+    pub(crate) timeout: Option<Duration>,
     /// Time of the start on the clock of the service, and as an instant.
     pub(crate) now: (u64, Instant),
     /// Time until the deadline of the request or of its effect.
@@ -42,9 +44,11 @@ impl TargetCall {
         left: Duration,
     ) -> Self {
         let RequestedCall { call, attempt, .. } = requested;
-        let is_repeatable = target.policy().attempts > 1 && call.is_idempotent();
-        let repeatable = is_repeatable.then(|| call.clone());
-        Self { target, assessor: call.assessor(), attempt: *attempt, call: repeatable, now, left }
+        let policy = target.policy();
+        let repeatable = (policy.attempts > 1 && call.is_idempotent()).then(|| call.clone());
+        let timeout = policy.timeout;
+        drop(policy);
+        Self { target, assessor: call.assessor(), attempt: *attempt, call: repeatable, timeout, now, left }
     }
 
     /// Begins the call at this instant.
