@@ -74,6 +74,7 @@ fn listed() -> Vec<Listed> {
                     step: name(),
                 },
                 Event::StepPanicked { step: 1, at_ns: 1, file: name(), line: 1, column: 1 },
+                Event::EffectPoint { call: 1, at_ns: 1, point: name() },
                 Event::PolicyDecided {
                     call: 1,
                     at_ns: 1,

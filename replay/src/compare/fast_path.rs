@@ -138,6 +138,7 @@ impl Replay<'_> {
                     | Event::PolicyDecided { .. }
                     | Event::CompletionDelayed { .. }
                     | Event::ReadDelayed { .. }
+                    | Event::EffectPoint { .. }
             )
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));

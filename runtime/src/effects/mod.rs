@@ -29,6 +29,7 @@
 mod builtin_interpreters;
 pub mod clock;
 mod duration_literals;
+pub(crate) mod effect_points;
 #[cfg(feature = "http-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
 pub mod http;
@@ -38,9 +39,15 @@ pub(crate) mod outbound;
 pub mod sleep;
 
 pub use duration_literals::Durations;
+pub use effect_points::report_point;
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
 };
 pub use outbound::Outbound;
 pub use sleep::sleep;
 pub use zerver_trace::Value;
+
+/// Names of the points that the interpreters of zerver report; see [`report_point`].
+pub mod points {
+    pub use super::effect_points::{CONNECTED, CONNECTION, FIRST_BYTE, FIRST_ROW, PREPARED, SENT};
+}

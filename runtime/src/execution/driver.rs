@@ -13,8 +13,9 @@ use zerver_trace::QueueReason;
 
 use super::checked_job::CheckedJob;
 use super::effect_future;
-use super::effect_future::{CompletedEffect, DueCall, EffectFuture, EffectProgress, StartedEffect};
+use super::effect_future::{Completion, CompletedEffect, DueCall, EffectFuture, EffectProgress, StartedEffect};
 use super::panic_report;
+use crate::effects::effect_points::{Point, Reported};
 use crate::effects::interpreter::{EffectContext, Started};
 use crate::scheduler::{DriveEnd, PolicyNote, RunSlice, TargetCall};
 use crate::server::service::Service;
@@ -189,7 +190,9 @@ impl<'d> Driver<'d> {
         tokio::select! {
             biased;
             progress = progress => match progress {
-                Some(EffectProgress::Completed(CompletedEffect { number, result, at, notes, call })) => {
+                Some(EffectProgress::Completed(CompletedEffect { number, completion, call })) => {
+                    let Completion { result, at, points, notes } = completion;
+                    self.record_points(number, points);
                     if self.job.is_waiting_for(number) {
                         self.slice.record_completion_delay(self.job, number, self.watch, at);
                     } else {
@@ -213,6 +216,7 @@ impl<'d> Driver<'d> {
                 }
             },
             () = deadline_passes => {
+                self.record_points_in_flight();
                 self.slice.record_deadline_delay(self.job, self.watch, self.deadline_ns);
                 self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
                 self.slice.record_wait(self.watch.now_ns());
@@ -253,7 +257,10 @@ impl<'d> Driver<'d> {
         }
         self.record_policy_decisions(number, notes);
         match state {
-            Started::Ready(performed) => Some(self.complete(number, performed, call)),
+            Started::Ready(performed) => {
+                self.record_points(number, performed.points);
+                Some(self.complete(number, performed.result, call))
+            }
             Started::Pending(effect) => {
                 self.in_flight.get_or_insert_default().push(effect);
                 None
@@ -299,6 +306,31 @@ impl<'d> Driver<'d> {
         if let Some(in_flight) = self.in_flight.take() {
             let needed = in_flight.into_iter().filter(|effect| effect.number().is_some_and(is_needed));
             self.in_flight = Some(needed.collect());
+        }
+    }
+
+    /// Records the points that a call reached.
+    fn record_points(&mut self, number: u32, points: Vec<Point>) {
+        for (reported, at) in points {
+            let at_ns = self.watch.since_start_ns(at);
+            match reported {
+                Reported::Point(point) => self.job.record_effect_point(number, at_ns, point),
+                Reported::Decision(decision) => self.job.record_policy_decision(number, at_ns, decision, 0),
+            }
+        }
+    }
+
+    /// Records the points of calls in flight that will not be waited for: they tell how far each of them got.
+    fn record_points_in_flight(&mut self) {
+        let effects = self.in_flight.iter().flat_map(FuturesUnordered::iter);
+        let reached: Vec<_> = effects
+            .filter_map(|effect| match effect {
+                EffectFuture::Running(effect) => Some((effect.number(), effect.take_points())),
+                EffectFuture::Delayed(_) => None,
+            })
+            .collect();
+        for (number, points) in reached {
+            self.record_points(number, points);
         }
     }
 

@@ -16,6 +16,8 @@ use zerver_engine::{CallResult, EffectError, EffectErrorKind, RequestedCall};
 use zerver_trace::{PolicyDecision, QueueReason};
 
 use super::safe_drop::discard;
+use crate::effects::effect_points;
+use crate::effects::effect_points::Point;
 use crate::effects::interpreter;
 use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
 use crate::scheduler::{
@@ -60,12 +62,24 @@ pub(crate) struct RunningEffect {
     call: Option<TargetCall>,
 }
 
-/// Result of an effect, the time at which it completed, and what policies decided meanwhile.
-type Completion = (CallResult, Instant, Vec<PolicyNote>);
+/// Result of an effect, the time at which it completed, the points that it reached, and what policies decided meanwhile.
+pub(crate) struct Completion {
+    pub(crate) result: CallResult,
+    pub(crate) at: Instant,
+    pub(crate) points: Vec<Point>,
+    pub(crate) notes: Vec<PolicyNote>,
+}
 
-/// The future of an interpreter. `None` before it starts and after it completes. The effect runtime polls it. When the effect
-/// is cancelled, the thread of the request drops it, so that no effect continues after its request was answered.
-type SharedFuture = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
+/// The future of an interpreter, and the points that it has reached so far. There is no future before it starts and after it
+/// completes. The effect runtime polls it. When the effect is cancelled, the thread of the request drops it, so that no effect
+/// continues after its request was answered.
+type SharedFuture = Arc<Mutex<InFlight>>;
+
+#[derive(Default)]
+struct InFlight {
+    future: Option<BoxFuture<CallResult>>,
+    points: Vec<Point>,
+}
 
 /// A change in the state of an effect.
 pub(crate) enum EffectProgress {
@@ -80,15 +94,13 @@ pub(crate) enum EffectProgress {
 /// An effect that has completed.
 pub(crate) struct CompletedEffect {
     pub(crate) number: u32,
-    pub(crate) result: CallResult,
-    pub(crate) at: Instant,
-    pub(crate) notes: Vec<PolicyNote>,
+    pub(crate) completion: Completion,
     pub(crate) call: Option<TargetCall>,
 }
 
 /// A call after its start.
 pub(crate) struct StartedEffect {
-    pub(crate) state: Started<CallResult, EffectFuture>,
+    pub(crate) state: Started<Completion, EffectFuture>,
     /// Decisions of policies at the start.
     pub(crate) notes: Vec<PolicyNote>,
     /// The call, if it has a target and was ready at once.
@@ -111,12 +123,12 @@ impl StartedEffect {
         Self { state: Started::Pending(effect), notes: Vec::new(), call: None }
     }
 
-    const fn failed(error: EffectError) -> Self {
-        Self { state: Started::Ready(Err(error)), notes: Vec::new(), call: None }
+    fn failed(error: EffectError) -> Self {
+        Self { state: Started::Ready(Completion::new(Err(error))), notes: Vec::new(), call: None }
     }
 
     fn refused(CallRefusal { error, note }: CallRefusal, call: Option<TargetCall>) -> Self {
-        Self { state: Started::Ready(Err(error)), notes: vec![note], call }
+        Self { state: Started::Ready(Completion::new(Err(error))), notes: vec![note], call }
     }
 }
 
@@ -238,11 +250,14 @@ pub(crate) fn start(
 }
 
 fn started(
-    performed: Started<(CallResult, Vec<PolicyNote>), RunningEffect>,
+    performed: Started<Completion, RunningEffect>,
     call: Option<TargetCall>,
 ) -> StartedEffect {
     match performed {
-        Started::Ready((result, notes)) => StartedEffect { state: Started::Ready(result), notes, call },
+        Started::Ready(mut completion) => {
+            let notes = std::mem::take(&mut completion.notes);
+            StartedEffect { state: Started::Ready(completion), notes, call }
+        }
         Started::Pending(effect) => StartedEffect::pending(EffectFuture::Running(effect)),
     }
 }
@@ -256,15 +271,15 @@ pub(crate) fn perform(
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     access: impl FnOnce() -> CallAccess,
-) -> Started<(CallResult, Vec<PolicyNote>), RunningEffect> {
+) -> Started<Completion, RunningEffect> {
     let (number, kind) = (requested.number, requested.call.kind());
-    let future = match poll_first(requested, Some(runtime), interpreters, context) {
+    let mut points = Vec::new();
+    let future = match poll_first(requested, Some(runtime), interpreters, context, &mut points) {
         Started::Ready(result) => {
-            let pass = access().pass;
-            let note = pass.and_then(|pass| pass.end(&result, Instant::now()));
-            return Started::Ready((result, note.into_iter().collect()));
+            let completion = Completion { points, ..Completion::new(result) };
+            return Started::Ready(completion.ended(access().pass));
         }
-        Started::Pending(future) => SharedFuture::new(Mutex::new(Some(future))),
+        Started::Pending(future) => SharedFuture::new(Mutex::new(InFlight { future: Some(future), points })),
     };
     let CallAccess { permit, pass, call } = access();
     let (limit, since) = (time_limit(requested, call.as_ref()), Instant::now());
@@ -273,7 +288,7 @@ pub(crate) fn perform(
         let finished = task_future.within(limit, until, since).await;
         // Released here, because the thread of the request may be busy with a long step.
         drop(permit);
-        ended(finished, pass)
+        finished.ended(pass)
     });
     Started::Pending(RunningEffect {
         number,
@@ -290,12 +305,6 @@ pub(crate) fn perform(
 fn time_limit(requested: &RequestedCall, call: Option<&TargetCall>) -> Option<TimeLimit> {
     let own = requested.call.time_limit().map(|limit| (limit, false));
     own.or_else(|| call?.timeout.map(|limit| (limit, true)))
-}
-
-/// Reports the end of a call to its target.
-fn ended((result, at, mut notes): Completion, pass: Option<TargetPass>) -> Completion {
-    notes.extend(pass.and_then(|pass| pass.end(&result, at)));
-    (result, at, notes)
 }
 
 /// Waits for a permit on the effect runtime, and then performs the call.
@@ -318,7 +327,7 @@ fn perform_with_permit(
         let permit = match until {
             Some(until) => match tokio::time::timeout_at(until.into(), wait).await {
                 Ok(permit) => permit,
-                Err(_) => return (Err(past_deadline()), Instant::now(), Vec::new()),
+                Err(_) => return Completion::new(Err(past_deadline())),
             },
             None => wait.await,
         };
@@ -328,20 +337,23 @@ fn perform_with_permit(
         // The breaker may have opened meanwhile.
         let pass = match task_call.as_ref().map(|call| call.begin(since)).transpose() {
             Ok(pass) => pass,
-            Err(CallRefusal { error, note }) => return (Err(error), since, vec![note]),
+            Err(CallRefusal { error, note }) => {
+                return Completion { notes: vec![note], ..Completion::new(Err(error)) };
+            }
         };
         let probe = pass.as_ref().and_then(TargetPass::start_note);
-        let mut finished = match poll_first(&requested, None, &interpreters, &context) {
-            Started::Ready(performed) => (performed, Instant::now(), Vec::new()),
+        let mut points = Vec::new();
+        let mut finished = match poll_first(&requested, None, &interpreters, &context, &mut points) {
+            Started::Ready(result) => Completion { points, ..Completion::new(result) },
             Started::Pending(future) => {
-                *task_future.lock() = Some(future);
+                *task_future.lock() = InFlight { future: Some(future), points };
                 let limit = time_limit(&requested, task_call.as_ref());
                 task_future.within(limit, until, since).await
             }
         };
         drop(permit);
-        finished.2.extend(probe);
-        ended(finished, pass)
+        finished.notes.extend(probe);
+        finished.ended(pass)
     });
     RunningEffect {
         number,
@@ -407,6 +419,11 @@ impl RunningEffect {
         self.number
     }
 
+    /// Takes the points that an effect in flight has reached, except those of a poll that is going on.
+    pub(crate) fn take_points(&self) -> Vec<Point> {
+        self.future.try_lock().map(|mut effect| std::mem::take(&mut effect.points)).unwrap_or_default()
+    }
+
     /// Moves the effect out, and leaves a completed one in its place.
     fn take(&mut self) -> Self {
         Self {
@@ -426,10 +443,9 @@ impl Future for RunningEffect {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
-        let (result, at, notes) =
-            ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| aborted(self.kind, error));
+        let completion = ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| aborted(self.kind, error));
         self.task = None;
-        Poll::Ready(CompletedEffect { number: self.number, result, at, notes, call: self.call.take() })
+        Poll::Ready(CompletedEffect { number: self.number, completion, call: self.call.take() })
     }
 }
 
@@ -438,11 +454,23 @@ impl Drop for RunningEffect {
         let Some(task) = self.task.take() else { return };
         task.abort();
         // If the effect runtime is polling the future right now, the effect runtime drops it.
-        let future = self.future.try_lock().ok().and_then(|mut future| future.take());
+        let future = self.future.try_lock().ok().and_then(|mut effect| effect.future.take());
         if future.is_some() {
             let _context = self.runtime.enter();
             discard(future);
         }
+    }
+}
+
+impl Completion {
+    fn new(result: CallResult) -> Self {
+        Self { result, at: Instant::now(), points: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Reports the end of the call to its target.
+    fn ended(mut self, pass: Option<TargetPass>) -> Self {
+        self.notes.extend(pass.and_then(|pass| pass.end(&self.result, self.at)));
+        self
     }
 }
 
@@ -462,11 +490,15 @@ fn poll_first(
     runtime: Option<&Handle>,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
+    points: &mut Vec<Point>,
 ) -> Started<CallResult, BoxFuture<CallResult>> {
     let RequestedCall { call, first, .. } = requested;
     let kind = call.kind();
     let mut entered = runtime.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
-    let mut future = match catch_unwind(AssertUnwindSafe(|| interpreters.start_numbered(call, context, *first))) {
+    let started = effect_points::collect(points, || {
+        catch_unwind(AssertUnwindSafe(|| interpreters.start_numbered(call, context, *first)))
+    });
+    let mut future = match started {
         Ok(Started::Ready(performed)) => return Started::Ready(performed),
         Ok(Started::Pending(future)) => future,
         Err(panic) => return Started::Ready(Err(interpreter_panicked(kind, &*panic))),
@@ -475,7 +507,7 @@ fn poll_first(
         entered = runtime.map(Handle::enter);
     }
     let _entered = entered;
-    match poll(kind, &mut future, &mut Context::from_waker(Waker::noop())) {
+    match poll(kind, &mut future, points, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready(performed) => {
             discard(future);
             Started::Ready(performed)
@@ -485,8 +517,13 @@ fn poll_first(
 }
 
 /// Polls the future of an interpreter. A panic of the interpreter becomes an error of the effect.
-fn poll(kind: &str, future: &mut BoxFuture<CallResult>, cx: &mut Context<'_>) -> Poll<CallResult> {
-    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+fn poll(
+    kind: &str,
+    future: &mut BoxFuture<CallResult>,
+    points: &mut Vec<Point>,
+    cx: &mut Context<'_>,
+) -> Poll<CallResult> {
+    effect_points::collect(points, || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))))
         .unwrap_or_else(|panic| Poll::Ready(Err(interpreter_panicked(kind, &*panic))))
 }
 
@@ -502,7 +539,7 @@ impl EffectTask {
         let own = limit.and_then(|limit| Some((since.checked_add(limit.0)?, Some(limit))));
         let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
         let mut notes = Vec::new();
-        let performed = match first {
+        let result = match first {
             Some((at, limit)) => match tokio::time::timeout_at(at.into(), &mut self).await {
                 Ok(result) => result,
                 Err(_) => {
@@ -513,11 +550,13 @@ impl EffectTask {
             },
             None => (&mut self).await,
         };
+        let at = Instant::now();
+        let points = std::mem::take(&mut self.lock().points);
         drop(self);
-        (performed, Instant::now(), notes)
+        Completion { result, at, points, notes }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<CallResult>>> {
+    fn lock(&self) -> MutexGuard<'_, InFlight> {
         self.future.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -526,17 +565,17 @@ impl Future for EffectTask {
     type Output = CallResult;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallResult> {
-        let mut future = self.lock();
-        let Some(task_future) = &mut *future else { return Poll::Pending };
-        let performed = ready!(poll(self.kind, task_future, cx));
-        discard(future.take());
-        Poll::Ready(performed)
+        let mut effect = self.lock();
+        let InFlight { future: Some(future), points } = &mut *effect else { return Poll::Pending };
+        let result = ready!(poll(self.kind, future, points, cx));
+        discard(effect.future.take());
+        Poll::Ready(result)
     }
 }
 
 impl Drop for EffectTask {
     fn drop(&mut self) {
-        let future = self.lock().take();
+        let future = self.lock().future.take();
         discard(future);
     }
 }
@@ -547,7 +586,7 @@ fn aborted(kind: &'static str, error: JoinError) -> Completion {
         Ok(panic) => interpreter_panicked(kind, &*panic),
         Err(_) => EffectError::new(EffectErrorKind::Internal, "the service has stopped"),
     };
-    (Err(error), Instant::now(), Vec::new())
+    Completion::new(Err(error))
 }
 
 fn interpreter_panicked(kind: &str, panic: &(dyn Any + Send)) -> EffectError {

@@ -72,9 +72,9 @@ impl zerver_replay::LivePerformer for LivePerformer {
         let performed = self.runtime.block_on(async {
             let (runtime, interpreters) = (Handle::current(), &self.startup.interpreters);
             match effect_future::perform(&requested, None, &runtime, interpreters, &context, CallAccess::default) {
-                Started::Ready((performed, _)) => performed,
+                Started::Ready(completion) => completion.result,
                 Started::Pending(effect) => match tokio::time::timeout(within, effect).await {
-                    Ok(completed) => completed.result,
+                    Ok(completed) => completed.completion.result,
                     Err(_) => {
                         let message = format!("no answer within {within:?}");
                         Err(EffectError::new(EffectErrorKind::Timeout, message))

@@ -96,10 +96,17 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 QueueReason::Hedge,
             ][by]
         }),
-        (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
-        (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
-            Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
-        }),
+        prop_oneof![
+            (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
+            (call(), time(), ".{0,4}").prop_map(|(call, at_ns, point)| Event::EffectPoint {
+                call,
+                at_ns,
+                point: point.into()
+            }),
+            (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
+                Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
+            }),
+        ],
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Migrated {
             at_ns,
             to: if is_low { Thread::BatchWorker(number) } else { Thread::Worker(number) }

@@ -38,6 +38,11 @@ impl Job {
         self.log.record(|| Event::EffectStarted { call: number, at_ns });
     }
 
+    /// Records that a call reached a point on its way.
+    pub fn record_effect_point(&mut self, number: u32, at_ns: u64, point: Name) {
+        self.log.record(|| Event::EffectPoint { call: number, at_ns, point });
+    }
+
     /// Records a decision of the policy of a target.
     pub fn record_policy_decision(&mut self, call: u32, at_ns: u64, decision: PolicyDecision, wait_ns: u64) {
         self.log.record(|| Event::PolicyDecided { call, at_ns, decision, wait_ns });

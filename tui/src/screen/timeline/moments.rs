@@ -145,6 +145,7 @@ impl<'t> EventWalk<'t> {
             | Event::EffectCompleted { call, at_ns, .. }
             | Event::EffectQueued { call, at_ns, .. }
             | Event::CompletionDelayed { call, at_ns, .. }
+            | Event::EffectPoint { call, at_ns, .. }
             | Event::PolicyDecided { call, at_ns, .. }
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
@@ -223,7 +224,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::CompletionDelayed { at_ns, .. }
         | Event::PolicyDecided { at_ns, .. }
         | Event::QuantumExceeded { at_ns, .. }
-        | Event::StepPanicked { at_ns, .. } => Some(*at_ns),
+        | Event::StepPanicked { at_ns, .. }
+        | Event::EffectPoint { at_ns, .. } => Some(*at_ns),
         Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
     }
 }
@@ -280,6 +282,7 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
             format!("{} {why}", label(*call))
         }
         Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
+        Event::EffectPoint { call, point, .. } => format!("{}: {point}", label(*call)),
         Event::PolicyDecided { call, decision, wait_ns, .. } => match wait_ns {
             0 => format!("{}: {decision}", label(*call)),
             ns => format!("{}: {decision}, {}", label(*call), HumanDuration { ns: *ns }),
