@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use zerver_engine::{Call, RetryVerdict};
 use zerver_trace::{
     Answer, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, MissingReason, Name,
     Outcome, PolicyDecision, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace, Value,
@@ -60,6 +62,8 @@ pub(crate) struct ObservedCall<'f> {
     pub(crate) queued_ns: u64,
     /// Reason for which the call is waiting, and since when.
     hold: Option<(QueueReason, u64)>,
+    /// True if the call was cancelled because the request had ended.
+    pub(crate) was_cut_off: bool,
     /// Decision of a policy about another attempt after this one, and the pause before it.
     pub(crate) retry_decision: Option<(PolicyDecision, u64)>,
     /// Number of answers the request had received when it made the call.
@@ -83,6 +87,14 @@ impl<'f> Observed<'f> {
     pub(crate) fn of_trace(trace: &'f Trace) -> Self {
         let mut facts = Self::of_events(&trace.flow, &trace.events, Cow::Borrowed);
         facts.outcome = Some(trace.outcome.clone());
+        if matches!(trace.outcome, Outcome::TimedOut { .. } | Outcome::Gone { .. }) {
+            // The last cancellations are due to the end of the request, not to another answer.
+            let cut_off = trace.events.iter().rev().take_while(|event| is_cancellation(event)).count();
+            let answers = facts.calls().filter(|call| call.answered.is_some()).count();
+            for call in facts.runs.iter_mut().flat_map(|run| &mut run.calls) {
+                call.was_cut_off = call.answered.is_some_and(|(at, _)| at >= answers.saturating_sub(cut_off));
+            }
+        }
         facts.redaction = Some(&trace.redaction);
         facts.response = (trace.status != 0).then(|| ObservedResponse {
             status: trace.status,
@@ -171,6 +183,7 @@ impl<'f> Observed<'f> {
                         retry_delay_ns: 0,
                         queued_ns: 0,
                         hold: None,
+                        was_cut_off: false,
                         retry_decision: None,
                         asked_after: answers,
                         answered: None,
@@ -191,8 +204,15 @@ impl<'f> Observed<'f> {
                 }
                 &Event::PolicyDecided { call, decision, wait_ns, .. } => {
                     let Some(&(run, at)) = places.get(&call) else { continue };
-                    if decides_about_retry(decision) {
-                        runs[run].calls[at].retry_decision = Some((decision, wait_ns));
+                    let decided = &mut runs[run].calls[at].retry_decision;
+                    if matches!(
+                        decision,
+                        PolicyDecision::Retried
+                            | PolicyDecision::BudgetExhausted
+                            | PolicyDecision::RetryAfterObeyed
+                            | PolicyDecision::RetryAfterTooLong
+                    ) {
+                        *decided = Some((decision, wait_ns));
                     }
                 }
                 Event::EffectQueued { call, at_ns, .. } | Event::EffectStarted { call, at_ns } => {
@@ -284,13 +304,26 @@ pub(crate) fn plain(datum: &SharedValue) -> Recorded {
     }
 }
 
-/// Returns true if a decision determines whether a call is repeated.
-const fn decides_about_retry(decision: PolicyDecision) -> bool {
-    matches!(
-        decision,
-        PolicyDecision::Retried
-            | PolicyDecision::BudgetExhausted
-            | PolicyDecision::RetryAfterObeyed
-            | PolicyDecision::RetryAfterTooLong
-    )
+fn is_cancellation<V>(event: &Event<V>) -> bool {
+    matches!(event, Event::EffectCompleted { answer: Answer::Cancelled, .. })
+}
+
+/// Returns what a recorded decision says about another attempt of `call`, or `None` if it says nothing.
+pub(crate) fn retry_verdict(decision: PolicyDecision, wait_ns: u64, call: &Call) -> Option<RetryVerdict> {
+    match decision {
+        PolicyDecision::BudgetExhausted | PolicyDecision::RetryAfterTooLong => Some(RetryVerdict::Stop),
+        PolicyDecision::Retried | PolicyDecision::RetryAfterObeyed => {
+            Some(RetryVerdict::Again(call.clone(), Duration::from_nanos(wait_ns)))
+        }
+        PolicyDecision::BreakerRefused
+        | PolicyDecision::BreakerProbe
+        | PolicyDecision::BreakerOpened
+        | PolicyDecision::BreakerClosed
+        | PolicyDecision::RateRefused
+        | PolicyDecision::TargetTimeout
+        | PolicyDecision::HedgeWon
+        | PolicyDecision::HedgeLost
+        | PolicyDecision::EgressRefused
+        | PolicyDecision::Resent => None,
+    }
 }

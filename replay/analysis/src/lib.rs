@@ -34,7 +34,7 @@ pub use simulate::{
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
 pub use timeline::{
-    Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
+    Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals, PolicyNote,
     Migration, Point, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
     Verdict, median,
 };

@@ -98,6 +98,8 @@ impl FlowPosition {
 pub(crate) enum RecordedEnd {
     /// The call was answered.
     Answered(CallResult),
+    /// The call was cancelled, because another one had answered.
+    Cancelled,
     /// The call was in flight when the request ended.
     InFlight,
     /// The answer is unavailable.
@@ -292,6 +294,7 @@ impl<'r> RecordedAnswers<'r> {
                 }
             },
             (Some(Answer::Err(error)), Some(_)) => RecordedEnd::Answered(Err(error.clone())),
+            (Some(Answer::Cancelled), Some(_)) if !recorded.was_cut_off => RecordedEnd::Cancelled,
             _ => RecordedEnd::InFlight,
         }
     }

@@ -74,7 +74,10 @@ pub use schedule::{
     ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
     SettingError, Shed, ShedReason, Ticket, Turn,
 };
-pub use simulate::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates, simulate};
+pub use simulate::{
+    BrownOut, BrownOutResult, Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates,
+    simulate, simulate_brown_out,
+};
 pub use slot::{
     ArrivalTime, Random, Shared, Slot, SlotDesc, SlotOutput, StepInput, StepOutput, WriteDesc, Writes,
 };
