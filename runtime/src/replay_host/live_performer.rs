@@ -1,6 +1,6 @@
 //! Effects that a replay performs for real. It performs only the kinds that the user has named.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ pub(super) struct LivePerformer {
     stream: RefCell<UnixStream>,
     /// Context of the request that is replayed.
     context: RefCell<EffectContext>,
+    /// Number of the next call. The numbers differ from recorded ones, so that a target which knows the recorded calls by
+    /// their idempotency keys performs these.
+    next_call: Cell<u32>,
 }
 
 impl LivePerformer {
@@ -36,7 +39,8 @@ impl LivePerformer {
             let _context = runtime.enter();
             open(&runtime)?
         };
-        Ok(Self { runtime, startup, stream, context: RefCell::default() })
+        let next_call = Cell::new(u32::MAX / 2);
+        Ok(Self { runtime, startup, stream, context: RefCell::default(), next_call })
     }
 
     /// Sets the request on behalf of which effects are performed. They carry its trace context, as when it was recorded.
@@ -63,7 +67,7 @@ impl zerver_replay::LivePerformer for LivePerformer {
             number: 0,
             call: call.clone(),
             attempt: 1,
-            first: 0,
+            first: self.next_call.replace(self.next_call.get().wrapping_add(1)),
             pause: Duration::ZERO,
             is_hedge: false,
             deadline_ns: None,

@@ -32,6 +32,7 @@ impl EffectKind for Request {
 
     /// Returns true for the methods of RFC 9110, section 9.2.2, and for any request with an `idempotency-key`.
     fn is_idempotent(&self) -> bool {
+        self.idempotent ||
         matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
             || self.headers.iter().any(|header| header.name == "idempotency-key")
     }
@@ -140,7 +141,7 @@ mod tests {
 
     fn request(method: &str) -> Request {
         let (method, url) = (method.to_owned(), "http://host/".to_owned());
-        Request { method, url, headers: Vec::new(), body: Bytes::new(), body_limit: None }
+        Request { method, url, headers: Vec::new(), body: Bytes::new(), body_limit: None, idempotent: false }
     }
 
     #[test]

@@ -37,7 +37,6 @@ fn outcome(policy: TargetPolicy, has_budget: bool, seed: u64) -> (f64, f64, usiz
     let result = simulate_brown_out(&setup(policy, has_budget, seed));
     assert!(result.goodput(0, 20) > 0.999, "the target works before");
     let outcome = (result.load(20, 80), result.goodput(20, 80), result.recovery_seconds(80));
-    println!("load {:.2}, goodput {:.3}, recovery {} s", outcome.0, outcome.1, outcome.2);
     outcome
 }
 
