@@ -8,7 +8,8 @@ use std::time::Duration;
 use zerver_engine::{Call, RetryVerdict};
 use zerver_trace::{
     Answer, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, MissingReason, Name,
-    Outcome, PolicyDecision, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace, Value,
+    Outcome, PolicyDecision, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace,
+    Value,
 };
 
 use crate::value::label;
@@ -255,8 +256,11 @@ impl ObservedCall<'_> {
     /// Ends the current wait of the call.
     fn free(&mut self, at_ns: u64) {
         let Some((by, since_ns)) = self.hold.take() else { return };
-        let held_ns =
-            if matches!(by, QueueReason::RetryDelay | QueueReason::Hedge) { &mut self.retry_delay_ns } else { &mut self.queued_ns };
+        let held_ns = if matches!(by, QueueReason::RetryDelay | QueueReason::Hedge) {
+            &mut self.retry_delay_ns
+        } else {
+            &mut self.queued_ns
+        };
         *held_ns = held_ns.saturating_add(at_ns.saturating_sub(since_ns));
     }
 }

@@ -9,8 +9,9 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome, Query,
-    PolicyDecision, QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
+    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome,
+    PolicyDecision, Query, QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread,
+    TraceSelector, TraceSource,
 };
 
 use crate::sample_traces::FixedMessage;

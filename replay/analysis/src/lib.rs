@@ -34,9 +34,9 @@ pub use simulate::{
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
 pub use timeline::{
-    Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals, PolicyNote,
-    Migration, Point, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
-    Verdict, median,
+    Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
+    Migration, Point, PolicyNote, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline,
+    TimelineJson, Totals, Verdict, median,
 };
 pub use why::{
     Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,

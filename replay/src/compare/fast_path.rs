@@ -129,7 +129,8 @@ impl Replay<'_> {
                     };
                     now_ns = at_ns;
                     let decision = decided.get(&call);
-                    let verdict = decision.and_then(|(decision, ns)| retry_verdict(*decision, *ns, &start.call));
+                    let verdict =
+                        decision.and_then(|(decision, ns)| retry_verdict(*decision, *ns, &start.call));
                     let verdict = verdict.unwrap_or(RetryVerdict::Own);
                     job.complete_with(call, at_ns, performed, &mut |_| verdict.clone())
                 }

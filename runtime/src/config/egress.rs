@@ -97,7 +97,9 @@ impl EgressRules {
             || self.allowed.iter().any(|destination| match destination {
                 Destination::Host { name, is_wildcard, port: allowed } => {
                     let is_same = match is_wildcard {
-                        true => host.strip_suffix(name).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
+                        true => {
+                            host.strip_suffix(name).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+                        }
                         false => host == name,
                     };
                     is_same && allowed.is_none_or(|allowed| allowed == port)
@@ -196,16 +198,35 @@ mod tests {
     #[test]
     fn everything_is_allowed_by_default() {
         let open = EgressRules::new(&Egress::default());
-        assert!(open.is_open() && allows(&open, "localhost", "127.0.0.1") && EgressRules::default().is_open());
+        assert!(
+            open.is_open() && allows(&open, "localhost", "127.0.0.1") && EgressRules::default().is_open()
+        );
     }
 
     #[test]
     fn private_addresses_are_refused_in_all_their_forms() {
         let closed = rules(&[], false);
         for address in [
-            "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-            "224.0.0.1", "255.255.255.255", "198.18.0.1", "::1", "::", "fe80::1", "fd00::1", "ff02::1",
-            "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "198.18.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
         ] {
             assert!(!allows(&closed, "evil.example.com", address), "{address}");
         }

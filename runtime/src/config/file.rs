@@ -76,8 +76,9 @@ pub(super) fn read(text: &str) -> Result<File, FileError> {
                 (value.get_ref().as_table(), prefix.as_str(), is_section(&key))
             {
                 let target = name.get_ref();
-                target_keys::check_name(target)
-                    .map_err(|rule| invalid(name.span(), format!("invalid target {target}: must be {rule}")))?;
+                target_keys::check_name(target).map_err(|rule| {
+                    invalid(name.span(), format!("invalid target {target}: must be {rule}"))
+                })?;
                 for (name, value) in section {
                     let key = target_keys::full_key(target, name.get_ref());
                     let known = TARGET_KEYS.iter().find(|known| *known == name.get_ref());

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use zerver_engine::{SettingError, TargetPolicy};
 use zerver_engine::service_docs::{SettingDoc, SettingSource};
+use zerver_engine::{SettingError, TargetPolicy};
 use zerver_recorder::regular_file;
 
 use super::field::RawValue;
@@ -146,8 +146,11 @@ impl Layers {
     fn program_sources(&self) -> Sources {
         let (mut program, mut default) = (self.program.clone(), Config::default());
         let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
-        let mut sources: Sources =
-            KEYS.iter().filter(is_set).map(|key| (key.name.to_owned(), (SettingSource::Program, None))).collect();
+        let mut sources: Sources = KEYS
+            .iter()
+            .filter(is_set)
+            .map(|key| (key.name.to_owned(), (SettingSource::Program, None)))
+            .collect();
         if !self.program.rules.is_empty() {
             sources.insert(RULES.name.to_owned(), (SettingSource::Program, None));
         }
@@ -303,6 +306,83 @@ mod tests {
         assert_eq!(source("batch.quantum"), (SettingSource::File, Some("5".to_owned())));
         assert_eq!(source("limits.body_bytes"), (SettingSource::Program, None));
         assert_eq!(source("limits.head"), (SettingSource::Default, None));
+    }
+
+    #[test]
+    fn a_target_has_the_settings_of_all_others_unless_its_own_differ() {
+        let mut program = Config::default();
+        let own = TargetPolicy { attempts: 7, failures: 9, ..TargetPolicy::default() };
+        program.targets.named.insert("code:1".to_owned(), own);
+        let file = "[targets.\"a.example.com:443\"]\nattempts = 3\nplaces = \"auto\"\n[targets.default]\n\
+                    timeout = \"2s\"\nrate = 1.5\n[targets.\"code:1\"]\nattempts = 2\n";
+        let loaded = load(program.clone(), file, &[("ZERVER_TARGETS_DEFAULT_BURST", "4")]).unwrap();
+        let targets = &loaded.config.targets;
+        let default = TargetPolicy {
+            timeout: Some(Duration::from_secs(2)),
+            rate: 1.5,
+            burst: 4,
+            ..TargetPolicy::default()
+        };
+        assert_eq!(targets.default, default);
+        assert_eq!(
+            *targets.policy("a.example.com:443"),
+            TargetPolicy { attempts: 3, places: zerver_engine::Places::Auto, ..default.clone() }
+        );
+        let code = targets.policy("code:1");
+        assert_eq!((code.attempts, code.failures, code.burst), (2, 9, 1), "the program named all of its settings");
+        assert_eq!(*targets.policy("other:1"), default);
+        let document = loaded.document();
+        let of = |key: &str| {
+            let doc = document.iter().find(|doc| doc.key == key);
+            doc.map(|doc| (doc.value.to_string(), doc.source, doc.is_reloadable))
+        };
+        let of_target = of("targets.\"a.example.com:443\".places").unwrap();
+        assert_eq!(of_target, ("\"auto\"".to_owned(), SettingSource::File, true));
+        assert_eq!(of("targets.\"a.example.com:443\".rate"), None, "only what a target says itself is listed");
+        assert_eq!(of("targets.\"code:1\".failures").unwrap().1, SettingSource::Program);
+        assert_eq!(of("targets.default.rate").unwrap().0, "1.5");
+        // A reload names what changes, also if a section comes or goes.
+        let without = load(program, "[targets.default]\ntimeout = \"2s\"\nrate = 1.5\nburst = 4\n", &[]).unwrap();
+        let changed = ["targets.\"a.example.com:443\".attempts", "targets.\"a.example.com:443\".places"];
+        let (reloadable, fixed) = without.differences(&loaded);
+        assert_eq!((reloadable[1..].to_vec(), fixed), (changed.map(str::to_owned).to_vec(), Vec::new()));
+    }
+
+    #[test]
+    fn an_invalid_setting_of_a_target_is_reported_with_its_line() {
+        check(
+            "[targets.\"a.com:1\"]\ntimeot = 1",
+            "/zerver.toml:2: unknown setting targets.\"a.com:1\".timeot; did you mean timeout?",
+        );
+        check(
+            "\n[targets.\"a.com:1\"]\nplaces = \"many\"",
+            "/zerver.toml:3: invalid targets.\"a.com:1\".places: must be a number (0 means no limit), auto, or shared",
+        );
+        for name in ["a.com", "A.com:1", "", "a b:1", "http://a.com:1"] {
+            let rule = "must be a host and port in lower case, such as \"rates.example.com:443\"";
+            check(
+                &format!("[targets.\"{name}\"]\nattempts = 1"),
+                &format!("/zerver.toml:1: invalid target {name}: {rule}"),
+            );
+        }
+        for (setting, rule) in [
+            ("rate = -1", "rate: must be a number of calls per second from 0.001 to 1000000; 0 means no limit"),
+            ("attempts = 0", "attempts: must be a number, at least 1"),
+            ("retry_budget = 2", "retry_budget: must be a number from 0 to 1"),
+            ("failures = true", "failures: must be a number; 0 turns the rule off"),
+            ("open = \"0s\"", "open: must be a duration such as 10ms, 1.5s, 5m or 2d"),
+        ] {
+            check(
+                &format!("[targets.default]\n{setting}"),
+                &format!("/zerver.toml:2: invalid targets.default.{rule}"),
+            );
+        }
+        check(
+            "[egress]\nallow = [\"10.0.0.0/40\"]",
+            "/zerver.toml:2: invalid egress.allow: must be a list of hosts and address ranges, such as \
+             *.example.com, api.example.com:443 or 10.0.0.0/8",
+        );
+        check("targets = 3", "/zerver.toml:1: targets is a section, not a value: write [targets]");
     }
 
     #[test]

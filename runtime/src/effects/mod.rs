@@ -45,6 +45,7 @@ pub use interpreter::{
 };
 pub use outbound::Outbound;
 pub use sleep::sleep;
+pub use zerver_engine::any;
 pub use zerver_trace::Value;
 
 /// Names of the points that the interpreters of zerver report; see [`report_point`].

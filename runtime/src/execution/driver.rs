@@ -13,7 +13,9 @@ use zerver_trace::QueueReason;
 
 use super::checked_job::CheckedJob;
 use super::effect_future;
-use super::effect_future::{Completion, CompletedEffect, DueCall, EffectFuture, EffectProgress, StartedEffect};
+use super::effect_future::{
+    CompletedEffect, Completion, DueCall, EffectFuture, EffectProgress, StartedEffect,
+};
 use super::panic_report;
 use crate::effects::effect_points::{Point, Reported};
 use crate::effects::interpreter::{EffectContext, Started};
@@ -238,14 +240,8 @@ impl<'d> Driver<'d> {
             return None;
         }
         let interpreters = self.service.readiness.interpreters();
-        let StartedEffect { state, notes, call } = effect_future::start(
-            due,
-            self.watch,
-            self.deadline_ns,
-            interpreters,
-            self.context,
-            self.slice,
-        );
+        let StartedEffect { state, notes, call } =
+            effect_future::start(due, self.watch, self.deadline_ns, interpreters, self.context, self.slice);
         let queued_for = match &state {
             Started::Pending(effect) => effect.queue_reason(),
             Started::Ready(_) => None,
@@ -271,9 +267,8 @@ impl<'d> Driver<'d> {
     /// Passes the result of a call to the job. The policy of its target decides about another attempt.
     fn complete(&mut self, number: u32, performed: CallResult, call: Option<TargetCall>) -> Next {
         let Some(call) = call else {
-            return self.guarded(|job, watch| {
-                job.complete(number, watch, performed, &mut |_| RetryVerdict::Own)
-            });
+            return self
+                .guarded(|job, watch| job.complete(number, watch, performed, &mut |_| RetryVerdict::Own));
         };
         let (now_ns, service_ns) = (self.watch.now_ns(), self.slice.service_ns(self.watch));
         let (deadline_ns, mut decided) = (self.deadline_ns, None);

@@ -249,10 +249,7 @@ pub(crate) fn start(
     }
 }
 
-fn started(
-    performed: Started<Completion, RunningEffect>,
-    call: Option<TargetCall>,
-) -> StartedEffect {
+fn started(performed: Started<Completion, RunningEffect>, call: Option<TargetCall>) -> StartedEffect {
     match performed {
         Started::Ready(mut completion) => {
             let notes = std::mem::take(&mut completion.notes);
@@ -535,7 +532,12 @@ struct EffectTask {
 
 impl EffectTask {
     /// Performs the call until it completes, exceeds its time limit, or passes the deadline of its effect.
-    async fn within(mut self, limit: Option<TimeLimit>, until: Option<Instant>, since: Instant) -> Completion {
+    async fn within(
+        mut self,
+        limit: Option<TimeLimit>,
+        until: Option<Instant>,
+        since: Instant,
+    ) -> Completion {
         let own = limit.and_then(|limit| Some((since.checked_add(limit.0)?, Some(limit))));
         let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
         let mut notes = Vec::new();
@@ -544,7 +546,8 @@ impl EffectTask {
                 Ok(result) => result,
                 Err(_) => {
                     let target_limit = limit.filter(|(_, is_of_target)| *is_of_target);
-                    notes.extend(target_limit.map(|(limit, _)| (PolicyDecision::TargetTimeout, nanos(limit))));
+                    notes
+                        .extend(target_limit.map(|(limit, _)| (PolicyDecision::TargetTimeout, nanos(limit))));
                     Err(limit.map_or_else(past_deadline, |(limit, _)| time_limit_exceeded(limit)))
                 }
             },

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestedCall};
+use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestId, RequestedCall};
 use zerver_replay::wire::{HostReply, send};
 
 use crate::app::startup::{BoxError, Startup};
@@ -44,9 +44,9 @@ impl LivePerformer {
     }
 
     /// Sets the request on behalf of which effects are performed. They carry its trace context, as when it was recorded.
-    pub(super) fn set_request(&self, request: &Request) {
+    pub(super) fn set_request(&self, request: &Request, id: RequestId) {
         let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
-        *self.context.borrow_mut() = EffectContext { traceparent, tracestate, ..EffectContext::default() };
+        *self.context.borrow_mut() = EffectContext { request_id: Some(id), traceparent, tracestate };
     }
 }
 
@@ -75,7 +75,14 @@ impl zerver_replay::LivePerformer for LivePerformer {
         // The call starts within the runtime, because an interpreter may create a timer or a socket.
         let performed = self.runtime.block_on(async {
             let (runtime, interpreters) = (Handle::current(), &self.startup.interpreters);
-            match effect_future::perform(&requested, None, &runtime, interpreters, &context, CallAccess::default) {
+            match effect_future::perform(
+                &requested,
+                None,
+                &runtime,
+                interpreters,
+                &context,
+                CallAccess::default,
+            ) {
                 Started::Ready(completion) => completion.result,
                 Started::Pending(effect) => match tokio::time::timeout(within, effect).await {
                     Ok(completed) => completed.completion.result,

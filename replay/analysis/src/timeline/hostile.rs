@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, PolicyDecision, QueueReason,
-    Recorded, RequestPart, Thread, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, PolicyDecision,
+    QueueReason, Recorded, RequestPart, Thread, Trace,
 };
 
 use super::sample::{flow, plain, sealed, summed, trace};

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::call::{Call, CallResult};
 use super::attempt_end::{AttemptEnd, RetryVerdict};
+use super::call::{Call, CallResult};
 use super::hedge::HedgedCalls;
 use super::program::{Fiber, Op, OutputSink, Program, RepeatState, Resolver, State, Take};
 use super::requested_call::RequestedCall;
@@ -186,7 +186,9 @@ impl<T> EffectMachine<T> {
         let again = match verdict {
             RetryVerdict::Own => repeat.zip(own_pause),
             RetryVerdict::Stop => None,
-            RetryVerdict::After(pause) => repeat.filter(|_| own_pause.is_some()).map(|repeat| (repeat, pause)),
+            RetryVerdict::After(pause) => {
+                repeat.filter(|_| own_pause.is_some()).map(|repeat| (repeat, pause))
+            }
             RetryVerdict::Again(call, pause) => {
                 let first_attempt =
                     || Box::new(RepeatState { call, retry: None, attempt, first: number, hedged: None });
@@ -198,7 +200,8 @@ impl<T> EffectMachine<T> {
             if deadline_ns.is_none_or(|deadline_ns| starts_ns < deadline_ns) {
                 repeat.attempt = repeat.attempt.saturating_add(1);
                 let (call, attempt, first) = (repeat.call.clone(), repeat.attempt, Some(repeat.first));
-                let number = self.request(id, Attempt { call, attempt, first, pause, is_hedge: false }, context);
+                let number =
+                    self.request(id, Attempt { call, attempt, first, pause, is_hedge: false }, context);
                 self.fibers[id as usize].state = State::Call(op, number, Some(repeat));
                 return;
             }
@@ -282,8 +285,11 @@ impl<T> EffectMachine<T> {
                         Box::new(RepeatState { call, retry, attempt: 1, first, hedged: None })
                     });
                     let (pause, first) = (Duration::ZERO, None);
-                    let number =
-                        self.request(id, Attempt { call, attempt: 1, first, pause, is_hedge: false }, context);
+                    let number = self.request(
+                        id,
+                        Attempt { call, attempt: 1, first, pause, is_hedge: false },
+                        context,
+                    );
                     self.fibers[id as usize].state = State::Call(op, number, repeat);
                     if let Some(hedge) = hedge {
                         self.hedge(id, number, hedge.after, context);

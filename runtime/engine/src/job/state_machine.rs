@@ -333,8 +333,7 @@ impl Job {
                     Event::EffectCompleted { call, at_ns, answer: Answer::Cancelled }
                 }
                 MachineNote::Hedged(call, has_won) => {
-                    let decision =
-                        if has_won { PolicyDecision::HedgeWon } else { PolicyDecision::HedgeLost };
+                    let decision = if has_won { PolicyDecision::HedgeWon } else { PolicyDecision::HedgeLost };
                     Event::PolicyDecided { call, at_ns, decision, wait_ns: 0 }
                 }
             };

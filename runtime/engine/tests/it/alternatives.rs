@@ -118,10 +118,8 @@ fn the_first_success_counts_and_the_others_are_cancelled() {
 
 #[test]
 fn if_all_fail_the_failure_is_that_of_the_first() {
-    let (mut job, _) = begin!(any([
-        ask("a").or(|_| Effect::fail(zerver_engine::Failure::conflict("a", 1))),
-        ask("b"),
-    ]));
+    let (mut job, _) =
+        begin!(any([ask("a").or(|_| Effect::fail(zerver_engine::Failure::conflict("a", 1))), ask("b"),]));
     assert_eq!(job.complete(1, 0, down()), Next::Wait);
     assert_eq!(job.complete(0, 0, down()), Next::Ended);
     assert_eq!(end(job).0, r#"{"error":{"kind":"conflict","what":"a","key":"1"}}"#);
@@ -171,9 +169,8 @@ fn the_second_call_of_a_hedge_is_cancelled_if_the_first_answers_in_time() {
     assert_eq!(end(job).1, "0 returns x; 1 is cancelled");
     let (_, calls) = begin!(ask("write").hedge(Hedge::after(Duration::from_millis(30))));
     assert_eq!(calls.len(), 1, "a call that is not safe is made once");
-    let (_, calls) = begin!(
-        ask("a").hedge(Hedge::after(Duration::from_millis(30))).deadline(Duration::from_millis(30))
-    );
+    let (_, calls) =
+        begin!(ask("a").hedge(Hedge::after(Duration::from_millis(30))).deadline(Duration::from_millis(30)));
     assert_eq!(calls.len(), 1, "a second call would begin too late");
 }
 

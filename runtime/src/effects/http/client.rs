@@ -26,10 +26,10 @@ use zerver_trace::PolicyDecision;
 use super::connector::{TimeLimited, check_host, host_and_port};
 use super::error_mapping::{body_error, invalid, is_keep_alive_race, refused, request_error, too_large};
 use super::resolver::HostResolver;
-use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
-use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 use super::tracked_stream::ConnectionUse;
+use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
 use crate::effects::effect_points::report_decision;
+use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
 use crate::effects::outbound::Outbound;
 use crate::effects::{points, report_point};
 
@@ -303,7 +303,8 @@ fn prepare(
         out.headers_mut().append(name, value);
     }
     if request.idempotent && !out.headers().contains_key(IDEMPOTENCY_KEY) {
-        let id = context.request_id.ok_or_else(|| invalid("idempotent() needs a request, whose id it sends"))?;
+        let id =
+            context.request_id.ok_or_else(|| invalid("idempotent() needs a request, whose id it sends"))?;
         let key = HeaderValue::try_from(format!("{id}/{first_attempt}"))
             .map_err(|error| invalid(error.to_string()))?;
         out.headers_mut().insert(IDEMPOTENCY_KEY, key);

@@ -24,7 +24,14 @@ pub struct RequestBuilder {
 
 impl RequestBuilder {
     pub(super) fn new(method: String, url: String) -> Self {
-        let request = Request { method, url, headers: Vec::new(), body: Bytes::new(), body_limit: None, idempotent: false };
+        let request = Request {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            body_limit: None,
+            idempotent: false,
+        };
         Self { request, timeout: None, failure: None }
     }
 

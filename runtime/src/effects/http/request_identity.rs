@@ -30,7 +30,8 @@ pub(super) fn identity(request: &Request) -> Option<Value> {
     let json = headers.iter().any(is_json).then(|| canonical_json(body)).flatten();
     let body = json.map_or(Cow::Borrowed(&**body), |json| Cow::Owned(json.into_bytes()));
     let options = (body_limit, idempotent);
-    Value::from_serialize(&(method, (scheme, host, port), uri.path(), parameters, headers, body, options)).ok()
+    Value::from_serialize(&(method, (scheme, host, port), uri.path(), parameters, headers, body, options))
+        .ok()
 }
 
 /// Returns JSON without white space and with the keys of objects in order. `None` if the body is not JSON, or if the
@@ -111,6 +112,7 @@ mod tests {
             headers: headers.iter().map(|(name, value)| Header::new(name, value.to_string())).collect(),
             body: Bytes::copy_from_slice(body.as_bytes()),
             body_limit: None,
+            idempotent: false,
         }
     }
 

@@ -32,8 +32,8 @@ impl EffectKind for Request {
 
     /// Returns true for the methods of RFC 9110, section 9.2.2, and for any request with an `idempotency-key`.
     fn is_idempotent(&self) -> bool {
-        self.idempotent ||
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+        self.idempotent
+            || matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
             || self.headers.iter().any(|header| header.name == "idempotency-key")
     }
 
@@ -173,9 +173,14 @@ mod tests {
         assert_eq!(http_date(sent.1), Some(784_111_777));
         assert_eq!(reply(503, &[("retry-after", "7")]), Some(7));
         assert_eq!(reply(429, &[("retry-after", later), sent]), Some(30));
-        assert_eq!(reply(503, &[("retry-after", later)]), None, "without a date of the reply, it says nothing");
+        assert_eq!(
+            reply(503, &[("retry-after", later)]),
+            None,
+            "without a date of the reply, it says nothing"
+        );
         assert_eq!(reply(500, &[("retry-after", "7")]), None);
-        for text in ["soon", "-1", "Sun, 06 Nov 1994", "Sun, 99 Nov 1994 08:49:37 GMT", "x, 1 J 1 1:1:1 GMT"] {
+        for text in ["soon", "-1", "Sun, 06 Nov 1994", "Sun, 99 Nov 1994 08:49:37 GMT", "x, 1 J 1 1:1:1 GMT"]
+        {
             assert_eq!(reply(503, &[("retry-after", text), sent]), None, "{text}");
         }
     }

@@ -74,11 +74,7 @@ impl<S: Read + Unpin> Read for TrackedStream<S> {
 }
 
 impl<S: Write + Unpin> Write for TrackedStream<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.note_write();
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -65,9 +65,9 @@ fn http(limiter: &EffectLimiter) -> EffectMetrics {
 #[test]
 fn permits_are_granted_in_order_and_per_target() {
     let (limiter, a) = (limiter_with(2), call("a.internal"));
-    let acquire = || self::acquire(&limiter, &a, false);
-    let (one, two) = (granted(acquire()), granted(acquire()));
-    let (mut three, mut four) = (queued(acquire()), queued(acquire()));
+    let acquire_a = || acquire(&limiter, &a, false);
+    let (one, two) = (granted(acquire_a()), granted(acquire_a()));
+    let (mut three, mut four) = (queued(acquire_a()), queued(acquire_a()));
     drop(granted(acquire(&limiter, &call("b.internal"), false)));
     assert!(poll(&mut four).is_none() && poll(&mut three).is_none());
     drop(two);

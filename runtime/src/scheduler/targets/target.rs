@@ -157,7 +157,8 @@ impl Target {
             Err(exceeded) => {
                 add(&self.counters.rate_refusals, 1);
                 let wait = HumanDuration { ns: exceeded.wait_ns };
-                let reason = format!("{}: the rate limit is used up for {wait}, past the deadline", self.name);
+                let reason =
+                    format!("{}: the rate limit is used up for {wait}, past the deadline", self.name);
                 Err(CallRefusal {
                     error: EffectError::new(EffectErrorKind::Refused, reason),
                     note: (PolicyDecision::RateRefused, exceeded.wait_ns),
@@ -291,17 +292,22 @@ impl Target {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the state of its breaker: `closed`, `open` or `half_open`.
+    pub(crate) fn breaker(&self) -> &'static str {
+        match self.lock().breaker.state() {
+            BreakerState::Closed => "closed",
+            BreakerState::Open { .. } => "open",
+            BreakerState::HalfOpen { .. } => "half_open",
+        }
+    }
+
     /// Returns its counters and the state of its breaker.
     #[cfg(feature = "metrics")]
     pub(crate) fn metrics(&self, now_ns: u64) -> TargetMetrics {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let breaker = self.breaker();
         let mut state = self.lock();
         self.collect(&mut state);
-        let breaker = match state.breaker.state() {
-            BreakerState::Closed => "closed",
-            BreakerState::Open { .. } => "open",
-            BreakerState::HalfOpen { .. } => "half_open",
-        };
         let budget = state.budget.available(now_ns);
         drop(state);
         let counters = &self.counters;

@@ -74,7 +74,6 @@ impl TargetTable {
     }
 
     /// Returns all targets, ordered by name.
-    #[cfg(feature = "metrics")]
     pub(crate) fn all(&self) -> Vec<Arc<Target>> {
         let mut all: Vec<_> = self.targets.load().values().cloned().collect();
         all.sort_by(|a, b| a.name().cmp(b.name()));
