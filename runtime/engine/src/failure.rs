@@ -200,8 +200,18 @@ impl Failure {
     #[must_use]
     pub fn caused_by<E: std::error::Error + Send + Sync + 'static>(mut self, error: E) -> Self {
         self = self.because(&error);
+        self.with_error(error)
+    }
+
+    /// Keeps an error whose text is among the causes already.
+    pub(crate) fn with_error<E: std::error::Error + Send + Sync + 'static>(mut self, error: E) -> Self {
         self.0.error = Some(TypedError(Arc::new(error)));
         self
+    }
+
+    /// Adds a cause unless there is one.
+    pub(crate) fn or_because(self, cause: &(dyn std::error::Error + 'static)) -> Self {
+        if self.0.causes.is_empty() { self.because(cause) } else { self }
     }
 
     /// Returns the error that caused it, if it is an `E`: one that an effect declares as its error type, or one that

@@ -23,12 +23,15 @@
 //! }
 //! ```
 //!
-//! An [`Interpreter`] performs the effects of one kind. [`App::interpreter`](crate::App::interpreter) replaces a built-in
-//! one, or adds a kind of the service's own: a type that implements [`EffectKind`](crate::prelude::EffectKind).
+//! Any async function becomes an effect with [`#[effect]`](macro@crate::prelude::effect), and
+//! [`App::effect`](crate::App::effect) has the service perform it. For more control, a type implements
+//! [`EffectKind`](crate::prelude::EffectKind), and an [`Interpreter`] performs it; [`App::interpreter`](crate::App::interpreter)
+//! adds one, or replaces a built-in one.
 
 mod builtin_interpreters;
 pub mod clock;
 mod duration_literals;
+pub(crate) mod effect_function;
 pub(crate) mod effect_points;
 #[cfg(feature = "http-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
@@ -39,6 +42,7 @@ pub(crate) mod outbound;
 pub mod sleep;
 
 pub use duration_literals::Durations;
+pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
 pub use effect_points::report_point;
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,

@@ -181,7 +181,7 @@ fn effects_complete_at_once_or_later_and_run_concurrently() {
         let answer = client.request(get(&format!("/ask/{what}")));
         assert_eq!(if answer.status == 200 { answer.body } else { String::new() }, sum, "{what}");
     }
-    let count = |capture: &zerver_trace::Capture| {
+    let count = |capture: &Capture| {
         capture.events.iter().filter(|event| matches!(event, Event::EffectRequested { .. })).count()
     };
     assert_eq!(collector.wait_for(4).iter().map(|capture| count(capture)).collect::<Vec<_>>(), [1, 1, 4, 1]);
