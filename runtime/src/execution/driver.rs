@@ -12,10 +12,8 @@ use zerver_engine::{CallResult, Next, RequestedCall, RetryVerdict, StopReason};
 use zerver_trace::QueueReason;
 
 use super::checked_job::CheckedJob;
-use super::effect_future;
-use super::effect_future::{
-    CompletedEffect, Completion, DueCall, EffectFuture, EffectProgress, StartedEffect,
-};
+use super::effect_future::{CompletedEffect, Completion, EffectFuture, EffectProgress};
+use super::effect_start::{self, DueCall, StartedEffect};
 use super::panic_report;
 use crate::effects::effect_points::{Point, Reported};
 use crate::effects::interpreter::{EffectContext, Started};
@@ -241,7 +239,7 @@ impl<'d> Driver<'d> {
         }
         let interpreters = self.service.readiness.interpreters();
         let StartedEffect { state, notes, call } =
-            effect_future::start(due, self.watch, self.deadline_ns, interpreters, self.context, self.slice);
+            effect_start::start(due, self.watch, self.deadline_ns, interpreters, self.context, self.slice);
         let queued_for = match &state {
             Started::Pending(effect) => effect.queue_reason(),
             Started::Ready(_) => None,
