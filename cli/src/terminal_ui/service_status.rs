@@ -76,7 +76,13 @@ fn health(status: &Json) -> SchedulerStatus {
         shed: classes.map(|class| number(&status["shed"][class])),
         reclassified: number(&status["reclassified"]),
         overruns: number(&status["overruns"]),
-        breakers: status["breakers"].as_array().into_iter().flatten().take(MAX_BREAKERS).map(breaker).collect(),
+        breakers: status["breakers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .take(MAX_BREAKERS)
+            .map(breaker)
+            .collect(),
     }
 }
 

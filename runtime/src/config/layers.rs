@@ -329,7 +329,11 @@ mod tests {
             TargetPolicy { attempts: 3, places: zerver_engine::Places::Auto, ..default.clone() }
         );
         let code = targets.policy("code:1");
-        assert_eq!((code.attempts, code.failures, code.burst), (2, 9, 1), "the program named all of its settings");
+        assert_eq!(
+            (code.attempts, code.failures, code.burst),
+            (2, 9, 1),
+            "the program named all of its settings"
+        );
         assert_eq!(*targets.policy("other:1"), default);
         let document = loaded.document();
         let of = |key: &str| {
@@ -338,11 +342,16 @@ mod tests {
         };
         let of_target = of("targets.\"a.example.com:443\".places").unwrap();
         assert_eq!(of_target, ("\"auto\"".to_owned(), SettingSource::File, true));
-        assert_eq!(of("targets.\"a.example.com:443\".rate"), None, "only what a target says itself is listed");
+        assert_eq!(
+            of("targets.\"a.example.com:443\".rate"),
+            None,
+            "only what a target says itself is listed"
+        );
         assert_eq!(of("targets.\"code:1\".failures").unwrap().1, SettingSource::Program);
         assert_eq!(of("targets.default.rate").unwrap().0, "1.5");
         // A reload names what changes, also if a section comes or goes.
-        let without = load(program, "[targets.default]\ntimeout = \"2s\"\nrate = 1.5\nburst = 4\n", &[]).unwrap();
+        let without =
+            load(program, "[targets.default]\ntimeout = \"2s\"\nrate = 1.5\nburst = 4\n", &[]).unwrap();
         let changed = ["targets.\"a.example.com:443\".attempts", "targets.\"a.example.com:443\".places"];
         let (reloadable, fixed) = without.differences(&loaded);
         assert_eq!((reloadable[1..].to_vec(), fixed), (changed.map(str::to_owned).to_vec(), Vec::new()));
@@ -366,7 +375,10 @@ mod tests {
             );
         }
         for (setting, rule) in [
-            ("rate = -1", "rate: must be a number of calls per second from 0.001 to 1000000; 0 means no limit"),
+            (
+                "rate = -1",
+                "rate: must be a number of calls per second from 0.001 to 1000000; 0 means no limit",
+            ),
             ("attempts = 0", "attempts: must be a number, at least 1"),
             ("retry_budget = 2", "retry_budget: must be a number from 0 to 1"),
             ("failures = true", "failures: must be a number; 0 turns the rule off"),

@@ -1,8 +1,8 @@
 //! The start of a call: the delays, policies and limits that it has to pass before it is performed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use zerver_engine::{CallResult, EffectError, EffectErrorKind, RequestedCall};
+use zerver_engine::{EffectError, EffectErrorKind, RequestedCall};
 use zerver_trace::{PolicyDecision, QueueReason};
 
 use super::effect_future::{

@@ -460,6 +460,7 @@ fn a_summary_names_host_and_path_and_no_secret() {
             headers: vec![],
             body: Bytes::new(),
             body_limit: None,
+            idempotent: false,
         };
         assert_eq!(request.summary(), expected);
     }

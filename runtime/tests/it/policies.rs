@@ -172,11 +172,12 @@ fn a_breaker_closes_after_three_probes() {
     let policy = TargetPolicy { open: Duration::from_millis(1), ..TargetPolicy::default() };
     let (server, collector) = start(app().target(to.to_string(), policy));
     let mut client = Client::connect(server.addr());
-    let mut succeeded = 0;
+    let (mut sent, mut succeeded) = (0, 0);
     while succeeded < 4 {
+        sent += 1;
         succeeded += usize::from(client.request(get(&format!("/ask/{to}"))).status == 200);
     }
-    let stories: Vec<_> = collector.wait_for(9).iter().map(|capture| story(capture)).collect();
+    let stories: Vec<_> = collector.wait_for(sent).iter().map(|capture| story(capture)).collect();
     let probes = stories.iter().filter(|story| story.contains("breaker_probe")).count();
     assert_eq!(probes, 3, "{stories:?}");
     assert!(stories.iter().any(|story| story == "attempt 1, breaker_probe, breaker_closed, answered"));
