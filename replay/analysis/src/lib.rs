@@ -18,6 +18,7 @@ mod generalized_text;
 mod request_parameters;
 mod rfc3339;
 mod simulate;
+mod sql;
 mod time_attribution;
 mod timeline;
 mod why;
@@ -33,6 +34,7 @@ pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
+pub use sql::{RepeatedStatement, ResultTable};
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
     Migration, Point, PolicyNote, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline,

@@ -9,6 +9,7 @@ use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
 use crate::rfc3339;
+use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
 use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay};
 use crate::timeline::rows::failure::Failure;
@@ -47,6 +48,9 @@ pub struct TimelineJson {
     slots: SlotsJson,
     failure: Option<FailureJson>,
     verdict: Option<VerdictJson>,
+    /// Omitted if no SQL statement was repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repeated_statements: Vec<RepeatedStatement>,
     missing: Vec<String>,
     kept: Kept,
     build: String,
@@ -230,6 +234,7 @@ impl TimelineJson {
             slots: slots(&timeline.slots),
             failure: timeline.failure.as_ref().map(failure),
             verdict: verdict.map(verdict_json),
+            repeated_statements: timeline.repeated_statements(),
             missing: timeline.gaps.iter().map(ToString::to_string).collect(),
             kept: trace.kept,
             build: trace.build.clone(),
