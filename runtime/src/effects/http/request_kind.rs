@@ -53,7 +53,7 @@ impl EffectKind for Request {
     }
 
     fn is_unhealthy(reply: &Reply) -> bool {
-        matches!(reply.status, 502 | 503 | 504)
+        matches!(reply.status, 502..=504)
     }
 
     /// Returns the time in `retry-after` of a 429 or 503 (RFC 9110, section 10.2.3).
