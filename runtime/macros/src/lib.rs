@@ -1,8 +1,9 @@
-//! Macros of zerver: `#[step]`, `#[slot]`, `#[derive(Slot)]`, `chain!` and `flow!`.
+//! Macros of zerver: `#[step]`, `#[slot]`, `#[derive(Slot)]`, `#[derive(Row)]`, `chain!` and `flow!`.
 //!
 //! They only describe. `zerver-engine` checks and runs what they describe.
 
 mod flow;
+mod row;
 mod slot;
 mod step;
 
@@ -45,6 +46,14 @@ pub fn slot(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Slot, attributes(slot))]
 pub fn derive_slot(item: TokenStream) -> TokenStream {
     slot::expand_derive(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `zerver::effects::sql::Row` for a struct: each field is read from the column of its name.
+///
+/// `#[row(rename = "created_at")]` on a field names another column.
+#[proc_macro_derive(Row, attributes(row))]
+pub fn derive_row(item: TokenStream) -> TokenStream {
+    row::expand(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a chain, a list of steps that several flows share: `const AUTH: Chain = chain![parse_auth, lookup_user];`.
