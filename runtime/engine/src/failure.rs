@@ -176,8 +176,12 @@ impl Failure {
     pub fn from_effect(kind: &'static str, error: &EffectError) -> Self {
         let failure = match error.kind {
             EffectErrorKind::Timeout => FailureKind::Timeout,
-            EffectErrorKind::Unreachable => FailureKind::Unavailable,
-            EffectErrorKind::Malformed | EffectErrorKind::TooLarge => FailureKind::BadUpstream,
+            EffectErrorKind::Unreachable | EffectErrorKind::Refused | EffectErrorKind::UnknownOutcome => {
+                FailureKind::Unavailable
+            }
+            EffectErrorKind::Malformed | EffectErrorKind::TooLarge | EffectErrorKind::Failed => {
+                FailureKind::BadUpstream
+            }
             EffectErrorKind::Invalid | EffectErrorKind::NoInterpreter | EffectErrorKind::Internal => {
                 FailureKind::Internal
             }

@@ -93,6 +93,12 @@ pub enum EffectErrorKind {
     NoInterpreter,
     /// The interpreter failed or panicked.
     Internal,
+    /// The operation itself failed.
+    Failed,
+    /// A policy did not let the call through.
+    Refused,
+    /// It is unknown whether the operation took place.
+    UnknownOutcome,
 }
 
 impl EffectErrorKind {
@@ -106,6 +112,9 @@ impl EffectErrorKind {
             Self::Invalid => "invalid",
             Self::NoInterpreter => "no_interpreter",
             Self::Internal => "internal",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::UnknownOutcome => "unknown_outcome",
         }
     }
 }

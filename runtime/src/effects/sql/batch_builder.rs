@@ -8,7 +8,7 @@ use super::DEFAULT_DATABASE;
 use super::query_builder::{Query, perform};
 use super::reply::Reply;
 use super::rows::Rows;
-use super::sql_kind::{Isolation, Limits, Sql, Statement, Transaction};
+use super::sql_kind::{Isolation, Limits, Sql, Transaction};
 
 /// Default of [`Batch::attempts`].
 const ATTEMPTS: u32 = 4;

@@ -28,6 +28,7 @@
 mod batch_builder;
 mod databases;
 mod from_value;
+mod migrations;
 mod query_builder;
 mod recorded_rows;
 mod reply;
@@ -45,6 +46,7 @@ use std::borrow::Cow;
 pub use batch_builder::Batch;
 pub use databases::Databases;
 pub use from_value::{FromSqlValue, Json};
+pub use migrations::{AppliedMigration, Migration, Migrations, MigrationsError};
 pub use query_builder::Query;
 pub use reply::Reply;
 pub use row::{Row, RowError, RowRef};
