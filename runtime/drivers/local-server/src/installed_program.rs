@@ -46,7 +46,10 @@ mod tests {
 
     #[test]
     fn newer_versions_come_first() {
-        assert!(version(Path::new("/usr/lib/postgresql/15/bin")) > version(Path::new("/usr/lib/postgresql/9.6/bin")));
+        assert!(
+            version(Path::new("/usr/lib/postgresql/15/bin"))
+                > version(Path::new("/usr/lib/postgresql/9.6/bin"))
+        );
         let folder = crate::temporary_folder::TemporaryFolder::new().unwrap();
         for number in ["9", "16", "15"] {
             fs::create_dir_all(folder.path().join(format!("pg-{number}/bin"))).unwrap();

@@ -19,7 +19,8 @@ const FOLDERS: [&str; 6] = [
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-const INSTALL: &str = "PostgreSQL (Debian and Ubuntu: apt install postgresql; macOS: brew install postgresql)";
+const INSTALL: &str =
+    "PostgreSQL (Debian and Ubuntu: apt install postgresql; macOS: brew install postgresql)";
 
 /// Settings that trade durability for speed, and make room for many connections.
 const SETTINGS: [&str; 7] = [
@@ -59,7 +60,9 @@ impl Postgres {
     /// If PostgreSQL is not installed, no port is free, or the server does not start.
     pub fn start_on_tcp(settings: &[&str]) -> Result<Self, ServerError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let port = listener.and_then(|listener| listener.local_addr()).map_err(ServerError::io("no free port on", "127.0.0.1"))?;
+        let port = listener
+            .and_then(|listener| listener.local_addr())
+            .map_err(ServerError::io("no free port on", "127.0.0.1"))?;
         Self::start_with(Some(port.port()), settings)
     }
 
@@ -75,7 +78,8 @@ impl Postgres {
         let data = folder.path().join("data").into_os_string();
         let mut args: Vec<OsString> = vec!["--pgdata".into(), data];
         args.extend(
-            ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"].map(OsString::from),
+            ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"]
+                .map(OsString::from),
         );
         user.run("initdb", &programs.join("initdb"), args)?;
         let extra_settings = settings.iter().map(ToString::to_string).collect();

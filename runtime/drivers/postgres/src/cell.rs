@@ -71,7 +71,9 @@ fn decode(ty: &Type, raw: &[u8]) -> Result<SqlValue, String> {
             _ => return Err(malformed()),
         },
         Type::UUID => SqlValue::Uuid(Uuid(fixed(raw)?)),
-        Type::TIMESTAMP | Type::TIMESTAMPTZ => SqlValue::Timestamp(timestamp(i64::from_be_bytes(fixed(raw)?))?),
+        Type::TIMESTAMP | Type::TIMESTAMPTZ => {
+            SqlValue::Timestamp(timestamp(i64::from_be_bytes(fixed(raw)?))?)
+        }
         Type::DATE => SqlValue::Date(date(i32::from_be_bytes(fixed(raw)?))?),
         Type::TIME => SqlValue::Time(Time(i64::from_be_bytes(fixed(raw)?))),
         Type::TIMETZ => SqlValue::Text(time_with_zone(fixed(raw)?)),
@@ -105,7 +107,10 @@ fn timestamp(micros: i64) -> Result<Timestamp, String> {
     match micros {
         i64::MAX => Ok(Timestamp::INFINITY),
         i64::MIN => Ok(Timestamp::NEG_INFINITY),
-        _ => micros.checked_add(EPOCH_MICROS).map(Timestamp).ok_or_else(|| "the time is out of range".to_owned()),
+        _ => micros
+            .checked_add(EPOCH_MICROS)
+            .map(Timestamp)
+            .ok_or_else(|| "the time is out of range".to_owned()),
     }
 }
 

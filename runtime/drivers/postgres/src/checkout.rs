@@ -2,7 +2,8 @@
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio::runtime::Handle;
-use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::tls::TlsConnector;
 
 /// A connection that is borrowed from the pool. If it is dropped while a statement runs, because the effect has ended
 /// early, the statement is cancelled on the server.
@@ -11,14 +12,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub(crate) struct Checkout {
     object: Option<Object>,
     is_busy: bool,
-    tls: MakeRustlsConnect,
+    tls: TlsConnector,
     /// Runtime of the connections. The drop can happen on a thread without one.
     runtime: Handle,
 }
 
 impl Checkout {
     /// Must be called within a runtime.
-    pub(crate) fn new(object: Object, tls: MakeRustlsConnect) -> Self {
+    pub(crate) fn new(object: Object, tls: TlsConnector) -> Self {
         Self { object: Some(object), is_busy: false, tls, runtime: Handle::current() }
     }
 

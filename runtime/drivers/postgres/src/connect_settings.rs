@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::config::{Host, SslMode};
 
-use crate::tls::{self, Verification};
+use crate::tls::{self, TlsConnector, Verification};
 
 /// Limit of the time to open a connection, unless the URL has another (`connect_timeout`).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ pub enum SettingsError {
 
 /// Parses a URL (`postgresql://user@host/database`), or pairs (`host=.. user=..`). `sslmode` and `sslrootcert` are taken
 /// out, because the client does not know all of their values.
-pub(crate) fn parse(url: &str) -> Result<(Config, MakeRustlsConnect), SettingsError> {
+pub(crate) fn parse(url: &str) -> Result<(Config, TlsConnector), SettingsError> {
     let (rest, mode) = without_setting(url, "sslmode");
     let (rest, root_file) = without_setting(&rest, "sslrootcert");
     let verification = match mode.as_deref() {
@@ -33,11 +33,15 @@ pub(crate) fn parse(url: &str) -> Result<(Config, MakeRustlsConnect), SettingsEr
     };
     let mut config: Config = rest.parse().map_err(SettingsError::Url)?;
     match mode.as_deref() {
-        None | Some("prefer" | "allow") => config.ssl_mode(tokio_postgres::config::SslMode::Prefer),
-        Some("disable") => config.ssl_mode(tokio_postgres::config::SslMode::Disable),
+        None | Some("prefer" | "allow") => config.ssl_mode(SslMode::Prefer),
+        Some("disable") => config.ssl_mode(SslMode::Disable),
         // An unknown mode must not mean less than the strictest known one.
-        Some(_) => config.ssl_mode(tokio_postgres::config::SslMode::Require),
+        Some(_) => config.ssl_mode(SslMode::Require),
     };
+    // There is no TLS on a Unix socket, as in libpq.
+    if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) {
+        config.ssl_mode(SslMode::Disable);
+    }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);
     }
@@ -67,8 +71,6 @@ fn without_setting(url: &str, name: &str) -> (String, Option<String>) {
 
 #[cfg(test)]
 mod tests {
-    use tokio_postgres::config::SslMode;
-
     use super::*;
 
     #[test]

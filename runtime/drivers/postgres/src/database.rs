@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod};
 use tokio_postgres::Config;
-use tokio_postgres_rustls::MakeRustlsConnect;
 use zerver::effects::sql::{Reply, Sql};
 use zerver::effects::{EffectContext, EffectResult, Interpreter, Started};
 use zerver::prelude::*;
@@ -14,6 +13,7 @@ use zerver::prelude::*;
 use crate::checkout::Checkout;
 use crate::connect_settings::{self, SettingsError};
 use crate::error_mapping::{Stop, connecting, unreachable};
+use crate::tls::TlsConnector;
 use crate::{statement, transaction};
 
 /// Default of [`Postgres::pool_size`].
@@ -26,7 +26,7 @@ pub struct Postgres(Arc<Inner>);
 struct Inner {
     pool: Pool,
     config: Config,
-    tls: MakeRustlsConnect,
+    tls: TlsConnector,
     /// True if the last attempt to open a connection failed.
     is_unreachable: AtomicBool,
 }
@@ -70,7 +70,7 @@ impl Postgres {
         !self.0.is_unreachable.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn settings(&self) -> (&Config, &MakeRustlsConnect) {
+    pub(crate) fn settings(&self) -> (&Config, &TlsConnector) {
         (&self.0.config, &self.0.tls)
     }
 
@@ -113,7 +113,9 @@ impl Postgres {
             Err(Stop::Lost(reason)) if sql.is_safe() => Err(unreachable(&reason)),
             Err(Stop::Lost(reason)) => Err(EffectError::new(
                 EffectErrorKind::UnknownOutcome,
-                format!("the connection was lost after the statement was sent, so it may have been performed: {reason}"),
+                format!(
+                    "the connection was lost after the statement was sent, so it may have been performed: {reason}"
+                ),
             )),
         }
     }
@@ -125,7 +127,7 @@ async fn alone(checkout: &mut Checkout, sql: &Sql) -> Result<Reply, Stop> {
     let mut results = Vec::with_capacity(1);
     for statement in &sql.statements {
         let values = statement.resolved_params(&[])?;
-        match statement::perform_alone(client, statement, &values, sql.limits, sql.is_safe()).await {
+        match statement::perform_alone(client, statement, &values, sql.is_safe()).await {
             Ok(performed) => {
                 if !performed.is_unfinished {
                     checkout.set_idle();

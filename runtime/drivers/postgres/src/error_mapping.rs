@@ -35,7 +35,9 @@ pub(crate) fn before_sending(error: &tokio_postgres::Error) -> Stop {
 /// Converts an error of a statement that may have been performed.
 pub(crate) fn after_sending(error: &tokio_postgres::Error) -> Stop {
     match error.as_db_error() {
-        Some(error) if ends_connection(error) => Stop::Lost(format!("{}: {}", error.code().code(), error.message())),
+        Some(error) if ends_connection(error) => {
+            Stop::Lost(format!("{}: {}", error.code().code(), error.message()))
+        }
         Some(error) => Stop::Database(Box::new(sql_error(error))),
         None if is_connection_error(error) => Stop::Lost(chain(error)),
         None => Stop::Effect(EffectError::new(EffectErrorKind::Malformed, chain(error))),

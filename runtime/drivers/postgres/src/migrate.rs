@@ -73,7 +73,8 @@ async fn perform(client: &Client, migrations: &Migrations) -> Result<Vec<String>
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(table_error)?;
     client.batch_execute(CREATE_TABLE).await.map_err(table_error)?;
     let applied = client.query("select name, hash from zerver_migrations", &[]).await.map_err(table_error)?;
-    let applied = applied.iter().map(|row| Ok(AppliedMigration { name: row.try_get(0)?, hash: row.try_get(1)? }));
+    let applied =
+        applied.iter().map(|row| Ok(AppliedMigration { name: row.try_get(0)?, hash: row.try_get(1)? }));
     let applied = applied.collect::<Result<Vec<_>, _>>().map_err(table_error)?;
     let mut performed = Vec::new();
     for migration in migrations.pending(&applied)? {

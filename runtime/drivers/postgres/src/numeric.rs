@@ -24,7 +24,8 @@ pub(crate) fn to_text(bytes: &[u8]) -> Option<String> {
     }
     if scale > 0 {
         let groups_after_point = i32::try_from(scale.div_ceil(4)).ok()?;
-        let fraction: String = (1..=groups_after_point).map(|power| format!("{:04}", group(-power))).collect();
+        let fraction: String =
+            (1..=groups_after_point).map(|power| format!("{:04}", group(-power))).collect();
         text.push('.');
         text.push_str(fraction.get(..scale)?);
     }

@@ -54,7 +54,8 @@ fn text(value: &SqlValue, ty: &Type) -> Result<Option<String>, String> {
     if let Kind::Domain(inner) = ty.kind() {
         return text(value, inner);
     }
-    let mismatch = || Err(format!("bind another type, or convert in the statement: $n::{}", value.type_name()));
+    let mismatch =
+        || Err(format!("bind another type, or convert in the statement: $n::{}", value.type_name()));
     let text = match value {
         SqlValue::Null => return Ok(None),
         SqlValue::Bool(value) if *ty == Type::BOOL => if *value { "t" } else { "f" }.to_owned(),

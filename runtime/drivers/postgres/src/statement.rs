@@ -29,13 +29,12 @@ pub(crate) async fn perform(
     client: &Object,
     statement: &Statement,
     values: &[SqlValue],
-    limits: Limits,
     is_read: bool,
 ) -> Result<Performed, Stop> {
     let prepared = client.prepare_cached(&statement.text).await.map_err(|error| before_sending(&error))?;
     let parameters = parameters(values, prepared.params())?;
     match client.query_raw(&prepared, &parameters).await {
-        Ok(stream) => read(stream, &prepared, statement.fetch, limits, is_read).await,
+        Ok(stream) => read(stream, &prepared, statement.fetch, statement.limits, is_read).await,
         Err(error) => Err(after_sending(&error)),
     }
 }
@@ -46,13 +45,12 @@ pub(crate) async fn perform_alone(
     client: &Object,
     statement: &Statement,
     values: &[SqlValue],
-    limits: Limits,
     is_read: bool,
 ) -> Result<Performed, Stop> {
-    match perform(client, statement, values, limits, is_read).await {
+    match perform(client, statement, values, is_read).await {
         Err(Stop::Database(error)) if is_stale(&error.sqlstate, &error.message) => {
             client.statement_cache.remove(&statement.text, &[]);
-            perform(client, statement, values, limits, is_read).await
+            perform(client, statement, values, is_read).await
         }
         result => result,
     }
@@ -76,7 +74,8 @@ async fn read(
     let mut failure = None;
     // Rows are received one by one, and the server waits for them to be taken, so that memory stays bounded.
     while let Some(row) = stream.try_next().await.map_err(|error| after_sending(&error))? {
-        let pushed = if fetch == Fetch::Affected { Ok(true) } else { cells(&row).and_then(|row| collector.push(row)) };
+        let pushed =
+            if fetch == Fetch::Affected { Ok(true) } else { cells(&row).and_then(|row| collector.push(row)) };
         match pushed {
             Ok(true) => continue,
             Ok(false) => {}
@@ -92,6 +91,7 @@ async fn read(
                 });
             }
         }
+        break;
     }
     let affected = stream.rows_affected();
     let rows = match failure {

@@ -7,6 +7,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::connect_settings::SettingsError;
@@ -22,7 +23,25 @@ pub(crate) enum Verification {
     },
 }
 
-pub(crate) fn connector(verification: &Verification) -> Result<MakeRustlsConnect, SettingsError> {
+/// Creates the TLS of connections.
+#[derive(Clone)]
+pub(crate) struct TlsConnector(MakeRustlsConnect);
+
+impl<S> MakeTlsConnect<S> for TlsConnector
+where
+    MakeRustlsConnect: MakeTlsConnect<S>,
+{
+    type Stream = <MakeRustlsConnect as MakeTlsConnect<S>>::Stream;
+    type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<S>>::Error;
+
+    /// A Unix socket has no name, which would be an error although no TLS is used.
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        self.0.make_tls_connect(if host.is_empty() { "localhost" } else { host })
+    }
+}
+
+pub(crate) fn connector(verification: &Verification) -> Result<TlsConnector, SettingsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder
@@ -37,7 +56,7 @@ pub(crate) fn connector(verification: &Verification) -> Result<MakeRustlsConnect
             builder.with_root_certificates(roots(root_file.as_deref())?).with_no_client_auth()
         }
     };
-    Ok(MakeRustlsConnect::new(config))
+    Ok(TlsConnector(MakeRustlsConnect::new(config)))
 }
 
 fn roots(file: Option<&str>) -> Result<RootCertStore, SettingsError> {

@@ -94,7 +94,7 @@ async fn statements(client: &Object, sql: &Sql) -> Result<(Vec<Rows>, bool), Sto
         let values = statement.resolved_params(&results)?;
         // Only the last statement of a batch that changes nothing may be cut off: the others have successors.
         let may_be_cut = sql.is_safe() && number + 1 == sql.statements.len();
-        let performed = statement::perform(client, statement, &values, sql.limits, may_be_cut).await;
+        let performed = statement::perform(client, statement, &values, may_be_cut).await;
         let performed = performed.map_err(|stop| match stop {
             Stop::Database(mut error) => {
                 error.statement = u16::try_from(number).unwrap_or(u16::MAX);

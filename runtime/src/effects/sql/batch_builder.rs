@@ -8,7 +8,7 @@ use super::DEFAULT_DATABASE;
 use super::query_builder::{Query, perform};
 use super::reply::Reply;
 use super::rows::Rows;
-use super::sql_kind::{Isolation, Limits, Sql, Transaction};
+use super::sql_kind::{Isolation, Sql, Transaction};
 
 /// Default of [`Batch::attempts`].
 const ATTEMPTS: u32 = 4;
@@ -20,12 +20,6 @@ pub struct Batch(Sql);
 
 impl Batch {
     pub(super) fn new(statements: Vec<Query>) -> Self {
-        // One limit applies to each result; the widest that a statement asks for.
-        let limits = statements.iter().map(|query| query.limits).reduce(|a, b| Limits {
-            rows: a.rows.max(b.rows),
-            bytes: a.bytes.max(b.bytes),
-            truncate: a.truncate || b.truncate,
-        });
         Self(Sql {
             database: DEFAULT_DATABASE.into(),
             name: None,
@@ -33,7 +27,6 @@ impl Batch {
             transaction: Some(Transaction { isolation: None, attempts: ATTEMPTS }),
             read_only: false,
             idempotent: false,
-            limits: limits.unwrap_or_default(),
         })
     }
 

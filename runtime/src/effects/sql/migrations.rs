@@ -49,7 +49,9 @@ pub enum MigrationsError {
     #[error("no file in {} ends in .sql", .0.display())]
     Empty(PathBuf),
     /// A migration was changed after it had been performed.
-    #[error("migration {0} was changed after it had been performed: restore it, and put the change into a new one")]
+    #[error(
+        "migration {0} was changed after it had been performed: restore it, and put the change into a new one"
+    )]
     Changed(String),
     /// A migration that the database has is missing.
     #[error("migration {0} was performed in this database but is missing: restore it")]
@@ -158,7 +160,9 @@ mod tests {
         assert_eq!(names(all.pending(&[applied("1.sql", "a\n")]).unwrap()), ["2.sql"]);
         let error = |applied: &[AppliedMigration]| all.pending(applied).unwrap_err().to_string();
         assert!(error(&[applied("1.sql", "c")]).contains("1.sql was changed"));
-        assert!(error(&[applied("0.sql", "c")]).contains("0.sql was performed in this database but is missing"));
+        assert!(
+            error(&[applied("0.sql", "c")]).contains("0.sql was performed in this database but is missing")
+        );
         assert!(error(&[applied("2.sql", "b")]).contains("1.sql comes before 2.sql"));
     }
 }

@@ -5,7 +5,8 @@
 //! use zerver::effects::sql;
 //! use zerver::prelude::*;
 //!
-//! #[derive(Debug, Slot, Serialize, Deserialize, sql::Row)]
+//! #[slot]
+//! #[derive(Debug, sql::Row)]
 //! struct Todo { id: i64, title: String }
 //!
 //! #[step]

@@ -17,9 +17,8 @@ use super::value::Param;
 #[must_use = "a statement does nothing until it is completed and a step returns the effect"]
 pub struct Query {
     pub(super) statement: Statement,
-    pub(super) database: Cow<'static, str>,
-    pub(super) name: Option<Cow<'static, str>>,
-    pub(super) limits: Limits,
+    database: Cow<'static, str>,
+    name: Option<Cow<'static, str>>,
     read_only: bool,
     idempotent: bool,
 }
@@ -27,10 +26,9 @@ pub struct Query {
 impl Query {
     pub(super) fn new(text: Cow<'static, str>) -> Self {
         Self {
-            statement: Statement { text, params: Vec::new(), fetch: Fetch::Rows },
+            statement: Statement { text, params: Vec::new(), fetch: Fetch::Rows, limits: Limits::DEFAULT },
             database: DEFAULT_DATABASE.into(),
             name: None,
-            limits: Limits::DEFAULT,
             read_only: false,
             idempotent: false,
         }
@@ -78,20 +76,20 @@ impl Query {
 
     /// Sets the maximum number of rows. With more, the effect fails. The default is 1,000.
     pub const fn max_rows(mut self, rows: u32) -> Self {
-        self.limits.rows = rows;
+        self.statement.limits.rows = rows;
         self
     }
 
     /// Sets the maximum size of the result, in bytes. The default is 256 KiB. A larger result can be read, but is not
     /// recorded, so that its request cannot be replayed from there.
     pub const fn max_bytes(mut self, bytes: u32) -> Self {
-        self.limits.bytes = bytes;
+        self.statement.limits.bytes = bytes;
         self
     }
 
     /// Cuts a result beyond a limit, instead of failing. [`Rows::is_truncated`] tells the difference.
     pub const fn truncated(mut self) -> Self {
-        self.limits.truncate = true;
+        self.statement.limits.truncate = true;
         self
     }
 
@@ -140,8 +138,8 @@ impl Query {
     }
 
     fn into_kind(self) -> Sql {
-        let Self { statement, database, name, limits, read_only, idempotent } = self;
-        Sql { database, name, statements: vec![statement], transaction: None, read_only, idempotent, limits }
+        let Self { statement, database, name, read_only, idempotent } = self;
+        Sql { database, name, statements: vec![statement], transaction: None, read_only, idempotent }
     }
 }
 

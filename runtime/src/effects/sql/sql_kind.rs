@@ -30,9 +30,6 @@ pub struct Sql {
     /// True if the caller declares that performing the statements twice has the same result as performing them once.
     #[serde(default, skip_serializing_if = "is_false")]
     pub idempotent: bool,
-    /// Limits of each result.
-    #[serde(default, skip_serializing_if = "Limits::is_default")]
-    pub limits: Limits,
 }
 
 /// A statement with its parameters.
@@ -46,6 +43,9 @@ pub struct Statement {
     /// Part of the result that is read.
     #[serde(default)]
     pub fetch: Fetch,
+    /// Limits of the result.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
 }
 
 /// Part of a result that is read.
@@ -83,7 +83,7 @@ pub enum Isolation {
     Serializable,
 }
 
-/// Limits of the result of each statement.
+/// Limits of the result of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Maximum number of rows.

@@ -18,11 +18,16 @@ fn the_number_of_rows_is_checked() {
     assert_eq!(client.run(by_id(4).optional::<String>()).unwrap(), None);
     let absent = client.run(by_id(4).named("name_by_id").one::<String>()).unwrap_err();
     assert_eq!((absent.status(), absent.to_string()), (404, "not_found row name_by_id".to_owned()));
-    assert!(cause(client.run(by_id(1).one::<String>())).contains("returned several rows where one was expected"));
+    assert!(
+        cause(client.run(by_id(1).one::<String>())).contains("returned several rows where one was expected")
+    );
     assert_eq!(client.run(by_id(1).all::<String>()).unwrap(), ["n1", "n2", "n3"]);
     let deleted = client.run(sql::query("delete from t where id < 3 returning id").rows()).unwrap();
     assert_eq!((deleted.affected(), deleted.to_string()), (2, "2 rows".to_owned()));
-    assert_eq!(client.run(sql::query("update t set name = ''").send()).unwrap().to_string(), "1 row affected");
+    assert_eq!(
+        client.run(sql::query("update t set name = ''").send()).unwrap().to_string(),
+        "1 row affected"
+    );
 }
 
 #[test]
@@ -106,16 +111,14 @@ fn a_statement_that_takes_too_long_is_cancelled_on_the_server() {
     let gone = (0..500).any(|_| {
         let gone = is_gone();
         if !gone {
-            client.block_on(tokio::time::sleep(Duration::from_millis(10)));
+            client.block_on(async { tokio::time::sleep(Duration::from_millis(10)).await });
         }
         gone
     });
     assert!(gone);
     // A limit of the server is an error of the database.
-    let limited = sql::batch([
-        sql::query("set local statement_timeout = 50"),
-        sql::query("select pg_sleep(60)"),
-    ]);
+    let limited =
+        sql::batch([sql::query("set local statement_timeout = 50"), sql::query("select pg_sleep(60)")]);
     let failure = client.run(limited.run()).unwrap_err();
     assert_eq!(failure.status(), 504);
     assert!(failure.causes()[0].contains("57014"), "{failure:?}");

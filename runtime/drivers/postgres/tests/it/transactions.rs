@@ -30,7 +30,8 @@ fn a_batch_is_one_transaction_and_uses_cells_of_earlier_statements() {
     let error = reply.result.unwrap_err();
     assert_eq!((error.sqlstate.as_str(), error.statement, reply.attempts), ("23502", 1, 1));
     assert_eq!(client.cell("select count(*) from orders"), SqlValue::Int(1));
-    let absent = sql::batch([sql::query("select 1 as a"), sql::query("select $1::int").bind(sql::out(0, "b"))]);
+    let absent =
+        sql::batch([sql::query("select 1 as a"), sql::query("select $1::int").bind(sql::out(0, "b"))]);
     assert_eq!(
         cause(client.run(absent.run())),
         "invalid: parameter $1 refers to column b of the first row of statement 0, which does not exist"
@@ -56,9 +57,8 @@ fn a_deadlock_is_attempted_again() {
     let update = |id: i64| sql::query("update orders set customer = customer || 'x' where id = $1").bind(id);
     let pause = || sql::query("select pg_sleep(0.1)");
     let transfer = |first, second| sql::batch([update(first), pause(), update(second)]).attempts(10).send();
-    let (one, other) = client.block_on(async {
-        tokio::join!(client.perform(transfer(1, 2)), client.perform(transfer(2, 1)))
-    });
+    let (one, other) = client
+        .block_on(async { tokio::join!(client.perform(transfer(1, 2)), client.perform(transfer(2, 1))) });
     let (one, other) = (one.unwrap(), other.unwrap());
     assert!(one.result.is_ok() && other.result.is_ok());
     let attempts = one.attempts + other.attempts;
@@ -82,7 +82,9 @@ fn a_serialization_failure_is_attempted_again_and_then_reported() {
         .attempts(attempts)
         .send()
     };
-    let both = |attempts| client.block_on(async { tokio::join!(client.perform(add(attempts)), client.perform(add(attempts))) });
+    let both = |attempts| {
+        client.block_on(async { tokio::join!(client.perform(add(attempts)), client.perform(add(attempts))) })
+    };
     let (one, other) = both(10);
     let (one, other) = (one.unwrap(), other.unwrap());
     assert!(one.result.is_ok() && other.result.is_ok() && one.attempts + other.attempts >= 3);

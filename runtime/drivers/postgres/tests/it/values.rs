@@ -130,8 +130,12 @@ fn rows_are_read_as_types_of_the_service() {
     };
     assert_eq!(client.run(query.one::<Article>()).unwrap(), article);
     // The sum of bigints is numeric.
-    assert_eq!(client.run(sql::query("select sum(n) from generate_series(1, 4::int8) n").one::<i64>()).unwrap(), 10);
-    let pairs = client.run(sql::query("select n, n % 2 = 0 from generate_series(1, 2) n").all::<(u32, bool)>());
+    assert_eq!(
+        client.run(sql::query("select sum(n) from generate_series(1, 4::int8) n").one::<i64>()).unwrap(),
+        10
+    );
+    let pairs =
+        client.run(sql::query("select n, n % 2 = 0 from generate_series(1, 2) n").all::<(u32, bool)>());
     assert_eq!(pairs.unwrap(), [(1, false), (2, true)]);
     let duplicates = client.run(sql::query("select 1 as a, 2 as a").one::<(i32, i32)>()).unwrap();
     assert_eq!(duplicates, (1, 2));
