@@ -119,7 +119,8 @@ impl<'f> Observed<'f> {
                 | Event::Migrated { .. }
                 | Event::QuantumExceeded { .. }
                 | Event::CompletionDelayed { .. }
-                | Event::ReadDelayed { .. } => {}
+                | Event::ReadDelayed { .. }
+                | Event::EffectPoint { .. } => {}
                 Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = occurrences.entry(*step).or_default();

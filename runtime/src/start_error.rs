@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::effects::MissingResource;
+
 /// Reason why a service cannot start.
 ///
 /// The message does not repeat the cause, which [`source`](Error::source) returns.
@@ -60,6 +62,17 @@ pub enum StartError {
         /// Names of the existing kinds.
         kinds: String,
     },
+    /// Two kinds of effects have the same name.
+    #[error(
+        "two kinds of effects are named {kind}; give one of them another name with #[effect(kind = \"..\")]"
+    )]
+    DuplicateEffectKind {
+        /// Name of both kinds.
+        kind: &'static str,
+    },
+    /// An effect takes a resource that the program does not provide.
+    #[error(transparent)]
+    Resource(MissingResource),
     /// The address to listen on is malformed, or its host is unknown.
     #[error("not an address to listen on: {addr:?}; an address looks like 127.0.0.1:3000")]
     Address {

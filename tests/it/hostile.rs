@@ -78,6 +78,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             Event::EffectCompleted { answer: Answer::Err(EffectError { message, .. }), .. } => taint(message),
             Event::Reclassified { reason, .. } => *reason = tainted(reason),
             Event::StepPanicked { file, .. } => *file = tainted(file),
+            Event::EffectPoint { point, .. } => *point = tainted(point),
             Event::CompletionDelayed { flow, step, .. } | Event::ReadDelayed { flow, step, .. } => {
                 *flow = tainted(flow);
                 *step = tainted(step);

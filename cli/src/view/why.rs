@@ -107,6 +107,7 @@ fn name(place: &TimePart) -> String {
         TimePart::Queue(step) => format!("queue before {step}"),
         TimePart::Cpu(step) => format!("CPU of {step}"),
         TimePart::Effect { step, what } => format!("{what} ({step})"),
+        TimePart::Phase { step, what, phase } => format!("  {phase}: {what} ({step})"),
         TimePart::CompletionDelay(step) => format!("completions waiting for {step}"),
         TimePart::Unexplained => "unexplained".to_owned(),
     }

@@ -127,7 +127,8 @@ impl StoredTrace {
                 | Event::EffectStarted { at_ns, .. }
                 | Event::Migrated { at_ns, .. }
                 | Event::QuantumExceeded { at_ns, .. }
-                | Event::StepPanicked { at_ns, .. } => to.time(at_ns),
+                | Event::StepPanicked { at_ns, .. }
+                | Event::EffectPoint { at_ns, .. } => to.time(at_ns),
                 Event::StepYielded { .. } => {}
             }
         }

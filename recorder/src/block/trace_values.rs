@@ -34,6 +34,7 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::QuantumExceeded { .. }
         | Event::CompletionDelayed { .. }
         | Event::ReadDelayed { .. }
-        | Event::StepPanicked { .. } => None,
+        | Event::StepPanicked { .. }
+        | Event::EffectPoint { .. } => None,
     }
 }

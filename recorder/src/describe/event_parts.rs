@@ -100,6 +100,9 @@ impl ValueInterner {
                 line: *line,
                 column: *column,
             },
+            Event::EffectPoint { call, at_ns, point } => {
+                Event::EffectPoint { call: *call, at_ns: *at_ns, point: point.clone() }
+            }
         }
     }
 

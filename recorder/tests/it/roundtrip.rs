@@ -233,14 +233,15 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 }
 
 #[test]
-fn a_queued_effect_is_read_back() {
-    fn queued<V>() -> [Event<V>; 4] {
+fn events_of_an_effect_in_flight_are_read_back() {
+    fn queued<V>() -> [Event<V>; 5] {
         let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
             queued_by(QueueReason::RetryDelay),
             queued_by(QueueReason::Target),
             Event::EffectStarted { call: 1, at_ns: 9 },
+            Event::EffectPoint { call: 1, at_ns: 11, point: Name::from("connected") },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
@@ -248,7 +249,7 @@ fn a_queued_effect_is_read_back() {
     capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 4..], queued());
+    assert_eq!(trace.events[trace.events.len() - 5..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }

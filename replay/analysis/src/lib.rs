@@ -35,7 +35,7 @@ pub use simulate::{
 };
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
-    Migration, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
+    Migration, Point, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
     Verdict, median,
 };
 pub use why::{

@@ -137,6 +137,7 @@ impl Replay<'_> {
                     | Event::EffectStarted { .. }
                     | Event::CompletionDelayed { .. }
                     | Event::ReadDelayed { .. }
+                    | Event::EffectPoint { .. }
             )
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));

@@ -1,6 +1,8 @@
 //! Failures: reasons why a request fails, in terms of the service.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name};
@@ -28,7 +30,27 @@ struct Inner {
     headers: Vec<(&'static str, String)>,
     causes: Vec<String>,
     call: Option<u32>,
+    error: Option<TypedError>,
 }
+
+/// The error of an effect, as the type that the effect declares.
+#[derive(Clone)]
+struct TypedError(Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for TypedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedError")
+    }
+}
+
+/// The texts of a failure, which include the error's own, decide whether two failures are equal.
+impl PartialEq for TypedError {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for TypedError {}
 
 /// Failure of one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,6 +74,7 @@ impl Failure {
             headers: Vec::new(),
             causes: Vec::new(),
             call: None,
+            error: None,
         }))
     }
 
@@ -172,19 +195,50 @@ impl Failure {
         self
     }
 
+    /// Adds an error that caused it, as [`Failure::because`] does, and keeps the error itself for
+    /// [`Failure::error`].
+    #[must_use]
+    pub fn caused_by<E: std::error::Error + Send + Sync + 'static>(mut self, error: E) -> Self {
+        self = self.because(&error);
+        self.with_error(error)
+    }
+
+    /// Keeps an error whose text is among the causes already.
+    pub(crate) fn with_error<E: std::error::Error + Send + Sync + 'static>(mut self, error: E) -> Self {
+        self.0.error = Some(TypedError(Arc::new(error)));
+        self
+    }
+
+    /// Adds a cause unless there is one.
+    pub(crate) fn or_because(self, cause: &(dyn std::error::Error + 'static)) -> Self {
+        if self.0.causes.is_empty() { self.because(cause) } else { self }
+    }
+
+    /// Returns the error that caused it, if it is an `E`: one that an effect declares as its error type, or one that
+    /// was passed to [`Failure::caused_by`].
+    ///
+    /// ```
+    /// use zerver_engine::Failure;
+    /// let number = "x".parse::<u32>().map_err(|error| Failure::invalid("page").caused_by(error));
+    /// let failure = number.unwrap_err();
+    /// assert!(failure.error::<std::num::ParseIntError>().is_some());
+    /// assert!(failure.error::<std::io::Error>().is_none());
+    /// ```
+    pub fn error<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        self.0.error.as_ref()?.0.downcast_ref()
+    }
+
     /// Converts an effect's error into the failure that a flow reports unless it handles the error itself.
     pub fn from_effect(kind: &'static str, error: &EffectError) -> Self {
         let failure = match error.kind {
             EffectErrorKind::Timeout => FailureKind::Timeout,
-            EffectErrorKind::Unreachable | EffectErrorKind::Refused | EffectErrorKind::UnknownOutcome => {
-                FailureKind::Unavailable
-            }
-            EffectErrorKind::Malformed | EffectErrorKind::TooLarge | EffectErrorKind::Failed => {
-                FailureKind::BadUpstream
-            }
-            EffectErrorKind::Invalid | EffectErrorKind::NoInterpreter | EffectErrorKind::Internal => {
-                FailureKind::Internal
-            }
+            EffectErrorKind::Unreachable => FailureKind::Unavailable,
+            EffectErrorKind::Malformed | EffectErrorKind::TooLarge => FailureKind::BadUpstream,
+            EffectErrorKind::Refused | EffectErrorKind::UnknownOutcome => FailureKind::Unavailable,
+            EffectErrorKind::Invalid
+            | EffectErrorKind::NoInterpreter
+            | EffectErrorKind::Internal
+            | EffectErrorKind::Failed => FailureKind::Internal,
         };
         Self::new(failure, kind).because(error)
     }

@@ -74,11 +74,15 @@ pub use slot::{
 };
 pub use step::{Decision, ErasedDecision, Final, IntoDecision, NoProgress, ReadDesc, Step, StepDesc};
 
-pub use zerver_macros::{Row, Slot, chain, flow, slot, step};
+pub use zerver_macros::{Row, Slot, chain, effect, flow, slot, step};
 pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};
 
 /// Crates that the code of the macros names. Not a public interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::effect::function::{
+        ConvertError, ErrorProbe, FailureProbe, FunctionError, FunctionOutcome, KeepError, KeepText,
+        RecordCauses, RecordText, RecordValue, ResultParts, function_effect, function_summary,
+    };
     pub use serde;
 }

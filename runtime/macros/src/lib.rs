@@ -1,7 +1,8 @@
-//! Macros of zerver: `#[step]`, `#[slot]`, `#[derive(Slot)]`, `#[derive(Row)]`, `chain!` and `flow!`.
+//! Macros of zerver: `#[step]`, `#[slot]`, `#[derive(Slot)]`, `#[derive(Row)]`, `#[effect]`, `chain!` and `flow!`.
 //!
 //! They only describe. `zerver-engine` checks and runs what they describe.
 
+mod effect;
 mod flow;
 mod row;
 mod slot;
@@ -38,6 +39,30 @@ pub fn slot(arguments: TokenStream, item: TokenStream) -> TokenStream {
     slot::expand_attribute(arguments.into(), item.into())
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
+}
+
+/// Makes an async function an effect.
+///
+/// `#[effect] async fn charge(#[resource] bank: &Bank, card: CardId, cents: u64) -> Result<Receipt, Declined>` becomes
+/// a function `charge(card, cents) -> Effect<Receipt>` for steps, and `App::effect::<charge>()` has the service perform
+/// it. The body runs when the effect is performed; `charge::perform(&bank, card, cents)` runs it directly, for tests of
+/// its own.
+///
+/// - A parameter is an argument: it is recorded, so its type implements `Serialize`, `Deserialize` and `Clone`. `&str`
+///   and other references are fine.
+/// - A parameter `#[resource] bank: &Bank` is not recorded. `App::resource`, or `Startup::resource` in a startup hook,
+///   provides one value of the type for all calls.
+/// - A parameter `#[context] context: &EffectContext` tells on behalf of which request the effect is performed.
+/// - The output is recorded too. If it is a `Result`, an error fails the request, unless the step catches it with
+///   `Effect::catch`, or the error type implements `Into<Failure>` to choose the response. An error type with
+///   `Serialize` and `Deserialize` comes back as itself, also in a replay.
+///
+/// `#[effect(..)]` takes `kind = ".."` (the name in traces and settings; that of the function by default), `idempotent`
+/// (may be retried), `safe` (changes nothing), `temporary = is_temporary` (a function of `&Error`: another attempt may
+/// succeed), `target = ..` and `summary = ..` (expressions over references to the arguments).
+#[proc_macro_attribute]
+pub fn effect(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    effect::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Implements `Slot` alone, for types with their own `Serialize` and `Deserialize`. Most slots use `#[slot]` instead.
@@ -83,4 +108,9 @@ fn engine() -> TokenStream2 {
         Ok("zerver-engine" | "zerver-engine-tests" | "zerver-replay") => quote!(::zerver_engine),
         _ => quote!(::zerver::engine),
     }
+}
+
+/// Returns the path to the runtime, which performs effects.
+fn runtime() -> TokenStream2 {
+    quote!(::zerver)
 }

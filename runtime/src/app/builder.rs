@@ -11,8 +11,10 @@ use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
 use crate::config::{Config, Limits, Recording};
+use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
+use crate::effects::{EffectFunction, Resources};
 use crate::scheduler::ClassRule;
 #[cfg(feature = "metrics")]
 use crate::server::service::RecorderStatusFn;
@@ -38,6 +40,8 @@ use crate::start_error::StartError;
 pub struct App {
     pub(super) flows: Vec<FlowDef>,
     pub(super) interpreters: Interpreters,
+    pub(super) functions: Vec<Binding>,
+    pub(super) resources: Resources,
     pub(super) startup: Option<StartupHook>,
     pub(super) render: RenderFailure,
     pub(super) config: Config,
@@ -72,6 +76,8 @@ impl App {
         Self {
             flows: Vec::new(),
             interpreters: Interpreters::builtin(),
+            functions: Vec::new(),
+            resources: Resources::default(),
             startup: None,
             render: |failure, _| failure.to_response(),
             config: Config::default(),
@@ -106,6 +112,45 @@ impl App {
     /// Sets the interpreter of a kind of effect. It replaces the previous interpreter of the kind.
     pub fn interpreter<K: EffectKind>(mut self, interpreter: impl Interpreter<K>) -> Self {
         self.interpreters.set::<K>(interpreter);
+        self
+    }
+
+    /// Adds an effect that is an async function with [`#[effect]`](macro@crate::prelude::effect). The service does not start if
+    /// a resource that the function takes is missing.
+    ///
+    /// ```
+    /// # use zerver::prelude::*;
+    /// #[derive(Clone, Debug, Serialize, Deserialize)]
+    /// struct Receipt(u64);
+    ///
+    /// struct Bank { fee: u64 }
+    ///
+    /// #[effect(idempotent)]
+    /// async fn charge(#[resource] bank: &Bank, card: &str, cents: u64) -> std::io::Result<Receipt> {
+    ///     // A real one would ask the bank.
+    ///     if card.is_empty() { Err(std::io::ErrorKind::InvalidInput.into()) } else { Ok(Receipt(cents + bank.fee)) }
+    /// }
+    ///
+    /// #[slot]
+    /// struct Paid(u64);
+    ///
+    /// #[step]
+    /// fn pay(request: &Request) -> Decision<Paid> {
+    ///     let card = request.param_str("card").unwrap_or_default();
+    ///     Need(charge(card, 1250).map(|receipt| Paid(receipt.0)))
+    /// }
+    ///
+    /// let app = App::new().effect::<charge>().resource(Bank { fee: 30 });
+    /// ```
+    pub fn effect<K: EffectFunction>(mut self) -> Self {
+        self.functions.push(Binding::of::<K>());
+        self
+    }
+
+    /// Provides a value that effects take as `#[resource]`. There is one of each type. What has to be opened first, such as a pool,
+    /// is provided by [`Startup::resource`] in a startup hook.
+    pub fn resource<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.resources.set(value);
         self
     }
 
@@ -284,7 +329,7 @@ impl App {
     /// Runs the startup hook, and nothing else.
     #[cfg(feature = "replay")]
     pub(crate) fn open(self, runtime: &tokio::runtime::Runtime) -> Result<Startup, BoxError> {
-        Startup::open(self.interpreters, self.startup, runtime)
+        Startup::new(self.interpreters, self.functions, self.resources).open(self.startup, runtime)
     }
 
     /// Returns the rule for secrets.

@@ -16,7 +16,7 @@ use crate::server::handle::Server;
 use crate::server::listener;
 use crate::server::readiness::Readiness;
 use crate::server::service::Service;
-use crate::server::startup_thread::check_effect_kinds;
+use crate::server::startup_thread::finish_startup;
 
 impl App {
     /// Starts the service on separate threads, for tests and for programs that do more than serve. Neither the environment
@@ -49,7 +49,7 @@ impl App {
         };
         let workers = config.workers.unwrap_or_else(cores).max(1);
         let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
-        let mut startup = Startup::new(self.interpreters);
+        let mut startup = Startup::new(self.interpreters, self.functions, self.resources);
         let open = match self.startup {
             Some(StartupHook::Sync(prepare)) => {
                 // Resources opened here are used on the effect runtime.
@@ -61,7 +61,7 @@ impl App {
             None => None,
         };
         if open.is_none() {
-            check_effect_kinds(&config.limits, &startup)?;
+            finish_startup(&config.limits, &mut startup)?;
         }
         let batch_workers = config.batch_workers.unwrap_or_else(cores);
         let batch = (batch_workers > 0).then(|| Arc::new(BatchStatus::new()));

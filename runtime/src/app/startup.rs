@@ -7,6 +7,9 @@ use std::pin::Pin;
 
 use zerver_engine::EffectKind;
 
+use crate::StartError;
+use crate::effects::Resources;
+use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 
 /// An error of any type, as a startup hook returns it.
@@ -33,6 +36,8 @@ pub(crate) type KeptValues = Vec<Box<dyn Any + Send>>;
 pub struct Startup {
     pub(crate) interpreters: Interpreters,
     pub(crate) kept: KeptValues,
+    functions: Vec<Binding>,
+    resources: Resources,
 }
 
 impl fmt::Debug for Startup {
@@ -42,29 +47,47 @@ impl fmt::Debug for Startup {
 }
 
 impl Startup {
-    pub(crate) const fn new(interpreters: Interpreters) -> Self {
-        Self { interpreters, kept: Vec::new() }
+    pub(crate) const fn new(
+        interpreters: Interpreters,
+        functions: Vec<Binding>,
+        resources: Resources,
+    ) -> Self {
+        Self { interpreters, kept: Vec::new(), functions, resources }
     }
 
     /// Runs a hook, on this runtime if it is asynchronous.
     #[cfg(feature = "replay")]
     pub(crate) fn open(
-        interpreters: Interpreters,
+        mut self,
         prepare: Option<StartupHook>,
         runtime: &tokio::runtime::Runtime,
     ) -> Result<Self, BoxError> {
-        let mut startup = Self::new(interpreters);
+        let startup = &mut self;
         match prepare {
-            Some(StartupHook::Sync(prepare)) => prepare(&mut startup)?,
-            Some(StartupHook::Async(open)) => runtime.block_on(open(&mut startup))?,
+            Some(StartupHook::Sync(prepare)) => prepare(startup)?,
+            Some(StartupHook::Async(open)) => runtime.block_on(open(startup))?,
             None => {}
         }
-        Ok(startup)
+        self.bind_functions()?;
+        Ok(self)
     }
 
     /// Sets the interpreter of a kind of effect. It replaces the previous interpreter of the kind.
     pub fn interpreter<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
         self.interpreters.set::<K>(interpreter);
+    }
+
+    /// Provides a value that effects take as `#[resource]`, such as a pool. There is one of each type.
+    pub fn resource<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.resources.set(value);
+    }
+
+    /// Registers the effect functions, once all resources are there.
+    pub(crate) fn bind_functions(&mut self) -> Result<(), StartError> {
+        for function in &self.functions {
+            function.apply(&self.resources, &mut self.interpreters)?;
+        }
+        Ok(())
     }
 
     /// Keeps a value until the service has stopped.

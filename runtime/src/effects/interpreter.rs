@@ -1,5 +1,6 @@
 //! Interpreters: each performs one kind of effect.
 
+use std::any::TypeId;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -176,6 +177,11 @@ impl Interpreters {
         self.0.iter().map(|(kind, _)| *kind)
     }
 
+    /// Returns the type of the kind of this name.
+    pub(crate) fn type_of(&self, kind: &str) -> Option<TypeId> {
+        Some(self.get(kind)?.kind_type())
+    }
+
     fn get(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
         self.0.iter().find(|(known, _)| *known == kind).map(|(_, interpreter)| &**interpreter)
     }
@@ -250,6 +256,8 @@ trait AnyInterpreter: Send + Sync {
     fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult>;
 
     fn needs_runtime(&self) -> bool;
+
+    fn kind_type(&self) -> TypeId;
 }
 
 struct Typed<K, I>(I, std::marker::PhantomData<fn() -> K>);
@@ -257,6 +265,10 @@ struct Typed<K, I>(I, std::marker::PhantomData<fn() -> K>);
 impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
     fn needs_runtime(&self) -> bool {
         self.0.needs_runtime()
+    }
+
+    fn kind_type(&self) -> TypeId {
+        TypeId::of::<K>()
     }
 
     fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {

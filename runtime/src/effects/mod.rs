@@ -24,12 +24,16 @@
 //! }
 //! ```
 //!
-//! An [`Interpreter`] performs the effects of one kind. [`App::interpreter`](crate::App::interpreter) replaces a built-in
-//! one, or adds a kind of the service's own: a type that implements [`EffectKind`](crate::prelude::EffectKind).
+//! Any async function becomes an effect with [`#[effect]`](macro@crate::prelude::effect), and
+//! [`App::effect`](crate::App::effect) has the service perform it. For more control, a type implements
+//! [`EffectKind`](crate::prelude::EffectKind), and an [`Interpreter`] performs it; [`App::interpreter`](crate::App::interpreter)
+//! adds one, or replaces a built-in one.
 
 mod builtin_interpreters;
 pub mod clock;
 mod duration_literals;
+pub(crate) mod effect_function;
+pub(crate) mod effect_points;
 #[cfg(feature = "http-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
 pub mod http;
@@ -39,8 +43,15 @@ pub mod sleep;
 pub mod sql;
 
 pub use duration_literals::Durations;
+pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
+pub use effect_points::report_point;
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
 };
 pub use sleep::sleep;
 pub use zerver_trace::Value;
+
+/// Names of the points that the interpreters of zerver report; see [`report_point`].
+pub mod points {
+    pub use super::effect_points::{CONNECTED, CONNECTION, FIRST_BYTE, FIRST_ROW, PREPARED, SENT};
+}

@@ -12,8 +12,9 @@ use zerver_trace::QueueReason;
 
 use super::checked_job::CheckedJob;
 use super::effect_future;
-use super::effect_future::{EffectFuture, EffectProgress};
+use super::effect_future::{Completion, EffectFuture, EffectProgress};
 use super::panic_report;
+use crate::effects::effect_points::Point;
 use crate::effects::interpreter::{EffectContext, Started};
 use crate::scheduler::{DriveEnd, RunSlice};
 use crate::server::service::Service;
@@ -185,13 +186,14 @@ impl<'d> Driver<'d> {
         tokio::select! {
             biased;
             progress = progress => match progress {
-                Some(EffectProgress::Completed(number, performed, at)) => {
+                Some(EffectProgress::Completed(number, Completion { result, at, points })) => {
+                    self.record_points(number, points);
                     if self.job.is_waiting_for(number) {
                         self.slice.record_completion_delay(self.job, number, self.watch, at);
                     } else {
                         self.slice.record_late_completion();
                     }
-                    next = self.guarded(|job, watch| job.complete(number, watch, performed));
+                    next = self.guarded(|job, watch| job.complete(number, watch, result));
                 }
                 Some(EffectProgress::Started(effect, at)) => {
                     self.job.record_effect_started(effect.number(), self.watch.since_start_ns(at));
@@ -208,6 +210,7 @@ impl<'d> Driver<'d> {
                 }
             },
             () = deadline_passes => {
+                self.record_points_in_flight();
                 self.slice.record_deadline_delay(self.job, self.watch, self.deadline_ns);
                 self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
                 self.slice.record_wait(self.watch.now_ns());
@@ -236,13 +239,35 @@ impl<'d> Driver<'d> {
             None => {}
         }
         match started {
-            Started::Ready(performed) => {
-                Some(self.guarded(|job, watch| job.complete(number, watch, performed)))
+            Started::Ready((result, points)) => {
+                self.record_points(number, points);
+                Some(self.guarded(|job, watch| job.complete(number, watch, result)))
             }
             Started::Pending(effect) => {
                 self.in_flight.get_or_insert_default().push(effect);
                 None
             }
+        }
+    }
+
+    /// Records the points that a call reached.
+    fn record_points(&mut self, number: u32, points: Vec<Point>) {
+        for (point, at) in points {
+            self.job.record_effect_point(number, self.watch.since_start_ns(at), point);
+        }
+    }
+
+    /// Records the points of calls in flight that will not be waited for: they tell how far each of them got.
+    fn record_points_in_flight(&mut self) {
+        let effects = self.in_flight.iter().flat_map(FuturesUnordered::iter);
+        let reached: Vec<_> = effects
+            .filter_map(|effect| match effect {
+                EffectFuture::Running(effect) => Some((effect.number(), effect.take_points())),
+                EffectFuture::Delayed(_) => None,
+            })
+            .collect();
+        for (number, points) in reached {
+            self.record_points(number, points);
         }
     }
 

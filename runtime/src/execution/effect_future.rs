@@ -16,6 +16,8 @@ use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, RequestedCal
 use zerver_trace::QueueReason;
 
 use super::safe_drop::discard;
+use crate::effects::effect_points;
+use crate::effects::effect_points::Point;
 use crate::effects::interpreter;
 use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
 use crate::scheduler::{Admission, Permit, PermitWait, RunSlice};
@@ -41,12 +43,23 @@ pub(crate) struct RunningEffect {
     started: Option<(oneshot::Receiver<Instant>, QueueReason)>,
 }
 
-/// Result of an effect, and the time at which it completed.
-type Completion = (CallResult, Instant);
+/// Result of an effect, the time at which it completed, and the points that it reached.
+pub(crate) struct Completion {
+    pub(crate) result: CallResult,
+    pub(crate) at: Instant,
+    pub(crate) points: Vec<Point>,
+}
 
-/// The future of an interpreter. `None` before it starts and after it completes. The effect runtime polls it. When the effect
-/// is cancelled, the thread of the request drops it, so that no effect continues after its request was answered.
-type SharedFuture = Arc<Mutex<Option<BoxFuture<CallResult>>>>;
+/// The future of an interpreter, and the points that it has reached so far. There is no future before it starts and after it
+/// completes. The effect runtime polls it. When the effect is cancelled, the thread of the request drops it, so that no effect
+/// continues after its request was answered.
+type SharedFuture = Arc<Mutex<InFlight>>;
+
+#[derive(Default)]
+struct InFlight {
+    future: Option<BoxFuture<CallResult>>,
+    points: Vec<Point>,
+}
 
 /// A change in the state of an effect.
 pub(crate) enum EffectProgress {
@@ -54,8 +67,8 @@ pub(crate) enum EffectProgress {
     RetryDue(RequestedCall, Instant),
     /// The effect received its permit and started at this time. It is still in flight.
     Started(RunningEffect, Instant),
-    /// Number of the call, its result, and the time at which it completed.
-    Completed(u32, CallResult, Instant),
+    /// Number of the call, and its result.
+    Completed(u32, Completion),
 }
 
 /// Starts a call. A call that must wait for a retry delay or a permit is returned as pending.
@@ -65,9 +78,9 @@ pub(crate) fn start(
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     slice: &RunSlice<'_>,
-) -> Started<CallResult, EffectFuture> {
+) -> Started<(CallResult, Vec<Point>), EffectFuture> {
     if requested.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
-        return Started::Ready(Err(past_deadline()));
+        return Started::Ready((Err(past_deadline()), Vec::new()));
     }
     let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
     let runtime = slice.effect_runtime;
@@ -82,7 +95,7 @@ pub(crate) fn start(
         Admission::Granted(permit) => {
             let counted = || permit.or_else(|| slice.count_in_flight(&requested.call));
             match perform(&requested, until, runtime, interpreters, context, counted) {
-                Started::Ready(performed) => Started::Ready(performed),
+                Started::Ready(ready) => Started::Ready(ready),
                 Started::Pending(effect) => Started::Pending(EffectFuture::Running(effect)),
             }
         }
@@ -106,11 +119,12 @@ pub(crate) fn perform(
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     permit: impl FnOnce() -> Option<Permit>,
-) -> Started<CallResult, RunningEffect> {
+) -> Started<(CallResult, Vec<Point>), RunningEffect> {
     let (number, kind, limit) = (requested.number, requested.call.kind(), requested.call.time_limit());
-    let future = match poll_first(&requested.call, Some(runtime), interpreters, context) {
-        Started::Ready(performed) => return Started::Ready(performed),
-        Started::Pending(future) => SharedFuture::new(Mutex::new(Some(future))),
+    let mut points = Vec::new();
+    let future = match poll_first(&requested.call, Some(runtime), interpreters, context, &mut points) {
+        Started::Ready(result) => return Started::Ready((result, points)),
+        Started::Pending(future) => SharedFuture::new(Mutex::new(InFlight { future: Some(future), points })),
     };
     let (permit, since) = (permit(), Instant::now());
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
@@ -148,17 +162,18 @@ fn perform_with_permit(
         let permit = match until {
             Some(until) => match tokio::time::timeout_at(until.into(), wait).await {
                 Ok(permit) => permit,
-                Err(_) => return (Err(past_deadline()), Instant::now()),
+                Err(_) => return Completion::without_points(Err(past_deadline())),
             },
             None => wait.await,
         };
         let since = Instant::now();
         // The receiver is gone if the request has ended.
         let _ = started_tx.send(since);
-        let finished = match poll_first(&requested.call, None, &interpreters, &context) {
-            Started::Ready(performed) => (performed, Instant::now()),
+        let mut points = Vec::new();
+        let finished = match poll_first(&requested.call, None, &interpreters, &context, &mut points) {
+            Started::Ready(result) => Completion { result, at: Instant::now(), points },
             Started::Pending(future) => {
-                *task_future.lock() = Some(future);
+                *task_future.lock() = InFlight { future: Some(future), points };
                 task_future.within(requested.call.time_limit(), until, since).await
             }
         };
@@ -210,8 +225,8 @@ impl Future for EffectFuture {
                         return Poll::Ready(EffectProgress::Started(effect.take(), at));
                     }
                 }
-                let (number, performed, at) = ready!(Pin::new(effect).poll(cx));
-                Poll::Ready(EffectProgress::Completed(number, performed, at))
+                let (number, completion) = ready!(Pin::new(effect).poll(cx));
+                Poll::Ready(EffectProgress::Completed(number, completion))
             }
         }
     }
@@ -221,6 +236,11 @@ impl RunningEffect {
     /// Returns the number of the call.
     pub(crate) const fn number(&self) -> u32 {
         self.number
+    }
+
+    /// Takes the points that an effect in flight has reached, except those of a poll that is going on.
+    pub(crate) fn take_points(&self) -> Vec<Point> {
+        self.future.try_lock().map(|mut effect| std::mem::take(&mut effect.points)).unwrap_or_default()
     }
 
     /// Moves the effect out, and leaves a completed one in its place.
@@ -237,15 +257,14 @@ impl RunningEffect {
 }
 
 impl Future for RunningEffect {
-    /// Number of the call, its result, and the time at which it completed.
-    type Output = (u32, CallResult, Instant);
+    /// Number of the call, and its result.
+    type Output = (u32, Completion);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
-        let (performed, at) =
-            ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| aborted(self.kind, error));
+        let completion = ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| aborted(self.kind, error));
         self.task = None;
-        Poll::Ready((self.number, performed, at))
+        Poll::Ready((self.number, completion))
     }
 }
 
@@ -254,11 +273,17 @@ impl Drop for RunningEffect {
         let Some(task) = self.task.take() else { return };
         task.abort();
         // If the effect runtime is polling the future right now, the effect runtime drops it.
-        let future = self.future.try_lock().ok().and_then(|mut future| future.take());
+        let future = self.future.try_lock().ok().and_then(|mut effect| effect.future.take());
         if future.is_some() {
             let _context = self.runtime.enter();
             discard(future);
         }
+    }
+}
+
+impl Completion {
+    fn without_points(result: CallResult) -> Self {
+        Self { result, at: Instant::now(), points: Vec::new() }
     }
 }
 
@@ -278,10 +303,14 @@ fn poll_first(
     runtime: Option<&Handle>,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
+    points: &mut Vec<Point>,
 ) -> Started<CallResult, BoxFuture<CallResult>> {
     let kind = call.kind();
     let mut entered = runtime.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
-    let mut future = match catch_unwind(AssertUnwindSafe(|| interpreters.start(call, context))) {
+    let started = effect_points::collect(points, || {
+        catch_unwind(AssertUnwindSafe(|| interpreters.start(call, context)))
+    });
+    let mut future = match started {
         Ok(Started::Ready(performed)) => return Started::Ready(performed),
         Ok(Started::Pending(future)) => future,
         Err(panic) => return Started::Ready(Err(interpreter_panicked(kind, &*panic))),
@@ -290,7 +319,7 @@ fn poll_first(
         entered = runtime.map(Handle::enter);
     }
     let _entered = entered;
-    match poll(kind, &mut future, &mut Context::from_waker(Waker::noop())) {
+    match poll(kind, &mut future, points, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready(performed) => {
             discard(future);
             Started::Ready(performed)
@@ -300,8 +329,13 @@ fn poll_first(
 }
 
 /// Polls the future of an interpreter. A panic of the interpreter becomes an error of the effect.
-fn poll(kind: &str, future: &mut BoxFuture<CallResult>, cx: &mut Context<'_>) -> Poll<CallResult> {
-    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+fn poll(
+    kind: &str,
+    future: &mut BoxFuture<CallResult>,
+    points: &mut Vec<Point>,
+    cx: &mut Context<'_>,
+) -> Poll<CallResult> {
+    effect_points::collect(points, || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))))
         .unwrap_or_else(|panic| Poll::Ready(Err(interpreter_panicked(kind, &*panic))))
 }
 
@@ -316,18 +350,20 @@ impl EffectTask {
     async fn within(mut self, limit: Option<Duration>, until: Option<Instant>, since: Instant) -> Completion {
         let own = limit.and_then(|limit| Some((since.checked_add(limit)?, Some(limit))));
         let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
-        let performed = match first {
+        let result = match first {
             Some((at, limit)) => {
                 let result = tokio::time::timeout_at(at.into(), &mut self).await;
                 result.unwrap_or_else(|_| Err(limit.map_or_else(past_deadline, time_limit_exceeded)))
             }
             None => (&mut self).await,
         };
+        let at = Instant::now();
+        let points = std::mem::take(&mut self.lock().points);
         drop(self);
-        (performed, Instant::now())
+        Completion { result, at, points }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<BoxFuture<CallResult>>> {
+    fn lock(&self) -> MutexGuard<'_, InFlight> {
         self.future.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -336,17 +372,17 @@ impl Future for EffectTask {
     type Output = CallResult;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallResult> {
-        let mut future = self.lock();
-        let Some(task_future) = &mut *future else { return Poll::Pending };
-        let performed = ready!(poll(self.kind, task_future, cx));
-        discard(future.take());
-        Poll::Ready(performed)
+        let mut effect = self.lock();
+        let InFlight { future: Some(future), points } = &mut *effect else { return Poll::Pending };
+        let result = ready!(poll(self.kind, future, points, cx));
+        discard(effect.future.take());
+        Poll::Ready(result)
     }
 }
 
 impl Drop for EffectTask {
     fn drop(&mut self) {
-        let future = self.lock().take();
+        let future = self.lock().future.take();
         discard(future);
     }
 }
@@ -357,7 +393,7 @@ fn aborted(kind: &'static str, error: JoinError) -> Completion {
         Ok(panic) => interpreter_panicked(kind, &*panic),
         Err(_) => EffectError::new(EffectErrorKind::Internal, "the service has stopped"),
     };
-    (Err(error), Instant::now())
+    Completion::without_points(Err(error))
 }
 
 fn interpreter_panicked(kind: &str, panic: &(dyn Any + Send)) -> EffectError {

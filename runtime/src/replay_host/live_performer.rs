@@ -70,9 +70,9 @@ impl zerver_replay::LivePerformer for LivePerformer {
         let performed = self.runtime.block_on(async {
             let (runtime, interpreters) = (Handle::current(), &self.startup.interpreters);
             match effect_future::perform(&requested, None, &runtime, interpreters, &context, || None) {
-                Started::Ready(performed) => performed,
+                Started::Ready((result, _)) => result,
                 Started::Pending(effect) => match tokio::time::timeout(within, effect).await {
-                    Ok((_, performed, _)) => performed,
+                    Ok((_, completion)) => completion.result,
                     Err(_) => {
                         let message = format!("no answer within {within:?}");
                         Err(EffectError::new(EffectErrorKind::Timeout, message))

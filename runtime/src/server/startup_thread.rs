@@ -30,7 +30,7 @@ pub(crate) fn spawn_startup(
         }));
         let result = match result {
             Ok(Some(result)) => {
-                result.and_then(|()| check_effect_kinds(&service.limits, &startup).map_err(BoxError::from))
+                result.and_then(|()| finish_startup(&service.limits, &mut startup).map_err(BoxError::from))
             }
             // The service is stopping.
             Ok(None) => return,
@@ -38,7 +38,7 @@ pub(crate) fn spawn_startup(
         };
         match result {
             Ok(()) => {
-                let Startup { interpreters, kept: new_values } = startup;
+                let Startup { interpreters, kept: new_values, .. } = startup;
                 kept.lock().unwrap_or_else(PoisonError::into_inner).extend(new_values);
                 service.scheduler.set_effect_kinds(interpreters.kinds());
                 service.readiness.set_ready(interpreters);
@@ -52,8 +52,10 @@ pub(crate) fn spawn_startup(
     Ok(stop)
 }
 
-/// Checks that every limit for a kind of effects is for a registered kind.
-pub(crate) fn check_effect_kinds(limits: &Limits, startup: &Startup) -> Result<(), StartError> {
+/// Registers the effect functions with their resources, and checks that every limit for a kind of effects is for a
+/// registered kind.
+pub(crate) fn finish_startup(limits: &Limits, startup: &mut Startup) -> Result<(), StartError> {
+    startup.bind_functions()?;
     let kinds: Vec<_> = startup.interpreters.kinds().collect();
     match limits.effects_per_kind.keys().find(|kind| !kinds.contains(&kind.as_str())) {
         Some(kind) => Err(StartError::UnknownEffectKind { kind: kind.clone(), kinds: kinds.join(", ") }),

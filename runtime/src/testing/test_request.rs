@@ -1,6 +1,7 @@
 //! A request under test: the request itself, and the results of the effects that its flow performs.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,11 +10,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use serde_json::Value as Json;
+use zerver_engine::__private::{ErrorProbe, RecordValue as _};
 use zerver_engine::{
     Arrival, Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Request,
     RequestId,
 };
-use zerver_trace::Value;
+use zerver_trace::{Value, ValueError};
 
 use super::planned_answer::{ExpectedCall, PlannedAnswer, PlannedResult};
 use super::recorded_json::{RecordedJson, parse};
@@ -163,16 +165,41 @@ impl TestRequest {
     }
 
     /// Plans the output of the first call of `effect`, once: an output of its kind, such as
-    /// [`http::Reply`](crate::effects::http::Reply) or [`kv::Answer`]. A call is recognised by its kind and its arguments.
+    /// [`http::Reply`](crate::effects::http::Reply) or [`kv::Answer`]. A call is recognised by its kind and its arguments. If the
+    /// effect is an `#[effect]` function that returns a `Result`, the output is the value in its `Ok`;
+    /// [`answer_error`](Self::answer_error) plans an `Err`.
     ///
     /// # Panics
     /// If `effect` makes no call, or `output` is not an output of its kind.
     pub fn answer<T>(self, effect: Effect<T>, output: impl Serialize) -> Self {
         self.plan_first(effect, |call| {
-            let performed = Value::from_serialize(&output).map_err(|error| error.to_string());
-            match performed.and_then(|value| call.decode_output(&value).map_err(|error| error.to_string())) {
+            let decoded = |value: Result<Value, ValueError>| {
+                let value = value.map_err(|error| error.to_string())?;
+                call.decode_output(&value).map_err(|error| error.to_string())
+            };
+            let of_result = || decoded(Value::from_serialize(&Ok::<_, ()>(&output))).ok();
+            match decoded(Value::from_serialize(&output)).or_else(|error| of_result().ok_or(error)) {
                 Ok(output) => Ok(output),
                 Err(error) => panic!("not an output of {call:?}: {error}"),
+            }
+        })
+    }
+
+    /// Plans the error that the first call of an `#[effect]` function returns, once. The error is recorded as a value, like one
+    /// of the function itself.
+    ///
+    /// # Panics
+    /// If `effect` makes no call, or is no function that returns a `Result`.
+    pub fn answer_error<T>(self, effect: Effect<T>, error: impl Error + Serialize) -> Self {
+        let recorded = ErrorProbe(error).record();
+        self.plan_first(effect, |call| {
+            let value = recorded.and_then(|error| {
+                let value = Value::from_serialize(&Err::<(), _>(error));
+                value.map_err(|error| EffectError::new(EffectErrorKind::Malformed, error.to_string()))
+            });
+            match value.and_then(|value| call.decode_output(&value)) {
+                Ok(output) => Ok(output),
+                Err(error) => panic!("{call:?} cannot return this error: {error}"),
             }
         })
     }

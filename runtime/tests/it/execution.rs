@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zerver::effects::{BoxFuture, EffectContext, EffectResult as Performed, Interpreter, Started};
 use zerver::prelude::*;
-use zerver_trace::{Answer, Decision as Decided, Event, Outcome, QueueReason};
+use zerver_trace::{Answer, Capture, Decision as Decided, Event, Outcome, QueueReason};
 
 use crate::collector::start;
 use crate::raw_client::{Client, PATIENCE, get};
@@ -181,7 +181,7 @@ fn effects_complete_at_once_or_later_and_run_concurrently() {
         let answer = client.request(get(&format!("/ask/{what}")));
         assert_eq!(if answer.status == 200 { answer.body } else { String::new() }, sum, "{what}");
     }
-    let count = |capture: &zerver_trace::Capture| {
+    let count = |capture: &Capture| {
         capture.events.iter().filter(|event| matches!(event, Event::EffectRequested { .. })).count()
     };
     assert_eq!(collector.wait_for(4).iter().map(|capture| count(capture)).collect::<Vec<_>>(), [1, 1, 4, 1]);
@@ -400,6 +400,56 @@ fn effects_over_the_limit_of_a_request_are_queued() {
     let started = |event: &&Event<_>| matches!(event, Event::EffectStarted { .. });
     let count = |is: fn(&&Event<_>) -> bool| capture.events.iter().filter(is).count();
     assert_eq!((count(queued), count(started)), (3, 3));
+}
+
+/// Reports points in `start`, in its future, and in a task that it spawns, where reports have no effect.
+#[derive(Clone)]
+struct Reporter {
+    never_ends: bool,
+}
+
+impl Interpreter<Do> for Reporter {
+    fn start(&self, _: &Do, _: &EffectContext) -> Started<Performed<Do>> {
+        zerver::effects::report_point(zerver::effects::points::CONNECTION);
+        let never_ends = self.never_ends;
+        Started::Pending(Box::pin(async move {
+            tokio::spawn(async { zerver::effects::report_point("elsewhere") }).await.unwrap();
+            zerver::effects::report_point("half way".to_owned());
+            if never_ends {
+                std::future::pending::<()>().await;
+            }
+            Ok(1)
+        }))
+    }
+}
+
+fn points(capture: &Capture) -> Vec<&str> {
+    let point = |event| match event {
+        &Event::EffectPoint { call: 0, ref point, .. } => Some(&**point),
+        _ => None,
+    };
+    capture.events.iter().filter_map(point).collect()
+}
+
+#[test]
+fn points_within_a_call_are_recorded_before_its_answer() {
+    let (server, collector) = start(app(&Doer::default()).interpreter::<Do>(Reporter { never_ends: false }));
+    assert_eq!(Client::connect(server.addr()).request(get("/ask/later")).body, "1");
+    let capture = collector.one();
+    assert_eq!(points(&capture), ["connection", "half way"]);
+    let at = |is: fn(&Event<_>) -> bool| capture.events.iter().position(is).unwrap();
+    let asked = at(|event| matches!(event, Event::EffectRequested { .. }));
+    let reached = at(|event| matches!(event, Event::EffectPoint { .. }));
+    let answered = at(|event| matches!(event, Event::EffectCompleted { .. }));
+    assert!(asked < reached && reached < answered, "{asked} {reached} {answered}");
+}
+
+#[test]
+fn a_call_that_the_deadline_ends_tells_how_far_it_got() {
+    let app = app(&Doer::default()).interpreter::<Do>(Reporter { never_ends: true });
+    let (server, collector) = start(app.deadline(Duration::from_millis(20)));
+    assert_eq!(Client::connect(server.addr()).request(get("/ask/later")).status, 504);
+    assert_eq!(points(&collector.one()), ["connection", "half way"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod client_departures;
 mod collector;
 mod completion_delays;
+mod effect_functions;
 mod effect_limits;
 mod effects;
 mod execution;

@@ -1,7 +1,7 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_analysis::{Effect, EffectEnd, Failure, StepRun, Timeline, display};
+use zerver_analysis::{Effect, EffectEnd, Failure, Point, StepRun, Timeline, display};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Outcome, Trace};
@@ -113,7 +113,10 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     for (at, run) in timeline.runs.iter().enumerate() {
         let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
         rows.push(step_row(trace, run, failure, name_columns));
-        rows.extend(run.effects.iter().map(|effect| effect_row(trace, effect)));
+        for effect in &run.effects {
+            rows.push(effect_row(trace, effect));
+            rows.extend(effect.points().map(point_row));
+        }
     }
     rows
 }
@@ -158,6 +161,19 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
         name: (style::STRONG, clean(&run.step.name).into_owned()),
         outcome: (if is_bad { style::BAD } else { style::FAINT }, clean(&outcome.join(", ")).into_owned()),
         bar: if is_bad { style::BAD } else { style::CPU },
+    }
+}
+
+/// Returns the row of a point: the time that it took to reach it.
+fn point_row(point: &Point) -> Row {
+    Row {
+        at_ns: point.at_ns.saturating_sub(point.took_ns),
+        took_ns: point.took_ns,
+        mark: (style::FAINT, "     "),
+        name_columns: 0,
+        name: (style::FAINT, format!("until {}", clean(&point.point))),
+        outcome: (style::FAINT, String::new()),
+        bar: style::FAINT,
     }
 }
 

@@ -1,36 +1,34 @@
-//! An effect kind of your own, and the interpreter that performs it.
+//! An effect of your own: an async function with one attribute.
 //!
 //! `curl -X POST localhost:3000/invitations/ann@example.com`
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use zerver::prelude::*;
 
 zerver::main!(app);
 
 fn app() -> App {
-    App::new().interpreter(deliver).flow(flow!("invite", POST "/invitations/{to}", steps: [invite, render]))
+    App::new()
+        .effect::<send_mail>()
+        .resource(Outbox::default())
+        .flow(flow!("invite", POST "/invitations/{to}", steps: [invite, render]))
 }
 
-/// The effect that a step requests: plain data, recorded with the trace.
-#[derive(Debug, Serialize, Deserialize)]
-struct SendMail {
-    to: String,
-    text: String,
+/// What all calls share. A real one would hold the connections to a mail server.
+#[derive(Default)]
+struct Outbox {
+    last_number: AtomicU64,
 }
 
-impl EffectKind for SendMail {
-    const KIND: &'static str = "mail";
-    type Output = u64;
-
-    /// The line that a timeline shows.
-    fn summary(&self) -> String {
-        format!("to {}", self.to)
+/// A step calls it as `send_mail(to, text)` and gets an effect. The body runs when the effect is performed; its arguments and
+/// its result are recorded.
+#[effect(summary = format!("to {to}"))]
+async fn send_mail(#[resource] outbox: &Outbox, to: &str, text: &str) -> Result<u64, String> {
+    if !to.contains('@') || text.is_empty() {
+        return Err(format!("not a mail: {to:?}"));
     }
-}
-
-/// Performs the effect. A real one would talk to a mail server; this one returns the length of the mail as its number.
-fn deliver(mail: &SendMail) -> impl Future<Output = Result<u64, EffectError>> + use<> {
-    let number = mail.text.len() as u64;
-    async move { Ok(number) }
+    Ok(outbox.last_number.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
 #[slot]
@@ -38,8 +36,7 @@ struct Sent(u64);
 
 #[step]
 fn invite(request: &Request) -> Decision<Sent> {
-    let to = request.param_str("to").unwrap_or_default().to_owned();
-    Need(effect(SendMail { to, text: "You are invited.".to_owned() }).map(Sent))
+    Need(send_mail(request.param_str("to").unwrap_or_default(), "You are invited.").map(Sent))
 }
 
 #[step]
@@ -48,8 +45,8 @@ fn render(sent: &Sent) -> Response {
 }
 
 #[test]
-fn a_test_answers_instead_of_the_interpreter() {
-    let mail = effect(SendMail { to: "ann@example.com".to_owned(), text: "You are invited.".to_owned() });
+fn a_test_answers_instead_of_the_function() {
+    let mail = send_mail("ann@example.com", "You are invited.");
     let test = app().test("invite").request("POST", "/invitations/ann@example.com").answer(mail, 7);
     assert_eq!(test.run().text(), "sent as mail 7\n");
 }

@@ -93,11 +93,11 @@ pub enum EffectErrorKind {
     NoInterpreter,
     /// The interpreter failed or panicked.
     Internal,
-    /// The operation itself failed.
+    /// The target reported an error.
     Failed,
-    /// A policy did not let the call through.
+    /// A policy of this service did not let the call through.
     Refused,
-    /// It is unknown whether the operation took place.
+    /// The connection was lost after the call had been sent, so that nobody can know whether it took effect.
     UnknownOutcome,
 }
 

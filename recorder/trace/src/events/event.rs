@@ -160,6 +160,15 @@ pub enum Event<V> {
         /// Column of the panic, from 1.
         column: u32,
     },
+    /// An effect reached a point on its way, such as `connected` or `first_byte`. Its interpreter reported it.
+    EffectPoint {
+        /// The `call` of its [`Event::EffectRequested`].
+        call: u32,
+        /// Time at which the point was reached.
+        at_ns: u64,
+        /// Name of the point.
+        point: Name,
+    },
 }
 
 /// A part of a request that is read from its connection.
@@ -216,6 +225,7 @@ impl<V> Event<V> {
             Self::StepPanicked { step, at_ns, file, line, column } => {
                 Event::StepPanicked { step, at_ns, file, line, column }
             }
+            Self::EffectPoint { call, at_ns, point } => Event::EffectPoint { call, at_ns, point },
         }
     }
 }

@@ -89,16 +89,26 @@ struct Key<'t> {
     targets: Option<(&'t str, &'t str)>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Sum {
     a_ns: u64,
     b_ns: u64,
     count: u64,
+    /// By how much the second request took longer in each phase of the effects, if they reported points.
+    phases: BTreeMap<String, i128>,
 }
 
 impl Sum {
     fn delta_ns(&self) -> i128 {
         i128::from(self.b_ns) - i128::from(self.a_ns)
+    }
+
+    /// Returns the phase that makes up more than half of the difference, in words.
+    fn main_phase(&self) -> Option<&str> {
+        let delta_ns = self.delta_ns();
+        let share = |(_, ns): &(&String, &i128)| **ns * delta_ns.signum();
+        let (phase, ns) = self.phases.iter().max_by_key(share)?;
+        (ns * delta_ns.signum() * 2 > delta_ns.abs()).then_some(phase)
     }
 }
 
@@ -202,6 +212,14 @@ impl<'t> Ledger<'t> {
                 let of = |sort| key(sort, &b.kind, targets);
                 self.add(of(CauseKind::Queue), a_share.queued_ns, b_share.queued_ns);
                 self.add(of(CauseKind::Effect), a_share.wait_ns, b_share.wait_ns);
+                let (a_phases, b_phases) = (a.phases().into_iter(), b.phases().into_iter());
+                let sum = self.sums.entry(of(CauseKind::Effect)).or_default();
+                let signed = |(phase, ns): (String, u64), sign: i128| (phase, sign * i128::from(ns));
+                for (phase, ns) in
+                    a_phases.map(|part| signed(part, -1)).chain(b_phases.map(|part| signed(part, 1)))
+                {
+                    *sum.phases.entry(phase).or_default() += ns;
+                }
                 self.add(of(CauseKind::Retry), a_share.retry_ns, b_share.retry_ns);
             }
         }
@@ -219,7 +237,7 @@ impl<'t> Ledger<'t> {
                     causes.push(Cause {
                         step: key.step.map(str::to_owned),
                         kind: key.sort,
-                        label: what(key, sum.count),
+                        label: labeled(key, sum),
                         a_ns: sum.a_ns,
                         b_ns: sum.b_ns,
                     });
@@ -249,6 +267,11 @@ fn gathered<'t>(crowd: &[(Key<'t>, Sum)], mut each: impl FnMut(&Key<'t>, &Sum)) 
         }
     }
     each(&Key { targets: None, ..crowd[0].0 }, &rest);
+}
+
+fn labeled(key: &Key<'_>, sum: &Sum) -> String {
+    let label = what(key, sum.count);
+    sum.main_phase().map_or_else(|| label.clone(), |phase| format!("{label}, mostly {phase}"))
 }
 
 fn what(key: &Key<'_>, count: u64) -> String {

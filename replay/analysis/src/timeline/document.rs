@@ -10,7 +10,7 @@ use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace}
 
 use crate::rfc3339;
 use crate::timeline::contributors::Verdict;
-use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, ReadDelay};
+use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, ReadDelay};
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::step::Step;
@@ -92,6 +92,9 @@ struct EffectJson {
     attempts: usize,
     #[serde(skip_serializing_if = "is_zero")]
     queued_ns: u64,
+    /// Omitted if the interpreter reported none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    points: Vec<Point>,
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     completion_delays: Vec<CompletionDelay>,
@@ -284,6 +287,7 @@ fn effect(effect: &Effect) -> EffectJson {
         duration_ns: effect.duration_ns,
         attempts: effect.attempts.len(),
         queued_ns: effect.queued_ns(),
+        points: effect.points().cloned().collect(),
         completion_delays: effect.completion_delays().cloned().collect(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),

@@ -90,7 +90,14 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             reason: [QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind]
                 [by]
         }),
-        (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
+        prop_oneof![
+            (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
+            (call(), time(), ".{0,4}").prop_map(|(call, at_ns, point)| Event::EffectPoint {
+                call,
+                at_ns,
+                point: point.into()
+            }),
+        ],
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Migrated {
             at_ns,
             to: if is_low { Thread::BatchWorker(number) } else { Thread::Worker(number) }

@@ -23,6 +23,15 @@ pub enum TimePart {
         /// Kind and summary; only the kind if requests differ in their targets.
         what: String,
     },
+    /// A part of the time of an effect, between two points that it reached. It counts in the effect, too.
+    Phase {
+        /// Name of the step.
+        step: String,
+        /// Kind and summary of the effect, as in [`TimePart::Effect`].
+        what: String,
+        /// The part, in words: `until first byte`.
+        phase: String,
+    },
     /// Answers for a step waited because the worker was busy.
     CompletionDelay(String),
     /// Time that the trace does not explain.
@@ -38,6 +47,7 @@ impl TimePart {
             Self::Queue(_) => "queue",
             Self::Cpu(_) => "cpu",
             Self::Effect { .. } => "effect",
+            Self::Phase { .. } => "phase",
             Self::CompletionDelay(_) => "completion_delay",
             Self::Unexplained => "unexplained",
         }
@@ -46,10 +56,12 @@ impl TimePart {
     /// Returns the step to which the part belongs.
     pub fn step(&self) -> Option<&str> {
         match self {
-            Self::Queue(step) | Self::Cpu(step) | Self::CompletionDelay(step) | Self::Effect { step, .. } => {
-                Some(step)
-            }
-            _ => None,
+            Self::Queue(step)
+            | Self::Cpu(step)
+            | Self::CompletionDelay(step)
+            | Self::Effect { step, .. }
+            | Self::Phase { step, .. } => Some(step),
+            Self::Whole | Self::Receive | Self::Unexplained => None,
         }
     }
 }
@@ -156,6 +168,9 @@ fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
             let key = (step.clone(), effect.kind.clone(), Some(effect.label()));
             let is_common = common.contains(&key);
             let what = if is_common { effect.label() } else { effect.kind.clone() };
+            for (phase, ns) in effect.phases() {
+                add(TimePart::Phase { step: step.clone(), what: what.clone(), phase }, ns);
+            }
             add(TimePart::Effect { step: key.0, what }, share.whole_ns());
         }
     }

@@ -136,6 +136,20 @@ impl<T: Send + 'static> Effect<T> {
         Effect::new(self.program.then(|output: Result<T, Failure>, resolver| resolver.resolve(Ok(output))))
     }
 
+    /// Returns an error of type `E` as a value instead of failing the request. Other failures fail it.
+    ///
+    /// `E` is the error type of an `#[effect]` function, or one that a failure carries for another reason
+    /// ([`Failure::error`]).
+    pub fn catch<E: std::error::Error + Clone + Send + 'static>(self) -> Effect<Result<T, E>> {
+        self.attempt().try_map(|result| match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(failure) => match failure.error::<E>() {
+                Some(error) => Ok(Err(error.clone())),
+                None => Err(failure),
+            },
+        })
+    }
+
     /// Returns `None` on a failure instead of failing the request.
     pub fn optional(self) -> Effect<Option<T>> {
         self.attempt().map(Result::ok)

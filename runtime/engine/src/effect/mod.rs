@@ -7,6 +7,7 @@ mod call;
 mod call_op;
 mod call_scope;
 mod composition;
+pub(crate) mod function;
 mod group;
 mod kind;
 mod machine;

@@ -38,6 +38,11 @@ impl Job {
         self.log.record(|| Event::EffectStarted { call: number, at_ns });
     }
 
+    /// Records that a call reached a point on its way.
+    pub fn record_effect_point(&mut self, number: u32, at_ns: u64, point: Name) {
+        self.log.record(|| Event::EffectPoint { call: number, at_ns, point });
+    }
+
     /// Records that the result of a call was ready before it is taken in, as [`Event::CompletionDelayed`].
     pub fn record_completion_delay(&mut self, event: Event<SharedValue>) {
         self.log.record(|| event);

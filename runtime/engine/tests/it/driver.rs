@@ -85,6 +85,7 @@ pub(crate) fn events(ended: &FinishedJob) -> String {
         Event::StepPanicked { step, .. } => format!("step {step} panicked"),
         Event::QuantumExceeded { step, .. } => format!("step {step} exceeded its quantum"),
         Event::CompletionDelayed { call, .. } => format!("{call} is taken late"),
+        Event::EffectPoint { call, point, .. } => format!("{call} reached {point}"),
         Event::ReadDelayed { part, .. } => format!("the {} was read late", part.as_str()),
         Event::Reclassified { from, to, reason, .. } => format!("reclassified from {from} to {to}: {reason}"),
     };

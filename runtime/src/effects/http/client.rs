@@ -26,6 +26,7 @@ use super::error_mapping::{body_error, invalid, request_error, too_large};
 use super::resolver::HostResolver;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
 use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
+use crate::effects::{points, report_point};
 
 /// The interpreter of `http` effects. Over TLS, the server chooses between HTTP/1.1 and HTTP/2; without TLS, it is
 /// HTTP/1.1.
@@ -194,6 +195,7 @@ impl Interpreter<Request> for Client {
                 let connections = client.pools.current(|| client.connections());
                 let reply =
                     connections.request(request).await.map_err(|error| request_error(&host, &error))?;
+                report_point(points::FIRST_BYTE);
                 read_reply(&host, reply, limit).await
             })),
             Err(error) => Started::Ready(Err(error)),

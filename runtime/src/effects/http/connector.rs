@@ -8,6 +8,8 @@ use std::time::Duration;
 use ::http::Uri;
 use tower_service::Service;
 
+use crate::effects::{points, report_point};
+
 #[derive(Clone)]
 pub(super) struct TimeLimited<C> {
     pub(super) connector: C,
@@ -33,10 +35,12 @@ where
     fn call(&mut self, uri: Uri) -> Self::Future {
         let (connecting, limit) = (self.connector.call(uri), self.limit);
         Box::pin(async move {
-            tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
+            let connected = tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| {
                 let message = format!("took longer than {limit:?}");
                 Err(io::Error::new(io::ErrorKind::TimedOut, message).into())
-            })
+            })?;
+            report_point(points::CONNECTED);
+            Ok(connected)
         })
     }
 }

@@ -191,6 +191,10 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
             tree.field("attempt", &text, tone);
         }
     }
+    for point in effect.points() {
+        let took = format!("{} {} {}", point.point, unit.format(point.took_ns), unit.name);
+        tree.field("until", &took, Tone::Secondary);
+    }
     for late in effect.completion_delays() {
         tree.field("late", &format!("{}: {}", duration::show(late.delay_ns), late.reason()), Tone::Warn);
     }
@@ -302,6 +306,7 @@ fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<
     for part in why.parts.iter().filter(|part| part.time_ns > part.median_ns).take(MAX_PARTS) {
         let name = match &part.part {
             zerver_analysis::TimePart::Effect { step, what } => format!("{what} in {step}"),
+            zerver_analysis::TimePart::Phase { step, what, phase } => format!("{phase}: {what} in {step}"),
             place => place.step().unwrap_or("the request").to_owned(),
         };
         tree.field(

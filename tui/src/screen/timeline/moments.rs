@@ -145,6 +145,7 @@ impl<'t> EventWalk<'t> {
             | Event::EffectCompleted { call, at_ns, .. }
             | Event::EffectQueued { call, at_ns, .. }
             | Event::CompletionDelayed { call, at_ns, .. }
+            | Event::EffectPoint { call, at_ns, .. }
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
@@ -221,7 +222,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Migrated { at_ns, .. }
         | Event::CompletionDelayed { at_ns, .. }
         | Event::QuantumExceeded { at_ns, .. }
-        | Event::StepPanicked { at_ns, .. } => Some(*at_ns),
+        | Event::StepPanicked { at_ns, .. }
+        | Event::EffectPoint { at_ns, .. } => Some(*at_ns),
         Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
     }
 }
@@ -276,6 +278,7 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
             format!("{} {why}", label(*call))
         }
         Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
+        Event::EffectPoint { call, point, .. } => format!("{}: {point}", label(*call)),
         Event::CompletionDelayed { call, ready_ns, at_ns, .. } => {
             let late = effect(*call)
                 .and_then(|effect| effect.completion_delays().find(|late| late.ready_ns == *ready_ns));

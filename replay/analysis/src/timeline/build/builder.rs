@@ -10,7 +10,7 @@ use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
 use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
-use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
+use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, Point, ReadDelay};
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
@@ -111,6 +111,7 @@ impl<'t> TimelineBuilder<'t> {
                     queued_ns: 0,
                     queue_reason: None,
                     timeout_ns: *timeout_ns,
+                    points: Vec::new(),
                     completion_delays: Vec::new(),
                     end: EffectEnd::Unanswered,
                 };
@@ -122,6 +123,7 @@ impl<'t> TimelineBuilder<'t> {
                 self.held.insert(*call, (*by, *at_ns));
             }
             Event::EffectStarted { call, at_ns } => self.freed(*call, *at_ns),
+            Event::EffectPoint { call, at_ns, point } => self.reached(*call, *at_ns, point),
             Event::Reclassified { at_ns, from, to, reason } => {
                 self.moves.push(Reclassification {
                     at_ns: *at_ns,
@@ -271,6 +273,16 @@ impl<'t> TimelineBuilder<'t> {
             attempt.queued_ns = attempt.queued_ns.saturating_add(ns);
             attempt.queue_reason = Some(by);
         }
+    }
+
+    /// Records that an attempt reached a point. Points of a call that is not known are of no use to anybody.
+    fn reached(&mut self, call: u32, at_ns: u64, point: &str) {
+        let Some(place) = self.calls.get(&call) else { return };
+        let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
+        let begun_ns = attempt.start_ns.saturating_add(attempt.queued_ns);
+        let since_ns = attempt.points.last().map_or(begun_ns, |last| last.at_ns);
+        let took_ns = at_ns.saturating_sub(since_ns);
+        attempt.points.push(Point { point: point.to_owned(), at_ns, took_ns });
     }
 
     /// Records that a completion waited for the worker: the end of a pause, or else an answer.

@@ -39,6 +39,21 @@ impl Effect {
         self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.queued_ns))
     }
 
+    /// Returns the points that its attempts reached, in order.
+    pub fn points(&self) -> impl Iterator<Item = &Point> {
+        self.attempts.iter().flat_map(|attempt| &attempt.points)
+    }
+
+    /// Returns the parts of the last attempt between the points that it reached, in words, with their times:
+    /// `until first byte`, and `after first byte` for the rest. Empty without points.
+    pub(crate) fn phases(&self) -> Vec<(String, u64)> {
+        let Some(attempt) = self.attempts.last() else { return Vec::new() };
+        let until = |point: &Point| (format!("until {}", point.point), point.took_ns);
+        let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
+        let rest = |last: &Point| (format!("after {}", last.point), end_ns.saturating_sub(last.at_ns));
+        attempt.points.iter().map(until).chain(attempt.points.last().map(rest)).collect()
+    }
+
     /// Returns the completions that waited for the worker, in order.
     pub fn completion_delays(&self) -> impl Iterator<Item = &CompletionDelay> {
         self.attempts.iter().flat_map(|attempt| &attempt.completion_delays)
@@ -85,10 +100,23 @@ pub struct Attempt {
     pub queue_reason: Option<QueueReason>,
     /// Time limit; `None` means the request's deadline.
     pub timeout_ns: Option<u64>,
+    /// Points that it reached, in the order of their times.
+    pub points: Vec<Point>,
     /// Completions that waited for the worker: the end of the pause, the answer.
     pub completion_delays: Vec<CompletionDelay>,
     /// End of the attempt.
     pub end: EffectEnd,
+}
+
+/// A point that an attempt reached, as its interpreter reported it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Point {
+    /// Name of the point, such as `connected`.
+    pub point: String,
+    /// Time at which it was reached.
+    pub at_ns: u64,
+    /// Time since the previous point, or since the attempt started.
+    pub took_ns: u64,
 }
 
 /// A completion that waited because the worker was busy.

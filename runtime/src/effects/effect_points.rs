@@ -1,0 +1,107 @@
+//! Points within a call: what an interpreter reports about its progress, such as the end of a handshake.
+//!
+//! A thread collects the points of the future that it polls, and the execution of the effect takes them after each poll.
+//! An effect that reports nothing costs a look at an empty list.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use zerver_trace::Name;
+
+/// A waiting place of a pool was free, so that the call has a connection.
+pub const CONNECTION: &str = "connection";
+/// The name was resolved, and a new connection is open, including TLS.
+pub const CONNECTED: &str = "connected";
+/// The statement was prepared by the server.
+pub const PREPARED: &str = "prepared";
+/// The request was sent.
+pub const SENT: &str = "sent";
+/// The head of the reply arrived.
+pub const FIRST_BYTE: &str = "first byte";
+/// The first row of the result arrived.
+pub const FIRST_ROW: &str = "first row";
+
+/// Maximum number of points of one call. What follows is not recorded.
+const MAX_POINTS: usize = 32;
+
+thread_local! {
+    /// Points of the future that this thread polls.
+    static REPORTED: RefCell<Vec<Point>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A point that a call reached, with its time.
+pub(crate) type Point = (Name, Instant);
+
+/// Reports that the current call reached a point, now. The timeline shows how long it took to get there.
+///
+/// An [`Interpreter`](crate::effects::Interpreter) calls this in `start`, or in the future that it returns. Elsewhere,
+/// such as in a task that it has spawned, it has no effect.
+///
+/// ```
+/// # use zerver::prelude::*;
+/// # use zerver::effects::{points, report_point};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Query(String);
+/// # impl EffectKind for Query {
+/// #     const KIND: &'static str = "query";
+/// #     type Output = u64;
+/// # }
+/// # async fn connect() {}
+/// # async fn run(text: String) -> Result<u64, EffectError> { Ok(text.len() as u64) }
+/// let app = App::new().interpreter(|query: &Query| {
+///     let text = query.0.clone();
+///     async move {
+///         connect().await;
+///         report_point(points::CONNECTED);
+///         run(text).await
+///     }
+/// });
+/// ```
+pub fn report_point(point: impl Into<Name>) {
+    REPORTED.with_borrow_mut(|reported| {
+        if reported.len() < MAX_POINTS {
+            reported.push((point.into(), Instant::now()));
+        }
+    });
+}
+
+/// Runs a part of a call, and adds the points that it reports to `points`.
+pub(crate) fn collect<T>(points: &mut Vec<Point>, run: impl FnOnce() -> T) -> T {
+    // Tasks that are no effects may have reported something.
+    REPORTED.with_borrow_mut(Vec::clear);
+    let result = run();
+    REPORTED.with_borrow_mut(|reported| {
+        let room = MAX_POINTS.saturating_sub(points.len());
+        points.extend(reported.drain(..).take(room));
+    });
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(points: &[Point]) -> Vec<&str> {
+        points.iter().map(|(name, _)| &**name).collect()
+    }
+
+    #[test]
+    fn points_belong_to_the_call_that_is_polled() {
+        report_point("nobody's");
+        let mut points = Vec::new();
+        assert_eq!(collect(&mut points, || 7), 7);
+        collect(&mut points, || report_point(CONNECTED));
+        report_point("nobody's");
+        collect(&mut points, || report_point("own".to_owned()));
+        assert_eq!(names(&points), [CONNECTED, "own"]);
+    }
+
+    #[test]
+    fn a_call_has_a_limited_number_of_points() {
+        let mut points = Vec::new();
+        for _ in 0..3 {
+            collect(&mut points, || (0..20).for_each(|_| report_point("again")));
+        }
+        assert_eq!(points.len(), MAX_POINTS);
+    }
+}
