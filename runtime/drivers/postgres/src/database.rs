@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio_postgres::Config;
 use zerver::effects::sql::{Reply, Sql};
-use zerver::effects::{EffectContext, EffectResult, Interpreter, Started};
+use zerver::effects::{EffectContext, EffectResult, Interpreter, Started, points, report_point};
 use zerver::prelude::*;
 
 use crate::checkout::Checkout;
@@ -39,22 +39,26 @@ impl Postgres {
     /// If the URL or a file that it names is invalid.
     pub fn from_url(url: &str) -> Result<Self, SettingsError> {
         let (config, tls) = connect_settings::parse(url)?;
+        Ok(Self::with_pool(POOL_SIZE, config, tls))
+    }
+
+    fn with_pool(size: usize, config: Config, tls: TlsConnector) -> Self {
         // A connection that the server has closed is recognised when it is taken. Others need no round trip for a check,
         // because a lost connection is an error of the effect like any other.
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), tls.clone(), manager_config);
         // Without timeouts, building a pool cannot fail. The limits of the effect apply.
-        let pool = Pool::builder(manager).max_size(POOL_SIZE).build();
+        let pool = Pool::builder(manager).max_size(size).build();
         let pool = pool.unwrap_or_else(|error| unreachable!("a pool without timeouts: {error}"));
-        Ok(Self(Arc::new(Inner { pool, config, tls, is_unreachable: AtomicBool::new(false) })))
+        Self(Arc::new(Inner { pool, config, tls, is_unreachable: AtomicBool::new(false) }))
     }
 
     /// Sets the maximum number of connections. The default is 16. Effects that find none free wait for one, within their
     /// time limits.
     #[must_use]
     pub fn pool_size(self, connections: usize) -> Self {
-        self.0.pool.resize(connections.max(1));
-        self
+        // A new pool, because a pool without connections does not shrink.
+        Self::with_pool(connections.max(1), self.0.config.clone(), self.0.tls.clone())
     }
 
     /// Connects to the database, to learn at the start of a service whether it can be reached.
@@ -77,6 +81,8 @@ impl Postgres {
     async fn checkout(&self) -> Result<Checkout, EffectError> {
         match self.0.pool.get().await {
             Ok(object) => {
+                let is_new = Object::metrics(&object).recycle_count == 0;
+                report_point(if is_new { points::CONNECTED } else { points::CONNECTION });
                 if self.0.is_unreachable.swap(false, Ordering::Relaxed) {
                     tracing::info!(target: "zerver", "the database can be reached again");
                 }

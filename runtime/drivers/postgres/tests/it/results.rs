@@ -44,6 +44,7 @@ fn an_error_of_the_database_is_a_value_with_all_details() {
     assert_eq!(error.detail.as_deref(), Some("Key (id)=(1) already exists."));
     let failure = client.run(again().execute()).unwrap_err();
     assert_eq!((failure.status(), failure.which()), (409, "only_once"));
+    assert_eq!(failure.error::<SqlError>(), Some(&error));
     let misspelt = client.run(sql::query("selekt 1").send()).unwrap().result.unwrap_err();
     assert_eq!((misspelt.sqlstate.as_str(), misspelt.position), ("42601", Some(1)));
     assert_eq!(client.run(sql::query("selekt 1").execute()).unwrap_err().status(), 500);
