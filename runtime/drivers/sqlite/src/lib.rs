@@ -43,7 +43,8 @@
 //!
 //! # Cargo features
 //!
-//! - `bundled`: compiles SQLite instead of using the library of the system.
+//! - `bundled`: compiles SQLite instead of using the library of the system. Recent versions of rusqlite need SQLite 3.44
+//!   or later, which a stable distribution may not have.
 
 #![warn(missing_debug_implementations)]
 
