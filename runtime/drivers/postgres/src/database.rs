@@ -47,7 +47,7 @@ impl Postgres {
     }
 
     fn with_pool(size: usize, config: Config, tls: TlsConnector) -> Self {
-        // A connection that the server has closed is recognised when it is taken. Others need no round trip for a check,
+        // A connection that the server has closed is recognized when it is taken. Others need no round trip for a check,
         // because a lost connection is an error of the effect like any other.
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), tls.clone(), manager_config);

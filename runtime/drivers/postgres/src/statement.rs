@@ -14,7 +14,7 @@ use crate::cell::RawCell;
 use crate::error_mapping::{Stop, after_sending, before_sending};
 use crate::parameter::parameters;
 
-/// Number of rows that are read and discarded after a result has reached a limit, before the statement is cancelled
+/// Number of rows that are read and discarded after a result has reached a limit, before the statement is canceled
 /// instead. A cancellation costs the connection.
 const DISCARDED_ROWS: usize = 1000;
 
@@ -25,7 +25,7 @@ pub(crate) struct Performed {
     pub(crate) is_unfinished: bool,
 }
 
-/// Performs a statement. `is_read` means that it may be cancelled once enough rows have been read.
+/// Performs a statement. `is_read` means that it may be canceled once enough rows have been read.
 pub(crate) async fn perform(
     client: &Object,
     statement: &Statement,
