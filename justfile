@@ -6,7 +6,7 @@ verify:
 
 # Run all tests, including the examples in the documentation.
 test:
-    cargo test --workspace
+    tests/all.sh
 
 # Run the lock-free parts in every interleaving (loom).
 threads:
@@ -18,7 +18,7 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Check licences, advisories, duplicates and sources of the dependencies; needs cargo-deny and the network.
+# Check licenses, advisories, duplicates and sources of the dependencies; needs cargo-deny and the network.
 deny:
     cargo deny check
 

@@ -14,6 +14,7 @@ mod compare;
 mod edited_replay;
 mod edits;
 mod mask;
+mod missing_input;
 mod observed;
 mod recording;
 mod render;
@@ -36,6 +37,7 @@ pub use edits::edit_set::Edits;
 pub use edits::faults::{Fault, FaultKind, FaultTrial, fault_trials};
 pub use edits::live_kind::LiveKind;
 pub use edits::slot_edit::SlotEdit;
+pub use missing_input::MissingInput;
 pub use recording::{Recording, Secrets};
 pub use replay::Replay;
 pub use replay_error::ReplayError;
@@ -49,7 +51,7 @@ pub use unreplayable::removed_flow_report;
 pub use value::side_by_side::side_by_side;
 pub use zerver_engine::service_docs::{
     ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, StepMetrics,
-    WorkerMetrics,
+    TargetMetrics, WorkerMetrics,
 };
 pub use zerver_trace::nearest_name;
 pub use zerver_trace::value::json::RecordedJson;

@@ -37,6 +37,7 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::ReadDelayed { .. }
         | Event::StepPanicked { .. }
         | Event::EffectPoint { .. }
+        | Event::PolicyDecided { .. }
         | Event::UndoRegistered { .. }
         | Event::UndoStarted { .. }
         | Event::UndoEnded { .. } => None,

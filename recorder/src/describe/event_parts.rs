@@ -61,7 +61,7 @@ impl ValueInterner {
                 let answer = match answer {
                     Answer::Ok(output) => Answer::Ok(self.intern_datum(ValueRole::Other, output)),
                     Answer::Err(error) => Answer::Err(error.clone()),
-                    Answer::Cancelled => Answer::Cancelled,
+                    Answer::Canceled => Answer::Canceled,
                 };
                 Event::EffectCompleted { call: *call, at_ns: *at_ns, answer }
             }
@@ -93,6 +93,9 @@ impl ValueInterner {
                 flow: flow.clone(),
                 step: step.clone(),
             },
+            Event::PolicyDecided { call, at_ns, decision, wait_ns } => {
+                Event::PolicyDecided { call: *call, at_ns: *at_ns, decision: *decision, wait_ns: *wait_ns }
+            }
             Event::StepPanicked { step, at_ns, file, line, column } => Event::StepPanicked {
                 step: *step,
                 at_ns: *at_ns,

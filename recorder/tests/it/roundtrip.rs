@@ -9,8 +9,9 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome, Query,
-    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
+    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome,
+    PolicyDecision, Query, QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread,
+    TraceSelector, TraceSource,
 };
 
 use crate::sample_traces::FixedMessage;
@@ -171,7 +172,7 @@ fn the_fastest_and_the_slowest_request_are_among_the_successful_ones() {
                 (1, 500, failed.clone()),
                 // The status is a success, but the request did not complete.
                 (2, 200, Outcome::Rejected { reason: "no".to_owned() }),
-                (60, 0, Outcome::Gone { step: 0 }),
+                (60, 0, Outcome::ClientLeft { step: 0 }),
                 (90, 504, Outcome::TimedOut { step: 0 }),
             ])
             .map(|(n, (ms, status, outcome))| Capture {
@@ -234,7 +235,7 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 
 #[test]
 fn events_of_an_effect_in_flight_are_read_back() {
-    fn queued<V>() -> [Event<V>; 8] {
+    fn queued<V>() -> [Event<V>; 9] {
         let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
@@ -242,6 +243,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
             queued_by(QueueReason::Target),
             Event::EffectStarted { call: 1, at_ns: 9 },
             Event::EffectPoint { call: 1, at_ns: 11, point: Name::from("connected") },
+            Event::PolicyDecided { call: 1, at_ns: 9, decision: PolicyDecision::BreakerOpened, wait_ns: 8 },
             Event::UndoRegistered { undo: 0, call: Some(1), step: 1, at_ns: 12 },
             Event::UndoStarted { undo: 0, at_ns: 13 },
             Event::UndoEnded { undo: 0, at_ns: 14, failure: None },
@@ -252,7 +254,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
     capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 8..], queued());
+    assert_eq!(trace.events[trace.events.len() - 9..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }
@@ -351,7 +353,7 @@ fn a_trace_is_found_by_every_name() {
     assert!(error.starts_with("no trace has the id ffff; the nearest are 01a"), "{error}");
 }
 
-/// A very long sequence that counts how much of it is serialised.
+/// A very long sequence that counts how much of it is serialized.
 struct Long(Arc<AtomicUsize>);
 
 const LONG: usize = 16 << 20;

@@ -52,7 +52,7 @@ fn listed() -> Vec<Listed> {
                     attempt: 1,
                     timeout_ns: None,
                 },
-                Event::EffectCompleted { call: 1, at_ns: 1, answer: Answer::Cancelled },
+                Event::EffectCompleted { call: 1, at_ns: 1, answer: Answer::Canceled },
                 Event::Reclassified { at_ns: 1, from: Class::Default, to: Class::Batch, reason: name() },
                 Event::EffectQueued { call: 1, at_ns: 1, reason: QueueReason::Kind },
                 Event::EffectStarted { call: 1, at_ns: 1 },
@@ -75,6 +75,12 @@ fn listed() -> Vec<Listed> {
                 },
                 Event::StepPanicked { step: 1, at_ns: 1, file: name(), line: 1, column: 1 },
                 Event::EffectPoint { call: 1, at_ns: 1, point: name() },
+                Event::PolicyDecided {
+                    call: 1,
+                    at_ns: 1,
+                    decision: PolicyDecision::BreakerRefused,
+                    wait_ns: 1,
+                },
                 Event::UndoRegistered { undo: 1, call: Some(1), step: 1, at_ns: 1 },
                 Event::UndoStarted { undo: 1, at_ns: 1 },
                 Event::UndoEnded { undo: 1, at_ns: 1, failure: None },
@@ -84,8 +90,16 @@ fn listed() -> Vec<Listed> {
         list("Thread", &[Thread::Worker(1), Thread::BatchWorker(1)]),
         list(
             "QueueReason",
-            &[QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind],
+            &[
+                QueueReason::RetryDelay,
+                QueueReason::Request,
+                QueueReason::Target,
+                QueueReason::Kind,
+                QueueReason::Rate,
+                QueueReason::Hedge,
+            ],
         ),
+        list("PolicyDecision", &PolicyDecision::ALL),
         list(
             "Decision",
             &[
@@ -99,11 +113,7 @@ fn listed() -> Vec<Listed> {
         ),
         list(
             "Answer",
-            &[
-                Answer::Ok(1u8),
-                Answer::Err(EffectError::new(EffectErrorKind::Timeout, "")),
-                Answer::Cancelled,
-            ],
+            &[Answer::Ok(1u8), Answer::Err(EffectError::new(EffectErrorKind::Timeout, "")), Answer::Canceled],
         ),
         list(
             "EffectErrorKind",
@@ -157,7 +167,7 @@ fn listed() -> Vec<Listed> {
                 Outcome::Failed(failure),
                 Outcome::Panicked { step: 1, message: text() },
                 Outcome::TimedOut { step: 1 },
-                Outcome::Gone { step: 1 },
+                Outcome::ClientLeft { step: 1 },
                 Outcome::Rejected { reason: text() },
             ],
         ),

@@ -61,7 +61,7 @@ impl RunResult {
                         Answer::Err(error) if error.kind == EffectErrorKind::UnknownOutcome => {
                             ConsequenceState::Unknown
                         }
-                        Answer::Cancelled => ConsequenceState::Unknown,
+                        Answer::Canceled => ConsequenceState::Unknown,
                         Answer::Err(_) => continue,
                     };
                     states.insert(*call, state);

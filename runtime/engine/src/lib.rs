@@ -50,6 +50,7 @@ mod flow;
 mod job;
 mod message;
 mod panics;
+mod policy;
 mod schedule;
 pub mod service_docs;
 mod simulate;
@@ -57,25 +58,33 @@ mod slot;
 mod step;
 
 pub use effect::{
-    All, Call, CallResult, Effect, EffectKind, RequestEnd, RequestedCall, Retry, Settle, Settled,
-    StandaloneEffect, all, effect, join_all, settle, settle_each,
+    All, Assessment, Assessor, AttemptEnd, Call, CallResult, Effect, EffectKind, Hedge, RequestEnd,
+    RequestedCall, Retry, RetryVerdict, Settle, Settled, StandaloneEffect, all, any, effect, join_all,
+    settle, settle_each,
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
 pub use message::{Params, Request, Response};
 pub use panics::install_panic_hook;
+pub use policy::{
+    AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState, Places, RateExceeded,
+    RateLimit, RetryBudget, TargetPolicy,
+};
 pub use schedule::{
     ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
     SettingError, Shed, ShedReason, Ticket, Turn,
 };
-pub use simulate::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates, simulate};
+pub use simulate::{
+    BrownOut, BrownOutResult, Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates,
+    simulate, simulate_brown_out,
+};
 pub use slot::{
     ArrivalTime, Random, Shared, Slot, SlotDesc, SlotOutput, StepInput, StepOutput, WriteDesc, Writes,
 };
 pub use step::{Decision, ErasedDecision, Final, IntoDecision, NoProgress, ReadDesc, Step, StepDesc};
 
-pub use zerver_macros::{Slot, chain, effect, flow, slot, step};
+pub use zerver_macros::{Row, Slot, chain, effect, flow, slot, step};
 pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};
 
 /// Crates that the code of the macros names. Not a public interface.

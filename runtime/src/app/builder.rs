@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_engine::{
-    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings,
+    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings, TargetPolicy,
 };
 use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
-use crate::config::{Config, Limits, Recording};
+use crate::config::{Config, Egress, Limits, Recording};
 use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
@@ -97,7 +97,7 @@ impl App {
     /// A GET flow also answers HEAD. `OPTIONS` is answered with the allowed methods, unless a flow takes it.
     ///
     /// A client that closes its side of the connection has left, even if it would still read. Its request ends, and the effects
-    /// in flight are cancelled.
+    /// in flight are canceled.
     pub fn flow(mut self, flow: FlowDef) -> Self {
         self.flows.push(flow);
         self
@@ -212,7 +212,7 @@ impl App {
     }
 
     /// Sets the time that the steps and effects of a request may take, unless its flow sets another. The default is 30 s. After
-    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has separate
+    /// that time, the request is answered with 504 and its effects in flight are canceled. Reading the body has separate
     /// [`Limits`].
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = deadline;
@@ -228,6 +228,33 @@ impl App {
     /// Sets all limits on what clients may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
+        self
+    }
+
+    /// Sets the policy for the calls to one target, such as `rates.example.com:443`, or to all others with the name `default`.
+    /// See `docs/reference/policies.md`.
+    ///
+    /// ```
+    /// use zerver::TargetPolicy;
+    /// use zerver::prelude::*;
+    ///
+    /// let patient = TargetPolicy { attempts: 3, rate: 20.0, ..TargetPolicy::default() };
+    /// let app = App::new().target("rates.example.com:443", patient);
+    /// ```
+    pub fn target(mut self, name: impl Into<String>, policy: TargetPolicy) -> Self {
+        let name = name.into();
+        match name.as_str() {
+            "default" => self.config.targets.default = policy,
+            _ => {
+                self.config.targets.named.insert(name, policy);
+            }
+        }
+        self
+    }
+
+    /// Sets the hosts and addresses that the service may connect to. By default, it may connect to any.
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.config.egress = egress;
         self
     }
 

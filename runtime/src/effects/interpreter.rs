@@ -14,6 +14,7 @@ use zerver_engine::{
     RequestedCall, StandaloneEffect,
 };
 
+use super::outbound::Outbound;
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
 
@@ -67,10 +68,30 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Starts an effect with these arguments.
     fn start(&self, args: &K, context: &EffectContext) -> Started<EffectResult<K>>;
 
+    /// Starts an effect whose call is made for the first time under this number. It is the same in all attempts of a call,
+    /// so that it identifies the call to a target that recognizes repeated requests.
+    fn start_numbered(
+        &self,
+        args: &K,
+        context: &EffectContext,
+        _first_attempt: u32,
+    ) -> Started<EffectResult<K>> {
+        self.start(args, context)
+    }
+
+    /// Takes the settings of connections to other systems, before the first effect and whenever they change.
+    fn configure(&self, _outbound: &Arc<Outbound>) {}
+
     /// Returns true if `start` itself, not the future, needs the effect runtime because it creates tasks, sockets or
     /// timers. An interpreter whose result is usually available at once can return false, which saves a little time.
     fn needs_runtime(&self) -> bool {
         true
+    }
+
+    /// Returns the reason why its effects are expected to fail now, such as a database that cannot be reached. The health
+    /// endpoint then reports the service as `degraded`. It is called for each request of that endpoint, so it must not wait.
+    fn problem(&self) -> Option<String> {
+        None
     }
 }
 
@@ -103,8 +124,8 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
 ///     async move {
 ///         let rows = task.await;
 ///         drop(guard);
-///         let cancelled = || EffectError::new(EffectErrorKind::Internal, "cancelled");
-///         rows.ok().flatten().ok_or_else(cancelled)
+///         let canceled = || EffectError::new(EffectErrorKind::Internal, "canceled");
+///         rows.ok().flatten().ok_or_else(canceled)
 ///     }
 /// });
 /// ```
@@ -177,9 +198,19 @@ impl Interpreters {
         self.0.iter().map(|(kind, _)| *kind)
     }
 
+    /// Passes on the settings of connections to other systems.
+    pub(crate) fn configure(&self, outbound: &Arc<Outbound>) {
+        self.0.iter().for_each(|(_, interpreter)| interpreter.configure(outbound));
+    }
+
     /// Returns the type of the kind of this name.
     pub(crate) fn type_of(&self, kind: &str) -> Option<TypeId> {
         Some(self.get(kind)?.kind_type())
+    }
+
+    /// Returns the kinds of effects that are expected to fail now, with the reasons.
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        self.0.iter().filter_map(|(kind, interpreter)| Some((*kind, interpreter.problem()?))).collect()
     }
 
     fn get(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
@@ -192,8 +223,18 @@ impl Interpreters {
 
     /// Starts a call. A call of a kind without an interpreter fails.
     pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
+        self.start_numbered(call, context, 0)
+    }
+
+    /// Starts a call whose first attempt has this number.
+    pub(crate) fn start_numbered(
+        &self,
+        call: &Call,
+        context: &EffectContext,
+        first_attempt: u32,
+    ) -> Started<CallResult> {
         match self.get(call.kind()) {
-            Some(interpreter) => interpreter.start(call, context),
+            Some(interpreter) => interpreter.start(call, context, first_attempt),
             None => Started::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
                 format!(
@@ -239,7 +280,8 @@ impl Interpreters {
             tokio::time::sleep(pause).await;
         }
         let limit = requested.time_limit(nanos(began.elapsed()));
-        let result = match (self.start(&requested.call, context), limit) {
+        let started = self.start_numbered(&requested.call, context, requested.first);
+        let result = match (started, limit) {
             (Started::Ready(result), _) => result,
             (Started::Pending(future), None) => future.await,
             (Started::Pending(future), Some(limit)) => {
@@ -253,9 +295,13 @@ impl Interpreters {
 }
 
 trait AnyInterpreter: Send + Sync {
-    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult>;
+    fn start(&self, call: &Call, context: &EffectContext, first_attempt: u32) -> Started<CallResult>;
+
+    fn configure(&self, outbound: &Arc<Outbound>);
 
     fn needs_runtime(&self) -> bool;
+
+    fn problem(&self) -> Option<String>;
 
     fn kind_type(&self) -> TypeId;
 }
@@ -271,16 +317,24 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
         TypeId::of::<K>()
     }
 
-    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
+    fn configure(&self, outbound: &Arc<Outbound>) {
+        self.0.configure(outbound);
+    }
+
+    fn start(&self, call: &Call, context: &EffectContext, first_attempt: u32) -> Started<CallResult> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are named {}", K::KIND);
             return Started::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
         };
-        match self.0.start(args, context) {
+        match self.0.start_numbered(args, context, first_attempt) {
             Started::Ready(outcome) => Started::Ready(outcome.map(Call::output::<K>)),
             Started::Pending(future) => {
                 Started::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))
             }
         }
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.0.problem()
     }
 }

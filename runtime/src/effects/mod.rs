@@ -5,6 +5,7 @@
 //!
 //! - [`http`]: requests to other services,
 //! - [`kv`]: a key-value store, in memory or on disk,
+//! - [`sql`]: statements for a database, which a driver crate performs,
 //! - [`sleep`](sleep()): waiting,
 //! - [`clock`]: the time of day while a request runs.
 //!
@@ -38,7 +39,9 @@ pub(crate) mod effect_points;
 pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;
+pub(crate) mod outbound;
 pub mod sleep;
+pub mod sql;
 
 pub use duration_literals::Durations;
 pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
@@ -46,7 +49,9 @@ pub use effect_points::report_point;
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
 };
+pub use outbound::Outbound;
 pub use sleep::sleep;
+pub use zerver_engine::any;
 pub use zerver_trace::Value;
 
 /// Names of the points that the interpreters of zerver report; see [`report_point`].

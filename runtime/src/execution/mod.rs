@@ -6,9 +6,11 @@ pub(crate) mod delivery;
 pub(crate) mod driver;
 pub(crate) mod effect_future;
 pub(crate) mod effect_runtime;
+mod effect_start;
 pub(crate) mod panic_report;
 #[cfg(feature = "replay")]
 pub(crate) mod purity_check;
+pub(crate) mod queued_calls;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;
 pub(crate) mod safe_drop;

@@ -9,13 +9,13 @@ use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Event, Name, SharedValue, Thread};
 
 use super::dispatch::placement::Placement;
+use super::effect_access::EffectAccess;
 use super::metrics::counters::StepCounters;
 use super::run_delay;
 use super::run_queue::RunQueue;
 use super::shared_state::SchedulerState;
 use super::threads::long_steps::{LONG_STEP_NS, LongStep};
 use super::threads::thread_status::ThreadStatus;
-use crate::execution::effect_future::EffectAccess;
 use crate::platform;
 use crate::server::service::Service;
 use crate::time::Stopwatch;
@@ -148,10 +148,16 @@ impl<'w> RunSlice<'w> {
     /// Returns what effects of the request need to start.
     pub(crate) fn effect_access(&self) -> EffectAccess<'_> {
         EffectAccess {
+            scheduler: self.scheduler,
             runtime: self.effect_runtime,
-            limiter: &self.scheduler.effect_limiter,
+            base_ns: self.base_ns,
             is_batch: self.run_queue.is_none(),
         }
+    }
+
+    /// Returns the last reading of the watch, on the clock of the service.
+    pub(crate) const fn service_ns(&self, watch: &Stopwatch) -> u64 {
+        self.base_ns + watch.now_ns()
     }
 
     /// Counts the retries among the calls that a step has requested.
@@ -323,7 +329,7 @@ impl CompletionDelay {
 }
 
 impl Drop for RunSlice<'_> {
-    /// Passes the turn on, also if the request is cancelled or a step panics.
+    /// Passes the turn on, also if the request is canceled or a step panics.
     fn drop(&mut self) {
         self.thread_status.current_step.end();
         self.suspend();

@@ -34,7 +34,7 @@ pub struct Server {
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// Values of [`App::on_startup`](crate::App::on_startup) that must outlive the threads.
     _kept_values: Arc<Mutex<KeptValues>>,
-    /// The startup hook is cancelled when this is dropped.
+    /// The startup hook is canceled when this is dropped.
     starting: Option<oneshot::Sender<()>>,
 }
 
@@ -61,6 +61,7 @@ impl Server {
 
     /// Replaces the settings that can change while the service runs.
     pub(crate) fn retune(&self, tuning: Tuning) {
+        self.service.readiness.interpreters().configure(&tuning.outbound);
         scheduler::retune(&self.worker_context, &self.service.scheduler, tuning);
     }
 
@@ -117,6 +118,7 @@ impl Server {
             && let Some(startup) = startup.take()
         {
             service.scheduler.set_effect_kinds(startup.interpreters.kinds());
+            startup.interpreters.configure(&service.scheduler.tuning().outbound);
             service.readiness.set_ready(startup.interpreters);
         }
         let start = || {

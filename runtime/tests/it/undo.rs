@@ -186,7 +186,7 @@ fn a_request_whose_client_leaves_is_undone() {
         assert_eq!(signals.refunds.recv_timeout(PATIENCE), Ok(5));
     }
     let capture = collector.one();
-    assert_eq!(capture.outcome, Outcome::Gone { step: 1 });
+    assert_eq!(capture.outcome, Outcome::ClientLeft { step: 1 });
     assert!(is_undone(&capture));
 }
 

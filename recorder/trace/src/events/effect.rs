@@ -16,6 +16,10 @@ pub enum QueueReason {
     Target,
     /// The kind has its maximum number of effects in flight.
     Kind,
+    /// The target gets its maximum number of calls per second.
+    Rate,
+    /// The first attempt of a hedge has some time to answer.
+    Hedge,
 }
 
 impl QueueReason {
@@ -26,6 +30,8 @@ impl QueueReason {
             Self::Request => "request",
             Self::Target => "target",
             Self::Kind => "kind",
+            Self::Rate => "rate",
+            Self::Hedge => "hedge",
         }
     }
 }
@@ -38,7 +44,7 @@ pub enum Answer<V> {
     /// The effect failed.
     Err(EffectError),
     /// The result was no longer needed: the request had ended, or another effect had finished first.
-    Cancelled,
+    Canceled,
 }
 
 impl<V> Answer<V> {
@@ -46,7 +52,7 @@ impl<V> Answer<V> {
         match self {
             Self::Ok(value) => Answer::Ok(f(value)),
             Self::Err(error) => Answer::Err(error),
-            Self::Cancelled => Answer::Cancelled,
+            Self::Canceled => Answer::Canceled,
         }
     }
 }

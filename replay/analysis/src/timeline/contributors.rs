@@ -79,7 +79,7 @@ impl Timeline {
                 self.longest_completion_delay().map_or_else(String::new, CompletionDelay::label),
                 totals.completion_delay_ns,
             ),
-            (ContributorKind::Receive, "reading the body".to_owned(), totals.receive_ns),
+            (ContributorKind::Receive, "receiving".to_owned(), totals.receive_ns),
             (ContributorKind::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();
@@ -137,7 +137,10 @@ impl OfKind {
     fn add(&mut self, effect: &Effect, end_ns: u64) -> u64 {
         let mut all_held_ns = 0_u64;
         for attempt in &effect.attempts {
-            let is_limit = matches!(attempt.queue_reason, Some(QueueReason::Target | QueueReason::Kind));
+            let is_limit = matches!(
+                attempt.queue_reason,
+                Some(QueueReason::Target | QueueReason::Kind | QueueReason::Rate)
+            );
             let held_ns = if is_limit { attempt.queued_ns } else { 0 };
             let until_ns = attempt.start_ns.saturating_add(attempt.duration_ns).min(end_ns);
             let begun_ns = attempt.start_ns.saturating_add(held_ns).min(until_ns);

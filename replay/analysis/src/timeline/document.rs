@@ -9,8 +9,11 @@ use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
 use crate::rfc3339;
+use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
-use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, ReadDelay, UndoState};
+use crate::timeline::rows::effect::{
+    CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay, UndoState,
+};
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::step::Step;
@@ -47,6 +50,9 @@ pub struct TimelineJson {
     slots: SlotsJson,
     failure: Option<FailureJson>,
     verdict: Option<VerdictJson>,
+    /// Omitted if no SQL statement was repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repeated_statements: Vec<RepeatedStatement>,
     missing: Vec<String>,
     kept: Kept,
     build: String,
@@ -98,6 +104,9 @@ struct EffectJson {
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     completion_delays: Vec<CompletionDelay>,
+    /// Omitted if no policy decided anything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policy_decisions: Vec<PolicyNote>,
     outcome: String,
     /// Omitted if the effect has no undo.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,6 +242,7 @@ impl TimelineJson {
             slots: slots(&timeline.slots),
             failure: timeline.failure.as_ref().map(failure),
             verdict: verdict.map(verdict_json),
+            repeated_statements: timeline.repeated_statements(),
             missing: timeline.gaps.iter().map(ToString::to_string).collect(),
             kept: trace.kept,
             build: trace.build.clone(),
@@ -295,13 +305,14 @@ fn effect(effect: &Effect) -> EffectJson {
         queued_ns: effect.queued_ns(),
         points: effect.points().cloned().collect(),
         completion_delays: effect.completion_delays().cloned().collect(),
+        policy_decisions: effect.policy_decisions.clone(),
         outcome: effect.end.to_string(),
         undo: effect.undo,
         undoes: effect.undoes.clone(),
         args: value(&effect.args),
         output: match &effect.end {
             EffectEnd::Ok { output, .. } => Some(value(output)),
-            EffectEnd::Err(_) | EffectEnd::Cancelled | EffectEnd::Unanswered => None,
+            EffectEnd::Err(_) | EffectEnd::Canceled | EffectEnd::Unanswered => None,
         },
         writes: effect.writes.iter().map(|write| write.name.clone()).collect(),
     }

@@ -6,18 +6,16 @@
 mod build;
 mod contributors;
 mod document;
-#[cfg(test)]
-pub(crate) mod hostile;
 mod rows;
-#[cfg(test)]
-pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 pub(crate) mod totals;
 
 pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
-pub use rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, Point, ReadDelay, UndoState};
+pub use rows::effect::{
+    Attempt, CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay, UndoState,
+};
 pub use rows::failure::Failure;
 pub use rows::gap::Gap;
 pub use rows::slot_write::SlotWrite;

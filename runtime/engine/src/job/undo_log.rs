@@ -120,7 +120,7 @@ impl Job {
     pub(super) fn stop_undoing(&mut self, at_ns: u64) -> Next {
         let in_flight: Vec<u32> = self.effect.iter().flat_map(|effect| effect.calls_in_flight()).collect();
         for call in in_flight {
-            self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Cancelled });
+            self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Canceled });
         }
         let late = || Failure::new(FailureKind::Timeout, "undo");
         if self.undo_log.as_ref().is_some_and(|log| log.current.is_some()) {

@@ -180,7 +180,7 @@ fn what_is_not_undone_in_time_is_not_undone() {
     let ended = job.finish();
     let all = events(&ended);
     assert!(
-        all.contains("3 is cancelled\nundo 2 fails: {kind: timeout") && all.contains("undo 0 fails"),
+        all.contains("3 is canceled\nundo 2 fails: {kind: timeout") && all.contains("undo 0 fails"),
         "{all}"
     );
     assert!(body(&ended).contains(r#""not_undone":["charge","charge","charge"]"#), "{}", body(&ended));
@@ -298,8 +298,8 @@ proptest! {
         });
         charged.reverse();
         prop_assert_eq!(&charged, &refunded);
-        let cancelled = |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Cancelled, .. });
-        prop_assert!(!ended.events.iter().any(cancelled));
+        let canceled = |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Canceled, .. });
+        prop_assert!(!ended.events.iter().any(canceled));
         prop_assert!(matches!(ended.outcome, Outcome::Failed(_)));
     }
 }

@@ -1,16 +1,15 @@
-//! Arbitrary events, which no recorder would write, for tests. The tests of the command line and of the terminal UI
-//! include this file as well.
+//! Arbitrary traces, which no recorder would write.
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, QueueReason,
-    Recorded, RequestPart, Thread, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, PolicyDecision,
+    QueueReason, Recorded, RequestPart, Thread, Trace,
 };
 
-use super::sample::{flow, plain, sealed, summed, trace};
+use crate::sample::{flow, plain, sealed, summed, trace};
 
 /// Generates any trace of a flow with one step and two slots.
-pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
+pub fn any_trace() -> impl Strategy<Value = Trace> {
     let events = prop::collection::vec(event(), 0..40);
     (events, time(), any::<u16>(), 0..4u8).prop_map(|(events, duration_ns, step, ending)| {
         let slots = [("A", false), ("B", true)];
@@ -19,7 +18,7 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
             0 => Outcome::Done,
             1 => Outcome::Panicked { step, message: "oh".into() },
             2 => Outcome::TimedOut { step },
-            _ => Outcome::Gone { step },
+            _ => Outcome::ClientLeft { step },
         };
         trace
     })
@@ -54,7 +53,7 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
     let answer = prop_oneof![
         recorded().prop_map(Answer::Ok),
         any::<String>().prop_map(|m| Answer::Err(EffectError::new(EffectErrorKind::Timeout, m))),
-        Just(Answer::Cancelled),
+        Just(Answer::Canceled),
     ];
     prop_oneof![
         time().prop_map(|at_ns| Event::BodyReceived { at_ns }),
@@ -84,11 +83,17 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             at_ns,
             answer
         }),
-        (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
+        (call(), time(), 0..6_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
             call,
             at_ns,
-            reason: [QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind]
-                [by]
+            reason: [
+                QueueReason::RetryDelay,
+                QueueReason::Request,
+                QueueReason::Target,
+                QueueReason::Kind,
+                QueueReason::Rate,
+                QueueReason::Hedge,
+            ][by]
         }),
         prop_oneof![
             (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
@@ -96,6 +101,9 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 call,
                 at_ns,
                 point: point.into()
+            }),
+            (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
+                Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
             }),
             (small(), call(), small(), time()).prop_map(|(undo, call, step, at_ns)| Event::UndoRegistered {
                 undo: undo.into(),
