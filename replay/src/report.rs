@@ -29,18 +29,18 @@ pub struct Report {
     pub response: Option<ReplayedResponse>,
     /// Outcome of a run with edits, in virtual time; `None` without edits, or if the run did not end.
     pub edited_outcome: Option<EditedOutcome>,
-    /// What became of the effects that change something, if a run with edits failed.
+    /// Consequences of the failure of a run with edits, for the effects that change something.
     pub consequences: Vec<Consequence>,
 }
 
-/// What became of an effect that changes something, in a request that failed.
+/// Consequence of a failure for an effect that changes something.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Consequence {
     /// Number of the call.
     pub call: u32,
     /// Effect as a timeline names it.
     pub effect: String,
-    /// What became of it.
+    /// State of the effect after the failure.
     pub state: ConsequenceState,
 }
 
@@ -52,9 +52,9 @@ pub enum ConsequenceState {
     Undone,
     /// Its undo failed.
     NotUndone,
-    /// It succeeded and has no undo.
+    /// The effect succeeded and has no undo.
     Kept,
-    /// It may have been performed, and has not been undone.
+    /// The effect may have been performed, and has not been undone.
     Unknown,
 }
 

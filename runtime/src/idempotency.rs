@@ -39,7 +39,7 @@ const REPLAYED: &str = "idempotency-replayed";
 /// Headers that are not kept: they belong to the first client, or to one message.
 const NOT_KEPT: [&str; 5] = ["set-cookie", "date", "connection", "transfer-encoding", "content-length"];
 
-/// What the store has for a key.
+/// Entry of the store for a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     /// Hash of the method, the target and the body of the first request.

@@ -22,7 +22,7 @@ pub(crate) struct FaultOutcome {
     pub(crate) step: String,
     pub(crate) duration_ns: Option<u64>,
     pub(crate) panicked: bool,
-    /// What became of the effects that change something, if the request failed.
+    /// Consequences of the failure for the effects that change something. Empty if the request succeeded.
     pub(crate) consequences: Vec<Consequence>,
     /// NotReplayedGroup why this is a finding; `None` if it is none.
     pub(crate) finding: Option<&'static str>,

@@ -210,7 +210,7 @@ impl Undoing<'_> {
 #[derive(Default)]
 pub(crate) struct UndoCounter(Mutex<usize>, Condvar);
 
-/// One request that is being undone.
+/// A request that is being undone.
 pub(crate) struct UndoGuard(Arc<UndoCounter>);
 
 impl UndoCounter {

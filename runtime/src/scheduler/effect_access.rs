@@ -1,4 +1,5 @@
-//! What an effect needs to start: the threads that perform it, the limits on effects in flight, and the state of its target.
+//! Access to everything that an effect needs to start: the threads that perform it, the limits on effects in flight, and
+//! the state of its target.
 
 use std::sync::Arc;
 

@@ -228,7 +228,7 @@ pub(crate) struct Undo {
 /// Creates the effect that follows once the response of a request is known.
 pub(crate) type Conclusion = Box<dyn FnOnce(RequestEnd<'_>) -> Effect<Writes> + Send>;
 
-/// What effects register for the end of their request.
+/// Undos and the conclusion that effects register for the end of their request.
 #[derive(Default)]
 pub(crate) struct Registered {
     pub(crate) undos: Vec<Undo>,
@@ -241,7 +241,7 @@ impl Registered {
     }
 }
 
-/// How a request ended, for [`Effect::conclude`].
+/// End of a request, for [`Effect::conclude`].
 #[derive(Debug, Clone, Copy)]
 pub struct RequestEnd<'a> {
     /// Response; `None` if the client has left.

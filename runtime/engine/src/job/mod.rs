@@ -7,6 +7,7 @@ mod event_log;
 mod job_secrets;
 mod lifecycle;
 mod recording;
+mod recovery;
 mod state_machine;
 mod undo_log;
 

@@ -1,22 +1,20 @@
 //! The job itself: runs steps, performs their effects, and ends with a response.
 
-use std::any::Any;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Decision, Event, Outcome, PolicyDecision, SharedValue, TypedValue};
+use zerver_trace::{Answer, Decision, Event, Outcome, PolicyDecision, SharedValue};
 
 use super::event_log::EventLog;
 use super::lifecycle::{Arrival, FinishedJob, Next, StopReason};
+use super::recovery::{UndoPanicked, panic_text};
 use super::undo_log::{FailedEnd, UndoLog};
 use crate::effect::{
     AttemptEnd, CallResult, EffectMachine, MachineContext, MachineNote, Progress, RequestedCall, RetryVerdict,
 };
-use crate::flow::Recovery;
-use crate::panics::{self, PanicLocation};
 use crate::slot::Builtins;
 use crate::{ArrivalTime, ErasedDecision, Failure, Flow, Random, Request, Response, StepInput, Writes};
 
@@ -27,21 +25,21 @@ type CompletedCall<'a> = (u32, CallResult, &'a mut dyn FnMut(&AttemptEnd<'_>) ->
 ///
 /// All times that it takes and records are nanoseconds since the head of the request arrived.
 pub struct Job {
-    flow: Arc<Flow>,
+    pub(super) flow: Arc<Flow>,
     builtins: Builtins,
-    slots: SmallVec<[Option<SharedValue>; 8]>,
+    pub(super) slots: SmallVec<[Option<SharedValue>; 8]>,
     /// Position of the step that runs next, or whose effect is in progress.
-    step: u16,
+    pub(super) step: u16,
     /// Effect in progress.
     pub(super) effect: Option<Box<EffectMachine<Writes>>>,
     /// Progress with which the step last yielded.
     progress: Option<SharedValue>,
     next_call: u32,
-    requested: SmallVec<[RequestedCall; 2]>,
+    pub(super) requested: SmallVec<[RequestedCall; 2]>,
     /// Calls that the driver has to drop.
     canceled: Vec<u32>,
     /// Time from which the next step could run.
-    ready_ns: u64,
+    pub(super) ready_ns: u64,
     end: Option<(Outcome, Option<Response>)>,
     pub(super) undo_log: Option<Box<UndoLog>>,
     pub(super) log: EventLog,
@@ -397,61 +395,6 @@ impl Job {
         }
     }
 
-    fn fail_without_response(&mut self, at_ns: u64) -> Next {
-        self.step = self.step.saturating_sub(1);
-        self.fail(Failure::internal("flow").message("its last step did not respond"), at_ns)
-    }
-
-    /// Goes on with the recovery step of the flow, or ends the job if there is none or it has run.
-    fn fail(&mut self, failure: Failure, at_ns: u64) -> Next {
-        match self.flow.recovery() {
-            Some(recovery) if self.step != recovery.step => self.recover(failure, recovery, at_ns),
-            _ => {
-                let response = self.render(&failure);
-                let outcome = Outcome::Failed(failure.info(Some(self.step)));
-                self.end_with(outcome, Some(response), Some(failure))
-            }
-        }
-    }
-
-    fn recover(&mut self, failure: Failure, recovery: Recovery, at_ns: u64) -> Next {
-        let (step, slot) = (self.step, recovery.failure);
-        let name = self.flow.info().steps.get(usize::from(step)).map_or("", |step| &step.name);
-        let value: SharedValue = Arc::new(TypedValue(failure.with_step(step, name)));
-        self.log.record(|| Event::SlotWritten { step, slot, at_ns, value: Arc::clone(&value) });
-        self.slots[usize::from(slot)] = Some(value);
-        self.effect = None;
-        self.requested.clear();
-        self.step = recovery.step;
-        self.ready_ns = at_ns;
-        Next::Run
-    }
-
-    fn panicked(&mut self, panic: &(dyn Any + Send), at_ns: u64) -> Next {
-        if let Some(PanicLocation { file, line, column }) = panics::take_last_location() {
-            self.log.record(|| Event::StepPanicked { step: self.step, at_ns, file, line, column });
-        }
-        let failure = Failure::internal("step");
-        let response = self.render(&failure);
-        let outcome = Outcome::Panicked { step: self.step, message: panic_text(panic) };
-        self.end_with(outcome, Some(response), Some(failure))
-    }
-
-    /// Ends the job with the response of a step. A recovery step that reports an error has not recovered anything.
-    fn respond(&mut self, response: Response) -> Next {
-        let recovered_from = self.flow.recovery().filter(|recovery| self.step == recovery.step);
-        match recovered_from {
-            Some(recovery) if response.status.as_u16() >= 400 => {
-                let failure = self.slot(recovery.failure).and_then(|value| {
-                    let any: &dyn Any = &**value;
-                    any.downcast_ref::<TypedValue<Failure>>().map(|failure| failure.0.clone())
-                });
-                self.end_with(Outcome::Done, Some(response), failure)
-            }
-            _ => self.end_without_undoing(Outcome::Done, response),
-        }
-    }
-
     pub(super) fn render(&self, failure: &Failure) -> Response {
         self.flow.render(failure, &self.builtins.request)
     }
@@ -465,7 +408,12 @@ impl Job {
     }
 
     /// Ends a job that has failed, or first makes it undo its effects.
-    fn end_with(&mut self, outcome: Outcome, response: Option<Response>, failure: Option<Failure>) -> Next {
+    pub(super) fn end_with(
+        &mut self,
+        outcome: Outcome,
+        response: Option<Response>,
+        failure: Option<Failure>,
+    ) -> Next {
         if self.undo_log.is_none() {
             return self.finish_with(outcome, response);
         }
@@ -478,7 +426,7 @@ impl Job {
     }
 
     /// Ends a job that has succeeded. Nothing is undone.
-    fn end_without_undoing(&mut self, outcome: Outcome, response: Response) -> Next {
+    pub(super) fn end_without_undoing(&mut self, outcome: Outcome, response: Response) -> Next {
         if let Some(log) = &mut self.undo_log {
             log.discard_undos();
         }
@@ -502,22 +450,4 @@ impl fmt::Debug for Job {
             .field("end", &self.end)
             .finish_non_exhaustive()
     }
-}
-
-/// A panic of the code that undoes an effect.
-#[derive(Debug)]
-struct UndoPanicked(String);
-
-impl fmt::Display for UndoPanicked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "panicked: {}", self.0)
-    }
-}
-
-impl std::error::Error for UndoPanicked {}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
 }

@@ -33,7 +33,7 @@ impl UndoLog {
     }
 }
 
-/// How a request ends once its effects are undone.
+/// End of a request, once its effects are undone.
 pub(super) struct FailedEnd {
     pub(super) outcome: Outcome,
     pub(super) response: Option<Response>,

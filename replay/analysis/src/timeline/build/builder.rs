@@ -11,7 +11,7 @@ use crate::timeline::build::flow_names::Names;
 use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
 use crate::timeline::rows::effect::{
-    Attempt, CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay, UndoState,
+    Attempt, CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay,
 };
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
@@ -34,9 +34,9 @@ impl Timeline {
 
 /// Position of an attempt: its run, its effect in the run, its place in the effect.
 #[derive(Clone, Copy)]
-struct AttemptPosition {
-    run: usize,
-    effect: usize,
+pub(super) struct AttemptPosition {
+    pub(super) run: usize,
+    pub(super) effect: usize,
     attempt: usize,
 }
 
@@ -45,16 +45,16 @@ const fn is_pause(by: QueueReason) -> bool {
     matches!(by, QueueReason::RetryDelay | QueueReason::Hedge)
 }
 
-struct TimelineBuilder<'t> {
+pub(super) struct TimelineBuilder<'t> {
     trace: &'t Trace,
     flow: &'t FlowInfo,
     names: Names<'t>,
-    runs: Vec<StepRun>,
+    pub(super) runs: Vec<StepRun>,
     /// Run of each step that receives the step's writes and effects.
     open: BTreeMap<u16, usize>,
     /// Effect of each run that was answered last.
     answered: BTreeMap<usize, usize>,
-    calls: BTreeMap<u32, AttemptPosition>,
+    pub(super) calls: BTreeMap<u32, AttemptPosition>,
     /// Calls that are waiting, with the reason and the start.
     held: BTreeMap<u32, (QueueReason, u64)>,
     received_ns: Option<u64>,
@@ -65,9 +65,9 @@ struct TimelineBuilder<'t> {
     slots: Vec<SlotWrite>,
     slot_at: BTreeMap<u16, usize>,
     /// Call of each undo.
-    undos: BTreeMap<u32, u32>,
+    pub(super) undos: BTreeMap<u32, u32>,
     /// Undo in progress.
-    undoing: Option<u32>,
+    pub(super) undoing: Option<u32>,
     stray_answers: u32,
     without_run: u32,
     unknown_names: u32,
@@ -143,18 +143,8 @@ impl<'t> TimelineBuilder<'t> {
                     effect.policy_decisions.push(PolicyNote { call, at_ns, decision, wait_ns });
                 }
             }
-            &Event::UndoRegistered { undo, call, .. } => {
-                self.undos.extend(call.map(|call| (undo, call)));
-                self.set_undo(undo, UndoState::NotNeeded);
-            }
-            &Event::UndoStarted { undo, .. } => {
-                self.undoing = Some(undo);
-                self.set_undo(undo, UndoState::Started);
-            }
-            Event::UndoEnded { undo, failure, .. } => {
-                self.undoing = None;
-                let state = if failure.is_none() { UndoState::Undone } else { UndoState::NotUndone };
-                self.set_undo(*undo, state);
+            Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
+                self.take_undo(event);
             }
             Event::Reclassified { at_ns, from, to, reason } => {
                 self.moves.push(Reclassification {
@@ -292,18 +282,6 @@ impl<'t> TimelineBuilder<'t> {
             }
         };
         self.calls.insert(call, place);
-    }
-
-    /// Returns the effect of an undo.
-    fn undone_effect(&mut self, undo: u32) -> Option<&mut Effect> {
-        let place = self.calls.get(self.undos.get(&undo)?)?;
-        self.runs[place.run].effects.get_mut(place.effect)
-    }
-
-    fn set_undo(&mut self, undo: u32, state: UndoState) {
-        if let Some(effect) = self.undone_effect(undo) {
-            effect.undo = Some(state);
-        }
     }
 
     /// Ends the current wait of a call.

@@ -28,7 +28,7 @@ pub struct Effect {
     pub end: EffectEnd,
     /// Slots written from the answer.
     pub writes: Vec<SlotWrite>,
-    /// What became of its undo; `None` if it has none.
+    /// State of its undo; `None` if it has none.
     pub undo: Option<UndoState>,
     /// The effect that this one undoes, or takes part in undoing.
     pub undoes: Option<String>,
