@@ -1,9 +1,10 @@
-//! Macros of zerver: `#[step]`, `#[slot]`, `#[derive(Slot)]`, `#[effect]`, `chain!` and `flow!`.
+//! Macros of zerver: `#[step]`, `#[slot]`, `#[derive(Slot)]`, `#[derive(Row)]`, `#[effect]`, `chain!` and `flow!`.
 //!
 //! They only describe. `zerver-engine` checks and runs what they describe.
 
 mod effect;
 mod flow;
+mod row;
 mod slot;
 mod step;
 
@@ -70,6 +71,14 @@ pub fn effect(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Slot, attributes(slot))]
 pub fn derive_slot(item: TokenStream) -> TokenStream {
     slot::expand_derive(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `zerver::effects::sql::Row` for a struct: each field is read from the column of its name.
+///
+/// `#[row(rename = "created_at")]` on a field names another column.
+#[proc_macro_derive(Row, attributes(row))]
+pub fn derive_row(item: TokenStream) -> TokenStream {
+    row::expand(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a chain, a list of steps that several flows share: `const AUTH: Chain = chain![parse_auth, lookup_user];`.

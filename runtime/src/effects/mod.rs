@@ -5,6 +5,7 @@
 //!
 //! - [`http`]: requests to other services,
 //! - [`kv`]: a key-value store, in memory or on disk,
+//! - [`sql`]: statements for a database, which a driver crate performs,
 //! - [`sleep`](sleep()): waiting,
 //! - [`clock`]: the time of day while a request runs.
 //!
@@ -39,6 +40,7 @@ pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;
 pub mod sleep;
+pub mod sql;
 
 pub use duration_literals::Durations;
 pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};

@@ -1,0 +1,21 @@
+//! Temporary servers of databases for tests and for development: real ones, of the programs that are installed.
+//!
+//! A server listens on a private socket in a temporary folder, keeps nothing durable, and ends with the process that
+//! started it, even if that process is killed.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), zerver_local_server::ServerError> {
+//! let server = zerver_local_server::Postgres::start()?;
+//! println!("{}", server.url());
+//! # Ok(())
+//! # }
+//! ```
+
+mod installed_program;
+mod postgres;
+mod server_error;
+mod supervised_process;
+mod temporary_folder;
+
+pub use postgres::Postgres;
+pub use server_error::ServerError;

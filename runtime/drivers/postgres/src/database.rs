@@ -1,0 +1,164 @@
+//! A database: its pool of connections, and the interpreter of its effects.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod};
+use tokio_postgres::Config;
+use zerver::effects::sql::{Reply, Sql};
+use zerver::effects::{EffectContext, EffectResult, Interpreter, Started};
+use zerver::prelude::*;
+
+use crate::checkout::Checkout;
+use crate::connect_settings::{self, SettingsError};
+use crate::error_mapping::{Stop, connecting, unreachable};
+use crate::tls::TlsConnector;
+use crate::{statement, transaction};
+
+/// Default of [`Postgres::pool_size`].
+const POOL_SIZE: usize = 16;
+
+/// A database of a PostgreSQL server. A clone is another handle of the same pool.
+#[derive(Clone)]
+pub struct Postgres(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    config: Config,
+    tls: TlsConnector,
+    /// True if the last attempt to open a connection failed.
+    is_unreachable: AtomicBool,
+}
+
+impl Postgres {
+    /// Creates a pool for a database from a URL, such as `postgresql://user:password@host:5432/database?sslmode=verify-full`.
+    /// Nothing is connected until an effect needs it.
+    ///
+    /// # Errors
+    /// If the URL or a file that it names is invalid.
+    pub fn from_url(url: &str) -> Result<Self, SettingsError> {
+        let (config, tls) = connect_settings::parse(url)?;
+        // A connection that the server has closed is recognised when it is taken. Others need no round trip for a check,
+        // because a lost connection is an error of the effect like any other.
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config.clone(), tls.clone(), manager_config);
+        // Without timeouts, building a pool cannot fail. The limits of the effect apply.
+        let pool = Pool::builder(manager).max_size(POOL_SIZE).build();
+        let pool = pool.unwrap_or_else(|error| unreachable!("a pool without timeouts: {error}"));
+        Ok(Self(Arc::new(Inner { pool, config, tls, is_unreachable: AtomicBool::new(false) })))
+    }
+
+    /// Sets the maximum number of connections. The default is 16. Effects that find none free wait for one, within their
+    /// time limits.
+    #[must_use]
+    pub fn pool_size(self, connections: usize) -> Self {
+        self.0.pool.resize(connections.max(1));
+        self
+    }
+
+    /// Connects to the database, to learn at the start of a service whether it can be reached.
+    ///
+    /// # Errors
+    /// `unreachable`, with the reason.
+    pub async fn check(&self) -> Result<(), EffectError> {
+        self.checkout().await.map(drop)
+    }
+
+    /// Returns true unless the last attempt to open a connection failed.
+    pub fn is_reachable(&self) -> bool {
+        !self.0.is_unreachable.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn settings(&self) -> (&Config, &TlsConnector) {
+        (&self.0.config, &self.0.tls)
+    }
+
+    async fn checkout(&self) -> Result<Checkout, EffectError> {
+        match self.0.pool.get().await {
+            Ok(object) => {
+                if self.0.is_unreachable.swap(false, Ordering::Relaxed) {
+                    tracing::info!(target: "zerver", "the database can be reached again");
+                }
+                Ok(Checkout::new(object, self.0.tls.clone()))
+            }
+            Err(error) => {
+                let error = match &error {
+                    PoolError::Backend(error) => connecting(error),
+                    other => unreachable(&other.to_string()),
+                };
+                // Once for each outage.
+                if !self.0.is_unreachable.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(target: "zerver", "the database cannot be reached: {}", error.message);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn perform(self, sql: Sql) -> EffectResult<Sql> {
+        let mut checkout = self.checkout().await?;
+        let performed = match (&sql.transaction, sql.statements.as_slice()) {
+            (Some(transaction), _) => transaction::perform(&mut checkout, &sql, transaction).await,
+            (None, [_]) => alone(&mut checkout, &sql).await,
+            (None, _) => {
+                let message = "several statements need a transaction: use sql::batch";
+                Err(EffectError::new(EffectErrorKind::Invalid, message).into())
+            }
+        };
+        match performed {
+            Ok(reply) => Ok(reply),
+            Err(Stop::Database(error)) => Ok(Reply::new(Err(*error))),
+            Err(Stop::Effect(error)) => Err(error),
+            Err(Stop::Lost(reason)) if sql.is_safe() => Err(unreachable(&reason)),
+            Err(Stop::Lost(reason)) => Err(EffectError::new(
+                EffectErrorKind::UnknownOutcome,
+                format!(
+                    "the connection was lost after the statement was sent, so it may have been performed: {reason}"
+                ),
+            )),
+        }
+    }
+}
+
+/// Performs a single statement, without a transaction of its own.
+async fn alone(checkout: &mut Checkout, sql: &Sql) -> Result<Reply, Stop> {
+    let Some(client) = checkout.client() else { return Err(unreachable("the connection is gone").into()) };
+    let mut results = Vec::with_capacity(1);
+    for statement in &sql.statements {
+        let values = statement.resolved_params(&[])?;
+        match statement::perform_alone(client, statement, &values, sql.is_safe()).await {
+            Ok(performed) => {
+                if !performed.is_unfinished {
+                    checkout.set_idle();
+                }
+                results.push(performed.rows?);
+                break;
+            }
+            // The server has answered, and waits for the next statement.
+            Err(stop @ (Stop::Database(_) | Stop::Effect(_))) => {
+                checkout.set_idle();
+                return Err(stop);
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+    Ok(Reply::new(Ok(results)))
+}
+
+impl Interpreter<Sql> for Postgres {
+    fn start(&self, sql: &Sql, _context: &EffectContext) -> Started<EffectResult<Sql>> {
+        Started::Pending(Box::pin(self.clone().perform(sql.clone())))
+    }
+
+    fn needs_runtime(&self) -> bool {
+        false
+    }
+}
+
+/// Shows no setting, because a password is one of them.
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("pool", &self.0.pool.status()).finish_non_exhaustive()
+    }
+}
