@@ -173,9 +173,18 @@ fn only_programs_print() {
 
 #[test]
 fn every_source_file_opens_with_its_purpose_and_is_short() {
-    for folder in
-        ["recorder", "runtime", "replay", "tui/src", "cli/src", "fixtures/src", "examples", "benches/src"]
-    {
+    let folders = [
+        "recorder",
+        "runtime",
+        "replay",
+        "tui/src",
+        "cli/src",
+        "fixtures/src",
+        "examples",
+        "benches/src",
+        "tests/testkit",
+    ];
+    for folder in folders {
         for path in files(folder, &["rs"]) {
             let has_part = |part: &str| path.components().any(|found| found.as_os_str() == part);
             if has_part("compile_fail") {

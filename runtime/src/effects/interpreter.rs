@@ -103,8 +103,8 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
 ///     async move {
 ///         let rows = task.await;
 ///         drop(guard);
-///         let cancelled = || EffectError::new(EffectErrorKind::Internal, "cancelled");
-///         rows.ok().flatten().ok_or_else(cancelled)
+///         let canceled = || EffectError::new(EffectErrorKind::Internal, "canceled");
+///         rows.ok().flatten().ok_or_else(canceled)
 ///     }
 /// });
 /// ```
