@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use zerver::effects::cache::{cached, cached_shared};
 use zerver::effects::{EffectContext, Interpreters, Started, kv};
-use zerver::prelude::*;
 use zerver::engine::{Random, StandaloneEffect};
+use zerver::prelude::*;
 
 use crate::plan::Plan;
 use crate::report::{median, print_line};
@@ -36,7 +36,9 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     let of = |at: usize| median(rounds.iter().map(|round: &[f64; 3]| round[at]));
     let read = of(0);
     print_line("effect                              ns   ratio");
-    for (at, name) in ["kv::get, the key has a value", "cached, a hit", "cached_shared, a hit"].iter().enumerate() {
+    for (at, name) in
+        ["kv::get, the key has a value", "cached, a hit", "cached_shared, a hit"].iter().enumerate()
+    {
         print_line(&format!("{name:<30} {:>7.0} {:>7.2}", of(at), of(at) / read));
     }
     Ok(())

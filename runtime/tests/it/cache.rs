@@ -163,16 +163,18 @@ fn render(number: &Number) -> Response {
 fn the_trace_says_where_the_value_came_from() {
     let target = Arc::new(Target::default());
     let asked = Arc::clone(&target);
-    let app = App::new().flow(flow!("number", GET "/{name}", steps: [load, render])).interpreter(move |ask: &Ask| {
-        let (target, is_slow) = (Arc::clone(&asked), ask.name == "slow");
-        async move {
-            let number = target.asked.fetch_add(1, Ordering::SeqCst) + 1;
-            if is_slow {
-                target.released.notified().await;
+    let app = App::new().flow(flow!("number", GET "/{name}", steps: [load, render])).interpreter(
+        move |ask: &Ask| {
+            let (target, is_slow) = (Arc::clone(&asked), ask.name == "slow");
+            async move {
+                let number = target.asked.fetch_add(1, Ordering::SeqCst) + 1;
+                if is_slow {
+                    target.released.notified().await;
+                }
+                Ok::<u32, EffectError>(number)
             }
-            Ok::<u32, EffectError>(number)
-        }
-    });
+        },
+    );
     let (server, collector) = start(app);
     let mut client = Client::connect(server.addr());
     assert_eq!(client.request(get("/fast")).body, "1");

@@ -14,6 +14,7 @@
 mod installed_program;
 mod postgres;
 mod redis;
+mod s3;
 mod server_error;
 mod smtp;
 mod supervised_process;
@@ -21,5 +22,6 @@ mod temporary_folder;
 
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use s3::S3;
 pub use server_error::ServerError;
 pub use smtp::Smtp;

@@ -13,7 +13,8 @@ use crate::temporary_folder::TemporaryFolder;
 
 const PROGRAM: &str = include_str!("smtp_server.py");
 
-const INSTALL: &str = "Python 3 with aiosmtpd (pip install aiosmtpd; Debian and Ubuntu: apt install python3-aiosmtpd)";
+const INSTALL: &str =
+    "Python 3 with aiosmtpd (pip install aiosmtpd; Debian and Ubuntu: apt install python3-aiosmtpd)";
 
 /// An SMTP server of Python's `aiosmtpd` in a temporary folder. It ends when this is dropped.
 ///

@@ -35,7 +35,7 @@
 //! # Retries
 //!
 //! The message id derives from the id of the request and from the mail. Another attempt within the request sends the same
-//! one, by which mail systems recognise a duplicate. As they need not, the effect does not count as idempotent:
+//! one, by which mail systems recognize a duplicate. As they need not, the effect does not count as idempotent:
 //! `.retry(Retry::attempts(3).even_if_not_idempotent())` retries it.
 
 #![warn(missing_debug_implementations)]

@@ -45,7 +45,7 @@ pub enum Body {
     /// Text that is recorded.
     Plain(String),
     /// Text that recordings seal, such as one with a link to reset a password. Its name is one that the rule for secrets
-    /// recognises.
+    /// recognizes.
     Secret(String),
 }
 
@@ -61,7 +61,7 @@ pub struct Attachment {
     pub content: Bytes,
 }
 
-/// Serialises content as bytes, not as a list of numbers.
+/// Serializes content as bytes, not as a list of numbers.
 mod content {
     use bytes::Bytes;
     use serde::de::{SeqAccess, Visitor};

@@ -43,8 +43,7 @@ impl std::error::Error for MailError {}
 /// `unavailable` if another attempt may succeed, or else `internal`.
 impl From<MailError> for Failure {
     fn from(error: MailError) -> Self {
-        let failure =
-            if error.is_temporary() { Self::unavailable("mail") } else { Self::internal("mail") };
+        let failure = if error.is_temporary() { Self::unavailable("mail") } else { Self::internal("mail") };
         failure.caused_by(error)
     }
 }

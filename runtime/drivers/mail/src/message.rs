@@ -50,9 +50,8 @@ pub(crate) fn build(mail: &Mail, context: &EffectContext) -> Result<Outgoing, Ef
                 None => MultiPart::mixed().singlepart(text),
             };
             for attachment in attachments {
-                let media_type = ContentType::parse(&attachment.media_type).map_err(|_| {
-                    invalid(format!("{} is not a media type", attachment.media_type))
-                })?;
+                let media_type = ContentType::parse(&attachment.media_type)
+                    .map_err(|_| invalid(format!("{} is not a media type", attachment.media_type)))?;
                 let content = attachment.content.to_vec();
                 parts = parts.singlepart(Attachment::new(attachment.name.clone()).body(content, media_type));
             }
@@ -81,7 +80,7 @@ fn message_id(mail: &Mail, context: &EffectContext, domain: &str) -> String {
     mail.hash(&mut hasher);
     let request = match context.request_id {
         Some(id) => id.to_string(),
-        // Outside of a request there are no attempts to recognise.
+        // Outside of a request there are no attempts to recognize.
         None => SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos().to_string(),
     };
     format!("{request}.{:016x}@{domain}", hasher.finish())

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use lettre::Address;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
@@ -160,7 +161,9 @@ async fn offer(
     let envelope = outgoing.message.envelope();
     let info = connection.server_info();
     let mut parameters = Vec::new();
-    if envelope.has_non_ascii_addresses() && info.supports_feature(Extension::SmtpUtfEight) {
+    let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
+    let is_plain = envelope.to().iter().chain(envelope.from()).all(is_ascii);
+    if !is_plain && info.supports_feature(Extension::SmtpUtfEight) {
         parameters.push(MailParameter::SmtpUtfEight);
     }
     if has_8_bits && info.supports_feature(Extension::EightBitMime) {
@@ -193,7 +196,8 @@ fn stop(error: &SmtpError) -> Stop {
 /// Returns an error with its sources on one line.
 fn chain(error: &SmtpError) -> String {
     let sources = std::iter::successors(std::error::Error::source(error), |error| (*error).source());
-    let mut texts: Vec<_> = std::iter::once(error.to_string()).chain(sources.map(ToString::to_string)).collect();
+    let mut texts: Vec<_> =
+        std::iter::once(error.to_string()).chain(sources.map(ToString::to_string)).collect();
     // The text of some errors includes their sources.
     texts.dedup_by(|later, earlier| earlier.ends_with(later.as_str()));
     texts.join(": ")

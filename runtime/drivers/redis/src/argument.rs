@@ -14,7 +14,7 @@ pub enum Arg {
     Bytes(Bytes),
     /// An integer.
     Int(i64),
-    /// Bytes that recordings seal. Their recorded form has the name `secret`, which the rule for secrets recognises.
+    /// Bytes that recordings seal. Their recorded form has the name `secret`, which the rule for secrets recognizes.
     Secret(Bytes),
 }
 

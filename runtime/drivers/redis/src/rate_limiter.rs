@@ -66,11 +66,16 @@ impl Interpreter<RateLimit> for RateLimiter {
             })
         }))
     }
+
+    fn problem(&self) -> Option<String> {
+        self.0.problem()
+    }
 }
 
 fn allowance(answer: &RedisValue) -> Option<Allowance> {
     let RedisValue::List(items) = answer else { return None };
-    let [RedisValue::Int(allowed), RedisValue::Int(remaining), RedisValue::Int(retry_after_ms)] = items.as_slice()
+    let [RedisValue::Int(allowed), RedisValue::Int(remaining), RedisValue::Int(retry_after_ms)] =
+        items.as_slice()
     else {
         return None;
     };

@@ -3,17 +3,21 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use redis::ErrorKind;
 use rustls::ClientConfig;
-use zerver::effects::{EffectContext, EffectResult, Interpreter, Started, points, report_point};
+use zerver::effects::{BoxFuture, EffectContext, EffectResult, Interpreter, Started, points, report_point};
 use zerver::prelude::*;
 
 use crate::connect_settings::{Address, SettingsError, tls_config};
 use crate::connection::{Connection, unreachable};
 use crate::redis_kind::RedisCall;
 use crate::reply::{RedisValue, Reply, ServerError, from_client, server_error};
+
+/// Pause between attempts to connect during an outage.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A Redis server, or a compatible one such as Valkey. A clone is another handle of the same connection.
 #[derive(Clone)]
@@ -141,6 +145,7 @@ impl Redis {
             // Once for each outage.
             Err(error) if !self.0.is_unreachable.swap(true, Ordering::Relaxed) => {
                 tracing::warn!(target: "zerver", "the Redis server cannot be reached: {}", error.message);
+                tokio::spawn(watch(Arc::downgrade(&self.0)));
             }
             Err(_) => {}
         }
@@ -191,6 +196,23 @@ impl Redis {
             }
         }
     }
+
+    fn problem(&self) -> Option<String> {
+        self.0.values().find_map(Interpreter::<RedisCall>::problem)
+    }
+}
+
+/// Tries to connect until it works, so that the end of an outage is noticed without a request.
+fn watch(server: Weak<Inner>) -> BoxFuture<()> {
+    Box::pin(async move {
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            let Some(server) = server.upgrade().map(Redis) else { return };
+            if server.is_reachable() || server.connection().await.is_ok() {
+                return;
+            }
+        }
+    })
 }
 
 fn is_primary(role: &[redis::Value]) -> bool {
@@ -271,6 +293,10 @@ impl Interpreter<RedisCall> for Redis {
     fn needs_runtime(&self) -> bool {
         false
     }
+
+    fn problem(&self) -> Option<String> {
+        (!self.is_reachable()).then(|| "the Redis server cannot be reached".to_owned())
+    }
 }
 
 /// Shows no setting, because a password is one of them.
@@ -309,5 +335,9 @@ impl Interpreter<RedisCall> for Servers {
                 Started::Ready(Err(EffectError::new(EffectErrorKind::Invalid, message)))
             }
         }
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.0.values().find_map(Interpreter::<RedisCall>::problem)
     }
 }

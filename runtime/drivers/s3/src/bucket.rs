@@ -62,7 +62,8 @@ impl Bucket {
     /// # Errors
     /// If the endpoint is not a URL.
     pub fn new(endpoint: &str, region: &str, name: &str) -> Result<Self, SettingsError> {
-        let url = endpoint.parse().map_err(|_| SettingsError::Bucket("the endpoint is not a URL".to_owned()))?;
+        let url =
+            endpoint.parse().map_err(|_| SettingsError::Bucket("the endpoint is not a URL".to_owned()))?;
         let bucket = rusty_s3::Bucket::new(url, UrlStyle::Path, name.to_owned(), region.to_owned());
         let bucket = bucket.map_err(|error| SettingsError::Bucket(error.to_string()))?;
         let mut connector = HttpConnector::new();
@@ -159,7 +160,8 @@ impl Bucket {
         request: Result<Request<Full<Bytes>>, http::Error>,
         is_safe: bool,
     ) -> Result<Response<Incoming>, EffectError> {
-        let request = request.map_err(|error| EffectError::new(EffectErrorKind::Invalid, error.to_string()))?;
+        let request =
+            request.map_err(|error| EffectError::new(EffectErrorKind::Invalid, error.to_string()))?;
         match self.0.client.request(request).await {
             Ok(response) => {
                 report_point(points::FIRST_BYTE);

@@ -131,7 +131,7 @@ pub enum Answer {
     Info(Info),
     /// A list of objects.
     Objects(Vec<Listed>),
-    /// A URL. It lets anyone in who has it, so its recorded form has a name that the rule for secrets recognises.
+    /// A URL. It lets anyone in who has it, so its recorded form has a name that the rule for secrets recognizes.
     Url {
         /// URL.
         secret: String,

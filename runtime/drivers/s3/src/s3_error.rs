@@ -58,6 +58,9 @@ mod tests {
         let error = S3Error::parse(503, body);
         assert_eq!(error.to_string(), "503 SlowDown: Wait.");
         assert!(error.is_temporary());
-        assert_eq!(S3Error::parse(403, "no XML"), S3Error { status: 403, code: String::new(), message: String::new() });
+        assert_eq!(
+            S3Error::parse(403, "no XML"),
+            S3Error { status: 403, code: String::new(), message: String::new() }
+        );
     }
 }

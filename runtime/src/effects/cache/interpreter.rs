@@ -89,7 +89,9 @@ impl Cache {
             Part::Lead(leader) => match &self.0.values {
                 // The value may have arrived since the first look.
                 Values::Memory(_) => Started::Ready(Ok(self.lead(leader, self.in_memory_value(&key)))),
-                Values::Store(_) => Started::Pending(Box::pin(async move { Ok(cache.look_up(leader, key).await) })),
+                Values::Store(_) => {
+                    Started::Pending(Box::pin(async move { Ok(cache.look_up(leader, key).await) }))
+                }
             },
             Part::Wait(receiver) => Started::Pending(Box::pin(async move {
                 Ok(match receiver.await {
@@ -146,7 +148,9 @@ impl Cache {
         Started::Pending(Box::pin(async move {
             let Values::Store(store) = &cache.0.values else { return Ok(Answer::Stored) };
             let stored = match encode(&value) {
-                Ok(bytes) => store.put(key.to_string(), bytes, Duration::from_millis(expires_in_ms.max(1))).await,
+                Ok(bytes) => {
+                    store.put(key.to_string(), bytes, Duration::from_millis(expires_in_ms.max(1))).await
+                }
                 Err(error) => {
                     Err(EffectError::new(zerver_engine::EffectErrorKind::Invalid, error.to_string()))
                 }

@@ -78,7 +78,10 @@ enum Lookup<T> {
     Missing(Lease),
 }
 
-fn get<T: Send + 'static>(key: Key, read: impl Fn(&Stored) -> Option<T> + Send + 'static) -> Effect<Lookup<T>> {
+fn get<T: Send + 'static>(
+    key: Key,
+    read: impl Fn(&Stored) -> Option<T> + Send + 'static,
+) -> Effect<Lookup<T>> {
     let convert = move |answer: Result<&Answer, EffectError>| match answer {
         // A value of another type was stored by another version of the program, and is replaced.
         Ok(Answer::Hit(value) | Answer::Waited(value)) => {

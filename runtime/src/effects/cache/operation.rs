@@ -105,7 +105,8 @@ impl SharedFailure {
 
     /// Returns the failure of a request that waited.
     pub(super) fn to_failure(&self) -> Failure {
-        let kind = KINDS.into_iter().find(|kind| kind.status() == self.status).unwrap_or(FailureKind::Internal);
+        let kind =
+            KINDS.into_iter().find(|kind| kind.status() == self.status).unwrap_or(FailureKind::Internal);
         Failure::new(kind, "cache").because(&OtherFailed(self.text.clone()))
     }
 }
@@ -194,14 +195,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_recorded_as_it_serialises() {
+    fn an_answer_is_recorded_as_it_serializes() {
         let value = || Stored::new(vec![Some("a"), None]);
-        for answer in [Answer::Hit(value()), Answer::Waited(value()), Answer::Miss { lease: Lease::none(), error: None }]
-        {
-            let serialised = Value::from_serialize(&answer).unwrap();
+        for answer in [
+            Answer::Hit(value()),
+            Answer::Waited(value()),
+            Answer::Miss { lease: Lease::none(), error: None },
+        ] {
+            let serialized = Value::from_serialize(&answer).unwrap();
             let shown = answer.to_string();
-            assert_eq!(Value::from_recordable(&*Call::output::<Op>(answer)).unwrap(), serialised);
-            assert_eq!(serialised.to_typed::<Answer>().unwrap().to_string(), shown);
+            assert_eq!(Value::from_recordable(&*Call::output::<Op>(answer)).unwrap(), serialized);
+            assert_eq!(serialized.to_typed::<Answer>().unwrap().to_string(), shown);
         }
     }
 

@@ -67,12 +67,19 @@ fn mails_arrive_with_all_their_parts() {
     let mails = mails(&server);
     let content = mails[0]["content"].as_str().unwrap();
     assert!(content.contains(&format!("Message-ID: <{}>", sent.message_id)), "{content}");
-    assert!(content.contains("From: Shop <shop@example.com>") || content.contains("From: \"Shop\""), "{content}");
+    assert!(
+        content.contains("From: Shop <shop@example.com>") || content.contains("From: \"Shop\""),
+        "{content}"
+    );
     assert!(content.contains("Hello,\r\n.\r\nbye"), "{content}");
     let rich = mails[1]["content"].as_str().unwrap();
-    assert!(rich.contains("<p>Hello</p>") && rich.contains("AP8K") && rich.contains("Reply-To: help@"), "{rich}");
+    assert!(
+        rich.contains("<p>Hello</p>") && rich.contains("AP8K") && rich.contains("Reply-To: help@"),
+        "{rich}"
+    );
     assert!(!rich.contains("dan@example.com"), "nobody sees the hidden recipient: {rich}");
-    let recipients: Vec<_> = mails[1]["to"].as_array().unwrap().iter().map(|to| to.as_str().unwrap()).collect();
+    let recipients: Vec<_> =
+        mails[1]["to"].as_array().unwrap().iter().map(|to| to.as_str().unwrap()).collect();
     assert_eq!(recipients, ["ann@example.com", "bob@example.com", "cy@example.com", "dan@example.com"]);
 }
 
@@ -80,7 +87,10 @@ fn mails_arrive_with_all_their_parts() {
 fn attempts_of_one_request_have_the_same_message_id() {
     let server = server(&[]);
     let client = Client::new(plain(&server));
-    let context = EffectContext { request_id: Some("019aa4c2-0000-7000-8000-000000000001".parse::<RequestId>().unwrap()), ..EffectContext::default() };
+    let context = EffectContext {
+        request_id: Some("019aa4c2-0000-7000-8000-000000000001".parse::<RequestId>().unwrap()),
+        ..EffectContext::default()
+    };
     let first = client.send_in(mail("ann@example.com"), &context).unwrap();
     let second = client.send_in(mail("ann@example.com"), &context).unwrap();
     let other = client.send_in(mail("bob@example.com"), &context).unwrap();
@@ -141,7 +151,10 @@ fn mails_are_encrypted_and_the_sender_logs_in() {
         let trusting = || settings().root_certificates(&certificate);
         Client::new(trusting().login("ann", "hunter2")).send(mail("ann@example.com")).unwrap();
         let received = mails(&server);
-        assert_eq!((&received[0]["is_encrypted"], &received[0]["user"]), (&Json::Bool(true), &Json::from("ann")));
+        assert_eq!(
+            (&received[0]["is_encrypted"], &received[0]["user"]),
+            (&Json::Bool(true), &Json::from("ann"))
+        );
         let refused = |settings: SmtpSettings| {
             let failure = Client::new(settings).send(mail("ann@example.com")).unwrap_err();
             assert_eq!(failure.status(), 503);
@@ -167,7 +180,12 @@ fn reset() -> Mail {
 
 #[step]
 fn send_reset() -> Decision<Outcome> {
-    Need(reset().send().catch::<MailError>().map(|result| Outcome(result.err().map(|error| error.to_string()))))
+    Need(
+        reset()
+            .send()
+            .catch::<MailError>()
+            .map(|result| Outcome(result.err().map(|error| error.to_string()))),
+    )
 }
 
 #[step]
@@ -177,7 +195,12 @@ fn render(outcome: &Outcome) -> Response {
 
 #[test]
 fn a_flow_that_sends_mail_is_tested_without_a_server() {
-    let test = || App::new().flow(flow!("reset", POST "/reset", steps: [send_reset, render])).test("reset").post("/reset");
+    let test = || {
+        App::new()
+            .flow(flow!("reset", POST "/reset", steps: [send_reset, render]))
+            .test("reset")
+            .post("/reset")
+    };
     let sent = Reply::Sent(Sent { message_id: "1@example.com".to_owned(), answer: "ok".to_owned() });
     assert_eq!(test().answer(reset().send(), sent).run().text(), "");
     let refused = Reply::Refused(MailError::new(550, "no such user"));

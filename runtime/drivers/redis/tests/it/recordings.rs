@@ -75,7 +75,8 @@ fn a_recorded_request_replays_without_a_server() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(RecorderOptions::new(dir.path())).unwrap();
     let redis = Redis::from_url(&server().url()).unwrap();
-    let app = App::new().flow(flow()).interpreter(Cache::over(redis.clone())).interpreter(RateLimiter::new(&redis));
+    let app =
+        App::new().flow(flow()).interpreter(Cache::over(redis.clone())).interpreter(RateLimiter::new(&redis));
     let app = app.interpreter(redis);
     let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
@@ -121,7 +122,8 @@ fn a_recorded_request_replays_without_a_server() {
 
 #[test]
 fn a_flow_with_redis_is_tested_without_a_server() {
-    const PUT: &str = r#"{"Put": {"key": "rec:ann", "value": {"name": "ann", "age": 3}, "expires_in_ms": 60000}}"#;
+    const PUT: &str =
+        r#"{"Put": {"key": "rec:ann", "value": {"name": "ann", "age": 3}, "expires_in_ms": 60000}}"#;
     let allowed = Allowance { allowed: true, remaining: 9, retry_after_ms: 0 };
     let miss = cache::Answer::Miss { lease: cache::Lease::none(), error: None };
     let test = || {
@@ -140,7 +142,10 @@ fn a_flow_with_redis_is_tested_without_a_server() {
             .answer(redis::expires_in(1.hours()).set("rec:session:ann", Secret(CANARY)), "OK")
     };
     let ann = Profile { name: "ann".to_owned(), age: 3 };
-    let response = test().answer(count_visit(&ann), (7, 10)).answer(redis::set("rec:binary", [0, 159, 146, 150]), "OK").run();
+    let response = test()
+        .answer(count_visit(&ann), (7, 10))
+        .answer(redis::set("rec:binary", [0, 159, 146, 150]), "OK")
+        .run();
     assert_eq!(response.json::<(String, Vec<i64>)>(), ("ann".to_owned(), vec![7, 10]));
     test().answer(count_visit(&ann), ServerError::new("OOM", "no memory")).run().assert_status(503);
     test().answer(count_visit(&ann), ServerError::new("ERR", "a bug")).run().assert_status(500);
