@@ -144,7 +144,9 @@ impl Cache {
             }
             return Started::Ready(Ok(Answer::Stored));
         };
-        let (cache, key, value, lease) = (self.clone(), key.clone(), value.clone(), lease.clone());
+        // Owned by the future, so that another request takes over if this one ends while it stores the value.
+        let leader = lease.take();
+        let (cache, key, value) = (self.clone(), key.clone(), value.clone());
         Started::Pending(Box::pin(async move {
             let Values::Store(store) = &cache.0.values else { return Ok(Answer::Stored) };
             let stored = match encode(&value) {
@@ -155,7 +157,7 @@ impl Cache {
                     Err(EffectError::new(zerver_engine::EffectErrorKind::Invalid, error.to_string()))
                 }
             };
-            if let Some(leader) = lease.take() {
+            if let Some(leader) = leader {
                 leader.land(&value);
             }
             Ok(match stored {
