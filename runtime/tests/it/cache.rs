@@ -126,7 +126,7 @@ async fn a_failure_reaches_those_that_wait_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn each_request_waits_within_its_own_time_and_a_cancelled_one_hands_over() {
+async fn each_request_waits_within_its_own_time_and_one_that_ends_hands_over() {
     let (interpreters, target) = interpreters();
     let slow = || cached("slow", 10.seconds(), ask("slow"));
     let leader = perform(&interpreters, slow().deadline(30.millis()));

@@ -18,8 +18,9 @@ const INSTALL: &str =
 
 /// An SMTP server of Python's `aiosmtpd` in a temporary folder. It ends when this is dropped.
 ///
-/// It keeps each mail as a JSON document. It refuses recipients `busy@..` with 451 and `nobody@..` with 550, the content of
-/// mails to `spam@..` with 554, and closes the connection in place of an answer to the content of mails to `vanish@..`.
+/// Each mail is kept as a JSON document. The server refuses recipients `busy@..` with 451, `absent@..` with 550, and the
+/// content of mails to `spam@..` with 554. It closes the connection in place of an answer to the content of mails to
+/// `vanish@..`.
 #[derive(Debug)]
 pub struct Smtp {
     process: Option<SupervisedProcess>,

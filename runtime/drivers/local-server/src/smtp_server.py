@@ -28,7 +28,7 @@ class Handler:
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if address.startswith("busy@"):
             return "451 4.7.1 try again later"
-        if address.startswith("nobody@"):
+        if address.startswith("absent@"):
             return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
         return "250 OK"

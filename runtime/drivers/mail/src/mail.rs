@@ -199,7 +199,7 @@ impl Mail {
         self
     }
 
-    /// Creates the effect that sends the mail. If the server refuses one recipient, nobody gets it.
+    /// Creates the effect that sends the mail. If the server refuses one recipient, none gets it.
     pub fn send(self) -> Effect<Sent> {
         Effect::from_call::<Self>(Call::new(self), |reply: Result<&Reply, EffectError>| match reply {
             Ok(Reply::Sent(sent)) => Ok(sent.clone()),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zerver::prelude::*;
 
-/// The server refused the mail. Nobody gets it.
+/// The server refused the mail. No recipient gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailError {
     /// Code of the answer: 4xx is temporary, 5xx is permanent.

@@ -25,7 +25,7 @@ pub enum SettingsError {
     Tls(String),
 }
 
-/// How the connection is encrypted.
+/// Encryption of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encryption {
     /// Not at all.

@@ -1,4 +1,4 @@
-//! What commands do: those that change nothing, and those that may be repeated.
+//! Tables of commands: those that change nothing, and those that may be repeated.
 //!
 //! A command that is not listed counts as a write that may not be repeated.
 

@@ -1,4 +1,4 @@
-//! One connection, which many calls use at the same time: their commands are sent one after another without waiting, and
+//! A connection, which many calls use at the same time: their commands are sent one after another without waiting, and
 //! the answers come back in the same order.
 
 use std::io;

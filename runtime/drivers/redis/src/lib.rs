@@ -39,7 +39,7 @@
 //! as `unreachable`, and succeed as soon as the server is back. If the connection is lost while a call waits for its answer,
 //! the call fails as `unreachable` if it only reads, and as `unknown_outcome` otherwise, because the server may have
 //! performed it. A call that ends early, because its time limit has passed or the client has left, is not sent any more if it
-//! was not sent yet; a command that was sent cannot be cancelled.
+//! was not sent yet; a command that was sent cannot be taken back.
 //!
 //! # Caches and limits of rates
 //!

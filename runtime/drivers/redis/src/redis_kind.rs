@@ -11,7 +11,7 @@ use crate::argument::Arg;
 use crate::command_table::{is_idempotent, is_read};
 use crate::reply::Reply;
 
-/// One command, a script, or several commands in one transaction.
+/// A command, a script, or several commands in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedisCall {
     /// Name of the server.

@@ -55,7 +55,7 @@ pub enum Op {
     },
     /// Creates a URL with which anyone can read or write an object for a while.
     Presign {
-        /// What the URL allows.
+        /// Action that the URL allows.
         method: Method,
         /// Key.
         key: String,
@@ -64,7 +64,7 @@ pub enum Op {
     },
 }
 
-/// What a URL allows.
+/// Action that a URL allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
@@ -74,7 +74,7 @@ pub enum Method {
     Put,
 }
 
-/// What is known about an object.
+/// Metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {
     /// Size in bytes.
@@ -90,7 +90,7 @@ pub struct Info {
 /// An object with its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
-    /// What is known about it.
+    /// Metadata.
     pub info: Info,
     /// Content.
     pub content: Content,
@@ -127,7 +127,7 @@ pub enum Answer {
     Absent,
     /// An object.
     Object(Object),
-    /// What is known about an object.
+    /// Metadata of an object.
     Info(Info),
     /// A list of objects.
     Objects(Vec<Listed>),

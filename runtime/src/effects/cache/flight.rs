@@ -21,7 +21,7 @@ pub(super) struct Flights([Mutex<HashMap<Key, Waiters>>; SHARDS]);
 /// Requests that wait for a value, in the order of their arrival.
 type Waiters = VecDeque<oneshot::Sender<Landing>>;
 
-/// What a request that waits is told.
+/// Message to a request that waits.
 pub(super) enum Landing {
     /// The value.
     Value(Stored),
@@ -43,7 +43,7 @@ pub(super) enum Part {
 /// has ended, the next request that waits takes over.
 pub(super) struct Leader {
     flights: Arc<Flights>,
-    /// `None` once the others have been told.
+    /// `None` once the others know the result.
     key: Option<Key>,
 }
 

@@ -71,7 +71,7 @@ pub fn evict(key: impl Into<Key>) -> Effect<()> {
     effect(Op::Evict { key: key.into() }).map(|_| ())
 }
 
-/// What a cache has for a request.
+/// Result of a lookup.
 enum Lookup<T> {
     Found(T),
     /// The request obtains the value.

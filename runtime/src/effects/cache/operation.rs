@@ -97,7 +97,7 @@ const KINDS: [FailureKind; 13] = [
 struct OtherFailed(String);
 
 impl SharedFailure {
-    /// Returns the part of a failure that other requests are told.
+    /// Returns the part of a failure that other requests get.
     pub(super) fn of(failure: &Failure) -> Self {
         let causes = failure.causes().iter().map(|cause| format!(": {cause}"));
         Self { status: failure.status(), text: failure.to_string() + &causes.collect::<String>() }

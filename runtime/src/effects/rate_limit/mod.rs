@@ -36,7 +36,7 @@ use zerver_engine::{Call, Effect, EffectError, EffectKind, Failure};
 pub use self::memory::Memory;
 use crate::effects::kv::Key;
 
-/// How often something may happen: on average, and at once.
+/// Number of times that something may happen: on average, and at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// Number within the period.
@@ -128,7 +128,7 @@ impl fmt::Display for Limit {
 /// The effect of kind `rate_limit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimit {
-    /// What is counted.
+    /// Key of the count.
     pub key: Key,
     /// Limit.
     pub limit: Limit,
@@ -141,7 +141,7 @@ pub struct RateLimit {
 pub struct Allowance {
     /// True if it may happen.
     pub allowed: bool,
-    /// How many more are allowed at once.
+    /// Number that is still allowed at once.
     pub remaining: u32,
     /// Time after which it will be allowed, in milliseconds; 0 if it is allowed.
     pub retry_after_ms: u64,

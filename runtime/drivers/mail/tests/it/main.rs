@@ -104,7 +104,7 @@ fn refusals_are_temporary_or_permanent() {
     let client = Client::new(plain(&server));
     for (to, code, status, is_temporary) in [
         ("busy@example.com", 451, 503, true),
-        ("nobody@example.com", 550, 500, false),
+        ("absent@example.com", 550, 500, false),
         ("spam@example.com", 554, 500, false),
     ] {
         let failure = client.send(mail("ann@example.com").to(to)).unwrap_err();

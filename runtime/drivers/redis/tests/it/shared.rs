@@ -1,4 +1,4 @@
-//! What several processes share: a cache, and limits of rates.
+//! A cache and limits of rates that several processes share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
