@@ -196,10 +196,6 @@ impl Redis {
             }
         }
     }
-
-    fn problem(&self) -> Option<String> {
-        self.0.values().find_map(Interpreter::<RedisCall>::problem)
-    }
 }
 
 /// Tries to connect until it works, so that the end of an outage is noticed without a request.

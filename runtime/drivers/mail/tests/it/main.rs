@@ -199,7 +199,7 @@ fn a_flow_that_sends_mail_is_tested_without_a_server() {
         App::new()
             .flow(flow!("reset", POST "/reset", steps: [send_reset, render]))
             .test("reset")
-            .post("/reset")
+            .post("/reset", &())
     };
     let sent = Reply::Sent(Sent { message_id: "1@example.com".to_owned(), answer: "ok".to_owned() });
     assert_eq!(test().answer(reset().send(), sent).run().text(), "");

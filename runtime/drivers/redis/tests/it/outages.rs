@@ -155,3 +155,43 @@ fn a_connection_to_a_server_that_hangs_is_not_used_for_ever() {
     assert_eq!(given_up.unwrap_err().status(), 504);
     assert_ne!(id().unwrap(), first);
 }
+
+#[test]
+fn tls_checks_the_certificate_of_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let files = [&certificate, &key, &certificate].map(|path| path.to_str().unwrap());
+    let _server = local::Redis::start_with(&[
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        files[0],
+        "--tls-key-file",
+        files[1],
+        "--tls-ca-cert-file",
+        files[2],
+        "--tls-auth-clients",
+        "no",
+        "--requirepass",
+        "hunter2",
+    ])
+    .unwrap_or_else(|error| panic!("{error}"));
+    let redis =
+        |host: &str, password: &str| Redis::from_url(&format!("rediss://:{password}@{host}:{port}")).unwrap();
+    let trusting =
+        |host: &str, password: &str| redis(host, password).root_certificates(&certificate).unwrap();
+    Client::of(trusting("localhost", "hunter2")).run(redis::set("a", 1)).unwrap();
+    let refused = |redis: Redis| {
+        let reason = cause(Client::of(redis).run(redis::set("a", 1)));
+        assert!(reason.starts_with("unreachable: "), "{reason}");
+        reason
+    };
+    assert!(refused(redis("localhost", "hunter2")).contains("certificate"));
+    assert!(refused(trusting("127.0.0.1", "hunter2")).contains("certificate"));
+    let wrong = refused(trusting("localhost", "wr0ng"));
+    assert!(!wrong.contains("wr0ng"), "{wrong}");
+}
