@@ -20,7 +20,7 @@ pub use serde::{Deserialize, Serialize};
 pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
 pub use zerver_engine::{
     ArrivalTime, Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final, FlowDef,
-    Random, Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, slot,
+    JsonObject, Page, Random, Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect, flow, join_all, slot,
     step,
 };
 

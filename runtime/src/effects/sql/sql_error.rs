@@ -83,7 +83,7 @@ impl SqlError {
             _ if self.is_temporary() => Failure::unavailable("sql"),
             _ => Failure::internal("sql"),
         };
-        failure.because(self)
+        failure.caused_by(self.clone())
     }
 }
 
