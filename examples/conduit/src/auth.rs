@@ -38,10 +38,10 @@ pub struct Keys {
 }
 
 impl Keys {
-    pub fn new(key: &str) -> Self {
-        let (signing, verifying) =
-            (EncodingKey::from_secret(key.as_bytes()), DecodingKey::from_secret(key.as_bytes()));
-        Self { signing, verifying }
+    /// Fails if the key is too weak.
+    pub fn new(key: &str) -> Result<Self, TokenError> {
+        let key = key.as_bytes();
+        Ok(Self { signing: EncodingKey::from_secret(key)?, verifying: DecodingKey::from_secret(key)? })
     }
 }
 

@@ -41,7 +41,7 @@ async fn open(startup: &mut Startup, settings: Settings) -> Result<(), BoxError>
     if settings.is_seeded {
         seed::insert(&database).await?;
     }
-    startup.resource(auth::Keys::new(&settings.token_key));
+    startup.resource(auth::Keys::new(&settings.token_key)?);
     startup.interpreter(database);
     startup.keep(settings.server);
     Ok(())
