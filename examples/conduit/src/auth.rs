@@ -1,5 +1,6 @@
 //! Authentication: the header `Authorization: Token ..`, JSON Web Tokens, and the chains before the flows that need them.
 
+use jsonwebtoken::errors::{Error as TokenError, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use zerver::prelude::*;
 
@@ -45,21 +46,11 @@ impl Keys {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[error("{0}")]
-pub struct TokenError(String);
-
-impl From<jsonwebtoken::errors::Error> for TokenError {
-    fn from(error: jsonwebtoken::errors::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
 /// Signs a token. An effect, because the key is no part of the request.
 #[effect(idempotent)]
 pub async fn sign_token(#[resource] keys: &Keys, user: i64, expires_at: u64) -> Result<String, TokenError> {
     let claims = Claims { sub: user.to_string(), exp: expires_at };
-    Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &keys.signing)?)
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &keys.signing)
 }
 
 /// Returns the id of the user whose token it is. An effect, because it reads the key and the clock.
@@ -67,7 +58,7 @@ pub async fn sign_token(#[resource] keys: &Keys, user: i64, expires_at: u64) -> 
 pub async fn decode_token(#[resource] keys: &Keys, token: &str) -> Result<i64, TokenError> {
     let validation = Validation::new(Algorithm::HS256);
     let claims = jsonwebtoken::decode::<Claims>(token, &keys.verifying, &validation)?.claims;
-    claims.sub.parse().map_err(|_| TokenError("the subject is not a user".to_owned()))
+    claims.sub.parse().map_err(|_| ErrorKind::InvalidSubject.into())
 }
 
 #[step]
@@ -94,10 +85,8 @@ fn verify_if_any(token: Option<&Token>) -> Decision<Option<Viewer>> {
 }
 
 fn viewer_of(token: &Token) -> Effect<Viewer> {
-    decode_token(&token.0).catch::<TokenError>().try_map(|user| match user {
-        Ok(id) => Ok(Viewer { id }),
-        Err(error) => Err(Failure::unauthorized("token").message("is invalid").because(&error)),
-    })
+    let invalid = |failure: Failure| Failure::unauthorized("token").message("is invalid").because(&failure);
+    decode_token(&token.0).map(|id| Viewer { id }).map_failure(invalid)
 }
 
 #[step]

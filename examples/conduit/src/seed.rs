@@ -35,7 +35,7 @@ pub fn run() -> ExitCode {
 
 /// Inserts them into a database, unless they are there.
 pub async fn insert(database: &Postgres) -> Result<(), BoxError> {
-    let hash = hash_password::perform(PASSWORD).await?;
+    let hash = hash_password::perform(PASSWORD)?;
     let mut interpreters = Interpreters::new();
     interpreters.set(database.clone());
     let seed = sql::query(include_str!("../seed.sql")).bind_secret(hash.password_hash).execute();
