@@ -18,7 +18,7 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Check licences, advisories, duplicates and sources of the dependencies; needs cargo-deny and the network.
+# Check licenses, advisories, duplicates and sources of the dependencies; needs cargo-deny and the network.
 deny:
     cargo deny check
 

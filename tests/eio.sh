@@ -40,6 +40,8 @@ while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1))
     rm -rf "$dir/store"
     cp -r "$dir/begun" "$dir/store"
+    # Emptied before the service starts, because the address of the previous round is in it.
+    : >"$dir/log"
     # With -D, the service is the child of this script, and strace a child of the service.
     strace -D -f -qq -o "$dir/trace" -e trace=fsync,fdatasync \
         -e inject=fsync,fdatasync:error=EIO:when="$round" "$bin/zerver-example-todos" 2>"$dir/log" &

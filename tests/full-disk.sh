@@ -62,5 +62,5 @@ wait "$service" || { echo "the service exited with $?" >&2; exit 1; }
 service=''
 held=$("$bin/zerver" ls --json --limit 100000 | grep -o '"id": *"[^"]*"' | sort -u | wc -l)
 [ "$held" -eq "$sent" ] || { echo "$held of $sent requests are in the store" >&2; cat "$dir/log" >&2; exit 1; }
-sed -n 's/^.*\(recording .*\)$/\1/p' "$dir/log"
+grep -o 'recording .*' "$dir/log"
 echo "$sent requests on a disk that was full at times: all answered, all recorded"

@@ -12,3 +12,7 @@ mod steps_and_flows {}
 #[cfg(doctest)]
 #[doc = include_str!("../docs/reference/effects.md")]
 mod effects {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/databases.md")]
+mod databases {}

@@ -192,7 +192,7 @@ fn not_found(dir: &Path, reader: &Reader, find: &TraceSelector, error: FindError
 mod tests {
     use super::*;
     use crate::args::Color;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     /// Returns a store with two requests whose ids share 31 digits.
     fn stored() -> (tempfile::TempDir, Global) {

@@ -10,9 +10,6 @@ mod commands;
 mod dev;
 mod editor;
 mod error;
-#[cfg(test)]
-#[path = "../../replay/analysis/src/timeline/hostile.rs"]
-mod hostile;
 mod locale;
 mod locate;
 mod output;
@@ -20,9 +17,6 @@ mod paths;
 mod platform;
 mod request_json;
 mod safe_json;
-#[cfg(test)]
-#[path = "../../replay/analysis/src/timeline/sample.rs"]
-mod sample;
 mod service;
 mod terminal_ui;
 mod view;

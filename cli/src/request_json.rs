@@ -58,7 +58,7 @@ impl<'a> RequestsJson<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn the_json_has_the_documented_fields() {

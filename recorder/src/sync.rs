@@ -1,4 +1,4 @@
-//! The synchronisation types of code that is also compiled against loom.
+//! The synchronization types of code that is also compiled against loom.
 //!
 //! Files that use this module instead of the standard library are compiled a second time by `tests/threads`. There loom
 //! runs their tests under every order of the threads.

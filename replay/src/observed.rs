@@ -94,7 +94,7 @@ impl<'f> Observed<'f> {
     /// Returns true if the response was not recorded although there was one. Before schema 3, a response was not
     /// recorded if the client left early.
     pub(crate) fn lacks_response(&self) -> bool {
-        self.response.is_none() && !matches!(self.outcome, None | Some(Outcome::Gone { .. }))
+        self.response.is_none() && !matches!(self.outcome, None | Some(Outcome::ClientLeft { .. }))
     }
 
     /// Creates the form of a run of today's code.
@@ -182,7 +182,7 @@ impl<'f> Observed<'f> {
                     call.answer = Some(match answer {
                         Answer::Ok(output) => Answer::Ok(recorded(output)),
                         Answer::Err(error) => Answer::Err(error.clone()),
-                        Answer::Cancelled => Answer::Cancelled,
+                        Answer::Canceled => Answer::Canceled,
                     });
                     answers += 1;
                 }

@@ -5,6 +5,7 @@ use zerver_trace::{FlowInfo, Origin, Outcome};
 use crate::compare::comparison::Comparison;
 use crate::compare::outcome::outcome_fields;
 use crate::mask::Mask;
+use crate::missing_input::MissingInput;
 use crate::observed::Observed;
 use crate::replay::Replay;
 use crate::report::{
@@ -34,9 +35,10 @@ impl Replay<'_> {
         }
     }
 
-    pub(crate) fn unknown(&self, input: &ReplayInput) -> Vec<String> {
+    pub(crate) fn unknown(&self, input: &ReplayInput) -> Vec<MissingInput> {
         let dropped = self.recording.trace.events_dropped;
-        let events = (dropped > 0).then(|| format!("events: {dropped} were not recorded"));
+        let events =
+            (dropped > 0).then(|| MissingInput::Other(format!("events: {dropped} were not recorded")));
         input.unknown.iter().cloned().chain(events).collect()
     }
 
@@ -51,8 +53,7 @@ impl Replay<'_> {
     ) -> Report {
         let mut notes = run.notes.clone();
         for unknown in &self.unknown(input) {
-            let what = unknown.split("; --").next().unwrap_or_default();
-            notes.push(format!("not needed: {what}"));
+            notes.push(format!("not needed: {}", unknown.description()));
         }
         let origin = &self.recording.trace.origin;
         if now.is_some() && *origin == Origin::NotRecorded && input.arrival.request.uri.authority().is_none()
@@ -108,7 +109,7 @@ pub(crate) fn ending(
         Outcome::Failed(info) => info.to_string(),
         Outcome::Panicked { message, .. } => message.clone(),
         Outcome::TimedOut { .. } => "the request's deadline passed".to_owned(),
-        Outcome::Gone { .. } => "the client left".to_owned(),
+        Outcome::ClientLeft { .. } => "the client left".to_owned(),
         Outcome::Rejected { reason } => reason.clone(),
     };
     let recorded_ns = replay.recording.trace.duration_ns;

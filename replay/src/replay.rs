@@ -12,6 +12,7 @@ use crate::edits::edit_set::Edits;
 use crate::edits::json_forms::GivenValue;
 use crate::edits::prepared_edits::PreparedEdits;
 use crate::mask::Mask;
+use crate::missing_input::MissingInput;
 use crate::observed::Observed;
 use crate::recording::Recording;
 use crate::replay_error::ReplayError;
@@ -119,7 +120,7 @@ impl Replay<'_> {
         match input(self.recording, edits, self.route, &self.context.rule()) {
             Ok(input) => Ok(Ok(input)),
             Err(InputError::Invalid(refusal)) => Err(refusal),
-            Err(InputError::Unavailable(why)) => Ok(Err(not_replayable(vec![why]))),
+            Err(InputError::Unavailable(why)) => Ok(Err(not_replayable(vec![MissingInput::Other(why)]))),
             Err(InputError::RouteChanged) => Ok(Err(self.route_changed(recorded))),
         }
     }

@@ -6,6 +6,7 @@ use bincode::{Decode, Encode};
 use serde::{Serialize, Serializer};
 use zerver_trace::{Recorded, Value};
 
+use crate::missing_input::MissingInput;
 use crate::{RecordedJson, Sameness};
 
 /// Result of a replay.
@@ -13,7 +14,7 @@ use crate::{RecordedJson, Sameness};
 pub struct Report {
     /// Inputs of the recorded request that were needed and could not be rebuilt. If there are any, the rest of the
     /// report is empty.
-    pub missing_inputs: Vec<String>,
+    pub missing_inputs: Vec<MissingInput>,
     /// Counts of what was reproduced.
     pub coverage: Coverage,
     /// Differences between the recording and today's run, in the order of the flow.
@@ -33,7 +34,7 @@ pub struct Report {
 /// Outcome of a run with edits, and its duration in virtual time.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct EditedOutcome {
-    /// Outcome as in traces: `done`, `failed`, `panicked`, `timed_out` or `gone`.
+    /// Outcome as in traces: `done`, `failed`, `panicked`, `timed_out` or `client_left`.
     pub outcome: String,
     /// The failure in words; empty if nothing failed.
     pub failure: String,

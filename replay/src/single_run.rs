@@ -73,12 +73,12 @@ impl Replay<'_> {
 
     /// Returns the limits that end a run in virtual time from outside.
     fn ends(&self, recorded: &Observed<'_>, input: &ReplayInput) -> VirtualLimits {
-        let is_gone = matches!(recorded.outcome, Some(Outcome::Gone { .. }));
+        let has_client_left = matches!(recorded.outcome, Some(Outcome::ClientLeft { .. }));
         let limit = self.flow.deadline().or(self.context.deadline);
         let limit_ns = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         VirtualLimits {
             deadline_ns: input.received_ns.saturating_add(limit_ns),
-            gone_ns: is_gone.then(|| recorded.ended_ns().unwrap_or(input.received_ns)),
+            client_left_ns: has_client_left.then(|| recorded.ended_ns().unwrap_or(input.received_ns)),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use zerver_trace::{Outcome, Trace, nearest_name};
 
+use crate::missing_input::MissingInput;
 use crate::observed::Observed;
 use crate::report::{Coverage, Finding, FindingClass, Report, ReportedValue};
 
-pub(crate) fn not_replayable(missing_inputs: Vec<String>) -> Report {
+pub(crate) fn not_replayable(missing_inputs: Vec<MissingInput>) -> Report {
     Report { missing_inputs, ..Report::default() }
 }
 
@@ -14,7 +15,7 @@ pub(crate) fn without_steps(trace: &Trace) -> Report {
         Outcome::Rejected { reason } => format!(": {}", zerver_trace::text::clean(reason)),
         _ => String::new(),
     };
-    not_replayable(vec![format!("answered before any step ran{reason}")])
+    not_replayable(vec![MissingInput::Other(format!("answered before any step ran{reason}"))])
 }
 
 /// Returns the report for a trace that no flow took, or whose flow no longer exists.

@@ -15,8 +15,8 @@ use crate::{Edits, Recording, ReplayError, Report};
 /// First bytes that a service sends.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
 /// First and last protocol version that this build supports. Version 2 added the worker to a trace, version 3 its
-/// origin.
-pub const VERSIONS: (u16, u16) = (3, 3);
+/// origin, and version 4 the kinds of missing inputs.
+pub const VERSIONS: (u16, u16) = (4, 4);
 /// Maximum length of a frame, in bytes. A trace in a store is shorter.
 pub const MAX_FRAME_BYTES: usize = 64 << 20;
 
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn another_program_is_incompatible() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
-        assert!(hello(MAGIC, (0, 4)).is_compatible());
-        assert!(!hello(MAGIC, (0, 2)).is_compatible() && !hello(MAGIC, (4, 4)).is_compatible());
+        assert!(hello(MAGIC, (0, 5)).is_compatible());
+        assert!(!hello(MAGIC, (0, 3)).is_compatible() && !hello(MAGIC, (5, 5)).is_compatible());
         assert!(!hello(*b"HTTP/1.1", VERSIONS).is_compatible());
     }
 }

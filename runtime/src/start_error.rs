@@ -142,11 +142,16 @@ pub enum StartError {
         #[source]
         error: zerver_recorder::OpenError,
     },
+    /// The wall clock shows a time before 1970, for which no response could be written.
+    #[error(
+        "the system clock shows a time before 1970, which the date header of a response cannot express; set the clock"
+    )]
+    WallClock,
     /// The system provides no threads, timers or random numbers.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
     /// The scheduling settings contradict each other.
-    #[error("invalid scheduling settings")]
+    #[error("cannot use the settings of App::scheduling")]
     Scheduling(#[source] zerver_engine::SettingError),
     /// The program that requests replays cannot be reached.
     #[error("cannot communicate on ZERVER_IPC={}", socket.display())]

@@ -134,6 +134,25 @@ fn redb_and_bincode_are_named_in_few_files() {
     check_absent("replay/analysis/src", &["bincode::"], &[]);
 }
 
+/// A statement is data, and a driver is a choice of the service.
+#[test]
+fn drivers_are_named_by_services_only() {
+    let drivers: Vec<_> =
+        crate_table().into_iter().filter(|row| row.folder.starts_with("runtime/drivers/")).collect();
+    assert!(drivers.len() >= 3);
+    for driver in &drivers {
+        let ours: Vec<_> = driver.dependencies.iter().map(String::as_str).collect();
+        assert!(ours.is_empty() || ours == ["zerver"], "{} names {ours:?}", driver.name);
+    }
+    for (name, names) in dependencies() {
+        let named: Vec<_> = drivers.iter().filter(|driver| names.contains(&driver.name)).collect();
+        assert!(named.is_empty() || name.starts_with("zerver-example"), "{name} names a driver");
+    }
+    for folder in ["runtime/src", "runtime/engine/src", "recorder/trace/src", "replay/src"] {
+        check_absent(folder, &["postgres::", "rusqlite", "deadpool"], &[]);
+    }
+}
+
 #[test]
 fn a_replay_has_no_network() {
     for folder in ["replay/src", "replay/analysis/src"] {
@@ -173,9 +192,18 @@ fn only_programs_print() {
 
 #[test]
 fn every_source_file_opens_with_its_purpose_and_is_short() {
-    for folder in
-        ["recorder", "runtime", "replay", "tui/src", "cli/src", "fixtures/src", "examples", "benches/src"]
-    {
+    let folders = [
+        "recorder",
+        "runtime",
+        "replay",
+        "tui/src",
+        "cli/src",
+        "fixtures/src",
+        "examples",
+        "benches/src",
+        "tests/testkit",
+    ];
+    for folder in folders {
         for path in files(folder, &["rs"]) {
             let has_part = |part: &str| path.components().any(|found| found.as_os_str() == part);
             if has_part("compile_fail") {

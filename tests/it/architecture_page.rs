@@ -31,7 +31,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 /// A row of the table of crates.
 pub(crate) struct CrateRow {
-    folder: String,
+    pub(crate) folder: String,
     pub(crate) name: String,
     /// Names of the crates that it depends on.
     pub(crate) dependencies: BTreeSet<String>,

@@ -12,7 +12,7 @@ use zerver_trace::{Answer, EffectError, Event, Name, Outcome, Recorded, RequestI
 use crate::harness::{Place, programs};
 use crate::pty::Terminal;
 
-/// Text with colours, the clipboard (OSC 52), a link (OSC 8), a one-byte escape (C1), right-to-left text and a line
+/// Text with colors, the clipboard (OSC 52), a link (OSC 8), a one-byte escape (C1), right-to-left text and a line
 /// break.
 const EVIL: &str = "\u{1b}[31m\u{1b}]52;c;AAAA\u{7}\u{1b}]8;;http://evil.example\u{7}\u{9b}2J\u{202e}\n";
 
@@ -63,7 +63,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             taint(&mut failure.message);
         }
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => taint(text),
-        Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
+        Outcome::Done | Outcome::TimedOut { .. } | Outcome::ClientLeft { .. } => {}
     }
     for event in &mut trace.events {
         match event {
@@ -85,7 +85,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             }
             Event::BodyReceived { .. }
             | Event::StepRan { .. }
-            | Event::EffectCompleted { answer: Answer::Cancelled, .. }
+            | Event::EffectCompleted { answer: Answer::Canceled, .. }
             | Event::EffectQueued { .. }
             | Event::EffectStarted { .. }
             | Event::Migrated { .. }

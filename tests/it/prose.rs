@@ -1,5 +1,6 @@
 //! Style of comments and documents: doc comments begin with a verb or a noun phrase, and some phrases are not used. The
-//! help of the command line consists of doc comments, so it is included.
+//! help of the command line consists of doc comments, so it is included. Spelling is American, in
+//! names too, as in those of the standard library.
 
 use std::fs;
 
@@ -24,10 +25,55 @@ const BANNED: [&str; 10] = [
     "what is off",
 ];
 
-/// Lines that may contain a banned phrase: a part of the file's path, a part of the line, and the reason.
-const EXCEPTIONS: [(&str, &str, &str); 2] = [
+/// Words in British spelling, with what may follow them.
+const BRITISH: [&str; 18] = [
+    "behaviour",
+    "cancelled",
+    "cancelling",
+    "centred",
+    "colour",
+    "favour",
+    "flavour",
+    "honour",
+    "judgement",
+    "labelled",
+    "labelling",
+    "licence",
+    "modelled",
+    "modelling",
+    "neighbour",
+    "practise",
+    "signalled",
+    "signalling",
+];
+
+/// Stems of verbs in -ise whose American form ends in -ize. "Realistic" and "optimistic" are the same in both.
+const STEMS_IN_ISE: [&str; 17] = [
+    "authoris",
+    "capitalis",
+    "categoris",
+    "criticis",
+    "finalis",
+    "generalis",
+    "initialis",
+    "normalis",
+    "optimis",
+    "organis",
+    "prioritis",
+    "recognis",
+    "sanitis",
+    "serialis",
+    "summaris",
+    "synchronis",
+    "utilis",
+];
+
+/// Lines that may contain a banned phrase or spelling: a part of the file's path, a part of the line, and the reason.
+const EXCEPTIONS: [(&str, &str, &str); 4] = [
     ("tests/it/prose.rs", "", "this file lists the phrases"),
     ("CHANGELOG.md", "`sent away`", "a former value in JSON"),
+    ("CHANGELOG.md", "`cancelled`", "a former value in JSON"),
+    ("CHANGELOG.md", "`Answer::Cancelled`", "a former name"),
 ];
 
 #[test]
@@ -40,7 +86,7 @@ fn comments_and_documents_are_plain_english() {
             true => document_findings(&text),
             false => comment_findings(&text),
         };
-        for (number, reason) in lines {
+        for (number, reason) in lines.into_iter().chain(british_findings(&text)) {
             let line = text.lines().nth(number - 1).unwrap_or_default().trim();
             let is_exception =
                 |(file, part, _): &(&str, &str, &str)| name.contains(file) && line.contains(part);
@@ -102,12 +148,32 @@ fn banned(line: &str) -> Option<&'static str> {
     BANNED.into_iter().find(has)
 }
 
+/// Returns the lines with a British spelling, in code as well.
+fn british_findings(text: &str) -> Vec<(usize, &'static str)> {
+    let british = |line: &str| {
+        let line = line.to_lowercase();
+        let ends_in_ise = |stem: &&str| {
+            line.match_indices(*stem).any(|(at, _)| line[at + stem.len()..].starts_with(['e', 'i', 'a']))
+        };
+        let word = BRITISH.into_iter().find(|word| line.contains(word));
+        word.or_else(|| STEMS_IN_ISE.into_iter().find(ends_in_ise))
+    };
+    (1..).zip(text.lines()).filter_map(|(number, line)| Some((number, british(line)?))).collect()
+}
+
 fn ends_in_letter(text: &str) -> bool {
     text.ends_with(|c: char| c.is_alphanumeric() || c == '_')
 }
 
 fn begins(text: &str, word: &str) -> bool {
     text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '\''))
+}
+
+#[test]
+fn british_spellings_are_found_in_code_too() {
+    let text =
+        "fn serialise() {}\n// Realistic and optimistic.\nlet is_cancelled = 1;\n/// Optimises.\nOrganisms.";
+    assert_eq!(british_findings(text), [(1, "serialis"), (3, "cancelled"), (4, "optimis")]);
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn every_story_is_shown_as_it_was() {
        66.0  12.9     ↳ kv get todo:456   absent                                                 ███████
     I/O      kv 12.9 (1 call)
     total    78.9 µs = 12.9 effects + 32.8 CPU + 33.2 receiving
-    verdict  42% reading the body
+    verdict  42% receiving
     slots    TodoId 456
     failed   not_found todo 456
     step     load_todo  examples/todos/src/public.rs:100
@@ -144,7 +144,7 @@ fn every_story_is_shown_as_it_was() {
       at µs  took
        30.6  14.5   ✗ parse_auth   unauthorized session                                 ████████████████
     total    45.1 µs = 14.5 CPU + 30.6 receiving
-    verdict  68% reading the body
+    verdict  68% receiving
     failed   unauthorized session
     step     parse_auth  examples/todos/src/auth.rs:32
     exit 0

@@ -243,7 +243,7 @@ fn late_replies_of_the_terminal_are_not_keys() {
     let place = recorded();
     let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
     terminal.wait_for(&["live", "/v1/todos/1"]);
-    // A colour, two device attributes, a mode, a version; the first in two pieces.
+    // A color, two device attributes, a mode, a version; the first in two pieces.
     terminal.press("\u{1b}]11;rgb:1e1e/");
     terminal
         .press("1e1e/1e1e\u{1b}\\\u{1b}[?62;22c\u{1b}[>1;10;0c\u{1b}[?2026;2$y\u{1b}P>|xterm(388)\u{1b}\\");

@@ -25,12 +25,6 @@ mod theme;
 mod update;
 
 #[cfg(test)]
-#[path = "../../replay/analysis/src/timeline/hostile.rs"]
-mod hostile;
-#[cfg(test)]
-#[path = "../../replay/analysis/src/timeline/sample.rs"]
-mod sample;
-#[cfg(test)]
 mod tests;
 
 pub use app::App;

@@ -165,7 +165,7 @@ pub enum Navigation {
     /// A request.
     Timeline(RequestId),
     /// The previous or next request of the list, relative to the open one.
-    Neighbour {
+    Neighbor {
         /// True for the request below.
         is_below: bool,
     },

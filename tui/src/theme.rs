@@ -4,24 +4,24 @@ use std::borrow::Cow;
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// Set of colours.
+/// Set of colors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ColorScheme {
-    /// 24-bit colours for dark backgrounds.
+    /// 24-bit colors for dark backgrounds.
     #[default]
     Dark,
-    /// 24-bit colours for light backgrounds.
+    /// 24-bit colors for light backgrounds.
     Light,
-    /// The 16 colours of the terminal.
+    /// The 16 colors of the terminal.
     Sixteen,
-    /// No colours: only bold, dim and reversed text.
+    /// No colors: only bold, dim and reversed text.
     Mono,
 }
 
-/// Colours and glyphs to use.
+/// Colors and glyphs to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Appearance {
-    /// Colours.
+    /// Colors.
     pub colors: ColorScheme,
     /// True if only ASCII is drawn, except for recorded text.
     pub is_ascii: bool,
@@ -287,7 +287,7 @@ const LIGHT: Colors = Colors {
 const SIXTEEN: Colors = Colors {
     secondary: Color::DarkGray,
     line: Color::DarkGray,
-    // Each of the sixteen colours is used for text, so the selected row sets its text colour as well.
+    // Each of the sixteen colors is used for text, so the selected row sets its text color as well.
     selected: Style::new().fg(Color::Black).bg(Color::Cyan),
     selected_inactive: Style::new().add_modifier(Modifier::UNDERLINED),
     red: Color::Red,

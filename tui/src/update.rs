@@ -230,9 +230,9 @@ fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
             app.switch_to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);
         }
-        Navigation::Neighbour { is_below } => {
+        Navigation::Neighbor { is_below } => {
             let Some(id) = app.screens.timeline.id() else { return Vec::new() };
-            let Some(seq) = app.screens.requests.neighbour(&app.shared, id, is_below) else {
+            let Some(seq) = app.screens.requests.neighbor(&app.shared, id, is_below) else {
                 let end = if is_below { "last" } else { "first" };
                 app.shared.notice = Some(Notice::error(format!("this is the {end} request in the list")));
                 return Vec::new();
@@ -373,7 +373,7 @@ fn act_on_request(app: &mut App, action: Action, id: RequestId) -> Vec<Command> 
     }
     match app.shared.diff_base.take() {
         Some(first) if first == id => {
-            app.shared.notice = Some(Notice::hint("comparison cancelled"));
+            app.shared.notice = Some(Notice::hint("comparison canceled"));
             Vec::new()
         }
         Some(first) => vec![Command::Navigate(Navigation::Diff(first, id))],

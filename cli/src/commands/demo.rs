@@ -2,17 +2,18 @@
 //!
 //! The store holds requests to `examples/todos`, recorded once; see `tests/it/demo.rs`.
 
+use std::env;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zerver_recorder::Reader;
 use zerver_trace::Query;
 use zerver_tui::StartScreen;
 
-use crate::args::{Demo, Global};
+use crate::args::{Demo, Global, Program};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
@@ -80,7 +81,9 @@ fn open(
     let reader = locate::open_reader(dir)?;
     if !args.no_tui && can_open(output) {
         let source = StoreSource::from_reader(dir.to_owned(), reader);
-        let services = services(&Arc::new(source), Replayer::default());
+        let here = env::current_dir().unwrap_or_default();
+        let replayer = Replayer::new(service_folder(&here), Program::default());
+        let services = services(&Arc::new(source), replayer);
         show(StartScreen::Requests, &services, appearance(&args.theme, global), None)?;
         return Ok(CommandOutcome::Success);
     }
@@ -97,6 +100,15 @@ fn open(
     output.print(&request_list::table(&requests, digits, now_unix_ns(), output.columns()))?;
     output.info("to inspect them with other commands, unpack the store with `zerver demo --dir DIR`");
     Ok(CommandOutcome::Success)
+}
+
+/// Returns the folder of the service whose requests the store holds, if `here` is in a clone of zerver's repository. There,
+/// the requests can be replayed.
+fn service_folder(here: &Path) -> Option<PathBuf> {
+    here.ancestors().map(|folder| folder.join("examples/todos")).find(|folder| {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        manifest.contains("name = \"zerver-example-todos\"")
+    })
 }
 
 fn list(reader: &Reader) -> Result<Vec<zerver_trace::Summary>, CommandError> {
@@ -131,6 +143,13 @@ mod tests {
         for request in &requests {
             reader.load(request.id).unwrap().unwrap();
         }
+    }
+
+    #[test]
+    fn in_a_clone_the_requests_are_replayed_with_the_example() {
+        let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        assert_eq!(service_folder(&clone.join("docs")), Some(clone.join("examples/todos")));
+        assert_eq!(service_folder(tempfile::tempdir().unwrap().path()), None);
     }
 
     #[test]

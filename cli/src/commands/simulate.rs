@@ -100,7 +100,7 @@ fn assign(machine: &mut SimMachine, assignments: &[(String, String)]) -> Result<
             MachineSetting::Times(times) => *times = value.parse().map_err(|_| wrong("a number"))?,
             MachineSetting::Of(of) => *of = value.parse().map_err(|_| wrong("a number"))?,
             MachineSetting::Share(share) => {
-                *share = value.parse().map_err(|_| wrong("a number of thousandths"))?
+                *share = value.parse().map_err(|_| wrong("a number of thousandths from 0 to 1000"))?
             }
             MachineSetting::Time(ns) => {
                 *ns = value.parse::<HumanDuration>().map_err(|_| wrong("a duration such as 10ms"))?.ns;
@@ -108,11 +108,14 @@ fn assign(machine: &mut SimMachine, assignments: &[(String, String)]) -> Result<
         }
     }
     if machine.workers == 0 || machine.cores == 0 {
-        return Err(CommandError::new("there must be at least one worker and one core"));
+        let name = if machine.workers == 0 { "workers" } else { "cores" };
+        return Err(CommandError::new(format!("invalid {name}=0: must be at least 1")));
     }
     // Each event takes time for each of them; no machine has more.
-    if machine.workers.max(machine.batch_workers).max(machine.cores) > 1024 {
-        return Err(CommandError::new("there may be at most 1024 workers, batch workers and cores"));
+    let counts =
+        [("workers", machine.workers), ("batch.workers", machine.batch_workers), ("cores", machine.cores)];
+    if let Some((name, count)) = counts.into_iter().find(|(_, count)| *count > 1024) {
+        return Err(CommandError::new(format!("invalid {name}={count}: must be at most 1024")));
     }
     machine.settings.check().map_err(|error| CommandError::new(error.to_string()))
 }
@@ -162,9 +165,9 @@ mod tests {
             "{wrong}"
         );
         check("workers", "many", "invalid workers=many: must be a number");
-        check("workers", "0", "there must be at least one worker and one core");
+        check("workers", "0", "invalid workers=0: must be at least 1");
         check("batch.target", "5", "invalid batch.target=5: must be a duration such as 10ms");
         check("batch.queue", "0", "invalid batch.queue: must be at least 1");
-        check("cores", "2000", "there may be at most 1024 workers, batch workers and cores");
+        check("cores", "2000", "invalid cores=2000: must be at most 1024");
     }
 }

@@ -96,7 +96,7 @@ pub(super) enum Ending {
 enum Building {
     No,
     Yes,
-    /// Cancelled; the next build starts when this one has ended.
+    /// Canceled; the next build starts when this one has ended.
     Again,
 }
 

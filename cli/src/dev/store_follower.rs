@@ -152,7 +152,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn each_request_is_reported_once_from_a_store_that_is_created_later() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ impl Package {
 
     /// Returns the command that builds the binary.
     fn command(&self, release: bool, global: &Global) -> Command {
-        let mut command = Command::new(cargo());
+        let mut command = cargo();
         command.arg("build").arg("--message-format=json-render-diagnostics");
         command.arg("--manifest-path").arg(&self.manifest).args(["--bin", &self.bin]);
         if self.selects_workspace {
@@ -258,12 +258,26 @@ fn no_cargo(error: &std::io::Error) -> CommandError {
     )
 }
 
-fn cargo() -> OsString {
-    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+/// Returns a command that runs Cargo.
+fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // `cargo run -- dev` describes the package of this program in these variables. Build scripts that read them, such as
+    // that of ring, would run again, and everything after them would be built again, whenever the command is started
+    // another way.
+    for (name, _) in env::vars_os().filter(|(name, _)| describes_a_package(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Returns true for the variables in which Cargo describes the package that it builds or runs.
+fn describes_a_package(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 fn metadata(manifest: &Path) -> Result<Metadata, CommandError> {
-    let output = Command::new(cargo())
+    let output = cargo()
         .args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"])
         .arg(manifest)
         .output()
@@ -371,7 +385,7 @@ mod tests {
             let package = Package::choose(metadata, Path::new("/w/app/Cargo.toml"), Some("app")).unwrap();
             let command = package.command(true, &Global::silent());
             let lto = command.get_envs().find(|(name, _)| *name == "CARGO_PROFILE_RELEASE_LTO");
-            assert_eq!(lto.unwrap().1, Some(std::ffi::OsStr::new("false")));
+            assert_eq!(lto.unwrap().1, Some(OsStr::new("false")));
             command.get_args().any(|argument| argument == "--workspace")
         };
         let mut metadata = metadata(&["app"], None);
@@ -381,6 +395,17 @@ mod tests {
         assert!(!arguments(&metadata));
         metadata.packages.pop();
         assert!(!arguments(&metadata), "the only package is the workspace");
+    }
+
+    #[test]
+    fn a_build_does_not_depend_on_how_the_command_was_started() {
+        // The tests are run by Cargo, which sets the variables.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        let package = choose(&["app"], None, None).unwrap();
+        let command = package.command(false, &Global::silent());
+        let removed = |of: &str| command.get_envs().any(|(name, value)| name == of && value.is_none());
+        assert!(removed("CARGO_PKG_NAME") && removed("CARGO_MANIFEST_DIR"));
+        assert!(!removed("CARGO_HOME") && !removed("CARGO_TARGET_DIR"));
     }
 
     #[test]

@@ -46,7 +46,8 @@ impl FaultOutcome {
     pub(crate) fn from_report(trial: FaultTrial, report: &Report, recorded: &str) -> Self {
         let Some(edited_outcome) = &report.edited_outcome else {
             let is_unanswered = report.coverage.effects_unanswered > 0;
-            let why = report.notes.last().or(report.missing_inputs.first()).cloned();
+            let why = report.notes.last().cloned();
+            let why = why.or_else(|| report.missing_inputs.first().map(ToString::to_string));
             let outcome = if is_unanswered { "unanswered" } else { "refused" };
             return Self { failure: why.unwrap_or_default(), ..Self::new(trial, outcome) };
         };

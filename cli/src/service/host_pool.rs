@@ -13,7 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zerver_replay::wire::HostRequest;
-use zerver_replay::{Edits, Finding, FindingClass, Recording, Report, ReportedValue, SourceLocation};
+use zerver_replay::{
+    Edits, Finding, FindingClass, MissingInput, Recording, Report, ReportedValue, SourceLocation,
+};
 use zerver_trace::{RequestId, StepInfo};
 
 use super::host::{HostEvent, RUN_TIMEOUT, ReplayHost, RunDeadline};
@@ -278,5 +280,5 @@ fn died(steps: &[StepInfo], step: &str, how: &str) -> Report {
 
 fn not_run() -> Report {
     let reason = "not run: too many requests of its flow did not end".to_owned();
-    Report { missing_inputs: vec![reason], ..Report::default() }
+    Report { missing_inputs: vec![MissingInput::Other(reason)], ..Report::default() }
 }

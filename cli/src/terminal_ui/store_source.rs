@@ -156,7 +156,7 @@ impl TraceSource for StoreSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn a_store_may_be_created_later_and_be_replaced() {

@@ -71,7 +71,7 @@ fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn a_flow_is_shown_with_its_steps() {

@@ -96,7 +96,7 @@ mod tests {
     use zerver_trace::{Outcome, RequestId};
 
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     fn requests() -> Vec<Summary> {
         let mut failed = sample::failed();

@@ -103,7 +103,7 @@ fn parts(why: &Why, layout: Layout) -> String {
 fn name(place: &TimePart) -> String {
     match place {
         TimePart::Whole => "total".to_owned(),
-        TimePart::Receive => "reading the body".to_owned(),
+        TimePart::Receive => "receiving".to_owned(),
         TimePart::Queue(step) => format!("queue before {step}"),
         TimePart::Cpu(step) => format!("CPU of {step}"),
         TimePart::Effect { step, what } => format!("{what} ({step})"),
@@ -146,9 +146,9 @@ mod tests {
     use zerver_trace::text::is_dangerous;
 
     use super::*;
-    use crate::hostile::any_trace;
-    use crate::sample;
     use crate::view::width;
+    use zerver_testkit::hostile::any_trace;
+    use zerver_testkit::sample;
 
     fn show(all: &[Trace], columns: usize) -> String {
         let of = Why::of(&all[0], all);
@@ -175,7 +175,7 @@ mod tests {
         rank     slower than 100% of 39 others of its flow; the median is 19.43 ms
         here ms  median ms  slower than  part
           39.37      19.37         100%  http GET figures.internal/figures?.. (gather)
-           0.01       0.01           0%  reading the body
+           0.01       0.01           0%  receiving
            0.00       0.00           0%  queue before parse_report
            0.01       0.01           0%  CPU of gather
            0.01       0.01           0%  CPU of parse_report
@@ -196,7 +196,7 @@ mod tests {
         rank     slower than 76% of 39 others of its flow; the median is 2.43 ms
         here ms  median ms  slower than  part
          120.37       2.37          76%  http GET figures.internal/figures?.. (gather)
-           0.01       0.01           0%  reading the body
+           0.01       0.01           0%  receiving
            0.00       0.00           0%  queue before parse_report
            0.01       0.01           0%  CPU of gather
            0.01       0.01           0%  CPU of parse_report
@@ -219,7 +219,7 @@ mod tests {
         rank     slower than 6 of 6 others of its flow; the median is 3.43 ms
         here ms  median ms  slower than  part
            6.37       3.37       6 of 6  http GET figures.internal/figures?.. (gather)
-           0.01       0.01       0 of 6  reading the body
+           0.01       0.01       0 of 6  receiving
            0.00       0.00       0 of 6  queue before parse_report
            0.01       0.01       0 of 6  CPU of gather
            0.01       0.01       0 of 6  CPU of parse_report

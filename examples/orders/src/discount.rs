@@ -28,7 +28,7 @@ pub fn apply_discount(order: &Order, shelf: &Shelf) -> Result<Total, Failure> {
     Ok(Total { list_cents, discount_cents, due_cents })
 }
 
-/// Applies the coupon, rounded in favour of the customer, and up to the price.
+/// Applies the coupon, rounded in favor of the customer, and up to the price.
 #[cfg(feature = "next")]
 #[step]
 pub fn apply_discount(order: &Order, shelf: &Shelf) -> Result<Total, Failure> {

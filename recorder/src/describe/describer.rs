@@ -1,4 +1,4 @@
-//! Turns a capture into a stored trace: values are serialised, and secrets are masked or sealed.
+//! Turns a capture into a stored trace: values are serialized, and secrets are masked or sealed.
 //!
 //! Runs on the writer's thread, and only for captures that are kept.
 
@@ -233,7 +233,7 @@ fn visit_texts(stored: &mut StoredTrace, mut f: impl FnMut(TextPlace, &mut Strin
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => {
             f(TextPlace::Message, text);
         }
-        Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
+        Outcome::Done | Outcome::TimedOut { .. } | Outcome::ClientLeft { .. } => {}
     }
     for event in &mut stored.events {
         match event {

@@ -61,7 +61,7 @@ impl ValueInterner {
                 let answer = match answer {
                     Answer::Ok(output) => Answer::Ok(self.intern_datum(ValueRole::Other, output)),
                     Answer::Err(error) => Answer::Err(error.clone()),
-                    Answer::Cancelled => Answer::Cancelled,
+                    Answer::Canceled => Answer::Canceled,
                 };
                 Event::EffectCompleted { call: *call, at_ns: *at_ns, answer }
             }

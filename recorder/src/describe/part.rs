@@ -16,7 +16,7 @@ use crate::secrets::trace_secrets::TraceSecrets;
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) salt: u64,
-    /// Range of the bytes by which the table recognises the part.
+    /// Range of the bytes by which the table recognizes the part.
     pub(super) bytes: Range<usize>,
     /// Number of those bytes that precede the value in its piece.
     pub(super) prefix_len: usize,

@@ -1,6 +1,6 @@
 //! The parts of the traces in a block.
 //!
-//! A part that occurs again, such as a header, a shared value or an empty body, is recognised by its bytes. It is
+//! A part that occurs again, such as a header, a shared value or an empty body, is recognized by its bytes. It is
 //! described, searched for secrets and sealed once per block.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub(crate) struct PartTable {
     rule: Rule,
     by_hash: HashMap<u64, PartId, BuildHasherDefault<IdentityHasher>>,
     parts: Vec<Part>,
-    /// The bytes by which parts are recognised, followed by those of the current search.
+    /// The bytes by which parts are recognized, followed by those of the current search.
     bytes: Vec<u8>,
     /// Parts of the last trace of each flow, in their order. The next trace of the flow usually has the same ones,
     /// which are then found without hashing.

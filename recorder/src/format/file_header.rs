@@ -3,7 +3,8 @@
 //! The header shows if a file was written by zerver, and in which schema, before the database may touch the file.
 
 use super::format_error::FormatError;
-use super::schema::{OLDEST, SCHEMA, Schema, check_schema};
+use super::schema::{OLDEST, SCHEMA, Schema};
+use super::schema_check::check_schema;
 
 /// Length of the header: one page, so that the rest of the file stays aligned.
 pub(crate) const HEADER_LEN: usize = 4096;

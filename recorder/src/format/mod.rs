@@ -8,6 +8,7 @@ pub(crate) mod file_header;
 mod format_error;
 pub(crate) mod record;
 pub(crate) mod schema;
+mod schema_check;
 
 pub use self::format_error::FormatError;
 pub use self::schema::Schema;

@@ -19,7 +19,8 @@ use std::cell::RefCell;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::format_error::FormatError;
-use super::schema::{OLDEST, OLDEST_PORTABLE, SCHEMA, Schema, check_schema};
+use super::schema::{OLDEST, OLDEST_PORTABLE, SCHEMA, Schema};
+use super::schema_check::check_schema;
 
 /// Maximum length of a decompressed body, in bytes.
 pub(crate) const MAX_RAW: usize = 8 << 20;

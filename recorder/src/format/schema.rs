@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::format_error::FormatError;
-
 /// Version of the data layout.
 ///
 /// The major version changes with every incompatible change. Builds refuse data of another major version, unless they
@@ -53,15 +51,6 @@ pub(super) const OLDEST: Schema = Schema::new(3, 0);
 /// Oldest schema of a portable file that this build reads.
 pub(super) const OLDEST_PORTABLE: Schema = Schema::new(1, 0);
 
-/// Checks that this build reads a schema.
-pub(super) fn check_schema(found: Schema, oldest: Schema) -> Result<(), FormatError> {
-    match found {
-        _ if found > SCHEMA => Err(FormatError::Newer { found, newest: SCHEMA }),
-        _ if found < oldest => Err(FormatError::Older { found, oldest }),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,17 +61,5 @@ mod tests {
         assert_eq!(Schema::from_bytes(3u16.to_le_bytes()), Schema::new(3, 0));
         assert_eq!(Schema::from_bytes(Schema::new(3, 7).to_bytes()).to_string(), "3.7");
         assert!(Schema::new(3, 0) < Schema::new(3, 1) && Schema::new(3, 255) < Schema::new(4, 0));
-    }
-
-    #[test]
-    fn newer_and_older_schemas_are_refused() {
-        let Schema { major, minor } = SCHEMA;
-        assert_eq!(check_schema(SCHEMA, OLDEST), Ok(()));
-        for found in [Schema::new(major, minor + 1), Schema::new(major + 1, 0)] {
-            assert_eq!(check_schema(found, OLDEST), Err(FormatError::Newer { found, newest: SCHEMA }));
-        }
-        let found = Schema::new(OLDEST.major - 1, 255);
-        assert_eq!(check_schema(found, OLDEST), Err(FormatError::Older { found, oldest: OLDEST }));
-        assert_eq!(check_schema(found, OLDEST_PORTABLE), Ok(()));
     }
 }

@@ -29,8 +29,8 @@ impl BudgetClass {
             Outcome::Rejected { .. } if matches!(status, 400..=499) && status != 429 => Self::Client,
             Outcome::Rejected { .. } => Self::Shed,
             Outcome::Panicked { .. } | Outcome::TimedOut { .. } => Self::Failure,
-            Outcome::Failed(_) | Outcome::Gone { .. } if status < 500 => Self::Client,
-            Outcome::Failed(_) | Outcome::Gone { .. } => Self::Failure,
+            Outcome::Failed(_) | Outcome::ClientLeft { .. } if status < 500 => Self::Client,
+            Outcome::Failed(_) | Outcome::ClientLeft { .. } => Self::Failure,
             Outcome::Done if status >= 500 => Self::Failure,
             Outcome::Done => return None,
         })
@@ -120,7 +120,7 @@ pub(crate) mod tests {
         for status in [400, 401, 404, 409, 422, 429] {
             check(&failed, status, true, Some(BudgetClass::Client));
         }
-        check(&Outcome::Gone { step: 0 }, 0, true, Some(BudgetClass::Client));
+        check(&Outcome::ClientLeft { step: 0 }, 0, true, Some(BudgetClass::Client));
         for status in [400, 408, 413] {
             check(&rejected, status, true, Some(BudgetClass::Client));
         }

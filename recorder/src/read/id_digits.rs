@@ -26,7 +26,7 @@ impl Reader {
         }
         let mut shared = wanted.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
         let view = self.view()?;
-        // In the order of ids, the one with the longest common prefix is a neighbour. A block that lies entirely before
+        // In the order of ids, the one with the longest common prefix is a neighbor. A block that lies entirely before
         // or after an id therefore matters only by its nearer end, which its index contains. Only a few blocks must be
         // read.
         let mut to_read: HashMap<u64, u32> = HashMap::new();
@@ -51,8 +51,8 @@ impl Reader {
             for summary in view.summaries(key, count)? {
                 let at = wanted.partition_point(|id| *id < summary.id);
                 let after = wanted.get(at).filter(|id| **id != summary.id).or_else(|| wanted.get(at + 1));
-                let neighbours = at.checked_sub(1).map(|before| &wanted[before]).into_iter().chain(after);
-                shared = neighbours.map(|id| id.shared_digits(summary.id)).fold(shared, usize::max);
+                let neighbors = at.checked_sub(1).map(|before| &wanted[before]).into_iter().chain(after);
+                shared = neighbors.map(|id| id.shared_digits(summary.id)).fold(shared, usize::max);
             }
         }
         Ok((shared + 1).min(32))

@@ -1,7 +1,7 @@
 //! The key of a store.
 //!
 //! Secrets are sealed with ChaCha20-Poly1305 (RFC 8439), and hashed with keyed BLAKE3, so that equal secrets can be
-//! recognised without being read.
+//! recognized without being read.
 
 use std::fs;
 use std::io::{self, Write};

@@ -18,7 +18,7 @@ use crate::secrets::secret_key::SecretKey;
 /// Maximum number of secrets that are searched for. A trace with more is sealed completely.
 const MAX_SECRETS: usize = 64;
 
-/// Number of bytes to compare with a value that was serialised as a sequence of numbers.
+/// Number of bytes to compare with a value that was serialized as a sequence of numbers.
 const MAX_NUMBERS_COMPARED: usize = 16;
 
 /// The byte strings that must not be visible anywhere in a trace.
@@ -33,7 +33,7 @@ pub(crate) struct TraceSecrets {
 #[derive(Debug)]
 struct Needle {
     bytes: Vec<u8>,
-    /// Start of the tokens of a `Vec<u8>` that was serialised as a sequence of numbers, from the first number on.
+    /// Start of the tokens of a `Vec<u8>` that was serialized as a sequence of numbers, from the first number on.
     numbers: Vec<u8>,
 }
 

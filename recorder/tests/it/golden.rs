@@ -36,7 +36,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
     });
     all[4].status = 404;
     all[5].outcome = Outcome::TimedOut { step: 1 };
-    all[6].outcome = Outcome::Gone { step: 0 };
+    all[6].outcome = Outcome::ClientLeft { step: 0 };
     all[6].response = None;
     all[6].status = 0;
     all[7].outcome = Outcome::Rejected { reason: "two Host headers".to_owned() };
@@ -50,7 +50,7 @@ fn captures() -> Vec<zerver_trace::Capture> {
             at_ns: 80,
             answer: Answer::Err(EffectError::new(EffectErrorKind::Timeout, "after 300 ms")),
         },
-        Event::EffectCompleted { call: 8, at_ns: 81, answer: Answer::Cancelled },
+        Event::EffectCompleted { call: 8, at_ns: 81, answer: Answer::Canceled },
     ]);
     all[12].events.extend([
         Event::EffectQueued { call: 0, at_ns: 21, reason: QueueReason::Kind },

@@ -171,7 +171,7 @@ fn the_fastest_and_the_slowest_request_are_among_the_successful_ones() {
                 (1, 500, failed.clone()),
                 // The status is a success, but the request did not complete.
                 (2, 200, Outcome::Rejected { reason: "no".to_owned() }),
-                (60, 0, Outcome::Gone { step: 0 }),
+                (60, 0, Outcome::ClientLeft { step: 0 }),
                 (90, 504, Outcome::TimedOut { step: 0 }),
             ])
             .map(|(n, (ms, status, outcome))| Capture {
@@ -348,7 +348,7 @@ fn a_trace_is_found_by_every_name() {
     assert!(error.starts_with("no trace has the id ffff; the nearest are 01a"), "{error}");
 }
 
-/// A very long sequence that counts how much of it is serialised.
+/// A very long sequence that counts how much of it is serialized.
 struct Long(Arc<AtomicUsize>);
 
 const LONG: usize = 16 << 20;

@@ -38,7 +38,7 @@ struct Everything {
     unit: (),
 }
 
-/// Bytes that serialise as bytes, not as a sequence.
+/// Bytes that serialize as bytes, not as a sequence.
 #[derive(Debug, Clone, PartialEq)]
 struct Bytes(Vec<u8>);
 

@@ -52,7 +52,7 @@ fn listed() -> Vec<Listed> {
                     attempt: 1,
                     timeout_ns: None,
                 },
-                Event::EffectCompleted { call: 1, at_ns: 1, answer: Answer::Cancelled },
+                Event::EffectCompleted { call: 1, at_ns: 1, answer: Answer::Canceled },
                 Event::Reclassified { at_ns: 1, from: Class::Default, to: Class::Batch, reason: name() },
                 Event::EffectQueued { call: 1, at_ns: 1, reason: QueueReason::Kind },
                 Event::EffectStarted { call: 1, at_ns: 1 },
@@ -96,11 +96,7 @@ fn listed() -> Vec<Listed> {
         ),
         list(
             "Answer",
-            &[
-                Answer::Ok(1u8),
-                Answer::Err(EffectError::new(EffectErrorKind::Timeout, "")),
-                Answer::Cancelled,
-            ],
+            &[Answer::Ok(1u8), Answer::Err(EffectError::new(EffectErrorKind::Timeout, "")), Answer::Canceled],
         ),
         list(
             "EffectErrorKind",
@@ -154,7 +150,7 @@ fn listed() -> Vec<Listed> {
                 Outcome::Failed(failure),
                 Outcome::Panicked { step: 1, message: text() },
                 Outcome::TimedOut { step: 1 },
-                Outcome::Gone { step: 1 },
+                Outcome::ClientLeft { step: 1 },
                 Outcome::Rejected { reason: text() },
             ],
         ),

@@ -89,8 +89,8 @@ impl Corpus {
     /// Adds the report on one request.
     pub fn add(&mut self, id: RequestId, flow: &str, report: &Report) {
         self.tally.requests += 1;
-        if let Some(reason) = report.missing_inputs.first() {
-            return self.not_run(id, reason);
+        if let Some(missing) = report.missing_inputs.first() {
+            return self.not_run(id, &missing.description());
         }
         let coverage = &report.coverage;
         self.tally.decisions_reproduced += u64::from(coverage.decisions_reproduced);
@@ -133,8 +133,7 @@ impl Corpus {
 
     fn not_run(&mut self, id: RequestId, reason: &str) {
         self.tally.not_replayed += 1;
-        // The rest is a hint for a single request.
-        let reason = generalize(reason.split("; --").next().unwrap_or_default());
+        let reason = generalize(reason);
         let is_known = self.not_replayed.contains_key(&reason);
         let reason =
             if is_known || self.not_replayed.len() < MAX_GROUPS { reason } else { "other".to_owned() };
@@ -175,7 +174,7 @@ fn as_text<S: serde::Serializer>(id: &RequestId, serializer: S) -> Result<S::Ok,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zerver_replay::Coverage;
+    use zerver_replay::{Coverage, MissingInput};
 
     fn finding(step: &str, field: &str) -> Finding {
         Finding {
@@ -208,7 +207,7 @@ mod tests {
             corpus.add(id(n), "show", &Report { coverage, findings, ..Report::default() });
         }
         corpus.add(id(9), "show", &Report { coverage, ..Report::default() });
-        let impossible = vec!["the host: gone; --request-header host=..".to_owned()];
+        let impossible = vec![MissingInput::Authority { reason: "lost".to_owned() }];
         corpus.add(id(10), "show", &Report { missing_inputs: impossible, ..Report::default() });
         let told: Vec<_> = corpus
             .findings()
@@ -221,7 +220,7 @@ mod tests {
         );
         assert_eq!(
             corpus.not_replayed(),
-            [("the host: gone", &NotReplayedGroup { requests: 1, example: id(10) })]
+            [("the authority: lost", &NotReplayedGroup { requests: 1, example: id(10) })]
         );
         let wanted = CorpusCounts {
             requests: 7,
@@ -243,7 +242,11 @@ mod tests {
         for n in 0..MAX_GROUPS as u64 + 10 {
             let field = format!("x{n}");
             corpus.add(id(n), "show", &Report::from(finding("", &field)));
-            corpus.add(id(n), "show", &Report { missing_inputs: vec![field], ..Report::default() });
+            corpus.add(
+                id(n),
+                "show",
+                &Report { missing_inputs: vec![MissingInput::Other(field)], ..Report::default() },
+            );
         }
         assert_eq!((corpus.findings().len(), corpus.counts().ungrouped), (MAX_GROUPS, 10));
         assert_eq!(corpus.not_replayed().len(), MAX_GROUPS + 1);

@@ -2,7 +2,7 @@
 //!
 //! A [`Timeline`] shows where the time of one request went, a [`Diff`] why another took longer, and [`Why`] how a
 //! request compares with others of its flow. A [`Simulation`] estimates the effect of another configuration, and a
-//! [`Corpus`] summarises many replays. The documents (`TimelineJson` and others) are the JSON forms; [`display`] holds
+//! [`Corpus`] summarizes many replays. The documents (`TimelineJson` and others) are the JSON forms; [`display`] holds
 //! wording that the command line and the terminal UI share.
 //!
 //! Everything here takes loaded [`zerver_trace::Trace`]s and returns plain data. The crate opens no store and no
@@ -18,6 +18,7 @@ mod generalized_text;
 mod request_parameters;
 mod rfc3339;
 mod simulate;
+mod sql;
 mod time_attribution;
 mod timeline;
 mod why;
@@ -33,6 +34,7 @@ pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
+pub use sql::{RepeatedStatement, ResultTable};
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
     Migration, Point, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,

@@ -186,8 +186,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::timeline::hostile::any_trace;
-    use crate::timeline::sample::{failed, held, slow};
+    use zerver_testkit::hostile::any_trace;
+    use zerver_testkit::sample::{failed, held, slow};
 
     proptest! {
         #[test]

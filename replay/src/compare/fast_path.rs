@@ -114,7 +114,7 @@ impl Replay<'_> {
                             Ok(start.call.decode_output(self.recording.secrets.plain(output).ok()?).ok()?)
                         }
                         Answer::Err(error) => Err(error.clone()),
-                        Answer::Cancelled => return None,
+                        Answer::Canceled => return None,
                     };
                     now_ns = at_ns;
                     job.complete(call, at_ns, performed)

@@ -90,7 +90,9 @@ pub(crate) const fn lacks(is_cut: bool) -> &'static str {
 const fn step_of(outcome: &Outcome) -> Option<u16> {
     match outcome {
         Outcome::Failed(info) => info.step,
-        Outcome::Panicked { step, .. } | Outcome::TimedOut { step } | Outcome::Gone { step } => Some(*step),
+        Outcome::Panicked { step, .. } | Outcome::TimedOut { step } | Outcome::ClientLeft { step } => {
+            Some(*step)
+        }
         Outcome::Done | Outcome::Rejected { .. } => None,
     }
 }

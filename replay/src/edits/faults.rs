@@ -122,7 +122,7 @@ pub fn fault_trials(trace: &Trace) -> Vec<FaultTrial> {
     for call in observed.calls() {
         let is_one = uses[call.label()] == 1;
         let effect = if is_one { call.label().to_owned() } else { call.number.to_string() };
-        let took_ns = call.took_ns().filter(|_| !matches!(call.answer, Some(Answer::Cancelled)));
+        let took_ns = call.took_ns().filter(|_| !matches!(call.answer, Some(Answer::Canceled)));
         let slow = took_ns.map(|ns| FaultKind::Latency {
             ns: ns.saturating_mul(SLOWER_TIMES).max(ns.saturating_add(SLOWER_NS)),
         });

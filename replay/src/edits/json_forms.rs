@@ -96,7 +96,7 @@ impl Serialize for Formed<'_, '_> {
     }
 }
 
-/// Serialises a node without children as it is.
+/// Serializes a node without children as it is.
 fn exact<S: Serializer>(node: &Node<'_>, serializer: S) -> Result<S::Ok, S::Error> {
     let mut encoder = Encoder::new();
     encoder.node(node, &mut |_| None).map_err(S::Error::custom)?;
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(Value::from_serialize(&read).unwrap(), recorded, "{json}");
     }
 
-    /// Bytes that are serialised as bytes.
+    /// Bytes that are serialized as bytes.
     struct Blob(Vec<u8>);
 
     impl Serialize for Blob {

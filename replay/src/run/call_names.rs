@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_recognised_in_every_displayed_form() {
+    fn a_name_is_recognized_in_every_displayed_form() {
         let check = |name: &str, shown: &str, expected: bool| {
             assert_eq!(is_shown_as(name, shown), expected, "{name:?} {shown:?}");
         };

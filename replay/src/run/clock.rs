@@ -36,14 +36,16 @@ pub(crate) struct ReplayClock<'r> {
 pub(crate) struct VirtualLimits {
     pub(crate) deadline_ns: u64,
     /// Time when the client left.
-    pub(crate) gone_ns: Option<u64>,
+    pub(crate) client_left_ns: Option<u64>,
 }
 
 impl VirtualLimits {
     /// Returns the earliest limit.
     fn first(self) -> (u64, StopReason) {
-        match self.gone_ns {
-            Some(gone_ns) if gone_ns < self.deadline_ns => (gone_ns, StopReason::ClientLeft),
+        match self.client_left_ns {
+            Some(client_left_ns) if client_left_ns < self.deadline_ns => {
+                (client_left_ns, StopReason::ClientLeft)
+            }
             _ => (self.deadline_ns, StopReason::DeadlinePassed),
         }
     }
@@ -139,7 +141,7 @@ impl<'r> ReplayClock<'r> {
     /// Returns what ended the recorded request from outside.
     pub(crate) fn recorded_stop(&self) -> Option<StopReason> {
         match self.recorded.outcome {
-            Some(Outcome::Gone { .. }) => Some(StopReason::ClientLeft),
+            Some(Outcome::ClientLeft { .. }) => Some(StopReason::ClientLeft),
             Some(Outcome::TimedOut { .. }) => Some(StopReason::DeadlinePassed),
             _ => None,
         }

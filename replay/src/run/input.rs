@@ -8,6 +8,7 @@ use zerver_trace::secret::Rule;
 use zerver_trace::{Event, Header, Origin};
 
 use crate::edits::edit_set::Edits;
+use crate::missing_input::MissingInput;
 use crate::recording::{Recording, Secrets};
 use crate::replay_error::ReplayError;
 use crate::report::{AppliedEdit, ReportedValue};
@@ -17,7 +18,7 @@ pub(crate) struct ReplayInput {
     pub(crate) arrival: Arrival,
     pub(crate) received_ns: u64,
     /// Parts that are unknown, each with the reason. They are missing or incomplete in the request.
-    pub(crate) unknown: Vec<String>,
+    pub(crate) unknown: Vec<MissingInput>,
     pub(crate) applied: Vec<AppliedEdit>,
 }
 
@@ -62,22 +63,19 @@ pub(crate) fn input(
         && request.version == Version::HTTP_2
         && !request.headers.contains_key("host")
     {
-        unknown
-            .push("the authority: not recorded under an older schema; --request-header host=..".to_owned());
+        unknown.push(MissingInput::Authority { reason: "not recorded under an older schema".to_owned() });
     }
     let body = &trace.request_body;
     match secrets.plain(&body.bytes) {
         Ok(bytes) => {
             request.body = bytes.root().as_bytes().unwrap_or_default().into_owned().into();
             if body.kept_len < body.full_len {
-                unknown.push(format!(
-                    "the request's body: {} of {} bytes were recorded; --request-body TEXT",
-                    body.kept_len, body.full_len
-                ));
+                let reason = format!("{} of {} bytes were recorded", body.kept_len, body.full_len);
+                unknown.push(MissingInput::Body { reason });
             }
         }
         Err(_) if body.full_len == 0 => {}
-        Err(reason) => unknown.push(format!("the request's body: {reason}; --request-body TEXT")),
+        Err(reason) => unknown.push(MissingInput::Body { reason: reason.to_string() }),
     }
     let applied = edit(&mut request, edits, &mut unknown, rule).map_err(InputError::Invalid)?;
     if !route(&mut request) {
@@ -100,7 +98,7 @@ fn headers(
     recorded: &[Header<zerver_trace::Recorded>],
     secrets: &Secrets,
     request: &mut Request,
-    unknown: &mut Vec<String>,
+    unknown: &mut Vec<MissingInput>,
 ) {
     for Header { name, value } in recorded {
         let known = secrets.plain(value).map_err(|reason| reason.to_string()).and_then(|value| {
@@ -112,9 +110,7 @@ fn headers(
         });
         match known {
             Ok((name, value)) => drop(request.headers.append(name, value)),
-            Err(why) => {
-                unknown.push(format!("the request's header {name}: {why}; --request-header {name}=.."));
-            }
+            Err(reason) => unknown.push(MissingInput::Header { name: name.clone(), reason }),
         }
     }
 }
@@ -122,7 +118,7 @@ fn headers(
 fn edit(
     request: &mut Request,
     edits: &Edits,
-    unknown: &mut Vec<String>,
+    unknown: &mut Vec<MissingInput>,
     rule: &Rule,
 ) -> Result<Vec<AppliedEdit>, ReplayError> {
     let mut applied = Vec::new();
@@ -143,9 +139,9 @@ fn edit(
         let authority = request.uri.authority().filter(|_| name == "host").map(|it| it.as_str().as_bytes());
         let before = authority.or_else(|| request.headers.get(&name).map(HeaderValue::as_bytes));
         note(format!("request header {name}"), before, value.as_bytes(), rule.is_header(name.as_str()));
-        unknown.retain(|what| !what.starts_with(&format!("the request's header {name}:")));
+        unknown.retain(|missing| !missing.is_header(name.as_str()));
         if name == "host" {
-            unknown.retain(|what| !what.starts_with("the authority:"));
+            unknown.retain(|missing| !matches!(missing, MissingInput::Authority { .. }));
             if request.uri.authority().is_some() {
                 request.uri = with_authority(&request.uri, &value).map_err(|error| wrong(&*error))?;
                 // HTTP/2 sends the authority once.
@@ -158,7 +154,7 @@ fn edit(
     }
     if let Some(body) = &edits.body {
         note("request body".to_owned(), Some(&request.body), body, false);
-        unknown.retain(|what| !what.starts_with("the request's body:"));
+        unknown.retain(|missing| !matches!(missing, MissingInput::Body { .. }));
         request.body = body.clone().into();
         if request.headers.contains_key("content-length") {
             request.headers.insert("content-length", HeaderValue::from(body.len()));

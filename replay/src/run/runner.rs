@@ -199,7 +199,7 @@ impl<'r> Runner<'r> {
         let call = &start.call;
         let Ok(args) = Value::from_recordable(&**call.args_value()) else {
             let label = CallNames::new(call, start.number, None).label().to_owned();
-            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialised")));
+            return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialized")));
         };
         let index = self.position.next_call();
         let until_ns =
@@ -345,7 +345,7 @@ impl<'r> Runner<'r> {
         self.pending.insert((due, number), Pending { number, performed, is_replayed });
     }
 
-    /// StepCost the call that ends first.
+    /// Takes the call that ends first.
     fn take_next(&mut self) -> Option<(u32, CallResult)> {
         let ((due, _), Pending { number, performed, is_replayed }) = self.pending.pop_first()?;
         self.clock.now_ns = self.clock.now_ns.max(due.at_ns);

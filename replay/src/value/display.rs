@@ -38,7 +38,7 @@ fn absent(recorded: &Recorded) -> String {
     match recorded {
         Recorded::Missing(MissingReason::TooLarge) => "(not recorded: too large)".to_owned(),
         Recorded::Missing(MissingReason::Failed(error)) => {
-            format!("(not recorded: could not be serialised: {})", clean(error))
+            format!("(not recorded: could not be serialized: {})", clean(error))
         }
         _ => SECRET.to_owned(),
     }

@@ -97,7 +97,7 @@ impl App {
     /// A GET flow also answers HEAD. `OPTIONS` is answered with the allowed methods, unless a flow takes it.
     ///
     /// A client that closes its side of the connection has left, even if it would still read. Its request ends, and the effects
-    /// in flight are cancelled.
+    /// in flight are canceled.
     pub fn flow(mut self, flow: FlowDef) -> Self {
         self.flows.push(flow);
         self
@@ -212,7 +212,7 @@ impl App {
     }
 
     /// Sets the time that the steps and effects of a request may take, unless its flow sets another. The default is 30 s. After
-    /// that time, the request is answered with 504 and its effects in flight are cancelled. Reading the body has separate
+    /// that time, the request is answered with 504 and its effects in flight are canceled. Reading the body has separate
     /// [`Limits`].
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = deadline;

@@ -1,6 +1,7 @@
 //! Starts a service: checks its flows and settings, listens, and starts its threads.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::builder::App;
 use super::start_options::StartOptions;
@@ -17,6 +18,7 @@ use crate::server::listener;
 use crate::server::readiness::Readiness;
 use crate::server::service::Service;
 use crate::server::startup_thread::finish_startup;
+use crate::time::wall_now;
 
 impl App {
     /// Starts the service on separate threads, for tests and for programs that do more than serve. Neither the environment
@@ -36,8 +38,10 @@ impl App {
     /// ```
     ///
     /// # Errors
-    /// A [`StartError`] if the flows conflict, a setting is invalid, or the address cannot be listened on.
+    /// A [`StartError`] if the flows conflict, a setting is invalid, the address cannot be listened on, or the wall clock
+    /// shows a time before 1970.
     pub fn start(self, options: StartOptions) -> Result<Server, StartError> {
+        check_wall_clock(wall_now())?;
         let secrets = self.secrets();
         self.config.scheduling.check().map_err(StartError::Scheduling)?;
         let flows = self.ready_flows()?;
@@ -89,5 +93,28 @@ impl App {
             recorder_status: self.recorder,
         };
         Server::start(service, listener, workers, batch_workers, startup, open)
+    }
+}
+
+/// Checks the wall clock. hyper reads it for the `date` of every response, and panics at a time before 1970, so that
+/// clients would get no response at all.
+fn check_wall_clock(now: SystemTime) -> Result<(), StartError> {
+    if now < UNIX_EPOCH { Err(StartError::WallClock) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_before_1970_is_refused() {
+        assert!(check_wall_clock(UNIX_EPOCH).is_ok());
+        let error = check_wall_clock(UNIX_EPOCH - Duration::from_nanos(1)).unwrap_err();
+        assert_eq!(
+            error.full_message(),
+            "the system clock shows a time before 1970, which the date header of a response cannot express; set the clock"
+        );
     }
 }

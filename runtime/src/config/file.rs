@@ -44,8 +44,12 @@ pub(super) fn read(text: &str) -> Result<File, FileError> {
             let key = format!("{prefix}{}", name.get_ref());
             let key_line = line(text, name.span().start);
             if let Some(known) = Key::named(&key) {
-                let raw = raw(value.get_ref())
-                    .ok_or_else(|| invalid(value.span(), format!("invalid {key}: no setting is a date")))?;
+                let raw = raw(value.get_ref()).ok_or_else(|| {
+                    invalid(
+                        value.span(),
+                        format!("invalid {key}: must be text, a number, true or false, not a date"),
+                    )
+                })?;
                 file.values.push((known, key_line, raw));
             } else if key == RULES.name {
                 let rules = value.get_ref().as_array().ok_or_else(|| {

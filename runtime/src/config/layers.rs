@@ -273,25 +273,28 @@ mod tests {
             "[recording]\nsample = 2.0",
             "/zerver.toml:2: invalid recording.sample: must be a number from 0 to 1",
         );
-        check("deadline = 2026-01-01", "/zerver.toml:1: invalid deadline: no setting is a date");
+        check(
+            "deadline = 2026-01-01",
+            "/zerver.toml:1: invalid deadline: must be text, a number, true or false, not a date",
+        );
         check(
             "[batch]\ninterval = \"1s\"\ntarget = \"2s\"",
-            "/zerver.toml:3: invalid batch.target: must be no longer than the interval of its class; batch.target is 2s, \
+            "/zerver.toml:3: invalid batch.target: must be no longer than batch.interval; batch.target is 2s, \
              batch.interval is 1s",
         );
         check(
             "[batch]\ninterval = \"1s\"",
-            "/zerver.toml:2: invalid batch.target: must be no longer than the interval of its class; batch.target is 5s, \
+            "/zerver.toml:2: invalid batch.target: must be no longer than batch.interval; batch.target is 5s, \
              batch.interval is 1s",
         );
         check(
             "[overruns]\nof = 4",
-            "/zerver.toml:2: invalid overruns.times: must be from 1 to 10000, and no more than overruns.of; \
+            "/zerver.toml:2: invalid overruns.times: must be from 1 to 10000, and at most overruns.of; \
              overruns.times is 8, overruns.of is 4",
         );
         check(
             "[default]\nshare = 990",
-            "/zerver.toml:2: invalid share: must be at most 1000 thousandths for all classes together; \
+            "/zerver.toml:2: invalid share: must be at most 1000 thousandths for interactive, default and batch together; \
              interactive.share is 0, default.share is 990, batch.share is 50",
         );
     }

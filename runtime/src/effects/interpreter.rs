@@ -72,6 +72,12 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     fn needs_runtime(&self) -> bool {
         true
     }
+
+    /// Returns the reason why its effects are expected to fail now, such as a database that cannot be reached. The health
+    /// endpoint then reports the service as `degraded`. It is called for each request of that endpoint, so it must not wait.
+    fn problem(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Signals the end of an effect to tasks that its interpreter has spawned. The future that the interpreter returns owns
@@ -103,8 +109,8 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
 ///     async move {
 ///         let rows = task.await;
 ///         drop(guard);
-///         let cancelled = || EffectError::new(EffectErrorKind::Internal, "cancelled");
-///         rows.ok().flatten().ok_or_else(cancelled)
+///         let canceled = || EffectError::new(EffectErrorKind::Internal, "canceled");
+///         rows.ok().flatten().ok_or_else(canceled)
 ///     }
 /// });
 /// ```
@@ -182,6 +188,11 @@ impl Interpreters {
         Some(self.get(kind)?.kind_type())
     }
 
+    /// Returns the kinds of effects that are expected to fail now, with the reasons.
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        self.0.iter().filter_map(|(kind, interpreter)| Some((*kind, interpreter.problem()?))).collect()
+    }
+
     fn get(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
         self.0.iter().find(|(known, _)| *known == kind).map(|(_, interpreter)| &**interpreter)
     }
@@ -257,6 +268,8 @@ trait AnyInterpreter: Send + Sync {
 
     fn needs_runtime(&self) -> bool;
 
+    fn problem(&self) -> Option<String>;
+
     fn kind_type(&self) -> TypeId;
 }
 
@@ -282,5 +295,9 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
                 Started::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))
             }
         }
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.0.problem()
     }
 }

@@ -41,7 +41,7 @@ impl EffectKind for Sleep {
     }
 
     fn output_summary((): &()) -> String {
-        "over".to_owned()
+        "done".to_owned()
     }
 
     fn is_idempotent(&self) -> bool {

@@ -248,7 +248,7 @@ impl ActiveRequest {
             let message = "a value panicked outside of a step".to_owned();
             outcome = Some(Outcome::Panicked { step, message });
         }
-        self.deliver(response, outcome.unwrap_or(Outcome::Gone { step }), events, events_dropped)
+        self.deliver(response, outcome.unwrap_or(Outcome::ClientLeft { step }), events, events_dropped)
     }
 }
 

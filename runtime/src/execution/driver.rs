@@ -1,7 +1,6 @@
 //! Takes one job from step to step. Its run slice decides when other requests run first, and when the request has to
 //! continue in the batch pool.
 
-use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -14,6 +13,7 @@ use super::checked_job::CheckedJob;
 use super::effect_future;
 use super::effect_future::{Completion, EffectFuture, EffectProgress};
 use super::panic_report;
+use super::queued_calls::QueuedCalls;
 use crate::effects::effect_points::Point;
 use crate::effects::interpreter::{EffectContext, Started};
 use crate::scheduler::{DriveEnd, RunSlice};
@@ -35,7 +35,7 @@ pub(crate) struct Driver<'d> {
     deadline_ns: u64,
     in_flight: Option<FuturesUnordered<EffectFuture>>,
     /// Calls that wait because the request has too many in flight.
-    over_limit: VecDeque<RequestedCall>,
+    over_limit: QueuedCalls,
     /// Number of effects that started or completed since other requests could run.
     effects_since_yield: u32,
 }
@@ -57,7 +57,7 @@ impl<'d> Driver<'d> {
             slice,
             deadline_ns,
             in_flight: None,
-            over_limit: VecDeque::new(),
+            over_limit: QueuedCalls::default(),
             effects_since_yield: 0,
         }
     }
@@ -150,27 +150,32 @@ impl<'d> Driver<'d> {
                 return None;
             }
             let was_queued = at < old;
-            let call = if was_queued { self.over_limit.pop_front() } else { starting.next() };
+            let call = if was_queued { self.over_limit.pop() } else { starting.next() };
             if let Some(call) = call {
                 next = self.start(call, was_queued).unwrap_or(next);
             }
             self.effects_since_yield += 1;
         }
         drop(starting);
-        self.over_limit.extend(requested.drain(..));
+        requested.drain(..).for_each(|call| self.over_limit.push(call));
         if room == 0 {
             next = self.wait(deadline).await?;
         }
         Some(next)
     }
 
-    /// Waits until an effect in flight completes or starts. Returns `None` if the job ended because its deadline passed.
+    /// Waits until an effect in flight completes or starts, or a queued call passes the deadline of its effect. Returns
+    /// `None` if the job ended because its own deadline passed.
     async fn wait(&mut self, mut deadline: Pin<&mut Option<Sleep>>) -> Option<Next> {
         let mut next = Next::Wait;
         self.slice.suspend();
-        if deadline.is_none() {
-            let at = Instant::from_std(self.watch.at(self.deadline_ns));
-            deadline.set(Some(tokio::time::sleep_until(at)));
+        let first_ns =
+            self.over_limit.next_deadline_ns().map_or(self.deadline_ns, |ns| ns.min(self.deadline_ns));
+        let first = Instant::from_std(self.watch.at(first_ns));
+        match deadline.as_mut().as_pin_mut() {
+            Some(sleep) if sleep.deadline() == first => {}
+            Some(sleep) => sleep.reset(first),
+            None => deadline.set(Some(tokio::time::sleep_until(first))),
         }
         let progress = async {
             match &mut self.in_flight {
@@ -203,18 +208,23 @@ impl<'d> Driver<'d> {
                     self.slice.record_completion_delay(self.job, call.number, self.watch, at);
                     next = self.start(call, true).unwrap_or(next);
                 }
-                // The engine rules out a job that waits for nothing.
+                // No effect is in flight. A job that waits has one, so this is unreachable; waiting would never end.
                 None => {
                     self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
                     return None;
                 }
             },
             () = deadline_passes => {
-                self.record_points_in_flight();
-                self.slice.record_deadline_delay(self.job, self.watch, self.deadline_ns);
-                self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
-                self.slice.record_wait(self.watch.now_ns());
-                return None;
+                if self.watch.tick() >= self.deadline_ns {
+                    self.record_points_in_flight();
+                    self.slice.record_deadline_delay(self.job, self.watch, self.deadline_ns);
+                    self.job.stop(StopReason::DeadlinePassed, self.watch.tick());
+                    self.slice.record_wait(self.watch.now_ns());
+                    return None;
+                }
+                if let Some(call) = self.over_limit.pop_expired(self.watch.now_ns()) {
+                    next = self.expire(call.number);
+                }
             }
         }
         self.effects_since_yield += 1;
@@ -227,6 +237,9 @@ impl<'d> Driver<'d> {
     /// Starts a call, or queues it. Returns what the job does next if the call was ready at once.
     fn start(&mut self, call: RequestedCall, was_queued: bool) -> Option<Next> {
         let number = call.number;
+        if call.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= self.watch.now_ns()) {
+            return Some(self.expire(number));
+        }
         let interpreters = self.service.readiness.interpreters();
         let started = effect_future::start(call, self.watch, interpreters, self.context, self.slice);
         let queued_for = match &started {
@@ -248,6 +261,11 @@ impl<'d> Driver<'d> {
                 None
             }
         }
+    }
+
+    /// Ends a call whose effect passed its deadline before the call could start.
+    fn expire(&mut self, number: u32) -> Next {
+        self.guarded(|job, watch| job.complete(number, watch, Err(effect_future::past_deadline())))
     }
 
     /// Records the points that a call reached.

@@ -51,7 +51,7 @@ pub(crate) struct Completion {
 }
 
 /// The future of an interpreter, and the points that it has reached so far. There is no future before it starts and after it
-/// completes. The effect runtime polls it. When the effect is cancelled, the thread of the request drops it, so that no effect
+/// completes. The effect runtime polls it. When the effect is canceled, the thread of the request drops it, so that no effect
 /// continues after its request was answered.
 type SharedFuture = Arc<Mutex<InFlight>>;
 
@@ -71,7 +71,7 @@ pub(crate) enum EffectProgress {
     Completed(u32, Completion),
 }
 
-/// Starts a call. A call that must wait for a retry delay or a permit is returned as pending.
+/// Starts a call whose effect has time left. A call that must wait for a retry delay or a permit is returned as pending.
 pub(crate) fn start(
     mut requested: RequestedCall,
     watch: &Stopwatch,
@@ -79,9 +79,6 @@ pub(crate) fn start(
     context: &interpreter::EffectContext,
     slice: &RunSlice<'_>,
 ) -> Started<(CallResult, Vec<Point>), EffectFuture> {
-    if requested.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
-        return Started::Ready((Err(past_deadline()), Vec::new()));
-    }
     let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
     let runtime = slice.effect_runtime;
     let pause = std::mem::take(&mut requested.pause);
@@ -291,8 +288,8 @@ fn time_limit_exceeded(limit: Duration) -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}"))
 }
 
-/// The error of a call whose effect has passed its deadline.
-fn past_deadline() -> EffectError {
+/// Returns the error of a call whose effect has passed its deadline.
+pub(crate) fn past_deadline() -> EffectError {
     EffectError::new(EffectErrorKind::Timeout, "no answer before the deadline of its effect")
 }
 

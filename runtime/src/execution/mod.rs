@@ -9,6 +9,7 @@ pub(crate) mod effect_runtime;
 pub(crate) mod panic_report;
 #[cfg(feature = "replay")]
 pub(crate) mod purity_check;
+pub(crate) mod queued_calls;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;
 pub(crate) mod safe_drop;

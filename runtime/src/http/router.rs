@@ -1,6 +1,6 @@
 //! Selects the flow for a request by method and path.
 //!
-//! The path is matched as received. It is neither decoded nor normalised first: `/v1/%74odos` is not `/v1/todos`,
+//! The path is matched as received. It is neither decoded nor normalized first: `/v1/%74odos` is not `/v1/todos`,
 //! `/a/../b` is not `/b`, and `/a%2Fb` has one segment. Parameters are decoded after the match.
 
 use std::collections::HashMap;

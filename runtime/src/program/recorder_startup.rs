@@ -142,7 +142,7 @@ pub fn build_id() -> &'static str {
     })
 }
 
-/// The hasher of the standard library, which is optimised even in a debug build. The hash is computed at each start, so it
+/// The hasher of the standard library, which is optimized even in a debug build. The hash is computed at each start, so it
 /// must be fast.
 struct Hash(DefaultHasher);
 

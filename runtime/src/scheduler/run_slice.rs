@@ -324,7 +324,7 @@ impl CompletionDelay {
 }
 
 impl Drop for RunSlice<'_> {
-    /// Passes the turn on, also if the request is cancelled or a step panics.
+    /// Passes the turn on, also if the request is canceled or a step panics.
     fn drop(&mut self) {
         self.thread_status.current_step.end();
         self.suspend();

@@ -34,7 +34,7 @@ pub struct Server {
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// Values of [`App::on_startup`](crate::App::on_startup) that must outlive the threads.
     _kept_values: Arc<Mutex<KeptValues>>,
-    /// The startup hook is cancelled when this is dropped.
+    /// The startup hook is canceled when this is dropped.
     starting: Option<oneshot::Sender<()>>,
 }
 

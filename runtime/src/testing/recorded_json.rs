@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Json {
     }
 }
 
-/// JSON that serialises as the value it represents: `{"bytes": …}`, `{"number": …}` and `{"map": …}` become bytes, a number
+/// JSON that serializes as the value it represents: `{"bytes": …}`, `{"number": …}` and `{"map": …}` become bytes, a number
 /// that JSON cannot hold, and a map whose keys are not text.
 pub(super) struct RecordedJson<'j>(pub(super) &'j Json);
 

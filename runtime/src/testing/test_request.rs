@@ -85,7 +85,7 @@ impl TestRequest {
     /// Makes the request a POST of this value as JSON.
     ///
     /// # Panics
-    /// If `target` is not a request target, or the value does not serialise.
+    /// If `target` is not a request target, or the value does not serialize.
     pub fn post<T: Serialize + ?Sized>(self, target: &str, body: &T) -> Self {
         self.request(Method::POST, target).json(body)
     }
@@ -131,11 +131,11 @@ impl TestRequest {
     /// Sets the body to this value as JSON, and the content type with it.
     ///
     /// # Panics
-    /// If the value does not serialise.
+    /// If the value does not serialize.
     pub fn json<T: Serialize + ?Sized>(self, body: &T) -> Self {
         match serde_json::to_vec(body) {
             Ok(json) => self.header("content-type", "application/json").body(json),
-            Err(error) => panic!("the body does not serialise: {error}"),
+            Err(error) => panic!("the body does not serialize: {error}"),
         }
     }
 
@@ -165,7 +165,7 @@ impl TestRequest {
     }
 
     /// Plans the output of the first call of `effect`, once: an output of its kind, such as
-    /// [`http::Reply`](crate::effects::http::Reply) or [`kv::Answer`]. A call is recognised by its kind and its arguments. If the
+    /// [`http::Reply`](crate::effects::http::Reply) or [`kv::Answer`]. A call is recognized by its kind and its arguments. If the
     /// effect is an `#[effect]` function that returns a `Result`, the output is the value in its `Ok`;
     /// [`answer_error`](Self::answer_error) plans an `Err`.
     ///

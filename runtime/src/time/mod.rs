@@ -2,4 +2,4 @@
 
 mod service_clock;
 
-pub(crate) use service_clock::{ServiceClock, Stopwatch, WorkerClock, nanos};
+pub(crate) use service_clock::{ServiceClock, Stopwatch, WorkerClock, nanos, wall_now};

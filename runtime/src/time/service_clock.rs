@@ -154,8 +154,13 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
+/// Reads the wall clock of the system.
+pub(crate) fn wall_now() -> SystemTime {
+    SystemTime::now()
+}
+
 fn unix_now_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos)
+    wall_now().duration_since(UNIX_EPOCH).map_or(0, nanos)
 }
 
 #[cfg(test)]

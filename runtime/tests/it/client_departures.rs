@@ -106,7 +106,9 @@ fn after_a_half_close_requests_that_do_not_wait_are_answered() {
     let broken = r#"{"error":{"kind":"invalid","what":"body","message":"incomplete, or not HTTP"}}"#;
     check("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhi", &[(400, broken.len())]);
     check(&format!("{chunked}2\r\nh"), &[(400, broken.len())]);
-    assert!(collector.wait_for(10).iter().all(|capture| !matches!(capture.outcome, Outcome::Gone { .. })));
+    assert!(
+        collector.wait_for(10).iter().all(|capture| !matches!(capture.outcome, Outcome::ClientLeft { .. }))
+    );
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn a_client_that_leaves_ends_its_request_whatever_it_sent_afterwards() {
         }
     }
     for capture in collector.wait_for(requests) {
-        assert_eq!((&capture.outcome, capture.status), (&Outcome::Gone { step: 0 }, 0));
+        assert_eq!((&capture.outcome, capture.status), (&Outcome::ClientLeft { step: 0 }, 0));
     }
     for mut socket in half_open {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -197,7 +199,7 @@ fn a_departure_is_noticed_after_the_client_has_sent_more() {
     }
     drop(socket);
     let gone = |captures: &[std::sync::Arc<zerver_trace::Capture>]| {
-        captures.iter().filter(|capture| capture.outcome == Outcome::Gone { step: 0 }).count()
+        captures.iter().filter(|capture| capture.outcome == Outcome::ClientLeft { step: 0 }).count()
     };
     let mut captures = collector.wait_for(4);
     while gone(&captures) == 0 {

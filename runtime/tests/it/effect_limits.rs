@@ -171,7 +171,7 @@ fn effect_events(capture: &Capture) -> Vec<String> {
         Event::EffectRequested { attempt, .. } => Some(format!("attempt {attempt}")),
         Event::EffectQueued { reason, .. } => Some(format!("queued for its {}", reason.as_str())),
         Event::EffectStarted { .. } => Some("started".to_owned()),
-        Event::EffectCompleted { answer: Answer::Cancelled, .. } => Some("cancelled".to_owned()),
+        Event::EffectCompleted { answer: Answer::Canceled, .. } => Some("canceled".to_owned()),
         Event::EffectCompleted { .. } => Some("completed".to_owned()),
         _ => None,
     };
@@ -257,7 +257,7 @@ fn the_deadline_applies_to_a_queued_effect() {
     });
     let capture = captures.expect("this machine is too slow").pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
-    assert_eq!(effect_events(&capture), ["attempt 1", "queued for its target", "cancelled"]);
+    assert_eq!(effect_events(&capture), ["attempt 1", "queued for its target", "canceled"]);
     let http = wait_until(&server, |http| http.left == 1);
     assert_eq!((http.waiting, http.in_flight, upstream.requests()), (0, 1, 1));
     drop(guard);
@@ -278,7 +278,7 @@ fn a_client_that_leaves_frees_its_place_in_the_queue() {
     gone.send(get(&format!("/ask/{to}?path=/blocked")));
     wait_until(&server, |http| http.waiting == 1);
     drop(gone);
-    assert_eq!(collector.one().outcome, Outcome::Gone { step: 0 });
+    assert_eq!(collector.one().outcome, Outcome::ClientLeft { step: 0 });
     let http = wait_until(&server, |http| http.waiting == 0);
     assert_eq!((http.left, http.in_flight), (1, 1));
     drop(guard);

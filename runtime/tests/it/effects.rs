@@ -84,7 +84,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_trace_summarises_each_effect_and_its_result() {
+fn a_trace_summarizes_each_effect_and_its_result() {
     let mut interpreters = Interpreters::builtin();
     interpreters.set(|request: &http::Request| {
         let reply = match request.headers[0].value.as_ref() {
@@ -113,7 +113,7 @@ fn a_trace_summarises_each_effect_and_its_result() {
     }
     assert_eq!(
         lines,
-        "sleep 1ms\n  over\n\
+        "sleep 1ms\n  done\n\
          kv put todo:7\nkv delete old\n  stored\n  absent\n\
          kv add 1 to hits:10.0.0.1 for 60s\n  1\n\
          kv get todo:7\n  found\n\

@@ -11,7 +11,7 @@ use zerver_trace::{Answer, Capture, Decision as Decided, Event, Outcome, QueueRe
 use crate::collector::start;
 use crate::raw_client::{Client, PATIENCE, get};
 
-/// An effect whose arguments determine the behaviour of its interpreter.
+/// An effect whose arguments determine the behavior of its interpreter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Do {
     AnswerAtOnce(u32),
@@ -27,11 +27,11 @@ impl EffectKind for Do {
     const KIND: &'static str = "do";
 }
 
-/// Performs [`Do`], and counts the effects that it starts and those that are cancelled.
+/// Performs [`Do`], and counts the effects that it starts and those that are canceled.
 #[derive(Clone, Default)]
 struct Doer {
     started: Arc<AtomicUsize>,
-    cancelled: Arc<AtomicUsize>,
+    canceled: Arc<AtomicUsize>,
 }
 
 struct Counted(Arc<AtomicUsize>);
@@ -59,7 +59,7 @@ impl Interpreter<Do> for Doer {
             Do::Fail => Box::pin(async { Err(EffectError::new(EffectErrorKind::Unreachable, "on purpose")) }),
             Do::PanicLater => Box::pin(async { panic!("on purpose, later") }),
             Do::Never => {
-                let counted = Counted(Arc::clone(&self.cancelled));
+                let counted = Counted(Arc::clone(&self.canceled));
                 Box::pin(async move {
                     let _counted = counted;
                     std::future::pending().await
@@ -212,7 +212,7 @@ fn an_effect_without_an_interpreter_is_an_internal_error() {
 }
 
 #[test]
-fn after_its_deadline_a_request_is_answered_and_its_effects_are_cancelled() {
+fn after_its_deadline_a_request_is_answered_and_its_effects_are_canceled() {
     let doer = Doer::default();
     let (server, collector) = start(app(&doer));
     let mut client = Client::connect(server.addr());
@@ -230,16 +230,16 @@ fn after_its_deadline_a_request_is_answered_and_its_effects_are_cancelled() {
     let capture = &collector.wait_for(1 + requests.expect("this machine is too slow")).pop().unwrap();
     assert_eq!(capture.outcome, Outcome::TimedOut { step: 0 });
     assert!(
-        capture.events.iter().any(|e| matches!(e, Event::EffectCompleted { answer: Answer::Cancelled, .. }))
+        capture.events.iter().any(|e| matches!(e, Event::EffectCompleted { answer: Answer::Canceled, .. }))
     );
-    assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
+    assert_eq!(doer.canceled.load(Ordering::SeqCst), 1);
     assert_eq!(client.request(get("/yields-forever")).status, 504);
     assert_eq!(client.request(get("/done")).status, 200);
 }
 
-/// An effect that never completes is cancelled at its time limit. The flow continues with the failure as a value.
+/// An effect that never completes is canceled at its time limit. The flow continues with the failure as a value.
 #[test]
-fn after_its_time_limit_an_effect_is_cancelled_and_the_flow_receives_the_failure() {
+fn after_its_time_limit_an_effect_is_canceled_and_the_flow_receives_the_failure() {
     #[derive(Slot, Serialize, Deserialize)]
     struct Tried(Result<u32, String>);
     #[step]
@@ -259,7 +259,7 @@ fn after_its_time_limit_an_effect_is_cancelled_and_the_flow_receives_the_failure
     let (server, collector) = start(App::new().flow(flow).interpreter::<Do>(doer.clone()));
     let answer = Client::connect(server.addr()).request(get("/tries"));
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"Err("timeout")"#));
-    assert_eq!(doer.cancelled.load(Ordering::SeqCst), 1);
+    assert_eq!(doer.canceled.load(Ordering::SeqCst), 1);
     let capture = collector.one();
     let is_timeout = |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Err(error), .. } if error.kind == EffectErrorKind::Timeout);
     assert!(capture.outcome == Outcome::Done && capture.events.iter().any(is_timeout));
@@ -281,12 +281,12 @@ fn a_client_that_leaves_cancels_its_effects() {
             client.half_close()
         }
         let capture = &collector.wait_for(at + 1)[at];
-        assert_eq!((&capture.outcome, capture.status), (&Outcome::Gone { step: 0 }, 0));
+        assert_eq!((&capture.outcome, capture.status), (&Outcome::ClientLeft { step: 0 }, 0));
         assert!(capture.response.is_none());
-        let is_cancelled =
-            |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Cancelled, .. });
-        assert!(capture.events.iter().any(is_cancelled));
-        assert_eq!(doer.cancelled.load(Ordering::SeqCst), at + 1);
+        let is_canceled =
+            |event: &Event<_>| matches!(event, Event::EffectCompleted { answer: Answer::Canceled, .. });
+        assert!(capture.events.iter().any(is_canceled));
+        assert_eq!(doer.canceled.load(Ordering::SeqCst), at + 1);
     }
 }
 
@@ -400,6 +400,53 @@ fn effects_over_the_limit_of_a_request_are_queued() {
     let started = |event: &&Event<_>| matches!(event, Event::EffectStarted { .. });
     let count = |is: fn(&&Event<_>) -> bool| capture.events.iter().filter(is).count();
     assert_eq!((count(queued), count(started)), (3, 3));
+}
+
+/// The effect that is in flight completes only after the one over the limit has failed, so that nothing but the deadline
+/// can wake the request.
+#[test]
+fn the_deadline_of_an_effect_over_the_limit_of_a_request_is_noticed_when_it_passes() {
+    static HAS_FAILED: tokio::sync::Notify = tokio::sync::Notify::const_new();
+    struct CompleteAfterFailure;
+    impl Interpreter<Do> for CompleteAfterFailure {
+        fn start(&self, _: &Do, _: &EffectContext) -> Started<Performed<Do>> {
+            Started::Pending(Box::pin(async {
+                HAS_FAILED.notified().await;
+                Ok(1)
+            }))
+        }
+    }
+    #[step]
+    fn ask_both() -> Decision<Sum> {
+        let second = effect(Do::AnswerLater(2)).deadline(20.millis()).attempt();
+        let failed = second.map(|result| {
+            HAS_FAILED.notify_one();
+            u32::from(result.is_err())
+        });
+        Need(all((effect(Do::AnswerLater(1)), failed)).map(|(first, failed)| Sum(10 * first + failed)))
+    }
+    let limits = zerver::Limits { effects: 1, ..zerver::Limits::default() };
+    let flow = flow!("both", GET "/both", steps: [ask_both, show]);
+    let app =
+        App::new().flow(flow).interpreter::<Do>(CompleteAfterFailure).limits(limits).deadline(1.hours());
+    let (server, collector) = start(app);
+    assert_eq!(Client::connect(server.addr()).request(get("/both")).body, "11");
+    let events: Vec<_> = collector
+        .one()
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::EffectQueued { call, reason: QueueReason::Request, .. } => Some(format!("{call} queued")),
+            Event::EffectStarted { call, .. } => Some(format!("{call} started")),
+            Event::EffectCompleted { call, answer: Answer::Ok(_), .. } => Some(format!("{call} completed")),
+            Event::EffectCompleted { call, answer: Answer::Err(error), .. } => {
+                Some(format!("{call} failed: {}", error.message))
+            }
+            _ => None,
+        })
+        .collect();
+    let failed = "1 failed: no answer before the deadline of its effect";
+    assert_eq!(events, ["1 queued", failed, "0 completed"]);
 }
 
 /// Reports points in `start`, in its future, and in a task that it spawns, where reports have no effect.

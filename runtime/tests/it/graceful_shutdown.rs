@@ -123,7 +123,7 @@ fn a_request_that_outlasts_the_drain_time_is_dropped_and_captured() {
     assert!(client.is_closed());
     let captures = collector.wait_for(2);
     let outcomes: Vec<_> = captures.iter().map(|capture| capture.outcome.clone()).collect();
-    assert!(outcomes.contains(&Outcome::Gone { step: 0 }), "{outcomes:?}");
+    assert!(outcomes.contains(&Outcome::ClientLeft { step: 0 }), "{outcomes:?}");
 }
 
 #[test]
@@ -164,14 +164,14 @@ fn signal(child: &Child, signal: Signal) {
 #[test]
 fn a_first_signal_drains_and_a_second_one_does_not_wait() {
     let dir = tempfile::tempdir().unwrap();
-    for signalled in [Signal::TERM, Signal::INT] {
+    for signaled in [Signal::TERM, Signal::INT] {
         let (mut child, addr) = serving(dir.path(), |_| {});
         let mut client = Client::connect(addr);
         assert_eq!(client.request(get("/hello/you")).body, "hello, you");
         client.send(get("/slow/200"));
         let mut other = Client::connect(addr);
         other.request(get("/hello/you"));
-        signal(&child, signalled);
+        signal(&child, signaled);
         assert_eq!(client.answer().expect("no answer").body, "hello, you");
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }

@@ -86,7 +86,7 @@ fn many_requests_share_a_connection() {
     // The origin comes from `:scheme` and `:authority`.
     assert!(captures.iter().all(|capture| origin(capture) == "http://test"));
     let gone = &captures[4];
-    assert_eq!((gone.flow.name.as_str(), &gone.outcome), ("wait", &Outcome::Gone { step: 0 }));
+    assert_eq!((gone.flow.name.as_str(), &gone.outcome), ("wait", &Outcome::ClientLeft { step: 0 }));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn after_a_half_close_requests_that_do_not_wait_are_answered() {
     // DATA with 3 bytes, which ends stream 1.
     assert!(got.windows(12).any(|frame| frame == b"\0\0\x03\0\x01\0\0\0\x01000"), "{got:?}");
     let outcomes: Vec<_> = collector.wait_for(2).iter().map(|capture| capture.outcome.clone()).collect();
-    assert_eq!(outcomes, [Outcome::Done, Outcome::Gone { step: 0 }]);
+    assert_eq!(outcomes, [Outcome::Done, Outcome::ClientLeft { step: 0 }]);
 }
 
 #[test]

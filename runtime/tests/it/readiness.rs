@@ -11,7 +11,7 @@ use zerver_trace::{Answer, Event, Outcome};
 use crate::collector::start;
 use crate::raw_client::{Client, get};
 
-/// An effect that runs until it is cancelled.
+/// An effect that runs until it is canceled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Endless;
 

@@ -294,7 +294,7 @@ fn a_client_that_leaves_ends_its_batch_request() {
     assert_eq!(holds.answer().unwrap().status, 200);
     let captures = collector.wait_for(2);
     let gone = captures.iter().find(|capture| capture.flow.name == "wait").unwrap();
-    assert_eq!(gone.outcome, Outcome::Gone { step: 0 });
+    assert_eq!(gone.outcome, Outcome::ClientLeft { step: 0 });
     server.stop();
 }
 

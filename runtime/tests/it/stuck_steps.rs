@@ -57,7 +57,7 @@ fn stop_during_a_step(path: &str, gate: &'static Gate) {
     gate.wait_for(1);
     stop(server);
     let lost = collector.one();
-    assert_eq!((&lost.outcome, lost.status), (&Outcome::Gone { step: 1 }, 0));
+    assert_eq!((&lost.outcome, lost.status), (&Outcome::ClientLeft { step: 1 }, 0));
     assert_eq!(
         (request(&lost).0.as_str(), lost.events_dropped),
         (path, 1),
@@ -133,7 +133,7 @@ fn stop_during_a_stuck_step(path: &str, gate: &'static Gate, stays: bool) {
     let hangs = Some(hangs).filter(|_| stays);
     stop(server);
     drop(hangs);
-    assert_eq!(collector.one().outcome, Outcome::Gone { step: 1 });
+    assert_eq!(collector.one().outcome, Outcome::ClientLeft { step: 1 });
 }
 
 #[test]

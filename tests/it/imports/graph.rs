@@ -38,7 +38,7 @@ impl Crate {
         let code = without_tests(&without_comments_and_literals(&text));
         for name in module_files(&code) {
             let files = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
-            // Modules with a `#[path]` belong to other crates.
+            // A module with a `#[path]` is compiled from the file of another crate.
             if let Some(file) = files.into_iter().find(|file| file.is_file()) {
                 let child = module.iter().cloned().chain([name.clone()]).collect();
                 self.add(child, &file, &folder.join(name));

@@ -1,4 +1,4 @@
-//! A model of crossbeam's bounded channel in its array flavour (after Vyukov's bounded queue), for one receiver. It has
+//! A model of crossbeam's bounded channel in its array flavor (after Vyukov's bounded queue), for one receiver. It has
 //! no lock that would order more than the operations of the original do.
 
 use std::sync::{Arc, Mutex};

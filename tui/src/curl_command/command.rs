@@ -270,7 +270,7 @@ fn authority(target: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Returns the host as written in a URL, and whether curl sends it unchanged as `Host`; `None` if it cannot be part of
-/// a URL. curl normalises some hosts (`127.1`, port 80), which then need a header of their own.
+/// a URL. curl normalizes some hosts (`127.1`, port 80), which then need a header of their own.
 fn address(host: &str) -> Option<(&str, bool)> {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),

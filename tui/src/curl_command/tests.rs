@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use zerver_trace::{Header, Masked, RecordedBody, Value};
 
 use super::*;
-use crate::sample;
+use zerver_testkit::sample;
 
 /// Time after which a hanging request fails the test.
 const PATIENCE: Duration = Duration::from_secs(30);

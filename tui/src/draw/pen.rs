@@ -1,4 +1,4 @@
-//! Writes text on a line, from left to right. Recorded text is sanitised here.
+//! Writes text on a line, from left to right. Recorded text is sanitized here.
 
 use std::borrow::Cow;
 
@@ -61,7 +61,7 @@ impl<'b> Pen<'b> {
         self.put(&cleaned, style)
     }
 
-    /// Returns recorded text sanitised, as far as it is visible in `columns`.
+    /// Returns recorded text sanitized, as far as it is visible in `columns`.
     fn cleaned<'t>(&self, text: &'t str, columns: usize) -> Cow<'t, str> {
         let start = start(text, columns);
         let cleaned = clean(start);
@@ -85,7 +85,7 @@ impl<'b> Pen<'b> {
     }
 
     /// Writes recorded text left-aligned in a field, and highlights the characters at the positions that `marked`
-    /// returns for the sanitised text.
+    /// returns for the sanitized text.
     pub(crate) fn recorded_marked(
         &mut self,
         text: &str,

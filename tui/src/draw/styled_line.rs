@@ -20,7 +20,7 @@ pub(crate) enum Tone {
     Effect,
     Queue,
     Retry,
-    /// HTTP status, coloured by its class.
+    /// HTTP status, colored by its class.
     Status(u16),
 }
 
@@ -44,7 +44,7 @@ impl Tone {
     }
 }
 
-/// Line of styled text. Recorded parts are sanitised when the line is drawn.
+/// Line of styled text. Recorded parts are sanitized when the line is drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StyledLine(Vec<(String, Tone)>);
 

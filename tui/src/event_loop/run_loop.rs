@@ -26,7 +26,7 @@ use crate::update::{start, update};
 /// Start-up options.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Colours and glyphs.
+    /// Colors and glyphs.
     pub appearance: Appearance,
     /// First screen.
     pub start_screen: StartScreen,

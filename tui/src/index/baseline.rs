@@ -51,7 +51,7 @@ impl Baseline {
     }
 }
 
-/// Judgement of a request.
+/// Judgment of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Normal,

@@ -222,7 +222,7 @@ mod tests {
     use zerver_trace::Trace;
 
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     fn check(text: &str, trace: &Trace) -> bool {
         let filter = Filter::parse(text).unwrap();

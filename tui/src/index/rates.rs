@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
     use crate::index::RequestIndex;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     fn requests(all: impl IntoIterator<Item = (u64, u64, bool)>) -> RequestIndex {
         let mut index = RequestIndex::default();

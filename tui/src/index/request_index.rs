@@ -62,7 +62,7 @@ pub(crate) struct RequestRow<'a> {
     pub(crate) failed: bool,
     /// Number of the flow, equal for equal flows.
     pub(crate) flow_number: u16,
-    /// Path as recorded, to be sanitised before drawing. Long paths are truncated.
+    /// Path as recorded, to be sanitized before drawing. Long paths are truncated.
     pub(crate) path: &'a str,
     pub(crate) flow: &'a str,
     pub(crate) method: &'a str,

@@ -2,7 +2,7 @@
 //!
 //! The grammar is that of ECMA-48: a control sequence ends with a final byte, and an OSC, DCS, APC, PM or SOS string
 //! with a terminator. Sequences are therefore consumed as a whole, even if they arrive in pieces or are not keys:
-//! replies of the terminal (device attributes, cursor position, modes, colours) are dropped. An unfinished sequence,
+//! replies of the terminal (device attributes, cursor position, modes, colors) are dropped. An unfinished sequence,
 //! such as after a real Alt+], is dropped after [`SEQUENCE_TIMEOUT`].
 
 use std::time::{Duration, Instant};

@@ -123,7 +123,7 @@ fn replies_of_the_terminal_are_not_keys() {
         b"\x1b[?1u",
         b"\x1b[>4;2m",
         b"\x1b[=1;2q",
-        // Colours, clipboard, title, with either terminator.
+        // Colors, clipboard, title, with either terminator.
         b"\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\",
         b"\x1b]10;rgb:ffff/ffff/ffff\x07",
         b"\x1b]4;1;rgb:cd/00/00\x07",

@@ -17,7 +17,7 @@ pub(crate) enum OverlayOutcome {
 /// Key tables with their titles.
 pub(crate) type KeyTables = Vec<(&'static str, Vec<&'static [KeyBinding]>)>;
 
-/// Returns an area of at most this size, centred in another.
+/// Returns an area of at most this size, centered in another.
 pub(super) fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)

@@ -118,7 +118,7 @@ impl DevService {
     }
 }
 
-/// Removes colour codes from a line. Other dangerous characters are sanitised when the line is drawn.
+/// Removes color codes from a line. Other dangerous characters are sanitized when the line is drawn.
 fn plain(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_codes_are_removed() {
+    fn color_codes_are_removed() {
         assert_eq!(plain("\u{1b}[1m\u{1b}[91merror\u{1b}[0m: no\t\u{1b}[38;2;1;2;3mx"), "error: no    x");
         assert_eq!(plain("\u{1b}]0;title\u{7}\u{1b}["), "\u{1b}]0;title\u{7}");
     }

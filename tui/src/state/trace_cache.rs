@@ -20,7 +20,7 @@ pub struct LoadedTrace {
 }
 
 impl LoadedTrace {
-    /// Analyses a trace.
+    /// Analyzes a trace.
     pub fn new(trace: Trace) -> Self {
         let timeline = Timeline::of(&trace);
         let verdict = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());

@@ -98,7 +98,7 @@ fn keys_of_the_diff_screen() {
     assert!(details.contains("ReportParams.latency_ms  0 -> 250"), "{details}");
     assert!(diff(80, 24).press("<esc>").text().contains("status"), "back to the list");
     let selected = TestApp::new(80, 24, two()).press("dd").text();
-    assert!(selected.contains("comparison cancelled"), "{selected}");
+    assert!(selected.contains("comparison canceled"), "{selected}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_flow_shows_its_typical_times() {
     ─ report: newest 100 requests ──────────────────────────────────────────────────
      CPU time of the steps, and waits                    p50        p99
      total                                          49.43 ms   98.43 ms
-     receiving the body                              10.0 µs    10.0 µs
+     receiving                                       10.0 µs    10.0 µs
      unexplained                                      5.0 µs     5.0 µs
      ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
      │ What parse_report is for.
@@ -135,4 +135,45 @@ fn the_scheduler_of_a_running_service_is_shown() {
     assert!(!matches!(ui.commands.last(), Some(Command::FetchStatus(_))), "not visible");
     ui.press("5").send(Message::Status("127.0.0.1:3000".into(), Err("it is \u{1b}gone".into())));
     assert!(ui.text().contains("it is \\u{1b}gone"), "{}", ui.text());
+}
+
+#[test]
+fn an_idle_scheduler_takes_one_line() {
+    let mut ui = TestApp::new(200, 24, two());
+    ui.press("5").send(Message::ServiceAddress("127.0.0.1:3000".into()));
+    let now = ui.app.shared.now_unix_ns;
+    let panel = |ui: &TestApp| -> Vec<String> {
+        let left = |line: &str| line.chars().take(66).collect::<String>().trim_end().to_owned();
+        let lines: Vec<_> = ui.text().lines().map(left).collect();
+        let title = lines.iter().position(|line| line.starts_with("─ scheduler")).unwrap();
+        lines[title + 1..lines.len() - 1].to_vec()
+    };
+    let mut second = 0;
+    let mut status = |ui: &mut TestApp, change: fn(&mut SchedulerStatus)| {
+        second += 1;
+        let mut status = health(second);
+        (status.queue_lengths, status.shed) = ([Some(0); 3], [0; 3]);
+        (status.reclassified, status.overruns) = (0, 0);
+        for worker in &mut status.workers {
+            (worker.busy_ns, worker.running, worker.is_stuck) = (Some(0), None, false);
+        }
+        change(&mut status);
+        ui.send(Message::Tick(now + second * 1_000_000_000));
+        ui.send(Message::Status("127.0.0.1:3000".into(), Ok(status)));
+    };
+    status(&mut ui, |_| {});
+    assert_eq!(panel(&ui), [" load     -    all 2 workers are idle"]);
+    status(&mut ui, |_| {});
+    insta::assert_snapshot!(panel(&ui).join("\n"), @"");
+    // What was shed remains visible.
+    status(&mut ui, |status| status.shed[2] = 7);
+    assert_eq!(panel(&ui)[1..], [" shed     0 interactive, 0 default, 7 batch"]);
+    status(&mut ui, |status| status.queue_lengths[0] = Some(1));
+    assert_eq!(panel(&ui).len(), 6);
+    status(&mut ui, |status| status.workers[0].running = health(1).workers[0].running.clone());
+    assert_eq!(panel(&ui).len(), 6);
+    // A worker that is idle now but was busy a moment ago keeps the height.
+    status(&mut ui, |status| status.workers[0].busy_ns = Some(500_000_000));
+    status(&mut ui, |status| status.workers[0].busy_ns = Some(500_000_000));
+    assert_eq!(panel(&ui).len(), 6);
 }

@@ -23,10 +23,10 @@ use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
 use crate::app::App;
 use crate::message::StartScreen;
 use crate::message::{Command, Message};
-use crate::sample;
 use crate::state::LoadedTrace;
 use crate::theme::{Appearance, ColorScheme};
 use crate::update::{start, update};
+use zerver_testkit::sample;
 
 pub(crate) const LOOK: Appearance = Appearance { colors: ColorScheme::Dark, is_ascii: false };
 

@@ -5,17 +5,17 @@ use proptest::prelude::*;
 
 use zerver_analysis::{Baseline, Timeline};
 use zerver_replay::{
-    Coverage, EditedOutcome, Finding, FindingClass, ReplayError, ReplayedResponse, Report, ReportedValue,
-    SourceLocation,
+    Coverage, EditedOutcome, Finding, FindingClass, MissingInput, ReplayError, ReplayedResponse, Report,
+    ReportedValue, SourceLocation,
 };
 use zerver_trace::FlowInfo;
 
 use super::*;
-use crate::hostile::any_trace;
 use crate::services::{FlowMeasurement, ReplayResult};
 use crate::state::Notice;
 use crate::state::{RunningStep, SchedulerStatus, WorkerStatus};
 use crate::state::{ServiceEvent, ServiceState};
+use zerver_testkit::hostile::any_trace;
 
 /// Size of the largest terminal.
 const WIDTH: u16 = 250;
@@ -170,8 +170,8 @@ fn any_report() -> impl Strategy<Value = Report> {
         recorded_duration_ns: ns,
     });
     let why = prop_oneof![
-        any_text(),
-        Just("the request's header authorization: only a hash of it is here".to_owned())
+        any_text().prop_map(MissingInput::Other),
+        any_text().prop_map(|reason| MissingInput::Header { name: "authorization".to_owned(), reason }),
     ];
     let parts = (prop::collection::vec(why, 0..2), prop::collection::vec(finding, 0..5));
     (parts, prop::option::of(ending), prop::option::of(any_text()), any::<[u32; 5]>()).prop_map(

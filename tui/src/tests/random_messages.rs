@@ -6,7 +6,7 @@ use zerver_replay::ReplayError;
 
 use super::replay::{changed, replayed};
 use super::*;
-use crate::hostile::any_trace;
+use zerver_testkit::hostile::any_trace;
 
 /// Random messages for these screens.
 fn any_message() -> impl Strategy<Value = Message> {

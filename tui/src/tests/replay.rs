@@ -1,7 +1,8 @@
 //! The replay screen.
 
 use zerver_replay::{
-    Coverage, Finding, FindingClass, ReplayError, ReplayedResponse, Report, ReportedValue, SourceLocation,
+    Coverage, Finding, FindingClass, MissingInput, ReplayError, ReplayedResponse, Report, ReportedValue,
+    SourceLocation,
 };
 use zerver_trace::Value;
 
@@ -179,7 +180,7 @@ fn a_refused_edit_returns_to_its_prompt() {
     assert!(ui.text().contains("Claims = .sub=[7]"), "{}", ui.text());
     ui.press("<backspace>");
     assert!(!ui.text().contains("expected a string: "), "{}", ui.text());
-    // Cancelling reverts only this edit.
+    // Canceling reverts only this edit.
     ui.press("<esc>");
     assert_eq!(asked(&ui).unwrap(), (4, zerver_replay::Edits::default()));
     assert_eq!(ui.app.tab, crate::screen::Tab::Replay);
@@ -264,6 +265,19 @@ fn compiler_errors_are_shown_with_a_hint() {
 }
 
 #[test]
+fn a_long_hint_is_wrapped() {
+    let refusal = ReplayError {
+        message: "no Cargo.toml in /home/ann/todos or any folder above it".into(),
+        causes: Vec::new(),
+        hints: vec!["name the folder of the service's package, ".repeat(4) + "and replay the request again"],
+    };
+    let mut ui = replay(80, 18);
+    let text = ui.send(Message::Replayed(1, Err(refusal))).text();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("package, and replay the request again"), "{text}");
+}
+
+#[test]
 fn an_injected_fault_shows_how_the_request_would_end() {
     let mut ui = replay(120, 24);
     ui.press("f");
@@ -317,9 +331,9 @@ fn a_missing_secret_is_prompted_for_and_stays_hidden() {
     }
     let mut ui = TestApp::new(120, 40, vec![trace]);
     ui.press("r");
-    let why =
-        "the request's header authorization: only a hash of it is here; --request-header authorization=..";
-    let report = Report { missing_inputs: vec![why.into()], ..Report::default() };
+    let reason = "only a hash of it is here".to_owned();
+    let missing = MissingInput::Header { name: "authorization".to_owned(), reason };
+    let report = Report { missing_inputs: vec![missing], ..Report::default() };
     let replayed = Arc::new(ReplayResult { report, build: String::new() });
     ui.send(Message::Replayed(asked(&ui).unwrap().0, Ok(Arc::clone(&replayed))));
     let text = ui.text();
@@ -340,7 +354,7 @@ fn a_missing_secret_is_prompted_for_and_stays_hidden() {
     assert!(ui.press("e").text().contains("authorization =\n"), "the prompt starts empty");
     ui.press("<esc>x");
     assert!(asked(&ui).unwrap().1.headers.is_empty());
-    // A cancelled prompt can be reopened with `a`.
+    // A canceled prompt can be reopened with `a`.
     ui.send(Message::Replayed(asked(&ui).unwrap().0, Ok(replayed)));
     ui.press("<esc>");
     assert!(!ui.text().contains("this secret was not exported"), "{}", ui.text());

@@ -213,9 +213,9 @@ fn every_appearance_draws_in_ascii() {
             let buffer = ui.press(keys).buffer();
             let cells = || buffer.content.iter();
             assert!(cells().all(|cell| cell.symbol().is_ascii()), "{}", ui.text());
-            let colours = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg);
+            let both = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg);
             let is_plain = |cell: &ratatui::buffer::Cell| {
-                colours(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset)
+                both(cell) == (ratatui::style::Color::Reset, ratatui::style::Color::Reset)
             };
             assert_eq!(cells().all(is_plain), colors == ColorScheme::Mono);
             let is_hidden =

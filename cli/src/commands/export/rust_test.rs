@@ -25,7 +25,7 @@ pub(super) fn rust_test(
         |why: &str| CommandError::new(format!("cannot export {} as a test", trace.id)).with_cause(why);
     match &trace.outcome {
         Outcome::Rejected { .. } => return Err(cannot("it was rejected before any step ran")),
-        Outcome::Gone { .. } => return Err(cannot("its client left before there was a response")),
+        Outcome::ClientLeft { .. } => return Err(cannot("its client left before there was a response")),
         Outcome::TimedOut { .. } => return Err(cannot("its deadline passed, and a test has no time")),
         Outcome::Done if expect == Expect::Fixed && trace.status < 400 => {
             let error = cannot("it did not fail, so there is nothing to fix");
@@ -130,7 +130,7 @@ impl Test<'_> {
                     let (sort, message) = (literal(error.kind.as_str()), literal(&error.message));
                     call("        ", "fail_json", &[kind, args, sort, message])
                 }
-                Some(Answer::Cancelled) | None => {
+                Some(Answer::Canceled) | None => {
                     return Err(format!("a {} effect had not completed", clean(&kind)));
                 }
             });
@@ -307,7 +307,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn literals_are_valid_rust() {
@@ -326,9 +326,9 @@ mod tests {
         let test = |trace: &Trace| rust_test(trace, &Secrets::default(), false, Expect::Recorded);
         let text = test(&sample::slow()).unwrap();
         assert!(text.contains("fn todos_item_200()") && text.contains("assert_response(200"), "{text}");
-        let mut gone = sample::slow();
-        gone.outcome = Outcome::Gone { step: 0 };
-        assert!(test(&gone).unwrap_err().causes[0].contains("client"));
+        let mut unanswered = sample::slow();
+        unanswered.outcome = Outcome::ClientLeft { step: 0 };
+        assert!(test(&unanswered).unwrap_err().causes[0].contains("client"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn check_possible(report: Report, loaded: &LoadedTrace) -> Result<Rep
     }
     let id = loaded.trace.id.short(loaded.digits());
     let mut error = CommandError::new(format!("cannot replay {id} as it was recorded"));
-    error.causes = report.missing_inputs;
+    error.causes = report.missing_inputs.iter().map(ToString::to_string).collect();
     // A portable file has only hashes of secrets; the store can decrypt its own.
     let is_secret = |value: &Recorded| matches!(value, Recorded::Hashed { .. });
     let trace = &loaded.trace;

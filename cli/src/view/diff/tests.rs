@@ -7,8 +7,8 @@ use zerver_trace::text::is_dangerous;
 use zerver_trace::{Decision, Header};
 
 use super::*;
-use crate::hostile::any_trace;
-use crate::sample::{self, plain, ran, summed, wire};
+use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample::{self, plain, ran, summed, wire};
 
 fn styled(a: &Trace, b: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Diff::of(a, b, &IgnoredHeaders::default());

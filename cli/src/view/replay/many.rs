@@ -137,7 +137,7 @@ fn one(cause: &FindingCause, group: &FindingGroup, example: &str, room: usize) -
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use zerver_replay::{Coverage, Finding, Report, ReportedValue, SourceLocation};
+    use zerver_replay::{Coverage, Finding, MissingInput, Report, ReportedValue, SourceLocation};
 
     use super::*;
 
@@ -169,7 +169,10 @@ mod tests {
         corpus.add(id(3), "report", &Report::from(finding("gather", "process", FindingClass::Died)));
         let not_compared = vec!["x".to_owned()];
         corpus.add(id(4), "todo-show", &Report { coverage, not_compared, ..Report::default() });
-        let missing_inputs = vec!["the request's header authorization: only a hash of it is here".into()];
+        let missing_inputs = vec![MissingInput::Header {
+            name: "authorization".into(),
+            reason: "only a hash of it is here".into(),
+        }];
         corpus.add(id(5), "todo-show", &Report { missing_inputs, ..Report::default() });
         let view = CorpusView {
             corpus: &corpus,

@@ -1,9 +1,12 @@
 //! The timeline of one request, as text.
 
 mod exchange;
+mod results;
 mod rows;
 
-use zerver_analysis::{CompletionDelay, Effect, Migration, Reclassification, SlotWrite, Timeline, Verdict};
+use zerver_analysis::{
+    CompletionDelay, Effect, Migration, Reclassification, RepeatedStatement, SlotWrite, Timeline, Verdict,
+};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace};
@@ -36,6 +39,7 @@ pub(crate) fn timeline(
     if let Some(verdict) = verdict.filter(|_| !timeline.runs.is_empty()) {
         out += &field("verdict", &verdict_lines(verdict, layout));
     }
+    out += &field("repeated", &repeated(timeline, layout));
     out += &slots(&timeline.slots, layout);
     out += &failure(timeline, layout);
     if trace.is_undelivered {
@@ -50,6 +54,7 @@ pub(crate) fn timeline(
         if !trace.build.is_empty() {
             out += &field("build", &[clean(&trace.build).into_owned()]);
         }
+        out += &results::results(timeline, unit, layout);
         out += &exchange::exchange(trace);
     }
     out
@@ -187,6 +192,22 @@ fn verdict_lines(verdict: &Verdict, layout: Layout) -> Vec<String> {
     strong.chain(fold_words(against, layout.fold_width())).collect()
 }
 
+/// Returns the statements that a step repeated.
+fn repeated(timeline: &Timeline, layout: Layout) -> Vec<String> {
+    let total_ns = timeline.totals.total_ns;
+    let line = |it: RepeatedStatement| {
+        let RepeatedStatement { step, statement, runs, time_ns, saving_ns } = it;
+        let percent = u128::from(time_ns) * 100 / u128::from(total_ns.max(1));
+        let text = format!(
+            "{runs} times {statement} in {step}: {}, {percent}% of the request; a single statement could save {}",
+            duration::show(time_ns),
+            duration::show(saving_ns)
+        );
+        fold_words(&clean(&text), layout.fold_width())
+    };
+    timeline.repeated_statements().into_iter().flat_map(line).collect()
+}
+
 /// Shows the slots on one line if they fit, or one line each.
 fn slots(slots: &[SlotWrite], layout: Layout) -> String {
     let shown: Vec<(String, String)> =
@@ -220,7 +241,7 @@ fn failure(timeline: &Timeline, layout: Layout) -> String {
     let folded = |text: &str| fold_words(&clean(text), layout.fold_width());
     let description = match failure.kind.as_str() {
         "timed_out" => "timed_out: its deadline passed".to_owned(),
-        "gone" => "gone: the client left".to_owned(),
+        "client_left" => "client_left: before there was a response".to_owned(),
         _ => failure.to_string(),
     };
     let description: Vec<String> = folded(&description).iter().map(|line| paint(style::BAD, line)).collect();

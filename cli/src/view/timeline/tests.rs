@@ -9,8 +9,8 @@ use zerver_trace::{
 };
 
 use super::*;
-use crate::hostile::any_trace;
-use crate::sample::{self, plain, ran, summed, wire};
+use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample::{self, plain, ran, summed, wire};
 
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Timeline::of(trace);
@@ -229,28 +229,39 @@ fn an_incomplete_trace_says_so() {
     trace.events.truncate(10);
     trace.events.remove(3);
     trace.events_dropped = 4;
-    trace.outcome = Outcome::Gone { step: 3 };
+    trace.outcome = Outcome::ClientLeft { step: 3 };
     trace.status = 0;
     insta::assert_snapshot!(show(&trace, 100, false), @r#"
-    019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
+    019aa4c2  GET /v1/todos/456  no response  5.40 ms  client_left  todos-item  interactive
       at ms  took
        0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
        0.17  0.00   ? lookup_user    its run was not recorded                ▏
        0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
        2.36  0.05   ✓ verify_roles                                                      ▎
-       2.40  0.02   ✗ load_todo      needs kv, gone                                      ▏
+       2.40  0.02   ✗ load_todo      needs kv, client_left                               ▏
        2.42  2.98     ↳ kv get todo:456   no answer                                      ███████████████
     I/O      http 2.18 (1 call)   kv 2.98 (1 call)
     total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
     verdict  55% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
-    failed   gone: the client left
+    failed   client_left: before there was a response
     step     load_todo  src/todos.rs:40
     effect   kv get todo:456: no answer
     missing  4 events dropped while recording
              1 effect without an answer
              1 event of a step without a recorded run
     "#);
+}
+
+/// The kind of failure `gone` once had the name of the outcome of a client that leaves.
+#[test]
+fn a_failure_of_kind_gone_says_nothing_about_the_client() {
+    let mut trace = sample::failed();
+    let Outcome::Failed(failure) = &mut trace.outcome else { unreachable!() };
+    failure.kind = FailureKind::Gone;
+    let text = show(&trace, 100, false);
+    let line = text.lines().find(|line| line.contains("failed   ")).unwrap_or_default();
+    assert!(line.contains("gone") && !line.contains("client") && !line.contains("response"), "{text}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn quick() -> Response {
     Response::text("ok\n")
 }
 
-/// About a second of arithmetic in an optimised build, in slices that end with a yield.
+/// About a second of arithmetic in an optimized build, in slices that end with a yield.
 #[step]
 fn sum(progress: Option<(u64, u64)>) -> Decision<Final, (u64, u64)> {
     let (slice, mut sum) = progress.unwrap_or_default();

@@ -38,7 +38,7 @@ pub enum Answer<V> {
     /// The effect failed.
     Err(EffectError),
     /// The result was no longer needed: the request had ended, or another effect had finished first.
-    Cancelled,
+    Canceled,
 }
 
 impl<V> Answer<V> {
@@ -46,7 +46,7 @@ impl<V> Answer<V> {
         match self {
             Self::Ok(value) => Answer::Ok(f(value)),
             Self::Err(error) => Answer::Err(error),
-            Self::Cancelled => Answer::Cancelled,
+            Self::Canceled => Answer::Canceled,
         }
     }
 }

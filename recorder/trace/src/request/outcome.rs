@@ -42,7 +42,7 @@ pub enum Outcome {
         step: u16,
     },
     /// The client left.
-    Gone {
+    ClientLeft {
         /// Position of the current step in the flow.
         step: u16,
     },
@@ -61,7 +61,7 @@ impl Outcome {
             Self::Failed(_) => "failed",
             Self::Panicked { .. } => "panicked",
             Self::TimedOut { .. } => "timed_out",
-            Self::Gone { .. } => "gone",
+            Self::ClientLeft { .. } => "client_left",
             Self::Rejected { .. } => "rejected",
         }
     }

@@ -278,7 +278,7 @@ fn what(key: &Key<'_>, count: u64) -> String {
     let (step, kind) = (key.step.unwrap_or_default(), key.effect);
     let calls = if count == 1 { "call" } else { "calls" };
     match (key.sort, key.targets) {
-        (CauseKind::Receive, _) => "reading the body".to_owned(),
+        (CauseKind::Receive, _) => "receiving".to_owned(),
         (CauseKind::Unexplained, _) => "unexplained".to_owned(),
         (CauseKind::Queue, _) if key.step.is_none() => "waiting in the run queue until the end".to_owned(),
         (CauseKind::Queue, _) if kind.is_empty() => format!("run queue before {step}"),

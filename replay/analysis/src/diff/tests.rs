@@ -7,8 +7,8 @@ use zerver_trace::{
 };
 
 use super::*;
-use crate::timeline::hostile::any_trace;
-use crate::timeline::sample::*;
+use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample::*;
 
 fn of(a: &Trace, b: &Trace) -> Diff {
     Diff::of(a, b, &IgnoredHeaders::default())
@@ -46,7 +46,7 @@ fn show(a: &Trace, b: &Trace) -> String {
 #[test]
 fn a_failure_comes_first_in_the_verdict() {
     let with = |status, outcome: &Outcome| Trace { status, outcome: outcome.clone(), ..slow() };
-    let gone = Outcome::Gone { step: 0 };
+    let gone = Outcome::ClientLeft { step: 0 };
     for (a, b, wanted) in [
         (slow(), failed(), "a succeeded (200), b failed (404); "),
         (failed(), slow(), "a failed (404), b succeeded (200); "),
@@ -128,7 +128,7 @@ fn a_retry_a_missing_step_and_another_outcome_are_differences() {
     -280 missing "render_todo" render_todo, only in a
     -90 cpu "parse_auth" CPU of parse_auth
     -40 cpu "verify_roles" CPU of verify_roles
-    -20 receive "-" reading the body
+    -20 receive "-" receiving
     -20 queue "parse_auth" run queue before parse_auth
     -15 cpu "load_todo" CPU of load_todo
     -15 cpu "lookup_user" CPU of lookup_user

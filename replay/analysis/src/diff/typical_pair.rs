@@ -48,7 +48,7 @@ pub fn typical_pair(requests: &[Summary]) -> Result<TypicalPair, TooFewRequests>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn typical_requests_are_medians_of_the_successful_ones() {

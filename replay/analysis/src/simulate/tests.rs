@@ -4,7 +4,7 @@ use zerver_engine::{Phase, SimMachine, SimOutcome, SimRequest};
 use zerver_trace::{Class, Decision, Event, Kept, Outcome, RequestId, Thread, Trace};
 
 use super::*;
-use crate::timeline::sample::{US, flow, trace};
+use zerver_testkit::sample::{US, flow, trace};
 
 const MS: u64 = 1_000 * US;
 
@@ -335,7 +335,7 @@ fn every_setting_changes_something() {
 
 proptest::proptest! {
     #[test]
-    fn any_trace_can_be_simulated(traces in proptest::collection::vec(crate::timeline::hostile::any_trace(), 0..8)) {
+    fn any_trace_can_be_simulated(traces in proptest::collection::vec(zerver_testkit::hostile::any_trace(), 0..8)) {
         let simulation = Simulation::of(&traces, &machine(), Some(&machine()));
         proptest::prop_assert_eq!(simulation.requests + simulation.excluded, traces.len());
     }

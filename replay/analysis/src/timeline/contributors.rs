@@ -79,7 +79,7 @@ impl Timeline {
                 self.longest_completion_delay().map_or_else(String::new, CompletionDelay::label),
                 totals.completion_delay_ns,
             ),
-            (ContributorKind::Receive, "reading the body".to_owned(), totals.receive_ns),
+            (ContributorKind::Receive, "receiving".to_owned(), totals.receive_ns),
             (ContributorKind::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();

@@ -9,6 +9,7 @@ use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
 use crate::rfc3339;
+use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
 use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, ReadDelay};
 use crate::timeline::rows::failure::Failure;
@@ -47,6 +48,9 @@ pub struct TimelineJson {
     slots: SlotsJson,
     failure: Option<FailureJson>,
     verdict: Option<VerdictJson>,
+    /// Omitted if no SQL statement was repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repeated_statements: Vec<RepeatedStatement>,
     missing: Vec<String>,
     kept: Kept,
     build: String,
@@ -227,6 +231,7 @@ impl TimelineJson {
             slots: slots(&timeline.slots),
             failure: timeline.failure.as_ref().map(failure),
             verdict: verdict.map(verdict_json),
+            repeated_statements: timeline.repeated_statements(),
             missing: timeline.gaps.iter().map(ToString::to_string).collect(),
             kept: trace.kept,
             build: trace.build.clone(),
@@ -293,7 +298,7 @@ fn effect(effect: &Effect) -> EffectJson {
         args: value(&effect.args),
         output: match &effect.end {
             EffectEnd::Ok { output, .. } => Some(value(output)),
-            EffectEnd::Err(_) | EffectEnd::Cancelled | EffectEnd::Unanswered => None,
+            EffectEnd::Err(_) | EffectEnd::Canceled | EffectEnd::Unanswered => None,
         },
         writes: effect.writes.iter().map(|write| write.name.clone()).collect(),
     }

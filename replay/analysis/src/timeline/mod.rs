@@ -6,11 +6,7 @@
 mod build;
 mod contributors;
 mod document;
-#[cfg(test)]
-pub(crate) mod hostile;
 mod rows;
-#[cfg(test)]
-pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 pub(crate) mod totals;

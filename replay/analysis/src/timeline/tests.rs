@@ -7,8 +7,8 @@ use zerver_trace::{
 };
 
 use super::*;
-use crate::timeline::hostile::any_trace;
-use crate::timeline::sample::*;
+use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample::*;
 
 /// Shows a timeline, with times in microseconds.
 fn show(trace: &Trace) -> String {
@@ -130,7 +130,7 @@ fn an_attempt_that_never_started_waited_until_the_end() {
     let pausing = attempt(&trace);
     assert_eq!((pausing.start_ns / US, pausing.duration_ns, pausing.retry_delay_ns / US), (900, 0, 575));
     trace.events[until] = Event::EffectQueued { call: 1, at_ns: 325 * US, reason: QueueReason::Target };
-    trace.events.push(answered(1, 800, Answer::Cancelled));
+    trace.events.push(answered(1, 800, Answer::Canceled));
     let waiting = attempt(&trace);
     let expected = (325, 475, 475, Some(QueueReason::Target));
     assert_eq!(
@@ -183,7 +183,7 @@ fn a_request_that_never_ran_waited_in_the_run_queue() {
         (totals.receive_ns / US, totals.queue_ns / US, totals.unexplained_ns / US)
     };
     assert_eq!(waited(Outcome::Rejected { reason: "late".into() }), (20, 5_380, 0));
-    assert_eq!(waited(Outcome::Gone { step: 0 }), (20, 5_380, 0));
+    assert_eq!(waited(Outcome::ClientLeft { step: 0 }), (20, 5_380, 0));
     assert_eq!(waited(Outcome::TimedOut { step: 0 }), (20, 5_380, 0));
     assert_eq!(waited(Outcome::Done), (20, 0, 5_380), "of that the trace does not tell");
 }
@@ -197,7 +197,7 @@ fn the_wait_for_parallel_effects_counts_once() {
         asked(0, 0, 10, "http", plain("a"), 1),
         asked(1, 0, 10, "http", plain("b"), 1),
         asked(2, 0, 10, "kv", plain("c"), 1),
-        answered(2, 20, Answer::Cancelled),
+        answered(2, 20, Answer::Canceled),
         answered(0, 60, Answer::Ok(plain(()))),
         answered(1, 110, Answer::Ok(plain([1, 2]))),
         wrote(0, 0, 110, plain(1)),
@@ -206,7 +206,7 @@ fn the_wait_for_parallel_effects_counts_once() {
     both at 0 queue 0 cpu 10 io 100 need wrote []
       http "a" at 10 took 50 in 1: ok, wrote []
       http "b" at 10 took 100 in 1: [1, 2], wrote [A]
-      kv "c" at 10 took 10 in 1: cancelled, wrote []
+      kv "c" at 10 took 10 in 1: canceled, wrote []
     total 110 = receive 0 + queue 0 + cpu 10 + wait 100 + unexplained 0
     http 100 in 2
     kv 10 in 1
@@ -345,7 +345,7 @@ fn missing_and_inconsistent_data_is_listed() {
             asked(0, 0, 10, "http", Recorded::Missing(MissingReason::TooLarge), 1),
             asked(1, 0, 10, "mail", sealed(), 1),
             answered(1, 5, Answer::Err(EffectError::new(EffectErrorKind::Internal, ""))),
-            answered(9, 5, Answer::Cancelled),
+            answered(9, 5, Answer::Canceled),
             ran(7, 90, 80, 1_000, Decision::Panic),
             wrote(7, 3, 90, plain(1)),
         ],

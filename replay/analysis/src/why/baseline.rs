@@ -50,7 +50,7 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::sample::report;
+    use zerver_testkit::sample::report;
 
     #[test]
     fn quantiles_use_the_nearest_rank() {

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use zerver_trace::{Header, RequestId, Trace};
 
 use super::*;
-use crate::timeline::hostile::any_trace;
-use crate::timeline::sample::{asked, late, plain, report, slow, summed, wire, wrote};
+use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample::{asked, late, plain, report, slow, summed, wire, wrote};
 
 fn show(trace: &Trace, others: &[Trace]) -> String {
     let why = Why::of(trace, others);

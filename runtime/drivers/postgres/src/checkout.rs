@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use crate::tls::TlsConnector;
 
 /// A connection that is borrowed from the pool. If it is dropped while a statement runs, because the effect has ended
-/// early, the statement is cancelled on the server.
+/// early, the statement is canceled on the server.
 ///
 /// The connection is then closed: a cancellation can arrive after the statement has ended, and would cancel the next one.
 pub(crate) struct Checkout {
@@ -46,7 +46,7 @@ impl Drop for Checkout {
         self.runtime.spawn(async move {
             // Without an answer the server may still run the statement; there is nothing more to do about it.
             if let Err(error) = token.cancel_query(tls).await {
-                tracing::debug!(target: "zerver", "a statement could not be cancelled: {error}");
+                tracing::debug!(target: "zerver", "a statement could not be canceled: {error}");
             }
             drop(client);
         });

@@ -1,13 +1,14 @@
 //! A database: its pool of connections, and the interpreter of its effects.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio_postgres::Config;
-use zerver::effects::sql::{Reply, Sql};
-use zerver::effects::{EffectContext, EffectResult, Interpreter, Started};
+use zerver::effects::sql::{Reply, Sql, Statement};
+use zerver::effects::{BoxFuture, EffectContext, EffectResult, Interpreter, Started, points, report_point};
 use zerver::prelude::*;
 
 use crate::checkout::Checkout;
@@ -18,6 +19,9 @@ use crate::{statement, transaction};
 
 /// Default of [`Postgres::pool_size`].
 const POOL_SIZE: usize = 16;
+
+/// Time between two attempts to reach a database after an outage has begun.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A database of a PostgreSQL server. A clone is another handle of the same pool.
 #[derive(Clone)]
@@ -39,21 +43,34 @@ impl Postgres {
     /// If the URL or a file that it names is invalid.
     pub fn from_url(url: &str) -> Result<Self, SettingsError> {
         let (config, tls) = connect_settings::parse(url)?;
-        // A connection that the server has closed is recognised when it is taken. Others need no round trip for a check,
+        Ok(Self::with_pool(POOL_SIZE, config, tls))
+    }
+
+    fn with_pool(size: usize, config: Config, tls: TlsConnector) -> Self {
+        // A connection that the server has closed is recognized when it is taken. Others need no round trip for a check,
         // because a lost connection is an error of the effect like any other.
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), tls.clone(), manager_config);
         // Without timeouts, building a pool cannot fail. The limits of the effect apply.
-        let pool = Pool::builder(manager).max_size(POOL_SIZE).build();
+        let pool = Pool::builder(manager).max_size(size).build();
         let pool = pool.unwrap_or_else(|error| unreachable!("a pool without timeouts: {error}"));
-        Ok(Self(Arc::new(Inner { pool, config, tls, is_unreachable: AtomicBool::new(false) })))
+        Self(Arc::new(Inner { pool, config, tls, is_unreachable: AtomicBool::new(false) }))
     }
 
     /// Sets the maximum number of connections. The default is 16. Effects that find none free wait for one, within their
     /// time limits.
     #[must_use]
     pub fn pool_size(self, connections: usize) -> Self {
-        self.0.pool.resize(connections.max(1));
+        // A new pool, because a pool without connections does not shrink.
+        Self::with_pool(connections.max(1), self.0.config.clone(), self.0.tls.clone())
+    }
+
+    /// Opens a first connection in the background, so that the log and the health endpoint show from the start if the
+    /// database cannot be reached. Must be called within a tokio runtime, such as in a startup hook.
+    #[must_use]
+    pub fn warm_up(self) -> Self {
+        let database = self.clone();
+        tokio::spawn(async move { database.check().await });
         self
     }
 
@@ -77,6 +94,8 @@ impl Postgres {
     async fn checkout(&self) -> Result<Checkout, EffectError> {
         match self.0.pool.get().await {
             Ok(object) => {
+                let is_new = Object::metrics(&object).recycle_count == 0;
+                report_point(if is_new { points::CONNECTED } else { points::CONNECTION });
                 if self.0.is_unreachable.swap(false, Ordering::Relaxed) {
                     tracing::info!(target: "zerver", "the database can be reached again");
                 }
@@ -90,6 +109,7 @@ impl Postgres {
                 // Once for each outage.
                 if !self.0.is_unreachable.swap(true, Ordering::Relaxed) {
                     tracing::warn!(target: "zerver", "the database cannot be reached: {}", error.message);
+                    tokio::spawn(watch(Arc::downgrade(&self.0)));
                 }
                 Err(error)
             }
@@ -100,7 +120,7 @@ impl Postgres {
         let mut checkout = self.checkout().await?;
         let performed = match (&sql.transaction, sql.statements.as_slice()) {
             (Some(transaction), _) => transaction::perform(&mut checkout, &sql, transaction).await,
-            (None, [_]) => alone(&mut checkout, &sql).await,
+            (None, [statement]) => alone(&mut checkout, statement, sql.is_safe()).await,
             (None, _) => {
                 let message = "several statements need a transaction: use sql::batch";
                 Err(EffectError::new(EffectErrorKind::Invalid, message).into())
@@ -121,29 +141,31 @@ impl Postgres {
     }
 }
 
-/// Performs a single statement, without a transaction of its own.
-async fn alone(checkout: &mut Checkout, sql: &Sql) -> Result<Reply, Stop> {
-    let Some(client) = checkout.client() else { return Err(unreachable("the connection is gone").into()) };
-    let mut results = Vec::with_capacity(1);
-    for statement in &sql.statements {
-        let values = statement.resolved_params(&[])?;
-        match statement::perform_alone(client, statement, &values, sql.is_safe()).await {
-            Ok(performed) => {
-                if !performed.is_unfinished {
-                    checkout.set_idle();
-                }
-                results.push(performed.rows?);
-                break;
+/// Tries to connect until the database can be reached again, so that the end of an outage is noticed without a request.
+fn watch(database: Weak<Inner>) -> BoxFuture<()> {
+    Box::pin(async move {
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            let Some(database) = database.upgrade() else { return };
+            if Postgres(database).checkout().await.is_ok() {
+                return;
             }
-            // The server has answered, and waits for the next statement.
-            Err(stop @ (Stop::Database(_) | Stop::Effect(_))) => {
-                checkout.set_idle();
-                return Err(stop);
-            }
-            Err(stop) => return Err(stop),
         }
+    })
+}
+
+/// Performs a single statement, without a transaction of its own.
+async fn alone(checkout: &mut Checkout, statement: &Statement, is_read: bool) -> Result<Reply, Stop> {
+    let Some(client) = checkout.client() else { return Err(unreachable("the connection is gone").into()) };
+    let values = statement.resolved_params(&[])?;
+    let result = statement::perform_alone(client, statement, &values, is_read).await;
+    match &result {
+        Ok(performed) if performed.is_unfinished => {}
+        Err(Stop::Lost(_)) => {}
+        // The server has answered, and waits for the next statement.
+        Ok(_) | Err(Stop::Database(_) | Stop::Effect(_)) => checkout.set_idle(),
     }
-    Ok(Reply::new(Ok(results)))
+    Ok(Reply::new(Ok(vec![result?.rows?])))
 }
 
 impl Interpreter<Sql> for Postgres {
@@ -153,6 +175,10 @@ impl Interpreter<Sql> for Postgres {
 
     fn needs_runtime(&self) -> bool {
         false
+    }
+
+    fn problem(&self) -> Option<String> {
+        (!self.is_reachable()).then(|| "the database cannot be reached".to_owned())
     }
 }
 

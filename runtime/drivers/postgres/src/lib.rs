@@ -38,7 +38,7 @@
 //! Connections are opened when they are needed, up to the size of the pool, and used again. A service starts and runs
 //! while the server is not reachable: its effects fail as `unreachable`, and succeed as soon as the server is back.
 //!
-//! If an effect ends early, because its time limit has passed or the client has left, its statement is cancelled on the
+//! If an effect ends early, because its time limit has passed or the client has left, its statement is canceled on the
 //! server, and its connection is closed.
 //!
 //! # Values

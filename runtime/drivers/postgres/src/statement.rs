@@ -7,13 +7,14 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, RowStream, Statement as Prepared};
 use zerver::effects::sql::{Column, Fetch, Limits, RowCollector, Rows, SqlValue, Statement};
+use zerver::effects::{points, report_point};
 use zerver::prelude::*;
 
 use crate::cell::RawCell;
 use crate::error_mapping::{Stop, after_sending, before_sending};
 use crate::parameter::parameters;
 
-/// Number of rows that are read and discarded after a result has reached a limit, before the statement is cancelled
+/// Number of rows that are read and discarded after a result has reached a limit, before the statement is canceled
 /// instead. A cancellation costs the connection.
 const DISCARDED_ROWS: usize = 1000;
 
@@ -24,14 +25,18 @@ pub(crate) struct Performed {
     pub(crate) is_unfinished: bool,
 }
 
-/// Performs a statement. `is_read` means that it may be cancelled once enough rows have been read.
+/// Performs a statement. `is_read` means that it may be canceled once enough rows have been read.
 pub(crate) async fn perform(
     client: &Object,
     statement: &Statement,
     values: &[SqlValue],
     is_read: bool,
 ) -> Result<Performed, Stop> {
+    let known = client.statement_cache.size();
     let prepared = client.prepare_cached(&statement.text).await.map_err(|error| before_sending(&error))?;
+    if client.statement_cache.size() > known {
+        report_point(points::PREPARED);
+    }
     let parameters = parameters(values, prepared.params())?;
     match client.query_raw(&prepared, &parameters).await {
         Ok(stream) => read(stream, &prepared, statement.fetch, statement.limits, is_read).await,
@@ -73,7 +78,11 @@ async fn read(
     let mut stream = pin!(stream);
     let mut failure = None;
     // Rows are received one by one, and the server waits for them to be taken, so that memory stays bounded.
+    let mut is_first = true;
     while let Some(row) = stream.try_next().await.map_err(|error| after_sending(&error))? {
+        if std::mem::take(&mut is_first) {
+            report_point(points::FIRST_ROW);
+        }
         let pushed =
             if fetch == Fetch::Affected { Ok(true) } else { cells(&row).and_then(|row| collector.push(row)) };
         match pushed {

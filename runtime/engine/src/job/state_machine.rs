@@ -217,17 +217,17 @@ impl Job {
         self.advance_effect(None, at_ns)
     }
 
-    /// Ends the job. Calls in flight are cancelled: the driver must drop them.
+    /// Ends the job. Calls in flight are canceled: the driver must drop them.
     pub fn stop(&mut self, reason: StopReason, at_ns: u64) {
         if self.end.is_some() {
             return;
         }
         for call in self.effect.iter().flat_map(|effect| effect.calls_in_flight()) {
-            self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Cancelled });
+            self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Canceled });
         }
         let step = self.step;
         match reason {
-            StopReason::ClientLeft => self.end_with(Outcome::Gone { step }, None),
+            StopReason::ClientLeft => self.end_with(Outcome::ClientLeft { step }, None),
             StopReason::DeadlinePassed => {
                 let failure = Failure::new(zerver_trace::FailureKind::Timeout, "request");
                 let response = self.render(&failure);
@@ -252,7 +252,7 @@ impl Job {
         let (slots, progress, effect) =
             (mem::take(&mut self.slots), self.progress.take(), self.effect.take());
         let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, effect))));
-        let (outcome, response) = self.end.take().unwrap_or((Outcome::Gone { step: self.step }, None));
+        let (outcome, response) = self.end.take().unwrap_or((Outcome::ClientLeft { step: self.step }, None));
         let events = self.log.events.take().unwrap_or_default();
         self.flow.record_event_count(events.len());
         FinishedJob { outcome, response, events, events_dropped: self.log.dropped }

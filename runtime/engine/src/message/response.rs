@@ -32,7 +32,7 @@ impl Response {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// Creates a 200 response with this value as JSON, or a 500 response if the value does not serialise. That happens
+    /// Creates a 200 response with this value as JSON, or a 500 response if the value does not serialize. That happens
     /// only for maps with keys that are not strings or numbers, and if a `Serialize` implementation fails.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
         match serde_json::to_vec(value) {

@@ -1,5 +1,6 @@
 //! Settings of the scheduling policy, per class and for steps that overrun.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zerver_trace::Class;
@@ -78,7 +79,7 @@ pub struct SettingError {
     /// Configuration key, such as `batch.quantum`.
     pub key: String,
     /// Requirement that the value violates, such as `at least 1`.
-    pub requirement: &'static str,
+    pub requirement: Cow<'static, str>,
 }
 
 impl fmt::Display for SettingError {
@@ -113,7 +114,9 @@ impl SchedulingSettings {
     /// # Errors
     /// Names the first value that does not.
     pub fn check(&self) -> Result<(), SettingError> {
-        let invalid = |key: String, requirement| Err(SettingError { key, requirement });
+        let invalid = |key: String, requirement: &'static str| {
+            Err(SettingError { key, requirement: Cow::Borrowed(requirement) })
+        };
         for class in CLASSES {
             let set = self.class(class);
             if set.queue == 0 {
@@ -123,16 +126,20 @@ impl SchedulingSettings {
                 return invalid(format!("{class}.quantum"), "longer than 0");
             }
             if set.target_ns > set.interval_ns {
-                return invalid(format!("{class}.target"), "no longer than the interval of its class");
+                let requirement = Cow::Owned(format!("no longer than {class}.interval"));
+                return Err(SettingError { key: format!("{class}.target"), requirement });
             }
         }
         let shares: u32 = CLASSES.iter().map(|&class| u32::from(self.class(class).share)).sum();
         if shares > 1000 {
-            return invalid("share".to_owned(), "at most 1000 thousandths for all classes together");
+            return invalid(
+                "share".to_owned(),
+                "at most 1000 thousandths for interactive, default and batch together",
+            );
         }
         let OverrunLimit { times, of } = self.overruns;
         if times == 0 || times > MAX_OVERRUNS || u64::from(times) > of {
-            return invalid("overruns.times".to_owned(), "from 1 to 10000, and no more than overruns.of");
+            return invalid("overruns.times".to_owned(), "from 1 to 10000, and at most overruns.of");
         }
         Ok(())
     }

@@ -258,13 +258,13 @@ fn an_invalid_setting_is_named() {
     check(|s| s.default.quantum_ns = 0, "invalid default.quantum: must be longer than 0");
     check(
         |s| s.interactive.target_ns = u64::MAX,
-        "invalid interactive.target: must be no longer than the interval of its class",
+        "invalid interactive.target: must be no longer than interactive.interval",
     );
     check(
         |s| s.batch.share = 901,
-        "invalid share: must be at most 1000 thousandths for all classes together",
+        "invalid share: must be at most 1000 thousandths for interactive, default and batch together",
     );
-    let times = "invalid overruns.times: must be from 1 to 10000, and no more than overruns.of";
+    let times = "invalid overruns.times: must be from 1 to 10000, and at most overruns.of";
     check(|s| s.overruns.times = 33, times);
     check(|s| s.overruns = OverrunLimit { times: u32::MAX, of: u64::MAX }, times);
 }

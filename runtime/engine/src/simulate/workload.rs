@@ -1,4 +1,4 @@
-//! Input and output of a simulation: the machine, the requests, and what becomes of each. Plain data without behaviour.
+//! Input and output of a simulation: the machine, the requests, and what becomes of each. Plain data without behavior.
 
 use zerver_trace::Class;
 

@@ -78,7 +78,7 @@ pub(crate) fn events(ended: &FinishedJob) -> String {
             format!("{call} returns {}", show(output))
         }
         Event::EffectCompleted { call, answer: Answer::Err(error), .. } => format!("{call} fails: {error}"),
-        Event::EffectCompleted { call, answer: Answer::Cancelled, .. } => format!("{call} is cancelled"),
+        Event::EffectCompleted { call, answer: Answer::Canceled, .. } => format!("{call} is canceled"),
         Event::EffectQueued { call, reason, .. } => format!("{call} is queued: {}", reason.as_str()),
         Event::EffectStarted { call, .. } => format!("{call} starts"),
         Event::Migrated { to, .. } => format!("migrated to {to}"),

@@ -176,7 +176,7 @@ fn a_flow_that_ends_without_a_response_fails() {
 }
 
 #[test]
-fn effects_in_flight_are_cancelled_when_a_job_is_stopped() {
+fn effects_in_flight_are_canceled_when_a_job_is_stopped() {
     let def = flow!("sum", GET "/", steps: [parse, ask, render]);
     let wait = || {
         let mut job = job(&def, Request::get("/"));
@@ -191,9 +191,9 @@ fn effects_in_flight_are_cancelled_when_a_job_is_stopped() {
     assert!(!gone.is_waiting_for(0), "the job has ended");
     assert_eq!(gone.complete(0, 4, Ok(Call::output::<Echo>(1))), Next::Ended);
     let ended = gone.finish();
-    assert_eq!(ended.outcome, Outcome::Gone { step: 1 });
+    assert_eq!(ended.outcome, Outcome::ClientLeft { step: 1 });
     assert!(ended.response.is_none());
-    assert!(events(&ended).ends_with("0 is cancelled"), "{}", events(&ended));
+    assert!(events(&ended).ends_with("0 is canceled"), "{}", events(&ended));
 
     let mut late = wait();
     late.stop(StopReason::DeadlinePassed, 3);
@@ -201,7 +201,7 @@ fn effects_in_flight_are_cancelled_when_a_job_is_stopped() {
     assert_eq!(ended.outcome, Outcome::TimedOut { step: 1 });
     assert_eq!(ended.response.unwrap().status, 504);
 
-    assert_eq!(wait().finish().outcome, Outcome::Gone { step: 1 });
+    assert_eq!(wait().finish().outcome, Outcome::ClientLeft { step: 1 });
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Serialises bytes as text if they are UTF-8, so that recorded bodies can be read and edited as text.
+//! Serializes bytes as text if they are UTF-8, so that recorded bodies can be read and edited as text.
 
 use std::fmt;
 

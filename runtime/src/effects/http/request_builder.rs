@@ -18,7 +18,7 @@ use super::request::Request;
 pub struct RequestBuilder {
     request: Request,
     timeout: Option<Duration>,
-    /// Failure to serialise the body.
+    /// Failure to serialize the body.
     failure: Option<Failure>,
 }
 

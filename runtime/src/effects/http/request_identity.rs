@@ -1,4 +1,4 @@
-//! Identity of a request, by which a replay recognises it. It contains everything that may affect the reply, and leaves
+//! Identity of a request, by which a replay recognizes it. It contains everything that may affect the reply, and leaves
 //! out differences in notation.
 
 use std::borrow::Cow;

@@ -41,7 +41,7 @@ struct Inner {
     clock: Clock,
 }
 
-/// Aligned so that neighbouring shards do not share cache lines.
+/// Aligned so that neighboring shards do not share cache lines.
 #[repr(align(128))]
 #[derive(Default)]
 struct Shard(RwLock<Entries>);

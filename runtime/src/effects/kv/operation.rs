@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_recorded_as_it_serialises() {
+    fn an_answer_is_recorded_as_it_serializes() {
         let value = || Stored::new(vec![Some("a"), None]);
         for answer in [
             Answer::Found(value()),
@@ -203,8 +203,8 @@ mod tests {
             Answer::Existing(value()),
             Answer::Entries(vec![(Key::from(("a", 1)), value())]),
         ] {
-            let serialised = Value::from_serialize(&answer).unwrap();
-            assert_eq!(Value::from_recordable(&*Call::output::<Op>(answer)).unwrap(), serialised);
+            let serialized = Value::from_serialize(&answer).unwrap();
+            assert_eq!(Value::from_recordable(&*Call::output::<Op>(answer)).unwrap(), serialized);
         }
     }
 }

@@ -75,7 +75,7 @@ impl Stored {
         }
     }
 
-    /// Encodes the value while it is serialised, without an intermediate value.
+    /// Encodes the value while it is serialized, without an intermediate value.
     pub(super) fn record(&self, out: &mut Encoder) -> Result<(), ValueError> {
         self.0.encode(out)
     }

@@ -49,4 +49,10 @@ impl Interpreter<Sql> for Databases {
             }
         }
     }
+
+    fn problem(&self) -> Option<String> {
+        let problems =
+            self.0.iter().filter_map(|(name, database)| Some(format!("{name}: {}", database.problem()?)));
+        Some(problems.collect::<Vec<_>>().join("; ")).filter(|problems| !problems.is_empty())
+    }
 }

@@ -61,7 +61,7 @@ impl Query {
     }
 
     /// Declares that the statement changes nothing, so that it may be retried and performed during a replay. Statements
-    /// that begin with SELECT and contain no word that changes something are recognised.
+    /// that begin with SELECT and contain no word that changes something are recognized.
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
         self

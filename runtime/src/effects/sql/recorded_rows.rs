@@ -1,6 +1,6 @@
 //! The recorded form of rows: a list of columns, and for each row a map from the names of the columns to the cells.
 //!
-//! Each cell stands under the name of its column, so that the rule for secrets recognises a column such as
+//! Each cell stands under the name of its column, so that the rule for secrets recognizes a column such as
 //! `password_hash`, and the differences of two results are named by column.
 
 use std::fmt;

@@ -73,7 +73,7 @@ impl SqlError {
 
     /// Converts the error into the failure that a flow reports unless it handles the error itself: `conflict` for a
     /// violated unique constraint, `timeout` if the database gave up, `unavailable` if another attempt may succeed, and
-    /// `internal` for all others.
+    /// `internal` for all others. [`Failure::error`] returns the error itself.
     pub fn to_failure(&self) -> Failure {
         let failure = match self.sqlstate.as_str() {
             Self::UNIQUE_VIOLATION => {

@@ -151,7 +151,7 @@ impl EffectKind for Sql {
         Value::from_serialize(&(&self.database, name, params)).ok()
     }
 
-    /// Returns true if each statement is recognised as one that reads, or if they were declared so.
+    /// Returns true if each statement is recognized as one that reads, or if they were declared so.
     fn is_safe(&self) -> bool {
         self.read_only || self.statements.iter().all(|statement| is_read(&statement.text))
     }

@@ -1,4 +1,4 @@
-//! The text of statements: recognises those that only read, and shortens texts for summaries.
+//! The text of statements: recognizes those that only read, and shortens texts for summaries.
 
 /// Maximum length of a summary, in characters.
 const SUMMARY_CHARS: usize = 80;

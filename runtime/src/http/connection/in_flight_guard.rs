@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::connection_state::Connection;
 
-/// Counts a request as in flight on its connection until dropped, so that a cancelled request is uncounted, too.
+/// Counts a request as in flight on its connection until dropped, so that a canceled request is uncounted, too.
 pub(crate) struct InFlightGuard {
     pub(crate) conn: Rc<Connection>,
     ended: Option<Instant>,

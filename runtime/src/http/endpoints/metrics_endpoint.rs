@@ -133,7 +133,7 @@ impl Collector for Scrape {
         out.times("effect_wait", "Time spent waiting for permits", effect(|effect| effect.waited_ns))?;
         out.counts(
             "effect_left",
-            "Effects cancelled while they waited for a permit",
+            "Effects canceled while they waited for a permit",
             effect(|effect| effect.left),
         )?;
         let worker = |value: fn(&WorkerMetrics) -> u64| {
@@ -211,7 +211,7 @@ impl MetricWriter<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in values {
-            encode_labelled(&mut metric, &labels, &ConstCounter::new(value))?;
+            encode_labeled(&mut metric, &labels, &ConstCounter::new(value))?;
         }
         Ok(())
     }
@@ -224,7 +224,7 @@ impl MetricWriter<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in values {
-            encode_labelled(&mut metric, &labels, &ConstGauge::new(value as f64))?;
+            encode_labeled(&mut metric, &labels, &ConstGauge::new(value as f64))?;
         }
         Ok(())
     }
@@ -238,16 +238,12 @@ impl MetricWriter<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
         for (labels, ns) in values {
-            encode_labelled(&mut metric, &labels, &ConstCounter::new(seconds(ns)))?;
+            encode_labeled(&mut metric, &labels, &ConstCounter::new(seconds(ns)))?;
         }
         Ok(())
     }
 }
 
-fn encode_labelled(
-    metric: &mut MetricEncoder<'_>,
-    labels: &Labels,
-    value: &impl EncodeMetric,
-) -> fmt::Result {
+fn encode_labeled(metric: &mut MetricEncoder<'_>, labels: &Labels, value: &impl EncodeMetric) -> fmt::Result {
     value.encode(metric.encode_family(labels)?)
 }

@@ -61,6 +61,13 @@ pub(crate) fn health(worker: &Worker, is_local: bool, is_liveness: bool) -> Resp
     if let Some(status) = status.filter(|_| is_healthy) {
         (is_healthy, report["status"]) = (is_liveness, status.into());
     }
+    let problems = worker.service.readiness.interpreters().problems();
+    if !problems.is_empty() && report["status"] == "ok" {
+        report["status"] = "degraded".into();
+    }
+    if !problems.is_empty() && is_local {
+        report["problems"] = problems.into_iter().collect();
+    }
     if let Some(reason) = reason.filter(|_| is_local) {
         report["reason"] = (*reason).into();
     }

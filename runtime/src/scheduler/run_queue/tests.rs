@@ -170,7 +170,7 @@ fn a_request_that_yields_its_turn_runs_after_the_other_request() {
 }
 
 #[test]
-fn a_cancelled_request_keeps_no_turn() {
+fn a_canceled_request_keeps_no_turn() {
     run(async {
         let (run_queue, order, resume) = (run_queue(|_| ()), Rc::default(), Rc::new(Notify::new()));
         run_queue.loop_lag.set_behind(true);
@@ -179,7 +179,7 @@ fn a_cancelled_request_keeps_no_turn() {
         let given = contend(&run_queue, Class::Default, &order, &resume);
         contend(&run_queue, Class::Batch, &order, &resume);
         settle().await;
-        // One request is cancelled while it waits, the other when it has been granted the turn but not run yet.
+        // One request is canceled while it waits, the other when it has been granted the turn but not run yet.
         waiting.abort();
         settle().await;
         run_queue.release(Class::Default, 0, 10, has_turn);
@@ -193,7 +193,7 @@ fn a_cancelled_request_keeps_no_turn() {
 }
 
 #[test]
-fn a_cancelled_request_is_not_stolen() {
+fn a_canceled_request_is_not_stolen() {
     run(async {
         let run_queue = run_queue(|_| ());
         let mut peer = Peer::new(&run_queue);
@@ -203,9 +203,9 @@ fn a_cancelled_request_is_not_stolen() {
             let run_queue = Rc::clone(&run_queue);
             tokio::task::spawn_local(async move { run_queue.enter(class, 0).await })
         };
-        let (cancelled, other) = (wait(Class::Interactive), wait(Class::Default));
+        let (canceled, other) = (wait(Class::Interactive), wait(Class::Default));
         settle().await;
-        cancelled.abort();
+        canceled.abort();
         settle().await;
         assert!(peer.park(&run_queue).is_some(), "the other request is stolen although the turn is not over");
         assert_eq!(peer.park(&run_queue), None);

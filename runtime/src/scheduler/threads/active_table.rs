@@ -86,7 +86,7 @@ impl ActiveEntry {
             request: self.request,
             response: None,
             status: 0,
-            outcome: Outcome::Gone { step },
+            outcome: Outcome::ClientLeft { step },
             events: Vec::new(),
             events_dropped: 1,
             is_recording_requested: self.is_recording_requested,

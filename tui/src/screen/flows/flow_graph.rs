@@ -17,9 +17,7 @@ pub(super) fn lines(flow: &FlowInfo, times: Option<&Baseline>) -> Vec<StyledLine
     let times = times.filter(|times| times.total.requests > 0);
     if let Some(times) = times {
         rows.push(GraphRow::new("", "total", Tone::Strong, Some(times.total)));
-        for (place, name) in
-            [(TimePart::Receive, "receiving the body"), (TimePart::Unexplained, "unexplained")]
-        {
+        for (place, name) in [(TimePart::Receive, "receiving"), (TimePart::Unexplained, "unexplained")] {
             let spread = times.parts.get(&place).copied();
             rows.extend(spread.map(|spread| GraphRow::new("", name, Tone::Secondary, Some(spread))));
         }

@@ -1,4 +1,5 @@
-//! Scheduler panel: what each worker runs, the queues, and shed requests; without a service, how to connect to one.
+//! Scheduler panel: what each worker runs, the queues, and shed requests; one line if nothing happens. Without a service,
+//! how to connect to one.
 
 use zerver_trace::duration;
 use zerver_trace::text::clean;
@@ -40,11 +41,19 @@ pub(super) fn lines(shared: &SharedState) -> (String, Vec<StyledLine>) {
 fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
     let glyphs = shared.theme.glyphs;
     let load = &shared.scheduler.load;
-    let mut lines = vec![
-        StyledLine::new("load     ", Tone::Secondary)
-            .with(format!("{}  ", percent(load)), Tone::Strong)
-            .with(bars(load, SPARK, shared), Tone::Cpu),
-    ];
+    let shed_count: u64 = health.shed.iter().sum();
+    let is_idle = is_idle(health, load);
+    let mut of_load = StyledLine::new("load     ", Tone::Secondary)
+        .with(format!("{}  ", percent(load)), Tone::Strong)
+        .with(bars(load, SPARK, shared), Tone::Cpu);
+    if is_idle {
+        let idle = match health.workers.len() {
+            1 => "the worker is idle".to_owned(),
+            count => format!("all {count} workers are idle"),
+        };
+        of_load = of_load.with(format!("  {idle}"), Tone::Secondary);
+    }
+    let mut lines = vec![of_load];
     let mut waiting = StyledLine::new("queue    ", Tone::Secondary);
     for ((class, n), line) in CLASSES.iter().zip(health.queue_lengths).zip(&shared.scheduler.queue_lengths) {
         let Some(n) = n else { continue };
@@ -55,22 +64,35 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
             .with(format!("{n} "), if n > 0 { Tone::Strong } else { Tone::Text })
             .with(format!("{bars:<SHORT$}  "), Tone::Queue);
     }
-    if health.queue_lengths.iter().any(Option::is_some) {
+    if !is_idle && health.queue_lengths.iter().any(Option::is_some) {
         lines.push(waiting);
     }
     let shed: Vec<String> =
         CLASSES.iter().zip(health.shed).map(|(class, n)| format!("{n} {class}")).collect();
     let tone = |n: u64| if n > 0 { Tone::Warn } else { Tone::Text };
-    lines.push(
-        StyledLine::new("shed     ", Tone::Secondary).with(shed.join(", "), tone(health.shed.iter().sum())),
-    );
-    lines.push(
-        StyledLine::new("quantum  ", Tone::Secondary)
-            .with(format!("exceeded {} times", health.overruns), tone(health.overruns))
-            .with(format!(", {} reclassified", health.reclassified), tone(health.reclassified)),
-    );
-    lines.extend(health.workers.iter().map(|worker| of_worker(worker, shared)));
+    if !is_idle || shed_count > 0 {
+        lines.push(StyledLine::new("shed     ", Tone::Secondary).with(shed.join(", "), tone(shed_count)));
+    }
+    if !is_idle || health.overruns > 0 || health.reclassified > 0 {
+        lines.push(
+            StyledLine::new("quantum  ", Tone::Secondary)
+                .with(format!("exceeded {} times", health.overruns), tone(health.overruns))
+                .with(format!(", {} reclassified", health.reclassified), tone(health.reclassified)),
+        );
+    }
+    if !is_idle {
+        lines.extend(health.workers.iter().map(|worker| of_worker(worker, shared)));
+    }
     lines
+}
+
+/// Returns true if nothing runs or waits, and nothing did as far back as the load is shown, so that the panel does not
+/// change its height from one request to the next.
+fn is_idle(health: &SchedulerStatus, load: &BusyHistory) -> bool {
+    !health.workers.is_empty()
+        && health.workers.iter().all(|worker| worker.running.is_none())
+        && health.queue_lengths.iter().flatten().all(|n| *n == 0)
+        && load.samples.iter().rev().take(SPARK).all(|percent| *percent == 0)
 }
 
 /// Returns the latest load, or a dash if it is not known yet.

@@ -152,7 +152,7 @@ mod tests {
     use zerver_replay::FaultKind;
 
     use super::*;
-    use crate::sample;
+    use zerver_testkit::sample;
 
     #[test]
     fn drafts_become_edits() {

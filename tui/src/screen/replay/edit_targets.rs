@@ -41,7 +41,7 @@ pub(super) struct EditItems {
 #[derive(Debug)]
 pub(super) struct EditItem {
     pub(super) target: EditTarget,
-    /// Name, sanitised.
+    /// Name, sanitized.
     pub(super) name: String,
     /// Recorded value on one line.
     pub(super) value: String,

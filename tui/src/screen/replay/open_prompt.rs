@@ -12,7 +12,7 @@ pub(super) struct OpenPrompt {
     pub(super) error: Option<String>,
     /// True if the text is the answer to another effect of the same kind.
     pub(super) is_example: bool,
-    /// Edits before a submission that was refused. Cancelling restores them.
+    /// Edits before a submission that was refused. Canceling restores them.
     pub(super) before: Option<Drafts>,
 }
 

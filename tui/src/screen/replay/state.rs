@@ -185,11 +185,10 @@ impl ReplayScreen {
 
     /// Returns the header whose secret is missing, if that prevented the replay.
     pub(super) fn missing_secret(&self) -> Option<&str> {
-        let why = &self.report()?.report.missing_inputs;
+        let missing = &self.report()?.report.missing_inputs;
         self.items().iter().find_map(|item| match &item.target {
             EditTarget::Secret(name) => {
-                let start = format!("the request's header {name}:");
-                why.iter().any(|why| why.starts_with(&start)).then_some(name.as_str())
+                missing.iter().any(|missing| missing.is_header(name)).then_some(name.as_str())
             }
             _ => None,
         })

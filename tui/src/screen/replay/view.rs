@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 use zerver_analysis::display;
 use zerver_replay::value::side_by_side::finding_sides;
-use zerver_replay::{EditedOutcome, Finding, FindingClass, ReplayError, Report, Sameness};
+use zerver_replay::{EditedOutcome, Finding, FindingClass, MissingInput, ReplayError, Report, Sameness};
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
@@ -14,7 +14,7 @@ use super::layout::Areas;
 use super::open_prompt::OpenPrompt;
 use super::response_view::draw_response;
 use super::state::{Pane, ReplayScreen, RunState};
-use crate::draw::{Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, width};
+use crate::draw::{Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, width, wrapped};
 use crate::state::SharedState;
 
 pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
@@ -98,7 +98,7 @@ fn verdict(screen: &ReplayScreen, shared: &SharedState) -> StyledLine {
     let (report, coverage) = (&replayed.report, replayed.report.coverage);
     if !report.missing_inputs.is_empty() {
         // The hint about command-line options does not apply here.
-        let why = report.missing_inputs.iter().map(|why| why.split("; --request-").next().unwrap_or(why));
+        let why = report.missing_inputs.iter().map(MissingInput::description);
         let why = why.collect::<Vec<_>>().join("; ");
         let how = if screen.missing_secret().is_some() { "; press a to type it" } else { "" };
         return StyledLine::new("cannot be replayed: ", Tone::Bad)
@@ -253,14 +253,20 @@ fn class(class: FindingClass, shared: &SharedState) -> (&'static str, ratatui::s
 fn draw_refusal(refusal: &ReplayError, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let area = Rect { height: areas.response.bottom().saturating_sub(areas.findings.y), ..areas.findings };
-    let mut lines = vec![StyledLine::new(clean(&refusal.message).into_owned(), Tone::Bad)];
-    // Compiler output has many lines.
+    let columns = usize::from(area.width).saturating_sub(2);
+    let message = wrapped(&clean(&refusal.message), columns);
+    let mut lines: Vec<_> = message.into_iter().map(|line| StyledLine::new(line, Tone::Bad)).collect();
+    // Compiler output has many lines, which are laid out.
     let causes = refusal.causes.iter().flat_map(|cause| cause.lines());
     lines.extend(causes.map(|cause| StyledLine::new(format!("  {}", clean(cause)), Tone::Text)));
-    let hints = refusal
-        .hints
-        .iter()
-        .map(|hint| StyledLine::new("hint: ", Tone::Info).with(clean(hint).into_owned(), Tone::Text));
+    let hints = refusal.hints.iter().flat_map(|hint| {
+        let label = "hint: ";
+        let lines = wrapped(&clean(hint), columns.saturating_sub(label.len())).into_iter().enumerate();
+        lines.map(move |(at, line)| {
+            let before = if at == 0 { label } else { "      " };
+            StyledLine::new(before, Tone::Info).with(line, Tone::Text)
+        })
+    });
     // The hints always stay visible.
     let hints: Vec<StyledLine> = hints.collect();
     lines.truncate(usize::from(area.height).saturating_sub(hints.len()).max(1));

@@ -76,7 +76,7 @@ impl RequestsScreen {
     }
 
     /// Returns the request before or after another one in the list.
-    pub(crate) fn neighbour(
+    pub(crate) fn neighbor(
         &self,
         shared: &SharedState,
         id: zerver_trace::RequestId,

@@ -5,14 +5,12 @@ use std::collections::HashSet;
 use zerver_trace::text::clean;
 use zerver_trace::{MissingReason, Node, Recorded};
 
-use crate::draw::{StyledLine, Tone, clusters, width};
+use crate::draw::{MAX_WRAPPED, StyledLine, Tone, width, wrapped, wrapped_chars};
 
 /// Depth up to which values are unfolded initially.
 const OPEN_DEPTH: usize = 3;
 /// Maximum number of entries of a list or map.
 const MAX_ENTRIES: usize = 200;
-/// Maximum number of lines of a text.
-const MAX_LINES: usize = 400;
 
 /// Text shown instead of a secret.
 pub(super) const SECRET: &str = "●●●● (secret)";
@@ -99,7 +97,7 @@ impl InspectorLines<'_> {
                 let text = match recorded {
                     Recorded::Missing(MissingReason::TooLarge) => "not recorded: too large".to_owned(),
                     Recorded::Missing(MissingReason::Failed(error)) => {
-                        format!("not recorded: could not be serialised: {error}")
+                        format!("not recorded: could not be serialized: {error}")
                     }
                     _ => SECRET.to_owned(),
                 };
@@ -126,7 +124,7 @@ impl InspectorLines<'_> {
             let mut pieces = wrapped_chars(&text, room.max(8)).into_iter();
             let line = named(indent, name, tone).with(pieces.next().unwrap_or_default(), value_tone(node));
             self.entries.push(InspectorLine { line, copy: Some(copy), ..InspectorLine::default() });
-            for piece in pieces.take(MAX_LINES) {
+            for piece in pieces.take(MAX_WRAPPED) {
                 self.line(StyledLine::new(" ".repeat(indent + 2), Tone::Text).with(piece, value_tone(node)));
             }
             return;
@@ -166,7 +164,7 @@ impl InspectorLines<'_> {
         let room = self.columns.saturating_sub(2).max(8);
         let whole = zerver_trace::text::clean_bytes(&bytes);
         let lines = bytes.split(|byte| *byte == b'\n').map(zerver_trace::text::clean_bytes);
-        for line in lines.flat_map(|line| wrapped_chars(&line, room)).take(MAX_LINES) {
+        for line in lines.flat_map(|line| wrapped_chars(&line, room)).take(MAX_WRAPPED) {
             let line = StyledLine::new(" ", Tone::Text).with(line, Tone::Text);
             self.entries.push(InspectorLine { line, copy: Some(whole.clone()), ..InspectorLine::default() });
         }
@@ -209,42 +207,4 @@ fn parts<'n>(node: &'n Node<'_>) -> Vec<(String, &'n Node<'n>)> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Wraps a text to `columns`, between words if possible.
-pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if width(line) + 1 + width(word) <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.extend(wrapped_chars(word, columns)),
-        }
-        if lines.len() > MAX_LINES {
-            break;
-        }
-    }
-    lines
-}
-
-/// Splits a text into pieces of `columns`, at least one.
-fn wrapped_chars(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut taken = 0;
-    for (_, cluster, wide) in clusters(text) {
-        if taken + wide > columns.max(2) {
-            if lines.len() > MAX_LINES {
-                break;
-            }
-            lines.push(String::new());
-            taken = 0;
-        }
-        taken += wide;
-        if let Some(line) = lines.last_mut() {
-            line.push_str(cluster);
-        }
-    }
-    lines
 }

@@ -295,7 +295,7 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
             let how = match answer {
                 Answer::Ok(_) => "answered".to_owned(),
                 Answer::Err(error) => format!("failed: {error}"),
-                Answer::Cancelled => "cancelled".to_owned(),
+                Answer::Canceled => "canceled".to_owned(),
             };
             format!("{} {how}", label(*call))
         }

@@ -137,9 +137,9 @@ impl Screen for TimelineScreen {
             Action::Search => self.prompt = Some(TextInput::default()),
             Action::NextMatch => self.seek(shared, true),
             Action::PreviousMatch => self.seek(shared, false),
-            Action::NextRequest => return vec![Command::Navigate(Navigation::Neighbour { is_below: true })],
+            Action::NextRequest => return vec![Command::Navigate(Navigation::Neighbor { is_below: true })],
             Action::PreviousRequest => {
-                return vec![Command::Navigate(Navigation::Neighbour { is_below: false })];
+                return vec![Command::Navigate(Navigation::Neighbor { is_below: false })];
             }
             Action::Grow => self.waterfall_percent = (self.waterfall_percent + 5).min(*SHARE_LIMITS.end()),
             Action::Shrink => {
@@ -155,7 +155,7 @@ impl Screen for TimelineScreen {
                 };
                 return curl.map(copy).into_iter().collect();
             }
-            Action::OpenSource => match self.source() {
+            Action::OpenSource => match self.source(&shared.sources) {
                 Some(command) => return vec![command],
                 None => shared.notice = Some(Notice::error("no source location in the trace")),
             },

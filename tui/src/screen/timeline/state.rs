@@ -15,7 +15,7 @@ use super::waterfall::RowSubject;
 use crate::draw::MouseHit;
 use crate::keys::Action;
 use crate::message::Command;
-use crate::state::{Notice, SharedState};
+use crate::state::{Notice, SharedState, SourceFiles};
 use crate::text_input::TextInput;
 
 /// Maximum number of source files loaded.
@@ -238,7 +238,7 @@ impl TimelineScreen {
     }
 
     /// Returns the command that opens the source of the selected step.
-    pub(super) fn source(&self) -> Option<Command> {
+    pub(super) fn source(&self, sources: &SourceFiles) -> Option<Command> {
         let open_trace = self.open_trace.as_ref()?;
         let run = match open_trace.rows.get(open_trace.row())?.subject {
             RowSubject::Run(run) | RowSubject::Effect(run, _) => run,
@@ -246,6 +246,7 @@ impl TimelineScreen {
             RowSubject::Response => open_trace.loaded.timeline.runs.len().checked_sub(1)?,
         };
         let step = &open_trace.loaded.timeline.runs.get(run)?.step;
-        (step.line > 0).then(|| Command::OpenEditor { file: step.file.clone(), line: step.line })
+        let line = sources.line_of(&step.file, &step.name, step.line);
+        (line > 0).then(|| Command::OpenEditor { file: step.file.clone(), line })
     }
 }

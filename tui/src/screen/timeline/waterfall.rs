@@ -1,5 +1,5 @@
 //! The waterfall: rows for the request, for each step and effect, and for the response, with bars on a common time
-//! scale. The glyph of a bar shows how the time was spent; colour is never the only cue.
+//! scale. The glyph of a bar shows how the time was spent; color is never the only cue.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -68,7 +68,7 @@ fn parts(trace: &Trace) -> Vec<TextPart<'_>> {
         Outcome::Panicked { message: text, .. } | Outcome::Rejected { reason: text } => {
             parts.push((text, mark(TextPlace::Message)));
         }
-        Outcome::Done | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {}
+        Outcome::Done | Outcome::TimedOut { .. } | Outcome::ClientLeft { .. } => {}
     }
     parts
 }

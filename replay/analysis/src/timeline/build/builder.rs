@@ -325,7 +325,7 @@ impl<'t> TimelineBuilder<'t> {
         attempt.end = match answer {
             Answer::Ok(output) => EffectEnd::Ok { summary: label::output(output), output: output.clone() },
             Answer::Err(error) => EffectEnd::Err(error.clone()),
-            Answer::Cancelled => EffectEnd::Cancelled,
+            Answer::Canceled => EffectEnd::Canceled,
         };
         self.answered.insert(place.run, place.effect);
     }
@@ -366,7 +366,7 @@ impl<'t> TimelineBuilder<'t> {
     /// Returns the time in the run queue of a request that never had a turn.
     fn waited(&self) -> Option<Span> {
         let is_waiting = match self.trace.outcome {
-            Outcome::Rejected { .. } | Outcome::TimedOut { .. } | Outcome::Gone { .. } => {
+            Outcome::Rejected { .. } | Outcome::TimedOut { .. } | Outcome::ClientLeft { .. } => {
                 self.runs.is_empty()
             }
             Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. } => false,

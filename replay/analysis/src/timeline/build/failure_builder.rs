@@ -11,7 +11,7 @@ pub(crate) fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) ->
     let effects = || runs.iter().flat_map(|run| &run.effects);
     let shown = |effect: &Effect| (effect.label(), effect.end.to_string());
     let pending =
-        || effects().filter(|effect| matches!(effect.end, EffectEnd::Unanswered | EffectEnd::Cancelled));
+        || effects().filter(|effect| matches!(effect.end, EffectEnd::Unanswered | EffectEnd::Canceled));
     let mut failure = Failure {
         kind: trace.outcome.as_str().to_owned(),
         what: String::new(),
@@ -40,7 +40,7 @@ pub(crate) fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) ->
             failure.message.clone_from(message);
             Some(*step)
         }
-        Outcome::TimedOut { step } | Outcome::Gone { step } => {
+        Outcome::TimedOut { step } | Outcome::ClientLeft { step } => {
             failure.effects = pending().map(shown).collect();
             Some(*step)
         }

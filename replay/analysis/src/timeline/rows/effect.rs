@@ -190,20 +190,20 @@ pub enum EffectEnd {
     },
     /// The effect failed.
     Err(EffectError),
-    /// The effect was cancelled because its result was no longer needed.
-    Cancelled,
+    /// The effect was canceled because its result was no longer needed.
+    Canceled,
     /// The trace has no answer.
     Unanswered,
 }
 
-/// Formats as `200`, `timeout: after 300 ms`, `cancelled` or `no answer`.
+/// Formats as `200`, `timeout: after 300 ms`, `canceled` or `no answer`.
 impl fmt::Display for EffectEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ok { summary, .. } => f.write_str(summary),
             Self::Err(error) if error.message.is_empty() => error.kind.fmt(f),
             Self::Err(error) => error.fmt(f),
-            Self::Cancelled => f.write_str("cancelled"),
+            Self::Canceled => f.write_str("canceled"),
             Self::Unanswered => f.write_str("no answer"),
         }
     }

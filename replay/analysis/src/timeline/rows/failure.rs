@@ -8,7 +8,7 @@ use crate::timeline::rows::step::Step;
 /// Failure of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Kind of failure (`not_found`), or another outcome: `panicked`, `timed_out`, `gone`, `rejected`.
+    /// Kind of failure (`not_found`), or another outcome: `panicked`, `timed_out`, `client_left`, `rejected`.
     pub kind: String,
     /// Subject of the failure, such as `todo`; may be empty.
     pub what: String,

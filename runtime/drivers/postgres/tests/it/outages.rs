@@ -23,6 +23,24 @@ fn eventually(client: &Client, mut is_done: impl FnMut() -> bool) {
     panic!("not within 10 s");
 }
 
+/// Returns the answer of the health endpoint of a service that uses this database.
+fn health(client: &Client) -> String {
+    let options =
+        zerver::StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..zerver::StartOptions::default() };
+    let server = App::new().interpreter(client.postgres.clone()).start(options).unwrap();
+    let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
+    std::io::Write::write_all(
+        &mut stream,
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    )
+    .unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+    server.stop();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
 #[test]
 fn a_service_survives_a_restart_of_its_server() {
     let mut server = local::Postgres::start().unwrap();
@@ -50,7 +68,12 @@ fn a_service_survives_a_restart_of_its_server() {
     assert_eq!(down().unwrap_err().status(), 503);
     assert!(cause(down()).starts_with("unreachable: "));
     assert!(!client.postgres.is_reachable());
+    let outage = health(&client);
+    assert!(outage.contains("\"degraded\"") && outage.contains("cannot be reached"), "{outage}");
     server.resume().unwrap();
+    // Without another effect.
+    eventually(&client, || client.postgres.is_reachable());
+    assert!(health(&client).contains("\"ok\""));
     assert_eq!(client.cell("select count(*) from t"), SqlValue::Int(0));
     assert!(client.postgres.is_reachable());
 }

@@ -44,8 +44,9 @@ fn an_error_of_the_database_is_a_value_with_all_details() {
     assert_eq!(error.detail.as_deref(), Some("Key (id)=(1) already exists."));
     let failure = client.run(again().execute()).unwrap_err();
     assert_eq!((failure.status(), failure.which()), (409, "only_once"));
-    let misspelt = client.run(sql::query("selekt 1").send()).unwrap().result.unwrap_err();
-    assert_eq!((misspelt.sqlstate.as_str(), misspelt.position), ("42601", Some(1)));
+    assert_eq!(failure.error::<SqlError>(), Some(&error));
+    let misspelled = client.run(sql::query("selekt 1").send()).unwrap().result.unwrap_err();
+    assert_eq!((misspelled.sqlstate.as_str(), misspelled.position), ("42601", Some(1)));
     assert_eq!(client.run(sql::query("selekt 1").execute()).unwrap_err().status(), 500);
     // The connection is used again.
     assert_eq!(client.cell("select 1"), sql::SqlValue::Int(1));
@@ -100,11 +101,11 @@ fn memory_stays_bounded_however_large_a_result_is() {
 }
 
 #[test]
-fn a_statement_that_takes_too_long_is_cancelled_on_the_server() {
+fn a_statement_that_takes_too_long_is_canceled_on_the_server() {
     let client = Client::new();
-    let sleep = sql::query("select pg_sleep(60) /* cancelled */").execute().timeout(100.millis());
+    let sleep = sql::query("select pg_sleep(60) /* canceled */").execute().timeout(100.millis());
     assert_eq!(client.run(sleep).unwrap_err().status(), 504);
-    let running = "select count(*) from pg_stat_activity where query like '%/* cancelled */%' \
+    let running = "select count(*) from pg_stat_activity where query like '%/* canceled */%' \
                    and state = 'active' and pid <> pg_backend_pid()";
     // The cancellation takes its own connection, so it arrives a little later.
     let is_gone = || client.cell(running) == sql::SqlValue::Int(0);

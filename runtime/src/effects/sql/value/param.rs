@@ -13,7 +13,7 @@ use super::{Date, SqlValue, Time, Timestamp, Uuid};
 pub enum Param {
     /// A value.
     Value(SqlValue),
-    /// A value that recordings seal. Its recorded form has the name `secret`, which the rule for secrets recognises.
+    /// A value that recordings seal. Its recorded form has the name `secret`, which the rule for secrets recognizes.
     Secret(SqlValue),
     /// The cell in this column of the first row of an earlier statement of the batch.
     Out {

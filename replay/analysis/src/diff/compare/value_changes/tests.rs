@@ -6,7 +6,7 @@ use serde::Serialize;
 use zerver_trace::{Masked, MissingReason, Value};
 
 use super::*;
-use crate::timeline::sample::{plain, wire};
+use zerver_testkit::sample::{plain, wire};
 
 #[derive(Serialize)]
 struct Todo<'a> {
@@ -187,7 +187,7 @@ fn missing_values_are_not_compared() {
     assert_eq!(told(&missing, &plain(1)), "V not compared: not recorded in a: too large\n");
     assert_eq!(
         told(&missing, &broken),
-        "V not compared: not recorded in a: too large; in b: could not be serialised: no\n"
+        "V not compared: not recorded in a: too large; in b: could not be serialized: no\n"
     );
     assert_eq!(changes(None, Some(&missing), false).0, "V nothing -> {\"missing\":\"too large\"}\n");
     assert_eq!(changes(None, None, false).0, "");

@@ -1,4 +1,4 @@
-//! Hand-built traces for tests. The tests of the command line and of the terminal UI include this file as well.
+//! Hand-built traces, and the parts that they are built from.
 
 use std::sync::Arc;
 
@@ -9,26 +9,31 @@ use zerver_trace::{
     Trace, Value, WriteInfo,
 };
 
-pub(crate) const US: u64 = 1_000;
+/// One microsecond, in nanoseconds.
+pub const US: u64 = 1_000;
 
-pub(crate) fn plain(value: impl Serialize) -> Recorded {
+/// Returns a value without a summary.
+pub fn plain(value: impl Serialize) -> Recorded {
     Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: None }
 }
 
-pub(crate) fn summed(value: impl Serialize, summary: &str) -> Recorded {
+/// Returns a value with a summary.
+pub fn summed(value: impl Serialize, summary: &str) -> Recorded {
     Recorded::Plain { value: Value::from_serialize(&value).unwrap(), summary: Some(summary.to_owned()) }
 }
 
-pub(crate) fn wire(bytes: &[u8]) -> Recorded {
+/// Returns bytes as they were received or sent.
+pub fn wire(bytes: &[u8]) -> Recorded {
     Recorded::Plain { value: Value::from_bytes(bytes).unwrap(), summary: None }
 }
 
-pub(crate) fn sealed() -> Recorded {
+/// Returns an encrypted value.
+pub fn sealed() -> Recorded {
     Recorded::Sealed { hash: [0x5e; 16], sealed: b"ciphertext".to_vec(), masked: None }
 }
 
 /// Creates a flow. Step N has the name, reads and writes of `steps[N]`, and starts at line 10 N + 10.
-pub(crate) fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> FlowInfo {
+pub fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> FlowInfo {
     FlowInfo {
         name: "todos-item".into(),
         method: "GET".into(),
@@ -57,7 +62,8 @@ pub(crate) fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> 
     }
 }
 
-pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
+/// Creates a trace of a request that succeeded.
+pub fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
     Trace {
         id: RequestId::from_u128(0x019a_a4c2_1f3b_7abc_8def_0123_4567_89ab),
         flow: Arc::new(flow),
@@ -90,15 +96,18 @@ pub(crate) fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded
     }
 }
 
-pub(crate) fn ran(step: u16, ready: u64, at: u64, cpu: u64, decision: Decision) -> Event<Recorded> {
+/// Creates the event for a run of a step, with times in microseconds.
+pub fn ran(step: u16, ready: u64, at: u64, cpu: u64, decision: Decision) -> Event<Recorded> {
     Event::StepRan { step, ready_ns: ready * US, at_ns: at * US, cpu_ns: cpu * US, decision }
 }
 
-pub(crate) fn wrote(step: u16, slot: u16, at: u64, value: Recorded) -> Event<Recorded> {
+/// Creates the event for a write of a slot, with its time in microseconds.
+pub fn wrote(step: u16, slot: u16, at: u64, value: Recorded) -> Event<Recorded> {
     Event::SlotWritten { step, slot, at_ns: at * US, value }
 }
 
-pub(crate) fn asked(
+/// Creates the event for a requested effect, with its time in microseconds.
+pub fn asked(
     call: u32,
     step: u16,
     at: u64,
@@ -109,7 +118,8 @@ pub(crate) fn asked(
     Event::EffectRequested { call, step, at_ns: at * US, kind: kind.into(), args, attempt, timeout_ns: None }
 }
 
-pub(crate) fn answered(call: u32, at: u64, answer: Answer<Recorded>) -> Event<Recorded> {
+/// Creates the event for the answer of an effect, with its time in microseconds.
+pub fn answered(call: u32, at: u64, answer: Answer<Recorded>) -> Event<Recorded> {
     Event::EffectCompleted { call, at_ns: at * US, answer }
 }
 
@@ -140,7 +150,7 @@ fn item_flow() -> FlowInfo {
 }
 
 /// A request of 5.4 ms, of which fetching a user takes 2.18 ms and loading a todo 2.68 ms.
-pub(crate) fn slow() -> Trace {
+pub fn slow() -> Trace {
     use Decision::{Continue, Done, Need};
     let claims = Claims { sub: "user-123", roles: ["admin"] };
     let todo = Todo { id: 456, title: "Buy milk", done: false };
@@ -166,7 +176,7 @@ pub(crate) fn slow() -> Trace {
 }
 
 /// The same request, but the todo is not found, and fetching the user takes two attempts.
-pub(crate) fn failed() -> Trace {
+pub fn failed() -> Trace {
     use Decision::{Continue, Need};
     let ask = || summed(("GET", "https://idp"), "GET idp.example.com/verify");
     let mut trace = trace(
@@ -202,7 +212,7 @@ pub(crate) fn failed() -> Trace {
 }
 
 /// The same request with a pause before the second attempt, which then waits for a permit.
-pub(crate) fn held() -> Trace {
+pub fn held() -> Trace {
     let mut trace = failed();
     let held = |at: u64, by| Event::EffectQueued { call: 1, at_ns: at * US, reason: by };
     let again = trace
@@ -222,14 +232,14 @@ pub(crate) fn held() -> Trace {
 }
 
 /// An event for a completion that waited while the worker ran a step of another flow.
-pub(crate) fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
+pub fn lay_ready(call: u32, ready: u64, at: u64) -> Event<Recorded> {
     let (ready_ns, at_ns) = (ready * US, at * US);
     let (on, flow, step) = (Some(Thread::Worker(0)), "report".into(), "spin".into());
     Event::CompletionDelayed { call, ready_ns, at_ns, thread: on, flow, step }
 }
 
 /// The request of 5.4 ms, but the todo was ready after 0.08 ms and the worker was busy.
-pub(crate) fn late() -> Trace {
+pub fn late() -> Trace {
     let mut trace = slow();
     let at = trace
         .events
@@ -241,7 +251,7 @@ pub(crate) fn late() -> Trace {
 }
 
 /// A report whose figures take as long as its query requests, in milliseconds.
-pub(crate) fn report(latency_ms: u64) -> Trace {
+pub fn report(latency_ms: u64) -> Trace {
     use Decision::{Continue, Done, Need};
     #[derive(Serialize)]
     struct Params {

@@ -1,5 +1,4 @@
-//! Arbitrary events, which no recorder would write, for tests. The tests of the command line and of the terminal UI
-//! include this file as well.
+//! Arbitrary traces, which no recorder would write.
 
 use proptest::prelude::*;
 use zerver_trace::{
@@ -7,10 +6,10 @@ use zerver_trace::{
     Recorded, RequestPart, Thread, Trace,
 };
 
-use super::sample::{flow, plain, sealed, summed, trace};
+use crate::sample::{flow, plain, sealed, summed, trace};
 
 /// Generates any trace of a flow with one step and two slots.
-pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
+pub fn any_trace() -> impl Strategy<Value = Trace> {
     let events = prop::collection::vec(event(), 0..40);
     (events, time(), any::<u16>(), 0..4u8).prop_map(|(events, duration_ns, step, ending)| {
         let slots = [("A", false), ("B", true)];
@@ -19,7 +18,7 @@ pub(crate) fn any_trace() -> impl Strategy<Value = Trace> {
             0 => Outcome::Done,
             1 => Outcome::Panicked { step, message: "oh".into() },
             2 => Outcome::TimedOut { step },
-            _ => Outcome::Gone { step },
+            _ => Outcome::ClientLeft { step },
         };
         trace
     })
@@ -54,7 +53,7 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
     let answer = prop_oneof![
         recorded().prop_map(Answer::Ok),
         any::<String>().prop_map(|m| Answer::Err(EffectError::new(EffectErrorKind::Timeout, m))),
-        Just(Answer::Cancelled),
+        Just(Answer::Canceled),
     ];
     prop_oneof![
         time().prop_map(|at_ns| Event::BodyReceived { at_ns }),

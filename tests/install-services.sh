@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs the database servers that the tests start, if they are missing. Debian and Ubuntu; as root or with sudo.
+set -eu
+
+missing=
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "install these with the package manager of this system:$missing" >&2
+    exit 1
+fi
+if [ "$(id -u)" -eq 0 ]; then sudo=; else sudo=sudo; fi
+# The tests start servers of their own, so the package need not create one.
+$sudo mkdir -p /etc/postgresql-common/createcluster.d
+echo 'create_main_cluster = false' | $sudo tee /etc/postgresql-common/createcluster.d/no-main-cluster.conf >/dev/null
+$sudo apt-get update -q
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends $missing
