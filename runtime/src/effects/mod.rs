@@ -39,6 +39,7 @@ pub(crate) mod effect_points;
 pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;
+pub(crate) mod outbound;
 pub mod sleep;
 pub mod sql;
 
@@ -50,7 +51,9 @@ pub use effect_points::report_point;
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
 };
+pub use outbound::Outbound;
 pub use sleep::sleep;
+pub use zerver_engine::any;
 pub use zerver_trace::Value;
 
 /// Names of the points that the interpreters of zerver report; see [`report_point`].

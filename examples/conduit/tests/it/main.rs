@@ -1,4 +1,4 @@
-//! The published behaviour of the RealWorld API, over sockets and with a real PostgreSQL server. Every recorded request is
+//! The published behavior of the RealWorld API, over sockets and with a real PostgreSQL server. Every recorded request is
 //! then replayed without it.
 
 mod articles;

@@ -8,6 +8,7 @@ use zerver_trace::EffectError;
 use super::call::Call;
 use super::call_op::TypedCallOp;
 use super::call_scope::CallOption;
+use super::hedge::Hedge;
 use super::kind::EffectKind;
 use super::machine::EffectMachine;
 use super::program::{Op, Program, Take, take};
@@ -129,6 +130,28 @@ impl<T: Send + 'static> Effect<T> {
     /// Example: `load_a.and_then(|a| load_b(a)).retry(Retry::attempts(3)).deadline(Duration::from_secs(1))`.
     pub fn deadline(self, limit: Duration) -> Self {
         Self::new(self.program.with_option(CallOption::Deadline(limit)))
+    }
+
+    /// Performs another effect if this one fails. `fallback` gets the failure, and can fail with it again
+    /// ([`Effect::fail`]) or return a value ([`Effect::ready`]).
+    ///
+    /// Example: `load_rates().or(|_| cached_rates())`.
+    pub fn or(self, fallback: impl FnOnce(Failure) -> Effect<T> + Send + 'static) -> Self {
+        Self::new(self.program.then(move |output: Result<T, Failure>, resolver| match output {
+            Ok(output) => resolver.resolve(Ok(output)),
+            Err(failure) => resolver.continue_with(fallback(failure).program),
+        }))
+    }
+
+    /// Makes each of its calls a second time if no answer has come within the time of the policy. The first answer counts,
+    /// and the other call is canceled. An error counts only if the other call has not begun, or has failed as well.
+    ///
+    /// Only safe calls are hedged ([`EffectKind::is_safe`]), such as a GET; others are made once. If `hedge` is nested, the
+    /// inner policy counts. Both calls are recorded.
+    ///
+    /// Example: `http::get(url).json().hedge(Hedge::after(30.millis()))`.
+    pub fn hedge(self, hedge: Hedge) -> Self {
+        Self::new(self.program.with_option(CallOption::Hedge(hedge)))
     }
 
     /// Returns a failure as a value instead of failing the request.
