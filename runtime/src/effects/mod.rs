@@ -44,6 +44,8 @@ pub mod sleep;
 pub mod sql;
 
 pub use duration_literals::Durations;
+#[doc(hidden)]
+pub use effect_function::perform_blocking;
 pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
 pub use effect_points::report_point;
 pub use interpreter::{
