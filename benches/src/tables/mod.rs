@@ -1,5 +1,6 @@
 //! The tables, one file each: measure every server, and print a row for each.
 
+mod cache;
 mod database;
 mod idle;
 mod instructions;
@@ -28,6 +29,7 @@ pub(crate) const TABLES: [(&str, Table, Plan); 9] = [
     ("steps", steps::compare, FULL),
     ("steals", steals::compare, Plan { count: 1_000, ..FULL }),
     ("database", database::compare, FULL),
+    ("cache", cache::compare, FULL),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),
 ];
