@@ -6,7 +6,7 @@ verify:
 
 # Run all tests, including the examples in the documentation.
 test:
-    cargo test --workspace
+    tests/all.sh
 
 # Run the lock-free parts in every interleaving (loom).
 threads:

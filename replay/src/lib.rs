@@ -51,7 +51,7 @@ pub use unreplayable::removed_flow_report;
 pub use value::side_by_side::side_by_side;
 pub use zerver_engine::service_docs::{
     ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, StepMetrics,
-    WorkerMetrics,
+    TargetMetrics, WorkerMetrics,
 };
 pub use zerver_trace::nearest_name;
 pub use zerver_trace::value::json::RecordedJson;

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use zerver_engine::{Call, RetryVerdict};
 use zerver_trace::{
     Answer, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, MissingReason, Name,
-    Outcome, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace, Value,
+    Outcome, PolicyDecision, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace,
+    Value,
 };
 
 use crate::value::label;
@@ -60,6 +63,10 @@ pub(crate) struct ObservedCall<'f> {
     pub(crate) queued_ns: u64,
     /// Reason for which the call is waiting, and since when.
     hold: Option<(QueueReason, u64)>,
+    /// True if the call was canceled because the request had ended.
+    pub(crate) was_cut_off: bool,
+    /// Decision of a policy about another attempt after this one, and the pause before it.
+    pub(crate) retry_decision: Option<(PolicyDecision, u64)>,
     /// Number of answers the request had received when it made the call.
     pub(crate) asked_after: usize,
     /// Position of the answer among the request's answers, and its time.
@@ -81,6 +88,14 @@ impl<'f> Observed<'f> {
     pub(crate) fn of_trace(trace: &'f Trace) -> Self {
         let mut facts = Self::of_events(&trace.flow, &trace.events, Cow::Borrowed);
         facts.outcome = Some(trace.outcome.clone());
+        if matches!(trace.outcome, Outcome::TimedOut { .. } | Outcome::ClientLeft { .. }) {
+            // The last cancellations are due to the end of the request, not to another answer.
+            let cut_off = trace.events.iter().rev().take_while(|event| is_cancellation(event)).count();
+            let answers = facts.calls().filter(|call| call.answered.is_some()).count();
+            for call in facts.runs.iter_mut().flat_map(|run| &mut run.calls) {
+                call.was_cut_off = call.answered.is_some_and(|(at, _)| at >= answers.saturating_sub(cut_off));
+            }
+        }
         facts.redaction = Some(&trace.redaction);
         facts.response = (trace.status != 0).then(|| ObservedResponse {
             status: trace.status,
@@ -169,6 +184,8 @@ impl<'f> Observed<'f> {
                         retry_delay_ns: 0,
                         queued_ns: 0,
                         hold: None,
+                        was_cut_off: false,
+                        retry_decision: None,
                         asked_after: answers,
                         answered: None,
                         answer: None,
@@ -185,6 +202,19 @@ impl<'f> Observed<'f> {
                         Answer::Canceled => Answer::Canceled,
                     });
                     answers += 1;
+                }
+                &Event::PolicyDecided { call, decision, wait_ns, .. } => {
+                    let Some(&(run, at)) = places.get(&call) else { continue };
+                    let decided = &mut runs[run].calls[at].retry_decision;
+                    if matches!(
+                        decision,
+                        PolicyDecision::Retried
+                            | PolicyDecision::BudgetExhausted
+                            | PolicyDecision::RetryAfterObeyed
+                            | PolicyDecision::RetryAfterTooLong
+                    ) {
+                        *decided = Some((decision, wait_ns));
+                    }
                 }
                 Event::EffectQueued { call, at_ns, .. } | Event::EffectStarted { call, at_ns } => {
                     let Some(&(run, at)) = places.get(call) else { continue };
@@ -226,8 +256,11 @@ impl ObservedCall<'_> {
     /// Ends the current wait of the call.
     fn free(&mut self, at_ns: u64) {
         let Some((by, since_ns)) = self.hold.take() else { return };
-        let held_ns =
-            if by == QueueReason::RetryDelay { &mut self.retry_delay_ns } else { &mut self.queued_ns };
+        let held_ns = if matches!(by, QueueReason::RetryDelay | QueueReason::Hedge) {
+            &mut self.retry_delay_ns
+        } else {
+            &mut self.queued_ns
+        };
         *held_ns = held_ns.saturating_add(at_ns.saturating_sub(since_ns));
     }
 }
@@ -272,5 +305,29 @@ pub(crate) fn plain(datum: &SharedValue) -> Recorded {
             Recorded::Missing(MissingReason::TooLarge)
         }
         Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
+    }
+}
+
+fn is_cancellation<V>(event: &Event<V>) -> bool {
+    matches!(event, Event::EffectCompleted { answer: Answer::Canceled, .. })
+}
+
+/// Returns what a recorded decision says about another attempt of `call`, or `None` if it says nothing.
+pub(crate) fn retry_verdict(decision: PolicyDecision, wait_ns: u64, call: &Call) -> Option<RetryVerdict> {
+    match decision {
+        PolicyDecision::BudgetExhausted | PolicyDecision::RetryAfterTooLong => Some(RetryVerdict::Stop),
+        PolicyDecision::Retried | PolicyDecision::RetryAfterObeyed => {
+            Some(RetryVerdict::Again(call.clone(), Duration::from_nanos(wait_ns)))
+        }
+        PolicyDecision::BreakerRefused
+        | PolicyDecision::BreakerProbe
+        | PolicyDecision::BreakerOpened
+        | PolicyDecision::BreakerClosed
+        | PolicyDecision::RateRefused
+        | PolicyDecision::TargetTimeout
+        | PolicyDecision::HedgeWon
+        | PolicyDecision::HedgeLost
+        | PolicyDecision::EgressRefused
+        | PolicyDecision::Resent => None,
     }
 }

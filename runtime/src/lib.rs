@@ -42,7 +42,7 @@
 //! - [`effects`] has the built-in kinds of effect (HTTP requests, a key-value store, timers, the clock) and the traits for
 //!   other kinds.
 //! - [`testing`] runs a flow without a server.
-//! - [`Limits`], [`SchedulingSettings`], [`ClassRule`] and [`Recording`] are settings.
+//! - [`Limits`], [`SchedulingSettings`], [`ClassRule`], [`TargetPolicy`], [`Egress`] and [`Recording`] are settings.
 //!
 //! # Threads
 //!
@@ -97,7 +97,7 @@ pub use ::http::{HeaderMap, Method, StatusCode};
 pub use app::builder::App;
 pub use app::start_options::StartOptions;
 pub use app::startup::{BoxError, Startup};
-pub use config::{Keep, Limits, Recording};
+pub use config::{Egress, Keep, Limits, Recording};
 #[cfg(feature = "replay")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};
@@ -106,7 +106,7 @@ pub use program::run::run;
 pub use scheduler::ClassRule;
 pub use server::handle::Server;
 pub use start_error::StartError;
-pub use zerver_engine::{ClassSettings, OverrunLimit, SchedulingSettings};
+pub use zerver_engine::{ClassSettings, OverrunLimit, Places, SchedulingSettings, TargetPolicy};
 
 /// Defines the `main` function of a service, from the function that returns its [`App`].
 #[macro_export]

@@ -88,6 +88,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             | Event::EffectCompleted { answer: Answer::Canceled, .. }
             | Event::EffectQueued { .. }
             | Event::EffectStarted { .. }
+            | Event::PolicyDecided { .. }
             | Event::Migrated { .. }
             | Event::QuantumExceeded { .. } => {}
         }

@@ -1,6 +1,7 @@
 //! The tables, one file each: measure every server, and print a row for each.
 
 mod cache;
+mod database;
 mod idle;
 mod instructions;
 mod light;
@@ -11,6 +12,7 @@ mod steal_queue;
 mod steals;
 mod steps;
 
+pub(crate) use database::policy;
 pub(crate) use instructions::NAME as INSTRUCTIONS;
 
 use crate::plan::{FULL, LONG, Plan};
@@ -26,6 +28,7 @@ pub(crate) const TABLES: [(&str, Table, Plan); 9] = [
     ("idle", idle::compare, FULL),
     ("steps", steps::compare, FULL),
     ("steals", steals::compare, Plan { count: 1_000, ..FULL }),
+    ("database", database::compare, FULL),
     ("cache", cache::compare, FULL),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),

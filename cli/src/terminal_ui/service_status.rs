@@ -17,6 +17,9 @@ const MAX_LEN: u64 = 1 << 20;
 /// Maximum number of workers shown.
 const MAX_WORKERS: usize = 64;
 
+/// Maximum number of open circuit breakers shown.
+const MAX_BREAKERS: usize = 16;
+
 /// Fetches the status of the service at an address, which may start with `http://`.
 pub(super) fn fetch(addr: &str) -> Result<SchedulerStatus, String> {
     let addr = host_and_port(addr);
@@ -63,6 +66,7 @@ fn health(status: &Json) -> SchedulerStatus {
         busy_ns: json["busy_ns"].as_u64(),
         running: running(&json["running"]),
     };
+    let breaker = |json: &Json| (text(&json["target"]), text(&json["breaker"]));
     let classes = ["interactive", "default", "batch"];
     SchedulerStatus {
         status: text(&status["status"]),
@@ -72,6 +76,13 @@ fn health(status: &Json) -> SchedulerStatus {
         shed: classes.map(|class| number(&status["shed"][class])),
         reclassified: number(&status["reclassified"]),
         overruns: number(&status["overruns"]),
+        breakers: status["breakers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .take(MAX_BREAKERS)
+            .map(breaker)
+            .collect(),
     }
 }
 
@@ -92,6 +103,7 @@ mod tests {
                 { "name": "worker 1", "stuck": false, "running": null },
             ],
             "shed": { "interactive": 1, "default": 2, "batch": 3 },
+            "breakers": [{ "target": "a:1", "breaker": "open" }],
             "reclassified": 4, "overruns": 5, "waiting": { "interactive": 0, "batch": 6 },
         }));
         assert_eq!(
@@ -100,6 +112,7 @@ mod tests {
         );
         assert_eq!(shown.workers[0].running.as_ref().map(|running| running.running_ns), Some(7));
         assert_eq!(shown.workers.iter().map(|worker| worker.busy_ns).collect::<Vec<_>>(), [Some(9), None]);
+        assert_eq!(shown.breakers, [("a:1".to_owned(), "open".to_owned())]);
         assert!(shown.workers[0].is_stuck && shown.workers[1].running.is_none());
     }
 

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use zerver_replay::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 use zerver_trace::text::clean;
 
@@ -39,6 +39,11 @@ pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: O
     if !effects.is_empty() {
         out += "\n";
         out += &effects;
+    }
+    let targets = targets(now, before, columns);
+    if !targets.is_empty() {
+        out += "\n";
+        out += &targets;
     }
     out
 }
@@ -162,6 +167,46 @@ fn effects(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns:
             (style::PLAIN, rate(waits, span_ns)),
             (style::PLAIN, each(effect.waited_ns.saturating_sub(was.waited_ns), waits)),
             (style::PLAIN, number(effect.left)),
+        ]);
+    }
+    if is_empty { String::new() } else { table.draw(columns) }
+}
+
+/// Returns the targets at which a policy has intervened: with an open circuit breaker, or since the last measurement.
+fn targets(now: &ServiceMetrics, before: &ServiceMetrics, columns: Option<usize>) -> String {
+    let mut table = Table::new(&[
+        Column::Shrinks("target"),
+        Column::Left("breaker"),
+        Column::Right("in flight"),
+        Column::Right("refused"),
+        Column::Right("rate waits"),
+        Column::Right("retries"),
+        Column::Right("not retried"),
+        Column::Right("budget"),
+    ]);
+    let none = TargetMetrics::default();
+    let mut is_empty = true;
+    for target in &now.targets {
+        let was = before.targets.iter().find(|was| was.target == target.target).unwrap_or(&none);
+        let since = |count: fn(&TargetMetrics) -> u64| count(target).saturating_sub(count(was));
+        let refused = since(|target| target.breaker_refusals + target.rate_refusals);
+        let (waits, retries) = (since(|target| target.rate_waits), since(|target| target.retries));
+        let not_retried = since(|target| target.budget_refusals);
+        let is_closed = target.breaker == "closed";
+        if is_closed && refused + waits + retries + not_retried == 0 {
+            continue;
+        }
+        is_empty = false;
+        let breaker = if target.breaker == "half_open" { "probing" } else { &target.breaker };
+        table.row(vec![
+            (style::STRONG, clean(&target.target).into_owned()),
+            (if is_closed { style::PLAIN } else { style::BAD }, clean(breaker).into_owned()),
+            (style::PLAIN, number(target.in_flight)),
+            marked(style::WARN, refused),
+            marked(style::WARN, waits),
+            (style::PLAIN, number(retries)),
+            marked(style::WARN, not_retried),
+            (style::PLAIN, number(target.budget)),
         ]);
     }
     if is_empty { String::new() } else { table.draw(columns) }
@@ -315,6 +360,16 @@ mod tests {
                 },
                 EffectMetrics { kind: "kv".to_owned(), ..EffectMetrics::default() },
             ],
+            targets: vec![
+                TargetMetrics {
+                    target: "a.example.com:443".to_owned(),
+                    breaker: "open".to_owned(),
+                    breaker_refusals: 7,
+                    budget: 3,
+                    ..TargetMetrics::default()
+                },
+                TargetMetrics { breaker: "closed".to_owned(), ..TargetMetrics::default() },
+            ],
             recorder: Some(RecorderMetrics {
                 recorded: 9,
                 dropped: 1,
@@ -340,6 +395,9 @@ mod tests {
 
         effect  in flight  waiting  waits/s     wait  left
         http            2        1      2.0  2.50 ms     -
+
+        target             breaker  in flight  refused  rate waits  retries  not retried  budget
+        a.example.com:443  open             -        7           -        -            -       3
         "#);
     }
 }

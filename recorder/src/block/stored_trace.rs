@@ -119,6 +119,10 @@ impl StoredTrace {
                     to.plain(unread_ns);
                     to.plain(ran_ns);
                 }
+                Event::PolicyDecided { at_ns, wait_ns, .. } => {
+                    to.time(at_ns);
+                    to.plain(wait_ns);
+                }
                 Event::BodyReceived { at_ns }
                 | Event::SlotWritten { at_ns, .. }
                 | Event::EffectCompleted { at_ns, .. }

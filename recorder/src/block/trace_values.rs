@@ -35,6 +35,7 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::CompletionDelayed { .. }
         | Event::ReadDelayed { .. }
         | Event::StepPanicked { .. }
-        | Event::EffectPoint { .. } => None,
+        | Event::EffectPoint { .. }
+        | Event::PolicyDecided { .. } => None,
     }
 }

@@ -93,6 +93,9 @@ impl ValueInterner {
                 flow: flow.clone(),
                 step: step.clone(),
             },
+            Event::PolicyDecided { call, at_ns, decision, wait_ns } => {
+                Event::PolicyDecided { call: *call, at_ns: *at_ns, decision: *decision, wait_ns: *wait_ns }
+            }
             Event::StepPanicked { step, at_ns, file, line, column } => Event::StepPanicked {
                 step: *step,
                 at_ns: *at_ns,

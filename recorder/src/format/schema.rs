@@ -44,7 +44,7 @@ impl fmt::Display for Schema {
 /// - 2.0 added the worker of a trace, and the shapes of a block.
 /// - 3.0 added the scheme and authority of the request, the time from which the result of an effect was available, and the
 ///   list of texts that were cut or masked.
-/// - 3.1 added the points that an effect reaches, and three kinds of errors of effects.
+/// - 3.1 added the points that an effect reaches, decisions of policies, and three kinds of errors of effects.
 pub(crate) const SCHEMA: Schema = Schema::new(3, 1);
 /// Oldest schema of a store that this build reads.
 pub(super) const OLDEST: Schema = Schema::new(3, 0);

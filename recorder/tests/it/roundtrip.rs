@@ -9,8 +9,9 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome, Query,
-    QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread, TraceSelector, TraceSource,
+    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome,
+    PolicyDecision, Query, QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread,
+    TraceSelector, TraceSource,
 };
 
 use crate::sample_traces::FixedMessage;
@@ -234,7 +235,7 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 
 #[test]
 fn events_of_an_effect_in_flight_are_read_back() {
-    fn queued<V>() -> [Event<V>; 5] {
+    fn queued<V>() -> [Event<V>; 6] {
         let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
@@ -242,6 +243,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
             queued_by(QueueReason::Target),
             Event::EffectStarted { call: 1, at_ns: 9 },
             Event::EffectPoint { call: 1, at_ns: 11, point: Name::from("connected") },
+            Event::PolicyDecided { call: 1, at_ns: 9, decision: PolicyDecision::BreakerOpened, wait_ns: 8 },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
@@ -249,7 +251,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
     capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 5..], queued());
+    assert_eq!(trace.events[trace.events.len() - 6..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }

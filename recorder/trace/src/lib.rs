@@ -19,7 +19,9 @@ mod traces;
 pub mod value;
 
 pub use capture::{Capture, CaptureSink};
-pub use events::{Answer, Decision, EffectError, EffectErrorKind, Event, QueueReason, RequestPart, Thread};
+pub use events::{
+    Answer, Decision, EffectError, EffectErrorKind, Event, PolicyDecision, QueueReason, RequestPart, Thread,
+};
 pub use flow::{FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use name::Name;
 pub use nearest_name::nearest_name;

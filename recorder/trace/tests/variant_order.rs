@@ -75,14 +75,28 @@ fn listed() -> Vec<Listed> {
                 },
                 Event::StepPanicked { step: 1, at_ns: 1, file: name(), line: 1, column: 1 },
                 Event::EffectPoint { call: 1, at_ns: 1, point: name() },
+                Event::PolicyDecided {
+                    call: 1,
+                    at_ns: 1,
+                    decision: PolicyDecision::BreakerRefused,
+                    wait_ns: 1,
+                },
             ],
         ),
         list("RequestPart", &[RequestPart::Head, RequestPart::Body]),
         list("Thread", &[Thread::Worker(1), Thread::BatchWorker(1)]),
         list(
             "QueueReason",
-            &[QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind],
+            &[
+                QueueReason::RetryDelay,
+                QueueReason::Request,
+                QueueReason::Target,
+                QueueReason::Kind,
+                QueueReason::Rate,
+                QueueReason::Hedge,
+            ],
         ),
+        list("PolicyDecision", &PolicyDecision::ALL),
         list(
             "Decision",
             &[

@@ -37,8 +37,8 @@ pub use simulate::{
 pub use sql::{RepeatedStatement, ResultTable};
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, KindTotals,
-    Migration, Point, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals,
-    Verdict, median,
+    Migration, Point, PolicyNote, ReadDelay, Reclassification, SlotWrite, Step, StepRun, Timeline,
+    TimelineJson, Totals, Verdict, median,
 };
 pub use why::{
     Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,

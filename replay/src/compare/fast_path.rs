@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use zerver_engine::{FinishedJob, Job, Next, RequestedCall, Response};
-use zerver_trace::{Answer, Event, FlowInfo, Outcome, Recorded, SharedValue, Trace, Value};
+use zerver_engine::{FinishedJob, Job, Next, RequestedCall, Response, RetryVerdict};
+use zerver_trace::{Answer, Event, FlowInfo, Outcome, PolicyDecision, Recorded, SharedValue, Trace, Value};
 
+use crate::observed::retry_verdict;
 use crate::replay::Replay;
 use crate::replay_error::ReplayError;
 use crate::report::{Coverage, Report};
@@ -91,9 +92,19 @@ impl Replay<'_> {
             _ => None,
         });
         let mut answered = trace.events.iter().filter_map(|event| match event {
+            // The job itself cancels calls that another answer has made superfluous.
+            Event::EffectCompleted { answer: Answer::Canceled, .. } => None,
             Event::EffectCompleted { call, at_ns, answer } => Some((*call, *at_ns, answer)),
             _ => None,
         });
+        let decided: BTreeMap<u32, (PolicyDecision, u64)> = trace
+            .events
+            .iter()
+            .filter_map(|event| match *event {
+                Event::PolicyDecided { call, decision, wait_ns, .. } => Some((call, (decision, wait_ns))),
+                _ => None,
+            })
+            .collect();
         let mut job = Job::new(self.flow.clone(), input.arrival, input.received_ns);
         let (mut next, mut now_ns) = (Next::Run, input.received_ns);
         let mut pending: BTreeMap<u32, RequestedCall> = BTreeMap::new();
@@ -117,7 +128,11 @@ impl Replay<'_> {
                         Answer::Canceled => return None,
                     };
                     now_ns = at_ns;
-                    job.complete(call, at_ns, performed)
+                    let decision = decided.get(&call);
+                    let verdict =
+                        decision.and_then(|(decision, ns)| retry_verdict(*decision, *ns, &start.call));
+                    let verdict = verdict.unwrap_or(RetryVerdict::Own);
+                    job.complete_with(call, at_ns, performed, &mut |_| verdict.clone())
                 }
             };
         }
@@ -135,6 +150,7 @@ impl Replay<'_> {
                     | Event::QuantumExceeded { .. }
                     | Event::EffectQueued { .. }
                     | Event::EffectStarted { .. }
+                    | Event::PolicyDecided { .. }
                     | Event::CompletionDelayed { .. }
                     | Event::ReadDelayed { .. }
                     | Event::EffectPoint { .. }

@@ -98,6 +98,8 @@ impl FlowPosition {
 pub(crate) enum RecordedEnd {
     /// The call was answered.
     Answered(CallResult),
+    /// The call was canceled, because another one had answered.
+    Canceled,
     /// The call was in flight when the request ended.
     InFlight,
     /// The answer is unavailable.
@@ -292,6 +294,7 @@ impl<'r> RecordedAnswers<'r> {
                 }
             },
             (Some(Answer::Err(error)), Some(_)) => RecordedEnd::Answered(Err(error.clone())),
+            (Some(Answer::Canceled), Some(_)) if !recorded.was_cut_off => RecordedEnd::Canceled,
             _ => RecordedEnd::InFlight,
         }
     }

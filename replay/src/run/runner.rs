@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{Call, CallResult, Flow, Job, Next, RequestedCall};
+use zerver_engine::{Call, CallResult, Flow, Job, Next, RequestedCall, RetryVerdict};
 use zerver_trace::Value;
 
 use crate::edits::faults::{FaultKind, out_of_time, past_deadline};
 use crate::edits::live_kind::LiveKind;
 use crate::edits::prepared_edits::PreparedEdits;
 use crate::mask::Mask;
-use crate::observed::ObservedCall;
+use crate::observed::{ObservedCall, retry_verdict};
 use crate::replay_error::ReplayError;
 use crate::report::AppliedEdit;
 use crate::run::call_names::CallNames;
@@ -26,6 +26,8 @@ struct Pending {
     number: u32,
     performed: CallResult,
     is_replayed: bool,
+    /// What the recording says about another attempt.
+    verdict: RetryVerdict,
 }
 
 /// End of a call.
@@ -99,7 +101,11 @@ impl<'r> Runner<'r> {
         let (mut next, mut runs, mut unanswered) = (Next::Run, 0, None);
         loop {
             let starts = job.take_requested_calls();
-            let started = starts.into_iter().try_for_each(|start| self.begin(&start, flow, &job, input));
+            for canceled in job.take_canceled_calls() {
+                self.pending.retain(|(_, number), _| *number != canceled);
+            }
+            let mut needed = starts.into_iter().filter(|start| job.is_waiting_for(start.number));
+            let started = needed.try_for_each(|start| self.begin(&start, flow, &job, input));
             let halted = match started {
                 Err(halt) => Some(halt),
                 Ok(()) => match next {
@@ -127,8 +133,9 @@ impl<'r> Runner<'r> {
                             break;
                         }
                         match self.take_next() {
-                            Some((number, performed)) => {
-                                next = job.complete(number, self.clock.now_ns, performed);
+                            Some(Pending { number, performed, verdict, .. }) => {
+                                let now_ns = self.clock.now_ns;
+                                next = job.complete_with(number, now_ns, performed, &mut |_| verdict.clone());
                                 None
                             }
                             None => Some(Halt::Unanswered(
@@ -202,6 +209,7 @@ impl<'r> Runner<'r> {
             return Err(Halt::Unanswered(label, NoAnswer::new("its arguments cannot be serialized")));
         };
         let index = self.position.next_call();
+        let edits_before = self.applied.len();
         let until_ns =
             start.deadline_ns.filter(|until_ns| self.clock.is_virtual() && *until_ns <= self.clock.now_ns);
         if let Some(until_ns) = until_ns {
@@ -255,11 +263,17 @@ impl<'r> Runner<'r> {
             self.past_deadline(start, known, until_ns);
             return Ok(());
         }
+        // A decision belongs to its answer: without it, the effect decides by itself.
+        let is_recorded = self.applied.len() == edits_before;
+        let decided = known.filter(|_| is_recorded).and_then(|known| known.retry_decision);
+        let verdict = decided.and_then(|(decision, wait_ns)| retry_verdict(decision, wait_ns, call));
         match end {
-            CallEnd::Answered(performed, due) => self.schedule_end(start.number, performed, later(due), true),
+            CallEnd::Answered(performed, due) => {
+                self.schedule_end(start.number, performed, later(due), true, verdict);
+            }
             CallEnd::Performed(performed, due) => {
                 self.live.insert(start.number);
-                self.schedule_end(start.number, performed, later(due), false);
+                self.schedule_end(start.number, performed, later(due), false, None);
             }
             CallEnd::Never => {}
         }
@@ -269,7 +283,7 @@ impl<'r> Runner<'r> {
     /// Ends a call that has no answer when the deadline of its effect passes.
     fn past_deadline(&mut self, start: &RequestedCall, known: Option<&ObservedCall<'_>>, until_ns: u64) {
         let due = self.clock.after(known, until_ns.saturating_sub(self.clock.now_ns));
-        self.schedule_end(start.number, Err(past_deadline()), due, true);
+        self.schedule_end(start.number, Err(past_deadline()), due, true, None);
     }
 
     /// Returns the end of a call without a fault.
@@ -291,6 +305,7 @@ impl<'r> Runner<'r> {
                     _ => CallEnd::Answered(performed, self.clock.due(Some(known))),
                 });
             }
+            Some((_, RecordedEnd::Canceled)) => return Ok(CallEnd::Never),
             Some((_, RecordedEnd::InFlight)) if self.clock.recorded_stop().is_some() => {
                 return Ok(CallEnd::Never);
             }
@@ -341,16 +356,24 @@ impl<'r> Runner<'r> {
         CallEnd::Answered(Err(out_of_time(limit)), self.clock.after(known, ns))
     }
 
-    fn schedule_end(&mut self, number: u32, performed: CallResult, due: Due, is_replayed: bool) {
-        self.pending.insert((due, number), Pending { number, performed, is_replayed });
+    fn schedule_end(
+        &mut self,
+        number: u32,
+        performed: CallResult,
+        due: Due,
+        is_replayed: bool,
+        verdict: Option<RetryVerdict>,
+    ) {
+        let verdict = verdict.unwrap_or(RetryVerdict::Own);
+        self.pending.insert((due, number), Pending { number, performed, is_replayed, verdict });
     }
 
     /// Takes the call that ends first.
-    fn take_next(&mut self) -> Option<(u32, CallResult)> {
-        let ((due, _), Pending { number, performed, is_replayed }) = self.pending.pop_first()?;
+    fn take_next(&mut self) -> Option<Pending> {
+        let ((due, _), pending) = self.pending.pop_first()?;
         self.clock.now_ns = self.clock.now_ns.max(due.at_ns);
-        self.replayed += u32::from(is_replayed);
-        Some((number, performed))
+        self.replayed += u32::from(pending.is_replayed);
+        Some(pending)
     }
 }
 

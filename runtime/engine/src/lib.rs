@@ -50,6 +50,7 @@ mod flow;
 mod job;
 mod message;
 mod panics;
+mod policy;
 mod schedule;
 pub mod service_docs;
 mod simulate;
@@ -57,18 +58,26 @@ mod slot;
 mod step;
 
 pub use effect::{
-    All, Call, CallResult, Effect, EffectKind, RequestedCall, Retry, StandaloneEffect, all, effect, join_all,
+    All, Assessment, Assessor, AttemptEnd, Call, CallResult, Effect, EffectKind, Hedge, RequestedCall, Retry,
+    RetryVerdict, StandaloneEffect, all, any, effect, join_all,
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason};
-pub use message::{Params, Request, Response};
+pub use message::{JsonObject, Page, Params, Request, Response};
 pub use panics::install_panic_hook;
+pub use policy::{
+    AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState, Places, RateExceeded,
+    RateLimit, RetryBudget, TargetPolicy,
+};
 pub use schedule::{
     ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
     SettingError, Shed, ShedReason, Ticket, Turn,
 };
-pub use simulate::{Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates, simulate};
+pub use simulate::{
+    BrownOut, BrownOutResult, Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates,
+    simulate, simulate_brown_out,
+};
 pub use slot::{
     ArrivalTime, Random, Shared, Slot, SlotDesc, SlotOutput, StepInput, StepOutput, WriteDesc, Writes,
 };

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_engine::{
-    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings,
+    EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings, TargetPolicy,
 };
 use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
-use crate::config::{Config, Limits, Recording};
+use crate::config::{Config, Egress, Limits, Recording};
 use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
@@ -228,6 +228,33 @@ impl App {
     /// Sets all limits on what clients may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
+        self
+    }
+
+    /// Sets the policy for the calls to one target, such as `rates.example.com:443`, or to all others with the name `default`.
+    /// See `docs/reference/policies.md`.
+    ///
+    /// ```
+    /// use zerver::TargetPolicy;
+    /// use zerver::prelude::*;
+    ///
+    /// let patient = TargetPolicy { attempts: 3, rate: 20.0, ..TargetPolicy::default() };
+    /// let app = App::new().target("rates.example.com:443", patient);
+    /// ```
+    pub fn target(mut self, name: impl Into<String>, policy: TargetPolicy) -> Self {
+        let name = name.into();
+        match name.as_str() {
+            "default" => self.config.targets.default = policy,
+            _ => {
+                self.config.targets.named.insert(name, policy);
+            }
+        }
+        self
+    }
+
+    /// Sets the hosts and addresses that the service may connect to. By default, it may connect to any.
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.config.egress = egress;
         self
     }
 

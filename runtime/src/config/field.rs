@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use zerver_engine::Places;
 use zerver_trace::duration::HumanDuration;
 
+use super::egress::Destination;
 use super::mask::MASK;
 use super::recording::Keep;
 use super::settings::cores;
@@ -38,7 +40,15 @@ pub(super) enum Field<'c> {
     Max(&'c mut usize),
     /// Maximum number for each of several names.
     MaxPerName(&'c mut BTreeMap<String, usize>),
+    Count16(&'c mut u16),
     Count32(&'c mut u32),
+    /// Number; 0 turns a rule off.
+    Max32(&'c mut u32),
+    /// Number per second; 0 means no limit.
+    Rate(&'c mut f64),
+    Places(&'c mut Places),
+    /// Hosts and address ranges.
+    Destinations(&'c mut Vec<String>),
     Count64(&'c mut u64),
     /// In nanoseconds.
     Ns(&'c mut u64),
@@ -62,6 +72,10 @@ const COUNT: &str = "a number, at least 1";
 const COUNTS: &str = "a number for each name, such as http=64";
 const TIME: &str = "a duration such as 10ms, 1.5s, 5m or 2d";
 const OPTIONAL_TIME: &str = "a duration such as 36h or 7d, or off";
+const RATE: &str = "a number of calls per second from 0.001 to 1000000; 0 means no limit";
+const PLACES: &str = "a number (0 means no limit), auto, or shared";
+const DESTINATIONS: &str =
+    "a list of hosts and address ranges, such as *.example.com, api.example.com:443 or 10.0.0.0/8";
 const SIZE: &str = "a number of bytes, such as 65536, 64KiB or 1MiB";
 const OPTIONAL_SIZE: &str = "a number of bytes, such as 512MiB or 1GiB, or off";
 
@@ -127,6 +141,11 @@ impl Field<'_> {
             *counts = items.into_iter().map(entry).collect::<Option<_>>().ok_or(COUNTS)?;
             return Ok(());
         }
+        if let Self::Destinations(destinations) = self {
+            *destinations = raw.list();
+            let is_valid = |text: &String| Destination::parse(text).is_some();
+            return if destinations.iter().all(is_valid) { Ok(()) } else { Err(DESTINATIONS) };
+        }
         let text = raw.one().map(str::trim);
         let is_off = matches!(text, Some("off" | "false"));
         let number = |requirement| text.and_then(|text| text.parse::<u64>().ok()).ok_or(requirement);
@@ -139,7 +158,7 @@ impl Field<'_> {
                 let text = text.filter(|text| is_address(text)).ok_or(ADDRESS)?;
                 text.clone_into(addr);
             }
-            Self::Hosts(_) | Self::Names(_) | Self::MaxPerName(_) => {}
+            Self::Hosts(_) | Self::Names(_) | Self::MaxPerName(_) | Self::Destinations(_) => {}
             Self::Threads(threads, min) => {
                 let requirement =
                     if min == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
@@ -151,6 +170,23 @@ impl Field<'_> {
             Self::Max(count) => {
                 let requirement = "a number; 0 means no limit";
                 *count = usize::try_from(number(requirement)?).map_err(|_| requirement)?;
+            }
+            Self::Count16(count) => *count = at_least_1(u16::try_from(number(COUNT)?).ok())?,
+            Self::Max32(count) => {
+                let requirement = "a number; 0 turns the rule off";
+                *count = u32::try_from(number(requirement)?).map_err(|_| requirement)?;
+            }
+            Self::Rate(rate) => {
+                let number = text.and_then(|text| text.parse::<f64>().ok());
+                let is_rate = |rate: &f64| *rate == 0.0 || (0.001..=1e6).contains(rate);
+                *rate = number.filter(is_rate).ok_or(RATE)?;
+            }
+            Self::Places(places) => {
+                *places = match text {
+                    Some("shared") => Places::Shared,
+                    Some("auto") => Places::Auto,
+                    _ => Places::Max(usize::try_from(number(PLACES)?).map_err(|_| PLACES)?),
+                };
             }
             Self::Count32(count) => *count = at_least_1(u32::try_from(number(COUNT)?).ok())?,
             Self::Count64(count) => *count = at_least_1(Some(number(COUNT)?))?,
@@ -210,13 +246,18 @@ impl Field<'_> {
         let time = |duration: Duration| Json::from(HumanDuration { ns: nanos(duration) }.to_string());
         match self {
             Self::Address(addr) => addr.clone().into(),
-            Self::Hosts(list) | Self::Names(list) => list.clone().into(),
+            Self::Hosts(list) | Self::Names(list) | Self::Destinations(list) => list.clone().into(),
             Self::Threads(threads, _) => threads.unwrap_or_else(cores).into(),
             Self::Count(count) | Self::Max(count) => (*count).into(),
             Self::MaxPerName(counts) => {
                 counts.iter().map(|(name, count)| Json::from(format!("{name}={count}"))).collect()
             }
-            Self::Count32(count) => (*count).into(),
+            Self::Count16(count) => (*count).into(),
+            Self::Count32(count) | Self::Max32(count) => (*count).into(),
+            Self::Rate(rate) => (*rate).into(),
+            Self::Places(Places::Shared) => "shared".into(),
+            Self::Places(Places::Auto) => "auto".into(),
+            Self::Places(Places::Max(places)) => (*places).into(),
             Self::Count64(count) => (*count).into(),
             Self::Ns(ns) => HumanDuration { ns: *ns }.to_string().into(),
             Self::Time(duration) => time(*duration),
@@ -247,17 +288,19 @@ impl Field<'_> {
     pub(super) fn address(self) -> usize {
         match self {
             Self::Address(at) => std::ptr::from_mut(at).addr(),
-            Self::Hosts(at) | Self::Names(at) => std::ptr::from_mut(at).addr(),
+            Self::Hosts(at) | Self::Names(at) | Self::Destinations(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
             Self::Count(at) | Self::Max(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
             Self::MaxPerName(at) => std::ptr::from_mut(at).addr(),
-            Self::Count32(at) => std::ptr::from_mut(at).addr(),
+            Self::Count16(at) => std::ptr::from_mut(at).addr(),
+            Self::Count32(at) | Self::Max32(at) => std::ptr::from_mut(at).addr(),
+            Self::Places(at) => std::ptr::from_mut(at).addr(),
             Self::Count64(at) | Self::Ns(at) => std::ptr::from_mut(at).addr(),
             Self::Time(at) => std::ptr::from_mut(at).addr(),
             Self::OptionalTime(at) => std::ptr::from_mut(at).addr(),
             Self::OptionalSize(at) => std::ptr::from_mut(at).addr(),
             Self::Share(at) => std::ptr::from_mut(at).addr(),
-            Self::Fraction(at) => std::ptr::from_mut(at).addr(),
+            Self::Fraction(at) | Self::Rate(at) => std::ptr::from_mut(at).addr(),
             Self::Path(at) | Self::Secret(at) => std::ptr::from_mut(at).addr(),
             Self::Flag(at) => std::ptr::from_mut(at).addr(),
             Self::Keep(at) => std::ptr::from_mut(at).addr(),

@@ -9,6 +9,7 @@ use zerver_trace::nearest_name;
 
 use super::field::{RawValue, size};
 use super::key::{KEYS, Key, RULES};
+use super::target_keys::{self, TARGET_KEYS, TARGETS};
 use crate::scheduler::ClassRule;
 
 /// Content of a settings file.
@@ -18,6 +19,18 @@ pub(super) struct File {
     pub(super) values: Vec<(Key, usize, RawValue)>,
     /// The rules, and the line of the first one.
     pub(super) rules: Option<(usize, Vec<ClassRule>)>,
+    /// Settings of single targets, in the order of the lines.
+    pub(super) targets: Vec<TargetValue>,
+}
+
+/// A setting of one target.
+#[derive(Debug)]
+pub(super) struct TargetValue {
+    pub(super) target: String,
+    /// One of [`TARGET_KEYS`].
+    pub(super) name: &'static str,
+    pub(super) line: usize,
+    pub(super) raw: RawValue,
 }
 
 /// Error in a settings file, with its line.
@@ -63,6 +76,30 @@ pub(super) fn read(text: &str) -> Result<File, FileError> {
                         .map_err(|(span, reason)| invalid(span.unwrap_or(value.span()), reason))
                 };
                 file.rules = Some((key_line, rules.iter().map(rule).collect::<Result<_, _>>()?));
+            } else if let (Some(section), TARGETS, false) =
+                (value.get_ref().as_table(), prefix.as_str(), is_section(&key))
+            {
+                let target = name.get_ref();
+                target_keys::check_name(target).map_err(|rule| {
+                    invalid(name.span(), format!("invalid target {target}: must be {rule}"))
+                })?;
+                for (name, value) in section {
+                    let key = target_keys::full_key(target, name.get_ref());
+                    let known = TARGET_KEYS.iter().find(|known| *known == name.get_ref());
+                    let near = || match nearest_name(name.get_ref(), TARGET_KEYS) {
+                        Some(near) => format!("unknown setting {key}; did you mean {near}?"),
+                        None => format!(
+                            "unknown setting {key}; a target has the settings {}",
+                            TARGET_KEYS.join(", ")
+                        ),
+                    };
+                    let known = *known.ok_or_else(|| invalid(name.span(), near()))?;
+                    let raw = raw(value.get_ref()).ok_or_else(|| {
+                        invalid(value.span(), format!("invalid {key}: no setting is a date"))
+                    })?;
+                    let line = line(text, name.span().start);
+                    file.targets.push(TargetValue { target: target.to_string(), name: known, line, raw });
+                }
             } else if let (Some(section), true) = (value.get_ref().as_table(), is_section(&key)) {
                 sections.push((format!("{key}."), section));
             } else {
@@ -71,6 +108,7 @@ pub(super) fn read(text: &str) -> Result<File, FileError> {
         }
     }
     file.values.sort_by_key(|(_, line, _)| *line);
+    file.targets.sort_by_key(|value| value.line);
     Ok(file)
 }
 

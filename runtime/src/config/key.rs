@@ -4,6 +4,7 @@ use zerver_engine::Class;
 
 use super::field::Field;
 use super::settings::Config;
+use super::target_keys::{self, DEFAULT};
 
 /// Name of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,20 @@ pub(super) const KEYS: &[Key] = &[
     reloadable("limits.effects_per_target"),
     reloadable("limits.effects_per_kind"),
     fixed("limits.streams"),
+    reloadable("targets.default.timeout"),
+    reloadable("targets.default.connect_timeout"),
+    reloadable("targets.default.attempts"),
+    reloadable("targets.default.pause"),
+    reloadable("targets.default.retry_after_max"),
+    reloadable("targets.default.retry_budget"),
+    reloadable("targets.default.failures"),
+    reloadable("targets.default.failure_rate"),
+    reloadable("targets.default.open"),
+    reloadable("targets.default.places"),
+    reloadable("targets.default.rate"),
+    reloadable("targets.default.burst"),
+    reloadable("egress.allow"),
+    reloadable("egress.private"),
     fixed("health.path"),
     fixed("metrics.path"),
     fixed("metrics.remote"),
@@ -116,7 +131,10 @@ impl Key {
 
     /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
-        let Config { scheduling, limits, recording, .. } = config;
+        let Config { scheduling, limits, recording, targets, egress, .. } = config;
+        if let Some(name) = self.name.strip_prefix(DEFAULT) {
+            return target_keys::field(name, &mut targets.default);
+        }
         match self.name {
             "address" => Field::Address(&mut config.addr),
             "hosts" => Field::Hosts(&mut config.hosts),
@@ -142,6 +160,8 @@ impl Key {
             "limits.effects_per_target" => Field::Max(&mut limits.effects_per_target),
             "limits.effects_per_kind" => Field::MaxPerName(&mut limits.effects_per_kind),
             "limits.streams" => Field::Count32(&mut limits.streams),
+            "egress.allow" => Field::Destinations(&mut egress.allow),
+            "egress.private" => Field::Flag(&mut egress.private),
             "health.path" => Field::Path(&mut config.health),
             "metrics.path" => Field::Path(&mut config.metrics.path),
             "metrics.remote" => Field::Flag(&mut config.metrics.remote),

@@ -6,16 +6,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use zerver_engine::SettingError;
 use zerver_engine::service_docs::{SettingDoc, SettingSource};
+use zerver_engine::{SettingError, TargetPolicy};
 use zerver_recorder::regular_file;
 
 use super::field::RawValue;
-use super::file;
+use super::file::{self, TargetValue};
 use super::key::{KEYS, Key, RULES};
 use super::settings::Config;
+use super::target_keys::{self, TARGET_KEYS};
 use crate::StartError;
-use crate::scheduler::ClassRule;
+use crate::scheduler::{ClassRule, TargetSettings};
 
 /// Maximum length of a settings file, in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -30,7 +31,7 @@ pub(crate) struct Layers {
 }
 
 /// Source of each setting that is not at its default, and the place within that source.
-type Sources = BTreeMap<&'static str, (SettingSource, Option<String>)>;
+type Sources = BTreeMap<String, (SettingSource, Option<String>)>;
 
 /// Merged settings.
 #[derive(Debug, Clone)]
@@ -59,9 +60,10 @@ impl Layers {
     pub(crate) fn load(&self) -> Result<LoadedSettings, StartError> {
         let mut config = self.program.clone();
         let mut sources = self.program_sources();
-        if let Some(path) = &self.file {
-            self.apply_file(path, &mut config, &mut sources)?;
-        }
+        let targets = match &self.file {
+            Some(path) => self.apply_file(path, &mut config, &mut sources)?,
+            None => Vec::new(),
+        };
         for (key, value) in &self.environment {
             let raw =
                 value.to_str().map_or(RawValue::Many(Vec::new()), |text| RawValue::One(text.to_owned()));
@@ -78,8 +80,10 @@ impl Layers {
                     },
                 }
             })?;
-            sources.insert(key.name, (SettingSource::Environment, Some(key.variable())));
+            sources.insert(key.name.to_owned(), (SettingSource::Environment, Some(key.variable())));
         }
+        // Last, because a target has the settings of all others unless its own differ.
+        self.apply_targets(targets, &mut config, &mut sources)?;
         check_features(&mut config, &sources)?;
         if let Err(error) = config.scheduling.check() {
             return Err(inconsistent(error, &mut config, &sources));
@@ -87,7 +91,13 @@ impl Layers {
         Ok(LoadedSettings { config, file: self.file.clone(), sources })
     }
 
-    fn apply_file(&self, path: &Path, config: &mut Config, sources: &mut Sources) -> Result<(), StartError> {
+    /// Applies the file, except for the settings of single targets, which it returns.
+    fn apply_file(
+        &self,
+        path: &Path,
+        config: &mut Config,
+        sources: &mut Sources,
+    ) -> Result<Vec<TargetValue>, StartError> {
         let shown = path.display();
         let unreadable = |reason: String| StartError::ConfigFile { path: path.to_owned(), reason };
         let text = regular_file::read_text(path, MAX_LEN).map_err(|error| unreadable(error.to_string()))?;
@@ -97,7 +107,7 @@ impl Layers {
             key.field(config).set(&raw).map_err(|requirement| {
                 invalid(line, format!("invalid {}: must be {requirement}", key.name))
             })?;
-            sources.insert(key.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
+            sources.insert(key.name.to_owned(), (SettingSource::File, Some(format!("{shown}:{line}"))));
             // A relative path is relative to the settings file, not to the working directory.
             if let ("recording.store", Some(store), Some(folder)) =
                 (key.name, &mut config.recording.store, path.parent())
@@ -107,7 +117,27 @@ impl Layers {
         }
         if let Some((line, rules)) = file.rules {
             config.rules = rules;
-            sources.insert(RULES.name, (SettingSource::File, Some(format!("{shown}:{line}"))));
+            sources.insert(RULES.name.to_owned(), (SettingSource::File, Some(format!("{shown}:{line}"))));
+        }
+        Ok(file.targets)
+    }
+
+    fn apply_targets(
+        &self,
+        values: Vec<TargetValue>,
+        config: &mut Config,
+        sources: &mut Sources,
+    ) -> Result<(), StartError> {
+        let TargetSettings { default, named } = &mut config.targets;
+        for TargetValue { target, name, line, raw } in values {
+            let shown = self.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+            let key = target_keys::full_key(&target, name);
+            let policy = named.entry(target).or_insert_with(|| default.clone());
+            target_keys::field(name, policy).set(&raw).map_err(|requirement| StartError::Setting {
+                place: format!("{shown}:{line}"),
+                reason: format!("invalid {key}: must be {requirement}"),
+            })?;
+            sources.insert(key, (SettingSource::File, Some(format!("{shown}:{line}"))));
         }
         Ok(())
     }
@@ -116,10 +146,21 @@ impl Layers {
     fn program_sources(&self) -> Sources {
         let (mut program, mut default) = (self.program.clone(), Config::default());
         let is_set = |key: &&Key| key.field(&mut program).show() != key.field(&mut default).show();
-        let mut sources: Sources =
-            KEYS.iter().filter(is_set).map(|key| (key.name, (SettingSource::Program, None))).collect();
+        let mut sources: Sources = KEYS
+            .iter()
+            .filter(is_set)
+            .map(|key| (key.name.to_owned(), (SettingSource::Program, None)))
+            .collect();
         if !self.program.rules.is_empty() {
-            sources.insert(RULES.name, (SettingSource::Program, None));
+            sources.insert(RULES.name.to_owned(), (SettingSource::Program, None));
+        }
+        let mut default = TargetPolicy::default();
+        for (target, policy) in &mut program.targets.named {
+            for name in TARGET_KEYS {
+                if target_keys::field(name, policy).show() != target_keys::field(name, &mut default).show() {
+                    sources.insert(target_keys::full_key(target, name), (SettingSource::Program, None));
+                }
+            }
         }
         sources
     }
@@ -181,15 +222,36 @@ impl LoadedSettings {
                 self.sources.get(key.name).cloned().unwrap_or((SettingSource::Default, None));
             SettingDoc { key: key.name.to_owned(), value, source, location, is_reloadable: key.is_reloadable }
         };
-        KEYS.iter().chain([&RULES]).map(|key| document(*key)).collect()
+        let mut documents: Vec<_> = KEYS.iter().chain([&RULES]).map(|key| document(*key)).collect();
+        documents.extend(self.target_documents());
+        documents
+    }
+
+    /// Lists what the settings of single targets say.
+    fn target_documents(&self) -> Vec<SettingDoc> {
+        let mut targets = self.config.targets.clone();
+        let of_target = |(target, policy): (&String, &mut TargetPolicy)| {
+            let document = |name: &&str| {
+                let key = target_keys::full_key(target, name);
+                let (source, location) = self.sources.get(&key)?.clone();
+                let value = target_keys::field(name, policy).show();
+                Some(SettingDoc { key, value, source, location, is_reloadable: true })
+            };
+            TARGET_KEYS.iter().filter_map(document).collect::<Vec<_>>()
+        };
+        targets.named.iter_mut().flat_map(of_target).collect()
     }
 
     /// Returns the keys whose values differ in `other`: first those that can change while the service runs, then the
     /// rest.
     pub(crate) fn differences(&self, other: &Self) -> (Vec<String>, Vec<String>) {
-        let differs = |(a, b): &(SettingDoc, SettingDoc)| a.value != b.value;
-        let changed = std::iter::zip(self.document(), other.document()).filter(differs).map(|(doc, _)| doc);
-        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.partition(|doc| doc.is_reloadable);
+        let mut others: BTreeMap<String, SettingDoc> =
+            other.document().into_iter().map(|doc| (doc.key.clone(), doc)).collect();
+        let mut changed = self.document();
+        changed.retain(|doc| others.remove(&doc.key).is_none_or(|other| other.value != doc.value));
+        // A target that only the other settings name.
+        changed.extend(others.into_values());
+        let (reloadable, fixed): (Vec<_>, Vec<_>) = changed.into_iter().partition(|doc| doc.is_reloadable);
         let names = |docs: Vec<SettingDoc>| docs.into_iter().map(|doc| doc.key).collect();
         (names(reloadable), names(fixed))
     }
@@ -244,6 +306,95 @@ mod tests {
         assert_eq!(source("batch.quantum"), (SettingSource::File, Some("5".to_owned())));
         assert_eq!(source("limits.body_bytes"), (SettingSource::Program, None));
         assert_eq!(source("limits.head"), (SettingSource::Default, None));
+    }
+
+    #[test]
+    fn a_target_has_the_settings_of_all_others_unless_its_own_differ() {
+        let mut program = Config::default();
+        let own = TargetPolicy { attempts: 7, failures: 9, ..TargetPolicy::default() };
+        program.targets.named.insert("code:1".to_owned(), own);
+        let file = "[targets.\"a.example.com:443\"]\nattempts = 3\nplaces = \"auto\"\n[targets.default]\n\
+                    timeout = \"2s\"\nrate = 1.5\n[targets.\"code:1\"]\nattempts = 2\n";
+        let loaded = load(program.clone(), file, &[("ZERVER_TARGETS_DEFAULT_BURST", "4")]).unwrap();
+        let targets = &loaded.config.targets;
+        let default = TargetPolicy {
+            timeout: Some(Duration::from_secs(2)),
+            rate: 1.5,
+            burst: 4,
+            ..TargetPolicy::default()
+        };
+        assert_eq!(targets.default, default);
+        assert_eq!(
+            *targets.policy("a.example.com:443"),
+            TargetPolicy { attempts: 3, places: zerver_engine::Places::Auto, ..default.clone() }
+        );
+        let code = targets.policy("code:1");
+        assert_eq!(
+            (code.attempts, code.failures, code.burst),
+            (2, 9, 1),
+            "the program named all of its settings"
+        );
+        assert_eq!(*targets.policy("other:1"), default);
+        let document = loaded.document();
+        let of = |key: &str| {
+            let doc = document.iter().find(|doc| doc.key == key);
+            doc.map(|doc| (doc.value.to_string(), doc.source, doc.is_reloadable))
+        };
+        let of_target = of("targets.\"a.example.com:443\".places").unwrap();
+        assert_eq!(of_target, ("\"auto\"".to_owned(), SettingSource::File, true));
+        assert_eq!(
+            of("targets.\"a.example.com:443\".rate"),
+            None,
+            "only what a target says itself is listed"
+        );
+        assert_eq!(of("targets.\"code:1\".failures").unwrap().1, SettingSource::Program);
+        assert_eq!(of("targets.default.rate").unwrap().0, "1.5");
+        // A reload names what changes, also if a section comes or goes.
+        let without =
+            load(program, "[targets.default]\ntimeout = \"2s\"\nrate = 1.5\nburst = 4\n", &[]).unwrap();
+        let changed = ["targets.\"a.example.com:443\".attempts", "targets.\"a.example.com:443\".places"];
+        let (reloadable, fixed) = without.differences(&loaded);
+        assert_eq!((reloadable[1..].to_vec(), fixed), (changed.map(str::to_owned).to_vec(), Vec::new()));
+    }
+
+    #[test]
+    fn an_invalid_setting_of_a_target_is_reported_with_its_line() {
+        check(
+            "[targets.\"a.com:1\"]\ntimeot = 1",
+            "/zerver.toml:2: unknown setting targets.\"a.com:1\".timeot; did you mean timeout?",
+        );
+        check(
+            "\n[targets.\"a.com:1\"]\nplaces = \"many\"",
+            "/zerver.toml:3: invalid targets.\"a.com:1\".places: must be a number (0 means no limit), auto, or shared",
+        );
+        for name in ["a.com", "A.com:1", "", "a b:1", "http://a.com:1"] {
+            let rule = "must be a host and port in lower case, such as \"rates.example.com:443\"";
+            check(
+                &format!("[targets.\"{name}\"]\nattempts = 1"),
+                &format!("/zerver.toml:1: invalid target {name}: {rule}"),
+            );
+        }
+        for (setting, rule) in [
+            (
+                "rate = -1",
+                "rate: must be a number of calls per second from 0.001 to 1000000; 0 means no limit",
+            ),
+            ("attempts = 0", "attempts: must be a number, at least 1"),
+            ("retry_budget = 2", "retry_budget: must be a number from 0 to 1"),
+            ("failures = true", "failures: must be a number; 0 turns the rule off"),
+            ("open = \"0s\"", "open: must be a duration such as 10ms, 1.5s, 5m or 2d"),
+        ] {
+            check(
+                &format!("[targets.default]\n{setting}"),
+                &format!("/zerver.toml:2: invalid targets.default.{rule}"),
+            );
+        }
+        check(
+            "[egress]\nallow = [\"10.0.0.0/40\"]",
+            "/zerver.toml:2: invalid egress.allow: must be a list of hosts and address ranges, such as \
+             *.example.com, api.example.com:443 or 10.0.0.0/8",
+        );
+        check("targets = 3", "/zerver.toml:1: targets is a section, not a value: write [targets]");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Settings of a service. They come from the program (the methods of `App`), from `zerver.toml` (`file`) and from the
 //! environment; each overrides the one before. `key` contains the names, `field` parses and formats the values.
 
+mod egress;
 mod field;
 mod file;
 mod key;
@@ -9,7 +10,10 @@ mod limits;
 mod mask;
 mod recording;
 mod settings;
+mod target_keys;
 
+pub use egress::Egress;
+pub(crate) use egress::EgressRules;
 pub(crate) use field::STORE;
 pub(crate) use key::variables;
 pub(crate) use layers::{Layers, LoadedSettings};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use zerver_engine::SchedulingSettings;
 
-use super::{Limits, Recording};
-use crate::scheduler::ClassRule;
+use super::{Egress, Limits, Recording};
+use crate::scheduler::{ClassRule, TargetSettings};
 
 /// All settings of a service.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) deadline: Duration,
     pub(crate) stuck_after: Duration,
     pub(crate) limits: Limits,
+    pub(crate) targets: TargetSettings,
+    pub(crate) egress: Egress,
     pub(crate) health: Option<String>,
     pub(crate) metrics: MetricsEndpoint,
     pub(crate) recording: Recording,
@@ -36,6 +38,8 @@ impl Default for Config {
             deadline: Duration::from_secs(30),
             stuck_after: Duration::from_secs(1),
             limits: Limits::default(),
+            targets: TargetSettings::default(),
+            egress: Egress::default(),
             health: Some("/healthz".to_owned()),
             metrics: MetricsEndpoint {
                 path: cfg!(feature = "metrics").then(|| "/metrics".to_owned()),

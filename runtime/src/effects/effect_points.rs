@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use zerver_trace::Name;
+use zerver_trace::{Name, PolicyDecision};
 
 /// A waiting place of a pool was free, so that the call has a connection.
 pub const CONNECTION: &str = "connection";
@@ -29,8 +29,14 @@ thread_local! {
     static REPORTED: RefCell<Vec<Point>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A point that a call reached, with its time.
-pub(crate) type Point = (Name, Instant);
+/// A point that a call reached or a decision that its interpreter made, with the time.
+pub(crate) type Point = (Reported, Instant);
+
+/// What an interpreter has reported.
+pub(crate) enum Reported {
+    Point(Name),
+    Decision(PolicyDecision),
+}
 
 /// Reports that the current call reached a point, now. The timeline shows how long it took to get there.
 ///
@@ -58,9 +64,19 @@ pub(crate) type Point = (Name, Instant);
 /// });
 /// ```
 pub fn report_point(point: impl Into<Name>) {
+    report(Reported::Point(point.into()));
+}
+
+/// Reports a decision about the current call.
+#[cfg(feature = "http-client")]
+pub(crate) fn report_decision(decision: PolicyDecision) {
+    report(Reported::Decision(decision));
+}
+
+fn report(what: Reported) {
     REPORTED.with_borrow_mut(|reported| {
         if reported.len() < MAX_POINTS {
-            reported.push((point.into(), Instant::now()));
+            reported.push((what, Instant::now()));
         }
     });
 }
@@ -81,8 +97,12 @@ pub(crate) fn collect<T>(points: &mut Vec<Point>, run: impl FnOnce() -> T) -> T 
 mod tests {
     use super::*;
 
-    fn names(points: &[Point]) -> Vec<&str> {
-        points.iter().map(|(name, _)| &**name).collect()
+    fn names(points: &[Point]) -> Vec<String> {
+        let name = |(reported, _): &'_ Point| match reported {
+            Reported::Point(name) => name.to_string(),
+            Reported::Decision(decision) => decision.as_str().to_owned(),
+        };
+        points.iter().map(name).collect()
     }
 
     #[test]

@@ -14,6 +14,7 @@ use zerver_engine::{
     RequestedCall, StandaloneEffect,
 };
 
+use super::outbound::Outbound;
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
 
@@ -66,6 +67,20 @@ pub struct EffectContext {
 pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Starts an effect with these arguments.
     fn start(&self, args: &K, context: &EffectContext) -> Started<EffectResult<K>>;
+
+    /// Starts an effect whose call is made for the first time under this number. It is the same in all attempts of a call,
+    /// so that it identifies the call to a target that recognizes repeated requests.
+    fn start_numbered(
+        &self,
+        args: &K,
+        context: &EffectContext,
+        _first_attempt: u32,
+    ) -> Started<EffectResult<K>> {
+        self.start(args, context)
+    }
+
+    /// Takes the settings of connections to other systems, before the first effect and whenever they change.
+    fn configure(&self, _outbound: &Arc<Outbound>) {}
 
     /// Returns true if `start` itself, not the future, needs the effect runtime because it creates tasks, sockets or
     /// timers. An interpreter whose result is usually available at once can return false, which saves a little time.
@@ -183,6 +198,11 @@ impl Interpreters {
         self.0.iter().map(|(kind, _)| *kind)
     }
 
+    /// Passes on the settings of connections to other systems.
+    pub(crate) fn configure(&self, outbound: &Arc<Outbound>) {
+        self.0.iter().for_each(|(_, interpreter)| interpreter.configure(outbound));
+    }
+
     /// Returns the type of the kind of this name.
     pub(crate) fn type_of(&self, kind: &str) -> Option<TypeId> {
         Some(self.get(kind)?.kind_type())
@@ -203,8 +223,18 @@ impl Interpreters {
 
     /// Starts a call. A call of a kind without an interpreter fails.
     pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
+        self.start_numbered(call, context, 0)
+    }
+
+    /// Starts a call whose first attempt has this number.
+    pub(crate) fn start_numbered(
+        &self,
+        call: &Call,
+        context: &EffectContext,
+        first_attempt: u32,
+    ) -> Started<CallResult> {
         match self.get(call.kind()) {
-            Some(interpreter) => interpreter.start(call, context),
+            Some(interpreter) => interpreter.start(call, context, first_attempt),
             None => Started::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
                 format!(
@@ -250,7 +280,8 @@ impl Interpreters {
             tokio::time::sleep(pause).await;
         }
         let limit = requested.time_limit(nanos(began.elapsed()));
-        let result = match (self.start(&requested.call, context), limit) {
+        let started = self.start_numbered(&requested.call, context, requested.first);
+        let result = match (started, limit) {
             (Started::Ready(result), _) => result,
             (Started::Pending(future), None) => future.await,
             (Started::Pending(future), Some(limit)) => {
@@ -264,7 +295,9 @@ impl Interpreters {
 }
 
 trait AnyInterpreter: Send + Sync {
-    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult>;
+    fn start(&self, call: &Call, context: &EffectContext, first_attempt: u32) -> Started<CallResult>;
+
+    fn configure(&self, outbound: &Arc<Outbound>);
 
     fn needs_runtime(&self) -> bool;
 
@@ -284,12 +317,16 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
         TypeId::of::<K>()
     }
 
-    fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
+    fn configure(&self, outbound: &Arc<Outbound>) {
+        self.0.configure(outbound);
+    }
+
+    fn start(&self, call: &Call, context: &EffectContext, first_attempt: u32) -> Started<CallResult> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are named {}", K::KIND);
             return Started::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
         };
-        match self.0.start(args, context) {
+        match self.0.start_numbered(args, context, first_attempt) {
             Started::Ready(outcome) => Started::Ready(outcome.map(Call::output::<K>)),
             Started::Pending(future) => {
                 Started::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))

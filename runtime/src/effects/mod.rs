@@ -42,17 +42,22 @@ pub(crate) mod effect_points;
 pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;
+pub(crate) mod outbound;
 pub mod rate_limit;
 pub mod sleep;
 pub mod sql;
 
 pub use duration_literals::Durations;
+#[doc(hidden)]
+pub use effect_function::perform_blocking;
 pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
 pub use effect_points::report_point;
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
 };
+pub use outbound::Outbound;
 pub use sleep::sleep;
+pub use zerver_engine::any;
 pub use zerver_trace::Value;
 
 /// Names of the points that the interpreters of zerver report; see [`report_point`].

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Instant;
 
-use zerver_engine::{CallResult, FinishedJob, Job, MAX_EVENTS, Next};
+use zerver_engine::{AttemptEnd, CallResult, FinishedJob, Job, MAX_EVENTS, Next, RetryVerdict};
 use zerver_trace::Outcome;
 
 #[cfg(feature = "replay")]
@@ -61,13 +61,25 @@ impl CheckedJob {
         next
     }
 
-    /// Calls [`Job::complete`] on both jobs.
-    pub(crate) fn complete(&mut self, number: u32, watch: &mut Stopwatch, performed: CallResult) -> Next {
-        let twin = self.twin.take().map(|twin| (twin, performed.clone()));
-        let next = self.job.complete(number, watch.tick(), performed);
-        if let Some((twin, performed)) = twin {
-            self.run_twin(twin, next, watch, |job| job.complete(number, 0, performed));
-        }
+    /// Calls [`Job::complete_with`] on both jobs. The decision about another attempt is made once.
+    pub(crate) fn complete(
+        &mut self,
+        number: u32,
+        watch: &mut Stopwatch,
+        performed: CallResult,
+        decide: &mut dyn FnMut(&AttemptEnd<'_>) -> RetryVerdict,
+    ) -> Next {
+        let Some(twin) = self.twin.take() else {
+            return self.job.complete_with(number, watch.tick(), performed, decide);
+        };
+        let (repeated, mut verdict) = (performed.clone(), RetryVerdict::Own);
+        let next = self.job.complete_with(number, watch.tick(), performed, &mut |end| {
+            verdict = decide(end);
+            verdict.clone()
+        });
+        self.run_twin(twin, next, watch, |job| {
+            job.complete_with(number, 0, repeated, &mut |_| verdict.clone())
+        });
         next
     }
 

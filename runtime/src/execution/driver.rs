@@ -2,21 +2,23 @@
 //! continue in the batch pool.
 
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
-use zerver_engine::{Next, RequestedCall, StopReason};
+use zerver_engine::{CallResult, Next, RequestedCall, RetryVerdict, StopReason};
 use zerver_trace::QueueReason;
 
 use super::checked_job::CheckedJob;
 use super::effect_future;
-use super::effect_future::{Completion, EffectFuture, EffectProgress};
+use super::effect_future::{CompletedEffect, Completion, EffectFuture, EffectProgress};
+use super::effect_start::{self, DueCall, StartedEffect};
 use super::panic_report;
 use super::queued_calls::QueuedCalls;
-use crate::effects::effect_points::Point;
+use crate::effects::effect_points::{Point, Reported};
 use crate::effects::interpreter::{EffectContext, Started};
-use crate::scheduler::{DriveEnd, RunSlice};
+use crate::scheduler::{DriveEnd, PolicyNote, RunSlice, TargetCall};
 use crate::server::service::Service;
 use crate::time::Stopwatch;
 
@@ -73,6 +75,9 @@ impl<'d> Driver<'d> {
         loop {
             if self.is_yield_due() && next != Next::Ended && self.yield_between_effects().await {
                 return DriveEnd::Finished;
+            }
+            if self.job.has_canceled_calls() {
+                self.drop_canceled();
             }
             next = match next {
                 Next::Ended => {
@@ -152,7 +157,7 @@ impl<'d> Driver<'d> {
             let was_queued = at < old;
             let call = if was_queued { self.over_limit.pop() } else { starting.next() };
             if let Some(call) = call {
-                next = self.start(call, was_queued).unwrap_or(next);
+                next = self.start(DueCall::new(call), was_queued).unwrap_or(next);
             }
             self.effects_since_yield += 1;
         }
@@ -191,21 +196,23 @@ impl<'d> Driver<'d> {
         tokio::select! {
             biased;
             progress = progress => match progress {
-                Some(EffectProgress::Completed(number, Completion { result, at, points })) => {
+                Some(EffectProgress::Completed(CompletedEffect { number, completion, call })) => {
+                    let Completion { result, at, points, notes } = completion;
                     self.record_points(number, points);
                     if self.job.is_waiting_for(number) {
                         self.slice.record_completion_delay(self.job, number, self.watch, at);
                     } else {
                         self.slice.record_late_completion();
                     }
-                    next = self.guarded(|job, watch| job.complete(number, watch, result));
+                    self.record_policy_decisions(number, notes);
+                    next = self.complete(number, result, call);
                 }
                 Some(EffectProgress::Started(effect, at)) => {
                     self.job.record_effect_started(effect.number(), self.watch.since_start_ns(at));
                     self.in_flight.get_or_insert_default().push(EffectFuture::Running(effect));
                 }
-                Some(EffectProgress::RetryDue(call, at)) => {
-                    self.slice.record_completion_delay(self.job, call.number, self.watch, at);
+                Some(EffectProgress::Due(call, at)) => {
+                    self.slice.record_completion_delay(self.job, call.number(), self.watch, at);
                     next = self.start(call, true).unwrap_or(next);
                 }
                 // No effect is in flight. A job that waits has one, so this is unreachable; waiting would never end.
@@ -235,14 +242,16 @@ impl<'d> Driver<'d> {
     }
 
     /// Starts a call, or queues it. Returns what the job does next if the call was ready at once.
-    fn start(&mut self, call: RequestedCall, was_queued: bool) -> Option<Next> {
-        let number = call.number;
-        if call.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= self.watch.now_ns()) {
-            return Some(self.expire(number));
+    fn start(&mut self, due: DueCall, was_queued: bool) -> Option<Next> {
+        let number = due.number();
+        // Another call may have made it superfluous.
+        if !self.job.is_waiting_for(number) {
+            return None;
         }
         let interpreters = self.service.readiness.interpreters();
-        let started = effect_future::start(call, self.watch, interpreters, self.context, self.slice);
-        let queued_for = match &started {
+        let StartedEffect { state, notes, call } =
+            effect_start::start(due, self.watch, self.deadline_ns, interpreters, self.context, self.slice);
+        let queued_for = match &state {
             Started::Pending(effect) => effect.queue_reason(),
             Started::Ready(_) => None,
         };
@@ -251,10 +260,11 @@ impl<'d> Driver<'d> {
             None if was_queued => self.job.record_effect_started(number, self.watch.now_ns()),
             None => {}
         }
-        match started {
-            Started::Ready((result, points)) => {
-                self.record_points(number, points);
-                Some(self.guarded(|job, watch| job.complete(number, watch, result)))
+        self.record_policy_decisions(number, notes);
+        match state {
+            Started::Ready(performed) => {
+                self.record_points(number, performed.points);
+                Some(self.complete(number, performed.result, call))
             }
             Started::Pending(effect) => {
                 self.in_flight.get_or_insert_default().push(effect);
@@ -265,13 +275,57 @@ impl<'d> Driver<'d> {
 
     /// Ends a call whose effect passed its deadline before the call could start.
     fn expire(&mut self, number: u32) -> Next {
-        self.guarded(|job, watch| job.complete(number, watch, Err(effect_future::past_deadline())))
+        self.complete(number, Err(effect_future::past_deadline()), None)
+    }
+
+    /// Passes the result of a call to the job. The policy of its target decides about another attempt.
+    fn complete(&mut self, number: u32, performed: CallResult, call: Option<TargetCall>) -> Next {
+        let Some(call) = call else {
+            return self
+                .guarded(|job, watch| job.complete(number, watch, performed, &mut |_| RetryVerdict::Own));
+        };
+        let (now_ns, service_ns) = (self.watch.now_ns(), self.slice.service_ns(self.watch));
+        let (deadline_ns, mut decided) = (self.deadline_ns, None);
+        let next = self.guarded(|job, watch| {
+            job.complete(number, watch, performed, &mut |end| {
+                let until_ns = end.deadline_ns.map_or(deadline_ns, |until_ns| until_ns.min(deadline_ns));
+                let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
+                let (verdict, note) = call.decide(end, service_ns, left);
+                decided = note;
+                verdict
+            })
+        });
+        self.record_policy_decisions(number, decided);
+        next
+    }
+
+    fn record_policy_decisions(&mut self, number: u32, notes: impl IntoIterator<Item = PolicyNote>) {
+        for (decision, wait_ns) in notes {
+            self.job.record_policy_decision(number, self.watch.now_ns(), decision, wait_ns);
+        }
+    }
+
+    /// Drops the calls that have become superfluous because another one has answered. That cancels them.
+    #[cold]
+    fn drop_canceled(&mut self) {
+        let mut canceled = self.job.take_canceled_calls();
+        canceled.sort_unstable();
+        let is_needed = |number: u32| canceled.binary_search(&number).is_err();
+        self.over_limit.retain(is_needed);
+        if let Some(in_flight) = self.in_flight.take() {
+            let needed = in_flight.into_iter().filter(|effect| effect.number().is_some_and(is_needed));
+            self.in_flight = Some(needed.collect());
+        }
     }
 
     /// Records the points that a call reached.
     fn record_points(&mut self, number: u32, points: Vec<Point>) {
-        for (point, at) in points {
-            self.job.record_effect_point(number, self.watch.since_start_ns(at), point);
+        for (reported, at) in points {
+            let at_ns = self.watch.since_start_ns(at);
+            match reported {
+                Reported::Point(point) => self.job.record_effect_point(number, at_ns, point),
+                Reported::Decision(decision) => self.job.record_policy_decision(number, at_ns, decision, 0),
+            }
         }
     }
 

@@ -12,23 +12,32 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Sleep;
-use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, RequestedCall};
-use zerver_trace::QueueReason;
+use zerver_engine::{CallResult, EffectError, EffectErrorKind, RequestedCall};
+use zerver_trace::{PolicyDecision, QueueReason};
 
+use super::effect_start::DueCall;
 use super::safe_drop::discard;
 use crate::effects::effect_points;
 use crate::effects::effect_points::Point;
 use crate::effects::interpreter;
 use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
-use crate::scheduler::{Admission, Permit, PermitWait, RunSlice};
-use crate::time::Stopwatch;
+use crate::scheduler::{CallRefusal, Permit, PermitWait, PolicyNote, TargetCall, TargetPass};
+use crate::time::nanos;
 
 /// An effect that was requested and has no result yet.
 pub(crate) enum EffectFuture {
-    /// Waits for the delay before its next attempt. `None` once the delay is over.
-    Delayed(Box<(Option<RequestedCall>, Pin<Box<Sleep>>)>),
+    /// Waits for the pause before its attempt, or for its place under a rate limit.
+    Delayed(Box<DelayedCall>),
     /// Runs on the effect runtime, or waits there for a permit.
     Running(RunningEffect),
+}
+
+/// A call that waits for a time.
+pub(crate) struct DelayedCall {
+    /// `None` once the delay is over.
+    call: Option<DueCall>,
+    sleep: Pin<Box<Sleep>>,
+    reason: QueueReason,
 }
 
 /// An effect on the effect runtime.
@@ -41,13 +50,16 @@ pub(crate) struct RunningEffect {
     runtime: Handle,
     /// Receiver of the time at which the effect starts, and the limit that it waits for. `None` unless it waits.
     started: Option<(oneshot::Receiver<Instant>, QueueReason)>,
+    /// The call, if it has a target.
+    call: Option<TargetCall>,
 }
 
-/// Result of an effect, the time at which it completed, and the points that it reached.
+/// Result of an effect, the time at which it completed, the points that it reached, and what policies decided meanwhile.
 pub(crate) struct Completion {
     pub(crate) result: CallResult,
     pub(crate) at: Instant,
     pub(crate) points: Vec<Point>,
+    pub(crate) notes: Vec<PolicyNote>,
 }
 
 /// The future of an interpreter, and the points that it has reached so far. There is no future before it starts and after it
@@ -63,73 +75,59 @@ struct InFlight {
 
 /// A change in the state of an effect.
 pub(crate) enum EffectProgress {
-    /// The retry delay ended at this time, and the call is due.
-    RetryDue(RequestedCall, Instant),
+    /// The delay ended at this time, and the call is due.
+    Due(DueCall, Instant),
     /// The effect received its permit and started at this time. It is still in flight.
     Started(RunningEffect, Instant),
-    /// Number of the call, and its result.
-    Completed(u32, Completion),
+    /// The effect has a result.
+    Completed(CompletedEffect),
 }
 
-/// Starts a call whose effect has time left. A call that must wait for a retry delay or a permit is returned as pending.
-pub(crate) fn start(
-    mut requested: RequestedCall,
-    watch: &Stopwatch,
-    interpreters: &Interpreters,
-    context: &interpreter::EffectContext,
-    slice: &RunSlice<'_>,
-) -> Started<(CallResult, Vec<Point>), EffectFuture> {
-    let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
-    let runtime = slice.effect_runtime;
-    let pause = std::mem::take(&mut requested.pause);
-    if !pause.is_zero() {
-        return Started::Pending(EffectFuture::Delayed(Box::new((
-            Some(requested),
-            Box::pin(tokio::time::sleep(pause)),
-        ))));
-    }
-    match slice.acquire_permit(&requested.call) {
-        Admission::Granted(permit) => {
-            let counted = || permit.or_else(|| slice.count_in_flight(&requested.call));
-            match perform(&requested, until, runtime, interpreters, context, counted) {
-                Started::Ready(ready) => Started::Ready(ready),
-                Started::Pending(effect) => Started::Pending(EffectFuture::Running(effect)),
-            }
-        }
-        Admission::Queued(wait) => Started::Pending(EffectFuture::Running(perform_with_permit(
-            requested,
-            until,
-            wait,
-            runtime,
-            interpreters,
-            context,
-        ))),
-    }
+/// An effect that has completed.
+pub(crate) struct CompletedEffect {
+    pub(crate) number: u32,
+    pub(crate) completion: Completion,
+    pub(crate) call: Option<TargetCall>,
 }
 
-/// Starts a call without regard to the limits. The call must complete by `until`. If it is not ready at once, it holds the
-/// result of `permit` until it completes.
+/// What a call holds until it completes.
+#[derive(Default)]
+pub(crate) struct CallAccess {
+    pub(crate) permit: Option<Permit>,
+    pub(crate) pass: Option<TargetPass>,
+    pub(crate) call: Option<TargetCall>,
+}
+
+/// The time that an attempt may take, and true if it comes from the policy of the target.
+type TimeLimit = (Duration, bool);
+
+/// Starts a call without regard to the limits. The call must complete by `until`. It holds the result of `access` until it
+/// completes.
 pub(crate) fn perform(
     requested: &RequestedCall,
     until: Option<Instant>,
     runtime: &Handle,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
-    permit: impl FnOnce() -> Option<Permit>,
-) -> Started<(CallResult, Vec<Point>), RunningEffect> {
-    let (number, kind, limit) = (requested.number, requested.call.kind(), requested.call.time_limit());
+    access: impl FnOnce() -> CallAccess,
+) -> Started<Completion, RunningEffect> {
+    let (number, kind) = (requested.number, requested.call.kind());
     let mut points = Vec::new();
-    let future = match poll_first(&requested.call, Some(runtime), interpreters, context, &mut points) {
-        Started::Ready(result) => return Started::Ready((result, points)),
+    let future = match poll_first(requested, Some(runtime), interpreters, context, &mut points) {
+        Started::Ready(result) => {
+            let completion = Completion { points, ..Completion::new(result) };
+            return Started::Ready(completion.ended(access().pass));
+        }
         Started::Pending(future) => SharedFuture::new(Mutex::new(InFlight { future: Some(future), points })),
     };
-    let (permit, since) = (permit(), Instant::now());
+    let CallAccess { permit, pass, call } = access();
+    let (limit, since) = (time_limit(requested, call.as_ref()), Instant::now());
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
     let task = runtime.spawn(async move {
         let finished = task_future.within(limit, until, since).await;
         // Released here, because the thread of the request may be busy with a long step.
         drop(permit);
-        finished
+        finished.ended(pass)
     });
     Started::Pending(RunningEffect {
         number,
@@ -138,14 +136,22 @@ pub(crate) fn perform(
         future,
         runtime: runtime.clone(),
         started: None,
+        call,
     })
 }
 
+/// Returns the time limit of the call itself, or else that of its target.
+fn time_limit(requested: &RequestedCall, call: Option<&TargetCall>) -> Option<TimeLimit> {
+    let own = requested.call.time_limit().map(|limit| (limit, false));
+    own.or_else(|| call?.timeout.map(|limit| (limit, true)))
+}
+
 /// Waits for a permit on the effect runtime, and then performs the call.
-fn perform_with_permit(
+pub(super) fn perform_with_permit(
     requested: RequestedCall,
     until: Option<Instant>,
     wait: PermitWait,
+    call: Option<TargetCall>,
     runtime: &Handle,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
@@ -155,27 +161,38 @@ fn perform_with_permit(
     let ((started_tx, started), reason) = (oneshot::channel(), wait.queue_reason());
     let future = SharedFuture::default();
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
+    let task_call = call.clone();
     let task = runtime.spawn(async move {
         let permit = match until {
             Some(until) => match tokio::time::timeout_at(until.into(), wait).await {
                 Ok(permit) => permit,
-                Err(_) => return Completion::without_points(Err(past_deadline())),
+                Err(_) => return Completion::new(Err(past_deadline())),
             },
             None => wait.await,
         };
         let since = Instant::now();
         // The receiver is gone if the request has ended.
         let _ = started_tx.send(since);
+        // The breaker may have opened meanwhile.
+        let pass = match task_call.as_ref().map(|call| call.begin(since)).transpose() {
+            Ok(pass) => pass,
+            Err(CallRefusal { error, note }) => {
+                return Completion { notes: vec![note], ..Completion::new(Err(error)) };
+            }
+        };
+        let probe = pass.as_ref().and_then(TargetPass::start_note);
         let mut points = Vec::new();
-        let finished = match poll_first(&requested.call, None, &interpreters, &context, &mut points) {
-            Started::Ready(result) => Completion { result, at: Instant::now(), points },
+        let mut finished = match poll_first(&requested, None, &interpreters, &context, &mut points) {
+            Started::Ready(result) => Completion { points, ..Completion::new(result) },
             Started::Pending(future) => {
                 *task_future.lock() = InFlight { future: Some(future), points };
-                task_future.within(requested.call.time_limit(), until, since).await
+                let limit = time_limit(&requested, task_call.as_ref());
+                task_future.within(limit, until, since).await
             }
         };
         drop(permit);
-        finished
+        finished.notes.extend(probe);
+        finished.ended(pass)
     });
     RunningEffect {
         number,
@@ -184,16 +201,31 @@ fn perform_with_permit(
         future,
         runtime: runtime.clone(),
         started: Some((started, reason)),
+        call,
     }
 }
 
 impl EffectFuture {
+    /// Creates the future of a call that has to wait for a time.
+    pub(super) fn delayed(call: DueCall, delay: Duration, reason: QueueReason) -> Self {
+        let sleep = Box::pin(tokio::time::sleep(delay));
+        Self::Delayed(Box::new(DelayedCall { call: Some(call), sleep, reason }))
+    }
+
     /// Returns the reason why the effect waits, or `None` if it is running.
     pub(crate) const fn queue_reason(&self) -> Option<QueueReason> {
         match self {
-            Self::Delayed(_) => Some(QueueReason::RetryDelay),
+            Self::Delayed(delayed) => Some(delayed.reason),
             Self::Running(RunningEffect { started: Some((_, reason)), .. }) => Some(*reason),
             Self::Running(_) => None,
+        }
+    }
+
+    /// Returns the number of the call, or `None` if it is no longer waited for.
+    pub(crate) fn number(&self) -> Option<u32> {
+        match self {
+            Self::Delayed(delayed) => delayed.call.as_ref().map(DueCall::number),
+            Self::Running(effect) => effect.task.as_ref().map(|_| effect.number),
         }
     }
 }
@@ -204,14 +236,12 @@ impl Future for EffectFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<EffectProgress> {
         match &mut *self {
             Self::Delayed(delayed) => {
-                let (requested, sleep) = &mut **delayed;
-                if requested.is_some() {
+                let DelayedCall { call, sleep, .. } = &mut **delayed;
+                if call.is_some() {
                     ready!(sleep.as_mut().poll(cx));
                 }
                 let until = sleep.deadline().into_std();
-                requested.take().map_or(Poll::Pending, |requested| {
-                    Poll::Ready(EffectProgress::RetryDue(requested, until))
-                })
+                call.take().map_or(Poll::Pending, |call| Poll::Ready(EffectProgress::Due(call, until)))
             }
             Self::Running(effect) => {
                 if let Some((started, _)) = &mut effect.started
@@ -222,8 +252,7 @@ impl Future for EffectFuture {
                         return Poll::Ready(EffectProgress::Started(effect.take(), at));
                     }
                 }
-                let (number, completion) = ready!(Pin::new(effect).poll(cx));
-                Poll::Ready(EffectProgress::Completed(number, completion))
+                Poll::Ready(EffectProgress::Completed(ready!(Pin::new(effect).poll(cx))))
             }
         }
     }
@@ -249,19 +278,19 @@ impl RunningEffect {
             future: Arc::clone(&self.future),
             runtime: self.runtime.clone(),
             started: None,
+            call: self.call.take(),
         }
     }
 }
 
 impl Future for RunningEffect {
-    /// Number of the call, and its result.
-    type Output = (u32, Completion);
+    type Output = CompletedEffect;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
         let completion = ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| aborted(self.kind, error));
         self.task = None;
-        Poll::Ready((self.number, completion))
+        Poll::Ready(CompletedEffect { number: self.number, completion, call: self.call.take() })
     }
 }
 
@@ -279,8 +308,14 @@ impl Drop for RunningEffect {
 }
 
 impl Completion {
-    fn without_points(result: CallResult) -> Self {
-        Self { result, at: Instant::now(), points: Vec::new() }
+    pub(super) fn new(result: CallResult) -> Self {
+        Self { result, at: Instant::now(), points: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Reports the end of the call to its target.
+    fn ended(mut self, pass: Option<TargetPass>) -> Self {
+        self.notes.extend(pass.and_then(|pass| pass.end(&self.result, self.at)));
+        self
     }
 }
 
@@ -296,16 +331,17 @@ pub(crate) fn past_deadline() -> EffectError {
 /// Starts a call and polls it once, in the context of the effect runtime. A caller on another thread passes that runtime to
 /// enter. A call that is ready at the first poll needs no other thread.
 fn poll_first(
-    call: &Call,
+    requested: &RequestedCall,
     runtime: Option<&Handle>,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
     points: &mut Vec<Point>,
 ) -> Started<CallResult, BoxFuture<CallResult>> {
+    let RequestedCall { call, first, .. } = requested;
     let kind = call.kind();
     let mut entered = runtime.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
     let started = effect_points::collect(points, || {
-        catch_unwind(AssertUnwindSafe(|| interpreters.start(call, context)))
+        catch_unwind(AssertUnwindSafe(|| interpreters.start_numbered(call, context, *first)))
     });
     let mut future = match started {
         Ok(Started::Ready(performed)) => return Started::Ready(performed),
@@ -344,20 +380,31 @@ struct EffectTask {
 
 impl EffectTask {
     /// Performs the call until it completes, exceeds its time limit, or passes the deadline of its effect.
-    async fn within(mut self, limit: Option<Duration>, until: Option<Instant>, since: Instant) -> Completion {
-        let own = limit.and_then(|limit| Some((since.checked_add(limit)?, Some(limit))));
+    async fn within(
+        mut self,
+        limit: Option<TimeLimit>,
+        until: Option<Instant>,
+        since: Instant,
+    ) -> Completion {
+        let own = limit.and_then(|limit| Some((since.checked_add(limit.0)?, Some(limit))));
         let first = own.into_iter().chain(until.map(|until| (until, None))).min_by_key(|(at, _)| *at);
+        let mut notes = Vec::new();
         let result = match first {
-            Some((at, limit)) => {
-                let result = tokio::time::timeout_at(at.into(), &mut self).await;
-                result.unwrap_or_else(|_| Err(limit.map_or_else(past_deadline, time_limit_exceeded)))
-            }
+            Some((at, limit)) => match tokio::time::timeout_at(at.into(), &mut self).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let target_limit = limit.filter(|(_, is_of_target)| *is_of_target);
+                    notes
+                        .extend(target_limit.map(|(limit, _)| (PolicyDecision::TargetTimeout, nanos(limit))));
+                    Err(limit.map_or_else(past_deadline, |(limit, _)| time_limit_exceeded(limit)))
+                }
+            },
             None => (&mut self).await,
         };
         let at = Instant::now();
         let points = std::mem::take(&mut self.lock().points);
         drop(self);
-        Completion { result, at, points }
+        Completion { result, at, points, notes }
     }
 
     fn lock(&self) -> MutexGuard<'_, InFlight> {
@@ -390,7 +437,7 @@ fn aborted(kind: &'static str, error: JoinError) -> Completion {
         Ok(panic) => interpreter_panicked(kind, &*panic),
         Err(_) => EffectError::new(EffectErrorKind::Internal, "the service has stopped"),
     };
-    Completion::without_points(Err(error))
+    Completion::new(Err(error))
 }
 
 fn interpreter_panicked(kind: &str, panic: &(dyn Any + Send)) -> EffectError {

@@ -6,6 +6,7 @@ pub(crate) mod delivery;
 pub(crate) mod driver;
 pub(crate) mod effect_future;
 pub(crate) mod effect_runtime;
+mod effect_start;
 pub(crate) mod panic_report;
 #[cfg(feature = "replay")]
 pub(crate) mod purity_check;

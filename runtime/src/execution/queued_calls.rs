@@ -33,6 +33,12 @@ impl QueuedCalls {
         Some(call)
     }
 
+    /// Drops the calls that are no longer needed.
+    pub(crate) fn retain(&mut self, is_needed: impl Fn(u32) -> bool) {
+        self.calls.retain(|number, _| is_needed(*number));
+        self.deadlines.retain(|(_, number)| is_needed(*number));
+    }
+
     /// Returns the deadline that passes first.
     pub(crate) fn next_deadline_ns(&self) -> Option<u64> {
         self.deadlines.first().map(|(deadline_ns, _)| *deadline_ns)
@@ -68,6 +74,8 @@ mod tests {
                 attempt: 1,
                 pause: Duration::ZERO,
                 deadline_ns: *deadline_ns,
+                first: number,
+                is_hedge: false,
             });
         }
         queue
@@ -86,6 +94,13 @@ mod tests {
             [Some(0), Some(1), Some(2), None]
         );
         assert_eq!((queue.next_deadline_ns(), number(queue.pop_expired(u64::MAX))), (None, None));
+    }
+
+    #[test]
+    fn calls_that_are_not_needed_leave_with_their_deadlines() {
+        let mut queue = queue(&[Some(10), None, Some(20)]);
+        queue.retain(|number| number > 0);
+        assert_eq!((queue.len(), queue.next_deadline_ns(), number(queue.pop())), (2, Some(20), Some(1)));
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Host {
         };
         let route = |request: &mut Request| {
             if let Some(live) = &self.live {
-                live.set_request(request);
+                live.set_request(request, trace.id);
             }
             hosted.route(request)
         };

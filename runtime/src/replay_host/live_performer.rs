@@ -1,16 +1,16 @@
 //! Effects that a replay performs for real. It performs only the kinds that the user has named.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestedCall};
+use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestId, RequestedCall};
 use zerver_replay::wire::{HostReply, send};
 
 use crate::app::startup::{BoxError, Startup};
 use crate::effects::interpreter::{EffectContext, Started};
-use crate::execution::effect_future;
+use crate::execution::effect_future::{self, CallAccess};
 use crate::http::TraceContext;
 use crate::time::nanos;
 
@@ -22,6 +22,9 @@ pub(super) struct LivePerformer {
     stream: RefCell<UnixStream>,
     /// Context of the request that is replayed.
     context: RefCell<EffectContext>,
+    /// Number of the next call. The numbers differ from recorded ones, so that a target which knows the recorded calls by
+    /// their idempotency keys performs these.
+    next_call: Cell<u32>,
 }
 
 impl LivePerformer {
@@ -36,13 +39,14 @@ impl LivePerformer {
             let _context = runtime.enter();
             open(&runtime)?
         };
-        Ok(Self { runtime, startup, stream, context: RefCell::default() })
+        let next_call = Cell::new(u32::MAX / 2);
+        Ok(Self { runtime, startup, stream, context: RefCell::default(), next_call })
     }
 
     /// Sets the request on behalf of which effects are performed. They carry its trace context, as when it was recorded.
-    pub(super) fn set_request(&self, request: &Request) {
+    pub(super) fn set_request(&self, request: &Request, id: RequestId) {
         let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
-        *self.context.borrow_mut() = EffectContext { traceparent, tracestate, ..EffectContext::default() };
+        *self.context.borrow_mut() = EffectContext { request_id: Some(id), traceparent, tracestate };
     }
 }
 
@@ -63,16 +67,25 @@ impl zerver_replay::LivePerformer for LivePerformer {
             number: 0,
             call: call.clone(),
             attempt: 1,
+            first: self.next_call.replace(self.next_call.get().wrapping_add(1)),
             pause: Duration::ZERO,
+            is_hedge: false,
             deadline_ns: None,
         };
         // The call starts within the runtime, because an interpreter may create a timer or a socket.
         let performed = self.runtime.block_on(async {
             let (runtime, interpreters) = (Handle::current(), &self.startup.interpreters);
-            match effect_future::perform(&requested, None, &runtime, interpreters, &context, || None) {
-                Started::Ready((result, _)) => result,
+            match effect_future::perform(
+                &requested,
+                None,
+                &runtime,
+                interpreters,
+                &context,
+                CallAccess::default,
+            ) {
+                Started::Ready(completion) => completion.result,
                 Started::Pending(effect) => match tokio::time::timeout(within, effect).await {
-                    Ok((_, completion)) => completion.result,
+                    Ok(completed) => completed.completion.result,
                     Err(_) => {
                         let message = format!("no answer within {within:?}");
                         Err(EffectError::new(EffectErrorKind::Timeout, message))

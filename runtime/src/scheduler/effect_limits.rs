@@ -84,6 +84,8 @@ struct InUse {
 #[derive(Default)]
 struct TargetState {
     in_use: InUse,
+    /// Limit of this target, if it has one of its own. 0 means no limit.
+    own_limit: Option<usize>,
     /// Waits by ticket. None of them could be granted now.
     waiting: BTreeMap<u64, Waiter>,
 }
@@ -168,23 +170,36 @@ impl EffectLimiter {
 
     /// Requests a permit. The system may keep a batch worker off its core while it holds permits. Batch workers therefore
     /// get at most half of them, so that workers never wait for batch workers alone.
-    pub(crate) fn acquire(&self, call: &Call, is_batch_worker: bool) -> Admission {
+    ///
+    /// `target` is the target of the call, with the limit of its policy if it has one.
+    pub(crate) fn acquire(
+        &self,
+        call: &Call,
+        target: Option<(&str, Option<usize>)>,
+        is_batch_worker: bool,
+    ) -> Admission {
         let are_kinds_limited = self.are_kinds_limited.load(Ordering::Relaxed);
-        if !are_kinds_limited && self.per_target.load(Ordering::Relaxed) == 0 {
+        let (target, own_limit) = target.map_or((None, None), |(target, limit)| (Some(target), limit));
+        let per_target = own_limit.unwrap_or_else(|| self.per_target.load(Ordering::Relaxed));
+        if !are_kinds_limited && per_target == 0 {
             return Admission::Granted(None);
         }
-        let target = call.target();
         if !are_kinds_limited && target.is_none() {
             return Admission::Granted(None);
         }
         let Some(kind) = self.kind(call.kind()) else { return Admission::Granted(None) };
         let mut permits = kind.lock();
-        if permits.limit.of_kind == 0 && (permits.limit.per_target == 0 || target.is_none()) {
+        let per_target = own_limit.unwrap_or(permits.limit.per_target);
+        if permits.limit.of_kind == 0 && (per_target == 0 || target.is_none()) {
             return Admission::Granted(None);
         }
         let target = target.unwrap_or_default();
-        let known = permits.targets.get_key_value(&*target).map(|(target, _)| Arc::clone(target));
-        let target = known.unwrap_or_else(|| Arc::from(&*target));
+        let known = permits.targets.get_key_value(target).map(|(target, _)| Arc::clone(target));
+        let target = known.unwrap_or_else(|| Arc::from(target));
+        if own_limit.is_some() || permits.targets.get(&target).is_some_and(|state| state.own_limit.is_some())
+        {
+            permits.targets.entry(Arc::clone(&target)).or_default().own_limit = own_limit;
+        }
         let has_target_room =
             permits.limit.has_room_at(&target, permits.targets.get(&target), is_batch_worker);
         let has_kind_room = permits.in_use.has_room(permits.limit.of_kind, is_batch_worker);
@@ -251,7 +266,10 @@ impl InUse {
 
 impl KindLimit {
     fn has_room_at(self, target: &str, state: Option<&TargetState>, is_batch_worker: bool) -> bool {
-        target.is_empty() || state.is_none_or(|state| state.in_use.has_room(self.per_target, is_batch_worker))
+        target.is_empty()
+            || state.is_none_or(|state| {
+                state.in_use.has_room(state.own_limit.unwrap_or(self.per_target), is_batch_worker)
+            })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The driver's interface to the scheduler: it reports when steps begin and end, and learns when other requests go first.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -14,6 +15,7 @@ use super::metrics::counters::StepCounters;
 use super::run_delay;
 use super::run_queue::RunQueue;
 use super::shared_state::SchedulerState;
+use super::targets::Target;
 use super::threads::long_steps::{LONG_STEP_NS, LongStep};
 use super::threads::thread_status::ThreadStatus;
 use crate::platform;
@@ -146,8 +148,18 @@ impl<'w> RunSlice<'w> {
     }
 
     /// Requests a permit for an effect.
-    pub(crate) fn acquire_permit(&self, call: &Call) -> Admission {
-        self.scheduler.effect_limiter.acquire(call, self.run_queue.is_none())
+    pub(crate) fn acquire_permit(&self, call: &Call, target: Option<(&str, Option<usize>)>) -> Admission {
+        self.scheduler.effect_limiter.acquire(call, target, self.run_queue.is_none())
+    }
+
+    /// Returns the state of a target.
+    pub(crate) fn find_target(&self, name: &str, watch: &Stopwatch) -> Option<Arc<Target>> {
+        self.scheduler.targets.find(name, self.service_ns(watch))
+    }
+
+    /// Returns the last reading of the watch, on the clock of the service.
+    pub(crate) const fn service_ns(&self, watch: &Stopwatch) -> u64 {
+        self.base_ns + watch.now_ns()
     }
 
     /// Counts an effect in flight to which no limit applies.

@@ -10,6 +10,7 @@ use zerver_trace::Name;
 
 use super::batch::batch_status::BatchStatus;
 use super::effect_limits::EffectLimiter;
+use super::targets::TargetTable;
 use super::threads::long_steps::LongStep;
 use super::threads::thread_status::ThreadStatus;
 use super::tuning::Tuning;
@@ -21,6 +22,7 @@ pub(crate) struct SchedulerState {
     pub(crate) batch: Option<Arc<BatchStatus>>,
     pub(crate) flows: Vec<Arc<Flow>>,
     pub(super) effect_limiter: EffectLimiter,
+    pub(super) targets: TargetTable,
     /// Time that a step may run before its worker counts as stuck.
     pub(crate) stuck_after: Duration,
     probations: Vec<FlowProbation>,
@@ -61,12 +63,15 @@ impl SchedulerState {
     ) -> Self {
         let probations = flows.iter().map(|_| FlowProbation::default()).collect();
         let effect_limiter = EffectLimiter::new(&tuning.effects);
+        let seed = u64::from(std::process::id());
+        let targets = TargetTable::new(tuning.targets.clone(), seed);
         let tuning = ArcSwap::from_pointee(tuning);
         Self {
             tuning,
             batch,
             flows,
             effect_limiter,
+            targets,
             stuck_after,
             probations,
             threads: Mutex::default(),
@@ -82,6 +87,8 @@ impl SchedulerState {
             rules: Vec::new(),
             deadline: Duration::from_secs(1),
             effects: super::effect_limits::EffectLimits::default(),
+            targets: super::targets::TargetSettings::default(),
+            outbound: Arc::default(),
         };
         Self::new(tuning, None, Vec::new(), stuck_after)
     }
@@ -99,6 +106,7 @@ impl SchedulerState {
     /// Replaces the settings.
     pub(super) fn retune(&self, tuning: Tuning) {
         self.effect_limiter.retune(&tuning.effects);
+        self.targets.retune(&tuning.targets);
         self.tuning.store(Arc::new(tuning));
     }
 

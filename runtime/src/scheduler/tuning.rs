@@ -1,12 +1,15 @@
 //! The settings that can change while a service runs, replaced as a whole.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_engine::{Flow, SchedulingSettings};
 
 use super::class_rules::ClassRule;
 use super::effect_limits::EffectLimits;
+use super::targets::TargetSettings;
 use crate::config::Config;
+use crate::effects::outbound::Outbound;
 use crate::time::nanos;
 
 /// Settings that can change while a service runs.
@@ -17,6 +20,8 @@ pub(crate) struct Tuning {
     /// Deadline of requests whose flow has none of its own.
     pub(crate) deadline: Duration,
     pub(crate) effects: EffectLimits,
+    pub(crate) targets: TargetSettings,
+    pub(crate) outbound: Arc<Outbound>,
 }
 
 impl Tuning {
@@ -27,6 +32,8 @@ impl Tuning {
             rules: config.rules.clone(),
             deadline: config.deadline,
             effects: EffectLimits::from_limits(&config.limits),
+            targets: config.targets.clone(),
+            outbound: Arc::new(Outbound::new(config)),
         }
     }
 

@@ -61,6 +61,7 @@ impl Server {
 
     /// Replaces the settings that can change while the service runs.
     pub(crate) fn retune(&self, tuning: Tuning) {
+        self.service.readiness.interpreters().configure(&tuning.outbound);
         scheduler::retune(&self.worker_context, &self.service.scheduler, tuning);
     }
 
@@ -117,6 +118,7 @@ impl Server {
             && let Some(startup) = startup.take()
         {
             service.scheduler.set_effect_kinds(startup.interpreters.kinds());
+            startup.interpreters.configure(&service.scheduler.tuning().outbound);
             service.readiness.set_ready(startup.interpreters);
         }
         let start = || {

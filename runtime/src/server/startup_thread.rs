@@ -41,6 +41,7 @@ pub(crate) fn spawn_startup(
                 let Startup { interpreters, kept: new_values, .. } = startup;
                 kept.lock().unwrap_or_else(PoisonError::into_inner).extend(new_values);
                 service.scheduler.set_effect_kinds(interpreters.kinds());
+                interpreters.configure(&service.scheduler.tuning().outbound);
                 service.readiness.set_ready(interpreters);
             }
             Err(error) => {

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use zerver_engine::__private::{ErrorProbe, RecordValue as _};
 use zerver_engine::{
     Arrival, Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Request,
-    RequestId,
+    RequestId, RequestedCall,
 };
 use zerver_trace::{Value, ValueError};
 
@@ -274,6 +274,8 @@ impl TestRequest {
         let mut requested = VecDeque::new();
         while next != Next::Ended {
             requested.extend(job.take_requested_calls());
+            // Another answer may have made a call superfluous.
+            requested.retain(|start: &RequestedCall| job.is_waiting_for(start.number));
             next = match next {
                 Next::Run => job.run(tick(), &mut tick),
                 Next::Advance => job.advance(tick()),

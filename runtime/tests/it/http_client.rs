@@ -460,6 +460,7 @@ fn a_summary_names_host_and_path_and_no_secret() {
             headers: vec![],
             body: Bytes::new(),
             body_limit: None,
+            idempotent: false,
         };
         assert_eq!(request.summary(), expected);
     }
@@ -593,7 +594,7 @@ proptest! {
         // In the JSON of edits, bytes that are text are shown as text.
         let json = serde_json::to_string(&reply).unwrap();
         prop_assert_eq!(serde_json::from_str::<Reply>(&json).unwrap(), reply);
-        let request = http::Request { method, url, headers, body: body.into(), body_limit };
+        let request = http::Request { method, url, headers, body: body.into(), body_limit, idempotent: false };
         prop_assert_eq!(Value::from_serialize(&request).unwrap().to_typed::<http::Request>().unwrap(), request.clone());
         request.summary();
     }

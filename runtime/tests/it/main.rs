@@ -18,6 +18,7 @@ mod many_effects;
 mod metrics_endpoint;
 mod operator_events;
 mod overload;
+mod policies;
 mod purity_check;
 mod random_flows;
 mod raw_client;

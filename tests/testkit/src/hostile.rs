@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, QueueReason,
-    Recorded, RequestPart, Thread, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, PolicyDecision,
+    QueueReason, Recorded, RequestPart, Thread, Trace,
 };
 
 use crate::sample::{flow, plain, sealed, summed, trace};
@@ -83,11 +83,17 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             at_ns,
             answer
         }),
-        (call(), time(), 0..4_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
+        (call(), time(), 0..6_usize).prop_map(|(call, at_ns, by)| Event::EffectQueued {
             call,
             at_ns,
-            reason: [QueueReason::RetryDelay, QueueReason::Request, QueueReason::Target, QueueReason::Kind]
-                [by]
+            reason: [
+                QueueReason::RetryDelay,
+                QueueReason::Request,
+                QueueReason::Target,
+                QueueReason::Kind,
+                QueueReason::Rate,
+                QueueReason::Hedge,
+            ][by]
         }),
         prop_oneof![
             (call(), time()).prop_map(|(call, at_ns)| Event::EffectStarted { call, at_ns }),
@@ -95,6 +101,9 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 call,
                 at_ns,
                 point: point.into()
+            }),
+            (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
+                Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
             }),
         ],
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Migrated {

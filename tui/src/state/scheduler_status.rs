@@ -24,6 +24,8 @@ pub struct SchedulerStatus {
     pub reclassified: u64,
     /// Steps that exceeded their quantum since the start.
     pub overruns: u64,
+    /// Targets whose circuit breaker is not closed, with its state: `open` or `half_open`.
+    pub breakers: Vec<(String, String)>,
 }
 
 /// Status of a worker.

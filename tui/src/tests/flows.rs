@@ -70,6 +70,7 @@ fn health(second: u64) -> SchedulerStatus {
         shed: [0, 2, 0],
         reclassified: 1,
         overruns: 9,
+        breakers: Vec::new(),
     }
 }
 

@@ -139,6 +139,7 @@ fn any_health() -> impl Strategy<Value = SchedulerStatus> {
             shed: shed.map(u64::from),
             reclassified: many,
             overruns: many,
+            breakers: vec![("\u{1b}[2J".to_owned(), "open".to_owned())],
         },
     )
 }

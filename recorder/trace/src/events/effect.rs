@@ -16,6 +16,10 @@ pub enum QueueReason {
     Target,
     /// The kind has its maximum number of effects in flight.
     Kind,
+    /// The target gets its maximum number of calls per second.
+    Rate,
+    /// The first attempt of a hedge has some time to answer.
+    Hedge,
 }
 
 impl QueueReason {
@@ -26,6 +30,8 @@ impl QueueReason {
             Self::Request => "request",
             Self::Target => "target",
             Self::Kind => "kind",
+            Self::Rate => "rate",
+            Self::Hedge => "hedge",
         }
     }
 }

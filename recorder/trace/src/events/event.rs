@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-use super::{Answer, Decision, QueueReason, Thread};
+use super::{Answer, Decision, PolicyDecision, QueueReason, Thread};
 use crate::{Class, Name};
 
 /// A fact about a request. Times are nanoseconds since the arrival of the complete request head, on a monotonic clock.
@@ -169,6 +169,18 @@ pub enum Event<V> {
         /// Name of the point.
         point: Name,
     },
+    /// A policy decided about a call.
+    PolicyDecided {
+        /// The `call` of its [`Event::EffectRequested`].
+        call: u32,
+        /// Time of the decision.
+        at_ns: u64,
+        /// Decision.
+        decision: PolicyDecision,
+        /// Time that the decision is about: the pause before the next attempt, or the time for which calls are refused.
+        /// 0 if there is none.
+        wait_ns: u64,
+    },
 }
 
 /// A part of a request that is read from its connection.
@@ -226,6 +238,9 @@ impl<V> Event<V> {
                 Event::StepPanicked { step, at_ns, file, line, column }
             }
             Self::EffectPoint { call, at_ns, point } => Event::EffectPoint { call, at_ns, point },
+            Self::PolicyDecided { call, at_ns, decision, wait_ns } => {
+                Event::PolicyDecided { call, at_ns, decision, wait_ns }
+            }
         }
     }
 }

@@ -3,9 +3,11 @@
 mod decision;
 mod effect;
 mod event;
+mod policy;
 mod thread;
 
 pub use decision::Decision;
 pub use effect::{Answer, EffectError, EffectErrorKind, QueueReason};
 pub use event::{Event, RequestPart};
+pub use policy::PolicyDecision;
 pub use thread::Thread;

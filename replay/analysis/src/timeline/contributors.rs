@@ -137,7 +137,10 @@ impl OfKind {
     fn add(&mut self, effect: &Effect, end_ns: u64) -> u64 {
         let mut all_held_ns = 0_u64;
         for attempt in &effect.attempts {
-            let is_limit = matches!(attempt.queue_reason, Some(QueueReason::Target | QueueReason::Kind));
+            let is_limit = matches!(
+                attempt.queue_reason,
+                Some(QueueReason::Target | QueueReason::Kind | QueueReason::Rate)
+            );
             let held_ns = if is_limit { attempt.queued_ns } else { 0 };
             let until_ns = attempt.start_ns.saturating_add(attempt.duration_ns).min(end_ns);
             let begun_ns = attempt.start_ns.saturating_add(held_ns).min(until_ns);

@@ -11,7 +11,7 @@ use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace}
 use crate::rfc3339;
 use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
-use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, ReadDelay};
+use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay};
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::step::Step;
@@ -102,6 +102,9 @@ struct EffectJson {
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     completion_delays: Vec<CompletionDelay>,
+    /// Omitted if no policy decided anything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policy_decisions: Vec<PolicyNote>,
     outcome: String,
     args: RecordedJson,
     /// Omitted if the effect has no output.
@@ -294,6 +297,7 @@ fn effect(effect: &Effect) -> EffectJson {
         queued_ns: effect.queued_ns(),
         points: effect.points().cloned().collect(),
         completion_delays: effect.completion_delays().cloned().collect(),
+        policy_decisions: effect.policy_decisions.clone(),
         outcome: effect.end.to_string(),
         args: value(&effect.args),
         output: match &effect.end {

@@ -28,6 +28,41 @@ struct KindTable {
     is_safe: fn(&Call) -> bool,
     identity: fn(&Call) -> Option<Value>,
     identity_of: fn(&Value) -> Option<Value>,
+    assess: fn(&SharedValue) -> Assessment,
+}
+
+/// What an output says about the target that gave it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Assessment {
+    /// [`EffectKind::is_temporary`], or an error that may be temporary.
+    pub is_temporary: bool,
+    /// [`EffectKind::is_unhealthy`], or an error that shows that the target does not work.
+    pub is_unhealthy: bool,
+    /// [`EffectKind::retry_after`].
+    pub retry_after: Option<Duration>,
+}
+
+/// Assesses the results of calls of one kind.
+#[derive(Clone, Copy)]
+pub struct Assessor(&'static KindTable);
+
+impl Assessor {
+    /// Returns what a result says about its target. Only timeouts and unreachable targets count among the errors.
+    pub fn assess(self, result: &CallResult) -> Assessment {
+        match result {
+            Ok(output) => (self.0.assess)(output),
+            Err(error) => {
+                let is_bad = matches!(error.kind, EffectErrorKind::Timeout | EffectErrorKind::Unreachable);
+                Assessment { is_temporary: is_bad, is_unhealthy: is_bad, retry_after: None }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Assessor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Assessor").field(&self.0.name).finish()
+    }
 }
 
 impl Call {
@@ -70,6 +105,11 @@ impl Call {
     /// Returns [`EffectKind::is_safe`].
     pub fn is_safe(&self) -> bool {
         (self.kind.is_safe)(self)
+    }
+
+    /// Returns what assesses its results.
+    pub const fn assessor(&self) -> Assessor {
+        Assessor(self.kind)
     }
 
     /// Returns [`EffectKind::identity`].
@@ -136,6 +176,14 @@ impl<K: EffectKind> Args<K> {
         is_safe: |call| call.args::<K>().is_some_and(K::is_safe),
         identity: |call| call.args::<K>()?.identity(),
         identity_of: |args| args.to_typed::<K>().ok()?.identity(),
+        assess: |output| {
+            let Ok(output) = typed_output::<K>(output) else { return Assessment::default() };
+            Assessment {
+                is_temporary: K::is_temporary(output),
+                is_unhealthy: K::is_unhealthy(output),
+                retry_after: K::retry_after(output),
+            }
+        },
     };
 }
 

@@ -42,6 +42,10 @@ where
         self.call.take()
     }
 
+    fn is_bad(&self, result: &CallResult) -> bool {
+        output::<K>(result).map_or(true, K::is_temporary)
+    }
+
     fn should_retry(&self, retry: &Retry, attempt: u16, result: &CallResult) -> bool {
         let output = output::<K>(result);
         let failure = || (self.convert)(output.clone()).err();

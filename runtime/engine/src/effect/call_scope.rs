@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hedge::Hedge;
 use super::retry::Retry;
 
 /// An option of a scope.
@@ -13,6 +14,8 @@ pub(super) enum CallOption {
     Timeout(Duration),
     /// See [`Effect::deadline`](crate::Effect::deadline).
     Deadline(Duration),
+    /// See [`Effect::hedge`](crate::Effect::hedge).
+    Hedge(Hedge),
 }
 
 /// Combination of all options that apply at one place.
@@ -21,6 +24,7 @@ pub(super) struct CallScope {
     pub(super) retry: Option<Retry>,
     pub(super) timeout: Option<Duration>,
     pub(super) deadline_ns: Option<u64>,
+    pub(super) hedge: Option<Hedge>,
 }
 
 /// Nested scopes, the innermost last. Each includes the options of those around it.
@@ -32,6 +36,7 @@ impl CallScopes {
         let mut scope = self.0.last().map_or_else(CallScope::default, |scope| CallScope::clone(scope));
         match option {
             CallOption::Retry(retry) => scope.retry = Some(retry),
+            CallOption::Hedge(hedge) => scope.hedge = Some(hedge),
             CallOption::Timeout(limit) => {
                 scope.timeout = Some(scope.timeout.map_or(limit, |outer| outer.min(limit)))
             }

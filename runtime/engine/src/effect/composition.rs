@@ -8,6 +8,7 @@ use zerver_trace::EffectError;
 use super::call::Call;
 use super::call_op::TypedCallOp;
 use super::call_scope::CallOption;
+use super::hedge::Hedge;
 use super::kind::EffectKind;
 use super::machine::EffectMachine;
 use super::program::{Op, Program, Take, take};
@@ -131,9 +132,36 @@ impl<T: Send + 'static> Effect<T> {
         Self::new(self.program.with_option(CallOption::Deadline(limit)))
     }
 
+    /// Performs another effect if this one fails. `fallback` gets the failure, and can fail with it again
+    /// ([`Effect::fail`]) or return a value ([`Effect::ready`]).
+    ///
+    /// Example: `load_rates().or(|_| cached_rates())`.
+    pub fn or(self, fallback: impl FnOnce(Failure) -> Effect<T> + Send + 'static) -> Self {
+        Self::new(self.program.then(move |output: Result<T, Failure>, resolver| match output {
+            Ok(output) => resolver.resolve(Ok(output)),
+            Err(failure) => resolver.continue_with(fallback(failure).program),
+        }))
+    }
+
+    /// Makes each of its calls a second time if no answer has come within the time of the policy. The first answer counts,
+    /// and the other call is canceled. An error counts only if the other call has not begun, or has failed as well.
+    ///
+    /// Only safe calls are hedged ([`EffectKind::is_safe`]), such as a GET; others are made once. If `hedge` is nested, the
+    /// inner policy counts. Both calls are recorded.
+    ///
+    /// Example: `http::get(url).json().hedge(Hedge::after(30.millis()))`.
+    pub fn hedge(self, hedge: Hedge) -> Self {
+        Self::new(self.program.with_option(CallOption::Hedge(hedge)))
+    }
+
     /// Returns a failure as a value instead of failing the request.
     pub fn attempt(self) -> Effect<Result<T, Failure>> {
         Effect::new(self.program.then(|output: Result<T, Failure>, resolver| resolver.resolve(Ok(output))))
+    }
+
+    /// Replaces a failure, such as that of a violated constraint by one that names the field.
+    pub fn map_failure(self, f: impl FnOnce(Failure) -> Failure + Send + 'static) -> Self {
+        self.attempt().try_map(|result| result.map_err(f))
     }
 
     /// Returns an error of type `E` as a value instead of failing the request. Other failures fail it.

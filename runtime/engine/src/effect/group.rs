@@ -67,11 +67,12 @@ macro_rules! all {
                 }
             }
 
-            fn put(&mut self, at: usize, output: &mut dyn Any) {
+            fn put(&mut self, at: usize, output: &mut dyn Any) -> bool {
                 match at {
                     $($at => self.$t.put(output),)+
                     _ => {}
                 }
+                false
             }
 
             fn finish(self: Box<Self>, resolver: &mut Resolver<'_>) {
@@ -112,10 +113,11 @@ impl<T: Send + 'static> GroupOp for JoinAll<T> {
         self.0.get_mut(at).map(|member| std::mem::take(&mut member.program)).unwrap_or_default()
     }
 
-    fn put(&mut self, at: usize, output: &mut dyn Any) {
+    fn put(&mut self, at: usize, output: &mut dyn Any) -> bool {
         if let Some(member) = self.0.get_mut(at) {
             member.put(output);
         }
+        false
     }
 
     fn finish(self: Box<Self>, resolver: &mut Resolver<'_>) {

@@ -1,6 +1,7 @@
 //! Kinds of effects: the interface that each of them implements, such as HTTP requests and key-value operations.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -83,5 +84,16 @@ pub trait EffectKind: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Returns true if this output reports a temporary condition, so that another attempt may succeed.
     fn is_temporary(_output: &Self::Output) -> bool {
         false
+    }
+
+    /// Returns true if this output shows that the target does not work, for its circuit breaker. An output that the
+    /// caller has caused does not count: `http` counts 502 to 504, and no 4xx.
+    fn is_unhealthy(_output: &Self::Output) -> bool {
+        false
+    }
+
+    /// Returns the time for which the target asks callers to wait, if it does.
+    fn retry_after(_output: &Self::Output) -> Option<Duration> {
+        None
     }
 }

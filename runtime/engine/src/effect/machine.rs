@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::attempt_end::{AttemptEnd, RetryVerdict};
 use super::call::{Call, CallResult};
-use super::program::{Fiber, Op, OutputSink, Program, Resolver, RetryState, State, Take};
+use super::hedge::HedgedCalls;
+use super::program::{Fiber, Op, OutputSink, Program, RepeatState, Resolver, State, Take};
 use super::requested_call::RequestedCall;
 use crate::{Failure, Random};
 
@@ -31,6 +33,16 @@ pub(crate) struct EffectMachine<T> {
     first_call: u32,
     in_flight: usize,
     output: Output<T>,
+    notes: Vec<MachineNote>,
+}
+
+/// Something that the machine did without being told, for the trace and the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MachineNote {
+    /// A call is no longer waited for, because another one has answered.
+    Canceled(u32),
+    /// The second call of a hedge answered first (true), or was canceled after it had begun.
+    Hedged(u32, bool),
 }
 
 /// Output of the effect, once there is one.
@@ -65,6 +77,16 @@ pub(crate) enum Progress<T> {
     Ended(Result<T, Failure>),
 }
 
+/// An attempt of a call to be requested.
+struct Attempt {
+    call: Call,
+    attempt: u16,
+    /// Number of the call that was the first attempt. `None` if it is this one.
+    first: Option<u32>,
+    pause: Duration,
+    is_hedge: bool,
+}
+
 enum Work {
     /// Performs the next operation of a fiber.
     Run(u32),
@@ -84,7 +106,13 @@ impl<T> EffectMachine<T> {
             first_call: next_call,
             in_flight: 0,
             output: Output { take, value: None },
+            notes: Vec::new(),
         }
+    }
+
+    /// Returns what the machine did without being told.
+    pub(crate) fn take_notes(&mut self) -> Vec<MachineNote> {
+        mem::take(&mut self.notes)
     }
 
     /// Returns true if this call is in flight.
@@ -112,25 +140,113 @@ impl<T> EffectMachine<T> {
         *self.waiting.get(number.checked_sub(self.first_call)? as usize)?
     }
 
-    /// Takes in the result of a call.
-    pub(crate) fn complete(&mut self, number: u32, result: &CallResult, context: &mut MachineContext<'_>) {
+    /// Takes in the result of a call. `decide` decides about another attempt.
+    pub(crate) fn complete(
+        &mut self,
+        number: u32,
+        result: &CallResult,
+        context: &mut MachineContext<'_>,
+        decide: &mut dyn FnMut(&AttemptEnd<'_>) -> RetryVerdict,
+    ) {
         let Some(id) = self.waiter(number) else { return };
-        self.waiting[(number - self.first_call) as usize] = None;
-        self.in_flight -= 1;
-        let State::Call(op, retry) = mem::take(&mut self.fibers[id as usize].state) else { return };
-        let retry = retry.filter(|retry| op.should_retry(&retry.retry, retry.attempt, result));
-        if let Some(mut retry) = retry {
-            let pause = retry.retry.pause_after(retry.attempt, *context.next_call, context.random);
-            let deadline_ns = self.deadline_ns(id);
+        self.forget(number);
+        let State::Call(op, _, mut repeat) = mem::take(&mut self.fibers[id as usize].state) else { return };
+        if let Some(HedgedCalls { first, second, second_ns }) =
+            repeat.as_mut().and_then(|repeat| repeat.hedged.take())
+        {
+            let other = if number == first { second } else { first };
+            let are_both_running = number == second || context.now_ns >= second_ns;
+            if are_both_running && op.is_bad(result) {
+                self.fibers[id as usize].state = State::Call(op, other, repeat);
+                return;
+            }
+            self.cancel_call(other);
+            if are_both_running {
+                self.notes.push(MachineNote::Hedged(second, number == second));
+            } else if let Some(repeat) = &mut repeat {
+                // The second attempt was never made.
+                repeat.attempt = 1;
+            }
+        }
+        let attempt = repeat.as_ref().map_or(1, |repeat| repeat.attempt);
+        let policy = repeat.as_ref().and_then(|repeat| repeat.retry.as_ref());
+        let own_pause = policy
+            .filter(|policy| op.should_retry(policy, attempt, result))
+            .map(|policy| policy.pause_after(attempt, *context.next_call, context.random));
+        let deadline_ns = self.deadline_ns(id);
+        let verdict = decide(&AttemptEnd {
+            attempt,
+            result,
+            has_own_policy: policy.is_some(),
+            own_pause,
+            deadline_ns,
+            next_call: *context.next_call,
+            random: context.random,
+        });
+        let again = match verdict {
+            RetryVerdict::Own => repeat.zip(own_pause),
+            RetryVerdict::Stop => None,
+            RetryVerdict::After(pause) => {
+                repeat.filter(|_| own_pause.is_some()).map(|repeat| (repeat, pause))
+            }
+            RetryVerdict::Again(call, pause) => {
+                let first_attempt =
+                    || Box::new(RepeatState { call, retry: None, attempt, first: number, hedged: None });
+                Some((repeat.unwrap_or_else(first_attempt), pause))
+            }
+        };
+        if let Some((mut repeat, pause)) = again {
             let starts_ns = context.now_ns.saturating_add(nanos(pause));
             if deadline_ns.is_none_or(|deadline_ns| starts_ns < deadline_ns) {
-                retry.attempt = retry.attempt.saturating_add(1);
-                self.request(id, retry.call.clone(), retry.attempt, pause, context);
-                self.fibers[id as usize].state = State::Call(op, Some(retry));
+                repeat.attempt = repeat.attempt.saturating_add(1);
+                let (call, attempt, first) = (repeat.call.clone(), repeat.attempt, Some(repeat.first));
+                let number =
+                    self.request(id, Attempt { call, attempt, first, pause, is_hedge: false }, context);
+                self.fibers[id as usize].state = State::Call(op, number, Some(repeat));
                 return;
             }
         }
         self.resolve(id, |resolver| op.finish(number, result, resolver));
+    }
+
+    /// Stops waiting for a call.
+    fn forget(&mut self, number: u32) {
+        self.waiting[(number - self.first_call) as usize] = None;
+        self.in_flight -= 1;
+    }
+
+    fn cancel_call(&mut self, number: u32) {
+        if self.waiter(number).is_some() {
+            self.forget(number);
+            self.notes.push(MachineNote::Canceled(number));
+        }
+    }
+
+    /// Ends the members of a group whose outputs no longer matter, and everything that they consist of.
+    fn cancel_members(&mut self, group: u32, members: Vec<u32>) {
+        let mut left: Vec<(u32, u32)> = members.into_iter().map(|member| (member, group)).collect();
+        self.work.retain(|work| !matches!(work, Work::StartMember(id, _) if *id == group));
+        while let Some((id, group)) = left.pop() {
+            // Fibers are used again: this one may have ended, and belong to another group now.
+            if self.fibers[id as usize].parent.is_none_or(|(parent, _)| parent != group) {
+                continue;
+            }
+            match mem::take(&mut self.fibers[id as usize]).state {
+                State::Call(_, number, repeat) => {
+                    self.cancel_call(number);
+                    if let Some(hedged) = repeat.and_then(|repeat| repeat.hedged) {
+                        self.cancel_call(hedged.first);
+                        self.cancel_call(hedged.second);
+                    }
+                }
+                State::Group(_, _, members) => left.extend(members.into_iter().map(|member| (member, id))),
+                State::Start | State::Value(_) => {}
+            }
+            self.work.retain(|work| match work {
+                Work::Run(other) | Work::StartMember(other, _) => *other != id,
+            });
+            self.free.push(id);
+        }
     }
 
     /// Performs operations until the quantum is used up, the machine waits, or the effect ends.
@@ -160,16 +276,29 @@ impl<T> EffectMachine<T> {
             State::Start => match fiber.program.next() {
                 Some(Op::Call(mut op)) => {
                     let Some(call) = op.take() else { return };
-                    let policy = fiber.scopes.current().and_then(|scope| scope.retry.as_ref());
-                    let retry = policy.filter(|policy| policy.applies_to(&call)).map(|policy| {
-                        Box::new(RetryState { call: call.clone(), retry: policy.clone(), attempt: 1 })
+                    let scope = fiber.scopes.current();
+                    let retry = scope.and_then(|scope| scope.retry.as_ref());
+                    let retry = retry.filter(|policy| policy.applies_to(&call)).cloned();
+                    let hedge = scope.and_then(|scope| scope.hedge).filter(|_| call.is_safe());
+                    let repeat = (retry.is_some() || hedge.is_some()).then(|| {
+                        let (call, first) = (call.clone(), *context.next_call);
+                        Box::new(RepeatState { call, retry, attempt: 1, first, hedged: None })
                     });
-                    fiber.state = State::Call(op, retry);
-                    self.request(id, call, 1, Duration::ZERO, context);
+                    let (pause, first) = (Duration::ZERO, None);
+                    let number = self.request(
+                        id,
+                        Attempt { call, attempt: 1, first, pause, is_hedge: false },
+                        context,
+                    );
+                    self.fibers[id as usize].state = State::Call(op, number, repeat);
+                    if let Some(hedge) = hedge {
+                        self.hedge(id, number, hedge.after, context);
+                    }
                 }
                 Some(Op::Group(group)) => {
                     let len = group.len();
-                    fiber.state = State::Group(group, len);
+                    fiber.is_cancellable |= group.ends_early();
+                    fiber.state = State::Group(group, len, Vec::new());
                     self.work.push(if len == 0 { Work::Run(id) } else { Work::StartMember(id, 0) });
                 }
                 Some(Op::Ready(function)) => self.resolve(id, |resolver| {
@@ -187,18 +316,34 @@ impl<T> EffectMachine<T> {
                     self.resolve(id, |resolver| function.run(&mut *value, resolver));
                 }
             }
-            State::Group(group, 0) => self.resolve(id, |resolver| group.finish(resolver)),
+            State::Group(group, 0, members) => {
+                if !members.is_empty() && group.ends_early() {
+                    self.cancel_members(id, members);
+                }
+                self.resolve(id, |resolver| group.finish(resolver));
+            }
             state @ (State::Call(..) | State::Group(..)) => fiber.state = state,
         }
     }
 
     /// Starts one program of a group. The others follow in order.
     fn start_member(&mut self, id: u32, at: usize) {
+        let next_id = self.free.last().copied().unwrap_or(self.fibers.len() as u32);
         let fiber = &mut self.fibers[id as usize];
-        let State::Group(group, _) = &mut fiber.state else { return };
+        let State::Group(group, _, members) = &mut fiber.state else { return };
         let (program, is_last) = (group.program(at), at + 1 == group.len());
-        let member =
-            Fiber { program, scopes: fiber.scopes.for_member(), parent: Some((id, at)), state: State::Start };
+        let is_cancellable = fiber.is_cancellable;
+        if is_cancellable {
+            members.push(next_id);
+        }
+        let fiber = &self.fibers[id as usize];
+        let member = Fiber {
+            program,
+            scopes: fiber.scopes.for_member(),
+            parent: Some((id, at)),
+            state: State::Start,
+            is_cancellable,
+        };
         if !is_last {
             self.work.push(Work::StartMember(id, at + 1));
         }
@@ -219,14 +364,9 @@ impl<T> EffectMachine<T> {
         self.fibers[id as usize].scopes.current()?.deadline_ns
     }
 
-    fn request(
-        &mut self,
-        id: u32,
-        call: Call,
-        attempt: u16,
-        pause: Duration,
-        context: &mut MachineContext<'_>,
-    ) {
+    /// Requests a call for a fiber, and returns its number.
+    fn request(&mut self, id: u32, attempt: Attempt, context: &mut MachineContext<'_>) -> u32 {
+        let Attempt { call, attempt, first, pause, is_hedge } = attempt;
         let scope = self.fibers[id as usize].scopes.current();
         let (call, deadline_ns) = match scope {
             Some(scope) => (call.within(scope.timeout), scope.deadline_ns),
@@ -236,7 +376,25 @@ impl<T> EffectMachine<T> {
         *context.next_call += 1;
         self.waiting.push(Some(id));
         self.in_flight += 1;
-        context.requested.push(RequestedCall { number, call, attempt, pause, deadline_ns });
+        let first = first.unwrap_or(number);
+        context.requested.push(RequestedCall { number, call, attempt, first, pause, is_hedge, deadline_ns });
+        number
+    }
+
+    /// Requests the second call of a hedge, unless the first has no time to answer later.
+    fn hedge(&mut self, id: u32, first: u32, after: Duration, context: &mut MachineContext<'_>) {
+        let second_ns = context.now_ns.saturating_add(nanos(after));
+        if self.deadline_ns(id).is_some_and(|deadline_ns| second_ns >= deadline_ns) {
+            return;
+        }
+        let State::Call(_, _, Some(repeat)) = &mut self.fibers[id as usize].state else { return };
+        repeat.attempt = 2;
+        let call = repeat.call.clone();
+        let attempt = Attempt { call, attempt: 2, first: Some(first), pause: after, is_hedge: true };
+        let second = self.request(id, attempt, context);
+        if let State::Call(_, _, Some(repeat)) = &mut self.fibers[id as usize].state {
+            repeat.hedged = Some(HedgedCalls { first, second, second_ns });
+        }
     }
 
     /// Runs a function of a fiber, and schedules the work that follows from its result.

@@ -3,12 +3,15 @@
 //! `composition` builds effects of calls (`call_op`) and groups (`group`). `program` holds the operations of an effect,
 //! and `machine` performs them without I/O: it emits calls, and takes in how they ended.
 
+mod any;
+mod attempt_end;
 mod call;
 mod call_op;
 mod call_scope;
 mod composition;
 pub(crate) mod function;
 mod group;
+mod hedge;
 mod kind;
 mod machine;
 mod program;
@@ -16,11 +19,14 @@ mod requested_call;
 mod retry;
 mod standalone;
 
-pub use call::{Call, CallResult};
+pub use any::any;
+pub use attempt_end::{AttemptEnd, RetryVerdict};
+pub use call::{Assessment, Assessor, Call, CallResult};
 pub use composition::{Effect, effect};
 pub use group::{All, all, join_all};
+pub use hedge::Hedge;
 pub use kind::EffectKind;
-pub(crate) use machine::{EffectMachine, MachineContext, Progress};
+pub(crate) use machine::{EffectMachine, MachineContext, MachineNote, Progress};
 pub use requested_call::RequestedCall;
 pub use retry::Retry;
 pub use standalone::StandaloneEffect;

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 
 use super::call::{Call, CallResult};
 use super::call_scope::{CallOption, CallScopes};
+use super::hedge::HedgedCalls;
 use super::retry::Retry;
 use crate::Failure;
 
@@ -46,6 +47,9 @@ pub(super) trait CallOp: Send {
     /// Takes the call. It returns `None` after the first time.
     fn take(&mut self) -> Option<Call>;
 
+    /// Returns true if a result is an error, or an output that reports a temporary condition.
+    fn is_bad(&self, result: &CallResult) -> bool;
+
     /// Returns true if another attempt is to follow this one.
     fn should_retry(&self, retry: &Retry, attempt: u16, result: &CallResult) -> bool;
 
@@ -63,8 +67,14 @@ pub(super) trait GroupOp: Send {
     /// Takes the program at this position. It is empty after the first time.
     fn program(&mut self, at: usize) -> Program;
 
-    /// Stores the output of the program at this position, taken from an `Option<Result<A, Failure>>`.
-    fn put(&mut self, at: usize, output: &mut dyn Any);
+    /// Stores the output of the program at this position, taken from an `Option<Result<A, Failure>>`. Returns true if the
+    /// outputs of the other programs no longer matter.
+    fn put(&mut self, at: usize, output: &mut dyn Any) -> bool;
+
+    /// Returns true if [`put`](Self::put) ever returns true.
+    fn ends_early(&self) -> bool {
+        false
+    }
 
     /// Combines the outputs into one, or fails with the first failure.
     fn finish(self: Box<Self>, resolver: &mut Resolver<'_>);
@@ -170,6 +180,9 @@ pub(super) struct Fiber {
     pub(super) scopes: CallScopes,
     /// Fiber of the group that it is a member of, and its position there.
     pub(super) parent: Option<(u32, usize)>,
+    /// True if the fiber, or one that it is part of, is a member of a group that ends early. Such a fiber may have to be
+    /// found again.
+    pub(super) is_cancellable: bool,
 }
 
 /// State of a fiber.
@@ -180,18 +193,23 @@ pub(super) enum State {
     Start,
     /// The next operation takes this value.
     Value(Box<dyn Any + Send>),
-    /// The fiber waits for a call.
-    Call(Box<dyn CallOp>, Option<Box<RetryState>>),
-    /// The fiber waits for this number of members of a group.
-    Group(Box<dyn GroupOp>, usize),
+    /// The fiber waits for the call with this number.
+    Call(Box<dyn CallOp>, u32, Option<Box<RepeatState>>),
+    /// The fiber waits for this number of members of a group. The members are listed if they may be canceled.
+    Group(Box<dyn GroupOp>, usize, Vec<u32>),
 }
 
-/// State of a call that may be retried.
-pub(super) struct RetryState {
+/// State of a call that may be made more than once.
+pub(super) struct RepeatState {
     pub(super) call: Call,
-    pub(super) retry: Retry,
+    /// Policy of the effect.
+    pub(super) retry: Option<Retry>,
     /// Number of the attempt that is in flight, from 1.
     pub(super) attempt: u16,
+    /// Number of the call that was the first attempt.
+    pub(super) first: u32,
+    /// The two calls in flight, if the call is hedged.
+    pub(super) hedged: Option<HedgedCalls>,
 }
 
 /// Receives the output of the whole effect.
@@ -210,7 +228,7 @@ pub(super) struct Resolver<'m> {
     pub(super) nested_calls: u8,
     /// True if the fiber has ended.
     pub(super) is_over: bool,
-    /// Fiber of a group whose last member has just ended.
+    /// Fiber of a group whose last member has just ended, or one that made the others superfluous.
     pub(super) finished_group: Option<u32>,
 }
 
@@ -253,9 +271,9 @@ impl Resolver<'_> {
         let Some((group, at)) = self.fiber().parent else {
             return self.output.put(&mut value);
         };
-        if let State::Group(members, open) = &mut self.fibers[group as usize].state {
-            members.put(at, &mut value);
-            *open -= 1;
+        if let State::Group(members, open, _) = &mut self.fibers[group as usize].state {
+            let is_decided = members.put(at, &mut value);
+            *open = if is_decided { 0 } else { *open - 1 };
             self.finished_group = (*open == 0).then_some(group);
         }
     }

@@ -13,8 +13,12 @@ pub struct RequestedCall {
     pub call: Call,
     /// Number of the attempt, from 1.
     pub attempt: u16,
+    /// Number of the call that is the first attempt. It identifies the call in all its attempts.
+    pub first: u32,
     /// Delay before the call starts: the pause between two attempts.
     pub pause: Duration,
+    /// True if the call is the second of a hedge: the pause is the time that the first has to answer.
+    pub is_hedge: bool,
     /// Time by which the call must have ended, including all waits, in nanoseconds since the request's head arrived. It
     /// comes from the [deadline](crate::Effect::deadline) of an effect that the call is part of, if there is one.
     pub deadline_ns: Option<u64>,

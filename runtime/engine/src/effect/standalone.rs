@@ -4,6 +4,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use super::attempt_end::RetryVerdict;
 use super::call::CallResult;
 use super::composition::Effect;
 use super::machine::{EffectMachine, MachineContext, Progress};
@@ -35,7 +36,7 @@ impl<T> StandaloneEffect<T> {
             now_ns,
         };
         if let Some((number, result)) = result {
-            self.machine.complete(number, &result, &mut context);
+            self.machine.complete(number, &result, &mut context, &mut |_| RetryVerdict::Own);
         }
         loop {
             match self.machine.advance(&mut context) {

@@ -1,7 +1,7 @@
 //! Events that a job cannot know by itself. Its driver and the scheduler report them; none of them changes what the job
 //! does.
 
-use zerver_trace::{Class, Event, Name, QueueReason, SharedValue, Thread};
+use zerver_trace::{Class, Event, Name, PolicyDecision, QueueReason, SharedValue, Thread};
 
 use super::state_machine::Job;
 
@@ -41,6 +41,11 @@ impl Job {
     /// Records that a call reached a point on its way.
     pub fn record_effect_point(&mut self, number: u32, at_ns: u64, point: Name) {
         self.log.record(|| Event::EffectPoint { call: number, at_ns, point });
+    }
+
+    /// Records a decision of the policy of a target.
+    pub fn record_policy_decision(&mut self, call: u32, at_ns: u64, decision: PolicyDecision, wait_ns: u64) {
+        self.log.record(|| Event::PolicyDecided { call, at_ns, decision, wait_ns });
     }
 
     /// Records that the result of a call was ready before it is taken in, as [`Event::CompletionDelayed`].

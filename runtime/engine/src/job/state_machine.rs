@@ -7,14 +7,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zerver_trace::{Answer, Decision, Event, Outcome, SharedValue};
+use zerver_trace::{Answer, Decision, Event, Outcome, PolicyDecision, SharedValue};
 
 use super::event_log::EventLog;
 use super::lifecycle::{Arrival, FinishedJob, Next, StopReason};
-use crate::effect::{CallResult, EffectMachine, MachineContext, Progress, RequestedCall};
+use crate::effect::{
+    AttemptEnd, CallResult, EffectMachine, MachineContext, MachineNote, Progress, RequestedCall, RetryVerdict,
+};
 use crate::panics::{self, PanicLocation};
 use crate::slot::Builtins;
 use crate::{ArrivalTime, ErasedDecision, Failure, Flow, Random, Request, Response, StepInput, Writes};
+
+/// A call that has completed: its number, its result, and what decides about another attempt.
+type CompletedCall<'a> = (u32, CallResult, &'a mut dyn FnMut(&AttemptEnd<'_>) -> RetryVerdict);
 
 /// A request in execution: a state machine without I/O, moved by its driver.
 ///
@@ -31,6 +36,8 @@ pub struct Job {
     progress: Option<SharedValue>,
     next_call: u32,
     requested: SmallVec<[RequestedCall; 2]>,
+    /// Calls that the driver has to drop.
+    canceled: Vec<u32>,
     /// Time from which the next step could run.
     ready_ns: u64,
     end: Option<(Outcome, Option<Response>)>,
@@ -63,6 +70,7 @@ impl Job {
             progress: None,
             next_call: 0,
             requested: SmallVec::new(),
+            canceled: Vec::new(),
             ready_ns: received_ns,
             end: None,
             log: EventLog::default(),
@@ -86,6 +94,7 @@ impl Job {
             progress: self.progress.clone(),
             next_call: self.next_call,
             requested: SmallVec::new(),
+            canceled: Vec::new(),
             ready_ns: self.ready_ns,
             end: None,
             log: EventLog { events: Some(Vec::new()), dropped: 0 },
@@ -192,6 +201,16 @@ impl Job {
         }
     }
 
+    /// Returns true if calls have become superfluous; see [`take_canceled_calls`](Self::take_canceled_calls).
+    pub const fn has_canceled_calls(&self) -> bool {
+        !self.canceled.is_empty()
+    }
+
+    /// Returns the calls that have become superfluous since the last time. The driver drops those that it has started.
+    pub fn take_canceled_calls(&mut self) -> Vec<u32> {
+        mem::take(&mut self.canceled)
+    }
+
     /// Returns true if this call is in flight and its result still matters. Otherwise the job ignores the result.
     pub fn is_waiting_for(&self, number: u32) -> bool {
         self.effect.as_ref().is_some_and(|effect| effect.is_waiting_for(number))
@@ -199,6 +218,17 @@ impl Job {
 
     /// Takes in the result of a call. It is ignored if the job no longer waits for the call.
     pub fn complete(&mut self, number: u32, at_ns: u64, result: CallResult) -> Next {
+        self.complete_with(number, at_ns, result, &mut |_| RetryVerdict::Own)
+    }
+
+    /// Takes in the result of a call. `decide` decides about another attempt of the call, instead of the effect alone.
+    pub fn complete_with(
+        &mut self,
+        number: u32,
+        at_ns: u64,
+        result: CallResult,
+        decide: &mut dyn FnMut(&AttemptEnd<'_>) -> RetryVerdict,
+    ) -> Next {
         if !self.is_waiting_for(number) {
             return self.next();
         }
@@ -209,7 +239,7 @@ impl Job {
             };
             Event::EffectCompleted { call: number, at_ns, answer }
         });
-        self.advance_effect(Some((number, result)), at_ns)
+        self.advance_effect(Some((number, result, decide)), at_ns)
     }
 
     /// Goes on with the effect in progress, after [`Next::Advance`].
@@ -268,7 +298,7 @@ impl Job {
     }
 
     /// Goes on with the effect in progress, with the result of one of its calls if there is one.
-    fn advance_effect(&mut self, result: Option<(u32, CallResult)>, at_ns: u64) -> Next {
+    fn advance_effect(&mut self, result: Option<CompletedCall<'_>>, at_ns: u64) -> Next {
         let Some(effect) = &mut self.effect else { return self.next() };
         let first = self.requested.len();
         let mut context = MachineContext {
@@ -278,8 +308,8 @@ impl Job {
             now_ns: at_ns,
         };
         let progress = catch_unwind(AssertUnwindSafe(|| {
-            if let Some((number, result)) = &result {
-                effect.complete(*number, result, &mut context);
+            if let Some((number, result, decide)) = result {
+                effect.complete(number, &result, &mut context, decide);
             }
             effect.advance(&mut context)
         }));
@@ -295,6 +325,19 @@ impl Job {
                     .time_limit()
                     .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
             });
+        }
+        for note in effect.take_notes() {
+            let event = match note {
+                MachineNote::Canceled(call) => {
+                    self.canceled.push(call);
+                    Event::EffectCompleted { call, at_ns, answer: Answer::Canceled }
+                }
+                MachineNote::Hedged(call, has_won) => {
+                    let decision = if has_won { PolicyDecision::HedgeWon } else { PolicyDecision::HedgeLost };
+                    Event::PolicyDecided { call, at_ns, decision, wait_ns: 0 }
+                }
+            };
+            self.log.record(|| event);
         }
         match progress {
             Ok(Progress::HasMore) => Next::Advance,

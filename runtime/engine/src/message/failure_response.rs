@@ -18,8 +18,13 @@ impl Failure {
             message: self.message_text(),
             fields: self.fields(),
         };
+        self.to_response_with(&Document { error })
+    }
+
+    /// Returns the status and the headers of the default response, with another value as JSON.
+    pub fn to_response_with<T: Serialize + ?Sized>(&self, body: &T) -> Response {
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = Response::json(&Document { error }).status(status);
+        let mut response = Response::json(body).status(status);
         if self.kind() == FailureKind::Unauthorized {
             response.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -26,6 +26,9 @@ pub struct ServiceMetrics {
     pub steps: Vec<StepMetrics>,
     /// Kinds of effect.
     pub effects: Vec<EffectMetrics>,
+    /// Targets of effects.
+    #[serde(default)]
+    pub targets: Vec<TargetMetrics>,
     /// Recorder; `None` if nothing is recorded.
     pub recorder: Option<RecorderMetrics>,
 }
@@ -120,6 +123,35 @@ pub struct EffectMetrics {
     pub waited_ns: u64,
     /// Calls abandoned while they waited, by the request's deadline or because the client left.
     pub left: u64,
+}
+
+/// Metrics of one target of effects.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TargetMetrics {
+    /// Name of the target, such as `rates.example.com:443`.
+    pub target: String,
+    /// State of the circuit breaker: `closed`, `open` or `half_open`.
+    pub breaker: String,
+    /// Calls in flight now.
+    pub in_flight: u64,
+    /// Maximum number of calls in flight, if the target has one of its own.
+    pub places: Option<u64>,
+    /// Retries that the budget allows now.
+    pub budget: u64,
+    /// Number of times the circuit breaker opened.
+    pub opened: u64,
+    /// Calls that the circuit breaker refused.
+    pub breaker_refusals: u64,
+    /// Calls that waited for the rate limit.
+    pub rate_waits: u64,
+    /// Total time that they waited, in nanoseconds.
+    pub rate_waited_ns: u64,
+    /// Calls that the rate limit refused.
+    pub rate_refusals: u64,
+    /// Retries that the budget allowed.
+    pub retries: u64,
+    /// Retries that the budget did not allow.
+    pub budget_refusals: u64,
 }
 
 /// Metrics of the recorder.

@@ -3,5 +3,7 @@
 mod metrics;
 mod settings;
 
-pub use metrics::{ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
+pub use metrics::{
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+};
 pub use settings::{SettingDoc, SettingSource};

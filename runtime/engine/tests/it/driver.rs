@@ -33,6 +33,7 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> CallResult) 
     let mut next = Next::Run;
     loop {
         in_flight.extend(job.take_requested_calls());
+        in_flight.retain(|start: &zerver_engine::RequestedCall| job.is_waiting_for(start.number));
         next = match next {
             Next::Run => {
                 let at = tick();
@@ -81,6 +82,7 @@ pub(crate) fn events(ended: &FinishedJob) -> String {
         Event::EffectCompleted { call, answer: Answer::Canceled, .. } => format!("{call} is canceled"),
         Event::EffectQueued { call, reason, .. } => format!("{call} is queued: {}", reason.as_str()),
         Event::EffectStarted { call, .. } => format!("{call} starts"),
+        Event::PolicyDecided { call, decision, .. } => format!("{call}: {decision}"),
         Event::Migrated { to, .. } => format!("migrated to {to}"),
         Event::StepPanicked { step, .. } => format!("step {step} panicked"),
         Event::QuantumExceeded { step, .. } => format!("step {step} exceeded its quantum"),

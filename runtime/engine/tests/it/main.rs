@@ -1,5 +1,6 @@
 //! Tests of the engine without a runtime, a clock or I/O.
 
+mod alternatives;
 mod compile_fail;
 mod driver;
 mod effects;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ::http::header::{self, HeaderName, HeaderValue};
 use ::http::uri::Scheme;
 use ::http::{HeaderMap, Method, Uri};
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -19,13 +20,17 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime;
-use zerver_engine::EffectError;
+use zerver_engine::{EffectError, EffectKind};
+use zerver_trace::PolicyDecision;
 
-use super::connector::TimeLimited;
-use super::error_mapping::{body_error, invalid, request_error, too_large};
+use super::connector::{TimeLimited, check_host, host_and_port};
+use super::error_mapping::{body_error, invalid, is_keep_alive_race, refused, request_error, too_large};
 use super::resolver::HostResolver;
+use super::tracked_stream::ConnectionUse;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
+use crate::effects::effect_points::report_decision;
 use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
+use crate::effects::outbound::Outbound;
 use crate::effects::{points, report_point};
 
 /// The interpreter of `http` effects. Over TLS, the server chooses between HTTP/1.1 and HTTP/2; without TLS, it is
@@ -54,6 +59,8 @@ struct Settings {
     idle_timeout: Duration,
     body_limit: u64,
     pools: Pools,
+    /// Rules and time limits from the settings of the service.
+    outbound: Arc<ArcSwap<Outbound>>,
 }
 
 /// Builds a [`Client`].
@@ -135,6 +142,7 @@ impl ClientBuilder {
             idle_timeout: self.idle_timeout,
             body_limit: self.body_limit,
             pools: Pools::default(),
+            outbound: Arc::default(),
         }))
     }
 }
@@ -166,8 +174,25 @@ impl Pools {
 }
 
 impl Settings {
+    /// Checks that the service may call the host of a request, as far as this can be known before its name is resolved.
+    fn allowed<T>(
+        &self,
+        host: String,
+        request: ::http::Request<T>,
+    ) -> Result<(String, ::http::Request<T>), EffectError> {
+        let outbound = self.outbound.load();
+        if !outbound.is_open() {
+            let (name, port) = host_and_port(request.uri());
+            check_host(&outbound, &name, port).map_err(|error| refused(&error))?;
+        }
+        Ok((host, request))
+    }
+
     fn connections(&self) -> Connections {
-        let mut tcp = HttpConnector::new_with_resolver(HostResolver::new(Arc::clone(&self.names)));
+        let mut tcp = HttpConnector::new_with_resolver(HostResolver::new(
+            Arc::clone(&self.names),
+            Arc::clone(&self.outbound),
+        ));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         // hyper divides this time among the addresses of a host, so that an unreachable address does not use all of it.
@@ -181,25 +206,54 @@ impl Settings {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(self.idle_timeout)
-            .build(TimeLimited { connector, limit: self.connect_timeout })
+            .build(TimeLimited {
+                connector,
+                limit: self.connect_timeout,
+                outbound: Arc::clone(&self.outbound),
+            })
     }
 }
 
 impl Interpreter<Request> for Client {
     fn start(&self, request: &Request, context: &EffectContext) -> Started<EffectResult<Request>> {
+        self.start_numbered(request, context, 0)
+    }
+
+    fn start_numbered(
+        &self,
+        request: &Request,
+        context: &EffectContext,
+        first_attempt: u32,
+    ) -> Started<EffectResult<Request>> {
         let client = Arc::clone(&self.0);
         let limit = request.body_limit.unwrap_or(client.body_limit);
-        match prepare(request, context) {
-            Ok((host, request)) => Started::Pending(Box::pin(async move {
-                // Called within the future, because the connection will live on the runtime that polls it.
-                let connections = client.pools.current(|| client.connections());
-                let reply =
-                    connections.request(request).await.map_err(|error| request_error(&host, &error))?;
-                report_point(points::FIRST_BYTE);
-                read_reply(&host, reply, limit).await
-            })),
+        match prepare(request, context, first_attempt).and_then(|(host, out)| client.allowed(host, out)) {
+            Ok((host, out)) => {
+                let again = request.is_idempotent().then(|| out.clone());
+                Started::Pending(Box::pin(async move {
+                    // Called within the future, because the connection will live on the runtime that polls it.
+                    let connections = client.pools.current(|| client.connections());
+                    let reply = match (connections.request(out).await, again) {
+                        (Err(error), Some(again)) if is_keep_alive_race(&error) => {
+                            report_decision(PolicyDecision::Resent);
+                            connections.request(again).await
+                        }
+                        (reply, _) => reply,
+                    };
+                    let reply = reply.map_err(|error| request_error(&host, &error))?;
+                    report_point(points::FIRST_BYTE);
+                    if let Some(connection_use) = reply.extensions().get::<ConnectionUse>() {
+                        connection_use.answered();
+                    }
+                    read_reply(&host, reply, limit).await
+                }))
+            }
             Err(error) => Started::Ready(Err(error)),
         }
+    }
+
+    fn configure(&self, outbound: &Arc<Outbound>) {
+        self.0.outbound.store(Arc::clone(outbound));
     }
 }
 
@@ -216,9 +270,12 @@ const FRAMING_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("keep-alive"),
 ];
 
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 fn prepare(
     request: &Request,
     context: &EffectContext,
+    first_attempt: u32,
 ) -> Result<(String, ::http::Request<Full<Bytes>>), EffectError> {
     let uri: Uri = request.url.parse().map_err(|error| invalid(format!("not a URL: {error}")))?;
     let authority = uri.authority().ok_or_else(|| invalid("the URL has no host"))?;
@@ -244,6 +301,13 @@ fn prepare(
         }
         let value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| invalid_header())?;
         out.headers_mut().append(name, value);
+    }
+    if request.idempotent && !out.headers().contains_key(IDEMPOTENCY_KEY) {
+        let id =
+            context.request_id.ok_or_else(|| invalid("idempotent() needs a request, whose id it sends"))?;
+        let key = HeaderValue::try_from(format!("{id}/{first_attempt}"))
+            .map_err(|error| invalid(error.to_string()))?;
+        out.headers_mut().insert(IDEMPOTENCY_KEY, key);
     }
     add_trace_context(context, out.headers_mut());
     Ok((host, out))

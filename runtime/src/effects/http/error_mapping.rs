@@ -4,8 +4,14 @@
 use std::error::Error;
 use std::io;
 
+use ::http::Extensions;
 use hyper_util::client::legacy;
 use zerver_engine::{EffectError, EffectErrorKind};
+use zerver_trace::PolicyDecision;
+
+use super::connector::EgressRefused;
+use super::tracked_stream::ConnectionUse;
+use crate::effects::effect_points::report_decision;
 
 pub(super) fn invalid(message: impl Into<String>) -> EffectError {
     EffectError::new(EffectErrorKind::Invalid, message)
@@ -15,9 +21,32 @@ pub(super) fn too_large(host: &str, limit: u64) -> EffectError {
     EffectError::new(EffectErrorKind::TooLarge, format!("{host}: a body over {limit} bytes"))
 }
 
+/// Returns the error of a request to a host that the service may not reach, and reports the decision.
+pub(super) fn refused(error: &EgressRefused) -> EffectError {
+    report_decision(PolicyDecision::EgressRefused);
+    EffectError::new(EffectErrorKind::Refused, error.to_string())
+}
+
+/// Returns true if a request can be sent again because nothing has answered it: its connection had been idle, and was
+/// closed at the same time.
+pub(super) fn is_keep_alive_race(error: &legacy::Error) -> bool {
+    let mut extensions = Extensions::new();
+    if let Some(connected) = error.connect_info() {
+        connected.get_extras(&mut extensions);
+    }
+    let Some(connection_use) = extensions.get::<ConnectionUse>() else { return false };
+    let has_ended = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message);
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    let is_reset = matches!(kind, Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe));
+    (has_ended || is_reset) && connection_use.was_idle(has_ended)
+}
+
 /// Maps the error of a request that failed before the head of a reply arrived.
 pub(super) fn request_error(host: &str, error: &legacy::Error) -> EffectError {
     let causes = causes(error);
+    if let Some(error) = find::<EgressRefused>(error) {
+        return refused(error);
+    }
     if !error.is_connect() {
         return EffectError::new(kind(error), format!("{host}: {causes}"));
     }

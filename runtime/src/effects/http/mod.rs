@@ -14,8 +14,9 @@
 //!
 //! The method that completes a request determines the accepted replies: [`send`](RequestBuilder::send) accepts any reply,
 //! while [`json`](RequestBuilder::json), [`text`](RequestBuilder::text) and [`ok`](RequestBuilder::ok) accept only 2xx.
-//! Redirects are not followed. Nothing is retried except by [`Effect::retry`](zerver_engine::Effect::retry), so each
-//! request on the wire is one recorded attempt.
+//! Redirects are not followed. Nothing is retried except by [`Effect::retry`](zerver_engine::Effect::retry) and the policy
+//! of the target, so each request on the wire is one recorded attempt. There is one exception: if a pooled connection was
+//! closed before a byte of the reply came back, a request that is idempotent is sent once more, and the trace says so.
 
 mod client;
 mod connector;
@@ -29,6 +30,7 @@ mod request_identity;
 mod request_kind;
 mod resolver;
 mod tls_config;
+mod tracked_stream;
 
 pub use client::{Client, ClientBuilder};
 pub use header::Header;

@@ -22,4 +22,8 @@ pub struct Request {
     pub body: Bytes,
     /// Maximum length of the reply's body, in bytes. `None` applies the limit of the client.
     pub body_limit: Option<u64>,
+    /// True to send an `idempotency-key` that is the same in all attempts; see
+    /// [`RequestBuilder::idempotent`](super::RequestBuilder::idempotent).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idempotent: bool,
 }

@@ -24,13 +24,31 @@ pub struct RequestBuilder {
 
 impl RequestBuilder {
     pub(super) fn new(method: String, url: String) -> Self {
-        let request = Request { method, url, headers: Vec::new(), body: Bytes::new(), body_limit: None };
+        let request = Request {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            body_limit: None,
+            idempotent: false,
+        };
         Self { request, timeout: None, failure: None }
     }
 
     /// Adds a header. If HTTP does not allow the name or the value, the effect fails as `invalid`.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.request.headers.push(Header::new(name, Bytes::copy_from_slice(value.as_ref())));
+        self
+    }
+
+    /// Adds `idempotency-key` with a value that identifies this call: the id of the request and the number of the call,
+    /// such as `019aa4c2-.../3`. It is the same in all attempts, so that a target that knows the header performs the call
+    /// once, and [`Effect::retry`](zerver_engine::Effect::retry) may repeat a POST. The trace contains that the key was
+    /// sent; its value follows from the trace.
+    ///
+    /// To use a key of your own, add the header.
+    pub fn idempotent(mut self) -> Self {
+        self.request.idempotent = true;
         self
     }
 

@@ -11,7 +11,7 @@ use super::request::Request;
 /// Returns the method, scheme, host, port, path, parameters, headers, body and body limit in a canonical form. `None`
 /// if the URL is invalid.
 pub(super) fn identity(request: &Request) -> Option<Value> {
-    let Request { method, url, headers, body, body_limit } = request;
+    let Request { method, url, headers, body, body_limit, idempotent } = request;
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?;
     let port = uri.port_u16().unwrap_or(if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 });
@@ -29,7 +29,8 @@ pub(super) fn identity(request: &Request) -> Option<Value> {
     };
     let json = headers.iter().any(is_json).then(|| canonical_json(body)).flatten();
     let body = json.map_or(Cow::Borrowed(&**body), |json| Cow::Owned(json.into_bytes()));
-    Value::from_serialize(&(method, (scheme, host, port), uri.path(), parameters, headers, body, body_limit))
+    let options = (body_limit, idempotent);
+    Value::from_serialize(&(method, (scheme, host, port), uri.path(), parameters, headers, body, options))
         .ok()
 }
 
@@ -111,6 +112,7 @@ mod tests {
             headers: headers.iter().map(|(name, value)| Header::new(name, value.to_string())).collect(),
             body: Bytes::copy_from_slice(body.as_bytes()),
             body_limit: None,
+            idempotent: false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use ::http::Uri;
 use zerver_engine::EffectKind;
@@ -31,7 +32,8 @@ impl EffectKind for Request {
 
     /// Returns true for the methods of RFC 9110, section 9.2.2, and for any request with an `idempotency-key`.
     fn is_idempotent(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+        self.idempotent
+            || matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
             || self.headers.iter().any(|header| header.name == "idempotency-key")
     }
 
@@ -49,6 +51,48 @@ impl EffectKind for Request {
     fn is_temporary(reply: &Reply) -> bool {
         matches!(reply.status, 408 | 429 | 502 | 503 | 504)
     }
+
+    fn is_unhealthy(reply: &Reply) -> bool {
+        matches!(reply.status, 502..=504)
+    }
+
+    /// Returns the time in `retry-after` of a 429 or 503 (RFC 9110, section 10.2.3).
+    fn retry_after(reply: &Reply) -> Option<Duration> {
+        if !matches!(reply.status, 429 | 503) {
+            return None;
+        }
+        let header = |name: &str| {
+            let header = reply.headers.iter().find(|header| header.name == name)?;
+            str::from_utf8(&header.value).ok().map(str::trim)
+        };
+        let text = header("retry-after")?;
+        if let Ok(seconds) = text.parse::<u32>() {
+            return Some(Duration::from_secs(seconds.into()));
+        }
+        // The date of the reply is the target's clock, so that clocks which differ do no harm.
+        let (until, sent) = (http_date(text)?, http_date(header("date")?)?);
+        Some(Duration::from_secs(until.saturating_sub(sent)))
+    }
+}
+
+/// Parses a date of the preferred form, such as `Sun, 06 Nov 1994 08:49:37 GMT`, into seconds since the Unix epoch.
+fn http_date(text: &str) -> Option<u64> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let mut parts = text.strip_suffix(" GMT")?.split_once(", ")?.1.split(' ');
+    let mut next = || parts.next();
+    let (day, month, year, time) = (next()?, next()?, next()?, next()?);
+    let month = MONTHS.find(month).filter(|at| month.len() == 3 && at % 3 == 0)? as u64 / 3 + 1;
+    let (day, year) = (day.parse::<u64>().ok()?, year.parse::<u64>().ok()?);
+    let mut fields = time.split(':').map(str::parse::<u64>);
+    let mut field = || fields.next()?.ok();
+    let seconds = field()? * 3_600 + field()? * 60 + field()?;
+    if !(1..=31).contains(&day) || !(1970..=9999).contains(&year) || seconds > 86_400 {
+        return None;
+    }
+    // Days since the epoch in the civil calendar, with years that begin in March.
+    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    Some(days.checked_sub(719_468)? * 86_400 + seconds)
 }
 
 /// Returns host and port of a URL in lower case. `None` if the URL has no host or contains credentials.
@@ -97,7 +141,7 @@ mod tests {
 
     fn request(method: &str) -> Request {
         let (method, url) = (method.to_owned(), "http://host/".to_owned());
-        Request { method, url, headers: Vec::new(), body: Bytes::new(), body_limit: None }
+        Request { method, url, headers: Vec::new(), body: Bytes::new(), body_limit: None, idempotent: false }
     }
 
     #[test]
@@ -115,6 +159,30 @@ mod tests {
         check("http:///path", None);
         check("nothing", None);
         assert!(matches!(authority("http://host:1/"), Some(Cow::Borrowed(_))), "nothing is allocated");
+    }
+
+    #[test]
+    fn the_time_to_wait_is_a_number_of_seconds_or_a_date() {
+        let reply = |status, headers: &[(&str, &str)]| {
+            let mut reply = Reply::new(status);
+            let header = |(name, value): &(&str, &str)| Header::new(name, value.as_bytes().to_vec());
+            reply.headers = headers.iter().map(header).collect();
+            Request::retry_after(&reply).map(|time| time.as_secs())
+        };
+        let (sent, later) = (("date", "Sun, 06 Nov 1994 08:49:37 GMT"), "Sun, 06 Nov 1994 08:50:07 GMT");
+        assert_eq!(http_date(sent.1), Some(784_111_777));
+        assert_eq!(reply(503, &[("retry-after", "7")]), Some(7));
+        assert_eq!(reply(429, &[("retry-after", later), sent]), Some(30));
+        assert_eq!(
+            reply(503, &[("retry-after", later)]),
+            None,
+            "without a date of the reply, it says nothing"
+        );
+        assert_eq!(reply(500, &[("retry-after", "7")]), None);
+        for text in ["soon", "-1", "Sun, 06 Nov 1994", "Sun, 99 Nov 1994 08:49:37 GMT", "x, 1 J 1 1:1:1 GMT"]
+        {
+            assert_eq!(reply(503, &[("retry-after", text), sent]), None, "{text}");
+        }
     }
 
     #[test]

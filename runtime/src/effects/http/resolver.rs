@@ -9,19 +9,27 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::vec;
 
+use arc_swap::ArcSwap;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
+
+use super::connector::{EgressRefused, PORT};
+use crate::effects::outbound::Outbound;
 
 /// Resolves the names of hosts. See [`super::ClientBuilder::resolve`].
 #[derive(Clone)]
 pub(super) struct HostResolver {
     configured: Arc<BTreeMap<String, SocketAddr>>,
     system: GaiResolver,
+    outbound: Arc<ArcSwap<Outbound>>,
 }
 
 impl HostResolver {
-    pub(super) fn new(configured: Arc<BTreeMap<String, SocketAddr>>) -> Self {
-        Self { configured, system: GaiResolver::new() }
+    pub(super) fn new(
+        configured: Arc<BTreeMap<String, SocketAddr>>,
+        outbound: Arc<ArcSwap<Outbound>>,
+    ) -> Self {
+        Self { configured, system: GaiResolver::new(), outbound }
     }
 }
 
@@ -38,8 +46,20 @@ impl Service<Name> for HostResolver {
         match self.configured.get(name.as_str()) {
             Some(address) => Box::pin(ready(Ok(vec![*address].into_iter()))),
             None => {
+                let (host, outbound) = (name.as_str().to_ascii_lowercase(), self.outbound.load_full());
+                let port = PORT.try_with(|port| *port).unwrap_or_default();
                 let addresses = self.system.call(name);
-                Box::pin(async move { Ok(addresses.await?.collect::<Vec<_>>().into_iter()) })
+                Box::pin(async move {
+                    let mut addresses: Vec<_> = addresses.await?.collect();
+                    let found = addresses.len();
+                    // These addresses are the ones that are connected to: the name is not resolved again.
+                    addresses.retain(|address| outbound.allows(&host, port, address.ip()));
+                    if addresses.is_empty() && found > 0 {
+                        let refused = EgressRefused(format!("the address of {host}:{port}"));
+                        return Err(io::Error::new(io::ErrorKind::PermissionDenied, refused));
+                    }
+                    Ok(addresses.into_iter())
+                })
             }
         }
     }

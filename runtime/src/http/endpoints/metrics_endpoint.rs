@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::service_docs::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, WorkerMetrics,
+    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 use zerver_engine::{Failure, Response};
 use zerver_recorder::RecorderStatus;
@@ -73,6 +73,7 @@ impl Collector for Scrape {
             workers,
             steps,
             effects,
+            targets,
             recorder,
         } = &self.0;
         let mut out = MetricWriter(encoder);
@@ -135,6 +136,37 @@ impl Collector for Scrape {
             "effect_left",
             "Effects canceled while they waited for a permit",
             effect(|effect| effect.left),
+        )?;
+        let target = |value: fn(&TargetMetrics) -> u64| {
+            targets.iter().map(move |target| (vec![("target", target.target.clone())], value(target)))
+        };
+        out.gauges("target_in_flight", "Effects in flight", target(|target| target.in_flight))?;
+        out.gauges(
+            "target_breaker_open",
+            "1 if the circuit breaker refuses calls",
+            target(|target| u64::from(target.breaker != "closed")),
+        )?;
+        out.gauges("target_retry_budget", "Retries allowed now", target(|target| target.budget))?;
+        out.counts("target_breaker_opened", "Times the breaker opened", target(|target| target.opened))?;
+        out.counts("target_retries", "Retries that the budget allowed", target(|target| target.retries))?;
+        let refused = targets.iter().flat_map(|target| {
+            let by = [
+                ("breaker", target.breaker_refusals),
+                ("rate", target.rate_refusals),
+                ("budget", target.budget_refusals),
+            ];
+            by.map(|(why, n)| (vec![("target", target.target.clone()), ("why", why.to_owned())], n))
+        });
+        out.counts("target_refused", "Calls and retries that a policy did not let through", refused)?;
+        out.counts(
+            "target_rate_waits",
+            "Calls that waited for the rate limit",
+            target(|target| target.rate_waits),
+        )?;
+        out.times(
+            "target_rate_wait",
+            "Time spent waiting for the rate limit",
+            target(|target| target.rate_waited_ns),
         )?;
         let worker = |value: fn(&WorkerMetrics) -> u64| {
             workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))

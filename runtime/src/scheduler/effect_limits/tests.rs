@@ -53,6 +53,10 @@ fn poll(waiting: &mut PermitWait) -> Option<Permit> {
     }
 }
 
+fn acquire(limiter: &EffectLimiter, call: &Call, is_batch_worker: bool) -> Admission {
+    limiter.acquire(call, call.target().as_deref().map(|target| (target, None)), is_batch_worker)
+}
+
 fn http(limiter: &EffectLimiter) -> EffectMetrics {
     let metrics = limiter.metrics().remove(0);
     EffectMetrics { waited_ns: 0, ..metrics }
@@ -61,10 +65,10 @@ fn http(limiter: &EffectLimiter) -> EffectMetrics {
 #[test]
 fn permits_are_granted_in_order_and_per_target() {
     let (limiter, a) = (limiter_with(2), call("a.internal"));
-    let acquire = || limiter.acquire(&a, false);
-    let (one, two) = (granted(acquire()), granted(acquire()));
-    let (mut three, mut four) = (queued(acquire()), queued(acquire()));
-    drop(granted(limiter.acquire(&call("b.internal"), false)));
+    let acquire_a = || acquire(&limiter, &a, false);
+    let (one, two) = (granted(acquire_a()), granted(acquire_a()));
+    let (mut three, mut four) = (queued(acquire_a()), queued(acquire_a()));
+    drop(granted(acquire(&limiter, &call("b.internal"), false)));
     assert!(poll(&mut four).is_none() && poll(&mut three).is_none());
     drop(two);
     assert!(poll(&mut four).is_none(), "the third effect goes first");
@@ -80,10 +84,10 @@ fn permits_are_granted_in_order_and_per_target() {
 #[test]
 fn a_dropped_wait_blocks_no_other_whether_or_not_it_was_granted() {
     let (limiter, a) = (limiter_with(1), call("a.internal"));
-    let one = granted(limiter.acquire(&a, false));
-    let dropped = queued(limiter.acquire(&a, false));
-    let dropped_when_granted = queued(limiter.acquire(&a, false));
-    let mut last = queued(limiter.acquire(&a, false));
+    let one = granted(acquire(&limiter, &a, false));
+    let dropped = queued(acquire(&limiter, &a, false));
+    let dropped_when_granted = queued(acquire(&limiter, &a, false));
+    let mut last = queued(acquire(&limiter, &a, false));
     drop(dropped);
     drop(one);
     assert!(poll(&mut last).is_none(), "an older wait was granted the permit");
@@ -96,8 +100,8 @@ fn a_dropped_wait_blocks_no_other_whether_or_not_it_was_granted() {
 #[test]
 fn a_limit_can_change_and_be_removed() {
     let (limiter, a) = (limiter_with(1), call("a.internal"));
-    let one = granted(limiter.acquire(&a, false));
-    let (mut two, mut three) = (queued(limiter.acquire(&a, false)), queued(limiter.acquire(&a, false)));
+    let one = granted(acquire(&limiter, &a, false));
+    let (mut two, mut three) = (queued(acquire(&limiter, &a, false)), queued(acquire(&limiter, &a, false)));
     limiter.retune(&limits(2, 0));
     let two = poll(&mut two).unwrap();
     limiter.retune(&limits(1, 0));
@@ -105,7 +109,7 @@ fn a_limit_can_change_and_be_removed() {
     assert!(poll(&mut three).is_none(), "one effect is still in flight");
     limiter.retune(&limits(0, 0));
     let three = poll(&mut three).unwrap();
-    assert!(matches!(limiter.acquire(&a, false), Admission::Granted(None)));
+    assert!(matches!(acquire(&limiter, &a, false), Admission::Granted(None)));
     drop((two, three));
     assert!(limiter.kinds()[0].lock().targets.is_empty());
 }
@@ -113,10 +117,10 @@ fn a_limit_can_change_and_be_removed() {
 #[test]
 fn batch_workers_get_at_most_half_of_the_permits() {
     let (limiter, a) = (limiter_with(3), call("a.internal"));
-    let batch = [granted(limiter.acquire(&a, true)), granted(limiter.acquire(&a, true))];
-    let mut third = queued(limiter.acquire(&a, true));
-    let other = granted(limiter.acquire(&a, false));
-    let mut waits = queued(limiter.acquire(&a, false));
+    let batch = [granted(acquire(&limiter, &a, true)), granted(acquire(&limiter, &a, true))];
+    let mut third = queued(acquire(&limiter, &a, true));
+    let other = granted(acquire(&limiter, &a, false));
+    let mut waits = queued(acquire(&limiter, &a, false));
     drop(other);
     assert!(poll(&mut third).is_none());
     let other = poll(&mut waits).unwrap();
@@ -130,16 +134,16 @@ fn batch_workers_get_at_most_half_of_the_permits() {
 fn the_limit_of_a_kind_applies_to_all_its_targets_in_order_of_arrival() {
     let limiter = limiter_of(&limits(2, 3));
     let (a, b) = (call("a.internal"), call("b.internal"));
-    let (one, two) = (granted(limiter.acquire(&a, false)), granted(limiter.acquire(&a, false)));
-    let mut third_of_a = queued(limiter.acquire(&a, false));
+    let (one, two) = (granted(acquire(&limiter, &a, false)), granted(acquire(&limiter, &a, false)));
+    let mut third_of_a = queued(acquire(&limiter, &a, false));
     assert_eq!(third_of_a.queue_reason(), QueueReason::Target);
-    let three = granted(limiter.acquire(&b, false));
-    let mut second_of_b = queued(limiter.acquire(&b, false));
+    let three = granted(acquire(&limiter, &b, false));
+    let mut second_of_b = queued(acquire(&limiter, &b, false));
     assert_eq!(second_of_b.queue_reason(), QueueReason::Kind);
     drop(three);
     assert!(poll(&mut third_of_a).is_none(), "its own target is full; the permit goes to the other target");
     let three = poll(&mut second_of_b).unwrap();
-    let mut last = queued(limiter.acquire(&b, false));
+    let mut last = queued(acquire(&limiter, &b, false));
     drop(one);
     assert!(poll(&mut last).is_none(), "a wait for the other target is older");
     let one = poll(&mut third_of_a).unwrap();
@@ -159,15 +163,15 @@ fn effects_without_a_target_are_limited_by_their_kind() {
     );
     effect.advance(None, 0);
     let sleep = effect.take_requested_calls().remove(0).call;
-    let (one, two) = (granted(limiter.acquire(&sleep, false)), granted(limiter.acquire(&sleep, true)));
-    let mut third = queued(limiter.acquire(&sleep, false));
+    let (one, two) = (granted(acquire(&limiter, &sleep, false)), granted(acquire(&limiter, &sleep, true)));
+    let mut third = queued(acquire(&limiter, &sleep, false));
     drop(one);
     drop((poll(&mut third).unwrap(), two));
     assert!(limiter.kinds()[1].lock().targets.is_empty());
     // A kind without a limit may have any number of effects in flight.
     let unlimited = EffectLimits { per_target: 1, per_kind: BTreeMap::from([("http".to_owned(), 1)]) };
     limiter.retune(&unlimited);
-    assert!((0..9).all(|_| matches!(limiter.acquire(&sleep, false), Admission::Granted(None))));
+    assert!((0..9).all(|_| matches!(acquire(&limiter, &sleep, false), Admission::Granted(None))));
 }
 
 #[derive(Debug, Clone)]
@@ -200,7 +204,7 @@ proptest! {
         let mut highest = (effective(limit), effective(kind));
         for action in actions {
             match action {
-                Action::Acquire { is_batch_worker, is_other_target } => match limiter.acquire(if is_other_target { &b } else { &a }, is_batch_worker) {
+                Action::Acquire { is_batch_worker, is_other_target } => match acquire(&limiter, if is_other_target { &b } else { &a }, is_batch_worker) {
                     Admission::Granted(permit) => permits.extend(permit),
                     Admission::Queued(wait) => waiting.push(wait),
                 },

@@ -89,6 +89,7 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
         workers: threads.iter().map(worker).collect(),
         steps,
         effects: scheduler.effect_limiter.metrics(),
+        targets: scheduler.targets.all().iter().map(|target| target.metrics(now_ns)).collect(),
         recorder: None,
     }
 }

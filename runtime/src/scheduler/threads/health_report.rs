@@ -12,6 +12,9 @@ use crate::scheduler::shared_state::SchedulerState;
 use crate::server::workers::thread_registry::ThreadRegistry;
 use crate::time::ServiceClock;
 
+/// Maximum number of open circuit breakers that are listed.
+const MAX_BREAKERS: usize = 16;
+
 /// Returns false if all workers are stuck, and the health document. Details, such as the running steps, are only for
 /// local clients.
 pub(crate) fn health(
@@ -67,6 +70,11 @@ pub(crate) fn health(
             "default": waiting(Class::Default),
             "batch": waiting(Class::Batch),
         });
+        let targets = scheduler.targets.all();
+        let breakers = targets.iter().map(|target| (target.name(), target.breaker()));
+        let open = breakers.filter(|(_, breaker)| *breaker != "closed").take(MAX_BREAKERS);
+        document["breakers"] =
+            open.map(|(target, breaker)| json!({ "target": target, "breaker": breaker })).collect();
         // The time to which `busy_ns` relates.
         document["uptime_ns"] = now_ns.into();
     }

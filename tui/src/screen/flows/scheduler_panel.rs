@@ -80,6 +80,14 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
                 .with(format!(", {} reclassified", health.reclassified), tone(health.reclassified)),
         );
     }
+    if !health.breakers.is_empty() {
+        let breaker = |(target, state): &(String, String)| {
+            let state = if state == "open" { "open" } else { "probing" };
+            format!("{} {state}", clean(target))
+        };
+        let all: Vec<_> = health.breakers.iter().map(breaker).collect();
+        lines.push(StyledLine::new("breakers ", Tone::Secondary).with(all.join(", "), Tone::Bad));
+    }
     if !is_idle {
         lines.extend(health.workers.iter().map(|worker| of_worker(worker, shared)));
     }

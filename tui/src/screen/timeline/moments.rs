@@ -146,6 +146,7 @@ impl<'t> EventWalk<'t> {
             | Event::EffectQueued { call, at_ns, .. }
             | Event::CompletionDelayed { call, at_ns, .. }
             | Event::EffectPoint { call, at_ns, .. }
+            | Event::PolicyDecided { call, at_ns, .. }
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
@@ -221,6 +222,7 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::Reclassified { at_ns, .. }
         | Event::Migrated { at_ns, .. }
         | Event::CompletionDelayed { at_ns, .. }
+        | Event::PolicyDecided { at_ns, .. }
         | Event::QuantumExceeded { at_ns, .. }
         | Event::StepPanicked { at_ns, .. }
         | Event::EffectPoint { at_ns, .. } => Some(*at_ns),
@@ -274,11 +276,17 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
                 QueueReason::Request => "queued: limit of the request",
                 QueueReason::Target => "queued: limit of its target",
                 QueueReason::Kind => "queued: limit of its kind",
+                QueueReason::Rate => "queued: rate limit of its target",
+                QueueReason::Hedge => "held back while the first attempt has time to answer",
             };
             format!("{} {why}", label(*call))
         }
         Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
         Event::EffectPoint { call, point, .. } => format!("{}: {point}", label(*call)),
+        Event::PolicyDecided { call, decision, wait_ns, .. } => match wait_ns {
+            0 => format!("{}: {decision}", label(*call)),
+            ns => format!("{}: {decision}, {}", label(*call), HumanDuration { ns: *ns }),
+        },
         Event::CompletionDelayed { call, ready_ns, at_ns, .. } => {
             let late = effect(*call)
                 .and_then(|effect| effect.completion_delays().find(|late| late.ready_ns == *ready_ns));

@@ -10,7 +10,9 @@ use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
 use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
-use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, Point, ReadDelay};
+use crate::timeline::rows::effect::{
+    Attempt, CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay,
+};
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
@@ -36,6 +38,11 @@ struct AttemptPosition {
     run: usize,
     effect: usize,
     attempt: usize,
+}
+
+/// Returns true if a call that waits for this reason pauses before its attempt. The pause is not part of the attempt.
+const fn is_pause(by: QueueReason) -> bool {
+    matches!(by, QueueReason::RetryDelay | QueueReason::Hedge)
 }
 
 struct TimelineBuilder<'t> {
@@ -124,6 +131,12 @@ impl<'t> TimelineBuilder<'t> {
             }
             Event::EffectStarted { call, at_ns } => self.freed(*call, *at_ns),
             Event::EffectPoint { call, at_ns, point } => self.reached(*call, *at_ns, point),
+            &Event::PolicyDecided { call, at_ns, decision, wait_ns } => {
+                if let Some(place) = self.calls.get(&call) {
+                    let effect = &mut self.runs[place.run].effects[place.effect];
+                    effect.policy_decisions.push(PolicyNote { call, at_ns, decision, wait_ns });
+                }
+            }
             Event::Reclassified { at_ns, from, to, reason } => {
                 self.moves.push(Reclassification {
                     at_ns: *at_ns,
@@ -249,6 +262,7 @@ impl<'t> TimelineBuilder<'t> {
                     start_ns: attempt.start_ns,
                     duration_ns: 0,
                     attempts: vec![attempt],
+                    policy_decisions: Vec::new(),
                     end: EffectEnd::Unanswered,
                     writes: Vec::new(),
                 });
@@ -265,7 +279,7 @@ impl<'t> TimelineBuilder<'t> {
         };
         let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
         let ns = at_ns.saturating_sub(since_ns);
-        if by == QueueReason::RetryDelay {
+        if is_pause(by) {
             attempt.retry_delay_ns = ns;
             attempt.start_ns = attempt.start_ns.max(at_ns);
             (attempt.queued_ns, attempt.queue_reason) = (0, None);
@@ -288,7 +302,7 @@ impl<'t> TimelineBuilder<'t> {
     /// Records that a completion waited for the worker: the end of a pause, or else an answer.
     fn late(&mut self, call: u32, late: CompletionDelay) {
         let Some(&place) = self.calls.get(&call) else { return };
-        let is_paused = matches!(self.held.get(&call), Some((QueueReason::RetryDelay, _)));
+        let is_paused = self.held.get(&call).is_some_and(|(by, _)| is_pause(*by));
         if is_paused {
             self.freed(call, late.ready_ns);
         }
@@ -306,8 +320,20 @@ impl<'t> TimelineBuilder<'t> {
             self.stray_answers += 1;
             return;
         };
+        let is_held_back = matches!(self.held.get(&call), Some((QueueReason::Hedge, _)));
         self.freed(call, at_ns);
-        let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
+        let attempts = &mut self.runs[place.run].effects[place.effect].attempts;
+        if is_held_back
+            && *answer == Answer::Canceled
+            && place.attempt > 0
+            && place.attempt + 1 == attempts.len()
+        {
+            // The second attempt of a hedge was not needed, and never began.
+            attempts.pop();
+            self.calls.remove(&call);
+            return;
+        }
+        let attempt = &mut attempts[place.attempt];
         if attempt.end != EffectEnd::Unanswered {
             self.stray_answers += 1;
             return;

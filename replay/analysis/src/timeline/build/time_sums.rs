@@ -16,8 +16,14 @@ pub(crate) fn close(effect: &mut Effect, total_ns: u64) {
         end_ns = end_ns.max(attempt.start_ns.saturating_add(attempt.duration_ns));
     }
     effect.duration_ns = end_ns - effect.start_ns;
-    if let Some(last) = effect.attempts.last() {
-        effect.end = last.end.clone();
+    let answered = effect.attempts.iter().find(|attempt| matches!(attempt.end, EffectEnd::Ok { .. }));
+    match (effect.attempts.last(), answered) {
+        // The other attempt of a hedge answered first.
+        (Some(last), Some(answered)) if last.end == EffectEnd::Canceled => {
+            effect.end = answered.end.clone();
+        }
+        (Some(last), _) => effect.end = last.end.clone(),
+        (None, _) => {}
     }
 }
 

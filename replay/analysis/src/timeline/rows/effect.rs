@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use zerver_trace::{EffectError, QueueReason, Recorded, RequestPart, Thread, duration};
+use zerver_trace::{EffectError, PolicyDecision, QueueReason, Recorded, RequestPart, Thread, duration};
 
 use crate::timeline::rows::slot_write::SlotWrite;
 
@@ -22,6 +22,8 @@ pub struct Effect {
     pub duration_ns: u64,
     /// Attempts in order; never empty.
     pub attempts: Vec<Attempt>,
+    /// Decisions of policies about its attempts, in order.
+    pub policy_decisions: Vec<PolicyNote>,
     /// End of the last attempt.
     pub end: EffectEnd,
     /// Slots written from the answer.
@@ -74,6 +76,7 @@ impl Effect {
         if self.queued_ns() > 0 {
             ways.push(format!("queued {}", duration::show(self.queued_ns())));
         }
+        ways.extend(self.policy_decisions.iter().map(ToString::to_string));
         if self.completion_delay_ns() > 0 {
             ways.push(format!("answer {} late", duration::show(self.completion_delay_ns())));
         }
@@ -106,6 +109,31 @@ pub struct Attempt {
     pub completion_delays: Vec<CompletionDelay>,
     /// End of the attempt.
     pub end: EffectEnd,
+}
+
+/// A decision of a policy about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PolicyNote {
+    /// Number of the call in the trace.
+    pub call: u32,
+    /// Time of the decision.
+    pub at_ns: u64,
+    /// Decision.
+    pub decision: PolicyDecision,
+    /// Pause before the next attempt, or time for which calls are refused; 0 if the decision is about none.
+    pub wait_ns: u64,
+}
+
+/// Formats as `circuit breaker opened for 1.00 s`, `not repeated: retry budget exhausted`.
+impl fmt::Display for PolicyNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (decision, wait) = (self.decision, duration::show(self.wait_ns));
+        match (decision, self.wait_ns) {
+            (_, 0) => decision.fmt(f),
+            (PolicyDecision::BreakerOpened, _) => write!(f, "{decision} for {wait}"),
+            _ => write!(f, "{decision} ({wait})"),
+        }
+    }
 }
 
 /// A point that an attempt reached, as its interpreter reported it.

@@ -31,7 +31,7 @@ fn health(client: &Client) -> String {
     let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
     std::io::Write::write_all(
         &mut stream,
-        b"GET /healthz HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
     )
     .unwrap();
     let mut answer = String::new();
@@ -68,13 +68,12 @@ fn a_service_survives_a_restart_of_its_server() {
     assert_eq!(down().unwrap_err().status(), 503);
     assert!(cause(down()).starts_with("unreachable: "));
     assert!(!client.postgres.is_reachable());
-    assert!(
-        health(&client).contains("\"status\":\"degraded\"") && health(&client).contains("cannot be reached")
-    );
+    let outage = health(&client);
+    assert!(outage.contains("\"degraded\"") && outage.contains("cannot be reached"), "{outage}");
     server.resume().unwrap();
     // Without another effect.
     eventually(&client, || client.postgres.is_reachable());
-    assert!(health(&client).contains("\"status\":\"ok\""));
+    assert!(health(&client).contains("\"ok\""));
     assert_eq!(client.cell("select count(*) from t"), SqlValue::Int(0));
     assert!(client.postgres.is_reachable());
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::schedule::CLASSES;
 use crate::{OverrunLimit, SchedulingSettings};
 
+mod brown_out;
 mod overload;
 
 const US: u64 = 1_000;
