@@ -69,11 +69,15 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         "GET /api/articles, {bytes} bytes, {} connections, {} rounds of {:?}",
         plan.connections, plan.rounds, plan.time
     ));
-    print_line("| server | CPU us/request | of axum with sqlx | min to max | aim | of axum with deadpool-postgres | requests/s |");
+    print_line(
+        "| server | CPU us/request | of axum with sqlx | min to max | aim | of axum with deadpool-postgres | requests/s |",
+    );
     print_line("|---|---|---|---|---|---|---|");
     for ((name, _, aim), measured) in std::iter::zip(SERVERS, &rounds) {
         let of = |other: usize| {
-            std::iter::zip(measured, &rounds[other]).map(|((cpu, _), (other, _))| cpu / other).collect::<Vec<_>>()
+            std::iter::zip(measured, &rounds[other])
+                .map(|((cpu, _), (other, _))| cpu / other)
+                .collect::<Vec<_>>()
         };
         let (sqlx, deadpool) = (of(0), of(1));
         print_line(&format!(
@@ -120,7 +124,8 @@ fn measure(
         None => expected.insert(closed_loop::once(server.addr(), &request).map_err(text)?).clone(),
     };
     let asked = Asked { request, body };
-    let warm_up = closed_loop::run_asking(server.addr(), &asked, plan.connections, plan.time / 4).map_err(text)?;
+    let warm_up =
+        closed_loop::run_asking(server.addr(), &asked, plan.connections, plan.time / 4).map_err(text)?;
     let before = server.cpu_at_rest().map_err(text)?;
     let done = closed_loop::run_asking(server.addr(), &asked, plan.connections, plan.time).map_err(text)?;
     // Work on other threads, such as the recorder, counts as well.

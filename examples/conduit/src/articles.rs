@@ -56,7 +56,8 @@ pub struct Filters {
 /// Writes a time with milliseconds: `2026-11-29T15:12:44.120Z`.
 pub fn iso_8601<S: serde::Serializer>(time: &sql::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     let text = time.to_string();
-    let (seconds, fraction) = text.trim_end_matches('Z').split_once('.').unwrap_or((text.trim_end_matches('Z'), ""));
+    let (seconds, fraction) =
+        text.trim_end_matches('Z').split_once('.').unwrap_or((text.trim_end_matches('Z'), ""));
     serializer.collect_str(&format_args!("{seconds}.{fraction:0<3.3}Z"))
 }
 
@@ -165,8 +166,7 @@ mod tests {
     fn filters_come_from_the_query() {
         let filters = parse_filters(&Request::get("/?tag=a%20b&author=ann&limit=3")).unwrap();
         let page = Page { limit: 3, offset: 0 };
-        let expected =
-            Filters { tag: Some("a b".into()), author: Some("ann".into()), favorited: None, page };
+        let expected = Filters { tag: Some("a b".into()), author: Some("ann".into()), favorited: None, page };
         assert_eq!(filters, expected);
         for target in ["/?limit=x", "/?offset=-1", "/?limit=0", "/?tag=%00"] {
             assert!(parse_filters(&Request::get(target)).is_err(), "{target}");

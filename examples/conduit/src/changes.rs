@@ -104,7 +104,8 @@ pub fn render_created(article: &Article) -> Response {
 #[step]
 pub fn load_own(viewer: &Viewer, request: &Request) -> Decision<Own> {
     let slug = request.param_str("slug").unwrap_or_default().to_owned();
-    let query = sql::query("select id, author_id from articles where slug = $1").bind(&slug).named("article_author");
+    let query =
+        sql::query("select id, author_id from articles where slug = $1").bind(&slug).named("article_author");
     let viewer = *viewer;
     Need(query.optional::<(i64, i64)>().or_not_found("article", &slug).try_map(move |(id, author)| {
         if author == viewer.id { Ok(Own { id, slug }) } else { Err(Failure::forbidden("article").key(slug)) }
@@ -151,7 +152,13 @@ pub fn render(article: &Article) -> Response {
 
 #[step]
 pub fn delete(own: &Own) -> Decision<()> {
-    Need(sql::query("delete from articles where id = $1").bind(own.id).named("article_delete").execute().map(drop))
+    Need(
+        sql::query("delete from articles where id = $1")
+            .bind(own.id)
+            .named("article_delete")
+            .execute()
+            .map(drop),
+    )
 }
 
 #[step]
@@ -197,7 +204,10 @@ mod tests {
     fn tags_can_be_removed_but_not_null() {
         let parse = |body| parse_changes(&Request::get("/").with_body(body), &Random { seed: 1 });
         assert_eq!(parse(r#"{"article": {"tagList": []}}"#).unwrap().tag_list, Some(vec![]));
-        assert_eq!(parse(r#"{"article": {"tagList": ["a", "b", "a"]}}"#).unwrap().tag_list.unwrap(), ["a", "b"]);
+        assert_eq!(
+            parse(r#"{"article": {"tagList": ["a", "b", "a"]}}"#).unwrap().tag_list.unwrap(),
+            ["a", "b"]
+        );
         assert_eq!(parse(r#"{"article": {"body": "b"}}"#).unwrap().tag_list, None);
         for invalid in ["null", "\"a\"", "[1]", "[\" \"]"] {
             let body = format!(r#"{{"article": {{"tagList": {invalid}}}}}"#);

@@ -92,7 +92,11 @@ pub fn render_created(comment: &Comment) -> Response {
 }
 
 #[step]
-pub fn load_own(viewer: &Viewer, article: &ArticleId, request: &Request) -> Result<Decision<OwnComment>, Failure> {
+pub fn load_own(
+    viewer: &Viewer,
+    article: &ArticleId,
+    request: &Request,
+) -> Result<Decision<OwnComment>, Failure> {
     let id = request.param::<i64>("id").map_err(|_| Failure::not_found("comment", ""))?;
     let query = sql::query("select author_id from comments where id = $1 and article_id = $2");
     let author = query.bind(id).bind(article.0).named("comment_author").optional::<i64>();
@@ -104,7 +108,13 @@ pub fn load_own(viewer: &Viewer, article: &ArticleId, request: &Request) -> Resu
 
 #[step]
 pub fn delete(comment: &OwnComment) -> Decision<()> {
-    Need(sql::query("delete from comments where id = $1").bind(comment.0).named("comment_delete").execute().map(drop))
+    Need(
+        sql::query("delete from comments where id = $1")
+            .bind(comment.0)
+            .named("comment_delete")
+            .execute()
+            .map(drop),
+    )
 }
 
 #[step]

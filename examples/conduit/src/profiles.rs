@@ -41,7 +41,8 @@ pub fn follow(viewer: &Viewer, request: &Request) -> Decision<Profile> {
 
 #[step]
 pub fn unfollow(viewer: &Viewer, request: &Request) -> Decision<Profile> {
-    let delete = "delete from follows using users where follower_id = $1 and followed_id = id and username = $2";
+    let delete =
+        "delete from follows using users where follower_id = $1 and followed_id = id and username = $2";
     Need(changed(viewer, username(request), delete).named("unfollow").idempotent().run().try_map(found))
 }
 

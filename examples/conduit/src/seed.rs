@@ -24,7 +24,9 @@ pub fn run() -> ExitCode {
         })
     });
     match inserted {
-        Ok(()) => println!("ann@example.com, bob@example.com and eve@example.com have the password {PASSWORD}"),
+        Ok(()) => {
+            println!("ann@example.com, bob@example.com and eve@example.com have the password {PASSWORD}")
+        }
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;

@@ -33,7 +33,9 @@ impl Settings {
                     .map_err(|error| format!("{error}, or set DATABASE_URL to the URL of a database"))?;
                 Ok(Self { database_url: server.url(), token_key, is_seeded: true, server: Some(server) })
             }
-            Err(_) => Err("DATABASE_URL is not set: set it, such as to postgresql://user@localhost/conduit".into()),
+            Err(_) => {
+                Err("DATABASE_URL is not set: set it, such as to postgresql://user@localhost/conduit".into())
+            }
         }
     }
 }

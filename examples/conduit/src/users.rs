@@ -65,7 +65,8 @@ pub fn insert(new: &NewUser, hash: &PasswordHash) -> Decision<User> {
     let insert = sql::query(
         "insert into users (username, email, password_hash) values ($1, $2, $3) returning id, email, username, bio, image",
     );
-    let insert = insert.bind(&new.username).bind(&new.email).bind_secret(&hash.password_hash).named("user_insert");
+    let insert =
+        insert.bind(&new.username).bind(&new.email).bind_secret(&hash.password_hash).named("user_insert");
     Need(insert.one().map_failure(taken))
 }
 
@@ -78,7 +79,8 @@ pub fn parse_login(request: &Request) -> Result<(Email, Password), Failure> {
 
 #[step]
 pub fn find_account(email: &Email) -> Decision<Option<Account>> {
-    let query = sql::query("select id, email, username, bio, image, password_hash from users where email = $1");
+    let query =
+        sql::query("select id, email, username, bio, image, password_hash from users where email = $1");
     Need(query.bind(&email.0).named("account_by_email").optional())
 }
 
@@ -168,7 +170,8 @@ mod tests {
 
     #[test]
     fn all_invalid_fields_of_a_registration_are_reported() {
-        let failure = parse_registration(&request(r#"{"user": {"username": " ", "password": 7}}"#)).unwrap_err();
+        let failure =
+            parse_registration(&request(r#"{"user": {"username": " ", "password": 7}}"#)).unwrap_err();
         let fields: Vec<_> = failure.fields().iter().map(|field| field.field.as_str()).collect();
         assert_eq!(fields, ["username", "email", "password"]);
     }
@@ -191,25 +194,30 @@ mod tests {
     #[test]
     fn a_wrong_password_and_an_unknown_address_are_the_same_to_a_client() {
         let app = || crate::app(|| Err("no test starts the service".into()));
-        let login = serde_json::json!({ "user": { "email": "ann@example.com", "password": "wrong-password" } });
-        let account = sql::query("select id, email, username, bio, image, password_hash from users where email = $1")
-            .bind("ann@example.com")
-            .named("account_by_email");
+        let login =
+            serde_json::json!({ "user": { "email": "ann@example.com", "password": "wrong-password" } });
+        let account =
+            sql::query("select id, email, username, bio, image, password_hash from users where email = $1")
+                .bind("ann@example.com")
+                .named("account_by_email");
         let columns = ["id", "email", "username", "bio", "image", "password_hash"];
-        let row = (1, "ann@example.com", "ann", None::<String>, None::<String>, "$argon2id$x");
+        let row = || (1, "ann@example.com", "ann", None::<String>, None::<String>, "$argon2id$x");
         let known = app()
             .test("login")
             .post("/api/users/login", &login)
-            .answer(account.clone().optional::<Account>(), sql::Rows::of(columns, [row]))
+            .answer(account.clone().optional::<Account>(), sql::Rows::of(columns, (0..1).map(|_| row())))
             .answer(is_password("wrong-password", "$argon2id$x"), false)
             .run();
         let unknown = app()
             .test("login")
             .post("/api/users/login", &login)
-            .answer(account.optional::<Account>(), sql::Rows::of(columns, [row; 0]))
+            .answer(account.optional::<Account>(), sql::Rows::of(columns, (0..0).map(|_| row())))
             .answer(hash_password("wrong-password"), PasswordHash { password_hash: String::new() })
             .run();
         assert_eq!((known.status(), known.text()), (unknown.status(), unknown.text()));
-        assert_eq!((known.status(), known.text().as_str()), (401, r#"{"errors":{"credentials":["invalid"]}}"#));
+        assert_eq!(
+            (known.status(), known.text().as_str()),
+            (401, r#"{"errors":{"credentials":["invalid"]}}"#)
+        );
     }
 }

@@ -30,7 +30,9 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
         let (Some(name), ty) = (&field.ident, &field.ty) else { continue };
         reads.push(match FieldSource::of(field)? {
             FieldSource::Column(column) => quote!(#name: row.get::<#ty>(#column)?),
-            FieldSource::OptionalColumn(column) => quote!(#name: row.find::<#ty>(#column)?.unwrap_or_default()),
+            FieldSource::OptionalColumn(column) => {
+                quote!(#name: row.find::<#ty>(#column)?.unwrap_or_default())
+            }
             FieldSource::Row => quote!(#name: <#ty as #sql::Row>::from_row(row)?),
         });
     }
@@ -66,9 +68,9 @@ impl FieldSource {
                 } else if meta.path.is_ident("flatten") {
                     is_row = true;
                 } else {
-                    return Err(meta.error(
-                        "unknown argument: write `rename = \"column\"`, `default` or `flatten`",
-                    ));
+                    return Err(
+                        meta.error("unknown argument: write `rename = \"column\"`, `default` or `flatten`")
+                    );
                 }
                 Ok(())
             })?;

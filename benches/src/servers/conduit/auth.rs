@@ -23,7 +23,9 @@ pub(super) struct Viewer {
 
 fn read(parts: &Parts) -> Result<Option<Viewer>, ApiError> {
     let header = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("token"));
+    let token = header
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("token"));
     let Some((_, token)) = token else { return Ok(None) };
     let invalid = || ApiError::unauthorized("token", "is invalid");
     let key = DecodingKey::from_secret(TOKEN_KEY.as_bytes()).map_err(|_| ApiError::internal())?;

@@ -74,7 +74,10 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(
     let app = move || {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, NoTls, recycling);
-        let pool = Pool::builder(manager).max_size(CONNECTIONS as usize).build().map_err(|error| error.to_string())?;
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS as usize)
+            .build()
+            .map_err(|error| error.to_string())?;
         Ok(Router::new().route("/api/articles", get(list)).with_state(pool))
     };
     axum_server::run_with(app, ready)

@@ -111,9 +111,19 @@ fn an_author_changes_an_article() {
         assert!(after["updatedAt"].as_str() >= before["updatedAt"].as_str());
         assert_eq!(change(conduit, &ann, &slug, &json!({})).status, 200);
 
-        assert_eq!(change(conduit, &ann, &slug, &json!({ "tagList": ["c"] })).json["article"]["tagList"], json!(["c"]));
-        assert_eq!(change(conduit, &ann, &slug, &json!({ "tagList": [] })).json["article"]["tagList"], json!([]));
-        change(conduit, &ann, &slug, &json!({ "tagList": null })).assert_error(422, "tagList", "can't be blank");
+        assert_eq!(
+            change(conduit, &ann, &slug, &json!({ "tagList": ["c"] })).json["article"]["tagList"],
+            json!(["c"])
+        );
+        assert_eq!(
+            change(conduit, &ann, &slug, &json!({ "tagList": [] })).json["article"]["tagList"],
+            json!([])
+        );
+        change(conduit, &ann, &slug, &json!({ "tagList": null })).assert_error(
+            422,
+            "tagList",
+            "can't be blank",
+        );
         for field in ["title", "description", "body"] {
             change(conduit, &ann, &slug, &json!({ field: "" })).assert_error(422, field, "can't be blank");
             change(conduit, &ann, &slug, &json!({ field: null })).assert_error(422, field, "can't be blank");

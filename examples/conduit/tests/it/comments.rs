@@ -54,7 +54,11 @@ fn a_comment_needs_an_article_and_a_body() {
             write("one", &body).assert_error(422, "body", "can't be blank");
         }
         write("one", &json!(5)).assert_invalid(&["body"]);
-        conduit.ask_as(&ann, "POST", "/api/articles/one/comments").json(&json!({})).send().assert_invalid(&["comment"]);
+        conduit
+            .ask_as(&ann, "POST", "/api/articles/one/comments")
+            .json(&json!({}))
+            .send()
+            .assert_invalid(&["comment"]);
         write("unknown", &json!("x")).assert_error(404, "article", "not found");
         conduit.get("/api/articles/unknown/comments").assert_error(404, "article", "not found");
         let unknown = conduit.ask_as(&ann, "DELETE", "/api/articles/unknown/comments/1").send();

@@ -69,7 +69,12 @@ impl Conduit {
         let found = Arc::clone(&impure);
         let database_url = new_database();
         let settings = move || {
-            Ok(Settings { database_url, token_key: "a key for tests".to_owned(), is_seeded: false, server: None })
+            Ok(Settings {
+                database_url,
+                token_key: "a key for tests".to_owned(),
+                is_seeded: false,
+                server: None,
+            })
         };
         let server = app(settings).workers(1).start(StartOptions {
             addr: Some("127.0.0.1:0".to_owned()),
@@ -94,13 +99,19 @@ impl Conduit {
     }
 
     /// Starts a request of a user.
-    pub(crate) fn ask_as(&self, person: &Person, method: &'static str, target: impl Into<String>) -> Asking<'_> {
+    pub(crate) fn ask_as(
+        &self,
+        person: &Person,
+        method: &'static str,
+        target: impl Into<String>,
+    ) -> Asking<'_> {
         self.ask(method, target).header("authorization", &format!("Token {}", person.token))
     }
 
     /// Registers a user.
     pub(crate) fn person(&self, name: &str) -> Person {
-        let user = json!({ "username": name, "email": format!("{name}@example.com"), "password": password(name) });
+        let user =
+            json!({ "username": name, "email": format!("{name}@example.com"), "password": password(name) });
         let answer = self.ask("POST", "/api/users").json(&json!({ "user": user })).send();
         assert_eq!(answer.status, 201, "{answer:?}");
         Person { name: name.to_owned(), token: answer.json["user"]["token"].as_str().unwrap().to_owned() }
@@ -147,7 +158,7 @@ impl Conduit {
                 context: ReplayContext::default(),
             };
             let report = replay.run(&mut |_| {}).unwrap();
-            assert_eq!(report.verdict(), "same", "{} {}: {report:?}", summary.method, summary.target);
+            assert_eq!(report.verdict(), "same", "{} {}: {report:?}", summary.method, summary.path);
         }
         for file in std::fs::read_dir(store.path()).unwrap() {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
@@ -225,7 +236,8 @@ impl Asking<'_> {
     pub(crate) fn send(self) -> Answer {
         let Self { conduit, method, target, headers, body } = self;
         conduit.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = send(conduit.server.addr(), method, &target, &headers, body.as_deref().unwrap_or_default());
+        let answer =
+            send(conduit.server.addr(), method, &target, &headers, body.as_deref().unwrap_or_default());
         if let Some(token) = answer.json["user"]["token"].as_str() {
             // The signature, which is a part of the token that no other text contains.
             conduit.tokens.lock().unwrap().push(token.rsplit('.').next().unwrap().to_owned());
@@ -264,7 +276,11 @@ impl Answer {
     /// Checks that it is this error, with one message for one field.
     #[track_caller]
     pub(crate) fn assert_error(&self, status: u16, field: &str, message: &str) {
-        assert_eq!((self.status, &self.json), (status, &json!({ "errors": { field: [message] } })), "{self:?}");
+        assert_eq!(
+            (self.status, &self.json),
+            (status, &json!({ "errors": { field: [message] } })),
+            "{self:?}"
+        );
     }
 
     /// Checks that it is a 422 for exactly these fields.

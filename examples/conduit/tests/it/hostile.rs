@@ -28,7 +28,11 @@ fn text_comes_back_as_it_was_sent() {
             let bio = ask("PUT", "/api/user").json(&json!({ "user": { "bio": text } })).send();
             assert_eq!(bio.json["user"]["bio"], text);
             let profile = conduit.get(&format!("/api/profiles/{}", encoded(text)));
-            assert_eq!((profile.status, profile.json["profile"]["bio"].as_str()), (200, Some(text)), "{profile:?}");
+            assert_eq!(
+                (profile.status, profile.json["profile"]["bio"].as_str()),
+                (200, Some(text)),
+                "{profile:?}"
+            );
 
             let title = format!("{text} {number}");
             let article = json!({ "title": title, "description": text, "body": text, "tagList": [text] });
@@ -61,16 +65,19 @@ fn long_text_is_stored_or_refused_and_never_an_internal_error() {
         let publish = |article| {
             conduit.ask_as(&ann, "POST", "/api/articles").json(&json!({ "article": article })).send()
         };
-        let body = "long ".repeat(20_000);
+        // A larger body is not recorded in full, and its request cannot be replayed.
+        let body = "long ".repeat(12_000);
         let long = publish(json!({ "title": "t".repeat(250), "description": "d", "body": body }));
         assert_eq!(long.status, 201);
         assert_eq!(long.json["article"]["body"], body);
         let too_long = publish(json!({ "title": "t".repeat(251), "description": "d", "body": "b" }));
         too_long.assert_error(422, "title", "is too long (maximum is 250 characters)");
-        let tags = publish(json!({ "title": "t", "description": "d", "body": "b", "tagList": ["x".repeat(61)] }));
+        let tags =
+            publish(json!({ "title": "t", "description": "d", "body": "b", "tagList": ["x".repeat(61)] }));
         tags.assert_invalid(&["tagList"]);
         let many: Vec<_> = (0..21).map(|number| number.to_string()).collect();
-        publish(json!({ "title": "t", "description": "d", "body": "b", "tagList": many })).assert_invalid(&["tagList"]);
+        publish(json!({ "title": "t", "description": "d", "body": "b", "tagList": many }))
+            .assert_invalid(&["tagList"]);
         for (field, max) in [("username", 100), ("email", 100), ("password", 200)] {
             let mut user = json!({ "username": "u", "email": "e", "password": password("u") });
             user[field] = json!("ä".repeat(max + 1));

@@ -43,7 +43,10 @@ fn lists_have_pages() {
             assert_eq!(answer.json["articlesCount"], 23, "{answer:?}");
             answer.json["articles"].as_array().unwrap().len()
         };
-        assert_eq!((page(""), page("?offset=20"), page("?offset=23"), page("?offset=4294967295")), (20, 3, 0, 0));
+        assert_eq!(
+            (page(""), page("?offset=20"), page("?offset=23"), page("?offset=4294967295")),
+            (20, 3, 0, 0)
+        );
         assert_eq!((page("?limit=1"), page("?limit=100"), page("?limit=1000000")), (1, 23, 23));
         assert_eq!(slugs(&conduit.get("/api/articles?limit=2&offset=1")), ["number-21", "number-20"]);
         for (query, field) in [
@@ -57,7 +60,10 @@ fn lists_have_pages() {
             ("offset=99999999999999999999", "offset"),
         ] {
             conduit.get(&format!("/api/articles?{query}")).assert_error(422, field, "is invalid");
-            conduit.ask_as(&ann, "GET", format!("/api/articles/feed?{query}")).send().assert_invalid(&[field]);
+            conduit
+                .ask_as(&ann, "GET", format!("/api/articles/feed?{query}"))
+                .send()
+                .assert_invalid(&[field]);
         }
     });
 }
@@ -85,7 +91,16 @@ fn lists_are_filtered() {
         assert_eq!(list("tag=rust&favorited=ann"), [""; 0]);
         // An empty filter is none.
         assert_eq!(list("tag=&author=").len(), 3);
-        for nothing in ["tag=Rust", "tag=rus", "tag=%25", "tag=r%25", "tag=_ust", "author=an_", "author=%27", "tag=%7B%7D"] {
+        for nothing in [
+            "tag=Rust",
+            "tag=rus",
+            "tag=%25",
+            "tag=r%25",
+            "tag=_ust",
+            "author=an_",
+            "author=%27",
+            "tag=%7B%7D",
+        ] {
             assert_eq!(list(nothing), [""; 0], "{nothing}");
         }
         for injection in ["' or '1'='1", "\"; drop table articles; --", "\\", "{rust,x}", "$1"] {
@@ -118,7 +133,10 @@ fn the_feed_has_articles_of_followed_authors() {
         assert_eq!(followed.json["articlesCount"], 2);
         assert_eq!(followed.json["articles"][0]["author"]["following"], true);
         assert_eq!(followed.json["articles"][0]["body"], Json::Null);
-        assert_eq!((slugs(&feed("?limit=1")), slugs(&feed("?limit=1&offset=1"))), (vec!["three"], vec!["one"]));
+        assert_eq!(
+            (slugs(&feed("?limit=1")), slugs(&feed("?limit=1&offset=1"))),
+            (vec!["three"], vec!["one"])
+        );
         assert_eq!(feed("?offset=5").json["articlesCount"], 2);
         conduit.ask_as(&eve, "DELETE", "/api/profiles/ann/follow").send();
         assert_eq!(feed("").json["articlesCount"], 0);

@@ -8,7 +8,8 @@ use crate::harness::story;
 fn anyone_reads_a_profile() {
     story(|conduit| {
         let ann = conduit.person("ann");
-        let expected = json!({ "profile": { "username": "ann", "bio": null, "image": null, "following": false } });
+        let expected =
+            json!({ "profile": { "username": "ann", "bio": null, "image": null, "following": false } });
         let answer = conduit.get("/api/profiles/ann");
         assert_eq!((answer.status, &answer.json), (200, &expected));
         assert_eq!(conduit.ask_as(&ann, "GET", "/api/profiles/ann").send().json, expected);
@@ -55,6 +56,9 @@ fn a_changed_profile_is_seen_by_others() {
         let user = json!({ "user": { "bio": "New", "image": "https://example.com/a.png" } });
         conduit.ask_as(&ann, "PUT", "/api/user").json(&user).send();
         let profile: Json = conduit.get("/api/profiles/ann").json["profile"].clone();
-        assert_eq!((&profile["bio"], &profile["image"]), (&json!("New"), &json!("https://example.com/a.png")));
+        assert_eq!(
+            (&profile["bio"], &profile["image"]),
+            (&json!("New"), &json!("https://example.com/a.png"))
+        );
     });
 }

@@ -68,7 +68,8 @@ fn missing_settings_are_named() {
     assert!(key.contains("CONDUIT_KEY is not set"), "{key}");
     let url = refused(program().env("CONDUIT_KEY", "k"));
     assert!(url.contains("DATABASE_URL is not set"), "{url}");
-    let unreachable = refused(program().env("CONDUIT_KEY", "k").env("DATABASE_URL", "postgresql://127.0.0.1:1/x"));
+    let unreachable =
+        refused(program().env("CONDUIT_KEY", "k").env("DATABASE_URL", "postgresql://127.0.0.1:1/x"));
     assert!(unreachable.contains("cannot connect to the database"), "{unreachable}");
 }
 
@@ -76,7 +77,8 @@ fn missing_settings_are_named() {
 fn data_can_be_inserted_twice() {
     let url = new_database();
     for _ in 0..2 {
-        let output = program().arg("seed").env("CONDUIT_KEY", "k").env("DATABASE_URL", &url).output().unwrap();
+        let output =
+            program().arg("seed").env("CONDUIT_KEY", "k").env("DATABASE_URL", &url).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let mut command = program();

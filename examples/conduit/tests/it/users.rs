@@ -28,7 +28,8 @@ fn a_user_registers_signs_in_and_reads_themselves() {
         let token = signed_in.json["user"]["token"].as_str().unwrap();
         let me = conduit.ask("GET", "/api/user").header("authorization", &format!("Token {token}")).send();
         assert_eq!((me.status, &me.json["user"]), (200, &signed_in.json["user"]));
-        let any_case = conduit.ask("GET", "/api/user").header("Authorization", &format!("token  {token} ")).send();
+        let any_case =
+            conduit.ask("GET", "/api/user").header("Authorization", &format!("token  {token} ")).send();
         assert_eq!(any_case.status, 200);
     });
 }
@@ -80,15 +81,24 @@ fn names_and_addresses_are_unique() {
 fn a_login_needs_the_right_password() {
     story(|conduit| {
         conduit.person("ann");
-        let login = |user: Json| conduit.ask("POST", "/api/users/login").json(&json!({ "user": user })).send();
+        let login =
+            |user: Json| conduit.ask("POST", "/api/users/login").json(&json!({ "user": user })).send();
         let invalid = |email: &str, password: &str| {
-            login(json!({ "email": email, "password": password })).assert_error(401, "credentials", "invalid");
+            login(json!({ "email": email, "password": password })).assert_error(
+                401,
+                "credentials",
+                "invalid",
+            );
         };
         invalid("ann@example.com", &format!("{CANARY}-wrong"));
         invalid("ann@example.com", &format!("{} ", password("ann")));
         invalid("unknown@example.com", &password("ann"));
         invalid("ann@example.com' or '1'='1", &password("ann"));
-        login(json!({ "email": "", "password": password("ann") })).assert_error(422, "email", "can't be blank");
+        login(json!({ "email": "", "password": password("ann") })).assert_error(
+            422,
+            "email",
+            "can't be blank",
+        );
         login(json!({ "email": "ann@example.com" })).assert_error(422, "password", "can't be blank");
         login(json!({})).assert_invalid(&["email", "password"]);
     });
@@ -122,11 +132,13 @@ fn a_token_is_needed_and_must_be_valid() {
         // {"alg":"none"}
         let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", rest.split('.').nth(1).unwrap());
         for token in ["x", "a.b.c", &format!("{rest}.{reversed}"), &unsigned] {
-            let with = |target| conduit.ask("GET", target).header("authorization", &format!("Token {token}")).send();
+            let with =
+                |target| conduit.ask("GET", target).header("authorization", &format!("Token {token}")).send();
             with("/api/user").assert_error(401, "token", "is invalid");
             with("/api/articles").assert_error(401, "token", "is invalid");
         }
-        let bearer = conduit.ask("GET", "/api/user").header("authorization", &format!("Bearer {}", ann.token));
+        let bearer =
+            conduit.ask("GET", "/api/user").header("authorization", &format!("Bearer {}", ann.token));
         bearer.send().assert_error(401, "token", "is missing");
     });
 }
@@ -157,7 +169,7 @@ fn a_user_changes_themselves() {
             put(json!({ field: null })).assert_error(422, field, "can't be blank");
             put(json!({ field: 5 })).assert_invalid(&[field]);
         }
-        put(json!({ "bio": 5 })).assert_invalid(&["bio"]);
+        put(json!({ "bio": 5 })).assert_error(422, "bio", "is not a string");
         put(json!({ "username": "bob" })).assert_error(409, "username", "has already been taken");
         put(json!({ "email": "bob@example.com" })).assert_error(409, "email", "has already been taken");
 
