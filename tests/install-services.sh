@@ -1,9 +1,14 @@
 #!/bin/sh
-# Installs the database servers that the tests start, if they are missing. Debian and Ubuntu; as root or with sudo.
+# Installs the servers that the tests start, if they are missing. Debian and Ubuntu; as root or with sudo.
 set -eu
 
 missing=
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+python3 -c 'import aiosmtpd' >/dev/null 2>&1 || missing="$missing python3-aiosmtpd"
+# No distribution has a package of this one.
+command -v s3s-fs >/dev/null 2>&1 || [ -x "$HOME/.cargo/bin/s3s-fs" ] ||
+    cargo install --locked --quiet s3s-fs --version 0.14.1 --features binary
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+const LONGEST_ANSWER: usize = 1 << 20;
+
 /// A keep-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -25,10 +27,10 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends a request and waits for the answer.
+    /// Sends a request and waits for the answer. The buffer grows once, to the longest answer.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
         self.send(request).await?;
-        self.buffer.resize(4096, 0);
+        self.buffer.resize(self.buffer.len().max(4096), 0);
         let mut filled = 0;
         loop {
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
@@ -40,7 +42,10 @@ impl Connection {
                 return Ok(Answer { status, body: &self.buffer[body..filled] });
             }
             if filled == self.buffer.len() {
-                return Err(io::Error::other("answer longer than 4096 bytes"));
+                if filled >= LONGEST_ANSWER {
+                    return Err(io::Error::other("an answer longer than 1 MiB"));
+                }
+                self.buffer.resize(filled * 2, 0);
             }
         }
     }

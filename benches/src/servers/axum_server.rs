@@ -27,7 +27,16 @@ pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(
 
 /// Serves a router on one thread.
 pub(crate) fn run(app: Router, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
+    run_with(move || Ok(app), ready)
+}
+
+/// Serves a router that is created within the runtime.
+pub(crate) fn run_with(
+    app: impl FnOnce() -> Result<Router, String>,
+    ready: impl FnOnce(SocketAddr) + Send + 'static,
+) -> Result<(), String> {
     single_thread::serve(ready, async |listener| {
+        let app = app()?;
         let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
         axum::serve(listener, app).await.map_err(|error| error.to_string())
     })

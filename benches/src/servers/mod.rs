@@ -5,6 +5,7 @@ mod axum_server;
 pub(crate) mod busy;
 mod busy_axum;
 mod collector;
+pub(crate) mod conduit;
 pub(crate) mod cpu_work;
 mod hyper_server;
 mod memory;
@@ -35,6 +36,11 @@ pub(crate) fn serve(name: &str) -> ExitCode {
         (None, "busy") => busy::serve(ready),
         (None, "busy-axum") => busy_axum::serve(false, ready),
         (None, "busy-axum-blocking") => busy_axum::serve(true, ready),
+        (None, "conduit-sqlx") => conduit::axum_sqlx::serve(ready),
+        (None, "conduit-deadpool") => conduit::axum_deadpool::serve(ready),
+        (None, "conduit-off" | "conduit-tail" | "conduit-all") => {
+            conduit::zerver::serve(crate::tables::policy(name), ready)
+        }
         (None, _) => Err(format!("unknown server {name}")),
     };
     match result {

@@ -122,7 +122,7 @@ pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAd
     }
 }
 
-fn open(policy: RecordingPolicy) -> Result<Recorder, String> {
+pub(super) fn open(policy: RecordingPolicy) -> Result<Recorder, String> {
     let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE is not set")?;
     Recorder::open(RecorderOptions { policy, ..RecorderOptions::new(dir) }).map_err(|error| error.to_string())
 }

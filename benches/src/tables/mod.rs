@@ -1,5 +1,7 @@
 //! The tables, one file each: measure every server, and print a row for each.
 
+mod cache;
+mod database;
 mod idle;
 mod instructions;
 mod light;
@@ -10,6 +12,7 @@ mod steal_queue;
 mod steals;
 mod steps;
 
+pub(crate) use database::policy;
 pub(crate) use instructions::NAME as INSTRUCTIONS;
 
 use crate::plan::{FULL, LONG, Plan};
@@ -18,13 +21,15 @@ use crate::plan::{FULL, LONG, Plan};
 type Table = fn(&Plan) -> Result<(), String>;
 
 /// Every table, with its name and the size of a full run.
-pub(crate) const TABLES: [(&str, Table, Plan); 8] = [
+pub(crate) const TABLES: [(&str, Table, Plan); 10] = [
     ("light", light::compare, FULL),
     ("mixed", mixed::compare, LONG),
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
     ("idle", idle::compare, FULL),
     ("steps", steps::compare, FULL),
     ("steals", steals::compare, Plan { count: 1_000, ..FULL }),
+    ("database", database::compare, FULL),
+    ("cache", cache::compare, FULL),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),
 ];

@@ -65,7 +65,7 @@ pub use effect::{
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
-pub use message::{Params, Request, Response};
+pub use message::{JsonObject, Page, Params, Request, Response};
 pub use panics::install_panic_hook;
 pub use policy::{
     AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState, Places, RateExceeded,

@@ -1,4 +1,4 @@
-//! `#[effect]`: an async function as a kind of effect.
+//! `#[effect]`: an async function, or one that blocks its thread, as a kind of effect.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -8,7 +8,7 @@ use syn::{Attribute, Error, Expr, FnArg, ItemFn, LitStr, Pat, PatIdent, Result, 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let options = Options::parse(arguments)?;
     let function: ItemFn = syn::parse2(item)?;
-    reject(&function)?;
+    reject(&function, &options)?;
     let parameters = function.sig.inputs.iter().map(Parameter::new).collect::<Result<Vec<_>>>()?;
     let output = match &function.sig.output {
         ReturnType::Default => quote!(()),
@@ -137,9 +137,14 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let (is_idempotent, is_safe) = (options.is_idempotent || options.is_safe, options.is_safe);
     let zerver = crate::runtime();
     let span = function.sig.fn_token.span();
+    let result = match options.is_blocking {
+        true => quote!(#zerver::effects::perform_blocking(move || #name::perform(#(#passed),*)).await?),
+        false => quote!(#name::perform(#(#passed),*).await),
+    };
+    let asyncness = &function.sig.asyncness;
     let future = quote_spanned!(span=> ::std::boxed::Box::pin(async move {
         #(let #argument_names = #argument_names;)*
-        let result = #name::perform(#(#passed),*).await;
+        let result = #result;
         #finish
     }));
     let kind_doc = format!("The kind of effect of [`{name}`]: its arguments, as they are recorded.");
@@ -181,7 +186,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         impl #name {
             #[doc = #perform_doc]
             #[allow(dead_code, clippy::too_many_arguments)]
-            #visibility async fn perform(#(#perform_parameters),*) -> #output #body
+            #visibility #asyncness fn perform(#(#perform_parameters),*) -> #output #body
         }
 
         #(#cfgs)*
@@ -216,6 +221,7 @@ struct Options {
     temporary: Option<Expr>,
     is_idempotent: bool,
     is_safe: bool,
+    is_blocking: bool,
 }
 
 impl Options {
@@ -231,11 +237,12 @@ impl Options {
                 "temporary" => options.temporary = Some(meta.value()?.parse()?),
                 "idempotent" => options.is_idempotent = true,
                 "safe" => options.is_safe = true,
+                "blocking" => options.is_blocking = true,
                 _ => {
                     let argument = meta.path.to_token_stream();
                     return Err(meta.error(format!(
                         "unknown argument `{argument}`: `#[effect]` takes `kind`, `target`, `summary`, `temporary`, \
-                         `idempotent` and `safe`"
+                         `idempotent`, `safe` and `blocking`"
                     )));
                 }
             }
@@ -331,13 +338,20 @@ fn referent(declared: &Type) -> TokenStream {
 }
 
 /// Rejects functions that cannot be effects.
-fn reject(function: &ItemFn) -> Result<()> {
+fn reject(function: &ItemFn, options: &Options) -> Result<()> {
     let signature = &function.sig;
-    if signature.asyncness.is_none() {
-        return Err(Error::new_spanned(
-            signature.fn_token,
-            "an effect performs I/O, so it is an `async fn`; code without I/O belongs in a step",
-        ));
+    match (signature.asyncness, options.is_blocking) {
+        (None, false) => {
+            return Err(Error::new_spanned(
+                signature.fn_token,
+                "an effect performs I/O, so it is an `async fn`, or `#[effect(blocking)]` if it blocks its thread; \
+                 code without I/O belongs in a step",
+            ));
+        }
+        (Some(asyncness), true) => {
+            return Err(Error::new_spanned(asyncness, "an effect that blocks its thread is not async"));
+        }
+        _ => {}
     }
     let generics = &signature.generics;
     if !generics.params.is_empty() || generics.where_clause.is_some() {

@@ -1,10 +1,10 @@
-//! Effects that are async functions: what `#[effect]` generates code for, and the resources that their calls share.
+//! Effects that are functions: what `#[effect]` generates code for, and the resources that their calls share.
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::sync::Arc;
 
-use zerver_engine::EffectKind;
+use zerver_engine::{EffectError, EffectErrorKind, EffectKind};
 
 use super::interpreter::{BoxFuture, EffectContext, EffectResult, Interpreter, Interpreters, Started};
 use crate::StartError;
@@ -59,6 +59,23 @@ pub struct MissingResource {
     pub kind: &'static str,
     /// Type of the resource.
     pub resource: &'static str,
+}
+
+/// Runs a function of `#[effect(blocking)]` on a thread for blocking work. It runs to its end even if the result is no longer
+/// needed.
+///
+/// # Errors
+/// If the runtime ends.
+#[doc(hidden)]
+pub async fn perform_blocking<T: Send + 'static>(
+    function: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EffectError> {
+    match tokio::task::spawn_blocking(function).await {
+        Ok(result) => Ok(result),
+        // Reported as that of an async function.
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => Err(EffectError::new(EffectErrorKind::Internal, error.to_string())),
+    }
 }
 
 type Perform<K> = dyn Fn(&K, &EffectContext) -> BoxFuture<EffectResult<K>> + Send + Sync;

@@ -6,6 +6,8 @@
 //! - [`http`]: requests to other services,
 //! - [`kv`]: a key-value store, in memory or on disk,
 //! - [`sql`]: statements for a database, which a driver crate performs,
+//! - [`cache`]: outputs of effects that are kept for a while,
+//! - [`rate_limit`]: limits of how often something may happen,
 //! - [`sleep`](sleep()): waiting,
 //! - [`clock`]: the time of day while a request runs.
 //!
@@ -30,6 +32,7 @@
 //! adds one, or replaces a built-in one.
 
 mod builtin_interpreters;
+pub mod cache;
 pub mod clock;
 mod duration_literals;
 pub(crate) mod effect_function;
@@ -40,10 +43,13 @@ pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;
 pub(crate) mod outbound;
+pub mod rate_limit;
 pub mod sleep;
 pub mod sql;
 
 pub use duration_literals::Durations;
+#[doc(hidden)]
+pub use effect_function::perform_blocking;
 pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
 pub use effect_points::report_point;
 pub use interpreter::{

@@ -1,5 +1,6 @@
 //! All integration tests of the crate, in one binary that is linked once.
 
+mod cache;
 mod client_departures;
 mod collector;
 mod completion_delays;

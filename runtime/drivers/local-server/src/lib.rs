@@ -1,4 +1,4 @@
-//! Temporary servers of databases for tests and for development: real ones, of the programs that are installed.
+//! Temporary servers for tests and for development, of the programs that are installed: databases, Redis and SMTP.
 //!
 //! A server listens on a private socket in a temporary folder, keeps nothing durable, and ends with the process that
 //! started it, even if that process is killed.
@@ -13,9 +13,15 @@
 
 mod installed_program;
 mod postgres;
+mod redis;
+mod s3;
 mod server_error;
+mod smtp;
 mod supervised_process;
 mod temporary_folder;
 
 pub use postgres::Postgres;
+pub use redis::Redis;
+pub use s3::S3;
 pub use server_error::ServerError;
+pub use smtp::Smtp;

@@ -55,6 +55,11 @@ pub(crate) struct SupervisedProcess {
 type Output = Arc<Mutex<VecDeque<String>>>;
 
 impl User {
+    /// Returns the current user.
+    pub(crate) const fn current() -> Self {
+        Self { prefix: Vec::new(), ids: None }
+    }
+
     /// Returns the current user, or one that is not root if the current one is.
     pub(crate) fn other_than_root(program: &'static str, preferred: &str) -> Result<Self, ServerError> {
         if !rustix::process::geteuid().is_root() {
@@ -139,7 +144,7 @@ impl SupervisedProcess {
         let stdin = supervisor.stdin.take();
         let output = Output::default();
         let (ready_tx, ready_rx) = mpsc::channel();
-        if let Some(stderr) = supervisor.stderr.take() {
+        let reader = supervisor.stderr.take().map(|stderr| {
             let output = Arc::clone(&output);
             // Reads to the end, so that the server is never blocked by a full pipe.
             thread::spawn(move || {
@@ -158,15 +163,18 @@ impl SupervisedProcess {
                         let _ = ready_tx.send(());
                     }
                 }
-            });
-        }
+            })
+        });
         let process = Self { supervisor, stdin, keeps_folder: false };
         let ready = ready_rx.recv_timeout(START_TIMEOUT);
-        let lines = output.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fatal = lines.iter().any(|line| line.contains("FATAL"));
-        if ready.is_ok() && !is_fatal {
+        let is_fatal = |lines: &VecDeque<String>| lines.iter().any(|line| line.contains("FATAL"));
+        if ready.is_ok() && !is_fatal(&output.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(process);
         }
+        // Ends the server, so that its last lines arrive.
+        drop(process);
+        reader.map(thread::JoinHandle::join);
+        let lines = output.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
         if ready == Err(RecvTimeoutError::Timeout) {
             text = format!("not ready after {START_TIMEOUT:?}\n{text}");

@@ -197,6 +197,11 @@ impl<T: Send + 'static> Effect<T> {
         Effect::new(self.program.then(|output: Result<T, Failure>, resolver| resolver.resolve(Ok(output))))
     }
 
+    /// Replaces a failure, such as that of a violated constraint by one that names the field.
+    pub fn map_failure(self, f: impl FnOnce(Failure) -> Failure + Send + 'static) -> Self {
+        self.attempt().try_map(|result| result.map_err(f))
+    }
+
     /// Returns an error of type `E` as a value instead of failing the request. Other failures fail it.
     ///
     /// `E` is the error type of an `#[effect]` function, or one that a failure carries for another reason

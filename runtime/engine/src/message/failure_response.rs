@@ -31,8 +31,15 @@ impl Failure {
             fields: self.fields(),
             not_undone: self.not_undone(),
         };
-        let mut response = Response::json(&problem).status(status);
+        let mut response = self.to_response_with(&problem);
         response.headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        response
+    }
+
+    /// Returns the status and the headers of the default response, with another value as JSON.
+    pub fn to_response_with<T: Serialize + ?Sized>(&self, body: &T) -> Response {
+        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Response::json(body).status(status);
         if self.kind() == FailureKind::Unauthorized {
             response.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

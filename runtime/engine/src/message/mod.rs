@@ -1,9 +1,13 @@
 //! HTTP requests and responses as steps see them. The shell of the runtime reads and sends them.
 
 mod failure_response;
+mod json_object;
+mod page;
 mod parts;
 mod request;
 mod response;
 
+pub use json_object::JsonObject;
+pub use page::Page;
 pub use request::{Params, Request};
 pub use response::Response;

@@ -92,10 +92,15 @@ impl Request {
     /// Returns the token of an `authorization: Bearer` header (RFC 6750). The case of the scheme does not matter (RFC
     /// 9110).
     pub fn bearer(&self) -> Option<&str> {
-        const SCHEME: &str = "bearer ";
+        self.credentials("Bearer")
+    }
+
+    /// Returns the credentials of an `authorization` header with this scheme, such as the token of `Authorization: Token
+    /// ..`. The case of the scheme does not matter.
+    pub fn credentials(&self, scheme: &str) -> Option<&str> {
         let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-        scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
+        let (used, credentials) = value.split_once(' ')?;
+        used.eq_ignore_ascii_case(scheme).then(|| credentials.trim_ascii())
     }
 
     /// Returns the path parameter of this name, decoded.

@@ -47,6 +47,7 @@ use zerver_trace::ValueError;
 #[cfg(feature = "kv-disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "kv-disk")))]
 pub use disk::{Disk, DiskBuilder, DiskStats, OpenError};
+pub(in crate::effects) use expiry::Clock;
 pub use key::{Key, KeyPart, MAX_KEY_LEN, ParseKeyError, Part};
 pub use memory::Memory;
 pub use operation::{Answer, Op};

@@ -76,7 +76,7 @@ impl Stored {
     }
 
     /// Encodes the value while it is serialized, without an intermediate value.
-    pub(super) fn record(&self, out: &mut Encoder) -> Result<(), ValueError> {
+    pub(in crate::effects) fn record(&self, out: &mut Encoder) -> Result<(), ValueError> {
         self.0.encode(out)
     }
 

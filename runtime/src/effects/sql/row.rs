@@ -16,11 +16,18 @@ use super::value::SqlValue;
 ///     title: String,
 ///     #[row(rename = "published_at")]
 ///     published: Option<sql::Timestamp>,
+///     #[row(flatten)]
+///     author: Author,
+/// }
+///
+/// #[derive(sql::Row)]
+/// struct Author {
+///     name: String,
 /// }
 /// ```
 ///
 /// A field of type `Option` is `None` for NULL. A column without a field is ignored, and a field without a column is an
-/// error.
+/// error, unless it has `#[row(default)]`. `#[row(flatten)]` reads a field that is a row itself from the same columns.
 pub trait Row: Sized {
     /// Reads a row.
     ///
@@ -57,13 +64,22 @@ impl<'r> RowRef<'r> {
     /// # Errors
     /// If there is no such column, or its value is not a `T`.
     pub fn get<T: FromSqlValue>(&self, column: &str) -> Result<T, RowError> {
-        match self.columns.iter().position(|known| known.name == column) {
-            Some(at) => self.at(at),
+        match self.find(column)? {
+            Some(value) => Ok(value),
             None => {
                 let known: Vec<_> = self.columns.iter().map(|column| column.name.as_str()).collect();
                 Err(RowError(format!("the result has no column {column}; it has {}", known.join(", "))))
             }
         }
+    }
+
+    /// Reads the cell of a column, or returns `None` if there is no such column.
+    ///
+    /// # Errors
+    /// If its value is not a `T`.
+    pub fn find<T: FromSqlValue>(&self, column: &str) -> Result<Option<T>, RowError> {
+        let at = self.columns.iter().position(|known| known.name == column);
+        at.map(|at| self.at(at)).transpose()
     }
 
     /// Reads the cell at a position, from 0.

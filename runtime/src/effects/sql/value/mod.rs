@@ -2,6 +2,7 @@
 
 mod calendar;
 mod param;
+mod text_form;
 mod uuid;
 
 use std::fmt;

@@ -1,0 +1,136 @@
+//! A temporary Redis server.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::ServerError;
+use crate::installed_program::{folder_with, folders};
+use crate::supervised_process::{SupervisedProcess, User};
+use crate::temporary_folder::TemporaryFolder;
+
+/// Folders of the program in addition to PATH.
+const FOLDERS: [&str; 4] = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/usr/local/sbin"];
+
+const INSTALL: &str = "Redis (Debian and Ubuntu: apt install redis-server; macOS: brew install redis)";
+
+/// Script that sends the log of the server, which it writes to its standard output, to the standard error.
+const LOG_TO_STDERR: &str = r#"exec "$@" >&2"#;
+
+/// A Redis server in a temporary folder, without a password. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Redis {
+    process: Option<SupervisedProcess>,
+    program: PathBuf,
+    user: User,
+    settings: Vec<String>,
+    folder: TemporaryFolder,
+}
+
+impl Redis {
+    /// Starts a server that listens on a socket in its folder.
+    ///
+    /// # Errors
+    /// If Redis is not installed, or does not start.
+    pub fn start() -> Result<Self, ServerError> {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with further settings: `["--port", "6400"]`.
+    ///
+    /// # Errors
+    /// If Redis is not installed, or does not start.
+    pub fn start_with(settings: &[&str]) -> Result<Self, ServerError> {
+        let folders = folders(&FOLDERS);
+        let Some(programs) = folder_with(&folders, &["redis-server"]) else {
+            return Err(ServerError::NotInstalled { program: "redis-server", package: INSTALL });
+        };
+        let program = programs.join("redis-server");
+        let user = User::current();
+        let folder = TemporaryFolder::new()
+            .map_err(ServerError::io("cannot create a folder in", std::env::temp_dir()))?;
+        let settings = settings.iter().map(ToString::to_string).collect();
+        let mut server = Self { process: None, program, user, settings, folder };
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Returns the URL of the server.
+    pub fn url(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// Returns the path of the socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// Returns the folder of the server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops the server, and saves its data until this is dropped.
+    pub fn stop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop();
+        }
+    }
+
+    /// Starts the server again after [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// If the server does not start.
+    pub fn resume(&mut self) -> Result<(), ServerError> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        let folder = self.folder.path();
+        let mut server: Vec<OsString> =
+            ["/bin/sh", "-c", LOG_TO_STDERR, "redis-server"].map(OsString::from).into();
+        server.push(self.program.clone().into());
+        let option = |name: &str, value: OsString| [OsString::from(name), value];
+        server.extend(option("--dir", folder.into()));
+        server.extend(option("--unixsocket", self.socket().into()));
+        // A server that is stopped by a signal writes its data if it would ever save them.
+        let fixed = ["--port", "0", "--unixsocketperm", "700", "--save", "3600 1", "--appendonly", "no"];
+        server.extend(fixed.iter().copied().map(OsString::from));
+        server.extend(self.settings.iter().map(OsString::from));
+        let is_ready = |line: &str| line.contains("eady to accept connections");
+        self.process =
+            Some(SupervisedProcess::start("redis-server", &self.user, &server, folder, "TERM", is_ready)?);
+        Ok(())
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // Before the folder is removed.
+        self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_server_starts_stops_and_starts_again_and_leaves_nothing() {
+        let mut server = Redis::start().unwrap();
+        let (folder, socket) = (server.folder().to_owned(), server.socket());
+        UnixStream::connect(&socket).unwrap();
+        server.stop();
+        UnixStream::connect(&socket).unwrap_err();
+        server.resume().unwrap();
+        UnixStream::connect(&socket).unwrap();
+        drop(server);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_server_that_does_not_start_says_why() {
+        let error = Redis::start_with(&["--no-such-setting", "1"]).unwrap_err().to_string();
+        assert!(error.contains("no-such-setting"), "{error}");
+    }
+}

@@ -1,0 +1,116 @@
+//! A temporary SMTP server, which keeps the mails that it gets.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::ServerError;
+use crate::installed_program::{folder_with, folders};
+use crate::supervised_process::{SupervisedProcess, User};
+use crate::temporary_folder::TemporaryFolder;
+
+const PROGRAM: &str = include_str!("smtp_server.py");
+
+const INSTALL: &str =
+    "Python 3 with aiosmtpd (pip install aiosmtpd; Debian and Ubuntu: apt install python3-aiosmtpd)";
+
+/// An SMTP server of Python's `aiosmtpd` in a temporary folder. It ends when this is dropped.
+///
+/// Each mail is kept as a JSON document. The server refuses recipients `busy@..` with 451, `absent@..` with 550, and the
+/// content of mails to `spam@..` with 554. It closes the connection in place of an answer to the content of mails to
+/// `vanish@..`.
+#[derive(Debug)]
+pub struct Smtp {
+    process: Option<SupervisedProcess>,
+    program: PathBuf,
+    settings: Vec<String>,
+    port: u16,
+    folder: TemporaryFolder,
+}
+
+impl Smtp {
+    /// Starts a server with further settings: `["--encryption", "tls", "--certificate", "c.pem", "--key", "k.pem"]`,
+    /// `["--login", "user:password"]`.
+    ///
+    /// # Errors
+    /// If Python or aiosmtpd is not installed, or the server does not start.
+    pub fn start(settings: &[&str]) -> Result<Self, ServerError> {
+        let not_installed = || ServerError::NotInstalled { program: "aiosmtpd", package: INSTALL };
+        let folders = folders(&["/usr/bin", "/usr/local/bin"]);
+        let program = folder_with(&folders, &["python3"]).ok_or_else(not_installed)?.join("python3");
+        let can_import = Command::new(&program).args(["-c", "import aiosmtpd"]).output();
+        if !can_import.is_ok_and(|output| output.status.success()) {
+            return Err(not_installed());
+        }
+        let folder = TemporaryFolder::new()
+            .map_err(ServerError::io("cannot create a folder in", std::env::temp_dir()))?;
+        let script = folder.path().join("server.py");
+        fs::write(&script, PROGRAM).map_err(ServerError::io("cannot write", script))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let port = listener
+            .and_then(|listener| listener.local_addr())
+            .map_err(ServerError::io("no free port on", "127.0.0.1"))?
+            .port();
+        let settings = settings.iter().map(ToString::to_string).collect();
+        let mut server = Self { process: None, program, settings, port, folder };
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Returns the port on 127.0.0.1.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the JSON documents of the mails so far: `from`, `to`, `content`, `is_encrypted` and `user`.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn mails(&self) -> Result<Vec<String>, ServerError> {
+        let folder = self.folder.path();
+        let entries = fs::read_dir(folder).map_err(ServerError::io("cannot read", folder))?;
+        let paths = entries.flatten().map(|entry| entry.path());
+        let mut paths: Vec<_> = paths.filter(|path| has_extension(path, "json")).collect();
+        paths.sort();
+        let read = |path: PathBuf| fs::read_to_string(&path).map_err(ServerError::io("cannot read", path));
+        paths.into_iter().map(read).collect()
+    }
+
+    /// Stops the server. It keeps its mails until this is dropped.
+    pub fn stop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop();
+        }
+    }
+
+    /// Starts the server again after [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// If the server does not start.
+    pub fn resume(&mut self) -> Result<(), ServerError> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        let folder = self.folder.path();
+        let mut server: Vec<OsString> = vec![self.program.clone().into(), folder.join("server.py").into()];
+        server.extend(["--folder".into(), folder.into(), "--port".into(), self.port.to_string().into()]);
+        server.extend(self.settings.iter().map(OsString::from));
+        let is_ready = |line: &str| line.contains("ready to accept connections");
+        self.process =
+            Some(SupervisedProcess::start("aiosmtpd", &User::current(), &server, folder, "TERM", is_ready)?);
+        Ok(())
+    }
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        // Before the folder is removed.
+        self.stop();
+    }
+}
