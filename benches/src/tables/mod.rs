@@ -21,7 +21,7 @@ use crate::plan::{FULL, LONG, Plan};
 type Table = fn(&Plan) -> Result<(), String>;
 
 /// Every table, with its name and the size of a full run.
-pub(crate) const TABLES: [(&str, Table, Plan); 9] = [
+pub(crate) const TABLES: [(&str, Table, Plan); 10] = [
     ("light", light::compare, FULL),
     ("mixed", mixed::compare, LONG),
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),

@@ -201,17 +201,17 @@ mod tests {
                 .bind("ann@example.com")
                 .named("account_by_email");
         let columns = ["id", "email", "username", "bio", "image", "password_hash"];
-        let row = (1, "ann@example.com", "ann", None::<String>, None::<String>, "$argon2id$x");
+        let row = || (1, "ann@example.com", "ann", None::<String>, None::<String>, "$argon2id$x");
         let known = app()
             .test("login")
             .post("/api/users/login", &login)
-            .answer(account.clone().optional::<Account>(), sql::Rows::of(columns, [row]))
+            .answer(account.clone().optional::<Account>(), sql::Rows::of(columns, (0..1).map(|_| row())))
             .answer(is_password("wrong-password", "$argon2id$x"), false)
             .run();
         let unknown = app()
             .test("login")
             .post("/api/users/login", &login)
-            .answer(account.optional::<Account>(), sql::Rows::of(columns, [row; 0]))
+            .answer(account.optional::<Account>(), sql::Rows::of(columns, (0..0).map(|_| row())))
             .answer(hash_password("wrong-password"), PasswordHash { password_hash: String::new() })
             .run();
         assert_eq!((known.status(), known.text()), (unknown.status(), unknown.text()));

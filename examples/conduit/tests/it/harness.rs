@@ -158,7 +158,7 @@ impl Conduit {
                 context: ReplayContext::default(),
             };
             let report = replay.run(&mut |_| {}).unwrap();
-            assert_eq!(report.verdict(), "same", "{} {}: {report:?}", summary.method, summary.target);
+            assert_eq!(report.verdict(), "same", "{} {}: {report:?}", summary.method, summary.path);
         }
         for file in std::fs::read_dir(store.path()).unwrap() {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();

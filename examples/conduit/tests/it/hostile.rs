@@ -65,7 +65,8 @@ fn long_text_is_stored_or_refused_and_never_an_internal_error() {
         let publish = |article| {
             conduit.ask_as(&ann, "POST", "/api/articles").json(&json!({ "article": article })).send()
         };
-        let body = "long ".repeat(20_000);
+        // A larger body is not recorded in full, and its request cannot be replayed.
+        let body = "long ".repeat(12_000);
         let long = publish(json!({ "title": "t".repeat(250), "description": "d", "body": body }));
         assert_eq!(long.status, 201);
         assert_eq!(long.json["article"]["body"], body);
