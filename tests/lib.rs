@@ -16,3 +16,23 @@ mod effects {}
 #[cfg(doctest)]
 #[doc = include_str!("../docs/how-to/databases.md")]
 mod databases {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/redis.md")]
+mod redis {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/cache.md")]
+mod cache {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/rate-limits.md")]
+mod rate_limits {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/object-storage.md")]
+mod object_storage {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/mail.md")]
+mod mail {}

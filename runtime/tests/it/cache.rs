@@ -208,10 +208,11 @@ fn the_trace_says_where_the_value_came_from() {
     };
     assert_eq!(shown(0).len(), 3, "{:?}", shown(0));
     assert!(shown(0)[0].starts_with("Miss") && shown(0)[2].starts_with("Stored"), "{:?}", shown(0));
-    assert_eq!(shown(1), ["Hit 1"]);
+    assert_eq!(shown(1), ["Hit(1)"]);
     let mut rest: Vec<_> = [2, 3, 4].map(shown).into_iter().flatten().collect();
     rest.sort();
-    assert!(rest.contains(&"Waited 3".to_owned()), "{rest:?}");
+    // On a busy machine, the last one may arrive after the value.
+    assert!(rest.iter().any(|answer| answer == "Waited(3)" || answer == "Hit(3)"), "{rest:?}");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of statements: tables of their results, and those that a step repeats.
+
 use serde_json::json;
 use zerver_trace::{Answer, Decision, Event, Recorded, Trace};
 

