@@ -12,13 +12,13 @@ pub(crate) fn expand_chain(item: TokenStream) -> Result<TokenStream> {
 }
 
 fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     quote!(#engine::Chain::new(&[#(<#steps as #engine::Step>::DESC),*]))
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
     let Flow { name, method, pattern, before, unwritten, steps, recover, idempotency } = syn::parse2(item)?;
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     let steps = chain(steps.iter());
     let idempotency = idempotency.map(|idempotency| idempotency.chain());
     let idempotency = idempotency.iter();
@@ -62,7 +62,8 @@ struct Idempotency {
 
 impl Idempotency {
     fn chain(&self) -> TokenStream {
-        let (engine, runtime, is_required) = (crate::engine(), crate::runtime(), self.is_required);
+        let (engine, runtime, is_required) =
+            (crate::crate_paths::engine(), crate::crate_paths::runtime(), self.is_required);
         let scope = match &self.scope {
             Some(slot) => quote!(#runtime::idempotency::BySlot<#slot>),
             None => quote!(#runtime::idempotency::Anyone),

@@ -8,19 +8,6 @@ use std::time::Instant;
 
 use zerver_trace::{Name, PolicyDecision};
 
-/// A waiting place of a pool was free, so that the call has a connection.
-pub const CONNECTION: &str = "connection";
-/// The name was resolved, and a new connection is open, including TLS.
-pub const CONNECTED: &str = "connected";
-/// The statement was prepared by the server.
-pub const PREPARED: &str = "prepared";
-/// The request was sent.
-pub const SENT: &str = "sent";
-/// The head of the reply arrived.
-pub const FIRST_BYTE: &str = "first byte";
-/// The first row of the result arrived.
-pub const FIRST_ROW: &str = "first row";
-
 /// Maximum number of points of one call. What follows is not recorded.
 const MAX_POINTS: usize = 32;
 
@@ -32,7 +19,7 @@ thread_local! {
 /// A point that a call reached or a decision that its interpreter made, with the time.
 pub(crate) type Point = (Reported, Instant);
 
-/// What an interpreter has reported.
+/// A report of an interpreter.
 pub(crate) enum Reported {
     Point(Name),
     Decision(PolicyDecision),
@@ -96,6 +83,7 @@ pub(crate) fn collect<T>(points: &mut Vec<Point>, run: impl FnOnce() -> T) -> T 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effects::points::CONNECTED;
 
     fn names(points: &[Point]) -> Vec<String> {
         let name = |(reported, _): &'_ Point| match reported {

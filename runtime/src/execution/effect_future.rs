@@ -90,7 +90,7 @@ pub(crate) struct CompletedEffect {
     pub(crate) call: Option<TargetCall>,
 }
 
-/// What a call holds until it completes.
+/// Permits that a call holds until it completes.
 #[derive(Default)]
 pub(crate) struct CallAccess {
     pub(crate) permit: Option<Permit>,

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::undo_task::{UndoCounter, UndoGuard};
+use super::undo_counter::{UndoCounter, UndoGuard};
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 use zerver_engine::UNDO_GRACE;
 

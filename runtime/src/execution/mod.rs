@@ -14,4 +14,5 @@ pub(crate) mod queued_calls;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;
 pub(crate) mod safe_drop;
+mod undo_counter;
 pub(crate) mod undo_task;

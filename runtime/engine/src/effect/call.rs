@@ -31,7 +31,7 @@ struct KindTable {
     assess: fn(&SharedValue) -> Assessment,
 }
 
-/// What an output says about the target that gave it.
+/// Assessment of an output and of the target that gave it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Assessment {
     /// [`EffectKind::is_temporary`], or an error that may be temporary.

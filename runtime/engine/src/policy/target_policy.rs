@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Breaker, BreakerSettings};
+use super::breaker::{Breaker, BreakerSettings};
 use crate::Retry;
 
 /// Policy for the calls to one target. What an effect says itself ([`Effect::retry`](crate::Effect::retry),

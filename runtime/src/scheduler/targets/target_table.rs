@@ -21,7 +21,7 @@ type Targets = HashMap<Arc<str>, Arc<Target>>;
 /// Finds the state of a target.
 pub(crate) struct TargetTable {
     targets: ArcSwap<Targets>,
-    /// Current settings. Whoever changes the table holds this lock.
+    /// Current settings. The lock is held to change the table.
     settings: Mutex<TargetSettings>,
     /// Makes the jitter differ between processes.
     seed: u64,

@@ -1,0 +1,14 @@
+//! Names of the points that the interpreters of zerver report; see [`report_point`](super::report_point).
+
+/// The pool had a connection for the call.
+pub const CONNECTION: &str = "connection";
+/// The name was resolved, and a new connection is open, including TLS.
+pub const CONNECTED: &str = "connected";
+/// The statement was prepared by the server.
+pub const PREPARED: &str = "prepared";
+/// The request was sent.
+pub const SENT: &str = "sent";
+/// The head of the reply arrived.
+pub const FIRST_BYTE: &str = "first byte";
+/// The first row of the result arrived.
+pub const FIRST_ROW: &str = "first row";
