@@ -42,8 +42,8 @@ pub use recording::{Recording, Secrets};
 pub use replay::Replay;
 pub use replay_error::ReplayError;
 pub use report::{
-    AppliedEdit, Coverage, EditedOutcome, Finding, FindingClass, ReplayedResponse, Report, ReportedValue,
-    SourceLocation,
+    AppliedEdit, Consequence, ConsequenceState, Coverage, EditedOutcome, Finding, FindingClass,
+    ReplayedResponse, Report, ReportedValue, SourceLocation,
 };
 pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
 pub use sameness::Sameness;

@@ -135,7 +135,11 @@ impl<'f> Observed<'f> {
                 | Event::QuantumExceeded { .. }
                 | Event::CompletionDelayed { .. }
                 | Event::ReadDelayed { .. }
-                | Event::EffectPoint { .. } => {}
+                | Event::EffectPoint { .. }
+                // The effects of an undo are compared like any others.
+                | Event::UndoRegistered { .. }
+                | Event::UndoStarted { .. }
+                | Event::UndoEnded { .. } => {}
                 Event::StepRan { step, ready_ns, at_ns, cpu_ns, decision } => {
                     let info = flow.steps.get(usize::from(*step));
                     let earlier = occurrences.entry(*step).or_default();

@@ -9,7 +9,8 @@ use crate::missing_input::MissingInput;
 use crate::observed::Observed;
 use crate::replay::Replay;
 use crate::report::{
-    AppliedEdit, Coverage, EditedOutcome, Finding, FindingClass, ReplayedResponse, Report, ReportedValue,
+    AppliedEdit, Consequence, Coverage, EditedOutcome, Finding, FindingClass, ReplayedResponse, Report,
+    ReportedValue,
 };
 use crate::run::input::ReplayInput;
 use crate::run::run_result::RunResult;
@@ -85,6 +86,13 @@ impl Replay<'_> {
             },
             applied: run.applied.iter().map(|applied| masked(applied, mask)).collect(),
             notes,
+            consequences: match self.edits.is_empty() {
+                true => Vec::new(),
+                false => run.consequences(),
+            }
+            .into_iter()
+            .map(|of| Consequence { effect: mask.text(&of.effect), ..of })
+            .collect(),
             response: run.response.as_ref().map(|response| replied(response, mask)),
             edited_outcome: Some(run)
                 .filter(|_| !self.edits.is_empty())

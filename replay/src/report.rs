@@ -29,6 +29,33 @@ pub struct Report {
     pub response: Option<ReplayedResponse>,
     /// Outcome of a run with edits, in virtual time; `None` without edits, or if the run did not end.
     pub edited_outcome: Option<EditedOutcome>,
+    /// Consequences of the failure of a run with edits, for the effects that change something.
+    pub consequences: Vec<Consequence>,
+}
+
+/// Consequence of a failure for an effect that changes something.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Consequence {
+    /// Number of the call.
+    pub call: u32,
+    /// Effect as a timeline names it.
+    pub effect: String,
+    /// State of the effect after the failure.
+    pub state: ConsequenceState,
+}
+
+/// State of an effect of a request that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsequenceState {
+    /// Its undo succeeded.
+    Undone,
+    /// Its undo failed.
+    NotUndone,
+    /// The effect succeeded and has no undo.
+    Kept,
+    /// The effect may have been performed, and has not been undone.
+    Unknown,
 }
 
 /// Outcome of a run with edits, and its duration in virtual time.

@@ -76,6 +76,7 @@ mod config;
 pub mod effects;
 mod execution;
 mod http;
+pub mod idempotency;
 mod operator_log;
 mod platform;
 pub mod prelude;

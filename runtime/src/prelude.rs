@@ -21,7 +21,7 @@ pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
 pub use zerver_engine::{
     ArrivalTime, Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final, FlowDef,
     Hedge, JsonObject, Page, Random, Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect,
-    flow, join_all, slot, step,
+    flow, join_all, settle, settle_each, slot, step,
 };
 
 pub use crate::effects::Durations;

@@ -74,7 +74,8 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
                 *kind = tainted(kind);
                 taint_value(args);
             }
-            Event::EffectCompleted { answer: Answer::Ok(value), .. } => taint_value(value),
+            Event::EffectCompleted { answer: Answer::Ok(value), .. }
+            | Event::UndoEnded { failure: Some(value), .. } => taint_value(value),
             Event::EffectCompleted { answer: Answer::Err(EffectError { message, .. }), .. } => taint(message),
             Event::Reclassified { reason, .. } => *reason = tainted(reason),
             Event::StepPanicked { file, .. } => *file = tainted(file),
@@ -90,7 +91,10 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             | Event::EffectStarted { .. }
             | Event::PolicyDecided { .. }
             | Event::Migrated { .. }
-            | Event::QuantumExceeded { .. } => {}
+            | Event::QuantumExceeded { .. }
+            | Event::UndoRegistered { .. }
+            | Event::UndoStarted { .. }
+            | Event::UndoEnded { failure: None, .. } => {}
         }
     }
     trace

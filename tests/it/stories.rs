@@ -294,7 +294,7 @@ fn the_current_services_replay_every_story() {
     same: 4 of 4 decisions reproduced, 2 effects from the recording, 0 live
     note     the recording does not show whether the target named an authority
     response 500 Internal Server Error
-             {"error":{"kind":"internal","what":"step"}}
+             {"type":"about:blank","title":"Internal Server Error","status":500,"kind":"internal","what":"step"}
     exit 0
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders_next), @r"

@@ -54,9 +54,15 @@ fn any_origin_is_allowed_and_errors_are_json() {
 
     let missing = dev.get("/todos/456");
     assert_eq!(missing.status, 404);
-    assert_eq!(missing.json(), json!({ "error": { "kind": "not_found", "what": "todo", "key": "456" } }));
+    assert_eq!(
+        missing.json(),
+        json!({
+            "type": "about:blank", "title": "Not Found", "status": 404,
+            "kind": "not_found", "what": "todo", "key": "456"
+        })
+    );
     let wrong = dev.ask("POST", "/todos").json(json!({ "titel": "x" })).send();
-    assert_eq!((wrong.status, wrong.json()["error"]["kind"].clone()), (400, json!("invalid")));
+    assert_eq!((wrong.status, wrong.json()["kind"].clone()), (400, json!("invalid")));
     let method = dev.ask("PUT", "/todos").send();
     assert_eq!(method.status, 405);
     assert!(method.header("allow").unwrap().contains("POST"), "{method:?}");

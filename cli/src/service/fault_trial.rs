@@ -1,7 +1,7 @@
 //! Outcome of a request with one injected fault.
 
 use serde::Serialize;
-use zerver_replay::{FaultTrial, Report};
+use zerver_replay::{Consequence, ConsequenceState, FaultTrial, Report};
 
 use crate::error::CommandError;
 
@@ -22,6 +22,8 @@ pub(crate) struct FaultOutcome {
     pub(crate) step: String,
     pub(crate) duration_ns: Option<u64>,
     pub(crate) panicked: bool,
+    /// Consequences of the failure for the effects that change something. Empty if the request succeeded.
+    pub(crate) consequences: Vec<Consequence>,
     /// NotReplayedGroup why this is a finding; `None` if it is none.
     pub(crate) finding: Option<&'static str>,
 }
@@ -38,6 +40,7 @@ impl FaultOutcome {
             step: String::new(),
             duration_ns: None,
             panicked: false,
+            consequences: Vec::new(),
             finding: None,
         }
     }
@@ -59,12 +62,17 @@ impl FaultOutcome {
             (_, "internal", None) => Some("a step reported it as a bug of the service"),
             _ => None,
         };
+        let is_not_undone = |of: &Consequence| of.state == ConsequenceState::NotUndone;
+        let finding = finding.or_else(|| {
+            report.consequences.iter().any(is_not_undone).then_some("what was done is not undone")
+        });
         Self {
             status: report.response.as_ref().map(|response| response.status),
             failure: edited_outcome.failure.clone(),
             step: edited_outcome.step.clone(),
             duration_ns: Some(edited_outcome.duration_ns),
             panicked: edited_outcome.outcome == "panicked",
+            consequences: report.consequences.clone(),
             finding,
             ..Self::new(trial, &edited_outcome.outcome)
         }

@@ -132,7 +132,10 @@ impl StoredTrace {
                 | Event::Migrated { at_ns, .. }
                 | Event::QuantumExceeded { at_ns, .. }
                 | Event::StepPanicked { at_ns, .. }
-                | Event::EffectPoint { at_ns, .. } => to.time(at_ns),
+                | Event::EffectPoint { at_ns, .. }
+                | Event::UndoRegistered { at_ns, .. }
+                | Event::UndoStarted { at_ns, .. }
+                | Event::UndoEnded { at_ns, .. } => to.time(at_ns),
                 Event::StepYielded { .. } => {}
             }
         }

@@ -23,7 +23,8 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         Event::StepYielded { progress: value, .. }
         | Event::SlotWritten { value, .. }
         | Event::EffectRequested { args: value, .. }
-        | Event::EffectCompleted { answer: Answer::Ok(value), .. } => Some(value),
+        | Event::EffectCompleted { answer: Answer::Ok(value), .. }
+        | Event::UndoEnded { failure: Some(value), .. } => Some(value),
         Event::BodyReceived { .. }
         | Event::StepRan { .. }
         | Event::EffectCompleted { .. }
@@ -36,6 +37,9 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::ReadDelayed { .. }
         | Event::StepPanicked { .. }
         | Event::EffectPoint { .. }
-        | Event::PolicyDecided { .. } => None,
+        | Event::PolicyDecided { .. }
+        | Event::UndoRegistered { .. }
+        | Event::UndoStarted { .. }
+        | Event::UndoEnded { .. } => None,
     }
 }

@@ -106,6 +106,15 @@ impl ValueInterner {
             Event::EffectPoint { call, at_ns, point } => {
                 Event::EffectPoint { call: *call, at_ns: *at_ns, point: point.clone() }
             }
+            Event::UndoRegistered { undo, call, step, at_ns } => {
+                Event::UndoRegistered { undo: *undo, call: *call, step: *step, at_ns: *at_ns }
+            }
+            Event::UndoStarted { undo, at_ns } => Event::UndoStarted { undo: *undo, at_ns: *at_ns },
+            Event::UndoEnded { undo, at_ns, failure } => Event::UndoEnded {
+                undo: *undo,
+                at_ns: *at_ns,
+                failure: failure.as_ref().map(|failure| self.intern_datum(ValueRole::Other, failure)),
+            },
         }
     }
 

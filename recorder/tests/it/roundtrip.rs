@@ -235,7 +235,7 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 
 #[test]
 fn events_of_an_effect_in_flight_are_read_back() {
-    fn queued<V>() -> [Event<V>; 6] {
+    fn queued<V>() -> [Event<V>; 9] {
         let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
@@ -244,6 +244,9 @@ fn events_of_an_effect_in_flight_are_read_back() {
             Event::EffectStarted { call: 1, at_ns: 9 },
             Event::EffectPoint { call: 1, at_ns: 11, point: Name::from("connected") },
             Event::PolicyDecided { call: 1, at_ns: 9, decision: PolicyDecision::BreakerOpened, wait_ns: 8 },
+            Event::UndoRegistered { undo: 0, call: Some(1), step: 1, at_ns: 12 },
+            Event::UndoStarted { undo: 0, at_ns: 13 },
+            Event::UndoEnded { undo: 0, at_ns: 14, failure: None },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
@@ -251,7 +254,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
     capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 6..], queued());
+    assert_eq!(trace.events[trace.events.len() - 9..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }

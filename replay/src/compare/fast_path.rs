@@ -117,6 +117,7 @@ impl Replay<'_> {
                     job.run(at_ns, || now_ns)
                 }
                 Next::Advance => job.advance(now_ns),
+                Next::Undo => job.undo(now_ns),
                 _ => {
                     let (call, at_ns, answer) = answered.next()?;
                     let start = pending.remove(&call)?;
@@ -185,6 +186,14 @@ impl Replay<'_> {
             (Event::EffectCompleted { call: a, .. }, Event::EffectCompleted { call: b, .. }) => a == b,
             // The location may have moved, and the message is part of the outcome.
             (Event::StepPanicked { step: a, .. }, Event::StepPanicked { step: b, .. }) => a == b,
+            (
+                Event::UndoRegistered { undo: a, call, step, .. },
+                Event::UndoRegistered { undo: b, call: of, step: at, .. },
+            ) => (a, call, step) == (b, of, at),
+            (Event::UndoStarted { undo: a, .. }, Event::UndoStarted { undo: b, .. }) => a == b,
+            (Event::UndoEnded { undo: a, failure, .. }, Event::UndoEnded { undo: b, failure: then, .. }) => {
+                a == b && failure.is_none() == then.is_none()
+            }
             _ => false,
         }
     }

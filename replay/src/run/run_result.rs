@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zerver_engine::Response;
-use zerver_trace::{Event, FlowInfo, Outcome, SharedValue};
+use zerver_trace::{Answer, EffectErrorKind, Event, FlowInfo, Outcome, SharedValue};
 
 use crate::observed::{Observed, ObservedResponse};
-use crate::report::AppliedEdit;
+use crate::report::{AppliedEdit, Consequence, ConsequenceState};
 use crate::run::recorded_answers::NoAnswer;
 
 /// Result of one run of today's code.
 pub(crate) struct RunResult {
     pub(crate) events: Vec<Event<SharedValue>>,
+    /// Labels of the calls that change something, except those of undos.
+    pub(crate) performed: BTreeMap<u32, String>,
     /// `None` if the run did not end.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) response: Option<Response>,
@@ -37,6 +39,50 @@ impl RunResult {
         facts.outcome.clone_from(&self.outcome);
         facts.response = self.response.as_ref().and_then(|response| ObservedResponse::of(response));
         facts
+    }
+}
+
+impl RunResult {
+    /// Returns what became of the effects that change something, if the request failed.
+    pub(crate) fn consequences(&self) -> Vec<Consequence> {
+        if matches!(self.outcome, None | Some(Outcome::Done)) {
+            return Vec::new();
+        }
+        let mut states: BTreeMap<u32, ConsequenceState> = BTreeMap::new();
+        let mut undos = BTreeMap::new();
+        for event in &self.events {
+            match event {
+                Event::EffectCompleted { call, answer, .. } => {
+                    let state = match answer {
+                        Answer::Ok(_) => ConsequenceState::Kept,
+                        Answer::Err(error) if error.kind == EffectErrorKind::Timeout => {
+                            ConsequenceState::Unknown
+                        }
+                        Answer::Err(error) if error.kind == EffectErrorKind::UnknownOutcome => {
+                            ConsequenceState::Unknown
+                        }
+                        Answer::Canceled => ConsequenceState::Unknown,
+                        Answer::Err(_) => continue,
+                    };
+                    states.insert(*call, state);
+                }
+                Event::UndoRegistered { undo, call: Some(call), .. } => {
+                    undos.insert(*undo, *call);
+                }
+                Event::UndoEnded { undo, failure, .. } => {
+                    let state = match failure {
+                        None => ConsequenceState::Undone,
+                        Some(_) => ConsequenceState::NotUndone,
+                    };
+                    undos.get(undo).map(|call| states.insert(*call, state));
+                }
+                _ => {}
+            }
+        }
+        let of_call = |(call, effect): (&u32, &String)| {
+            Some(Consequence { call: *call, effect: effect.clone(), state: *states.get(call)? })
+        };
+        self.performed.iter().filter_map(of_call).collect()
     }
 }
 

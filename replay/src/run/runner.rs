@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_engine::{Call, CallResult, Flow, Job, Next, RequestedCall, RetryVerdict};
+use zerver_engine::{Call, CallResult, Flow, Job, Next, RequestedCall, RetryVerdict, StopReason, UNDO_GRACE};
 use zerver_trace::Value;
 
 use crate::edits::faults::{FaultKind, out_of_time, past_deadline};
@@ -49,7 +49,15 @@ pub(crate) struct Runner<'r> {
     reworded: BTreeMap<u32, u32>,
     replayed: u32,
     position: FlowPosition,
+    /// Time by which everything must be undone, once the request has failed.
+    undo_until_ns: Option<u64>,
+    /// True if an undo without a recorded answer counts as successful.
+    assumes_undos: bool,
+    /// Labels of the calls that change something.
+    performed: BTreeMap<u32, String>,
 }
+
+const ASSUMED_UNDONE: &str = "undos and conclusions without a recorded answer count as successful";
 
 /// Services that a run with edits may use besides the recording. A run without edits has none.
 #[derive(Default)]
@@ -86,6 +94,9 @@ impl<'r> Runner<'r> {
             reworded: BTreeMap::new(),
             replayed: 0,
             position: FlowPosition::default(),
+            undo_until_ns: None,
+            assumes_undos: false,
+            performed: BTreeMap::new(),
         }
     }
 
@@ -112,8 +123,8 @@ impl<'r> Runner<'r> {
                     Next::Ended => break,
                     Next::Run => match self.clock.stopped(runs) {
                         Some((at_ns, stop)) => {
-                            job.stop(stop, at_ns);
-                            break;
+                            next = job.stop(stop, at_ns);
+                            None
                         }
                         None => {
                             self.step(flow, &mut job, progress, &mut next)?;
@@ -125,12 +136,17 @@ impl<'r> Runner<'r> {
                         next = job.advance(self.clock.now_ns);
                         None
                     }
+                    Next::Undo => {
+                        next = self.undo(&mut job);
+                        None
+                    }
                     Next::Wait => {
                         let due = self.pending.first_key_value().map(|((due, _), _)| *due);
-                        if let Some((at_ns, stop)) = self.clock.stops_before(due) {
+                        if let Some((at_ns, stop)) = self.stops_before(due, job.is_undoing()) {
                             self.clock.now_ns = at_ns;
-                            job.stop(stop, at_ns);
-                            break;
+                            self.pending.clear();
+                            next = job.stop(stop, at_ns);
+                            continue;
                         }
                         match self.take_next() {
                             Some(Pending { number, performed, verdict, .. }) => {
@@ -148,6 +164,12 @@ impl<'r> Runner<'r> {
             };
             match halted {
                 None => {}
+                // The recording need not tell how undos and conclusions end that this code or an edit has caused. The
+                // comparison reports them as additional effects.
+                Some(Halt::Unanswered(..)) if job.is_undoing() => {
+                    next = job.assume_undone(self.clock.now_ns);
+                    self.assumes_undos = true;
+                }
                 Some(Halt::Invalid(error)) => return Err(error),
                 Some(Halt::Unanswered(label, reason)) => {
                     unanswered = Some(Unanswered { run: runs.saturating_sub(1), label, reason });
@@ -160,12 +182,15 @@ impl<'r> Runner<'r> {
             None => (Some(ended.outcome), ended.response),
             Some(_) => (None, None),
         };
+        let performed = std::mem::take(&mut self.performed);
+        let assumed = self.assumes_undos.then(|| ASSUMED_UNDONE.to_owned());
         let Self { replayed, live, reworded, applied, clock, .. } = self;
         let ended_ns = clock.now_ns;
-        let notes = clock.note().into_iter().collect();
+        let notes = clock.note().into_iter().chain(assumed).collect();
         let events = ended.events;
         Ok(RunResult {
             events,
+            performed,
             outcome,
             response,
             replayed,
@@ -176,6 +201,25 @@ impl<'r> Runner<'r> {
             ended_ns,
             notes,
         })
+    }
+
+    /// Starts the next undo. What was in flight when the request failed does not matter any more.
+    fn undo(&mut self, job: &mut Job) -> Next {
+        self.pending.clear();
+        let now_ns = self.clock.now_ns;
+        self.undo_until_ns.get_or_insert(now_ns.saturating_add(nanos(UNDO_GRACE)));
+        job.undo(now_ns)
+    }
+
+    /// Returns what ends the request, or its undoing, before `due`.
+    fn stops_before(&self, due: Option<Due>, is_undoing: bool) -> Option<(u64, StopReason)> {
+        if !is_undoing {
+            return self.clock.stops_before(due);
+        }
+        let until_ns = self.undo_until_ns.unwrap_or(self.clock.now_ns);
+        let is_late = due.is_none_or(|due| self.clock.is_virtual() && due.at_ns > until_ns);
+        let at_ns = if self.clock.is_virtual() { until_ns } else { self.clock.now_ns };
+        is_late.then_some((at_ns, StopReason::DeadlinePassed))
     }
 
     fn step(
@@ -231,6 +275,9 @@ impl<'r> Runner<'r> {
             self.live.insert(start.number);
         }
         let names = &CallNames::new(call, start.number, known);
+        if !call.is_safe() && !job.is_undoing() {
+            self.performed.insert(start.number, names.label().to_owned());
+        }
         let wrong = self.edits.fault(names, known.and_then(ObservedCall::took_ns), &mut self.applied);
         let limit = call.time_limit();
         let is_failing = !matches!(wrong, None | Some(FaultKind::Latency { .. }));

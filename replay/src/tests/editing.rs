@@ -10,7 +10,8 @@ fn an_edit_is_distinguished_from_a_code_change() {
     input_edited render steps: render -> not run
     input_edited check outcome: done -> failed: forbidden sum
     input_edited  response.status: 200 -> 403
-    input_edited  response.body: [90,"Even"] -> {"error":{"kind":"forbidden","what":"sum","key":"5000"}}
+    input_edited  response.headers.content-type: application/json -> application/problem+json
+    input_edited  response.body: [90,"Even"] -> {"type":"about:blank","title":"Forbidden","status":403,"kind":"forbidden","what":"sum","key":"5000"}
     "#);
     insta::assert_snapshot!(run(4, &sums(), &set(r#"Sort={"Odd": {"by": 9}}"#)), @r#"
     different: 4 of 4, 2 replayed, 0 unanswered
@@ -43,7 +44,8 @@ fn an_edit_is_distinguished_from_a_code_change() {
     input_edited render steps: render -> not run
     input_edited check outcome: done -> failed: forbidden sum
     input_edited  response.status: 200 -> 403
-    input_edited  response.body: [90,"Even"] -> {"error":{"kind":"forbidden","what":"sum","key":"500040"}}
+    input_edited  response.headers.content-type: application/json -> application/problem+json
+    input_edited  response.body: [90,"Even"] -> {"type":"about:blank","title":"Forbidden","status":403,"kind":"forbidden","what":"sum","key":"500040"}
     "#);
 }
 

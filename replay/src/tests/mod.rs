@@ -12,6 +12,7 @@ mod random;
 mod retries;
 mod reworded;
 mod undelivered;
+mod undo;
 mod unobserved_changes;
 mod what_if;
 
@@ -129,13 +130,20 @@ fn record_by(
     while next != Next::Ended {
         waiting.extend(job.take_requested_calls());
         if inputs == stop_after {
-            job.stop(StopReason::ClientLeft, tick());
-            break;
+            if job.stop(StopReason::ClientLeft, tick()) == Next::Ended {
+                break;
+            }
+            waiting.clear();
+            next = Next::Undo;
         }
         inputs += 1;
         next = match next {
             Next::Run => job.run(tick(), tick),
             Next::Advance => job.advance(now.get()),
+            Next::Undo => {
+                waiting.clear();
+                job.undo(tick())
+            }
             _ => {
                 let start = if last_first { waiting.pop().unwrap() } else { waiting.remove(0) };
                 if !start.pause.is_zero() {

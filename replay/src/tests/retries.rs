@@ -105,6 +105,7 @@ fn a_missing_retry_is_a_finding() {
     code_changed check steps: check, render -> not run
     code_changed ask_again outcome: done -> failed: unavailable echo
     code_changed  response.status: 200 -> 503
-    code_changed  response.body: [40,"Even"] -> {"error":{"kind":"unavailable","what":"echo"}}
+    code_changed  response.headers.content-type: application/json -> application/problem+json
+    code_changed  response.body: [40,"Even"] -> {"type":"about:blank","title":"Service Unavailable","status":503,"kind":"unavailable","what":"echo"}
     "#);
 }

@@ -1,16 +1,21 @@
 //! Failures: reasons why a request fails, in terms of the service.
 
+mod slot_value;
+
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name};
 
 /// Reason why a request fails, in terms of the service: the kind of failure, the thing it is about, and its key.
 ///
-/// A failure becomes the response of the request: through the function of the flow or of the program if there is one,
-/// or else through [`Failure::to_response`].
+/// A failure becomes the response of the request: through the recovery step of the flow if there is one, through the
+/// function of the flow or of the program that renders failures, or else through [`Failure::to_response`].
+///
+/// It is also a built-in slot, which only the recovery step of a flow can read
+/// ([`FlowDef::recover`](crate::FlowDef::recover)).
 ///
 /// ```
 /// use zerver_engine::Failure;
@@ -29,8 +34,33 @@ struct Inner {
     fields: Vec<FieldFailure>,
     headers: Vec<(&'static str, String)>,
     causes: Vec<String>,
-    call: Option<u32>,
+    call: Option<FailedCall>,
+    step: Option<FailedStep>,
+    problem: Option<ProblemType>,
+    not_undone: Vec<String>,
     error: Option<TypedError>,
+}
+
+/// The call that led to a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FailedCall {
+    number: u32,
+    kind: Name,
+}
+
+/// The step at which a request failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FailedStep {
+    /// `None` if the failure was decoded.
+    at: Option<u16>,
+    name: Name,
+}
+
+/// A problem type of RFC 9457.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProblemType {
+    pub(crate) uri: &'static str,
+    pub(crate) title: &'static str,
 }
 
 /// The error of an effect, as the type that the effect declares.
@@ -53,7 +83,7 @@ impl PartialEq for TypedError {
 impl Eq for TypedError {}
 
 /// Failure of one field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FieldFailure {
     /// Name or path of the field, such as `title` or `items[2].count`.
@@ -74,6 +104,9 @@ impl Failure {
             headers: Vec::new(),
             causes: Vec::new(),
             call: None,
+            step: None,
+            problem: None,
+            not_undone: Vec::new(),
             error: None,
         }))
     }
@@ -186,6 +219,14 @@ impl Failure {
         self
     }
 
+    /// Sets the problem type of the response: a URI that identifies it, and a title for a person (RFC 9457, section
+    /// 3.1). The default is `about:blank` with the phrase of the status.
+    #[must_use]
+    pub fn problem_type(mut self, uri: &'static str, title: &'static str) -> Self {
+        self.0.problem = Some(ProblemType { uri, title });
+        self
+    }
+
     /// Adds an error that caused it, with the error's own sources, up to 16 in all. They are recorded, but not part of
     /// the response.
     #[must_use]
@@ -243,8 +284,14 @@ impl Failure {
         Self::new(failure, kind).because(error)
     }
 
-    pub(crate) fn with_call(mut self, call: u32) -> Self {
-        self.0.call.get_or_insert(call);
+    pub(crate) fn with_call(mut self, number: u32, kind: &'static str) -> Self {
+        self.0.call.get_or_insert_with(|| FailedCall { number, kind: kind.into() });
+        self
+    }
+
+    /// Sets the step at which the request failed, unless it is set.
+    pub(crate) fn with_step(mut self, at: u16, name: &str) -> Self {
+        self.0.step.get_or_insert_with(|| FailedStep { at: Some(at), name: name.to_owned().into() });
         self
     }
 
@@ -283,9 +330,36 @@ impl Failure {
         &self.0.causes
     }
 
-    /// Returns the failure as it is recorded, for a step that failed.
+    /// Returns the name of the step at which the request failed. Only the failure that a recovery step reads has one.
+    pub fn step(&self) -> Option<&str> {
+        self.0.step.as_ref().map(|step| &*step.name)
+    }
+
+    /// Returns the kind of the effect that failed, such as `http`, if it was an effect.
+    pub fn effect(&self) -> Option<&str> {
+        self.0.call.as_ref().map(|call| &*call.kind)
+    }
+
+    /// Adds an effect that could not be undone, with the reason.
+    pub(crate) fn with_not_undone(mut self, effect: &str, reason: &Self) -> Self {
+        self.0.causes.push(format!("not undone: {effect}: {reason}"));
+        self.0.causes.extend(reason.causes().iter().cloned());
+        self.0.not_undone.push(effect.to_owned());
+        self
+    }
+
+    /// Returns the kinds of the effects that could not be undone. They are part of the response.
+    pub fn not_undone(&self) -> &[String] {
+        &self.0.not_undone
+    }
+
+    pub(crate) fn problem(&self) -> Option<ProblemType> {
+        self.0.problem
+    }
+
+    /// Returns the failure as it is recorded. `step` is the step that failed, unless the failure knows it.
     pub(crate) fn info(&self, step: Option<u16>) -> FailureInfo {
-        let Inner { kind, what, key, message, fields, causes, call, .. } = &*self.0;
+        let Inner { kind, what, key, message, fields, causes, call, step: own_step, .. } = &*self.0;
         let texts = fields.iter().map(|FieldFailure { field, message }| format!("{field} {message}"));
         let message = Some(message.clone()).filter(|message| !message.is_empty());
         FailureInfo {
@@ -293,8 +367,8 @@ impl Failure {
             what: what.clone(),
             key: key.clone(),
             message: message.into_iter().chain(texts).collect::<Vec<_>>().join("; "),
-            step,
-            call: *call,
+            step: own_step.as_ref().and_then(|step| step.at).or(step),
+            call: call.as_ref().map(|call| call.number),
             causes: causes.clone(),
         }
     }

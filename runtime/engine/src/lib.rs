@@ -58,12 +58,13 @@ mod slot;
 mod step;
 
 pub use effect::{
-    All, Assessment, Assessor, AttemptEnd, Call, CallResult, Effect, EffectKind, Hedge, RequestedCall, Retry,
-    RetryVerdict, StandaloneEffect, all, any, effect, join_all,
+    All, Assessment, Assessor, AttemptEnd, Call, CallResult, Effect, EffectKind, Hedge, RequestEnd,
+    RequestedCall, Retry, RetryVerdict, Settle, Settled, StandaloneEffect, all, any, effect, join_all,
+    settle, settle_each,
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason};
+pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
 pub use message::{JsonObject, Page, Params, Request, Response};
 pub use panics::install_panic_hook;
 pub use policy::{

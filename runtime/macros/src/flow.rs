@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Ident, LitStr, Path, Result, Token, bracketed};
+use syn::{Error, Expr, Ident, LitStr, Path, Result, Token, bracketed, parenthesized};
 
 pub(crate) fn expand_chain(item: TokenStream) -> Result<TokenStream> {
     let List(steps) = syn::parse2(item)?;
@@ -17,14 +17,18 @@ fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
-    let Flow { name, method, pattern, before, unwritten, steps } = syn::parse2(item)?;
+    let Flow { name, method, pattern, before, unwritten, steps, recover, idempotency } = syn::parse2(item)?;
     let engine = crate::engine();
     let steps = chain(steps.iter());
+    let idempotency = idempotency.map(|idempotency| idempotency.chain());
+    let idempotency = idempotency.iter();
+    let recover = recover.map(|step| quote!(.recover(<#step as #engine::Step>::DESC)));
     let method = method.to_string();
     Ok(quote! {{
         const FLOW: #engine::FlowDef =
-            #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #steps])
-                .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*]);
+            #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #(#idempotency,)* #steps])
+                .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*])
+                #recover;
         const _: () = FLOW.check_order();
         FLOW
     }})
@@ -46,6 +50,53 @@ struct Flow {
     before: Vec<Expr>,
     unwritten: Vec<Path>,
     steps: Punctuated<Path, Token![,]>,
+    recover: Option<Path>,
+    idempotency: Option<Idempotency>,
+}
+
+/// `idempotent`, `idempotent: required`, `idempotent: by(SLOT)` or `idempotent: required by(SLOT)`.
+struct Idempotency {
+    is_required: bool,
+    scope: Option<Path>,
+}
+
+impl Idempotency {
+    fn chain(&self) -> TokenStream {
+        let (engine, runtime, is_required) = (crate::engine(), crate::runtime(), self.is_required);
+        let scope = match &self.scope {
+            Some(slot) => quote!(#runtime::idempotency::BySlot<#slot>),
+            None => quote!(#runtime::idempotency::Anyone),
+        };
+        quote!(#engine::Chain::new(&[
+            <#runtime::idempotency::ClaimKey<#scope, #is_required> as #engine::Step>::DESC,
+            <#runtime::idempotency::AnswerKnownKey as #engine::Step>::DESC,
+        ]))
+    }
+}
+
+impl Parse for Idempotency {
+    /// Parses what follows the word `idempotent`.
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut parsed = Self { is_required: false, scope: None };
+        if input.parse::<Option<Token![:]>>()?.is_none() {
+            return Ok(parsed);
+        }
+        let mut word: Ident = input.parse()?;
+        if word == "required" {
+            parsed.is_required = true;
+            if !input.peek(Ident) {
+                return Ok(parsed);
+            }
+            word = input.parse()?;
+        }
+        if word != "by" {
+            return Err(Error::new(word.span(), "write `required`, `by(SLOT)` or `required by(SLOT)`"));
+        }
+        let slot;
+        parenthesized!(slot in input);
+        parsed.scope = Some(slot.parse()?);
+        Ok(parsed)
+    }
 }
 
 impl Parse for Flow {
@@ -62,25 +113,31 @@ impl Parse for Flow {
             ));
         }
         let pattern = input.parse()?;
-        let (mut before, mut unwritten, mut steps) = (Vec::new(), None, None);
+        let (mut before, mut unwritten, mut steps, mut recover) = (Vec::new(), None, None, None);
+        let mut idempotency = None;
         while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
             let key: Ident = input.parse()?;
+            if key == "idempotent" && idempotency.is_none() && steps.is_some() {
+                idempotency = Some(input.parse()?);
+                continue;
+            }
             input.parse::<Token![:]>()?;
             match key.to_string().as_str() {
                 "before" if before.is_empty() && steps.is_none() => before = chains(input)?,
                 "unwritten" if unwritten.is_none() && steps.is_none() => unwritten = Some(paths(input)?),
                 "steps" if steps.is_none() => steps = Some(paths(input)?),
+                "recover" if recover.is_none() && steps.is_some() => recover = Some(input.parse()?),
                 _ => {
                     return Err(Error::new(
                         key.span(),
-                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, each at most once",
+                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` and `idempotent` if needed, each at most once",
                     ));
                 }
             }
         }
         let steps = steps.ok_or_else(|| input.error("a flow needs `steps: [..]`"))?;
         let unwritten = unwritten.into_iter().flatten().collect();
-        Ok(Self { name, method, pattern, before, unwritten, steps })
+        Ok(Self { name, method, pattern, before, unwritten, steps, recover, idempotency })
     }
 }
 

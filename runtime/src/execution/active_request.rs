@@ -10,6 +10,8 @@ use super::delivery::Delivery;
 use super::request_ids::RequestIds;
 use super::response_capture::CapturedResponse;
 use super::safe_drop::discard;
+use super::undo_task;
+use crate::effects::interpreter::EffectContext;
 use crate::scheduler::{ActiveEntry, ThreadStatus};
 use crate::server::service::WorkerService;
 use crate::time::{Stopwatch, WorkerClock};
@@ -39,6 +41,8 @@ pub(crate) struct ActiveRequest {
     row: Option<(Arc<ThreadStatus>, usize)>,
     /// True if another thread has passed the request to the sink.
     is_captured: bool,
+    /// True once another task undoes what the request did.
+    has_undo_task: bool,
 }
 
 impl ActiveRequest {
@@ -64,6 +68,7 @@ impl ActiveRequest {
             request: Some(Arc::new(request)),
             row: None,
             is_captured: false,
+            has_undo_task: false,
             class: Class::default(),
             base_ns,
             service: Arc::clone(service),
@@ -159,6 +164,21 @@ impl ActiveRequest {
         }
     }
 
+    pub(crate) const fn service(&self) -> &Arc<WorkerService> {
+        &self.service
+    }
+
+    /// Leaves the request to the task that undoes what it did. If that is dropped, the rest is not undone.
+    pub(crate) fn begin_undo_task(&mut self) {
+        self.leave_thread();
+        self.has_undo_task = true;
+    }
+
+    /// Returns true if the request has failed and must undo what it did.
+    pub(crate) fn must_undo(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.is_undoing())
+    }
+
     /// Ends the request with the response of the job. Returns `None` if the job has no response.
     pub(crate) fn finish(&mut self) -> Option<PendingResponse> {
         let ended = self.job.take()?.finish();
@@ -227,10 +247,49 @@ pub(crate) struct PendingResponse {
 }
 
 impl ActiveRequest {
+    /// Passes the request on if its effects must be undone because the client left. Returns true if so.
+    fn is_undone_later(&mut self) -> bool {
+        let Some(job) = self.job.as_mut().filter(|_| !self.has_undo_task) else { return false };
+        if job.outcome().is_none() {
+            job.stop(StopReason::ClientLeft, self.watch.tick());
+        }
+        if !job.is_undoing() {
+            return false;
+        }
+        let context = EffectContext { request_id: Some(self.id), ..EffectContext::default() };
+        drop(undo_task::start(self.take(), context));
+        true
+    }
+
+    /// Moves the request out. What stays has ended.
+    fn take(&mut self) -> Self {
+        Self {
+            id: self.id,
+            watch: self.watch.clone(),
+            class: self.class,
+            base_ns: self.base_ns,
+            service: Arc::clone(&self.service),
+            unix_ns: self.unix_ns,
+            seed: self.seed,
+            is_recording_requested: self.is_recording_requested,
+            read_delays: std::mem::take(&mut self.read_delays),
+            worker: self.worker,
+            flow: self.flow.take(),
+            job: self.job.take(),
+            request: self.request.take(),
+            row: self.row.take(),
+            is_captured: self.is_captured,
+            has_undo_task: self.has_undo_task,
+        }
+    }
+
     /// Ends the request, unless it has ended: the client left, or code outside of a step panicked, such as the drop of a value.
     /// A panic is answered with `response`.
     fn end(&mut self, panicked: bool, mut response: Option<Response>) -> Option<PendingResponse> {
         self.request.as_ref()?;
+        if !panicked && self.is_undone_later() {
+            return None;
+        }
         let (mut outcome, mut events, mut events_dropped, mut step) = (None, Vec::new(), 0, 0);
         if let Some(mut job) = self.job.take() {
             step = job.position();

@@ -73,14 +73,18 @@ impl<'d> Driver<'d> {
         let mut requested = SmallVec::new();
         let mut next = Next::Run;
         loop {
-            if self.is_yield_due() && next != Next::Ended && self.yield_between_effects().await {
+            if self.is_yield_due()
+                && !matches!(next, Next::Ended | Next::Undo)
+                && self.yield_between_effects().await
+            {
                 return DriveEnd::Finished;
             }
             if self.job.has_canceled_calls() {
                 self.drop_canceled();
             }
             next = match next {
-                Next::Ended => {
+                // What a failed request has to undo does not keep this thread, and outlives the client.
+                Next::Ended | Next::Undo => {
                     self.slice.record_wait(self.watch.now_ns());
                     return DriveEnd::Finished;
                 }
@@ -249,8 +253,14 @@ impl<'d> Driver<'d> {
             return None;
         }
         let interpreters = self.service.readiness.interpreters();
-        let StartedEffect { state, notes, call } =
-            effect_start::start(due, self.watch, self.deadline_ns, interpreters, self.context, self.slice);
+        let StartedEffect { state, notes, call } = effect_start::start(
+            due,
+            self.watch,
+            self.deadline_ns,
+            interpreters,
+            self.context,
+            &self.slice.effect_access(),
+        );
         let queued_for = match &state {
             Started::Pending(effect) => effect.queue_reason(),
             Started::Ready(_) => None,

@@ -5,7 +5,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::undo_task::{UndoCounter, UndoGuard};
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
+use zerver_engine::UNDO_GRACE;
 
 /// Minimum number of threads. Most services need only one; with a second, an interpreter that blocks its thread does not
 /// stop all others.
@@ -21,6 +23,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 pub(crate) struct EffectRuntime {
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
+    undoing: Arc<UndoCounter>,
 }
 
 impl EffectRuntime {
@@ -32,7 +35,11 @@ impl EffectRuntime {
             .thread_name("zerver-effects")
             .enable_all()
             .build()?;
-        Ok(Arc::new(Self { handle: runtime.handle().clone(), runtime: Mutex::new(Some(runtime)) }))
+        Ok(Arc::new(Self {
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+            undoing: Arc::default(),
+        }))
     }
 
     pub(crate) const fn handle(&self) -> &Handle {
@@ -44,8 +51,15 @@ impl EffectRuntime {
         self.handle.enter()
     }
 
-    /// Cancels the effects in flight and closes all connections. This blocks.
+    /// Counts a request that is being undone, until the guard is dropped.
+    pub(crate) fn begin_undo(&self) -> UndoGuard {
+        self.undoing.begin()
+    }
+
+    /// Waits for the requests that are being undone, cancels the other effects in flight, and closes all connections. This
+    /// blocks.
     pub(crate) fn shut_down(&self) {
+        self.undoing.wait(UNDO_GRACE);
         if let Some(runtime) = self.take() {
             runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         }

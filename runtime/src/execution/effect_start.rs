@@ -10,7 +10,7 @@ use super::effect_future::{
 };
 use crate::effects::interpreter;
 use crate::effects::interpreter::{Interpreters, Started};
-use crate::scheduler::{Admission, CallRefusal, PolicyNote, RunSlice, TargetCall, TargetPass};
+use crate::scheduler::{Admission, CallRefusal, EffectAccess, PolicyNote, TargetCall, TargetPass};
 use crate::time::{Stopwatch, nanos};
 
 /// A call that is to be started now.
@@ -64,24 +64,24 @@ pub(crate) fn start(
     deadline_ns: u64,
     interpreters: &Interpreters,
     context: &interpreter::EffectContext,
-    slice: &RunSlice<'_>,
+    needs: &EffectAccess<'_>,
 ) -> StartedEffect {
     let requested = &mut due.requested;
     if requested.deadline_ns.is_some_and(|deadline_ns| deadline_ns <= watch.now_ns()) {
         return StartedEffect::failed(past_deadline());
     }
     let until = requested.deadline_ns.map(|deadline_ns| watch.at(deadline_ns));
-    let runtime = slice.effect_runtime;
+    let runtime = needs.runtime;
     let pause = std::mem::take(&mut requested.pause);
     if !pause.is_zero() {
         let reason = if requested.is_hedge { QueueReason::Hedge } else { QueueReason::RetryDelay };
         return due.after(pause, reason);
     }
     let Some(name) = requested.call.target() else {
-        return match slice.acquire_permit(&requested.call, None) {
+        return match needs.acquire_permit(&requested.call, None) {
             Admission::Granted(permit) => {
                 let access = || CallAccess {
-                    permit: permit.or_else(|| slice.count_in_flight(&requested.call)),
+                    permit: permit.or_else(|| needs.count_in_flight(&requested.call)),
                     ..CallAccess::default()
                 };
                 started(perform(requested, until, runtime, interpreters, context, access), None)
@@ -99,8 +99,8 @@ pub(crate) fn start(
     };
     let ends_ns = requested.deadline_ns.map_or(deadline_ns, |until_ns| until_ns.min(deadline_ns));
     let left = Duration::from_nanos(ends_ns.saturating_sub(watch.now_ns()));
-    let now = (slice.service_ns(watch), watch.now());
-    let call = slice.find_target(&name, watch).map(|target| TargetCall::new(target, requested, now, left));
+    let now = (needs.service_ns(watch), watch.now());
+    let call = needs.find_target(&name, watch).map(|target| TargetCall::new(target, requested, now, left));
     if let Some(call) = &call {
         if requested.is_hedge && !call.target.take_retry(now.0) {
             let error = EffectError::new(EffectErrorKind::Refused, "the retry budget is exhausted");
@@ -125,14 +125,14 @@ pub(crate) fn start(
         }
     }
     let places = call.as_ref().and_then(|call| call.target.places());
-    match slice.acquire_permit(&requested.call, Some((&name, places))) {
+    match needs.acquire_permit(&requested.call, Some((&name, places))) {
         Admission::Granted(permit) => {
             let pass = match call.as_ref().map(|call| call.begin(now.1)).transpose() {
                 Ok(pass) => pass,
                 Err(refusal) => return StartedEffect::refused(refusal, None),
             };
             let probe = pass.as_ref().and_then(TargetPass::start_note);
-            let permit = permit.or_else(|| slice.count_in_flight(&requested.call));
+            let permit = permit.or_else(|| needs.count_in_flight(&requested.call));
             let access = CallAccess { permit, pass, call: call.clone() };
             let performed = perform(requested, until, runtime, interpreters, context, || access);
             let mut started = started(performed, call);

@@ -14,3 +14,4 @@ pub(crate) mod queued_calls;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;
 pub(crate) mod safe_drop;
+pub(crate) mod undo_task;

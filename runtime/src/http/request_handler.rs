@@ -27,6 +27,7 @@ use super::response_body::ResponseBody;
 use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::safe_drop::discard;
+use crate::execution::undo_task;
 use crate::scheduler;
 use crate::server::service::Service;
 use crate::server::workers::worker::Worker;
@@ -188,15 +189,30 @@ async fn handle(
     let received_ns = active.base_ns + active.watch.tick();
     active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
     let context = EffectContext { request_id: Some(active.id), traceparent, tracestate };
-    if let Some(handoff) = scheduler::dispatch_request(worker, active, &context).await
+    // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
+    let handoff = scheduler::dispatch_request(worker, active, &context).await;
+    let must_undo = handoff.is_none() && active.must_undo();
+    if must_undo && let Some(active) = slot.take() {
+        return Box::pin(undo(active, context)).await;
+    }
+    if let Some(handoff) = handoff
         && let Some(active) = slot.take()
     {
-        // Boxed, because this rare path must not enlarge the future of every request, which is copied into the pool.
-        *slot = Some(Box::pin(handoff.complete(worker, active, context)).await);
+        let active = Box::pin(handoff.complete(worker, active, context.clone())).await;
+        if active.must_undo() {
+            return Box::pin(undo(active, context)).await;
+        }
+        *slot = Some(active);
     }
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     let end = active.watch.now();
     (active.finish().unwrap_or_else(missing_response), end)
+}
+
+/// Undoes what a failed request has done, and returns its response.
+async fn undo(active: ActiveRequest, context: EffectContext) -> (PendingResponse, Instant) {
+    let pending = undo_task::start(active, context).await.ok().flatten();
+    (pending.unwrap_or_else(missing_response), Instant::now())
 }
 
 pub(super) fn reject(

@@ -13,6 +13,7 @@
 mod batch;
 mod class_rules;
 mod dispatch;
+mod effect_access;
 mod effect_limits;
 mod loop_lag;
 mod metrics;
@@ -35,6 +36,7 @@ pub(crate) use dispatch::dispatcher::dispatch_request;
 pub(crate) use dispatch::placement::DriveEnd;
 pub(crate) use dispatch::run_stolen::run_stolen;
 pub(crate) use dispatch::stealable_request::StealableRequest;
+pub(crate) use effect_access::EffectAccess;
 pub(crate) use effect_limits::{Admission, Permit, PermitWait};
 #[cfg(feature = "metrics")]
 pub(crate) use metrics::snapshot::collect_metrics;

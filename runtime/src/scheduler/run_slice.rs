@@ -1,21 +1,19 @@
 //! The driver's interface to the scheduler: it reports when steps begin and end, and learns when other requests go first.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use zerver_engine::{Call, Class, Job, RequestId, RequestedCall};
+use zerver_engine::{Class, Job, RequestId, RequestedCall};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Event, Name, SharedValue, Thread};
 
 use super::dispatch::placement::Placement;
-use super::effect_limits::{Admission, Permit};
+use super::effect_access::EffectAccess;
 use super::metrics::counters::StepCounters;
 use super::run_delay;
 use super::run_queue::RunQueue;
 use super::shared_state::SchedulerState;
-use super::targets::Target;
 use super::threads::long_steps::{LONG_STEP_NS, LongStep};
 use super::threads::thread_status::ThreadStatus;
 use crate::platform;
@@ -147,24 +145,19 @@ impl<'w> RunSlice<'w> {
         }
     }
 
-    /// Requests a permit for an effect.
-    pub(crate) fn acquire_permit(&self, call: &Call, target: Option<(&str, Option<usize>)>) -> Admission {
-        self.scheduler.effect_limiter.acquire(call, target, self.run_queue.is_none())
-    }
-
-    /// Returns the state of a target.
-    pub(crate) fn find_target(&self, name: &str, watch: &Stopwatch) -> Option<Arc<Target>> {
-        self.scheduler.targets.find(name, self.service_ns(watch))
+    /// Returns what effects of the request need to start.
+    pub(crate) fn effect_access(&self) -> EffectAccess<'_> {
+        EffectAccess {
+            scheduler: self.scheduler,
+            runtime: self.effect_runtime,
+            base_ns: self.base_ns,
+            is_batch: self.run_queue.is_none(),
+        }
     }
 
     /// Returns the last reading of the watch, on the clock of the service.
     pub(crate) const fn service_ns(&self, watch: &Stopwatch) -> u64 {
         self.base_ns + watch.now_ns()
-    }
-
-    /// Counts an effect in flight to which no limit applies.
-    pub(crate) fn count_in_flight(&self, call: &Call) -> Option<Permit> {
-        self.scheduler.effect_limiter.count_in_flight(call.kind())
     }
 
     /// Counts the retries among the calls that a step has requested.

@@ -279,6 +279,10 @@ impl TestRequest {
             next = match next {
                 Next::Run => job.run(tick(), &mut tick),
                 Next::Advance => job.advance(tick()),
+                Next::Undo => {
+                    requested.clear();
+                    job.undo(tick())
+                }
                 Next::Wait | Next::Ended => match requested.pop_front() {
                     Some(start) => job.complete(start.number, tick(), self.perform(&start.call)),
                     None => break,

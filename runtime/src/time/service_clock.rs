@@ -109,6 +109,7 @@ impl WorkerClock {
 
 /// Measures the time since the arrival of a request's head, in nanoseconds. The clock is read once per boundary, and the
 /// reading is reused in between.
+#[derive(Clone)]
 pub(crate) struct Stopwatch {
     start: Instant,
     now_ns: u64,

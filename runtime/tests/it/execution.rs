@@ -223,7 +223,7 @@ fn after_its_deadline_a_request_is_answered_and_its_effects_are_canceled() {
         let answer = client.request(get("/quick/never+later"));
         assert_eq!(
             (answer.status, answer.body.as_str()),
-            (504, r#"{"error":{"kind":"timeout","what":"request"}}"#)
+            (504, r#"{"type":"about:blank","title":"Gateway Timeout","status":504,"kind":"timeout","what":"request"}"#)
         );
         doer.started.load(Ordering::SeqCst) > 0
     });
@@ -308,7 +308,10 @@ fn a_panicking_step_fails_only_its_own_request() {
     let answer = client.request(get("/panics"));
     assert_eq!(
         (answer.status, answer.body.as_str()),
-        (500, r#"{"error":{"kind":"internal","what":"step"}}"#)
+        (
+            500,
+            r#"{"type":"about:blank","title":"Internal Server Error","status":500,"kind":"internal","what":"step"}"#
+        )
     );
     assert_eq!(client.request(get("/done")).body, "done");
     let captures = collector.wait_for(2);

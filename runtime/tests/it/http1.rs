@@ -187,7 +187,7 @@ fn sizes_are_limited() {
     let post =
         |lines: &str, body: &str| format!("POST /echo HTTP/1.1\r\nhost: test\r\n{lines}\r\n\r\n{body}");
     check(&post("content-length: 10", "0123456789"), 200, "0123456789");
-    let body = r#"{"error":{"kind":"too_large","what":"body","message":"more than 10 bytes"}}"#;
+    let body = r#"{"type":"about:blank","title":"Payload Too Large","status":413,"detail":"more than 10 bytes","kind":"too_large","what":"body"}"#;
     check(&post("content-length: 11", "0123456789a"), 413, body);
     // The body is rejected before it is sent, without a 100 response.
     check(&post("content-length: 11\r\nexpect: 100-continue", ""), 413, body);

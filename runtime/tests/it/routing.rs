@@ -49,14 +49,16 @@ fn a_path_is_matched_before_its_parameters_are_decoded() {
     check("/v1/todos/..%2f..%2f", 200, "GET id=../../");
     check("/v1/todos/..", 200, "GET id=..");
     check("/files/a/b%2Fc/../d", 200, "GET path=a/b/c/../d");
-    let bad = r#"{"error":{"kind":"invalid","what":"path","message":"a parameter is not percent-encoded UTF-8 without NUL"}}"#;
+    let bad = r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"a parameter is not percent-encoded UTF-8 without NUL","kind":"invalid","what":"path"}"#;
     for target in ["/v1/todos/%zz", "/v1/todos/%", "/v1/todos/%2", "/v1/todos/%00", "/v1/todos/%ff"] {
         check(target, 400, bad);
     }
     for target in
         ["/v1/%74odos", "/v1//todos", "/v1/todos/", "/v1/./todos", "/V1/todos", "/v1/todos%2F7", "/nothing"]
     {
-        let path = format!(r#"{{"error":{{"kind":"not_found","what":"path","key":"{target}"}}}}"#);
+        let path = format!(
+            r#"{{"type":"about:blank","title":"Not Found","status":404,"kind":"not_found","what":"path","key":"{target}"}}"#
+        );
         check(target, 404, &path);
     }
 }

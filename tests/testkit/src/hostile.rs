@@ -105,6 +105,16 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
             (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
                 Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
             }),
+            (small(), call(), small(), time()).prop_map(|(undo, call, step, at_ns)| Event::UndoRegistered {
+                undo: undo.into(),
+                call: Some(call),
+                step,
+                at_ns
+            }),
+            (small(), time()).prop_map(|(undo, at_ns)| Event::UndoStarted { undo: undo.into(), at_ns }),
+            (small(), time(), proptest::option::of(recorded())).prop_map(|(undo, at_ns, failure)| {
+                Event::UndoEnded { undo: undo.into(), at_ns, failure }
+            }),
         ],
         (time(), small(), proptest::bool::ANY).prop_map(|(at_ns, number, is_low)| Event::Migrated {
             at_ns,

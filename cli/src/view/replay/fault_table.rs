@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use zerver_trace::text::clean;
 
+use zerver_replay::{Consequence, ConsequenceState};
+
 use crate::service::fault_trial::FaultOutcome;
 use crate::view::status::status;
 use crate::view::table::Column::{Left, Right, Shrinks};
@@ -26,8 +28,13 @@ pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[FaultOutcome], columns
     if rows.is_empty() {
         return out;
     }
-    let mut table =
-        Table::new(&[Left("effect"), Left("fault"), Left("status"), Right("took"), Shrinks("outcome")]);
+    let shows_consequences = rows.iter().any(|row| !row.consequences.is_empty());
+    let columns_shown = [Left("effect"), Left("fault"), Left("status"), Right("took"), Shrinks("outcome")];
+    let last = Left("what was done");
+    let mut table = match shows_consequences {
+        true => Table::new(&[&columns_shown[..], &[last]].concat()),
+        false => Table::new(&columns_shown),
+    };
     table.optional("took", MIN_OUTCOME);
     let mut above = None;
     for row in rows {
@@ -48,7 +55,7 @@ pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[FaultOutcome], columns
         let failure =
             if row.failure.is_empty() { String::new() } else { format!(": {}", clean(&row.failure)) };
         let step = if row.step.is_empty() { String::new() } else { format!(", at {}", clean(&row.step)) };
-        table.row(vec![
+        let mut cells = vec![
             (style::STRONG, effect),
             (style::PLAIN, row.fault.to_owned()),
             (
@@ -57,7 +64,11 @@ pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[FaultOutcome], columns
             ),
             (style::FAINT, row.duration_ns.map_or_else(|| "-".to_owned(), show)),
             (paint_outcome, format!("{mark}{}{failure}{step}", clean(&row.outcome))),
-        ]);
+        ];
+        if shows_consequences {
+            cells.push((style::PLAIN, consequences(&row.consequences)));
+        }
+        table.row(cells);
     }
     out += &table.draw(columns);
     let found = || rows.iter().filter_map(|row| row.finding);
@@ -67,6 +78,24 @@ pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[FaultOutcome], columns
         out += &format!("{} {}: {kind}\n", paint(style::BAD, "✗"), count(times, "time", "times"));
     }
     out
+}
+
+/// Returns what became of the effects in words: `charge undone`, `charge kept`. An effect that was undone needs no
+/// attention, so the others come first.
+fn consequences(all: &[Consequence]) -> String {
+    let words = [
+        (ConsequenceState::NotUndone, "not undone"),
+        (ConsequenceState::Unknown, "perhaps kept"),
+        (ConsequenceState::Kept, "kept"),
+        (ConsequenceState::Undone, "undone"),
+    ];
+    let word = |(state, word): (ConsequenceState, &str)| {
+        let mut effects = all.iter().filter(|of| of.state == state).peekable();
+        effects.peek()?;
+        let names: Vec<String> = effects.map(|of| clean(&of.effect).into_owned()).collect();
+        Some(format!("{}: {word}", names.join(", ")))
+    };
+    words.into_iter().filter_map(word).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -87,6 +116,7 @@ mod tests {
             step: String::new(),
             duration_ns: Some(1_260_000_000),
             panicked: false,
+            consequences: Vec::new(),
             finding: None,
         };
         let rows = [

@@ -181,6 +181,34 @@ pub enum Event<V> {
         /// 0 if there is none.
         wait_ns: u64,
     },
+    /// An effect succeeded that has an undo: another effect, performed if the request fails later.
+    UndoRegistered {
+        /// Number of this undo within the trace: 0, 1, 2, and so on.
+        undo: u32,
+        /// The last call of the effect, or `None` if it made no call.
+        call: Option<u32>,
+        /// Position of the step in the flow.
+        step: u16,
+        /// Time of the event.
+        at_ns: u64,
+    },
+    /// The request has failed, and an undo begins. The effects that are requested from here to its
+    /// [`Event::UndoEnded`] belong to it.
+    UndoStarted {
+        /// The `undo` of its [`Event::UndoRegistered`].
+        undo: u32,
+        /// Time of the start.
+        at_ns: u64,
+    },
+    /// An undo ended, or will not be started any more.
+    UndoEnded {
+        /// The `undo` of its [`Event::UndoRegistered`].
+        undo: u32,
+        /// Time of the end.
+        at_ns: u64,
+        /// The failure because of which the effect is not undone, or `None` if it is undone.
+        failure: Option<V>,
+    },
 }
 
 /// A part of a request that is read from its connection.
@@ -240,6 +268,13 @@ impl<V> Event<V> {
             Self::EffectPoint { call, at_ns, point } => Event::EffectPoint { call, at_ns, point },
             Self::PolicyDecided { call, at_ns, decision, wait_ns } => {
                 Event::PolicyDecided { call, at_ns, decision, wait_ns }
+            }
+            Self::UndoRegistered { undo, call, step, at_ns } => {
+                Event::UndoRegistered { undo, call, step, at_ns }
+            }
+            Self::UndoStarted { undo, at_ns } => Event::UndoStarted { undo, at_ns },
+            Self::UndoEnded { undo, at_ns, failure } => {
+                Event::UndoEnded { undo, at_ns, failure: failure.map(f) }
             }
         }
     }

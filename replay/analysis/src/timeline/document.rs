@@ -11,7 +11,9 @@ use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace}
 use crate::rfc3339;
 use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
-use crate::timeline::rows::effect::{CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay};
+use crate::timeline::rows::effect::{
+    CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay, UndoState,
+};
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::step::Step;
@@ -106,6 +108,12 @@ struct EffectJson {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policy_decisions: Vec<PolicyNote>,
     outcome: String,
+    /// Omitted if the effect has no undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<UndoState>,
+    /// The effect that this one undoes. Omitted if it undoes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
     args: RecordedJson,
     /// Omitted if the effect has no output.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -299,6 +307,8 @@ fn effect(effect: &Effect) -> EffectJson {
         completion_delays: effect.completion_delays().cloned().collect(),
         policy_decisions: effect.policy_decisions.clone(),
         outcome: effect.end.to_string(),
+        undo: effect.undo,
+        undoes: effect.undoes.clone(),
         args: value(&effect.args),
         output: match &effect.end {
             EffectEnd::Ok { output, .. } => Some(value(output)),

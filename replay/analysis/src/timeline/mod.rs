@@ -13,7 +13,9 @@ pub(crate) mod totals;
 
 pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
-pub use rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay};
+pub use rows::effect::{
+    Attempt, CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay, UndoState,
+};
 pub use rows::failure::Failure;
 pub use rows::gap::Gap;
 pub use rows::slot_write::SlotWrite;

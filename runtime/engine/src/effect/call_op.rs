@@ -38,6 +38,10 @@ where
     T: Send + 'static,
     F: Fn(Result<&K::Output, EffectError>) -> Result<T, Failure> + Send,
 {
+    fn kind(&self) -> &'static str {
+        K::KIND
+    }
+
     fn take(&mut self) -> Option<Call> {
         self.call.take()
     }
@@ -53,7 +57,9 @@ where
     }
 
     fn finish(self: Box<Self>, number: u32, result: &CallResult, resolver: &mut Resolver<'_>) {
-        resolver.resolve((self.convert)(output::<K>(result)).map_err(|failure| failure.with_call(number)));
+        resolver.resolve(
+            (self.convert)(output::<K>(result)).map_err(|failure| failure.with_call(number, K::KIND)),
+        );
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,7 +11,7 @@ use super::call_scope::CallOption;
 use super::hedge::Hedge;
 use super::kind::EffectKind;
 use super::machine::EffectMachine;
-use super::program::{Op, Program, Take, take};
+use super::program::{Op, Program, RequestEnd, Take, take};
 use super::retry::Retry;
 use crate::{Failure, StepOutput, Writes};
 
@@ -130,6 +130,44 @@ impl<T: Send + 'static> Effect<T> {
     /// Example: `load_a.and_then(|a| load_b(a)).retry(Retry::attempts(3)).deadline(Duration::from_secs(1))`.
     pub fn deadline(self, limit: Duration) -> Self {
         Self::new(self.program.with_option(CallOption::Deadline(limit)))
+    }
+
+    /// Registers an effect that undoes this one. `undo` creates it from the output, once this effect has succeeded.
+    ///
+    /// If the request fails later, for any reason, the undos of all effects that have succeeded are performed one after
+    /// another, the latest first, before the response is sent. A request fails if a step or an effect fails and no
+    /// recovery step answers with a success, if a step panics, if the deadline passes, and if the client leaves. The
+    /// undos go on without the client, and have 30 seconds altogether ([`UNDO_GRACE`](crate::UNDO_GRACE)). Retries and
+    /// time limits of this effect do not apply to `undo`, which sets its own. If it fails, the others are still performed,
+    /// and the failure names the effect that is not undone.
+    ///
+    /// An effect that fails is not undone. If it may have been performed all the same, as after a timeout, let its
+    /// failure be a value ([`attempt`](Self::attempt)), and make `undo` harmless if there is nothing to undo.
+    ///
+    /// Example: `charge(card, total).undo(|receipt| refund(receipt.id).retry(Retry::attempts(5)))`.
+    pub fn undo<U: Send + 'static>(self, undo: impl FnOnce(&T) -> Effect<U> + Send + 'static) -> Self {
+        Self::new(self.program.then(move |output: Result<T, Failure>, resolver| {
+            if let Ok(output) = &output {
+                resolver.register_undo(undo(output).map(|_| ()).into_writes());
+            }
+            resolver.resolve(output);
+        }))
+    }
+
+    /// Registers an effect that follows once the response of the request is known, and before it is sent: after a
+    /// success, and after a failure and all undos. A failure of that effect is only recorded. A request has at most one
+    /// conclusion, the one that was registered last. It is part of the time for undos.
+    pub fn conclude(self, conclude: impl FnOnce(&T, RequestEnd<'_>) -> Effect<()> + Send + 'static) -> Self
+    where
+        T: Clone + Sync,
+    {
+        Self::new(self.program.then(move |output: Result<T, Failure>, resolver| {
+            if let Ok(output) = &output {
+                let output = output.clone();
+                resolver.register_conclusion(Box::new(move |end| conclude(&output, end).into_writes()));
+            }
+            resolver.resolve(output);
+        }))
     }
 
     /// Performs another effect if this one fails. `fallback` gets the failure, and can fail with it again

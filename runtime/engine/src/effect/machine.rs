@@ -12,8 +12,9 @@ use smallvec::SmallVec;
 
 use super::attempt_end::{AttemptEnd, RetryVerdict};
 use super::call::{Call, CallResult};
+use super::composition::Effect;
 use super::hedge::HedgedCalls;
-use super::program::{Fiber, Op, OutputSink, Program, RepeatState, Resolver, State, Take};
+use super::program::{Fiber, Op, OutputSink, Program, Registered, RepeatState, Resolver, State, Take};
 use super::requested_call::RequestedCall;
 use crate::{Failure, Random};
 
@@ -33,6 +34,7 @@ pub(crate) struct EffectMachine<T> {
     first_call: u32,
     in_flight: usize,
     output: Output<T>,
+    registered: Registered,
     notes: Vec<MachineNote>,
 }
 
@@ -106,6 +108,7 @@ impl<T> EffectMachine<T> {
             first_call: next_call,
             in_flight: 0,
             output: Output { take, value: None },
+            registered: Registered::default(),
             notes: Vec::new(),
         }
     }
@@ -113,6 +116,11 @@ impl<T> EffectMachine<T> {
     /// Returns what the machine did without being told.
     pub(crate) fn take_notes(&mut self) -> Vec<MachineNote> {
         mem::take(&mut self.notes)
+    }
+
+    /// Creates a machine for an effect whose first call has this number.
+    pub(crate) fn from_effect(effect: Effect<T>, next_call: u32) -> Self {
+        effect.into_machine(next_call)
     }
 
     /// Returns true if this call is in flight.
@@ -206,7 +214,13 @@ impl<T> EffectMachine<T> {
                 return;
             }
         }
+        self.fibers[id as usize].last_call = Some((number, op.kind()));
         self.resolve(id, |resolver| op.finish(number, result, resolver));
+    }
+
+    /// Takes what has been registered since the last time.
+    pub(crate) fn take_registered(&mut self) -> Registered {
+        mem::take(&mut self.registered)
     }
 
     /// Stops waiting for a call.
@@ -341,8 +355,8 @@ impl<T> EffectMachine<T> {
             program,
             scopes: fiber.scopes.for_member(),
             parent: Some((id, at)),
-            state: State::Start,
             is_cancellable,
+            ..Fiber::default()
         };
         if !is_last {
             self.work.push(Work::StartMember(id, at + 1));
@@ -403,6 +417,7 @@ impl<T> EffectMachine<T> {
             fibers: &mut self.fibers,
             id,
             output: &mut self.output,
+            registered: &mut self.registered,
             nested_calls: 0,
             is_over: false,
             finished_group: None,

@@ -17,6 +17,7 @@ mod machine;
 mod program;
 mod requested_call;
 mod retry;
+mod settle;
 mod standalone;
 
 pub use any::any;
@@ -27,6 +28,9 @@ pub use group::{All, all, join_all};
 pub use hedge::Hedge;
 pub use kind::EffectKind;
 pub(crate) use machine::{EffectMachine, MachineContext, MachineNote, Progress};
+pub use program::RequestEnd;
+pub(crate) use program::{Conclusion, Registered, Undo};
 pub use requested_call::RequestedCall;
 pub use retry::Retry;
+pub use settle::{Settle, Settled, settle, settle_each};
 pub use standalone::StandaloneEffect;

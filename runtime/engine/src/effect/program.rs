@@ -9,9 +9,10 @@ use std::marker::PhantomData;
 
 use super::call::{Call, CallResult};
 use super::call_scope::{CallOption, CallScopes};
+use super::composition::Effect;
 use super::hedge::HedgedCalls;
 use super::retry::Retry;
-use crate::Failure;
+use crate::{Failure, Response, Writes};
 
 /// Initial capacity: most effects have a call and few operations on its output.
 const USUAL_LEN: usize = 4;
@@ -44,6 +45,9 @@ pub(super) enum Op {
 
 /// A call operation without its type parameters.
 pub(super) trait CallOp: Send {
+    /// Returns the kind of the call.
+    fn kind(&self) -> &'static str;
+
     /// Takes the call. It returns `None` after the first time.
     fn take(&mut self) -> Option<Call>;
 
@@ -178,6 +182,8 @@ pub(super) struct Fiber {
     pub(super) program: Program,
     pub(super) state: State,
     pub(super) scopes: CallScopes,
+    /// Number and kind of the call that completed last.
+    pub(super) last_call: Option<(u32, &'static str)>,
     /// Fiber of the group that it is a member of, and its position there.
     pub(super) parent: Option<(u32, usize)>,
     /// True if the fiber, or one that it is part of, is a member of a group that ends early. Such a fiber may have to be
@@ -212,6 +218,38 @@ pub(super) struct RepeatState {
     pub(super) hedged: Option<HedgedCalls>,
 }
 
+/// An effect that undoes another one.
+pub(crate) struct Undo {
+    /// Number and kind of the last call of the effect to undo, if it made one.
+    pub(crate) of: Option<(u32, &'static str)>,
+    pub(crate) effect: Effect<Writes>,
+}
+
+/// Creates the effect that follows once the response of a request is known.
+pub(crate) type Conclusion = Box<dyn FnOnce(RequestEnd<'_>) -> Effect<Writes> + Send>;
+
+/// Undos and the conclusion that effects register for the end of their request.
+#[derive(Default)]
+pub(crate) struct Registered {
+    pub(crate) undos: Vec<Undo>,
+    pub(crate) conclusion: Option<Conclusion>,
+}
+
+impl Registered {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.undos.is_empty() && self.conclusion.is_none()
+    }
+}
+
+/// End of a request, for [`Effect::conclude`].
+#[derive(Debug, Clone, Copy)]
+pub struct RequestEnd<'a> {
+    /// Response; `None` if the client has left.
+    pub response: Option<&'a Response>,
+    /// True if effects of the request should have been undone and are not.
+    pub is_not_undone: bool,
+}
+
 /// Receives the output of the whole effect.
 pub(super) trait OutputSink {
     /// Takes the output from an `Option<Result<T, Failure>>`.
@@ -225,6 +263,8 @@ pub(super) struct Resolver<'m> {
     pub(super) id: u32,
     /// Output of the whole effect.
     pub(super) output: &'m mut (dyn OutputSink + 'm),
+    /// Undos and the conclusion that have been registered.
+    pub(super) registered: &'m mut Registered,
     pub(super) nested_calls: u8,
     /// True if the fiber has ended.
     pub(super) is_over: bool,
@@ -262,15 +302,29 @@ impl Resolver<'_> {
         fiber.state = State::Start;
     }
 
+    /// Registers an effect that undoes what the fiber has done so far.
+    pub(super) fn register_undo(&mut self, effect: Effect<Writes>) {
+        let of = self.fiber().last_call;
+        self.registered.undos.push(Undo { of, effect });
+    }
+
+    /// Registers an effect that follows once the response is known.
+    pub(super) fn register_conclusion(&mut self, conclusion: Conclusion) {
+        self.registered.conclusion = Some(conclusion);
+    }
+
     fn fiber(&mut self) -> &mut Fiber {
         &mut self.fibers[self.id as usize]
     }
 
     fn end<T: 'static>(&mut self, mut value: Option<Result<T, Failure>>) {
         self.is_over = true;
+        let last_call = self.fiber().last_call;
         let Some((group, at)) = self.fiber().parent else {
             return self.output.put(&mut value);
         };
+        let parent = &mut self.fibers[group as usize];
+        parent.last_call = last_call.or(parent.last_call);
         if let State::Group(members, open, _) = &mut self.fibers[group as usize].state {
             let is_decided = members.put(at, &mut value);
             *open = if is_decided { 0 } else { *open - 1 };

@@ -9,6 +9,7 @@ use super::step_order;
 use crate::failure::Failure;
 use crate::message::{Request, Response};
 use crate::slot::SlotDesc;
+use crate::step::StepDesc;
 
 /// Definition of a flow: a route and the steps that serve it. [`flow!`](crate::flow) makes one.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,7 @@ pub struct FlowDef {
     pub(super) pattern: &'static str,
     pub(super) chains: &'static [Chain],
     unwritten: &'static [SlotDesc],
+    pub(super) recovery: Option<StepDesc>,
     pub(super) class: Class,
     pub(super) deadline: Option<Duration>,
     pub(super) render: Option<RenderFailure>,
@@ -42,6 +44,7 @@ impl FlowDef {
             pattern,
             chains,
             unwritten: &[],
+            recovery: None,
             class: Class::Default,
             deadline: None,
             render: None,
@@ -60,13 +63,25 @@ impl FlowDef {
     /// If a step reads a slot that no earlier step writes, and the like. In a constant, this is a compile error.
     #[track_caller]
     pub const fn check_order(&self) {
-        step_order::check(self.name, self.pattern, self.chains, self.unwritten);
+        step_order::check(self.name, self.pattern, self.chains, self.unwritten, self.recovery.as_ref());
     }
 
     /// Declares slots that its steps read as an `Option`, and that none of its steps writes on purpose.
     #[must_use]
     pub const fn unwritten(mut self, slots: &'static [SlotDesc]) -> Self {
         self.unwritten = slots;
+        self
+    }
+
+    /// Sets its recovery step, which runs once if the request fails: because a step fails, or because an effect fails,
+    /// reaches its time limit or passes its own deadline. It reads the failure as the slot [`Failure`], and each slot
+    /// that may have been written as an `Option`. It ends the request with a response, or with a failure.
+    ///
+    /// It does not run after a panic, because the state that led to it is unknown; when the deadline of the request
+    /// passes, because no time is left; and when the client leaves. A failure of the recovery step itself is final.
+    #[must_use]
+    pub const fn recover(mut self, step: StepDesc) -> Self {
+        self.recovery = Some(step);
         self
     }
 

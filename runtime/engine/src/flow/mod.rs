@@ -7,4 +7,5 @@ mod step_order;
 
 pub use chain::Chain;
 pub use definition::{FlowDef, RenderFailure};
+pub(crate) use runnable::Recovery;
 pub use runnable::{Flow, FlowError};

@@ -12,14 +12,16 @@ use zerver_trace::{FlowInfo, ReadInfo, SharedValue, SlotInfo, StepInfo, Value, V
 use super::definition::{FlowDef, RenderFailure};
 use crate::failure::Failure;
 use crate::message::{Request, Response};
-use crate::slot::{SlotDesc, StepInput};
+use crate::slot::{Slot, SlotDesc, StepInput};
 use crate::step::ErasedDecision;
 
 /// A flow that is ready to run.
 #[derive(Debug)]
 pub struct Flow {
     info: Arc<FlowInfo>,
+    /// Steps in order, and the recovery step last.
     steps: Vec<FlowStep>,
+    recovery: Option<Recovery>,
     /// Decoder of each slot; `None` for a slot that no step writes.
     decoders: Vec<Option<Decode>>,
     deadline: Option<Duration>,
@@ -41,6 +43,15 @@ pub(crate) struct FlowStep {
     pub(crate) writes: Vec<u16>,
 }
 
+/// The recovery step of a flow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recovery {
+    /// Its position, after all other steps.
+    pub(crate) step: u16,
+    /// Position of the slot with the failure.
+    pub(crate) failure: u16,
+}
+
 impl Flow {
     /// Makes a flow ready to run. `render` renders its failures unless the definition sets its own function.
     ///
@@ -50,7 +61,7 @@ impl Flow {
         let mut slots = SlotTable::default();
         let mut steps = Vec::new();
         let mut infos = Vec::new();
-        for desc in def.chains.iter().flat_map(|chain| chain.steps) {
+        for desc in def.chains.iter().flat_map(|chain| chain.steps).chain(&def.recovery) {
             let reads =
                 desc.reads.iter().map(|read| slots.position(&read.slot)).collect::<Result<Vec<_>, _>>()?;
             let writes =
@@ -72,6 +83,13 @@ impl Flow {
             });
             steps.push(FlowStep { run: desc.run, reads, writes });
         }
+        let recovery = match def.recovery {
+            Some(_) => Some(Recovery {
+                step: (steps.len() - 1) as u16,
+                failure: slots.position(&<Failure as Slot>::DESC)?,
+            }),
+            None => None,
+        };
         let info = FlowInfo {
             name: def.name().to_owned(),
             method: def.method.to_owned(),
@@ -83,6 +101,7 @@ impl Flow {
         Ok(Self {
             info: Arc::new(info),
             steps,
+            recovery,
             decoders: slots.decoders,
             deadline: def.deadline,
             number: 0,
@@ -152,8 +171,13 @@ impl Flow {
         self.info.slots.len()
     }
 
+    /// Returns the number of its steps without the recovery step.
     pub(crate) fn step_count(&self) -> usize {
-        self.steps.len()
+        self.steps.len() - usize::from(self.recovery.is_some())
+    }
+
+    pub(crate) const fn recovery(&self) -> Option<Recovery> {
+        self.recovery
     }
 }
 

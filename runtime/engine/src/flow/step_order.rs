@@ -3,12 +3,18 @@
 //! the slot. `#[track_caller]` makes the compiler point at the flow alone, and not at each function in this file.
 
 use super::chain::Chain;
-use crate::slot::SlotDesc;
+use crate::slot::{FAILURE_PATH, SlotDesc};
 use crate::step::StepDesc;
 
 /// Panics, and thus fails to compile, if the steps of the flow cannot run in their order.
 #[track_caller]
-pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain], unwritten: &[SlotDesc]) {
+pub(crate) const fn check(
+    name: &str,
+    pattern: &str,
+    chains: &[Chain],
+    unwritten: &[SlotDesc],
+    recovery: Option<&StepDesc>,
+) {
     check_name(name);
     check_pattern(name, pattern);
     let mut count = 0;
@@ -27,8 +33,11 @@ pub(crate) const fn check(name: &str, pattern: &str, chains: &[Chain], unwritten
     assert!(count < 1000, "a flow has at most 999 steps");
     let mut u = 0;
     while u < unwritten.len() {
-        check_unwritten(name, chains, &unwritten[u]);
+        check_unwritten(name, chains, &unwritten[u], recovery);
         u += 1;
+    }
+    if let Some(step) = recovery {
+        check_recovery(chains, unwritten, step);
     }
     match last {
         None => Message::new("flow `").add(name).add("` has no steps").fail(),
@@ -79,6 +88,12 @@ const fn check_step(chains: &[Chain], unwritten: &[SlotDesc], at: (usize, usize)
     let mut r = 0;
     while r < step.reads.len() {
         let read = &step.reads[r];
+        if same(read.slot.path, FAILURE_PATH) {
+            Message::new("step `")
+                .add(step.name)
+                .add("` reads slot `Failure`, which only the step declared as `recover` can read")
+                .fail();
+        }
         if !read.slot.is_builtin {
             match writer(chains, at, read.slot.path) {
                 None if read.is_optional && is_one_of(unwritten, read.slot.path) => {}
@@ -156,13 +171,54 @@ const fn check_step(chains: &[Chain], unwritten: &[SlotDesc], at: (usize, usize)
     }
 }
 
+/// Checks the recovery step. The flow may fail at any step, so each slot that it reads may be unwritten.
+#[track_caller]
+const fn check_recovery(chains: &[Chain], unwritten: &[SlotDesc], step: &StepDesc) {
+    if !step.is_final {
+        Message::new("recovery step `")
+            .add(step.name)
+            .add("` may continue, but no step follows it: return a `Response`, a `Result` of one, or a `Decision<Final, ..>`")
+            .fail();
+    }
+    let mut reads_failure = false;
+    let mut r = 0;
+    while r < step.reads.len() {
+        let read = &step.reads[r];
+        if same(read.slot.path, FAILURE_PATH) {
+            reads_failure = true;
+        } else if !read.slot.is_builtin {
+            let message =
+                Message::new("recovery step `").add(step.name).add("` reads slot `").add(read.slot.name);
+            match writer(chains, (chains.len(), 0), read.slot.path) {
+                Some((writer, _)) if !read.is_optional => message
+                    .add("`, but the flow may fail before step `")
+                    .add(writer.name)
+                    .add("` writes it: take it as `Option<&")
+                    .add(read.slot.name)
+                    .add(">`")
+                    .fail(),
+                Some(_) => {}
+                None if read.is_optional && is_one_of(unwritten, read.slot.path) => {}
+                None => message.add("`, which no step of this flow writes").fail(),
+            }
+        }
+        r += 1;
+    }
+    if !reads_failure {
+        Message::new("recovery step `")
+            .add(step.name)
+            .add("` does not read the failure that it recovers from: add a parameter `&Failure`")
+            .fail();
+    }
+}
+
 /// Checks that a slot declared as unwritten is read by at least one step and written by none.
 #[track_caller]
-const fn check_unwritten(name: &str, chains: &[Chain], slot: &SlotDesc) {
+const fn check_unwritten(name: &str, chains: &[Chain], slot: &SlotDesc, recovery: Option<&StepDesc>) {
     let message = Message::new("flow `").add(name).add("` declares slot `").add(slot.name);
     if let Some((writer, _)) = writer(chains, (chains.len(), 0), slot.path) {
         message.add("` as unwritten, but step `").add(writer.name).add("` writes it").fail();
-    } else if !is_read(chains, slot.path) {
+    } else if !is_read(chains, slot.path) && !is_read_by(recovery, slot.path) {
         message.add("` as unwritten, but no step reads it").fail();
     }
 }
@@ -172,17 +228,24 @@ const fn is_read(chains: &[Chain], path: &str) -> bool {
     while c < chains.len() {
         let mut s = 0;
         while s < chains[c].steps.len() {
-            let reads = chains[c].steps[s].reads;
-            let mut r = 0;
-            while r < reads.len() {
-                if same(reads[r].slot.path, path) {
-                    return true;
-                }
-                r += 1;
+            if is_read_by(Some(&chains[c].steps[s]), path) {
+                return true;
             }
             s += 1;
         }
         c += 1;
+    }
+    false
+}
+
+const fn is_read_by(step: Option<&StepDesc>, path: &str) -> bool {
+    let Some(step) = step else { return false };
+    let mut r = 0;
+    while r < step.reads.len() {
+        if same(step.reads[r].slot.path, path) {
+            return true;
+        }
+        r += 1;
     }
     false
 }

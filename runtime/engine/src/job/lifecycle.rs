@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zerver_trace::{Event, Outcome, RequestId, SharedValue};
 
@@ -20,6 +21,9 @@ pub struct Arrival {
     pub seed: u64,
 }
 
+/// Time that a driver gives a job to undo the effects of a failed request, from the failure on.
+pub const UNDO_GRACE: Duration = Duration::from_secs(30);
+
 /// Next action of the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -31,6 +35,10 @@ pub enum Next {
     /// Start the calls of [`Job::take_requested_calls`](crate::Job::take_requested_calls), and pass the result of each
     /// call in flight to [`Job::complete`](crate::Job::complete).
     Wait,
+    /// Call [`Job::undo`](crate::Job::undo): the steps have ended the request, and an effect has to be undone, or the
+    /// conclusion performed. From here on, neither
+    /// the deadline nor the client ends the job, but only the end of [`UNDO_GRACE`].
+    Undo,
     /// Call [`Job::finish`](crate::Job::finish): the job has ended.
     Ended,
 }

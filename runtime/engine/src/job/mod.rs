@@ -7,8 +7,10 @@ mod event_log;
 mod job_secrets;
 mod lifecycle;
 mod recording;
+mod recovery;
 mod state_machine;
+mod undo_log;
 
 pub use self::event_log::MAX_EVENTS;
-pub use self::lifecycle::{Arrival, FinishedJob, Next, StopReason};
+pub use self::lifecycle::{Arrival, FinishedJob, Next, StopReason, UNDO_GRACE};
 pub use self::state_machine::Job;

@@ -1,6 +1,5 @@
 //! The job itself: runs steps, performs their effects, and ends with a response.
 
-use std::any::Any;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,10 +10,11 @@ use zerver_trace::{Answer, Decision, Event, Outcome, PolicyDecision, SharedValue
 
 use super::event_log::EventLog;
 use super::lifecycle::{Arrival, FinishedJob, Next, StopReason};
+use super::recovery::{UndoPanicked, panic_text};
+use super::undo_log::{FailedEnd, UndoLog};
 use crate::effect::{
     AttemptEnd, CallResult, EffectMachine, MachineContext, MachineNote, Progress, RequestedCall, RetryVerdict,
 };
-use crate::panics::{self, PanicLocation};
 use crate::slot::Builtins;
 use crate::{ArrivalTime, ErasedDecision, Failure, Flow, Random, Request, Response, StepInput, Writes};
 
@@ -25,22 +25,23 @@ type CompletedCall<'a> = (u32, CallResult, &'a mut dyn FnMut(&AttemptEnd<'_>) ->
 ///
 /// All times that it takes and records are nanoseconds since the head of the request arrived.
 pub struct Job {
-    flow: Arc<Flow>,
+    pub(super) flow: Arc<Flow>,
     builtins: Builtins,
-    slots: SmallVec<[Option<SharedValue>; 8]>,
+    pub(super) slots: SmallVec<[Option<SharedValue>; 8]>,
     /// Position of the step that runs next, or whose effect is in progress.
-    step: u16,
+    pub(super) step: u16,
     /// Effect in progress.
     pub(super) effect: Option<Box<EffectMachine<Writes>>>,
     /// Progress with which the step last yielded.
     progress: Option<SharedValue>,
     next_call: u32,
-    requested: SmallVec<[RequestedCall; 2]>,
+    pub(super) requested: SmallVec<[RequestedCall; 2]>,
     /// Calls that the driver has to drop.
     canceled: Vec<u32>,
     /// Time from which the next step could run.
-    ready_ns: u64,
+    pub(super) ready_ns: u64,
     end: Option<(Outcome, Option<Response>)>,
+    pub(super) undo_log: Option<Box<UndoLog>>,
     pub(super) log: EventLog,
 }
 
@@ -73,6 +74,7 @@ impl Job {
             canceled: Vec::new(),
             ready_ns: received_ns,
             end: None,
+            undo_log: None,
             log: EventLog::default(),
             flow,
         }
@@ -82,7 +84,7 @@ impl Job {
     /// has no events yet. Returns `None` while an effect is in progress, which cannot be copied, and after the job has
     /// ended.
     pub fn twin(&self) -> Option<Self> {
-        if self.effect.is_some() || self.end.is_some() {
+        if self.effect.is_some() || self.end.is_some() || self.is_undoing() {
             return None;
         }
         Some(Self {
@@ -97,6 +99,7 @@ impl Job {
             canceled: Vec::new(),
             ready_ns: self.ready_ns,
             end: None,
+            undo_log: None,
             log: EventLog { events: Some(Vec::new()), dropped: 0 },
         })
     }
@@ -116,9 +119,10 @@ impl Job {
         self.log.events.as_deref().unwrap_or_default()
     }
 
-    /// Returns its outcome and its response, if it has ended.
+    /// Returns its outcome and its response, if it has ended, or would end if it had nothing to undo.
     pub fn outcome(&self) -> Option<(&Outcome, Option<&Response>)> {
-        self.end.as_ref().map(|(outcome, response)| (outcome, response.as_ref()))
+        let failed = || self.undo_log.as_ref()?.end.as_ref().map(|end| (&end.outcome, end.response.as_ref()));
+        self.end.as_ref().map(|(outcome, response)| (outcome, response.as_ref())).or_else(failed)
     }
 
     /// Returns the position of the step that runs next, or whose effect is in progress.
@@ -136,10 +140,10 @@ impl Job {
         if self.end.is_some() {
             return Next::Ended;
         }
-        if self.effect.is_some() {
+        if self.effect.is_some() || self.is_undoing() {
             return self.next();
         }
-        let Some(step) = self.flow.step(self.step) else { return self.fail_without_response() };
+        let Some(step) = self.flow.step(self.step) else { return self.fail_without_response(at_ns) };
         let progress = self.progress.take();
         let input = StepInput {
             builtins: &self.builtins,
@@ -169,8 +173,8 @@ impl Job {
                 self.progress = Some(progress);
                 Next::Run
             }
-            Ok(ErasedDecision::Done(response)) => self.end_with(Outcome::Done, Some(response)),
-            Ok(ErasedDecision::Fail(failure)) => self.fail(&failure),
+            Ok(ErasedDecision::Done(response)) => self.respond(response),
+            Ok(ErasedDecision::Fail(failure)) => self.fail(failure, end_ns),
             Err(panic) => self.panicked(&*panic, end_ns),
         }
     }
@@ -247,52 +251,57 @@ impl Job {
         self.advance_effect(None, at_ns)
     }
 
-    /// Ends the job. Calls in flight are canceled: the driver must drop them.
-    pub fn stop(&mut self, reason: StopReason, at_ns: u64) {
+    /// Ends the job, or makes it undo its effects. While it does, this ends the job at once. Calls in flight are
+    /// canceled: the driver must drop them.
+    pub fn stop(&mut self, reason: StopReason, at_ns: u64) -> Next {
         if self.end.is_some() {
-            return;
+            return Next::Ended;
+        }
+        if self.is_undoing() {
+            return self.stop_undoing(at_ns);
         }
         for call in self.effect.iter().flat_map(|effect| effect.calls_in_flight()) {
             self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Canceled });
         }
         let step = self.step;
         match reason {
-            StopReason::ClientLeft => self.end_with(Outcome::ClientLeft { step }, None),
+            StopReason::ClientLeft => self.end_with(Outcome::ClientLeft { step }, None, None),
             StopReason::DeadlinePassed => {
                 let failure = Failure::new(zerver_trace::FailureKind::Timeout, "request");
                 let response = self.render(&failure);
-                self.end_with(Outcome::TimedOut { step }, Some(response))
+                self.end_with(Outcome::TimedOut { step }, Some(response), Some(failure))
             }
-        };
+        }
     }
 
     /// Ends the job with this response before any of its steps has run.
     pub fn reject(&mut self, response: Response, reason: String) {
         if self.end.is_none() {
-            self.end_with(Outcome::Rejected { reason }, Some(response));
+            self.finish_with(Outcome::Rejected { reason }, Some(response));
         }
     }
 
     /// Returns the result of the job, once. A job that has not ended counts as one whose client has left.
     pub fn finish(&mut self) -> FinishedJob {
-        if self.end.is_none() {
-            self.stop(StopReason::ClientLeft, self.ready_ns);
+        if self.end.is_none() && self.stop(StopReason::ClientLeft, self.ready_ns) == Next::Undo {
+            self.stop_undoing(self.ready_ns);
         }
         // Without recording these are the last owners of their values, and the `Drop` of a value may panic.
-        let (slots, progress, effect) =
-            (mem::take(&mut self.slots), self.progress.take(), self.effect.take());
-        let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, effect))));
+        let (slots, progress) = (mem::take(&mut self.slots), self.progress.take());
+        let (effect, undo_log) = (self.effect.take(), self.undo_log.take());
+        let _ = catch_unwind(AssertUnwindSafe(|| drop((slots, progress, effect, undo_log))));
         let (outcome, response) = self.end.take().unwrap_or((Outcome::ClientLeft { step: self.step }, None));
         let events = self.log.events.take().unwrap_or_default();
         self.flow.record_event_count(events.len());
         FinishedJob { outcome, response, events, events_dropped: self.log.dropped }
     }
 
-    fn next(&self) -> Next {
+    pub(super) fn next(&self) -> Next {
         match (&self.end, &self.effect) {
             (Some(_), _) => Next::Ended,
             (None, Some(effect)) if effect.has_more() => Next::Advance,
             (None, Some(_)) => Next::Wait,
+            (None, None) if self.is_undoing() => Next::Undo,
             (None, None) => Next::Run,
         }
     }
@@ -313,6 +322,7 @@ impl Job {
             }
             effect.advance(&mut context)
         }));
+        let registered = effect.take_registered();
         for RequestedCall { number, call, attempt, .. } in &self.requested[first..] {
             self.log.record(|| Event::EffectRequested {
                 call: *number,
@@ -339,19 +349,31 @@ impl Job {
             };
             self.log.record(|| event);
         }
+        let is_waiting = effect.is_waiting();
+        // What an undo has done is not undone.
+        if !registered.is_empty() && !self.is_undoing() {
+            self.register(registered, at_ns);
+        }
+        let progress = match progress {
+            Ok(Progress::Waiting) if !is_waiting => {
+                Ok(Progress::Ended(Err(Failure::internal("effect").message("waits for no call"))))
+            }
+            progress => progress,
+        };
         match progress {
             Ok(Progress::HasMore) => Next::Advance,
-            Ok(Progress::Waiting) if !effect.is_waiting() => {
-                let failure = Failure::internal("effect").message("waits for no call");
-                self.fail(&failure)
-            }
             Ok(Progress::Waiting) => Next::Wait,
+            Ok(Progress::Ended(result)) if self.is_undoing() => self.undo_ended(result.map(|_| ()), at_ns),
+            Err(panic) if self.is_undoing() => {
+                let failure = Failure::internal("undo").because(&UndoPanicked(panic_text(&*panic)));
+                self.undo_ended(Err(failure), at_ns)
+            }
             Ok(Progress::Ended(Ok(writes))) => {
                 self.effect = None;
                 self.ready_ns = at_ns;
                 self.continue_with(writes, at_ns)
             }
-            Ok(Progress::Ended(Err(failure))) => self.fail(&failure),
+            Ok(Progress::Ended(Err(failure))) => self.fail(failure, at_ns),
             Err(panic) => self.panicked(&*panic, at_ns),
         }
     }
@@ -359,42 +381,59 @@ impl Job {
     /// Writes slots and goes on with the next step.
     fn continue_with(&mut self, mut writes: Writes, at_ns: u64) -> Next {
         let at = self.step;
-        let Some(step) = self.flow.step(at) else { return self.fail_without_response() };
+        let Some(step) = self.flow.step(at) else { return self.fail_without_response(at_ns) };
         for (&slot, value) in std::iter::zip(&step.writes, &mut writes) {
             let Some(value) = value.take() else { continue };
             self.log.record(|| Event::SlotWritten { step: at, slot, at_ns, value: Arc::clone(&value) });
             self.slots[usize::from(slot)] = Some(value);
         }
         self.step += 1;
-        if usize::from(self.step) < self.flow.step_count() { Next::Run } else { self.fail_without_response() }
-    }
-
-    fn fail_without_response(&mut self) -> Next {
-        self.step = self.step.saturating_sub(1);
-        self.fail(&Failure::internal("flow").message("its last step did not respond"))
-    }
-
-    fn fail(&mut self, failure: &Failure) -> Next {
-        let response = self.render(failure);
-        self.end_with(Outcome::Failed(failure.info(Some(self.step))), Some(response))
-    }
-
-    fn panicked(&mut self, panic: &(dyn Any + Send), at_ns: u64) -> Next {
-        if let Some(PanicLocation { file, line, column }) = panics::take_last_location() {
-            self.log.record(|| Event::StepPanicked { step: self.step, at_ns, file, line, column });
+        if usize::from(self.step) < self.flow.step_count() {
+            Next::Run
+        } else {
+            self.fail_without_response(at_ns)
         }
-        let text = panic.downcast_ref::<&str>().copied();
-        let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let message = message.unwrap_or("a panic without a message").to_owned();
-        let response = self.render(&Failure::internal("step"));
-        self.end_with(Outcome::Panicked { step: self.step, message }, Some(response))
     }
 
-    fn render(&self, failure: &Failure) -> Response {
+    pub(super) fn render(&self, failure: &Failure) -> Response {
         self.flow.render(failure, &self.builtins.request)
     }
 
-    fn end_with(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
+    pub(super) const fn next_call_number(&self) -> u32 {
+        self.next_call
+    }
+
+    pub(super) fn discard_requested_calls(&mut self) {
+        self.requested.clear();
+    }
+
+    /// Ends a job that has failed, or first makes it undo its effects.
+    pub(super) fn end_with(
+        &mut self,
+        outcome: Outcome,
+        response: Option<Response>,
+        failure: Option<Failure>,
+    ) -> Next {
+        if self.undo_log.is_none() {
+            return self.finish_with(outcome, response);
+        }
+        self.effect = None;
+        self.requested.clear();
+        if let Some(log) = &mut self.undo_log {
+            log.end = Some(FailedEnd { outcome, response, failure });
+        }
+        Next::Undo
+    }
+
+    /// Ends a job that has succeeded. Nothing is undone.
+    pub(super) fn end_without_undoing(&mut self, outcome: Outcome, response: Response) -> Next {
+        if let Some(log) = &mut self.undo_log {
+            log.discard_undos();
+        }
+        self.end_with(outcome, Some(response), None)
+    }
+
+    pub(super) fn finish_with(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
         self.effect = None;
         self.requested.clear();
         self.end = Some((outcome, response));

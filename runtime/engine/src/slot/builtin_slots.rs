@@ -1,12 +1,13 @@
-//! Slots that every request has from the start, as implementations of [`Slot`].
+//! Built-in slots, as implementations of [`Slot`]: those that every request has from the start, and the failure.
 
 use std::any::TypeId;
 
 use zerver_trace::RequestId;
 
 use super::builtins::{ArrivalTime, Random};
-use super::description::{Slot, SlotDesc};
+use super::description::{FAILURE_PATH, Slot, SlotDesc};
 use super::step_input::StepInput;
+use crate::failure::Failure;
 use crate::message::Request;
 
 macro_rules! builtin {
@@ -31,3 +32,15 @@ builtin!(Request, "Request", request);
 builtin!(RequestId, "RequestId", id);
 builtin!(ArrivalTime, "ArrivalTime", arrival);
 builtin!(Random, "Random", random);
+
+/// Written when the request fails, for the recovery step. It is an ordinary value of the request, so that it is recorded
+/// and compared like one.
+impl Slot for Failure {
+    const DESC: SlotDesc = SlotDesc {
+        name: "Failure",
+        path: FAILURE_PATH,
+        is_secret: false,
+        is_builtin: true,
+        type_id: TypeId::of::<Self>,
+    };
+}

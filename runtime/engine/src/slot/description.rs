@@ -6,6 +6,9 @@ use zerver_trace::{SharedValue, Value, ValueError};
 
 use super::step_input::StepInput;
 
+/// Path of the built-in slot that only a recovery step can read.
+pub(crate) const FAILURE_PATH: &str = "zerver::Failure";
+
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a slot",
     label = "not a slot",

@@ -8,6 +8,7 @@ mod step_input;
 
 pub(crate) use builtins::Builtins;
 pub use builtins::{ArrivalTime, Random};
+pub(crate) use description::FAILURE_PATH;
 pub use description::{Slot, SlotDesc, WriteDesc};
 pub use output::{Shared, SlotOutput, StepOutput, Writes};
 pub use step_input::StepInput;

@@ -122,7 +122,10 @@ fn if_all_fail_the_failure_is_that_of_the_first() {
         begin!(any([ask("a").or(|_| Effect::fail(zerver_engine::Failure::conflict("a", 1))), ask("b"),]));
     assert_eq!(job.complete(1, 0, down()), Next::Wait);
     assert_eq!(job.complete(0, 0, down()), Next::Ended);
-    assert_eq!(end(job).0, r#"{"error":{"kind":"conflict","what":"a","key":"1"}}"#);
+    assert_eq!(
+        end(job).0,
+        r#"{"type":"about:blank","title":"Conflict","status":409,"kind":"conflict","what":"a","key":"1"}"#
+    );
     let (mut job, _) = begin!(ask("x").and_then(|_| any(Vec::<Effect<String>>::new())));
     assert_eq!(job.complete(0, 0, answer("x")), Next::Ended);
 }

@@ -67,14 +67,17 @@ fn outputs_can_be_mapped_and_failures_caught() {
     check!(lookup("k7").or_not_found("number", "k7"), "7");
     check!(
         lookup("x").or_not_found("number", "x"),
-        r#"{"error":{"kind":"not_found","what":"number","key":"x"}}"#
+        r#"{"type":"about:blank","title":"Not Found","status":404,"kind":"not_found","what":"number","key":"x"}"#
     );
-    check!(lookup("down"), r#"{"error":{"kind":"unavailable","what":"lookup"}}"#);
+    check!(
+        lookup("down"),
+        r#"{"type":"about:blank","title":"Service Unavailable","status":503,"kind":"unavailable","what":"lookup"}"#
+    );
     check!(lookup("down").optional(), "None");
     check!(lookup("down").attempt().map(|r| r.map_err(|f| f.to_string())), r#"Err("unavailable lookup")"#);
     check!(
         lookup("k1").try_map(|_| Err::<u64, _>(Failure::conflict("number", 1))),
-        r#"{"error":{"kind":"conflict","what":"number","key":"1"}}"#
+        r#"{"type":"about:blank","title":"Conflict","status":409,"kind":"conflict","what":"number","key":"1"}"#
     );
 }
 
@@ -88,7 +91,7 @@ fn the_second_effect_of_a_sequence_can_depend_on_the_first() {
     assert!(events(&ended).contains("0 returns 7\nstep 0 requests 1: lookup k70"), "{}", events(&ended));
     check!(
         lookup("x").or_not_found("user", "x").and_then(|_| lookup("never")),
-        r#"{"error":{"kind":"not_found","what":"user","key":"x"}}"#
+        r#"{"type":"about:blank","title":"Not Found","status":404,"kind":"not_found","what":"user","key":"x"}"#
     );
 }
 
@@ -112,7 +115,7 @@ fn all_effects_of_a_group_start_before_any_of_them_ends() {
     // The first failure in order counts, not the first in time.
     check!(
         all((lookup("a").or_not_found("a", 1), lookup("b").or_not_found("b", 2))),
-        r#"{"error":{"kind":"not_found","what":"a","key":"1"}}"#
+        r#"{"type":"about:blank","title":"Not Found","status":404,"kind":"not_found","what":"a","key":"1"}"#
     );
     check!(
         all((
@@ -211,7 +214,10 @@ fn a_temporary_error_is_retried() {
     check(&run_with_answers!(flaky("a").retry(Retry::attempts(2)), [Ok(503), Ok(504)]), "504");
     // The failure is that of the last attempt, with the number of its call.
     let ended = run_with_answers!(flaky("a").retry(Retry::attempts(2)), [Err(Timeout), Err(Unreachable)]);
-    check(&ended, r#"{"error":{"kind":"unavailable","what":"flaky"}}"#);
+    check(
+        &ended,
+        r#"{"type":"about:blank","title":"Service Unavailable","status":503,"kind":"unavailable","what":"flaky"}"#,
+    );
     assert!(matches!(&ended.outcome, Outcome::Failed(info) if info.call == Some(1)), "{:?}", ended.outcome);
     // Permanent errors are not retried.
     for kind in [Malformed, TooLarge, Invalid, NoInterpreter, Internal] {

@@ -60,7 +60,7 @@ fn a_failure_returns_what_it_was_given() {
     assert_eq!(failure.to_string(), line);
     assert_eq!(
         failure.to_response().body,
-        r#"{"error":{"kind":"unprocessable","what":"article","key":"7","message":"two fields are invalid","fields":[{"field":"title","message":"is empty"},{"field":"tags[1]","message":"is too long"}]}}"#
+        r#"{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"two fields are invalid","kind":"unprocessable","what":"article","key":"7","fields":[{"field":"title","message":"is empty"},{"field":"tags[1]","message":"is too long"}]}"#
     );
 }
 

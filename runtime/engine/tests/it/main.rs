@@ -7,5 +7,7 @@ mod effects;
 mod failures;
 mod job;
 mod many;
+mod recovery;
 mod slots;
 mod steps;
+mod undo;

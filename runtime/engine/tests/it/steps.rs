@@ -85,7 +85,10 @@ fn steps_run_in_order_and_see_what_was_written() {
     };
     assert_eq!(ask("Bearer ann"), "hello, ann (3)");
     assert_eq!(ask("Bearer bob"), "hello, bob");
-    assert_eq!(ask("Basic bob"), r#"{"error":{"kind":"unauthorized","what":"session"}}"#);
+    assert_eq!(
+        ask("Basic bob"),
+        r#"{"type":"about:blank","title":"Unauthorized","status":401,"kind":"unauthorized","what":"session"}"#
+    );
 }
 
 #[test]

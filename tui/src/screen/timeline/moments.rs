@@ -89,6 +89,8 @@ impl Moments {
 struct EventWalk<'t> {
     timeline: &'t Timeline,
     calls: HashMap<u32, (usize, usize)>,
+    /// Call of each undo.
+    undos: HashMap<u32, u32>,
     /// Next run of each step, and the current one.
     next: HashMap<u16, usize>,
     open: HashMap<u16, usize>,
@@ -103,7 +105,7 @@ impl<'t> EventWalk<'t> {
                 calls.extend(of.attempts.iter().map(|attempt| (attempt.call, (run, effect))));
             }
         }
-        Self { timeline, calls, next: HashMap::new(), open: HashMap::new(), now_ns: 0 }
+        Self { timeline, calls, undos: HashMap::new(), next: HashMap::new(), open: HashMap::new(), now_ns: 0 }
     }
 
     fn step(&mut self, event: &Event<Recorded>) -> (RowSubject, u64) {
@@ -140,6 +142,16 @@ impl<'t> EventWalk<'t> {
                     Some(effect) => RowSubject::Effect(run, effect),
                     None => RowSubject::Run(run),
                 }
+            }
+            Event::UndoRegistered { undo, at_ns, .. }
+            | Event::UndoStarted { undo, at_ns }
+            | Event::UndoEnded { undo, at_ns, .. } => {
+                self.now_ns = *at_ns;
+                if let Event::UndoRegistered { call: Some(call), .. } = event {
+                    self.undos.insert(*undo, *call);
+                }
+                let place = self.undos.get(undo).and_then(|call| self.calls.get(call)).copied();
+                place.map_or(RowSubject::Request, |(run, effect)| RowSubject::Effect(run, effect))
             }
             Event::EffectRequested { call, at_ns, .. }
             | Event::EffectCompleted { call, at_ns, .. }
@@ -225,7 +237,10 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::PolicyDecided { at_ns, .. }
         | Event::QuantumExceeded { at_ns, .. }
         | Event::StepPanicked { at_ns, .. }
-        | Event::EffectPoint { at_ns, .. } => Some(*at_ns),
+        | Event::EffectPoint { at_ns, .. }
+        | Event::UndoRegistered { at_ns, .. }
+        | Event::UndoStarted { at_ns, .. }
+        | Event::UndoEnded { at_ns, .. } => Some(*at_ns),
         Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
     }
 }
@@ -249,7 +264,18 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
     };
     let label =
         |call: u32| effect(call).map_or_else(|| format!("call {call}"), zerver_analysis::Effect::label);
+    let undone = |undo: u32| {
+        let registered = trace.events.iter().find_map(|event| match event {
+            Event::UndoRegistered { undo: other, call, .. } if *other == undo => *call,
+            _ => None,
+        });
+        registered.map_or_else(|| format!("undo {undo}"), label)
+    };
     match &trace.events[at] {
+        Event::UndoRegistered { undo, .. } => format!("{} can be undone", undone(*undo)),
+        Event::UndoStarted { undo, .. } => format!("undoing {}", undone(*undo)),
+        Event::UndoEnded { undo, failure: None, .. } => format!("{} undone", undone(*undo)),
+        Event::UndoEnded { undo, failure: Some(_), .. } => format!("{} not undone", undone(*undo)),
         Event::BodyReceived { .. } => "body received".to_owned(),
         Event::Reclassified { from, to, reason, .. } => format!("reclassified from {from} to {to}: {reason}"),
         Event::Migrated { to, .. } => format!("migrated to {to}"),

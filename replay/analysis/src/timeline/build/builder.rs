@@ -34,9 +34,9 @@ impl Timeline {
 
 /// Position of an attempt: its run, its effect in the run, its place in the effect.
 #[derive(Clone, Copy)]
-struct AttemptPosition {
-    run: usize,
-    effect: usize,
+pub(super) struct AttemptPosition {
+    pub(super) run: usize,
+    pub(super) effect: usize,
     attempt: usize,
 }
 
@@ -45,16 +45,16 @@ const fn is_pause(by: QueueReason) -> bool {
     matches!(by, QueueReason::RetryDelay | QueueReason::Hedge)
 }
 
-struct TimelineBuilder<'t> {
+pub(super) struct TimelineBuilder<'t> {
     trace: &'t Trace,
     flow: &'t FlowInfo,
     names: Names<'t>,
-    runs: Vec<StepRun>,
+    pub(super) runs: Vec<StepRun>,
     /// Run of each step that receives the step's writes and effects.
     open: BTreeMap<u16, usize>,
     /// Effect of each run that was answered last.
     answered: BTreeMap<usize, usize>,
-    calls: BTreeMap<u32, AttemptPosition>,
+    pub(super) calls: BTreeMap<u32, AttemptPosition>,
     /// Calls that are waiting, with the reason and the start.
     held: BTreeMap<u32, (QueueReason, u64)>,
     received_ns: Option<u64>,
@@ -64,6 +64,10 @@ struct TimelineBuilder<'t> {
     read_late: Vec<ReadDelay>,
     slots: Vec<SlotWrite>,
     slot_at: BTreeMap<u16, usize>,
+    /// Call of each undo.
+    pub(super) undos: BTreeMap<u32, u32>,
+    /// Undo in progress.
+    pub(super) undoing: Option<u32>,
     stray_answers: u32,
     without_run: u32,
     unknown_names: u32,
@@ -88,6 +92,8 @@ impl<'t> TimelineBuilder<'t> {
             read_late: Vec::new(),
             slots: Vec::new(),
             slot_at: BTreeMap::new(),
+            undos: BTreeMap::new(),
+            undoing: None,
             stray_answers: 0,
             without_run: 0,
             unknown_names: 0,
@@ -136,6 +142,9 @@ impl<'t> TimelineBuilder<'t> {
                     let effect = &mut self.runs[place.run].effects[place.effect];
                     effect.policy_decisions.push(PolicyNote { call, at_ns, decision, wait_ns });
                 }
+            }
+            Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
+                self.take_undo(event);
             }
             Event::Reclassified { at_ns, from, to, reason } => {
                 self.moves.push(Reclassification {
@@ -241,6 +250,7 @@ impl<'t> TimelineBuilder<'t> {
     fn asked(&mut self, step: u16, kind: &str, args: &Recorded, attempt: Attempt) {
         let run = self.run_of(step, attempt.start_ns);
         let (call, number) = (attempt.call, attempt.number);
+        let undoes = self.undoing.and_then(|undo| self.undone_effect(undo)).map(|effect| effect.label());
         let effects = &mut self.runs[run].effects;
         let repeated = effects.iter_mut().enumerate().rev().take(RETRY_WINDOW).find(|(_, effect)| {
             let last = effect.attempts.last();
@@ -265,6 +275,8 @@ impl<'t> TimelineBuilder<'t> {
                     policy_decisions: Vec::new(),
                     end: EffectEnd::Unanswered,
                     writes: Vec::new(),
+                    undo: None,
+                    undoes,
                 });
                 AttemptPosition { run, effect: effects.len() - 1, attempt: 0 }
             }

@@ -5,3 +5,4 @@ pub(crate) mod failure_builder;
 pub(crate) mod flow_names;
 pub(crate) mod missing_values;
 pub(crate) mod time_sums;
+mod undo_states;

@@ -28,6 +28,24 @@ pub struct Effect {
     pub end: EffectEnd,
     /// Slots written from the answer.
     pub writes: Vec<SlotWrite>,
+    /// State of its undo; `None` if it has none.
+    pub undo: Option<UndoState>,
+    /// The effect that this one undoes, or takes part in undoing.
+    pub undoes: Option<String>,
+}
+
+/// State of an effect that has an undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UndoState {
+    /// The request did not fail, so the undo was not needed.
+    NotNeeded,
+    /// The undo began, and the trace does not show its end.
+    Started,
+    /// The effect was undone.
+    Undone,
+    /// The undo failed, or had no time.
+    NotUndone,
 }
 
 impl Effect {
@@ -66,10 +84,15 @@ impl Effect {
         self.completion_delays().fold(0, |sum, late| sum.saturating_add(late.delay_ns))
     }
 
-    /// Returns attempts, waits and delays in words: `3 attempts`, `queued 1.20 ms`. Empty for a single attempt without
-    /// a wait or a delay.
+    /// Returns undos, attempts, waits and delays in words: `undone`, `3 attempts`, `queued 1.20 ms`. Empty for a single
+    /// attempt without any of them.
     pub fn notes(&self) -> Vec<String> {
-        let mut ways = Vec::new();
+        let mut ways: Vec<String> = self.undoes.iter().map(|effect| format!("undoes {effect}")).collect();
+        match self.undo {
+            Some(UndoState::Undone) => ways.push("undone".to_owned()),
+            Some(UndoState::NotUndone) => ways.push("not undone".to_owned()),
+            Some(UndoState::NotNeeded | UndoState::Started) | None => {}
+        }
         if self.attempts.len() > 1 {
             ways.push(format!("{} attempts", self.attempts.len()));
         }

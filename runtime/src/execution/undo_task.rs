@@ -1,0 +1,238 @@
+//! Undoes what a failed request has done. This runs on the effect runtime, so that it neither keeps a worker nor ends when
+//! the client leaves. No step runs here.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::oneshot;
+use zerver_engine::{CallResult, Next, RequestedCall, RetryVerdict, StopReason, UNDO_GRACE};
+
+use super::active_request::{ActiveRequest, PendingResponse};
+use super::checked_job::CheckedJob;
+use super::effect_future::{CompletedEffect, Completion, EffectFuture, EffectProgress};
+use super::effect_start::{self, DueCall, StartedEffect};
+use super::panic_report;
+use crate::effects::effect_points::{Point, Reported};
+use crate::effects::interpreter::{EffectContext, Started};
+use crate::scheduler::{EffectAccess, PolicyNote, TargetCall};
+use crate::server::service::Service;
+use crate::time::{Stopwatch, nanos};
+
+/// Starts to undo what a request has done, and returns the receiver of its response. The response is recorded as not
+/// delivered if the receiver is dropped.
+pub(crate) fn start(
+    mut active: ActiveRequest,
+    context: EffectContext,
+) -> oneshot::Receiver<Option<PendingResponse>> {
+    let (response_tx, response_rx) = oneshot::channel();
+    active.begin_undo_task();
+    let service = Arc::clone(active.service());
+    let runtime = Arc::clone(&service.effect_runtime);
+    let guard = runtime.begin_undo();
+    runtime.handle().spawn(async move {
+        let base_ns = active.base_ns;
+        if let Some((job, watch)) = active.job() {
+            let until_ns = watch.tick().saturating_add(nanos(UNDO_GRACE));
+            let (in_flight, queued) = (FuturesUnordered::new(), VecDeque::new());
+            let (service, context) = (&**service, &context);
+            Undoing { job, watch, service, context, base_ns, until_ns, in_flight, queued }.run().await;
+        }
+        let _ = response_tx.send(active.finish());
+        drop(guard);
+    });
+    response_rx
+}
+
+struct Undoing<'u> {
+    job: &'u mut CheckedJob,
+    watch: &'u mut Stopwatch,
+    service: &'u Service,
+    context: &'u EffectContext,
+    /// Arrival of the request's head, on the service's clock.
+    base_ns: u64,
+    /// Time by which everything must be undone, in nanoseconds since the head of the request arrived.
+    until_ns: u64,
+    in_flight: FuturesUnordered<EffectFuture>,
+    /// Calls that wait because the request has too many in flight.
+    queued: VecDeque<RequestedCall>,
+}
+
+impl Undoing<'_> {
+    async fn run(&mut self) {
+        let mut next = Next::Undo;
+        loop {
+            self.drop_canceled();
+            next = match next {
+                Next::Undo => {
+                    // Calls of the step that failed do not matter any more.
+                    self.queued.clear();
+                    self.in_flight.clear();
+                    self.guarded(|job, watch| job.undo(watch.tick()))
+                }
+                Next::Advance => {
+                    tokio::task::yield_now().await;
+                    self.guarded(|job, watch| job.advance(watch))
+                }
+                Next::Wait => self.wait().await,
+                // No step runs while a request is undone.
+                Next::Run | Next::Ended => return,
+            };
+        }
+    }
+
+    /// Starts what can start. If nothing is ready at once, waits until a call completes.
+    async fn wait(&mut self) -> Next {
+        self.queued.extend(self.job.take_requested_calls());
+        let limit = self.service.limits.effects.max(1);
+        while self.in_flight.len() < limit
+            && let Some(call) = self.queued.pop_front()
+        {
+            if let Some(next) = self.start(DueCall::new(call), false)
+                && next != Next::Wait
+            {
+                return next;
+            }
+            self.queued.extend(self.job.take_requested_calls());
+        }
+        let until = self.watch.at(self.until_ns).into();
+        match tokio::time::timeout_at(until, self.in_flight.next()).await {
+            Ok(Some(EffectProgress::Completed(CompletedEffect { number, completion, call }))) => {
+                let Completion { result, points, notes, .. } = completion;
+                self.record_points(number, points);
+                self.record_decisions(number, notes);
+                self.complete(number, result, call)
+            }
+            Ok(Some(EffectProgress::Started(effect, at))) => {
+                self.job.record_effect_started(effect.number(), self.watch.since_start_ns(at));
+                self.in_flight.push(EffectFuture::Running(effect));
+                Next::Wait
+            }
+            Ok(Some(EffectProgress::Due(call, _))) => self.start(call, true).unwrap_or(Next::Wait),
+            Ok(None) | Err(_) => self.job.stop(StopReason::DeadlinePassed, self.watch.tick()),
+        }
+    }
+
+    /// Starts a call, or queues it. Returns what the job does next if the call was ready at once.
+    fn start(&mut self, due: DueCall, was_queued: bool) -> Option<Next> {
+        let number = due.number();
+        if !self.job.is_waiting_for(number) {
+            return None;
+        }
+        let needs = EffectAccess {
+            scheduler: &self.service.scheduler,
+            runtime: self.service.effect_runtime.handle(),
+            base_ns: self.base_ns,
+            is_batch: false,
+        };
+        let interpreters = self.service.readiness.interpreters();
+        let StartedEffect { state, notes, call } =
+            effect_start::start(due, self.watch, self.until_ns, interpreters, self.context, &needs);
+        let queued_for = match &state {
+            Started::Pending(effect) => effect.queue_reason(),
+            Started::Ready(_) => None,
+        };
+        match queued_for {
+            Some(reason) => self.job.record_effect_queued(number, self.watch.now_ns(), reason),
+            None if was_queued => self.job.record_effect_started(number, self.watch.now_ns()),
+            None => {}
+        }
+        self.record_decisions(number, notes);
+        match state {
+            Started::Ready(Completion { result, points, .. }) => {
+                self.record_points(number, points);
+                Some(self.complete(number, result, call))
+            }
+            Started::Pending(effect) => {
+                self.in_flight.push(effect);
+                None
+            }
+        }
+    }
+
+    /// Passes the result of a call to the job. The policy of its target decides about another attempt.
+    fn complete(&mut self, number: u32, result: CallResult, call: Option<TargetCall>) -> Next {
+        let now_ns = self.watch.tick();
+        let (until_ns, service_ns) = (self.until_ns, self.base_ns + now_ns);
+        let mut decided = None;
+        let next = self.guarded(|job, watch| {
+            job.complete(number, watch, result, &mut |end| {
+                let Some(call) = &call else { return RetryVerdict::Own };
+                let end_ns = end.deadline_ns.map_or(until_ns, |deadline_ns| deadline_ns.min(until_ns));
+                let left = Duration::from_nanos(end_ns.saturating_sub(now_ns));
+                let (verdict, note) = call.decide(end, service_ns, left);
+                decided = note;
+                verdict
+            })
+        });
+        self.record_decisions(number, decided);
+        next
+    }
+
+    fn record_decisions(&mut self, number: u32, notes: impl IntoIterator<Item = PolicyNote>) {
+        for (decision, wait_ns) in notes {
+            self.job.record_policy_decision(number, self.watch.now_ns(), decision, wait_ns);
+        }
+    }
+
+    fn record_points(&mut self, number: u32, points: Vec<Point>) {
+        for (reported, at) in points {
+            let at_ns = self.watch.since_start_ns(at);
+            match reported {
+                Reported::Point(point) => self.job.record_effect_point(number, at_ns, point),
+                Reported::Decision(decision) => self.job.record_policy_decision(number, at_ns, decision, 0),
+            }
+        }
+    }
+
+    /// Drops the calls that have become superfluous because another one has answered. That cancels them.
+    fn drop_canceled(&mut self) {
+        if !self.job.has_canceled_calls() {
+            return;
+        }
+        let canceled = self.job.take_canceled_calls();
+        let is_needed = |number: u32| !canceled.contains(&number);
+        self.queued.retain(|call| is_needed(call.number));
+        let in_flight = std::mem::take(&mut self.in_flight);
+        self.in_flight =
+            in_flight.into_iter().filter(|effect| effect.number().is_some_and(is_needed)).collect();
+    }
+
+    /// Runs code of the service. If it panics, the report of the panic masks the secrets of the request.
+    fn guarded(&mut self, run: impl FnOnce(&mut CheckedJob, &mut Stopwatch) -> Next) -> Next {
+        let watch = &mut *self.watch;
+        panic_report::guard_step(self.job, &self.service.secrets, |job| run(job, watch))
+    }
+}
+
+/// Counts the requests that are being undone, so that a service that stops can wait for them.
+#[derive(Default)]
+pub(crate) struct UndoCounter(Mutex<usize>, Condvar);
+
+/// A request that is being undone.
+pub(crate) struct UndoGuard(Arc<UndoCounter>);
+
+impl UndoCounter {
+    pub(crate) fn begin(self: &Arc<Self>) -> UndoGuard {
+        *self.lock() += 1;
+        UndoGuard(Arc::clone(self))
+    }
+
+    /// Waits until none is left, or the time is over. This blocks.
+    pub(crate) fn wait(&self, within: Duration) {
+        let waited = self.1.wait_timeout_while(self.lock(), within, |count| *count > 0);
+        drop(waited);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UndoGuard {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.1.notify_all();
+    }
+}
