@@ -30,6 +30,9 @@ wait "$server"
 /// Longest time that a server may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Time for a server that fails to say why.
+const LAST_LINES: Duration = Duration::from_millis(300);
+
 /// Number of lines of output that are kept for errors.
 const KEPT_LINES: usize = 40;
 
@@ -170,6 +173,10 @@ impl SupervisedProcess {
         let is_fatal = |lines: &VecDeque<String>| lines.iter().any(|line| line.contains("FATAL"));
         if ready.is_ok() && !is_fatal(&output.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(process);
+        }
+        if ready.is_ok() {
+            // A server that ends by itself may say more about the reason.
+            thread::sleep(LAST_LINES);
         }
         // Ends the server, so that its last lines arrive.
         drop(process);
