@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::ServerError;
-use crate::installed_program::{folder_with, folders};
+use crate::installed_program::folders;
 use crate::supervised_process::{SupervisedProcess, User};
 use crate::temporary_folder::TemporaryFolder;
 
@@ -39,11 +39,14 @@ impl Smtp {
     pub fn start(settings: &[&str]) -> Result<Self, ServerError> {
         let not_installed = || ServerError::NotInstalled { program: "aiosmtpd", package: INSTALL };
         let folders = folders(&["/usr/bin", "/usr/local/bin"]);
-        let program = folder_with(&folders, &["python3"]).ok_or_else(not_installed)?.join("python3");
-        let can_import = Command::new(&program).args(["-c", "import aiosmtpd"]).output();
-        if !can_import.is_ok_and(|output| output.status.success()) {
-            return Err(not_installed());
-        }
+        // The first Python on PATH need not be the one for which the package is installed.
+        let can_import = |program: &PathBuf| {
+            let output = Command::new(program).args(["-c", "import aiosmtpd"]).output();
+            output.is_ok_and(|output| output.status.success())
+        };
+        let programs = folders.iter().map(|folder| folder.join("python3"));
+        let program =
+            programs.filter(|program| program.is_file()).find(can_import).ok_or_else(not_installed)?;
         let folder = TemporaryFolder::new()
             .map_err(ServerError::io("cannot create a folder in", std::env::temp_dir()))?;
         let script = folder.path().join("server.py");
