@@ -9,7 +9,7 @@ use zerver_trace::{
     Trace, Value, WriteInfo,
 };
 
-/// One microsecond, in nanoseconds.
+/// A microsecond, in nanoseconds.
 pub const US: u64 = 1_000;
 
 /// Returns a value without a summary.
