@@ -5,22 +5,18 @@ use std::collections::HashSet;
 
 use zerver_analysis::{Correlation, Effect, ResultTable, StepRun, ValueGroup, Why};
 use zerver_trace::duration::{self, Unit};
-use zerver_trace::text::clean;
 use zerver_trace::{Header, Kept, QueueReason, Recorded, RecordedBody, Trace};
 
 use super::inspector_lines::{InspectorLine, InspectorLines};
 use super::moments::{Moment, Moments, SlotSnapshot, describe, slots};
+use super::result_rows;
 use super::summary_lines as head;
 use super::waterfall::{RowSubject, WaterfallRow, failing};
-use crate::draw::{StyledLine, Tone, fit, width};
+use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SourceFiles};
 
 /// Maximum number of source lines.
 const MAX_SOURCE: usize = 40;
-/// Maximum number of rows of a result.
-const MAX_ROWS: usize = 40;
-/// Maximum width of a cell, in columns.
-const MAX_CELL: usize = 40;
 /// Maximum number of parts and fields in the comparison.
 const MAX_PARTS: usize = 6;
 
@@ -209,7 +205,7 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
         zerver_analysis::EffectEnd::Ok { output, .. } => {
             tree.value("output", "result", Tone::Secondary, output, false);
             for table in ResultTable::of(effect) {
-                rows(tree, &table);
+                result_rows::rows(tree, &table);
             }
         }
         end => tree.field("result", &end.to_string(), Tone::Bad),
@@ -217,45 +213,6 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
     for write in &effect.writes {
         let name = format!("writes {}", write.name);
         tree.value(&format!("wrote.{}", write.name), &name, Tone::Good, &write.value, write.is_masked());
-    }
-}
-
-/// Adds the rows that a statement returned as a table.
-fn rows(tree: &mut InspectorLines<'_>, table: &ResultTable) {
-    let room = (tree.columns / table.columns.len().max(1)).clamp(8, MAX_CELL);
-    let shown = table.rows.len().min(MAX_ROWS);
-    let cell = |cell: &Option<String>| {
-        cell.as_deref().map_or_else(|| "NULL".to_owned(), |text| fit(&clean(text), room, "…"))
-    };
-    let column = |at: usize| {
-        let cells = table.rows[..shown].iter().filter_map(move |row| row.get(at));
-        cells
-            .map(|text| width(&cell(text)))
-            .chain([width(&fit(&clean(&table.columns[at]), room, "…"))])
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..table.columns.len()).map(column).collect();
-    let line = |cells: Vec<String>| {
-        let padded = cells.into_iter().zip(&widths).map(|(text, columns)| {
-            let blanks = columns.saturating_sub(width(&text));
-            text + &" ".repeat(blanks)
-        });
-        format!(" {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
-    };
-    tree.head(&format!("rows ({})", table.rows.len()));
-    tree.line(StyledLine::new(
-        line(table.columns.iter().map(|name| fit(&clean(name), room, "…")).collect()),
-        Tone::Secondary,
-    ));
-    for row in &table.rows[..shown] {
-        tree.line(StyledLine::new(line(row.iter().map(cell).collect()), Tone::Text));
-    }
-    if table.rows.len() > shown {
-        tree.line(StyledLine::new(format!(" and {} more", table.rows.len() - shown), Tone::Secondary));
-    }
-    if table.is_truncated {
-        tree.line(StyledLine::new(" there were more rows than were read", Tone::Warn));
     }
 }
 

@@ -5,6 +5,7 @@ mod inspector_lines;
 mod layout;
 mod moments;
 mod open_trace;
+mod result_rows;
 mod screen;
 mod state;
 mod summary_lines;
