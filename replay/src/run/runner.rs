@@ -26,7 +26,7 @@ struct Pending {
     number: u32,
     performed: CallResult,
     is_replayed: bool,
-    /// What the recording says about another attempt.
+    /// The recorded decision about another attempt.
     verdict: RetryVerdict,
 }
 

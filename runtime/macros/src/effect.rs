@@ -19,7 +19,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         return Err(Error::new_spanned(temporary, "`temporary` is for functions that return a `Result`"));
     }
 
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     let serde = quote!(#engine::__private::serde);
     let serde_path = serde.to_string().replace(' ', "");
     let (name, visibility) = (&function.sig.ident, &function.vis);
@@ -135,7 +135,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         }
     });
     let (is_idempotent, is_safe) = (options.is_idempotent || options.is_safe, options.is_safe);
-    let zerver = crate::runtime();
+    let zerver = crate::crate_paths::runtime();
     let span = function.sig.fn_token.span();
     let result = match options.is_blocking {
         true => quote!(#zerver::effects::perform_blocking(move || #name::perform(#(#passed),*)).await?),

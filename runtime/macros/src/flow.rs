@@ -12,13 +12,13 @@ pub(crate) fn expand_chain(item: TokenStream) -> Result<TokenStream> {
 }
 
 fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     quote!(#engine::Chain::new(&[#(<#steps as #engine::Step>::DESC),*]))
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
     let Flow { name, method, pattern, before, unwritten, steps } = syn::parse2(item)?;
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     let steps = chain(steps.iter());
     let method = method.to_string();
     Ok(quote! {{

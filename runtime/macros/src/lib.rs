@@ -2,6 +2,7 @@
 //!
 //! They only describe. `zerver-engine` checks and runs what they describe.
 
+mod crate_paths;
 mod effect;
 mod flow;
 mod row;
@@ -9,8 +10,6 @@ mod slot;
 mod step;
 
 use proc_macro::TokenStream;
-use proc_macro2::TokenStream as TokenStream2;
-use quote::quote;
 
 /// Makes a function a step.
 ///
@@ -99,18 +98,4 @@ pub fn chain(item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn flow(item: TokenStream) -> TokenStream {
     flow::expand_flow(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
-}
-
-/// Returns the path to the engine. Services depend on `zerver` alone, the tests of the engine and of the replayer on
-/// `zerver-engine` alone. (The engine's must-not-compile tests run in a package called `zerver-engine-tests`.)
-fn engine() -> TokenStream2 {
-    match std::env::var("CARGO_PKG_NAME").as_deref() {
-        Ok("zerver-engine" | "zerver-engine-tests" | "zerver-replay") => quote!(::zerver_engine),
-        _ => quote!(::zerver::engine),
-    }
-}
-
-/// Returns the path to the runtime, which performs effects.
-fn runtime() -> TokenStream2 {
-    quote!(::zerver)
 }

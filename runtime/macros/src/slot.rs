@@ -28,7 +28,7 @@ pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Res
             "`#[slot]` derives `Slot` already: remove it from `#[derive(..)]`",
         ));
     }
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     let serde = quote!(#engine::__private::serde);
     // What the user wrote takes precedence: a derive of `Serialize` or `Deserialize`, and a path to serde.
     let serde_derives = ["Serialize", "Deserialize"];
@@ -68,7 +68,7 @@ pub(crate) fn expand_derive(item: TokenStream) -> Result<TokenStream> {
             is_secret_slot |= is_secret(list.tokens.clone())?;
         }
     }
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     let name = &input.ident;
     let text = name.to_string();
     Ok(quote! {

@@ -13,7 +13,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
     }
     let function: ItemFn = syn::parse2(item)?;
     reject(&function)?;
-    let engine = crate::engine();
+    let engine = crate::crate_paths::engine();
     let mut reads = Vec::new();
     let mut arguments = Vec::new();
     for parameter in &function.sig.inputs {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 ///
 /// Without a list, a service may connect to any host. With one, a host must be in the list by its name, or the address
 /// that its name resolves to must be in the list. Private, loopback and link-local addresses must be in the list
-/// themselves: a name is not enough, because whoever controls the name could let it resolve to such an address. The
+/// themselves: a name is not enough, because the owner of the name could let it resolve to such an address. The
 /// addresses that the program gives to hosts ([`ClientBuilder::resolve`](crate::effects::http::ClientBuilder::resolve))
 /// are not checked.
 ///

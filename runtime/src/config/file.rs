@@ -27,7 +27,7 @@ pub(super) struct File {
 #[derive(Debug)]
 pub(super) struct TargetValue {
     pub(super) target: String,
-    /// One of [`TARGET_KEYS`].
+    /// A key of [`TARGET_KEYS`].
     pub(super) name: &'static str,
     pub(super) line: usize,
     pub(super) raw: RawValue,

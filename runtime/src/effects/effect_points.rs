@@ -32,7 +32,7 @@ thread_local! {
 /// A point that a call reached or a decision that its interpreter made, with the time.
 pub(crate) type Point = (Reported, Instant);
 
-/// What an interpreter has reported.
+/// A report of an interpreter.
 pub(crate) enum Reported {
     Point(Name),
     Decision(PolicyDecision),

@@ -43,6 +43,7 @@ pub mod http;
 pub(crate) mod interpreter;
 pub mod kv;
 pub(crate) mod outbound;
+pub mod points;
 pub mod rate_limit;
 pub mod sleep;
 pub mod sql;
@@ -59,8 +60,3 @@ pub use outbound::Outbound;
 pub use sleep::sleep;
 pub use zerver_engine::any;
 pub use zerver_trace::Value;
-
-/// Names of the points that the interpreters of zerver report; see [`report_point`].
-pub mod points {
-    pub use super::effect_points::{CONNECTED, CONNECTION, FIRST_BYTE, FIRST_ROW, PREPARED, SENT};
-}

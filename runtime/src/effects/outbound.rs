@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::{Config, EgressRules};
 
-/// What the settings say about connections to other systems. An interpreter that opens connections gets it with
+/// Settings of connections to other systems. An interpreter that opens connections gets it with
 /// [`Interpreter::configure`](super::Interpreter::configure), and again whenever the settings change.
 #[derive(Debug, Clone, Default)]
 pub struct Outbound {

@@ -90,7 +90,7 @@ pub(crate) struct CompletedEffect {
     pub(crate) call: Option<TargetCall>,
 }
 
-/// What a call holds until it completes.
+/// Permit, pass and target of a call, held until it completes.
 #[derive(Default)]
 pub(crate) struct CallAccess {
     pub(crate) permit: Option<Permit>,

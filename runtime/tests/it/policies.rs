@@ -16,7 +16,7 @@ use zerver_trace::{Answer, Capture, Event};
 use crate::collector::start;
 use crate::raw_client::{Client, get};
 
-/// What the upstream does with a request.
+/// Reaction of the upstream to a request.
 enum Reply {
     Text(String),
     /// Closes the connection.

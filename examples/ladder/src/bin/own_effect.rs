@@ -15,7 +15,7 @@ fn app() -> App {
         .flow(flow!("invite", POST "/invitations/{to}", steps: [invite, render]))
 }
 
-/// What all calls share. A real one would hold the connections to a mail server.
+/// State that all calls share. A real one would hold the connections to a mail server.
 #[derive(Default)]
 struct Outbox {
     last_number: AtomicU64,

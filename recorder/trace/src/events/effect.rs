@@ -103,7 +103,7 @@ pub enum EffectErrorKind {
     Failed,
     /// A policy of this service did not let the call through.
     Refused,
-    /// The connection was lost after the call had been sent, so that nobody can know whether it took effect.
+    /// The connection was lost after the call had been sent, so that it is unknown whether it took effect.
     UnknownOutcome,
 }
 

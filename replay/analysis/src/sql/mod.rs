@@ -1,4 +1,4 @@
-//! What is known about effects of kind `sql`, whose recorded form the crate `zerver` defines: results as tables, and
+//! Facts about effects of kind `sql`, whose recorded form the crate `zerver` defines: results as tables, and
 //! statements that one step repeats. A trace that does not have that form shows nothing here.
 
 mod repeated_statements;

@@ -1,3 +1,5 @@
+//! Result tables, and statements that a step repeats.
+
 use serde_json::json;
 use zerver_trace::{Answer, Decision, Event, Recorded, Trace};
 

@@ -12,7 +12,7 @@ pub enum ServerError {
     NotInstalled {
         /// Name of the program.
         program: &'static str,
-        /// How to install it.
+        /// Package that contains it.
         package: &'static str,
     },
     /// A server refuses to run as root, and there is no way to run it as another user.

@@ -31,7 +31,7 @@ struct KindTable {
     assess: fn(&SharedValue) -> Assessment,
 }
 
-/// What an output says about the target that gave it.
+/// Assessment of the target of a call by the output that it gave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Assessment {
     /// [`EffectKind::is_temporary`], or an error that may be temporary.

@@ -36,7 +36,7 @@ pub(crate) struct EffectMachine<T> {
     notes: Vec<MachineNote>,
 }
 
-/// Something that the machine did without being told, for the trace and the driver.
+/// Something that the machine did by itself, for the trace and the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MachineNote {
     /// A call is no longer waited for, because another one has answered.
@@ -110,7 +110,7 @@ impl<T> EffectMachine<T> {
         }
     }
 
-    /// Returns what the machine did without being told.
+    /// Returns what the machine did by itself.
     pub(crate) fn take_notes(&mut self) -> Vec<MachineNote> {
         mem::take(&mut self.notes)
     }

@@ -1,6 +1,6 @@
 //! Adaptive concurrency: finds the number of calls that a target can take at the same time.
 
-use super::MS;
+use super::time_units::MS;
 
 /// Smallest and largest limit.
 const RANGE: (usize, usize) = (20, 1_000);

@@ -1,7 +1,7 @@
 //! Circuit breaker: stops calling a target that fails, and finds out when it has recovered.
 
 use super::rolling_count::{RollingCount, SECONDS};
-use super::{MS, S};
+use super::time_units::{MS, S};
 use crate::Random;
 
 /// Number of calls in ten seconds from which the rate of failures counts.
@@ -37,7 +37,7 @@ pub enum BreakerState {
         /// Time of the first probe.
         until_ns: u64,
     },
-    /// One call at a time is made as a probe, and the others are refused.
+    /// A single call at a time is made as a probe, and the others are refused.
     HalfOpen {
         /// Number of probes that have succeeded.
         successes: u32,
@@ -155,7 +155,7 @@ impl Breaker {
         Ok(self.pass(true))
     }
 
-    /// Returns a pass for a call that nobody asked for, because the breaker was calm. It is valid if it still is.
+    /// Returns a pass for a call that made no request, because the breaker was calm. It is valid if it still is.
     pub const fn pass(&self, is_probe: bool) -> BreakerPass {
         BreakerPass { generation: self.generation, is_probe }
     }

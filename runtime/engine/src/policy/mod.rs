@@ -11,12 +11,10 @@ mod rolling_count;
 mod target_policy;
 #[cfg(test)]
 mod tests;
+mod time_units;
 
 pub use adaptive_limit::AdaptiveLimit;
 pub use breaker::{Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState};
 pub use rate_limit::{RateExceeded, RateLimit};
 pub use retry_budget::RetryBudget;
 pub use target_policy::{Places, TargetPolicy};
-
-const MS: u64 = 1_000_000;
-const S: u64 = 1_000 * MS;

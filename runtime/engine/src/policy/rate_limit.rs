@@ -1,6 +1,6 @@
 //! Rate limit: spaces calls so that a target gets no more than it allows.
 
-use super::S;
+use super::time_units::S;
 
 /// A number of calls per second, of which some may be made at once. It is the generic cell rate algorithm: the state is
 /// one time, and a call that has to wait is given its place in line.

@@ -1,13 +1,13 @@
 //! Retry budget: bounds the part of the load on a target that retries may add, so that retries cannot keep a target down
 //! that would otherwise recover.
 
-use super::S;
 use super::rolling_count::{RollingCount, SECONDS};
+use super::time_units::S;
 
 /// Retries per second that are allowed however few calls there are.
 const RESERVE_PER_SECOND: u64 = 3;
 
-/// One retry. The balance is kept in millionths.
+/// The cost of a retry. The balance is kept in millionths.
 const ONE: u64 = 1_000_000;
 
 /// Number of retries that one target and process may make: a share of the calls of the last ten seconds, and three per

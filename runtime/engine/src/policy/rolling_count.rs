@@ -1,6 +1,6 @@
 //! Counts of the last ten seconds, in buckets of one second.
 
-use super::S;
+use super::time_units::S;
 
 /// Number of buckets, and so of seconds.
 pub(super) const SECONDS: u64 = 10;

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::time_units::{MS, S};
 use super::*;
 
 fn settings() -> BreakerSettings {

@@ -1,5 +1,5 @@
 //! Connector with one time limit for the name lookup, the connection and the TLS handshake together. It checks that the
-//! service may connect to an address, and marks connections so that their reuse can be told.
+//! service may connect to an address, and marks connections so that their reuse can be seen.
 
 use std::fmt;
 use std::io;

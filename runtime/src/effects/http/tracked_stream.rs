@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
-/// What is known about the use of a connection.
+/// Facts about the use of a connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ConnectionUse(Arc<Flags>);
 

@@ -41,7 +41,7 @@ pub trait Row: Sized {
 #[error("{0}")]
 pub struct RowError(String);
 
-/// One row of a result.
+/// A row of a result.
 #[derive(Debug, Clone, Copy)]
 pub struct RowRef<'r> {
     columns: &'r [Column],

@@ -11,7 +11,7 @@ use super::rows::Rows;
 use super::statement_text::{is_read, one_line};
 use super::value::{Param, SqlValue};
 
-/// One statement, or several in one transaction.
+/// A statement, or several in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sql {
     /// Name of the database.

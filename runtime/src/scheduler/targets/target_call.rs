@@ -1,4 +1,4 @@
-//! One call to a target: its pass while it is in flight, and the decision about another attempt afterwards.
+//! A call to a target: its pass while it is in flight, and the decision about another attempt afterwards.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::time::nanos;
 /// A decision, and the time that it is about, in nanoseconds.
 pub(crate) type PolicyNote = (PolicyDecision, u64);
 
-/// What is known about a call to a target.
+/// State of a call to a target.
 #[derive(Clone)]
 pub(crate) struct TargetCall {
     pub(crate) target: Arc<Target>,

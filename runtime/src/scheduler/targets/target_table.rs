@@ -21,7 +21,7 @@ type Targets = HashMap<Arc<str>, Arc<Target>>;
 /// Finds the state of a target.
 pub(crate) struct TargetTable {
     targets: ArcSwap<Targets>,
-    /// Current settings. Whoever changes the table holds this lock.
+    /// Current settings. A change of the table holds this lock.
     settings: Mutex<TargetSettings>,
     /// Makes the jitter differ between processes.
     seed: u64,

@@ -289,7 +289,7 @@ impl<'t> TimelineBuilder<'t> {
         }
     }
 
-    /// Records that an attempt reached a point. Points of a call that is not known are of no use to anybody.
+    /// Records that an attempt reached a point. Points of an unknown call are ignored.
     fn reached(&mut self, call: u32, at_ns: u64, point: &str) {
         let Some(place) = self.calls.get(&call) else { return };
         let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];

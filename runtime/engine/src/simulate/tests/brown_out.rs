@@ -1,4 +1,4 @@
-//! What the policy of a target is worth: a target at 50 % errors and ten times its latency, for a minute.
+//! The benefit of the policy of a target: a target at 50 % errors and ten times its latency, for a minute.
 
 use super::*;
 use crate::TargetPolicy;
