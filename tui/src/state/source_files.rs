@@ -35,7 +35,7 @@ impl SourceFiles {
 
 /// Returns true if a function of this name begins on the line.
 fn is_function(line: &str, name: &str) -> bool {
-    let mut words = line.trim_start().split_whitespace().skip_while(|word| *word != "fn").skip(1);
+    let mut words = line.split_whitespace().skip_while(|word| *word != "fn").skip(1);
     let rest = words.next().and_then(|word| word.strip_prefix(name));
     rest.is_some_and(|rest| rest.starts_with(['(', '<']))
 }

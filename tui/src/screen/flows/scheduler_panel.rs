@@ -43,17 +43,13 @@ fn known(health: &SchedulerStatus, shared: &SharedState) -> Vec<StyledLine> {
     let load = &shared.scheduler.load;
     let shed_count: u64 = health.shed.iter().sum();
     let is_idle = is_idle(health, load);
-    let mut of_load = StyledLine::new("load     ", Tone::Secondary)
-        .with(format!("{}  ", percent(load)), Tone::Strong)
-        .with(bars(load, SPARK, shared), Tone::Cpu);
-    if is_idle {
-        let idle = match health.workers.len() {
-            1 => "the worker is idle".to_owned(),
-            count => format!("all {count} workers are idle"),
-        };
-        of_load = of_load.with(format!("  {idle}"), Tone::Secondary);
-    }
-    let mut lines = vec![of_load];
+    let of_load =
+        StyledLine::new("load     ", Tone::Secondary).with(format!("{}  ", percent(load)), Tone::Strong);
+    let mut lines = vec![match (is_idle, health.workers.len()) {
+        (false, _) => of_load.with(bars(load, SPARK, shared), Tone::Cpu),
+        (true, 1) => of_load.with("the worker is idle", Tone::Secondary),
+        (true, count) => of_load.with(format!("all {count} workers are idle"), Tone::Secondary),
+    }];
     let mut waiting = StyledLine::new("queue    ", Tone::Secondary);
     for ((class, n), line) in CLASSES.iter().zip(health.queue_lengths).zip(&shared.scheduler.queue_lengths) {
         let Some(n) = n else { continue };
