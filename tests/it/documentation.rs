@@ -212,7 +212,8 @@ fn the_reference_lists_every_setting() {
             documented.insert(format!("{section}{key}"));
         }
     }
-    documented.retain(|key| !key.starts_with("rules."));
+    // The policy of a target by name is an example of what `targets.default` can contain.
+    documented.retain(|key| !key.starts_with("rules.") && !key.starts_with("targets.\""));
     let told = Place::new().json(&["config", "--exe", programs().todos.to_str().unwrap(), "--json"]);
     let settings =
         told["settings"].as_array().unwrap().iter().map(|setting| setting["key"].as_str().unwrap());

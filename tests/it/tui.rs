@@ -43,7 +43,8 @@ fn tui(place: &Place, more: &[&str]) -> Command {
 #[test]
 fn requests_are_opened_compared_and_run_again() {
     let place = recorded();
-    let mut terminal = Terminal::start(&tui(&place, &[]), 120, 40);
+    // Wide enough for the slots that an effect wrote, even if its answer was taken late.
+    let mut terminal = Terminal::start(&tui(&place, &[]), 160, 50);
     terminal.wait_for(&["1 requests", "/v1/todos/1", "/reports/todos", "POST"]);
 
     // The newest request, the todo, is at the top.
