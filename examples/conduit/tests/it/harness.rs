@@ -57,7 +57,6 @@ pub(crate) struct Conduit {
 /// A signed-in user.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
-    pub(crate) name: String,
     pub(crate) token: String,
 }
 
@@ -114,7 +113,7 @@ impl Conduit {
             json!({ "username": name, "email": format!("{name}@example.com"), "password": password(name) });
         let answer = self.ask("POST", "/api/users").json(&json!({ "user": user })).send();
         assert_eq!(answer.status, 201, "{answer:?}");
-        Person { name: name.to_owned(), token: answer.json["user"]["token"].as_str().unwrap().to_owned() }
+        Person { token: answer.json["user"]["token"].as_str().unwrap().to_owned() }
     }
 
     /// Publishes an article and returns its slug.

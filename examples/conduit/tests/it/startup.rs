@@ -1,6 +1,5 @@
 //! The program: its settings, and the server that it starts under `zerver dev`.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,9 +25,7 @@ struct Running {
 
 impl Running {
     fn start(mut command: Command, addr: SocketAddr) -> Self {
-        let mut child = command.env("ZERVER_ADDR", addr.to_string()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        let child = command.env("ZERVER_ADDR", addr.to_string()).stderr(Stdio::null()).spawn().unwrap();
         let running = Self { child, addr };
         wait_until(|| {
             let up = std::net::TcpStream::connect(addr).is_ok();

@@ -36,8 +36,7 @@ fn without_breaker() -> TargetPolicy {
 fn outcome(policy: TargetPolicy, has_budget: bool, seed: u64) -> (f64, f64, usize) {
     let result = simulate_brown_out(&setup(policy, has_budget, seed));
     assert!(result.goodput(0, 20) > 0.999, "the target works before");
-    let outcome = (result.load(20, 80), result.goodput(20, 80), result.recovery_seconds(80));
-    outcome
+    (result.load(20, 80), result.goodput(20, 80), result.recovery_seconds(80))
 }
 
 #[test]
