@@ -2,7 +2,8 @@
 //! as they were, and replay them with the current example services.
 //!
 //! `ZERVER_WRITE_STORIES=1 cargo test -p zerver-tests --test it stories` records those that are missing. One of them
-//! can no longer be recorded: `changed-code`, a report from before `gather` requested two effects.
+//! can no longer be recorded: `changed-code`, a report from before `gather` requested two effects. `panic` is from before
+//! failures were problem documents.
 
 use std::path::Path;
 
@@ -126,27 +127,27 @@ fn every_story_is_shown_as_it_was() {
     exit 0
     ");
     assert_snapshot!(trace("not-found"), @r"
-    01a2038c  GET /todos/456  404 Not Found  78.9 µs  failed  todo-show  interactive
+    01a22865  GET /todos/456  404 Not Found  186.8 µs  failed  todo-show  interactive  worker 0
       at µs  took
-       33.2  16.9   ✓ parse_id    wrote TodoId                                  █████████▍
-       50.1  15.9   ✗ load_todo   needs kv, not_found todo 456                           ████████▍
-       66.0  12.9     ↳ kv get todo:456   absent                                                 ███████
-    I/O      kv 12.9 (1 call)
-    total    78.9 µs = 12.9 effects + 32.8 CPU + 33.2 receiving
-    verdict  42% receiving
+       68.5  48.7   ✓ parse_id    wrote TodoId                                ███████████
+      117.2  23.4   ✗ load_todo   needs kv, not_found todo 456                           █████
+      140.6  46.2     ↳ kv get todo:456   absent                                              ██████████
+    I/O      kv 46.2 (1 call)
+    total    186.8 µs = 46.2 effects + 72.1 CPU + 68.5 receiving
+    verdict  37% receiving
     slots    TodoId 456
     failed   not_found todo 456
-    step     load_todo  examples/todos/src/public.rs:100
+    step     load_todo  examples/todos/src/public.rs:105
     exit 0
     ");
     assert_snapshot!(trace("unauthorized"), @r"
-    01a2038c  GET /v1/todos/1  401 Unauthorized  45.1 µs  failed  todos-item  interactive
+    01a22865  GET /v1/todos/1  401 Unauthorized  92.8 µs  failed  todos-item  interactive  worker 0
       at µs  took
-       30.6  14.5   ✗ parse_auth   unauthorized session                                 ████████████████
-    total    45.1 µs = 14.5 CPU + 30.6 receiving
-    verdict  68% receiving
+       55.2  37.6   ✗ parse_auth   unauthorized session                             ████████████████████
+    total    92.8 µs = 37.6 CPU + 55.2 receiving
+    verdict  59% receiving
     failed   unauthorized session
-    step     parse_auth  examples/todos/src/auth.rs:32
+    step     parse_auth  examples/todos/src/auth.rs:35
     exit 0
     ");
     assert_snapshot!(trace("secret"), @r#"
@@ -291,11 +292,25 @@ fn the_current_services_replay_every_story() {
     exit 1
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders), @r#"
-    same: 4 of 4 decisions reproduced, 2 effects from the recording, 0 live
+    different: 4 of 4 decisions reproduced, 2 effects from the recording, 0 live
+    code_changed     response.headers.content-type
+                     application/json → application/problem+json
+    code_changed     response.body.error
+                     {"kind": "internal", "what": "step"} → nothing
+    code_changed     response.body.type
+                     nothing → "about:blank"
+    code_changed     response.body.title
+                     nothing → "Internal Server Error"
+    code_changed     response.body.status
+                     nothing → 500
+    code_changed     response.body.kind
+                     nothing → "internal"
+    code_changed     response.body.what
+                     nothing → "step"
     note     the recording does not show whether the target named an authority
     response 500 Internal Server Error
-             {"type":"about:blank","title":"Internal Server Error","status":500,"kind":"internal","what":"step"}
-    exit 0
+             {"type":"about:blank","title":"Internal Server Error","status":500,"kind":"internal","what…
+    exit 1
     "#);
     assert_snapshot!(replay_with("panic", &programs().orders_next), @r"
     different: 3 of 4 decisions reproduced, 2 effects from the recording, 0 live, 1 unanswered
