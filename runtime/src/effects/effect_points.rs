@@ -22,6 +22,7 @@ pub(crate) type Point = (Reported, Instant);
 /// A report of an interpreter.
 pub(crate) enum Reported {
     Point(Name),
+    #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only the HTTP client decides"))]
     Decision(PolicyDecision),
 }
 
