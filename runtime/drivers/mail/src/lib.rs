@@ -1,4 +1,4 @@
-//! Mail as an effect of [zerver](zerver), sent through an SMTP server.
+//! Mail as an effect of [zerver], sent through an SMTP server.
 //!
 //! ```no_run
 //! use zerver::prelude::*;

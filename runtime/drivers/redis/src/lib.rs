@@ -1,4 +1,4 @@
-//! Redis as effects of [zerver](zerver): commands, scripts and streams.
+//! Redis as effects of [zerver]: commands, scripts and streams.
 //!
 //! ```no_run
 //! use zerver::prelude::*;

@@ -1,4 +1,4 @@
-//! Object storage as effects of [zerver](zerver), through the interface of Amazon S3, which many servers have.
+//! Object storage as effects of [zerver], through the interface of Amazon S3, which many servers have.
 //!
 //! ```no_run
 //! use zerver::prelude::*;

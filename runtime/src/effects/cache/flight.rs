@@ -117,7 +117,7 @@ impl Drop for Leader {
     }
 }
 
-/// A [`Leader`] in an operation or an answer, from which the only one to use it takes it. What was recorded has none.
+/// A leader in an operation or an answer, from which the only one to use it takes it. What was recorded has none.
 #[derive(Clone, Default)]
 pub struct Lease(Option<Arc<Mutex<Option<Leader>>>>);
 
