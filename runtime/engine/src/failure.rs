@@ -14,7 +14,7 @@ use zerver_trace::{EffectError, EffectErrorKind, FailureInfo, FailureKind, Name}
 /// A failure becomes the response of the request: through the recovery step of the flow if there is one, through the
 /// function of the flow or of the program that renders failures, or else through [`Failure::to_response`].
 ///
-/// It is also a built-in slot, which only the recovery step of a flow can read
+/// The recovery step of a flow reads the failure as a built-in slot; other steps cannot
 /// ([`FlowDef::recover`](crate::FlowDef::recover)).
 ///
 /// ```

@@ -11,6 +11,8 @@ use zerver_trace::Outcome;
 #[cfg(feature = "replay")]
 pub(crate) use super::purity_check::PurityCheck;
 use super::safe_drop::discard;
+use crate::effects::effect_points::{Point, Reported};
+use crate::scheduler::PolicyNote;
 use crate::time::Stopwatch;
 
 /// The check compares runs as a replay does. Without the feature there is none, and steps run once.
@@ -90,6 +92,29 @@ impl CheckedJob {
             self.run_twin(twin, next, watch, |job| job.advance(0));
         }
         next
+    }
+
+    /// Records the reports of a call's interpreter.
+    pub(crate) fn record_reports(&mut self, number: u32, reports: Vec<Point>, watch: &Stopwatch) {
+        for (reported, at) in reports {
+            let at_ns = watch.since_start_ns(at);
+            match reported {
+                Reported::Point(point) => self.record_effect_point(number, at_ns, point),
+                Reported::Decision(decision) => self.record_policy_decision(number, at_ns, decision, 0),
+            }
+        }
+    }
+
+    /// Records decisions of the policy of a call's target.
+    pub(crate) fn record_policy_notes(
+        &mut self,
+        number: u32,
+        notes: impl IntoIterator<Item = PolicyNote>,
+        at_ns: u64,
+    ) {
+        for (decision, wait_ns) in notes {
+            self.record_policy_decision(number, at_ns, decision, wait_ns);
+        }
     }
 
     /// Repeats an input with the twin. The time that it takes is not part of the times of the request.

@@ -16,7 +16,7 @@ use super::effect_future::{CompletedEffect, Completion, EffectFuture, EffectProg
 use super::effect_start::{self, DueCall, StartedEffect};
 use super::panic_report;
 use super::queued_calls::QueuedCalls;
-use crate::effects::effect_points::{Point, Reported};
+use crate::effects::effect_points::Point;
 use crate::effects::interpreter::{EffectContext, Started};
 use crate::scheduler::{DriveEnd, PolicyNote, RunSlice, TargetCall};
 use crate::server::service::Service;
@@ -310,9 +310,7 @@ impl<'d> Driver<'d> {
     }
 
     fn record_policy_decisions(&mut self, number: u32, notes: impl IntoIterator<Item = PolicyNote>) {
-        for (decision, wait_ns) in notes {
-            self.job.record_policy_decision(number, self.watch.now_ns(), decision, wait_ns);
-        }
+        self.job.record_policy_notes(number, notes, self.watch.now_ns());
     }
 
     /// Drops the calls that have become superfluous because another one has answered. That cancels them.
@@ -330,13 +328,7 @@ impl<'d> Driver<'d> {
 
     /// Records the points that a call reached.
     fn record_points(&mut self, number: u32, points: Vec<Point>) {
-        for (reported, at) in points {
-            let at_ns = self.watch.since_start_ns(at);
-            match reported {
-                Reported::Point(point) => self.job.record_effect_point(number, at_ns, point),
-                Reported::Decision(decision) => self.job.record_policy_decision(number, at_ns, decision, 0),
-            }
-        }
+        self.job.record_reports(number, points, self.watch);
     }
 
     /// Records the points of calls in flight that will not be waited for: they tell how far each of them got.

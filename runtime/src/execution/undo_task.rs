@@ -14,9 +14,8 @@ use super::checked_job::CheckedJob;
 use super::effect_future::{CompletedEffect, Completion, EffectFuture, EffectProgress};
 use super::effect_start::{self, DueCall, StartedEffect};
 use super::panic_report;
-use crate::effects::effect_points::{Point, Reported};
 use crate::effects::interpreter::{EffectContext, Started};
-use crate::scheduler::{EffectAccess, PolicyNote, TargetCall};
+use crate::scheduler::{EffectAccess, TargetCall};
 use crate::server::service::Service;
 use crate::time::{Stopwatch, nanos};
 
@@ -100,8 +99,8 @@ impl Undoing<'_> {
         match tokio::time::timeout_at(until, self.in_flight.next()).await {
             Ok(Some(EffectProgress::Completed(CompletedEffect { number, completion, call }))) => {
                 let Completion { result, points, notes, .. } = completion;
-                self.record_points(number, points);
-                self.record_decisions(number, notes);
+                self.job.record_reports(number, points, self.watch);
+                self.job.record_policy_notes(number, notes, self.watch.now_ns());
                 self.complete(number, result, call)
             }
             Ok(Some(EffectProgress::Started(effect, at))) => {
@@ -138,10 +137,10 @@ impl Undoing<'_> {
             None if was_queued => self.job.record_effect_started(number, self.watch.now_ns()),
             None => {}
         }
-        self.record_decisions(number, notes);
+        self.job.record_policy_notes(number, notes, self.watch.now_ns());
         match state {
             Started::Ready(Completion { result, points, .. }) => {
-                self.record_points(number, points);
+                self.job.record_reports(number, points, self.watch);
                 Some(self.complete(number, result, call))
             }
             Started::Pending(effect) => {
@@ -166,24 +165,8 @@ impl Undoing<'_> {
                 verdict
             })
         });
-        self.record_decisions(number, decided);
+        self.job.record_policy_notes(number, decided, self.watch.now_ns());
         next
-    }
-
-    fn record_decisions(&mut self, number: u32, notes: impl IntoIterator<Item = PolicyNote>) {
-        for (decision, wait_ns) in notes {
-            self.job.record_policy_decision(number, self.watch.now_ns(), decision, wait_ns);
-        }
-    }
-
-    fn record_points(&mut self, number: u32, points: Vec<Point>) {
-        for (reported, at) in points {
-            let at_ns = self.watch.since_start_ns(at);
-            match reported {
-                Reported::Point(point) => self.job.record_effect_point(number, at_ns, point),
-                Reported::Decision(decision) => self.job.record_policy_decision(number, at_ns, decision, 0),
-            }
-        }
     }
 
     /// Drops the calls that have become superfluous because another one has answered. That cancels them.
@@ -191,8 +174,9 @@ impl Undoing<'_> {
         if !self.job.has_canceled_calls() {
             return;
         }
-        let canceled = self.job.take_canceled_calls();
-        let is_needed = |number: u32| !canceled.contains(&number);
+        let mut canceled = self.job.take_canceled_calls();
+        canceled.sort_unstable();
+        let is_needed = |number: u32| canceled.binary_search(&number).is_err();
         self.queued.retain(|call| is_needed(call.number));
         let in_flight = std::mem::take(&mut self.in_flight);
         self.in_flight =

@@ -20,7 +20,7 @@ impl SourceFiles {
     }
 
     /// Returns the line, from 1, at which a step's function begins now: code above it may have changed since the recording.
-    /// It is the nearest function of that name, or the recorded line if the file is not loaded or has none.
+    /// Prefers the nearest function of that name; without one, or without the file, returns the recorded line.
     pub(crate) fn line_of(&self, file: &str, function: &str, recorded: u32) -> u32 {
         let lines = self.get(file).unwrap_or_default();
         let found = (1..).zip(lines).filter(|(_, line)| is_function(line, function)).map(|(at, _)| at);
