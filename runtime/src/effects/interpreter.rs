@@ -59,8 +59,8 @@ pub struct EffectContext {
 /// dropped with it. Tasks that it has spawned continue; a [`CallGuard`] informs them.
 ///
 /// `start` is called on the thread of the request, which also polls the future once, so that a future that is ready
-/// needs no other thread. From then on, the effect runtime polls it: a tokio runtime on separate threads, where no step
-/// runs. The effect runtime also drives the tasks, sockets and timers that `start` or the future creates, and those
+/// needs no other thread. From then on, the effect runtime polls it: single-threaded tokio runtimes on separate threads,
+/// where no step runs. The effect runtime also drives the tasks, sockets and timers that `start` or the future creates, and those
 /// that the hook of [`App::on_startup`](crate::App::on_startup) creates, such as pooled connections. None of them has
 /// to wait for a step. An interpreter that blocks its thread delays other effects; use
 /// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html) for code that blocks.

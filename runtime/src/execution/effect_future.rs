@@ -98,6 +98,9 @@ pub(crate) struct CallAccess {
     pub(crate) call: Option<TargetCall>,
 }
 
+/// Time after which an interpreter that has not returned counts as blocking.
+const BLOCKED: Duration = Duration::from_millis(100);
+
 /// The time that an attempt may take, and true if it comes from the policy of the target.
 type TimeLimit = (Duration, bool);
 
@@ -416,11 +419,23 @@ impl Future for EffectTask {
     type Output = CallResult;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallResult> {
+        let began = Instant::now();
         let mut effect = self.lock();
         let InFlight { future: Some(future), points } = &mut *effect else { return Poll::Pending };
-        let result = ready!(poll(self.kind, future, points, cx));
-        discard(effect.future.take());
-        Poll::Ready(result)
+        let polled = poll(self.kind, future, points, cx);
+        if polled.is_ready() {
+            discard(effect.future.take());
+        }
+        let took = began.elapsed();
+        if took >= BLOCKED {
+            let kind = self.kind;
+            tracing::warn!(
+                target: "zerver",
+                "an effect of kind {kind} blocked its thread for {took:.1?}, so that other effects had to wait: \
+                 write it with #[effect(blocking)], or use tokio::task::spawn_blocking"
+            );
+        }
+        polled
     }
 }
 

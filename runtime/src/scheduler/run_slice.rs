@@ -75,7 +75,7 @@ impl<'w> RunSlice<'w> {
             flow: placement.flow,
             base_ns: placement.base_ns,
             quantum_ns: placement.quantum_ns,
-            effect_runtime: service.effect_runtime.handle(),
+            effect_runtime: service.effect_runtime.handle_for(thread_status.thread()),
             effects: service.limits.effects.max(1),
             running_since_ns: Cell::new(Some(began_ns)),
             ran_until_ns: Cell::new(began_ns),

@@ -59,6 +59,7 @@ mod checkout;
 mod connect_settings;
 mod database;
 mod error_mapping;
+mod known_columns;
 mod migrate;
 mod numeric;
 mod parameter;

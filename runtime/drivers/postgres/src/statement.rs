@@ -6,12 +6,13 @@ use deadpool_postgres::Object;
 use futures_util::TryStreamExt as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, RowStream, Statement as Prepared};
-use zerver::effects::sql::{Column, Fetch, Limits, RowCollector, Rows, SqlValue, Statement};
+use zerver::effects::sql::{Fetch, RowCollector, Rows, SqlValue, Statement};
 use zerver::effects::{points, report_point};
 use zerver::prelude::*;
 
 use crate::cell::RawCell;
 use crate::error_mapping::{Stop, after_sending, before_sending};
+use crate::known_columns;
 use crate::parameter::parameters;
 
 /// Number of rows that are read and discarded after a result has reached a limit, before the statement is canceled
@@ -39,7 +40,7 @@ pub(crate) async fn perform(
     }
     let parameters = parameters(values, prepared.params())?;
     match client.query_raw(&prepared, &parameters).await {
-        Ok(stream) => read(stream, &prepared, statement.fetch, statement.limits, is_read).await,
+        Ok(stream) => read(stream, &prepared, statement, is_read).await,
         Err(error) => Err(after_sending(&error)),
     }
 }
@@ -69,12 +70,12 @@ fn is_stale(sqlstate: &str, message: &str) -> bool {
 async fn read(
     stream: RowStream,
     prepared: &Prepared,
-    fetch: Fetch,
-    limits: Limits,
+    statement: &Statement,
     is_read: bool,
 ) -> Result<Performed, Stop> {
-    let columns = prepared.columns().iter().map(|column| Column::new(column.name(), column.type_().name()));
-    let mut collector = RowCollector::new(columns.collect(), fetch, limits);
+    let fetch = statement.fetch;
+    let columns = known_columns::columns_of(&statement.text, prepared);
+    let mut collector = RowCollector::new(columns, fetch, statement.limits);
     let mut stream = pin!(stream);
     let mut failure = None;
     // Rows are received one by one, and the server waits for them to be taken, so that memory stays bounded.

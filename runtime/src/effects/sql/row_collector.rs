@@ -25,10 +25,11 @@ pub struct RowCollector {
 
 impl RowCollector {
     /// Creates a collector for a result with these columns.
-    pub fn new(columns: Vec<Column>, fetch: Fetch, limits: Limits) -> Self {
+    pub fn new(columns: impl Into<Arc<[Column]>>, fetch: Fetch, limits: Limits) -> Self {
+        let columns = columns.into();
         let names_size = columns.iter().map(|column| column.name.len() + 6).sum();
         let types: usize = columns.iter().map(|column| column.type_name.len() + 24).sum();
-        let rows = Rows { columns: Arc::from(columns), ..Rows::default() };
+        let rows = Rows { columns, ..Rows::default() };
         Self { rows, limits, fetch, size: FRAME + names_size + types, names_size }
     }
 

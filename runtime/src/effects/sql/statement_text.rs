@@ -3,6 +3,9 @@
 /// Maximum length of a summary, in characters.
 const SUMMARY_CHARS: usize = 80;
 
+/// Words that begin a statement that reads.
+const READING_WORDS: [&str; 5] = ["select", "with", "values", "table", "show"];
+
 /// Words that can change something within a statement that begins like one that reads.
 const WRITING_WORDS: [&str; 22] = [
     "insert",
@@ -32,38 +35,62 @@ const WRITING_WORDS: [&str; 22] = [
 /// Returns true if the statement is known to change nothing: it begins with SELECT, WITH, VALUES, TABLE or SHOW, and
 /// contains no word that could change something. Functions of the service's own are not known here; a statement that
 /// calls one with an effect should be performed by a batch, or with another beginning.
+///
+/// This runs for every call, so it allocates nothing.
 pub(super) fn is_read(text: &str) -> bool {
-    let Some(words) = words(text) else { return false };
-    let begins = ["select", "with", "values", "table", "show"];
-    let writes = |word: &String| {
-        WRITING_WORDS.contains(&word.as_str()) || word.starts_with("pg_") || word.starts_with("lo_")
-    };
-    words.first().is_some_and(|first| begins.contains(&first.as_str())) && !words.iter().any(writes)
+    let (mut words, mut is_first) = (Words { rest: text, is_clear: true }, true);
+    let reads = words.all(|word| {
+        let is = |known: &&str| word.eq_ignore_ascii_case(known);
+        let begins = !std::mem::take(&mut is_first) || READING_WORDS.iter().any(is);
+        let is_internal = word
+            .get(..3)
+            .is_some_and(|start| start.eq_ignore_ascii_case("pg_") || start.eq_ignore_ascii_case("lo_"));
+        begins && !is_internal && !WRITING_WORDS.iter().any(is)
+    });
+    reads && !is_first && words.is_clear
 }
 
-/// Returns the words outside of comments and quotes, in lower case. Returns `None` if the text has more than one
-/// statement, or a quotation that does not end.
-fn words(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        rest = match c {
-            '\'' | '"' | '`' => after_quotation(rest, c)?,
-            // A quotation between dollar signs is not looked into, but could hide anything.
-            '$' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => return None,
-            '-' if rest.starts_with("--") => rest.find('\n').map_or("", |end| &rest[end..]),
-            '/' if rest.starts_with("/*") => &rest[rest.find("*/")? + 2..],
-            ';' if rest[1..].trim().is_empty() => "",
-            ';' => return None,
-            c if c.is_alphabetic() || c == '_' => {
+/// The words outside of comments and quotations.
+struct Words<'t> {
+    rest: &'t str,
+    /// False once the text has turned out to contain more than one statement, a quotation that does not end, or one that
+    /// is not understood. There are no more words then.
+    is_clear: bool,
+}
+
+impl<'t> Iterator for Words<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        while let Some(c) = self.rest.chars().next() {
+            let rest = self.rest;
+            if c.is_alphabetic() || c == '_' {
                 let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-                words.push(rest[..end].to_lowercase());
-                &rest[end..]
+                self.rest = &rest[end..];
+                return Some(&rest[..end]);
             }
-            c => &rest[c.len_utf8()..],
-        };
+            match after_other(rest, c) {
+                Some(after) => self.rest = after,
+                None => (self.rest, self.is_clear) = ("", false),
+            }
+        }
+        None
     }
-    Some(words)
+}
+
+/// Returns the rest after a comment, a quotation or another character `c` with which `text` begins. Returns `None` if
+/// the text is not understood any further.
+fn after_other(text: &str, c: char) -> Option<&str> {
+    match c {
+        '\'' | '"' | '`' => after_quotation(text, c),
+        // A quotation between dollar signs is not looked into, but could hide anything.
+        '$' if !text[1..].starts_with(|c: char| c.is_ascii_digit()) => None,
+        '-' if text.starts_with("--") => Some(text.find('\n').map_or("", |end| &text[end..])),
+        '/' if text.starts_with("/*") => Some(&text[text.find("*/")? + 2..]),
+        ';' if text[1..].trim().is_empty() => Some(""),
+        ';' => None,
+        c => Some(&text[c.len_utf8()..]),
+    }
 }
 
 /// Returns the rest after a quotation, in which the quote is doubled to mean itself. A backslash could escape the quote

@@ -94,8 +94,12 @@ impl fmt::Display for Timestamp {
             Self::NEG_INFINITY => f.write_str("-infinity"),
             Self(micros) => {
                 let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
-                write_day(f, year, month, day)?;
-                write!(f, "T{}Z", Time(micros.rem_euclid(MICROS_PER_DAY)))
+                let mut text = ShortText::new();
+                text.push_day(year, month, day);
+                text.push(b'T');
+                text.push_time(micros.rem_euclid(MICROS_PER_DAY).unsigned_abs());
+                text.push(b'Z');
+                f.write_str(text.as_str())
             }
         }
     }
@@ -108,27 +112,89 @@ impl fmt::Display for Date {
             Self::INFINITY => f.write_str("infinity"),
             Self::NEG_INFINITY => f.write_str("-infinity"),
             date => {
-                let (year, month, day) = date.civil();
-                write_day(f, year, month, day)
+                let ((year, month, day), mut text) = (date.civil(), ShortText::new());
+                text.push_day(year, month, day);
+                f.write_str(text.as_str())
             }
         }
     }
 }
 
-fn write_day(f: &mut fmt::Formatter<'_>, year: i64, month: i64, day: i64) -> fmt::Result {
-    let sign = if year < 0 { "-" } else { "" };
-    write!(f, "{sign}{:04}-{month:02}-{day:02}", year.unsigned_abs())
-}
-
 /// Writes `15:12:44` or `15:12:44.123456`.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, micros) = (self.0 / MICROS_PER_SECOND, self.0 % MICROS_PER_SECOND);
-        write!(f, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
-        if micros == 0 {
-            return Ok(());
+        let mut text = ShortText::new();
+        if self.0 < 0 {
+            text.push(b'-');
         }
-        write!(f, ".{}", format!("{micros:06}").trim_end_matches('0'))
+        text.push_time(self.0.unsigned_abs());
+        f.write_str(text.as_str())
+    }
+}
+
+/// A text that is put together digit by digit. A result has many times, and formatting macros take several times as long.
+struct ShortText {
+    bytes: [u8; Self::CAPACITY],
+    len: usize,
+}
+
+impl ShortText {
+    /// More than the longest time takes, with a year of six digits and a sign.
+    const CAPACITY: usize = 48;
+
+    const fn new() -> Self {
+        Self { bytes: [0; Self::CAPACITY], len: 0 }
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    /// Writes a number with at least this many digits.
+    fn push_number(&mut self, number: u64, min_digits: usize) {
+        let mut digits = min_digits;
+        while digits < 20 && number >= 10_u64.pow(digits as u32) {
+            digits += 1;
+        }
+        let mut rest = number;
+        for place in self.bytes[self.len..self.len + digits].iter_mut().rev() {
+            *place = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        self.len += digits;
+    }
+
+    fn push_day(&mut self, year: i64, month: i64, day: i64) {
+        if year < 0 {
+            self.push(b'-');
+        }
+        self.push_number(year.unsigned_abs(), 4);
+        for part in [month, day] {
+            self.push(b'-');
+            self.push_number(part.unsigned_abs(), 2);
+        }
+    }
+
+    fn push_time(&mut self, micros: u64) {
+        let seconds = micros / MICROS_PER_SECOND as u64;
+        self.push_number(seconds / 3600, 2);
+        for part in [seconds / 60 % 60, seconds % 60] {
+            self.push(b':');
+            self.push_number(part, 2);
+        }
+        let fraction = micros % MICROS_PER_SECOND as u64;
+        if fraction > 0 {
+            self.push(b'.');
+            self.push_number(fraction, 6);
+            while self.bytes[self.len - 1] == b'0' {
+                self.len -= 1;
+            }
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
     }
 }
 
@@ -245,6 +311,14 @@ mod tests {
             assert_eq!(time.to_string(), text, "{micros}");
             assert_eq!(text.parse(), Ok(time), "{text}");
         }
+        for (time, text) in
+            [(0, "00:00:00"), (86_400_000_000, "24:00:00"), (1, "00:00:00.000001"), (-1, "-00:00:00.000001")]
+        {
+            assert_eq!(Time(time).to_string(), text);
+        }
+        assert_eq!(Timestamp(i64::MAX - 1).to_string(), "294247-01-10T04:00:54.775806Z");
+        assert_eq!(Date(i32::MIN + 1).to_string(), "-5877641-06-24");
+        assert_eq!(Time(i64::MIN).to_string(), "-2562047788:00:54.775808");
         for day in (-800_000..800_000).step_by(997) {
             let date = Date(day);
             assert_eq!(date.to_string().parse(), Ok(date));
