@@ -49,6 +49,12 @@ pub(crate) struct RequestsJson<'a> {
     requests: Vec<RequestJson<'a>>,
 }
 
+/// `{"count": 3}`.
+#[derive(Serialize)]
+pub(crate) struct CountJson {
+    pub(crate) count: u64,
+}
+
 impl<'a> RequestsJson<'a> {
     pub(crate) fn new(requests: &'a [Summary]) -> Self {
         Self { requests: requests.iter().map(RequestJson::new).collect() }

@@ -1,6 +1,7 @@
 //! The command line as clap parses it: commands, options, and their help.
 
 mod filter;
+mod query;
 mod replay;
 mod requests;
 mod service;
@@ -13,14 +14,30 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::filter::Filter;
+pub(crate) use self::query::{RequestArgs, parse_query};
 pub(crate) use self::replay::{Replay, Selection};
 pub(crate) use self::requests::{
-    Completions, Demo, Diff, Doctor, Expect, Export, Import, Ls, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+    Completions, Demo, Diff, Doctor, Expect, Export, FlowSort, Flows, GroupKey, Import, Ls, RequestOrder,
+    Simulate, Theme, ThemeArgs, Trace, Tui, Why,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 
 const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  success, with a finding
+  2  error";
+
+const QUERY_HELP: &str = "\
+Queries:
+  flow:report status:5xx 'took>10ms'       every term must hold
+  'status:404,500' '!flow:health'          one of several values; not
+  '(is:failed or took>1s)' since:10m       alternatives, and a time
+  slot.Claims.sub=ann 'query.limit>=100'   values of slots and parameters
+  'effect.sql~\"from todos\"' step:lookup   effects and steps
+docs/reference/queries.md lists all fields and operators.
+
 Exit codes:
   0  success
   1  success, with a finding
@@ -121,8 +138,13 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Demo(Demo),
     /// List recorded requests, newest first
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = QUERY_HELP)]
     Ls(Ls),
+    /// Compare flows: requests, errors, how long they took, and their share of the time
+    ///
+    /// With --vs, also shows how much the median of each flow has changed.
+    #[command(after_help = QUERY_HELP)]
+    Flows(Flows),
     /// Show where one request spent its time, what it wrote, and why it failed
     #[command(after_help = EXIT_CODES)]
     Trace(Trace),

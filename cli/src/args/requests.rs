@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::value::{assignment, at_least_one};
-use super::{Filter, Limit, Program, TraceRef};
+use super::{Limit, Program, RequestArgs, TraceRef};
 
 pub(super) const ID_HELP: &str = "Request id, unique prefix of one, @last, @failed, @slowest or @fastest (of those \
                                   that succeeded), each also as @last:FLOW, or a portable file";
@@ -13,16 +13,82 @@ pub(super) const ID_HELP: &str = "Request id, unique prefix of one, @last, @fail
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    pub(crate) filter: Filter,
-    /// Show at most N requests, or `all`
+    pub(crate) requests: RequestArgs,
+    /// Show at most N requests or groups, or `all`
     #[arg(long, short = 'n', value_name = "N", default_value = "50")]
     pub(crate) limit: Limit,
+    /// Order of the requests; `took` shows the slowest first
+    #[arg(long, value_name = "KEY", default_value = "started")]
+    pub(crate) sort: RequestOrder,
+    /// Show groups of requests with equal values: their number and how long they took
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) group_by: Vec<GroupKey>,
+    /// Print only the number of requests, or of the requests in each group
+    #[arg(long)]
+    pub(crate) count: bool,
+}
+
+/// Order of requests in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequestOrder {
+    /// Newest first
+    Started,
+    /// Slowest first
+    Took,
+    /// Highest status first
+    Status,
+    /// By flow, newest first
+    Flow,
+}
+
+/// Part of a request by which requests are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupKey {
+    Flow,
+    Status,
+    Method,
+    Path,
+    Host,
+    Outcome,
+    Class,
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Flows {
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
+    /// Compare with the requests of this query: a period ("since:2h until:1h"), a build ("build:3a44")
+    #[arg(long, value_name = "QUERY")]
+    pub(crate) vs: Option<String>,
+    /// Order of the flows
+    #[arg(long, value_name = "KEY", default_value = "share")]
+    pub(crate) sort: FlowSort,
+}
+
+/// Order of flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FlowSort {
+    /// Largest share of the total time first
+    Share,
+    /// By name
+    Flow,
+    /// Most requests first
+    Requests,
+    /// Most errors first
+    Errors,
+    /// Longest median first
+    P50,
+    /// Longest 99th percentile first
+    P99,
+    /// Largest increase of the median first; needs --vs
+    Change,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) requests: RequestArgs,
     /// Use at most the newest N requests, or `all`
     #[arg(long, short = 'n', value_name = "N", default_value = "10000", value_parser = at_least_one)]
     pub(crate) limit: Limit,

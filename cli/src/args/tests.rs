@@ -60,7 +60,7 @@ fn filters_are_checked_while_parsing() {
         worker: Some(1),
         limit: Some(3),
     };
-    assert_eq!((ls.limit, ls.filter.query(6_000_000_000_000, Some(3))), (Limit(Some(3)), wanted));
+    assert_eq!((ls.limit, ls.requests.filter.query(6_000_000_000_000, Some(3))), (Limit(Some(3)), wanted));
     for wrong in
         ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--worker -1", "-n x", "-n -1"]
     {

@@ -1,62 +1,103 @@
 //! `zerver ls`: recorded requests.
 
-use zerver_recorder::Reader;
+use std::cmp::Reverse;
+
 use zerver_trace::text::clean;
 use zerver_trace::{Query, Summary};
 
-use crate::args::{Global, Ls};
+use crate::args::{Global, Ls, RequestOrder};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::request_json::RequestsJson;
-use crate::view::{count, request_list};
-use crate::{locate, paths};
+use crate::request_groups::{GroupsJson, group_requests};
+use crate::request_json::{CountJson, RequestsJson};
+use crate::view::{count, request_groups, request_list};
+use crate::{locate, paths, selection};
 
 pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<CommandOutcome, CommandError> {
+    let query = args.requests.parse()?;
     let dir = locate::store_dir(global)?;
-    // One request more shows whether the list is complete.
+    // One request more shows whether the list is complete. Another order, groups and a count need all requests.
     let limit = args.limit.0.unwrap_or(usize::MAX);
-    let query = args.filter.query(now_unix_ns(), Some(limit.saturating_add(1)));
+    let needs_all = args.sort != RequestOrder::Started || args.count || !args.group_by.is_empty();
+    let wanted = if needs_all { None } else { Some(limit.saturating_add(1)) };
+    let stored = args.requests.filter.query(now_unix_ns(), wanted);
     let reader = locate::open_reader(&dir)?;
-    let mut requests = list(&reader, &query)?;
-    let is_truncated = requests.len() > limit;
-    requests.truncate(limit);
+    let mut requests = selection::select(&reader, stored.clone(), &query, output)?;
     if let Some(notice) = locate::dropped_notice(&reader) {
         output.info(&notice);
     }
-    if let Some(end) = query.until_unix_ns {
-        let later = Query { since_unix_ns: Some(end), until_unix_ns: None, limit: None, ..query };
-        let later = list(&reader, &later)?.len() as u64;
+    if let Some(end) = stored.until_unix_ns {
+        let later = Query { since_unix_ns: Some(end), until_unix_ns: None, limit: None, ..stored };
+        let later = selection::select(&reader, later, &query, output)?.len() as u64;
         if later > 0 {
             let requests = count(later, "request", "requests");
             output.info(&format!("{requests} in the future left out: a clock was or is wrong"));
         }
     }
+    if !args.group_by.is_empty() {
+        let groups = group_requests(&requests, &args.group_by);
+        let is_truncated = groups.len() > limit;
+        let groups = &groups[..groups.len().min(limit)];
+        if output.is_json {
+            output.json(&GroupsJson { groups })?;
+        } else {
+            output.print(&request_groups::table(groups, &args.group_by, args.count, output.columns()))?;
+            if is_truncated {
+                output
+                    .info(&format!("showing the largest {limit} groups; -n N shows more, -n all shows all"));
+            }
+        }
+        return Ok(CommandOutcome::Success);
+    }
+    if args.count {
+        let number = requests.len() as u64;
+        if output.is_json {
+            output.json(&CountJson { count: number })?;
+        } else {
+            output.print(&format!("{number}\n"))?;
+        }
+        return Ok(CommandOutcome::Success);
+    }
+    sort(&mut requests, args.sort);
+    let is_truncated = requests.len() > limit;
+    requests.truncate(limit);
     if output.is_json {
         output.json(&RequestsJson::new(&requests))?;
         return Ok(CommandOutcome::Success);
     }
     if requests.is_empty() && !is_truncated {
         output.info(&format!("no matching requests in {}", paths::display(&dir)));
-        let flow = args.filter.flow.as_deref();
+        let flow = args.requests.filter.flow.as_deref();
         if let Some(hint) = flow.and_then(|flow| locate::unknown_flow_hint(&reader, flow)) {
             output.info(&clean(&hint));
         }
         return Ok(CommandOutcome::Success);
     }
     if requests.is_empty() {
-        output.info("there are matching requests; -n N shows the newest N, -n all shows all");
+        output.info("there are matching requests; -n N shows the first N, -n all shows all");
         return Ok(CommandOutcome::Success);
     }
     let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
     let digits = locate::unique_digits(&reader, &ids);
     output.print(&request_list::table(&requests, digits, now_unix_ns(), output.columns()))?;
     if is_truncated {
-        output.info(&format!("showing the newest {limit}; -n N shows more, -n all shows all"));
+        let which = match args.sort {
+            RequestOrder::Started => "newest",
+            RequestOrder::Took => "slowest",
+            RequestOrder::Status | RequestOrder::Flow => "first",
+        };
+        output.info(&format!("showing the {which} {limit}; -n N shows more, -n all shows all"));
     }
     Ok(CommandOutcome::Success)
 }
 
-fn list(reader: &Reader, query: &Query) -> Result<Vec<Summary>, CommandError> {
-    reader.list(query).map_err(|error| locate::unreadable_store(reader.dir(), &error))
+/// Sorts requests that are ordered newest first, which equal ones stay.
+fn sort(requests: &mut [Summary], order: RequestOrder) {
+    match order {
+        RequestOrder::Started => {}
+        RequestOrder::Took => requests.sort_by_key(|request| Reverse(request.duration_ns)),
+        RequestOrder::Status => requests.sort_by_key(|request| Reverse(request.status)),
+        RequestOrder::Flow => requests.sort_by(|a, b| a.flow.cmp(&b.flow)),
+    }
 }

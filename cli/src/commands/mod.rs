@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod export;
+mod flows;
 mod import;
 mod ls;
 mod replay;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Dev(args) => dev::run(args, global, output),
         Command::Demo(args) => demo::run(args, global, output),
         Command::Ls(args) => ls::run(args, global, output),
+        Command::Flows(args) => flows::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
         Command::Tui(args) => tui::run(args, global),
         Command::Replay(args) => replay::run(args, global, output),

@@ -12,7 +12,7 @@ use crate::args::{Global, Simulate};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::{locate, paths, view};
+use crate::{locate, paths, selection, view};
 use zerver_trace::duration::HumanDuration;
 
 pub(super) fn run(
@@ -27,8 +27,9 @@ pub(super) fn run(
     let other = (!args.set.is_empty()).then_some(other);
     let dir = locate::store_dir(global)?;
     let reader = locate::open_reader(&dir)?;
-    let query = args.filter.query(now_unix_ns(), args.limit.0);
-    let requests = reader.list(&query).map_err(|error| locate::unreadable_store(&dir, &error))?;
+    let query = args.requests.parse()?;
+    let stored = args.requests.filter.query(now_unix_ns(), args.limit.0);
+    let requests = selection::select(&reader, stored, &query, output)?;
     if let Some(notice) = locate::dropped_notice(&reader) {
         output.info(&notice);
     }

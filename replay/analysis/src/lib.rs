@@ -14,7 +14,9 @@
 mod corpus;
 mod diff;
 pub mod display;
+mod flow_summary;
 mod generalized_text;
+mod query;
 mod request_parameters;
 mod rfc3339;
 mod simulate;
@@ -29,6 +31,8 @@ pub use diff::{
     NotCompared, Pair, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,
     duration_pair, typical_pair,
 };
+pub use flow_summary::{FlowOrder, FlowSummary, quantile, summarize_flows};
+pub use query::{QueryClock, QueryError, RequestQuery, field_names};
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,

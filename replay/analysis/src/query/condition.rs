@@ -1,0 +1,104 @@
+//! Conditions: terms, and how they are combined.
+
+use zerver_trace::Query;
+
+use super::field::Field;
+use super::lexer::Operator;
+use super::value::{Parsed, Value};
+
+/// A condition on a request.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Condition {
+    /// All of these hold. Without any, the condition admits every request.
+    All(Vec<Self>),
+    /// At least one of these holds.
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    Term(Term),
+}
+
+/// A condition on one field. It holds if one of the values fits.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Term {
+    pub(super) field: Field,
+    pub(super) operator: Operator,
+    pub(super) values: Vec<Value>,
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
+impl Condition {
+    /// Combines conditions that must all hold.
+    pub(super) fn all(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Vec::new();
+        for part in parts {
+            match part {
+                Self::All(more) => all.extend(more),
+                other => all.push(other),
+            }
+        }
+        match <[Self; 1]>::try_from(all) {
+            Ok([only]) => only,
+            Err(all) => Self::All(all),
+        }
+    }
+
+    /// Returns true if the condition has a term whose field satisfies `is`.
+    pub(super) fn any_field(&self, is: &dyn Fn(&Field) -> bool) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.any_field(is)),
+            Self::Not(part) => part.any_field(is),
+            Self::Term(term) => is(&term.field),
+        }
+    }
+
+    /// Returns whether the condition holds, or `None` if that depends on terms for which `holds` returns `None`
+    /// (Kleene's logic).
+    pub(super) fn holds(&self, holds: &dyn Fn(&Term) -> Option<bool>) -> Option<bool> {
+        // The value that decides at once: false for `All`, true for `Any`.
+        let decide = |parts: &[Self], decisive: bool| {
+            let mut result = Some(!decisive);
+            for part in parts {
+                match part.holds(holds) {
+                    Some(value) if value == decisive => return Some(decisive),
+                    Some(_) => {}
+                    None => result = None,
+                }
+            }
+            result
+        };
+        match self {
+            Self::All(parts) => decide(parts, false),
+            Self::Any(parts) => decide(parts, true),
+            Self::Not(part) => part.holds(holds).map(|value| !value),
+            Self::Term(term) => holds(term),
+        }
+    }
+
+    pub(super) fn necessary(&self) -> Query {
+        let mut query = Query::default();
+        let parts = match self {
+            Self::All(parts) => parts.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        for part in parts {
+            let Self::Term(Term { field, operator, values }) = part else { continue };
+            let [value] = values.as_slice() else { continue };
+            match (field, operator, value) {
+                (Field::Flow, Operator::Equal, Value { text, .. }) => query.flow = Some(text.clone()),
+                (Field::Since, _, Value { parsed: Parsed::Time(ns), .. }) => {
+                    query.since_unix_ns = query.since_unix_ns.max(Some(*ns));
+                }
+                (Field::Until, _, Value { parsed: Parsed::Time(ns), .. }) => {
+                    query.until_unix_ns = Some(query.until_unix_ns.map_or(*ns, |until| until.min(*ns)));
+                }
+                _ => {}
+            }
+        }
+        query
+    }
+}

@@ -1,0 +1,90 @@
+//! The query language that selects requests, in every command and in the terminal UI.
+//!
+//! ```text
+//! flow:report status:5xx took>10ms slot.Claims.sub=ann (is:failed or method:POST) not path:/health since:10m
+//! ```
+//!
+//! Terms that follow each other must all hold; `or` and parentheses make alternatives, and `not` or `!` negates. A term
+//! is a field, an operator and one or more values separated by commas, of which one must fit. A word without a field is
+//! looked for in the path and the flow. Values with spaces, commas or parentheses stand in double quotes.
+//!
+//! | operator | meaning |
+//! |---|---|
+//! | `:` `~` | text: contains, ignoring case; numbers and statuses: equals |
+//! | `=` `!=` | equals, or does not |
+//! | `>` `>=` `<` `<=` | compares numbers, durations and times |
+//!
+//! A [`RequestQuery`] answers from a [`Summary`] where it can, and needs the [`Trace`] only for the rest. A value that
+//! is secret never matches, so that it cannot be guessed.
+
+mod condition;
+mod field;
+mod lexer;
+mod parser;
+mod query_error;
+mod summary_match;
+#[cfg(test)]
+mod tests;
+mod time_point;
+mod trace_match;
+mod value;
+
+use zerver_trace::{Query, Summary, Trace};
+
+pub use field::field_names;
+pub use query_error::QueryError;
+pub use time_point::QueryClock;
+
+use condition::Condition;
+use trace_match::TraceFields;
+
+/// A parsed query.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestQuery {
+    condition: Condition,
+}
+
+impl RequestQuery {
+    /// Parses a query. An empty one admits every request.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what was probably meant.
+    pub fn parse(text: &str, clock: &QueryClock) -> Result<Self, QueryError> {
+        parser::parse(text, clock).map(|condition| Self { condition })
+    }
+
+    /// Returns a query that holds where both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { condition: Condition::all([self.condition, other.condition]) }
+    }
+
+    /// Returns true if the query admits every request.
+    pub fn is_empty(&self) -> bool {
+        self.condition == Condition::default()
+    }
+
+    /// Returns true if some requests can only be judged by their traces.
+    pub fn needs_traces(&self) -> bool {
+        self.condition.any_field(&|field| !field.is_in_summary())
+    }
+
+    /// Returns whether the request matches, or `None` if only its trace can tell.
+    pub fn matches_summary(&self, summary: &Summary) -> Option<bool> {
+        self.condition.holds(&|term| summary_match::matches(term, summary))
+    }
+
+    /// Returns true if the request matches.
+    pub fn matches(&self, trace: &Trace) -> bool {
+        let (summary, fields) = (trace.summary(), TraceFields::new(trace));
+        let holds = |term: &condition::Term| {
+            summary_match::matches(term, &summary).or_else(|| Some(fields.matches(term)))
+        };
+        self.condition.holds(&holds).unwrap_or(false)
+    }
+
+    /// Returns conditions that hold for every request that matches, for a store that can look them up.
+    pub fn necessary(&self) -> Query {
+        self.condition.necessary()
+    }
+}

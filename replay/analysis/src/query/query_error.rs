@@ -1,0 +1,22 @@
+//! Errors of queries.
+
+use std::ops::Range;
+
+/// Error for a query that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct QueryError {
+    pub(super) message: String,
+    pub(super) at: Range<usize>,
+}
+
+impl QueryError {
+    pub(super) fn new(at: Range<usize>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), at }
+    }
+
+    /// Returns the part of the query that is wrong, in bytes. It is empty at the end if something is missing there.
+    pub fn range(&self) -> Range<usize> {
+        self.at.clone()
+    }
+}
