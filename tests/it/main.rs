@@ -24,6 +24,7 @@ mod other_process;
 mod packages;
 mod prose;
 mod pty;
+mod queries;
 mod replay;
 mod secrets;
 mod simulate;

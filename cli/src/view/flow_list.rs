@@ -41,7 +41,7 @@ pub(crate) fn table(flows: &[FlowSummary], is_compared: bool, columns: Option<us
             if count == 0 { (style::FAINT, "0".to_owned()) } else { (bad, count.to_string()) }
         };
         let time = |ns| (style::PLAIN, duration::show(ns));
-        let rate = flow.rate_per_s.map_or_else(|| "-".to_owned(), |rate| format!("{}/s", significant(rate)));
+        let rate = flow.rate_per_s.map_or_else(|| "-".to_owned(), rate);
         let mut cells = vec![
             (style::PLAIN, name.into_owned()),
             (style::PLAIN, flow.requests.to_string()),
@@ -66,10 +66,14 @@ pub(crate) fn table(flows: &[FlowSummary], is_compared: bool, columns: Option<us
     table.draw(columns)
 }
 
-/// Writes a number with three significant digits.
-fn significant(number: f64) -> String {
+/// Writes a rate with three significant digits, in the shortest period in which something happens: `12.3/s`, `3.50/h`.
+fn rate(per_s: f64) -> String {
+    let periods = [("s", 1.0), ("min", 60.0), ("h", 3600.0)];
+    let fitting = periods.iter().find(|(_, seconds)| per_s * seconds >= 1.0);
+    let (unit, seconds) = fitting.unwrap_or(&("d", 86_400.0));
+    let number = per_s * seconds;
     let digits = if number > 0.0 { (2 - number.log10().floor() as i32).clamp(0, 6) } else { 0 };
-    format!("{number:.0$}", digits as usize)
+    format!("{number:.0$}/{unit}", digits as usize)
 }
 
 /// Draws a bar for each period, relative to the highest. A period with a request is never empty.
@@ -96,12 +100,22 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_three_significant_digits() {
-        for (number, wanted) in
-            [(0.0, "0"), (0.01234, "0.0123"), (1.0, "1.00"), (12.34, "12.3"), (1234.5, "1234")]
-        {
-            assert_eq!(significant(number), wanted);
+    fn rates_have_a_unit_in_which_they_can_be_read() {
+        for (number, wanted) in [
+            (0.0, "0/d"),
+            (1e-5, "0.864/d"),
+            (0.0001, "8.64/d"),
+            (0.01, "36.0/h"),
+            (0.5, "30.0/min"),
+            (1.0, "1.00/s"),
+            (1234.5, "1234/s"),
+        ] {
+            assert_eq!(rate(number), wanted);
         }
+    }
+
+    #[test]
+    fn a_period_with_requests_has_a_bar() {
         assert_eq!(bars(&[0, 1, 100, 50]), " ▁█▄");
     }
 }

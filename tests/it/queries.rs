@@ -1,0 +1,124 @@
+//! Questions about many requests, asked of the demo store, whose contents are known.
+
+use serde_json::Value as Json;
+
+use crate::harness::{Place, Ran};
+
+struct Demo {
+    place: Place,
+    dir: String,
+}
+
+impl Demo {
+    fn new() -> Self {
+        let place = Place::new();
+        let dir = place.path().join("demo").to_str().unwrap().to_owned();
+        let ran = place.zerver(&["demo", "--dir", &dir]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        Self { place, dir }
+    }
+
+    fn zerver(&self, arguments: &[&str]) -> Ran {
+        self.place.zerver(&[&["--store", &self.dir], arguments].concat())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Json {
+        let ran = self.zerver(&[arguments, &["--json"]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
+    fn count(&self, query: &[&str]) -> u64 {
+        self.json(&[&["ls", "--count"], query].concat())["count"].as_u64().unwrap()
+    }
+}
+
+#[test]
+fn requests_are_counted_by_what_they_were_and_did() {
+    let demo = Demo::new();
+    let reports = demo.count(&["flow=report"]);
+    assert!(reports > 50);
+    for (query, wanted) in [
+        (&["status:5xx"][..], 1),
+        (&["flow=report", "status:502"], 1),
+        (&["flow=report", "not status:502"], reports - 1),
+        (&["flow=report", "(status:502 or status!=502)"], reports),
+        (&["query.latency_ms=900"], 2),
+        (&["query.latency_ms>400", "took>800ms"], 2),
+        (&["body~\"Call the dentist\"", "flow=todos-create"], 1),
+        // The shell has removed the quotes.
+        (&["body~Call the dentist", "flow=todos-create"], 1),
+        (&["header.idempotency-key=k1"], 2),
+        (&["slot.Claims.sub=nobody"], 0),
+        (&["step:no_such_step"], 0),
+        (&["since:\"2000-01-01\"", "until:2000-01-02"], 0),
+    ] {
+        assert_eq!(demo.count(query), wanted, "{query:?}");
+    }
+    let (with, without) = (demo.count(&["effect:kv"]), demo.count(&["not effect:kv"]));
+    assert!(with > 0 && without > 0 && with + without == demo.count(&[]));
+    // A secret is not found, whatever is asked.
+    assert_eq!(demo.count(&["header.authorization~ann"]), 0);
+    assert_eq!(demo.count(&["slot.AuthHeader~ann"]), 0);
+}
+
+#[test]
+fn requests_are_sorted_and_grouped() {
+    let demo = Demo::new();
+    let slowest = demo.json(&["ls", "--sort", "took", "-n", "20"]);
+    let durations: Vec<_> = slowest["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|request| request["duration_ns"].as_u64().unwrap())
+        .collect();
+    assert!(durations.len() == 20 && durations.is_sorted_by(|a, b| a >= b), "{durations:?}");
+    let groups = demo.json(&["ls", "--group-by", "flow", "--count", "-n", "all"]);
+    let groups = groups["groups"].as_array().unwrap();
+    let count = |flow: &str| {
+        groups.iter().find(|group| group["key"]["flow"] == flow).unwrap()["count"].as_u64().unwrap()
+    };
+    assert_eq!(count("report"), demo.count(&["flow=report"]));
+    let all: u64 = groups.iter().map(|group| group["count"].as_u64().unwrap()).sum();
+    assert_eq!(all, demo.count(&[]));
+    let shown = demo.zerver(&["ls", "status:5xx", "--group-by", "flow,status"]);
+    let lines: Vec<Vec<_>> = shown.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["flow", "status", "requests", "p50", "p99"]);
+    assert_eq!(lines[1][..3], ["report", "502", "1"]);
+}
+
+#[test]
+fn flows_are_compared() {
+    let demo = Demo::new();
+    let flows = demo.json(&["flows", "--vs", "flow:report took<1s"]);
+    let flows = flows["flows"].as_array().unwrap();
+    let (report, others) = flows.split_first().unwrap();
+    assert_eq!((&report["flow"], &report["errors"]), (&Json::from("report"), &Json::from(1)));
+    assert!(report["share"].as_f64().unwrap() > 0.5 && report["change"].is_number(), "{report}");
+    assert!(report["p50_ns"].as_u64() <= report["p99_ns"].as_u64());
+    assert!(others.iter().all(|flow| flow["change"].is_null()), "{others:?}");
+    let requests: u64 = flows.iter().map(|flow| flow["requests"].as_u64().unwrap()).sum();
+    assert_eq!(requests, demo.count(&[]));
+    let shown = demo.zerver(&["flows", "--sort", "requests"]);
+    assert!(
+        shown.code == Some(0) && shown.out.contains("todos-item") && !shown.out.contains("change"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn a_query_that_is_not_understood_is_an_error_with_a_suggestion() {
+    let demo = Demo::new();
+    for (query, message) in [
+        ("statsu:500", "there is no field statsu; did you mean status?"),
+        ("(flow:a", "this parenthesis is not closed"),
+        ("took>soon", "is not a duration"),
+    ] {
+        for command in ["ls", "flows", "simulate"] {
+            let ran = demo.zerver(&[command, query]);
+            assert!(ran.code == Some(2) && ran.err.contains(message), "{command} {query}: {ran:?}");
+        }
+    }
+    let ran = demo.zerver(&["flows", "--sort", "change"]);
+    assert!(ran.code == Some(2) && ran.err.contains("add --vs QUERY"), "{ran:?}");
+}
