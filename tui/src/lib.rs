@@ -30,7 +30,6 @@ mod tests;
 pub use app::App;
 pub use draw::{fit, prefix, side_by_side, width};
 pub use event_loop::{ExitReason, MessageReceiver, MessageSender, Options, channel, follow_store, run};
-pub use index::SlotFilter;
 pub use message::{Command, Message, Navigation, StartScreen};
 pub use services::{CopyOutcome, FlowMeasurement, ReplayResult, Services};
 pub use state::{

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use crossterm::event::Event;
-use zerver_analysis::Why;
+use zerver_analysis::{RequestQuery, Why};
 use zerver_replay::{Edits, ReplayError};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
-use crate::index::SlotFilter;
 use crate::services::{CopyOutcome, FlowMeasurement, ReplayResult};
 use crate::state::SchedulerStatus;
 use crate::state::ServiceEvent;
@@ -85,14 +84,14 @@ pub enum Command {
     LoadTrace(RequestId),
     /// Compare a request with others of its flow; returns [`Message::Explained`].
     Explain(RequestId),
-    /// Test the slots of requests; returns [`Message::Scanned`] several times. Ends an older search.
+    /// Test the traces of requests; returns [`Message::Scanned`] several times. Ends an older search.
     Scan {
         /// Number of the search.
         generation: u64,
         /// Requests to test, with their numbers.
         requests: Vec<(i32, RequestId)>,
-        /// Conditions on slots.
-        terms: Vec<SlotFilter>,
+        /// Query that they must match.
+        query: Arc<RequestQuery>,
     },
     /// Replay a request; returns [`Message::Replayed`].
     Replay {

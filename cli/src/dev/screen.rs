@@ -12,6 +12,7 @@ use zerver_tui::{
 };
 
 use crate::args::{self, Global};
+use crate::clock::local_clock;
 use crate::service::replayer::{CurrentProgram, Replayer};
 use crate::terminal_ui::{StoreSource, check_terminal, services};
 
@@ -64,6 +65,7 @@ impl DevScreen {
                 start_screen: StartScreen::Requests,
                 has_external_signal_handling: true,
                 is_panic_handled: Some(zerver_recorder::catch_panic::is_catching),
+                time_zone: local_clock().zone,
             };
             zerver_tui::run(options, &services, &sender, &received).map(|_| ())
         });

@@ -13,6 +13,7 @@ use super::store_source::StoreSource;
 use super::theme_choice::{appearance, check_terminal};
 use super::{clipboard, service_status, source_code};
 use crate::args::{Global, ThemeArgs};
+use crate::clock::local_clock;
 use crate::editor;
 use crate::error::CommandError;
 use crate::locate;
@@ -48,6 +49,7 @@ pub(crate) fn show(
         start_screen,
         is_panic_handled: Some(catch_panic::is_catching),
         has_external_signal_handling: false,
+        time_zone: local_clock().zone,
     };
     match zerver_tui::run(options, services, &sender, &received) {
         Ok(_) => Ok(()),

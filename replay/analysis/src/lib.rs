@@ -32,7 +32,7 @@ pub use diff::{
     duration_pair, typical_pair,
 };
 pub use flow_summary::{FlowOrder, FlowSummary, quantile, summarize_flows};
-pub use query::{QueryClock, QueryError, RequestQuery, field_names};
+pub use query::{QueryClock, QueryError, RequestFields, RequestQuery, TimeZone, field_names};
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,

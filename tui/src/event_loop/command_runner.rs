@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zerver_analysis::{Baseline, Timeline, Why};
+use zerver_analysis::{Baseline, RequestQuery, Timeline, Why};
 use zerver_replay::{Edits, ReplayError, Sameness};
 use zerver_trace::{Query, RequestId, SourceError, TraceSource};
 
 use super::channel::MessageSender;
-use crate::index::SlotFilter;
 use crate::message::Message;
 use crate::services::{FlowMeasurement, ReplayResult, Services};
 use crate::state::LoadedTrace;
@@ -138,7 +137,7 @@ impl CommandRunner {
         });
     }
 
-    pub(crate) fn scan(&self, generation: u64, requests: Vec<(i32, RequestId)>, terms: Vec<SlotFilter>) {
+    pub(crate) fn scan(&self, generation: u64, requests: Vec<(i32, RequestId)>, query: Arc<RequestQuery>) {
         let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
         let latest = Arc::clone(&self.latest_scan);
         latest.fetch_max(generation, Ordering::AcqRel);
@@ -148,10 +147,8 @@ impl CommandRunner {
                     return;
                 }
                 // An unreadable trace does not match.
-                let fits = |id: RequestId| {
-                    let trace = source.load(id).ok().flatten();
-                    trace.is_some_and(|trace| terms.iter().all(|term| term.matches(&trace)))
-                };
+                let fits =
+                    |id: RequestId| source.load(id).ok().flatten().is_some_and(|trace| query.matches(&trace));
                 let found = piece.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
                 sender.send(Message::Scanned { generation, scanned: piece.len(), found });
             }

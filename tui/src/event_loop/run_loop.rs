@@ -11,6 +11,8 @@ use ratatui::layout::Size;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 
+use zerver_analysis::TimeZone;
+
 use super::channel::{MessageReceiver, MessageSender, now_unix_ns};
 use super::command_runner::CommandRunner;
 use super::store_follower::follow_store;
@@ -24,7 +26,7 @@ use crate::theme::Appearance;
 use crate::update::{start, update};
 
 /// Start-up options.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Colors and glyphs.
     pub appearance: Appearance,
@@ -35,6 +37,8 @@ pub struct Options {
     pub is_panic_handled: Option<fn() -> bool>,
     /// True if the caller handles SIGINT, SIGTERM and SIGHUP, and sends [`Message::Exit`] for them.
     pub has_external_signal_handling: bool,
+    /// Time zone of the user.
+    pub time_zone: TimeZone,
 }
 
 /// Reason for which the UI ended.
@@ -62,6 +66,7 @@ pub fn run(
     on_signals(sender.clone(), options.has_external_signal_handling)?;
     let (width, height) = crossterm::terminal::size()?;
     let mut app = App::new(options.appearance, Size::new(width, height), now_unix_ns());
+    app.shared.time_zone = options.time_zone;
     let pending = start(&mut app, options.start_screen).into();
     let runner = CommandRunner::new(Arc::clone(services), sender.clone());
     let mut run = EventLoop { app, terminal, services: Arc::clone(services), runner, input, pending };
@@ -130,8 +135,8 @@ impl EventLoop {
                 Command::LoadTrace(id) => self.runner.load(id),
                 Command::ReadSource(file) => self.runner.read(file),
                 Command::Explain(id) => self.runner.explain(id),
-                Command::Scan { generation, requests, terms } => {
-                    self.runner.scan(generation, requests, terms);
+                Command::Scan { generation, requests, query } => {
+                    self.runner.scan(generation, requests, query);
                 }
                 Command::Replay { number, id, edits } => self.runner.replay(number, id, edits),
                 Command::MeasureFlow(flow) => self.runner.measure(flow),

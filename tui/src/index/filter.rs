@@ -1,208 +1,131 @@
-//! Filters of the request list: `status:5xx flow:todos slower:10ms slot.Claims.sub=user-1`, and words matched fuzzily
-//! against path and flow. `!` negates a term.
+//! The filter of the request list: a [query](zerver_analysis::RequestQuery), in which words without a field match path
+//! and flow fuzzily.
 
-use std::cell::Cell;
+use std::sync::Arc;
 
-use zerver_trace::duration::HumanDuration;
-use zerver_trace::{Class, StatusFilter};
+use zerver_analysis::{QueryClock, RequestFields, RequestQuery};
+use zerver_trace::{Class, RequestId};
 
-use super::request_index::RequestIndex;
+use super::request_index::{RequestIndex, RequestRow};
 use super::sequence_number::Seq;
-use super::slot_filter::SlotFilter;
 
 /// Parsed filter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Filter {
-    terms: Vec<(bool, Term)>,
-    /// Terms that only a whole trace can answer.
-    pub(crate) slots: Vec<SlotFilter>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Term {
-    Status(StatusFilter),
-    /// Part of the name, in lower case.
-    Flow(String),
-    Method(String),
-    Outcome(String),
-    Class(Class),
-    Worker(u16),
-    Failed,
-    SlowerThan(u64),
-    FasterThan(u64),
-    /// Prefix in lower case, without hyphens.
-    Id(String),
-    /// Word in lower case; its characters occur in this order in the path or the flow.
-    Word(String),
+    query: Arc<RequestQuery>,
 }
 
 impl Filter {
-    /// Parses a filter. The error is a message for the user.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut filter = Self::default();
-        for word in text.split_whitespace() {
-            let (is_not, word) = match word.strip_prefix('!') {
-                Some("") => continue,
-                Some(rest) => (true, rest),
-                None => (false, word),
-            };
-            if let Some(rest) = word.strip_prefix("slot.") {
-                filter.slots.push(SlotFilter::parse(rest, is_not)?);
-                continue;
+    /// Parses a filter. What is not complete at the end is left out, because it is being typed.
+    ///
+    /// # Errors
+    /// A message for the user.
+    pub(crate) fn parse(text: &str, clock: &QueryClock) -> Result<Self, String> {
+        let mut rest = text;
+        loop {
+            match RequestQuery::parse(rest, clock) {
+                Ok(query) => return Ok(Self { query: Arc::new(query) }),
+                Err(error) if error.is_incomplete(rest) => {
+                    rest = rest.trim_end();
+                    rest = &rest[..rest.rfind(char::is_whitespace).unwrap_or(0)];
+                }
+                Err(error) => return Err(error.to_string()),
             }
-            filter.terms.extend(Term::parse(word)?.map(|term| (is_not, term)));
         }
-        Ok(filter)
+    }
+
+    /// Returns the query.
+    pub(crate) const fn query(&self) -> &Arc<RequestQuery> {
+        &self.query
     }
 
     /// Returns true if the filter admits everything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.terms.is_empty() && self.slots.is_empty()
+        self.query.is_empty()
     }
 
-    /// Returns true if this filter obviously admits only requests that `other` admits, such as after another letter or
-    /// term was typed.
+    /// Returns true if this filter obviously admits only requests that `other` admits, and no trace has to be read to
+    /// find them.
     pub(crate) fn narrows(&self, other: &Self) -> bool {
-        let implied = |(is_not, wide): &(bool, Term)| {
-            self.terms.iter().any(|(not, term)| not == is_not && (term == wide || !not && term.implies(wide)))
-        };
-        self.slots.is_empty() && other.slots.is_empty() && other.terms.iter().all(implied)
+        !self.query.needs_traces() && !other.query.needs_traces() && self.query.narrows(&other.query)
     }
 
     /// Returns the character positions in `text` that the words of the filter match.
     pub(crate) fn matched_positions(&self, text: &str) -> Vec<usize> {
-        let words = self.terms.iter().filter_map(|(is_not, term)| match term {
-            Term::Word(word) if !is_not => Some(word),
-            _ => None,
-        });
         let chars: Vec<char> = text.chars().collect();
-        words.flat_map(|word| matched_positions(&chars, &word.chars().collect::<Vec<_>>())).collect()
+        let words = self.query.words();
+        words
+            .iter()
+            .flat_map(|word| matched_positions(&chars, &word.to_lowercase().chars().collect::<Vec<_>>()))
+            .collect()
     }
 
-    /// Returns a matcher over an index. It ignores the slot terms.
-    pub(crate) fn test<'a>(&'a self, index: &'a RequestIndex) -> FilterMatcher<'a> {
-        // There are few distinct flows, methods and outcomes, so each is tested once.
-        let words = |term: &Term| match term {
-            Term::Flow(part) | Term::Method(part) | Term::Outcome(part) => {
-                index.strings().iter().map(|word| holds(word, part)).collect()
-            }
-            Term::Word(word) => index.strings().iter().map(|flow| is_fuzzy(flow, word)).collect(),
-            _ => Vec::new(),
-        };
-        let terms = self.terms.iter().map(|(is_not, term)| (*is_not, term, words(term))).collect();
-        FilterMatcher { index, terms, last_path: Cell::default() }
+    /// Returns whether the filter admits a request of the index, or `None` if its trace has to be read.
+    pub(crate) fn admits(&self, seq: Seq, index: &RequestIndex) -> Option<bool> {
+        index.row(seq).map_or(Some(false), |row| self.query.matches_summary(&row))
     }
 }
 
-impl Term {
-    /// Returns true if everything that matches this term matches `other`, a shorter one.
-    fn implies(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Word(long), Self::Word(short)) => long.starts_with(short.as_str()),
-            (Self::Flow(long), Self::Flow(short))
-            | (Self::Method(long), Self::Method(short))
-            | (Self::Outcome(long), Self::Outcome(short))
-            | (Self::Id(long), Self::Id(short)) => long.starts_with(short.as_str()),
-            _ => false,
-        }
+impl RequestFields for RequestRow<'_> {
+    fn flow(&self) -> &str {
+        self.flow
     }
-
-    /// Parses a term. Returns `None` while its value is still missing.
-    fn parse(word: &str) -> Result<Option<Self>, String> {
-        let Some((name, value)) = word.split_once(':') else {
-            return Ok(Some(Self::Word(word.to_lowercase())));
-        };
-        let duration = || value.parse::<HumanDuration>().map(|span| span.ns);
-        Ok(Some(match name {
-            _ if value.is_empty() => return Ok(None),
-            "status" => Self::Status(value.parse()?),
-            "flow" => Self::Flow(value.to_lowercase()),
-            "method" => Self::Method(value.to_lowercase()),
-            "outcome" => Self::Outcome(value.to_lowercase()),
-            "class" => Self::Class(value.parse()?),
-            "worker" => Self::Worker(value.parse().map_err(|_| "expected worker:NUMBER".to_owned())?),
-            "slower" => Self::SlowerThan(duration()?),
-            "faster" => Self::FasterThan(duration()?),
-            "id" => Self::Id(value.to_lowercase().replace('-', "")),
-            "is" if value == "failed" => Self::Failed,
-            "is" => return Err("expected is:failed".to_owned()),
-            // A path may contain a colon.
-            _ if name.contains('/') => Self::Word(word.to_lowercase()),
-            _ => {
-                return Err(format!(
-                    "no filter {name}:, use status flow method class outcome slower faster worker id is slot"
-                ));
-            }
-        }))
+    fn method(&self) -> &str {
+        self.method
     }
-}
-
-/// Filter applied to an index. It reads only the columns that it needs.
-pub(crate) struct FilterMatcher<'a> {
-    index: &'a RequestIndex,
-    /// Terms, each with whether it is negated and which flows, methods or outcomes match.
-    terms: Vec<(bool, &'a Term, Vec<bool>)>,
-    /// Last path tested, as (term, path number, result): the same path often repeats.
-    last_path: Cell<Option<(usize, u32, bool)>>,
-}
-
-impl FilterMatcher<'_> {
-    /// Returns true if the filter admits a request of the index.
-    pub(crate) fn admits(&self, seq: Seq) -> bool {
-        let mut terms = self.terms.iter().enumerate();
-        terms.all(|(at, (is_not, term, words))| self.fits(seq, at, term, words) != *is_not)
+    fn path(&self) -> &str {
+        self.path
     }
-
-    fn fits(&self, seq: Seq, at: usize, term: &Term, words: &[bool]) -> bool {
-        let index = self.index;
-        let word = |number: u16| words.get(usize::from(number)).copied().unwrap_or(false);
-        match term {
-            Term::Status(status) => status.matches(index.status(seq)),
-            Term::Flow(_) => word(index.flow(seq)),
-            Term::Method(_) => word(index.method(seq)),
-            Term::Outcome(_) => word(index.outcome(seq)),
-            Term::Class(class) => index.class_failed(seq).0 == *class,
-            Term::Worker(worker) => index.worker(seq) == Some(*worker),
-            Term::Failed => index.class_failed(seq).1,
-            Term::SlowerThan(ns) => index.duration_ns(seq) > *ns,
-            Term::FasterThan(ns) => index.duration_ns(seq) < *ns,
-            Term::Id(prefix) => format!("{:032x}", index.id(seq).as_u128()).starts_with(prefix),
-            Term::Word(text) => word(index.flow(seq)) || self.is_in_path(seq, at, text),
-        }
+    fn host(&self) -> Option<&str> {
+        None
     }
-
-    fn is_in_path(&self, seq: Seq, at: usize, word: &str) -> bool {
-        let (number, path) = self.index.path(seq);
-        if let Some((term, last, fits)) = self.last_path.get()
-            && (term, last) == (at, number)
-        {
-            return fits;
-        }
-        let fits = is_fuzzy(path, word);
-        self.last_path.set(Some((at, number, fits)));
-        fits
+    fn outcome(&self) -> &str {
+        self.outcome
+    }
+    fn status(&self) -> u16 {
+        self.status
+    }
+    fn class(&self) -> Class {
+        self.class
+    }
+    fn worker(&self) -> Option<u16> {
+        self.worker
+    }
+    fn id(&self) -> RequestId {
+        self.id
+    }
+    fn duration_ns(&self) -> u64 {
+        self.duration_ns
+    }
+    fn started_unix_ns(&self) -> u64 {
+        self.started_unix_ns
+    }
+    fn is_failed(&self) -> bool {
+        self.failed
+    }
+    fn fits_word(&self, word: &str) -> bool {
+        is_fuzzy(self.path, word) || is_fuzzy(self.flow, word)
     }
 }
 
-/// Returns true if the text contains `part`, which is in lower case.
-fn holds(text: &str, part: &str) -> bool {
-    let (text, part) = (text.as_bytes(), part.as_bytes());
-    part.is_empty() || text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
-}
-
-/// Returns true if the characters of `word`, which is in lower case, occur in the text in the same order.
+/// Returns true if the characters of `word` occur in the text in the same order, ignoring case.
 fn is_fuzzy(text: &str, word: &str) -> bool {
     if word.is_ascii() {
         let mut rest = text.bytes();
-        return word.bytes().all(|wanted| rest.any(|byte| byte.to_ascii_lowercase() == wanted));
+        return word.bytes().all(|wanted| rest.any(|byte| byte.eq_ignore_ascii_case(&wanted)));
     }
     let mut rest = text.chars();
-    word.chars().all(|wanted| rest.any(|c| c == wanted || c.to_lowercase().eq([wanted])))
+    word.chars()
+        .flat_map(char::to_lowercase)
+        .all(|wanted| rest.any(|c| c == wanted || c.to_lowercase().eq([wanted])))
 }
 
 /// Returns the positions of a fuzzy match: contiguous if possible, else the match that ends first, as tight as
 /// possible.
 fn matched_positions(text: &[char], word: &[char]) -> Vec<usize> {
+    if word.is_empty() {
+        return Vec::new();
+    }
     let is = |c: char, wanted: char| c == wanted || c.to_lowercase().eq([wanted]);
     let is_here = |part: &[char]| part.iter().zip(word).all(|(c, wanted)| is(*c, *wanted));
     if let Some(at) = text.windows(word.len()).position(is_here) {
@@ -219,16 +142,20 @@ fn matched_positions(text: &[char], word: &[char]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use zerver_testkit::sample;
     use zerver_trace::Trace;
 
     use super::*;
-    use zerver_testkit::sample;
+
+    fn parse(text: &str) -> Filter {
+        Filter::parse(text, &QueryClock::utc(0)).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
 
     fn check(text: &str, trace: &Trace) -> bool {
-        let filter = Filter::parse(text).unwrap();
+        let filter = parse(text);
         let mut index = RequestIndex::default();
         index.push_newer(&[trace.summary()]);
-        filter.test(&index).admits(0) && filter.slots.iter().all(|slot| slot.matches(trace))
+        filter.admits(0, &index).unwrap_or_else(|| filter.query().matches(trace))
     }
 
     #[test]
@@ -241,7 +168,7 @@ mod tests {
             ("status:404 flow:TODOS", false, true),
             ("flow:items", false, false),
             ("slower:1ms", true, false),
-            ("faster:1ms", false, true),
+            ("took<1ms", false, true),
             ("is:failed", false, true),
             ("outcome:fail", false, true),
             ("class:interactive method:get", true, true),
@@ -251,15 +178,14 @@ mod tests {
             ("id:019AA4C2-1f3b", true, true),
             ("id:019b", false, false),
             ("vtd456", true, true),
+            ("VTD456", true, true),
             ("/V1/", true, true),
             ("todosx", false, false),
             ("!456", false, false),
             ("slot.Claims.sub=user-123", true, true),
-            ("slot.Claims.roles.0=admin", true, true),
-            ("slot.Todo.id=456", true, false),
             ("!slot.Todo.id=456", false, true),
-            ("slot.Todo.done=false status:", true, false),
-            ("slot.AuthHeader=x", false, false),
+            ("slot.Todo.done=false or status:404", true, true),
+            ("host:example", false, false),
         ] {
             assert_eq!((check(text, &slow), check(text, &failed)), (is_slow, is_failed), "{text}");
         }
@@ -277,7 +203,7 @@ mod tests {
             ("xyz", "/todos", "______"),
             ("字", "/漢字", "__*"),
         ] {
-            let matched_positions = Filter::parse(filter).unwrap().matched_positions(text);
+            let matched_positions = parse(filter).matched_positions(text);
             let drawn =
                 (0..text.chars().count()).map(|at| if matched_positions.contains(&at) { '*' } else { '_' });
             assert_eq!(drawn.collect::<String>(), marked, "{filter} in {text}");
@@ -285,18 +211,20 @@ mod tests {
     }
 
     #[test]
-    fn invalid_filters_are_errors() {
-        for text in [
-            "status:9xx",
-            "slower:fast",
-            "nothing:1",
-            "slot.Claims",
-            "slot.=1",
-            "is:slow",
-            "class:x",
-            "worker:a",
+    fn what_is_being_typed_is_no_error() {
+        for (text, complete) in [
+            ("status:", ""),
+            ("!", ""),
+            ("is:failed not ", "is:failed"),
+            ("a took>", "a"),
+            ("status:404,", ""),
+            ("a or ", "a"),
+            ("a or slot.A.b=", "a"),
         ] {
-            assert!(Filter::parse(text).is_err(), "{text}");
+            assert_eq!(parse(text), parse(complete), "{text}");
+        }
+        for text in ["status:9xx", "slower:fast", "nothing:1", "is:slow", "worker:a"] {
+            assert!(Filter::parse(text, &QueryClock::utc(0)).is_err(), "{text}");
         }
     }
 }

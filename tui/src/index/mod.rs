@@ -10,7 +10,6 @@ mod rates;
 mod request_index;
 mod request_list;
 mod sequence_number;
-mod slot_filter;
 mod string_table;
 
 pub(crate) use baseline::{Baseline, Verdict};
@@ -20,4 +19,3 @@ pub(crate) use rates::{Metrics, Rates};
 pub(crate) use request_index::{RequestIndex, RequestRow};
 pub(crate) use request_list::{RequestList, SCAN_CHUNK, SortOrder};
 pub(crate) use sequence_number::Seq;
-pub use slot_filter::SlotFilter;

@@ -208,42 +208,6 @@ impl RequestIndex {
         columns.status.get(at)
     }
 
-    /// Returns the flow of a request as a number of the string table.
-    pub(crate) fn flow(&self, seq: Seq) -> u16 {
-        let (columns, at) = self.at(seq);
-        columns.flow.get(at)
-    }
-
-    /// Returns the method of a request as a number of the string table.
-    pub(crate) fn method(&self, seq: Seq) -> u16 {
-        let (columns, at) = self.at(seq);
-        columns.method.get(at)
-    }
-
-    /// Returns the outcome of a request as a number of the string table.
-    pub(crate) fn outcome(&self, seq: Seq) -> u16 {
-        let (columns, at) = self.at(seq);
-        columns.outcome.get(at)
-    }
-
-    /// Returns the strings by number.
-    pub(crate) fn strings(&self) -> &[String] {
-        self.strings.all()
-    }
-
-    /// Returns the path of a request with its number. Equal paths usually have equal numbers.
-    pub(crate) fn path(&self, seq: Seq) -> (u32, &str) {
-        let (columns, at) = self.at(seq);
-        let number = columns.path.get(at);
-        (number, self.paths.get(number))
-    }
-
-    /// Returns the class of a request, and true if it failed.
-    pub(crate) fn class_failed(&self, seq: Seq) -> (Class, bool) {
-        let (columns, at) = self.at(seq);
-        unpack(columns.class_failed.get(at))
-    }
-
     /// Returns the worker of the connection, if known.
     pub(crate) fn worker(&self, seq: Seq) -> Option<u16> {
         let (columns, at) = self.at(seq);

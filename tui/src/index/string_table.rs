@@ -29,10 +29,6 @@ impl StringTable {
         number
     }
 
-    pub(super) fn all(&self) -> &[String] {
-        &self.texts
-    }
-
     pub(super) fn get(&self, number: u16) -> &str {
         self.texts.get(usize::from(number)).map_or(OTHER, String::as_str)
     }

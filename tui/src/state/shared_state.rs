@@ -1,6 +1,7 @@
 //! State that all screens can see.
 
 use ratatui::layout::{Rect, Size};
+use zerver_analysis::TimeZone;
 use zerver_trace::RequestId;
 
 use super::dev_service::DevService;
@@ -20,6 +21,8 @@ pub(crate) struct SharedState {
     /// Size of the whole terminal.
     pub(crate) size: Size,
     pub(crate) now_unix_ns: u64,
+    /// Time zone of the user, for times in filters.
+    pub(crate) time_zone: TimeZone,
     pub(crate) index: RequestIndex,
     pub(crate) traces: TraceCache,
     pub(crate) sources: SourceFiles,
@@ -52,6 +55,7 @@ impl SharedState {
             theme: Theme::new(appearance),
             size,
             now_unix_ns,
+            time_zone: TimeZone::UTC,
             index: RequestIndex::default(),
             traces: TraceCache::default(),
             sources: SourceFiles::default(),

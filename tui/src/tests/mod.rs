@@ -73,10 +73,8 @@ impl TestApp {
                         self.send(Message::Explained(id, Ok(Arc::new(why))));
                     }
                 }
-                Command::Scan { generation, requests, terms } => {
-                    let fits = |id: RequestId| {
-                        find(id).is_some_and(|trace| terms.iter().all(|term| term.matches(trace)))
-                    };
+                Command::Scan { generation, requests, query } => {
+                    let fits = |id: RequestId| find(id).is_some_and(|trace| query.matches(trace));
                     let found = requests.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
                     self.send(Message::Scanned { generation, scanned: requests.len(), found });
                 }

@@ -2,7 +2,7 @@
 
 use zerver_trace::Query;
 
-use super::field::Field;
+use super::field::{Field, ValueType};
 use super::lexer::Operator;
 use super::value::{Parsed, Value};
 
@@ -23,6 +23,21 @@ pub(super) struct Term {
     pub(super) field: Field,
     pub(super) operator: Operator,
     pub(super) values: Vec<Value>,
+}
+
+impl Term {
+    /// Returns true if everything that this term fits fits `other`, a shorter one.
+    fn implies(&self, other: &Self) -> bool {
+        let is_text = self.field.value_type() == ValueType::Text;
+        if self.field != other.field || !is_text || [self.operator, other.operator] != [Operator::Fits; 2] {
+            return false;
+        }
+        match (self.values.as_slice(), other.values.as_slice()) {
+            // Ids and builds are compared by their beginnings, and words perhaps letter by letter.
+            ([long], [short]) => long.text.starts_with(&short.text),
+            _ => false,
+        }
+    }
 }
 
 impl Default for Condition {
@@ -79,13 +94,35 @@ impl Condition {
         }
     }
 
+    /// Returns the conditions that must all hold.
+    fn parts(&self) -> &[Self] {
+        match self {
+            Self::All(parts) => parts,
+            other => std::slice::from_ref(other),
+        }
+    }
+
+    pub(super) fn narrows(&self, other: &Self) -> bool {
+        let implies = |part: &Self, wide: &Self| match (part, wide) {
+            (Self::Term(term), Self::Term(wide)) => term == wide || term.implies(wide),
+            _ => part == wide,
+        };
+        other.parts().iter().all(|wide| self.parts().iter().any(|part| implies(part, wide)))
+    }
+
+    pub(super) fn collect_words<'c>(&'c self, words: &mut Vec<&'c str>) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.collect_words(words)),
+            Self::Term(Term { field: Field::Word, values, .. }) => {
+                words.extend(values.iter().map(|value| value.text.as_str()));
+            }
+            Self::Term(_) | Self::Not(_) => {}
+        }
+    }
+
     pub(super) fn necessary(&self) -> Query {
         let mut query = Query::default();
-        let parts = match self {
-            Self::All(parts) => parts.as_slice(),
-            other => std::slice::from_ref(other),
-        };
-        for part in parts {
+        for part in self.parts() {
             let Self::Term(Term { field, operator, values }) = part else { continue };
             let [value] = values.as_slice() else { continue };
             match (field, operator, value) {

@@ -29,10 +29,12 @@ mod time_point;
 mod trace_match;
 mod value;
 
-use zerver_trace::{Query, Summary, Trace};
+use zerver_trace::{Query, Trace};
 
 pub use field::field_names;
+pub use jiff::tz::TimeZone;
 pub use query_error::QueryError;
+pub use summary_match::RequestFields;
 pub use time_point::QueryClock;
 
 use condition::Condition;
@@ -70,8 +72,21 @@ impl RequestQuery {
     }
 
     /// Returns whether the request matches, or `None` if only its trace can tell.
-    pub fn matches_summary(&self, summary: &Summary) -> Option<bool> {
-        self.condition.holds(&|term| summary_match::matches(term, summary))
+    pub fn matches_summary(&self, request: &dyn RequestFields) -> Option<bool> {
+        self.condition.holds(&|term| summary_match::matches(term, request))
+    }
+
+    /// Returns true if this query obviously selects only requests that `other` selects, such as after another letter
+    /// or term was typed.
+    pub fn narrows(&self, other: &Self) -> bool {
+        self.condition.narrows(&other.condition)
+    }
+
+    /// Returns the words without a field that a selected request contains, for highlighting.
+    pub fn words(&self) -> Vec<&str> {
+        let mut words = Vec::new();
+        self.condition.collect_words(&mut words);
+        words
     }
 
     /// Returns true if the request matches.

@@ -122,7 +122,11 @@ impl Parser<'_> {
                 return Err(QueryError::new(place, message));
             };
             let value = Value::parse(&text, field.value_type(), self.clock);
-            values.push(value.map_err(|message| QueryError::new(place, format!("{name}: {message}")))?);
+            values.push(value.map_err(|message| {
+                // Some messages quote the value, which says enough.
+                let names_value = message.starts_with('"');
+                QueryError::new(place, if names_value { message } else { format!("{name}: {message}") })
+            })?);
             if !self.take(&TokenKind::Comma) {
                 break;
             }

@@ -1,47 +1,124 @@
 //! Terms about fields that a summary has.
 
-use zerver_trace::Summary;
+use zerver_trace::{Class, RequestId, Summary};
 
 use super::condition::Term;
 use super::field::Field;
 use super::lexer::Operator;
 use super::value::{Parsed, State, Value};
 
-/// Returns whether the term holds, or `None` if the summary lacks its field.
-pub(super) fn matches(term: &Term, summary: &Summary) -> Option<bool> {
+/// The fields of a request that a list knows without reading its trace.
+pub trait RequestFields {
+    /// Slug of the flow.
+    fn flow(&self) -> &str;
+    /// Method.
+    fn method(&self) -> &str;
+    /// Path without the query.
+    fn path(&self) -> &str;
+    /// Authority of the target, or `None` if only the trace has it.
+    fn host(&self) -> Option<&str>;
+    /// Word for the outcome.
+    fn outcome(&self) -> &str;
+    /// Status of the response, or 0.
+    fn status(&self) -> u16;
+    /// Priority class.
+    fn class(&self) -> Class;
+    /// Worker of the connection, if known.
+    fn worker(&self) -> Option<u16>;
+    /// Request id.
+    fn id(&self) -> RequestId;
+    /// Time from the arrival of the head to the response, in nanoseconds.
+    fn duration_ns(&self) -> u64;
+    /// Start, in nanoseconds since the Unix epoch.
+    fn started_unix_ns(&self) -> u64;
+    /// True if the request failed.
+    fn is_failed(&self) -> bool;
+
+    /// Returns true if a word without a field fits: by default, if the path or the flow contains it.
+    fn fits_word(&self, word: &str) -> bool {
+        contains(self.path(), word) || contains(self.flow(), word)
+    }
+}
+
+impl RequestFields for Summary {
+    fn flow(&self) -> &str {
+        &self.flow
+    }
+    fn method(&self) -> &str {
+        &self.method
+    }
+    fn path(&self) -> &str {
+        &self.path
+    }
+    fn host(&self) -> Option<&str> {
+        Some(&self.authority)
+    }
+    fn outcome(&self) -> &str {
+        &self.outcome
+    }
+    fn status(&self) -> u16 {
+        self.status
+    }
+    fn class(&self) -> Class {
+        self.class
+    }
+    fn worker(&self) -> Option<u16> {
+        self.worker
+    }
+    fn id(&self) -> RequestId {
+        self.id
+    }
+    fn duration_ns(&self) -> u64 {
+        self.duration_ns
+    }
+    fn started_unix_ns(&self) -> u64 {
+        self.started_unix_ns
+    }
+    fn is_failed(&self) -> bool {
+        self.is_failed
+    }
+}
+
+/// Returns whether the term holds, or `None` if only the trace can tell.
+pub(super) fn matches(term: &Term, request: &dyn RequestFields) -> Option<bool> {
     let text = |text: &str| Some(term.fits_text(text));
     match &term.field {
-        Field::Word => {
-            Some(term.any_value(|value| {
-                contains(&summary.path, &value.text) || contains(&summary.flow, &value.text)
-            }))
-        }
-        Field::Flow => text(&summary.flow),
-        Field::Method => text(&summary.method),
-        Field::Path => text(&summary.path),
-        Field::Host => text(&summary.authority),
-        Field::Outcome => text(&summary.outcome),
-        Field::Class => text(summary.class.as_str()),
+        Field::Word => Some(term.any_value(|value| request.fits_word(&value.text))),
+        Field::Flow => text(request.flow()),
+        Field::Method => text(request.method()),
+        Field::Path => text(request.path()),
+        Field::Host => request.host().map(|host| term.fits_text(host)),
+        Field::Outcome => text(request.outcome()),
+        Field::Class => text(request.class().as_str()),
         Field::Id => {
-            let id = format!("{:032x}", summary.id.as_u128());
+            let id = format!("{:032x}", request.id().as_u128());
             Some(term.any_value(|value| id.starts_with(&value.text.to_ascii_lowercase().replace('-', ""))))
         }
-        Field::Worker => Some(summary.worker.is_some_and(|worker| term.fits_number(f64::from(worker)))),
-        Field::Took => Some(term.fits_nanos(summary.duration_ns)),
-        Field::Status => Some(term.fits_status(summary.status)),
-        Field::Is => Some(term.any_value(|value| match value.parsed {
-            Parsed::State(State::Failed) => summary.is_failed,
-            Parsed::State(State::Succeeded) => summary.has_succeeded(),
-            Parsed::State(State::ClientError) => (400..500).contains(&summary.status),
-            Parsed::State(State::ServerError) => summary.status >= 500,
-            _ => false,
-        })),
-        Field::Since => Some(
-            term.any_value(|value| matches!(value.parsed, Parsed::Time(ns) if summary.started_unix_ns >= ns)),
-        ),
-        Field::Until => Some(
-            term.any_value(|value| matches!(value.parsed, Parsed::Time(ns) if summary.started_unix_ns < ns)),
-        ),
+        Field::Worker => Some(request.worker().is_some_and(|worker| term.fits_number(f64::from(worker)))),
+        Field::Took => Some(term.fits_nanos(request.duration_ns())),
+        Field::Status => Some(term.fits_status(request.status())),
+        Field::Is => {
+            let status = request.status();
+            let has_succeeded =
+                || !request.is_failed() && request.outcome() == "done" && matches!(status, 200..=399);
+            Some(term.any_value(|value| match value.parsed {
+                Parsed::State(State::Failed) => request.is_failed(),
+                Parsed::State(State::Succeeded) => has_succeeded(),
+                Parsed::State(State::ClientError) => (400..500).contains(&status),
+                Parsed::State(State::ServerError) => status >= 500,
+                _ => false,
+            }))
+        }
+        Field::Since => {
+            Some(term.any_value(
+                |value| matches!(value.parsed, Parsed::Time(ns) if request.started_unix_ns() >= ns),
+            ))
+        }
+        Field::Until => {
+            Some(term.any_value(
+                |value| matches!(value.parsed, Parsed::Time(ns) if request.started_unix_ns() < ns),
+            ))
+        }
         _ => None,
     }
 }

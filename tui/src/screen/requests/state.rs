@@ -1,6 +1,9 @@
 //! State of the request list: filter, order, selection and marks.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use zerver_analysis::QueryClock;
 
 use crate::draw::Scroll;
 use crate::index::{Baseline, Filter, Rates, RequestList, SCAN_CHUNK, Seq, SortOrder};
@@ -84,7 +87,7 @@ impl RequestsScreen {
         let mut commands = self.scan_slots(shared);
         if is_searching && commands.is_empty() {
             // Ends the search for the previous filter.
-            commands.push(Command::Scan { generation, requests: Vec::new(), terms: Vec::new() });
+            commands.push(Command::Scan { generation, requests: Vec::new(), query: Arc::default() });
         }
         commands.extend(self.request_turn(shared));
         commands
@@ -97,7 +100,7 @@ impl RequestsScreen {
         is_new.then_some(Command::Continue)
     }
 
-    /// Requests the slots that the filter needs.
+    /// Requests the traces that the filter needs.
     pub(super) fn scan_slots(&mut self, shared: &SharedState) -> Vec<Command> {
         let mut unscanned = self.list.take_unscanned();
         let room = MAX_SCAN.saturating_sub(self.scan.requested);
@@ -111,14 +114,15 @@ impl RequestsScreen {
         vec![Command::Scan {
             generation: self.scan.generation,
             requests: unscanned.into_iter().filter_map(id).collect(),
-            terms: self.list.filter().slots.clone(),
+            query: Arc::clone(self.list.filter().query()),
         }]
     }
 
     pub(super) fn apply_filter_text(&mut self, shared: &SharedState) -> Vec<Command> {
         let Some(prompt) = &self.prompt else { return Vec::new() };
         self.filter = prompt.text();
-        match Filter::parse(&self.filter) {
+        let clock = QueryClock { now_unix_ns: shared.now_unix_ns, zone: shared.time_zone.clone() };
+        match Filter::parse(&self.filter, &clock) {
             Ok(filter) => {
                 self.error = None;
                 if filter == *self.list.filter() {
