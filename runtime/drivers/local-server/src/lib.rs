@@ -19,6 +19,7 @@ mod server_error;
 mod smtp;
 mod supervised_process;
 mod temporary_folder;
+mod temporary_server;
 
 pub use postgres::Postgres;
 pub use redis::Redis;

@@ -1,13 +1,12 @@
 //! A temporary PostgreSQL server.
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::ServerError;
 use crate::installed_program::{folder_with, folders};
-use crate::supervised_process::{SupervisedProcess, User};
-use crate::temporary_folder::TemporaryFolder;
+use crate::supervised_process::User;
+use crate::temporary_server::{Launch, TemporaryServer, free_port, new_folder};
 
 /// Folders of PostgreSQL's programs in addition to PATH: Debian, Fedora and others, Homebrew on both architectures.
 const FOLDERS: [&str; 6] = [
@@ -37,12 +36,8 @@ const SETTINGS: [&str; 7] = [
 /// It ends when this is dropped.
 #[derive(Debug)]
 pub struct Postgres {
-    process: Option<SupervisedProcess>,
-    programs: PathBuf,
-    user: User,
+    server: TemporaryServer,
     tcp_port: Option<u16>,
-    extra_settings: Vec<String>,
-    folder: TemporaryFolder,
 }
 
 impl Postgres {
@@ -59,11 +54,7 @@ impl Postgres {
     /// # Errors
     /// If PostgreSQL is not installed, no port is free, or the server does not start.
     pub fn start_on_tcp(settings: &[&str]) -> Result<Self, ServerError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let port = listener
-            .and_then(|listener| listener.local_addr())
-            .map_err(ServerError::io("no free port on", "127.0.0.1"))?;
-        Self::start_with(Some(port.port()), settings)
+        Self::start_with(Some(free_port()?), settings)
     }
 
     fn start_with(tcp_port: Option<u16>, settings: &[&str]) -> Result<Self, ServerError> {
@@ -72,8 +63,7 @@ impl Postgres {
             return Err(ServerError::NotInstalled { program: "postgres", package: INSTALL });
         };
         let user = User::other_than_root("postgres", "postgres")?;
-        let folder = TemporaryFolder::new()
-            .map_err(ServerError::io("cannot create a folder in", std::env::temp_dir()))?;
+        let folder = new_folder()?;
         user.own(folder.path())?;
         let data = folder.path().join("data").into_os_string();
         let mut args: Vec<OsString> = vec!["--pgdata".into(), data];
@@ -82,11 +72,20 @@ impl Postgres {
                 .map(OsString::from),
         );
         user.run("initdb", &programs.join("initdb"), args)?;
-        let extra_settings = settings.iter().map(ToString::to_string).collect();
-        let programs = programs.to_owned();
-        let mut server = Self { process: None, programs, user, tcp_port, extra_settings, folder };
-        server.resume()?;
-        Ok(server)
+        let mut command: Vec<OsString> = vec![programs.join("postgres").into(), "-D".into()];
+        command.push(folder.path().join("data").into());
+        command.extend(["-k".into(), folder.path().into()]);
+        // The name of the socket contains the port, so both have the same. Over TCP it is a free one.
+        let (address, port) = tcp_port.map_or(("", 5432), |port| ("127.0.0.1", port));
+        let listening = [format!("listen_addresses={address}"), format!("port={port}")];
+        let listening = listening.each_ref().map(String::as_str);
+        for setting in SETTINGS.iter().chain(&listening).chain(settings) {
+            command.extend(["-c".into(), setting.into()]);
+        }
+        let is_ready = |line: &str| line.contains("ready to accept connections");
+        // SIGINT is the fast shutdown, which ends the connections.
+        let launch = Launch { name: "postgres", user, command, signal: "INT", is_ready };
+        Ok(Self { server: TemporaryServer::start(launch, folder)?, tcp_port })
     }
 
     /// Returns the URL of the database `postgres`.
@@ -96,12 +95,12 @@ impl Postgres {
 
     /// Returns the URL of a database.
     pub fn url_of(&self, database: &str) -> String {
-        format!("postgresql:///{database}?host={}&user=postgres", self.folder.path().display())
+        format!("postgresql:///{database}?host={}&user=postgres", self.folder().display())
     }
 
     /// Returns the folder that contains the socket `.s.PGSQL.5432`.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.server.folder()
     }
 
     /// Returns the TCP port on 127.0.0.1, if the server listens on one.
@@ -111,9 +110,7 @@ impl Postgres {
 
     /// Stops the server. Its data stay until this is dropped.
     pub fn stop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.stop();
-        }
+        self.server.stop();
     }
 
     /// Starts the server again after [`stop`](Self::stop).
@@ -121,32 +118,7 @@ impl Postgres {
     /// # Errors
     /// If the server does not start.
     pub fn resume(&mut self) -> Result<(), ServerError> {
-        if self.process.is_some() {
-            return Ok(());
-        }
-        let folder = self.folder.path();
-        let mut server: Vec<OsString> = vec![self.programs.join("postgres").into(), "-D".into()];
-        server.push(folder.join("data").into());
-        server.extend(["-k".into(), folder.into()]);
-        // The name of the socket contains the port, so both have the same. Over TCP it is a free one.
-        let (address, port) = self.tcp_port.map_or(("", 5432), |port| ("127.0.0.1", port));
-        let listening = [format!("listen_addresses={address}"), format!("port={port}")];
-        let settings = SETTINGS.iter().map(ToString::to_string).chain(listening);
-        for setting in settings.chain(self.extra_settings.iter().cloned()) {
-            server.extend(["-c".into(), setting.into()]);
-        }
-        let is_ready = |line: &str| line.contains("ready to accept connections");
-        // SIGINT is the fast shutdown, which ends the connections.
-        self.process =
-            Some(SupervisedProcess::start("postgres", &self.user, &server, folder, "INT", is_ready)?);
-        Ok(())
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        // Before the folder is removed.
-        self.stop();
+        self.server.resume()
     }
 }
 

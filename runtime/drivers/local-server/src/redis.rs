@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 use crate::ServerError;
 use crate::installed_program::{folder_with, folders};
-use crate::supervised_process::{SupervisedProcess, User};
-use crate::temporary_folder::TemporaryFolder;
+use crate::supervised_process::User;
+use crate::temporary_server::{Launch, TemporaryServer, new_folder};
 
 /// Folders of the program in addition to PATH.
 const FOLDERS: [&str; 4] = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/usr/local/sbin"];
 
 const INSTALL: &str = "Redis (Debian and Ubuntu: apt install redis-server; macOS: brew install redis)";
+
+/// Name of the socket in the folder.
+const SOCKET: &str = "redis.sock";
 
 /// Script that sends the log of the server, which it writes to its standard output, to the standard error.
 const LOG_TO_STDERR: &str = r#"exec "$@" >&2"#;
@@ -19,11 +22,7 @@ const LOG_TO_STDERR: &str = r#"exec "$@" >&2"#;
 /// A Redis server in a temporary folder, without a password. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Redis {
-    process: Option<SupervisedProcess>,
-    program: PathBuf,
-    user: User,
-    settings: Vec<String>,
-    folder: TemporaryFolder,
+    server: TemporaryServer,
 }
 
 impl Redis {
@@ -44,14 +43,20 @@ impl Redis {
         let Some(programs) = folder_with(&folders, &["redis-server"]) else {
             return Err(ServerError::NotInstalled { program: "redis-server", package: INSTALL });
         };
-        let program = programs.join("redis-server");
-        let user = User::current();
-        let folder = TemporaryFolder::new()
-            .map_err(ServerError::io("cannot create a folder in", std::env::temp_dir()))?;
-        let settings = settings.iter().map(ToString::to_string).collect();
-        let mut server = Self { process: None, program, user, settings, folder };
-        server.resume()?;
-        Ok(server)
+        let folder = new_folder()?;
+        let mut command: Vec<OsString> =
+            ["/bin/sh", "-c", LOG_TO_STDERR, "redis-server"].map(OsString::from).into();
+        command.push(programs.join("redis-server").into());
+        let option = |name: &str, value: OsString| [OsString::from(name), value];
+        command.extend(option("--dir", folder.path().into()));
+        command.extend(option("--unixsocket", folder.path().join(SOCKET).into()));
+        // A server that is stopped by a signal writes its data if it would ever save them.
+        let fixed = ["--port", "0", "--unixsocketperm", "700", "--save", "3600 1", "--appendonly", "no"];
+        command.extend(fixed.iter().chain(settings).copied().map(OsString::from));
+        let is_ready = |line: &str| line.contains("eady to accept connections");
+        let launch =
+            Launch { name: "redis-server", user: User::current(), command, signal: "TERM", is_ready };
+        Ok(Self { server: TemporaryServer::start(launch, folder)? })
     }
 
     /// Returns the URL of the server.
@@ -61,19 +66,17 @@ impl Redis {
 
     /// Returns the path of the socket.
     pub fn socket(&self) -> PathBuf {
-        self.folder.path().join("redis.sock")
+        self.folder().join(SOCKET)
     }
 
     /// Returns the folder of the server.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.server.folder()
     }
 
     /// Stops the server, and saves its data until this is dropped.
     pub fn stop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.stop();
-        }
+        self.server.stop();
     }
 
     /// Starts the server again after [`stop`](Self::stop).
@@ -81,31 +84,7 @@ impl Redis {
     /// # Errors
     /// If the server does not start.
     pub fn resume(&mut self) -> Result<(), ServerError> {
-        if self.process.is_some() {
-            return Ok(());
-        }
-        let folder = self.folder.path();
-        let mut server: Vec<OsString> =
-            ["/bin/sh", "-c", LOG_TO_STDERR, "redis-server"].map(OsString::from).into();
-        server.push(self.program.clone().into());
-        let option = |name: &str, value: OsString| [OsString::from(name), value];
-        server.extend(option("--dir", folder.into()));
-        server.extend(option("--unixsocket", self.socket().into()));
-        // A server that is stopped by a signal writes its data if it would ever save them.
-        let fixed = ["--port", "0", "--unixsocketperm", "700", "--save", "3600 1", "--appendonly", "no"];
-        server.extend(fixed.iter().copied().map(OsString::from));
-        server.extend(self.settings.iter().map(OsString::from));
-        let is_ready = |line: &str| line.contains("eady to accept connections");
-        self.process =
-            Some(SupervisedProcess::start("redis-server", &self.user, &server, folder, "TERM", is_ready)?);
-        Ok(())
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // Before the folder is removed.
-        self.stop();
+        self.server.resume()
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
 
 use crate::ServerError;
 use crate::installed_program::{folder_with, folders};
-use crate::supervised_process::{SupervisedProcess, User};
-use crate::temporary_folder::TemporaryFolder;
+use crate::supervised_process::User;
+use crate::temporary_server::{Launch, TemporaryServer, free_port, new_folder};
 
 const INSTALL: &str = "s3s-fs (cargo install s3s-fs --features binary)";
 
@@ -18,10 +16,8 @@ const START: &str = r#"export RUST_LOG=s3s_fs=info; exec "$@" >&2"#;
 /// An object store in a temporary folder, by the program `s3s-fs`. It ends when this is dropped.
 #[derive(Debug)]
 pub struct S3 {
-    process: Option<SupervisedProcess>,
-    program: PathBuf,
+    server: TemporaryServer,
     port: u16,
-    folder: TemporaryFolder,
 }
 
 impl S3 {
@@ -40,20 +36,20 @@ impl S3 {
         let Some(programs) = folder_with(&folders, &["s3s-fs"]) else {
             return Err(ServerError::NotInstalled { program: "s3s-fs", package: INSTALL });
         };
-        let folder = TemporaryFolder::new()
-            .map_err(ServerError::io("cannot create a folder in", std::env::temp_dir()))?;
+        let folder = new_folder()?;
         for bucket in buckets {
             let path = folder.path().join("data").join(bucket);
             fs::create_dir_all(&path).map_err(ServerError::io("cannot create", path))?;
         }
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let port = listener
-            .and_then(|listener| listener.local_addr())
-            .map_err(ServerError::io("no free port on", "127.0.0.1"))?
-            .port();
-        let mut server = Self { process: None, program: programs.join("s3s-fs"), port, folder };
-        server.resume()?;
-        Ok(server)
+        let port = free_port()?;
+        let mut command: Vec<OsString> = ["/bin/sh", "-c", START, "s3s-fs"].map(OsString::from).into();
+        command.push(programs.join("s3s-fs").into());
+        command.extend(["--access-key", Self::KEY, "--secret-key", Self::SECRET].map(OsString::from));
+        command.extend(["--host", "127.0.0.1", "--port", &port.to_string()].map(OsString::from));
+        command.push(folder.path().join("data").into());
+        let is_ready = |line: &str| line.contains("server is running");
+        let launch = Launch { name: "s3s-fs", user: User::current(), command, signal: "INT", is_ready };
+        Ok(Self { server: TemporaryServer::start(launch, folder)?, port })
     }
 
     /// Returns the URL of the server.
@@ -63,9 +59,7 @@ impl S3 {
 
     /// Stops the server. It keeps its objects until this is dropped.
     pub fn stop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.stop();
-        }
+        self.server.stop();
     }
 
     /// Starts the server again after [`stop`](Self::stop).
@@ -73,25 +67,6 @@ impl S3 {
     /// # Errors
     /// If the server does not start.
     pub fn resume(&mut self) -> Result<(), ServerError> {
-        if self.process.is_some() {
-            return Ok(());
-        }
-        let mut server: Vec<OsString> = ["/bin/sh", "-c", START, "s3s-fs"].map(OsString::from).into();
-        server.push(self.program.clone().into());
-        server.extend(["--access-key", Self::KEY, "--secret-key", Self::SECRET].map(OsString::from));
-        server.extend(["--host", "127.0.0.1", "--port", &self.port.to_string()].map(OsString::from));
-        server.push(self.folder.path().join("data").into());
-        let (user, folder) = (User::current(), self.folder.path());
-        let is_ready = |line: &str| line.contains("server is running");
-        let process = SupervisedProcess::start("s3s-fs", &user, &server, folder, "INT", is_ready)?;
-        self.process = Some(process);
-        Ok(())
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        // Before the folder is removed.
-        self.stop();
+        self.server.resume()
     }
 }

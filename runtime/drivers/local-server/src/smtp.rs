@@ -2,14 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::ServerError;
 use crate::installed_program::folders;
-use crate::supervised_process::{SupervisedProcess, User};
-use crate::temporary_folder::TemporaryFolder;
+use crate::supervised_process::User;
+use crate::temporary_server::{Launch, TemporaryServer, free_port, new_folder};
 
 const PROGRAM: &str = include_str!("smtp_server.py");
 
@@ -23,11 +22,8 @@ const INSTALL: &str =
 /// `vanish@..`.
 #[derive(Debug)]
 pub struct Smtp {
-    process: Option<SupervisedProcess>,
-    program: PathBuf,
-    settings: Vec<String>,
+    server: TemporaryServer,
     port: u16,
-    folder: TemporaryFolder,
 }
 
 impl Smtp {
@@ -47,19 +43,16 @@ impl Smtp {
         let programs = folders.iter().map(|folder| folder.join("python3"));
         let program =
             programs.filter(|program| program.is_file()).find(can_import).ok_or_else(not_installed)?;
-        let folder = TemporaryFolder::new()
-            .map_err(ServerError::io("cannot create a folder in", std::env::temp_dir()))?;
+        let folder = new_folder()?;
         let script = folder.path().join("server.py");
-        fs::write(&script, PROGRAM).map_err(ServerError::io("cannot write", script))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let port = listener
-            .and_then(|listener| listener.local_addr())
-            .map_err(ServerError::io("no free port on", "127.0.0.1"))?
-            .port();
-        let settings = settings.iter().map(ToString::to_string).collect();
-        let mut server = Self { process: None, program, settings, port, folder };
-        server.resume()?;
-        Ok(server)
+        fs::write(&script, PROGRAM).map_err(ServerError::io("cannot write", &script))?;
+        let port = free_port()?;
+        let mut command: Vec<OsString> = vec![program.into(), script.into()];
+        command.extend(["--folder".into(), folder.path().into(), "--port".into(), port.to_string().into()]);
+        command.extend(settings.iter().map(OsString::from));
+        let is_ready = |line: &str| line.contains("ready to accept connections");
+        let launch = Launch { name: "aiosmtpd", user: User::current(), command, signal: "TERM", is_ready };
+        Ok(Self { server: TemporaryServer::start(launch, folder)?, port })
     }
 
     /// Returns the port on 127.0.0.1.
@@ -72,7 +65,7 @@ impl Smtp {
     /// # Errors
     /// If they cannot be read.
     pub fn mails(&self) -> Result<Vec<String>, ServerError> {
-        let folder = self.folder.path();
+        let folder = self.server.folder();
         let entries = fs::read_dir(folder).map_err(ServerError::io("cannot read", folder))?;
         let paths = entries.flatten().map(|entry| entry.path());
         let mut paths: Vec<_> = paths.filter(|path| has_extension(path, "json")).collect();
@@ -83,9 +76,7 @@ impl Smtp {
 
     /// Stops the server. It keeps its mails until this is dropped.
     pub fn stop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.stop();
-        }
+        self.server.stop();
     }
 
     /// Starts the server again after [`stop`](Self::stop).
@@ -93,27 +84,10 @@ impl Smtp {
     /// # Errors
     /// If the server does not start.
     pub fn resume(&mut self) -> Result<(), ServerError> {
-        if self.process.is_some() {
-            return Ok(());
-        }
-        let folder = self.folder.path();
-        let mut server: Vec<OsString> = vec![self.program.clone().into(), folder.join("server.py").into()];
-        server.extend(["--folder".into(), folder.into(), "--port".into(), self.port.to_string().into()]);
-        server.extend(self.settings.iter().map(OsString::from));
-        let is_ready = |line: &str| line.contains("ready to accept connections");
-        self.process =
-            Some(SupervisedProcess::start("aiosmtpd", &User::current(), &server, folder, "TERM", is_ready)?);
-        Ok(())
+        self.server.resume()
     }
 }
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
-}
-
-impl Drop for Smtp {
-    fn drop(&mut self) {
-        // Before the folder is removed.
-        self.stop();
-    }
 }
