@@ -3,7 +3,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zerver_engine::{AttemptEnd, CallResult, FinishedJob, Job, MAX_EVENTS, Next, RetryVerdict};
 use zerver_trace::Outcome;
@@ -12,7 +12,7 @@ use zerver_trace::Outcome;
 pub(crate) use super::purity_check::PurityCheck;
 use super::safe_drop::discard;
 use crate::effects::effect_points::{Point, Reported};
-use crate::scheduler::PolicyNote;
+use crate::scheduler::{PolicyNote, TargetCall};
 use crate::time::Stopwatch;
 
 /// The check compares runs as a replay does. Without the feature there is none, and steps run once.
@@ -64,7 +64,7 @@ impl CheckedJob {
     }
 
     /// Calls [`Job::complete_with`] on both jobs. The decision about another attempt is made once.
-    pub(crate) fn complete(
+    fn complete(
         &mut self,
         number: u32,
         watch: &mut Stopwatch,
@@ -82,6 +82,30 @@ impl CheckedJob {
         self.run_twin(twin, next, watch, |job| {
             job.complete_with(number, 0, repeated, &mut |_| verdict.clone())
         });
+        next
+    }
+
+    /// Like [`complete`](Self::complete). The policy of the call's target, if it has one, decides about another attempt, and
+    /// its decision is recorded. Everything must have ended by `until_ns`; `service_ns` is now, on the service's clock.
+    pub(crate) fn complete_call(
+        &mut self,
+        number: u32,
+        watch: &mut Stopwatch,
+        performed: CallResult,
+        call: Option<&TargetCall>,
+        until_ns: u64,
+        service_ns: u64,
+    ) -> Next {
+        let (now_ns, mut decided) = (watch.now_ns(), None);
+        let next = self.complete(number, watch, performed, &mut |end| {
+            let Some(call) = call else { return RetryVerdict::Own };
+            let end_ns = end.deadline_ns.map_or(until_ns, |deadline_ns| deadline_ns.min(until_ns));
+            let left = Duration::from_nanos(end_ns.saturating_sub(now_ns));
+            let (verdict, note) = call.decide(end, service_ns, left);
+            decided = note;
+            verdict
+        });
+        self.record_policy_notes(number, decided, watch.now_ns());
         next
     }
 

@@ -2,12 +2,11 @@
 //! continue in the batch pool.
 
 use std::pin::{Pin, pin};
-use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
-use zerver_engine::{CallResult, Next, RequestedCall, RetryVerdict, StopReason};
+use zerver_engine::{CallResult, Next, RequestedCall, StopReason};
 use zerver_trace::QueueReason;
 
 use super::checked_job::CheckedJob;
@@ -290,23 +289,10 @@ impl<'d> Driver<'d> {
 
     /// Passes the result of a call to the job. The policy of its target decides about another attempt.
     fn complete(&mut self, number: u32, performed: CallResult, call: Option<TargetCall>) -> Next {
-        let Some(call) = call else {
-            return self
-                .guarded(|job, watch| job.complete(number, watch, performed, &mut |_| RetryVerdict::Own));
-        };
-        let (now_ns, service_ns) = (self.watch.now_ns(), self.slice.service_ns(self.watch));
-        let (deadline_ns, mut decided) = (self.deadline_ns, None);
-        let next = self.guarded(|job, watch| {
-            job.complete(number, watch, performed, &mut |end| {
-                let until_ns = end.deadline_ns.map_or(deadline_ns, |until_ns| until_ns.min(deadline_ns));
-                let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
-                let (verdict, note) = call.decide(end, service_ns, left);
-                decided = note;
-                verdict
-            })
-        });
-        self.record_policy_decisions(number, decided);
-        next
+        let (until_ns, service_ns) = (self.deadline_ns, self.slice.service_ns(self.watch));
+        self.guarded(|job, watch| {
+            job.complete_call(number, watch, performed, call.as_ref(), until_ns, service_ns)
+        })
     }
 
     fn record_policy_decisions(&mut self, number: u32, notes: impl IntoIterator<Item = PolicyNote>) {

@@ -3,11 +3,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::oneshot;
-use zerver_engine::{CallResult, Next, RequestedCall, RetryVerdict, StopReason, UNDO_GRACE};
+use zerver_engine::{CallResult, Next, RequestedCall, StopReason, UNDO_GRACE};
 
 use super::active_request::{ActiveRequest, PendingResponse};
 use super::checked_job::CheckedJob;
@@ -151,22 +150,11 @@ impl Undoing<'_> {
     }
 
     /// Passes the result of a call to the job. The policy of its target decides about another attempt.
-    fn complete(&mut self, number: u32, result: CallResult, call: Option<TargetCall>) -> Next {
-        let now_ns = self.watch.tick();
-        let (until_ns, service_ns) = (self.until_ns, self.base_ns + now_ns);
-        let mut decided = None;
-        let next = self.guarded(|job, watch| {
-            job.complete(number, watch, result, &mut |end| {
-                let Some(call) = &call else { return RetryVerdict::Own };
-                let end_ns = end.deadline_ns.map_or(until_ns, |deadline_ns| deadline_ns.min(until_ns));
-                let left = Duration::from_nanos(end_ns.saturating_sub(now_ns));
-                let (verdict, note) = call.decide(end, service_ns, left);
-                decided = note;
-                verdict
-            })
-        });
-        self.job.record_policy_notes(number, decided, self.watch.now_ns());
-        next
+    fn complete(&mut self, number: u32, performed: CallResult, call: Option<TargetCall>) -> Next {
+        let (until_ns, service_ns) = (self.until_ns, self.base_ns + self.watch.tick());
+        self.guarded(|job, watch| {
+            job.complete_call(number, watch, performed, call.as_ref(), until_ns, service_ns)
+        })
     }
 
     /// Drops the calls that have become superfluous because another one has answered. That cancels them.

@@ -3,6 +3,8 @@
 //! The driver passes inputs to it: [`Job::run`], [`Job::complete`], [`Job::stop`]. Each returns what the driver has to
 //! do next; the calls that have to start are in [`Job::take_requested_calls`]. The driver passes all times.
 
+mod effect_progress;
+mod ending;
 mod event_log;
 mod job_secrets;
 mod lifecycle;
