@@ -36,3 +36,7 @@ mod object_storage {}
 #[cfg(doctest)]
 #[doc = include_str!("../docs/how-to/mail.md")]
 mod mail {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/idempotency.md")]
+mod idempotency {}

@@ -10,7 +10,7 @@ use zerver_engine::{
 use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
-use crate::config::{Config, Egress, Limits, Recording};
+use crate::config::{Config, Egress, Idempotency, Limits, Recording};
 use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
@@ -255,6 +255,12 @@ impl App {
     /// Sets the hosts and addresses that the service may connect to. By default, it may connect to any.
     pub fn egress(mut self, egress: Egress) -> Self {
         self.config.egress = egress;
+        self
+    }
+
+    /// Sets how the keys of idempotent requests are kept.
+    pub fn idempotency(mut self, idempotency: Idempotency) -> Self {
+        self.config.idempotency = idempotency;
         self
     }
 

@@ -9,6 +9,7 @@ use zerver_engine::Places;
 use zerver_trace::duration::HumanDuration;
 
 use super::egress::Destination;
+use super::idempotency::KeyStore;
 use super::mask::MASK;
 use super::recording::Keep;
 use super::settings::cores;
@@ -63,6 +64,7 @@ pub(super) enum Field<'c> {
     Path(&'c mut Option<String>),
     Flag(&'c mut bool),
     Keep(&'c mut Keep),
+    KeyStore(&'c mut KeyStore),
     Directory(&'c mut Option<PathBuf>),
     Secret(&'c mut Option<String>),
 }
@@ -229,6 +231,13 @@ impl Field<'_> {
                     _ => return Err("all, tail or off"),
                 };
             }
+            Self::KeyStore(store) => {
+                *store = match text {
+                    Some("kv") => KeyStore::Kv,
+                    Some("sql") => KeyStore::Sql,
+                    _ => return Err("kv or sql"),
+                };
+            }
             Self::Directory(folder) => {
                 let text = text.filter(|text| !text.is_empty()).ok_or("the path of a directory")?;
                 *folder = Some(PathBuf::from(text));
@@ -271,6 +280,7 @@ impl Field<'_> {
             Self::Keep(Keep::All) => "all".into(),
             Self::Keep(Keep::Tail) => "tail".into(),
             Self::Keep(Keep::Off) => off(),
+            Self::KeyStore(store) => store.to_string().into(),
             Self::Directory(folder) => {
                 folder.as_ref().map_or_else(|| STORE.into(), |folder| folder.to_string_lossy().into())
             }
@@ -304,6 +314,7 @@ impl Field<'_> {
             Self::Path(at) | Self::Secret(at) => std::ptr::from_mut(at).addr(),
             Self::Flag(at) => std::ptr::from_mut(at).addr(),
             Self::Keep(at) => std::ptr::from_mut(at).addr(),
+            Self::KeyStore(at) => std::ptr::from_mut(at).addr(),
             Self::Directory(at) => std::ptr::from_mut(at).addr(),
         }
     }

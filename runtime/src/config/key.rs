@@ -79,6 +79,9 @@ pub(super) const KEYS: &[Key] = &[
     reloadable("targets.default.burst"),
     reloadable("egress.allow"),
     reloadable("egress.private"),
+    reloadable("idempotency.keep"),
+    reloadable("idempotency.lease"),
+    reloadable("idempotency.store"),
     fixed("health.path"),
     fixed("metrics.path"),
     fixed("metrics.remote"),
@@ -131,7 +134,7 @@ impl Key {
 
     /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
-        let Config { scheduling, limits, recording, targets, egress, .. } = config;
+        let Config { scheduling, limits, recording, targets, egress, idempotency, .. } = config;
         if let Some(name) = self.name.strip_prefix(DEFAULT) {
             return target_keys::field(name, &mut targets.default);
         }
@@ -161,6 +164,9 @@ impl Key {
             "limits.effects_per_kind" => Field::MaxPerName(&mut limits.effects_per_kind),
             "limits.streams" => Field::Count32(&mut limits.streams),
             "egress.allow" => Field::Destinations(&mut egress.allow),
+            "idempotency.keep" => Field::Time(&mut idempotency.keep),
+            "idempotency.lease" => Field::Time(&mut idempotency.lease),
+            "idempotency.store" => Field::KeyStore(&mut idempotency.store),
             "egress.private" => Field::Flag(&mut egress.private),
             "health.path" => Field::Path(&mut config.health),
             "metrics.path" => Field::Path(&mut config.metrics.path),

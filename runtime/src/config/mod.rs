@@ -4,6 +4,7 @@
 mod egress;
 mod field;
 mod file;
+mod idempotency;
 mod key;
 mod layers;
 mod limits;
@@ -15,6 +16,7 @@ mod target_keys;
 pub use egress::Egress;
 pub(crate) use egress::EgressRules;
 pub(crate) use field::STORE;
+pub use idempotency::{Idempotency, KeyStore};
 pub(crate) use key::variables;
 pub(crate) use layers::{Layers, LoadedSettings};
 pub use limits::Limits;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zerver_engine::SchedulingSettings;
 
-use super::{Egress, Limits, Recording};
+use super::{Egress, Idempotency, Limits, Recording};
 use crate::scheduler::{ClassRule, TargetSettings};
 
 /// All settings of a service.
@@ -21,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) targets: TargetSettings,
     pub(crate) egress: Egress,
+    pub(crate) idempotency: Idempotency,
     pub(crate) health: Option<String>,
     pub(crate) metrics: MetricsEndpoint,
     pub(crate) recording: Recording,
@@ -40,6 +41,7 @@ impl Default for Config {
             limits: Limits::default(),
             targets: TargetSettings::default(),
             egress: Egress::default(),
+            idempotency: Idempotency::default(),
             health: Some("/healthz".to_owned()),
             metrics: MetricsEndpoint {
                 path: cfg!(feature = "metrics").then(|| "/metrics".to_owned()),

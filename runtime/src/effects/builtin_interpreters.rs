@@ -4,6 +4,7 @@
 use super::http;
 use super::interpreter::Interpreters;
 use super::{cache, clock, kv, rate_limit, sleep};
+use crate::idempotency::PolicyReader;
 
 impl Interpreters {
     /// Returns the interpreters of the built-in kinds: a client for `http`, the timer and the clock of the system, and
@@ -17,6 +18,7 @@ impl Interpreters {
         interpreters.set(rate_limit::Memory::new());
         interpreters.set(sleep::Timer);
         interpreters.set(clock::SystemClock);
+        interpreters.set(PolicyReader::default());
         interpreters
     }
 }

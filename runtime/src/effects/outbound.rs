@@ -1,10 +1,10 @@
-//! Settings of connections to other systems, as far as interpreters apply them.
+//! Settings that interpreters apply, above all those of connections to other systems.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::config::{Config, EgressRules};
+use crate::config::{Config, EgressRules, Idempotency};
 
 /// Settings for connections to other systems. An interpreter that opens connections gets it with
 /// [`Interpreter::configure`](super::Interpreter::configure), and again whenever the settings change.
@@ -14,6 +14,7 @@ pub struct Outbound {
     connect_timeout: Option<Duration>,
     /// Time limits of targets that have one of their own.
     connect_timeouts: BTreeMap<String, Option<Duration>>,
+    idempotency: Idempotency,
 }
 
 impl Outbound {
@@ -25,6 +26,7 @@ impl Outbound {
             connect_timeouts: connect_timeouts
                 .map(|(target, policy)| (target.clone(), policy.connect_timeout))
                 .collect(),
+            idempotency: config.idempotency,
         }
     }
 
@@ -42,6 +44,10 @@ impl Outbound {
     /// Returns true if the service may not connect to this host, whatever its address is.
     pub fn refuses_host(&self, host: &str, port: u16) -> bool {
         self.rules.refuses_host(host, port)
+    }
+
+    pub(crate) const fn idempotency(&self) -> &Idempotency {
+        &self.idempotency
     }
 
     /// Returns the time limit for a new connection to a target, if the settings contain one.

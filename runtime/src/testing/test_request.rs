@@ -24,6 +24,7 @@ use crate::app::builder::App;
 use crate::effects::interpreter::{EffectContext, Interpreter, Interpreters, Started};
 use crate::effects::kv;
 use crate::http::{RouteMatch, Router};
+use crate::idempotency::PolicyReader;
 use crate::start_error::StartError;
 use crate::time::nanos;
 
@@ -61,10 +62,13 @@ impl App {
             let names: Vec<_> = flows.iter().map(|flow| flow.info().name.as_str()).collect();
             panic!("no flow is named {name}; the flows are {}", names.join(", "))
         };
+        let mut interpreters = Interpreters::new();
+        // It performs nothing, so no test has to plan its answer.
+        interpreters.set(PolicyReader::default());
         TestRequest {
             flow: Arc::clone(flow),
             request: Request { version: http::Version::HTTP_11, ..Request::default() },
-            interpreters: Interpreters::new(),
+            interpreters,
             answers: Vec::new(),
             unix_ns: 1_700_000_000_000_000_000,
             seed: 0,

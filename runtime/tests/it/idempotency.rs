@@ -201,6 +201,7 @@ fn a_trace_of_an_idempotent_request_shows_its_effects() {
             _ => None,
         })
         .collect();
-    assert_eq!(kinds.len(), 4, "{kinds:?}");
-    assert!(kinds[3].starts_with("kv put zerver-idempotency"), "{kinds:?}");
+    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    assert_eq!(kinds[0], "idempotency policy");
+    assert_eq!(kinds[4], "kv put zerver-idempotency::k for 86400s");
 }
