@@ -54,15 +54,12 @@
 
 #![warn(missing_debug_implementations)]
 
-mod cell;
 mod checkout;
 mod connect_settings;
 mod database;
 mod error_mapping;
 mod known_columns;
 mod migrate;
-mod numeric;
-mod parameter;
 mod statement;
 mod tls;
 mod transaction;

@@ -9,11 +9,10 @@ use tokio_postgres::{Row, RowStream, Statement as Prepared};
 use zerver::effects::sql::{Fetch, RowCollector, Rows, SqlValue, Statement};
 use zerver::effects::{points, report_point};
 use zerver::prelude::*;
+use zerver_postgres_values::{RawCell, parameters};
 
-use crate::cell::RawCell;
 use crate::error_mapping::{Stop, after_sending, before_sending};
 use crate::known_columns;
-use crate::parameter::parameters;
 
 /// Number of rows that are read and discarded after a result has reached a limit, before the statement is canceled
 /// instead. A cancellation costs the connection.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
 use zerver::effects::sql::SqlValue;
 use zerver::effects::{EffectContext, Interpreters, sql};
+use zerver::idempotency::CREATE_TABLE;
 use zerver::prelude::*;
 use zerver_local_server as local;
 use zerver_postgres::Postgres;
@@ -14,6 +15,15 @@ use zerver_postgres::Postgres;
 pub(crate) fn server() -> &'static local::Postgres {
     static SERVER: OnceLock<local::Postgres> = OnceLock::new();
     SERVER.get_or_init(|| local::Postgres::start().unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Creates an empty database, and returns its URL.
+pub(crate) fn new_database() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let admin = Client::connect(&server().url());
+    admin.run(sql::query(format!("create database {name} template template0")).execute()).unwrap();
+    server().url_of(&name)
 }
 
 /// A client of a new, empty database.
@@ -26,11 +36,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let admin = Self::connect(&server().url());
-        admin.run(sql::query(format!("create database {name} template template0")).execute()).unwrap();
-        Self::connect(&server().url_of(&name))
+        Self::connect(&new_database())
     }
 
     pub(crate) fn connect(url: &str) -> Self {
@@ -72,6 +78,33 @@ impl Client {
     /// Returns the only cell of a result.
     pub(crate) fn cell(&self, text: impl Into<String>) -> SqlValue {
         self.run(sql::query(text.into()).one()).unwrap()
+    }
+}
+
+/// A database with a table for the keys of idempotent requests.
+pub(crate) struct SharedDatabase(Client);
+
+impl SharedDatabase {
+    pub(crate) fn new() -> Self {
+        let client = Client::connect(&new_database());
+        for statement in CREATE_TABLE.split_terminator(";\n") {
+            client.run(sql::query(statement).execute()).unwrap();
+        }
+        Self(client)
+    }
+
+    /// Returns a driver with connections of its own.
+    pub(crate) fn connect(&self) -> Postgres {
+        self.0.with_pool(4).postgres
+    }
+
+    pub(crate) fn execute(&self, text: &'static str) {
+        self.0.execute(text);
+    }
+
+    /// Returns the only cell of a result.
+    pub(crate) fn cell(&self, text: &'static str) -> SqlValue {
+        self.0.cell(text)
     }
 }
 

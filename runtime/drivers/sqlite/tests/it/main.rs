@@ -1,5 +1,9 @@
 //! Tests against real databases, in files and in memory.
 
+mod harness;
+#[path = "../../../postgres/tests/it/idempotency.rs"]
+mod idempotency;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -4,13 +4,13 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use bytes::{BufMut as _, BytesMut};
-use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
+use postgres_types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
 use zerver::effects::sql::{Date, SqlValue, Timestamp};
 use zerver::prelude::*;
 
 /// A parameter as text that the server parses, or NULL.
 #[derive(Debug)]
-pub(crate) struct Parameter(Option<String>);
+pub struct Parameter(Option<String>);
 
 impl ToSql for Parameter {
     fn to_sql(&self, _type: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
@@ -34,19 +34,46 @@ impl ToSql for Parameter {
     to_sql_checked!();
 }
 
-/// Converts the values of parameters to the types that a statement has for them.
-pub(crate) fn parameters(values: &[SqlValue], types: &[Type]) -> Result<Vec<Parameter>, EffectError> {
-    let invalid = |message| EffectError::new(EffectErrorKind::Invalid, message);
-    if values.len() != types.len() {
-        let (bound, expected) = (values.len(), types.len());
-        return Err(invalid(format!("the statement has {expected} parameters, but {bound} are bound")));
-    }
-    let convert = |((value, ty), number): ((&SqlValue, &Type), usize)| {
+impl Parameter {
+    /// Converts the value of the parameter with this number, from 1, to the type that the statement has for it.
+    ///
+    /// # Errors
+    /// `invalid` if the value does not fit.
+    pub fn new(value: &SqlValue, ty: &Type, number: usize) -> Result<Self, EffectError> {
         text(value, ty).map(Parameter).map_err(|reason| {
             invalid(format!("parameter ${number}, for which the server expects {ty}, is {value}: {reason}"))
         })
-    };
+    }
+
+    /// Returns the text, or `None` for NULL.
+    pub fn as_text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// Converts the values of parameters to the types that a statement has for them.
+///
+/// # Errors
+/// `invalid` if a value does not fit, or there are too few or too many of them.
+pub fn parameters(values: &[SqlValue], types: &[Type]) -> Result<Vec<Parameter>, EffectError> {
+    check_count(values.len(), types.len())?;
+    let convert = |((value, ty), number)| Parameter::new(value, ty, number);
     values.iter().zip(types).zip(1..).map(convert).collect()
+}
+
+/// Checks that as many values are bound as the statement has parameters.
+///
+/// # Errors
+/// `invalid` if not.
+pub fn check_count(bound: usize, expected: usize) -> Result<(), EffectError> {
+    if bound == expected {
+        return Ok(());
+    }
+    Err(invalid(format!("the statement has {expected} parameters, but {bound} are bound")))
+}
+
+fn invalid(message: String) -> EffectError {
+    EffectError::new(EffectErrorKind::Invalid, message)
 }
 
 /// Returns the text of a value for a type, or `None` for NULL.

@@ -4,20 +4,21 @@ use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
-use tokio_postgres::types::{FromSql, Kind, Type};
+use postgres_types::{FromSql, Kind, Type};
 use zerver::effects::sql::{Date, SqlValue, Time, Timestamp, Uuid};
 
 use crate::numeric;
 
 /// Distance between the Unix epoch and PostgreSQL's, 2000-01-01.
-const EPOCH_DAYS: i32 = 10_957;
-const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400 * 1_000_000;
+pub(crate) const EPOCH_DAYS: i32 = 10_957;
+pub(crate) const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400 * 1_000_000;
 
 /// Maximum nesting of an array in PostgreSQL.
-const MAX_DIMENSIONS: i32 = 6;
+pub(crate) const MAX_DIMENSIONS: i32 = 6;
 
 /// The bytes of a cell, or `None` for NULL.
-pub(crate) struct RawCell<'r>(Option<&'r [u8]>);
+#[derive(Debug)]
+pub struct RawCell<'r>(pub Option<&'r [u8]>);
 
 impl<'r> FromSql<'r> for RawCell<'r> {
     fn from_sql(_type: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
@@ -34,8 +35,11 @@ impl<'r> FromSql<'r> for RawCell<'r> {
 }
 
 impl RawCell<'_> {
-    /// Converts the cell. The error is the reason, without the column.
-    pub(crate) fn decode(&self, ty: &Type) -> Result<SqlValue, String> {
+    /// Converts the cell.
+    ///
+    /// # Errors
+    /// The reason, without the column.
+    pub fn decode(&self, ty: &Type) -> Result<SqlValue, String> {
         match self.0 {
             Some(raw) => decode(ty, raw),
             None => Ok(SqlValue::Null),
