@@ -37,6 +37,7 @@ pub(crate) struct Programs {
     pub(crate) zerver: PathBuf,
     pub(crate) todos: PathBuf,
     pub(crate) misbehaving: PathBuf,
+    pub(crate) payments: PathBuf,
     pub(crate) orders: PathBuf,
     /// Next version of the same service.
     pub(crate) orders_next: PathBuf,
@@ -58,6 +59,7 @@ pub(crate) fn programs() -> &'static Programs {
             zerver: executable(&messages, "zerver"),
             todos: executable(&messages, "zerver-example-todos"),
             misbehaving: executable(&messages, "zerver-tests-misbehaving"),
+            payments: executable(&messages, "zerver-tests-payments"),
             orders: executable(&messages, "zerver-example-orders"),
             orders_next,
         }
@@ -149,7 +151,12 @@ impl Place {
 
     /// Starts only the todo service, recording everything, on a free port.
     pub(crate) fn service(&self) -> Command {
-        let mut command = Command::new(&programs().todos);
+        self.service_of(&programs().todos)
+    }
+
+    /// Starts only this service, likewise.
+    pub(crate) fn service_of(&self, exe: &Path) -> Command {
+        let mut command = Command::new(exe);
         command
             .current_dir(self.path())
             .env("ZERVER_STORE", self.store())

@@ -22,6 +22,7 @@ mod lexer;
 mod lints;
 mod other_process;
 mod packages;
+mod payments;
 mod prose;
 mod pty;
 mod queries;
