@@ -2,7 +2,7 @@
 
 /// Replaces each word that is a number or looks like part of an id by `*`, so that texts that differ for one reason
 /// become equal.
-pub(crate) fn generalize(text: &str) -> String {
+pub fn generalize(text: &str) -> String {
     let is_id = |word: &str| {
         let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
         let is_hex = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());

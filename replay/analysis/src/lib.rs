@@ -32,6 +32,7 @@ pub use diff::{
     duration_pair, typical_pair,
 };
 pub use flow_summary::{FlowOrder, FlowSummary, quantile, summarize_flows};
+pub use generalized_text::generalize;
 pub use query::{QueryClock, QueryError, RequestFields, RequestQuery, TimeZone, field_names};
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{

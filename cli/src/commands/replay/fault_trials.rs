@@ -49,22 +49,7 @@ pub(super) fn run(
     if base.sameness() == Sameness::Different && edits.is_empty() {
         output.warn("the replay differs even without a fault: run `zerver replay` without --faults");
     }
-    let mut outcomes = Vec::new();
-    for trial in fault_trials(trace) {
-        let mut living = match host.take() {
-            Some(living) => living,
-            None => ReplayHost::start(exe)?,
-        };
-        let edits = Edits { faults: vec![trial.fault.clone()], ..edits.clone() };
-        match living.replay(opened.clone(), edits, &mut |effect| announce(effect, output)) {
-            Ok(report) => {
-                outcomes.push(FaultOutcome::from_report(trial, &report, trace.outcome.as_str()));
-                host = Some(living);
-            }
-            // The fault may have killed it; the next trial gets another host.
-            Err(error) => outcomes.push(FaultOutcome::from_error(trial, &error, living.is_alive())),
-        }
-    }
+    let outcomes = try_faults(exe, &mut host, opened, edits, &mut |effect| announce(effect, output))?;
     if output.is_json {
         output.json(&Document {
             id: trace.id.to_string(),
@@ -82,4 +67,31 @@ pub(super) fn run(
     }
     let has_finding = outcomes.iter().any(|outcome| outcome.finding.is_some());
     Ok(if has_finding { CommandOutcome::Finding } else { CommandOutcome::Success })
+}
+
+/// Replays a request with each fault in turn. A fault may kill the host; the next trial gets another one.
+pub(super) fn try_faults(
+    exe: &Path,
+    host: &mut Option<ReplayHost>,
+    opened: &Recording,
+    edits: &Edits,
+    announce: &mut dyn FnMut(&str),
+) -> Result<Vec<FaultOutcome>, CommandError> {
+    let trace = &opened.trace;
+    let mut outcomes = Vec::new();
+    for trial in fault_trials(trace) {
+        let mut living = match host.take() {
+            Some(living) => living,
+            None => ReplayHost::start(exe)?,
+        };
+        let edits = Edits { faults: vec![trial.fault.clone()], ..edits.clone() };
+        match living.replay(opened.clone(), edits, announce) {
+            Ok(report) => {
+                outcomes.push(FaultOutcome::from_report(trial, &report, trace.outcome.as_str()));
+                *host = Some(living);
+            }
+            Err(error) => outcomes.push(FaultOutcome::from_error(trial, &error, living.is_alive())),
+        }
+    }
+    Ok(outcomes)
 }

@@ -1,7 +1,9 @@
 //! `zerver replay`: replays one recorded request with today's code, or many.
 
+mod corpus_source;
 mod fault_trials;
 mod many;
+mod many_faults;
 mod one;
 mod replayable;
 mod slot_editor;
@@ -19,10 +21,11 @@ pub(super) fn run(
 ) -> Result<CommandOutcome, CommandError> {
     let edits = edits(args);
     match args.selection()? {
-        (Selection::Many(_), _) if edits != Edits::default() || args.edit || args.faults => {
+        (Selection::Many(_), _) if edits != Edits::default() || args.edit => {
             Err(CommandError::new("edits need one request, and --all replays many")
                 .with_hint("name one request instead of --all"))
         }
+        (Selection::Many(paths), app) if args.faults => many_faults::run(paths, app, args, global, output),
         (Selection::Many(paths), app) => many::run(paths, app, args, global, output),
         (Selection::One(_), _) if args.filter != Default::default() || args.limit.0.is_some() => {
             Err(CommandError::new("filters and --limit select from many requests, and one is named")

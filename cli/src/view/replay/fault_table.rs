@@ -82,7 +82,7 @@ pub(crate) fn faults((code, took_ns): (u16, u64), rows: &[FaultOutcome], columns
 
 /// Returns what became of the effects in words: `charge undone`, `charge kept`. An effect that was undone needs no
 /// attention, so the others come first.
-fn consequences(all: &[Consequence]) -> String {
+pub(super) fn consequences(all: &[Consequence]) -> String {
     let words = [
         (ConsequenceState::NotUndone, "not undone"),
         (ConsequenceState::Unknown, "perhaps kept"),

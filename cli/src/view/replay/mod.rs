@@ -1,5 +1,6 @@
 //! Report of one replay, as text.
 
+pub(crate) mod fault_group_table;
 pub(crate) mod fault_table;
 pub(crate) mod many;
 

@@ -1,3 +1,5 @@
+//! Queries of all kinds, and errors in them.
+
 use proptest::prelude::*;
 use zerver_testkit::sample;
 use zerver_trace::Trace;

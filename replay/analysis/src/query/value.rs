@@ -9,7 +9,7 @@ use super::time_point::QueryClock;
 /// A value of a term.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Value {
-    /// As it was written.
+    /// The text of the value.
     pub(super) text: String,
     pub(super) parsed: Parsed,
 }

@@ -1,0 +1,137 @@
+//! Requests that are replayed together: those of the store, or of portable files.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Mutex, PoisonError};
+
+use zerver_recorder::Reader;
+use zerver_replay::{Recording, Secrets};
+use zerver_trace::{Query, RequestId};
+
+use crate::args::{Global, Replay};
+use crate::clock::now_unix_ns;
+use crate::error::CommandError;
+use crate::{locate, paths};
+
+/// Source of the requests: the store, or portable files.
+pub(super) struct CorpusSource {
+    /// The store, unless files are named.
+    pub(super) reader: Option<Reader>,
+    files: Vec<PathBuf>,
+    /// File of each request.
+    file_of: Mutex<BTreeMap<RequestId, PathBuf>>,
+    query: Query,
+}
+
+impl CorpusSource {
+    pub(super) fn open(paths: &[PathBuf], args: &Replay, global: &Global) -> Result<Self, CommandError> {
+        let query = args.filter.query(now_unix_ns(), args.limit.0);
+        if paths.is_empty() {
+            let reader = locate::open_reader(&locate::store_dir(global)?)?;
+            return Ok(Self { reader: Some(reader), files: Vec::new(), file_of: Mutex::default(), query });
+        }
+        let mut files = Vec::new();
+        for path in paths {
+            match path.is_dir() {
+                true => files.append(&mut portable_files(path)?),
+                false => files.push(path.clone()),
+            }
+        }
+        Ok(Self { reader: None, files, file_of: Mutex::default(), query })
+    }
+
+    /// Sends the matching requests. Returns warnings, and the error that stopped it.
+    pub(super) fn read(
+        &self,
+        requests: &SyncSender<Recording>,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> (Vec<String>, Option<CommandError>) {
+        let mut undecrypted = None;
+        let error = match &self.reader {
+            None => self.read_files(requests, is_stopped).err(),
+            Some(reader) => reader
+                .for_each(&self.query, |trace| {
+                    let secrets = reader.open_secrets(&trace).unwrap_or_else(|error| {
+                        undecrypted.get_or_insert_with(|| error.to_string());
+                        Default::default()
+                    });
+                    match requests.send(Recording { trace, secrets: Secrets(secrets) }) {
+                        Ok(()) if !is_stopped() => ControlFlow::Continue(()),
+                        _ => ControlFlow::Break(()),
+                    }
+                })
+                .err()
+                .map(|error| locate::unreadable_store(reader.dir(), &error)),
+        };
+        let warning = undecrypted.map(|error| {
+            format!("cannot decrypt the secrets of some requests: {}", zerver_trace::text::clean(&error))
+        });
+        (warning.into_iter().collect(), error)
+    }
+
+    fn read_files(
+        &self,
+        requests: &SyncSender<Recording>,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), CommandError> {
+        let mut left = self.query.limit.unwrap_or(usize::MAX);
+        for file in &self.files {
+            let trace = locate::read_portable(file)?;
+            if !self.query.matches(&trace.summary()) {
+                continue;
+            }
+            self.file_of.lock().unwrap_or_else(PoisonError::into_inner).insert(trace.id, file.clone());
+            let opened = Recording { trace, secrets: Secrets::default() };
+            if left == 0 || is_stopped() || requests.send(opened).is_err() {
+                break;
+            }
+            left -= 1;
+        }
+        Ok(())
+    }
+
+    /// Returns the file of a request, unless it comes from the store.
+    pub(super) fn file(&self, id: RequestId) -> Option<PathBuf> {
+        self.file_of.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Returns the error for a source without requests: a test of nothing must not pass.
+    pub(super) fn empty(&self, args: &Replay) -> CommandError {
+        let is_filtered = args.filter != Default::default();
+        match &self.reader {
+            None if self.files.is_empty() => {
+                CommandError::new("no portable files to replay").with_hint("`zerver export <id>` writes them")
+            }
+            None => CommandError::new("no request in these files matches").with_hint("leave out the filters"),
+            Some(reader) => {
+                let dir = paths::display(reader.dir());
+                CommandError::new(format!("no requests to replay in {dir}")).with_hint(match is_filtered {
+                    true => "`zerver ls` accepts the same filters and lists what matches",
+                    false => "`zerver dev` records the requests of a service",
+                })
+            }
+        }
+    }
+}
+
+/// Returns the portable files in a folder and below, sorted by path.
+fn portable_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let failed = |error: &std::io::Error| {
+        CommandError::new(format!("cannot read the folder {}", paths::display(folder))).caused_by(error)
+    };
+    let mut found = Vec::new();
+    for entry in folder.read_dir().map_err(|error| failed(&error))? {
+        let entry = entry.map_err(|error| failed(&error))?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(|error| failed(&error))?);
+        // Links to folders are not followed: they may form a cycle.
+        if kind.is_dir() {
+            found.append(&mut portable_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "zrv") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
