@@ -332,6 +332,7 @@ pub(crate) fn retry_verdict(decision: PolicyDecision, wait_ns: u64, call: &Call)
         | PolicyDecision::HedgeWon
         | PolicyDecision::HedgeLost
         | PolicyDecision::EgressRefused
-        | PolicyDecision::Resent => None,
+        | PolicyDecision::Resent
+        | PolicyDecision::PlaceRefused => None,
     }
 }

@@ -155,27 +155,6 @@ fn depth_and_size_are_limited_when_reading_and_writing() {
 }
 
 #[test]
-fn a_displayed_value_is_recorded_like_its_text() {
-    struct Shown<'a>(&'a str);
-
-    impl Serialize for Shown<'_> {
-        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            // In several parts.
-            let middle = self.0.floor_char_boundary(self.0.len() / 2);
-            serializer.collect_str(&format_args!("{}{}", &self.0[..middle], &self.0[middle..]))
-        }
-    }
-
-    for len in [0, 1, 126, 127, 128, 129, 20_000, MAX_LEN - 20] {
-        let text = "x".repeat(len);
-        assert_eq!(Value::from_serialize(&Shown(&text)), Value::from_serialize(&text), "{len}");
-        let list = [Shown(&text), Shown("ä")];
-        assert_eq!(Value::from_serialize(&list), Value::from_serialize(&[text.as_str(), "ä"]), "{len}");
-    }
-    assert_eq!(Value::from_serialize(&Shown(&"x".repeat(MAX_LEN + 1))), Err(ValueError::TooLong));
-}
-
-#[test]
 fn invalid_tokens_are_refused() {
     for (tokens, error) in [
         (vec![], ValueError::Truncated),

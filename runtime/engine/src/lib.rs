@@ -68,8 +68,8 @@ pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRAC
 pub use message::{JsonObject, Page, Params, Request, Response};
 pub use panics::install_panic_hook;
 pub use policy::{
-    AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState, Places, RateExceeded,
-    RateLimit, RetryBudget, TargetPolicy,
+    AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState, CallOutcome, Places,
+    RateExceeded, RateLimit, RetryBudget, TargetPolicy, max_place_wait_ns,
 };
 pub use schedule::{
     ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,

@@ -41,12 +41,13 @@ pub struct Limits {
     pub drain: Duration,
     /// Maximum number of open connections. Default: 10,000. More wait in the backlog of the system.
     pub connections: usize,
-    /// Maximum number of effects in flight for one request. Default: 100. More are queued until others complete; their
+    /// Maximum number of effects in flight for one request, at least 1. Default: 100. More are queued until others complete; their
     /// time limits start then.
     pub effects: usize,
     /// Maximum number of effects of one kind in flight with the same target, such as `http` requests to one host and
-    /// port, for all requests together. Default: 256; 0 means no limit. More are queued, first come, first served;
-    /// their time limits start when they are admitted. The limit can change while the service runs.
+    /// port, for all requests together. Default: 256; 0 means no limit. More are queued, first come, first served, for at
+    /// most half of the time until their deadlines; their time limits start when they are admitted. The limit can change
+    /// while the service runs.
     pub effects_per_target: usize,
     /// Maximum number of effects of a kind in flight, for all requests together, by the name of the kind: for example,
     /// as many `sql` queries as a database accepts. By default, no kind has a limit; 0 means no limit. More are queued,

@@ -11,7 +11,7 @@ pub(super) const TARGETS: &str = "targets.";
 pub(super) const DEFAULT: &str = "targets.default.";
 
 /// Names of the settings of a target.
-pub(super) const TARGET_KEYS: [&str; 12] = [
+pub(super) const TARGET_KEYS: [&str; 14] = [
     "timeout",
     "connect_timeout",
     "attempts",
@@ -19,8 +19,10 @@ pub(super) const TARGET_KEYS: [&str; 12] = [
     "retry_after_max",
     "retry_budget",
     "failures",
+    "failing_for",
     "failure_rate",
     "open",
+    "open_max",
     "places",
     "rate",
     "burst",
@@ -36,8 +38,10 @@ pub(super) fn field<'c>(name: &str, policy: &'c mut TargetPolicy) -> Field<'c> {
         "retry_after_max" => Field::Time(&mut policy.retry_after_max),
         "retry_budget" => Field::Fraction(&mut policy.retry_budget),
         "failures" => Field::Max32(&mut policy.failures),
+        "failing_for" => Field::Time(&mut policy.failing_for),
         "failure_rate" => Field::Fraction(&mut policy.failure_rate),
         "open" => Field::Time(&mut policy.open),
+        "open_max" => Field::Time(&mut policy.open_max),
         "places" => Field::Places(&mut policy.places),
         "rate" => Field::Rate(&mut policy.rate),
         _ => Field::Count32(&mut policy.burst),

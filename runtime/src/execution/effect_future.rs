@@ -16,6 +16,7 @@ use zerver_engine::{CallResult, EffectError, EffectErrorKind, RequestedCall};
 use zerver_trace::{PolicyDecision, QueueReason};
 
 use super::effect_start::DueCall;
+use super::permit_deadline::await_permit;
 use super::safe_drop::discard;
 use crate::effects::effect_points;
 use crate::effects::effect_points::Point;
@@ -166,12 +167,9 @@ pub(super) fn perform_with_permit(
     let task_future = EffectTask { kind, future: Arc::clone(&future) };
     let task_call = call.clone();
     let task = runtime.spawn(async move {
-        let permit = match until {
-            Some(until) => match tokio::time::timeout_at(until.into(), wait).await {
-                Ok(permit) => permit,
-                Err(_) => return Completion::new(Err(past_deadline())),
-            },
-            None => wait.await,
+        let permit = match await_permit(wait, until, task_call.as_ref()).await {
+            Ok(permit) => permit,
+            Err(completion) => return completion,
         };
         let since = Instant::now();
         // The receiver is gone if the request has ended.
@@ -179,9 +177,7 @@ pub(super) fn perform_with_permit(
         // The breaker may have opened meanwhile.
         let pass = match task_call.as_ref().map(|call| call.begin(since)).transpose() {
             Ok(pass) => pass,
-            Err(CallRefusal { error, note }) => {
-                return Completion { notes: vec![note], ..Completion::new(Err(error)) };
-            }
+            Err(refusal) => return Completion::refused(refusal),
         };
         let probe = pass.as_ref().and_then(TargetPass::start_note);
         let mut points = Vec::new();
@@ -313,6 +309,10 @@ impl Drop for RunningEffect {
 impl Completion {
     pub(super) fn new(result: CallResult) -> Self {
         Self { result, at: Instant::now(), points: Vec::new(), notes: Vec::new() }
+    }
+
+    pub(super) fn refused(CallRefusal { error, note }: CallRefusal) -> Self {
+        Self { notes: vec![note], ..Self::new(Err(error)) }
     }
 
     /// Reports the end of the call to its target.

@@ -8,6 +8,7 @@ pub(crate) mod effect_future;
 pub(crate) mod effect_runtime;
 mod effect_start;
 pub(crate) mod panic_report;
+mod permit_deadline;
 #[cfg(feature = "replay")]
 pub(crate) mod purity_check;
 pub(crate) mod queued_calls;

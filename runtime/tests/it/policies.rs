@@ -17,7 +17,7 @@ use crate::collector::start;
 use crate::raw_client::{Client, get};
 
 /// Behavior of the upstream for a request.
-enum Reply {
+pub(crate) enum Reply {
     Text(String),
     /// Closes the connection.
     Close,
@@ -25,13 +25,13 @@ enum Reply {
     Silence,
 }
 
-fn reply(status: u16, headers: &str) -> Reply {
+pub(crate) fn reply(status: u16, headers: &str) -> Reply {
     Reply::Text(format!("HTTP/1.1 {status} Status\r\n{headers}content-length: 1\r\n\r\n7"))
 }
 
 /// Serves requests with `answer`, which gets the number of the request, and its head. Returns the address and the heads of
 /// all requests.
-fn upstream(
+pub(crate) fn upstream(
     answer: impl Fn(usize, &str) -> Reply + Send + Sync + 'static,
 ) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -106,6 +106,11 @@ fn show(figures: &Figures) -> Response {
     Response::text(figures.0.to_string())
 }
 
+/// A policy whose breaker opens at the fifth failure in a row, however soon it follows.
+fn impatient() -> TargetPolicy {
+    TargetPolicy { failing_for: Duration::ZERO, ..TargetPolicy::default() }
+}
+
 fn app() -> App {
     App::new()
         .flow(flow!("ask", GET "/ask/{to}", steps: [ask, show]))
@@ -156,7 +161,7 @@ fn run(app: App, paths: &[String]) -> (Vec<u16>, Vec<String>, TargetMetrics) {
 fn a_breaker_that_has_opened_answers_by_itself() {
     let (to, heads) = upstream(|_, _| reply(503, ""));
     let paths = vec![format!("/ask/{to}"); 7];
-    let (statuses, stories, metrics) = run(app(), &paths);
+    let (statuses, stories, metrics) = run(app().target("default", impatient()), &paths);
     assert_eq!(statuses, [502, 502, 502, 502, 502, 503, 503]);
     assert_eq!(stories[3], "attempt 1, answered");
     assert_eq!(stories[4], "attempt 1, breaker_opened, answered");
@@ -167,9 +172,10 @@ fn a_breaker_that_has_opened_answers_by_itself() {
 }
 
 #[test]
-fn a_breaker_closes_after_three_probes() {
+fn a_breaker_closes_when_a_probe_succeeds() {
     let (to, _) = upstream(|number, _| reply(if number < 5 { 503 } else { 200 }, ""));
-    let policy = TargetPolicy { open: Duration::from_millis(1), ..TargetPolicy::default() };
+    let millisecond = Duration::from_millis(1);
+    let policy = TargetPolicy { open: millisecond, open_max: millisecond, ..impatient() };
     let (server, collector) = start(app().target(to.to_string(), policy));
     let mut client = Client::connect(server.addr());
     let (mut sent, mut succeeded) = (0, 0);
@@ -179,7 +185,7 @@ fn a_breaker_closes_after_three_probes() {
     }
     let stories: Vec<_> = collector.wait_for(sent).iter().map(|capture| story(capture)).collect();
     let probes = stories.iter().filter(|story| story.contains("breaker_probe")).count();
-    assert_eq!(probes, 3, "{stories:?}");
+    assert_eq!(probes, 1, "{stories:?}");
     assert!(stories.iter().any(|story| story == "attempt 1, breaker_probe, breaker_closed, answered"));
     assert_eq!(stories.last().unwrap(), "attempt 1, answered");
     assert_eq!(target(&mut client).breaker, "closed");
@@ -197,7 +203,8 @@ fn errors_that_the_client_causes_and_other_targets_do_not_open_a_breaker() {
 #[test]
 fn a_target_that_never_answers_opens_the_breaker_when_deadlines_pass() {
     let (to, heads) = upstream(|_, _| Reply::Silence);
-    let (statuses, stories, metrics) = run(app(), &vec![format!("/hurried/{to}"); 6]);
+    let app = app().target("default", impatient());
+    let (statuses, stories, metrics) = run(app, &vec![format!("/hurried/{to}"); 6]);
     assert_eq!(statuses, [504, 504, 504, 504, 504, 503], "{stories:?}");
     assert_eq!((heads.lock().unwrap().len(), metrics.opened), (5, 1));
 }

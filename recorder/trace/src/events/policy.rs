@@ -38,11 +38,13 @@ pub enum PolicyDecision {
     EgressRefused,
     /// The connection was closed before a byte of the answer came back, and the call was sent once more.
     Resent,
+    /// The call would have had to wait too long for a place among the calls in flight, and was refused.
+    PlaceRefused,
 }
 
 impl PolicyDecision {
     /// All decisions, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BreakerRefused,
         Self::BreakerProbe,
         Self::BreakerOpened,
@@ -57,6 +59,7 @@ impl PolicyDecision {
         Self::HedgeLost,
         Self::EgressRefused,
         Self::Resent,
+        Self::PlaceRefused,
     ];
 
     /// Returns the word used in traces.
@@ -76,6 +79,7 @@ impl PolicyDecision {
             Self::HedgeLost => "hedge_lost",
             Self::EgressRefused => "egress_refused",
             Self::Resent => "resent",
+            Self::PlaceRefused => "place_refused",
         }
     }
 }
@@ -98,6 +102,7 @@ impl fmt::Display for PolicyDecision {
             Self::HedgeLost => "first attempt answered first",
             Self::EgressRefused => "refused by the egress rules",
             Self::Resent => "sent again on another connection",
+            Self::PlaceRefused => "refused: no place in time",
         })
     }
 }

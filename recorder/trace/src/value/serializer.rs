@@ -1,11 +1,7 @@
 //! Serialization of values with serde.
 
-use std::fmt;
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use serde::ser;
-use serde::ser::Error as _;
 
 use super::ValueError;
 use super::encoder::Encoder;
@@ -81,29 +77,6 @@ impl<'a> ser::Serializer for &'a mut Encoder {
     }
     fn serialize_str(self, v: &str) -> Result<(), ValueError> {
         self.sized(token::STR, v.as_bytes())
-    }
-    /// Writes the text in place: times and identifiers are many, and each would be a string first.
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), ValueError> {
-        let start = self.out.len();
-        // The length of a short text takes one byte.
-        self.fixed(token::STR, &[0])?;
-        let first = self.out.len();
-        let mut text = Text { encoder: self, is_too_long: false };
-        if write!(text, "{value}").is_err() {
-            let error =
-                if text.is_too_long { ValueError::TooLong } else { ValueError::custom("a text failed") };
-            return Err(error);
-        }
-        let len = self.out.len() - first;
-        match u8::try_from(len) {
-            Ok(len @ ..0x80) => self.out[first - 1] = len,
-            _ => {
-                let text = self.out.split_off(first);
-                self.out.truncate(start);
-                self.sized(token::STR, &text)?;
-            }
-        }
-        Ok(())
     }
     fn serialize_bytes(self, v: &[u8]) -> Result<(), ValueError> {
         if std::mem::take(&mut self.is_next_tokens) { self.splice(v) } else { self.bytes(v) }
@@ -188,23 +161,6 @@ impl<'a> ser::Serializer for &'a mut Encoder {
         self.variant(variant)?;
         self.open(token::STRUCT)?;
         Ok(Compound { encoder: self, levels: 2 })
-    }
-}
-
-/// A text that is being written.
-struct Text<'a> {
-    encoder: &'a mut Encoder,
-    is_too_long: bool,
-}
-
-impl fmt::Write for Text<'_> {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        if self.encoder.fits(part.len()).is_err() {
-            self.is_too_long = true;
-            return Err(fmt::Error);
-        }
-        self.encoder.out.extend_from_slice(part.as_bytes());
-        Ok(())
     }
 }
 

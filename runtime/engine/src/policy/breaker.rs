@@ -7,24 +7,22 @@ use crate::Random;
 /// Number of calls in ten seconds from which the rate of failures counts.
 const MIN_CALLS: u64 = 20;
 
-/// Number of probes in a row that must succeed before the breaker closes.
-const PROBES: u32 = 3;
-
 /// Time after which another probe may follow although the last one has not ended.
 const MAX_PROBE_NS: u64 = 30 * S;
-
-/// Longest time that a breaker stays open, unless the first time is longer.
-const MAX_OPEN_NS: u64 = 30 * S;
 
 /// Settings of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BreakerSettings {
     /// Number of failures in a row that opens the breaker. 0 means any number.
     pub failures: u32,
+    /// Time for which nothing may have succeeded before failures in a row open the breaker, in nanoseconds.
+    pub failing_for_ns: u64,
     /// Share of failures among at least 20 calls in ten seconds that opens the breaker. 0 means any share.
     pub failure_rate: f64,
     /// Time that the breaker stays open before the first probe, in nanoseconds.
     pub open_ns: u64,
+    /// Longest time that it stays open, in nanoseconds. The time doubles up to this as long as nothing succeeds.
+    pub open_max_ns: u64,
 }
 
 /// State of a breaker.
@@ -38,10 +36,7 @@ pub enum BreakerState {
         until_ns: u64,
     },
     /// Probing: a single call at a time is made as a probe, and the others are refused.
-    HalfOpen {
-        /// Number of probes that have succeeded.
-        successes: u32,
-    },
+    HalfOpen,
 }
 
 /// Right to make one call. Its end is reported with [`Breaker::record`] or [`Breaker::abandon`].
@@ -76,10 +71,11 @@ pub enum BreakerChange {
 
 /// A circuit breaker.
 ///
-/// It opens after a number of failures in a row, or at a rate of failures. While it is open, calls are refused. Then it
-/// lets one call at a time through as a probe: three successes in a row close it, and one failure opens it again. The
-/// time that it stays open doubles, up to 30 s, as long as nothing at all has succeeded for ten seconds. A target of
-/// which a part works is probed every second or so, and so is used again soon after it has recovered.
+/// It opens when a number of calls in a row have failed and nothing has succeeded for a while, which shows that the target
+/// is down, or at a high rate of failures. A target of which a part works stays in use: the retry budget limits the load
+/// on it, and a breaker would give up the calls that succeed. While the breaker is open, calls are refused. Then it lets
+/// one call at a time through as a probe: a success closes it, and a failure opens it again. The time that it stays open
+/// can double with each failed probe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Breaker {
     settings: BreakerSettings,
@@ -87,9 +83,10 @@ pub struct Breaker {
     state: BreakerState,
     generation: u64,
     failures_in_a_row: u32,
+    /// End of the first of these failures.
+    failing_since_ns: u64,
     calls: RollingCount,
     failures: RollingCount,
-    successes: RollingCount,
     /// Number of times that the open time has doubled.
     doublings: u32,
     /// Start of the probe in flight.
@@ -105,9 +102,9 @@ impl Breaker {
             state: BreakerState::Closed,
             generation: 0,
             failures_in_a_row: 0,
+            failing_since_ns: 0,
             calls: RollingCount::default(),
             failures: RollingCount::default(),
-            successes: RollingCount::default(),
             doublings: 0,
             probe_since_ns: None,
         }
@@ -140,8 +137,8 @@ impl Breaker {
         match self.state {
             BreakerState::Closed => return Ok(self.pass(false)),
             BreakerState::Open { until_ns } if now_ns < until_ns => return Err(until_ns - now_ns),
-            BreakerState::Open { .. } => self.change(BreakerState::HalfOpen { successes: 0 }),
-            BreakerState::HalfOpen { .. } => {}
+            BreakerState::Open { .. } => self.change(BreakerState::HalfOpen),
+            BreakerState::HalfOpen => {}
         }
         let is_probing = |since_ns: u64| now_ns.saturating_sub(since_ns) < MAX_PROBE_NS;
         if self.probe_since_ns.is_some_and(is_probing) {
@@ -163,35 +160,31 @@ impl Breaker {
     /// Records successes that were made while the breaker was calm.
     pub fn record_successes(&mut self, count: u64, now_ns: u64) {
         self.calls.add(now_ns, count);
-        self.successes.add(now_ns, count);
     }
 
     /// Records the end of a call.
     pub fn record(&mut self, pass: BreakerPass, is_failure: bool, now_ns: u64) -> Option<BreakerChange> {
         self.calls.add(now_ns, 1);
-        if is_failure { &mut self.failures } else { &mut self.successes }.add(now_ns, 1);
+        self.failures.add(now_ns, u64::from(is_failure));
         if pass.generation != self.generation {
             return None;
         }
         match self.state {
             BreakerState::Closed if !is_failure => self.failures_in_a_row = 0,
             BreakerState::Closed => {
+                if self.failures_in_a_row == 0 {
+                    self.failing_since_ns = now_ns;
+                }
                 self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-                let BreakerSettings { failures, .. } = self.settings;
-                let are_many = failures > 0 && self.failures_in_a_row >= failures;
-                if are_many || self.is_rate_exceeded(now_ns) {
+                if self.is_dead(now_ns) || self.is_rate_exceeded(now_ns) {
                     return Some(self.open(now_ns));
                 }
             }
-            BreakerState::HalfOpen { .. } if !pass.is_probe => {}
-            BreakerState::HalfOpen { .. } if is_failure => return Some(self.open(now_ns)),
-            BreakerState::HalfOpen { successes } if successes + 1 >= PROBES => {
+            BreakerState::HalfOpen if !pass.is_probe => {}
+            BreakerState::HalfOpen if is_failure => return Some(self.open(now_ns)),
+            BreakerState::HalfOpen => {
                 self.close();
                 return Some(BreakerChange::Closed);
-            }
-            BreakerState::HalfOpen { successes } => {
-                self.probe_since_ns = None;
-                self.state = BreakerState::HalfOpen { successes: successes + 1 };
             }
             BreakerState::Open { .. } => {}
         }
@@ -205,6 +198,14 @@ impl Breaker {
         }
     }
 
+    /// Returns true if many calls in a row have failed, and nothing has succeeded for a while.
+    const fn is_dead(&self, now_ns: u64) -> bool {
+        let BreakerSettings { failures, failing_for_ns, .. } = self.settings;
+        failures > 0
+            && self.failures_in_a_row >= failures
+            && now_ns.saturating_sub(self.failing_since_ns) >= failing_for_ns
+    }
+
     fn is_rate_exceeded(&mut self, now_ns: u64) -> bool {
         let BreakerSettings { failure_rate, .. } = self.settings;
         let (calls, failures) = (self.calls.sum(now_ns), self.failures.sum(now_ns));
@@ -212,14 +213,13 @@ impl Breaker {
     }
 
     fn open(&mut self, now_ns: u64) -> BreakerChange {
-        let has_been_open = self.state != BreakerState::Closed;
-        self.doublings = match has_been_open && self.successes.sum(now_ns) == 0 {
-            true => self.doublings.saturating_add(1),
-            false => 0,
+        self.doublings = match self.state {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen | BreakerState::Open { .. } => self.doublings.saturating_add(1),
         };
         let first_ns = self.settings.open_ns.max(MS);
         let doubled_ns = first_ns.saturating_mul(1_u64.checked_shl(self.doublings).unwrap_or(u64::MAX));
-        let open_ns = doubled_ns.min(MAX_OPEN_NS.max(first_ns));
+        let open_ns = doubled_ns.min(self.settings.open_max_ns.max(first_ns));
         // Between four fifths and all of it, so that the processes of a service do not probe at the same time.
         let random = u128::from(Random { seed: self.seed }.u64(self.generation));
         let jitter_ns = ((u128::from(open_ns / 5) * random) >> 64) as u64;
@@ -232,7 +232,6 @@ impl Breaker {
         self.change(BreakerState::Closed);
         // What happened before must not open the breaker again.
         (self.calls, self.failures) = (RollingCount::default(), RollingCount::default());
-        self.doublings = 0;
     }
 
     fn change(&mut self, state: BreakerState) {

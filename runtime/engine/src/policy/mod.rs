@@ -13,7 +13,7 @@ mod target_policy;
 mod tests;
 mod time_units;
 
-pub use adaptive_limit::AdaptiveLimit;
+pub use adaptive_limit::{AdaptiveLimit, CallOutcome, max_place_wait_ns};
 pub use breaker::{Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState};
 pub use rate_limit::{RateExceeded, RateLimit};
 pub use retry_budget::RetryBudget;

@@ -30,14 +30,19 @@ pub struct TargetPolicy {
     pub retry_after_max: Duration,
     /// Number of retries per call, on average over ten seconds, in addition to three per second. Default: 0.2.
     pub retry_budget: f64,
-    /// Number of failures in a row that opens the circuit breaker. Default: 5; 0 means any number.
+    /// Number of failures in a row that opens the circuit breaker, if `failing_for` has passed as well. Default: 5; 0 means
+    /// any number.
     pub failures: u32,
-    /// Share of failures among at least 20 calls in ten seconds that opens the circuit breaker. Default: 0.5; 0 means any
+    /// Time for which nothing may have succeeded before failures in a row open the circuit breaker. Default: 1 s.
+    pub failing_for: Duration,
+    /// Share of failures among at least 20 calls in ten seconds that opens the circuit breaker. Default: 0.8; 0 means any
     /// share.
     pub failure_rate: f64,
-    /// Time that the circuit breaker stays open before the first probe. It doubles up to 30 s as long as nothing succeeds.
-    /// Default: 1 s.
+    /// Time that the circuit breaker stays open before a probe. Default: 1 s.
     pub open: Duration,
+    /// Longest time that the circuit breaker stays open. The time doubles from `open` up to this with each probe that fails.
+    /// Default: 1 s, so that it does not double.
+    pub open_max: Duration,
     /// Maximum number of calls in flight.
     pub places: Places,
     /// Maximum number of calls per second. Default: 0, which means no limit.
@@ -68,8 +73,10 @@ impl Default for TargetPolicy {
             retry_after_max: Duration::from_secs(5),
             retry_budget: 0.2,
             failures: 5,
-            failure_rate: 0.5,
+            failing_for: Duration::from_secs(1),
+            failure_rate: 0.8,
             open: Duration::from_secs(1),
+            open_max: Duration::from_secs(1),
             places: Places::Shared,
             rate: 0.0,
             burst: 1,
@@ -80,10 +87,13 @@ impl Default for TargetPolicy {
 impl TargetPolicy {
     /// Returns the settings of its circuit breaker.
     pub fn breaker(&self) -> BreakerSettings {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         BreakerSettings {
             failures: self.failures,
+            failing_for_ns: nanos(self.failing_for),
             failure_rate: self.failure_rate,
-            open_ns: u64::try_from(self.open.as_nanos()).unwrap_or(u64::MAX),
+            open_ns: nanos(self.open),
+            open_max_ns: nanos(self.open_max),
         }
     }
 

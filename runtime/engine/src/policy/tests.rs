@@ -10,6 +10,11 @@ fn settings() -> BreakerSettings {
     TargetPolicy::default().breaker()
 }
 
+/// Settings of a breaker that failures in a row open at once.
+fn impatient() -> BreakerSettings {
+    BreakerSettings { failing_for_ns: 0, ..settings() }
+}
+
 /// Makes a call that ends at once. Returns whether it was let through.
 fn call(breaker: &mut Breaker, now_ns: u64, is_failure: bool) -> bool {
     let Ok(pass) = breaker.request(now_ns) else { return false };
@@ -18,8 +23,8 @@ fn call(breaker: &mut Breaker, now_ns: u64, is_failure: bool) -> bool {
 }
 
 #[test]
-fn a_breaker_opens_after_five_failures_in_a_row_and_closes_after_three_successes() {
-    let mut breaker = Breaker::new(settings(), 1);
+fn a_breaker_opens_after_five_failures_in_a_row_and_closes_after_a_success() {
+    let mut breaker = Breaker::new(impatient(), 1);
     for is_failure in [true, true, true, true, false, true, true, true, true] {
         assert!(call(&mut breaker, 0, is_failure));
     }
@@ -31,39 +36,60 @@ fn a_breaker_opens_after_five_failures_in_a_row_and_closes_after_three_successes
     let probe = breaker.request(for_ns).unwrap();
     assert!(probe.is_probe);
     assert_eq!(breaker.request(for_ns), Err(0), "one probe at a time");
-    assert_eq!(breaker.record(probe, false, for_ns), None);
-    assert!(call(&mut breaker, for_ns, false));
-    let probe = breaker.request(for_ns).unwrap();
     assert_eq!(breaker.record(probe, false, for_ns), Some(BreakerChange::Closed));
     assert!(breaker.is_calm());
 }
 
 #[test]
-fn a_breaker_opens_at_half_of_twenty_calls() {
+fn failures_in_a_row_open_a_breaker_only_if_nothing_has_succeeded_for_a_second() {
+    let settings = BreakerSettings { failure_rate: 0.0, ..settings() };
+    let mut breaker = Breaker::new(settings, 1);
+    for at in 0..100 {
+        call(&mut breaker, at * MS, true);
+    }
+    call(&mut breaker, 999 * MS, true);
+    assert_eq!(breaker.state(), BreakerState::Closed, "a hundred calls at once can have one cause");
+    call(&mut breaker, S, true);
+    assert!(matches!(breaker.state(), BreakerState::Open { .. }));
+    let mut slow = Breaker::new(settings, 1);
+    for at in 0..4 {
+        call(&mut slow, at * 10 * S, true);
+    }
+    assert_eq!(slow.state(), BreakerState::Closed, "four calls are too few");
+    let mut working = Breaker::new(settings, 1);
+    for at in 0..10_000 {
+        call(&mut working, at * MS, at % 900 != 0);
+    }
+    assert_eq!(working.state(), BreakerState::Closed, "a call in 900 succeeds");
+}
+
+#[test]
+fn a_breaker_opens_at_four_fifths_of_twenty_calls() {
     let mut breaker = Breaker::new(settings(), 1);
     for at in 0..19 {
-        assert!(call(&mut breaker, at, at % 2 == 0));
+        assert!(call(&mut breaker, at, at % 5 != 0));
     }
     assert_eq!(breaker.state(), BreakerState::Closed, "nineteen calls are too few");
     assert!(call(&mut breaker, 19, true));
     assert!(matches!(breaker.state(), BreakerState::Open { .. }));
     let mut slow = Breaker::new(settings(), 1);
     for at in 0..100 {
-        call(&mut slow, at * S, at % 2 == 0);
+        call(&mut slow, at * S, at % 5 != 0);
     }
     assert_eq!(slow.state(), BreakerState::Closed, "calls count for ten seconds");
 }
 
 #[test]
-fn a_dead_target_is_probed_ever_less_often_and_a_flapping_one_every_second() {
-    let opened_for = |is_failure: fn(u64) -> bool| {
-        let (mut breaker, mut now_ns, mut longest_ns, mut probes) = (Breaker::new(settings(), 7), 0, 0, 0);
+fn a_dead_target_is_probed_every_second_or_ever_less_often() {
+    let opened_for = |open_max_ns, is_failure: fn(&BreakerPass, u64) -> bool| {
+        let settings = BreakerSettings { open_max_ns, ..settings() };
+        let (mut breaker, mut now_ns, mut longest_ns, mut probes) = (Breaker::new(settings, 7), 0, 0, 0);
         while now_ns < 300 * S {
             match breaker.request(now_ns) {
                 Ok(pass) => {
                     probes += u64::from(pass.is_probe);
                     if let Some(BreakerChange::Opened { for_ns }) =
-                        breaker.record(pass, is_failure(probes), now_ns)
+                        breaker.record(pass, is_failure(&pass, probes), now_ns)
                     {
                         longest_ns = longest_ns.max(for_ns);
                     }
@@ -74,15 +100,17 @@ fn a_dead_target_is_probed_ever_less_often_and_a_flapping_one_every_second() {
         }
         (longest_ns, probes)
     };
-    let (longest_ns, probes) = opened_for(|_| true);
+    let (longest_ns, probes) = opened_for(S, |_, _| true);
+    assert!(longest_ns <= S && (290..=390).contains(&probes), "{longest_ns} {probes}");
+    let (longest_ns, probes) = opened_for(30 * S, |_, _| true);
     assert!((24 * S..=30 * S).contains(&longest_ns) && probes < 40, "{longest_ns} {probes}");
-    let (longest_ns, probes) = opened_for(|probe| probe % 2 == 0);
-    assert!(longest_ns <= S && probes > 500, "{longest_ns} {probes}");
+    let (longest_ns, probes) = opened_for(30 * S, |pass, probes| !pass.is_probe || probes % 2 == 0);
+    assert!(longest_ns <= 2 * S && probes > 100, "a probe that succeeds ends it: {longest_ns} {probes}");
 }
 
 #[test]
 fn the_answer_of_a_call_from_before_the_breaker_opened_changes_nothing() {
-    let mut breaker = Breaker::new(settings(), 1);
+    let mut breaker = Breaker::new(impatient(), 1);
     let late = breaker.request(0).unwrap();
     for _ in 0..5 {
         call(&mut breaker, 0, true);
@@ -122,17 +150,29 @@ fn a_rate_limit_spaces_calls_and_gives_no_place_to_one_that_cannot_wait() {
 }
 
 #[test]
-fn an_adaptive_limit_rises_with_success_and_falls_with_failures() {
+fn an_adaptive_limit_rises_with_success_and_falls_when_calls_time_out() {
     let mut limit = AdaptiveLimit::default();
-    (0..10_000).for_each(|at| limit.record(at, false, limit.limit()));
-    assert!(limit.limit() > 100, "{}", limit.limit());
-    let high = limit.limit();
-    (0..10).for_each(|at| limit.record(20_000 + at, true, high));
-    assert_eq!(limit.limit(), high - high.div_ceil(10), "one decrease for many failures at once");
-    (0..100).for_each(|at| limit.record(at * S, true, high));
+    let round = |limit: &mut AdaptiveLimit, outcome| {
+        (0..limit.limit()).for_each(|_| limit.record(0, outcome, 1_000));
+        limit.limit()
+    };
+    let rounds = [(); 7].map(|()| round(&mut limit, CallOutcome::Succeeded));
+    assert_eq!(rounds, [40, 80, 160, 320, 640, 1_000, 1_000], "it doubles at first");
+    for _ in 0..10 {
+        limit.record(20_000, CallOutcome::TimedOut, 1_000);
+    }
+    assert_eq!(limit.limit(), 900, "one decrease for many calls at once");
+    assert_eq!(round(&mut limit, CallOutcome::Succeeded), 900 + 900 / 64);
+    assert_eq!(round(&mut limit, CallOutcome::Failed), 914, "a failure is no sign of too many calls");
+    assert_eq!(round(&mut limit, CallOutcome::Slow), 914, "a slow answer is a sign of enough calls");
+    (0..100).for_each(|at| limit.record(at * S, CallOutcome::TimedOut, 914));
     assert_eq!(limit.limit(), 20);
-    (0..1_000).for_each(|at| limit.record(at, false, 1));
-    assert_eq!(limit.limit(), 20, "a limit that is not used does not rise");
+    assert_eq!(round(&mut limit, CallOutcome::Succeeded), 21);
+    (0..1_000).for_each(|at| limit.record(at, CallOutcome::Succeeded, 1));
+    assert_eq!(limit.limit(), 21, "a limit that is not used does not rise");
+    let answered = [(false, 75), (false, 76), (true, 10)]
+        .map(|(is_failure, took)| CallOutcome::answered(is_failure, took, 100));
+    assert_eq!(answered, [CallOutcome::Succeeded, CallOutcome::Slow, CallOutcome::Failed]);
 }
 
 proptest! {
@@ -140,7 +180,7 @@ proptest! {
     fn there_is_never_more_than_one_probe(
         actions in vec((0..4u8, 0..2 * S, any::<bool>()), 0..400), seed in any::<u64>(),
     ) {
-        let mut breaker = Breaker::new(settings(), seed);
+        let mut breaker = Breaker::new(BreakerSettings { open_max_ns: 30 * S, ..impatient() }, seed);
         let (mut now_ns, mut in_flight) = (0, Vec::<(BreakerPass, u64)>::new());
         for (action, wait_ns, is_failure) in actions {
             now_ns += wait_ns;

@@ -1,12 +1,14 @@
 //! A target that becomes slow and unreliable for a while, and the clients that call it under a policy, in virtual time.
 //!
-//! [`simulate_brown_out`] runs the same [`Breaker`](crate::Breaker) and [`RetryBudget`](crate::RetryBudget) as the runtime
-//! does. The result depends on its arguments alone.
+//! [`simulate_brown_out`] runs the same [`Breaker`], [`RetryBudget`] and [`AdaptiveLimit`] as the runtime does. The result depends on its arguments alone.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::{BreakerPass, Random, RetryBudget, TargetPolicy};
+use crate::{
+    AdaptiveLimit, Breaker, BreakerPass, CallOutcome, Places, Random, RetryBudget, TargetPolicy,
+    max_place_wait_ns,
+};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -20,8 +22,10 @@ pub struct BrownOut {
     pub period_ns: u64,
     /// Time limit of an attempt, in nanoseconds.
     pub timeout_ns: u64,
+    /// Time within which a call must have ended, its wait for a place and its attempts included, in nanoseconds.
+    pub deadline_ns: u64,
     /// Number of calls that the target works on at the same time. Others wait there, in order of arrival.
-    pub places: usize,
+    pub capacity: usize,
     /// Time that the target works on a call, in nanoseconds.
     pub latency_ns: u64,
     /// Times at which the brown-out begins and ends.
@@ -34,7 +38,8 @@ pub struct BrownOut {
     pub failing: u64,
     /// Time at which the simulation ends.
     pub end_ns: u64,
-    /// Policy of the clients, which share one breaker and one budget.
+    /// Policy of the clients, which share one breaker, one budget, and the places at the target. Calls without a place wait
+    /// at the clients, in order of arrival.
     pub policy: TargetPolicy,
     /// False to make every retry that the policy allows, without the budget.
     pub has_budget: bool,
@@ -82,7 +87,7 @@ struct Attempt {
     /// Time at which the call began.
     call_ns: u64,
     began_ns: u64,
-    pass: Option<BreakerPass>,
+    pass: BreakerPass,
     has_ended: bool,
 }
 
@@ -98,6 +103,12 @@ enum Due {
     TimedOut(usize),
 }
 
+/// Number of calls that may be in flight.
+enum Limit {
+    Fixed(usize),
+    Adaptive(AdaptiveLimit),
+}
+
 struct Simulation<'b> {
     setup: &'b BrownOut,
     now_ns: u64,
@@ -108,7 +119,12 @@ struct Simulation<'b> {
     /// Attempts that wait at the target. It does not learn when their clients have left.
     waiting: VecDeque<usize>,
     busy: usize,
-    breaker: crate::Breaker,
+    /// Attempts that have no place at the target yet: the number of the attempt, when the call began, and since when the
+    /// attempt waits.
+    queued: VecDeque<(u16, u64, u64)>,
+    limit: Limit,
+    in_flight: usize,
+    breaker: Breaker,
     budget: RetryBudget,
     random: u64,
     result: BrownOutResult,
@@ -125,6 +141,13 @@ pub fn simulate_brown_out(setup: &BrownOut) -> BrownOutResult {
         attempts: Vec::new(),
         waiting: VecDeque::new(),
         busy: 0,
+        queued: VecDeque::new(),
+        limit: match setup.policy.places {
+            Places::Auto => Limit::Adaptive(AdaptiveLimit::default()),
+            Places::Max(places @ 1..) => Limit::Fixed(places),
+            Places::Max(0) | Places::Shared => Limit::Fixed(usize::MAX),
+        },
+        in_flight: 0,
         breaker: setup.policy.new_breaker(setup.seed),
         budget: RetryBudget::new(setup.policy.retry_budget),
         random: 0,
@@ -149,11 +172,11 @@ pub fn simulate_brown_out(setup: &BrownOut) -> BrownOutResult {
                 simulation.plan(at_ns + setup.period_ns, Due::Call(client));
                 simulation.result.calls[second(at_ns)] += 1;
                 simulation.budget.record_calls(1, at_ns);
-                simulation.attempt(1, at_ns);
+                simulation.queue(1, at_ns);
             }
-            Due::Retry(number, call_ns) => simulation.attempt(number, call_ns),
+            Due::Retry(number, call_ns) => simulation.queue(number, call_ns),
             Due::Finished(attempt) => simulation.finished(attempt),
-            Due::TimedOut(attempt) => simulation.ended(attempt, true),
+            Due::TimedOut(attempt) => simulation.ended(attempt, CallOutcome::TimedOut),
         }
     }
     simulation.result
@@ -178,23 +201,46 @@ impl Simulation<'_> {
         self.setup.from_ns <= self.now_ns && self.now_ns < self.setup.to_ns
     }
 
-    fn attempt(&mut self, number: u16, call_ns: u64) {
+    fn queue(&mut self, number: u16, call_ns: u64) {
+        self.queued.push_back((number, call_ns, self.now_ns));
+        self.begin();
+    }
+
+    /// Begins the attempts that wait, as long as there are places for them.
+    fn begin(&mut self) {
+        let limit = |limit: &Limit| match limit {
+            Limit::Fixed(limit) => *limit,
+            Limit::Adaptive(adaptive) => adaptive.limit(),
+        };
+        while self.in_flight < limit(&self.limit)
+            && let Some((number, call_ns, queued_ns)) = self.queued.pop_front()
+        {
+            self.attempt(number, call_ns, queued_ns);
+        }
+    }
+
+    fn attempt(&mut self, number: u16, call_ns: u64, queued_ns: u64) {
+        let until_ns = call_ns.saturating_add(self.setup.deadline_ns);
+        if self.now_ns - queued_ns > max_place_wait_ns(until_ns.saturating_sub(queued_ns)) {
+            return;
+        }
         let Ok(pass) = self.breaker.request(self.now_ns) else {
             self.result.refused[second(self.now_ns)] += 1;
             return;
         };
         self.result.attempts[second(self.now_ns)] += 1;
         let began_ns = self.now_ns;
-        self.attempts.push(Attempt { number, call_ns, began_ns, pass: Some(pass), has_ended: false });
+        self.attempts.push(Attempt { number, call_ns, began_ns, pass, has_ended: false });
         let attempt = self.attempts.len() - 1;
-        self.plan(self.now_ns + self.setup.timeout_ns, Due::TimedOut(attempt));
+        self.in_flight += 1;
+        self.plan(until_ns.min(self.now_ns + self.setup.timeout_ns), Due::TimedOut(attempt));
         self.waiting.push_back(attempt);
         self.work();
     }
 
     /// Lets the target begin what waits there.
     fn work(&mut self) {
-        while self.busy < self.setup.places
+        while self.busy < self.setup.capacity
             && let Some(attempt) = self.waiting.pop_front()
         {
             self.busy += 1;
@@ -206,21 +252,28 @@ impl Simulation<'_> {
     fn finished(&mut self, attempt: usize) {
         self.busy -= 1;
         let is_failure = self.is_browned_out() && self.random() % 1_000 < self.setup.failing;
-        self.ended(attempt, is_failure);
+        let Attempt { call_ns, began_ns, .. } = self.attempts[attempt];
+        let time_ns = self.setup.timeout_ns.min(call_ns.saturating_add(self.setup.deadline_ns) - began_ns);
+        let outcome = CallOutcome::answered(is_failure, self.now_ns - began_ns, time_ns);
+        self.ended(attempt, outcome);
         self.work();
     }
 
     /// Ends an attempt for its client, once.
-    fn ended(&mut self, attempt: usize, is_failure: bool) {
+    fn ended(&mut self, attempt: usize, outcome: CallOutcome) {
         let Attempt { number, call_ns, began_ns, pass, has_ended } = self.attempts[attempt];
         if has_ended {
             return;
         }
         self.attempts[attempt].has_ended = true;
-        debug_assert!(began_ns <= self.now_ns, "time runs forwards");
-        if let Some(pass) = pass {
-            self.breaker.record(pass, is_failure, self.now_ns);
+        let is_failure = outcome.is_failure();
+        if let Limit::Adaptive(adaptive) = &mut self.limit {
+            adaptive.record(self.now_ns, outcome, self.in_flight);
         }
+        self.in_flight -= 1;
+        debug_assert!(began_ns <= self.now_ns, "time runs forwards");
+        self.breaker.record(pass, is_failure, self.now_ns);
+        self.begin();
         if !is_failure {
             self.result.succeeded[second(call_ns)] += 1;
             return;

@@ -10,8 +10,8 @@ use arc_swap::ArcSwap;
 #[cfg(feature = "metrics")]
 use zerver_engine::service_docs::TargetMetrics;
 use zerver_engine::{
-    AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerState, EffectError, EffectErrorKind, Places,
-    RateLimit, RetryBudget, TargetPolicy,
+    AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerState, CallOutcome, EffectError,
+    EffectErrorKind, Places, RateLimit, RetryBudget, TargetPolicy,
 };
 use zerver_trace::PolicyDecision;
 use zerver_trace::duration::HumanDuration;
@@ -174,7 +174,7 @@ impl Target {
         }
         match self.lock().breaker.state() {
             BreakerState::Open { until_ns } if now_ns < until_ns => Err(self.refusal(until_ns - now_ns)),
-            BreakerState::Open { .. } | BreakerState::Closed | BreakerState::HalfOpen { .. } => Ok(()),
+            BreakerState::Open { .. } | BreakerState::Closed | BreakerState::HalfOpen => Ok(()),
         }
     }
 
@@ -204,31 +204,36 @@ impl Target {
     }
 
     /// Ends a call.
-    pub(super) fn end(&self, pass: Option<BreakerPass>, is_failure: bool, now_ns: u64) -> Option<PolicyNote> {
+    pub(super) fn end(
+        &self,
+        pass: Option<BreakerPass>,
+        outcome: CallOutcome,
+        now_ns: u64,
+    ) -> Option<PolicyNote> {
         let in_flight = self.in_flight.fetch_sub(1, Ordering::Relaxed);
         let is_adaptive = || matches!(self.policy().places, Places::Auto);
-        if !is_failure && pass.is_none() && self.is_calm.load(Ordering::Relaxed) && !is_adaptive() {
+        if !outcome.is_failure() && pass.is_none() && self.is_calm.load(Ordering::Relaxed) && !is_adaptive() {
             self.roll(now_ns);
             add(&self.successes, 1);
             return None;
         }
-        self.end_eventful(pass, is_failure, now_ns, in_flight)
+        self.end_eventful(pass, outcome, now_ns, in_flight)
     }
 
     #[cold]
     fn end_eventful(
         &self,
         pass: Option<BreakerPass>,
-        is_failure: bool,
+        outcome: CallOutcome,
         now_ns: u64,
         in_flight: usize,
     ) -> Option<PolicyNote> {
         let mut state = self.lock();
         self.collect(&mut state);
         let pass = pass.unwrap_or_else(|| state.breaker.pass(false));
-        let change = state.breaker.record(pass, is_failure, now_ns);
+        let change = state.breaker.record(pass, outcome.is_failure(), now_ns);
         if let Some(adaptive) = &mut state.adaptive {
-            adaptive.record(now_ns, is_failure, in_flight);
+            adaptive.record(now_ns, outcome, in_flight);
             self.places.store(adaptive.limit(), Ordering::Relaxed);
         }
         self.is_calm.store(state.breaker.is_calm(), Ordering::Relaxed);
@@ -297,7 +302,7 @@ impl Target {
         match self.lock().breaker.state() {
             BreakerState::Closed => "closed",
             BreakerState::Open { .. } => "open",
-            BreakerState::HalfOpen { .. } => "half_open",
+            BreakerState::HalfOpen => "half_open",
         }
     }
 

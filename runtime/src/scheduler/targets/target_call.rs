@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zerver_engine::{Assessor, AttemptEnd, BreakerPass, Call, CallResult, RequestedCall, RetryVerdict};
+use zerver_engine::{
+    Assessor, AttemptEnd, BreakerPass, Call, CallOutcome, CallResult, EffectError, EffectErrorKind,
+    RequestedCall, RetryVerdict, max_place_wait_ns,
+};
 use zerver_trace::PolicyDecision;
+use zerver_trace::duration::HumanDuration;
 
 use super::target::{CallRefusal, Target, default_pause};
 use crate::time::nanos;
@@ -33,6 +37,7 @@ pub(crate) struct TargetCall {
 pub(crate) struct TargetPass {
     call: TargetCall,
     pass: Option<BreakerPass>,
+    began: Instant,
     has_ended: bool,
 }
 
@@ -54,7 +59,24 @@ impl TargetCall {
     /// Begins the call at this instant.
     pub(crate) fn begin(&self, at: Instant) -> Result<TargetPass, CallRefusal> {
         let pass = self.target.begin(self.attempt, self.service_ns(at))?;
-        Ok(TargetPass { call: self.clone(), pass, has_ended: false })
+        Ok(TargetPass { call: self.clone(), pass, began: at, has_ended: false })
+    }
+
+    /// Returns the time until which the call may wait for a place. `None` if that is too far away to be a time.
+    pub(crate) fn place_until(&self) -> Option<Instant> {
+        self.now.1.checked_add(Duration::from_nanos(max_place_wait_ns(nanos(self.left))))
+    }
+
+    /// Returns the refusal of a call that has waited for a place for too long.
+    pub(crate) fn no_place(&self) -> CallRefusal {
+        let wait_ns = max_place_wait_ns(nanos(self.left));
+        let wait = HumanDuration { ns: wait_ns };
+        let reason =
+            format!("{}: no place within {wait}, half of the time until the deadline", self.target.name());
+        CallRefusal {
+            error: EffectError::new(EffectErrorKind::Refused, reason),
+            note: (PolicyDecision::PlaceRefused, wait_ns),
+        }
     }
 
     fn service_ns(&self, at: Instant) -> u64 {
@@ -118,7 +140,23 @@ impl TargetPass {
     pub(crate) fn end(mut self, result: &CallResult, at: Instant) -> Option<PolicyNote> {
         self.has_ended = true;
         let TargetCall { target, assessor, .. } = &self.call;
-        target.end(self.pass, assessor.assess(result).is_unhealthy, self.call.service_ns(at))
+        let is_failure = assessor.assess(result).is_unhealthy;
+        let outcome = match result {
+            Err(error) if is_failure && error.kind == EffectErrorKind::Timeout => CallOutcome::TimedOut,
+            _ => CallOutcome::answered(
+                is_failure,
+                nanos(at.saturating_duration_since(self.began)),
+                self.time_ns(),
+            ),
+        };
+        target.end(self.pass, outcome, self.call.service_ns(at))
+    }
+
+    /// Returns the time that the call has to be answered, in nanoseconds.
+    fn time_ns(&self) -> u64 {
+        let TargetCall { timeout, now: (_, requested), left, .. } = &self.call;
+        let left = left.saturating_sub(self.began.saturating_duration_since(*requested));
+        nanos(timeout.map_or(left, |timeout| timeout.min(left)))
     }
 }
 
@@ -130,7 +168,7 @@ impl Drop for TargetPass {
         let now = Instant::now();
         let TargetCall { target, now: (_, began), left, .. } = &self.call;
         if now.saturating_duration_since(*began) >= *left {
-            target.end(self.pass, true, self.call.service_ns(now));
+            target.end(self.pass, CallOutcome::TimedOut, self.call.service_ns(now));
         } else {
             target.abandon(self.pass);
         }
