@@ -44,6 +44,7 @@ mod assertions;
 mod json_comparison;
 mod planned_answer;
 mod recorded_json;
+mod requested_calls;
 mod test_request;
 mod test_response;
 

@@ -1,6 +1,5 @@
 //! A request under test: the request itself, and the results of the effects that its flow performs.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +11,14 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use zerver_engine::__private::{ErrorProbe, RecordValue as _};
 use zerver_engine::{
-    Arrival, Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next, Request,
-    RequestId, RequestedCall,
+    Arrival, AttemptEnd, Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Flow, Job, Next,
+    Request, RequestId,
 };
 use zerver_trace::{Value, ValueError};
 
-use super::planned_answer::{ExpectedCall, PlannedAnswer, PlannedResult};
+use super::planned_answer::{ExpectedCall, Plan, PlannedAnswer, PlannedResult, RetryDecision, args};
 use super::recorded_json::{RecordedJson, parse};
+use super::requested_calls::RequestedCalls;
 use super::test_response::TestResponse;
 use crate::app::builder::App;
 use crate::effects::interpreter::{EffectContext, Interpreter, Interpreters, Started};
@@ -34,7 +34,7 @@ pub struct TestRequest {
     flow: Arc<Flow>,
     request: Request,
     interpreters: Interpreters,
-    answers: Vec<PlannedAnswer>,
+    plan: Plan,
     unix_ns: u64,
     seed: u64,
     id: Option<RequestId>,
@@ -42,11 +42,10 @@ pub struct TestRequest {
 
 impl fmt::Debug for TestRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let answers: Vec<_> = self.answers.iter().map(|planned| &planned.call).collect();
         f.debug_struct("TestRequest")
             .field("flow", &self.flow.info().name)
             .field("request", &self.request)
-            .field("answers", &answers)
+            .field("answers", &self.plan.unused())
             .finish_non_exhaustive()
     }
 }
@@ -69,7 +68,7 @@ impl App {
             flow: Arc::clone(flow),
             request: Request { version: http::Version::HTTP_11, ..Request::default() },
             interpreters,
-            answers: Vec::new(),
+            plan: Plan::default(),
             unix_ns: 1_700_000_000_000_000_000,
             seed: 0,
             id: None,
@@ -243,6 +242,33 @@ impl TestRequest {
         self.plan(ExpectedCall::Json(kind.to_owned(), parse(args)), result)
     }
 
+    /// Plans that a call of this kind with these arguments is never answered, such as the slower one of a hedge: it stays in
+    /// flight until another call has made it superfluous. The call need not be made.
+    ///
+    /// # Panics
+    /// If `args` is not JSON.
+    pub fn no_answer_json(self, kind: &str, args: &str) -> Self {
+        self.plan(ExpectedCall::Json(kind.to_owned(), parse(args)), PlannedResult::Never)
+    }
+
+    /// Plans that the policy of the target repeats the call whose result was planned last.
+    pub fn repeated(self) -> Self {
+        self.decide(RetryDecision::Repeated)
+    }
+
+    /// Plans that the policy of the target does not repeat the call whose result was planned last, although its effect would.
+    pub fn not_repeated(self) -> Self {
+        self.decide(RetryDecision::NotRepeated)
+    }
+
+    fn decide(mut self, decision: RetryDecision) -> Self {
+        match self.plan.last() {
+            Some(planned) => planned.decision = decision,
+            None => panic!("no result is planned yet"),
+        }
+        self
+    }
+
     /// Sets the interpreter of a kind. It performs the calls for which no result is planned.
     pub fn interpreter<K: EffectKind>(mut self, interpreter: impl Interpreter<K>) -> Self {
         self.interpreters.set::<K>(interpreter);
@@ -275,27 +301,33 @@ impl TestRequest {
         };
         let mut job = Job::new(Arc::clone(&self.flow), arrival, tick());
         let mut next = Next::Run;
-        let mut requested = VecDeque::new();
+        let mut requested = RequestedCalls::default();
         while next != Next::Ended {
-            requested.extend(job.take_requested_calls());
-            // Another answer may have made a call superfluous.
-            requested.retain(|start: &RequestedCall| job.is_waiting_for(start.number));
+            for start in job.take_requested_calls() {
+                requested.add(start, &mut self.plan);
+            }
             next = match next {
                 Next::Run => job.run(tick(), &mut tick),
                 Next::Advance => job.advance(tick()),
                 Next::Undo => {
-                    requested.clear();
+                    requested = RequestedCalls::default();
                     job.undo(tick())
                 }
-                Next::Wait | Next::Ended => match requested.pop_front() {
-                    Some(start) => job.complete(start.number, tick(), self.perform(&start.call)),
+                Next::Wait | Next::Ended => match requested.pop(&job) {
+                    Some((start, planned)) => {
+                        let decision =
+                            planned.as_ref().map_or(RetryDecision::Own, |planned| planned.decision);
+                        let Some(result) = self.perform(&start.call, planned) else { continue };
+                        let mut verdict = |_: &AttemptEnd<'_>| decision.verdict(&start.call);
+                        job.complete_with(start.number, tick(), result, &mut verdict)
+                    }
                     None => break,
                 },
             };
         }
         let ended = job.finish();
         let name = &self.flow.info().name;
-        assert!(self.answers.is_empty(), "flow {name} never requested{}", list(&self.answers));
+        assert!(self.plan.unused().is_empty(), "flow {name} never requested{}", self.plan);
         let Some(response) = ended.response else { panic!("flow {name} gave no response") };
         let info = Arc::clone(self.flow.info());
         TestResponse { response, outcome: ended.outcome, events: ended.events, info }
@@ -332,48 +364,35 @@ impl TestRequest {
     }
 
     fn plan(mut self, call: ExpectedCall, result: PlannedResult) -> Self {
-        self.answers.push(PlannedAnswer { call, result });
+        self.plan.add(call, result);
         self
     }
 
-    /// Performs a call: with its planned result, or else with the interpreter of its kind.
-    fn perform(&mut self, call: &Call) -> CallResult {
-        let args = args(call);
-        if let Some(at) = self.answers.iter().position(|planned| planned.call.is(call, &args)) {
-            return self.answers.remove(at).result.into_performed(call);
+    /// Performs a call: with its planned result, or else with the interpreter of its kind. Returns `None` if the call is
+    /// never answered.
+    fn perform(&self, call: &Call, planned: Option<PlannedAnswer>) -> Option<CallResult> {
+        if let Some(planned) = planned {
+            return planned.result.into_performed(call);
         }
         assert!(
             self.interpreters.kinds().any(|kind| kind == call.kind()),
-            "flow {} requests\n  {call:?} with {args}\nfor which the test plans no result; it plans results for{}",
+            "flow {} requests\n  {call:?} with {}\nfor which the test plans no result; it plans results for{}",
             self.flow.info().name,
-            list(&self.answers),
+            args(call),
+            self.plan,
         );
         // The interpreter runs within a runtime from the start, since it may create a timer or a socket.
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => panic!("cannot start a runtime to perform {call:?}: {error}"),
         };
-        runtime.block_on(async {
+        Some(runtime.block_on(async {
             match self.interpreters.start(call, &EffectContext::default()) {
                 Started::Ready(performed) => performed,
                 Started::Pending(future) => future.await,
             }
-        })
+        }))
     }
-}
-
-/// Returns the arguments of a call as a value.
-fn args(call: &Call) -> Value {
-    match Value::from_recordable(&**call.args_value()) {
-        Ok(value) => value,
-        Err(error) => panic!("the arguments of {call:?} cannot be compared: {error}"),
-    }
-}
-
-/// Lists planned calls, one on each line.
-fn list(planned: &[PlannedAnswer]) -> String {
-    let calls: Vec<_> = planned.iter().map(|planned| format!("{:?}", planned.call)).collect();
-    if calls.is_empty() { " nothing".to_owned() } else { format!("\n  {}", calls.join("\n  ")) }
 }
 
 fn or_panic<T>(result: Result<T, StartError>) -> T {

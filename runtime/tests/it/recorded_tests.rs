@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use zerver::effects::{http, kv};
+use zerver::effects::{any, http, kv};
 use zerver::prelude::*;
 use zerver::testing::{TestRequest, TestResponse};
 
@@ -148,4 +148,75 @@ fn changed_code_fails_the_test() {
         drop(with_request(greet()).answer_json("http", HTTP_ARGS, "7").answer_json("kv", KV_ARGS, "7").run())
     };
     fails(wrong, "is not an output of");
+}
+
+#[step]
+fn hedged(name: &Name) -> Decision<Greeting> {
+    let greeting = http::get(format!("http://greetings.internal/{}", name.0)).json();
+    Need(greeting.hedge(Hedge::after(1.millis())).map(|text| Greeting { text, times: None }))
+}
+
+#[step]
+fn fastest(name: &Name) -> Decision<Greeting> {
+    let greeting = |host: &str| http::get(format!("http://{host}.internal/{}", name.0)).json();
+    let first = any([greeting("one"), greeting("two")]);
+    Need(first.map(|text| Greeting { text, times: None }))
+}
+
+#[step]
+fn repeated(name: &Name) -> Decision<Greeting> {
+    let greeting = http::get(format!("http://greetings.internal/{}", name.0)).json();
+    let retry = Retry::attempts(3).pause(1.millis(), 1.millis());
+    Need(greeting.retry(retry).map(|text| Greeting { text, times: None }))
+}
+
+/// Starts a test of a flow whose second step is this one.
+fn test_of(name: &'static str) -> TestRequest {
+    let app = App::new()
+        .flow(flow!("hedged", GET "/hedged/{name}", steps: [parse, hedged, render]))
+        .flow(flow!("fastest", GET "/fastest/{name}", steps: [parse, fastest, render]))
+        .flow(flow!("repeated", GET "/repeated/{name}", steps: [parse, repeated, render]));
+    app.test(name).request("GET", &format!("/{name}/ann"))
+}
+
+fn get_args(host: &str) -> String {
+    format!(
+        r#"{{"method": "GET", "url": "http://{host}.internal/ann", "headers": [
+            {{"name": "accept", "value": "application/json"}}], "body": "", "body_limit": null}}"#
+    )
+}
+
+#[test]
+fn the_losing_call_of_a_hedge_has_no_answer() {
+    let args = get_args("greetings");
+    let second_wins =
+        test_of("hedged").no_answer_json("http", &args).answer_json("http", &args, HTTP_OUTPUT).run();
+    assert_eq!(second_wins.status(), 200);
+    let first_wins =
+        test_of("hedged").answer_json("http", &args, HTTP_OUTPUT).no_answer_json("http", &args).run();
+    assert_eq!(first_wins.status(), 200);
+    let unplanned = || drop(test_of("hedged").no_answer_json("http", &args).run());
+    fails(unplanned, "for which the test plans no result");
+}
+
+#[test]
+fn results_come_in_the_order_of_the_plan() {
+    let other = r#"{"status": 200, "headers": [], "body": "\"hi\""}"#;
+    let (one, two) = (get_args("one"), get_args("two"));
+    let two_first = test_of("fastest").answer_json("http", &two, other).no_answer_json("http", &one).run();
+    two_first.assert_response(200, r#"["hi", "ann"]"#);
+    let one_first =
+        test_of("fastest").answer_json("http", &one, HTTP_OUTPUT).answer_json("http", &two, other).run();
+    one_first.assert_response(200, r#"["hello", "ann"]"#);
+}
+
+#[test]
+fn the_policy_of_a_target_repeats_a_call_or_does_not() {
+    let args = get_args("greetings");
+    let busy = r#"{"status": 503, "headers": [], "body": ""}"#;
+    let stopped = test_of("repeated").answer_json("http", &args, busy).not_repeated().run();
+    assert_eq!(stopped.status(), 502);
+    // The effect alone would make no fourth attempt.
+    let again = (0..3).fold(test_of("repeated"), |test, _| test.answer_json("http", &args, busy).repeated());
+    assert_eq!(again.answer_json("http", &args, HTTP_OUTPUT).run().status(), 200);
 }

@@ -1,5 +1,6 @@
 //! `zerver export`: writes one request as a portable file or a Rust test.
 
+mod effect_ends;
 mod rust_test;
 
 use std::io::{self, Write};

@@ -6,6 +6,7 @@ use zerver_replay::{RecordedJson, Secrets};
 use zerver_trace::text::clean;
 use zerver_trace::{Answer, Event, Origin, Outcome, Recorded, Trace};
 
+use super::effect_ends::{effect_ends, in_order};
 use crate::args::Expect;
 use crate::error::CommandError;
 
@@ -109,18 +110,20 @@ impl Test<'_> {
         name
     }
 
+    /// Plans the results of the effects, in the order in which they ended. Of several alike, the test answers the first one
+    /// first, so these keep the order of their requests.
     fn answers(&mut self) -> Result<(), String> {
         let trace = self.trace;
+        let ends = effect_ends(trace);
+        let mut planned = Vec::new();
         for event in &trace.events {
             let Event::EffectRequested { call: number, kind, args, .. } = event else { continue };
-            let answer = trace.events.iter().find_map(|event| match event {
-                Event::EffectCompleted { call: of, answer, .. } if of == number => Some(answer),
-                _ => None,
-            });
+            let end = ends.get(number).copied().unwrap_or_default();
             let unknown = || format!("the arguments of a {} effect were not recorded", clean(kind));
             let args = self.json(args).ok_or_else(unknown)?;
             let (kind, args) = (literal(kind), raw(&args));
-            self.calls.push(match answer {
+            let key = (kind.clone(), args.clone());
+            let answer = match end.answer {
                 Some(Answer::Ok(output)) => {
                     let unknown = || format!("the result of a {} effect was not recorded", clean(&kind));
                     let output = raw(&self.json(output).ok_or_else(unknown)?);
@@ -130,11 +133,11 @@ impl Test<'_> {
                     let (sort, message) = (literal(error.kind.as_str()), literal(&error.message));
                     call("        ", "fail_json", &[kind, args, sort, message])
                 }
-                Some(Answer::Canceled) | None => {
-                    return Err(format!("a {} effect had not completed", clean(&kind)));
-                }
-            });
+                Some(Answer::Canceled) | None => call("        ", "no_answer_json", &[kind, args]),
+            };
+            planned.push((end.position(), key, answer, end.decision));
         }
+        self.calls.extend(in_order(planned));
         Ok(())
     }
 
@@ -308,6 +311,7 @@ fn grouped(number: u64) -> String {
 mod tests {
     use super::*;
     use zerver_testkit::sample;
+    use zerver_trace::PolicyDecision;
 
     #[test]
     fn literals_are_valid_rust() {
@@ -341,5 +345,74 @@ mod tests {
         );
         assert!(!text.contains("assert_steps") && !text.contains("assert_response"), "{text}");
         assert!(test(&sample::slow()).unwrap_err().causes[0].contains("did not fail"));
+    }
+
+    fn effects_of(events: Vec<Event<Recorded>>) -> String {
+        let steps: [(_, &[u16], &[u16]); 1] = [("ask", &[], &[])];
+        let trace = sample::trace(sample::flow(&[], &steps), 1_000, events);
+        let text = rust_test(&trace, &Secrets::default(), false, Expect::Recorded).unwrap();
+        let is_planned = |line: &&str| ["_json(", "repeated()"].iter().any(|call| line.contains(call));
+        text.lines().filter(is_planned).map(|line| format!("{}\n", line.trim())).collect()
+    }
+
+    fn asked(call: u32, args: &str, attempt: u16) -> Event<Recorded> {
+        sample::asked(call, 0, 1, "sql", sample::plain(args), attempt)
+    }
+
+    fn answered(call: u32, output: &str) -> Event<Recorded> {
+        sample::answered(call, 2, Answer::Ok(sample::plain(output)))
+    }
+
+    fn canceled(call: u32) -> Event<Recorded> {
+        sample::answered(call, 2, Answer::Canceled)
+    }
+
+    #[test]
+    fn calls_that_another_answer_has_canceled_are_planned_without_an_answer() {
+        // Two members of a group of which the second answered first.
+        let any = vec![asked(0, "a", 1), asked(1, "b", 1), answered(1, "B"), canceled(0)];
+        insta::assert_snapshot!(effects_of(any), @r##"
+        .answer_json("sql", r#""b""#, r#""B""#)
+        .no_answer_json("sql", r#""a""#)
+        "##);
+        // Two calls of a hedge, which are alike: the first keeps the first place, whichever has won.
+        let second = vec![asked(0, "a", 1), asked(1, "a", 1), answered(1, "A"), canceled(0)];
+        insta::assert_snapshot!(effects_of(second), @r##"
+        .no_answer_json("sql", r#""a""#)
+        .answer_json("sql", r#""a""#, r#""A""#)
+        "##);
+        let first = vec![asked(0, "a", 1), asked(1, "a", 1), answered(0, "A"), canceled(1)];
+        insta::assert_snapshot!(effects_of(first), @r##"
+        .answer_json("sql", r#""a""#, r#""A""#)
+        .no_answer_json("sql", r#""a""#)
+        "##);
+    }
+
+    #[test]
+    fn results_are_planned_in_the_order_in_which_they_came() {
+        let all = vec![asked(0, "a", 1), asked(1, "b", 1), answered(1, "B"), answered(0, "A")];
+        insta::assert_snapshot!(effects_of(all), @r##"
+        .answer_json("sql", r#""b""#, r#""B""#)
+        .answer_json("sql", r#""a""#, r#""A""#)
+        "##);
+    }
+
+    #[test]
+    fn what_a_policy_has_decided_about_another_attempt_is_planned() {
+        let decided = |call, decision| Event::PolicyDecided { call, at_ns: 2, decision, wait_ns: 0 };
+        let events = vec![
+            asked(0, "a", 1),
+            answered(0, "busy"),
+            decided(0, PolicyDecision::Retried),
+            asked(1, "a", 2),
+            answered(1, "busy"),
+            decided(1, PolicyDecision::BudgetExhausted),
+        ];
+        insta::assert_snapshot!(effects_of(events), @r##"
+        .answer_json("sql", r#""a""#, r#""busy""#)
+        .repeated()
+        .answer_json("sql", r#""a""#, r#""busy""#)
+        .not_repeated()
+        "##);
     }
 }
