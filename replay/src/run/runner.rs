@@ -310,8 +310,11 @@ impl<'r> Runner<'r> {
             self.past_deadline(start, known, until_ns);
             return Ok(());
         }
-        // A decision belongs to its answer: without it, the effect decides by itself.
-        let is_recorded = self.applied.len() == edits_before;
+        // A decision belongs to its answer: without it, the effect decides by itself. An answer that is only late is the
+        // recorded one.
+        let is_late = |ns: u64| limit.is_none_or(|limit| ns <= nanos(limit));
+        let late = usize::from(matches!(wrong, Some(FaultKind::Latency { ns }) if is_late(ns)));
+        let is_recorded = self.applied.len() == edits_before + late;
         let decided = known.filter(|_| is_recorded).and_then(|known| known.retry_decision);
         let verdict = decided.and_then(|(decision, wait_ns)| retry_verdict(decision, wait_ns, call));
         match end {

@@ -20,6 +20,7 @@ mod metrics_endpoint;
 mod operator_events;
 mod overload;
 mod policies;
+mod policy_replays;
 mod purity_check;
 mod random_flows;
 mod raw_client;
