@@ -108,6 +108,7 @@ fn name(place: &TimePart) -> String {
         TimePart::Cpu(step) => format!("CPU of {step}"),
         TimePart::Effect { step, what } => format!("{what} ({step})"),
         TimePart::Phase { step, what, phase } => format!("  {phase}: {what} ({step})"),
+        TimePart::PolicyWait { step, what } => format!("  {what} ({step})"),
         TimePart::CompletionDelay(step) => format!("completions waiting for {step}"),
         TimePart::Unexplained => "unexplained".to_owned(),
     }
@@ -186,6 +187,25 @@ mod tests {
                    more is slower: rank correlation 1.00, n 40
                  ReportParams.latency_ms  39 here
                    more is slower: rank correlation 1.00, n 40
+        ");
+    }
+
+    #[test]
+    fn a_wait_for_a_rate_limit() {
+        let all: Vec<_> = [1_200, 10, 11, 12].map(sample::rate_limited).into();
+        insta::assert_snapshot!(show(&all, 80), @r"
+        019aa972  GET /reports/todos?latency_ms=0  200 OK  1.20 s  report
+        rank     slower than 3 of 3 others of its flow; the median is 11.43 ms
+        here ms  median ms  slower than  part
+        1200.37      11.37       3 of 3  http GET figures.internal/figures?.. (gather)
+        1200.00      11.00       3 of 3    wait for the rate limit of figures.internal …
+           0.01       0.01       0 of 3  receiving
+           0.00       0.00       0 of 3  queue before parse_report
+           0.01       0.01       0 of 3  CPU of gather
+           0.01       0.01       0 of 3  CPU of parse_report
+           0.03       0.03       0 of 3  CPU of render_report
+           0.01       0.01       0 of 3  unexplained
+        fields   too few requests of this flow for correlations: 4 of 20
         ");
     }
 

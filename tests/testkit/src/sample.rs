@@ -250,6 +250,35 @@ pub fn late() -> Trace {
     trace
 }
 
+/// A report whose figures wait for the rate limit of their target, in milliseconds.
+pub fn rate_limited(wait_ms: u64) -> Trace {
+    let mut trace = Trace { id: report(wait_ms).id, ..report(0) };
+    let wait_ns = wait_ms * 1_000 * US;
+    trace.duration_ns += wait_ns;
+    let is_figures =
+        |event: &Event<Recorded>| matches!(event, Event::EffectRequested { kind, .. } if &**kind == "http");
+    let Some(asked) = trace.events.iter().position(is_figures) else { unreachable!() };
+    let Event::EffectRequested { call: figures, at_ns: asked_ns, .. } = trace.events[asked] else {
+        unreachable!()
+    };
+    let is_answer =
+        |event: &Event<Recorded>| matches!(event, Event::EffectCompleted { call, .. } if *call == figures);
+    for event in trace.events.iter_mut().skip_while(|event| !is_answer(event)) {
+        match event {
+            Event::EffectCompleted { at_ns, .. } | Event::SlotWritten { at_ns, .. } => *at_ns += wait_ns,
+            Event::StepRan { ready_ns, at_ns, .. } => {
+                *ready_ns += wait_ns;
+                *at_ns += wait_ns;
+            }
+            _ => {}
+        }
+    }
+    let queued = Event::EffectQueued { call: figures, at_ns: asked_ns, reason: QueueReason::Rate };
+    let started = Event::EffectStarted { call: figures, at_ns: asked_ns + wait_ns };
+    trace.events.splice(asked + 1..asked + 1, [queued, started]);
+    trace
+}
+
 /// A report whose figures take as long as its query requests, in milliseconds.
 pub fn report(latency_ms: u64) -> Trace {
     use Decision::{Continue, Done, Need};

@@ -47,6 +47,32 @@ fn a_diff_fits_80_columns() {
 }
 
 #[test]
+fn a_diff_names_the_rate_limit_that_a_request_waited_for() {
+    let mut ui = TestApp::new(80, 18, vec![sample::report(0), sample::rate_limited(1_200)]);
+    ui.press("jdkd");
+    insta::assert_snapshot!(ui.text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa972-1f3b  200     1.20 s  GET /reports/todos?latency_ms=0  report
+     same decisions, values and response; 1.20 s slower: 100% wait for the rate
+     limit of figures.internal (0 ns -> 1.20 s); first difference: effect wait of
+     http GET figures.internal/figures?.. 370.0 µs -> 1.20 s
+    ─ steps in ms: a, b, b-a   ▀ a  ▄ b  █ both ────────────────────────────────────
+       parse_report                            0.01     0.01      0.00 █
+       gather                                  0.01     0.01      0.00 █
+         ↳ http GET figures.internal/figures…  0.37  1200.37  +1200.00 █▄▄▄▄▄▄▄▄▄▄▄
+         ↳ kv list todo                        0.01     0.01      0.00 █
+       render_report                           0.03     0.03      0.00 ▀          ▄
+    ─ differences ──────────────────────────────────────────────────────────────────
+     causes of the time difference
+       +1200.00 ms  queue       wait for the rate limit of figures.internal  0 ns …
+       +1200.00 ms  total
+     same request, decisions, values and response
+     tab pane  enter open step  x swap  esc back  r replay b  ? keys  q quit
+    ");
+}
+
+#[test]
 fn on_200_columns_the_differences_are_beside_the_steps() {
     insta::assert_snapshot!(diff(200, 24).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows

@@ -46,6 +46,24 @@ fn a_slow_report_on_80_columns() {
 }
 
 #[test]
+fn a_report_that_waited_for_a_rate_limit() {
+    insta::assert_snapshot!(show(&sample::report(0), &sample::rate_limited(1_200), 80), @r"
+    a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430.0 µs  report
+    b  019aa972  GET /reports/todos?latency_ms=0  200 OK  1.20 s  report
+    verdict  same decisions, values and response; 1.20 s slower: 100% wait for the
+             rate limit of figures.internal (0 ns -> 1.20 s); first difference:
+             effect wait of http GET figures.internal/figures?.. 370.0 µs -> 1.20 s
+      a ms     b ms       b-a
+      0.01     0.01      0.00    parse_report                                │
+      0.01     0.01      0.00    gather                                      │
+      0.37  1200.37  +1200.00      ↳ http GET figures.internal/figur…        │██████
+      0.01     0.01      0.00      ↳ kv list todo                            │
+      0.03     0.03      0.00    render_report                               │
+    total    +1200.00 ms = 1200.00 queue
+    ");
+}
+
+#[test]
 fn a_slow_report_on_120_columns() {
     insta::assert_snapshot!(show(&sample::report(0), &sample::report(250), 120), @r"
     a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430.0 µs  report

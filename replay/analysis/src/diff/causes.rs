@@ -1,10 +1,10 @@
 //! Splits the difference in time into causes. They add up exactly, because the shares of each request do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::pairing::{Pair, RunPair};
 use crate::time_attribution::{RunShare, TimeShares};
-use crate::{Effect, StepRun, Timeline};
+use crate::{Effect, PolicyWait, StepRun, Timeline};
 
 /// Maximum number of targets listed for one kind of effect in one step. Beyond it, only large ones are listed.
 const MAX_TARGETS: usize = 4;
@@ -14,7 +14,7 @@ const MAX_TARGETS: usize = 4;
 pub enum CauseKind {
     /// Reading the body.
     Receive,
-    /// A step waited in the run queue, or an effect for a permit.
+    /// A step waited in the run queue, or an effect for a permit or the rate limit of its target.
     Queue,
     /// A step ran.
     Cpu,
@@ -96,6 +96,10 @@ struct Sum {
     count: u64,
     /// By how much the second request took longer in each phase of the effects, if they reported points.
     phases: BTreeMap<String, i128>,
+    /// By how much the second request waited longer because of each policy, with the label of the wait.
+    policy_waits: BTreeMap<String, i128>,
+    /// What policies did in one of the requests only.
+    policy_ends: BTreeSet<String>,
 }
 
 impl Sum {
@@ -103,12 +107,19 @@ impl Sum {
         i128::from(self.b_ns) - i128::from(self.a_ns)
     }
 
-    /// Returns the phase that makes up more than half of the difference, in words.
-    fn main_phase(&self) -> Option<&str> {
+    /// Returns the one of these parts that makes up more than half of the difference, in words.
+    fn main<'s>(&self, parts: &'s BTreeMap<String, i128>) -> Option<&'s str> {
         let delta_ns = self.delta_ns();
         let share = |(_, ns): &(&String, &i128)| **ns * delta_ns.signum();
-        let (phase, ns) = self.phases.iter().max_by_key(share)?;
-        (ns * delta_ns.signum() * 2 > delta_ns.abs()).then_some(phase)
+        let (part, ns) = parts.iter().max_by_key(share)?;
+        (ns * delta_ns.signum() * 2 > delta_ns.abs()).then_some(part)
+    }
+
+    fn add_waits(&mut self, effect: &Effect, waits: impl IntoIterator<Item = (PolicyWait, u64)>, sign: i128) {
+        for (wait, ns) in waits {
+            let label = wait.label(&effect.kind, &effect.summary);
+            *self.policy_waits.entry(label).or_default() += sign * i128::from(ns);
+        }
     }
 }
 
@@ -211,6 +222,10 @@ impl<'t> Ledger<'t> {
                 let targets = Some((a.summary.as_str(), b.summary.as_str()));
                 let of = |sort| key(sort, &b.kind, targets);
                 self.add(of(CauseKind::Queue), a_share.queued_ns, b_share.queued_ns);
+                let ((a_earlier, a_last), (b_earlier, b_last)) = (a.policy_waits(), b.policy_waits());
+                let queue = self.sums.entry(of(CauseKind::Queue)).or_default();
+                queue.add_waits(a, a_last, -1);
+                queue.add_waits(b, b_last, 1);
                 self.add(of(CauseKind::Effect), a_share.wait_ns, b_share.wait_ns);
                 let (a_phases, b_phases) = (a.phases().into_iter(), b.phases().into_iter());
                 let sum = self.sums.entry(of(CauseKind::Effect)).or_default();
@@ -220,7 +235,17 @@ impl<'t> Ledger<'t> {
                 {
                     *sum.phases.entry(phase).or_default() += ns;
                 }
+                let (a_ends, b_ends): (BTreeSet<_>, BTreeSet<_>) =
+                    (a.policy_ends().collect(), b.policy_ends().collect());
+                let only = |ends: &BTreeSet<String>, others: &BTreeSet<String>, side| {
+                    ends.difference(others).map(|end| format!("{end} in {side}")).collect::<Vec<_>>()
+                };
+                sum.policy_ends.extend(only(&a_ends, &b_ends, "a"));
+                sum.policy_ends.extend(only(&b_ends, &a_ends, "b"));
                 self.add(of(CauseKind::Retry), a_share.retry_ns, b_share.retry_ns);
+                let retry = self.sums.entry(of(CauseKind::Retry)).or_default();
+                retry.add_waits(a, a_earlier, -1);
+                retry.add_waits(b, b_earlier, 1);
             }
         }
     }
@@ -270,8 +295,18 @@ fn gathered<'t>(crowd: &[(Key<'t>, Sum)], mut each: impl FnMut(&Key<'t>, &Sum)) 
 }
 
 fn labeled(key: &Key<'_>, sum: &Sum) -> String {
-    let label = what(key, sum.count);
-    sum.main_phase().map_or_else(|| label.clone(), |phase| format!("{label}, mostly {phase}"))
+    let mut label = match sum.main(&sum.policy_waits) {
+        Some(wait) if sum.count == 1 => wait.to_owned(),
+        Some(wait) => format!("{wait} ({} calls)", sum.count),
+        None => what(key, sum.count),
+    };
+    if let Some(phase) = sum.main(&sum.phases) {
+        label += &format!(", mostly {phase}");
+    }
+    for end in &sum.policy_ends {
+        label += &format!(", {end}");
+    }
+    label
 }
 
 fn what(key: &Key<'_>, count: u64) -> String {

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use zerver_replay::{RecordedJson, Sameness};
 use zerver_trace::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, Recorded, Thread, Trace,
+    Answer, Decision, EffectError, EffectErrorKind, Event, Header, Origin, Outcome, PolicyDecision,
+    QueueReason, Recorded, Thread, Trace,
 };
 
 use super::*;
@@ -172,6 +173,101 @@ fn waiting_for_a_permit_is_a_separate_cause() {
     -25 retry "lookup_user" retries of http GET idp.example.com/verify
     lookup_user: effect wait  600000 -> 700000
     "#);
+}
+
+/// A request of which one effect waits, is repeated or is refused.
+fn rates(duration_us: u64, events: Vec<Event<Recorded>>) -> Trace {
+    let mut all = vec![ran(0, 0, 0, 1, Decision::Need)];
+    all.extend(events);
+    trace(flow(&[], &[("ask", &[], &[])]), duration_us * US, all)
+}
+
+/// The first or another attempt of the effect.
+fn rate(call: u32, at: u64, attempt: u16) -> Event<Recorded> {
+    asked(call, 0, at, "http", summed("rates", "GET rates.example.com:443/eur"), attempt)
+}
+
+fn queued(call: u32, at: u64, reason: QueueReason) -> Event<Recorded> {
+    Event::EffectQueued { call, at_ns: at * US, reason }
+}
+
+fn started(call: u32, at: u64) -> Event<Recorded> {
+    Event::EffectStarted { call, at_ns: at * US }
+}
+
+fn decided(call: u32, at: u64, decision: PolicyDecision, wait_us: u64) -> Event<Recorded> {
+    Event::PolicyDecided { call, at_ns: at * US, decision, wait_ns: wait_us * US }
+}
+
+/// The causes of the difference to a request without intervention of a policy, and the first words of the verdict.
+fn policy_causes(b: &Trace) -> String {
+    let a = rates(101, vec![rate(0, 1, 1), answered(0, 101, Answer::Ok(summed(200, "200")))]);
+    let text = show(&a, b);
+    let causes =
+        text.lines().skip(1).take_while(|line| line.starts_with(['+', '-']) && !line.starts_with("-:"));
+    causes.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_wait_for_the_rate_limit_is_named() {
+    let ok = || Answer::Ok(summed(200, "200"));
+    let b = rates(
+        1_301,
+        vec![rate(0, 1, 1), queued(0, 1, QueueReason::Rate), started(0, 1_201), answered(0, 1_301, ok())],
+    );
+    insta::assert_snapshot!(policy_causes(&b), @r#"+1200 queue "ask" wait for the rate limit of rates.example.com:443"#);
+    let a = rates(101, vec![rate(0, 1, 1), answered(0, 101, ok())]);
+    insta::assert_snapshot!(of(&a, &b).verdict(), @"same decisions, values and response; 1.20 ms slower: 100% wait for the rate limit of rates.example.com:443 (0 ns -> 1.20 ms); first difference: effect wait of http GET rates.example.com:443/eur 100.0 µs -> 1.30 ms");
+}
+
+#[test]
+fn pauses_before_another_attempt_are_named() {
+    let unavailable = || Answer::Ok(summed(503, "503"));
+    let again = |decision, pause: u64| {
+        let until = 101 + pause;
+        let events = vec![
+            rate(0, 1, 1),
+            answered(0, 101, unavailable()),
+            decided(0, 101, decision, pause),
+            rate(1, 101, 2),
+            queued(1, 101, QueueReason::RetryDelay),
+            started(1, until),
+            answered(1, until + 100, Answer::Ok(summed(200, "200"))),
+        ];
+        rates(until + 100, events)
+    };
+    insta::assert_snapshot!(policy_causes(&again(PolicyDecision::Retried, 500)), @r#"+600 retry "ask" retry pauses of http GET rates.example.com:443/eur"#);
+    insta::assert_snapshot!(policy_causes(&again(PolicyDecision::RetryAfterObeyed, 2_000)), @r#"+2100 retry "ask" wait that rates.example.com:443 asked for (Retry-After)"#);
+    // The failed attempt took most of the time.
+    insta::assert_snapshot!(policy_causes(&again(PolicyDecision::Retried, 50)), @r#"+150 retry "ask" retries of http GET rates.example.com:443/eur"#);
+}
+
+#[test]
+fn the_time_before_a_hedge_is_named() {
+    let events = vec![
+        rate(0, 1, 1),
+        rate(1, 1, 2),
+        queued(1, 1, QueueReason::Hedge),
+        started(1, 401),
+        answered(1, 501, Answer::Ok(summed(200, "200"))),
+        answered(0, 501, Answer::Canceled),
+        decided(1, 501, PolicyDecision::HedgeWon, 0),
+    ];
+    insta::assert_snapshot!(policy_causes(&rates(501, events)), @r#"+400 retry "ask" time before the hedge of http GET rates.example.com:443/eur"#);
+}
+
+#[test]
+fn a_call_that_a_policy_has_ended_is_named() {
+    let refused = |decision, kind| {
+        let error = EffectError::new(kind, "refused");
+        policy_causes(&rates(
+            2,
+            vec![rate(0, 1, 1), decided(0, 1, decision, 0), answered(0, 2, Answer::Err(error))],
+        ))
+    };
+    insta::assert_snapshot!(refused(PolicyDecision::BreakerRefused, EffectErrorKind::Refused), @r#"-99 effect "ask" http GET rates.example.com:443/eur, circuit breaker of rates.example.com:443 was open in b"#);
+    insta::assert_snapshot!(refused(PolicyDecision::RateRefused, EffectErrorKind::Refused), @r#"-99 effect "ask" http GET rates.example.com:443/eur, refused by the rate limit in b"#);
+    insta::assert_snapshot!(refused(PolicyDecision::TargetTimeout, EffectErrorKind::Timeout), @r#"-99 effect "ask" http GET rates.example.com:443/eur, time limit of its target in b"#);
 }
 
 #[test]

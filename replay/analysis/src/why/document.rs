@@ -80,6 +80,7 @@ fn ranked_time(ranked_time: &RankedTime) -> RankedTimeJson {
         step: ranked_time.part.step().map(str::to_owned),
         effect: match &ranked_time.part {
             TimePart::Effect { what, .. } => Some(what.clone()),
+            TimePart::PolicyWait { what, .. } => Some(what.clone()),
             TimePart::Phase { what, phase, .. } => Some(format!("{what} {phase}")),
             _ => None,
         },

@@ -32,6 +32,13 @@ pub enum TimePart {
         /// The part, in words: `until first byte`.
         phase: String,
     },
+    /// A wait of an effect that a policy has caused. It counts in the effect, too.
+    PolicyWait {
+        /// Name of the step.
+        step: String,
+        /// The wait, in words: `wait for the rate limit of rates.example.com`.
+        what: String,
+    },
     /// Answers for a step waited because the worker was busy.
     CompletionDelay(String),
     /// Time that the trace does not explain.
@@ -48,6 +55,7 @@ impl TimePart {
             Self::Cpu(_) => "cpu",
             Self::Effect { .. } => "effect",
             Self::Phase { .. } => "phase",
+            Self::PolicyWait { .. } => "policy_wait",
             Self::CompletionDelay(_) => "completion_delay",
             Self::Unexplained => "unexplained",
         }
@@ -60,7 +68,8 @@ impl TimePart {
             | Self::Cpu(step)
             | Self::CompletionDelay(step)
             | Self::Effect { step, .. }
-            | Self::Phase { step, .. } => Some(step),
+            | Self::Phase { step, .. }
+            | Self::PolicyWait { step, .. } => Some(step),
             Self::Whole | Self::Receive | Self::Unexplained => None,
         }
     }
@@ -170,6 +179,12 @@ fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
             let what = if is_common { effect.label() } else { effect.kind.clone() };
             for (phase, ns) in effect.phases() {
                 add(TimePart::Phase { step: step.clone(), what: what.clone(), phase }, ns);
+            }
+            let summary = if is_common { effect.summary.as_str() } else { "" };
+            let (earlier, last) = effect.policy_waits();
+            for (wait, ns) in earlier.into_iter().chain(last) {
+                let what = wait.label(&effect.kind, summary);
+                add(TimePart::PolicyWait { step: step.clone(), what }, ns);
             }
             add(TimePart::Effect { step: key.0, what }, share.whole_ns());
         }

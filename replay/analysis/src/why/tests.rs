@@ -5,7 +5,7 @@ use zerver_trace::{Header, RequestId, Trace};
 
 use super::*;
 use zerver_testkit::hostile::any_trace;
-use zerver_testkit::sample::{asked, late, plain, report, slow, summed, wire, wrote};
+use zerver_testkit::sample::{asked, late, plain, rate_limited, report, slow, summed, wire, wrote};
 
 fn show(trace: &Trace, others: &[Trace]) -> String {
     let why = Why::of(trace, others);
@@ -133,8 +133,8 @@ proptest! {
         }
         let why = Why::of(&all[0], &all);
         prop_assert_eq!(why.population, all.len());
-        // The parts of one request add up to its total. Phases are parts of effects.
-        let parts = why.parts.iter().filter(|part| !matches!(part.part, TimePart::Phase { .. }));
+        // The parts of one request add up to its total. Phases and waits are parts of effects.
+        let parts = why.parts.iter().filter(|part| !matches!(part.part, TimePart::Phase { .. } | TimePart::PolicyWait { .. }));
         prop_assert_eq!(parts.map(|part| u128::from(part.time_ns)).sum::<u128>(), u128::from(why.total.time_ns));
         serde_json::to_string(&WhyJson::new(&all[0], &why)).unwrap();
     }
@@ -154,4 +154,21 @@ fn late_answers_are_a_separate_part() {
         (&json["completion_delay"]["step"], &json["completion_delay"]["delay_ns"]),
         (&"spin".into(), &2_600_000.into())
     );
+}
+
+#[test]
+fn a_wait_that_a_policy_has_caused_is_a_part() {
+    let all: Vec<_> = [1_200, 10, 11, 12].map(rate_limited).into();
+    let why = Why::of(&all[0], &all);
+    let named = why.parts.iter().find(|part| part.part.kind() == "policy_wait").unwrap();
+    insta::assert_debug_snapshot!((&named.part, named.time_ns, named.median_ns), @r#"
+    (
+        PolicyWait {
+            step: "gather",
+            what: "wait for the rate limit of figures.internal",
+        },
+        1200000000,
+        11000000,
+    )
+    "#);
 }

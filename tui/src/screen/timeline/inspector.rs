@@ -312,6 +312,7 @@ fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<
         let name = match &part.part {
             zerver_analysis::TimePart::Effect { step, what } => format!("{what} in {step}"),
             zerver_analysis::TimePart::Phase { step, what, phase } => format!("{phase}: {what} in {step}"),
+            zerver_analysis::TimePart::PolicyWait { step, what } => format!("{what} in {step}"),
             place => place.step().unwrap_or("the request").to_owned(),
         };
         tree.field(

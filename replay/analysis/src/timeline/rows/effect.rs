@@ -97,7 +97,10 @@ impl Effect {
             ways.push(format!("{} attempts", self.attempts.len()));
         }
         if self.queued_ns() > 0 {
-            ways.push(format!("queued {}", duration::show(self.queued_ns())));
+            let queued = duration::show(self.queued_ns());
+            let is_rate = |attempt: &Attempt| attempt.queue_reason == Some(QueueReason::Rate);
+            let by = if self.attempts.iter().any(is_rate) { " by the rate limit" } else { "" };
+            ways.push(format!("queued {queued}{by}"));
         }
         ways.extend(self.policy_decisions.iter().map(ToString::to_string));
         if self.completion_delay_ns() > 0 {

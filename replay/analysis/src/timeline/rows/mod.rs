@@ -3,6 +3,7 @@
 pub(crate) mod effect;
 pub(crate) mod failure;
 pub(crate) mod gap;
+pub(crate) mod policy_wait;
 pub(crate) mod slot_write;
 pub(crate) mod step;
 pub(crate) mod timeline;
