@@ -62,6 +62,9 @@ pub enum StartError {
         /// Names of the existing kinds.
         kinds: String,
     },
+    /// The limit of effects of a request is 0.
+    #[error("limits.effects is 0, so that no effect could be performed; it must be at least 1")]
+    NoEffects,
     /// Two kinds of effects have the same name.
     #[error(
         "two kinds of effects are named {kind}; give one of them another name with #[effect(kind = \"..\")]"

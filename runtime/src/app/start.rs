@@ -44,6 +44,9 @@ impl App {
         check_wall_clock(wall_now())?;
         let secrets = self.secrets();
         self.config.scheduling.check().map_err(StartError::Scheduling)?;
+        if self.config.limits.effects == 0 {
+            return Err(StartError::NoEffects);
+        }
         let flows = self.ready_flows()?;
         let config = self.config;
         let router = Router::new(&flows)?;
@@ -96,8 +99,9 @@ impl App {
     }
 }
 
-/// Checks the wall clock. hyper reads it for the `date` of every response, and panics at a time before 1970, so that
-/// clients would get no response at all.
+/// Checks the wall clock. hyper reads it at each poll of an HTTP/1 connection, and panics if the first time that a thread
+/// reads is before 1970, so that clients would get no response at all. Later times may be; see
+/// [`initialize_date`](crate::http::initialize_date).
 fn check_wall_clock(now: SystemTime) -> Result<(), StartError> {
     if now < UNIX_EPOCH { Err(StartError::WallClock) } else { Ok(()) }
 }
@@ -107,6 +111,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_limit_of_no_effects_is_refused() {
+        let limits = crate::Limits { effects: 0, ..crate::Limits::default() };
+        let error = App::new().limits(limits).start(StartOptions::default()).unwrap_err();
+        assert_eq!(
+            error.full_message(),
+            "limits.effects is 0, so that no effect could be performed; it must be at least 1"
+        );
+    }
 
     #[test]
     fn a_wall_clock_before_1970_is_refused() {

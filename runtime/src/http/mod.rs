@@ -17,7 +17,7 @@ mod router;
 
 pub(crate) use connection::connection_state::Connection;
 pub(crate) use connection::future_pool::AnyFuturePool;
-pub(crate) use connection::serve::serve;
+pub(crate) use connection::serve::{initialize_date, serve};
 pub(crate) use headers::date_header::DateCache;
 pub(crate) use headers::local_client::is_local_client;
 pub(crate) use headers::token_check::tokens_match;

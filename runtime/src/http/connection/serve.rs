@@ -46,6 +46,16 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// separately.
 const MAX_REFUSED_STREAMS: usize = 10_000;
 
+/// Has hyper format its first date on this thread. hyper does so at each poll of an HTTP/1 connection, although the service
+/// sends dates of its own, and panics at a time before 1970 unless it has formatted a later one. The clock was checked when
+/// the service started, so that setting it back afterwards does no harm.
+pub(crate) async fn initialize_date() {
+    let service = service_fn(|_| ready(Err::<http::Response<String>, _>("no request")));
+    // The connection ends at once, because it has no bytes.
+    let http = hyper::server::conn::http1::Builder::new();
+    let _ = http.serve_connection(TokioIo::new(tokio::io::empty()), service).await;
+}
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, mut socket: TcpStream) {
     let limits = &worker.service.limits;

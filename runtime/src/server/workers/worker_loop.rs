@@ -11,7 +11,7 @@ use super::drain_state::DrainStage;
 use super::exit_barrier::CHECK_INTERVAL;
 use super::worker::Worker;
 use super::worker_message::{Inbox, WorkerMessage};
-use crate::http::{Connection, serve};
+use crate::http::{Connection, initialize_date, serve};
 use crate::scheduler::{StealableRequest, run_stolen};
 
 /// Time for which idle connections stay open when the service stops. A request that is already on its way still gets
@@ -25,6 +25,7 @@ impl Worker {
         mut inbox: Inbox,
         mut stealable_requests: mpsc::UnboundedReceiver<Box<StealableRequest>>,
     ) {
+        initialize_date().await;
         let worker = Rc::clone(self);
         // Runs as long as the thread, because the worker that a request was stolen from waits for it even when the
         // service stops.
