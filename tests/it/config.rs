@@ -98,6 +98,59 @@ fn a_hang_up_changes_what_is_recorded() {
     assert_eq!(kept.len(), 1, "the first was not kept: {kept:?}");
 }
 
+/// Replaces the settings of a running service, and waits until they apply.
+fn reload(place: &Place, service: &mut Dev, settings: &str, changed: &str) {
+    fs::write(place.path().join("zerver.toml"), settings).unwrap();
+    service.signal("-HUP");
+    service.wait_for_line(&format!("changed {changed}"));
+}
+
+#[test]
+fn a_hang_up_changes_the_policy_of_a_target_for_the_next_call() {
+    let place = Place::new();
+    fs::write(place.path().join("zerver.toml"), "").unwrap();
+    let mut service = Dev::start(place.service());
+    let report = |service: &Dev| service.get("/reports/todos").status;
+    assert_eq!([(); 2].map(|()| report(&service)), [200; 2]);
+    // The call after the first would have to wait for a thousand seconds.
+    let slow = "[targets.\"figures.internal:80\"]\nrate = 0.001\n";
+    reload(&place, &mut service, slow, "targets.\"figures.internal:80\".rate");
+    assert_eq!([(); 2].map(|()| report(&service)), [200, 503]);
+    reload(&place, &mut service, "", "targets.\"figures.internal:80\".rate");
+    assert_eq!(report(&service), 200);
+    assert_eq!(service.stop().code(), Some(0));
+}
+
+#[test]
+fn an_open_breaker_stays_open_when_other_settings_are_reloaded() {
+    let place = Place::new();
+    let breaker = "[targets.\"figures.internal:80\"]\nfailures = 2\nfailing_for = \"1ms\"\nopen = \"1h\"\n";
+    fs::write(place.path().join("zerver.toml"), breaker).unwrap();
+    let mut service = Dev::start(place.service());
+    let state = |service: &Dev| {
+        let measures = place.json(&["top", "--addr", &service.addr, "--json"]);
+        let targets = measures["targets"].as_array().unwrap();
+        let figures = targets.iter().find(|target| target["target"] == "figures.internal:80").unwrap();
+        figures["breaker"].as_str().unwrap().to_owned()
+    };
+    let requests = (1..100).find(|_| {
+        service.get("/reports/todos?fails=9");
+        state(&service) == "open"
+    });
+    assert!(requests.is_some(), "the breaker never opened");
+    assert_eq!(service.get("/reports/todos").status, 503);
+    reload(&place, &mut service, &format!("deadline = \"9s\"\n{breaker}"), "deadline");
+    assert_eq!((service.get("/reports/todos").status, state(&service).as_str()), (503, "open"));
+    let attempts = format!("deadline = \"9s\"\n{breaker}attempts = 2\n");
+    reload(&place, &mut service, &attempts, "targets.\"figures.internal:80\".attempts");
+    assert_eq!((service.get("/reports/todos").status, state(&service).as_str()), (503, "open"));
+    // A breaker that can no longer open closes.
+    let off = "deadline = \"9s\"\n[targets.\"figures.internal:80\"]\nfailures = 0\nfailure_rate = 0\n";
+    reload(&place, &mut service, off, "targets.");
+    assert_eq!((service.get("/reports/todos").status, state(&service).as_str()), (200, "closed"));
+    assert_eq!(service.stop().code(), Some(0));
+}
+
 #[test]
 fn top_shows_what_a_service_measures() {
     let place = Place::new();
