@@ -25,14 +25,14 @@ pub(super) struct PlannedAnswer {
     pub(super) decision: RetryDecision,
 }
 
-/// Who decides about another attempt of the call.
+/// Decision about another attempt of the call.
 #[derive(Clone, Copy)]
 pub(super) enum RetryDecision {
-    /// The effect.
+    /// The effect decides.
     Own,
-    /// The policy of the target, which repeats the call.
+    /// The policy of the target repeats the call.
     Repeated,
-    /// The policy of the target, which does not repeat the call.
+    /// The policy of the target does not repeat the call.
     NotRepeated,
 }
 

@@ -1,10 +1,10 @@
-//! How the effects of a recorded request ended, and the order in which a test plans their results.
+//! The ends of the effects of a recorded request, and the order in which a test plans their results.
 
 use std::collections::BTreeMap;
 
 use zerver_trace::{Answer, Event, PolicyDecision, Recorded, Trace};
 
-/// How an effect ended in a recording.
+/// End of an effect in a recording.
 #[derive(Clone, Copy, Default)]
 pub(super) struct EffectEnd<'t> {
     at: usize,

@@ -98,7 +98,7 @@ struct Sum {
     phases: BTreeMap<String, i128>,
     /// By how much the second request waited longer because of each policy, with the label of the wait.
     policy_waits: BTreeMap<String, i128>,
-    /// What policies did in one of the requests only.
+    /// Ends of calls that a policy caused in one of the requests only, in words.
     policy_ends: BTreeSet<String>,
 }
 

@@ -11,7 +11,7 @@ const REST_NS: u64 = 100 * MS;
 /// Number of rounds of calls in which the limit could double at most, once it has been lowered.
 const ROUNDS: usize = 64;
 
-/// How a call ended, as far as the number of calls in flight is concerned.
+/// End of a call, as far as the number of calls in flight is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOutcome {
     /// The target has answered.
