@@ -222,10 +222,10 @@ impl<'t> Ledger<'t> {
                 let targets = Some((a.summary.as_str(), b.summary.as_str()));
                 let of = |sort| key(sort, &b.kind, targets);
                 self.add(of(CauseKind::Queue), a_share.queued_ns, b_share.queued_ns);
-                let ((a_earlier, a_last), (b_earlier, b_last)) = (a.policy_waits(), b.policy_waits());
+                let (a_waits, b_waits) = (a.policy_waits(), b.policy_waits());
                 let queue = self.sums.entry(of(CauseKind::Queue)).or_default();
-                queue.add_waits(a, a_last, -1);
-                queue.add_waits(b, b_last, 1);
+                queue.add_waits(a, a_waits.last, -1);
+                queue.add_waits(b, b_waits.last, 1);
                 self.add(of(CauseKind::Effect), a_share.wait_ns, b_share.wait_ns);
                 let (a_phases, b_phases) = (a.phases().into_iter(), b.phases().into_iter());
                 let sum = self.sums.entry(of(CauseKind::Effect)).or_default();
@@ -244,8 +244,8 @@ impl<'t> Ledger<'t> {
                 sum.policy_ends.extend(only(&b_ends, &a_ends, "b"));
                 self.add(of(CauseKind::Retry), a_share.retry_ns, b_share.retry_ns);
                 let retry = self.sums.entry(of(CauseKind::Retry)).or_default();
-                retry.add_waits(a, a_earlier, -1);
-                retry.add_waits(b, b_earlier, 1);
+                retry.add_waits(a, a_waits.earlier, -1);
+                retry.add_waits(b, b_waits.earlier, 1);
             }
         }
     }

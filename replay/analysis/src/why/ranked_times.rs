@@ -181,8 +181,8 @@ fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
                 add(TimePart::Phase { step: step.clone(), what: what.clone(), phase }, ns);
             }
             let summary = if is_common { effect.summary.as_str() } else { "" };
-            let (earlier, last) = effect.policy_waits();
-            for (wait, ns) in earlier.into_iter().chain(last) {
+            let waits = effect.policy_waits();
+            for (wait, ns) in waits.earlier.into_iter().chain(waits.last) {
                 let what = wait.label(&effect.kind, summary);
                 add(TimePart::PolicyWait { step: step.clone(), what }, ns);
             }

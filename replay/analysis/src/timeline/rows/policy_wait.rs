@@ -17,6 +17,14 @@ pub enum PolicyWait {
     Hedge,
 }
 
+/// The waits of an effect because of policies, in nanoseconds. A reason can occur several times.
+pub(crate) struct PolicyWaits {
+    /// Before the last attempt.
+    pub(crate) earlier: Vec<(PolicyWait, u64)>,
+    /// At the start of the last attempt.
+    pub(crate) last: Option<(PolicyWait, u64)>,
+}
+
 impl PolicyWait {
     /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -52,9 +60,8 @@ pub(crate) fn target(kind: &str, summary: &str) -> String {
 }
 
 impl Effect {
-    /// Returns the times that it waited because of policies, in nanoseconds, with the reasons: those before its last attempt
-    /// and those of the last attempt. A reason can occur several times.
-    pub(crate) fn policy_waits(&self) -> (Vec<(PolicyWait, u64)>, Option<(PolicyWait, u64)>) {
+    /// Returns the times that it waited because of policies, with the reasons.
+    pub(crate) fn policy_waits(&self) -> PolicyWaits {
         let decided = |attempt: &Attempt, wanted: &[PolicyDecision]| {
             let is_wanted = |note: &PolicyNote| note.call == attempt.call && wanted.contains(&note.decision);
             self.policy_decisions.iter().any(is_wanted)
@@ -78,7 +85,10 @@ impl Effect {
         let earlier = self.attempts.iter().take(last).filter_map(rate);
         let waits = self.attempts.iter().enumerate().map(pause).chain(earlier);
         let is_time = |(_, ns): &(PolicyWait, u64)| *ns > 0;
-        (waits.filter(is_time).collect(), self.attempts.last().and_then(rate).filter(is_time))
+        PolicyWaits {
+            earlier: waits.filter(is_time).collect(),
+            last: self.attempts.last().and_then(rate).filter(is_time),
+        }
     }
 
     /// Returns the decisions of policies, other than waits, that explain how the effect ended, in words.
