@@ -367,6 +367,25 @@ fn the_matrix_of_faults_reports_panics_and_survives_deaths() {
         ran.out.contains("unavailable was not expected") && ran.out.contains("in step fragile"),
         "{ran:?}"
     );
+    // The same for all requests: the trials go as they go alone, whichever host dies of them.
+    let ran = replay(&["--all", "--faults", "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let document: Json = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&document["requests"], &document["partial"]), (&json!(2), &json!(false)), "{document}");
+    let groups = document["groups"].as_array().unwrap();
+    let fragile = groups.iter().filter(|group| group["flow"] == "fragile");
+    let mut outcomes: Vec<_> =
+        fragile.map(|group| [&group["fault"], &group["outcome"]].map(|t| t.as_str().unwrap())).collect();
+    outcomes.sort_unstable();
+    let mut alone = wanted.to_vec();
+    alone.sort_unstable();
+    assert_eq!(outcomes, alone);
+    assert!(groups.iter().all(|group| group["count"] == 1 && group["trial"]["fault"] == group["fault"]));
+    let ran = replay(&["--all", "--faults", "--flow", "fragile"]);
+    assert!(ran.code == Some(1) && ran.out.contains("4 faults in 1 request"), "{ran:?}");
+    assert!(ran.out.contains("the service died") && ran.out.contains("a step panicked"), "{ran:?}");
+    let ran = replay(&["--all", "--faults", "--flow", "nowhere"]);
+    assert_eq!(ran.code, Some(2), "a test of nothing does not pass: {ran:?}");
     // A timer that was not recorded takes no real time either.
     let ran = sooner_than(25, || replay(&["@last:nap", "--set", "Nap=25000"]));
     assert!(ran.out.contains("would have taken 25.0") && ran.out.contains("200 OK"), "{ran:?}");

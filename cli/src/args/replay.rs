@@ -54,7 +54,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "EFFECT=DURATION", value_parser = latency)]
     pub(crate) latency: Vec<Fault>,
     /// Inject every fault into every recorded effect, one at a time, and show how the request ends: timeout,
-    /// unreachable, slow, malformed
+    /// unreachable, slow, malformed; with --all, those of all requests, grouped
     #[arg(long, conflicts_with_all = ["set", "at", "answer", "fail", "latency", "live", "edit"])]
     pub(crate) faults: bool,
     /// Perform effects of this kind for real if they were not recorded; KIND:reads limits it to those that change
