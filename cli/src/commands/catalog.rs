@@ -27,7 +27,8 @@ pub(super) fn run(
         }
     };
     if output.is_json {
-        output.json(&Document { flows: &flows })?;
+        let document = |flow| FlowDocument { flow, recovery_step: flow.recovery_step() };
+        output.json(&Document { flows: flows.iter().map(document).collect() })?;
     } else if flows.is_empty() {
         output.info("no flows");
     } else {
@@ -36,8 +37,18 @@ pub(super) fn run(
     Ok(CommandOutcome::Success)
 }
 
-/// `{"flows": [...]}`, each as [`FlowInfo`] serializes.
+/// `{"flows": [...]}`.
 #[derive(Serialize)]
 struct Document<'a> {
-    flows: &'a [FlowInfo],
+    flows: Vec<FlowDocument<'a>>,
+}
+
+/// A flow as [`FlowInfo`] serializes.
+#[derive(Serialize)]
+struct FlowDocument<'a> {
+    #[serde(flatten)]
+    flow: &'a FlowInfo,
+    /// Position of the recovery step among the steps. Omitted if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_step: Option<usize>,
 }

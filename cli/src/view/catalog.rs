@@ -24,8 +24,13 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
     );
     let names: Vec<_> = flow.steps.iter().map(|step| clean(&step.name)).collect();
     let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    let recovery = flow.recovery_step();
     for (at, (step, name)) in flow.steps.iter().zip(&names).enumerate() {
-        let number = format!("{:>3}", at + 1);
+        let is_recovery = recovery == Some(at);
+        if is_recovery {
+            out += &format!("     {}\n", paint(style::FAINT, "on failure"));
+        }
+        let number = if is_recovery { "   ".to_owned() } else { format!("{:>3}", at + 1) };
         let mut line = format!("{}  {name}{}", paint(style::FAINT, &number), fill(name, name_columns));
         let mut taken = INDENT + name_columns;
         let room = columns.saturating_sub(INDENT + name_columns + 3);
@@ -72,6 +77,28 @@ fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option
 mod tests {
     use super::*;
     use zerver_testkit::sample;
+
+    #[test]
+    fn the_recovery_step_is_no_ordinary_step() {
+        let mut flow = (*sample::slow().flow).clone();
+        flow.steps.drain(1..4);
+        flow.slots.push(zerver_trace::SlotInfo {
+            name: "Failure".to_owned(),
+            path: FlowInfo::FAILURE_PATH.to_owned(),
+            is_secret: false,
+        });
+        let failure = flow.slots.len() as u16 - 1;
+        flow.steps[1].reads = vec![zerver_trace::ReadInfo { slot: failure, is_optional: false }];
+        let text = strip_str(&catalog(&[flow], None)).to_string();
+        insta::assert_snapshot!(text, @r"
+        todos-item  GET /v1/todos/{id}  interactive
+          1  parse_auth    writes AuthHeader (secret)
+             src/todos.rs:10  What parse_auth is for.
+             on failure
+             render_todo   reads Failure
+             src/todos.rs:50  What render_todo is for.
+        ");
+    }
 
     #[test]
     fn a_flow_is_shown_with_its_steps() {

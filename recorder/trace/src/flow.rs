@@ -19,8 +19,21 @@ pub struct FlowInfo {
     pub class: Class,
     /// Slots that the steps name; events refer to them by position.
     pub slots: Vec<SlotInfo>,
-    /// Steps in order; events refer to them by position.
+    /// Steps in order, and the recovery step last, if there is one. Events refer to them by position.
     pub steps: Vec<StepInfo>,
+}
+
+impl FlowInfo {
+    /// Path of the built-in slot with the failure of a flow. Only recovery steps read it.
+    pub const FAILURE_PATH: &'static str = "zerver::Failure";
+
+    /// Returns the position of the recovery step, which runs once if the flow fails.
+    pub fn recovery_step(&self) -> Option<usize> {
+        let last = self.steps.len().checked_sub(1)?;
+        let is_failure =
+            |slot: u16| self.slots.get(usize::from(slot)).is_some_and(|slot| slot.path == Self::FAILURE_PATH);
+        self.steps[last].reads.iter().any(|read| is_failure(read.slot)).then_some(last)
+    }
 }
 
 /// A slot of a flow.

@@ -45,6 +45,24 @@ fn a_flow_shows_its_typical_times() {
     ");
 }
 
+#[test]
+fn the_recovery_step_of_a_flow_is_marked() {
+    let mut ui = TestApp::new(80, 24, Vec::new());
+    ui.press("5");
+    let mut flow = (*sample::report(0).flow).clone();
+    flow.slots.push(zerver_trace::SlotInfo {
+        name: "Failure".into(),
+        path: zerver_trace::FlowInfo::FAILURE_PATH.into(),
+        is_secret: false,
+    });
+    let slot = flow.slots.len() as u16 - 1;
+    flow.steps[2].reads = vec![zerver_trace::ReadInfo { slot, is_optional: false }];
+    let text = ui.send(Message::Flows(Ok(vec![flow]))).text();
+    let graph: Vec<&str> =
+        text.lines().skip_while(|line| !line.contains("on failure")).map(str::trim).collect();
+    assert_eq!(graph[..2].join("\n").split("  ").next().unwrap(), "on failure\n● render_report", "{text}");
+}
+
 /// Status after some seconds in which the first worker was always busy and the second a quarter of the time.
 fn health(second: u64) -> SchedulerStatus {
     let running = RunningStep {

@@ -2,12 +2,12 @@
 
 use std::any::{Any, TypeId};
 
-use zerver_trace::{SharedValue, Value, ValueError};
+use zerver_trace::{FlowInfo, SharedValue, Value, ValueError};
 
 use super::step_input::StepInput;
 
 /// Path of the built-in slot that only a recovery step can read.
-pub(crate) const FAILURE_PATH: &str = "zerver::Failure";
+pub(crate) const FAILURE_PATH: &str = FlowInfo::FAILURE_PATH;
 
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a slot",

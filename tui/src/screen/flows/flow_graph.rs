@@ -22,7 +22,11 @@ pub(super) fn lines(flow: &FlowInfo, times: Option<&Baseline>) -> Vec<StyledLine
             rows.extend(spread.map(|spread| GraphRow::new("", name, Tone::Secondary, Some(spread))));
         }
     }
-    for step in &flow.steps {
+    let recovery = flow.recovery_step();
+    for (at, step) in flow.steps.iter().enumerate() {
+        if recovery == Some(at) {
+            rows.push(GraphRow::new("", "on failure", Tone::Secondary, None));
+        }
         of_step(step, flow, times, &mut rows);
     }
     let columns = rows.iter().map(GraphRow::columns).max().unwrap_or(0).clamp(MIN_NAME, MAX_NAME);
