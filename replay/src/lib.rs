@@ -49,9 +49,10 @@ pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
 pub use sameness::Sameness;
 pub use unreplayable::removed_flow_report;
 pub use value::side_by_side::side_by_side;
+pub use zerver_engine::ChaosRule;
 pub use zerver_engine::service_docs::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, StepMetrics,
-    TargetMetrics, WorkerMetrics,
+    ChaosMetrics, ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource,
+    StepMetrics, TargetMetrics, WorkerMetrics,
 };
 pub use zerver_trace::nearest_name;
 pub use zerver_trace::value::json::RecordedJson;

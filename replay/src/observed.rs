@@ -136,6 +136,8 @@ impl<'f> Observed<'f> {
                 | Event::CompletionDelayed { .. }
                 | Event::ReadDelayed { .. }
                 | Event::EffectPoint { .. }
+                // Its effect on the call is part of the answer.
+                | Event::FaultInjected { .. }
                 // The effects of an undo are compared like any others.
                 | Event::UndoRegistered { .. }
                 | Event::UndoStarted { .. }

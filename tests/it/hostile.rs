@@ -80,6 +80,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             Event::Reclassified { reason, .. } => *reason = tainted(reason),
             Event::StepPanicked { file, .. } => *file = tainted(file),
             Event::EffectPoint { point, .. } => *point = tainted(point),
+            Event::FaultInjected { rule, .. } => *rule = tainted(rule),
             Event::CompletionDelayed { flow, step, .. } | Event::ReadDelayed { flow, step, .. } => {
                 *flow = tainted(flow);
                 *step = tainted(step);

@@ -1,6 +1,6 @@
 //! Rank of a request among others of its flow, as text.
 
-use zerver_analysis::{Association, Correlation, MIN_POPULATION, RankedTime, TimePart, Why};
+use zerver_analysis::{Association, Correlation, InjectedFault, MIN_POPULATION, RankedTime, TimePart, Why};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
@@ -28,6 +28,12 @@ pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
     if let Some(late) = &why.completion_delay {
         let text = format!("{}: {}", duration::show(late.delay_ns), clean(&late.reason()));
         out += &field("late", &fold_lines(&text, room));
+    }
+    if !why.injected_faults.is_empty() {
+        let words = |(effect, fault): &(String, InjectedFault)| {
+            fold_lines(&format!("{}: injected by chaos rule {}", clean(effect), clean(&fault.rule)), room)
+        };
+        out += &field("chaos", &why.injected_faults.iter().flat_map(words).collect::<Vec<_>>());
     }
     let n = count(why.population as u64, "request", "requests");
     if !why.is_enough() {

@@ -135,7 +135,8 @@ impl StoredTrace {
                 | Event::EffectPoint { at_ns, .. }
                 | Event::UndoRegistered { at_ns, .. }
                 | Event::UndoStarted { at_ns, .. }
-                | Event::UndoEnded { at_ns, .. } => to.time(at_ns),
+                | Event::UndoEnded { at_ns, .. }
+                | Event::FaultInjected { at_ns, .. } => to.time(at_ns),
                 Event::StepYielded { .. } => {}
             }
         }

@@ -38,6 +38,7 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::StepPanicked { .. }
         | Event::EffectPoint { .. }
         | Event::PolicyDecided { .. }
+        | Event::FaultInjected { .. }
         | Event::UndoRegistered { .. }
         | Event::UndoStarted { .. }
         | Event::UndoEnded { .. } => None,

@@ -106,6 +106,9 @@ impl ValueInterner {
             Event::EffectPoint { call, at_ns, point } => {
                 Event::EffectPoint { call: *call, at_ns: *at_ns, point: point.clone() }
             }
+            Event::FaultInjected { call, at_ns, rule } => {
+                Event::FaultInjected { call: *call, at_ns: *at_ns, rule: rule.clone() }
+            }
             Event::UndoRegistered { undo, call, step, at_ns } => {
                 Event::UndoRegistered { undo: *undo, call: *call, step: *step, at_ns: *at_ns }
             }

@@ -45,7 +45,8 @@ impl fmt::Display for Schema {
 /// - 3.0 added the scheme and authority of the request, the time from which the result of an effect was available, and the
 ///   list of texts that were cut or masked.
 /// - 3.1 added the points that an effect reaches, decisions of policies, and three kinds of errors of effects.
-pub(crate) const SCHEMA: Schema = Schema::new(3, 1);
+/// - 3.2 added the faults that chaos injects.
+pub(crate) const SCHEMA: Schema = Schema::new(3, 2);
 /// Oldest schema of a store that this build reads.
 pub(super) const OLDEST: Schema = Schema::new(3, 0);
 /// Oldest schema of a portable file that this build reads.

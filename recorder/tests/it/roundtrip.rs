@@ -235,7 +235,7 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
 
 #[test]
 fn events_of_an_effect_in_flight_are_read_back() {
-    fn queued<V>() -> [Event<V>; 9] {
+    fn queued<V>() -> [Event<V>; 10] {
         let queued_by = |by| Event::EffectQueued { call: 1, at_ns: 7, reason: by };
         [
             queued_by(QueueReason::Request),
@@ -247,6 +247,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
             Event::UndoRegistered { undo: 0, call: Some(1), step: 1, at_ns: 12 },
             Event::UndoStarted { undo: 0, at_ns: 13 },
             Event::UndoEnded { undo: 0, at_ns: 14, failure: None },
+            Event::FaultInjected { call: 1, at_ns: 15, rule: Name::from("http=timeout:1%") },
         ]
     }
     let dir = tempfile::tempdir().unwrap();
@@ -254,7 +255,7 @@ fn events_of_an_effect_in_flight_are_read_back() {
     capture.events.extend(queued());
     record(dir.path(), [capture]);
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(1)).unwrap().unwrap();
-    assert_eq!(trace.events[trace.events.len() - 9..], queued());
+    assert_eq!(trace.events[trace.events.len() - 10..], queued());
     let file = portable::write(&trace).unwrap();
     assert_eq!(portable::read(&file).unwrap().events, trace.events);
 }

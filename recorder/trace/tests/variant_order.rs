@@ -84,6 +84,7 @@ fn listed() -> Vec<Listed> {
                 Event::UndoRegistered { undo: 1, call: Some(1), step: 1, at_ns: 1 },
                 Event::UndoStarted { undo: 1, at_ns: 1 },
                 Event::UndoEnded { undo: 1, at_ns: 1, failure: None },
+                Event::FaultInjected { call: 1, at_ns: 1, rule: name() },
             ],
         ),
         list("RequestPart", &[RequestPart::Head, RequestPart::Body]),

@@ -155,6 +155,7 @@ impl Replay<'_> {
                     | Event::CompletionDelayed { .. }
                     | Event::ReadDelayed { .. }
                     | Event::EffectPoint { .. }
+                    | Event::FaultInjected { .. }
             )
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));

@@ -44,6 +44,7 @@
 
 #![warn(missing_debug_implementations)]
 
+mod chaos;
 mod effect;
 mod failure;
 mod flow;
@@ -57,6 +58,7 @@ mod simulate;
 mod slot;
 mod step;
 
+pub use chaos::{Chaos, ChaosFault, ChaosRule, ChaosRuleError, Injection};
 pub use effect::{
     All, Assessment, Assessor, AttemptEnd, Call, CallResult, Effect, EffectKind, Hedge, RequestEnd,
     RequestedCall, Retry, RetryVerdict, Settle, Settled, StandaloneEffect, all, any, effect, join_all,

@@ -102,6 +102,11 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 at_ns,
                 point: point.into()
             }),
+            (call(), time(), ".{0,4}").prop_map(|(call, at_ns, rule)| Event::FaultInjected {
+                call,
+                at_ns,
+                rule: rule.into()
+            }),
             (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
                 Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
             }),

@@ -39,7 +39,10 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, layout: Layout) -> String 
     let effects = |what| {
         matches!(
             what,
-            DifferenceKind::EffectArgument | DifferenceKind::EffectAttempts | DifferenceKind::EffectResult
+            DifferenceKind::EffectArgument
+                | DifferenceKind::EffectAttempts
+                | DifferenceKind::InjectedFault
+                | DifferenceKind::EffectResult
         )
     };
     out += &block("request", &of(DifferenceKind::is_request), layout);

@@ -108,6 +108,20 @@ pub enum EffectErrorKind {
 }
 
 impl EffectErrorKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 10] = [
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Invalid,
+        Self::NoInterpreter,
+        Self::Internal,
+        Self::Failed,
+        Self::Refused,
+        Self::UnknownOutcome,
+    ];
+
     /// Returns the word used in traces.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -209,6 +209,15 @@ pub enum Event<V> {
         /// The failure because of which the effect is not undone, or `None` if it is undone.
         failure: Option<V>,
     },
+    /// A rule of chaos injected a fault into a call, or delayed it.
+    FaultInjected {
+        /// The `call` of its [`Event::EffectRequested`].
+        call: u32,
+        /// Time at which the call would have been made.
+        at_ns: u64,
+        /// Rule, as it was written.
+        rule: Name,
+    },
 }
 
 /// A part of a request that is read from its connection.
@@ -276,6 +285,7 @@ impl<V> Event<V> {
             Self::UndoEnded { undo, at_ns, failure } => {
                 Event::UndoEnded { undo, at_ns, failure: failure.map(f) }
             }
+            Self::FaultInjected { call, at_ns, rule } => Event::FaultInjected { call, at_ns, rule },
         }
     }
 }

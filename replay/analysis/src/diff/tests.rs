@@ -481,3 +481,16 @@ fn a_busy_worker_is_the_cause_instead_of_the_effect() {
     let diff = of(&a, &late());
     assert_eq!(diff.by_kind().map(|(_, ns)| ns).iter().sum::<i128>(), diff.delta_ns());
 }
+
+#[test]
+fn an_injected_fault_is_a_difference() {
+    let mut drilled = report(250);
+    let rule = zerver_trace::Name::from("http=latency:249ms:5%");
+    drilled.events.push(Event::FaultInjected { call: 0, at_ns: 0, rule });
+    let diff = of(&report(250), &drilled);
+    let found: Vec<_> = diff.differences.iter().map(|it| (it.kind.as_str(), it.a.is_some())).collect();
+    assert_eq!(found, [("injected_fault", false)]);
+    let b = serde_json::to_value(diff.differences[0].b.as_ref().unwrap()).unwrap();
+    assert_eq!(b, "injected by chaos rule http=latency:249ms:5%");
+    assert_eq!(of(&drilled, &drilled).differences, []);
+}

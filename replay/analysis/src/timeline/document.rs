@@ -12,7 +12,7 @@ use crate::rfc3339;
 use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
 use crate::timeline::rows::effect::{
-    CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay, UndoState,
+    CompletionDelay, Effect, EffectEnd, InjectedFault, Point, PolicyNote, ReadDelay, UndoState,
 };
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
@@ -107,6 +107,9 @@ struct EffectJson {
     /// Omitted if no policy decided anything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policy_decisions: Vec<PolicyNote>,
+    /// Omitted if chaos injected nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    injected_faults: Vec<InjectedFault>,
     outcome: String,
     /// Omitted if the effect has no undo.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -306,6 +309,7 @@ fn effect(effect: &Effect) -> EffectJson {
         points: effect.points().cloned().collect(),
         completion_delays: effect.completion_delays().cloned().collect(),
         policy_decisions: effect.policy_decisions.clone(),
+        injected_faults: effect.injected_faults.clone(),
         outcome: effect.end.to_string(),
         undo: effect.undo,
         undoes: effect.undoes.clone(),

@@ -760,3 +760,28 @@ fn a_read_delay_is_shown_and_not_part_of_the_total() {
         }])
     );
 }
+
+#[test]
+fn faults_that_chaos_injected_are_named_by_their_rules() {
+    let mut trace = held();
+    let calls: Vec<u32> = Timeline::of(&trace).runs[1].effects[0].attempts.iter().map(|at| at.call).collect();
+    let rule = "http=timeout:10%";
+    trace.events.extend(calls.iter().map(|call| injected(*call, rule)));
+    trace.events.extend([injected(calls[1], "http=latency:1ms:5%"), injected(99, "of no call")]);
+    let timeline = Timeline::of(&trace);
+    let notes = timeline.runs[1].effects[0].notes();
+    assert_eq!(
+        notes[2..],
+        ["injected by chaos rule http=timeout:10% 2 times", "injected by chaos rule http=latency:1ms:5%"]
+    );
+    let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
+    let faults = &json["steps"][1]["effects"][0]["injected_faults"];
+    assert_eq!(faults[0], serde_json::json!({"call": calls[0], "at_ns": 30 * US, "rule": rule}));
+    assert_eq!(faults.as_array().unwrap().len(), 3);
+    let plain = serde_json::to_value(TimelineJson::new(&held(), &Timeline::of(&held()), None)).unwrap();
+    assert_eq!(plain["steps"][1]["effects"][0].get("injected_faults"), None);
+}
+
+fn injected(call: u32, rule: &str) -> Event<Recorded> {
+    Event::FaultInjected { call, at_ns: 30 * US, rule: zerver_trace::Name::from(rule.to_owned()) }
+}

@@ -6,7 +6,7 @@ use zerver_trace::Trace;
 use super::associations::{Association, Correlation, ValueGroup};
 use super::population::{MIN_POPULATION, Why};
 use super::ranked_times::{RankedTime, TimePart};
-use crate::CompletionDelay;
+use crate::{CompletionDelay, InjectedFault};
 
 /// A request compared with others of its flow, as a JSON document. Times are in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -23,8 +23,18 @@ pub struct WhyJson {
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     completion_delay: Option<CompletionDelay>,
+    /// Omitted if chaos injected nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    injected_faults: Vec<InjectedFaultJson>,
     fields: Vec<AssociationJson>,
     fields_examined: usize,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct InjectedFaultJson {
+    effect: String,
+    #[serde(flatten)]
+    fault: InjectedFault,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -68,6 +78,11 @@ impl WhyJson {
             total: ranked_time(&why.total),
             parts: why.parts.iter().map(ranked_time).collect(),
             completion_delay: why.completion_delay.clone(),
+            injected_faults: why
+                .injected_faults
+                .iter()
+                .map(|(effect, fault)| InjectedFaultJson { effect: effect.clone(), fault: fault.clone() })
+                .collect(),
             fields: why.associations.iter().map(association).collect(),
             fields_examined: why.fields_examined,
         }

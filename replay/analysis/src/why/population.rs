@@ -5,7 +5,7 @@ use zerver_trace::Trace;
 use super::associations::{self, Association};
 use super::fields;
 use super::ranked_times::{self, RankedTime};
-use crate::{CompletionDelay, IgnoredHeaders, Timeline};
+use crate::{CompletionDelay, IgnoredHeaders, InjectedFault, Timeline};
 
 /// Minimum number of requests for finding correlations.
 pub const MIN_POPULATION: usize = 20;
@@ -21,6 +21,8 @@ pub struct Why {
     pub parts: Vec<RankedTime>,
     /// Completion of this request that waited longest for the worker.
     pub completion_delay: Option<CompletionDelay>,
+    /// Effects of this request into which chaos injected faults, with the faults.
+    pub injected_faults: Vec<(String, InjectedFault)>,
     /// Fields that correlate with latency, the strongest first.
     pub associations: Vec<Association>,
     /// Number of fields examined.
@@ -45,11 +47,17 @@ impl Why {
             associations::associations(&fields.collect::<Vec<_>>(), &durations)
         };
         let late = timelines.first().and_then(Timeline::longest_completion_delay).cloned();
+        let effects = timelines.iter().take(1).flat_map(|of| &of.runs).flat_map(|run| &run.effects);
+        let injected = effects.flat_map(|effect| {
+            effect.injected_faults.iter().map(move |fault| (effect.label(), fault.clone()))
+        });
+        let injected_faults = injected.collect();
         Self {
             population: population.len(),
             total,
             parts,
             completion_delay: late,
+            injected_faults,
             associations: findings,
             fields_examined: looked_at,
         }

@@ -172,3 +172,18 @@ fn a_wait_that_a_policy_has_caused_is_a_part() {
     )
     "#);
 }
+
+#[test]
+fn injected_faults_of_the_request_are_listed() {
+    let mut drilled = report(250);
+    let rule = zerver_trace::Name::from("http=latency:249ms:5%");
+    drilled.events.push(zerver_trace::Event::FaultInjected { call: 0, at_ns: 3, rule });
+    let why = Why::of(&drilled, &[report(1)]);
+    let fault = crate::InjectedFault { call: 0, at_ns: 3, rule: "http=latency:249ms:5%".to_owned() };
+    assert_eq!(why.injected_faults.len(), 1);
+    assert_eq!(why.injected_faults[0].1, fault);
+    let json = serde_json::to_value(WhyJson::new(&drilled, &why)).unwrap();
+    assert_eq!(json["injected_faults"][0]["effect"], why.injected_faults[0].0);
+    assert_eq!(json["injected_faults"][0]["rule"], "http=latency:249ms:5%");
+    assert_eq!(Why::of(&report(250), &[drilled]).injected_faults, []);
+}

@@ -43,6 +43,11 @@ impl Job {
         self.log.record(|| Event::EffectPoint { call: number, at_ns, point });
     }
 
+    /// Records that a rule of chaos injected a fault into a call.
+    pub fn record_injected_fault(&mut self, call: u32, at_ns: u64, rule: Name) {
+        self.log.record(|| Event::FaultInjected { call, at_ns, rule });
+    }
+
     /// Records a decision of the policy of a target.
     pub fn record_policy_decision(&mut self, call: u32, at_ns: u64, decision: PolicyDecision, wait_ns: u64) {
         self.log.record(|| Event::PolicyDecided { call, at_ns, decision, wait_ns });

@@ -29,8 +29,20 @@ pub struct ServiceMetrics {
     /// Targets of effects.
     #[serde(default)]
     pub targets: Vec<TargetMetrics>,
+    /// Rules of chaos. Empty unless a drill is going on.
+    #[serde(default)]
+    pub chaos: Vec<ChaosMetrics>,
     /// Recorder; `None` if nothing is recorded.
     pub recorder: Option<RecorderMetrics>,
+}
+
+/// Metrics of one rule of chaos.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChaosMetrics {
+    /// Rule, as it was written.
+    pub rule: String,
+    /// Faults that it has injected.
+    pub injected: u64,
 }
 
 /// Metrics of one class.

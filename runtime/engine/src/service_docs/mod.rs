@@ -4,6 +4,7 @@ mod metrics;
 mod settings;
 
 pub use metrics::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    ChaosMetrics, ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics,
+    WorkerMetrics,
 };
 pub use settings::{SettingDoc, SettingSource};

@@ -98,7 +98,10 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     let effects = |what| {
         matches!(
             what,
-            DifferenceKind::EffectArgument | DifferenceKind::EffectAttempts | DifferenceKind::EffectResult
+            DifferenceKind::EffectArgument
+                | DifferenceKind::EffectAttempts
+                | DifferenceKind::InjectedFault
+                | DifferenceKind::EffectResult
         )
     };
     block("request", &of(DifferenceKind::is_request), &mut out);

@@ -197,6 +197,9 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
         let took = format!("{} {} {}", point.point, unit.format(point.took_ns), unit.name);
         tree.field("until", &took, Tone::Secondary);
     }
+    for fault in effect.injected_faults_in_words() {
+        tree.field("chaos", &fault, Tone::Warn);
+    }
     for late in effect.completion_delays() {
         tree.field("late", &format!("{}: {}", duration::show(late.delay_ns), late.reason()), Tone::Warn);
     }

@@ -159,6 +159,7 @@ impl<'t> EventWalk<'t> {
             | Event::CompletionDelayed { call, at_ns, .. }
             | Event::EffectPoint { call, at_ns, .. }
             | Event::PolicyDecided { call, at_ns, .. }
+            | Event::FaultInjected { call, at_ns, .. }
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
@@ -240,7 +241,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::EffectPoint { at_ns, .. }
         | Event::UndoRegistered { at_ns, .. }
         | Event::UndoStarted { at_ns, .. }
-        | Event::UndoEnded { at_ns, .. } => Some(*at_ns),
+        | Event::UndoEnded { at_ns, .. }
+        | Event::FaultInjected { at_ns, .. } => Some(*at_ns),
         Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
     }
 }
@@ -309,6 +311,7 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
         }
         Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
         Event::EffectPoint { call, point, .. } => format!("{}: {point}", label(*call)),
+        Event::FaultInjected { call, rule, .. } => format!("{}: injected by chaos rule {rule}", label(*call)),
         Event::PolicyDecided { call, decision, wait_ns, .. } => match wait_ns {
             0 => format!("{}: {decision}", label(*call)),
             ns => format!("{}: {decision}, {}", label(*call), HumanDuration { ns: *ns }),

@@ -122,6 +122,13 @@ fn effect(
         let count = |effect: &Effect| Some(number(effect.attempts.len() as u64));
         found.add(at.is(DifferenceKind::EffectAttempts), "", count(a_effect), count(b_effect));
     }
+    if a_effect.injected_faults() != b_effect.injected_faults() {
+        let rules = |effect: &Effect| {
+            let rules = effect.injected_faults_in_words();
+            (!rules.is_empty()).then(|| text(&rules.join(", ")))
+        };
+        found.add(at.is(DifferenceKind::InjectedFault), "", rules(a_effect), rules(b_effect));
+    }
     let at_result = at.is(DifferenceKind::EffectResult);
     // All attempts but the last failed and were retried.
     for (number, (a, b)) in (1..).zip(std::iter::zip(&a_effect.attempts, &b_effect.attempts)) {

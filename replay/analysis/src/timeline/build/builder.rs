@@ -143,6 +143,7 @@ impl<'t> TimelineBuilder<'t> {
                     effect.policy_decisions.push(PolicyNote { call, at_ns, decision, wait_ns });
                 }
             }
+            Event::FaultInjected { call, at_ns, rule } => self.injected(*call, *at_ns, rule),
             Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
                 self.take_undo(event);
             }
@@ -273,6 +274,7 @@ impl<'t> TimelineBuilder<'t> {
                     duration_ns: 0,
                     attempts: vec![attempt],
                     policy_decisions: Vec::new(),
+                    injected_faults: Vec::new(),
                     end: EffectEnd::Unanswered,
                     writes: Vec::new(),
                     undo: None,

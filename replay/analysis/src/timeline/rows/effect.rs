@@ -24,6 +24,8 @@ pub struct Effect {
     pub attempts: Vec<Attempt>,
     /// Decisions of policies about its attempts, in order.
     pub policy_decisions: Vec<PolicyNote>,
+    /// Faults that chaos injected into its attempts, in order.
+    pub injected_faults: Vec<InjectedFault>,
     /// End of the last attempt.
     pub end: EffectEnd,
     /// Slots written from the answer.
@@ -84,7 +86,28 @@ impl Effect {
         self.completion_delays().fold(0, |sum, late| sum.saturating_add(late.delay_ns))
     }
 
-    /// Returns undos, attempts, waits and delays in words: `undone`, `3 attempts`, `queued 1.20 ms`. Empty for a single
+    /// Returns the rules of chaos that injected something, in order, each with the number of times.
+    pub(crate) fn injected_faults(&self) -> Vec<(&str, usize)> {
+        let mut rules: Vec<(&str, usize)> = Vec::new();
+        for fault in &self.injected_faults {
+            match rules.iter_mut().find(|(rule, _)| *rule == fault.rule) {
+                Some((_, times)) => *times += 1,
+                None => rules.push((&fault.rule, 1)),
+            }
+        }
+        rules
+    }
+
+    /// Returns what chaos injected, in words: `injected by chaos rule kv=timeout:10%`, with ` 2 times` for several.
+    pub fn injected_faults_in_words(&self) -> Vec<String> {
+        let words = |(rule, times): (&str, usize)| match times {
+            1 => format!("injected by chaos rule {rule}"),
+            _ => format!("injected by chaos rule {rule} {times} times"),
+        };
+        self.injected_faults().into_iter().map(words).collect()
+    }
+
+    /// Returns undos, attempts, injected faults, waits and delays in words: `undone`, `3 attempts`, `queued 1.20 ms`. Empty for a single
     /// attempt without any of them.
     pub fn notes(&self) -> Vec<String> {
         let mut ways: Vec<String> = self.undoes.iter().map(|effect| format!("undoes {effect}")).collect();
@@ -102,6 +125,7 @@ impl Effect {
             let by = if self.attempts.iter().any(is_rate) { " by the rate limit" } else { "" };
             ways.push(format!("queued {queued}{by}"));
         }
+        ways.extend(self.injected_faults_in_words());
         ways.extend(self.policy_decisions.iter().map(ToString::to_string));
         if self.completion_delay_ns() > 0 {
             ways.push(format!("answer {} late", duration::show(self.completion_delay_ns())));
@@ -135,6 +159,17 @@ pub struct Attempt {
     pub completion_delays: Vec<CompletionDelay>,
     /// End of the attempt.
     pub end: EffectEnd,
+}
+
+/// A fault that chaos injected into an attempt, or a latency that it added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InjectedFault {
+    /// Number of the call in the trace.
+    pub call: u32,
+    /// Time at which the call would have been made.
+    pub at_ns: u64,
+    /// Rule, as it was written: `http GET rates..=timeout:10%`.
+    pub rule: String,
 }
 
 /// A decision of a policy about an attempt.
