@@ -43,6 +43,7 @@
 //!   other kinds.
 //! - [`testing`] runs a flow without a server.
 //! - [`Limits`], [`SchedulingSettings`], [`ClassRule`], [`TargetPolicy`], [`Egress`] and [`Recording`] are settings.
+//! - [`Chaos`] injects faults into effects, for drills.
 //!
 //! # Threads
 //!
@@ -107,7 +108,10 @@ pub use program::run::run;
 pub use scheduler::ClassRule;
 pub use server::handle::Server;
 pub use start_error::StartError;
-pub use zerver_engine::{ClassSettings, OverrunLimit, Places, SchedulingSettings, TargetPolicy};
+pub use zerver_engine::{
+    Chaos, ChaosFault, ChaosRule, ChaosRuleError, ClassSettings, OverrunLimit, Places, SchedulingSettings,
+    TargetPolicy,
+};
 
 /// Defines the `main` function of a service, from the function that returns its [`App`].
 #[macro_export]

@@ -65,6 +65,25 @@ pub enum StartError {
     /// The limit of effects of a request is 0.
     #[error("limits.effects is 0, so that no effect could be performed; it must be at least 1")]
     NoEffects,
+    /// A rule of chaos is for a kind of effect that the program does not have.
+    #[error(
+        "chaos rule {rule} is for a kind of effect that this program does not perform; it performs {kinds}"
+    )]
+    UnknownChaosKind {
+        /// The rule.
+        rule: String,
+        /// Names of the existing kinds.
+        kinds: String,
+    },
+    /// Rules of chaos are set where they would affect real users.
+    #[error(
+        "{place}: chaos.rules inject faults into real requests, and only `zerver dev` accepts them; remove them, or set \
+         chaos.allow_outside_dev = true"
+    )]
+    ChaosOutsideDev {
+        /// File and line, or the variable.
+        place: String,
+    },
     /// Two kinds of effects have the same name.
     #[error(
         "two kinds of effects are named {kind}; give one of them another name with #[effect(kind = \"..\")]"

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use zerver_replay::ChaosRule;
 
 use super::ThemeArgs;
 
@@ -17,6 +18,16 @@ pub(crate) struct Dev {
     pub(crate) addr: String,
     #[command(flatten)]
     pub(crate) program: Program,
+    /// Inject a fault into a share of the effects, such as 'http GET rates..=timeout:10%'; repeat it for several
+    ///
+    /// RULE is KIND [SUMMARY] [@TARGET]=FAULT:PERCENT%, with the effect as `zerver trace` prints it. `..` stands for any
+    /// text. Faults: timeout, unreachable, malformed, error:KIND, status:CODE (of http), latency:DURATION. These rules
+    /// replace those of chaos.rules in zerver.toml.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) chaos: Vec<ChaosRule>,
+    /// Repeat a drill: the seed that an earlier one printed
+    #[arg(long, value_name = "N")]
+    pub(crate) chaos_seed: Option<u64>,
     /// Do not rebuild or restart on change
     #[arg(long)]
     pub(crate) no_watch: bool,

@@ -45,14 +45,24 @@ pub(crate) fn query<T: DeserializeOwned>(
             (cargo::build(&package, program.release, global)?, package.folder)
         }
     };
+    ask(&exe, &folder, query, Stdio::inherit())
+}
+
+/// Queries a program whose package is in `folder`. Its messages go to `stderr`.
+pub(crate) fn ask<T: DeserializeOwned>(
+    exe: &Path,
+    folder: &Path,
+    query: Query,
+    stderr: Stdio,
+) -> Result<T, CommandError> {
     let failed = || {
         CommandError::new(format!("cannot read the {} of {}", query.name, exe.display()))
             .with_hint("is it a zerver service? its main must hand its app to zerver")
     };
-    let mut command = Command::new(&exe);
+    let mut command = Command::new(exe);
     // As Cargo and `dev` do: the settings are in the package's folder.
     command.env("CARGO_MANIFEST_DIR", folder);
-    command.env(query.variable, "1").stdin(Stdio::null()).stdout(Stdio::piped());
+    command.env(query.variable, "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     let mut process = Process::spawn(&mut command).map_err(|error| failed().caused_by(&error))?;
     let stdout = process.stdout();
     let (sender, receiver) = mpsc::channel();

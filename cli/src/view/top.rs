@@ -1,4 +1,4 @@
-//! Live metrics of a service, as text: totals, classes, threads, steps, effects.
+//! Live metrics of a service, as text: totals, classes, threads, steps, effects, targets, and the rules of a drill.
 
 use anstyle::Style;
 use zerver_replay::{
@@ -44,6 +44,10 @@ pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: O
     if !targets.is_empty() {
         out += "\n";
         out += &targets;
+    }
+    if !now.chaos.is_empty() {
+        out += "\n";
+        out += &chaos(now, before, span_ns, columns);
     }
     out
 }
@@ -212,6 +216,21 @@ fn targets(now: &ServiceMetrics, before: &ServiceMetrics, columns: Option<usize>
     if is_empty { String::new() } else { table.draw(columns) }
 }
 
+/// Returns the rules of the drill that is going on.
+fn chaos(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
+    let mut table =
+        Table::new(&[Column::Shrinks("chaos rule"), Column::Right("injected"), Column::Right("injected/s")]);
+    for rule in &now.chaos {
+        let was = before.chaos.iter().find(|was| was.rule == rule.rule).map_or(0, |was| was.injected);
+        table.row(vec![
+            (style::WARN, clean(&rule.rule).into_owned()),
+            (style::PLAIN, number(rule.injected)),
+            (style::PLAIN, rate(rule.injected.saturating_sub(was), span_ns)),
+        ]);
+    }
+    table.draw(columns)
+}
+
 /// Returns a number that is emphasized unless it is 0.
 fn marked(mark: Style, n: u64) -> (Style, String) {
     (if n == 0 { style::PLAIN } else { mark }, number(n))
@@ -276,6 +295,7 @@ fn number(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
+    use zerver_replay::ChaosMetrics;
 
     use super::*;
 
@@ -370,6 +390,7 @@ mod tests {
                 },
                 TargetMetrics { breaker: "closed".to_owned(), ..TargetMetrics::default() },
             ],
+            chaos: vec![ChaosMetrics { rule: "http GET a..=timeout:10%".to_owned(), injected: 6 }],
             recorder: Some(RecorderMetrics {
                 recorded: 9,
                 dropped: 1,
@@ -398,6 +419,9 @@ mod tests {
 
         target             breaker  in flight  refused  rate waits  retries  not retried  budget
         a.example.com:443  open             -        7           -        -            -       3
+
+        chaos rule                injected  injected/s
+        http GET a..=timeout:10%         6         3.0
         "#);
     }
 }

@@ -43,7 +43,6 @@ async fn open(startup: &mut Startup, settings: Settings) -> Result<(), BoxError>
     }
     startup.resource(auth::Keys::new(&settings.token_key)?);
     startup.interpreter(database);
-    startup.keep(settings.server);
     Ok(())
 }
 

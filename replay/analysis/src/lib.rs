@@ -42,8 +42,8 @@ pub use simulate::{
 pub use sql::{RepeatedStatement, ResultTable};
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, InjectedFault,
-    KindTotals, Migration, Point, PolicyNote, PolicyWait, ReadDelay, Reclassification, SlotWrite, Step, StepRun,
-    Timeline, TimelineJson, Totals, UndoState, Verdict, median,
+    KindTotals, Migration, Point, PolicyNote, PolicyWait, ReadDelay, Reclassification, SlotWrite, Step,
+    StepRun, Timeline, TimelineJson, Totals, UndoState, Verdict, median,
 };
 pub use why::{
     Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,

@@ -56,7 +56,8 @@ impl App {
         };
         let workers = config.workers.unwrap_or_else(cores).max(1);
         let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
-        let mut startup = Startup::new(self.interpreters, self.functions, self.resources);
+        let mut startup =
+            Startup::new(self.interpreters, self.functions, self.resources).with_chaos(options.chaos);
         let open = match self.startup {
             Some(StartupHook::Sync(prepare)) => {
                 // Resources opened here are used on the effect runtime.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use zerver_engine::Chaos;
 use zerver_trace::CaptureSink;
 
 #[cfg(feature = "replay")]
@@ -20,6 +21,8 @@ pub struct StartOptions {
     pub sink: Option<Arc<dyn CaptureSink>>,
     /// Token that a request can send in `x-zerver-record` to be recorded regardless of the policy.
     pub record_token: Option<String>,
+    /// Faults to inject into effects. With `None`, as in production, there are none.
+    pub chaos: Option<Chaos>,
     /// Runs each step twice with the same slots, and calls the function for each step whose runs differ, once for each
     /// step. The request uses the first run. With `None`, as in production, each step runs once.
     #[cfg(feature = "replay")]
@@ -34,7 +37,8 @@ impl fmt::Debug for StartOptions {
             .field("addr", &self.addr)
             .field("listener", &self.listener)
             .field("sink", &self.sink.is_some())
-            .field("record_token", &self.record_token.is_some());
+            .field("record_token", &self.record_token.is_some())
+            .field("chaos", &self.chaos);
         #[cfg(feature = "replay")]
         debug.field("on_impure_step", &self.on_impure_step.is_some());
         debug.finish()

@@ -4,8 +4,9 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use zerver_engine::EffectKind;
+use zerver_engine::{Chaos, ChaosRule, EffectKind};
 
 use crate::StartError;
 use crate::effects::Resources;
@@ -38,6 +39,8 @@ pub struct Startup {
     pub(crate) kept: KeptValues,
     functions: Vec<Binding>,
     resources: Resources,
+    /// Faults to inject into effects.
+    chaos: Option<Arc<Chaos>>,
 }
 
 impl fmt::Debug for Startup {
@@ -52,7 +55,29 @@ impl Startup {
         functions: Vec<Binding>,
         resources: Resources,
     ) -> Self {
-        Self { interpreters, kept: Vec::new(), functions, resources }
+        Self { interpreters, kept: Vec::new(), functions, resources, chaos: None }
+    }
+
+    /// Has faults injected into all effects of requests.
+    pub(crate) fn with_chaos(self, chaos: Option<Chaos>) -> Self {
+        Self { chaos: chaos.map(Arc::new), ..self }
+    }
+
+    /// Turns chaos on, once the kinds of effects are known. It does not affect the startup hook.
+    ///
+    /// # Errors
+    /// If a rule is for a kind of effect that does not exist.
+    pub(crate) fn start_chaos(&mut self) -> Result<(), StartError> {
+        let kinds: Vec<_> = self.interpreters.kinds().collect();
+        let is_unknown = |rule: &&ChaosRule| rule.kind().is_some_and(|kind| !kinds.contains(&kind));
+        if let Some(rule) =
+            self.chaos.iter().flat_map(|chaos| chaos.rules()).map(|(rule, _)| rule).find(is_unknown)
+        {
+            let (rule, kinds) = (rule.to_string(), kinds.join(", "));
+            return Err(StartError::UnknownChaosKind { rule, kinds });
+        }
+        self.interpreters.set_chaos(self.chaos.clone());
+        Ok(())
     }
 
     /// Runs a hook, on this runtime if it is asynchronous.

@@ -1,11 +1,12 @@
 //! Values of settings: parsing, validation and formatting.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use zerver_engine::Places;
+use zerver_engine::{ChaosRule, ChaosRuleError, Places};
 use zerver_trace::duration::HumanDuration;
 
 use super::egress::Destination;
@@ -67,6 +68,11 @@ pub(super) enum Field<'c> {
     KeyStore(&'c mut KeyStore),
     Directory(&'c mut Option<PathBuf>),
     Secret(&'c mut Option<String>),
+    ChaosRules(&'c mut Vec<ChaosRule>),
+    /// Servers by the variables with their URLs.
+    DevServers(&'c mut BTreeMap<String, String>),
+    /// `None` for a random number.
+    Seed(&'c mut Option<u64>),
 }
 
 const ADDRESS: &str = "HOST:PORT, such as 127.0.0.1:3000";
@@ -78,6 +84,12 @@ const RATE: &str = "a number of calls per second from 0.001 to 1000000; 0 means 
 const PLACES: &str = "a number (0 means no limit), auto, or shared";
 const DESTINATIONS: &str =
     "a list of hosts and address ranges, such as *.example.com, api.example.com:443 or 10.0.0.0/8";
+const CHAOS_RULES: &str = "a list of rules such as \"http GET rates..=timeout:10%\"";
+/// Servers that `zerver dev` can start.
+const SERVERS: [&str; 2] = ["postgres", "redis"];
+const DEV_SERVERS: &str =
+    "a server, postgres or redis, for each variable that gets its URL, such as DATABASE_URL = \"postgres\"";
+const RANDOM: &str = "random";
 const SIZE: &str = "a number of bytes, such as 65536, 64KiB or 1MiB";
 const OPTIONAL_SIZE: &str = "a number of bytes, such as 512MiB or 1GiB, or off";
 
@@ -98,6 +110,16 @@ impl RawValue {
         }
     }
 
+    /// Items of a list that contain commas. Each is on a line of its own.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match self {
+            Self::One(text) => (Some(text), &[][..]),
+            Self::Many(items) => (None, items.as_slice()),
+        };
+        let lines = one.into_iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty());
+        lines.chain(many.iter().map(String::as_str))
+    }
+
     #[cfg(test)]
     pub(super) fn from_json(json: &Json) -> Option<Self> {
         match json {
@@ -116,17 +138,22 @@ impl Field<'_> {
     ///
     /// # Errors
     /// A description of valid values, which follows "must be".
-    pub(super) fn set(self, raw: &RawValue) -> Result<(), &'static str> {
+    pub(super) fn set(self, raw: &RawValue) -> Result<(), Cow<'static, str>> {
+        if let Self::ChaosRules(rules) = self {
+            let parsed: Result<_, _> = raw.lines().map(str::parse).collect();
+            *rules = parsed.map_err(|error: ChaosRuleError| format!("{CHAOS_RULES}; {error}"))?;
+            return Ok(());
+        }
         if let Self::Names(names) = self {
             *names = raw.list();
             let is_invalid = |name: &String| name.bytes().filter(u8::is_ascii_alphanumeric).count() < 3;
             let requirement = "a list of names with at least three letters or digits each";
-            return if names.iter().any(is_invalid) { Err(requirement) } else { Ok(()) };
+            return if names.iter().any(is_invalid) { Err(requirement.into()) } else { Ok(()) };
         }
         if let Self::Hosts(hosts) = self {
             *hosts = raw.list();
             let is_invalid = |name: &String| name.is_empty() || name.contains([' ', '/']);
-            return if hosts.iter().any(is_invalid) { Err("a list of host names") } else { Ok(()) };
+            return if hosts.iter().any(is_invalid) { Err("a list of host names".into()) } else { Ok(()) };
         }
         if let Self::MaxPerName(counts) = self {
             let items: Vec<&str> = match raw {
@@ -143,10 +170,23 @@ impl Field<'_> {
             *counts = items.into_iter().map(entry).collect::<Option<_>>().ok_or(COUNTS)?;
             return Ok(());
         }
+        if let Self::DevServers(servers) = self {
+            let items = raw.list();
+            let entry = |text: &String| {
+                let (name, server) = text.split_once('=')?;
+                let (name, server) = (name.trim(), server.trim());
+                let is_variable = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                let is_known = is_variable && SERVERS.contains(&server);
+                is_known.then(|| (name.to_owned(), server.to_owned()))
+            };
+            *servers = items.iter().map(entry).collect::<Option<_>>().ok_or(DEV_SERVERS)?;
+            return Ok(());
+        }
         if let Self::Destinations(destinations) = self {
             *destinations = raw.list();
             let is_valid = |text: &String| Destination::parse(text).is_some();
-            return if destinations.iter().all(is_valid) { Ok(()) } else { Err(DESTINATIONS) };
+            return if destinations.iter().all(is_valid) { Ok(()) } else { Err(DESTINATIONS.into()) };
         }
         let text = raw.one().map(str::trim);
         let is_off = matches!(text, Some("off" | "false"));
@@ -160,7 +200,14 @@ impl Field<'_> {
                 let text = text.filter(|text| is_address(text)).ok_or(ADDRESS)?;
                 text.clone_into(addr);
             }
-            Self::Hosts(_) | Self::Names(_) | Self::MaxPerName(_) | Self::Destinations(_) => {}
+            Self::Hosts(_)
+            | Self::Names(_)
+            | Self::MaxPerName(_)
+            | Self::Destinations(_)
+            | Self::ChaosRules(_)
+            | Self::DevServers(_) => {}
+            Self::Seed(seed) if text == Some(RANDOM) => *seed = None,
+            Self::Seed(seed) => *seed = Some(number("a number, or random")?),
             Self::Threads(threads, min) => {
                 let requirement =
                     if min == 0 { "a number from 0 to 1024" } else { "a number from 1 to 1024" };
@@ -220,7 +267,7 @@ impl Field<'_> {
                 *flag = match text {
                     Some("true" | "1") => true,
                     Some("false" | "0") => false,
-                    _ => return Err("true or false"),
+                    _ => return Err("true or false".into()),
                 };
             }
             Self::Keep(keep) => {
@@ -228,7 +275,7 @@ impl Field<'_> {
                     Some("all") => Keep::All,
                     Some("tail") => Keep::Tail,
                     Some("off" | "false") => Keep::Off,
-                    _ => return Err("all, tail or off"),
+                    _ => return Err("all, tail or off".into()),
                 };
             }
             Self::KeyStore(store) => {
@@ -256,6 +303,11 @@ impl Field<'_> {
         match self {
             Self::Address(addr) => addr.clone().into(),
             Self::Hosts(list) | Self::Names(list) | Self::Destinations(list) => list.clone().into(),
+            Self::ChaosRules(rules) => rules.iter().map(|rule| Json::from(rule.as_str())).collect(),
+            Self::DevServers(servers) => {
+                servers.iter().map(|(name, server)| Json::from(format!("{name}={server}"))).collect()
+            }
+            Self::Seed(seed) => seed.map_or_else(|| RANDOM.into(), Json::from),
             Self::Threads(threads, _) => threads.unwrap_or_else(cores).into(),
             Self::Count(count) | Self::Max(count) => (*count).into(),
             Self::MaxPerName(counts) => {
@@ -300,6 +352,9 @@ impl Field<'_> {
             Self::Address(at) => std::ptr::from_mut(at).addr(),
             Self::Hosts(at) | Self::Names(at) | Self::Destinations(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
+            Self::ChaosRules(at) => std::ptr::from_mut(at).addr(),
+            Self::DevServers(at) => std::ptr::from_mut(at).addr(),
+            Self::Seed(at) => std::ptr::from_mut(at).addr(),
             Self::Count(at) | Self::Max(at) | Self::Size(at) => std::ptr::from_mut(at).addr(),
             Self::MaxPerName(at) => std::ptr::from_mut(at).addr(),
             Self::Count16(at) => std::ptr::from_mut(at).addr(),

@@ -100,6 +100,10 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.body_bytes"),
     fixed("recording.token"),
     fixed("recording.secrets"),
+    fixed("chaos.rules"),
+    fixed("chaos.seed"),
+    fixed("chaos.allow_outside_dev"),
+    fixed("dev.servers"),
 ];
 
 /// Returns each environment variable twice: under its own name, and under the long name that is derived from its key.
@@ -136,7 +140,8 @@ impl Key {
 
     /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
-        let Config { scheduling, limits, recording, targets, egress, idempotency, .. } = config;
+        let Config { scheduling, limits, recording, targets, egress, idempotency, chaos, dev_servers, .. } =
+            config;
         if let Some(name) = self.name.strip_prefix(DEFAULT) {
             return target_keys::field(name, &mut targets.default);
         }
@@ -186,6 +191,10 @@ impl Key {
             "recording.body_bytes" => Field::Size(&mut recording.body_bytes),
             "recording.token" => Field::Secret(&mut recording.token),
             "recording.secrets" => Field::Names(&mut recording.secrets),
+            "dev.servers" => Field::DevServers(dev_servers),
+            "chaos.rules" => Field::ChaosRules(&mut chaos.rules),
+            "chaos.seed" => Field::Seed(&mut chaos.seed),
+            "chaos.allow_outside_dev" => Field::Flag(&mut chaos.allow_outside_dev),
             name => {
                 let (class, name) = name.split_once('.').unwrap_or_default();
                 let class = scheduling.class_mut(class.parse().unwrap_or(Class::Default));

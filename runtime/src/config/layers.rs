@@ -76,7 +76,7 @@ impl Layers {
                     false => StartError::Variable {
                         name: key.variable(),
                         value: value.to_string_lossy().into_owned(),
-                        requirement: requirement.to_owned(),
+                        requirement: requirement.into_owned(),
                     },
                 }
             })?;
@@ -205,6 +205,11 @@ fn inconsistent(error: SettingError, config: &mut Config, sources: &Sources) -> 
 }
 
 impl LoadedSettings {
+    /// Returns the place of the value of this key: file and line, or the variable.
+    pub(crate) fn place(&self, key: &str) -> Option<&str> {
+        self.sources.get(key)?.1.as_deref()
+    }
+
     /// Returns true if any source sets this key.
     pub(crate) fn is_set_anywhere(&self, key: &str) -> bool {
         self.sources.contains_key(key)

@@ -1,6 +1,7 @@
 //! Settings of a service. They come from the program (the methods of `App`), from `zerver.toml` (`file`) and from the
 //! environment; each overrides the one before. `key` contains the names, `field` parses and formats the values.
 
+mod chaos_settings;
 mod egress;
 mod field;
 mod file;
@@ -13,6 +14,7 @@ mod recording;
 mod settings;
 mod target_keys;
 
+pub(crate) use chaos_settings::ChaosSettings;
 pub use egress::Egress;
 pub(crate) use egress::EgressRules;
 pub(crate) use field::STORE;

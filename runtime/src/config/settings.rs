@@ -1,10 +1,11 @@
 //! All settings of a service and their defaults.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use zerver_engine::SchedulingSettings;
 
-use super::{Egress, Idempotency, Limits, Recording};
+use super::{ChaosSettings, Egress, Idempotency, Limits, Recording};
 use crate::scheduler::{ClassRule, TargetSettings};
 
 /// All settings of a service.
@@ -25,6 +26,9 @@ pub(crate) struct Config {
     pub(crate) health: Option<String>,
     pub(crate) metrics: MetricsEndpoint,
     pub(crate) recording: Recording,
+    pub(crate) chaos: ChaosSettings,
+    /// Servers that `zerver dev` starts, by the variables with their URLs. The service itself does not use them.
+    pub(crate) dev_servers: BTreeMap<String, String>,
 }
 
 impl Default for Config {
@@ -48,6 +52,8 @@ impl Default for Config {
                 remote: false,
             },
             recording: Recording::default(),
+            chaos: ChaosSettings::default(),
+            dev_servers: BTreeMap::new(),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Reported {
     Point(Name),
     #[cfg_attr(not(feature = "http-client"), expect(dead_code, reason = "only the HTTP client decides"))]
     Decision(PolicyDecision),
+    /// A rule of chaos injected a fault.
+    Injected(Name),
 }
 
 /// Reports that the current call reached a point, now. The timeline shows how long it took to get there.
@@ -61,6 +63,11 @@ pub(crate) fn report_decision(decision: PolicyDecision) {
     report(Reported::Decision(decision));
 }
 
+/// Reports that a rule of chaos injected a fault into the current call.
+pub(crate) fn report_injected(rule: Name) {
+    report(Reported::Injected(rule));
+}
+
 fn report(what: Reported) {
     REPORTED.with_borrow_mut(|reported| {
         if reported.len() < MAX_POINTS {
@@ -88,7 +95,7 @@ mod tests {
 
     fn names(points: &[Point]) -> Vec<String> {
         let name = |(reported, _): &'_ Point| match reported {
-            Reported::Point(name) => name.to_string(),
+            Reported::Point(name) | Reported::Injected(name) => name.to_string(),
             Reported::Decision(decision) => decision.as_str().to_owned(),
         };
         points.iter().map(name).collect()

@@ -10,10 +10,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use zerver_engine::{
-    Call, CallResult, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
+    Call, CallResult, Chaos, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
     RequestedCall, StandaloneEffect,
 };
 
+use super::chaos_injection;
 use super::outbound::Outbound;
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
@@ -173,7 +174,11 @@ where
 
 /// The interpreters of a program, by kind.
 #[derive(Clone, Default)]
-pub struct Interpreters(Vec<(&'static str, Arc<dyn AnyInterpreter>)>);
+pub struct Interpreters {
+    by_kind: Vec<(&'static str, Arc<dyn AnyInterpreter>)>,
+    /// Faults to inject, during a drill.
+    chaos: Option<Arc<Chaos>>,
+}
 
 impl fmt::Debug for Interpreters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,23 +189,33 @@ impl fmt::Debug for Interpreters {
 impl Interpreters {
     /// Creates an empty set.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { by_kind: Vec::new(), chaos: None }
     }
 
     /// Sets the interpreter of a kind. It replaces the previous interpreter of the kind.
     pub fn set<K: EffectKind>(&mut self, interpreter: impl Interpreter<K>) {
-        self.0.retain(|(kind, _)| *kind != K::KIND);
-        self.0.push((K::KIND, Arc::new(Typed::<K, _>(interpreter, std::marker::PhantomData))));
+        self.by_kind.retain(|(kind, _)| *kind != K::KIND);
+        self.by_kind.push((K::KIND, Arc::new(Typed::<K, _>(interpreter, std::marker::PhantomData))));
     }
 
     /// Returns the names of the kinds.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(kind, _)| *kind)
+        self.by_kind.iter().map(|(kind, _)| *kind)
+    }
+
+    /// Has faults injected into the calls that are started from now on.
+    pub(crate) fn set_chaos(&mut self, chaos: Option<Arc<Chaos>>) {
+        self.chaos = chaos;
+    }
+
+    /// Returns the faults of the drill, if there is one.
+    pub(crate) fn chaos(&self) -> Option<&Chaos> {
+        self.chaos.as_deref()
     }
 
     /// Passes on the settings of connections to other systems.
     pub(crate) fn configure(&self, outbound: &Arc<Outbound>) {
-        self.0.iter().for_each(|(_, interpreter)| interpreter.configure(outbound));
+        self.by_kind.iter().for_each(|(_, interpreter)| interpreter.configure(outbound));
     }
 
     /// Returns the type of the kind of this name.
@@ -210,11 +225,11 @@ impl Interpreters {
 
     /// Returns the kinds of effects that are expected to fail now, with the reasons.
     pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
-        self.0.iter().filter_map(|(kind, interpreter)| Some((*kind, interpreter.problem()?))).collect()
+        self.by_kind.iter().filter_map(|(kind, interpreter)| Some((*kind, interpreter.problem()?))).collect()
     }
 
     fn get(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
-        self.0.iter().find(|(known, _)| *known == kind).map(|(_, interpreter)| &**interpreter)
+        self.by_kind.iter().find(|(known, _)| *known == kind).map(|(_, interpreter)| &**interpreter)
     }
 
     pub(crate) fn needs_runtime(&self, kind: &str) -> bool {
@@ -228,6 +243,19 @@ impl Interpreters {
 
     /// Starts a call whose first attempt has this number.
     pub(crate) fn start_numbered(
+        &self,
+        call: &Call,
+        context: &EffectContext,
+        first_attempt: u32,
+    ) -> Started<CallResult> {
+        match self.chaos.as_ref().and_then(|chaos| chaos.decide(call)) {
+            None => self.start_without_chaos(call, context, first_attempt),
+            Some(injection) => chaos_injection::start(self, call, context, first_attempt, injection),
+        }
+    }
+
+    /// Starts a call without regard to chaos.
+    pub(super) fn start_without_chaos(
         &self,
         call: &Call,
         context: &EffectContext,

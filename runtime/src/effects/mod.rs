@@ -33,6 +33,7 @@
 
 mod builtin_interpreters;
 pub mod cache;
+mod chaos_injection;
 pub mod clock;
 mod duration_literals;
 pub(crate) mod effect_function;

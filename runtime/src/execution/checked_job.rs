@@ -124,6 +124,7 @@ impl CheckedJob {
             let at_ns = watch.since_start_ns(at);
             match reported {
                 Reported::Point(point) => self.record_effect_point(number, at_ns, point),
+                Reported::Injected(rule) => self.record_injected_fault(number, at_ns, rule),
                 Reported::Decision(decision) => self.record_policy_decision(number, at_ns, decision, 0),
             }
         }

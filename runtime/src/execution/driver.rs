@@ -307,8 +307,18 @@ impl<'d> Driver<'d> {
         let is_needed = |number: u32| canceled.binary_search(&number).is_err();
         self.over_limit.retain(is_needed);
         if let Some(in_flight) = self.in_flight.take() {
-            let needed = in_flight.into_iter().filter(|effect| effect.number().is_some_and(is_needed));
+            let mut reached = Vec::new();
+            let needed = in_flight.into_iter().filter(|effect| {
+                let is_needed = effect.number().is_some_and(is_needed);
+                if let (false, EffectFuture::Running(effect)) = (is_needed, effect) {
+                    reached.push((effect.number(), effect.take_points()));
+                }
+                is_needed
+            });
             self.in_flight = Some(needed.collect());
+            for (number, points) in reached {
+                self.record_points(number, points);
+            }
         }
     }
 

@@ -166,9 +166,19 @@ impl Undoing<'_> {
         canceled.sort_unstable();
         let is_needed = |number: u32| canceled.binary_search(&number).is_err();
         self.queued.retain(|call| is_needed(call.number));
+        let mut reached = Vec::new();
         let in_flight = std::mem::take(&mut self.in_flight);
-        self.in_flight =
-            in_flight.into_iter().filter(|effect| effect.number().is_some_and(is_needed)).collect();
+        let needed = in_flight.into_iter().filter(|effect| {
+            let is_needed = effect.number().is_some_and(is_needed);
+            if let (false, EffectFuture::Running(effect)) = (is_needed, effect) {
+                reached.push((effect.number(), effect.take_points()));
+            }
+            is_needed
+        });
+        self.in_flight = needed.collect();
+        for (number, points) in reached {
+            self.job.record_reports(number, points, self.watch);
+        }
     }
 
     /// Runs code of the service. If it panics, the report of the panic masks the secrets of the request.

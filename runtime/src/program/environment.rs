@@ -8,6 +8,7 @@
 //! | `ZERVER_CONFIG` | settings file; by default `zerver.toml` in the directory of the package or in the working directory |
 //! | `CARGO_MANIFEST_DIR` | directory of the package, set by Cargo and `zerver dev` |
 //! | `ZERVER_DEV` | `1` under `zerver dev` |
+//! | `ZERVER_DEV_STARTED` | names of the variables whose servers `zerver dev` has started, for the service to read |
 //! | `ZERVER_PURITY_CHECK` | `1` to run each step twice and report differences; by default the value of `ZERVER_DEV` |
 //! | `ZERVER_CATALOG` | `1` to print the flows as JSON and exit |
 //! | `ZERVER_SETTINGS` | `1` to print the settings as JSON and exit |
@@ -27,7 +28,8 @@ use crate::config::{Config, Layers, variables};
 /// Prefix of all variables of zerver.
 const PREFIX: &str = "ZERVER_";
 /// Variables that are not settings, without the prefix. The theme belongs to the terminal UI.
-const NON_SETTINGS: [&str; 7] = ["CONFIG", "DEV", "PURITY_CHECK", "CATALOG", "SETTINGS", "IPC", "THEME"];
+const NON_SETTINGS: [&str; 8] =
+    ["CONFIG", "DEV", "DEV_STARTED", "PURITY_CHECK", "CATALOG", "SETTINGS", "IPC", "THEME"];
 /// Start of the variables of tests and benchmarks, without the prefix.
 const TEST_PREFIXES: [&str; 2] = ["TEST_", "BENCH_"];
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use zerver_engine::Chaos;
 use zerver_recorder::Recorder;
 
 use super::environment::Environment;
@@ -16,6 +17,7 @@ use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
 #[cfg(feature = "replay")]
 use crate::ImpureStep;
+use crate::config::LoadedSettings;
 use crate::execution::panic_report;
 use crate::operator_log;
 use crate::platform;
@@ -113,7 +115,9 @@ fn try_run(app: App) -> Result<(), StartError> {
         Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
         None => app,
     };
+    let chaos = chaos(&loaded, environment.dev)?;
     let server = app.start(StartOptions {
+        chaos,
         listener: Some(listener),
         sink: recorder.as_ref().map(Recorder::sink),
         record_token: loaded.config.recording.token.clone(),
@@ -162,6 +166,29 @@ fn try_run(app: App) -> Result<(), StartError> {
         recorder_startup::close(recorder);
     }
     startup_error.map_or(Ok(()), Err)
+}
+
+/// Returns the faults to inject, if the settings name some, and warns that they will be.
+///
+/// # Errors
+/// If they are not allowed here.
+fn chaos(loaded: &LoadedSettings, is_dev: bool) -> Result<Option<Chaos>, StartError> {
+    let settings = &loaded.config.chaos;
+    if !settings.is_on() {
+        return Ok(None);
+    }
+    if !is_dev && !settings.allow_outside_dev {
+        let place = loaded.place("chaos.rules").unwrap_or("settings of the program").to_owned();
+        return Err(StartError::ChaosOutsideDev { place });
+    }
+    let random = getrandom::u32().map_err(|error| StartError::Worker(io::Error::other(error.to_string())))?;
+    let chaos = settings.plan(random);
+    let seed = chaos.seed();
+    operator_log::warn(&format!("chaos is on, seed {seed}: faults are injected into effects by these rules"));
+    for (rule, _) in chaos.rules() {
+        operator_log::warn(&format!("chaos rule {rule}"));
+    }
+    Ok(Some(chaos))
 }
 
 /// Reports a step whose two runs differed.

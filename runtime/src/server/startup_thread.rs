@@ -53,13 +53,13 @@ pub(crate) fn spawn_startup(
     Ok(stop)
 }
 
-/// Registers the effect functions with their resources, and checks that every limit for a kind of effects is for a
-/// registered kind.
+/// Registers the effect functions with their resources, checks that every limit for a kind of effects is for a
+/// registered kind, and turns chaos on.
 pub(crate) fn finish_startup(limits: &Limits, startup: &mut Startup) -> Result<(), StartError> {
     startup.bind_functions()?;
     let kinds: Vec<_> = startup.interpreters.kinds().collect();
     match limits.effects_per_kind.keys().find(|kind| !kinds.contains(&kind.as_str())) {
         Some(kind) => Err(StartError::UnknownEffectKind { kind: kind.clone(), kinds: kinds.join(", ") }),
-        None => Ok(()),
+        None => startup.start_chaos(),
     }
 }

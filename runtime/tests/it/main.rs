@@ -1,6 +1,7 @@
 //! All integration tests of the crate, in one binary that is linked once.
 
 mod cache;
+mod chaos;
 mod client_departures;
 mod collector;
 mod completion_delays;

@@ -13,9 +13,7 @@ use crate::servers::todos;
 pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let recorder = policy.map(todos::open).transpose()?;
     let database_url = database_url()?;
-    let settings = move || {
-        Ok(Settings { database_url, token_key: TOKEN_KEY.to_owned(), is_seeded: false, server: None })
-    };
+    let settings = move || Ok(Settings { database_url, token_key: TOKEN_KEY.to_owned(), is_seeded: false });
     let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: recorder.as_ref().map(Recorder::sink),

@@ -67,14 +67,8 @@ impl Conduit {
         let impure = Arc::new(Mutex::new(Vec::new()));
         let found = Arc::clone(&impure);
         let database_url = new_database();
-        let settings = move || {
-            Ok(Settings {
-                database_url,
-                token_key: "a key for tests".to_owned(),
-                is_seeded: false,
-                server: None,
-            })
-        };
+        let settings =
+            move || Ok(Settings { database_url, token_key: "a key for tests".to_owned(), is_seeded: false });
         let server = app(settings).workers(1).start(StartOptions {
             addr: Some("127.0.0.1:0".to_owned()),
             sink: Some(recorder.sink()),

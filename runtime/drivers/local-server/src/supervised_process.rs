@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -143,6 +144,8 @@ impl SupervisedProcess {
         let mut command = user.command(&shell);
         command.arg("-c").arg(SCRIPT).arg(name).arg(folder).arg(signal).args(server);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // Ctrl-C in a terminal is for this process, which may still need the server to finish its work.
+        command.process_group(0);
         let mut supervisor = command.spawn().map_err(ServerError::io("cannot run", shell))?;
         let stdin = supervisor.stdin.take();
         let output = Output::default();

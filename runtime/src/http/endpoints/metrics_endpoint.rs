@@ -11,9 +11,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::service_docs::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    ChaosMetrics, ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics,
+    WorkerMetrics,
 };
-use zerver_engine::{Failure, Response};
+use zerver_engine::{Chaos, ChaosRule, Failure, Response};
 use zerver_recorder::RecorderStatus;
 
 use crate::scheduler;
@@ -28,6 +29,7 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
         &worker.service.scheduler,
         worker.worker_context.service_clock.elapsed_ns(),
     );
+    metrics.chaos = worker.service.readiness.interpreters().chaos().map(chaos).unwrap_or_default();
     metrics.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
@@ -42,6 +44,11 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
     let mut response = Response::text(text);
     response.headers.insert(header::CONTENT_TYPE, TEXT);
     response
+}
+
+fn chaos(chaos: &Chaos) -> Vec<ChaosMetrics> {
+    let rule = |(rule, injected): (&ChaosRule, u64)| ChaosMetrics { rule: rule.to_string(), injected };
+    chaos.rules().map(rule).collect()
 }
 
 fn recorder(status: &RecorderStatus) -> RecorderMetrics {
@@ -74,6 +81,7 @@ impl Collector for Scrape {
             steps,
             effects,
             targets,
+            chaos,
             recorder,
         } = &self.0;
         let mut out = MetricWriter(encoder);
@@ -168,6 +176,8 @@ impl Collector for Scrape {
             "Time spent waiting for the rate limit",
             target(|target| target.rate_waited_ns),
         )?;
+        let injected = chaos.iter().map(|chaos| (vec![("rule", chaos.rule.clone())], chaos.injected));
+        out.counts("chaos_injected", "Faults that a rule of chaos injected into effects", injected)?;
         let worker = |value: fn(&WorkerMetrics) -> u64| {
             workers.iter().map(move |worker| (vec![("worker", worker.name.clone())], value(worker)))
         };

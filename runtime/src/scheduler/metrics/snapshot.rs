@@ -90,6 +90,7 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
         steps,
         effects: scheduler.effect_limiter.metrics(),
         targets: scheduler.targets.all().iter().map(|target| target.metrics(now_ns)).collect(),
+        chaos: Vec::new(),
         recorder: None,
     }
 }
