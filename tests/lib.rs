@@ -40,3 +40,27 @@ mod mail {}
 #[cfg(doctest)]
 #[doc = include_str!("../docs/how-to/idempotency.md")]
 mod idempotency {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/drills.md")]
+mod drills {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/outbox.md")]
+mod outbox {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/pagination.md")]
+mod pagination {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/optional-authentication.md")]
+mod optional_authentication {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/file-upload.md")]
+mod file_upload {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/settings-and-keys.md")]
+mod settings_and_keys {}

@@ -36,6 +36,7 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) struct Programs {
     pub(crate) zerver: PathBuf,
     pub(crate) todos: PathBuf,
+    pub(crate) conduit: PathBuf,
     pub(crate) misbehaving: PathBuf,
     pub(crate) payments: PathBuf,
     pub(crate) orders: PathBuf,
@@ -58,6 +59,7 @@ pub(crate) fn programs() -> &'static Programs {
         Programs {
             zerver: executable(&messages, "zerver"),
             todos: executable(&messages, "zerver-example-todos"),
+            conduit: executable(&messages, "zerver-example-conduit"),
             misbehaving: executable(&messages, "zerver-tests-misbehaving"),
             payments: executable(&messages, "zerver-tests-payments"),
             orders: executable(&messages, "zerver-example-orders"),

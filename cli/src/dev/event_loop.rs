@@ -7,11 +7,10 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use zerver_tui::ServiceState;
 
 use super::dep_info::SourceFiles;
+use super::local_servers::{LocalServers, LocalServersState};
 use super::plan::{Action, Build, DRAIN_TIMEOUT, Ending, Input, Plan};
 use super::reporter::Reporter;
 use super::screen::DevScreen;
@@ -19,7 +18,7 @@ use super::server::{Server, ServerLauncher};
 use super::service_source::{ServiceSource, store_dir};
 use super::source_watch::{LastBuild, SourceWatch};
 use super::store_follower::{News, StoreFollower};
-use super::{listener, suggestions};
+use super::{drill, listener, signals, suggestions};
 use crate::args::{Dev, Global};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
@@ -52,6 +51,8 @@ enum DevEvent {
         generation: u64,
     },
     News(News),
+    /// The servers that the service needs have started, or one of them has not.
+    ServersStarted(Result<LocalServers, CommandError>),
     /// Requests that the service can handle, as shell commands.
     Suggestions(Vec<String>),
 }
@@ -62,7 +63,8 @@ pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Co
     // A port in use is reported before anything is built.
     let (listener, addr) = listener::listen(&args.addr)?;
     let (events, received) = mpsc::channel();
-    forward_signals(events.clone())?;
+    let of_signals = events.clone();
+    signals::forward(move || of_signals.send(DevEvent::Signal).is_ok())?;
     let last_build = LastBuild::default();
     let watch = match args.no_watch {
         true => None,
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Co
         service.working_folder(),
         service.folder().to_owned(),
         args.args.clone(),
+        drill::variables(args),
     )?;
     let follower = StoreFollower::start(store.clone(), now_unix_ns(), {
         let events = events.clone();
@@ -108,6 +111,7 @@ pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Co
         follower,
         events,
         build: None,
+        local_servers: LocalServersState::Unknown,
         server: None,
         generation: 0,
         changes: None,
@@ -124,19 +128,6 @@ fn url(addr: SocketAddr) -> String {
     format!("http://{addr}")
 }
 
-fn forward_signals(events: Sender<DevEvent>) -> Result<(), CommandError> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|error| CommandError::new("cannot listen for signals").caused_by(&error))?;
-    thread::spawn(move || {
-        for _ in signals.forever() {
-            if events.send(DevEvent::Signal).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
-}
-
 struct DevLoop<'a> {
     service: ServiceSource,
     is_release: bool,
@@ -150,6 +141,8 @@ struct DevLoop<'a> {
     events: Sender<DevEvent>,
     build: Option<Process>,
     server: Option<Server>,
+    /// After the server that uses them, so that they are dropped later.
+    local_servers: LocalServersState,
     /// Number of servers started so far.
     generation: u64,
     changes: Option<PendingChanges>,
@@ -187,6 +180,9 @@ impl DevLoop<'_> {
         }
         // The server has written its last traces before it ended.
         self.server = None;
+        if ending != Some(Ending::Forced) {
+            self.local_servers.finish();
+        }
         self.follower.finish();
         for event in received.try_iter() {
             if let DevEvent::News(News::Requests(requests, digits)) = event {
@@ -247,6 +243,7 @@ impl DevLoop<'_> {
                 }
                 return Ok(actions);
             }
+            DevEvent::ServersStarted(started) => return Ok(self.servers_started(started)),
             DevEvent::Suggestions(commands) => {
                 self.reporter.suggest(commands);
                 return Ok(Vec::new());
@@ -342,6 +339,13 @@ impl DevLoop<'_> {
                     self.remind_at = None;
                     if let Some(server) = &self.server {
                         server.process.terminate();
+                    } else if self.local_servers.take_waiting().is_some() {
+                        self.kill_at = None;
+                        let input = Input::Exited { how: "not started".to_owned(), is_success: true };
+                        let actions = self.plan.handle(input);
+                        if let Some(ending) = self.perform(actions)? {
+                            return Ok(Some(ending));
+                        }
                     }
                 }
                 Action::Kill => {
@@ -375,13 +379,20 @@ impl DevLoop<'_> {
         Ok(())
     }
 
+    /// Starts the server, as soon as the servers that it needs have started.
     fn start_server(&mut self, exe: &Path) -> Result<(), CommandError> {
+        let events = self.events.clone();
+        let started = move |started| drop(events.send(DevEvent::ServersStarted(started)));
+        let Some(variables) = self.local_servers.variables_for(exe, self.service.folder(), started) else {
+            return Ok(());
+        };
         self.generation += 1;
         let generation = self.generation;
         let (ready, ended) = (self.events.clone(), self.events.clone());
         let mut server = self.launcher.start(
             exe,
             generation,
+            variables,
             move || drop(ready.send(DevEvent::Ready { generation })),
             move || drop(ended.send(DevEvent::Ended { generation })),
         )?;
@@ -394,6 +405,23 @@ impl DevLoop<'_> {
         self.server = Some(server);
         self.remind_at = Some(Instant::now() + READY_REMINDER);
         Ok(())
+    }
+
+    /// Starts the server that waited for others.
+    fn servers_started(&mut self, started: Result<LocalServers, CommandError>) -> Vec<Action> {
+        let waiting = self.local_servers.take_waiting();
+        match started {
+            Ok(servers) => {
+                servers.describe().for_each(|line| self.reporter.output.info(&line));
+                self.local_servers = LocalServersState::Started(servers);
+                waiting.map(Action::Start).into_iter().collect()
+            }
+            Err(error) => {
+                self.reporter.output.error(&error);
+                self.local_servers = LocalServersState::Unknown;
+                waiting.map_or_else(Vec::new, |_| self.plan.handle(Input::NotStarted))
+            }
+        }
     }
 
     fn find_suggestions(&self, exe: PathBuf) {

@@ -4,7 +4,9 @@
 //! - the listening socket as an inherited descriptor (`LISTEN_FDS=1`, `LISTEN_FDS_FIRST_FD`), like systemd's socket
 //!   activation, but without `LISTEN_PID`, since its id is not known in advance;
 //! - `ZERVER_ADDR`, `ZERVER_STORE`, `ZERVER_RECORD=all`, `ZERVER_DEV=1`;
+//! - `ZERVER_CHAOS_RULES` and `ZERVER_CHAOS_SEED` during a drill;
 //! - `CARGO_MANIFEST_DIR`, as Cargo sets it: the folder of `zerver.toml`;
+//! - the URLs of the servers in `dev.servers`, and their names in `ZERVER_DEV_STARTED`;
 //! - `NOTIFY_SOCKET` (see sd_notify(3)), to which it sends `READY=1` when it serves.
 //!
 //! On SIGTERM it finishes its requests and exits with 0. Its output goes to our standard error or to the terminal UI, each
@@ -42,6 +44,8 @@ pub(super) struct ServerLauncher {
     addr: SocketAddr,
     store: PathBuf,
     args: Vec<OsString>,
+    /// Variables of the service in addition to those of every service.
+    variables: Vec<(&'static str, OsString)>,
     working_folder: PathBuf,
     package_folder: PathBuf,
     sockets: TempDir,
@@ -55,17 +59,19 @@ impl ServerLauncher {
         working_folder: PathBuf,
         package_folder: PathBuf,
         args: Vec<OsString>,
+        variables: Vec<(&'static str, OsString)>,
     ) -> Result<Self, CommandError> {
         let sockets = private_folder()
             .map_err(|error| CommandError::new("cannot create a folder for a socket").caused_by(&error))?;
-        Ok(Self { listener, addr, store, args, working_folder, package_folder, sockets })
+        Ok(Self { listener, addr, store, args, variables, working_folder, package_folder, sockets })
     }
 
-    /// Starts a server with piped output. `ready` and `ended` are called on other threads.
+    /// Starts a server with piped output, and with these variables, too. `ready` and `ended` are called on other threads.
     pub(super) fn start(
         &self,
         exe: &Path,
         generation: u64,
+        variables: Vec<(String, OsString)>,
         ready: impl Fn() + Send + 'static,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Server, CommandError> {
@@ -87,6 +93,8 @@ impl ServerLauncher {
             .env("ZERVER_RECORD", "all")
             .env("ZERVER_DEV", "1")
             .env("NOTIFY_SOCKET", &notify)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .envs(variables)
             .stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         // Only this child may inherit the socket.
