@@ -50,6 +50,8 @@ pub(super) enum Field {
     EffectText(String),
     EffectTook(String),
     EffectCount(String),
+    /// Rule of chaos that injected a fault into an effect.
+    Chaos,
 }
 
 /// Type of the values of a field.
@@ -67,7 +69,7 @@ pub(super) enum ValueType {
 }
 
 /// Fields with fixed names.
-const FIXED: [(&str, Field); 23] = [
+const FIXED: [(&str, Field); 24] = [
     ("flow", Field::Flow),
     ("status", Field::Status),
     ("method", Field::Method),
@@ -90,6 +92,7 @@ const FIXED: [(&str, Field); 23] = [
     ("request.body", Field::RequestBody),
     ("step", Field::Step),
     ("effect", Field::Effect),
+    ("chaos", Field::Chaos),
     ("word", Field::Word),
 ];
 

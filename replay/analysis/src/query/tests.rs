@@ -172,3 +172,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn injected_faults_are_found_by_their_rules() {
+    let mut drilled = sample::slow();
+    assert!(!check("chaos:timeout", &drilled) && check("!chaos:timeout", &drilled));
+    let rule = zerver_trace::Name::from("http GET idp..=timeout:10%");
+    drilled.events.push(zerver_trace::Event::FaultInjected { call: 0, at_ns: 0, rule });
+    for text in ["chaos:timeout", "chaos:=", "chaos:\"http GET idp..=timeout:10%\"", "!chaos:latency"] {
+        assert!(check(text, &drilled), "{text}");
+    }
+}

@@ -72,6 +72,10 @@ impl<'t> TraceFields<'t> {
                 count > 0 && term.fits_nanos(cpu_ns)
             }
             Field::Effect => term.fits_one(self.effects().map(|effect| effect.kind.as_str())),
+            Field::Chaos => {
+                let faults = self.effects().flat_map(|effect| &effect.injected_faults);
+                term.fits_one(faults.map(|fault| fault.rule.as_str()))
+            }
             Field::EffectText(kind) => term.fits_one(
                 self.effects().filter(|effect| effect.kind == *kind).map(|effect| effect.summary.as_str()),
             ),
