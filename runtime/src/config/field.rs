@@ -282,7 +282,7 @@ impl Field<'_> {
                 *store = match text {
                     Some("kv") => KeyStore::Kv,
                     Some("sql") => KeyStore::Sql,
-                    _ => return Err("kv or sql"),
+                    _ => return Err("kv or sql".into()),
                 };
             }
             Self::Directory(folder) => {

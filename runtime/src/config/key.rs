@@ -140,8 +140,9 @@ impl Key {
 
     /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
-        let Config { scheduling, limits, recording, targets, egress, idempotency, chaos, dev_servers, .. } =
-            config;
+        let Config {
+            scheduling, limits, recording, targets, egress, idempotency, chaos, dev_servers, ..
+        } = config;
         if let Some(name) = self.name.strip_prefix(DEFAULT) {
             return target_keys::field(name, &mut targets.default);
         }
