@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use zerver_replay::Sameness;
+use zerver_replay::{ReplayError, Sameness};
 
 /// Outcome of a command that no error stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,14 @@ impl CommandError {
     /// Returns the message and the causes on one line, without the hints.
     pub(crate) fn one_line(&self) -> String {
         std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+    }
+}
+
+/// Converts the refusal of a service.
+impl From<ReplayError> for CommandError {
+    fn from(refusal: ReplayError) -> Self {
+        let ReplayError { message, causes, hints } = refusal;
+        Self { causes, hints, ..Self::new(message) }
     }
 }
 

@@ -13,6 +13,7 @@
 mod compare;
 mod edited_replay;
 mod edits;
+mod explain;
 mod mask;
 mod missing_input;
 mod observed;
@@ -37,6 +38,7 @@ pub use edits::edit_set::Edits;
 pub use edits::faults::{Fault, FaultKind, FaultTrial, fault_trials};
 pub use edits::live_kind::LiveKind;
 pub use edits::slot_edit::SlotEdit;
+pub use explain::{CallExplanation, ExplainCall, UnexplainableCall};
 pub use missing_input::MissingInput;
 pub use recording::{Recording, Secrets};
 pub use replay::Replay;

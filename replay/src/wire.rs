@@ -2,21 +2,21 @@
 //!
 //! Messages are frames on a stream, each with its length in front and a limit on that length. The service first sends
 //! [`Hello`]. It then answers each [`HostRequest`] in order: any number of [`HostReply::RunStarted`],
-//! [`HostReply::StepStarting`] and [`HostReply::EffectStarting`], followed by one [`HostReply::Report`] or
-//! [`HostReply::Failed`].
+//! [`HostReply::StepStarting`] and [`HostReply::EffectStarting`], followed by one [`HostReply::Report`],
+//! [`HostReply::Explained`] or [`HostReply::Failed`].
 
 use std::io::{self, Read, Write};
 
 use bincode::{Decode, Encode};
 use zerver_trace::bounded_decode;
 
-use crate::{Edits, Recording, ReplayError, Report};
+use crate::{CallExplanation, Edits, Recording, ReplayError, Report};
 
 /// First bytes that a service sends.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
 /// First and last protocol version that this build supports. Version 2 added the worker to a trace, version 3 its
-/// origin, and version 4 the kinds of missing inputs.
-pub const VERSIONS: (u16, u16) = (4, 4);
+/// origin, version 4 the kinds of missing inputs, and version 5 explanations.
+pub const VERSIONS: (u16, u16) = (5, 5);
 /// Maximum length of a frame, in bytes. A trace in a store is shorter.
 pub const MAX_FRAME_BYTES: usize = 64 << 20;
 
@@ -51,6 +51,15 @@ pub enum HostRequest {
     /// Replays one of many recordings as it was recorded. The service does not announce steps before they run, and the
     /// report has no response.
     Check(Box<Recording>),
+    /// Explains a recorded call.
+    Explain {
+        /// The request.
+        recording: Box<Recording>,
+        /// Number of the call.
+        call: u32,
+        /// True if the call may be performed to measure it.
+        analyze: bool,
+    },
 }
 
 /// A message from the service.
@@ -71,6 +80,8 @@ pub enum HostReply {
     },
     /// A run of the recorded request starts. A replay has several, and each has its own time limit.
     RunStarted,
+    /// The call is explained: one explanation for each part of it.
+    Explained(Vec<CallExplanation>),
 }
 
 /// Sends one frame.
@@ -177,8 +188,8 @@ mod tests {
     #[test]
     fn another_program_is_incompatible() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
-        assert!(hello(MAGIC, (0, 5)).is_compatible());
-        assert!(!hello(MAGIC, (0, 3)).is_compatible() && !hello(MAGIC, (5, 5)).is_compatible());
+        assert!(hello(MAGIC, (0, 6)).is_compatible());
+        assert!(!hello(MAGIC, (0, 4)).is_compatible() && !hello(MAGIC, (6, 6)).is_compatible());
         assert!(!hello(*b"HTTP/1.1", VERSIONS).is_compatible());
     }
 }

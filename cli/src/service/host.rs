@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use zerver_replay::wire::{Hello, HostReply, HostRequest, VERSIONS, receive, send};
-use zerver_replay::{Edits, Recording, ReplayError, Report};
+use zerver_replay::{CallExplanation, Edits, Recording, ReplayError, Report};
 
 use super::output_lines::each_line;
 use super::process::Process;
@@ -49,6 +49,7 @@ pub(crate) enum HostEvent {
     /// This effect is about to be performed for real, within this time.
     LiveEffect(String, Duration),
     Report(Box<Report>),
+    Explained(Vec<CallExplanation>),
     Refused(ReplayError),
     /// The program ended, in the way described.
     Died(String),
@@ -175,11 +176,8 @@ impl ReplayHost {
                 HostEvent::StepStarting(step) => current_step = Some(step),
                 HostEvent::LiveEffect(name, _) => announce(&name),
                 HostEvent::Report(report) => return Ok(*report),
-                HostEvent::Refused(refusal) => {
-                    let mut error = CommandError::new(refusal.message);
-                    (error.causes, error.hints) = (refusal.causes, refusal.hints);
-                    return Err(error);
-                }
+                HostEvent::Explained(_) => return Err(self.malformed()),
+                HostEvent::Refused(refusal) => return Err(refusal.into()),
                 HostEvent::Malformed(error) => return Err(error),
                 HostEvent::Died(how) => {
                     let died = CommandError::new(format!("the service died {}: {how}", position()));
@@ -193,6 +191,41 @@ impl ReplayHost {
                     let seconds = RUN_TIMEOUT.as_secs();
                     return Err(CommandError::new(format!("no reply within {seconds} s, {}", position()))
                         .with_hint("a replay never waits: the step does not end, or performs I/O itself"));
+                }
+            }
+        }
+    }
+
+    /// Has the service explain a call.
+    pub(crate) fn explain(
+        &mut self,
+        opened: Recording,
+        call: u32,
+        analyze: bool,
+    ) -> Result<Vec<CallExplanation>, CommandError> {
+        let sent = self.send(&HostRequest::Explain { recording: Box::new(opened), call, analyze });
+        let mut deadline = RunDeadline::new(Instant::now());
+        loop {
+            let event = self.next_event(deadline.remaining(Instant::now()));
+            deadline.update(&event, Instant::now());
+            match event {
+                HostEvent::RunStarted | HostEvent::StepStarting(_) | HostEvent::LiveEffect(..) => {}
+                HostEvent::Explained(explanations) => return Ok(explanations),
+                HostEvent::Refused(refusal) => return Err(refusal.into()),
+                HostEvent::Malformed(error) => return Err(error),
+                HostEvent::Report(_) => return Err(self.malformed()),
+                HostEvent::Died(how) => {
+                    let died =
+                        CommandError::new(format!("the service died before it explained the call: {how}"));
+                    return Err(match sent {
+                        Ok(()) => died,
+                        Err(error) => died.caused_by(&error),
+                    });
+                }
+                HostEvent::TimedOut => {
+                    self.process.kill();
+                    return Err(CommandError::new("the service did not explain the call in time")
+                        .with_hint("does it start? it opens the same resources as when it serves"));
                 }
             }
         }
@@ -223,6 +256,9 @@ impl ReplayHost {
                     return HostEvent::LiveEffect(name, Duration::from_nanos(limit_ns));
                 }
                 Ok(Incoming::Reply(HostReply::Report(report))) => return HostEvent::Report(report),
+                Ok(Incoming::Reply(HostReply::Explained(explanations))) => {
+                    return HostEvent::Explained(explanations);
+                }
                 Ok(Incoming::Reply(HostReply::Failed(refusal))) => return HostEvent::Refused(refusal),
                 Ok(Incoming::Hello(..)) => return HostEvent::Malformed(self.malformed()),
                 Ok(Incoming::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {

@@ -172,7 +172,8 @@ impl<'p> PooledHost<'p> {
                 HostEvent::RunStarted => step.clear(),
                 HostEvent::StepStarting(next) => step = next,
                 // Nothing is performed for real here.
-                HostEvent::LiveEffect(..) => {}
+                // An explanation is requested from no host of a pool.
+                HostEvent::LiveEffect(..) | HostEvent::Explained(_) => {}
                 HostEvent::Refused(refusal) => {
                     let causes: Vec<_> = std::iter::once(refusal.message).chain(refusal.causes).collect();
                     return HostResult::Report(Box::new(died(&[], "", &causes.join(": "))));
@@ -243,7 +244,9 @@ impl<'p> PooledHost<'p> {
 
 const fn opened(request: &HostRequest) -> &Recording {
     match request {
-        HostRequest::Replay(opened, _) | HostRequest::Check(opened) => opened,
+        HostRequest::Replay(opened, _)
+        | HostRequest::Check(opened)
+        | HostRequest::Explain { recording: opened, .. } => opened,
     }
 }
 

@@ -20,7 +20,8 @@ pub mod value;
 
 pub use capture::{Capture, CaptureSink};
 pub use events::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, PolicyDecision, QueueReason, RequestPart, Thread,
+    Answer, Decision, EffectError, EffectErrorKind, Event, PlanShape, PolicyDecision, QueueReason,
+    RequestPart, Thread,
 };
 pub use flow::{FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
 pub use name::Name;

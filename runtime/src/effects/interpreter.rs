@@ -13,8 +13,10 @@ use zerver_engine::{
     Call, CallResult, Chaos, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
     RequestedCall, StandaloneEffect,
 };
+use zerver_trace::Value;
 
 use super::chaos_injection;
+use super::explanation::{Explain, ExplainResult, typed};
 use super::outbound::Outbound;
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
@@ -92,6 +94,12 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Returns the reason why its effects are expected to fail now, such as a database that cannot be reached. The health
     /// endpoint then reports the service as `degraded`. It is called for each request of that endpoint, so it must not wait.
     fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// Explains how its target would perform a recorded call, for `zerver explain`. The call must not change anything, and
+    /// is not performed unless the request says so. Returns `None` if the interpreter cannot explain calls.
+    fn explain(&self, _call: &Explain<'_, K>) -> Option<BoxFuture<ExplainResult>> {
         None
     }
 }
@@ -228,7 +236,7 @@ impl Interpreters {
         self.by_kind.iter().filter_map(|(kind, interpreter)| Some((*kind, interpreter.problem()?))).collect()
     }
 
-    fn get(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
+    pub(super) fn get(&self, kind: &str) -> Option<&dyn AnyInterpreter> {
         self.by_kind.iter().find(|(known, _)| *known == kind).map(|(_, interpreter)| &**interpreter)
     }
 
@@ -322,7 +330,7 @@ impl Interpreters {
     }
 }
 
-trait AnyInterpreter: Send + Sync {
+pub(super) trait AnyInterpreter: Send + Sync {
     fn start(&self, call: &Call, context: &EffectContext, first_attempt: u32) -> Started<CallResult>;
 
     fn configure(&self, outbound: &Arc<Outbound>);
@@ -330,6 +338,13 @@ trait AnyInterpreter: Send + Sync {
     fn needs_runtime(&self) -> bool;
 
     fn problem(&self) -> Option<String>;
+
+    fn explain(
+        &self,
+        args: &Value,
+        output: Option<&Value>,
+        analyze: bool,
+    ) -> Result<Option<BoxFuture<ExplainResult>>, EffectError>;
 
     fn kind_type(&self) -> TypeId;
 }
@@ -364,5 +379,16 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
 
     fn problem(&self) -> Option<String> {
         self.0.problem()
+    }
+
+    fn explain(
+        &self,
+        args: &Value,
+        output: Option<&Value>,
+        analyze: bool,
+    ) -> Result<Option<BoxFuture<ExplainResult>>, EffectError> {
+        let args: K = typed(args, "arguments")?;
+        let output: Option<K::Output> = output.map(|output| typed(output, "answers")).transpose()?;
+        Ok(self.0.explain(&Explain { args: &args, output: output.as_ref(), analyze }))
     }
 }

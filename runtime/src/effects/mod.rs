@@ -38,6 +38,7 @@ pub mod clock;
 mod duration_literals;
 pub(crate) mod effect_function;
 pub(crate) mod effect_points;
+mod explanation;
 #[cfg(feature = "http-client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
 pub mod http;
@@ -54,6 +55,7 @@ pub use duration_literals::Durations;
 pub use effect_function::perform_blocking;
 pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
 pub use effect_points::report_point;
+pub use explanation::{Explain, ExplainResult, Explanation};
 pub use interpreter::{
     BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
 };

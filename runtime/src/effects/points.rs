@@ -10,5 +10,7 @@ pub const PREPARED: &str = "prepared";
 pub const SENT: &str = "sent";
 /// The head of the reply arrived.
 pub const FIRST_BYTE: &str = "first byte";
+/// The key of a call that is performed once is known: its answer was kept, and nothing is performed.
+pub const ALREADY_DONE: &str = "already done";
 /// The first row of the result arrived.
 pub const FIRST_ROW: &str = "first row";

@@ -1,5 +1,5 @@
-//! The host of replays. A program that was started with `ZERVER_IPC` runs the replays that are requested on that socket, and
-//! ends when the other side hangs up. It opens no store, no listening socket, and no interpreters, unless some kinds of
+//! The host of replays. A program that was started with `ZERVER_IPC` runs the replays that are requested on that socket,
+//! explains recorded calls, and ends when the other side hangs up. It opens no store, no listening socket, and no interpreters, unless some kinds of
 //! effects are to be performed for real.
 
 use std::io::BufReader;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{any::Any, error::Error, io};
 
-use zerver_engine::{Flow, Request};
+use zerver_engine::{EffectError, EffectErrorKind, Flow, Request};
 use zerver_replay::wire::{Hello, HostReply, HostRequest, receive, send};
 use zerver_replay::{
-    Edits, Progress, Recording, Replay, ReplayContext, ReplayError, Report, removed_flow_report,
+    Edits, ExplainCall, Progress, Recording, Replay, ReplayContext, ReplayError, Report, removed_flow_report,
 };
 use zerver_trace::secret::Rule;
 
@@ -23,6 +23,8 @@ use crate::app::startup::BoxError;
 use crate::http::{RouteMatch, Router};
 use crate::{App, StartError, build_id};
 
+/// Message of the error for a call that is not explained.
+const CANNOT_EXPLAIN: &str = "cannot explain the call";
 /// Size of the read buffer for requests, in bytes.
 const READ_BUFFER: usize = 64 << 10;
 
@@ -62,7 +64,10 @@ impl Host {
 
     fn answer(&mut self, request: &HostRequest, stream: &mut UnixStream) -> HostReply {
         let result = match request {
-            HostRequest::Replay(recording, edits) => match self.open_live(edits, stream) {
+            HostRequest::Explain { recording, call, analyze } => {
+                return self.explain(recording, *call, *analyze, stream);
+            }
+            HostRequest::Replay(recording, edits) => match self.open_live_for(edits, stream) {
                 // Steps are announced, so that the other side knows which step ran if the process ends.
                 Ok(()) => self.with_replay(recording, edits, |replay| {
                     replay.run(&mut |progress| send_progress(stream, progress))
@@ -112,12 +117,35 @@ impl Host {
     }
 
     /// Runs the startup hook if the replay performs effects for real and the hook has not run yet.
-    fn open_live(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), BoxError> {
-        if !edits.live.is_empty() && self.live.is_none() {
+    fn open_live_for(&mut self, edits: &Edits, stream: &UnixStream) -> Result<(), BoxError> {
+        if edits.live.is_empty() { Ok(()) } else { self.open_live(stream).map(drop) }
+    }
+
+    /// Runs the startup hook if it has not run yet.
+    fn open_live(&mut self, stream: &UnixStream) -> Result<&LivePerformer, BoxError> {
+        if self.live.is_none() {
             let app = self.unopened.take().ok_or("an earlier attempt to open its resources failed")?;
             self.live = Some(LivePerformer::open(|runtime| app.open(runtime), stream)?);
         }
-        Ok(())
+        self.live.as_ref().ok_or_else(|| "its resources are not open".into())
+    }
+
+    /// Has the interpreter of a call explain it.
+    fn explain(&mut self, recording: &Recording, call: u32, analyze: bool, stream: &UnixStream) -> HostReply {
+        let call = match ExplainCall::of(recording, call, analyze) {
+            Ok(call) => call,
+            Err(error) => {
+                let (message, causes) = (CANNOT_EXPLAIN.to_owned(), vec![error.to_string()]);
+                return HostReply::Failed(ReplayError { message, causes, hints: Vec::new() });
+            }
+        };
+        match self.open_live(stream).map(|live| live.explain(&call)) {
+            Ok(Ok(explanations)) => HostReply::Explained(explanations),
+            Ok(Err(error)) => HostReply::Failed(explain_error(&error)),
+            Err(error) => {
+                HostReply::Failed(ReplayError { message: CANNOT_EXPLAIN.to_owned(), ..open_error(&*error) })
+            }
+        }
     }
 }
 
@@ -164,6 +192,22 @@ fn open_error(error: &(dyn Error + 'static)) -> ReplayError {
             "it opens the same resources as when it serves; stop the process that uses them, such as `zerver dev`"
                 .to_owned(),
         ],
+    }
+}
+
+/// Returns the error of an interpreter that could not explain a call.
+fn explain_error(error: &EffectError) -> ReplayError {
+    let hint = match error.kind {
+        EffectErrorKind::Unreachable => {
+            "the service connects with the settings and the environment of this command"
+        }
+        EffectErrorKind::Timeout => "the target did not answer in time; try again when it is less busy",
+        _ => "the call is explained by the program of today, with the target that it uses today",
+    };
+    ReplayError {
+        message: CANNOT_EXPLAIN.to_owned(),
+        causes: vec![error.to_string()],
+        hints: vec![hint.to_owned()],
     }
 }
 

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 use zerver_engine::{Call, CallResult, EffectError, EffectErrorKind, Request, RequestId, RequestedCall};
 use zerver_replay::wire::{HostReply, send};
+use zerver_replay::{CallExplanation, ExplainCall};
 
 use crate::app::startup::{BoxError, Startup};
+use crate::effects::Explanation;
 use crate::effects::interpreter::{EffectContext, Started};
 use crate::execution::effect_future::{self, CallAccess};
 use crate::http::TraceContext;
@@ -47,6 +49,30 @@ impl LivePerformer {
     pub(super) fn set_request(&self, request: &Request, id: RequestId) {
         let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
         *self.context.borrow_mut() = EffectContext { request_id: Some(id), traceparent, tracestate };
+    }
+}
+
+/// Longest time of an explanation.
+const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time of an explanation for which the call is performed.
+const ANALYZE_TIMEOUT: Duration = Duration::from_secs(120);
+
+impl LivePerformer {
+    /// Has the interpreter of a recorded call explain it.
+    pub(super) fn explain(&self, call: &ExplainCall) -> Result<Vec<CallExplanation>, EffectError> {
+        let limit = if call.analyze { ANALYZE_TIMEOUT } else { EXPLAIN_TIMEOUT };
+        let announcement = HostReply::EffectStarting { name: call.kind.clone(), limit_ns: nanos(limit) };
+        send(&mut *self.stream.borrow_mut(), &announcement)
+            .map_err(|error| EffectError::new(EffectErrorKind::Internal, error.to_string()))?;
+        let ExplainCall { kind, args, output, analyze } = call;
+        let explained = self.runtime.block_on(async {
+            let future = self.startup.interpreters.explain(kind, args, output.as_ref(), *analyze)?;
+            tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+                Err(EffectError::new(EffectErrorKind::Timeout, format!("no answer within {limit:?}")))
+            })
+        })?;
+        let of_wire = |Explanation { subject, lines, json }| CallExplanation { subject, lines, json };
+        Ok(explained.into_iter().map(of_wire).collect())
     }
 }
 

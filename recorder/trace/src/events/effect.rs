@@ -122,6 +122,12 @@ impl EffectErrorKind {
         Self::UnknownOutcome,
     ];
 
+    /// Returns true if another attempt of a call that is idempotent may succeed: it exceeded its time limit, its target
+    /// could not be reached, or it is unknown whether it took effect.
+    pub const fn may_be_temporary(self) -> bool {
+        matches!(self, Self::Timeout | Self::Unreachable | Self::UnknownOutcome)
+    }
+
     /// Returns the word used in traces.
     pub const fn as_str(self) -> &'static str {
         match self {

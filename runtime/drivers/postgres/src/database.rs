@@ -3,19 +3,23 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio_postgres::Config;
-use zerver::effects::sql::{Reply, Sql, Statement};
-use zerver::effects::{BoxFuture, EffectContext, EffectResult, Interpreter, Started, points, report_point};
+use zerver::effects::sql::{self, Reply, Sql, Statement};
+use zerver::effects::{
+    BoxFuture, EffectContext, EffectResult, Explain, ExplainResult, Interpreter, Started, points,
+    report_point,
+};
 use zerver::prelude::*;
 
 use crate::checkout::Checkout;
 use crate::connect_settings::{self, SettingsError};
 use crate::error_mapping::{Stop, connecting, unreachable};
+use crate::plan_reader::PlanReader;
 use crate::tls::TlsConnector;
-use crate::{statement, transaction};
+use crate::{explain, statement, transaction};
 
 /// Default of [`Postgres::pool_size`].
 const POOL_SIZE: usize = 16;
@@ -31,6 +35,8 @@ struct Inner {
     pool: Pool,
     config: Config,
     tls: TlsConnector,
+    /// `None` if plans are not recorded.
+    plans: Option<PlanReader>,
     /// True if the last attempt to open a connection failed.
     is_unreachable: AtomicBool,
 }
@@ -43,10 +49,11 @@ impl Postgres {
     /// If the URL or a file that it names is invalid.
     pub fn from_url(url: &str) -> Result<Self, SettingsError> {
         let (config, tls) = connect_settings::parse(url)?;
-        Ok(Self::with_pool(POOL_SIZE, config, tls))
+        let plans = Some(PlanReader::new(config.clone(), tls.clone()));
+        Ok(Self::with_pool(POOL_SIZE, config, tls, plans))
     }
 
-    fn with_pool(size: usize, config: Config, tls: TlsConnector) -> Self {
+    fn with_pool(size: usize, config: Config, tls: TlsConnector, plans: Option<PlanReader>) -> Self {
         // A connection that the server has closed is recognized when it is taken. Others need no round trip for a check,
         // because a lost connection is an error of the effect like any other.
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -54,7 +61,7 @@ impl Postgres {
         // Without timeouts, building a pool cannot fail. The limits of the effect apply.
         let pool = Pool::builder(manager).max_size(size).build();
         let pool = pool.unwrap_or_else(|error| unreachable!("a pool without timeouts: {error}"));
-        Self(Arc::new(Inner { pool, config, tls, is_unreachable: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { pool, config, tls, plans, is_unreachable: AtomicBool::new(false) }))
     }
 
     /// Sets the maximum number of connections. The default is 16. Effects that find none free wait for one, within their
@@ -62,7 +69,21 @@ impl Postgres {
     #[must_use]
     pub fn pool_size(self, connections: usize) -> Self {
         // A new pool, because a pool without connections does not shrink.
-        Self::with_pool(connections.max(1), self.0.config.clone(), self.0.tls.clone())
+        self.rebuilt(connections.max(1), self.0.plans.clone())
+    }
+
+    /// Sets whether the plans of statements are recorded, which they are by default. The plan of a statement that reads is
+    /// read (`EXPLAIN`, which performs nothing) on a connection of its own: after its fifth call, once an hour, and after a
+    /// call that takes at least 10 ms and four times as long as usual, which also happens at most once an hour. No call
+    /// waits for that. The calls that follow are recorded with the plan, as a point.
+    #[must_use]
+    pub fn record_plans(self, is_recorded: bool) -> Self {
+        let plans = is_recorded.then(|| PlanReader::new(self.0.config.clone(), self.0.tls.clone()));
+        self.rebuilt(self.0.pool.status().max_size, plans)
+    }
+
+    fn rebuilt(&self, size: usize, plans: Option<PlanReader>) -> Self {
+        Self::with_pool(size, self.0.config.clone(), self.0.tls.clone(), plans)
     }
 
     /// Opens a first connection in the background, so that the log and the health endpoint show from the start if the
@@ -118,9 +139,17 @@ impl Postgres {
 
     async fn perform(self, sql: Sql) -> EffectResult<Sql> {
         let mut checkout = self.checkout().await?;
+        let is_safe = sql.is_safe();
         let performed = match (&sql.transaction, sql.statements.as_slice()) {
             (Some(transaction), _) => transaction::perform(&mut checkout, &sql, transaction).await,
-            (None, [statement]) => alone(&mut checkout, statement, sql.is_safe()).await,
+            (None, [statement]) => {
+                let began = Instant::now();
+                let performed = alone(&mut checkout, statement, is_safe).await;
+                if let (Some(plans), true, Ok(_)) = (&self.0.plans, is_safe, &performed) {
+                    plans.note(statement, began.elapsed());
+                }
+                performed
+            }
             (None, _) => {
                 let message = "several statements need a transaction: use sql::batch";
                 Err(EffectError::new(EffectErrorKind::Invalid, message).into())
@@ -130,7 +159,7 @@ impl Postgres {
             Ok(reply) => Ok(reply),
             Err(Stop::Database(error)) => Ok(Reply::new(Err(*error))),
             Err(Stop::Effect(error)) => Err(error),
-            Err(Stop::Lost(reason)) if sql.is_safe() => Err(unreachable(&reason)),
+            Err(Stop::Lost(reason)) if is_safe => Err(unreachable(&reason)),
             Err(Stop::Lost(reason)) => Err(EffectError::new(
                 EffectErrorKind::UnknownOutcome,
                 format!(
@@ -175,6 +204,13 @@ impl Interpreter<Sql> for Postgres {
 
     fn needs_runtime(&self) -> bool {
         false
+    }
+
+    fn explain(&self, call: &Explain<'_, Sql>) -> Option<BoxFuture<ExplainResult>> {
+        let (database, statements, analyze) = (self.clone(), sql::explained_statements(call), call.analyze);
+        Some(Box::pin(
+            async move { explain::explain(database.checkout().await?, statements?, analyze).await },
+        ))
     }
 
     fn problem(&self) -> Option<String> {

@@ -41,6 +41,11 @@
 //! If an effect ends early, because its time limit has passed or the client has left, its statement is canceled on the
 //! server, and its connection is closed.
 //!
+//! # Plans
+//!
+//! The plan of a statement that reads is itself read now and then ([`Postgres::record_plans`]), and recorded with its calls,
+//! so that `zerver diff` can tell that it changed.
+//!
 //! # Values
 //!
 //! Parameters are converted by the types that the server expects; text fits any type except `bytea`, and the server parses
@@ -58,8 +63,12 @@ mod checkout;
 mod connect_settings;
 mod database;
 mod error_mapping;
+mod explain;
 mod known_columns;
 mod migrate;
+mod once;
+mod plan_json;
+mod plan_reader;
 mod statement;
 mod tls;
 mod transaction;
@@ -67,3 +76,4 @@ mod transaction;
 pub use connect_settings::SettingsError;
 pub use database::Postgres;
 pub use migrate::MigrateError;
+pub use once::DONE_TABLE;

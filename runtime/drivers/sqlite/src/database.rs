@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
-use zerver::effects::sql::{Reply, Sql};
-use zerver::effects::{EffectContext, EffectResult, Interpreter, Started, points, report_point};
+use zerver::effects::sql::{self, Reply, Sql, SqlValue, Statement};
+use zerver::effects::{
+    BoxFuture, EffectContext, EffectResult, Explain, ExplainResult, Interpreter, Started, points,
+    report_point,
+};
 use zerver::prelude::*;
 
 use crate::connection::{self, interruptible};
 use crate::error_mapping::{OpenError, Stop};
-use crate::perform;
+use crate::{explain, perform};
 
 /// Default of [`Sqlite::readers`].
 const READERS: usize = 4;
@@ -70,17 +73,54 @@ impl Sqlite {
     }
 
     async fn perform(self, sql: Sql) -> EffectResult<Sql> {
-        match self.0.path.clone().filter(|_| sql.is_safe()) {
-            Some(path) => self.read(path, sql).await,
+        let is_safe = sql.is_safe();
+        let work = move |connection: &Connection| perform::perform(connection, &sql);
+        match self.on_connection(is_safe, work).await {
+            Ok(performed) => {
+                if performed.is_already_done {
+                    report_point(points::ALREADY_DONE);
+                }
+                Ok(performed.reply)
+            }
+            Err(Stop::Database(error)) => Ok(Reply::new(Err(*error))),
+            Err(Stop::Effect(error)) => Err(error),
+        }
+    }
+
+    async fn explain(self, statements: Vec<(Statement, Vec<SqlValue>)>) -> ExplainResult {
+        let work = move |connection: &Connection| {
+            let explained = statements.iter().map(|(statement, values)| {
+                Ok(explain::plan(connection, statement, values)?.into_explanation(statement))
+            });
+            explained.collect::<Result<Vec<_>, Stop>>()
+        };
+        self.on_connection(true, work).await.map_err(|stop| match stop {
+            Stop::Database(error) => EffectError::new(EffectErrorKind::Failed, error.to_string()),
+            Stop::Effect(error) => error,
+        })
+    }
+
+    /// Works with a connection: one that can only read if `is_read` is true and the database is a file.
+    async fn on_connection<T: Send + 'static>(
+        self,
+        is_read: bool,
+        work: impl FnOnce(&Connection) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        match self.0.path.clone().filter(|_| is_read) {
+            Some(path) => self.read(path, work).await,
             None => {
                 let connection = self.writer().lock_owned().await;
                 report_point(points::CONNECTION);
-                run(connection, sql).await
+                run(connection, work).await
             }
         }
     }
 
-    async fn read(self, path: PathBuf, sql: Sql) -> EffectResult<Sql> {
+    async fn read<T: Send + 'static>(
+        self,
+        path: PathBuf,
+        work: impl FnOnce(&Connection) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
         let place = Arc::clone(&self.0.reader_places).acquire_owned().await;
         let place = place.map_err(|_| internal("the database is closed"))?;
         report_point(points::CONNECTION);
@@ -92,7 +132,7 @@ impl Sqlite {
         };
         // The task, not this future, returns the connection, so that it is not lost if the effect ends early.
         let returned = ReturnOnDrop { database: self, reader: Some(reader), _place: place };
-        run(returned, sql).await
+        run(returned, work).await
     }
 }
 
@@ -127,13 +167,16 @@ impl Lease for tokio::sync::OwnedMutexGuard<Connection> {
     }
 }
 
-/// Performs statements on a thread for blocking code. They are interrupted if the future is dropped.
-async fn run(mut lease: impl Lease, sql: Sql) -> EffectResult<Sql> {
-    let Some(connection) = lease.connection() else { return Err(internal("the connection is gone")) };
+/// Works on a thread for blocking code. A statement that runs there is interrupted if the future is dropped.
+async fn run<T: Send + 'static>(
+    mut lease: impl Lease,
+    work: impl FnOnce(&Connection) -> Result<T, Stop> + Send + 'static,
+) -> Result<T, Stop> {
+    let Some(connection) = lease.connection() else { return Err(internal("the connection is gone").into()) };
     let (guard, running) = interruptible(connection);
     let task = tokio::task::spawn_blocking(move || {
         let result = match lease.connection() {
-            Some(connection) => perform::perform(connection, &sql),
+            Some(connection) => work(connection),
             None => Err(internal("the connection is gone").into()),
         };
         // Before the connection is returned.
@@ -143,12 +186,7 @@ async fn run(mut lease: impl Lease, sql: Sql) -> EffectResult<Sql> {
     });
     let result = task.await;
     drop(guard);
-    match result {
-        Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(Stop::Database(error))) => Ok(Reply::new(Err(*error))),
-        Ok(Err(Stop::Effect(error))) => Err(error),
-        Err(error) => Err(internal(&error.to_string())),
-    }
+    result.unwrap_or_else(|error| Err(internal(&error.to_string()).into()))
 }
 
 fn internal(message: &str) -> EffectError {
@@ -162,6 +200,16 @@ impl Interpreter<Sql> for Sqlite {
 
     fn needs_runtime(&self) -> bool {
         false
+    }
+
+    fn explain(&self, call: &Explain<'_, Sql>) -> Option<BoxFuture<ExplainResult>> {
+        let (database, statements, analyze) = (self.clone(), sql::explained_statements(call), call.analyze);
+        Some(Box::pin(async move {
+            if analyze {
+                return Err(explain::cannot_analyze());
+            }
+            database.explain(statements?).await
+        }))
     }
 }
 

@@ -51,9 +51,12 @@
 mod connection;
 mod database;
 mod error_mapping;
+mod explain;
 mod migrate;
+mod once;
 mod perform;
 
 pub use database::Sqlite;
 pub use error_mapping::OpenError;
 pub use migrate::MigrateError;
+pub use once::DONE_TABLE;

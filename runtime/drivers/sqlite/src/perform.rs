@@ -5,32 +5,49 @@ use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
-use zerver::effects::sql::{Column, Fetch, Reply, RowCollector, Rows, Sql, SqlValue, Statement, Transaction};
+use zerver::effects::sql::{
+    Column, Fetch, Once, Reply, RowCollector, Rows, Sql, SqlValue, Statement, Transaction,
+};
 use zerver::prelude::*;
 
 use crate::error_mapping::Stop;
+use crate::once::{self, Claim};
 
 /// Pause before another attempt of a transaction that conflicts with one of another process.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Answer to a call.
+pub(crate) struct Performed {
+    pub(crate) reply: Reply,
+    /// True if the call has a key that was known, so that nothing was performed.
+    pub(crate) is_already_done: bool,
+}
+
+impl From<Reply> for Performed {
+    fn from(reply: Reply) -> Self {
+        Self { reply, is_already_done: false }
+    }
+}
+
 /// Performs a call.
-pub(crate) fn perform(connection: &Connection, sql: &Sql) -> Result<Reply, Stop> {
+pub(crate) fn perform(connection: &Connection, sql: &Sql) -> Result<Performed, Stop> {
     match (&sql.transaction, sql.statements.as_slice()) {
         (Some(transaction), _) => batch(connection, sql, transaction),
-        (None, [alone]) => Ok(Reply::new(Ok(vec![statement(connection, alone, &[])?]))),
+        (None, [alone]) => Ok(Reply::new(Ok(vec![statement(connection, alone, &[])?])).into()),
         (None, _) => Err(invalid("several statements need a transaction: use sql::batch").into()),
     }
 }
 
 /// Performs a batch, again if it conflicts with another process.
-fn batch(connection: &Connection, sql: &Sql, transaction: &Transaction) -> Result<Reply, Stop> {
+fn batch(connection: &Connection, sql: &Sql, transaction: &Transaction) -> Result<Performed, Stop> {
     let mut attempts = 1;
+    let once = sql.once()?;
     loop {
-        match attempt(connection, sql) {
-            Ok(results) => return Ok(Reply { attempts, result: Ok(results) }),
+        match attempt(connection, sql, once.as_ref(), attempts) {
+            Ok(performed) => return Ok(performed),
             Err(Stop::Database(error)) => {
                 if !error.is_conflict_of_transactions() || attempts >= transaction.attempts {
-                    return Ok(Reply { attempts, result: Err(*error) });
+                    return Ok(Reply { attempts, result: Err(*error) }.into());
                 }
             }
             Err(stop) => return Err(stop),
@@ -40,17 +57,41 @@ fn batch(connection: &Connection, sql: &Sql, transaction: &Transaction) -> Resul
     }
 }
 
-fn attempt(connection: &Connection, sql: &Sql) -> Result<Vec<Rows>, Stop> {
+fn attempt(
+    connection: &Connection,
+    sql: &Sql,
+    once: Option<&Once<'_>>,
+    attempts: u32,
+) -> Result<Performed, Stop> {
     // A transaction that begins as a reader could fail later, when it wants to write.
     connection.execute_batch(if sql.is_safe() { "begin" } else { "begin immediate" })?;
-    let result = statements(connection, sql).and_then(|results| {
+    let result = work(connection, sql, once, attempts).and_then(|performed| {
         connection.execute_batch("commit")?;
-        Ok(results)
+        Ok(performed)
     });
     if result.is_err() && !connection.is_autocommit() {
         connection.execute_batch("rollback")?;
     }
     result
+}
+
+/// Performs the statements within the transaction that has begun, and the work for their key.
+fn work(
+    connection: &Connection,
+    sql: &Sql,
+    once: Option<&Once<'_>>,
+    attempts: u32,
+) -> Result<Performed, Stop> {
+    if let Some(once) = once
+        && let Claim::Known(reply) = once::claim(connection, once)?
+    {
+        return Ok(Performed { reply, is_already_done: true });
+    }
+    let reply = Reply { attempts, result: Ok(statements(connection, sql)?) };
+    if let Some(once) = once {
+        once::keep(connection, once, &reply)?;
+    }
+    Ok(reply.into())
 }
 
 fn statements(connection: &Connection, sql: &Sql) -> Result<Vec<Rows>, Stop> {
@@ -135,7 +176,7 @@ fn statement(connection: &Connection, statement: &Statement, earlier: &[Rows]) -
 }
 
 /// Binds the parameters, which the text calls `$1`, `?1` or `?`.
-fn bind(prepared: &mut CachedStatement<'_>, values: &[SqlValue]) -> Result<(), Stop> {
+pub(crate) fn bind(prepared: &mut CachedStatement<'_>, values: &[SqlValue]) -> Result<(), Stop> {
     let expected = prepared.parameter_count();
     if values.len() != expected {
         let bound = values.len();

@@ -47,13 +47,15 @@ pub struct Assessment {
 pub struct Assessor(&'static KindTable);
 
 impl Assessor {
-    /// Returns what a result says about its target. Only timeouts and unreachable targets count among the errors.
+    /// Returns what a result says about its target. Only timeouts and unreachable targets count among the errors
+    /// that blame it.
     pub fn assess(self, result: &CallResult) -> Assessment {
         match result {
             Ok(output) => (self.0.assess)(output),
             Err(error) => {
-                let is_bad = matches!(error.kind, EffectErrorKind::Timeout | EffectErrorKind::Unreachable);
-                Assessment { is_temporary: is_bad, is_unhealthy: is_bad, retry_after: None }
+                let is_unhealthy =
+                    matches!(error.kind, EffectErrorKind::Timeout | EffectErrorKind::Unreachable);
+                Assessment { is_temporary: error.kind.may_be_temporary(), is_unhealthy, retry_after: None }
             }
         }
     }

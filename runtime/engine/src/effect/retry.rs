@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zerver_trace::{EffectError, EffectErrorKind};
+use zerver_trace::EffectError;
 
 use super::call::Call;
 use super::kind::EffectKind;
@@ -15,8 +15,8 @@ const SALT: u64 = 0x7265_7472_7920_6166;
 
 /// Retry policy for the calls of an effect; see [`Effect::retry`](crate::Effect::retry).
 ///
-/// A call is retried if it exceeded its time limit, if its target could not be reached or closed the connection, and if
-/// its output reports a temporary condition ([`EffectKind::is_temporary`]; for `http` these are 408, 429, 502, 503 and
+/// A call is retried if it exceeded its time limit, if its target could not be reached or closed the connection, if it is
+/// unknown whether it took effect, and if its output reports a temporary condition ([`EffectKind::is_temporary`]; for `http` these are 408, 429, 502, 503 and
 /// 504). A call that is not idempotent ([`EffectKind::is_idempotent`]), such as a POST, is not retried by default.
 ///
 /// Each further attempt is preceded by a pause: a random part of 50 ms, then of twice as much, and so on, up to 1 s
@@ -87,9 +87,7 @@ impl Retry {
             && match (&self.when, output) {
                 (Some(should_retry), _) => failure().is_some_and(|failure| should_retry(&failure)),
                 (None, Ok(output)) => K::is_temporary(output),
-                (None, Err(error)) => {
-                    matches!(error.kind, EffectErrorKind::Timeout | EffectErrorKind::Unreachable)
-                }
+                (None, Err(error)) => error.kind.may_be_temporary(),
             }
     }
 

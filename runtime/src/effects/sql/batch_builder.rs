@@ -10,9 +10,6 @@ use super::reply::Reply;
 use super::rows::Rows;
 use super::sql_kind::{Isolation, Sql, Transaction};
 
-/// Default of [`Batch::attempts`].
-const ATTEMPTS: u32 = 4;
-
 /// Builds a batch. [`run`](Self::run) completes it.
 #[derive(Debug, Clone)]
 #[must_use = "a batch does nothing until it is completed and a step returns the effect"]
@@ -20,13 +17,16 @@ pub struct Batch(Sql);
 
 impl Batch {
     pub(super) fn new(statements: Vec<Query>) -> Self {
+        // A key must not be lost, because the statements could then be performed twice.
+        let once = statements.iter().find_map(|query| query.once.clone());
         Self(Sql {
             database: DEFAULT_DATABASE.into(),
             name: None,
             statements: statements.into_iter().map(|query| query.statement).collect(),
-            transaction: Some(Transaction { isolation: None, attempts: ATTEMPTS }),
+            transaction: Some(Transaction::DEFAULT),
             read_only: false,
             idempotent: false,
+            once,
         })
     }
 
@@ -71,6 +71,13 @@ impl Batch {
         self
     }
 
+    /// Performs the batch at most once under this key, as [`Query::once`] does. The key of one of its statements also counts
+    /// for the whole batch.
+    pub fn once(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.0.once = Some(key.into());
+        self
+    }
+
     /// Completes with the result of each statement, in order.
     pub fn run(self) -> Effect<Vec<Rows>> {
         perform(self.0, |reply| Ok(reply.results()?.to_vec()))
@@ -79,5 +86,10 @@ impl Batch {
     /// Completes with the answer of the database as a value, be it results or an error.
     pub fn send(self) -> Effect<Reply> {
         perform(self.0, |reply| Ok(reply.clone()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_kind(self) -> Sql {
+        self.0
     }
 }

@@ -8,7 +8,8 @@ use zerver_engine::{EffectError, EffectErrorKind};
 
 use super::DEFAULT_DATABASE;
 use super::sql_kind::Sql;
-use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
+use crate::effects::interpreter::{BoxFuture, EffectContext, EffectResult, Interpreter, Started};
+use crate::effects::{Explain, ExplainResult};
 
 /// Databases by name, each with the interpreter that performs its statements. They may be of different kinds.
 ///
@@ -31,6 +32,14 @@ impl Databases {
     }
 }
 
+impl Databases {
+    fn unknown(&self, wanted: &str) -> EffectError {
+        let known = self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let message = format!("there is no database {wanted}; there are: {known}");
+        EffectError::new(EffectErrorKind::Invalid, message)
+    }
+}
+
 impl fmt::Debug for Databases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Databases").field(&self.0.keys()).finish()
@@ -41,11 +50,16 @@ impl Interpreter<Sql> for Databases {
     fn start(&self, sql: &Sql, context: &EffectContext) -> Started<EffectResult<Sql>> {
         match self.0.get(&*sql.database) {
             Some(database) => database.start(sql, context),
+            None => Started::Ready(Err(self.unknown(&sql.database))),
+        }
+    }
+
+    fn explain(&self, call: &Explain<'_, Sql>) -> Option<BoxFuture<ExplainResult>> {
+        match self.0.get(&*call.args.database) {
+            Some(database) => database.explain(call),
             None => {
-                let known: Vec<_> = self.0.keys().map(String::as_str).collect();
-                let (wanted, known) = (&sql.database, known.join(", "));
-                let message = format!("there is no database {wanted}; there are: {known}");
-                Started::Ready(Err(EffectError::new(EffectErrorKind::Invalid, message)))
+                let error = self.unknown(&call.args.database);
+                Some(Box::pin(async move { Err(error) }))
             }
         }
     }

@@ -8,7 +8,7 @@ use super::DEFAULT_DATABASE;
 use super::reply::{Reply, effect_failure};
 use super::row::Row;
 use super::rows::Rows;
-use super::sql_kind::{Fetch, Limits, Sql, Statement};
+use super::sql_kind::{Fetch, Limits, Sql, Statement, Transaction};
 use super::to_value::ToSqlValue;
 use super::value::Param;
 
@@ -21,6 +21,7 @@ pub struct Query {
     name: Option<Cow<'static, str>>,
     read_only: bool,
     idempotent: bool,
+    pub(super) once: Option<Cow<'static, str>>,
 }
 
 impl Query {
@@ -31,6 +32,7 @@ impl Query {
             name: None,
             read_only: false,
             idempotent: false,
+            once: None,
         }
     }
 
@@ -71,6 +73,19 @@ impl Query {
     /// retried.
     pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    /// Performs the statement at most once under this key, so that it may be retried, also if it is unknown whether an
+    /// earlier attempt was performed. Key and answer are written to the table `zerver_done` in the same transaction. If the
+    /// key exists, nothing is performed, and the effect has the answer of the first time; a key that was used with other
+    /// parameters fails as `conflict` ([`SqlError::KEY_REUSED`](super::SqlError::KEY_REUSED)). A statement that fails
+    /// leaves its key unused.
+    ///
+    /// Use what identifies the change, such as the id of an order together with a verb: `order-17-paid`. A key has at most
+    /// 255 bytes, and is visible in recordings.
+    pub fn once(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.once = Some(key.into());
         self
     }
 
@@ -137,9 +152,10 @@ impl Query {
         perform(self.into_kind(), read)
     }
 
-    fn into_kind(self) -> Sql {
-        let Self { statement, database, name, read_only, idempotent } = self;
-        Sql { database, name, statements: vec![statement], transaction: None, read_only, idempotent }
+    pub(super) fn into_kind(self) -> Sql {
+        let Self { statement, database, name, read_only, idempotent, once } = self;
+        let transaction = once.is_some().then_some(Transaction::DEFAULT);
+        Sql { database, name, statements: vec![statement], transaction, read_only, idempotent, once }
     }
 }
 

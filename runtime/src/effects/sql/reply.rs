@@ -16,7 +16,7 @@ use super::sql_error::SqlError;
 /// Tests can use [`Rows`], a list of them, or a [`SqlError`] in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Number of attempts. Only a batch has more than one.
+    /// Number of attempts. Only a transaction has more than one.
     pub attempts: u32,
     /// Result of each statement, or the error of the one that failed.
     pub result: Result<Vec<Rows>, SqlError>,

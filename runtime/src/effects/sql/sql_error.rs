@@ -47,6 +47,10 @@ impl SqlError {
     /// SQLSTATE of a NULL where none is allowed.
     pub const NOT_NULL_VIOLATION: &str = "23502";
 
+    /// SQLSTATE of a key of [`once`](super::Query::once) that was used before with other statements or parameters. The
+    /// driver, not the database, reports it.
+    pub const KEY_REUSED: &str = "ZV001";
+
     /// Creates an error with this SQLSTATE and message.
     pub fn new(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
         Self { sqlstate: sqlstate.into(), message: message.into(), ..Self::default() }
@@ -72,13 +76,14 @@ impl SqlError {
     }
 
     /// Converts the error into the failure that a flow reports unless it handles the error itself: `conflict` for a
-    /// violated unique constraint, `timeout` if the database gave up, `unavailable` if another attempt may succeed, and
+    /// violated unique constraint and a key that was used with other statements, `timeout` if the database gave up, `unavailable` if another attempt may succeed, and
     /// `internal` for all others. [`Failure::error`] returns the error itself.
     pub fn to_failure(&self) -> Failure {
         let failure = match self.sqlstate.as_str() {
             Self::UNIQUE_VIOLATION => {
                 Failure::conflict("sql", self.constraint.as_deref().unwrap_or_default())
             }
+            Self::KEY_REUSED => Failure::conflict("sql", "once"),
             "57014" => Failure::new(FailureKind::Timeout, "sql"),
             _ if self.is_temporary() => Failure::unavailable("sql"),
             _ => Failure::internal("sql"),

@@ -30,6 +30,9 @@ pub struct Sql {
     /// True if the caller declares that performing the statements twice has the same result as performing them once.
     #[serde(default, skip_serializing_if = "is_false")]
     pub idempotent: bool,
+    /// Key under which the statements are performed once. A driver that does not support it must refuse the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Cow<'static, str>>,
 }
 
 /// A statement with its parameters.
@@ -69,6 +72,11 @@ pub struct Transaction {
     pub isolation: Option<Isolation>,
     /// Maximum number of attempts if the transaction conflicts with another.
     pub attempts: u32,
+}
+
+impl Transaction {
+    /// The isolation of the database, and 4 attempts.
+    pub const DEFAULT: Self = Self { isolation: None, attempts: 4 };
 }
 
 /// Isolation of a transaction from concurrent ones.
@@ -138,9 +146,9 @@ impl EffectKind for Sql {
         Some(Cow::Borrowed(&self.database))
     }
 
-    /// Returns true if the statements are safe or were declared as idempotent.
+    /// Returns true if the statements are safe, are performed once under a key, or were declared as idempotent.
     fn is_idempotent(&self) -> bool {
-        self.idempotent || self.is_safe()
+        self.idempotent || self.once.is_some() || self.is_safe()
     }
 
     /// Returns name and parameters if there is a name, so that a replay of a statement with a changed text gets the
@@ -148,12 +156,16 @@ impl EffectKind for Sql {
     fn identity(&self) -> Option<Value> {
         let name = self.name.as_ref()?;
         let params: Vec<_> = self.statements.iter().map(|statement| &statement.params).collect();
-        Value::from_serialize(&(&self.database, name, params)).ok()
+        match &self.once {
+            None => Value::from_serialize(&(&self.database, name, params)).ok(),
+            Some(key) => Value::from_serialize(&(&self.database, name, params, key)).ok(),
+        }
     }
 
-    /// Returns true if each statement is recognized as one that reads, or if they were declared so.
+    /// Returns true if each statement is recognized as one that reads, or if they were declared so. A key is written.
     fn is_safe(&self) -> bool {
-        self.read_only || self.statements.iter().all(|statement| is_read(&statement.text))
+        let reads = || self.statements.iter().all(Statement::is_read);
+        self.once.is_none() && (self.read_only || reads())
     }
 
     fn is_temporary(reply: &Reply) -> bool {
@@ -162,6 +174,17 @@ impl EffectKind for Sql {
 }
 
 impl Statement {
+    /// Returns true if the statement is recognized as one that changes nothing: it begins with SELECT or the like, and
+    /// contains no word that changes something.
+    pub fn is_read(&self) -> bool {
+        is_read(&self.text)
+    }
+
+    /// Returns true if a parameter is a secret.
+    pub fn has_secret(&self) -> bool {
+        self.params.iter().any(|param| matches!(param, Param::Secret(_)))
+    }
+
     /// Returns the values of the parameters. `earlier` are the results of the statements before this one.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub(crate) fn eventually(client: &Client, mut is_done: impl FnMut() -> bool) {
 
 /// Forwards connections to the server. It closes a connection in place of the answer to the first message of the client
 /// that contains `text`, after the server has answered.
-async fn cut_after(text: &'static str) -> u16 {
+pub(crate) async fn cut_after(text: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let socket = server().folder().join(".s.PGSQL.5432");

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 
 use zerver::StartOptions;
@@ -10,6 +11,7 @@ use zerver::engine::Flow;
 use zerver::prelude::*;
 use zerver_recorder::{Reader, Recorder, RecorderOptions};
 use zerver_replay::{Edits, Recording, Replay, ReplayContext, Secrets};
+use zerver_trace::Trace;
 
 use crate::harness::Client;
 
@@ -64,46 +66,41 @@ fn flow() -> FlowDef {
     flow!("visit", GET "/users/{name}", steps: [load, count, render])
 }
 
-#[test]
-fn a_recorded_request_replays_without_a_database() {
-    let client = Client::new();
-    client.execute("create table users (id int8 primary key, name text, seen float8, password_hash text)");
-    client.execute("create table visits (user_id int8 references users)");
-    client
-        .run(sql::query("insert into users values (7, 'ann', 'NaN', $1)").bind_secret(CANARY).execute())
-        .unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::open(RecorderOptions::new(dir.path())).unwrap();
-    let app = App::new().flow(flow()).interpreter(client.postgres.clone());
+/// Requests a user, and checks that the answer contains this text.
+pub(crate) fn get(addr: &str, name: &str, expected: &str) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    write!(stream, "GET /users/{name} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(expected), "{answer}");
+}
+
+/// Records requests of a service with this flow, each with the text that its answer contains.
+pub(crate) fn record(client: &Client, flow: FlowDef, folder: &Path, requests: &[(&str, &str)]) {
+    let recorder = Recorder::open(RecorderOptions::new(folder)).unwrap();
+    let app = App::new().flow(flow).interpreter(client.postgres.clone());
     let options = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: Some(recorder.sink()),
         ..StartOptions::default()
     };
     let server = app.start(options).unwrap();
-    for (name, expected) in [("ann", "[\"ann\",true,1]"), ("ann", "[\"ann\",true,2]"), ("bob", "not_found")] {
-        let mut stream = TcpStream::connect(server.addr()).unwrap();
-        write!(stream, "GET /users/{name} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(expected), "{answer}");
+    for (name, expected) in requests {
+        get(&server.addr().to_string(), name, expected);
     }
     server.stop();
     recorder.close();
-    let stored = std::fs::read(dir.path().join("traces.redb")).unwrap();
-    assert!(!stored.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()), "the secret is sealed");
-    let reader = Reader::open(dir.path()).unwrap();
-    let ids: Vec<_> = reader.list(&zerver_trace::Query::default()).unwrap();
-    assert_eq!(ids.len(), 3);
-    drop(client);
-    let flow = Arc::new(Flow::new(&flow(), |failure, _| failure.to_response()).unwrap());
-    for summary in ids {
+}
+
+/// Replays all recorded requests, which must do the same again, and returns their traces.
+pub(crate) fn replayed(reader: &Reader, flow: &FlowDef) -> Vec<Trace> {
+    let flow = Arc::new(Flow::new(flow, |failure, _| failure.to_response()).unwrap());
+    let replayed = |summary: zerver_trace::Summary| {
         let trace = reader.load(summary.id).unwrap().unwrap();
-        let shown = format!("{trace:?}");
-        assert!(!shown.contains(CANARY) && shown.contains("user_by_name"), "{shown}");
         let secrets = reader.open_secrets(&trace).map(Secrets).unwrap();
+        let recording = Recording { trace, secrets };
         let replay = Replay {
-            recording: &Recording { trace, secrets },
+            recording: &recording,
             flow: &flow,
             route: &|request| {
                 let name = request.uri.path().strip_prefix("/users/").map(str::to_owned);
@@ -114,6 +111,30 @@ fn a_recorded_request_replays_without_a_database() {
         };
         let report = replay.run(&mut |_| {}).unwrap();
         assert_eq!(report.verdict(), "same", "{report:?}");
+        recording.trace
+    };
+    reader.list(&zerver_trace::Query::default()).unwrap().into_iter().map(replayed).collect()
+}
+
+#[test]
+fn a_recorded_request_replays_without_a_database() {
+    let client = Client::new();
+    client.execute("create table users (id int8 primary key, name text, seen float8, password_hash text)");
+    client.execute("create table visits (user_id int8 references users)");
+    client
+        .run(sql::query("insert into users values (7, 'ann', 'NaN', $1)").bind_secret(CANARY).execute())
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let expected = [("ann", "[\"ann\",true,1]"), ("ann", "[\"ann\",true,2]"), ("bob", "not_found")];
+    record(&client, flow(), dir.path(), &expected);
+    let stored = std::fs::read(dir.path().join("traces.redb")).unwrap();
+    assert!(!stored.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()), "the secret is sealed");
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.list(&zerver_trace::Query::default()).unwrap().len(), 3);
+    drop(client);
+    for trace in replayed(&reader, &flow()) {
+        let shown = format!("{trace:?}");
+        assert!(!shown.contains(CANARY) && shown.contains("user_by_name"), "{shown}");
     }
 }
 

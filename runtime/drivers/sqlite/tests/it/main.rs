@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use zerver::effects::sql::{self, Date, Json, Migrations, SqlError, SqlValue, Timestamp, Uuid};
-use zerver::effects::{EffectContext, Interpreters};
+use zerver::effects::{EffectContext, Explain, Interpreter as _, Interpreters};
 use zerver::prelude::*;
 use zerver_sqlite::Sqlite;
 
@@ -213,4 +213,102 @@ fn migrations_are_performed_once() {
     assert_eq!(first.run(sql::query("select count(*) from t").one::<i64>()).unwrap(), 2);
     let changed = Migrations::of([("1.sql", "create table u (id integer);"), ("2.sql", "")]);
     assert!(migrate(&changed).unwrap_err().to_string().contains("1.sql was changed"));
+}
+
+#[test]
+fn a_statement_with_a_key_is_performed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let client = Client::of(Sqlite::open(&path).unwrap());
+    client.execute("create table payments (id integer primary key, cents integer check (cents > 0))");
+    let count = |table: &str| {
+        let text = format!("select count(*) from {table}");
+        client.run(sql::query(text).one::<i64>()).unwrap()
+    };
+    let pay =
+        |cents: i64| sql::query("insert into payments (cents) values ($1) returning id, cents").bind(cents);
+    // As if of several processes.
+    let databases: Vec<_> = (0..5).map(|_| Client::of(Sqlite::open(&path).unwrap())).collect();
+    let replies = client.runtime.block_on(async {
+        let context = EffectContext::default();
+        let calls = (0..20).map(|at: usize| {
+            let call = sql::batch([pay(7)]).once("order-7-paid").attempts(100).send();
+            databases[at % 5].interpreters.perform(call, &context)
+        });
+        futures_util::future::join_all(calls).await
+    });
+    let replies: Vec<sql::Reply> = replies.into_iter().collect::<Result<_, _>>().unwrap();
+    assert_eq!(replies[0].results().unwrap()[0].one::<(i64, i64)>().unwrap(), (1, 7));
+    assert!(replies.iter().all(|reply| reply.result == replies[0].result), "{replies:?}");
+    assert_eq!((count("payments"), count("zerver_done")), (1, 1));
+    // An error leaves the key unused, and a key belongs to its statements.
+    let error = client.run(pay(-1).once("k").send()).unwrap().result.unwrap_err();
+    assert_eq!((error.sqlstate.as_str(), error.statement), (SqlError::CHECK_VIOLATION, 0));
+    assert_eq!(count("zerver_done"), 1);
+    assert_eq!(client.run(pay(1).once("k").execute()).unwrap(), 1);
+    assert_eq!(client.run(pay(1).once("k").execute()).unwrap(), 1);
+    let reused = client.run(pay(2).once("k").execute()).unwrap_err();
+    assert_eq!(
+        (reused.status(), reused.error::<SqlError>().unwrap().sqlstate.as_str()),
+        (409, SqlError::KEY_REUSED)
+    );
+    assert_eq!(count("payments"), 2);
+    assert_eq!(client.execute("delete from zerver_done where created_at < datetime('now', '1 day')"), 2);
+    assert_eq!(client.run(pay(2).once("k").execute()).unwrap(), 1);
+    assert_eq!(count("payments"), 3);
+    let memory = Client::in_memory();
+    memory.execute("create table payments (id integer primary key, cents integer)");
+    memory.execute(zerver_sqlite::DONE_TABLE);
+    for _ in 0..2 {
+        assert_eq!(memory.run(pay(1).once("k").one::<(i64, i64)>()).unwrap(), (1, 1));
+    }
+}
+
+#[test]
+fn a_call_is_explained_and_not_performed() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Client::of(Sqlite::open(folder.path().join("test.db")).unwrap());
+    client.execute("create table t (id integer primary key, name text)");
+    client.execute("create index t_name on t (name)");
+    let of = |text: &'static str, value: SqlValue| {
+        let args = sql::Sql {
+            database: sql::DEFAULT_DATABASE.into(),
+            name: None,
+            statements: vec![sql::Statement {
+                text: text.into(),
+                params: vec![sql::Param::Value(value)],
+                fetch: sql::Fetch::Rows,
+                limits: sql::Limits::DEFAULT,
+            }],
+            transaction: None,
+            read_only: false,
+            idempotent: false,
+            once: None,
+        };
+        let explain = |analyze| {
+            let call = Explain { args: &args, output: None, analyze };
+            client.runtime.block_on(client.database.explain(&call).unwrap())
+        };
+        (explain(false), explain(true))
+    };
+    let (plain, analyzed) =
+        of("select id from t where name = $1 order by id", SqlValue::Text("a".to_owned()));
+    let plain = plain.unwrap();
+    assert!(plain[0].lines[0].contains("USING COVERING INDEX t_name (name=?)"), "{plain:?}");
+    assert!(plain[0].json.starts_with("[{\"detail\":\"SEARCH t"), "{plain:?}");
+    assert!(analyzed.unwrap_err().message.contains("leave out --analyze"));
+    let (nested, _) =
+        of("select (select max(id) from t where name = a.name) from t a where id = $1", SqlValue::Int(1));
+    let lines = nested.unwrap()[0].lines.clone();
+    assert!(lines.iter().any(|line| line.starts_with("CORRELATED SCALAR SUBQUERY")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("  SEARCH t")), "{lines:?}");
+    let (write, _) = of("delete from t where id = $1", SqlValue::Int(1));
+    assert!(write.is_ok());
+    assert!(
+        of("select absent from t where id = $1", SqlValue::Int(1))
+            .0
+            .unwrap_err()
+            .to_string()
+            .contains("no such column")
+    );
 }
