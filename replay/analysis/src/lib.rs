@@ -28,7 +28,7 @@ mod why;
 pub use corpus::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
 pub use diff::{
     Cause, CauseKind, Diff, DiffJson, DiffRow, DiffSide, Difference, DifferenceKind, IgnoredHeaders,
-    NotCompared, Pair, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,
+    NotCompared, Pair, PlanChange, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,
     duration_pair, typical_pair,
 };
 pub use flow_summary::{FlowOrder, FlowSummary, quantile, summarize_flows};
@@ -39,10 +39,10 @@ pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
-pub use sql::{RepeatedStatement, ResultTable};
+pub use sql::{NoSqlCall, RepeatedStatement, ResultTable, SqlCall};
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, InjectedFault,
-    KindTotals, Migration, Point, PolicyNote, PolicyWait, ReadDelay, Reclassification, SlotWrite, Step,
+    KindTotals, Migration, Plan, Point, PolicyNote, PolicyWait, ReadDelay, Reclassification, SlotWrite, Step,
     StepRun, Timeline, TimelineJson, Totals, UndoState, Verdict, median,
 };
 pub use why::{

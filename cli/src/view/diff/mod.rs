@@ -5,7 +5,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use zerver_analysis::{Diff, Difference, DifferenceKind};
+use zerver_analysis::{Diff, Difference, DifferenceKind, PlanChange};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
@@ -47,10 +47,25 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, layout: Layout) -> String 
     };
     out += &block("request", &of(DifferenceKind::is_request), layout);
     out += &block("effects", &of(effects), layout);
+    out += &plan_changes(diff, layout);
     out += &block("slots", &diff.slots.iter().collect::<Vec<_>>(), layout);
     out += &block("response", &of(DifferenceKind::is_response), layout);
     out += &notes(diff, layout.is_verbose);
     out
+}
+
+/// Returns the plans that changed: `sql todo_by_title  plan changed: Index Scan .. -> Seq Scan ..`.
+fn plan_changes(diff: &Diff, layout: Layout) -> String {
+    let change = |change: &PlanChange| {
+        let effect = paint(style::NOTED, &clean(&change.effect));
+        let mut lines = vec![format!("{effect}  plan changed: {}", clean(&change.sentence()))];
+        if layout.is_verbose {
+            lines.push(format!("  {} {}", paint(style::BAD, "-"), clean(&change.a)));
+            lines.push(format!("  {} {}", paint(style::GOOD, "+"), clean(&change.b)));
+        }
+        lines
+    };
+    field("plans", &diff.plan_changes.iter().flat_map(change).collect::<Vec<_>>())
 }
 
 fn name(text: &str) -> String {

@@ -196,10 +196,11 @@ fn verdict_lines(verdict: &Verdict, layout: Layout) -> Vec<String> {
 fn repeated(timeline: &Timeline, layout: Layout) -> Vec<String> {
     let total_ns = timeline.totals.total_ns;
     let line = |it: RepeatedStatement| {
-        let RepeatedStatement { step, statement, runs, time_ns, saving_ns } = it;
+        let RepeatedStatement { step, statement, runs, time_ns, saving_ns, .. } = it;
         let percent = u128::from(time_ns) * 100 / u128::from(total_ns.max(1));
         let text = format!(
-            "{runs} times {statement} in {step}: {}, {percent}% of the request; a single statement could save {}",
+            "{runs} times {statement} in {step}: {}, {percent}% of the request; a single statement could save about {}, \
+             which `zerver replay --batched` tries",
             duration::show(time_ns),
             duration::show(saving_ns)
         );

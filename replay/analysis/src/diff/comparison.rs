@@ -10,6 +10,7 @@ use crate::diff::compare::{http_message, run_differences};
 use crate::diff::difference::{Difference, DifferenceKind, NotCompared};
 use crate::diff::ignored_headers::IgnoredHeaders;
 use crate::diff::pairing::RunPair;
+use crate::diff::plan_changes::{PlanChange, plan_changes};
 use crate::diff::{causes, pairing};
 use crate::time_attribution::attribute_time;
 use crate::{Gap, Timeline};
@@ -27,6 +28,8 @@ pub struct Diff {
     pub run_pairs: Vec<RunPair>,
     /// Differences, the most upstream first: the request, each run with its effects and writes, the response.
     pub differences: Vec<Difference>,
+    /// Effects that a database performed with another plan.
+    pub plan_changes: Vec<PlanChange>,
     /// Slots whose last values differ.
     pub slots: Vec<Difference>,
     /// Number of places in values that differ beyond those listed.
@@ -126,12 +129,14 @@ fn diff(a: &Trace, b: &Trace, ignored: &IgnoredHeaders) -> Diff {
     http_message::response((a, &of_a), (b, &of_b), &mut found);
     let slots = slots(&of_a, &of_b, &mut found);
     gaps(&of_a, &of_b, &mut found);
+    let plan_changes = plan_changes(&of_a, &of_b, &rows);
     Diff {
         a: side(a, of_a),
         b: side(b, of_b),
         causes,
         run_pairs: rows,
         differences: found.list,
+        plan_changes,
         slots,
         unlisted: found.unlisted,
         not_compared: found.not_compared,

@@ -7,6 +7,7 @@ use crate::Step;
 use crate::diff::causes::Cause;
 use crate::diff::comparison::{Diff, DiffSide};
 use crate::diff::difference::Difference;
+use crate::diff::plan_changes::PlanChange;
 
 /// A diff as a JSON document. Times are in nanoseconds; a difference in time is positive if `b` took longer. Values
 /// follow [`RecordedJson`]; `null` stands for no value.
@@ -19,6 +20,9 @@ pub struct DiffJson {
     causes: Vec<CauseJson>,
     first_difference: Option<DifferenceJson>,
     differences: Vec<DifferenceJson>,
+    /// Omitted if no plan changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plan_changes: Vec<PlanChangeJson>,
     slots: Vec<DifferenceJson>,
     unlisted_differences: usize,
     ignored_headers: Vec<String>,
@@ -60,6 +64,14 @@ struct DifferenceJson {
 }
 
 #[derive(Debug, Clone, Serialize)]
+struct PlanChangeJson {
+    step: String,
+    effect: String,
+    a: String,
+    b: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
 struct SourceJson {
     file: String,
     line: u32,
@@ -76,6 +88,7 @@ impl DiffJson {
             causes: diff.causes.iter().map(cause).collect(),
             first_difference: diff.first().map(difference),
             differences: diff.differences.iter().map(difference).collect(),
+            plan_changes: diff.plan_changes.iter().map(plan_change).collect(),
             slots: diff.slots.iter().map(difference).collect(),
             unlisted_differences: diff.unlisted,
             ignored_headers: diff.ignored.clone(),
@@ -105,6 +118,11 @@ fn cause(cause: &Cause) -> CauseJson {
         a_ns: cause.a_ns,
         b_ns: cause.b_ns,
     }
+}
+
+fn plan_change(change: &PlanChange) -> PlanChangeJson {
+    let PlanChange { step, effect, a, b } = change.clone();
+    PlanChangeJson { step, effect, a, b }
 }
 
 fn difference(difference: &Difference) -> DifferenceJson {

@@ -13,6 +13,7 @@ mod display;
 mod document;
 mod ignored_headers;
 mod pairing;
+mod plan_changes;
 #[cfg(test)]
 mod tests;
 mod typical_pair;
@@ -26,4 +27,5 @@ pub use display::wording::duration_pair;
 pub use document::DiffJson;
 pub use ignored_headers::IgnoredHeaders;
 pub use pairing::{Pair, RunPair};
+pub use plan_changes::PlanChange;
 pub use typical_pair::{TooFewRequests, TypicalPair, typical_pair};

@@ -494,3 +494,40 @@ fn an_injected_fault_is_a_difference() {
     assert_eq!(b, "injected by chaos rule http=latency:249ms:5%");
     assert_eq!(of(&drilled, &drilled).differences, []);
 }
+
+/// A request whose step performs a statement, with these points, in a number of microseconds.
+fn queried(points: &[&'static str], took: u64) -> Trace {
+    let mut events = vec![ran(0, 0, 1, 1, Decision::Need), asked(0, 0, 2, "sql", plain("todo_by_title"), 1)];
+    events.extend(points.iter().map(|point| Event::EffectPoint {
+        call: 0,
+        at_ns: 3 * US,
+        point: (*point).into(),
+    }));
+    events.push(answered(0, 2 + took, Answer::Ok(plain("1 row"))));
+    trace(flow(&[], &[("load", &[], &[])]), (4 + took) * US, events)
+}
+
+#[test]
+fn a_plan_that_changed_is_named_and_is_no_difference_of_results() {
+    let index = "plan 00000000000000aa Limit(Index Scan using todos_title on todos)";
+    let scan = "plan 00000000000000bb Limit(Sort(Seq Scan on todos))";
+    let (fast, slow) = (queried(&["connection", index], 10), queried(&["connection", scan], 5_000));
+    let diff = of(&fast, &slow);
+    let [change] = &diff.plan_changes[..] else { panic!("{diff:?}") };
+    assert_eq!(change.sentence(), "Index Scan using todos_title on todos -> Seq Scan on todos");
+    assert_eq!((change.step.as_str(), change.b.as_str()), ("load", "Limit(Sort(Seq Scan on todos))"));
+    assert!(diff.is_same());
+    let verdict = diff.verdict();
+    assert!(
+        verdict.contains("; plan changed: Index Scan using todos_title on todos -> Seq Scan on todos; first"),
+        "{verdict}"
+    );
+    let json = serde_json::to_value(DiffJson::new(&diff)).unwrap();
+    assert_eq!(json["plan_changes"][0]["a"], "Limit(Index Scan using todos_title on todos)");
+    // A plan is not a point on the way to the answer.
+    let points: Vec<_> = diff.a.timeline.runs[0].effects[0].points().map(|point| &*point.point).collect();
+    assert_eq!(points, ["connection"]);
+    for (a, b) in [(&fast, &fast), (&fast, &queried(&[], 10)), (&queried(&["plan x"], 1), &slow)] {
+        assert_eq!(of(a, b).plan_changes, []);
+    }
+}

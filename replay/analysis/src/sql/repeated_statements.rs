@@ -28,15 +28,30 @@ pub struct RepeatedStatement {
     /// Time of all runs, in nanoseconds.
     pub time_ns: u64,
     /// Time that a single statement for all of them would have saved, in nanoseconds, if it took as long as the longest of
-    /// them.
+    /// them. An estimate: other effects may have been in flight at the same time. A replay with
+    /// [`batched`](Self::batched) tries it.
     pub saving_ns: u64,
+    /// Numbers of the runs among the calls of the request.
+    pub calls: Vec<u32>,
+}
+
+impl RepeatedStatement {
+    /// Returns how long each run takes if one statement answers all of them: the first as long as the longest, in
+    /// nanoseconds, and the others no time.
+    pub fn batched(&self) -> impl Iterator<Item = (u32, u64)> {
+        let first_ns = self.time_ns.saturating_sub(self.saving_ns);
+        self.calls
+            .iter()
+            .zip(std::iter::once(first_ns).chain(std::iter::repeat(0)))
+            .map(|(call, ns)| (*call, ns))
+    }
 }
 
 /// Runs of one statement in one step.
 #[derive(Default)]
 struct Runs {
     statement: String,
-    count: usize,
+    calls: Vec<u32>,
     time_ns: u64,
     longest_ns: u64,
     /// End of the last run.
@@ -52,7 +67,7 @@ impl Timeline {
                 let Some(key) = effect.args.value().and_then(statement) else { continue };
                 let runs = groups.entry((run.step.index, key)).or_default();
                 // Statements that were performed at the same time did not wait for one another.
-                if runs.count == 0 || effect.start_ns >= runs.end_ns {
+                if runs.calls.is_empty() || effect.start_ns >= runs.end_ns {
                     runs.add(effect);
                 }
             }
@@ -64,14 +79,15 @@ impl Timeline {
         let mut repeated: Vec<_> = groups
             .into_iter()
             .filter(|(_, runs)| {
-                runs.count >= MIN_RUNS && (runs.time_ns >= MIN_TIME_NS || runs.time_ns >= total_ns / 3)
+                runs.calls.len() >= MIN_RUNS && (runs.time_ns >= MIN_TIME_NS || runs.time_ns >= total_ns / 3)
             })
             .map(|((index, _), runs)| RepeatedStatement {
                 step: step(index).unwrap_or_default(),
                 statement: runs.statement,
-                runs: runs.count,
+                runs: runs.calls.len(),
                 time_ns: runs.time_ns,
                 saving_ns: runs.time_ns.saturating_sub(runs.longest_ns),
+                calls: runs.calls,
             })
             .collect();
         repeated.sort_by_key(|repeated| std::cmp::Reverse(repeated.time_ns));
@@ -81,10 +97,10 @@ impl Timeline {
 
 impl Runs {
     fn add(&mut self, effect: &Effect) {
-        if self.count == 0 {
+        if self.calls.is_empty() {
             self.statement.clone_from(&effect.summary);
         }
-        self.count += 1;
+        self.calls.extend(effect.attempts.last().map(|attempt| attempt.call));
         self.time_ns = self.time_ns.saturating_add(effect.duration_ns);
         self.longest_ns = self.longest_ns.max(effect.duration_ns);
         self.end_ns = effect.start_ns.saturating_add(effect.duration_ns);

@@ -3,7 +3,7 @@
 use serde_json::json;
 use zerver_trace::{Answer, Decision, Event, Recorded, Trace};
 
-use super::{RepeatedStatement, ResultTable};
+use super::{NoSqlCall, RepeatedStatement, ResultTable};
 use crate::timeline::Timeline;
 use zerver_testkit::sample::{US, answered, asked, flow, plain, ran, trace};
 
@@ -51,6 +51,8 @@ fn a_statement_that_a_step_repeats_is_found() {
     };
     assert_eq!((step.as_str(), *count), ("load_comments", 6));
     assert_eq!((*time_ns, *saving_ns), (54_015 * US, (54_015 - 9_005) * US));
+    let batched: Vec<_> = found[0].batched().collect();
+    assert_eq!(batched, [(0, 9_005 * US), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]);
 }
 
 #[test]
@@ -99,4 +101,28 @@ fn an_output_of_another_form_is_no_table() {
         let timeline = Timeline::of(&trace(flow(&[], &[("load", &[], &[])]), 10 * US, events));
         assert_eq!(ResultTable::of(&timeline.runs[0].effects[0]), [], "{output}");
     }
+}
+
+#[test]
+fn a_call_is_selected_by_its_number_or_a_text() {
+    let timeline = Timeline::of(&request(&[
+        ("sql", "select * from a", 0, 5),
+        ("http", "select * from a", 10, 500),
+        ("sql", "select *\n from b", 1000, 50),
+        ("sql", "select * from B where c", 2000, 20),
+    ]));
+    let select = |wanted| timeline.sql_call(wanted).map(|(call, selected)| (call.call, selected));
+    assert_eq!(select(None), Ok((2, 3)), "the slowest");
+    assert_eq!(select(Some("0")), Ok((0, 1)));
+    assert_eq!(select(Some("FROM b")), Ok((2, 2)));
+    assert_eq!(select(Some("where")), Ok((3, 1)));
+    let error = |wanted| timeline.sql_call(Some(wanted)).unwrap_err().to_string();
+    assert!(error("1").starts_with("call 1 is not an SQL call but http "), "{}", error("1"));
+    assert!(error("7").starts_with("no SQL call has the number or contains the text \"7\"; there are: 0 "));
+    assert!(error("insert").contains("\"insert\""));
+    let (call, _) = timeline.sql_call(None).unwrap();
+    assert_eq!((call.duration_ns, &*call.statements), (50 * US, &["select * from b".to_owned()][..]));
+    let none = Timeline::of(&request(&[("http", "x", 0, 5)]));
+    assert_eq!(none.sql_call(None), Err(NoSqlCall::NoneRecorded));
+    assert_eq!(none.sql_call(Some("x")), Err(NoSqlCall::NoneRecorded));
 }

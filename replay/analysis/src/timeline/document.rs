@@ -12,7 +12,7 @@ use crate::rfc3339;
 use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
 use crate::timeline::rows::effect::{
-    CompletionDelay, Effect, EffectEnd, InjectedFault, Point, PolicyNote, ReadDelay, UndoState,
+    CompletionDelay, Effect, EffectEnd, InjectedFault, Plan, Point, PolicyNote, ReadDelay, UndoState,
 };
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
@@ -93,6 +93,8 @@ struct WriteJson {
 struct EffectJson {
     kind: String,
     summary: String,
+    /// Number of the last attempt among the calls of the request.
+    call: u32,
     start_ns: u64,
     duration_ns: u64,
     attempts: usize,
@@ -101,6 +103,9 @@ struct EffectJson {
     /// Omitted if the interpreter reported none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     points: Vec<Point>,
+    /// Omitted unless the interpreter of a database knew it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     completion_delays: Vec<CompletionDelay>,
@@ -302,11 +307,13 @@ fn effect(effect: &Effect) -> EffectJson {
     EffectJson {
         kind: effect.kind.clone(),
         summary: effect.summary.clone(),
+        call: effect.attempts.last().map_or(0, |attempt| attempt.call),
         start_ns: effect.start_ns,
         duration_ns: effect.duration_ns,
         attempts: effect.attempts.len(),
         queued_ns: effect.queued_ns(),
         points: effect.points().cloned().collect(),
+        plan: effect.attempts.last().and_then(|attempt| attempt.plan.clone()),
         completion_delays: effect.completion_delays().cloned().collect(),
         policy_decisions: effect.policy_decisions.clone(),
         injected_faults: effect.injected_faults.clone(),

@@ -14,7 +14,7 @@ pub(crate) mod totals;
 pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
 pub use rows::effect::{
-    Attempt, CompletionDelay, Effect, EffectEnd, InjectedFault, Point, PolicyNote, ReadDelay, UndoState,
+    Attempt, CompletionDelay, Effect, EffectEnd, InjectedFault, Plan, Point, PolicyNote, ReadDelay, UndoState,
 };
 pub use rows::failure::Failure;
 pub use rows::gap::Gap;

@@ -485,6 +485,7 @@ fn the_document_has_the_promised_fields() {
                 "https://idp"
               ],
               "attempts": 1,
+              "call": 0,
               "duration_ns": 2180000,
               "kind": "http",
               "outcome": "200",
@@ -546,6 +547,7 @@ fn the_document_has_the_promised_fields() {
                 456
               ],
               "attempts": 1,
+              "call": 1,
               "duration_ns": 2680000,
               "kind": "kv",
               "outcome": "found",

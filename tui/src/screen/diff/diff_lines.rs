@@ -106,6 +106,14 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
     };
     block("request", &of(DifferenceKind::is_request), &mut out);
     block("effects", &of(effects), &mut out);
+    if !diff.plan_changes.is_empty() {
+        out.push(StyledLine::default());
+        out.push(StyledLine::new("plans", Tone::Strong));
+    }
+    for change in &diff.plan_changes {
+        let text = format!("  {}  plan changed: {}", clean(&change.effect), clean(&change.sentence()));
+        out.push(StyledLine::new(text, Tone::Warn));
+    }
     block("slots", &diff.slots.iter().collect::<Vec<_>>(), &mut out);
     block("response", &of(DifferenceKind::is_response), &mut out);
     match diff.sameness() {

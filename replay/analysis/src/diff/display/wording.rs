@@ -53,6 +53,9 @@ impl Diff {
             let (from, to) = duration_pair(cause.a_ns, cause.b_ns);
             text += &format!(": {percent}% {} ({from} -> {to})", clean(&cause.label));
         }
+        if let Some(change) = self.plan_changes.first() {
+            text += &format!("; plan changed: {}", clean(&change.sentence()));
+        }
         match self.first() {
             Some(first) => text += &format!("; first difference: {}", first.sentence()),
             None if self.is_same() => text += "; only times differ",

@@ -10,9 +10,7 @@ use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
 use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
-use crate::timeline::rows::effect::{
-    Attempt, CompletionDelay, Effect, EffectEnd, Point, PolicyNote, ReadDelay,
-};
+use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, PolicyNote, ReadDelay};
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
@@ -125,6 +123,7 @@ impl<'t> TimelineBuilder<'t> {
                     queue_reason: None,
                     timeout_ns: *timeout_ns,
                     points: Vec::new(),
+                    plan: None,
                     completion_delays: Vec::new(),
                     end: EffectEnd::Unanswered,
                 };
@@ -303,14 +302,10 @@ impl<'t> TimelineBuilder<'t> {
         }
     }
 
-    /// Records that an attempt reached a point. Points of an unknown call are left out.
+    /// Records a point that an attempt reached, or its plan. Points of an unknown call are left out.
     fn reached(&mut self, call: u32, at_ns: u64, point: &str) {
         let Some(place) = self.calls.get(&call) else { return };
-        let attempt = &mut self.runs[place.run].effects[place.effect].attempts[place.attempt];
-        let begun_ns = attempt.start_ns.saturating_add(attempt.queued_ns);
-        let since_ns = attempt.points.last().map_or(begun_ns, |last| last.at_ns);
-        let took_ns = at_ns.saturating_sub(since_ns);
-        attempt.points.push(Point { point: point.to_owned(), at_ns, took_ns });
+        self.runs[place.run].effects[place.effect].attempts[place.attempt].reached(at_ns, point);
     }
 
     /// Records that a completion waited for the worker: the end of a pause, or else an answer.

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
-use zerver_trace::{EffectError, PolicyDecision, QueueReason, Recorded, RequestPart, Thread, duration};
+use zerver_trace::{
+    EffectError, PlanShape, PolicyDecision, QueueReason, Recorded, RequestPart, Thread, duration,
+};
 
 use crate::timeline::rows::slot_write::SlotWrite;
 
@@ -155,6 +157,8 @@ pub struct Attempt {
     pub timeout_ns: Option<u64>,
     /// Points that it reached, in the order of their times.
     pub points: Vec<Point>,
+    /// Plan with which a database performed it, if its interpreter knew it.
+    pub plan: Option<Plan>,
     /// Completions that waited for the worker: the end of the pause, the answer.
     pub completion_delays: Vec<CompletionDelay>,
     /// End of the attempt.
@@ -170,6 +174,19 @@ pub struct InjectedFault {
     pub at_ns: u64,
     /// Rule, as it was written: `http GET rates..=timeout:10%`.
     pub rule: String,
+}
+
+impl Attempt {
+    /// Adds a point that it reached, or its plan.
+    pub(crate) fn reached(&mut self, at_ns: u64, point: &str) {
+        if let Some(PlanShape { hash, text }) = PlanShape::parse(point) {
+            self.plan = Some(Plan { hash: hash.to_owned(), text: text.to_owned() });
+            return;
+        }
+        let begun_ns = self.start_ns.saturating_add(self.queued_ns);
+        let since_ns = self.points.last().map_or(begun_ns, |last| last.at_ns);
+        self.points.push(Point { point: point.to_owned(), at_ns, took_ns: at_ns.saturating_sub(since_ns) });
+    }
 }
 
 /// A decision of a policy about an attempt.
@@ -206,6 +223,15 @@ pub struct Point {
     pub at_ns: u64,
     /// Time since the previous point, or since the attempt started.
     pub took_ns: u64,
+}
+
+/// Plan with which a database performed a call, without numbers and values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Hash of the whole plan.
+    pub hash: String,
+    /// Operations, shortened: `Limit(Index Scan using todos_pkey on todos)`.
+    pub text: String,
 }
 
 /// A completion that waited because the worker was busy.
