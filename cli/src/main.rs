@@ -15,6 +15,7 @@ mod locate;
 mod output;
 mod paths;
 mod platform;
+mod recording;
 mod request_groups;
 mod request_json;
 mod safe_json;

@@ -14,6 +14,7 @@ mod diff;
 mod disk;
 mod documentation;
 mod drills;
+mod explain;
 mod formats;
 mod glossary;
 mod harness;

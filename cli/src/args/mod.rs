@@ -17,8 +17,8 @@ pub(crate) use self::filter::Filter;
 pub(crate) use self::query::{RequestArgs, parse_query};
 pub(crate) use self::replay::{Replay, Selection};
 pub(crate) use self::requests::{
-    Completions, Demo, Diff, Doctor, Expect, Export, FlowSort, Flows, GroupKey, Import, Ls, RequestOrder,
-    Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+    Completions, Demo, Diff, Doctor, Expect, Explain, Export, FlowSort, Flows, GroupKey, Import, Ls,
+    RequestOrder, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
@@ -57,6 +57,7 @@ Examples:
   zerver replay @last --answer 'kv get todo:1=\"Absent\"'   replace the result of an effect
   zerver replay @last --fail 'kv get todo:1=timeout'      make an effect fail
   zerver replay @last --latency 'kv get todo:1=250ms'     make an effect slow
+  zerver replay @last --batched                           answer repeated SQL statements together
   zerver replay @last --faults                            inject every fault, one at a time
   zerver replay @last --set TodoId=2 --live kv            perform new effects for real
 
@@ -175,6 +176,13 @@ pub(crate) enum Command {
     /// Compares it with the newest 500 requests of the flow. Correlation is not causation.
     #[command(after_help = EXIT_CODES)]
     Why(Why),
+    /// Show how the database performs a recorded SQL call: its plan, with the recorded parameters
+    ///
+    /// Builds the service, which explains the call with the database that it uses, in a transaction that can only read.
+    /// The statement is not performed unless --analyze says so. Prints the plan as a tree, or as the database gave it with
+    /// --json.
+    #[command(after_help = EXIT_CODES)]
+    Explain(Explain),
     /// Predict latency with other workers or limits, from recorded requests
     ///
     /// Runs the recorded arrivals, steps and waits through the scheduler's own policy in virtual time: first as they

@@ -53,6 +53,11 @@ pub(crate) struct Replay {
     /// Make an effect take this long; beyond its time limit it times out
     #[arg(long, value_name = "EFFECT=DURATION", value_parser = latency)]
     pub(crate) latency: Vec<Fault>,
+    /// Answer the repeated runs of an SQL statement in a step together, to try what a single statement would save
+    ///
+    /// `zerver trace` names such statements. The first run takes as long as the longest, and the others take no time.
+    #[arg(long, conflicts_with_all = ["all", "faults"])]
+    pub(crate) batched: bool,
     /// Inject every fault into every recorded effect, one at a time, and show how the request ends: timeout,
     /// unreachable, slow, malformed; with --all, those of all requests, grouped
     #[arg(long, conflicts_with_all = ["set", "at", "answer", "fail", "latency", "live", "edit"])]

@@ -188,6 +188,22 @@ pub(crate) struct Why {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[arg(help = ID_HELP)]
+    pub(crate) id: TraceRef,
+    /// SQL call: its number, counted from 0 over all effects, or a part of its name or statement [default: the slowest]
+    pub(crate) call: Option<String>,
+    /// Perform the statement to measure its plan; only if it is recognized as one that reads
+    #[arg(long)]
+    pub(crate) analyze: bool,
+    /// Folder of the service's package [default: the package that holds or recorded the store, or this folder]
+    #[arg(long, value_name = "APP", value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Export {
     #[arg(help = ID_HELP)]
     pub(crate) id: TraceRef,

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod diff;
 mod doctor;
+mod explain;
 mod export;
 mod flows;
 mod import;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Replay(args) => replay::run(args, global, output),
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),
+        Command::Explain(args) => explain::run(args, global, output),
         Command::Simulate(args) => simulate::run(args, global, output),
         Command::Top(args) => top::run(args, output),
         Command::Catalog(args) => catalog::run(args, global, output),

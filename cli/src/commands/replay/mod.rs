@@ -21,7 +21,7 @@ pub(super) fn run(
 ) -> Result<CommandOutcome, CommandError> {
     let edits = edits(args);
     match args.selection()? {
-        (Selection::Many(_), _) if edits != Edits::default() || args.edit => {
+        (Selection::Many(_), _) if edits != Edits::default() || args.edit || args.batched => {
             Err(CommandError::new("edits need one request, and --all replays many")
                 .with_hint("name one request instead of --all"))
         }

@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use serde::Serialize;
-use zerver_replay::{AppliedEdit, Coverage, EditedOutcome, Edits, Finding, Report};
+use zerver_analysis::{RepeatedStatement, Timeline};
+use zerver_replay::{AppliedEdit, Coverage, EditedOutcome, Edits, Fault, FaultKind, Finding, Report};
+use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
-use super::replayable::{announce, check_possible, open};
+use super::replayable::{announce, check_possible};
 use super::{fault_trials, slot_editor};
 use crate::args::{Global, Replay, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
+use crate::recording::open;
 use crate::service::host::ReplayHost;
 use crate::service::program::ServiceProgram;
 use crate::view::replay::replay;
@@ -31,6 +34,9 @@ pub(super) fn run(
             output.info("nothing was changed, so there is nothing to replay");
             return Ok(CommandOutcome::Success);
         }
+    }
+    if args.batched {
+        edits.faults.extend(batched(&loaded.trace)?);
     }
     let program = ServiceProgram::find(app, &args.program, loaded.reader.as_ref())?;
     let exe = program.build(args.program.release, global)?;
@@ -59,6 +65,19 @@ pub(super) fn run(
         output.print(&replay(&report, output.width(), output.is_verbose))?;
     }
     Ok(report.sameness().into())
+}
+
+/// Returns the latencies with which the repeated statements of a request are answered together.
+fn batched(trace: &Trace) -> Result<Vec<Fault>, CommandError> {
+    let repeated = Timeline::of(trace).repeated_statements();
+    if repeated.is_empty() {
+        return Err(CommandError::new("no step of this request repeats an SQL statement").with_cause(
+            "it must run one at least five times, one after another, for 50 ms or a third of the request",
+        ));
+    }
+    let latency =
+        |(call, ns): (u32, u64)| Fault { effect: call.to_string(), kind: FaultKind::Latency { ns } };
+    Ok(repeated.iter().flat_map(RepeatedStatement::batched).map(latency).collect())
 }
 
 /// Stable JSON form of a replay. Fields may be added.

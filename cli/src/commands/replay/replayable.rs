@@ -1,6 +1,6 @@
-//! Preparation of a trace for a replay, and the error for a trace that cannot be replayed.
+//! The announcement of effects, and the error for a trace that cannot be replayed.
 
-use zerver_replay::{Recording, Report, Secrets};
+use zerver_replay::Report;
 use zerver_trace::Recorded;
 
 use crate::error::CommandError;
@@ -31,18 +31,4 @@ pub(super) fn check_possible(report: Report, loaded: &LoadedTrace) -> Result<Rep
         ));
     }
     Err(error)
-}
-
-/// Adds the secrets that the store's key can decrypt to a trace.
-pub(super) fn open(trace: zerver_trace::Trace, loaded: &LoadedTrace, output: &mut Output) -> Recording {
-    let secrets = match loaded.reader.as_ref().map(|reader| reader.open_secrets(&trace)) {
-        Some(Ok(secrets)) => secrets,
-        Some(Err(error)) => {
-            let error = error.to_string();
-            output.warn(&format!("cannot decrypt its secrets: {}", zerver_trace::text::clean(&error)));
-            Default::default()
-        }
-        None => Default::default(),
-    };
-    Recording { trace, secrets: Secrets(secrets) }
 }

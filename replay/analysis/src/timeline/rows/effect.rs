@@ -165,17 +165,6 @@ pub struct Attempt {
     pub end: EffectEnd,
 }
 
-/// A fault that chaos injected into an attempt, or a latency that it added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InjectedFault {
-    /// Number of the call in the trace.
-    pub call: u32,
-    /// Time at which the call would have been made.
-    pub at_ns: u64,
-    /// Rule, as it was written: `http GET rates..=timeout:10%`.
-    pub rule: String,
-}
-
 impl Attempt {
     /// Adds a point that it reached, or its plan.
     pub(crate) fn reached(&mut self, at_ns: u64, point: &str) {
@@ -187,6 +176,17 @@ impl Attempt {
         let since_ns = self.points.last().map_or(begun_ns, |last| last.at_ns);
         self.points.push(Point { point: point.to_owned(), at_ns, took_ns: at_ns.saturating_sub(since_ns) });
     }
+}
+
+/// A fault that chaos injected into an attempt, or a latency that it added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InjectedFault {
+    /// Number of the call in the trace.
+    pub call: u32,
+    /// Time at which the call would have been made.
+    pub at_ns: u64,
+    /// Rule, as it was written: `http GET rates..=timeout:10%`.
+    pub rule: String,
 }
 
 /// A decision of a policy about an attempt.
