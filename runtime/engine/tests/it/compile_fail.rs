@@ -9,4 +9,5 @@ fn an_invalid_program_does_not_compile_and_the_message_names_the_mistake() {
     cases.compile_fail("tests/compile_fail/slot_*.rs");
     cases.compile_fail("tests/compile_fail/flow_*.rs");
     cases.compile_fail("tests/compile_fail/effect_*.rs");
+    cases.compile_fail("tests/compile_fail/row_*.rs");
 }

@@ -1,0 +1,8 @@
+use zerver_engine::Row;
+
+#[derive(Row)]
+enum Todo {
+    Open,
+}
+
+fn main() {}
