@@ -39,7 +39,6 @@ pub(crate) struct Programs {
     pub(crate) conduit: PathBuf,
     pub(crate) misbehaving: PathBuf,
     pub(crate) payments: PathBuf,
-    pub(crate) conduit: PathBuf,
     pub(crate) orders: PathBuf,
     /// Next version of the same service.
     pub(crate) orders_next: PathBuf,
@@ -63,7 +62,6 @@ pub(crate) fn programs() -> &'static Programs {
             conduit: executable(&messages, "zerver-example-conduit"),
             misbehaving: executable(&messages, "zerver-tests-misbehaving"),
             payments: executable(&messages, "zerver-tests-payments"),
-            conduit: executable(&messages, "zerver-example-conduit"),
             orders: executable(&messages, "zerver-example-orders"),
             orders_next,
         }
