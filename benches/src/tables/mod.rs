@@ -2,6 +2,7 @@
 
 mod cache;
 mod database;
+mod effects;
 mod idle;
 mod instructions;
 mod light;
@@ -21,7 +22,7 @@ use crate::plan::{FULL, LONG, Plan};
 type Table = fn(&Plan) -> Result<(), String>;
 
 /// Every table, with its name and the size of a full run.
-pub(crate) const TABLES: [(&str, Table, Plan); 10] = [
+pub(crate) const TABLES: [(&str, Table, Plan); 11] = [
     ("light", light::compare, FULL),
     ("mixed", mixed::compare, LONG),
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
@@ -29,6 +30,7 @@ pub(crate) const TABLES: [(&str, Table, Plan); 10] = [
     ("steps", steps::compare, FULL),
     ("steals", steals::compare, Plan { count: 1_000, ..FULL }),
     ("database", database::compare, FULL),
+    ("effects", effects::compare, FULL),
     ("cache", cache::compare, FULL),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),

@@ -61,8 +61,8 @@ mod step;
 pub use chaos::{Chaos, ChaosFault, ChaosRule, ChaosRuleError, Injection};
 pub use effect::{
     All, Assessment, Assessor, AttemptEnd, Call, CallResult, Effect, EffectKind, Hedge, RequestEnd,
-    RequestedCall, Retry, RetryVerdict, Settle, Settled, StandaloneEffect, all, any, effect, join_all,
-    settle, settle_each,
+    RequestedCall, Retry, RetryVerdict, Settle, Settled, StandaloneEffect, all, any, effect, first_success,
+    join_all, settle, settle_each,
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};

@@ -61,5 +61,5 @@ pub use interpreter::{
 };
 pub use outbound::Outbound;
 pub use sleep::sleep;
-pub use zerver_engine::any;
+pub use zerver_engine::{any, first_success};
 pub use zerver_trace::Value;

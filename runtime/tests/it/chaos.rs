@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use zerver::effects::http;
 use zerver::engine::Call;
 use zerver::prelude::*;
-use zerver::{Chaos, ChaosRule, Server, StartError, StartOptions};
+use zerver::{Chaos, ChaosRule, Server, StartError, StartOptions, TargetPolicy};
 use zerver_replay::ServiceMetrics;
 use zerver_trace::{Answer, Capture, CaptureSink, Event};
 
@@ -105,7 +106,9 @@ impl Drill {
             ..StartOptions::default()
         };
         let count = Arc::clone(&performed);
-        let app = app().workers(1).interpreter(move |_: &Fetch| {
+        // The breaker opens however soon the failures follow each other.
+        let impatient = TargetPolicy { failing_for: Duration::ZERO, ..TargetPolicy::default() };
+        let app = app().workers(1).target("default", impatient).interpreter(move |_: &Fetch| {
             count.fetch_add(1, Ordering::SeqCst);
             async { Ok(7) }
         });

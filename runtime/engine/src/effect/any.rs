@@ -55,7 +55,7 @@ impl<T: Send + 'static> GroupOp for AnyOf<T> {
 /// Performs several effects at the same time and returns the first output. The others are canceled then, and recorded
 /// as such. If all of them fail, it fails with the failure of the first one, in the order of the list.
 ///
-/// To try one effect after another, use [`Effect::or`].
+/// To try one effect after another, use [`first_success`].
 ///
 /// ```
 /// use zerver_engine::{Effect, any};
@@ -65,4 +65,30 @@ impl<T: Send + 'static> GroupOp for AnyOf<T> {
 pub fn any<T: Send + 'static>(effects: impl IntoIterator<Item = Effect<T>>) -> Effect<T> {
     let programs = effects.into_iter().map(Effect::into_program).collect();
     Effect::from_op(Op::Group(Box::new(AnyOf::<T> { programs, success: None, failure: None })))
+}
+
+/// Performs effects one after another until one succeeds, and returns its output. If all of them fail, it fails with the
+/// failure of the last one.
+///
+/// ```
+/// use zerver_engine::{Effect, Failure, first_success};
+///
+/// let unavailable = || Effect::fail(Failure::unavailable("rates"));
+/// let rates: Effect<u32> = first_success([unavailable(), Effect::ready(2), unavailable()]);
+/// ```
+pub fn first_success<T: Send + 'static>(effects: impl IntoIterator<Item = Effect<T>>) -> Effect<T> {
+    let effects: Vec<_> = effects.into_iter().collect();
+    next_success(effects.into_iter(), Failure::internal("first_success").message("of no effects"))
+}
+
+/// Performs the next effect, and the others if it fails. One after another is built, because many nested ones could not be
+/// dropped without recursion.
+fn next_success<T: Send + 'static>(
+    mut effects: std::vec::IntoIter<Effect<T>>,
+    failure: Failure,
+) -> Effect<T> {
+    match effects.next() {
+        Some(effect) => effect.or(|failure| next_success(effects, failure)),
+        None => Effect::fail(failure),
+    }
 }

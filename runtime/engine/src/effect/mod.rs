@@ -20,7 +20,7 @@ mod retry;
 mod settle;
 mod standalone;
 
-pub use any::any;
+pub use any::{any, first_success};
 pub use attempt_end::{AttemptEnd, RetryVerdict};
 pub use call::{Assessment, Assessor, Call, CallResult};
 pub use composition::{Effect, effect};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::Need;
 use zerver_engine::{
-    Call, CallResult, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Hedge, Job, Next, Request,
-    RequestedCall, Response, Retry, RetryVerdict, Slot, all, any, effect, flow, step,
+    Call, CallResult, Decision, Effect, EffectError, EffectErrorKind, EffectKind, Hedge, Job, Next, Random,
+    Request, RequestedCall, Response, Retry, RetryVerdict, Slot, StandaloneEffect, all, any, effect,
+    first_success, flow, step,
 };
 
 use crate::driver::{body, events, job};
@@ -128,6 +129,31 @@ fn if_all_fail_the_failure_is_that_of_the_first() {
     );
     let (mut job, _) = begin!(ask("x").and_then(|_| any(Vec::<Effect<String>>::new())));
     assert_eq!(job.complete(0, 0, answer("x")), Next::Ended);
+}
+
+#[test]
+fn effects_are_performed_one_after_another_until_one_succeeds() {
+    let (mut job, calls) = begin!(first_success([ask("a"), ask("b"), ask("c")]));
+    assert_eq!(calls.len(), 1, "the others have not begun");
+    assert_eq!(job.complete(0, 1, down()), Next::Wait);
+    assert_eq!(job.complete(1, 2, answer("b")), Next::Run);
+    assert_eq!(end(job).0, "\"b\"");
+
+    let conflict = |_| Effect::fail(zerver_engine::Failure::conflict("a", 1));
+    let (mut job, _) = begin!(first_success([ask("a").or(conflict), ask("b")]));
+    assert_eq!(job.complete(0, 0, down()), Next::Wait);
+    assert_eq!(job.complete(1, 0, down()), Next::Ended);
+    assert!(end(job).0.contains(r#""status":503"#), "the failure is that of the last");
+    let (mut job, _) = begin!(ask("x").and_then(|_| first_success(Vec::<Effect<String>>::new())));
+    assert_eq!(job.complete(0, 0, answer("x")), Next::Ended);
+
+    // Many alternatives do not overflow the stack, whether they are performed or dropped.
+    let failing = || Effect::<String>::fail(zerver_engine::Failure::unavailable("many"));
+    let many = (0..100_000).map(|_| failing()).chain([Effect::ready("last".to_owned())]);
+    drop(first_success((0..100_000).map(|_| failing())));
+    let mut effect = StandaloneEffect::new(first_success(many), Random { seed: 0 });
+    let output = std::iter::repeat_with(|| effect.advance(None, 0)).flatten().next();
+    assert_eq!(output.unwrap().unwrap(), "last");
 }
 
 #[test]
