@@ -22,7 +22,7 @@ pub(crate) struct FaultCounts {
     pub(crate) with_finding: u64,
 }
 
-/// What identifies a group.
+/// Properties in which the trials of a group are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     flow: String,
