@@ -12,6 +12,7 @@ use zerver_engine::UNDO_GRACE;
 use zerver_trace::Thread;
 
 use super::undo_counter::{UndoCounter, UndoGuard};
+use crate::platform;
 
 /// Number of workers for each thread. An effect of a database takes about as much time here as its request takes on a
 /// worker, and most requests have less to do here.
@@ -93,6 +94,10 @@ impl EffectThread {
         let handle = runtime.handle().clone();
         let ((stop, stopped), (ending, ended)) = (oneshot::channel(), channel());
         let run = move || {
+            // A worker that has just begun an effect goes on, and begins others, before this thread performs them all.
+            if let Err(error) = platform::wake_without_preemption() {
+                tracing::debug!(target: "zerver", "the policy of an effect thread cannot be set: {error}");
+            }
             run_until(&runtime, stopped);
             runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             drop(ending);

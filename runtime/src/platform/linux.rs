@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::SocketAddr;
 
 use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id,
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
 };
 use tokio::io::Interest;
 
@@ -39,6 +39,25 @@ fn second_number(text: &str) -> Option<u64> {
 pub(crate) fn lower_thread_priority() -> Result<(), thread_priority::Error> {
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
+}
+
+/// Gives the current thread the batch policy: when it wakes up, it does not interrupt the thread that runs on its core, but
+/// waits until that sleeps, or for a few milliseconds at most (see sched(7)). Its share of the time stays the same.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn wake_without_preemption() -> Result<(), thread_priority::Error> {
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+    let nice = rustix::process::getpriority_process(None).ok();
+    // This number stands for the nice value 0, which the call sets as well.
+    let value = ThreadPriorityValue::try_from(47).map_err(thread_priority::Error::Priority)?;
+    let set =
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), policy);
+    if let Some(nice) = nice.filter(|nice| *nice != 0) {
+        // A process that may not raise its priority has kept its nice value, and the error above is about that.
+        let _ = rustix::process::setpriority_process(None, nice);
+    }
+    if thread_priority::thread_schedule_policy()? == policy { Ok(()) } else { set }
 }
 
 /// Returns the address of a socket in the abstract namespace (see unix(7)).
@@ -76,5 +95,21 @@ mod tests {
         );
         let (before, after) = (run_delay_ns(), run_delay_ns());
         assert!(before <= after, "the run delay never decreases: {before:?}, {after:?}");
+    }
+
+    #[test]
+    fn the_batch_policy_keeps_the_nice_value() {
+        let of_thread = || {
+            let nice = rustix::process::getpriority_process(None).unwrap();
+            (nice, thread_priority::thread_schedule_policy().unwrap())
+        };
+        std::thread::spawn(move || {
+            let (nice, _) = of_thread();
+            wake_without_preemption().unwrap();
+            let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+            assert_eq!(of_thread(), (nice, batch));
+        })
+        .join()
+        .unwrap();
     }
 }

@@ -15,4 +15,6 @@ use portable as system;
 
 #[cfg(feature = "kv-disk")]
 pub(crate) use system::lock_holder;
-pub(crate) use system::{CLOSE_INTEREST, abstract_address, lower_thread_priority, run_delay_ns};
+pub(crate) use system::{
+    CLOSE_INTEREST, abstract_address, lower_thread_priority, run_delay_ns, wake_without_preemption,
+};

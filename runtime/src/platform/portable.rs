@@ -23,6 +23,11 @@ pub(crate) fn lower_thread_priority() -> Result<(), thread_priority::Error> {
     thread_priority::set_current_thread_priority(ThreadPriority::Min)
 }
 
+/// Does nothing: the system decides which thread runs.
+pub(crate) const fn wake_without_preemption() -> Result<(), thread_priority::Error> {
+    Ok(())
+}
+
 /// Returns an error: there is no abstract namespace.
 pub(crate) fn abstract_address(_name: &[u8]) -> io::Result<SocketAddr> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "abstract addresses exist only on Linux"))
