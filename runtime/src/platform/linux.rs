@@ -50,7 +50,8 @@ pub(crate) fn wake_without_preemption() -> Result<(), thread_priority::Error> {
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
     let nice = rustix::process::getpriority_process(None).ok();
     // This number stands for the nice value 0, which the call sets as well.
-    let value = ThreadPriorityValue::try_from(47).map_err(thread_priority::Error::Priority)?;
+    let value = ThreadPriorityValue::try_from(47)
+        .map_err(|_| thread_priority::Error::Priority("47 is no priority"))?;
     let set =
         set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), policy);
     if let Some(nice) = nice.filter(|nice| *nice != 0) {
