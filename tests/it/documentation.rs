@@ -65,6 +65,14 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn the_page_about_policies_has_the_results_of_the_simulator() {
+    let table = root().join("runtime/engine/src/simulate/tests/brown_out.txt");
+    let page = fs::read_to_string(root().join("docs/reference/policies.md")).unwrap();
+    let table = fs::read_to_string(table).unwrap();
+    assert!(page.contains(&table), "docs/reference/policies.md should contain:\n{table}");
+}
+
+#[test]
 fn every_page_is_in_the_summary() {
     let docs = root().join("docs");
     let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
