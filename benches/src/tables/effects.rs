@@ -6,8 +6,8 @@ use std::time::Instant;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 use zerver::TargetPolicy;
-use zerver::effects::{EffectContext, Interpreters, sql};
-use zerver::engine::Breaker;
+use zerver::effects::{EffectContext, Interpreters, Started, sql};
+use zerver::engine::{Breaker, Random, StandaloneEffect};
 use zerver_local_server as local;
 use zerver_postgres::Postgres;
 
@@ -33,10 +33,11 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         let pool = pool(&url)?;
         let mut interpreters = Interpreters::new();
         interpreters.set(Postgres::from_url(&url).map_err(|error| error.to_string())?.pool_size(1));
+        let context = EffectContext::default();
         // The first round opens the connections and prepares the statement.
         for round in 0..=plan.rounds {
             let by_driver = micros(count, || query(&pool)).await?;
-            let by_effect = micros(count, || perform(&interpreters)).await?;
+            let by_effect = micros(count, || perform(&interpreters, &context)).await?;
             if round > 0 {
                 driver.push(by_driver);
                 effect.push(by_effect);
@@ -70,10 +71,22 @@ async fn query(pool: &Pool) -> Result<i64, String> {
     row.try_get(0).map_err(|error| error.to_string())
 }
 
-async fn perform(interpreters: &Interpreters) -> Result<i64, String> {
-    let effect = sql::query(STATEMENT).bind(7_i64).one::<i64>();
-    let performed = interpreters.perform(effect, &EffectContext::default()).await;
-    performed.map_err(|failure| failure.causes().join(": "))
+/// Performs the effect as a request does: the engine, the interpreter, and the engine again.
+async fn perform(interpreters: &Interpreters, context: &EffectContext) -> Result<i64, String> {
+    let mut effect =
+        StandaloneEffect::new(sql::query(STATEMENT).bind(7_i64).one::<i64>(), Random { seed: 0 });
+    let mut output = effect.advance(None, 0);
+    while output.is_none() {
+        let calls = effect.take_requested_calls();
+        let [call] = calls.as_slice() else { return Err("not exactly one call".to_owned()) };
+        let result = match interpreters.start(&call.call, context) {
+            Started::Ready(result) => result,
+            Started::Pending(future) => future.await,
+        };
+        output = effect.advance(Some((call.number, result)), 0);
+    }
+    let output = output.ok_or("no output")?;
+    output.map_err(|failure| failure.causes().join(": "))
 }
 
 /// Returns the processor time of this thread for each call, in microseconds.
