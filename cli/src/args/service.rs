@@ -20,9 +20,9 @@ pub(crate) struct Dev {
     pub(crate) program: Program,
     /// Inject a fault into a share of the effects, such as 'http GET rates..=timeout:10%'; repeat it for several
     ///
-    /// RULE is KIND [SUMMARY] [@TARGET]=FAULT:PERCENT%, with the effect as `zerver trace` prints it. `..` stands for any
-    /// text. Faults: timeout, unreachable, malformed, error:KIND, status:CODE (of http), latency:DURATION. These rules
-    /// replace those of chaos.rules in zerver.toml.
+    /// RULE is `KIND [SUMMARY] [@TARGET]=FAULT:PERCENT%`, with the effect as `zerver trace` prints it. `..` stands for
+    /// any text. Faults: timeout, unreachable, malformed, error:KIND, status:CODE (of http), latency:DURATION. These
+    /// rules replace those of chaos.rules in zerver.toml.
     #[arg(long, value_name = "RULE")]
     pub(crate) chaos: Vec<ChaosRule>,
     /// Repeat a drill: the seed that an earlier one printed

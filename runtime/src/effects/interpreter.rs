@@ -217,6 +217,7 @@ impl Interpreters {
     }
 
     /// Returns the faults of the drill, if there is one.
+    #[cfg(feature = "metrics")]
     pub(crate) fn chaos(&self) -> Option<&Chaos> {
         self.chaos.as_deref()
     }
