@@ -70,8 +70,8 @@ pub(crate) fn group_requests(requests: &[Summary], keys: &[GroupKey]) -> Vec<Req
             RequestGroup {
                 key: keys.iter().map(|key| key.name()).zip(values).collect(),
                 count: durations.len() as u64,
-                p50_ns: quantile(&durations, 0.5),
-                p99_ns: quantile(&durations, 0.99),
+                p50_ns: quantile(&durations, 50),
+                p99_ns: quantile(&durations, 99),
             }
         })
         .collect();

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use zerver_trace::Summary;
 
+use crate::quantile::quantile;
+
 /// Number of periods in the history of a flow.
 const PERIODS: usize = 20;
 
@@ -63,7 +65,7 @@ pub fn summarize_flows(requests: &[Summary], versus: &[Summary], order: FlowOrde
     let total: u128 = requests.iter().map(|request| u128::from(request.duration_ns)).sum();
     let before: BTreeMap<_, _> = by_flow(versus)
         .into_iter()
-        .map(|(flow, requests)| (flow, quantile(&durations(&requests), 0.5)))
+        .map(|(flow, requests)| (flow, quantile(&durations(&requests), 50)))
         .collect();
     let mut flows: Vec<_> = by_flow(requests)
         .into_iter()
@@ -71,7 +73,7 @@ pub fn summarize_flows(requests: &[Summary], versus: &[Summary], order: FlowOrde
             let durations = durations(&requests);
             let own: u128 = durations.iter().map(|ns| u128::from(*ns)).sum();
             let is_client_error = |request: &&&Summary| (400..500).contains(&request.status);
-            let p50_ns = quantile(&durations, 0.5);
+            let p50_ns = quantile(&durations, 50);
             FlowSummary {
                 flow: flow.to_owned(),
                 requests: requests.len() as u64,
@@ -82,8 +84,8 @@ pub fn summarize_flows(requests: &[Summary], versus: &[Summary], order: FlowOrde
                 client_errors: requests.iter().filter(is_client_error).count() as u64,
                 rate_per_s: (last > first).then(|| requests.len() as f64 / ((last - first) as f64 / 1e9)),
                 p50_ns,
-                p95_ns: quantile(&durations, 0.95),
-                p99_ns: quantile(&durations, 0.99),
+                p95_ns: quantile(&durations, 95),
+                p99_ns: quantile(&durations, 99),
                 share: if total == 0 { 0.0 } else { own as f64 / total as f64 },
                 change: before
                     .get(flow)
@@ -120,12 +122,6 @@ fn durations(requests: &[&Summary]) -> Vec<u64> {
     let mut durations: Vec<_> = requests.iter().map(|request| request.duration_ns).collect();
     durations.sort_unstable();
     durations
-}
-
-/// Returns the smallest of the sorted values that this part of them does not exceed (nearest rank). `part` is from 0 to 1.
-pub fn quantile(sorted: &[u64], part: f64) -> u64 {
-    let rank = (part * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.max(1) - 1).copied().unwrap_or(0)
 }
 
 fn history(requests: &[&Summary], first: u64, last: u64) -> Vec<u64> {

@@ -16,6 +16,7 @@ mod diff;
 pub mod display;
 mod flow_summary;
 mod generalized_text;
+mod quantile;
 mod query;
 mod request_parameters;
 mod rfc3339;
@@ -31,8 +32,9 @@ pub use diff::{
     NotCompared, Pair, PlanChange, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,
     duration_pair, typical_pair,
 };
-pub use flow_summary::{FlowOrder, FlowSummary, quantile, summarize_flows};
+pub use flow_summary::{FlowOrder, FlowSummary, summarize_flows};
 pub use generalized_text::generalize;
+pub use quantile::quantile;
 pub use query::{QueryClock, QueryError, RequestFields, RequestQuery, TimeZone, field_names};
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{

@@ -50,7 +50,7 @@ impl RequestQuery {
     /// Parses a query. An empty one admits every request.
     ///
     /// # Errors
-    /// What is wrong, where, and what was probably meant.
+    /// A message with the place of the mistake, and the name that the user probably meant.
     pub fn parse(text: &str, clock: &QueryClock) -> Result<Self, QueryError> {
         parser::parse(text, clock).map(|condition| Self { condition })
     }

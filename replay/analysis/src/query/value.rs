@@ -64,7 +64,7 @@ impl Value {
     /// Parses a value of a field of this type.
     ///
     /// # Errors
-    /// What is expected instead.
+    /// A message that says which values the field takes.
     pub(super) fn parse(text: &str, value_type: ValueType, clock: &QueryClock) -> Result<Self, String> {
         let number = |what| text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or(what);
         let parsed = match value_type {

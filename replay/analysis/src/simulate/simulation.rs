@@ -8,6 +8,7 @@ use zerver_trace::{Class, Kept, Trace};
 
 use super::own_time::limit_to_own_time;
 use super::recorded_load::{RecordedLoad, RecordedRequest, load};
+use crate::quantile::quantile;
 
 /// Estimated results for recorded requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -178,9 +179,5 @@ fn figures(ones: Vec<RequestResult>) -> RequestStats {
 /// Returns the quantiles by nearest rank.
 fn quantiles(mut ns: Vec<u64>) -> Quantiles {
     ns.sort_unstable();
-    let rank = |percent: usize| {
-        let at = (ns.len() * percent).div_ceil(100).saturating_sub(1);
-        ns.get(at).copied().unwrap_or(0)
-    };
-    Quantiles { p50_ns: rank(50), p99_ns: rank(99) }
+    Quantiles { p50_ns: quantile(&ns, 50), p99_ns: quantile(&ns, 99) }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ranked_times::{TimePart, all_parts};
 use crate::Timeline;
+use crate::quantile::quantile;
 
 /// Quantiles of a time, over the requests that spent any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,10 +20,7 @@ pub struct Distribution {
 impl Distribution {
     fn of(mut all_ns: Vec<u64>) -> Self {
         all_ns.sort_unstable();
-        // Nearest rank: the smallest time that this percentage of requests does not exceed.
-        let rank = |percent: usize| (all_ns.len() * percent).div_ceil(100).saturating_sub(1);
-        let at = |percent| all_ns.get(rank(percent)).copied().unwrap_or(0);
-        Self { requests: all_ns.len(), p50_ns: at(50), p99_ns: at(99) }
+        Self { requests: all_ns.len(), p50_ns: quantile(&all_ns, 50), p99_ns: quantile(&all_ns, 99) }
     }
 }
 

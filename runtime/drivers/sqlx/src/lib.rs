@@ -24,8 +24,8 @@
 //! # let _ = app;
 //! ```
 //!
-//! What a trace contains does not depend on the driver: `zerver-postgres` records the same for the same statement. Use
-//! that one in a new service. It needs no query to cancel a statement, sends text in one round trip, and notices by itself
+//! Traces do not depend on the driver: `zerver-postgres` records the same values for the same statement. Use it in a new
+//! service. It needs no query to cancel a statement, sends text in one round trip, and notices by itself
 //! that a connection was closed.
 //!
 //! # Connections

@@ -10,7 +10,7 @@ use crate::Call;
 
 /// A fault that a rule injects into a share of the calls that it matches.
 ///
-/// It is written `KIND [SUMMARY] [@TARGET]=FAULT[:ARG]:PERCENT%`, such as `http GET rates..=timeout:10%`. Kind and summary
+/// Its text form is `KIND [SUMMARY] [@TARGET]=FAULT[:ARG]:PERCENT%`, such as `http GET rates..=timeout:10%`. Kind and summary
 /// are those that `zerver trace` prints. `..` stands for any text.
 ///
 /// ```
