@@ -1,13 +1,15 @@
-//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store. No target may
+//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store, queries. No target may
 //! panic, or take more than [`BEYOND`] bytes in addition to its input. Decoded data is used in the same way as by the
 //! commands.
 
 mod memory;
 
-use zerver_analysis::{Timeline, TimelineJson};
+use std::sync::OnceLock;
+
+use zerver_analysis::{QueryClock, RequestQuery, Timeline, TimelineJson};
 use zerver_recorder::{fuzzing, portable as file};
 use zerver_replay::wire::{Hello, HostReply, HostRequest, receive};
-use zerver_trace::{Trace, Value};
+use zerver_trace::{Query, Trace, Value};
 
 pub use memory::{BEYOND, Counting};
 
@@ -58,6 +60,29 @@ pub fn block(bytes: &[u8]) {
         used(&trace);
     }
     memory::bounded(bytes, || fuzzing::read_rest(&records));
+}
+
+/// A request that queries are asked of.
+static EXAMPLE: OnceLock<Trace> = OnceLock::new();
+const EXAMPLE_FILE: &[u8] = include_bytes!("../../fixtures/stories/retry.zrv");
+
+/// Parses a query, and asks it of a request.
+pub fn query(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let clock = QueryClock::utc(1_795_996_800_000_000_000);
+    match memory::bounded(bytes, || RequestQuery::parse(&text, &clock)) {
+        Ok(query) => {
+            let trace = EXAMPLE.get_or_init(|| file::read(EXAMPLE_FILE).expect("a fixture"));
+            let is_match = query.matches(trace);
+            // What a summary decides is what the trace decides.
+            let by_summary = query.matches_summary(&trace.summary());
+            assert!(by_summary.is_none_or(|decided| decided == is_match), "{text:?}");
+            let asked = query.narrowed(&Query::default());
+            assert!(!is_match || asked.matches(&trace.summary()), "{text:?}");
+        }
+        // The place of an error is a part of the text.
+        Err(error) => assert!(text.get(error.range()).is_some(), "{text:?}: {error}"),
+    }
 }
 
 /// Uses a trace as the commands do.

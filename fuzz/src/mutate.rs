@@ -17,18 +17,31 @@ static ALLOCATOR: zerver_fuzz::Counting = zerver_fuzz::Counting;
 
 type Target = fn(&[u8]);
 
+/// Queries with each kind of field, operator and value.
+const QUERIES: [&str; 8] = [
+    "flow:report status:5xx took>10ms since:10m until:\"2026-11-29 02:00\"",
+    "not (is:failed or method=GET,POST) !path:/health milk \"two words\"",
+    "slot.Claims.sub=ann slot.Todo.tags.0!=x query.latency_ms>=100 param.id<7",
+    "header.user-agent~curl response.header.etag:a body~\"a \\\" b\" request.body:x",
+    "effect.http.took>100ms effect.sql~\"from todos\" effect.kv.count>3 effect:sql",
+    "step:lookup step.lookup.took<1.5s build:3a44 client:::1 id:019a queued>1us",
+    "size>10kB request.size<=2MiB worker=1 class:batch outcome:done chaos:timeout host:a",
+    "since:yesterday until:today since:14:30 until:2026-11-29T14:30:00+01:00 since:now",
+];
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let first = arguments.next().unwrap_or_else(|| "30".to_owned());
     let corpus = (first == "--corpus").then(|| arguments.next().expect("a folder"));
     let seconds = first.parse().unwrap_or(30);
     let files: Vec<Vec<u8>> = arguments.map(|path| std::fs::read(&path).expect(&path)).collect();
-    let targets: [(&str, Target, Vec<Vec<u8>>); 5] = [
+    let targets: [(&str, Target, Vec<Vec<u8>>); 6] = [
         ("portable", zerver_fuzz::portable, files.clone()),
         ("body", zerver_fuzz::body, files.iter().filter_map(|file| fuzzing::body(file)).collect()),
         ("frame", zerver_fuzz::frame, files.iter().filter_map(|file| framed(file)).collect()),
         ("value", zerver_fuzz::value, files.iter().flat_map(|file| values(file)).collect()),
         ("block", zerver_fuzz::block, files.iter().filter_map(|file| fuzzing::block(file)).collect()),
+        ("query", zerver_fuzz::query, QUERIES.map(|query| query.as_bytes().to_vec()).to_vec()),
     ];
     if let Some(folder) = corpus {
         for (name, _, seeds) in &targets {
