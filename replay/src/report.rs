@@ -61,7 +61,7 @@ pub enum ConsequenceState {
 /// Outcome of a run with edits, and its duration in virtual time.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct EditedOutcome {
-    /// Outcome as in traces: `done`, `failed`, `panicked`, `timed_out` or `client_left`.
+    /// Outcome as in traces: `done`, `failed`, `panicked`, `timed_out` or `gone`.
     pub outcome: String,
     /// The failure in words; empty if nothing failed.
     pub failure: String,

@@ -51,7 +51,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(ending.duration_ns, ending.recorded_duration_ns);
         // Later than the whole request: the request is late as well, unless its client left by then.
         let later = late(ns + trace.duration_ns).edited_outcome.unwrap();
-        let has_client_left = trace.outcome.as_str() == "client_left";
+        let has_client_left = trace.outcome.as_str() == "gone";
         proptest::prop_assert_eq!(later.duration_ns > trace.duration_ns, !has_client_left, "{:?}", later);
     }
 

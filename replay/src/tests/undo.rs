@@ -100,7 +100,7 @@ fn a_request_that_undid_its_effects_is_reproduced() {
     }
     // The client left while the shipment was in flight.
     let trace = recorded(&order(), true, true, 4);
-    assert_eq!(trace.outcome.as_str(), "client_left");
+    assert_eq!(trace.outcome.as_str(), "gone");
     assert!(
         trace
             .events

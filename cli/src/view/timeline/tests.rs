@@ -232,7 +232,7 @@ fn an_incomplete_trace_says_so() {
     trace.outcome = Outcome::ClientLeft { step: 3 };
     trace.status = 0;
     insta::assert_snapshot!(show(&trace, 100, false), @r#"
-    019aa4c2  GET /v1/todos/456  no response  5.40 ms  client_left  todos-item  interactive
+    019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
       at ms  took
        0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
        0.17  0.00   ? lookup_user    its run was not recorded                ▏

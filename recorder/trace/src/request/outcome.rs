@@ -61,7 +61,7 @@ impl Outcome {
             Self::Failed(_) => "failed",
             Self::Panicked { .. } => "panicked",
             Self::TimedOut { .. } => "timed_out",
-            Self::ClientLeft { .. } => "client_left",
+            Self::ClientLeft { .. } => "gone",
             Self::Rejected { .. } => "rejected",
         }
     }

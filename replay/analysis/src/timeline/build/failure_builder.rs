@@ -13,7 +13,7 @@ pub(crate) fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) ->
     let pending =
         || effects().filter(|effect| matches!(effect.end, EffectEnd::Unanswered | EffectEnd::Canceled));
     let mut failure = Failure {
-        kind: trace.outcome.as_str().to_owned(),
+        kind: kind(&trace.outcome).to_owned(),
         what: String::new(),
         key: String::new(),
         message: String::new(),
@@ -51,4 +51,13 @@ pub(crate) fn failure(trace: &Trace, runs: &[StepRun], names: &mut Names<'_>) ->
     };
     failure.step = step.map(|step| names.step(step));
     Some(failure)
+}
+
+/// Returns the kind of a failure that no step has named. The outcome `gone` has another name here, because `gone` is
+/// also the kind of a failure with status 410.
+const fn kind(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::ClientLeft { .. } => "client_left",
+        outcome => outcome.as_str(),
+    }
 }

@@ -8,7 +8,8 @@ use crate::timeline::rows::step::Step;
 /// Failure of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Kind of failure (`not_found`), or another outcome: `panicked`, `timed_out`, `client_left`, `rejected`.
+    /// Kind of failure (`not_found`), or the reason why a request ended otherwise: `panicked`, `timed_out`,
+    /// `client_left`, `rejected`. `gone` is the kind of a failure with status 410.
     pub kind: String,
     /// Subject of the failure, such as `todo`; may be empty.
     pub what: String,
