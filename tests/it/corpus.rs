@@ -39,6 +39,36 @@ fn a_corpus_of_files_is_the_same() {
 }
 
 #[test]
+fn a_query_selects_from_a_corpus_and_from_the_store() {
+    let place = Place::new();
+    let count = |words: &[&str]| {
+        let all = [&["replay", "--all"], words, &["--exe", todos(), "--json"]].concat();
+        place.json(&all)["requests"].as_u64().unwrap()
+    };
+    assert_eq!(count(&[&corpus(), "status:404"]), 1);
+    assert_eq!(count(&["flow=todo-show", "status:200", &corpus(), "-n", "1"]), 1);
+    assert_eq!(count(&[&corpus(), "not", "flow=todo-show"]) + count(&[&corpus(), "flow=todo-show"]), 5);
+    let dev = place.dev();
+    for target in ["/todos", "/todos/1", "/todos/2", "/todos?limit=2"] {
+        dev.get(target);
+    }
+    place.wait_for(4);
+    dev.stop();
+    assert_eq!(count(&[]), 4);
+    assert_eq!(count(&["flow=todo-show"]), 2);
+    // The newest one that matches, which is not the newest.
+    assert_eq!(count(&["query.limit:=2 or param.id=1", "-n", "1"]), 1);
+    assert_eq!(count(&["param.id=1"]), 1);
+    let refused = |words: &[&str], wanted: &str| {
+        let ran = place.zerver(&[&["replay", "--exe", todos(), "--all"], words].concat());
+        assert!(ran.code == Some(2) && ran.err.contains(wanted), "{wanted}: {ran:?}");
+    };
+    refused(&["flwo:todos"], "did you mean flow?");
+    refused(&["flow=nothing"], "accepts the same query");
+    refused(&[&corpus(), "flow=nothing"], "no request in these files matches");
+}
+
+#[test]
 fn a_corpus_against_another_service_is_different() {
     let place = Place::new();
     let other = programs().misbehaving.to_str().unwrap();

@@ -1,5 +1,8 @@
 //! Questions about many requests, asked of the demo store, whose contents are known.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use serde_json::Value as Json;
 
 use crate::harness::{Place, Ran};
@@ -85,6 +88,62 @@ fn requests_are_sorted_and_grouped() {
     let lines: Vec<Vec<_>> = shown.out.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["flow", "status", "requests", "p50", "p99"]);
     assert_eq!(lines[1][..3], ["report", "502", "1"]);
+}
+
+#[test]
+fn requests_are_shown_by_duration_in_columns_and_as_lines_of_json() {
+    let demo = Demo::new();
+    let histogram = demo.json(&["ls", "flow=report", "--histogram"]);
+    let buckets = histogram["histogram"].as_array().unwrap();
+    let counted: u64 = buckets.iter().map(|bucket| bucket["count"].as_u64().unwrap()).sum();
+    assert_eq!(counted, demo.count(&["flow=report"]));
+    for bucket in buckets {
+        let (from, to) = (bucket["from_ns"].as_u64().unwrap(), bucket["to_ns"].as_u64().unwrap());
+        let query = [format!("took>={from}ns"), format!("took<{to}ns"), "flow=report".to_owned()];
+        assert_eq!(demo.count(&query.each_ref().map(String::as_str)), bucket["count"].as_u64().unwrap());
+    }
+    let shown = demo.zerver(&["ls", "flow=report", "--histogram"]);
+    assert_eq!(shown.out.lines().count(), buckets.len() + 1, "{shown:?}");
+
+    let shown = demo.zerver(&["ls", "status:502", "--columns", "status,started,flow"]);
+    let lines: Vec<Vec<_>> = shown.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["status", "started", "flow"]);
+    assert_eq!((lines[1][0], lines[1][2]), ("502", "report"));
+
+    let ran = demo.zerver(&["ls", "flow=report", "--ndjson", "-n", "3"]);
+    let lines: Vec<Json> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() == 3 && lines.iter().all(|request| request["flow"] == "report"), "{ran:?}");
+    let ran = demo.zerver(&["ls", "--group-by", "flow", "--ndjson"]);
+    let first: Json = serde_json::from_str(ran.out.lines().next().unwrap()).unwrap();
+    assert!(first["key"]["flow"].is_string() && first["count"].is_u64(), "{ran:?}");
+
+    let newest = &demo.json(&["ls", "-n", "1"])["requests"][0]["started_at"];
+    let newest = newest.as_str().unwrap();
+    let (before, after) = (["--until", newest], ["--since", newest]);
+    let count = |options: &[&str]| demo.count(options);
+    assert_eq!(count(&before) + count(&after), count(&[]));
+    assert!(count(&after) > 0);
+}
+
+#[test]
+fn new_requests_are_followed() {
+    let place = Place::new();
+    let dev = place.dev();
+    dev.get("/todos");
+    place.wait_for(1);
+    let mut command = place.command(&["ls", "--follow", "--json", "not", "flow=todo-show"]);
+    let mut following = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = || -> Json { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["path"], "/todos");
+    let shown = dev.get("/todos/1");
+    let answer = dev.get("/todos?limit=3");
+    let line = next();
+    assert_ne!(line["id"], shown.id());
+    assert_eq!((&line["id"], &line["flow"]), (&Json::from(answer.id()), &Json::from("todos-list")));
+    following.kill().unwrap();
+    following.wait().unwrap();
+    dev.stop();
 }
 
 #[test]

@@ -4,6 +4,8 @@ use clap::Args;
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Query, StatusFilter};
 
+use super::value::{UnixTime, time};
+
 /// Maximum difference between the clocks of two machines, in nanoseconds.
 const CLOCK_SKEW_NS: u64 = 60_000_000_000;
 
@@ -21,9 +23,12 @@ pub(crate) struct Filter {
     /// Only requests slower than this, such as 10ms or 1.5s
     #[arg(long, value_name = "DURATION")]
     pub(crate) slower_than: Option<HumanDuration>,
-    /// Only requests that began in the last 5m, 2h, 1d
-    #[arg(long, value_name = "DURATION")]
-    pub(crate) since: Option<HumanDuration>,
+    /// Only requests that began in the last 5m or 2h, or after a time: today, 14:30, 2026-11-29, "2026-11-29 14:30"
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<UnixTime>,
+    /// Only requests that began before such a time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<UnixTime>,
     /// Only requests on connections of this worker, counted from 0
     #[arg(long, value_name = "NUMBER")]
     pub(crate) worker: Option<u16>,
@@ -32,14 +37,15 @@ pub(crate) struct Filter {
 impl Filter {
     /// Returns the query to run on a store.
     pub(crate) fn query(&self, now_unix_ns: u64, limit: Option<usize>) -> Query {
+        // A request recorded by a clock that was ahead did not begin in the last minutes.
+        let latest = self.since.map(|_| now_unix_ns.saturating_add(CLOCK_SKEW_NS));
         Query {
             flow: self.flow.clone(),
             status: self.status,
             only_failed: self.failed,
             slower_than_ns: self.slower_than.map(|span| span.ns),
-            since_unix_ns: self.since.map(|span| now_unix_ns.saturating_sub(span.ns)),
-            // A request recorded by a clock that was ahead did not begin in the last minutes.
-            until_unix_ns: self.since.map(|_| now_unix_ns.saturating_add(CLOCK_SKEW_NS)),
+            since_unix_ns: self.since.map(|time| time.unix_ns),
+            until_unix_ns: self.until.map(|time| time.unix_ns).or(latest),
             worker: self.worker,
             limit,
         }

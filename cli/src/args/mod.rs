@@ -15,10 +15,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::filter::Filter;
 pub(crate) use self::query::{RequestArgs, parse_query};
-pub(crate) use self::replay::{Replay, Selection};
+pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Expect, Explain, Export, FlowSort, Flows, GroupKey, Import, Ls,
-    RequestOrder, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+    RequestColumn, RequestOrder, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
@@ -160,7 +160,8 @@ pub(crate) enum Command {
     /// other edits, the report lists what changes because of them. Exits with 1 if anything differs.
     ///
     /// With --all, replays many requests and groups the findings by cause: `zerver replay --all` takes the requests in
-    /// the store, `zerver replay --all corpus/` the portable files in a folder.
+    /// the store, `zerver replay --all flow:report since:1h` those that match a query, and `zerver replay --all corpus/` the
+    /// portable files in a folder.
     #[command(after_help = REPLAY_HELP)]
     Replay(Box<Replay>),
     /// Compare two requests: why the second took longer, and what differs first

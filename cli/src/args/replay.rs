@@ -1,5 +1,6 @@
 //! Arguments of `zerver replay`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -20,9 +21,11 @@ pub(crate) struct Replay {
     /// Same as APP
     #[arg(long = "app", id = "app", value_name = "APP", value_hint = ValueHint::DirPath)]
     pub(super) app_option: Option<PathBuf>,
-    /// Replay many requests: these portable files and the files in these folders, or else the requests in the store
-    #[arg(long, value_name = "PATH", num_args = 0.., value_hint = ValueHint::AnyPath, conflicts_with = "APP")]
-    pub(crate) all: Option<Vec<PathBuf>>,
+    /// Replay many requests: those in the store, or in these portable files and folders, that match the query
+    ///
+    /// A word that is the path of a file or folder names portable files; others are the terms of a query.
+    #[arg(long, value_name = "PATH|QUERY", num_args = 0.., value_hint = ValueHint::AnyPath, conflicts_with = "APP")]
+    pub(crate) all: Option<Vec<OsString>>,
     #[command(flatten)]
     pub(crate) filter: Filter,
     /// Replay at most the newest N requests in the store
@@ -79,8 +82,36 @@ pub(crate) struct Replay {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Selection<'a> {
     One(&'a TraceRef),
-    /// The requests in these files and folders; in the store if there are none.
-    Many(&'a [PathBuf]),
+    Many(CorpusSelection),
+}
+
+/// Many requests.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct CorpusSelection {
+    /// Files and folders that hold them; the store if there are none.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Words of the query that selects them.
+    pub(crate) words: Vec<String>,
+}
+
+impl CorpusSelection {
+    fn new(words: &[OsString]) -> Self {
+        let mut selection = Self::default();
+        for word in words {
+            match word.to_str() {
+                Some(text) if !is_path(text) => selection.words.push(text.to_owned()),
+                _ => selection.paths.push(word.into()),
+            }
+        }
+        selection
+    }
+}
+
+/// Returns true if a word is the path of portable files, or looks like one.
+fn is_path(word: &str) -> bool {
+    let has_operator = word.contains([':', '~', '=', '<', '>']);
+    let looks_like_path = word.ends_with(".zrv") || word.contains('/');
+    looks_like_path && !has_operator || Path::new(word).exists()
 }
 
 impl Replay {
@@ -93,12 +124,14 @@ impl Replay {
         match (&self.all, &self.id) {
             (None, Some(id)) => Ok((Selection::One(id), app)),
             // There is no id with --all, so the only argument is APP.
-            (Some(paths), Some(TraceRef::File(folder))) if app.is_none() => {
-                Ok((Selection::Many(paths), Some(folder)))
+            (Some(words), Some(TraceRef::File(folder))) if app.is_none() => {
+                Ok((Selection::Many(CorpusSelection::new(words)), Some(folder)))
             }
             (Some(_), Some(_)) => Err(CommandError::new("--all replays many requests, and an id only one")
                 .with_hint("leave one of them out")),
-            (paths, None) => Ok((Selection::Many(paths.as_deref().unwrap_or_default()), app)),
+            (words, None) => {
+                Ok((Selection::Many(CorpusSelection::new(words.as_deref().unwrap_or_default())), app))
+            }
         }
     }
 }

@@ -26,6 +26,39 @@ pub(crate) struct Ls {
     /// Print only the number of requests, or of the requests in each group
     #[arg(long)]
     pub(crate) count: bool,
+    /// Show how many requests took how long
+    #[arg(long, conflicts_with_all = ["group_by", "count"])]
+    pub(crate) histogram: bool,
+    /// Columns to show, in this order
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', conflicts_with_all = ["group_by", "count", "histogram"])]
+    pub(crate) columns: Vec<RequestColumn>,
+    /// Print the newest N requests, oldest first, and then each one that is recorded, until Ctrl-C
+    #[arg(long, short, conflicts_with_all = ["sort", "group_by", "count", "histogram", "columns"])]
+    pub(crate) follow: bool,
+    /// Print one JSON object per line: a request, or a group
+    #[arg(long, conflicts_with_all = ["json", "count", "histogram"])]
+    pub(crate) ndjson: bool,
+}
+
+/// Column of a list of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequestColumn {
+    Id,
+    /// Time since the start
+    Age,
+    /// Time of the start, in UTC
+    Started,
+    Method,
+    /// Host that the request target names
+    Host,
+    Path,
+    Status,
+    /// Time from the arrival of the head to the response
+    Took,
+    Flow,
+    Class,
+    Outcome,
+    Worker,
 }
 
 /// Order of requests in a list.

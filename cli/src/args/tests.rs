@@ -43,7 +43,7 @@ fn dev_passes_arguments_after_two_hyphens_to_the_service() {
 #[test]
 fn filters_are_checked_while_parsing() {
     let Command::Ls(ls) = parse(
-        "zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1h30m --worker 1 -n 3",
+        "zerver ls --flow todos --status 5xx --failed --slower-than 1.5ms --since 1970-01-01T00:10:00Z --worker 1 -n 3",
     )
     .unwrap()
     .command
@@ -61,6 +61,12 @@ fn filters_are_checked_while_parsing() {
         limit: Some(3),
     };
     assert_eq!((ls.limit, ls.requests.filter.query(6_000_000_000_000, Some(3))), (Limit(Some(3)), wanted));
+    let Command::Ls(ls) = parse("zerver ls --since 10m --until 1970-01-01T02:00:00+01:00").unwrap().command
+    else {
+        panic!("not ls");
+    };
+    let query = ls.requests.filter.query(0, None);
+    assert!(query.since_unix_ns.is_some() && query.until_unix_ns == Some(3_600_000_000_000), "{query:?}");
     for wrong in
         ["--status 99", "--status 6xx", "--slower-than 10", "--since -5m", "--worker -1", "-n x", "-n -1"]
     {
@@ -88,8 +94,13 @@ fn a_replay_takes_one_request_or_all() {
         _ => panic!("not replay"),
     };
     assert_eq!(replay("zerver replay --all").all, Some(vec![]));
-    let all = replay("zerver replay --all corpus/ a.zrv --app examples/todos --flow todos -n 3");
-    assert_eq!(all.all, Some(vec!["corpus/".into(), "a.zrv".into()]));
+    let all =
+        replay("zerver replay --all corpus/ a.zrv path:/v1 milk --app examples/todos --flow todos -n 3");
+    let selected = CorpusSelection {
+        paths: vec!["corpus/".into(), "a.zrv".into()],
+        words: vec!["path:/v1".to_owned(), "milk".to_owned()],
+    };
+    assert_eq!(all.selection().unwrap().0, Selection::Many(selected));
     assert_eq!(
         (all.limit, all.selection().unwrap().1, all.filter.flow.as_deref()),
         (Limit(Some(3)), Some(Path::new("examples/todos")), Some("todos"))
@@ -113,7 +124,7 @@ fn the_app_argument_and_option_mean_the_same_for_one_request_and_for_all() {
         let Command::Replay(replay) = parse(line).unwrap().command else { panic!("not replay") };
         let (selection, app) = replay.selection().unwrap();
         assert_eq!(app, Some(Path::new("./todos")), "{line}");
-        assert_eq!(selection == Selection::Many(&[]), replay.all.is_some(), "{line}");
+        assert_eq!(selection == Selection::Many(CorpusSelection::default()), replay.all.is_some(), "{line}");
     }
 }
 

@@ -7,6 +7,8 @@ use zerver_replay::{Fault, FaultKind};
 use zerver_trace::TraceSelector;
 use zerver_trace::duration::HumanDuration;
 
+use crate::clock::local_clock;
+
 /// Returns the host and port of an address, which may be a URL as a service prints it.
 pub(crate) fn host_and_port(addr: &str) -> &str {
     let rest = match addr.split_once("://") {
@@ -37,6 +39,18 @@ pub(super) fn at_least_one(text: &str) -> Result<Limit, String> {
         Limit(Some(0)) => Err("write a number from 1, or all".to_owned()),
         limit => Ok(limit),
     }
+}
+
+/// A point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnixTime {
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) unix_ns: u64,
+}
+
+/// Parses a time as queries do.
+pub(super) fn time(text: &str) -> Result<UnixTime, String> {
+    local_clock().parse(text).map(|unix_ns| UnixTime { unix_ns })
 }
 
 pub(super) fn assignment(text: &str) -> Result<(String, String), String> {

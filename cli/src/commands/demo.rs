@@ -17,7 +17,7 @@ use crate::args::{Demo, Global, Program};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::request_json::RequestsJson;
+use crate::requests::json::RequestsJson;
 use crate::service::replayer::Replayer;
 use crate::terminal_ui::{StoreSource, appearance, can_open, services, show};
 use crate::view::{count, request_list};

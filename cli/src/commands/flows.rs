@@ -8,8 +8,9 @@ use crate::args::{FlowSort, Flows, Global, parse_query};
 use crate::clock::{local_clock, now_unix_ns};
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
+use crate::requests::selection;
 use crate::view::{count, flow_list};
-use crate::{locate, paths, selection};
+use crate::{locate, paths};
 
 /// `{"flows": [...]}`.
 #[derive(Serialize)]

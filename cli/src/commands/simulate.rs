@@ -12,7 +12,8 @@ use crate::args::{Global, Simulate};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::{locate, paths, selection, view};
+use crate::requests::selection;
+use crate::{locate, paths, view};
 use zerver_trace::duration::HumanDuration;
 
 pub(super) fn run(

@@ -16,7 +16,6 @@ mod server;
 mod service_source;
 mod signals;
 mod source_watch;
-mod store_follower;
 mod suggestions;
 
 pub(crate) use self::event_loop::run;

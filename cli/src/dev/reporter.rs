@@ -12,7 +12,7 @@ use super::plan::Notice;
 use super::screen::DevScreen;
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::request_json::RequestJson;
+use crate::requests::json::RequestJson;
 use crate::service::build_progress::parse_progress;
 use crate::service::output_lines::Relay;
 use crate::view::request_list;

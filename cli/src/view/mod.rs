@@ -6,6 +6,7 @@ mod bar;
 pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod diff;
+pub(crate) mod duration_histogram;
 pub(crate) mod explain;
 pub(crate) mod flow_list;
 pub(crate) mod layout;

@@ -6,7 +6,7 @@ use zerver_trace::text::clean;
 use super::style;
 use super::table::{Column, Table};
 use crate::args::GroupKey;
-use crate::request_groups::RequestGroup;
+use crate::requests::groups::RequestGroup;
 
 /// Returns a table of groups. `only_count` leaves out how long the requests took.
 pub(crate) fn table(

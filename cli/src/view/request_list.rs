@@ -1,33 +1,37 @@
 //! Lists of requests, one line each.
 
-use zerver_analysis::Utc;
+use anstyle::Style;
+use zerver_analysis::{Utc, rfc3339};
 use zerver_trace::Summary;
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
 use super::{paint, style};
+use crate::args::RequestColumn;
 use zerver_trace::duration;
 
 /// Minimum width of a path, in columns.
 const MIN_PATH: usize = 8;
+
+/// Columns of a list, unless others are asked for.
+const DEFAULT_COLUMNS: [RequestColumn; 9] = [
+    RequestColumn::Id,
+    RequestColumn::Age,
+    RequestColumn::Method,
+    RequestColumn::Path,
+    RequestColumn::Status,
+    RequestColumn::Took,
+    RequestColumn::Flow,
+    RequestColumn::Class,
+    RequestColumn::Outcome,
+];
 
 /// Minimum number of digits of an id.
 pub(crate) const MIN_DIGITS: usize = 8;
 
 /// Returns a table of requests.
 pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, columns: Option<usize>) -> String {
-    use Column::{Left, Right, Shrinks};
-    let mut table = Table::new(&[
-        Left("id"),
-        Right("age"),
-        Left("method"),
-        Shrinks("path"),
-        Right("status"),
-        Right("took"),
-        Left("flow"),
-        Left("class"),
-        Left("outcome"),
-    ]);
+    let mut table = Table::new(&DEFAULT_COLUMNS.map(title));
     table.optional("class", 24);
     // Next to the status, most outcomes add nothing.
     let is_plain = |request: &Summary| match &*request.outcome {
@@ -45,19 +49,65 @@ pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, colum
         table.optional("outcome", MIN_PATH);
     }
     for request in requests {
-        table.row(vec![
-            (style::ID, request.id.short(digits)),
-            (style::FAINT, duration::age(now_unix_ns, request.started_unix_ns)),
-            (style::PLAIN, clean(&request.method).into_owned()),
-            (style::PLAIN, clean(&request.path).into_owned()),
-            (style::status(request.status), status(request.status)),
-            (style::PLAIN, duration::show(request.duration_ns)),
-            (style::PLAIN, flow(request)),
-            (style::FAINT, request.class.as_str().to_owned()),
-            (if request.is_failed { style::BAD } else { style::FAINT }, clean(&request.outcome).into_owned()),
-        ]);
+        let cells = DEFAULT_COLUMNS.map(|column| cell(column, request, digits, now_unix_ns));
+        table.row(cells.to_vec());
     }
     table.draw(columns)
+}
+
+/// Returns a table with these columns of requests.
+pub(crate) fn table_of(
+    shown: &[RequestColumn],
+    requests: &[Summary],
+    digits: usize,
+    now_unix_ns: u64,
+    columns: Option<usize>,
+) -> String {
+    let titles: Vec<_> = shown.iter().map(|column| title(*column)).collect();
+    let mut table = Table::new(&titles);
+    for request in requests {
+        table.row(shown.iter().map(|column| cell(*column, request, digits, now_unix_ns)).collect());
+    }
+    table.draw(columns)
+}
+
+const fn title(column: RequestColumn) -> Column {
+    match column {
+        RequestColumn::Id => Column::Left("id"),
+        RequestColumn::Age => Column::Right("age"),
+        RequestColumn::Started => Column::Left("started"),
+        RequestColumn::Method => Column::Left("method"),
+        RequestColumn::Host => Column::Left("host"),
+        RequestColumn::Path => Column::Shrinks("path"),
+        RequestColumn::Status => Column::Right("status"),
+        RequestColumn::Took => Column::Right("took"),
+        RequestColumn::Flow => Column::Left("flow"),
+        RequestColumn::Class => Column::Left("class"),
+        RequestColumn::Outcome => Column::Left("outcome"),
+        RequestColumn::Worker => Column::Right("worker"),
+    }
+}
+
+fn cell(column: RequestColumn, request: &Summary, digits: usize, now_unix_ns: u64) -> (Style, String) {
+    let text = |text: &str| if text.is_empty() { "-".to_owned() } else { clean(text).into_owned() };
+    match column {
+        RequestColumn::Id => (style::ID, request.id.short(digits)),
+        RequestColumn::Age => (style::FAINT, duration::age(now_unix_ns, request.started_unix_ns)),
+        RequestColumn::Started => (style::FAINT, rfc3339(request.started_unix_ns)),
+        RequestColumn::Method => (style::PLAIN, text(&request.method)),
+        RequestColumn::Host => (style::PLAIN, text(&request.authority)),
+        RequestColumn::Path => (style::PLAIN, text(&request.path)),
+        RequestColumn::Status => (style::status(request.status), status(request.status)),
+        RequestColumn::Took => (style::PLAIN, duration::show(request.duration_ns)),
+        RequestColumn::Flow => (style::PLAIN, text(&request.flow)),
+        RequestColumn::Class => (style::FAINT, request.class.as_str().to_owned()),
+        RequestColumn::Outcome => {
+            (if request.is_failed { style::BAD } else { style::FAINT }, text(&request.outcome))
+        }
+        RequestColumn::Worker => {
+            (style::PLAIN, request.worker.map_or_else(|| "-".to_owned(), |worker| worker.to_string()))
+        }
+    }
 }
 
 /// Returns a passing request on one line: `019aa4c2  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item`.
@@ -85,10 +135,6 @@ pub(crate) fn line(request: &Summary, digits: usize) -> String {
 /// Returns the status code, or `-` if no response was sent.
 fn status(status: u16) -> String {
     if status == 0 { "-".to_owned() } else { status.to_string() }
-}
-
-fn flow(request: &Summary) -> String {
-    if request.flow.is_empty() { "-".to_owned() } else { clean(&request.flow).into_owned() }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 mod corpus;
 mod diff;
 pub mod display;
+mod duration_histogram;
 mod flow_summary;
 mod generalized_text;
 mod quantile;
@@ -32,6 +33,7 @@ pub use diff::{
     NotCompared, Pair, PlanChange, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,
     duration_pair, typical_pair,
 };
+pub use duration_histogram::{DurationBucket, duration_histogram};
 pub use flow_summary::{FlowOrder, FlowSummary, summarize_flows};
 pub use generalized_text::generalize;
 pub use quantile::quantile;

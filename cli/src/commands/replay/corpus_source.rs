@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Mutex, PoisonError};
 
+use zerver_analysis::RequestQuery;
 use zerver_recorder::Reader;
 use zerver_replay::{Recording, Secrets};
 use zerver_trace::{Query, RequestId};
 
-use crate::args::{Global, Replay};
-use crate::clock::now_unix_ns;
+use crate::args::{CorpusSelection, Global, Replay, parse_query};
+use crate::clock::{local_clock, now_unix_ns};
 use crate::error::CommandError;
 use crate::{locate, paths};
 
@@ -22,24 +23,31 @@ pub(super) struct CorpusSource {
     files: Vec<PathBuf>,
     /// File of each request.
     file_of: Mutex<BTreeMap<RequestId, PathBuf>>,
-    query: Query,
+    /// Options that select requests.
+    stored: Query,
+    /// Words that select requests.
+    query: RequestQuery,
 }
 
 impl CorpusSource {
-    pub(super) fn open(paths: &[PathBuf], args: &Replay, global: &Global) -> Result<Self, CommandError> {
-        let query = args.filter.query(now_unix_ns(), args.limit.0);
-        if paths.is_empty() {
-            let reader = locate::open_reader(&locate::store_dir(global)?)?;
-            return Ok(Self { reader: Some(reader), files: Vec::new(), file_of: Mutex::default(), query });
+    pub(super) fn open(
+        selection: &CorpusSelection,
+        args: &Replay,
+        global: &Global,
+    ) -> Result<Self, CommandError> {
+        let query = parse_query(&selection.words, &local_clock())?;
+        let stored = args.filter.query(now_unix_ns(), args.limit.0);
+        let (mut reader, mut files) = (None, Vec::new());
+        if selection.paths.is_empty() {
+            reader = Some(locate::open_reader(&locate::store_dir(global)?)?);
         }
-        let mut files = Vec::new();
-        for path in paths {
+        for path in &selection.paths {
             match path.is_dir() {
                 true => files.append(&mut portable_files(path)?),
                 false => files.push(path.clone()),
             }
         }
-        Ok(Self { reader: None, files, file_of: Mutex::default(), query })
+        Ok(Self { reader, files, file_of: Mutex::default(), stored, query })
     }
 
     /// Sends the matching requests. Returns warnings, and the error that stopped it.
@@ -49,17 +57,25 @@ impl CorpusSource {
         is_stopped: &dyn Fn() -> bool,
     ) -> (Vec<String>, Option<CommandError>) {
         let mut undecrypted = None;
+        let mut left = self.stored.limit.unwrap_or(usize::MAX);
         let error = match &self.reader {
             None => self.read_files(requests, is_stopped).err(),
             Some(reader) => reader
-                .for_each(&self.query, |trace| {
+                .for_each(&self.query.narrowed(&self.stored), |trace| {
+                    if left == 0 || is_stopped() {
+                        return ControlFlow::Break(());
+                    }
+                    if !self.query.matches(&trace) {
+                        return ControlFlow::Continue(());
+                    }
+                    left -= 1;
                     let secrets = reader.open_secrets(&trace).unwrap_or_else(|error| {
                         undecrypted.get_or_insert_with(|| error.to_string());
                         Default::default()
                     });
                     match requests.send(Recording { trace, secrets: Secrets(secrets) }) {
-                        Ok(()) if !is_stopped() => ControlFlow::Continue(()),
-                        _ => ControlFlow::Break(()),
+                        Ok(()) => ControlFlow::Continue(()),
+                        Err(_) => ControlFlow::Break(()),
                     }
                 })
                 .err()
@@ -76,10 +92,10 @@ impl CorpusSource {
         requests: &SyncSender<Recording>,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<(), CommandError> {
-        let mut left = self.query.limit.unwrap_or(usize::MAX);
+        let mut left = self.stored.limit.unwrap_or(usize::MAX);
         for file in &self.files {
             let trace = locate::read_portable(file)?;
-            if !self.query.matches(&trace.summary()) {
+            if !self.stored.matches(&trace.summary()) || !self.query.matches(&trace) {
                 continue;
             }
             self.file_of.lock().unwrap_or_else(PoisonError::into_inner).insert(trace.id, file.clone());
@@ -99,16 +115,17 @@ impl CorpusSource {
 
     /// Returns the error for a source without requests: a test of nothing must not pass.
     pub(super) fn empty(&self, args: &Replay) -> CommandError {
-        let is_filtered = args.filter != Default::default();
+        let is_filtered = args.filter != Default::default() || !self.query.is_empty();
         match &self.reader {
             None if self.files.is_empty() => {
                 CommandError::new("no portable files to replay").with_hint("`zerver export <id>` writes them")
             }
-            None => CommandError::new("no request in these files matches").with_hint("leave out the filters"),
+            None => CommandError::new("no request in these files matches")
+                .with_hint("leave out filters and query"),
             Some(reader) => {
                 let dir = paths::display(reader.dir());
                 CommandError::new(format!("no requests to replay in {dir}")).with_hint(match is_filtered {
-                    true => "`zerver ls` accepts the same filters and lists what matches",
+                    true => "`zerver ls` accepts the same query and lists what matches",
                     false => "`zerver dev` records the requests of a service",
                 })
             }

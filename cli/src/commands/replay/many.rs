@@ -14,7 +14,7 @@ use zerver_replay::Sameness;
 use zerver_trace::RequestId;
 
 use super::corpus_source::CorpusSource;
-use crate::args::{Global, Replay};
+use crate::args::{CorpusSelection, Global, Replay};
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::service::host::ReplayHost;
@@ -29,13 +29,13 @@ pub(super) const QUEUE_LEN: usize = 64;
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(
-    paths: &[PathBuf],
+    selection: &CorpusSelection,
     app: Option<&Path>,
     args: &Replay,
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let source = CorpusSource::open(paths, args, global)?;
+    let source = CorpusSource::open(selection, args, global)?;
     let program = ServiceProgram::find(app, &args.program, source.reader.as_ref())?;
     let exe = program.build(args.program.release, global)?;
     let first = ReplayHost::start(&exe)?;

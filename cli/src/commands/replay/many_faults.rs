@@ -14,7 +14,7 @@ use zerver_trace::RequestId;
 use super::corpus_source::CorpusSource;
 use super::fault_trials::try_faults;
 use super::many::{QUEUE_LEN, TICK, join, stop_flag};
-use crate::args::{Global, Replay};
+use crate::args::{CorpusSelection, Global, Replay};
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::service::fault_groups::{FaultCounts, FaultGroup, FaultGroups};
@@ -51,13 +51,13 @@ struct Tried {
 }
 
 pub(super) fn run(
-    paths: &[PathBuf],
+    selection: &CorpusSelection,
     app: Option<&Path>,
     args: &Replay,
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let source = CorpusSource::open(paths, args, global)?;
+    let source = CorpusSource::open(selection, args, global)?;
     let program = ServiceProgram::find(app, &args.program, source.reader.as_ref())?;
     let exe = program.build(args.program.release, global)?;
     let stop = stop_flag()?;

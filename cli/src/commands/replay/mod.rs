@@ -25,8 +25,8 @@ pub(super) fn run(
             Err(CommandError::new("edits need one request, and --all replays many")
                 .with_hint("name one request instead of --all"))
         }
-        (Selection::Many(paths), app) if args.faults => many_faults::run(paths, app, args, global, output),
-        (Selection::Many(paths), app) => many::run(paths, app, args, global, output),
+        (Selection::Many(many), app) if args.faults => many_faults::run(&many, app, args, global, output),
+        (Selection::Many(many), app) => many::run(&many, app, args, global, output),
         (Selection::One(_), _) if args.filter != Default::default() || args.limit.0.is_some() => {
             Err(CommandError::new("filters and --limit select from many requests, and one is named")
                 .with_hint("leave them out, or use --all instead of the id"))

@@ -98,8 +98,18 @@ impl RequestQuery {
         self.condition.holds(&holds).unwrap_or(false)
     }
 
-    /// Returns conditions that hold for every request that matches, for a store that can look them up.
-    pub fn necessary(&self) -> Query {
-        self.condition.necessary()
+    /// Returns conditions that hold for every request that matches this query and `stored`, for a store that can look
+    /// them up. The limit is that of `stored` only if every request that these conditions select matches.
+    #[must_use]
+    pub fn narrowed(&self, stored: &Query) -> Query {
+        let necessary = self.condition.necessary();
+        let stored = stored.clone();
+        Query {
+            flow: stored.flow.or(necessary.flow),
+            since_unix_ns: stored.since_unix_ns.max(necessary.since_unix_ns),
+            until_unix_ns: [stored.until_unix_ns, necessary.until_unix_ns].into_iter().flatten().min(),
+            limit: if self.is_empty() { stored.limit } else { None },
+            ..stored
+        }
     }
 }

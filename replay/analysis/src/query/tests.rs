@@ -19,7 +19,7 @@ fn check(text: &str, trace: &Trace) -> bool {
     let by_summary = query.matches_summary(&trace.summary());
     assert!(by_summary.is_none_or(|holds| holds == by_trace), "{text}: {by_summary:?} {by_trace}");
     assert!(by_summary.is_some() || query.needs_traces(), "{text}");
-    assert!(!by_trace || query.necessary().matches(&trace.summary()), "{text}");
+    assert!(!by_trace || query.narrowed(&Query::default()).matches(&trace.summary()), "{text}");
     by_trace
 }
 
@@ -85,12 +85,12 @@ fn queries_select_requests() {
 #[test]
 fn a_store_is_asked_for_what_must_hold() {
     let query = parse("flow=report since:10m took>1s (status:500 or is:failed) since:5m until:now").unwrap();
-    let necessary = query.necessary();
+    let necessary = query.narrowed(&Query::default());
     assert_eq!(necessary.flow.as_deref(), Some("report"));
     assert_eq!(necessary.since_unix_ns, Some(NOW - 300_000_000_000));
     assert_eq!(necessary.until_unix_ns, Some(NOW));
-    assert_eq!(parse("flow=a or flow=b").unwrap().necessary(), Query::default());
-    assert_eq!(parse("not flow=a").unwrap().necessary(), Query::default());
+    assert_eq!(parse("flow=a or flow=b").unwrap().narrowed(&Query::default()), Query::default());
+    assert_eq!(parse("not flow=a").unwrap().narrowed(&Query::default()), Query::default());
 }
 
 #[test]

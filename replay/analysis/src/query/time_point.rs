@@ -22,7 +22,10 @@ impl QueryClock {
 
     /// Parses a time: a duration before now (`10m`), `now`, `today`, `yesterday`, a time of today (`14:30`), a day, or a
     /// day with a time, with an offset or in the zone of the clock. Returns nanoseconds since the Unix epoch.
-    pub(super) fn parse(&self, text: &str) -> Result<u64, String> {
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn parse(&self, text: &str) -> Result<u64, String> {
         if let Ok(span) = text.parse::<HumanDuration>() {
             return Ok(self.now_unix_ns.saturating_sub(span.ns));
         }

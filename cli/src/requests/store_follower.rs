@@ -20,7 +20,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 const REPORTED_FAILURES: u32 = 20;
 
 /// News from the store.
-pub(super) enum News {
+pub(crate) enum News {
     /// Requests, oldest first, and the number of digits that identify each of them.
     Requests(Vec<Summary>, usize),
     /// The store has been unreadable for some time.
@@ -28,7 +28,7 @@ pub(super) enum News {
 }
 
 /// Follows a store on another thread.
-pub(super) struct StoreFollower {
+pub(crate) struct StoreFollower {
     thread: Option<JoinHandle<()>>,
     is_finishing: Arc<AtomicBool>,
     is_replaced: Arc<AtomicBool>,
@@ -36,13 +36,26 @@ pub(super) struct StoreFollower {
 
 impl StoreFollower {
     /// Reports every request that began at `since_unix_ns` or later.
-    pub(super) fn start(dir: PathBuf, since_unix_ns: u64, report: impl Fn(News) + Send + 'static) -> Self {
+    pub(crate) fn start(dir: PathBuf, since_unix_ns: u64, report: impl Fn(News) + Send + 'static) -> Self {
+        let (reader, cursor, known) = (None, None, HashSet::new());
+        Self::follow(Followed { dir, since_unix_ns, reader, cursor, known }, report)
+    }
+
+    /// Reports every request recorded after `cursor`, except those that are known already.
+    pub(crate) fn resume(
+        dir: PathBuf,
+        cursor: Cursor,
+        known: HashSet<RequestId>,
+        report: impl Fn(News) + Send + 'static,
+    ) -> Self {
+        Self::follow(Followed { dir, since_unix_ns: 0, reader: None, cursor: Some(cursor), known }, report)
+    }
+
+    fn follow(mut state: Followed, report: impl Fn(News) + Send + 'static) -> Self {
         let is_finishing = Arc::new(AtomicBool::new(false));
         let is_replaced = Arc::new(AtomicBool::new(false));
         let (finishing, replaced) = (Arc::clone(&is_finishing), Arc::clone(&is_replaced));
         let thread = thread::spawn(move || {
-            let mut state =
-                Followed { dir, since_unix_ns, reader: None, cursor: None, known: HashSet::new() };
             let mut failures = 0;
             loop {
                 // Requests written before the call of `finish` are still reported.
@@ -79,12 +92,12 @@ impl StoreFollower {
     }
 
     /// Reopens the store: a service that starts may have replaced it.
-    pub(super) fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         self.is_replaced.store(true, Ordering::Release);
     }
 
     /// Reports the last requests, and ends.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.is_finishing.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();

@@ -20,15 +20,7 @@ pub(crate) fn select(
     output: &mut Output,
 ) -> Result<Vec<Summary>, CommandError> {
     let limit = stored.limit.unwrap_or(usize::MAX);
-    let necessary = query.necessary();
-    let asked = Query {
-        flow: stored.flow.or(necessary.flow),
-        since_unix_ns: stored.since_unix_ns.max(necessary.since_unix_ns),
-        until_unix_ns: [stored.until_unix_ns, necessary.until_unix_ns].into_iter().flatten().min(),
-        // Others are left out below.
-        limit: if query.is_empty() { stored.limit } else { None },
-        ..stored
-    };
+    let asked = query.narrowed(&stored);
     let candidates = reader.list(&asked).map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
     if query.is_empty() {
         return Ok(candidates);

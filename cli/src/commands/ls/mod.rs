@@ -1,7 +1,11 @@
 //! `zerver ls`: recorded requests.
 
+mod follow;
+
 use std::cmp::Reverse;
 
+use serde::Serialize;
+use zerver_analysis::{DurationBucket, duration_histogram};
 use zerver_trace::text::clean;
 use zerver_trace::{Query, Summary};
 
@@ -9,17 +13,28 @@ use crate::args::{Global, Ls, RequestOrder};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
-use crate::request_groups::{GroupsJson, group_requests};
-use crate::request_json::{CountJson, RequestsJson};
-use crate::view::{count, request_groups, request_list};
-use crate::{locate, paths, selection};
+use crate::requests::groups::{GroupsJson, group_requests};
+use crate::requests::json::{CountJson, RequestJson, RequestsJson};
+use crate::requests::selection;
+use crate::view::{count, duration_histogram as histogram_view, request_groups, request_list};
+use crate::{locate, paths};
+
+/// `{"histogram": [...]}`.
+#[derive(Serialize)]
+struct HistogramJson {
+    histogram: Vec<DurationBucket>,
+}
 
 pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     let query = args.requests.parse()?;
     let dir = locate::store_dir(global)?;
-    // One request more shows whether the list is complete. Another order, groups and a count need all requests.
     let limit = args.limit.0.unwrap_or(usize::MAX);
-    let needs_all = args.sort != RequestOrder::Started || args.count || !args.group_by.is_empty();
+    if args.follow {
+        return follow::run(&dir, args, &query, output);
+    }
+    // One request more shows whether the list is complete. Another order, and all that counts, needs all requests.
+    let needs_all =
+        args.sort != RequestOrder::Started || args.count || args.histogram || !args.group_by.is_empty();
     let wanted = if needs_all { None } else { Some(limit.saturating_add(1)) };
     let stored = args.requests.filter.query(now_unix_ns(), wanted);
     let reader = locate::open_reader(&dir)?;
@@ -27,7 +42,7 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
     if let Some(notice) = locate::dropped_notice(&reader) {
         output.info(&notice);
     }
-    if let Some(end) = stored.until_unix_ns {
+    if let (Some(end), None) = (stored.until_unix_ns, args.requests.filter.until) {
         let later = Query { since_unix_ns: Some(end), until_unix_ns: None, limit: None, ..stored };
         let later = selection::select(&reader, later, &query, output)?.len() as u64;
         if later > 0 {
@@ -36,19 +51,7 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
         }
     }
     if !args.group_by.is_empty() {
-        let groups = group_requests(&requests, &args.group_by);
-        let is_truncated = groups.len() > limit;
-        let groups = &groups[..groups.len().min(limit)];
-        if output.is_json {
-            output.json(&GroupsJson { groups })?;
-        } else {
-            output.print(&request_groups::table(groups, &args.group_by, args.count, output.columns()))?;
-            if is_truncated {
-                output
-                    .info(&format!("showing the largest {limit} groups; -n N shows more, -n all shows all"));
-            }
-        }
-        return Ok(CommandOutcome::Success);
+        return print_groups(&requests, args, limit, output);
     }
     if args.count {
         let number = requests.len() as u64;
@@ -59,9 +62,24 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
         }
         return Ok(CommandOutcome::Success);
     }
+    if args.histogram && (output.is_json || !requests.is_empty()) {
+        let histogram = duration_histogram(requests.iter().map(|request| request.duration_ns));
+        if output.is_json {
+            output.json(&HistogramJson { histogram })?;
+        } else {
+            output.print(&histogram_view::table(&histogram, output.width()))?;
+        }
+        return Ok(CommandOutcome::Success);
+    }
     sort(&mut requests, args.sort);
     let is_truncated = requests.len() > limit;
     requests.truncate(limit);
+    if args.ndjson {
+        for request in &requests {
+            output.json_line(&RequestJson::new(request))?;
+        }
+        return Ok(CommandOutcome::Success);
+    }
     if output.is_json {
         output.json(&RequestsJson::new(&requests))?;
         return Ok(CommandOutcome::Success);
@@ -80,7 +98,12 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
     }
     let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
     let digits = locate::unique_digits(&reader, &ids);
-    output.print(&request_list::table(&requests, digits, now_unix_ns(), output.columns()))?;
+    let now = now_unix_ns();
+    let table = match args.columns.as_slice() {
+        [] => request_list::table(&requests, digits, now, output.columns()),
+        columns => request_list::table_of(columns, &requests, digits, now, output.columns()),
+    };
+    output.print(&table)?;
     if is_truncated {
         let which = match args.sort {
             RequestOrder::Started => "newest",
@@ -88,6 +111,30 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
             RequestOrder::Status | RequestOrder::Flow => "first",
         };
         output.info(&format!("showing the {which} {limit}; -n N shows more, -n all shows all"));
+    }
+    Ok(CommandOutcome::Success)
+}
+
+fn print_groups(
+    requests: &[Summary],
+    args: &Ls,
+    limit: usize,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let groups = group_requests(requests, &args.group_by);
+    let is_truncated = groups.len() > limit;
+    let groups = &groups[..groups.len().min(limit)];
+    if args.ndjson {
+        for group in groups {
+            output.json_line(group)?;
+        }
+    } else if output.is_json {
+        output.json(&GroupsJson { groups })?;
+    } else {
+        output.print(&request_groups::table(groups, &args.group_by, args.count, output.columns()))?;
+        if is_truncated {
+            output.info(&format!("showing the largest {limit} groups; -n N shows more, -n all shows all"));
+        }
     }
     Ok(CommandOutcome::Success)
 }

@@ -1,0 +1,79 @@
+//! `zerver ls --follow`: prints requests as they are recorded.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::mpsc;
+
+use zerver_analysis::RequestQuery;
+use zerver_recorder::Reader;
+use zerver_trace::Summary;
+
+use crate::args::Ls;
+use crate::clock::now_unix_ns;
+use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
+use crate::output::Output;
+use crate::requests::json::RequestJson;
+use crate::requests::selection;
+use crate::requests::store_follower::{News, StoreFollower};
+use crate::view::request_list;
+
+/// Prints the newest requests, oldest first, and then new ones until the process is interrupted or its output closed.
+pub(super) fn run(
+    dir: &Path,
+    args: &Ls,
+    query: &RequestQuery,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let reader = locate::open_reader(dir)?;
+    let stored = args.requests.filter.query(now_unix_ns(), args.limit.0);
+    // A request that is recorded between these two reads is listed by both.
+    let cursor = reader.end().map_err(|error| locate::unreadable_store(dir, &error))?;
+    let mut requests = selection::select(&reader, stored.clone(), query, output)?;
+    requests.reverse();
+    let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
+    let digits = locate::unique_digits(&reader, &ids);
+    for request in &requests {
+        print(request, digits, args, output)?;
+    }
+    let (sender, news) = mpsc::channel();
+    let known: HashSet<_> = ids.into_iter().collect();
+    let _follower = StoreFollower::resume(dir.to_owned(), cursor, known, move |news| {
+        // The receiver is gone when the command ends.
+        let _ = sender.send(news);
+    });
+    let mut reader = Some(reader);
+    for news in news {
+        match news {
+            News::Requests(requests, digits) => {
+                for request in requests {
+                    if stored.matches(&request) && matches(query, &request, dir, &mut reader) {
+                        print(&request, digits, args, output)?;
+                    }
+                }
+            }
+            News::Unreadable(error) => return Err(locate::unreadable_store(dir, &error)),
+        }
+    }
+    Ok(CommandOutcome::Success)
+}
+
+/// Returns true if the request matches. A trace that was removed or cannot be read does not.
+fn matches(query: &RequestQuery, request: &Summary, dir: &Path, reader: &mut Option<Reader>) -> bool {
+    if let Some(is_match) = query.matches_summary(request) {
+        return is_match;
+    }
+    if !reader.as_ref().is_some_and(Reader::is_in_place) {
+        *reader = Reader::open(dir).ok();
+    }
+    let trace = reader.as_ref().and_then(|reader| reader.load(request.id).ok().flatten());
+    trace.is_some_and(|trace| query.matches(&trace))
+}
+
+fn print(request: &Summary, digits: usize, args: &Ls, output: &mut Output) -> Result<(), CommandError> {
+    if output.is_json || args.ndjson {
+        output.json_line(&RequestJson::new(request))
+    } else {
+        output.print(&format!("{}\n", request_list::line(request, digits)))
+    }
+}
