@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
@@ -106,6 +107,7 @@ impl LoadedTrace {
 pub(crate) fn load_trace(global: &Global, trace: &TraceRef) -> Result<LoadedTrace, CommandError> {
     match trace {
         TraceRef::File(path) => read_portable(path).map(|trace| LoadedTrace { trace, reader: None }),
+        TraceRef::StandardInput => read_standard_input().map(|trace| LoadedTrace { trace, reader: None }),
         TraceRef::Stored(find) => {
             let dir = store_dir(global)?;
             let reader = open_reader(&dir)?;
@@ -145,6 +147,19 @@ fn unknown_flow<'n>(given: &str, flows: impl Iterator<Item = &'n str> + Clone) -
         Some(name) => format!("no flow is called {given}; did you mean {name}?"),
         None => format!("no flow is called {given}; `zerver catalog` lists the flows"),
     })
+}
+
+/// Reads a portable file from standard input.
+fn read_standard_input() -> Result<Trace, CommandError> {
+    let mut bytes = Vec::new();
+    let failed = || CommandError::new("cannot read standard input as a portable trace");
+    let read = io::stdin().lock().take(MAX_PORTABLE_LEN + 1).read_to_end(&mut bytes);
+    read.map_err(|error| failed().caused_by(&error))?;
+    if bytes.len() as u64 > MAX_PORTABLE_LEN {
+        return Err(failed().with_cause(format!("it has more than {} MiB", MAX_PORTABLE_LEN >> 20)));
+    }
+    portable::read(&bytes)
+        .map_err(|error| failed().caused_by(&error).with_hint("`zerver export <id> -o -` writes such a file"))
 }
 
 /// Reads a portable file.

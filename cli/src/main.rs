@@ -7,6 +7,7 @@
 mod args;
 mod clock;
 mod commands;
+mod completion;
 mod dev;
 mod editor;
 mod error;
@@ -34,6 +35,9 @@ use crate::output::Output;
 fn main() -> ExitCode {
     if let Some(child) = dev::ExecChild::from_args(std::env::args_os()) {
         return exit_code(Err(child.exec()), &mut Output::plain());
+    }
+    if completion::answer_shell() {
+        return ExitCode::SUCCESS;
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -1,6 +1,6 @@
 //! Questions about many requests, asked of the demo store, whose contents are known.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 use serde_json::Value as Json;
@@ -144,6 +144,68 @@ fn new_requests_are_followed() {
     following.kill().unwrap();
     following.wait().unwrap();
     dev.stop();
+}
+
+#[test]
+fn bash_completes_queries_and_requests_from_the_store() {
+    let demo = Demo::new();
+    let newest = demo.json(&["ls", "-n", "1"])["requests"][0]["id"].as_str().unwrap().to_owned();
+    let complete = |line: &str| {
+        let script = "source <(zerver completions bash); COMP_POINT=${#COMP_LINE} COMP_TYPE=9; \
+                      _zerver_complete; printf '%s\n' \"${COMPREPLY[@]}\"";
+        let zerver = demo.place.command(&[]).get_program().to_owned();
+        let folder = std::path::Path::new(&zerver).parent().unwrap().to_owned();
+        let path = std::env::join_paths(
+            std::iter::once(folder).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        );
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", script]).env("PATH", path.unwrap()).env("COMP_LINE", line);
+        let ran = Ran::of(bash.current_dir(demo.place.path()).output().unwrap());
+        ran.out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let with_store =
+        |command: &str, rest: &str| complete(&format!("zerver {command} --store {} {rest}", demo.dir));
+    assert_eq!(with_store("ls", "flow:repo"), ["report"]);
+    assert_eq!(with_store("flows", "is:failed,clie"), ["failed,client_error"]);
+    assert_eq!(with_store("ls", "'step:load_t"), ["load_todo"]);
+    assert_eq!(with_store("trace", "@sl"), ["@slowest"]);
+    let ids = with_store("trace", &newest[..4]);
+    assert!(ids.iter().any(|id| newest.starts_with(id)), "{ids:?}");
+    assert_eq!(complete("zerver repl"), ["replay"]);
+    assert_eq!(complete("zerver ls --store /nothing flow:x"), [""]);
+}
+
+#[test]
+fn several_requests_and_standard_input_are_traced() {
+    let demo = Demo::new();
+    let both = demo.json(&["trace", "@slowest", "@failed"]);
+    let ids: Vec<_> = both["traces"].as_array().unwrap().iter().map(|trace| &trace["id"]).collect();
+    assert!(ids.len() == 2 && ids[0] != ids[1], "{ids:?}");
+    let shown = demo.zerver(&["trace", "@slowest", "@failed"]);
+    assert_eq!(shown.out.matches("\ntotal ").count(), 2, "{shown:?}");
+    let exported =
+        demo.place.command(&["--store", &demo.dir, "export", "@slowest", "-o", "-"]).output().unwrap();
+    let mut command = demo.place.command(&["trace", "-", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&exported.stdout).unwrap();
+    let read: Json = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(&read["id"], ids[0]);
+    let mut command = demo.place.command(&["trace", "-"]);
+    let ran = Ran::of(command.stdin(Stdio::null()).output().unwrap());
+    assert!(ran.code == Some(2) && ran.err.contains("zerver export <id> -o -"), "{ran:?}");
+}
+
+#[test]
+fn manual_pages_are_written() {
+    let place = Place::new();
+    let ran = place.zerver(&["man", "--dir", place.path().join("man").to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let page = |name: &str| std::fs::read_to_string(place.path().join("man").join(name)).unwrap();
+    assert!(page("zerver.1").contains(".SH SUBCOMMANDS"));
+    assert!(page("zerver-replay.1").contains("virtual"));
+    assert_eq!(place.zerver(&["man", "replay"]).out, page("zerver-replay.1"));
+    let ran = place.zerver(&["man", "nothing"]);
+    assert!(ran.code == Some(2) && ran.err.contains("there is no command nothing"), "{ran:?}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Options that select requests.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Query, StatusFilter};
 
 use super::value::{UnixTime, time};
+use crate::completion::flows;
 
 /// Maximum difference between the clocks of two machines, in nanoseconds.
 const CLOCK_SKEW_NS: u64 = 60_000_000_000;
@@ -12,7 +14,7 @@ const CLOCK_SKEW_NS: u64 = 60_000_000_000;
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(crate) struct Filter {
     /// Only requests of this flow
-    #[arg(long, value_name = "FLOW")]
+    #[arg(long, value_name = "FLOW", add = ArgValueCompleter::new(flows))]
     pub(crate) flow: Option<String>,
     /// Only responses with this status, or class of status: 404, 5xx
     #[arg(long)]

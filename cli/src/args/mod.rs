@@ -18,7 +18,7 @@ pub(crate) use self::query::{RequestArgs, parse_query};
 pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Expect, Explain, Export, FlowSort, Flows, GroupKey, Import, Ls,
-    RequestColumn, RequestOrder, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+    ManPages, RequestColumn, RequestOrder, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
@@ -146,7 +146,7 @@ pub(crate) enum Command {
     /// With --vs, also shows how much the median of each flow has changed.
     #[command(after_help = QUERY_HELP)]
     Flows(Flows),
-    /// Show where one request spent its time, what it wrote, and why it failed
+    /// Show where a request spent its time, what it wrote, and why it failed
     #[command(after_help = EXIT_CODES)]
     Trace(Trace),
     /// Browse recorded requests in the terminal UI
@@ -215,5 +215,9 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Doctor(Doctor),
     /// Print a shell completion script
+    ///
+    /// In bash: `source <(zerver completions bash)`. It completes commands, options, requests, flows and queries.
     Completions(Completions),
+    /// Print a manual page, or write all of them to a folder
+    Man(ManPages),
 }

@@ -1,16 +1,18 @@
 //! Queries that select requests, as words on the command line.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use zerver_analysis::{QueryClock, RequestQuery};
 
 use crate::args::Filter;
 use crate::clock::local_clock;
+use crate::completion::query_words;
 use crate::error::CommandError;
 
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(crate) struct RequestArgs {
     /// Query that selects the requests, such as `flow:report status:5xx 'took>10ms'`
-    #[arg(value_name = "QUERY")]
+    #[arg(value_name = "QUERY", add = ArgValueCompleter::new(query_words))]
     pub(crate) query: Vec<String>,
     #[command(flatten)]
     pub(crate) filter: Filter,

@@ -4,16 +4,18 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit};
 
 use super::requests::ID_HELP;
 use super::value::{at_least_one, header, latency};
 use super::{Filter, Limit, Program, TraceRef};
+use crate::completion::{query_words, requests};
 use crate::error::CommandError;
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    #[arg(help = ID_HELP, required_unless_present = "all")]
+    #[arg(help = ID_HELP, required_unless_present = "all", add = ArgValueCompleter::new(requests))]
     pub(crate) id: Option<TraceRef>,
     /// Folder of the service's package [default: the package that holds or recorded the store, or this folder]
     #[arg(id = "APP", value_hint = ValueHint::DirPath, conflicts_with = "app")]
@@ -24,7 +26,7 @@ pub(crate) struct Replay {
     /// Replay many requests: those in the store, or in these portable files and folders, that match the query
     ///
     /// A word that is the path of a file or folder names portable files; others are the terms of a query.
-    #[arg(long, value_name = "PATH|QUERY", num_args = 0.., value_hint = ValueHint::AnyPath, conflicts_with = "APP")]
+    #[arg(long, value_name = "PATH|QUERY", num_args = 0.., conflicts_with = "APP", add = ArgValueCompleter::new(query_words))]
     pub(crate) all: Option<Vec<OsString>>,
     #[command(flatten)]
     pub(crate) filter: Filter,

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
 use super::value::{assignment, at_least_one};
 use super::{Limit, Program, RequestArgs, TraceRef};
+use crate::completion::{flows, query_words, requests};
 
 pub(super) const ID_HELP: &str = "Request id, unique prefix of one, @last, @failed, @slowest or @fastest (of those \
-                                  that succeeded), each also as @last:FLOW, or a portable file";
+                                  that succeeded), each also as @last:FLOW, a portable file, or - for one on standard input";
 
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
@@ -92,7 +94,7 @@ pub(crate) struct Flows {
     #[command(flatten)]
     pub(crate) requests: RequestArgs,
     /// Compare with the requests of this query: a period ("since:2h until:1h"), a build ("build:3a44")
-    #[arg(long, value_name = "QUERY")]
+    #[arg(long, value_name = "QUERY", add = ArgValueCompleter::new(query_words))]
     pub(crate) vs: Option<String>,
     /// Order of the flows
     #[arg(long, value_name = "KEY", default_value = "share")]
@@ -135,14 +137,15 @@ pub(crate) struct Simulate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Trace {
-    #[arg(help = ID_HELP)]
-    pub(crate) id: TraceRef,
+    #[arg(help = ID_HELP, value_name = "ID", required = true, add = ArgValueCompleter::new(requests))]
+    pub(crate) ids: Vec<TraceRef>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Tui {
     /// Request to open: an id, a unique prefix of one, @last, @slowest, @fastest, @failed, or a portable file
     /// [default: the list]
+    #[arg(add = ArgValueCompleter::new(requests))]
     pub(crate) id: Option<TraceRef>,
     /// Address of a running service, to show its scheduler
     #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Other)]
@@ -195,14 +198,14 @@ pub(crate) enum Theme {
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    #[arg(help = ID_HELP, required_unless_present = "slow")]
+    #[arg(help = ID_HELP, required_unless_present = "slow", add = ArgValueCompleter::new(requests))]
     pub(crate) a: Option<TraceRef>,
     /// The request to explain, relative to A
-    #[arg(required_unless_present = "slow")]
+    #[arg(required_unless_present = "slow", add = ArgValueCompleter::new(requests))]
     pub(crate) b: Option<TraceRef>,
     /// Compare a typical fast request of this flow with a typical slow one: the median of the fastest 90% with the
     /// median of the slowest 10%, of the newest 1000 that succeeded
-    #[arg(long, value_name = "FLOW", conflicts_with_all = ["a", "b"])]
+    #[arg(long, value_name = "FLOW", conflicts_with_all = ["a", "b"], add = ArgValueCompleter::new(flows))]
     pub(crate) slow: Option<String>,
     /// Compare all headers, and print the result
     #[arg(long)]
@@ -216,13 +219,13 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Why {
-    #[arg(help = ID_HELP)]
+    #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
     pub(crate) id: TraceRef,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    #[arg(help = ID_HELP)]
+    #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
     pub(crate) id: TraceRef,
     /// SQL call: its number, counted from 0 over all effects, or a part of its name or statement [default: the slowest]
     pub(crate) call: Option<String>,
@@ -238,7 +241,7 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    #[arg(help = ID_HELP)]
+    #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
     pub(crate) id: TraceRef,
     /// File to write, or - for standard output [default: ID.zrv, or standard output with --test]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -283,4 +286,14 @@ pub(crate) struct Doctor {
 pub(crate) struct Completions {
     /// Shell to complete for
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManPages {
+    /// Command whose page to print [default: that of zerver itself]
+    #[arg(conflicts_with = "dir")]
+    pub(crate) command: Option<String>,
+    /// Write all pages into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
 }

@@ -77,12 +77,17 @@ pub(crate) enum TraceRef {
     Stored(TraceSelector),
     /// In a portable file.
     File(PathBuf),
+    /// A portable file on standard input.
+    StandardInput,
 }
 
 impl FromStr for TraceRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Ok(Self::StandardInput);
+        }
         let path = Path::new(text);
         if text.contains(std::path::MAIN_SEPARATOR) || path.extension().is_some_and(|ext| ext == "zrv") {
             return Ok(Self::File(path.to_owned()));

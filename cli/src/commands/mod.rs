@@ -11,6 +11,7 @@ mod export;
 mod flows;
 mod import;
 mod ls;
+mod man;
 mod replay;
 mod simulate;
 mod top;
@@ -45,5 +46,6 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Import(args) => import::run(args, global, output),
         Command::Doctor(args) => doctor::run(args, global, output),
         Command::Completions(args) => completions::run(args, output),
+        Command::Man(args) => man::run(args, output),
     }
 }

@@ -1,29 +1,67 @@
-//! `zerver trace`: where one request spent its time.
+//! `zerver trace`: where requests spent their time.
 
-use zerver_analysis::{Timeline, TimelineJson};
+use serde::Serialize;
+use zerver_analysis::{Timeline, TimelineJson, Verdict};
 
-use crate::args::{Global, Trace};
+use crate::args::{Global, Trace, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
-use crate::locate;
 use crate::output::Output;
-use crate::view::timeline::timeline;
+use crate::{locate, view};
 
 /// Maximum number of requests for the median of the flow; the newest are used.
 const POPULATION: usize = 1_000;
+
+/// `{"traces": [...]}`, for several requests.
+#[derive(Serialize)]
+struct TracesJson {
+    traces: Vec<TimelineJson>,
+}
 
 pub(super) fn run(
     args: &Trace,
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let loaded = locate::load_trace(global, &args.id)?;
-    let of = Timeline::of(&loaded.trace);
-    let verdict = of.verdict(&loaded.population(POPULATION));
+    // All are found before any is printed.
+    let traces = args.ids.iter().map(|id| load(id, global)).collect::<Result<Vec<_>, _>>()?;
     if output.is_json {
-        output.json(&TimelineJson::new(&loaded.trace, &of, verdict.as_ref()))?;
+        let mut documents: Vec<_> = traces.iter().map(LoadedTimeline::document).collect();
+        match documents.pop() {
+            Some(document) if documents.is_empty() => output.json(&document)?,
+            last => {
+                documents.extend(last);
+                output.json(&TracesJson { traces: documents })?;
+            }
+        }
         return Ok(CommandOutcome::Success);
     }
-    let layout = output.layout(loaded.digits());
-    output.print(&timeline(&loaded.trace, &of, verdict.as_ref(), layout))?;
+    for (at, LoadedTimeline { trace, timeline, verdict, digits }) in traces.iter().enumerate() {
+        let separator = if at == 0 { "" } else { "\n" };
+        let shown = view::timeline::timeline(trace, timeline, verdict.as_ref(), output.layout(*digits));
+        output.print(&format!("{separator}{shown}"))?;
+    }
     Ok(CommandOutcome::Success)
+}
+
+/// A trace with what is shown of it.
+struct LoadedTimeline {
+    trace: zerver_trace::Trace,
+    timeline: Timeline,
+    verdict: Option<Verdict>,
+    digits: usize,
+}
+
+impl LoadedTimeline {
+    fn document(&self) -> TimelineJson {
+        TimelineJson::new(&self.trace, &self.timeline, self.verdict.as_ref())
+    }
+}
+
+/// Loads a trace and closes the store again: the next one may be in the same one.
+fn load(id: &TraceRef, global: &Global) -> Result<LoadedTimeline, CommandError> {
+    let loaded = locate::load_trace(global, id)?;
+    let timeline = Timeline::of(&loaded.trace);
+    let verdict = timeline.verdict(&loaded.population(POPULATION));
+    let digits = loaded.digits();
+    Ok(LoadedTimeline { trace: loaded.trace, timeline, verdict, digits })
 }

@@ -20,6 +20,10 @@ pub(super) fn run(args: &Tui, global: &Global) -> Result<CommandOutcome, Command
             let dir = locate::store_dir(global).unwrap_or_default();
             (start_screen, StoreSource::new(dir).with_extra(vec![trace]))
         }
+        Some(TraceRef::StandardInput) => {
+            return Err(CommandError::new("the terminal UI reads keys from standard input")
+                .with_hint("write the trace to a file, and name that"));
+        }
         id => {
             let dir = locate::store_dir(global)?;
             let reader = locate::open_reader(&dir)?;

@@ -37,7 +37,7 @@ pub use duration_histogram::{DurationBucket, duration_histogram};
 pub use flow_summary::{FlowOrder, FlowSummary, summarize_flows};
 pub use generalized_text::generalize;
 pub use quantile::quantile;
-pub use query::{QueryClock, QueryError, RequestFields, RequestQuery, TimeZone, field_names};
+pub use query::{QueryClock, QueryError, RequestFields, RequestQuery, TimeZone, complete_query, field_names};
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,

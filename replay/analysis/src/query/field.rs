@@ -113,6 +113,16 @@ pub fn field_names() -> Vec<String> {
     fixed.chain(OPEN.iter().map(|(start, rest)| format!("{start}{rest}"))).collect()
 }
 
+/// Returns the beginnings of terms: each field with the operator that is used most with it.
+pub(super) fn field_starts() -> Vec<String> {
+    let operator = |field: &Field| match field.value_type() {
+        ValueType::Duration | ValueType::Bytes => '>',
+        _ => ':',
+    };
+    let fixed = FIXED.iter().map(|(name, field)| format!("{name}{}", operator(field)));
+    fixed.chain(OPEN.iter().map(|(start, _)| (*start).to_owned())).collect()
+}
+
 impl Field {
     /// Returns the field of this name.
     ///

@@ -17,6 +17,7 @@
 //! A [`RequestQuery`] answers from a [`Summary`] where it can, and needs the [`Trace`] only for the rest. A value that
 //! is secret never matches, so that it cannot be guessed.
 
+mod completion;
 mod condition;
 mod field;
 mod lexer;
@@ -31,6 +32,7 @@ mod value;
 
 use zerver_trace::{Query, Trace};
 
+pub use completion::complete_query;
 pub use field::field_names;
 pub use jiff::tz::TimeZone;
 pub use query_error::QueryError;

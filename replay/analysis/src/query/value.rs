@@ -42,6 +42,9 @@ pub(super) enum State {
     ServerError,
 }
 
+/// Names of the states.
+pub(super) const STATE_NAMES: [&str; 4] = [STATES[0].0, STATES[1].0, STATES[2].0, STATES[3].0];
+
 const STATES: [(&str, State); 4] = [
     ("failed", State::Failed),
     ("succeeded", State::Succeeded),
@@ -80,10 +83,11 @@ impl Value {
             ValueType::Status => Parsed::Status(text.parse()?),
             ValueType::State => {
                 let state = STATES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-                Parsed::State(state.map(|(_, state)| *state).ok_or_else(|| {
-                    let names = STATES.map(|(name, _)| name);
-                    format!("expected one of {}", names.join(", "))
-                })?)
+                Parsed::State(
+                    state
+                        .map(|(_, state)| *state)
+                        .ok_or_else(|| format!("expected one of {}", STATE_NAMES.join(", ")))?,
+                )
             }
         };
         Ok(Self { text: text.to_owned(), parsed })
