@@ -69,6 +69,10 @@ fn hold_at(request: &Request, point: &str) -> Decision<()> {
     }
 }
 
+/// Number of rows of a sum, and the time that the database takes for each of them.
+const ROWS: usize = 10;
+const ROW_SECONDS: f64 = 0.008;
+
 /// Number of a payment.
 #[derive(Debug, Clone, Copy, Slot, Serialize, Deserialize)]
 struct Payment(i64);
@@ -142,6 +146,16 @@ fn show_count(count: &Count) -> Response {
     Response::text(count.0.to_string())
 }
 
+/// Asks for each row by itself, one after another.
+#[step]
+fn sum_one_by_one() -> Decision<Count> {
+    let row = |sum: i64| {
+        let query = sql::query("select 1::int8 from pg_sleep($1)").bind(ROW_SECONDS).named("row");
+        query.one::<i64>().map(move |one| sum + one)
+    };
+    Need((1..ROWS).fold(row(0), |rows, _| rows.and_then(row)).map(Count))
+}
+
 #[step]
 fn release_all() -> Decision<()> {
     Need(effect(Release))
@@ -162,6 +176,7 @@ fn app() -> App {
         .flow(flow!("order", POST "/orders", steps: [charge_for_order, pack, ship, show_order]))
         .flow(flow!("order-without-undo", POST "/careless-orders", steps: [charge, pack, ship, show_order]))
         .flow(flow!("count", GET "/payments/count", steps: [count, show_count]))
+        .flow(flow!("sum", GET "/payments/sum", steps: [sum_one_by_one, show_count]))
         .flow(flow!("release", POST "/release", steps: [release_all, done]))
         .on_startup_async(async |startup| {
             let database = Postgres::from_url(&std::env::var("DATABASE_URL")?)?;

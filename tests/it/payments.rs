@@ -201,3 +201,27 @@ fn faults_show_whether_money_is_left_taken() {
     assert!(table.contains("sql pack: kept; sql charge: undone"), "{table}");
     assert!(faults("order-without-undo", &[]).out.contains("sql charge, sql pack: kept"));
 }
+
+#[test]
+fn repeated_statements_are_tried_as_one() {
+    let bank = Bank::open();
+    let service = bank.serve(&[]);
+    assert_eq!(service.get("/payments/sum").body, "10");
+    bank.place.wait_for(2);
+    service.stop();
+    let shown = bank.place.zerver(&["trace", "@last:sum"]);
+    assert!(shown.out.contains("`zerver replay --batched` tries"), "{shown:?}");
+    let trace = bank.place.json(&["trace", "@last:sum", "--json"]);
+    let replay = ["replay", "@last:sum", "--batched", "--exe", bank.exe()];
+    let ran = bank.place.zerver(&replay);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let batched = bank.place.json(&[&replay[..], &["--json"]].concat());
+    let outcome = &batched["edited_outcome"];
+    let (before, after) = (outcome["recorded_duration_ns"].as_u64(), outcome["duration_ns"].as_u64());
+    assert_eq!(before, trace["duration_ns"].as_u64(), "{outcome}");
+    // One of ten runs is left, of which each took at least 8 ms.
+    let saved = before.unwrap() - after.unwrap();
+    assert!(saved >= 9 * 8_000_000, "{outcome}");
+    let ran = bank.place.zerver(&["replay", "@last:count", "--batched", "--exe", bank.exe()]);
+    assert!(ran.code == Some(2) && ran.err.contains("repeats an SQL statement"), "{ran:?}");
+}
