@@ -29,6 +29,8 @@ pub(crate) enum Action {
     ToggleFollow,
     Filter,
     NextSort,
+    /// Selects the next window of time.
+    NextWindow,
     Mark,
     NextMark,
     NextFailed,

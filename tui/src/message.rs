@@ -161,6 +161,13 @@ impl Command {
 pub enum Navigation {
     /// The request list.
     Requests,
+    /// The requests of a flow, and terms of a query that select some of them.
+    RequestsOfFlow {
+        /// Number of the flow in the index.
+        flow: u16,
+        /// Terms, each after a space.
+        terms: &'static str,
+    },
     /// A request.
     Timeline(RequestId),
     /// The previous or next request of the list, relative to the open one.

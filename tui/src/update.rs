@@ -226,6 +226,12 @@ fn apply_navigation(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
 fn navigate(app: &mut App, show: Navigation) -> Vec<Command> {
     match show {
         Navigation::Requests => app.switch_to(Tab::Requests),
+        Navigation::RequestsOfFlow { flow, terms } => {
+            app.switch_to(Tab::Requests);
+            let name = app.shared.index.flow_name(flow).replace('\\', "\\\\").replace('"', "\\\"");
+            let query = format!("flow=\"{name}\"{terms}");
+            return app.screens.requests.show_filter(&app.shared, &query);
+        }
         Navigation::Timeline(id) => {
             app.switch_to(Tab::Timeline);
             return app.screens.timeline.open(&app.shared, id);

@@ -1,5 +1,6 @@
 //! Summaries of flows: how many requests each had, how many failed, and how long they took.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::quantile::quantile;
 const PERIODS: usize = 20;
 
 /// Requests of one flow, summarized. Durations are in nanoseconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FlowSummary {
     /// Slug of the flow; empty for requests that matched no flow.
     pub flow: String,
@@ -58,6 +59,22 @@ pub enum FlowOrder {
     Change,
 }
 
+impl FlowOrder {
+    /// Compares two flows: the one that sorts first is less.
+    pub fn compare(self, a: &FlowSummary, b: &FlowSummary) -> Ordering {
+        let key = |flow: &FlowSummary| match self {
+            Self::Share => flow.share,
+            Self::Flow => 0.0,
+            Self::Requests => flow.requests as f64,
+            Self::Errors => flow.errors as f64,
+            Self::P99 => flow.p99_ns as f64,
+            Self::P50 => flow.p50_ns as f64,
+            Self::Change => flow.change.unwrap_or(f64::NEG_INFINITY),
+        };
+        key(b).total_cmp(&key(a)).then_with(|| a.flow.cmp(&b.flow))
+    }
+}
+
 /// Summarizes requests by flow. `versus` are the requests that they are compared with.
 pub fn summarize_flows(requests: &[Summary], versus: &[Summary], order: FlowOrder) -> Vec<FlowSummary> {
     let started = || requests.iter().map(|request| request.started_unix_ns);
@@ -95,17 +112,7 @@ pub fn summarize_flows(requests: &[Summary], versus: &[Summary], order: FlowOrde
             }
         })
         .collect();
-    let key = |flow: &FlowSummary| match order {
-        FlowOrder::Share => flow.share,
-        FlowOrder::Flow => 0.0,
-        FlowOrder::Requests => flow.requests as f64,
-        FlowOrder::Errors => flow.errors as f64,
-        FlowOrder::P99 => flow.p99_ns as f64,
-        FlowOrder::P50 => flow.p50_ns as f64,
-        FlowOrder::Change => flow.change.unwrap_or(f64::NEG_INFINITY),
-    };
-    // The flows are in the order of their slugs, which a stable sort keeps.
-    flows.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    flows.sort_by(|a, b| order.compare(a, b));
     flows
 }
 

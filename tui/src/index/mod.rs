@@ -4,6 +4,7 @@
 mod baseline;
 mod chunked_column;
 mod filter;
+mod flow_totals;
 mod histogram;
 mod id_buckets;
 mod rates;
@@ -14,6 +15,7 @@ mod string_table;
 
 pub(crate) use baseline::{Baseline, Verdict};
 pub(crate) use filter::Filter;
+pub(crate) use flow_totals::{FlowTotal, FlowTotals};
 pub(crate) use id_buckets::TIME_DIGITS;
 pub(crate) use rates::{Metrics, Rates};
 pub(crate) use request_index::{RequestIndex, RequestRow};

@@ -196,6 +196,11 @@ impl RequestIndex {
         })
     }
 
+    /// Returns the name of the flow with this number.
+    pub(crate) fn flow_name(&self, number: u16) -> &str {
+        self.strings.get(number)
+    }
+
     /// Returns the duration of a request, in nanoseconds.
     pub(crate) fn duration_ns(&self, seq: Seq) -> u64 {
         let (columns, at) = self.at(seq);

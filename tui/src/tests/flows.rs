@@ -18,31 +18,115 @@ fn a_flow_shows_its_typical_times() {
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
     let measured = FlowMeasurement { times: Baseline::of(&timelines), unreadable: 0 };
     insta::assert_snapshot!(ui.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
-     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    ─ flows ────────────────────────────────────────────────────────────────────────
-     report  GET     /reports/todos  interactive
-    ─ scheduler ────────────────────────────────────────────────────────────────────
-     `zerver tui --addr HOST:PORT` connects to a running service
-    ─ report: newest 100 requests ──────────────────────────────────────────────────
-     CPU time of the steps, and waits                    p50        p99
-     total                                          49.43 ms   98.43 ms
-     receiving                                       10.0 µs    10.0 µs
-     unexplained                                      5.0 µs     5.0 µs
-     ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
-     │ What parse_report is for.
-     │ queue                                          2.0 µs     2.0 µs
-     │ writes ReportParams
-     ● gather                                        10.0 µs    10.0 µs  src/todos.…
-     │ What gather is for.
-     │ reads  ReportParams
-     │ waits  http GET figures.internal/figures?…   49.37 ms   98.37 ms  100 times
-     │ writes Figures, Tally
-     ● render_report                                 25.0 µs    25.0 µs  src/todos.…
-     │ What render_report is for.
-     │ reads  Figures, Tally
+      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     ─ flows ────────────────────────────────────────────────────────────────────────
+      flow         requests       p50       p99   5xx share   4xx       p95
+      report              -
+     ─ scheduler ────────────────────────────────────────────────────────────────────
+      `zerver tui --addr HOST:PORT` connects to a running service
+     ─ report  GET /reports/todos  interactive: newest 100 requests ─────────────────
+      CPU time of the steps, and waits                    p50        p99
+      total                                          49.43 ms   98.43 ms
+      receiving                                       10.0 µs    10.0 µs
+      unexplained                                      5.0 µs     5.0 µs
+      ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
+      │ What parse_report is for.
+      │ queue                                          2.0 µs     2.0 µs
+      │ writes ReportParams
+      ● gather                                        10.0 µs    10.0 µs  src/todos.…
+      │ What gather is for.
+      │ reads  ReportParams
+      │ waits  http GET figures.internal/figures?…   49.37 ms   98.37 ms  100 times
+      │ writes Figures, Tally
+      ● render_report                                 25.0 µs    25.0 µs  src/todos.…
+      │ What render_report is for.
+      │ reads  Figures, Tally
+      tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
+     ");
+}
 
-     tab pane  r refresh  esc back  ? keys  q quit
-    ");
+/// Requests of three flows within the last 25 minutes.
+fn traffic() -> Vec<Trace> {
+    let now = sample::slow().started_unix_ns + 90_000_000_000;
+    let request = |n: u64, flow: &str, minutes_ago: u64, ms: u64, status: u16| {
+        let mut trace = sample::report(0);
+        trace.id =
+            RequestId::from_u128(u128::from(now / 1_000_000 - minutes_ago * 60_000) << 80 | u128::from(n));
+        Arc::make_mut(&mut trace.flow).name = flow.into();
+        trace.started_unix_ns = now - minutes_ago * 60_000_000_000;
+        trace.duration_ns = ms * 1_000_000;
+        trace.status = status;
+        if status >= 500 {
+            trace.outcome = Outcome::Panicked { step: 0, message: String::new() };
+        }
+        trace
+    };
+    let mut traces = Vec::new();
+    for n in 0..40 {
+        traces.push(request(n * 3, "report", 24 - n / 2, if n < 28 { 20 } else { 80 }, 200));
+        traces.push(request(n * 3 + 1, "todos-list", 24 - n / 2, 3, if n == 39 { 500 } else { 200 }));
+    }
+    traces.push(request(500, "nightly", 22, 900, 404));
+    traces.sort_by_key(|trace| trace.id);
+    traces
+}
+
+#[test]
+fn flows_are_listed_with_their_numbers_and_open_their_requests() {
+    let mut ui = TestApp::new(80, 14, traffic());
+    ui.press("5").send(Message::Flows(Ok(vec![(*sample::report(0).flow).clone()])));
+    insta::assert_snapshot!(ui.text(), @r"
+         zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+        ─ flows: 81 requests in 19m 00s ────────────────────────────────────────────────
+         flow         requests       p50       p99   5xx share   4xx       p95
+         report             40  20.00 ms  80.00 ms     0  60 %     0  80.00 ms
+         nightly             1 900.00 ms 900.00 ms     0  35 %     1 900.00 ms
+         todos-list         40   3.00 ms   3.00 ms     1   5 %     0   3.00 ms
+        ─ scheduler ────────────────────────────────────────────────────────────────────
+         `zerver tui --addr HOST:PORT` connects to a running service
+        ─ report  GET /reports/todos  interactive: measuring ───────────────────────────
+         ● parse_report  src/todos.rs:10                                               ┃
+         │ What parse_report is for.
+         │ writes ReportParams
+         ● gather  src/todos.rs:20
+         tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
+        ");
+    // The last ten minutes, against the ten before.
+    insta::assert_snapshot!(ui.press("w").text(), @r"
+         zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+        ─ flows: last 10 minutes, 24 requests; change against the 10 minutes before ────
+         flow         requests       p50       p99   5xx share  change   4xx       p95
+         report             12  80.00 ms  80.00 ms     0  96 %  +300 %     0  80.00 ms
+         todos-list         12   3.00 ms   3.00 ms     1   4 %    +0 %     0   3.00 ms
+        ─ scheduler ────────────────────────────────────────────────────────────────────
+         `zerver tui --addr HOST:PORT` connects to a running service
+        ─ report  GET /reports/todos  interactive: measuring ───────────────────────────
+         ● parse_report  src/todos.rs:10                                               ┃
+         │ What parse_report is for.                                                   ┃
+         │ writes ReportParams
+         ● gather  src/todos.rs:20
+         │ What gather is for.
+         tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
+        ");
+    ui.press("s");
+    assert!(ui.text().lines().nth(3).unwrap().contains("report"), "by change: {}", ui.text());
+    ui.press("<enter>");
+    let text = ui.text();
+    assert!(text.contains("flow=\"report\" since:10m") && text.contains("12 of 81"), "{text}");
+    ui.press("5www");
+    assert!(ui.text().contains("flows: 81 requests in 19m 00s"), "{}", ui.text());
+}
+
+#[test]
+fn many_requests_are_counted_in_turns_and_new_ones_at_once() {
+    let mut ui = TestApp::new(120, 24, Vec::new());
+    let one = sample::report(0).summary();
+    let requests = vec![one.clone(); 200_000];
+    ui.send(Message::NewRequests(requests));
+    ui.press("5").send(Message::Flows(Ok(Vec::new())));
+    assert!(ui.text().contains("flows: 200000 requests"), "{}", ui.text());
+    ui.send(Message::NewRequests(vec![one]));
+    assert!(ui.text().contains("flows: 200001 requests"), "{}", ui.text());
 }
 
 #[test]
@@ -109,9 +193,10 @@ fn the_scheduler_of_a_running_service_is_shown() {
         .map(|line| line.chars().take(66).collect::<String>().trim_end().to_owned() + "\n")
         .collect();
     insta::assert_snapshot!(left, @r"
-     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    ─ flows ──────────────────────────────────────────────────────────
-     report  GET     /reports/todos  interactive
+      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     ─ flows: 2 requests ──────────────────────────────────────────────
+      flow         requests       p50       p99   5xx share   4xx
+      report              2  430.0 µs 250.43 ms     0 100 %     0 250.4
 
 
 
@@ -124,16 +209,15 @@ fn the_scheduler_of_a_running_service_is_shown() {
 
 
 
-
-    ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
-     load     62%  ▅▅▅
-     queue    interactive 0         default 4 ▂▄▆█    batch 3 ████
-     shed     0 interactive, 2 default, 0 batch
-     quantum  exceeded 9 times, 1 reclassified
-     worker 0  100%  ███     stuck in render\u{1b}[31m of todos-item …
-     worker 1   25%  ▂▂▂     idle
-     tab pane  r refresh  esc back  ? keys  q quit
-    ");
+     ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
+      load     62%  ▅▅▅
+      queue    interactive 0         default 4 ▂▄▆█    batch 3 ████
+      shed     0 interactive, 2 default, 0 batch
+      quantum  exceeded 9 times, 1 reclassified
+      worker 0  100%  ███     stuck in render\u{1b}[31m of todos-item
+      worker 1   25%  ▂▂▂     idle
+      tab pane  enter requests  w window  s sort  r refresh  esc back
+     ");
     ui.press("1");
     for (columns, wanted) in [
         (80, " load 62%   queue  interactive 0   default 4   batch 3   1 of 2 stuck   shed 2"),

@@ -1,6 +1,8 @@
-//! The flows screen: the steps of each flow with their typical times, and the scheduler of a running service.
+//! The flows screen: the requests, errors and durations of each flow, its steps with their typical times, and the
+//! scheduler of a running service.
 
 mod flow_graph;
+mod flow_table;
 mod layout;
 mod scheduler_panel;
 mod screen;

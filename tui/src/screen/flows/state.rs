@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
+use zerver_analysis::FlowSummary;
 use zerver_trace::FlowInfo;
 
+use super::flow_table::FlowTable;
 use super::layout::{self, Areas};
 use super::{flow_graph, scheduler_panel};
 use crate::draw::{Scroll, StyledLine};
@@ -18,6 +20,9 @@ use crate::state::SharedState;
 pub(crate) struct FlowsScreen {
     /// Flows, or why they cannot be listed; `None` until they arrive.
     pub(super) flows: Option<Result<Vec<FlowInfo>, String>>,
+    pub(super) table: FlowTable,
+    /// True while a [`Command::Continue`] is pending.
+    pub(super) is_turn_requested: bool,
     pub(super) measured: BTreeMap<String, FlowTimes>,
     /// Graph of the selected flow.
     pub(super) graph: Vec<StyledLine>,
@@ -43,20 +48,57 @@ pub(super) enum Pane {
 }
 
 impl FlowsScreen {
-    pub(super) fn all(&self) -> &[FlowInfo] {
+    /// Returns the flows of the program.
+    pub(super) fn known(&self) -> &[FlowInfo] {
         match &self.flows {
             Some(Ok(flows)) => flows,
             _ => &[],
         }
     }
 
+    pub(super) fn rows(&self) -> &[FlowSummary] {
+        &self.table.rows
+    }
+
+    /// Returns the name of the selected flow, which is empty for requests that matched none.
+    pub(super) fn selected_name(&self) -> Option<&str> {
+        self.rows().get(self.list.cursor).map(|row| row.flow.as_str())
+    }
+
     pub(super) fn selected(&self) -> Option<&FlowInfo> {
-        self.all().get(self.list.cursor)
+        let name = self.selected_name()?;
+        self.known().iter().find(|flow| flow.name == name)
+    }
+
+    /// Counts requests, and updates the rows. The selected flow stays selected.
+    pub(super) fn count(&mut self, shared: &SharedState) -> Vec<Command> {
+        let selected = self.selected_name().map(str::to_owned);
+        let has_more = self.table.count(&shared.index, shared.now_unix_ns);
+        let known = match &self.flows {
+            Some(Ok(flows)) => flows.as_slice(),
+            _ => &[],
+        };
+        self.table.settle(&shared.index, known);
+        let at = self.rows().iter().position(|row| Some(&row.flow) == selected.as_ref());
+        // At the top, the first flow stays selected.
+        if self.list.cursor > 0 {
+            self.list.cursor = at.unwrap_or(0);
+        }
+        let mut commands =
+            if self.selected_name() == selected.as_deref() { Vec::new() } else { self.settle() };
+        if has_more && !self.is_turn_requested {
+            self.is_turn_requested = true;
+            commands.push(Command::Continue);
+        }
+        commands
     }
 
     /// Regenerates the graph of the selected flow, and requests its times if necessary.
     pub(super) fn settle(&mut self) -> Vec<Command> {
-        let Some(flow) = self.selected() else { return Vec::new() };
+        let Some(flow) = self.selected() else {
+            self.graph = Vec::new();
+            return Vec::new();
+        };
         let name = flow.name.clone();
         let measured = match self.measured.get(&name) {
             Some(FlowTimes::Done(measured)) => Some(&**measured),
@@ -72,14 +114,14 @@ impl FlowsScreen {
 
     /// Returns the areas of the screen.
     pub(super) fn areas(&self, shared: &SharedState, area: Rect) -> Areas {
-        layout::areas(area, self.all().len(), scheduler_panel::lines(shared).1.len())
+        layout::areas(area, self.rows().len(), scheduler_panel::lines(shared).1.len())
     }
 
     pub(super) fn scrolled(&mut self, shared: &SharedState, area: Rect) -> (&mut Scroll, usize, usize) {
         let areas = self.areas(shared, area);
         match self.pane {
             Pane::List => {
-                let len = self.all().len();
+                let len = self.rows().len();
                 (&mut self.list, len, usize::from(areas.list.height))
             }
             Pane::Steps => (&mut self.steps, self.graph.len(), usize::from(areas.steps.height)),

@@ -2,21 +2,27 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_analysis::FlowSummary;
+use zerver_trace::duration;
 use zerver_trace::text::clean;
 
+use super::layout::Areas;
 use super::scheduler_panel as scheduler;
 use super::state::{FlowTimes, FlowsScreen, Pane};
-use crate::draw::{Pen, StyledLine, scrollbar, titled_rule, vertical_line, width};
+use crate::draw::{Pen, StyledLine, scrollbar, sparkline, titled_rule, vertical_line, width};
 use crate::state::SharedState;
+
+/// Smallest change that is painted as a regression, relative to the earlier median.
+const NOTABLE_CHANGE: f64 = 0.1;
 
 pub(super) fn draw(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = flows.areas(shared, area);
     let style = |pane: Pane| if flows.pane == pane { theme.focus } else { theme.border };
-    titled_rule(areas.list_title, "flows", style(Pane::List), theme, buffer);
+    titled_rule(areas.list_title, &flows.table.title(), style(Pane::List), theme, buffer);
     titled_rule(areas.steps_title, &title(flows), style(Pane::Steps), theme, buffer);
     vertical_line(areas.wall, theme.border, theme, buffer);
-    draw_list(flows, shared, areas.list, buffer);
+    draw_list(flows, shared, &areas, buffer);
     let (title, lines) = scheduler::lines(shared);
     titled_rule(areas.scheduler_title, &title, theme.border, theme, buffer);
     draw_lines(&lines, shared, areas.scheduler, buffer);
@@ -40,7 +46,8 @@ fn draw_lines(lines: &[StyledLine], shared: &SharedState, area: Rect, buffer: &m
 /// Returns the name of the selected flow, with the number of requests measured.
 fn title(flows: &FlowsScreen) -> String {
     let Some(flow) = flows.selected() else { return "steps".to_owned() };
-    let name = clean(&flow.name);
+    let name = format!("{}  {} {}  {}", flow.name, flow.method, flow.pattern, flow.class.as_str());
+    let name = clean(&name);
     match flows.measured.get(&flow.name) {
         None | Some(FlowTimes::Running) => format!("{name}: measuring"),
         Some(FlowTimes::Failed(why)) => format!("{name}: {}", clean(why)),
@@ -53,10 +60,36 @@ fn title(flows: &FlowsScreen) -> String {
     }
 }
 
-fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
+/// A column of the list.
+struct Column {
+    title: &'static str,
+    columns: usize,
+    text: fn(&FlowSummary) -> String,
+}
+
+const COLUMNS: [Column; 8] = [
+    Column { title: "requests", columns: 8, text: |row| row.requests.to_string() },
+    Column { title: "p50", columns: 9, text: |row| duration::show(row.p50_ns) },
+    Column { title: "p99", columns: 9, text: |row| duration::show(row.p99_ns) },
+    Column { title: "5xx", columns: 5, text: |row| row.errors.to_string() },
+    Column { title: "share", columns: 5, text: |row| format!("{:.0} %", row.share * 100.0) },
+    Column { title: "change", columns: 7, text: |row| row.change.map_or("new".to_owned(), change) },
+    Column { title: "4xx", columns: 5, text: |row| row.client_errors.to_string() },
+    Column { title: "p95", columns: 9, text: |row| duration::show(row.p95_ns) },
+];
+
+/// Minimum and maximum width of a name.
+const NAME: std::ops::Range<usize> = 12..28;
+const HISTORY: usize = 20;
+
+fn change(change: f64) -> String {
+    format!("{:+.0} %", change * 100.0)
+}
+
+fn draw_list(flows: &FlowsScreen, shared: &SharedState, areas: &Areas, buffer: &mut Buffer) {
     let theme = &shared.theme;
-    let all = flows.all();
-    if all.is_empty() {
+    let (area, rows) = (areas.list, flows.rows());
+    if rows.is_empty() {
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
         match &flows.flows {
             None => pen.skip(1).put("loading", theme.secondary),
@@ -65,16 +98,60 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, area: Rect, buffer: &mut
         };
         return;
     }
+    let widest = rows.iter().map(|row| width(&clean(&row.flow))).max().unwrap_or(0);
+    let names = widest.clamp(NAME.start, NAME.end);
+    // The columns that fit, the most important ones first.
+    let mut room = usize::from(area.width).saturating_sub(names + 2);
+    let is_shown = |column: &&Column| flows.table.has_change() || column.title != "change";
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(is_shown)
+        .take_while(|column| {
+            let fits = room > column.columns + 1;
+            room = room.saturating_sub(column.columns + 1);
+            fits
+        })
+        .collect();
+    let has_history = columns.len() == COLUMNS.iter().filter(is_shown).count() && room > HISTORY + 1;
+    let mut pen = Pen::new(buffer, areas.list_head, 0, theme.glyphs.ellipsis);
+    pen.skip(1).left("flow", names, theme.secondary);
+    for column in &columns {
+        pen.skip(1).right(column.title, column.columns, theme.secondary);
+    }
+    if has_history {
+        pen.skip(2).put("history", theme.secondary);
+    }
     let mut scroll = flows.list;
-    scroll.fill(all.len(), usize::from(area.height));
-    let names = all.iter().map(|flow| width(&clean(&flow.name))).max().unwrap_or(0).min(28);
-    for (row, flow) in (0..area.height).zip(all.iter().skip(scroll.first)) {
-        let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-        pen.skip(1).recorded_left(&flow.name, names, theme.strong).skip(2);
-        pen.recorded_left(&flow.method, 7, theme.text).skip(1).recorded(&flow.pattern, theme.text).skip(2);
-        pen.put(flow.class.as_str(), theme.secondary);
+    scroll.fill(rows.len(), usize::from(area.height));
+    for (line, row) in (0..area.height).zip(rows.iter().skip(scroll.first)) {
+        let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
+        let name = if row.flow.is_empty() { "(no flow)" } else { &row.flow };
+        pen.skip(1).recorded_left(
+            name,
+            names,
+            if row.requests == 0 { theme.secondary } else { theme.strong },
+        );
+        if row.requests == 0 {
+            pen.skip(1).right("-", columns.first().map_or(0, |column| column.columns), theme.secondary);
+            continue;
+        }
+        for column in &columns {
+            let is_bad = column.title == "5xx" && row.errors > 0;
+            let is_slower =
+                column.title == "change" && row.change.is_some_and(|change| change > NOTABLE_CHANGE);
+            let style = match column.title {
+                _ if is_bad => theme.bad,
+                _ if is_slower => theme.warn,
+                "5xx" | "4xx" => theme.secondary,
+                _ => theme.text,
+            };
+            pen.skip(1).right(&(column.text)(row), column.columns, style);
+        }
+        if has_history {
+            pen.skip(2).put(&sparkline(&row.history, HISTORY, theme.glyphs), theme.info);
+        }
     }
     let style = if flows.pane == Pane::List { theme.selected } else { theme.selected_inactive };
     scroll.highlight_cursor(area, style, buffer);
-    scrollbar(area, scroll.first, all.len(), theme, buffer);
+    scrollbar(area, scroll.first, rows.len(), theme, buffer);
 }

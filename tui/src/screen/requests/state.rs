@@ -118,6 +118,17 @@ impl RequestsScreen {
         }]
     }
 
+    /// Lists the requests that a query selects.
+    pub(crate) fn show_filter(&mut self, shared: &SharedState, query: &str) -> Vec<Command> {
+        self.prompt = Some(TextInput::new(query));
+        let mut commands = self.apply_filter_text(shared);
+        self.prompt = None;
+        self.is_following = true;
+        self.set(shared, Scroll::default());
+        commands.extend(self.load_preview(shared));
+        commands
+    }
+
     pub(super) fn apply_filter_text(&mut self, shared: &SharedState) -> Vec<Command> {
         let Some(prompt) = &self.prompt else { return Vec::new() };
         self.filter = prompt.text();
