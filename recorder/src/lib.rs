@@ -28,7 +28,7 @@ mod secrets;
 mod sync;
 mod write;
 
-pub use self::backend::store_dir::find_store;
+pub use self::backend::store_dir::{FileMark, find_store};
 pub use self::backend::store_meta::{FlowCatalog, StoreOrigin};
 pub use self::backend::writer_lock::LockHolder;
 pub use self::format::{FormatError, Schema};

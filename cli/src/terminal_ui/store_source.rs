@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use zerver_recorder::{ReadError, Reader};
+use zerver_recorder::{FileMark, ReadError, Reader};
 use zerver_replay::Secrets;
 use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource};
 
@@ -18,6 +19,30 @@ pub(crate) struct StoreSource {
     extra: Vec<Trace>,
     /// First damage found.
     damage: Mutex<Option<String>>,
+    idle: Mutex<IdleStore>,
+}
+
+/// Time for which a store must not have changed before it is only read again after a change. File systems distinguish
+/// changes that are at least two seconds apart.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Since when a store has not changed. Reading one that is idle costs more than looking at its file.
+#[derive(Debug, Default)]
+struct IdleStore(Option<(FileMark, Cursor, Instant)>);
+
+impl IdleStore {
+    /// Returns true if nothing can have been added after the cursor.
+    fn is_idle(&mut self, mark: Option<FileMark>, cursor: Cursor, now: Instant) -> bool {
+        match (mark, &self.0) {
+            (Some(mark), Some((before, read_to, since))) if (mark, cursor) == (*before, *read_to) => {
+                now.saturating_duration_since(*since) > QUIET
+            }
+            (mark, _) => {
+                self.0 = mark.map(|mark| (mark, cursor, now));
+                false
+            }
+        }
+    }
 }
 
 impl StoreSource {
@@ -34,6 +59,7 @@ impl StoreSource {
             is_reopened: AtomicBool::new(false),
             extra: Vec::new(),
             damage: Mutex::default(),
+            idle: Mutex::default(),
         }
     }
 
@@ -136,6 +162,12 @@ impl TraceSource for StoreSource {
     }
 
     fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        let mark = self.reader()?.and_then(|reader| reader.mark());
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.is_idle(mark, cursor, Instant::now()) {
+            return Ok((Vec::new(), cursor));
+        }
+        drop(idle);
         let news = self.read(|reader| {
             // If it is another store than before, everything in it is new.
             let is_another = self.is_reopened.swap(false, Ordering::AcqRel) && reader.end()? < cursor;
@@ -184,6 +216,27 @@ mod tests {
         zerver_recorder::import(&store, vec![numbered(9)]).unwrap();
         assert_eq!(news(), [9], "the new store is noticed");
         assert!(news().is_empty());
+    }
+
+    #[test]
+    fn a_store_that_has_not_changed_for_a_while_is_idle() {
+        let dir = tempfile::tempdir().unwrap();
+        zerver_recorder::import(dir.path(), vec![sample::slow()]).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        let (mut idle, cursor) = (IdleStore::default(), reader.end().unwrap());
+        let start = Instant::now();
+        let mut is_idle =
+            |cursor, seconds| idle.is_idle(reader.mark(), cursor, start + Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 1, 3, 4, 5].map(|seconds| is_idle(cursor, seconds)),
+            [false, false, false, true, true]
+        );
+        assert_eq!([6, 9, 10].map(|seconds| is_idle(Reader::start(), seconds)), [false, false, true]);
+        let mut more = sample::slow();
+        more.id = RequestId::from_u128(7);
+        zerver_recorder::import(dir.path(), vec![more]).unwrap();
+        assert_eq!([20, 21, 24].map(|seconds| is_idle(Reader::start(), seconds)), [false, false, true]);
+        assert!(!IdleStore::default().is_idle(None, cursor, start));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use redb::{Builder, Database, ReadOnlyDatabase, ReadableDatabase};
 use crate::backend::copy_on_write::CopyOnWriteFile;
 use crate::backend::snapshot::Snapshot;
 use crate::backend::storage_file::{CACHE, StorageFile, builder, read_head};
-use crate::backend::store_dir::{self, FileIdentity};
+use crate::backend::store_dir::{self, FileIdentity, FileMark};
 use crate::backend::store_error::{StoreError, guard, io_error};
 use crate::format::file_header;
 use crate::{catch_panic, regular_file};
@@ -71,6 +71,11 @@ impl ReadStore {
     /// Returns true if the file is still the one under its path.
     pub(crate) fn is_in_place(&self) -> bool {
         self.identity.is_at(&self.path)
+    }
+
+    /// Returns the mark of the file under its path.
+    pub(crate) fn mark(&self) -> Option<FileMark> {
+        FileMark::at(&self.path)
     }
 
     /// Returns the current contents, including commits of other processes.

@@ -64,6 +64,27 @@ impl From<&fs::Metadata> for FileIdentity {
     }
 }
 
+/// A file as it was at one time. It differs after a change, unless the change followed within the resolution of the file
+/// system's times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileMark {
+    identity: FileIdentity,
+    len: u64,
+    modified: SystemTime,
+}
+
+impl FileMark {
+    /// Returns the mark of what the path leads to, if it can be read.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let found = fs::symlink_metadata(path).ok()?;
+        Some(Self {
+            identity: FileIdentity::from(&found),
+            len: found.len(),
+            modified: found.modified().ok()?,
+        })
+    }
+}
+
 /// Makes the last changes to the entries of the folder durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource};
 
 use crate::backend::read_store::ReadStore;
+use crate::backend::store_dir::FileMark;
 use crate::backend::store_error::StoreError;
 use crate::backend::store_meta::{self, FlowCatalog, StoreMeta, StoreOrigin};
 use crate::backend::writer_lock::WriterLock;
@@ -77,6 +78,11 @@ impl Reader {
     /// Returns true if the open file is still the one in the folder, and was not removed or replaced.
     pub fn is_in_place(&self) -> bool {
         self.store.is_in_place()
+    }
+
+    /// Returns the mark of the file in the folder, which tells cheaply whether a store has changed.
+    pub fn mark(&self) -> Option<FileMark> {
+        self.store.mark()
     }
 
     /// Returns the folder of the store.

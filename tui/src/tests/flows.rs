@@ -18,31 +18,31 @@ fn a_flow_shows_its_typical_times() {
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
     let measured = FlowMeasurement { times: Baseline::of(&timelines), unreadable: 0 };
     insta::assert_snapshot!(ui.send(Message::Measured("report".into(), Ok(Arc::new(measured)))).text(), @r"
-      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     ─ flows ────────────────────────────────────────────────────────────────────────
-      flow         requests       p50       p99   5xx share   4xx       p95
-      report              -
-     ─ scheduler ────────────────────────────────────────────────────────────────────
-      `zerver tui --addr HOST:PORT` connects to a running service
-     ─ report  GET /reports/todos  interactive: newest 100 requests ─────────────────
-      CPU time of the steps, and waits                    p50        p99
-      total                                          49.43 ms   98.43 ms
-      receiving                                       10.0 µs    10.0 µs
-      unexplained                                      5.0 µs     5.0 µs
-      ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
-      │ What parse_report is for.
-      │ queue                                          2.0 µs     2.0 µs
-      │ writes ReportParams
-      ● gather                                        10.0 µs    10.0 µs  src/todos.…
-      │ What gather is for.
-      │ reads  ReportParams
-      │ waits  http GET figures.internal/figures?…   49.37 ms   98.37 ms  100 times
-      │ writes Figures, Tally
-      ● render_report                                 25.0 µs    25.0 µs  src/todos.…
-      │ What render_report is for.
-      │ reads  Figures, Tally
-      tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
-     ");
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows ────────────────────────────────────────────────────────────────────────
+     flow          requests        p50        p99    5xx  share    4xx        p95
+     report               -
+    ─ scheduler ────────────────────────────────────────────────────────────────────
+     `zerver tui --addr HOST:PORT` connects to a running service
+    ─ report  GET /reports/todos  interactive: newest 100 requests ─────────────────
+     CPU time of the steps, and waits                    p50        p99
+     total                                          49.43 ms   98.43 ms
+     receiving                                       10.0 µs    10.0 µs
+     unexplained                                      5.0 µs     5.0 µs
+     ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
+     │ What parse_report is for.
+     │ queue                                          2.0 µs     2.0 µs
+     │ writes ReportParams
+     ● gather                                        10.0 µs    10.0 µs  src/todos.…
+     │ What gather is for.
+     │ reads  ReportParams
+     │ waits  http GET figures.internal/figures?…   49.37 ms   98.37 ms  100 times
+     │ writes Figures, Tally
+     ● render_report                                 25.0 µs    25.0 µs  src/todos.…
+     │ What render_report is for.
+     │ reads  Figures, Tally
+     tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
+    ");
 }
 
 /// Requests of three flows within the last 25 minutes.
@@ -76,38 +76,38 @@ fn flows_are_listed_with_their_numbers_and_open_their_requests() {
     let mut ui = TestApp::new(80, 14, traffic());
     ui.press("5").send(Message::Flows(Ok(vec![(*sample::report(0).flow).clone()])));
     insta::assert_snapshot!(ui.text(), @r"
-         zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-        ─ flows: 81 requests in 19m 00s ────────────────────────────────────────────────
-         flow         requests       p50       p99   5xx share   4xx       p95
-         report             40  20.00 ms  80.00 ms     0  60 %     0  80.00 ms
-         nightly             1 900.00 ms 900.00 ms     0  35 %     1 900.00 ms
-         todos-list         40   3.00 ms   3.00 ms     1   5 %     0   3.00 ms
-        ─ scheduler ────────────────────────────────────────────────────────────────────
-         `zerver tui --addr HOST:PORT` connects to a running service
-        ─ report  GET /reports/todos  interactive: measuring ───────────────────────────
-         ● parse_report  src/todos.rs:10                                               ┃
-         │ What parse_report is for.
-         │ writes ReportParams
-         ● gather  src/todos.rs:20
-         tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
-        ");
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows: 81 requests in 19m 00s ────────────────────────────────────────────────
+     flow          requests        p50        p99    5xx  share    4xx        p95
+     report              40   20.00 ms   80.00 ms      0   60 %      0   80.00 ms
+     nightly              1  900.00 ms  900.00 ms      0   35 %      1  900.00 ms
+     todos-list          40    3.00 ms    3.00 ms      1    5 %      0    3.00 ms
+    ─ scheduler ────────────────────────────────────────────────────────────────────
+     `zerver tui --addr HOST:PORT` connects to a running service
+    ─ report  GET /reports/todos  interactive: measuring ───────────────────────────
+     ● parse_report  src/todos.rs:10                                               ┃
+     │ What parse_report is for.
+     │ writes ReportParams
+     ● gather  src/todos.rs:20
+     tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
+    ");
     // The last ten minutes, against the ten before.
     insta::assert_snapshot!(ui.press("w").text(), @r"
-         zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-        ─ flows: last 10 minutes, 24 requests; change against the 10 minutes before ────
-         flow         requests       p50       p99   5xx share  change   4xx       p95
-         report             12  80.00 ms  80.00 ms     0  96 %  +300 %     0  80.00 ms
-         todos-list         12   3.00 ms   3.00 ms     1   4 %    +0 %     0   3.00 ms
-        ─ scheduler ────────────────────────────────────────────────────────────────────
-         `zerver tui --addr HOST:PORT` connects to a running service
-        ─ report  GET /reports/todos  interactive: measuring ───────────────────────────
-         ● parse_report  src/todos.rs:10                                               ┃
-         │ What parse_report is for.                                                   ┃
-         │ writes ReportParams
-         ● gather  src/todos.rs:20
-         │ What gather is for.
-         tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
-        ");
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows: last 10 minutes, 24 requests; change against the 10 minutes before ────
+     flow          requests        p50        p99    5xx  share   change    4xx
+     report              12   80.00 ms   80.00 ms      0   96 %   +300 %      0
+     todos-list          12    3.00 ms    3.00 ms      1    4 %     +0 %      0
+    ─ scheduler ────────────────────────────────────────────────────────────────────
+     `zerver tui --addr HOST:PORT` connects to a running service
+    ─ report  GET /reports/todos  interactive: measuring ───────────────────────────
+     ● parse_report  src/todos.rs:10                                               ┃
+     │ What parse_report is for.                                                   ┃
+     │ writes ReportParams
+     ● gather  src/todos.rs:20
+     │ What gather is for.
+     tab pane  enter requests  w window  s sort  r refresh  esc back  ? keys  q quit
+    ");
     ui.press("s");
     assert!(ui.text().lines().nth(3).unwrap().contains("report"), "by change: {}", ui.text());
     ui.press("<enter>");
@@ -193,10 +193,10 @@ fn the_scheduler_of_a_running_service_is_shown() {
         .map(|line| line.chars().take(66).collect::<String>().trim_end().to_owned() + "\n")
         .collect();
     insta::assert_snapshot!(left, @r"
-      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     ─ flows: 2 requests ──────────────────────────────────────────────
-      flow         requests       p50       p99   5xx share   4xx
-      report              2  430.0 µs 250.43 ms     0 100 %     0 250.4
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    ─ flows: 2 requests ──────────────────────────────────────────────
+     flow          requests        p50        p99    5xx  share    4xx
+     report               2   430.0 µs  250.43 ms      0  100 %      0
 
 
 
@@ -209,15 +209,15 @@ fn the_scheduler_of_a_running_service_is_shown() {
 
 
 
-     ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
-      load     62%  ▅▅▅
-      queue    interactive 0         default 4 ▂▄▆█    batch 3 ████
-      shed     0 interactive, 2 default, 0 batch
-      quantum  exceeded 9 times, 1 reclassified
-      worker 0  100%  ███     stuck in render\u{1b}[31m of todos-item
-      worker 1   25%  ▂▂▂     idle
-      tab pane  enter requests  w window  s sort  r refresh  esc back
-     ");
+    ─ scheduler of 127.0.0.1:3000: degraded ──────────────────────────
+     load     62%  ▅▅▅
+     queue    interactive 0         default 4 ▂▄▆█    batch 3 ████
+     shed     0 interactive, 2 default, 0 batch
+     quantum  exceeded 9 times, 1 reclassified
+     worker 0  100%  ███     stuck in render\u{1b}[31m of todos-item
+     worker 1   25%  ▂▂▂     idle
+     tab pane  enter requests  w window  s sort  r refresh  esc back
+    ");
     ui.press("1");
     for (columns, wanted) in [
         (80, " load 62%   queue  interactive 0   default 4   batch 3   1 of 2 stuck   shed 2"),

@@ -81,6 +81,8 @@ const COLUMNS: [Column; 8] = [
 /// Minimum and maximum width of a name.
 const NAME: std::ops::Range<usize> = 12..28;
 const HISTORY: usize = 20;
+/// Columns between two columns.
+const GAP: usize = 2;
 
 fn change(change: f64) -> String {
     format!("{:+.0} %", change * 100.0)
@@ -107,19 +109,19 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, areas: &Areas, buffer: &
         .iter()
         .filter(is_shown)
         .take_while(|column| {
-            let fits = room > column.columns + 1;
-            room = room.saturating_sub(column.columns + 1);
+            let fits = room > column.columns + GAP;
+            room = room.saturating_sub(column.columns + GAP);
             fits
         })
         .collect();
-    let has_history = columns.len() == COLUMNS.iter().filter(is_shown).count() && room > HISTORY + 1;
+    let has_history = columns.len() == COLUMNS.iter().filter(is_shown).count() && room > HISTORY + GAP;
     let mut pen = Pen::new(buffer, areas.list_head, 0, theme.glyphs.ellipsis);
     pen.skip(1).left("flow", names, theme.secondary);
     for column in &columns {
-        pen.skip(1).right(column.title, column.columns, theme.secondary);
+        pen.skip(GAP).right(column.title, column.columns, theme.secondary);
     }
     if has_history {
-        pen.skip(2).put("history", theme.secondary);
+        pen.skip(GAP).put("history", theme.secondary);
     }
     let mut scroll = flows.list;
     scroll.fill(rows.len(), usize::from(area.height));
@@ -132,7 +134,7 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, areas: &Areas, buffer: &
             if row.requests == 0 { theme.secondary } else { theme.strong },
         );
         if row.requests == 0 {
-            pen.skip(1).right("-", columns.first().map_or(0, |column| column.columns), theme.secondary);
+            pen.skip(GAP).right("-", columns.first().map_or(0, |column| column.columns), theme.secondary);
             continue;
         }
         for column in &columns {
@@ -145,10 +147,10 @@ fn draw_list(flows: &FlowsScreen, shared: &SharedState, areas: &Areas, buffer: &
                 "5xx" | "4xx" => theme.secondary,
                 _ => theme.text,
             };
-            pen.skip(1).right(&(column.text)(row), column.columns, style);
+            pen.skip(GAP).right(&(column.text)(row), column.columns, style);
         }
         if has_history {
-            pen.skip(2).put(&sparkline(&row.history, HISTORY, theme.glyphs), theme.info);
+            pen.skip(GAP).put(&sparkline(&row.history, HISTORY, theme.glyphs), theme.info);
         }
     }
     let style = if flows.pane == Pane::List { theme.selected } else { theme.selected_inactive };
