@@ -5,9 +5,9 @@
 //! depend on the other folders and never on each other.
 
 mod args;
+mod candidates;
 mod clock;
 mod commands;
-mod completion;
 mod dev;
 mod editor;
 mod error;
@@ -20,6 +20,7 @@ mod recording;
 mod requests;
 mod safe_json;
 mod service;
+mod shell_completion;
 mod terminal_ui;
 mod view;
 
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     if let Some(child) = dev::ExecChild::from_args(std::env::args_os()) {
         return exit_code(Err(child.exec()), &mut Output::plain());
     }
-    if completion::answer_shell() {
+    if shell_completion::answer_shell() {
         return ExitCode::SUCCESS;
     }
     let cli = match Cli::try_parse() {

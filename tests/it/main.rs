@@ -23,6 +23,7 @@ mod imports;
 mod lexer;
 mod lints;
 mod local_servers;
+mod mcp;
 mod other_process;
 mod packages;
 mod payments;

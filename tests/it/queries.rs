@@ -196,6 +196,35 @@ fn several_requests_and_standard_input_are_traced() {
 }
 
 #[test]
+fn a_request_is_sent_again_to_the_running_service() {
+    let place = Place::new();
+    let dev = place.dev();
+    let todo = serde_json::json!({"title": "twice"});
+    let first = dev.ask("POST", "/todos").json(todo).send();
+    assert_eq!(first.status, 201, "{first:?}");
+    let addr = dev.addr.clone();
+    let resend = |more: &[&str]| {
+        let words = ["resend", first.id(), "--addr", &addr];
+        let mut command = place.command(&[&words, more].concat());
+        Ran::of(command.stdin(Stdio::null()).output().unwrap())
+    };
+    place.wait_for(1);
+    let asked = resend(&[]);
+    assert!(asked.code == Some(2) && asked.err.contains("pass --yes"), "{asked:?}");
+    let again = resend(&["--yes", "--json"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let again: Json = serde_json::from_str(&again.out).unwrap();
+    assert_eq!((&again["status"], &again["resent"]), (&Json::from(201), &Json::from(first.id())));
+    assert_ne!(again["id"], first.id());
+    let edited = resend(&["-y", "--request-body", "not json"]);
+    assert!(edited.out.starts_with("4") && edited.err.contains("zerver diff"), "{edited:?}");
+    assert_eq!(place.wait_for(3).len(), 3);
+    dev.stop();
+    let gone = resend(&["--yes"]);
+    assert!(gone.code == Some(2) && gone.err.contains("is the service running?"), "{gone:?}");
+}
+
+#[test]
 fn manual_pages_are_written() {
     let place = Place::new();
     let ran = place.zerver(&["man", "--dir", place.path().join("man").to_str().unwrap()]);

@@ -6,7 +6,7 @@ use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Query, StatusFilter};
 
 use super::value::{UnixTime, time};
-use crate::completion::flows;
+use crate::candidates::flows;
 
 /// Maximum difference between the clocks of two machines, in nanoseconds.
 const CLOCK_SKEW_NS: u64 = 60_000_000_000;

@@ -16,9 +16,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 pub(crate) use self::filter::Filter;
 pub(crate) use self::query::{RequestArgs, parse_query};
 pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
+#[cfg(feature = "mcp")]
+pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Expect, Explain, Export, FlowSort, Flows, GroupKey, Import, Ls,
-    ManPages, RequestColumn, RequestOrder, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+    ManPages, RequestColumn, RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
@@ -164,6 +166,12 @@ pub(crate) enum Command {
     /// portable files in a folder.
     #[command(after_help = REPLAY_HELP)]
     Replay(Box<Replay>),
+    /// Send a recorded request to a running service once more
+    ///
+    /// The service performs it for real, so that this asks first. The request is sent over HTTP/1.1, with the recorded
+    /// method, target, headers and body, and with the secrets that the key of the store opens.
+    #[command(after_help = EXIT_CODES)]
+    Resend(Resend),
     /// Compare two requests: why the second took longer, and what differs first
     ///
     /// Opens the terminal UI on a terminal. With --no-tui, --json or --all-headers, prints the comparison.
@@ -214,6 +222,11 @@ pub(crate) enum Command {
     /// Check the health of the store, and repair it
     #[command(after_help = EXIT_CODES)]
     Doctor(Doctor),
+    /// Serve the recordings to an assistant over the Model Context Protocol, on standard input and output
+    ///
+    /// The tools only read: they list and explain requests, and replay them offline. Recorded text is marked as untrusted.
+    #[cfg(feature = "mcp")]
+    Mcp(Mcp),
     /// Print a shell completion script
     ///
     /// In bash: `source <(zerver completions bash)`. It completes commands, options, requests, flows and queries.

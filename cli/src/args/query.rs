@@ -5,8 +5,8 @@ use clap_complete::engine::ArgValueCompleter;
 use zerver_analysis::{QueryClock, RequestQuery};
 
 use crate::args::Filter;
+use crate::candidates::query_words;
 use crate::clock::local_clock;
-use crate::completion::query_words;
 use crate::error::CommandError;
 
 #[derive(Debug, Clone, Default, PartialEq, Args)]

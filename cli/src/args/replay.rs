@@ -10,7 +10,7 @@ use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit};
 use super::requests::ID_HELP;
 use super::value::{at_least_one, header, latency};
 use super::{Filter, Limit, Program, TraceRef};
-use crate::completion::{query_words, requests};
+use crate::candidates::{query_words, requests};
 use crate::error::CommandError;
 
 #[derive(Debug, Args)]

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
+use zerver_trace::duration::HumanDuration;
 
-use super::value::{assignment, at_least_one};
+use super::value::{assignment, at_least_one, header};
 use super::{Limit, Program, RequestArgs, TraceRef};
-use crate::completion::{flows, query_words, requests};
+use crate::candidates::{flows, query_words, requests};
 
 pub(super) const ID_HELP: &str = "Request id, unique prefix of one, @last, @failed, @slowest or @fastest (of those \
                                   that succeeded), each also as @last:FLOW, a portable file, or - for one on standard input";
@@ -224,6 +225,27 @@ pub(crate) struct Why {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Resend {
+    #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
+    pub(crate) id: TraceRef,
+    /// Address of the service; http:// may precede it
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000", value_hint = ValueHint::Other)]
+    pub(crate) addr: String,
+    /// Replace or add a header of the request
+    #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
+    pub(crate) request_header: Vec<(String, String)>,
+    /// Replace the body of the request
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) request_body: Option<String>,
+    /// Maximum time for the response
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    pub(crate) timeout: HumanDuration,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Explain {
     #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
     pub(crate) id: TraceRef,
@@ -280,6 +302,14 @@ pub(crate) struct Doctor {
     /// Repair what can be repaired
     #[arg(long)]
     pub(crate) repair: bool,
+}
+
+#[cfg(feature = "mcp")]
+#[derive(Debug, Args)]
+pub(crate) struct Mcp {
+    /// Folder of the service's package, for replays [default: the package that holds or recorded the store, or this folder]
+    #[arg(long, value_name = "APP", value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,10 @@ mod flows;
 mod import;
 mod ls;
 mod man;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod replay;
+mod resend;
 mod simulate;
 mod top;
 mod trace;
@@ -35,6 +38,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Trace(args) => trace::run(args, global, output),
         Command::Tui(args) => tui::run(args, global),
         Command::Replay(args) => replay::run(args, global, output),
+        Command::Resend(args) => resend::run(args, global, output),
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),
         Command::Explain(args) => explain::run(args, global, output),
@@ -45,6 +49,8 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),
         Command::Doctor(args) => doctor::run(args, global, output),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::run(args, global),
         Command::Completions(args) => completions::run(args, output),
         Command::Man(args) => man::run(args, output),
     }
