@@ -37,6 +37,7 @@ pub use self::maintenance::examine::{DamagedBlock, StoreReport, examine, examine
 pub use self::maintenance::import::import;
 pub use self::maintenance::portable;
 pub use self::maintenance::repair::{RepairError, reopen, repair};
+pub use self::read::open_block::BlockTrace;
 pub use self::read::pages::Page;
 pub use self::read::read_error::ReadError;
 pub use self::read::reader::{Reader, StoreCounts};

@@ -30,19 +30,16 @@ pub(super) fn run(
     let reader = locate::open_reader(&dir)?;
     let query = args.requests.parse()?;
     let stored = args.requests.filter.query(now_unix_ns(), args.limit.0);
-    let requests = selection::select(&reader, stored, &query, output)?;
+    let (mut traces, mut unreadable): (Vec<Trace>, _) = (Vec::new(), 0_u64);
+    selection::visit(&reader, stored, &query, output, |request| match request.load() {
+        Ok(trace) => traces.push(trace),
+        Err(_) => unreadable += 1,
+    })?;
     if let Some(notice) = locate::dropped_notice(&reader) {
         output.info(&notice);
     }
-    let mut traces: Vec<Trace> = Vec::with_capacity(requests.len());
-    for (read, request) in requests.iter().enumerate() {
-        if read % 256 == 255 {
-            output.progress(&format!("reading {} of {} requests", read + 1, requests.len()));
-        }
-        traces.extend(reader.load(request.id).ok().flatten());
-    }
-    if traces.len() < requests.len() {
-        output.warn(&format!("{} unreadable requests left out", requests.len() - traces.len()));
+    if unreadable > 0 {
+        output.warn(&format!("{unreadable} unreadable requests left out"));
     }
     let highest = traces.iter().filter_map(|trace| trace.worker).max().map_or(0, usize::from);
     if highest >= recorded_on.workers {

@@ -1,5 +1,7 @@
 //! `zerver why`: the rank of a request among others of its flow, and the fields that correlate with latency.
 
+use std::ops::ControlFlow;
+
 use zerver_analysis::{Why, WhyJson};
 use zerver_trace::{Query, Trace};
 
@@ -35,13 +37,15 @@ fn others(loaded: &LoadedTrace, output: &mut Output) -> Result<Vec<Trace>, Comma
     let Some(reader) = &loaded.reader else { return Ok(Vec::new()) };
     let flow = Some(loaded.trace.flow.name.clone());
     let query = Query { flow, limit: Some(POPULATION), ..Query::default() };
-    let requests = reader.list(&query).map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
-    let mut others = Vec::with_capacity(requests.len());
-    for (read, request) in requests.iter().enumerate() {
-        if read % 64 == 63 {
-            output.progress(&format!("reading {} of {} requests", read + 1, requests.len()));
+    let (mut others, mut read) = (Vec::new(), 0_usize);
+    let visited = reader.visit(&query, |request| {
+        read += 1;
+        if read.is_multiple_of(64) {
+            output.progress(&format!("reading requests: {read}"));
         }
-        others.extend(reader.load(request.id).ok().flatten());
-    }
+        others.extend(request.load().ok());
+        ControlFlow::Continue(())
+    });
+    visited.map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
     Ok(others)
 }

@@ -1,15 +1,17 @@
 //! Finds the requests that a query selects.
 
+use std::ops::ControlFlow;
+
 use zerver_analysis::RequestQuery;
-use zerver_recorder::Reader;
-use zerver_trace::{Query, Summary};
+use zerver_recorder::{BlockTrace, Reader};
+use zerver_trace::{Query, Summary, TraceView};
 
 use crate::error::CommandError;
 use crate::locate;
 use crate::output::Output;
 
 /// Number of traces between two reports of progress.
-const PROGRESS_INTERVAL: usize = 256;
+const PROGRESS_INTERVAL: usize = 1024;
 
 /// Returns the newest requests, up to the limit of `stored`, that both queries select, newest first. Traces are read
 /// only where a summary cannot answer.
@@ -19,42 +21,46 @@ pub(crate) fn select(
     query: &RequestQuery,
     output: &mut Output,
 ) -> Result<Vec<Summary>, CommandError> {
+    let mut selected = Vec::new();
+    visit(reader, stored, query, output, |request| selected.push(request.summary().into_owned()))?;
+    Ok(selected)
+}
+
+/// Calls `f` with the newest requests, up to the limit of `stored`, that both queries select, newest first. Traces are
+/// read only where a summary cannot answer, and where `f` asks for them.
+pub(crate) fn visit(
+    reader: &Reader,
+    stored: Query,
+    query: &RequestQuery,
+    output: &mut Output,
+    mut f: impl FnMut(&BlockTrace<'_>),
+) -> Result<(), CommandError> {
     let limit = stored.limit.unwrap_or(usize::MAX);
+    if limit == 0 {
+        return Ok(());
+    }
     let asked = query.narrowed(&stored);
-    let candidates = reader.list(&asked).map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
-    if query.is_empty() {
-        return Ok(candidates);
-    }
-    let (mut selected, mut read, mut unreadable) = (Vec::new(), 0, 0_u64);
-    for candidate in candidates {
-        let is_selected = match query.matches_summary(&candidate) {
-            Some(is_selected) => is_selected,
-            None => {
-                read += 1;
-                if read % PROGRESS_INTERVAL == 0 {
-                    output.progress(&format!("reading requests: {read}"));
-                }
-                match reader.load(candidate.id) {
-                    Ok(Some(trace)) => query.matches(&trace),
-                    // Removed in the meantime.
-                    Ok(None) => false,
-                    Err(_) => {
-                        unreadable += 1;
-                        false
-                    }
-                }
-            }
-        };
-        if is_selected {
-            selected.push(candidate);
-            if selected.len() >= limit {
-                break;
-            }
+    let needs_traces = query.needs_traces();
+    let (mut selected, mut seen, mut unreadable) = (0, 0_usize, 0_u64);
+    let visited = reader.visit(&asked, |request| {
+        seen += 1;
+        if needs_traces && seen.is_multiple_of(PROGRESS_INTERVAL) {
+            output.progress(&format!("reading requests: {seen}"));
         }
-    }
+        match query.matches_view(request) {
+            Ok(true) => {
+                f(request);
+                selected += 1;
+            }
+            Ok(false) => {}
+            Err(_) => unreadable += 1,
+        }
+        if selected < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
     output.clear_progress();
+    visited.map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
     if unreadable > 0 {
         output.warn(&format!("{unreadable} unreadable requests left out; zerver doctor shows more"));
     }
-    Ok(selected)
+    Ok(())
 }

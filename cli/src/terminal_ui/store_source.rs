@@ -1,5 +1,6 @@
 //! The store as the screens read it. It may not exist yet, and may be replaced by another.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use zerver_recorder::{FileMark, ReadError, Reader};
 use zerver_replay::Secrets;
-use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource};
+use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource, TraceView};
 
 /// The store in a folder.
 pub(crate) struct StoreSource {
@@ -134,6 +135,29 @@ impl TraceSource for StoreSource {
             Some(trace) => Ok(Some(trace.clone())),
             None => self.read(|reader| reader.load(id)),
         }
+    }
+
+    fn visit(
+        &self,
+        query: &Query,
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        self.read(|reader| reader.visit(query, |request| f(request)))
+    }
+
+    fn visit_ids(
+        &self,
+        ids: &[RequestId],
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        let is_extra = |id: &RequestId| self.extra.iter().any(|trace| trace.id == *id);
+        for trace in self.extra.iter().filter(|trace| ids.contains(&trace.id)) {
+            if f(trace).is_break() {
+                return Ok(());
+            }
+        }
+        let ids: Vec<RequestId> = ids.iter().copied().filter(|id| !is_extra(id)).collect();
+        self.read(|reader| reader.visit_ids(&ids, |request| f(request)))
     }
 
     fn end(&self) -> Result<Cursor, SourceError> {

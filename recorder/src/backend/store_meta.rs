@@ -7,6 +7,7 @@ use bincode::{Decode, Encode};
 use crate::backend::snapshot::Snapshot;
 use crate::backend::store_error::StoreError;
 use crate::backend::table::Table;
+use crate::block::block_group::{self, GroupBuilder};
 use crate::block::block_index::BlockIndex;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, Schema, codec, record};
@@ -111,4 +112,19 @@ pub(crate) fn all_block_indexes(snapshot: &Snapshot) -> Result<Vec<(u64, Option<
         std::ops::ControlFlow::Continue(())
     })?;
     Ok(indexes)
+}
+
+/// Returns the group to which the block with the key `next` will be added, with the blocks that it has.
+pub(crate) fn unfinished_group(snapshot: &Snapshot, next: u64) -> Result<GroupBuilder, StoreError> {
+    let mut group = GroupBuilder::default();
+    let first = *block_group::blocks_of(block_group::group_of(next)).start();
+    if first < next {
+        snapshot.scan(Table::BlockIndexes, first..=next - 1, false, |key, record| {
+            if let Ok(index) = BlockIndex::read(key, record) {
+                group.add(key, &index);
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+    }
+    Ok(group)
 }

@@ -9,10 +9,13 @@ pub(crate) enum Table {
     BlockIndexes,
     Summaries,
     Meta,
+    /// Indexes of groups of blocks, by the number of the group.
+    BlockGroups,
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 4] = [Self::Blocks, Self::BlockIndexes, Self::Summaries, Self::Meta];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Blocks, Self::BlockIndexes, Self::Summaries, Self::Meta, Self::BlockGroups];
 
     pub(super) const fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
         TableDefinition::new(match self {
@@ -20,6 +23,7 @@ impl Table {
             Self::BlockIndexes => "heads",
             Self::Summaries => "summaries",
             Self::Meta => "meta",
+            Self::BlockGroups => "groups",
         })
     }
 }

@@ -8,6 +8,7 @@ use bincode::Decode;
 use zerver_trace::{FlowInfo, Trace};
 
 use crate::block::stored_trace::{PieceId, PieceSource, StoredTrace};
+use crate::block::trace_shape::EncodedTrace;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, codec, delta_varint, record};
 
@@ -68,17 +69,51 @@ impl<'a> BlockBody<'a> {
         self.trace_ends.len()
     }
 
+    /// Returns the same body with bytes of its own.
+    pub(crate) fn into_owned(self) -> BlockBody<'static> {
+        let Self { raw, flows, base_ms, trace_ends, piece_ends, pieces } = self;
+        BlockBody { raw: Cow::Owned(raw.into_owned()), flows, base_ms, trace_ends, piece_ends, pieces }
+    }
+
+    pub(crate) const fn piece_count(&self) -> usize {
+        self.piece_ends.len()
+    }
+
+    /// Reads the beginning of the trace at a position.
+    pub(crate) fn encoded(&self, position: usize) -> Result<EncodedTrace<'_>, FormatError> {
+        EncodedTrace::read(self.trace_bytes(position)?, self.base_ms)
+    }
+
+    /// Returns the flow with this number.
+    pub(crate) fn flow(&self, number: u32) -> Result<&Arc<FlowInfo>, FormatError> {
+        let missing = || FormatError::Malformed("the flow of a trace is missing from the block".to_owned());
+        self.flows.get(number as usize).ok_or_else(missing)
+    }
+
+    /// Decodes a piece.
+    pub(crate) fn piece<T: Decode<()>>(&self, number: PieceId) -> Result<T, FormatError> {
+        codec::decode(self.piece_bytes(number)?)
+    }
+
+    fn piece_bytes(&self, number: PieceId) -> Result<&[u8], FormatError> {
+        span(&self.piece_ends, number)
+            .and_then(|span| self.raw.get(self.pieces + span.start..self.pieces + span.end))
+            .ok_or_else(|| FormatError::Malformed(format!("piece {number} is missing from the block")))
+    }
+
+    fn trace_bytes(&self, position: usize) -> Result<&[u8], FormatError> {
+        let number = u32::try_from(position).ok();
+        number
+            .and_then(|number| self.raw.get(span(&self.trace_ends, number)?))
+            .ok_or_else(|| FormatError::Malformed(format!("trace {position} is missing from the block")))
+    }
+
     /// Decodes the trace at a position.
     pub(crate) fn trace(&self, position: usize) -> Result<Trace, FormatError> {
-        let missing = || FormatError::Malformed(format!("trace {position} is missing from the block"));
-        let number = u32::try_from(position).map_err(|_| missing())?;
-        let span = span(&self.trace_ends, number).ok_or_else(missing)?;
-        let mut pieces = PieceReader { body: self, left: (2 * MAX_TRACE_BYTES).saturating_sub(span.len()) };
-        let stored = StoredTrace::read(self.raw.get(span).ok_or_else(missing)?, self.base_ms, &mut pieces)?;
-        let flow = self.flows.get(stored.flow as usize);
-        let flow = Arc::clone(flow.ok_or_else(|| {
-            FormatError::Malformed("the flow of a trace is missing from the block".to_owned())
-        })?);
+        let bytes = self.trace_bytes(position)?;
+        let mut pieces = PieceReader { body: self, left: (2 * MAX_TRACE_BYTES).saturating_sub(bytes.len()) };
+        let stored = StoredTrace::read(bytes, self.base_ms, &mut pieces)?;
+        let flow = Arc::clone(self.flow(stored.flow)?);
         stored.into_trace(flow, &mut pieces)
     }
 }
@@ -93,10 +128,7 @@ struct PieceReader<'a> {
 
 impl PieceSource for PieceReader<'_> {
     fn piece<T: Decode<()>>(&mut self, number: PieceId) -> Result<T, FormatError> {
-        let body = self.body;
-        let bytes = span(&body.piece_ends, number)
-            .and_then(|span| body.raw.get(body.pieces + span.start..body.pieces + span.end))
-            .ok_or_else(|| FormatError::Malformed(format!("piece {number} is missing from the block")))?;
+        let bytes = self.body.piece_bytes(number)?;
         let taken = bytes.len() + size_of::<T>();
         self.left = self.left.checked_sub(taken).ok_or(FormatError::TooLarge)?;
         codec::decode(bytes)

@@ -69,6 +69,18 @@ impl BlockIndex {
         self.min_started = self.min_started.min(fields.started_unix_ns);
         self.max_started = self.max_started.max(fields.started_unix_ns);
         self.statuses |= status_bit(fields.status);
+        let flow = self.flow_mut(name);
+        flow.count += 1;
+        flow.failed += u32::from(fields.failed);
+        flow.max_duration_ns = flow.max_duration_ns.max(fields.duration_ns);
+        if fields.has_succeeded() {
+            flow.succeeded += 1;
+            flow.fastest_ns = flow.fastest_ns.min(fields.duration_ns);
+            flow.slowest_ns = flow.slowest_ns.max(fields.duration_ns);
+        }
+    }
+
+    fn flow_mut(&mut self, name: &str) -> &mut FlowStats {
         let at = self.flows.iter().position(|flow| flow.name == name).unwrap_or_else(|| {
             let name = name.to_owned();
             self.flows.push(FlowStats {
@@ -82,15 +94,58 @@ impl BlockIndex {
             });
             self.flows.len() - 1
         });
-        let flow = &mut self.flows[at];
-        flow.count += 1;
-        flow.failed += u32::from(fields.failed);
-        flow.max_duration_ns = flow.max_duration_ns.max(fields.duration_ns);
-        if fields.has_succeeded() {
-            flow.succeeded += 1;
-            flow.fastest_ns = flow.fastest_ns.min(fields.duration_ns);
-            flow.slowest_ns = flow.slowest_ns.max(fields.duration_ns);
+        &mut self.flows[at]
+    }
+
+    /// Adds the traces of another block, for the index of both.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.min_id = self.min_id.min(other.min_id);
+        self.max_id = self.max_id.max(other.max_id);
+        self.min_started = self.min_started.min(other.min_started);
+        self.max_started = self.max_started.max(other.max_started);
+        self.statuses |= other.statuses;
+        for added in &other.flows {
+            let flow = self.flow_mut(&added.name);
+            flow.count = flow.count.saturating_add(added.count);
+            flow.failed = flow.failed.saturating_add(added.failed);
+            flow.max_duration_ns = flow.max_duration_ns.max(added.max_duration_ns);
+            flow.succeeded = flow.succeeded.saturating_add(added.succeeded);
+            flow.fastest_ns = flow.fastest_ns.min(added.fastest_ns);
+            flow.slowest_ns = flow.slowest_ns.max(added.slowest_ns);
         }
+        self.not_kept = self.not_kept.saturating_add(other.not_kept);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    /// Returns true if an id lies between the lowest and the highest of the block.
+    pub(crate) fn may_contain(&self, id: RequestId) -> bool {
+        self.min_id <= id && id <= self.max_id
+    }
+
+    /// Returns the number of traces of the block that are sure to match a query.
+    pub(crate) fn certain_matches(&self, query: &Query) -> usize {
+        let Query {
+            flow,
+            status,
+            only_failed,
+            slower_than_ns,
+            since_unix_ns,
+            until_unix_ns,
+            worker,
+            limit: _,
+        } = query;
+        let is_by_flow = status.is_none()
+            && !only_failed
+            && slower_than_ns.is_none()
+            && since_unix_ns.is_none()
+            && until_unix_ns.is_none()
+            && worker.is_none();
+        if !is_by_flow {
+            return 0;
+        }
+        self.flows_named(flow.as_deref()).map(|flow| flow.count as usize).sum()
     }
 
     /// Returns false only if no trace of the block can match the query.

@@ -99,7 +99,7 @@ impl StoredTrace {
     }
 
     /// Visits the numbers that differ from trace to trace, always in the same order.
-    pub(super) fn visit_numbers(&mut self, to: &mut impl NumberVisitor) {
+    pub(crate) fn visit_numbers(&mut self, to: &mut impl NumberVisitor) {
         for event in &mut self.events {
             match event {
                 Event::StepRan { ready_ns, at_ns, cpu_ns, .. } => {

@@ -116,45 +116,85 @@ impl StoredTrace {
         base_ms: u64,
         pieces: &mut impl PieceSource,
     ) -> Result<Self, FormatError> {
-        let mut rest = bytes;
-        let mut stored = pieces.piece::<Self>(piece(&mut rest)?)?;
-        if let Some(outcome) = piece(&mut rest)?.checked_sub(1) {
+        let encoded = EncodedTrace::read(bytes, base_ms)?;
+        let mut stored = pieces.piece::<Self>(encoded.shape)?;
+        if let Some(outcome) = encoded.outcome {
             stored.outcome = pieces.piece(outcome)?;
         }
-        (stored.id, stored.started_unix_ns) = compact_id::read(base_ms, &mut rest)?;
-        let cut = || FormatError::Malformed("a trace ends too early".to_owned());
-        let (seed, rest) = rest.split_first_chunk().ok_or_else(cut)?;
-        stored.seed = u64::from_le_bytes(*seed);
-        let mut reader = DeltaReader::new(rest);
+        (stored.id, stored.started_unix_ns, stored.seed) =
+            (encoded.id, encoded.started_unix_ns, encoded.seed);
+        let mut reader = DeltaReader::new(encoded.rest);
         stored.visit_numbers(&mut reader);
-        let mut rest = reader.finish()?;
-        let (mut unchanged, mut failed) = (None, None);
-        let mut next = |common| -> Result<PieceId, FormatError> {
-            if unchanged.is_none() && !rest.is_empty() {
-                unchanged = Some(delta_varint::read(&mut rest)?);
-            }
-            match unchanged {
-                None => Ok(common),
-                Some(0) => {
-                    unchanged = None;
-                    piece(&mut rest)
-                }
-                Some(more) => {
-                    unchanged = Some(more - 1);
-                    Ok(common)
-                }
-            }
-        };
+        let (mut changes, mut failed) = (encoded.changes(reader.finish()?), None);
         stored.map_pieces(|common| {
-            next(common).unwrap_or_else(|error| {
+            changes.next(common).unwrap_or_else(|error| {
                 failed = Some(error);
                 common
             })
         });
-        match failed {
-            Some(error) => Err(error),
-            None if unchanged.is_some() || !rest.is_empty() => Err(FormatError::Trailing(rest.len())),
-            None => Ok(stored),
+        failed.map_or_else(|| changes.finish(), Err)?;
+        Ok(stored)
+    }
+}
+
+/// An encoded trace: what precedes its numbers, and the rest.
+pub(crate) struct EncodedTrace<'b> {
+    pub(crate) shape: PieceId,
+    outcome: Option<PieceId>,
+    pub(crate) id: RequestId,
+    started_unix_ns: u64,
+    seed: u64,
+    /// The numbers, and the pieces that differ from those of the shape.
+    pub(crate) rest: &'b [u8],
+}
+
+impl<'b> EncodedTrace<'b> {
+    pub(crate) fn read(bytes: &'b [u8], base_ms: u64) -> Result<Self, FormatError> {
+        let mut rest = bytes;
+        let (shape, outcome) = (piece(&mut rest)?, piece(&mut rest)?.checked_sub(1));
+        let (id, started_unix_ns) = compact_id::read(base_ms, &mut rest)?;
+        let cut = || FormatError::Malformed("a trace ends too early".to_owned());
+        let (seed, rest) = rest.split_first_chunk().ok_or_else(cut)?;
+        Ok(Self { shape, outcome, id, started_unix_ns, seed: u64::from_le_bytes(*seed), rest })
+    }
+
+    /// Returns the changed pieces, given the bytes that follow the numbers.
+    pub(crate) const fn changes(&self, rest: &'b [u8]) -> PieceChanges<'b> {
+        PieceChanges { rest, unchanged: None }
+    }
+}
+
+/// The pieces of a trace that differ from those of its shape.
+pub(crate) struct PieceChanges<'b> {
+    rest: &'b [u8],
+    /// Number of unchanged pieces before the next change.
+    unchanged: Option<u64>,
+}
+
+impl PieceChanges<'_> {
+    /// Returns the next piece of the trace, given that of the shape.
+    pub(crate) fn next(&mut self, common: PieceId) -> Result<PieceId, FormatError> {
+        if self.unchanged.is_none() && !self.rest.is_empty() {
+            self.unchanged = Some(delta_varint::read(&mut self.rest)?);
+        }
+        match self.unchanged {
+            None => Ok(common),
+            Some(0) => {
+                self.unchanged = None;
+                piece(&mut self.rest)
+            }
+            Some(more) => {
+                self.unchanged = Some(more - 1);
+                Ok(common)
+            }
+        }
+    }
+
+    /// Checks that nothing follows.
+    pub(crate) fn finish(self) -> Result<(), FormatError> {
+        match self.unchanged.is_some() || !self.rest.is_empty() {
+            true => Err(FormatError::Trailing(self.rest.len())),
+            false => Ok(()),
         }
     }
 }

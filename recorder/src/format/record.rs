@@ -47,6 +47,7 @@ pub(crate) enum RecordKind {
     FlowCatalog = 5,
     Portable = 6,
     StoreOrigin = 7,
+    BlockGroup = 8,
 }
 
 thread_local! {

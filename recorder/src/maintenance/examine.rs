@@ -1,6 +1,6 @@
 //! Examines a store without changing it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,7 +10,9 @@ use zerver_trace::Recorded;
 
 use crate::backend::store_dir;
 use crate::backend::store_meta::{self, StoreMeta};
+use crate::backend::table::Table;
 use crate::backend::writer_lock::{LockHolder, WriterLock};
+use crate::block::block_group::{self, GroupBuilder};
 use crate::block::block_index::BlockIndex;
 use crate::block::trace_values::each_value;
 use crate::format::{FormatError, Schema};
@@ -152,6 +154,7 @@ fn inspect(
     {
         report.damaged.push(DamagedBlock { key: next.saturating_sub(1), reason: error.to_string() });
     }
+    report.damaged.extend(damaged_groups(view)?);
     let mut blocks: Vec<u64> = present.into_iter().collect();
     blocks.sort_unstable();
     let of = blocks.len() as u64;
@@ -171,6 +174,33 @@ fn inspect(
         }
     }
     Ok(())
+}
+
+/// Finds the indexes of groups that differ from those of their blocks.
+fn damaged_groups(view: &StoreView) -> Result<Vec<DamagedBlock>, ReadError> {
+    let mut expected = BTreeMap::new();
+    let mut group = GroupBuilder::default();
+    for (key, index) in store_meta::all_block_indexes(&view.snapshot)? {
+        if let Some(index) = index {
+            expected.extend(group.add(key, &index));
+        }
+    }
+    let mut damaged = Vec::new();
+    view.snapshot.scan(Table::BlockGroups, 0..=u64::MAX, false, |number, record| {
+        let read = block_group::read(number, record);
+        let wanted = expected.get(&number).and_then(|record| block_group::read(number, record).ok());
+        let reason = match (read, wanted) {
+            (Err(error), _) => Some(error.to_string()),
+            (Ok(found), Some(wanted)) if found != wanted => Some("it differs from the blocks".to_owned()),
+            _ => None,
+        };
+        damaged.extend(reason.map(|reason| DamagedBlock {
+            key: *block_group::blocks_of(number).start(),
+            reason: format!("index of the group of this block: {reason}"),
+        }));
+        ControlFlow::Continue(())
+    })?;
+    Ok(damaged)
 }
 
 /// Number of sealed values in a block.

@@ -7,12 +7,14 @@ use std::path::Path;
 
 use zerver_trace::Trace;
 
-use crate::backend::store_meta::StoreMeta;
+use crate::backend::store_meta::{self, StoreMeta};
 use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::backend::writer_lock::WriterLock;
 use crate::block::block_builder::BlockBuilder;
+use crate::block::block_group::GroupBuilder;
+use crate::block::block_index::BlockIndex;
 use crate::read::read_error::ReadError;
 use crate::read::store_view::StoreView;
 use crate::write::open_error::{OpenError, lock_dir};
@@ -33,6 +35,7 @@ pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) 
     let store = WriteStore::open(dir)?;
     let snapshot = store.snapshot()?;
     let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
+    let mut group = store_meta::unfinished_group(&snapshot, meta.next)?;
     let mut known = known_ids(StoreView { snapshot, meta }, &traces)?;
     let mut imported = 0;
     let (mut builder, mut batch) = (BlockBuilder::default(), WriteBatch::default());
@@ -46,11 +49,11 @@ pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) 
         }
         imported += 1;
         if builder.is_full() {
-            write(&mut builder, &mut meta, &mut batch);
+            write(&mut builder, &mut group, &mut meta, &mut batch);
         }
     }
     if !builder.is_empty() {
-        write(&mut builder, &mut meta, &mut batch);
+        write(&mut builder, &mut group, &mut meta, &mut batch);
     }
     if !batch.is_empty() {
         let (table, key, record) = meta.to_record();
@@ -60,12 +63,15 @@ pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) 
     Ok(imported)
 }
 
-fn write(builder: &mut BlockBuilder, meta: &mut StoreMeta, batch: &mut WriteBatch) {
+fn write(builder: &mut BlockBuilder, group: &mut GroupBuilder, meta: &mut StoreMeta, batch: &mut WriteBatch) {
     let key = meta.next;
     let records = builder.build_records(key);
     batch.put(Table::BlockIndexes, key, records.index);
     batch.put(Table::Summaries, key, records.summaries);
     batch.put(Table::Blocks, key, records.body);
+    if let Some((number, record)) = group.add(key, &builder.index) {
+        batch.put(Table::BlockGroups, number, record);
+    }
     meta.next += 1;
     meta.recorded += builder.len() as u64;
     meta.traces += builder.len() as u64;
@@ -77,8 +83,9 @@ fn known_ids(view: StoreView, traces: &[Trace]) -> Result<HashSet<zerver_trace::
     let ids = || traces.iter().map(|trace| trace.id);
     let (Some(min), Some(max)) = (ids().min(), ids().max()) else { return Ok(HashSet::new()) };
     let mut keys = Vec::new();
-    view.for_each_index(false, |key, index| {
-        if index.min_id <= max && min <= index.max_id {
+    let overlaps = |index: &BlockIndex| index.min_id <= max && min <= index.max_id;
+    view.for_each_index_in(false, overlaps, |key, index| {
+        if overlaps(&index) {
             keys.push((key, index.count));
         }
         ControlFlow::Continue(())

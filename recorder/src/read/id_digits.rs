@@ -1,10 +1,12 @@
 //! Computes the number of leading digits that identify an id among all ids in the store.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use zerver_trace::RequestId;
 
+use crate::block::block_index::BlockIndex;
 use crate::read::read_error::ReadError;
 use crate::read::reader::Reader;
 
@@ -30,23 +32,27 @@ impl Reader {
         // or after an id therefore matters only by its nearer end, which its index contains. Only a few blocks must be
         // read.
         let mut to_read: HashMap<u64, u32> = HashMap::new();
-        view.for_each_index(true, |key, index| {
+        let shared_with_ends = Cell::new(shared);
+        // Takes the ends of a block or a group into account. Returns true if a wanted id lies between them.
+        let may_contain = |index: &BlockIndex| {
             if index.count == 0 {
-                return ControlFlow::Continue(());
+                return false;
             }
             let first_inside = wanted.partition_point(|id| *id < index.min_id);
             let first_after = wanted.partition_point(|id| *id <= index.max_id);
-            if let Some(before) = first_inside.checked_sub(1) {
-                shared = shared.max(wanted[before].shared_digits(index.min_id));
-            }
-            if let Some(after) = wanted.get(first_after) {
-                shared = shared.max(after.shared_digits(index.max_id));
-            }
-            if first_inside < first_after {
+            let before = first_inside.checked_sub(1).map(|before| wanted[before].shared_digits(index.min_id));
+            let after = wanted.get(first_after).map(|after| after.shared_digits(index.max_id));
+            let nearest = before.into_iter().chain(after).fold(shared_with_ends.get(), usize::max);
+            shared_with_ends.set(nearest);
+            first_inside < first_after
+        };
+        view.for_each_index_in(true, may_contain, |key, index| {
+            if may_contain(&index) {
                 to_read.insert(key, index.count);
             }
             ControlFlow::Continue(())
         })?;
+        shared = shared_with_ends.get();
         for (key, count) in to_read {
             for summary in view.summaries(key, count)? {
                 let at = wanted.partition_point(|id| *id < summary.id);

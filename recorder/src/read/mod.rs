@@ -2,10 +2,13 @@
 //!
 //! Whatever the file contains, the result is what was recorded, or an error.
 
+mod block_walk;
 mod id_digits;
+pub(crate) mod open_block;
 pub(crate) mod pages;
 pub(crate) mod read_error;
 pub(crate) mod reader;
 pub(crate) mod store_view;
 pub(crate) mod trace_lookup;
 mod unsealed;
+mod visit;

@@ -1,16 +1,20 @@
 //! Reads a store.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use zerver_trace::{Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource};
+use zerver_trace::{
+    Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource, TraceView,
+};
 
 use crate::backend::read_store::ReadStore;
 use crate::backend::store_dir::FileMark;
 use crate::backend::store_error::StoreError;
 use crate::backend::store_meta::{self, FlowCatalog, StoreMeta, StoreOrigin};
 use crate::backend::writer_lock::WriterLock;
+use crate::block::block_index::BlockIndex;
 use crate::format::FormatError;
 use crate::read::read_error::ReadError;
 use crate::read::store_view::{StoreView, damaged};
@@ -148,12 +152,17 @@ impl Reader {
     /// # Errors
     /// If the store cannot be read.
     pub fn dropped_since_oldest(&self) -> Result<u64, ReadError> {
-        let mut dropped = 0u64;
-        self.view()?.for_each_index(false, |_, index| {
-            dropped = dropped.saturating_add(index.dropped);
+        let dropped = Cell::new(0u64);
+        let add = |index: &BlockIndex| dropped.set(dropped.get().saturating_add(index.dropped));
+        let add_group = |index: &BlockIndex| {
+            add(index);
+            false
+        };
+        self.view()?.for_each_index_in(false, add_group, |_, index| {
+            add(&index);
             ControlFlow::Continue(())
         })?;
-        Ok(dropped)
+        Ok(dropped.get())
     }
 
     /// Opens a sealed value with the key of the store. Any other value is returned unchanged.
@@ -175,22 +184,26 @@ impl Reader {
         if limit == 0 {
             return Ok(found);
         }
-        view.for_each_index(true, |key, index| {
-            if !index.may_match(query) {
-                return ControlFlow::Continue(());
-            }
-            match view.summaries(key, index.count) {
-                Ok(block) => {
-                    let wanted = block.into_iter().rev().filter(|summary| query.matches(summary));
-                    found.extend(wanted.take(limit - found.len()));
-                    if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        view.for_each_index_in(
+            true,
+            |index| index.may_match(query),
+            |key, index| {
+                if !index.may_match(query) {
+                    return ControlFlow::Continue(());
                 }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
+                match view.summaries(key, index.count) {
+                    Ok(block) => {
+                        let wanted = block.into_iter().rev().filter(|summary| query.matches(summary));
+                        found.extend(wanted.take(limit - found.len()));
+                        if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    }
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
                 }
-            }
-        })?;
+            },
+        )?;
         failed.map_or(Ok(found), Err)
     }
 
@@ -210,6 +223,22 @@ impl TraceSource for Reader {
 
     fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
         Ok(Self::load(self, id)?)
+    }
+
+    fn visit(
+        &self,
+        query: &Query,
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        Ok(Self::visit(self, query, |request| f(request))?)
+    }
+
+    fn visit_ids(
+        &self,
+        ids: &[RequestId],
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        Ok(Self::visit_ids(self, ids, |request| f(request))?)
     }
 
     fn end(&self) -> Result<Cursor, SourceError> {

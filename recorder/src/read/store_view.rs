@@ -53,6 +53,23 @@ impl StoreView {
         })
     }
 
+    /// Reads the first `count` summaries of a block, to which others may have been added since.
+    pub(crate) fn first_summaries(&self, key: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
+        self.record(Table::Summaries, key, |record| {
+            let mut summaries = summaries::read(key, record)?;
+            if summaries.len() < count as usize {
+                return Err(FormatError::Misplaced);
+            }
+            summaries.truncate(count as usize);
+            Ok(summaries)
+        })
+    }
+
+    /// Reads the body of a block into memory.
+    pub(crate) fn body(&self, key: u64) -> Result<BlockBody<'static>, ReadError> {
+        self.record(Table::Blocks, key, |record| Ok(BlockBody::read(key, record)?.into_owned()))
+    }
+
     pub(crate) fn with_body<T>(
         &self,
         key: u64,
@@ -61,67 +78,14 @@ impl StoreView {
         self.record(Table::Blocks, key, |record| f(&BlockBody::read(key, record)?))
     }
 
-    /// Calls `f` with the index of every block until it breaks. A missing or damaged block is an error.
-    pub(crate) fn for_each_index(
-        &self,
-        newest_first: bool,
-        mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
-        let Some(last) = self.last_key() else { return Ok(()) };
-        let (first, mut failed, mut traces) = (self.meta.first, None, 0);
-        let mut wanted = if newest_first { Some(last) } else { Some(first) };
-        self.snapshot.scan(Table::BlockIndexes, first..=last, newest_first, |key, record| {
-            let index = match wanted {
-                Some(wanted) if wanted == key => {
-                    BlockIndex::read(key, record).map_err(|error| error.to_string())
-                }
-                _ => Err(format!("block {} is missing", wanted.unwrap_or(key))),
-            };
-            wanted = if newest_first {
-                key.checked_sub(1).filter(|&key| key >= first)
-            } else {
-                Some(key + 1).filter(|&key| key <= last)
-            };
-            match index {
-                Ok(index) => {
-                    traces += u64::from(index.count);
-                    let flow = f(key, index);
-                    if flow.is_break() {
-                        (wanted, traces) = (None, self.meta.traces);
-                    }
-                    flow
-                }
-                Err(why) => {
-                    failed = Some(format!("index of block {key}: {why}"));
-                    wanted = None;
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        match (failed, wanted) {
-            (None, None) if traces == self.meta.traces => Ok(()),
-            (None, None) => Err(damaged(
-                &self.snapshot,
-                "list of blocks",
-                &format!("it contains {traces} traces instead of {}", self.meta.traces),
-            )),
-            (Some(why), _) => Err(damaged(&self.snapshot, "block", &why)),
-            (None, Some(key)) => Err(damaged(&self.snapshot, &format!("block {key}"), &"missing")),
-        }
-    }
-
     /// Returns the trace with this id, even if other blocks are damaged. `None` only if the whole store is readable.
     pub(crate) fn load(&self, id: RequestId) -> Result<Option<Trace>, ReadError> {
-        let Some(last) = self.last_key() else { return Ok(None) };
         let (mut candidates, mut damage) = (Vec::new(), None);
-        let scanned = self.snapshot.scan(Table::BlockIndexes, self.meta.first..=last, true, |key, record| {
-            if let Ok(index) = BlockIndex::read(key, record)
-                && index.min_id <= id
-                && id <= index.max_id
-            {
+        let may_contain = |index: &BlockIndex| index.may_contain(id);
+        let scanned = self.for_each_readable_index(may_contain, |key, index| {
+            if may_contain(&index) {
                 candidates.push((key, index.count));
             }
-            ControlFlow::Continue(())
         });
         for (key, count) in candidates {
             match self.summaries(key, count) {

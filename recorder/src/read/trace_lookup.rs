@@ -1,5 +1,6 @@
 //! Finds a trace by the name that a user gives: an id, a prefix of an id, `@last`, `@slowest`, `@fastest` or `@failed`.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use thiserror::Error;
@@ -101,12 +102,11 @@ impl Reader {
 
 fn find_by_prefix(view: &StoreView, prefix: IdPrefix) -> Result<TraceLocation, FindError> {
     let mut blocks = Vec::new();
-    let mut all: Vec<(u64, BlockIndex)> = Vec::new();
-    view.for_each_index(true, |key, index| {
-        if index.min_id <= prefix.last() && prefix.first() <= index.max_id {
+    let may_contain = |index: &BlockIndex| index.min_id <= prefix.last() && prefix.first() <= index.max_id;
+    view.for_each_index_in(true, may_contain, |key, index| {
+        if may_contain(&index) {
             blocks.push((key, index.count));
         }
-        all.push((key, index));
         ControlFlow::Continue(())
     })?;
     let mut found: Vec<TraceLocation> = Vec::new();
@@ -129,17 +129,18 @@ fn find_by_prefix(view: &StoreView, prefix: IdPrefix) -> Result<TraceLocation, F
             Err(FindError::Ambiguous { wanted: prefix.to_string(), candidates })
         }
         (None, _) => {
-            Err(FindError::NotFound { wanted: prefix.to_string(), nearest: nearest_ids(view, prefix, &all)? })
+            Err(FindError::NotFound { wanted: prefix.to_string(), nearest: nearest_ids(view, prefix)? })
         }
     }
 }
 
 /// Returns the ids with the longest common prefix with a missing one, then those that are closest in time.
-fn nearest_ids(
-    view: &StoreView,
-    prefix: IdPrefix,
-    indexes: &[(u64, BlockIndex)],
-) -> Result<Vec<RequestId>, ReadError> {
+fn nearest_ids(view: &StoreView, prefix: IdPrefix) -> Result<Vec<RequestId>, ReadError> {
+    let mut indexes: Vec<(u64, BlockIndex)> = Vec::new();
+    view.for_each_index(true, |key, index| {
+        indexes.push((key, index));
+        ControlFlow::Continue(())
+    })?;
     let wanted = prefix.first();
     let rank =
         |id: RequestId| (usize::MAX - id.shared_digits(wanted), id.as_u128().abs_diff(wanted.as_u128()));
@@ -165,8 +166,9 @@ fn find_newest(
     wanted: impl Fn(&Summary) -> bool,
 ) -> Result<Option<TraceLocation>, ReadError> {
     let (mut found, mut failed) = (None, None);
-    view.for_each_index(true, |key, index| {
-        if !index.flows_named(flow).any(&in_block) {
+    let may_contain = |index: &BlockIndex| index.flows_named(flow).any(&in_block);
+    view.for_each_index_in(true, may_contain, |key, index| {
+        if !may_contain(&index) {
             return ControlFlow::Continue(());
         }
         match view.summaries(key, index.count) {
@@ -190,17 +192,21 @@ fn find_extreme(
     of_block: impl Fn(&FlowStats) -> u64,
     rank: impl Fn(u64) -> u64,
 ) -> Result<Option<TraceLocation>, ReadError> {
-    let mut best: Option<(u64, u64, u32)> = None;
-    view.for_each_index(true, |key, index| {
-        if let Some(ranked) =
-            index.flows_named(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow))).max()
-            && best.is_none_or(|(best, ..)| ranked > best)
-        {
-            best = Some((ranked, key, index.count));
+    let best: Cell<Option<(u64, u64, u32)>> = Cell::new(None);
+    // Returns the greatest rank of the flow, if it exceeds that of the newer blocks.
+    let better = |index: &BlockIndex| {
+        let ranks =
+            index.flows_named(flow).filter(|flow| flow.succeeded > 0).map(|flow| rank(of_block(flow)));
+        ranks.max().filter(|ranked| best.get().is_none_or(|(best, ..)| *ranked > best))
+    };
+    let may_contain = |index: &BlockIndex| better(index).is_some();
+    view.for_each_index_in(true, may_contain, |key, index| {
+        if let Some(ranked) = better(&index) {
+            best.set(Some((ranked, key, index.count)));
         }
         ControlFlow::Continue(())
     })?;
-    let Some((_, key, count)) = best else { return Ok(None) };
+    let Some((_, key, count)) = best.get() else { return Ok(None) };
     let block = view.summaries(key, count)?;
     let of_flow = block
         .iter()

@@ -9,6 +9,8 @@ mod commit;
 mod relocation;
 mod size_limit;
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +28,7 @@ use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::backend::writer_lock::WriterLock;
 use crate::block::block_builder::BlockBuilder;
+use crate::block::block_group::GroupBuilder;
 use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::intake::capture_queue::QueuedCapture;
@@ -79,6 +82,8 @@ pub(crate) struct Writer {
     block: BlockBuilder,
     /// Number of its traces that were committed.
     committed: usize,
+    /// The group of that block, with the blocks before it.
+    group: GroupBuilder,
     meta: StoreMeta,
     /// Counters as of the last written block.
     not_kept: u64,
@@ -109,7 +114,7 @@ impl Writer {
         build: String,
         origin: StoreOrigin,
     ) -> Result<Self, StoreError> {
-        let meta = load_meta(&store, &mut retention)?;
+        let Loaded { meta, group, missing_groups } = load_meta(&store, &mut retention)?;
         let reporter = StatusReporter::new(Arc::clone(&state));
         if let Some(ClockDifference { by, is_ahead }) = retention.begin() {
             reporter.report(&StatusEvent::ClockDiffers { by, is_ahead });
@@ -132,10 +137,11 @@ impl Writer {
             declared: None,
             block: BlockBuilder::default(),
             committed: 0,
+            group,
             meta,
             not_kept: 0,
             dropped: 0,
-            batch: WriteBatch::default(),
+            batch: missing_groups,
             pending: 0,
             last_commit: None,
             last_take: Instant::now(),
@@ -298,15 +304,36 @@ impl Writer {
     }
 }
 
+/// State of a store that was opened.
+struct Loaded {
+    meta: StoreMeta,
+    /// The group of the next block.
+    group: GroupBuilder,
+    /// Indexes of complete groups that the store lacks, because an earlier version wrote it.
+    missing_groups: WriteBatch,
+}
+
 /// Reads where to continue. Damage is left to `zerver doctor`, and does not prevent recording.
-fn load_meta(store: &WriteStore, retention: &mut Retention) -> Result<StoreMeta, StoreError> {
+fn load_meta(store: &WriteStore, retention: &mut Retention) -> Result<Loaded, StoreError> {
     let snapshot = store.snapshot()?;
     let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
+    let mut known_groups = BTreeSet::new();
+    snapshot.scan(Table::BlockGroups, 0..=u64::MAX, false, |group, _| {
+        known_groups.insert(group);
+        ControlFlow::Continue(())
+    })?;
+    let (mut group, mut missing_groups) = (GroupBuilder::default(), WriteBatch::default());
     for (key, index) in store_meta::all_block_indexes(&snapshot)? {
+        if let Some(index) = &index
+            && let Some((number, record)) = group.add(key, index)
+            && !known_groups.contains(&number)
+        {
+            missing_groups.put(Table::BlockGroups, number, record);
+        }
         retention.add_found(key, &index.unwrap_or_default());
         meta.next = meta.next.max(key.saturating_add(1));
     }
-    Ok(meta)
+    Ok(Loaded { meta, group, missing_groups })
 }
 
 #[cfg(test)]

@@ -30,7 +30,10 @@ pub use request::{
     Body, Class, FailureInfo, FailureKind, Header, IdPrefix, Kept, Message, MessageInfo, MessagePart,
     Outcome, ParseIdError, RequestId, RequestInfo, ResponseInfo,
 };
-pub use source::{Cursor, Query, SourceError, StatusFilter, TraceSelector, TraceSource};
+pub use source::{
+    Cursor, EventSubject, PlacedValue, Query, SourceError, StatusFilter, Tally, TraceSelector, TraceSource,
+    TraceView, ValuePlace, test_subjects,
+};
 pub use traces::{
     Masked, MissingReason, Origin, Recorded, RecordedBody, RedactedText, Redaction, Summary, TextPlace, Trace,
 };

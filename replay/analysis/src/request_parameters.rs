@@ -25,6 +25,11 @@ pub(crate) fn query(trace: &Trace) -> Vec<(String, String)> {
     let target = trace.target.value().map(zerver_trace::Value::root);
     let bytes = target.as_ref().and_then(|root| root.as_bytes()).unwrap_or_default();
     let target = String::from_utf8_lossy(&bytes);
+    query_of(&target)
+}
+
+/// Returns the parameters of the query of a target.
+pub(crate) fn query_of(target: &str) -> Vec<(String, String)> {
     let Some((_, query)) = target.split_once('?') else { return Vec::new() };
     let pair = |part: &str| match part.split_once('=') {
         Some((name, value)) => (name.to_owned(), value.to_owned()),

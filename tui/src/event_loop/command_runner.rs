@@ -1,6 +1,9 @@
 //! Performs the slow commands that `update` returns: each runs on its own thread and sends its result back as a
 //! message.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -18,8 +21,8 @@ use crate::state::LoadedTrace;
 const COMPARED_REQUESTS: usize = 300;
 /// Number of requests from which the typical times of a flow are computed; the newest are taken.
 const MEASURED_REQUESTS: usize = 500;
-/// Number of requests after which a slot search reports its progress.
-const SCAN_PIECE: usize = 64;
+/// Number of requests after which a search in traces reports its progress: several blocks, which are read once.
+const SCAN_PIECE: usize = 1024;
 
 /// Starts a thread for each command.
 pub(crate) struct CommandRunner {
@@ -146,10 +149,17 @@ impl CommandRunner {
                 if latest.load(Ordering::Acquire) != generation {
                     return;
                 }
+                let ids: Vec<RequestId> = piece.iter().map(|(_, id)| *id).collect();
+                let mut matching = BTreeSet::new();
                 // An unreadable trace does not match.
-                let fits =
-                    |id: RequestId| source.load(id).ok().flatten().is_some_and(|trace| query.matches(&trace));
-                let found = piece.iter().filter(|(_, id)| fits(*id)).map(|(seq, _)| *seq).collect();
+                let _ = source.visit_ids(&ids, &mut |request| {
+                    if query.matches_view(request).unwrap_or(false) {
+                        matching.insert(request.summary().id);
+                    }
+                    ControlFlow::Continue(())
+                });
+                let found =
+                    piece.iter().filter(|(_, id)| matching.contains(id)).map(|(seq, _)| *seq).collect();
                 sender.send(Message::Scanned { generation, scanned: piece.len(), found });
             }
         });
@@ -166,14 +176,12 @@ fn explain(
     let query =
         Query { flow: Some(trace.flow.name.clone()), limit: Some(COMPARED_REQUESTS), ..Query::default() };
     let mut others = Vec::new();
-    for summary in source.list(&query)? {
-        if !is_wanted() {
-            return Ok(None);
-        }
-        // Traces that cannot be read, or were just removed, are skipped.
-        others.extend(source.load(summary.id).ok().flatten());
-    }
-    Ok(Some(Why::of(&trace, &others)))
+    source.visit(&query, &mut |request| {
+        // Traces that cannot be read are skipped.
+        others.extend(request.trace().map(Cow::into_owned).ok());
+        if is_wanted() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(is_wanted().then(|| Why::of(&trace, &others)))
 }
 
 /// Loads a request and replays it.
@@ -196,15 +204,14 @@ fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<Re
 fn measure(services: &dyn Services, flow: &str) -> Result<Arc<FlowMeasurement>, String> {
     let source = services.trace_source();
     let query = Query { flow: Some(flow.to_owned()), limit: Some(MEASURED_REQUESTS), ..Query::default() };
-    let requests = source.list(&query).map_err(|error| error.to_string())?;
     let (mut timelines, mut unreadable) = (Vec::new(), 0);
-    for request in requests {
-        match source.load(request.id) {
-            Ok(Some(trace)) => timelines.push(Timeline::of(&trace)),
-            // Dropped in the meantime.
-            Ok(None) => {}
+    let visited = source.visit(&query, &mut |request| {
+        match request.trace() {
+            Ok(trace) => timelines.push(Timeline::of(&trace)),
             Err(_) => unreadable += 1,
         }
-    }
+        ControlFlow::Continue(())
+    });
+    visited.map_err(|error| error.to_string())?;
     Ok(Arc::new(FlowMeasurement { times: Baseline::of(&timelines), unreadable }))
 }

@@ -8,6 +8,7 @@ use crate::backend::store_meta::StoreMeta;
 use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
+use crate::block::block_group;
 
 /// Minimum number of new traces with which a commit ends a block. A block with fewer is extended and rewritten by the
 /// next commits.
@@ -29,6 +30,9 @@ impl Writer {
     }
 
     pub(super) fn next_block(&mut self) {
+        if let Some((group, record)) = self.group.add(self.meta.next, &self.block.index) {
+            self.batch.put(Table::BlockGroups, group, record);
+        }
         self.meta.next += 1;
         self.block.clear();
         self.describer.end_block();
@@ -55,6 +59,9 @@ impl Writer {
         let Some(keys) = self.retention.take_expired() else { return false };
         for table in [Table::BlockIndexes, Table::Summaries, Table::Blocks] {
             self.batch.remove(table, keys.clone());
+        }
+        if let Some(group) = block_group::group_of(keys.end().saturating_add(1)).checked_sub(1) {
+            self.batch.remove(Table::BlockGroups, 0..=group);
         }
         true
     }

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::Ordering;
 
-use super::{Writer, load_meta};
+use super::{Loaded, Writer, load_meta};
 use crate::backend::store_error::StoreError;
 use crate::backend::table::Table;
-use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::block::block_index::BlockIndex;
 use crate::write::open_error::{OpenError, lock_dir};
@@ -56,7 +55,7 @@ impl Writer {
         let key = self.describer.key().restore(&self.dir);
         let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
         let mut retention = self.retention.for_another_store();
-        let mut meta = load_meta(store, &mut retention)?;
+        let Loaded { mut meta, mut group, missing_groups } = load_meta(store, &mut retention)?;
         let _ = retention.begin();
         let mut puts = BTreeMap::new();
         // Includes the traces of this block that were committed to the missing file.
@@ -65,11 +64,11 @@ impl Writer {
         }
         for (table, key, record) in std::mem::take(&mut self.batch).into_puts() {
             // The last record under a key replaces the others.
-            if table != Table::Meta {
+            if !matches!(table, Table::Meta | Table::BlockGroups) {
                 puts.insert((key, table as u8), (table, record));
             }
         }
-        let (mut batch, mut moved, mut traces) = (WriteBatch::default(), BTreeMap::new(), 0);
+        let (mut batch, mut moved, mut traces) = (missing_groups, BTreeMap::new(), 0);
         for ((key, _), (table, record)) in puts {
             let new = *moved.entry(key).or_insert_with(|| {
                 meta.next += 1;
@@ -81,6 +80,9 @@ impl Writer {
             {
                 traces += u64::from(index.count);
                 retention.add_written(new, &index);
+                if let Some((number, record)) = group.add(new, &index) {
+                    batch.put(Table::BlockGroups, number, record);
+                }
             }
             batch.put(table, new, record);
         }
@@ -93,7 +95,7 @@ impl Writer {
         meta.recorded += traces.saturating_sub(self.pending);
         meta.not_kept = meta.not_kept.wrapping_sub(self.state.queue.not_kept());
         meta.dropped = meta.dropped.wrapping_sub(self.state.queue.inbox.dropped());
-        (self.batch, self.meta, self.retention) = (batch, meta, retention);
+        (self.batch, self.meta, self.retention, self.group) = (batch, meta, retention, group);
         self.identity = Some(store.identity());
         self.block.clear();
         self.describer.end_block();

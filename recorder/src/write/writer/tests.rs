@@ -1,5 +1,6 @@
 //! The writer on a disk that fails, with stores that disappear, and with values that panic.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,9 @@ use zerver_trace::Query;
 
 use crate::backend::disk_faults::{self, DiskFaults};
 use crate::backend::store_dir;
+use crate::backend::table::Table;
+use crate::backend::write_batch::WriteBatch;
+use crate::backend::write_store::WriteStore;
 use crate::{Reader, Recorder, RecorderOptions, RecorderStatus, StatusEvent, StoreOrigin, sample_traces};
 
 /// Time limit of every wait.
@@ -276,4 +280,35 @@ fn a_value_that_panics_affects_no_other_value() {
     let trace = Reader::open(dir.path()).unwrap().load(sample_traces::id(2)).unwrap().unwrap();
     let last = format!("{:?}", trace.events.last());
     assert!(last.contains("Missing(Failed(\"Serialize panicked: boom\"))"), "{last}");
+}
+
+#[test]
+fn a_store_of_an_earlier_version_gets_indexes_of_its_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, _) = recorder(dir.path());
+    for n in 0..32 * 66 {
+        first.sink().accept(Box::new(sample_traces::capture(n)));
+        if n % 32 == 31 {
+            first.flush();
+        }
+    }
+    first.close();
+    let groups = || {
+        let (mut groups, view) = (Vec::new(), Reader::open(dir.path()).unwrap().view().unwrap());
+        let scanned = view.snapshot.scan(Table::BlockGroups, 0..=u64::MAX, false, |group, record| {
+            groups.push((group, record.to_vec()));
+            ControlFlow::Continue(())
+        });
+        scanned.unwrap();
+        groups
+    };
+    let written = groups();
+    assert_eq!(written.iter().map(|(group, _)| *group).collect::<Vec<_>>(), [0]);
+    let (store, mut batch) = (WriteStore::open(dir.path()).unwrap(), WriteBatch::default());
+    batch.remove(Table::BlockGroups, 0..=u64::MAX);
+    store.commit(&batch).unwrap();
+    store.close().unwrap();
+    assert!(groups().is_empty());
+    recorder(dir.path()).0.close();
+    assert_eq!(groups(), written);
 }

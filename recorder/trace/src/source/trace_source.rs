@@ -1,6 +1,8 @@
 //! The port through which traces are read.
 
-use super::Query;
+use std::ops::ControlFlow;
+
+use super::{Query, TraceView};
 use crate::{RequestId, Summary, Trace};
 
 /// Error of a source: a lower-case fragment that contains what failed, why, and what to do.
@@ -28,6 +30,40 @@ pub trait TraceSource: Send + Sync {
     /// # Errors
     /// If the source cannot be read, or the trace is damaged.
     fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError>;
+
+    /// Calls `f` with every trace that matches a query, newest first, until it breaks. A source may read values only when
+    /// `f` asks for them, and then fails only there. By default, traces are loaded one by one, and those that cannot be
+    /// read are skipped.
+    ///
+    /// # Errors
+    /// If the source cannot be read.
+    fn visit(
+        &self,
+        query: &Query,
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        let ids: Vec<RequestId> = self.list(query)?.into_iter().map(|summary| summary.id).collect();
+        self.visit_ids(&ids, f)
+    }
+
+    /// Like [`TraceSource::visit`], with the traces that have these ids, in any order. Missing traces are skipped.
+    ///
+    /// # Errors
+    /// If the source cannot be read.
+    fn visit_ids(
+        &self,
+        ids: &[RequestId],
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        for id in ids {
+            if let Ok(Some(trace)) = self.load(*id)
+                && f(&trace).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
 
     /// Returns the position after the newest trace.
     ///

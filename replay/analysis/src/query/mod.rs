@@ -30,7 +30,9 @@ mod time_point;
 mod trace_match;
 mod value;
 
-use zerver_trace::{Query, Trace};
+use std::cell::Cell;
+
+use zerver_trace::{Query, SourceError, Trace, TraceView};
 
 pub use completion::complete_query;
 pub use field::field_names;
@@ -93,11 +95,30 @@ impl RequestQuery {
 
     /// Returns true if the request matches.
     pub fn matches(&self, trace: &Trace) -> bool {
-        let (summary, fields) = (trace.summary(), TraceFields::new(trace));
+        self.matches_view(trace).unwrap_or(false)
+    }
+
+    /// Returns true if the request matches. Reads no more of its trace than the query asks for.
+    ///
+    /// # Errors
+    /// If the trace cannot be read.
+    pub fn matches_view(&self, request: &dyn TraceView) -> Result<bool, SourceError> {
+        let summary = request.summary();
+        if let Some(is_match) = self.matches_summary(&*summary) {
+            return Ok(is_match);
+        }
+        let (fields, failed) = (TraceFields::new(request), Cell::new(None));
         let holds = |term: &condition::Term| {
-            summary_match::matches(term, &summary).or_else(|| Some(fields.matches(term)))
+            summary_match::matches(term, &*summary).or_else(|| match fields.matches(term) {
+                Ok(is_match) => Some(is_match),
+                Err(error) => {
+                    failed.set(Some(error));
+                    None
+                }
+            })
         };
-        self.condition.holds(&holds).unwrap_or(false)
+        let holds = self.condition.holds(&holds);
+        failed.into_inner().map_or(Ok(holds.unwrap_or(false)), Err)
     }
 
     /// Returns conditions that hold for every request that matches this query and `stored`, for a store that can look

@@ -11,6 +11,7 @@ mod rows;
 mod tests;
 pub(crate) mod totals;
 
+pub(crate) use build::flow_names::{slots_named, step_name};
 pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
 pub use rows::effect::{

@@ -1,0 +1,159 @@
+//! Walks over the indexes of the blocks of a store. Groups of blocks are skipped as a whole if their index allows it.
+
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, RangeInclusive};
+
+use crate::backend::table::Table;
+use crate::block::block_group::{self, blocks_of, group_of};
+use crate::block::block_index::BlockIndex;
+use crate::read::read_error::ReadError;
+use crate::read::store_view::{StoreView, damaged};
+
+impl StoreView {
+    /// Calls `f` with the index of every block until it breaks. A missing or damaged block is an error.
+    pub(crate) fn for_each_index(
+        &self,
+        newest_first: bool,
+        f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.walk(newest_first, &BTreeMap::new(), |_| true, f)
+    }
+
+    /// Like [`StoreView::for_each_index`], but skips every group of blocks for whose index `may_contain` returns false.
+    pub(crate) fn for_each_index_in(
+        &self,
+        newest_first: bool,
+        may_contain: impl FnMut(&BlockIndex) -> bool,
+        f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.walk(newest_first, &self.groups()?, may_contain, f)
+    }
+
+    /// Calls `f` with the index of every block that can be read, newest first. Skips every group of blocks for whose
+    /// index `may_contain` returns false.
+    pub(crate) fn for_each_readable_index(
+        &self,
+        may_contain: impl Fn(&BlockIndex) -> bool,
+        mut f: impl FnMut(u64, BlockIndex),
+    ) -> Result<(), ReadError> {
+        let groups = self.groups()?;
+        let mut left = self.last_key().map(|last| self.meta.first..=last);
+        // Damaged metadata may state any range, so only blocks that exist are counted.
+        while let Some(range) = left.take() {
+            let mut newest = None;
+            self.snapshot.scan(Table::BlockIndexes, range.clone(), true, |key, _| {
+                newest = Some(key);
+                ControlFlow::Break(())
+            })?;
+            let Some(group) = newest.map(group_of) else { break };
+            let first = *blocks_of(group).start().max(range.start());
+            left = first.checked_sub(1).filter(|last| range.contains(last)).map(|last| *range.start()..=last);
+            if groups.get(&group).is_some_and(|index| !may_contain(index)) {
+                continue;
+            }
+            self.snapshot.scan(Table::BlockIndexes, first..=*range.end(), true, |key, record| {
+                if let Ok(index) = BlockIndex::read(key, record) {
+                    f(key, index);
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads the indexes of the groups of which all blocks are in the store. Those that cannot be read are left out,
+    /// because they repeat what the blocks state.
+    fn groups(&self) -> Result<BTreeMap<u64, BlockIndex>, ReadError> {
+        let mut groups = BTreeMap::new();
+        let first = self.meta.first.div_ceil(block_group::GROUP_BLOCKS);
+        let Some(last) = group_of(self.meta.next).checked_sub(1).filter(|last| first <= *last) else {
+            return Ok(groups);
+        };
+        self.snapshot.scan(Table::BlockGroups, first..=last, false, |group, record| {
+            if let Ok(index) = block_group::read(group, record) {
+                groups.insert(group, index);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(groups)
+    }
+
+    /// Iterates over the groups of the store, each with the keys of its blocks in the store.
+    fn ranges(&self, newest_first: bool) -> impl Iterator<Item = (u64, RangeInclusive<u64>)> + use<> {
+        let (first, last) = (self.meta.first, self.last_key());
+        let groups = last.map_or(1..=0, |last| group_of(first)..=group_of(last));
+        let (mut ascending, mut descending) = (groups.clone(), groups.rev());
+        std::iter::from_fn(move || if newest_first { descending.next() } else { ascending.next() }).map(
+            move |group| {
+                let blocks = blocks_of(group);
+                (group, first.max(*blocks.start())..=last.unwrap_or(0).min(*blocks.end()))
+            },
+        )
+    }
+
+    fn walk(
+        &self,
+        newest_first: bool,
+        groups: &BTreeMap<u64, BlockIndex>,
+        mut may_contain: impl FnMut(&BlockIndex) -> bool,
+        mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let mut traces = 0;
+        for (group, blocks) in self.ranges(newest_first) {
+            if let Some(index) = groups.get(&group)
+                && !may_contain(index)
+            {
+                traces += u64::from(index.count);
+                continue;
+            }
+            if self.walk_blocks(newest_first, blocks, &mut traces, &mut f)?.is_break() {
+                return Ok(());
+            }
+        }
+        if traces == self.meta.traces || self.last_key().is_none() {
+            return Ok(());
+        }
+        let counted = format!("it contains {traces} traces instead of {}", self.meta.traces);
+        Err(damaged(&self.snapshot, "list of blocks", &counted))
+    }
+
+    /// Calls `f` with the index of every block of a range, and adds up their traces.
+    fn walk_blocks(
+        &self,
+        newest_first: bool,
+        blocks: RangeInclusive<u64>,
+        traces: &mut u64,
+        f: &mut impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ReadError> {
+        let mut wanted = Some(if newest_first { *blocks.end() } else { *blocks.start() });
+        let (mut failed, mut flow) = (None, ControlFlow::Continue(()));
+        self.snapshot.scan(Table::BlockIndexes, blocks.clone(), newest_first, |key, record| {
+            let index = match wanted {
+                Some(wanted) if wanted == key => {
+                    BlockIndex::read(key, record).map_err(|error| error.to_string())
+                }
+                _ => Err(format!("block {} is missing", wanted.unwrap_or(key))),
+            };
+            let next = if newest_first { key.checked_sub(1) } else { key.checked_add(1) };
+            wanted = next.filter(|key| blocks.contains(key));
+            match index {
+                Ok(index) => {
+                    *traces += u64::from(index.count);
+                    flow = f(key, index);
+                    flow
+                }
+                Err(why) => {
+                    failed = Some(format!("index of block {key}: {why}"));
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        match (failed, wanted) {
+            (Some(why), _) => Err(damaged(&self.snapshot, "block", &why)),
+            (None, Some(key)) if flow.is_continue() => {
+                Err(damaged(&self.snapshot, &format!("block {key}"), &"missing"))
+            }
+            (None, _) => Ok(flow),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Visits many traces block by block, so that each block is read once.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use zerver_trace::{Query, RequestId, Trace};
+
+use crate::block::block_index::BlockIndex;
+use crate::read::open_block::{BlockTrace, OpenBlock};
+use crate::read::read_error::ReadError;
+use crate::read::reader::Reader;
+
+impl Reader {
+    /// Calls `f` with every trace that matches a query, newest first, until it breaks. Bodies of blocks are read only if
+    /// `f` asks for what they contain, and a damaged one fails only then.
+    ///
+    /// Only one block is in memory at a time. Traces that are recorded meanwhile are not seen, and blocks that are
+    /// removed meanwhile are skipped.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn visit(
+        &self,
+        query: &Query,
+        mut f: impl FnMut(&BlockTrace<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let mut left = query.limit.unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(());
+        }
+        let (mut blocks, mut certain) = (Vec::new(), 0_usize);
+        let may_match = |index: &BlockIndex| index.may_match(query);
+        self.view()?.for_each_index_in(true, may_match, |key, index| {
+            if may_match(&index) {
+                blocks.push((key, index.count));
+                certain = certain.saturating_add(index.certain_matches(query));
+            }
+            if certain < left { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        for (key, count) in blocks {
+            let Some(block) = self.open_block(key, count)? else { break };
+            for position in (0..block.summaries().len()).rev() {
+                if left == 0 {
+                    return Ok(());
+                }
+                if !query.matches(&block.summaries()[position]) {
+                    continue;
+                }
+                left -= 1;
+                if f(&block.trace_at(position)).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Like [`Reader::visit`], with the traces that have these ids. Traces that are missing are skipped, and so are those
+    /// of blocks whose summaries are damaged.
+    ///
+    /// # Errors
+    /// If nothing in the store can be read.
+    pub fn visit_ids(
+        &self,
+        ids: &[RequestId],
+        mut f: impl FnMut(&BlockTrace<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let mut left: BTreeSet<RequestId> = ids.iter().copied().collect();
+        let mut blocks = Vec::new();
+        let may_contain = |index: &BlockIndex| {
+            index.min_id <= index.max_id && left.range(index.min_id..=index.max_id).next().is_some()
+        };
+        self.view()?.for_each_readable_index(may_contain, |key, index| {
+            if may_contain(&index) {
+                blocks.push((key, index));
+            }
+        })?;
+        for (key, index) in blocks {
+            // Overlapping blocks may have had all of them.
+            if left.is_empty() {
+                break;
+            }
+            let Ok(block) = self.open_block(key, index.count) else { continue };
+            let Some(block) = block else { break };
+            for position in (0..block.summaries().len()).rev() {
+                // A request that was both recorded and imported is there twice.
+                if left.remove(&block.summaries()[position].id) && f(&block.trace_at(position)).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `f` with every trace that matches a query, newest first, until it breaks, as [`Reader::visit`] does.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a trace is damaged.
+    pub fn for_each(
+        &self,
+        query: &Query,
+        mut f: impl FnMut(Trace) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let mut failed = None;
+        self.visit(query, |stored| match stored.load() {
+            Ok(trace) => f(trace),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Opens a block, or returns `None` if it has been removed. A snapshot keeps the store from reusing space, so every
+    /// block has its own.
+    fn open_block(&self, key: u64, count: u32) -> Result<Option<OpenBlock>, ReadError> {
+        let view = self.view()?;
+        if key < view.meta.first {
+            return Ok(None);
+        }
+        OpenBlock::new(view, key, count).map(Some)
+    }
+}
