@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use zerver_analysis::{QueueHolders, Timeline};
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
 use zerver_replay::nearest_name;
 use zerver_trace::{Query, RequestId, Trace, TraceSelector};
@@ -92,6 +93,12 @@ impl LoadedTrace {
     /// Returns the number of digits that identify the request in its store.
     pub(crate) fn digits(&self) -> usize {
         self.reader.as_ref().map_or(MIN_DIGITS, |reader| unique_digits(reader, &[self.trace.id]))
+    }
+
+    /// Returns what the request waited behind in run queues. `None` if it hardly did, or if the trace comes from a file.
+    pub(crate) fn queue_holders(&self, timeline: &Timeline) -> Option<QueueHolders> {
+        // An unreadable part of the store must not hide the request.
+        QueueHolders::read(&self.trace, timeline, self.reader.as_ref()?).ok().flatten()
     }
 
     /// Returns the durations of the newest `limit` requests of the same flow, in nanoseconds.

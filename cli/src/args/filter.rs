@@ -48,6 +48,7 @@ impl Filter {
             slower_than_ns: self.slower_than.map(|span| span.ns),
             since_unix_ns: self.since.map(|time| time.unix_ns),
             until_unix_ns: self.until.map(|time| time.unix_ns).or(latest),
+            in_progress_unix_ns: None,
             worker: self.worker,
             limit,
         }

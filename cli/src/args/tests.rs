@@ -57,6 +57,7 @@ fn filters_are_checked_while_parsing() {
         slower_than_ns: Some(1_500_000),
         since_unix_ns: Some(600_000_000_000),
         until_unix_ns: Some(6_060_000_000_000),
+        in_progress_unix_ns: None,
         worker: Some(1),
         limit: Some(3),
     };

@@ -1,12 +1,12 @@
 //! `zerver diff`: why one request took longer than another, and what differs first.
 
-use zerver_analysis::{Diff, DiffJson, IgnoredHeaders, typical_pair};
+use zerver_analysis::{Diff, DiffJson, IgnoredHeaders, QueueHolders, Timeline, typical_pair};
 use zerver_trace::text::clean;
 use zerver_trace::{Query, RequestId, Trace};
 
 use crate::args::{self, Global, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
-use crate::locate;
+use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
 use crate::terminal_ui;
 use crate::view;
@@ -14,15 +14,20 @@ use crate::view;
 /// Maximum number of requests to choose typical ones from; the newest are used.
 const POPULATION: usize = 1_000;
 
-/// A trace, and the number of digits that identify it in its store.
-type Identified = (Trace, usize);
+/// A trace, with the number of digits that identify it in its store.
+struct Identified {
+    trace: Trace,
+    digits: usize,
+    /// What it waited behind in run queues.
+    queue: Option<QueueHolders>,
+}
 
 pub(super) fn run(
     args: &args::Diff,
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let ((a, digits_a), (b, digits_b)) = match (&args.slow, &args.a, &args.b) {
+    let (a, b) = match (&args.slow, &args.a, &args.b) {
         (Some(flow), ..) => load_typical(flow, global, output)?,
         (None, Some(a), Some(b)) => (load(a, global)?, load(b, global)?),
         _ => {
@@ -31,16 +36,18 @@ pub(super) fn run(
         }
     };
     let ignored = if args.all_headers { IgnoredHeaders::nothing() } else { IgnoredHeaders::default() };
+    let digits = a.digits.max(b.digits).max(distinguishing_digits(a.trace.id, b.trace.id));
+    let queues = [a.queue, b.queue];
+    let (a, b) = (a.trace, b.trace);
     let diff = Diff::of(&a, &b, &ignored);
     let sameness = diff.sameness();
     if !args.no_tui && !args.all_headers && terminal_ui::can_open(output) {
         terminal_ui::show_diff([a, b], &args.theme, global)?;
     } else if output.is_json {
-        output.json(&DiffJson::new(&diff))?;
+        output.json(&DiffJson::new(&diff).with_queues(queues))?;
     } else {
-        let digits = digits_a.max(digits_b).max(distinguishing_digits(a.id, b.id));
         let layout = output.layout(digits);
-        output.print(&view::diff::diff(&a, &b, &diff, layout))?;
+        output.print(&view::diff::diff(&a, &b, &diff, &queues, layout))?;
     }
     Ok(sameness.into())
 }
@@ -54,8 +61,12 @@ fn distinguishing_digits(a: RequestId, b: RequestId) -> usize {
 /// Loads a trace and closes the store again: the other trace may be in the same one.
 fn load(trace: &TraceRef, global: &Global) -> Result<Identified, CommandError> {
     let loaded = locate::load_trace(global, trace)?;
-    let digits = loaded.digits();
-    Ok((loaded.trace, digits))
+    Ok(identified(&loaded))
+}
+
+fn identified(loaded: &LoadedTrace) -> Identified {
+    let (digits, queue) = (loaded.digits(), loaded.queue_holders(&Timeline::of(&loaded.trace)));
+    Identified { trace: loaded.trace.clone(), digits, queue }
 }
 
 /// Loads a typical fast request of a flow, and a typical slow one.
@@ -88,6 +99,7 @@ fn load_typical(
         Err(error) => Err(unreadable(&error)),
     };
     let (fast, slow) = (load(found.fast)?, load(found.slow)?);
-    let digits = locate::unique_digits(&reader, &[found.fast, found.slow]);
-    Ok(((fast, digits), (slow, digits)))
+    let fast = LoadedTrace { trace: fast, reader: Some(reader) };
+    let (fast, reader) = (identified(&fast), fast.reader);
+    Ok((fast, identified(&LoadedTrace { trace: slow, reader })))
 }

@@ -1,7 +1,7 @@
 //! `zerver trace`: where requests spent their time.
 
 use serde::Serialize;
-use zerver_analysis::{Timeline, TimelineJson, Verdict};
+use zerver_analysis::{QueueHolders, Timeline, TimelineJson, Verdict};
 
 use crate::args::{Global, Trace, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
@@ -35,9 +35,10 @@ pub(super) fn run(
         }
         return Ok(CommandOutcome::Success);
     }
-    for (at, LoadedTimeline { trace, timeline, verdict, digits }) in traces.iter().enumerate() {
+    for (at, LoadedTimeline { trace, timeline, queue, verdict, digits }) in traces.iter().enumerate() {
         let separator = if at == 0 { "" } else { "\n" };
-        let shown = view::timeline::timeline(trace, timeline, verdict.as_ref(), output.layout(*digits));
+        let layout = output.layout(*digits);
+        let shown = view::timeline::timeline(trace, timeline, queue.as_ref(), verdict.as_ref(), layout);
         output.print(&format!("{separator}{shown}"))?;
     }
     Ok(CommandOutcome::Success)
@@ -47,6 +48,7 @@ pub(super) fn run(
 struct LoadedTimeline {
     trace: zerver_trace::Trace,
     timeline: Timeline,
+    queue: Option<QueueHolders>,
     verdict: Option<Verdict>,
     digits: usize,
 }
@@ -54,6 +56,7 @@ struct LoadedTimeline {
 impl LoadedTimeline {
     fn document(&self) -> TimelineJson {
         TimelineJson::new(&self.trace, &self.timeline, self.verdict.as_ref())
+            .with_queue(self.queue.clone())
     }
 }
 
@@ -62,6 +65,6 @@ fn load(id: &TraceRef, global: &Global) -> Result<LoadedTimeline, CommandError> 
     let loaded = locate::load_trace(global, id)?;
     let timeline = Timeline::of(&loaded.trace);
     let verdict = timeline.verdict(&loaded.population(POPULATION));
-    let digits = loaded.digits();
-    Ok(LoadedTimeline { trace: loaded.trace, timeline, verdict, digits })
+    let (digits, queue) = (loaded.digits(), loaded.queue_holders(&timeline));
+    Ok(LoadedTimeline { trace: loaded.trace, timeline, queue, verdict, digits })
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use zerver_analysis::{Why, WhyJson};
+use zerver_analysis::{Timeline, Why, WhyJson};
 use zerver_trace::{Query, Trace};
 
 use crate::args::{self, Global};
@@ -23,12 +23,13 @@ pub(super) fn run(
     let others = others(&loaded, output)?;
     output.clear_progress();
     let why = Why::of(&loaded.trace, &others);
+    let queue = loaded.queue_holders(&Timeline::of(&loaded.trace));
     if output.is_json {
-        output.json(&WhyJson::new(&loaded.trace, &why))?;
+        output.json(&WhyJson::new(&loaded.trace, &why).with_queue(queue))?;
         return Ok(CommandOutcome::Success);
     }
     let layout = output.layout(loaded.digits());
-    output.print(&view::why::why(&loaded.trace, &why, layout))?;
+    output.print(&view::why::why(&loaded.trace, &why, queue.as_ref(), layout))?;
     Ok(CommandOutcome::Success)
 }
 

@@ -1,12 +1,15 @@
 //! Rank of a request among others of its flow, as text.
 
-use zerver_analysis::{Association, Correlation, InjectedFault, MIN_POPULATION, RankedTime, TimePart, Why};
+use zerver_analysis::{
+    Association, Correlation, InjectedFault, MIN_POPULATION, QueueHolders, RankedTime, TimePart, Why,
+};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
 use super::diff::{fold_lines, title};
 use super::layout::{Layout, field};
 use super::table::{Column, Table};
+use super::timeline::queue_holders;
 use super::{count, fit, paint, style};
 use zerver_trace::duration;
 use zerver_trace::duration::Unit;
@@ -17,7 +20,7 @@ const MAX_PARTS: usize = 12;
 const MAX_VALUE: usize = 24;
 
 /// Returns the whole document.
-pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
+pub(crate) fn why(trace: &Trace, why: &Why, queue: Option<&QueueHolders>, layout: Layout) -> String {
     let mut out = title(None, trace, layout);
     let room = layout.line_width();
     let lines = fold_lines(&rank(why), room);
@@ -25,6 +28,7 @@ pub(crate) fn why(trace: &Trace, why: &Why, layout: Layout) -> String {
     if why.population > 1 {
         out += &parts(why, layout);
     }
+    out += &queue_holders("queue", queue, layout);
     if let Some(late) = &why.completion_delay {
         let text = format!("{}: {}", duration::show(late.delay_ns), clean(&late.reason()));
         out += &field("late", &fold_lines(&text, room));

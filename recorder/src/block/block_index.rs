@@ -133,6 +133,7 @@ impl BlockIndex {
             slower_than_ns,
             since_unix_ns,
             until_unix_ns,
+            in_progress_unix_ns,
             worker,
             limit: _,
         } = query;
@@ -141,6 +142,7 @@ impl BlockIndex {
             && slower_than_ns.is_none()
             && since_unix_ns.is_none()
             && until_unix_ns.is_none()
+            && in_progress_unix_ns.is_none()
             && worker.is_none();
         if !is_by_flow {
             return 0;
@@ -161,6 +163,10 @@ impl BlockIndex {
         status
             && query.since_unix_ns.is_none_or(|since| self.max_started >= since)
             && query.until_unix_ns.is_none_or(|until| self.min_started < until)
+            && query.in_progress_unix_ns.is_none_or(|(from_ns, until_ns)| {
+                let longest_ns = self.flows.iter().map(|flow| flow.max_duration_ns).max().unwrap_or(0);
+                self.min_started <= until_ns && self.max_started.saturating_add(longest_ns) >= from_ns
+            })
             && self.flows_named(query.flow.as_deref()).any(|flow| {
                 (!query.only_failed || flow.failed > 0)
                     && query.slower_than_ns.is_none_or(|ns| flow.max_duration_ns > ns)
@@ -209,9 +215,12 @@ mod tests {
                             ..Query::default()
                         };
                         assert!(!query.matches(&summary) || builder.index.may_match(&query), "{query:?}");
-                        for ns in [summary.started_unix_ns, summary.started_unix_ns + 1] {
+                        let ends_ns = summary.started_unix_ns + summary.duration_ns;
+                        for ns in [summary.started_unix_ns, summary.started_unix_ns + 1, ends_ns, ends_ns + 1]
+                        {
                             let (since_unix_ns, until_unix_ns) = (Some(ns), Some(ns));
                             for query in [
+                                Query { in_progress_unix_ns: Some((ns, ns)), ..query.clone() },
                                 Query { since_unix_ns, ..query.clone() },
                                 Query { until_unix_ns, ..query.clone() },
                             ] {

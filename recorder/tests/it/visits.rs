@@ -59,7 +59,7 @@ fn test_event(subject: EventSubject<'_>) -> Option<bool> {
     match subject {
         EventSubject::Step(step) => Some(step % 2 == 0),
         EventSubject::Effect(kind) => Some(kind == "kv"),
-        EventSubject::Fault(_) => None,
+        EventSubject::Fault(_) | EventSubject::Thread(_) => None,
     }
 }
 

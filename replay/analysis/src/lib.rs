@@ -19,6 +19,7 @@ mod flow_summary;
 mod generalized_text;
 mod quantile;
 mod query;
+mod queue_holders;
 mod request_parameters;
 mod rfc3339;
 mod simulate;
@@ -38,6 +39,7 @@ pub use flow_summary::{FlowOrder, FlowSummary, summarize_flows};
 pub use generalized_text::generalize;
 pub use quantile::quantile;
 pub use query::{QueryClock, QueryError, RequestFields, RequestQuery, TimeZone, complete_query, field_names};
+pub use queue_holders::{HolderGroup, HolderKind, QueueHolder, QueueHolders, QueueHoldersBuilder};
 pub use rfc3339::{Utc, rfc3339};
 pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,

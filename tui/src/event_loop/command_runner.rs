@@ -92,7 +92,8 @@ impl CommandRunner {
     pub(crate) fn load(&self, id: RequestId) {
         let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
         thread::spawn(move || {
-            let loaded = source.load(id).map(|trace| trace.map(|trace| Arc::new(LoadedTrace::new(trace))));
+            let analyzed = |trace| Arc::new(LoadedTrace::among(trace, &*source));
+            let loaded = source.load(id).map(|trace| trace.map(analyzed));
             sender.send(Message::Loaded(id, loaded.map_err(|error| error.to_string())));
         });
     }

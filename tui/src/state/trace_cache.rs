@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use zerver_analysis::Timeline;
-use zerver_trace::{RequestId, Trace};
+use zerver_analysis::{QueueHolders, Timeline};
+use zerver_trace::{RequestId, Trace, TraceSource};
 
 /// Maximum number of traces kept in memory.
 const MAX_TRACES: usize = 16;
@@ -17,6 +17,8 @@ pub struct LoadedTrace {
     pub timeline: Timeline,
     /// Largest part of the duration, as text; `None` if no step ran.
     pub(crate) largest: Option<String>,
+    /// What the request waited behind in run queues; `None` if it hardly did, or if that is not known.
+    pub(crate) queue: Option<QueueHolders>,
 }
 
 impl LoadedTrace {
@@ -26,7 +28,15 @@ impl LoadedTrace {
         let verdict = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());
         let largest =
             verdict.map(|verdict| format!("{}% {}", verdict.largest.percent, verdict.largest.label));
-        Self { timeline, trace, largest }
+        Self { timeline, trace, largest, queue: None }
+    }
+
+    /// Analyzes a trace among the other requests of its source.
+    pub fn among(trace: Trace, source: &dyn TraceSource) -> Self {
+        let loaded = Self::new(trace);
+        // An unreadable part of the source must not hide the request.
+        let queue = QueueHolders::read(&loaded.trace, &loaded.timeline, source).ok().flatten();
+        Self { queue, ..loaded }
     }
 }
 

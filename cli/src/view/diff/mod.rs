@@ -5,11 +5,12 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use zerver_analysis::{Diff, Difference, DifferenceKind, PlanChange};
+use zerver_analysis::{Diff, Difference, DifferenceKind, PlanChange, QueueHolders};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
 use super::layout::{Layout, field, wrap};
+use super::timeline::queue_holders;
 use super::title_line::{Part, title_line};
 use super::{fit, paint, style, value, width};
 use zerver_trace::duration;
@@ -19,7 +20,13 @@ use zerver_trace::duration::Unit;
 const MAX_SHOWN: usize = 20;
 
 /// Returns the whole document.
-pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, layout: Layout) -> String {
+pub(crate) fn diff(
+    a: &Trace,
+    b: &Trace,
+    diff: &Diff,
+    queues: &[Option<QueueHolders>; 2],
+    layout: Layout,
+) -> String {
     let unit = Unit::for_total(a.duration_ns.max(b.duration_ns));
     let mut out = title(Some("a"), a, layout) + &title(Some("b"), b, layout);
     if !diff.is_one_flow() {
@@ -33,6 +40,9 @@ pub(crate) fn diff(a: &Trace, b: &Trace, diff: &Diff, layout: Layout) -> String 
     out += &field("verdict", &verdict(diff, layout));
     out += &rows::rows(diff, unit, layout);
     out += &field("total", &total(diff, unit, layout));
+    for (name, queue) in ["queue a", "queue b"].into_iter().zip(queues) {
+        out += &queue_holders(name, queue.as_ref(), layout);
+    }
     let of = |wanted: fn(DifferenceKind) -> bool| -> Vec<&Difference> {
         diff.differences.iter().filter(|difference| wanted(difference.kind)).collect()
     };

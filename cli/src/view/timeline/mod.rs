@@ -5,7 +5,8 @@ mod results;
 mod rows;
 
 use zerver_analysis::{
-    CompletionDelay, Effect, Migration, Reclassification, RepeatedStatement, SlotWrite, Timeline, Verdict,
+    CompletionDelay, Effect, Migration, QueueHolders, Reclassification, RepeatedStatement, SlotWrite,
+    Timeline, Verdict,
 };
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::text::clean;
@@ -18,11 +19,14 @@ use super::{count, fill, fit, fold_words, paint, style, value, width};
 
 /// Maximum number of late completions to show.
 const MAX_LATE: usize = 3;
+/// Maximum number of steps to show that a queued request waited behind.
+const MAX_HOLDERS: usize = 4;
 
 /// Returns the whole document.
 pub(crate) fn timeline(
     trace: &Trace,
     timeline: &Timeline,
+    queue: Option<&QueueHolders>,
     verdict: Option<&Verdict>,
     layout: Layout,
 ) -> String {
@@ -33,6 +37,7 @@ pub(crate) fn timeline(
     out += &field("read", &read_late(timeline, layout));
     out += &rows(trace, timeline, unit, layout);
     out += &field("late", &late_completions(timeline, layout));
+    out += &queue_holders("queue", queue, layout);
     out += &io(timeline, unit, layout);
     out += &total(timeline, unit, layout);
     // If no step ran, there is nothing to blame.
@@ -133,6 +138,19 @@ fn late_completions(timeline: &Timeline, layout: Layout) -> Vec<String> {
         lines.push(format!("and {} more", lates.len() - shown));
     }
     lines
+}
+
+/// Returns what the request waited behind in run queues, longest first.
+pub(super) fn queue_holders(name: &str, queue: Option<&QueueHolders>, layout: Layout) -> String {
+    let Some(queue) = queue else { return String::new() };
+    let lines = queue.lines(layout.digits);
+    let shown = if layout.is_verbose { lines.len() } else { MAX_HOLDERS };
+    let mut shown_lines: Vec<String> =
+        lines.iter().take(shown).flat_map(|line| fold_words(&clean(line), layout.fold_width())).collect();
+    if lines.len() > shown {
+        shown_lines.push(format!("and {} more", lines.len() - shown));
+    }
+    field(name, &shown_lines)
 }
 
 fn io(timeline: &Timeline, unit: Unit, layout: Layout) -> String {

@@ -19,6 +19,8 @@ pub struct Query {
     pub since_unix_ns: Option<u64>,
     /// Only requests that started before this time, in nanoseconds since the Unix epoch.
     pub until_unix_ns: Option<u64>,
+    /// Only requests that were in progress at some time between these two, in nanoseconds since the Unix epoch.
+    pub in_progress_unix_ns: Option<(u64, u64)>,
     /// Only requests whose connection was on this worker.
     pub worker: Option<u16>,
     /// Maximum number of results, or `None` for all.
@@ -34,6 +36,10 @@ impl Query {
             && self.slower_than_ns.is_none_or(|ns| summary.duration_ns > ns)
             && self.since_unix_ns.is_none_or(|ns| summary.started_unix_ns >= ns)
             && self.until_unix_ns.is_none_or(|ns| summary.started_unix_ns < ns)
+            && self.in_progress_unix_ns.is_none_or(|(from_ns, until_ns)| {
+                summary.started_unix_ns <= until_ns
+                    && summary.started_unix_ns.saturating_add(summary.duration_ns) >= from_ns
+            })
             && self.worker.is_none_or(|worker| summary.worker == Some(worker))
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::SourceError;
-use crate::{Event, FlowInfo, Header, Recorded, RecordedBody, Summary, Trace};
+use crate::{Event, FlowInfo, Header, Recorded, RecordedBody, Summary, Thread, Trace};
 
 /// A place in a trace that holds values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum EventSubject<'e> {
     Effect(&'e str),
     /// The rule of chaos that injected a fault.
     Fault(&'e str),
+    /// A thread that took the request.
+    Thread(Thread),
 }
 
 /// Number of values that passed a test, and that failed it. Values to which the test does not apply are in neither.
@@ -179,6 +181,7 @@ pub fn test_subjects<V>(events: &[Event<V>], test: &dyn Fn(EventSubject<'_>) -> 
                 tally.count(test(EventSubject::Effect(kind)));
             }
             Event::FaultInjected { rule, .. } => tally.count(test(EventSubject::Fault(rule))),
+            Event::Migrated { to, .. } => tally.count(test(EventSubject::Thread(*to))),
             _ => {}
         }
     }

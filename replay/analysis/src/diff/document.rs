@@ -8,6 +8,7 @@ use crate::diff::causes::Cause;
 use crate::diff::comparison::{Diff, DiffSide};
 use crate::diff::difference::Difference;
 use crate::diff::plan_changes::PlanChange;
+use crate::queue_holders::QueueHolders;
 
 /// A diff as a JSON document. Times are in nanoseconds; a difference in time is positive if `b` took longer. Values
 /// follow [`RecordedJson`]; `null` stands for no value.
@@ -38,6 +39,9 @@ struct SideJson {
     missing: Vec<String>,
     status: u16,
     succeeded: bool,
+    /// What the request waited behind in run queues; omitted if it hardly did, or if no other requests were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueHolders>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -95,6 +99,13 @@ impl DiffJson {
             not_compared: diff.not_compared.iter().map(ToString::to_string).collect(),
         }
     }
+
+    /// Adds what the two requests waited behind in run queues.
+    #[must_use]
+    pub fn with_queues(mut self, [a, b]: [Option<QueueHolders>; 2]) -> Self {
+        (self.a.queue, self.b.queue) = (a, b);
+        self
+    }
 }
 
 fn side(side: &DiffSide) -> SideJson {
@@ -106,6 +117,7 @@ fn side(side: &DiffSide) -> SideJson {
         missing: side.timeline.gaps.iter().map(ToString::to_string).collect(),
         status: side.status,
         succeeded: side.has_succeeded,
+        queue: None,
     }
 }
 

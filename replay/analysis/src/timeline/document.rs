@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use zerver_replay::RecordedJson;
 use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
 
+use crate::queue_holders::QueueHolders;
 use crate::rfc3339;
 use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
@@ -47,6 +48,9 @@ pub struct TimelineJson {
     complete: bool,
     steps: Vec<StepJson>,
     totals: TotalsJson,
+    /// What the request waited behind in run queues; omitted if it hardly did, or if no other requests were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueHolders>,
     slots: SlotsJson,
     failure: Option<FailureJson>,
     verdict: Option<VerdictJson>,
@@ -247,6 +251,7 @@ impl TimelineJson {
             complete: trace.is_complete(),
             steps: timeline.runs.iter().map(step).collect(),
             totals: totals(&timeline.totals),
+            queue: None,
             slots: slots(&timeline.slots),
             failure: timeline.failure.as_ref().map(failure),
             verdict: verdict.map(verdict_json),
@@ -270,6 +275,12 @@ impl TimelineJson {
                 body: body(&trace.response_body),
             },
         }
+    }
+
+    /// Adds what the request waited behind in run queues.
+    #[must_use]
+    pub fn with_queue(self, queue: Option<QueueHolders>) -> Self {
+        Self { queue, ..self }
     }
 }
 

@@ -6,6 +6,7 @@ use zerver_trace::Trace;
 use super::associations::{Association, Correlation, ValueGroup};
 use super::population::{MIN_POPULATION, Why};
 use super::ranked_times::{RankedTime, TimePart};
+use crate::queue_holders::QueueHolders;
 use crate::{CompletionDelay, InjectedFault};
 
 /// A request compared with others of its flow, as a JSON document. Times are in nanoseconds.
@@ -26,6 +27,9 @@ pub struct WhyJson {
     /// Omitted if chaos injected nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     injected_faults: Vec<InjectedFaultJson>,
+    /// What the request waited behind in run queues; omitted if it hardly did, or if no other requests were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueHolders>,
     fields: Vec<AssociationJson>,
     fields_examined: usize,
 }
@@ -83,9 +87,16 @@ impl WhyJson {
                 .iter()
                 .map(|(effect, fault)| InjectedFaultJson { effect: effect.clone(), fault: fault.clone() })
                 .collect(),
+            queue: None,
             fields: why.associations.iter().map(association).collect(),
             fields_examined: why.fields_examined,
         }
+    }
+
+    /// Adds what the request waited behind in run queues.
+    #[must_use]
+    pub fn with_queue(self, queue: Option<QueueHolders>) -> Self {
+        Self { queue, ..self }
     }
 }
 

@@ -380,6 +380,7 @@ impl<'t> TimelineBuilder<'t> {
             }
         }
         let totals = totals(total_ns, self.received_ns, self.waited(), &self.runs);
+        let waited = self.waited();
         let gaps = self.gaps();
         let mut failure = failure(self.trace, &self.runs, &mut self.names);
         if let Some(failure) = &mut failure {
@@ -392,6 +393,7 @@ impl<'t> TimelineBuilder<'t> {
             migrations: self.carries,
             read_delays: self.read_late,
             totals,
+            waited,
             slots: self.slots,
             failure,
             gaps,

@@ -13,6 +13,7 @@ use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::step::Step;
+use crate::timeline::totals::{Span, without};
 
 /// Time of one request, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Timeline {
     pub read_delays: Vec<ReadDelay>,
     /// Total time by cause.
     pub totals: Totals,
+    /// Time in the run queue of a request that never had a turn.
+    pub(crate) waited: Option<Span>,
     /// Last value of each slot, in the order in which the slots were first written.
     pub slots: Vec<SlotWrite>,
     /// Failure of the request; `None` if a step answered it.
@@ -38,6 +41,29 @@ pub struct Timeline {
 }
 
 impl Timeline {
+    /// Returns the spans in which the request was queued, in order. They add up to [`Totals::queue_ns`].
+    pub(crate) fn queue_spans(&self) -> Vec<Span> {
+        let total_ns = self.totals.total_ns;
+        let clip = |(from_ns, until_ns): Span| (from_ns.min(total_ns), until_ns.min(total_ns));
+        let queued = self.runs.iter().map(|run| (run.ready_ns, run.start_ns)).chain(self.waited).map(clip);
+        let cpu: Vec<Span> = self
+            .runs
+            .iter()
+            .map(|run| clip((run.start_ns, run.start_ns.saturating_add(run.cpu_ns))))
+            .collect();
+        let mut queued: Vec<Span> = queued.filter(|(from_ns, until_ns)| from_ns < until_ns).collect();
+        queued.sort_unstable();
+        let (mut spans, mut reached) = (Vec::new(), 0);
+        for (from_ns, until_ns) in queued {
+            let from_ns = reached.max(from_ns);
+            if from_ns < until_ns {
+                spans.extend(without((from_ns, until_ns), cpu.iter().copied()));
+                reached = until_ns;
+            }
+        }
+        spans
+    }
+
     /// Returns the completion that waited longest for the worker.
     pub fn longest_completion_delay(&self) -> Option<&CompletionDelay> {
         let effects = self.runs.iter().flat_map(|run| &run.effects);
