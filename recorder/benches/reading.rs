@@ -7,11 +7,12 @@
 mod sample;
 mod traffic;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use zerver_recorder::{Reader, Recorder, RecorderOptions};
-use zerver_trace::{Query, TraceSelector};
+use zerver_trace::{PlacedValue, Query, TraceSelector, TraceView, ValuePlace};
 
 use traffic::Traffic;
 
@@ -25,7 +26,7 @@ fn record(dir: &Path, count: u64, traffic: &Traffic) {
     let began = Instant::now();
     for from in (0..count).step_by(CHUNK as usize) {
         let requests = traffic.requests(from..count.min(from + CHUNK));
-        requests.into_iter().for_each(|capture| recorder.sink().accept(capture));
+        requests.into_iter().for_each(|capture| recorder.sink().accept(Box::new(capture)));
         recorder.flush();
     }
     let status = recorder.close();
@@ -72,7 +73,31 @@ fn main() {
     let of_flow = |limit| Query { flow: Some("todos-0".to_owned()), limit: Some(limit), ..Query::default() };
     timed("summaries of 500 requests of a flow", || reader.list(&of_flow(500)).expect("a list"));
     timed("traces of 500 requests of a flow", || {
-        reader.for_each(&of_flow(500), |_| std::ops::ControlFlow::Continue(())).expect("traces");
+        reader.for_each(&of_flow(500), |_| ControlFlow::Continue(())).expect("traces");
+    });
+    let test = |name: &str, place: ValuePlace, test: &dyn Fn(PlacedValue<'_>) -> Option<bool>| {
+        timed(name, || {
+            let mut found = 0;
+            let visit = reader.visit(&Query::default(), |request| {
+                found += request.test_values(place, 0, test).expect("a trace").passed;
+                ControlFlow::Continue(())
+            });
+            visit.expect("traces");
+            assert!(found > 0, "{name}");
+        });
+    };
+    test("a slot of all", ValuePlace::Slot(1), &|placed| {
+        let PlacedValue::Value(recorded) = placed else { return None };
+        recorded.value()?.root().field("sub").map(|sub| sub.as_str() == Some("user-77"))
+    });
+    test("a header of all", ValuePlace::RequestHeaders, &|placed| {
+        let PlacedValue::Header(header) = placed else { return None };
+        let value = (header.name == "user-agent").then(|| header.value.value())??.root();
+        Some(value.as_bytes().as_deref() == Some(b"client/7"))
+    });
+    timed("traces of 100,000", || {
+        let query = Query { limit: Some(100_000), ..Query::default() };
+        reader.for_each(&query, |_| ControlFlow::Continue(())).expect("traces");
     });
     timed("summaries of all", || reader.list(&Query::default()).expect("a list"));
 }

@@ -35,18 +35,18 @@ impl Traffic {
     }
 
     /// Returns the requests with these numbers in the order in which they end.
-    pub(crate) fn requests(&self, numbers: std::ops::Range<u64>) -> Vec<Box<Capture>> {
+    pub(crate) fn requests(&self, numbers: std::ops::Range<u64>) -> Vec<Capture> {
         let mut requests: Vec<_> = numbers.map(|n| self.request(n)).collect();
         requests.sort_by_key(|request| request.started_unix_ns + request.duration_ns);
         requests
     }
 
-    fn request(&self, n: u64) -> Box<Capture> {
+    fn request(&self, n: u64) -> Capture {
         let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xd6e8_feb8_6659_fd93);
         let (user, todo) = (noise % USERS, (noise >> 20) % TODOS);
         // Most requests belong to a few flows.
         let flow = (noise >> 40).trailing_zeros().min(FLOWS as u32 - 1);
-        let mut capture = capture(n, &self.flows[flow as usize], false);
+        let mut capture = *capture(n, &self.flows[flow as usize], false);
         let header = |name: &str, value: String| Header { name: name.to_owned(), value: value.into_bytes() };
         capture.request = Arc::new(FixedMessage(MessageInfo::Request(RequestInfo {
             method: "GET".to_owned(),
@@ -82,7 +82,7 @@ impl Traffic {
         }
         capture.duration_ns = 200_000 + noise % 4_800_000 + if n.is_multiple_of(97) { 45_000_000 } else { 0 };
         capture.worker = Some((noise % 2) as u16);
-        if noise % 211 == 0 {
+        if noise.is_multiple_of(211) {
             capture.status = 503;
         }
         capture

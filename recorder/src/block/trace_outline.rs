@@ -99,9 +99,7 @@ impl OutlineShape {
         pieces: &mut Vec<PieceId>,
     ) -> Result<RequestId, FormatError> {
         let mut rest = trace.rest;
-        for _ in 0..self.numbers {
-            delta_varint::read(&mut rest)?;
-        }
+        delta_varint::skip(self.numbers, &mut rest)?;
         pieces.clear();
         let mut changes = trace.changes(rest);
         for common in &self.common {

@@ -119,6 +119,18 @@ pub(crate) fn read(bytes: &mut &[u8]) -> Result<u64, FormatError> {
     Err(FormatError::Malformed("a number is too long".to_owned()))
 }
 
+/// Skips as many numbers at the front of `bytes`.
+pub(crate) fn skip(count: usize, bytes: &mut &[u8]) -> Result<(), FormatError> {
+    for _ in 0..count {
+        match bytes.iter().take(10).position(|byte| *byte < 0x80) {
+            Some(last) => *bytes = &bytes[last + 1..],
+            // Too short or too long.
+            None => return read(bytes).map(|_| ()),
+        }
+    }
+    Ok(())
+}
+
 /// Appends the signed difference of a number from `last`.
 #[inline]
 pub(crate) fn write_delta(number: u64, last: u64, out: &mut Vec<u8>) {
@@ -159,6 +171,10 @@ mod tests {
                 each(&mut taken.clone(), &mut reader);
                 prop_assert!(reader.finish().is_err());
             }
+            let mut rest = &bytes[..];
+            prop_assert_eq!(skip(given.len(), &mut rest), Ok(()));
+            prop_assert!(rest.is_empty());
+            prop_assert!(given.is_empty() || skip(given.len(), &mut &bytes[..bytes.len() - 1]).is_err());
             bytes.push(7);
             let mut reader = DeltaReader::new(&bytes);
             each(&mut taken, &mut reader);

@@ -54,6 +54,16 @@ thread_local! {
     /// Compressor and output buffer, which are reused: a block should not allocate large buffers.
     static COMPRESSOR: RefCell<(Option<zstd::bulk::Compressor<'static>>, Vec<u8>)> =
         const { RefCell::new((None, Vec::new())) };
+    /// Decompressor, likewise.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// Decompresses into a buffer, and returns the length of what it wrote.
+fn decompress(bytes: &[u8], buffer: &mut [u8]) -> std::io::Result<usize> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
+        Some(known) => known.decompress_to_buffer(bytes, buffer),
+        None => decompressor.insert(zstd::bulk::Decompressor::new()?).decompress_to_buffer(bytes, buffer),
+    })
 }
 
 /// Calls `f` with the compressed bytes. Returns `None` if compression does not make them smaller.
@@ -179,12 +189,14 @@ pub(crate) fn read(kind: RecordKind, key: u64, bytes: &[u8]) -> Result<Cow<'_, [
         _ => return Err(FormatError::Checksum),
     };
     let left = envelope.raw_len.checked_sub(plain.len()).ok_or_else(malformed)?;
-    let rest =
-        zstd::bulk::decompress(rest, left).map_err(|error| FormatError::Malformed(error.to_string()))?;
-    if rest.len() != left {
-        return Err(malformed());
+    let mut raw = vec![0; envelope.raw_len];
+    let (head, tail) = raw.split_at_mut(plain.len());
+    head.copy_from_slice(plain);
+    match decompress(rest, tail) {
+        Ok(len) if len == left => Ok(Cow::Owned(raw)),
+        Ok(_) => Err(malformed()),
+        Err(error) => Err(FormatError::Malformed(error.to_string())),
     }
-    Ok(Cow::Owned(if plain.is_empty() { rest } else { [plain, &rest].concat() }))
 }
 
 /// Returns the record under another key.

@@ -81,7 +81,7 @@ impl StoreView {
     /// Iterates over the groups of the store, each with the keys of its blocks in the store.
     fn ranges(&self, newest_first: bool) -> impl Iterator<Item = (u64, RangeInclusive<u64>)> + use<> {
         let (first, last) = (self.meta.first, self.last_key());
-        let groups = last.map_or(1..=0, |last| group_of(first)..=group_of(last));
+        let groups = last.map(|last| group_of(first)..=group_of(last)).into_iter().flatten();
         let (mut ascending, mut descending) = (groups.clone(), groups.rev());
         std::iter::from_fn(move || if newest_first { descending.next() } else { ascending.next() }).map(
             move |group| {

@@ -27,7 +27,7 @@ pub(crate) struct OpenBlock {
     search: RefCell<BlockSearch>,
 }
 
-/// What is known about the traces of a block from earlier tests.
+/// Results of earlier tests of the traces of a block.
 #[derive(Default)]
 struct BlockSearch {
     shapes: BTreeMap<PieceId, Rc<OutlineShape>>,

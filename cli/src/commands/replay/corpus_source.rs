@@ -60,14 +60,23 @@ impl CorpusSource {
         let mut left = self.stored.limit.unwrap_or(usize::MAX);
         let error = match &self.reader {
             None => self.read_files(requests, is_stopped).err(),
-            Some(reader) => reader
-                .for_each(&self.query.narrowed(&self.stored), |trace| {
+            Some(reader) => {
+                let mut damaged = None;
+                let visited = reader.visit(&self.query.narrowed(&self.stored), |request| {
                     if left == 0 || is_stopped() {
                         return ControlFlow::Break(());
                     }
-                    if !self.query.matches(&trace) {
+                    // An error occurs again when the trace is loaded.
+                    if !self.query.matches_view(request).unwrap_or(true) {
                         return ControlFlow::Continue(());
                     }
+                    let trace = match request.load() {
+                        Ok(trace) => trace,
+                        Err(error) => {
+                            damaged = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                    };
                     left -= 1;
                     let secrets = reader.open_secrets(&trace).unwrap_or_else(|error| {
                         undecrypted.get_or_insert_with(|| error.to_string());
@@ -77,9 +86,10 @@ impl CorpusSource {
                         Ok(()) => ControlFlow::Continue(()),
                         Err(_) => ControlFlow::Break(()),
                     }
-                })
-                .err()
-                .map(|error| locate::unreadable_store(reader.dir(), &error)),
+                });
+                let error = visited.err().or(damaged);
+                error.map(|error| locate::unreadable_store(reader.dir(), &error))
+            }
         };
         let warning = undecrypted.map(|error| {
             format!("cannot decrypt the secrets of some requests: {}", zerver_trace::text::clean(&error))

@@ -39,7 +39,7 @@ pub enum PlacedValue<'v> {
     Body(&'v RecordedBody),
 }
 
-/// What an event is about, apart from its time and its value.
+/// The subject of an event, apart from its time and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventSubject<'e> {
     /// A step that ran, wrote a slot or requested an effect, by its position in [`FlowInfo::steps`].
