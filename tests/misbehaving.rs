@@ -102,6 +102,16 @@ fn respond(reply: &Reply) -> Response {
     Response::text(reply.0.clone())
 }
 
+/// Keeps its worker from everything else.
+#[step]
+fn hog() -> Response {
+    let began = std::time::Instant::now();
+    while began.elapsed() < std::time::Duration::from_millis(40) {
+        std::hint::spin_loop();
+    }
+    Response::text("hogs")
+}
+
 fn app() -> App {
     App::new()
         .flow(flow!("abort", GET "/abort", steps: [fine, abort]))
@@ -110,5 +120,6 @@ fn app() -> App {
         .flow(flow!("fragile", GET "/fragile", steps: [ask, fragile]))
         .flow(flow!("nap", GET "/nap", steps: [tire, nap, wake]))
         .flow(flow!("asks", GET "/asks", steps: [ask_out, respond]))
+        .flow(flow!("hog", GET "/hog", steps: [fine, hog]))
         .flow(flow!("panic", GET "/panic", steps: [fine, panic]))
 }

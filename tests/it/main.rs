@@ -30,6 +30,7 @@ mod payments;
 mod prose;
 mod pty;
 mod queries;
+mod queues;
 mod replay;
 mod secrets;
 mod simulate;

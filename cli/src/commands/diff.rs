@@ -18,7 +18,7 @@ const POPULATION: usize = 1_000;
 struct Identified {
     trace: Trace,
     digits: usize,
-    /// What it waited behind in run queues.
+    /// Holders of its threads while it was queued.
     queue: Option<QueueHolders>,
 }
 

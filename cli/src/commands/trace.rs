@@ -55,8 +55,7 @@ struct LoadedTimeline {
 
 impl LoadedTimeline {
     fn document(&self) -> TimelineJson {
-        TimelineJson::new(&self.trace, &self.timeline, self.verdict.as_ref())
-            .with_queue(self.queue.clone())
+        TimelineJson::new(&self.trace, &self.timeline, self.verdict.as_ref()).with_queue(self.queue.clone())
     }
 }
 

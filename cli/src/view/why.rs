@@ -163,7 +163,7 @@ mod tests {
 
     fn show(all: &[Trace], columns: usize) -> String {
         let of = Why::of(&all[0], all);
-        let text = why(&all[0], &of, Layout { columns, folds: true, digits: 8, is_verbose: false });
+        let text = why(&all[0], &of, None, Layout { columns, folds: true, digits: 8, is_verbose: false });
         let text = strip_str(&text).to_string();
         let widest = text.lines().map(width).max().unwrap_or(0);
         assert!(widest <= columns, "{widest} of {columns} columns:\n{text}");
@@ -279,7 +279,7 @@ mod tests {
                 trace.id = RequestId::from_u128(at as u128);
             }
             let of = Why::of(&all[0], &all);
-            let text = why(&all[0], &of, Layout { columns, folds: true, digits: 8, is_verbose: true });
+            let text = why(&all[0], &of, None, Layout { columns, folds: true, digits: 8, is_verbose: true });
             let text = strip_str(&text).to_string();
             prop_assert!(!text.chars().any(|c| is_dangerous(c) && c != '\n'), "{}", text);
         }

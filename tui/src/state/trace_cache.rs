@@ -17,7 +17,7 @@ pub struct LoadedTrace {
     pub timeline: Timeline,
     /// Largest part of the duration, as text; `None` if no step ran.
     pub(crate) largest: Option<String>,
-    /// What the request waited behind in run queues; `None` if it hardly did, or if that is not known.
+    /// Holders of its threads while it was queued; `None` if it hardly was, or if that is not known.
     pub(crate) queue: Option<QueueHolders>,
 }
 

@@ -18,7 +18,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use zerver_analysis::Why;
-use zerver_trace::{Header, Outcome, RequestId, Summary, Trace};
+use zerver_trace::{Cursor, Header, Outcome, Query, RequestId, SourceError, Summary, Trace, TraceSource};
 
 use crate::app::App;
 use crate::message::StartScreen;
@@ -36,6 +36,31 @@ pub(crate) struct TestApp {
     /// Commands that the test driver does not perform.
     pub(crate) commands: Vec<Command>,
     traces: Vec<Trace>,
+}
+
+/// The traces of a test as a source.
+struct StoredTraces<'t>(&'t [Trace]);
+
+impl TraceSource for StoredTraces<'_> {
+    fn list(&self, query: &Query) -> Result<Vec<Summary>, SourceError> {
+        Ok(self.0.iter().map(Trace::summary).filter(|summary| query.matches(summary)).collect())
+    }
+
+    fn load(&self, id: RequestId) -> Result<Option<Trace>, SourceError> {
+        Ok(self.0.iter().find(|trace| trace.id == id).cloned())
+    }
+
+    fn end(&self) -> Result<Cursor, SourceError> {
+        Ok(Cursor { block: 0, seen: 0 })
+    }
+
+    fn list_before(&self, _: Cursor, _: usize) -> Result<(Vec<Summary>, Option<Cursor>), SourceError> {
+        Ok((Vec::new(), None))
+    }
+
+    fn list_since(&self, cursor: Cursor, _: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        Ok((Vec::new(), cursor))
+    }
 }
 
 impl TestApp {
@@ -64,7 +89,8 @@ impl TestApp {
             let find = |id: RequestId| self.traces.iter().find(|trace| trace.id == id);
             match command {
                 Command::LoadTrace(id) => {
-                    let loaded = find(id).cloned().map(|trace| Arc::new(LoadedTrace::new(trace)));
+                    let source = StoredTraces(&self.traces);
+                    let loaded = find(id).cloned().map(|trace| Arc::new(LoadedTrace::among(trace, &source)));
                     self.send(Message::Loaded(id, Ok(loaded)));
                 }
                 Command::Explain(id) => {

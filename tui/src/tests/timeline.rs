@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zerver_trace::{Event, ReadInfo, SlotInfo, Thread, Trace};
+use zerver_trace::{Event, ReadInfo, RequestId, SlotInfo, Thread, Trace};
 
 use super::*;
 
@@ -44,6 +44,30 @@ fn the_summary_names_the_threads() {
     insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @r"
     GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive  worker 1, migrated to batch worker 0
     50% kv get todo:456  the only request of its flow
+    ");
+}
+
+#[test]
+fn the_summary_names_what_a_request_was_queued_behind() {
+    let mut queued = Trace { worker: Some(1), ..sample::slow() };
+    if let Some(Event::StepRan { ready_ns, at_ns, .. }) =
+        queued.events.iter_mut().find(|event| matches!(event, Event::StepRan { .. }))
+    {
+        (*ready_ns, *at_ns) = (50_000, 3_050_000);
+    }
+    let id = RequestId::from_u128(queued.id.as_u128() ^ 7 << 100);
+    let mut report = Trace { id, ..queued.clone() };
+    if let Some(Event::StepRan { at_ns, cpu_ns, .. }) =
+        report.events.iter_mut().find(|event| matches!(event, Event::StepRan { .. }))
+    {
+        (*at_ns, *cpu_ns) = (0, 2_000_000);
+    }
+    let seen = TestApp::new(110, 24, vec![report, queued]).press("<enter>").text();
+    insta::assert_snapshot!(seen.lines().skip(1).take(4).collect::<Vec<_>>().join("\n"), @r"
+    GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive  worker 1
+    54% waiting in the run queue  not slower than the other one; median 5.40 ms
+    queued 1.93 ms of 2.92 ms behind parse_auth of todos-item (019aa4b2-1f3b), and 1 more
+    at ms  took                                                          █ cpu  ━ effect  ░ queue  · body
     ");
 }
 

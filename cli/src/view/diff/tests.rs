@@ -12,7 +12,7 @@ use zerver_testkit::sample::{self, plain, ran, summed, wire};
 
 fn styled(a: &Trace, b: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Diff::of(a, b, &IgnoredHeaders::default());
-    diff(a, b, &of, Layout { columns, folds: true, digits: 8, is_verbose })
+    diff(a, b, &of, &[None, None], Layout { columns, folds: true, digits: 8, is_verbose })
 }
 
 fn show(a: &Trace, b: &Trace, columns: usize) -> String {

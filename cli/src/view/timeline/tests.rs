@@ -2,10 +2,11 @@
 
 use anstream::adapter::strip_str;
 use proptest::prelude::*;
+use zerver_analysis::{HolderKind, QueueHolder};
 use zerver_trace::text::is_dangerous;
 use zerver_trace::{
     Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, Header, Outcome,
-    RecordedBody, Thread,
+    RecordedBody, RequestId,
 };
 
 use super::*;
@@ -15,7 +16,7 @@ use zerver_testkit::sample::{self, plain, ran, summed, wire};
 fn styled(trace: &Trace, columns: usize, is_verbose: bool) -> String {
     let of = Timeline::of(trace);
     let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
-    timeline(trace, &of, verdict.as_ref(), Layout { columns, folds: true, digits: 8, is_verbose })
+    timeline(trace, &of, None, verdict.as_ref(), Layout { columns, folds: true, digits: 8, is_verbose })
 }
 
 fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
@@ -407,7 +408,7 @@ proptest! {
         }
         let of = Timeline::of(&trace);
         let verdict = of.verdict(&[1_900_000, 2_100_000, trace.duration_ns]);
-        let text = timeline(&trace, &of, verdict.as_ref(), Layout { columns, folds: true, digits, is_verbose: false });
+        let text = timeline(&trace, &of, None, verdict.as_ref(), Layout { columns, folds: true, digits, is_verbose: false });
         for line in strip_str(&text).to_string().lines() {
             prop_assert!(width(line) <= columns, "{} of {columns}: {line}", width(line));
         }
@@ -421,4 +422,31 @@ proptest! {
             prop_assert!(!text.chars().any(|c| is_dangerous(c) && c != '\n'), "{}", text);
         }
     }
+}
+
+#[test]
+fn what_a_queued_request_waited_for_is_listed() {
+    let held = |request: u128, step: &str, time_ms: u64| QueueHolder {
+        kind: HolderKind::Step {
+            request: RequestId::from_u128(request << 96),
+            flow: "report".into(),
+            step: step.into(),
+        },
+        thread: Some(Thread::Worker(0)),
+        time_ns: time_ms * 1_000_000,
+    };
+    let nothing =
+        QueueHolder { kind: HolderKind::NotRecorded, thread: Some(Thread::Worker(0)), time_ns: 1_000_000 };
+    let mut holders = vec![held(0x19aa_4c20, "render\u{1b}[2J", 180), held(0x19aa_4c21, "load", 30), nothing];
+    holders.extend((0..3).map(|n| held(7, &format!("step_{n}"), 3)));
+    let queue = QueueHolders { queue_ns: 220_000_000, holders, is_sampled: true };
+    let layout = Layout { columns: 80, folds: true, digits: 8, is_verbose: false };
+    insta::assert_snapshot!(strip_str(&queue_holders("queue", Some(&queue), layout)).to_string(), @r"
+    queue    180.00 ms of 220.00 ms behind render\u{1b}[2J of report (19aa4c20)
+             30.00 ms of 220.00 ms behind load of report (19aa4c21)
+             3.00 ms of 220.00 ms behind step_0 of report (00000007)
+             3.00 ms of 220.00 ms behind step_1 of report (00000007)
+             and 2 more
+    ");
+    assert_eq!(queue_holders("queue", None, layout), "");
 }

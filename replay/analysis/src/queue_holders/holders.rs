@@ -1,4 +1,4 @@
-//! What held the thread of a queued request.
+//! The holders of the thread of a queued request.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct QueueHolders {
 /// A part of the queue time of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueHolder {
-    /// What held the thread.
+    /// Kind of holder.
     #[serde(flatten)]
     pub kind: HolderKind,
     /// Thread in whose queue the request waited; `None` if unknown.
@@ -30,7 +30,7 @@ pub struct QueueHolder {
     pub time_ns: u64,
 }
 
-/// What held the thread of a queued request.
+/// Kind of holder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HolderKind {
@@ -70,7 +70,7 @@ pub struct HolderGroup {
 impl QueueHolders {
     /// Returns the holders in groups, the longest first.
     pub fn groups(&self) -> Vec<HolderGroup> {
-        let mut groups: BTreeMap<(Option<(&str, &str)>, u8), HolderGroup> = BTreeMap::new();
+        let mut groups = BTreeMap::new();
         for holder in &self.holders {
             let key = match &holder.kind {
                 HolderKind::Step { flow, step, .. } => (Some((flow.as_str(), step.as_str())), 0),

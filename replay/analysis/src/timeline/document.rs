@@ -48,7 +48,7 @@ pub struct TimelineJson {
     complete: bool,
     steps: Vec<StepJson>,
     totals: TotalsJson,
-    /// What the request waited behind in run queues; omitted if it hardly did, or if no other requests were read.
+    /// Holders of its threads while it was queued; omitted if it hardly was, or if no other requests were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<QueueHolders>,
     slots: SlotsJson,

@@ -27,7 +27,7 @@ pub struct WhyJson {
     /// Omitted if chaos injected nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     injected_faults: Vec<InjectedFaultJson>,
-    /// What the request waited behind in run queues; omitted if it hardly did, or if no other requests were read.
+    /// Holders of its threads while it was queued; omitted if it hardly was, or if no other requests were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<QueueHolders>,
     fields: Vec<AssociationJson>,

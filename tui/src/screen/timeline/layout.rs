@@ -21,9 +21,9 @@ pub(super) struct Areas {
     pub(super) is_wide: bool,
 }
 
-/// Computes the areas for `rows` rows; the waterfall gets `percent` of the space.
-pub(super) fn areas(area: Rect, percent: u16, rows: usize, is_failed: bool) -> Areas {
-    let head_height = if is_failed { 3 } else { 2 }.min(area.height);
+/// Computes the areas for `rows` rows below a head of `head_lines`; the waterfall gets `percent` of the space.
+pub(super) fn areas(area: Rect, percent: u16, rows: usize, head_lines: u16) -> Areas {
+    let head_height = head_lines.min(area.height);
     let head = Rect { height: head_height, ..area };
     let whole = Rect { y: area.y + head_height, height: area.height - head_height, ..area };
     let is_wide = area.width >= WIDE;

@@ -9,8 +9,10 @@ use zerver_trace::RequestId;
 
 use super::inspector::{self, InspectorInput};
 use super::inspector_lines::{Fold, InspectorLine};
+
 use super::layout::{Areas, areas, columns};
 use super::open_trace::OpenTrace;
+use super::summary_lines;
 use super::waterfall::RowSubject;
 use crate::draw::MouseHit;
 use crate::keys::Action;
@@ -110,9 +112,9 @@ impl TimelineScreen {
     /// Returns the areas of the screen.
     pub(super) fn areas(&self, area: Rect) -> Areas {
         let rows = self.open_trace.as_ref().map_or(0, |open_trace| open_trace.rows.len());
-        let is_failed =
-            self.open_trace.as_ref().is_some_and(|open_trace| open_trace.loaded.timeline.failure.is_some());
-        areas(area, self.waterfall_percent, rows, is_failed)
+        let head_lines =
+            self.open_trace.as_ref().map_or(2, |open_trace| summary_lines::count(&open_trace.loaded));
+        areas(area, self.waterfall_percent, rows, head_lines)
     }
 
     pub(super) fn why(&self) -> Option<&Why> {

@@ -1,6 +1,6 @@
 //! Summary of a request: what it was, how it ended, and what took most of the time.
 
-use zerver_analysis::{MIN_POPULATION, RankedTime, Why};
+use zerver_analysis::{MIN_POPULATION, QueueHolders, RankedTime, Why};
 use zerver_trace::{Thread, duration};
 
 use crate::draw::{StyledLine, Tone};
@@ -16,7 +16,16 @@ pub(crate) fn status(status: u16) -> String {
     }
 }
 
-/// Returns two lines, plus one for a failure and one for an undelivered response.
+/// Number of digits of the id of another request.
+const ID_DIGITS: usize = 12;
+
+/// Returns the number of [`lines`].
+pub(super) fn count(loaded: &LoadedTrace) -> u16 {
+    let more = [loaded.trace.is_undelivered, loaded.timeline.failure.is_some(), loaded.queue.is_some()];
+    2 + more.into_iter().map(u16::from).sum::<u16>()
+}
+
+/// Returns two lines, plus one for a failure, one for an undelivered response, and one for time in run queues.
 pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedState) -> Vec<StyledLine> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let mut head = StyledLine::new(format!(" {}", trace.method), Tone::Strong)
@@ -51,7 +60,19 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
         lines.push(line);
     }
     lines.push(verdict(loaded, why));
+    lines.extend(loaded.queue.as_ref().map(queue_line));
     lines
+}
+
+/// Returns what the request waited behind for the longest time.
+fn queue_line(queue: &QueueHolders) -> StyledLine {
+    let held = queue.lines(ID_DIGITS);
+    let line = StyledLine::new(" queued ", Tone::Secondary)
+        .with(held.first().cloned().unwrap_or_default(), Tone::Text);
+    match held.len() {
+        0 | 1 => line,
+        more => line.with(format!(", and {} more", more - 1), Tone::Secondary),
+    }
 }
 
 /// Returns what took most of the time, and how the total compares with other requests.
