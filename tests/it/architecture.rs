@@ -64,7 +64,7 @@ fn the_lower_crates_stay_small_and_without_io() {
     check("zerver-trace", &["bincode", "serde"]);
     check("zerver-engine", &["bytes", "form_urlencoded", "http", "serde", "serde_json", "smallvec"]);
     check("zerver-replay", &["bincode", "http", "serde", "serde_json", "thiserror"]);
-    check("zerver-analysis", &["jiff", "serde", "similar", "thiserror"]);
+    check("zerver-analysis", &["jiff", "libm", "serde", "similar", "thiserror"]);
     for name in ["zerver-cli", "zerver-tui"] {
         assert!(!outside(name).contains("redb") && !outside(name).contains("hyper"), "{name}");
     }

@@ -66,6 +66,50 @@ fn requests_are_counted_by_what_they_were_and_did() {
 }
 
 #[test]
+fn two_sets_are_compared() {
+    let demo = Demo::new();
+    let compare = |arguments: &[&str], code: i32| -> Json {
+        let ran = demo.zerver(&[arguments, &["--json"]].concat());
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let slow = "flow=report query.latency_ms>=100";
+    let found = compare(&["diff", "--a", "flow=report query.latency_ms<100", "--b", slow], 1);
+    assert_eq!(found["verdict"], "changed");
+    let report = &found["flows"][0];
+    assert_eq!((&report["flow"], &report["took"]["changed"]), (&"report".into(), &true.into()));
+    assert!(report["took"]["difference"].as_f64().unwrap() > 5e7, "{report}");
+    let rows = report["rows"].as_array().unwrap();
+    let upstream = rows.iter().find(|row| row["measure"] == "wait" && row["step"] == "gather").unwrap();
+    assert_eq!(upstream["changed"], true, "{upstream}");
+    // The examples can be compared in turn.
+    let id = |set: &str| report["examples"][set].as_str().unwrap().to_owned();
+    let examples = compare(&["diff", &id("a"), &id("b")], 1);
+    assert_eq!(examples["verdict"], "different");
+
+    // The rest of the flow is the other set of a query alone.
+    let rest = compare(&["why", slow], 1);
+    let requests = &rest["flows"][0]["requests"];
+    let count = |set: &str| requests[set].as_u64().unwrap();
+    assert_eq!((count("b"), count("a") + count("b")), (demo.count(&[slow]), demo.count(&["flow=report"])));
+    let text = demo.zerver(&["diff", "--a", "flow=report query.latency_ms<100", "--b", slow]).out;
+    assert!(text.starts_with("report: median ") && text.contains(" more (95 % interval "), "{text}");
+
+    let shared = compare(&["diff", "--a", "flow=todos-item", "--b", "flow=todos-item status:404"], 1);
+    assert_eq!((&shared["shared"], &shared["b"]["requests"]), (&3.into(), &3.into()));
+    for (arguments, message) in [
+        (&["diff", "--a", "flow:nothing", "--b", slow][..], "no request matches flow:nothing"),
+        (&["diff", "--a", slow, "--b", slow], "no two sets to compare"),
+        (&["why", "flow=report"], "selects all requests of their flows"),
+        (&["why", "statsu:404"], "did you mean status?"),
+        (&["why", "report"], "name a request, or give a query"),
+    ] {
+        let ran = demo.zerver(arguments);
+        assert!(ran.code == Some(2) && ran.err.contains(message), "{ran:?}");
+    }
+}
+
+#[test]
 fn requests_are_sorted_and_grouped() {
     let demo = Demo::new();
     let slowest = demo.json(&["ls", "--sort", "took", "-n", "20"]);

@@ -49,7 +49,12 @@ const DIFF_EXIT_CODES: &str = "\
 Exit codes:
   0  same request, decisions, values and response; timing alone is not a difference
   1  different
-  2  error, or no difference found but not everything could be compared";
+  2  error, or no difference found but not everything could be compared
+
+With --a and --b:
+  0  no change found
+  1  a change found
+  2  error, or too few requests for a test";
 
 const REPLAY_HELP: &str = "\
 Examples:
@@ -178,11 +183,17 @@ pub(crate) enum Command {
     ///
     /// Ignores times, the HTTP version, the client's address, and headers that change with every request: age, date,
     /// server-timing, traceparent, tracestate, x-request-id, x-response-time.
+    ///
+    /// With --a and --b, compares two sets of requests, such as two builds, days or tenants: which flows, steps and
+    /// effects changed and by how much, with tests that allow for chance.
     #[command(after_help = DIFF_EXIT_CODES)]
     Diff(Diff),
     /// Rank a request among others of its flow, and find the fields that correlate with latency
     ///
     /// Compares it with the newest 500 requests of the flow. Correlation is not causation.
+    ///
+    /// With a query, such as `zerver why flow:report is:failed`, compares the requests that it selects with the other
+    /// requests of the same flows, as `zerver diff --a --b` does.
     #[command(after_help = EXIT_CODES)]
     Why(Why),
     /// Show how the database performs a recorded SQL call: its plan, with the recorded parameters

@@ -13,6 +13,9 @@ use crate::candidates::{flows, query_words, requests};
 pub(super) const ID_HELP: &str = "Request id, unique prefix of one, @last, @failed, @slowest or @fastest (of those \
                                   that succeeded), each also as @last:FLOW, a portable file, or - for one on standard input";
 
+const WHY_HELP: &str = "Request as for `zerver trace`, or a query: what the requests that it selects have in common, \
+                        compared with the rest of their flows";
+
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     #[command(flatten)]
@@ -199,11 +202,20 @@ pub(crate) enum Theme {
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    #[arg(help = ID_HELP, required_unless_present = "slow", add = ArgValueCompleter::new(requests))]
+    #[arg(help = ID_HELP, required_unless_present_any = ["slow", "set_a"], add = ArgValueCompleter::new(requests))]
     pub(crate) a: Option<TraceRef>,
     /// The request to explain, relative to A
-    #[arg(required_unless_present = "slow", add = ArgValueCompleter::new(requests))]
+    #[arg(required_unless_present_any = ["slow", "set_a"], add = ArgValueCompleter::new(requests))]
     pub(crate) b: Option<TraceRef>,
+    /// Compare two sets of requests instead: those that this query selects, such as "build:3a44" or "since:2h until:1h"
+    #[arg(long = "a", value_name = "QUERY", requires = "set_b", conflicts_with_all = ["a", "b", "slow"], add = ArgValueCompleter::new(query_words))]
+    pub(crate) set_a: Option<String>,
+    /// The set to explain, relative to --a
+    #[arg(long = "b", value_name = "QUERY", requires = "set_a", add = ArgValueCompleter::new(query_words))]
+    pub(crate) set_b: Option<String>,
+    /// Read the steps and effects of at most N requests of each flow and set, evenly chosen, or `all`
+    #[arg(long, short = 'n', value_name = "N", default_value = "1000", requires = "set_a", value_parser = at_least_one)]
+    pub(crate) limit: Limit,
     /// Compare a typical fast request of this flow with a typical slow one: the median of the fastest 90% with the
     /// median of the slowest 10%, of the newest 1000 that succeeded
     #[arg(long, value_name = "FLOW", conflicts_with_all = ["a", "b"], add = ArgValueCompleter::new(flows))]
@@ -220,8 +232,11 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Why {
-    #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
-    pub(crate) id: TraceRef,
+    #[arg(help = WHY_HELP, value_name = "ID|QUERY", required = true, add = ArgValueCompleter::new(requests))]
+    pub(crate) request: Vec<String>,
+    /// For a query: read the steps and effects of at most N requests of each flow and set, evenly chosen, or `all`
+    #[arg(long, short = 'n', value_name = "N", default_value = "1000", value_parser = at_least_one)]
+    pub(crate) limit: Limit,
 }
 
 #[derive(Debug, Args)]

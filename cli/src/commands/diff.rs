@@ -1,15 +1,17 @@
-//! `zerver diff`: why one request took longer than another, and what differs first.
+//! `zerver diff`: why one request took longer than another, and what differs first; or how two sets differ.
 
 use zerver_analysis::{Diff, DiffJson, IgnoredHeaders, QueueHolders, Timeline, typical_pair};
 use zerver_trace::text::clean;
 use zerver_trace::{Query, RequestId, Trace};
 
+use super::compare_sets;
 use crate::args::{self, Global, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
 use crate::terminal_ui;
 use crate::view;
+use crate::view::compare_sets::SetNames;
 
 /// Maximum number of requests to choose typical ones from; the newest are used.
 const POPULATION: usize = 1_000;
@@ -27,6 +29,9 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
+    if let (Some(a), Some(b)) = (&args.set_a, &args.set_b) {
+        return compare_sets::run(SetNames { a, b }, args.limit, global, output);
+    }
     let (a, b) = match (&args.slow, &args.a, &args.b) {
         (Some(flow), ..) => load_typical(flow, global, output)?,
         (None, Some(a), Some(b)) => (load(a, global)?, load(b, global)?),

@@ -1,6 +1,7 @@
 //! Commands, one file each.
 
 mod catalog;
+mod compare_sets;
 mod completions;
 mod config;
 mod demo;

@@ -1,6 +1,7 @@
 //! Pure functions over traces.
 //!
-//! A [`Timeline`] shows where the time of one request went, a [`Diff`] why another took longer, and [`Why`] how a
+//! A [`Timeline`] shows where the time of one request went, a [`Diff`] why another took longer, a [`SetComparison`] what
+//! has changed from one set of requests to another, and [`Why`] how a
 //! request compares with others of its flow. A [`Simulation`] estimates the effect of another configuration, and a
 //! [`Corpus`] summarizes many replays. The documents (`TimelineJson` and others) are the JSON forms; [`display`] holds
 //! wording that the command line and the terminal UI share.
@@ -11,6 +12,8 @@
 
 #![warn(missing_debug_implementations)]
 
+mod common_effects;
+mod compare_sets;
 mod corpus;
 mod diff;
 pub mod display;
@@ -28,6 +31,10 @@ mod time_attribution;
 mod timeline;
 mod why;
 
+pub use compare_sets::{
+    ChangeMeasure, ChangeSubject, FALSE_DISCOVERY_RATE, FlowComparison, FlowSet, SeparatedSets, SetChange,
+    SetComparison, SetComparisonJson, SetPeriod, TestedChange, sample_evenly,
+};
 pub use corpus::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
 pub use diff::{
     Cause, CauseKind, Diff, DiffJson, DiffRow, DiffSide, Difference, DifferenceKind, IgnoredHeaders,

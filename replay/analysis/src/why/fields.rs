@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 64;
 
 /// Value of a field.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
-pub(super) enum Scalar {
+pub(crate) enum Scalar {
     /// A number and its notation: two large numbers may have the same nearest float.
     Number(f64, String),
     Text(String),
@@ -25,7 +25,7 @@ pub(super) enum Scalar {
 
 impl Scalar {
     /// Returns the value as text.
-    pub(super) fn show(&self) -> String {
+    pub(crate) fn show(&self) -> String {
         match self {
             Self::Number(_, text) | Self::Text(text) => text.clone(),
         }
@@ -33,9 +33,9 @@ impl Scalar {
 }
 
 /// Fields by name: `query latency_ms`, `Todo.title`, `Todos.len`.
-pub(super) type Fields = BTreeMap<String, Scalar>;
+pub(crate) type Fields = BTreeMap<String, Scalar>;
 
-pub(super) fn fields(trace: &Trace, timeline: &Timeline, ignored: &IgnoredHeaders) -> Fields {
+pub(crate) fn fields(trace: &Trace, timeline: &Timeline, ignored: &IgnoredHeaders) -> Fields {
     let mut fields = Fields::new();
     for (name, value) in parameters(&trace.flow.pattern, &trace.path).unwrap_or_default() {
         add(&mut fields, format!("parameter {name}"), typed(&value));

@@ -17,5 +17,6 @@ mod tests;
 pub use associations::{Association, Correlation, ValueGroup};
 pub use baseline::{Baseline, Distribution};
 pub use document::WhyJson;
+pub(crate) use fields::{Scalar, fields};
 pub use population::{MIN_POPULATION, Why};
 pub use ranked_times::{RankedTime, TimePart};

@@ -3,7 +3,7 @@
 use zerver_trace::Trace;
 
 use super::associations::{self, Association};
-use super::fields;
+use super::fields::fields;
 use super::ranked_times::{self, RankedTime};
 use crate::{CompletionDelay, IgnoredHeaders, InjectedFault, Timeline};
 
@@ -41,8 +41,7 @@ impl Why {
             (Vec::new(), 0)
         } else {
             let ignored = IgnoredHeaders::default();
-            let fields =
-                population.iter().zip(&timelines).map(|(trace, of)| fields::fields(trace, of, &ignored));
+            let fields = population.iter().zip(&timelines).map(|(trace, of)| fields(trace, of, &ignored));
             let durations: Vec<u64> = population.iter().map(|trace| trace.duration_ns).collect();
             associations::associations(&fields.collect::<Vec<_>>(), &durations)
         };

@@ -1,7 +1,8 @@
 //! Ranks the times of one request among those of others: the whole, and each part as in [`crate::time_attribution`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use crate::common_effects::CommonEffects;
 use crate::time_attribution::attribute_time;
 use crate::{Timeline, median};
 
@@ -131,37 +132,11 @@ pub(super) fn rank_times(timelines: &[Timeline]) -> (RankedTime, Vec<RankedTime>
 
 /// Returns the parts of each request.
 pub(super) fn all_parts(timelines: &[Timeline]) -> Vec<Parts> {
-    let common = common_effects(timelines);
+    let common = CommonEffects::of(timelines);
     timelines.iter().map(|timeline| parts(timeline, &common)).collect()
 }
 
-/// Step, kind and, for a target, the label of the effect.
-type EffectTarget = (String, String, Option<String>);
-
-/// Returns the targets that at least nine in ten requests use, of those with any effect of that kind in that step.
-fn common_effects(timelines: &[Timeline]) -> BTreeSet<EffectTarget> {
-    let mut counts: BTreeMap<EffectTarget, usize> = BTreeMap::new();
-    for timeline in timelines {
-        let effects =
-            timeline.runs.iter().flat_map(|run| run.effects.iter().map(move |effect| (run, effect)));
-        let asked: BTreeSet<EffectTarget> = effects
-            .flat_map(|(run, effect)| {
-                let of = |target| (run.step.name.clone(), effect.kind.clone(), target);
-                [of(None), of(Some(effect.label()))]
-            })
-            .collect();
-        for asked in asked {
-            *counts.entry(asked).or_default() += 1;
-        }
-    }
-    let is_common = |((step, kind, target), count): &(&EffectTarget, &usize)| {
-        let of_kind = counts.get(&(step.clone(), kind.clone(), None)).copied().unwrap_or(0);
-        target.is_some() && **count * 10 >= of_kind * 9
-    };
-    counts.iter().filter(is_common).map(|(asked, _)| asked.clone()).collect()
-}
-
-fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
+fn parts(timeline: &Timeline, common: &CommonEffects) -> Parts {
     let shares = attribute_time(timeline);
     let mut parts = Parts::new();
     let mut add = |place: TimePart, ns: u64| *parts.entry(place).or_default() += ns;
@@ -174,9 +149,7 @@ fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
         add(TimePart::Cpu(step.clone()), share.cpu_ns);
         add(TimePart::CompletionDelay(step.clone()), share.completion_delay_ns);
         for (effect, share) in run.effects.iter().zip(&share.effects) {
-            let key = (step.clone(), effect.kind.clone(), Some(effect.label()));
-            let is_common = common.contains(&key);
-            let what = if is_common { effect.label() } else { effect.kind.clone() };
+            let (is_common, what) = (common.has(step, effect), common.name(step, effect));
             for (phase, ns) in effect.phases() {
                 add(TimePart::Phase { step: step.clone(), what: what.clone(), phase }, ns);
             }
@@ -186,7 +159,7 @@ fn parts(timeline: &Timeline, common: &BTreeSet<EffectTarget>) -> Parts {
                 let what = wait.label(&effect.kind, summary);
                 add(TimePart::PolicyWait { step: step.clone(), what }, ns);
             }
-            add(TimePart::Effect { step: key.0, what }, share.whole_ns());
+            add(TimePart::Effect { step: step.clone(), what }, share.whole_ns());
         }
     }
     parts
