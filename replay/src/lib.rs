@@ -26,6 +26,7 @@ mod report;
 mod run;
 mod sameness;
 mod single_run;
+mod slice;
 #[cfg(test)]
 mod tests;
 mod unreplayable;
@@ -51,6 +52,10 @@ pub use report::{
 };
 pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
 pub use sameness::Sameness;
+pub use slice::{
+    ChangedInput, EffectOnPath, InputInfluence, Relation, RuledOut, SliceRequest, SlotOnPath, StaticSlice,
+    StepOnPath, Undecided, ValuePath, ValueRoot, ValueSlice, recorded_inputs, static_slice,
+};
 pub use unreplayable::removed_flow_report;
 pub use value::side_by_side::side_by_side;
 pub use zerver_engine::ChaosRule;

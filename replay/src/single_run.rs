@@ -72,7 +72,7 @@ impl Replay<'_> {
     }
 
     /// Returns the limits that end a run in virtual time from outside.
-    fn ends(&self, recorded: &Observed<'_>, input: &ReplayInput) -> VirtualLimits {
+    pub(crate) fn ends(&self, recorded: &Observed<'_>, input: &ReplayInput) -> VirtualLimits {
         let has_client_left = matches!(recorded.outcome, Some(Outcome::ClientLeft { .. }));
         let limit = self.flow.deadline().or(self.context.deadline);
         let limit_ns = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));

@@ -2,21 +2,21 @@
 //!
 //! Messages are frames on a stream, each with its length in front and a limit on that length. The service first sends
 //! [`Hello`]. It then answers each [`HostRequest`] in order: any number of [`HostReply::RunStarted`],
-//! [`HostReply::StepStarting`] and [`HostReply::EffectStarting`], followed by one [`HostReply::Report`],
-//! [`HostReply::Explained`] or [`HostReply::Failed`].
+//! [`HostReply::StepStarting`], [`HostReply::EffectStarting`] and [`HostReply::TrialStarting`], followed by one
+//! [`HostReply::Report`], [`HostReply::Explained`], [`HostReply::Sliced`] or [`HostReply::Failed`].
 
 use std::io::{self, Read, Write};
 
 use bincode::{Decode, Encode};
 use zerver_trace::bounded_decode;
 
-use crate::{CallExplanation, Edits, Recording, ReplayError, Report};
+use crate::{CallExplanation, Edits, Recording, ReplayError, Report, SliceRequest, ValueSlice};
 
 /// First bytes that a service sends.
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
 /// First and last protocol version that this build supports. Version 2 added the worker to a trace, version 3 its
-/// origin, version 4 the kinds of missing inputs, and version 5 explanations.
-pub const VERSIONS: (u16, u16) = (5, 5);
+/// origin, version 4 the kinds of missing inputs, version 5 explanations, and version 6 slices.
+pub const VERSIONS: (u16, u16) = (6, 6);
 /// Maximum length of a frame, in bytes. A trace in a store is shorter.
 pub const MAX_FRAME_BYTES: usize = 64 << 20;
 
@@ -60,6 +60,8 @@ pub enum HostRequest {
         /// True if the call may be performed to measure it.
         analyze: bool,
     },
+    /// Finds the sources of a value.
+    Slice(Box<Recording>, SliceRequest),
 }
 
 /// A message from the service.
@@ -82,6 +84,10 @@ pub enum HostReply {
     RunStarted,
     /// The call is explained: one explanation for each part of it.
     Explained(Vec<CallExplanation>),
+    /// A trial of a slice starts. Each trial has its own time limit, and a number.
+    TrialStarting(u32),
+    /// The sources of a value are found.
+    Sliced(Box<ValueSlice>),
 }
 
 /// Sends one frame.
@@ -188,8 +194,8 @@ mod tests {
     #[test]
     fn another_program_is_incompatible() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
-        assert!(hello(MAGIC, (0, 6)).is_compatible());
-        assert!(!hello(MAGIC, (0, 4)).is_compatible() && !hello(MAGIC, (6, 6)).is_compatible());
+        assert!(hello(MAGIC, (0, 7)).is_compatible());
+        assert!(!hello(MAGIC, (0, 5)).is_compatible() && !hello(MAGIC, (7, 7)).is_compatible());
         assert!(!hello(*b"HTTP/1.1", VERSIONS).is_compatible());
     }
 }

@@ -1,5 +1,7 @@
 //! Edits that fit a flow, ready to be applied during a run.
 
+use std::collections::BTreeMap;
+
 use zerver_engine::{Call, CallResult, Flow};
 use zerver_trace::secret::Rule;
 use zerver_trace::{EffectError, FlowInfo, SharedValue, Value};
@@ -20,7 +22,17 @@ pub(crate) struct PreparedEdits {
     slots: Vec<PreparedSlot>,
     answers: Vec<PreparedAnswer>,
     faults: Vec<PreparedFault>,
+    marked: Option<MarkedInputs>,
     rule: Rule,
+}
+
+/// Inputs of a run that shows where a value comes from. Its calls are answered even if their arguments have changed.
+#[derive(Default)]
+pub(crate) struct MarkedInputs {
+    /// Slots, each with the first step that sees the value.
+    pub(crate) slots: Vec<(u16, u16, SharedValue)>,
+    /// Answers, by the number of the recorded call.
+    pub(crate) answers: BTreeMap<u32, Result<Value, EffectError>>,
 }
 
 struct PreparedFault {
@@ -58,7 +70,29 @@ impl PreparedEdits {
             slots: slots.collect::<Result<_, _>>()?,
             answers: answers.collect::<Result<_, _>>()?,
             faults: faults.collect(),
+            marked: None,
             rule,
+        })
+    }
+
+    /// Creates the edits of a run with marked inputs.
+    pub(crate) fn marked(marked: MarkedInputs, rule: Rule) -> Self {
+        Self { marked: Some(marked), rule, ..Self::default() }
+    }
+
+    /// Returns true if the run has marked inputs.
+    pub(crate) const fn is_marked(&self) -> bool {
+        self.marked.is_some()
+    }
+
+    /// Returns the marked answer of a recorded call, if there is one.
+    pub(crate) fn marked_answer(&self, number: u32, call: &Call) -> Option<Result<CallResult, ReplayError>> {
+        Some(match self.marked.as_ref()?.answers.get(&number)? {
+            Ok(output) => match call.decode_output(output) {
+                Ok(output) => Ok(Ok(output)),
+                Err(error) => Err(ReplayError::new(error.message)),
+            },
+            Err(error) => Ok(Err(error.clone())),
         })
     }
 
@@ -70,6 +104,10 @@ impl PreparedEdits {
         job: &mut zerver_engine::Job,
         applied: &mut Vec<AppliedEdit>,
     ) -> Result<(), ReplayError> {
+        for (slot, _, value) in self.marked.iter().flat_map(|of| &of.slots).filter(|(_, step, _)| *step == at)
+        {
+            job.override_slot(*slot, value.clone());
+        }
         for slot in self.slots.iter_mut().filter(|slot| slot.at == at && !slot.is_applied) {
             slot.is_applied = true;
             let (datum, from, to) = slot.datum(flow, job.slot(slot.slot))?;

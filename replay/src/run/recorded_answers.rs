@@ -214,6 +214,32 @@ impl<'r> RecordedAnswers<'r> {
         Some(self.mark_taken(at))
     }
 
+    /// Finds a recorded call for one whose arguments have changed with a marked input: one with the same arguments that
+    /// has been taken already, or else the one that the same run of the step made at the same position.
+    pub(crate) fn take_alike(
+        &mut self,
+        kind: &str,
+        args: &Value,
+        (step, occurrence): (&str, u32),
+        position: usize,
+    ) -> Option<&'r ObservedCall<'r>> {
+        let is_same = |known: &RecordedCall<'r>| {
+            *known.call.kind == *kind
+                && self.secrets.plain(&known.call.args).is_ok_and(|known| known.tokens() == args.tokens())
+        };
+        if let Some(known) = self.calls.iter().find(|known| is_same(known)) {
+            return Some(known.call);
+        }
+        let is_there = |known: &RecordedCall<'r>| {
+            let there = |(run, at): &(&ObservedRun<'r>, usize)| {
+                run.name == step && run.occurrence == occurrence && *at == position
+            };
+            *known.call.kind == *kind && !known.is_taken && known.origin.as_ref().is_some_and(there)
+        };
+        let at = self.calls.iter().position(is_there)?;
+        Some(self.mark_taken(at))
+    }
+
     /// Groups the recorded calls of this kind by their identity.
     fn identify(&mut self, call: &Call) {
         if !self.kinds_identified.insert(call.kind().to_owned()) {

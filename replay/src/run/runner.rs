@@ -264,8 +264,13 @@ impl<'r> Runner<'r> {
             0 | 1 => self.answers.take(call.kind(), &args),
             _ => self.answers.take_retry(call.kind(), &args),
         };
-        if known.is_none() {
-            let step = flow.info().steps.get(usize::from(self.position.step)).map_or("", |step| &step.name);
+        let step = flow.info().steps.get(usize::from(self.position.step)).map_or("", |step| &step.name);
+        if known.is_none() && self.edits.is_marked() {
+            known = self.answers.take_alike(call.kind(), &args, (step, self.position.occurrence()), index);
+            if let Some(known) = known {
+                self.reworded.insert(start.number, known.number);
+            }
+        } else if known.is_none() {
             known = self.answers.take_reworded(call, step, self.position.occurrence(), index);
             if let Some(known) = known {
                 self.reworded.insert(start.number, known.number);
@@ -339,6 +344,9 @@ impl<'r> Runner<'r> {
     /// Returns the end of a call without a fault.
     fn call_end(&mut self, asked: &CallContext<'_>) -> Result<CallEnd, Halt> {
         let CallContext { call, known, .. } = *asked;
+        if let Some(said) = known.and_then(|known| self.edits.marked_answer(known.number, call)) {
+            return Ok(CallEnd::Answered(said.map_err(Halt::Invalid)?, self.clock.due(known)));
+        }
         if let Some(said) = self.edits.answer(asked.names, call, &mut self.applied) {
             return Ok(CallEnd::Answered(said.map_err(Halt::Invalid)?, self.clock.due(known)));
         }

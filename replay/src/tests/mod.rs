@@ -8,6 +8,7 @@ mod incomplete_recordings;
 mod limits;
 mod many_effects;
 mod nondeterminism;
+mod planted_flows;
 mod random;
 mod retries;
 mod reworded;

@@ -176,7 +176,7 @@ pub(crate) fn replaced(
     Ok((own(&root), before))
 }
 
-fn step_into<'n, 'a>(node: &'n mut Node<'a>, part: &str) -> Result<&'n mut Node<'a>, NoSuchPlace> {
+pub(crate) fn step_into<'n, 'a>(node: &'n mut Node<'a>, part: &str) -> Result<&'n mut Node<'a>, NoSuchPlace> {
     let none = |there: Vec<String>| {
         let nearest = nearest_name(part, there.iter().map(String::as_str)).map(ToOwned::to_owned);
         NoSuchPlace { part: part.to_owned(), there, nearest }

@@ -69,32 +69,58 @@ impl Host {
             }
             HostRequest::Replay(recording, edits) => match self.open_live_for(edits, stream) {
                 // Steps are announced, so that the other side knows which step ran if the process ends.
-                Ok(()) => self.with_replay(recording, edits, |replay| {
-                    replay.run(&mut |progress| send_progress(stream, progress))
-                }),
+                Ok(()) => self.with_replay(
+                    recording,
+                    edits,
+                    |replay| replay.run(&mut |progress| send_progress(stream, progress)),
+                    || Ok(self.removed_flow(recording)),
+                ),
                 Err(error) => Err(open_error(&*error)),
             },
-            HostRequest::Check(recording) => self.with_replay(recording, &Edits::default(), |replay| {
-                replay.check(&mut |progress| match progress {
-                    Progress::RunStarted => send_progress(stream, progress),
-                    Progress::StepStarting(_) => {}
-                })
-            }),
+            HostRequest::Slice(recording, request) => {
+                let sliced = self.with_replay(
+                    recording,
+                    &Edits::default(),
+                    |replay| {
+                        let mut progress = |trial| drop(send(&mut *stream, &HostReply::TrialStarting(trial)));
+                        replay.slice(request, &mut progress)
+                    },
+                    || Err(removed_flow_error(&recording.trace.flow.name)),
+                );
+                return sliced.map_or_else(HostReply::Failed, |slice| HostReply::Sliced(Box::new(slice)));
+            }
+            HostRequest::Check(recording) => self.with_replay(
+                recording,
+                &Edits::default(),
+                |replay| {
+                    replay.check(&mut |progress| match progress {
+                        Progress::RunStarted => send_progress(stream, progress),
+                        Progress::StepStarting(_) => {}
+                    })
+                },
+                || Ok(self.removed_flow(recording)),
+            ),
         };
         result.map_or_else(HostReply::Failed, |report| HostReply::Report(Box::new(report)))
     }
 
-    /// Prepares a replay and passes it to `run`. A flow that no longer exists is a finding.
-    fn with_replay(
+    /// Returns the report about a flow that no longer exists, which is a finding.
+    fn removed_flow(&self, recording: &Recording) -> Report {
+        let names = self.flows.iter().map(|hosted| hosted.flow.info().name.as_str());
+        removed_flow_report(&recording.trace, names)
+    }
+
+    /// Prepares a replay and passes it to `run`, or calls `removed` if the flow no longer exists.
+    fn with_replay<R>(
         &self,
         recording: &Recording,
         edits: &Edits,
-        run: impl FnOnce(&Replay<'_>) -> Result<Report, ReplayError>,
-    ) -> Result<Report, ReplayError> {
+        run: impl FnOnce(&Replay<'_>) -> Result<R, ReplayError>,
+        removed: impl FnOnce() -> Result<R, ReplayError>,
+    ) -> Result<R, ReplayError> {
         let trace = &recording.trace;
         let Some(hosted) = self.flows.iter().find(|hosted| hosted.flow.info().name == trace.flow.name) else {
-            let names = self.flows.iter().map(|hosted| hosted.flow.info().name.as_str());
-            return Ok(removed_flow_report(trace, names));
+            return removed();
         };
         let route = |request: &mut Request| {
             if let Some(live) = &self.live {
@@ -175,6 +201,15 @@ impl HostedFlow {
         let Some(RouteMatch::Flow(_, params)) = found else { return false };
         request.params = params;
         true
+    }
+}
+
+/// Returns the error for a value of a flow that no longer exists.
+fn removed_flow_error(flow: &str) -> ReplayError {
+    ReplayError {
+        message: format!("today's program has no flow {flow}"),
+        hints: vec!["--static narrows the sources of the value without the program".to_owned()],
+        ..ReplayError::default()
     }
 }
 
