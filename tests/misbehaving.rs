@@ -32,6 +32,16 @@ fn spin() -> Response {
     Response::text("spins")
 }
 
+/// Ends the process in a replay with a large number.
+#[step]
+fn picky(request: &Request) -> Result<Response, Failure> {
+    let n: i64 = request.query_as("n")?.unwrap_or(0);
+    if n > 100 && is_replayed() {
+        std::process::abort();
+    }
+    Ok(Response::json(&(n > 100, n % 2, "constant")))
+}
+
 /// Returns a different response each time.
 #[step]
 fn look(now: &ArrivalTime) -> Response {
@@ -121,5 +131,6 @@ fn app() -> App {
         .flow(flow!("nap", GET "/nap", steps: [tire, nap, wake]))
         .flow(flow!("asks", GET "/asks", steps: [ask_out, respond]))
         .flow(flow!("hog", GET "/hog", steps: [fine, hog]))
+        .flow(flow!("picky", GET "/picky", steps: [fine, picky]))
         .flow(flow!("panic", GET "/panic", steps: [fine, panic]))
 }

@@ -40,3 +40,4 @@ mod story;
 mod todos;
 mod trouble;
 mod tui;
+mod why_value;

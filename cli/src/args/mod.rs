@@ -20,7 +20,7 @@ pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Expect, Explain, Export, FlowSort, Flows, GroupKey, Import, Ls,
-    ManPages, RequestColumn, RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+    ManPages, RequestColumn, RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
@@ -76,6 +76,18 @@ Exit codes:
   1  different; with --faults, if a fault makes a step panic, kills the service, is reported by a step as a
      bug, or is ended only by the default deadline
   2  error, or no difference found but not everything could be compared (exit code 0 with --all)";
+
+const WHY_VALUE_HELP: &str = "\
+Examples:
+  zerver why-value @last response.body.total     a field of the response
+  zerver why-value @failed response.status       the status
+  zerver why-value @last slot.Todo.title         a part of a slot
+  zerver why-value @last effect.0.args.url       an argument of the first effect
+
+Exit codes:
+  0  success
+  1  success, but some inputs could not be decided
+  2  error";
 
 const SIMULATE_EXIT_CODES: &str = "\
 Exit codes:
@@ -196,6 +208,13 @@ pub(crate) enum Command {
     /// requests of the same flows, as `zerver diff --a --b` does.
     #[command(after_help = EXIT_CODES)]
     Why(Why),
+    /// Show where a value of a request came from: a part of its response, a slot, or the arguments of an effect
+    ///
+    /// Builds the service and runs the request many times, offline, each time with one input changed: a field of the
+    /// request, of the answer of an effect, or of a slot. Lists the inputs that flow into the value, those that decide
+    /// whether there is one, and what was ruled out.
+    #[command(after_help = WHY_VALUE_HELP)]
+    WhyValue(WhyValue),
     /// Show how the database performs a recorded SQL call: its plan, with the recorded parameters
     ///
     /// Builds the service, which explains the call with the database that it uses, in a transaction that can only read.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
+use zerver_replay::ValuePath;
 use zerver_trace::duration::HumanDuration;
 
-use super::value::{assignment, at_least_one, header};
+use super::value::{assignment, at_least_one, header, value_path};
 use super::{Limit, Program, RequestArgs, TraceRef};
 use crate::candidates::{flows, query_words, requests};
 
@@ -258,6 +259,23 @@ pub(crate) struct Resend {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyValue {
+    #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
+    pub(crate) id: TraceRef,
+    /// Value: response.status, response.header.NAME, response.body.PATH, slot.NAME.PATH or effect.NUMBER.args.PATH
+    #[arg(value_name = "VALUE", value_parser = value_path)]
+    pub(crate) value: ValuePath,
+    /// Narrow the sources by what the steps read and write, without building or running the service
+    #[arg(long = "static")]
+    pub(crate) is_static: bool,
+    /// Folder of the service's package [default: the package that holds or recorded the store, or this folder]
+    #[arg(long, value_name = "APP", value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
 }
 
 #[derive(Debug, Args)]

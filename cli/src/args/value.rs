@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use zerver_replay::{Fault, FaultKind};
+use zerver_replay::{Fault, FaultKind, ReplayError, ValuePath};
 use zerver_trace::TraceSelector;
 use zerver_trace::duration::HumanDuration;
 
@@ -51,6 +51,14 @@ pub(crate) struct UnixTime {
 /// Parses a time as queries do.
 pub(super) fn time(text: &str) -> Result<UnixTime, String> {
     local_clock().parse(text).map(|unix_ns| UnixTime { unix_ns })
+}
+
+/// Parses the name of a value of a request.
+pub(super) fn value_path(text: &str) -> Result<ValuePath, String> {
+    text.parse().map_err(|error: ReplayError| {
+        let ReplayError { message, causes, hints } = error;
+        [vec![message], causes, hints].concat().join("; ")
+    })
 }
 
 pub(super) fn assignment(text: &str) -> Result<(String, String), String> {

@@ -22,6 +22,7 @@ mod top;
 mod trace;
 mod tui;
 mod why;
+mod why_value;
 
 use crate::args::{Cli, Command};
 use crate::dev;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Resend(args) => resend::run(args, global, output),
         Command::Diff(args) => diff::run(args, global, output),
         Command::Why(args) => why::run(args, global, output),
+        Command::WhyValue(args) => why_value::run(args, global, output),
         Command::Explain(args) => explain::run(args, global, output),
         Command::Simulate(args) => simulate::run(args, global, output),
         Command::Top(args) => top::run(args, output),

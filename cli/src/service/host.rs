@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use zerver_replay::wire::{Hello, HostReply, HostRequest, VERSIONS, receive, send};
-use zerver_replay::{CallExplanation, Edits, Recording, ReplayError, Report};
+use zerver_replay::{CallExplanation, Edits, Recording, ReplayError, Report, ValueSlice};
 
 use super::output_lines::each_line;
 use super::process::Process;
@@ -50,6 +50,9 @@ pub(crate) enum HostEvent {
     LiveEffect(String, Duration),
     Report(Box<Report>),
     Explained(Vec<CallExplanation>),
+    /// The trial of this number is about to run.
+    TrialStarting(u32),
+    Sliced(Box<ValueSlice>),
     Refused(ReplayError),
     /// The program ended, in the way described.
     Died(String),
@@ -70,7 +73,7 @@ impl RunDeadline {
     /// Moves the deadline after an event.
     pub(crate) fn update(&mut self, event: &HostEvent, now: Instant) {
         match event {
-            HostEvent::RunStarted => self.0 = now + RUN_TIMEOUT,
+            HostEvent::RunStarted | HostEvent::TrialStarting(_) => self.0 = now + RUN_TIMEOUT,
             HostEvent::LiveEffect(_, within) => self.0 = now + (*within).min(MAX_LIVE_EFFECT) + RUN_TIMEOUT,
             _ => {}
         }
@@ -176,7 +179,9 @@ impl ReplayHost {
                 HostEvent::StepStarting(step) => current_step = Some(step),
                 HostEvent::LiveEffect(name, _) => announce(&name),
                 HostEvent::Report(report) => return Ok(*report),
-                HostEvent::Explained(_) => return Err(self.malformed()),
+                HostEvent::Explained(_) | HostEvent::TrialStarting(_) | HostEvent::Sliced(_) => {
+                    return Err(self.malformed());
+                }
                 HostEvent::Refused(refusal) => return Err(refusal.into()),
                 HostEvent::Malformed(error) => return Err(error),
                 HostEvent::Died(how) => {
@@ -213,7 +218,9 @@ impl ReplayHost {
                 HostEvent::Explained(explanations) => return Ok(explanations),
                 HostEvent::Refused(refusal) => return Err(refusal.into()),
                 HostEvent::Malformed(error) => return Err(error),
-                HostEvent::Report(_) => return Err(self.malformed()),
+                HostEvent::Report(_) | HostEvent::TrialStarting(_) | HostEvent::Sliced(_) => {
+                    return Err(self.malformed());
+                }
                 HostEvent::Died(how) => {
                     let died =
                         CommandError::new(format!("the service died before it explained the call: {how}"));
@@ -259,6 +266,10 @@ impl ReplayHost {
                 Ok(Incoming::Reply(HostReply::Explained(explanations))) => {
                     return HostEvent::Explained(explanations);
                 }
+                Ok(Incoming::Reply(HostReply::TrialStarting(trial))) => {
+                    return HostEvent::TrialStarting(trial);
+                }
+                Ok(Incoming::Reply(HostReply::Sliced(slice))) => return HostEvent::Sliced(slice),
                 Ok(Incoming::Reply(HostReply::Failed(refusal))) => return HostEvent::Refused(refusal),
                 Ok(Incoming::Hello(..)) => return HostEvent::Malformed(self.malformed()),
                 Ok(Incoming::Closed(Some(error))) if error.kind() == ErrorKind::InvalidData => {
@@ -274,7 +285,8 @@ impl ReplayHost {
         }
     }
 
-    fn malformed(&self) -> CommandError {
+    /// Returns the error for a reply that fits no request.
+    pub(super) fn malformed(&self) -> CommandError {
         CommandError::new(format!("{} sent a malformed reply", paths::display(&self.exe)))
             .with_hint("use the zerver version that the service depends on")
     }

@@ -172,8 +172,11 @@ impl<'p> PooledHost<'p> {
                 HostEvent::RunStarted => step.clear(),
                 HostEvent::StepStarting(next) => step = next,
                 // Nothing is performed for real here.
-                // An explanation is requested from no host of a pool.
-                HostEvent::LiveEffect(..) | HostEvent::Explained(_) => {}
+                // No host of a pool is asked for explanations or slices.
+                HostEvent::LiveEffect(..)
+                | HostEvent::Explained(_)
+                | HostEvent::TrialStarting(_)
+                | HostEvent::Sliced(_) => {}
                 HostEvent::Refused(refusal) => {
                     let causes: Vec<_> = std::iter::once(refusal.message).chain(refusal.causes).collect();
                     return HostResult::Report(Box::new(died(&[], "", &causes.join(": "))));
@@ -246,6 +249,7 @@ const fn opened(request: &HostRequest) -> &Recording {
     match request {
         HostRequest::Replay(opened, _)
         | HostRequest::Check(opened)
+        | HostRequest::Slice(opened, _)
         | HostRequest::Explain { recording: opened, .. } => opened,
     }
 }

@@ -11,3 +11,4 @@ pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod query;
 pub(crate) mod replayer;
+pub(crate) mod slicer;

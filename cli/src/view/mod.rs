@@ -23,6 +23,7 @@ pub(crate) mod timeline;
 mod title_line;
 pub(crate) mod top;
 pub(crate) mod why;
+pub(crate) mod why_value;
 
 use zerver_analysis::display as value;
 

@@ -33,6 +33,9 @@ pub(crate) struct MarkedInputs {
     pub(crate) slots: Vec<(u16, u16, SharedValue)>,
     /// Answers, by the number of the recorded call.
     pub(crate) answers: BTreeMap<u32, Result<Value, EffectError>>,
+    /// True if a call gets the answer of the call that was recorded at its position, whatever its arguments; false if it
+    /// gets that of a call with the same arguments, if there is one.
+    pub(crate) is_positional: bool,
 }
 
 struct PreparedFault {
@@ -80,9 +83,9 @@ impl PreparedEdits {
         Self { marked: Some(marked), rule, ..Self::default() }
     }
 
-    /// Returns true if the run has marked inputs.
-    pub(crate) const fn is_marked(&self) -> bool {
-        self.marked.is_some()
+    /// Returns the marked inputs of the run.
+    pub(crate) const fn marked_inputs(&self) -> Option<&MarkedInputs> {
+        self.marked.as_ref()
     }
 
     /// Returns the marked answer of a recorded call, if there is one.

@@ -11,6 +11,7 @@ use zerver_trace::{Answer, Value};
 
 use crate::observed::{Observed, ObservedCall, ObservedRun};
 use crate::recording::Secrets;
+use crate::run::found_call::CallPlace;
 
 /// Recorded calls of one request, each with its answer.
 ///
@@ -214,25 +215,20 @@ impl<'r> RecordedAnswers<'r> {
         Some(self.mark_taken(at))
     }
 
-    /// Finds a recorded call for one whose arguments have changed with a marked input: one with the same arguments that
-    /// has been taken already, or else the one that the same run of the step made at the same position.
-    pub(crate) fn take_alike(
-        &mut self,
-        kind: &str,
-        args: &Value,
-        (step, occurrence): (&str, u32),
-        position: usize,
-    ) -> Option<&'r ObservedCall<'r>> {
-        let is_same = |known: &RecordedCall<'r>| {
+    /// Returns a recorded call with the same arguments, even if it has been taken already.
+    pub(crate) fn with_same_arguments(&self, kind: &str, args: &Value) -> Option<&'r ObservedCall<'r>> {
+        let is_same = |known: &&RecordedCall<'r>| {
             *known.call.kind == *kind
                 && self.secrets.plain(&known.call.args).is_ok_and(|known| known.tokens() == args.tokens())
         };
-        if let Some(known) = self.calls.iter().find(|known| is_same(known)) {
-            return Some(known.call);
-        }
+        self.calls.iter().find(is_same).map(|known| known.call)
+    }
+
+    /// Takes the call that the same run of the step made at the same position, whatever its arguments.
+    pub(crate) fn take_at(&mut self, kind: &str, place: CallPlace<'_>) -> Option<&'r ObservedCall<'r>> {
         let is_there = |known: &RecordedCall<'r>| {
             let there = |(run, at): &(&ObservedRun<'r>, usize)| {
-                run.name == step && run.occurrence == occurrence && *at == position
+                run.name == place.step && run.occurrence == place.occurrence && *at == place.index
             };
             *known.call.kind == *kind && !known.is_taken && known.origin.as_ref().is_some_and(there)
         };

@@ -17,6 +17,7 @@ use crate::report::AppliedEdit;
 use crate::run::call_names::CallNames;
 use crate::run::clock::{Due, ReplayClock};
 use crate::run::context::{LivePerformer, Progress, TimerPerformer};
+use crate::run::found_call::{CallPlace, FoundCall};
 use crate::run::input::ReplayInput;
 use crate::run::recorded_answers::{FlowPosition, NoAnswer, RecordedAnswers, RecordedEnd};
 use crate::run::run_result::{RunResult, Unanswered};
@@ -260,21 +261,12 @@ impl<'r> Runner<'r> {
             self.past_deadline(start, None, until_ns);
             return Ok(());
         }
-        let mut known = match start.attempt {
-            0 | 1 => self.answers.take(call.kind(), &args),
-            _ => self.answers.take_retry(call.kind(), &args),
-        };
         let step = flow.info().steps.get(usize::from(self.position.step)).map_or("", |step| &step.name);
-        if known.is_none() && self.edits.is_marked() {
-            known = self.answers.take_alike(call.kind(), &args, (step, self.position.occurrence()), index);
-            if let Some(known) = known {
-                self.reworded.insert(start.number, known.number);
-            }
-        } else if known.is_none() {
-            known = self.answers.take_reworded(call, step, self.position.occurrence(), index);
-            if let Some(known) = known {
-                self.reworded.insert(start.number, known.number);
-            }
+        let place = CallPlace { step, occurrence: self.position.occurrence(), index };
+        let FoundCall { known, is_reworded } =
+            self.answers.find(start, &args, place, self.edits.marked_inputs());
+        if let Some(known) = known.filter(|_| is_reworded) {
+            self.reworded.insert(start.number, known.number);
         }
         if known.is_some_and(|known| self.answers.was_performed(known)) {
             self.live.insert(start.number);

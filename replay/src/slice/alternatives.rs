@@ -97,6 +97,7 @@ fn scalars(node: &Node<'_>, out: &mut Vec<Value>) {
                 0,
                 number.wrapping_sub(1),
                 number.wrapping_mul(1000).wrapping_add(7),
+                number.wrapping_mul(1000),
             ] {
                 add(Node::Uint(other));
             }
@@ -110,6 +111,7 @@ fn scalars(node: &Node<'_>, out: &mut Vec<Value>) {
                 number.wrapping_sub(1),
                 number.wrapping_neg(),
                 number.wrapping_mul(1000).wrapping_add(7),
+                number.wrapping_mul(1000),
             ] {
                 add(Node::Int(other));
             }
@@ -169,6 +171,7 @@ fn texts(text: &str) -> Vec<String> {
             number.wrapping_sub(1),
             number.wrapping_neg(),
             number.wrapping_mul(1000).wrapping_add(7),
+            number.wrapping_mul(1000),
         ] {
             out.push(other.to_string());
         }
@@ -234,7 +237,7 @@ mod tests {
     fn other_contents_have_the_same_type() {
         let of = |json: serde_json::Value| shown(&Value::from_serialize(&json).unwrap());
         assert_eq!(of(true.into()), ["false"]);
-        assert_eq!(of(5.into()), ["6", "10", "0", "4", "5007", "-5"]);
+        assert_eq!(of(5.into()), ["6", "10", "0", "4", "5007", "5000", "-5"]);
         assert_eq!(
             of("ab9-z".into()),
             [r#""bc0-a""#, r#""ab9-a""#, r#""bb9-z""#, r#""ab9-zx""#, r#""ab""#, r#""""#]

@@ -2,26 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use zerver_trace::{Outcome, Trace, Value};
+use zerver_trace::{Outcome, Value};
 
 use super::inputs::{Input, Place, Root, roots, split};
 use super::leaves::NewContent;
+use super::recorded_value::{part, recorded_whole};
 use super::report::{
     ChangedInput, EffectOnPath, InputInfluence, Relation, RuledOut, SlotOnPath, StepOnPath, Undecided,
     ValueSlice,
 };
 use super::search::{Search, SliceRequest, Verdict, relevant_calls};
 use super::static_slice::Reach;
-use super::trial::{Laboratory, Observation, part, whole_response, writer};
+use super::trial::{Laboratory, Observation, writer};
 use super::value_path::{ValuePath, ValueRoot};
 use crate::edits::edit_set::Edits;
 use crate::edits::prepared_edits::MarkedInputs;
 use crate::mask::Mask;
 use crate::observed::Observed;
-use crate::recording::Recording;
 use crate::replay::Replay;
 use crate::replay_error::ReplayError;
 use crate::report::{ReportedValue, SourceLocation};
+use crate::value::json_tree::JsonTree;
+use crate::value::path::own;
 
 impl Replay<'_> {
     /// Finds the inputs from which a value came, by runs in which one input at a time is changed. Each of these trials has
@@ -65,8 +67,8 @@ impl Replay<'_> {
         let run = laboratory.run(&input, MarkedInputs::default()).map_err(failed)?;
         let mut mask = self.mask();
         self.hide(&mut mask, &run);
-        let base = laboratory.observe(&[]).map_err(failed)?;
-        let again = laboratory.observe(&[]).map_err(failed)?;
+        let base = laboratory.observe(&[], true).map_err(failed)?;
+        let again = laboratory.observe(&[], true).map_err(failed)?;
         if base != again {
             return Err(ReplayError::new(format!(
                 "two runs with the same inputs differ, so that nothing is known about {target}"
@@ -80,7 +82,9 @@ impl Replay<'_> {
                 None => error.hint("`zerver trace -v <id>` shows the values of a request"),
             });
         };
-        let recorded_value = recorded_value(self.recording, target);
+        let plain = |recorded: &_| self.recording.secrets.plain(recorded).ok().cloned();
+        let recorded_value =
+            recorded_whole(trace, target, &plain).and_then(|whole| part(&whole, &target.path));
         let search = Search::new(laboratory, &inputs, base.clone(), &reach, request);
         let (verdicts, runs) = search.verdicts(progress);
         let assembly = Assembly {
@@ -117,35 +121,6 @@ impl Replay<'_> {
             None => Err(ReplayError::new(format!("today's flow has no slot {name}"))),
         }
     }
-}
-
-/// Returns the recorded value, or `None` if it was not recorded.
-fn recorded_value(recording: &Recording, target: &ValuePath) -> Option<Value> {
-    use zerver_trace::Event;
-    let Trace { flow, events, .. } = &recording.trace;
-    let trace = &recording.trace;
-    let plain = |recorded: &_| recording.secrets.plain(recorded).ok().cloned();
-    let whole = match &target.root {
-        ValueRoot::Slot(name) => events.iter().rev().find_map(|event| match event {
-            Event::SlotWritten { slot, value, .. } => {
-                let info = flow.slots.get(usize::from(*slot))?;
-                (info.name == *name || info.path == *name).then(|| plain(value)).flatten()
-            }
-            _ => None,
-        }),
-        ValueRoot::Arguments(number) => events.iter().find_map(|event| match event {
-            Event::EffectRequested { call, args, .. } if call == number => plain(args),
-            _ => None,
-        }),
-        root => whole_response(
-            root,
-            trace.status,
-            trace.response_headers.iter().map(|header| (header.name.as_str(), &header.value)),
-            &trace.response_body.bytes,
-            &plain,
-        ),
-    };
-    part(&whole?, &target.path)
 }
 
 struct Assembly<'a> {
@@ -252,7 +227,10 @@ impl Assembly<'_> {
             from: side(&input.leaf.value),
             to: match content {
                 NewContent::Value(value) => side(value),
-                NewContent::Json(json) => ReportedValue::Text(self.mask.text(json)),
+                NewContent::Json(json) => {
+                    let value = JsonTree::read(json.as_bytes()).ok().and_then(|tree| own(&tree.node()).ok());
+                    value.map_or_else(|| ReportedValue::Text(self.mask.text(json)), |value| side(&value))
+                }
             },
             value: match &observed.value {
                 Some(value) => self.mask.side(&value.root(), &target.path),
@@ -327,7 +305,11 @@ impl Assembly<'_> {
                     0 | 1 => input.name.clone(),
                     group => format!("{} and {} more parts", input.name, group - 1),
                 };
-                let reason = "the value stayed the same".to_owned();
+                let mut reason = "the value stayed the same".to_owned();
+                if !verdict.blocked.is_empty() {
+                    let blocked = self.mask.text(&verdict.blocked.join("; "));
+                    reason += &format!(", and other changes could not be tried: {blocked}");
+                }
                 ruled_out.push(RuledOut { input, tried: verdict.unchanged, reason });
             }
         }

@@ -99,10 +99,11 @@ pub(super) fn roots(recording: &Recording, flow: &FlowInfo) -> Vec<Root> {
     add(Place::Random, "request.random".to_owned(), number(trace.seed));
     add(Place::RequestId, "request.id".to_owned(), text(&trace.id.to_string()));
     let mut slots: BTreeMap<u16, Result<Value, String>> = BTreeMap::new();
+    let mut answers = BTreeMap::new();
     for event in &trace.events {
         match event {
-            Event::EffectCompleted { call, answer: Answer::Ok(output), .. } => {
-                add(Place::Answer(*call), format!("effect.{call}.output"), plain(output));
+            Event::EffectCompleted { call, answer, .. } => {
+                answers.insert(*call, answer);
             }
             Event::SlotWritten { slot, value, .. } => {
                 slots.insert(*slot, plain(value));
@@ -110,13 +111,16 @@ pub(super) fn roots(recording: &Recording, flow: &FlowInfo) -> Vec<Root> {
             _ => {}
         }
     }
-    for event in &trace.events {
-        if let Event::EffectCompleted { call, answer: Answer::Err(error), .. } = event {
-            let value = text(&error.message);
-            let name = format!("effect.{call}.error");
-            let (place, error) = (Place::Error(*call), Some(error.clone()));
-            roots.push(Root { place, name, value, error, is_secret: false });
-        }
+    for (call, answer) in answers {
+        let (place, name, value, error) = match answer {
+            Answer::Ok(output) => (Place::Answer(call), format!("effect.{call}.output"), plain(output), None),
+            Answer::Err(error) => {
+                let name = format!("effect.{call}.error");
+                (Place::Error(call), name, text(&error.message), Some(error.clone()))
+            }
+            Answer::Canceled => continue,
+        };
+        roots.push(Root { place, name, value, error, is_secret: false });
     }
     for (slot, value) in slots {
         let Some(recorded) = trace.flow.slots.get(usize::from(slot)) else { continue };

@@ -11,6 +11,7 @@ mod assembly;
 mod inputs;
 mod json_spans;
 mod leaves;
+mod recorded_value;
 mod report;
 mod search;
 mod static_slice;

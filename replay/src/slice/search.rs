@@ -185,14 +185,21 @@ impl<'s> Search<'s> {
         }
         progress(number);
         self.runs += 1;
-        self.laboratory.observe(changes)
+        let observed = self.laboratory.observe(changes, true)?;
+        if observed.path == self.base.path {
+            return Ok(observed);
+        }
+        // Other effects are requested, so that their positions mean nothing.
+        self.runs += 1;
+        self.laboratory.observe(changes, false)
     }
 
     /// Returns the reason why a run says nothing about the value.
     fn blocked<'o>(&self, observed: &'o Observation) -> Option<&'o str> {
         let halted = observed.halted.as_deref()?;
-        // A request that was recorded as failed may end in any way but without an answer.
-        (self.base.halted.is_none() || halted.starts_with("no answer")).then_some(halted)
+        // A failure has a status, too. A request that was recorded as failed may end in any way but without an answer.
+        let may_fail = self.base.halted.is_some() || self.laboratory.target.root == ValueRoot::Status;
+        (!may_fail || observed.is_unanswered).then_some(halted)
     }
 
     fn try_one(&mut self, at: usize, progress: &mut dyn FnMut(u32)) {

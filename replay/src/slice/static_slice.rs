@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use zerver_trace::{Decision, Event, FlowInfo, Trace};
 
+use super::recorded_value::check_part;
 use super::value_path::{ValuePath, ValueRoot};
 use crate::replay_error::ReplayError;
 use crate::value::label;
@@ -50,6 +51,7 @@ impl Reach {
     /// Fails if the recording has no such value.
     pub(super) fn of(trace: &Trace, path: &ValuePath) -> Result<Self, ReplayError> {
         let producer = producer(trace, path)?;
+        check_part(trace, path)?;
         let mut reach = Self { producer, ..Self::default() };
         for event in &trace.events {
             if let Event::StepRan { step, .. } = event

@@ -1,14 +1,15 @@
-//! One run of the request with changed inputs, and what it shows about the value.
+//! A run of the request with changed inputs, and what it shows about the value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use http::{HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri};
 use zerver_engine::{Arrival, Request};
-use zerver_trace::{Decision, EffectError, FlowInfo, Node, Outcome, Recorded, RequestId, Value};
+use zerver_trace::{Decision, EffectError, FlowInfo, Outcome, Recorded, RequestId, Value};
 
 use super::inputs::{Input, Place, Root, path_params, percent_encoded, query_pairs, text_of};
-use super::leaves::NewContent;
+use super::leaves::{Leaf, NewContent, replaced};
+use super::recorded_value::{part, whole_response};
 use super::value_path::{ValuePath, ValueRoot};
 use crate::edits::prepared_edits::{MarkedInputs, PreparedEdits};
 use crate::observed::{Observed, ObservedRun};
@@ -19,8 +20,6 @@ use crate::run::input::ReplayInput;
 use crate::run::recorded_answers::RecordedAnswers;
 use crate::run::run_result::RunResult;
 use crate::run::runner::{LiveAccess, Runner};
-use crate::value::json_tree::JsonTree;
-use crate::value::path::{own, step_into};
 
 /// A run of a step, as far as it shows which steps and effects ran: step, decision, and kinds of effects.
 type PathPart = (String, Decision, Vec<String>);
@@ -34,6 +33,8 @@ pub(super) struct Observation {
     pub(super) path: Vec<PathPart>,
     /// Reason why the run says nothing about the value: a step failed, or an effect had no answer.
     pub(super) halted: Option<String>,
+    /// True if it is an effect that had no answer.
+    pub(super) is_unanswered: bool,
     /// Values of the slots, by position.
     pub(super) slots: BTreeMap<u16, Value>,
     /// Recorded numbers of the calls that were made with other arguments.
@@ -52,23 +53,27 @@ pub(super) struct Laboratory<'l> {
 }
 
 impl Laboratory<'_> {
-    /// Runs the request with these contents of inputs.
+    /// Runs the request with these contents of inputs. With `is_positional`, calls get the answers that were recorded at
+    /// their position, so that other arguments alone change nothing.
     ///
     /// # Errors
     /// Fails with the reason if an input cannot have such a content.
-    pub(super) fn observe(&self, changes: &[(&Input, NewContent)]) -> Result<Observation, String> {
+    pub(super) fn observe(
+        &self,
+        changes: &[(&Input, NewContent)],
+        is_positional: bool,
+    ) -> Result<Observation, String> {
+        let mut by_root: BTreeMap<usize, Vec<(&Leaf, &NewContent)>> = BTreeMap::new();
+        for (input, content) in changes {
+            by_root.entry(input.root).or_default().push((&input.leaf, content));
+        }
         let mut changed: BTreeMap<usize, Value> = BTreeMap::new();
-        // Changes to one text are made from its end, so that the places of the others stay.
-        let mut ordered: Vec<_> = changes.iter().collect();
-        ordered.sort_by_key(|(input, _)| (input.root, std::cmp::Reverse(input.leaf.start())));
-        for (input, content) in ordered {
-            let root = self.roots[input.root].value.as_ref().map_err(Clone::clone)?;
-            let before = changed.get(&input.root).unwrap_or(root);
-            let after = input.leaf.replaced(before, content);
-            changed.insert(input.root, after.ok_or("it cannot have another content there")?);
+        for (root, changes) in by_root {
+            let before = self.roots[root].value.as_ref().map_err(Clone::clone)?;
+            changed.insert(root, replaced(before, &changes).ok_or("it cannot have another content there")?);
         }
         let mut arrival = self.input.arrival.clone();
-        let mut marked = MarkedInputs::default();
+        let mut marked = MarkedInputs { is_positional, ..MarkedInputs::default() };
         for (root, value) in &changed {
             self.apply(&self.roots[*root], value, &mut arrival, &mut marked)?;
         }
@@ -112,14 +117,20 @@ impl Laboratory<'_> {
                 self.edit_request(arrival, |request, _| set_query(request, at, &text))?;
             }
             Place::Header(at) => {
-                let header = &self.replay.recording.trace.request_headers[*at];
+                let headers = &self.replay.recording.trace.request_headers;
+                let name = &headers[*at].name;
                 let text = HeaderValue::from_str(&text()?).map_err(|error| error.to_string())?;
-                let name = header.name.clone();
+                // The other headers of the same name stay.
+                let before = headers[..*at].iter().filter(|header| header.name == *name).count();
+                let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
                 self.edit_request(arrival, |request, _| {
-                    request.headers.insert(
-                        http::HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?,
-                        text,
-                    );
+                    let mut values: Vec<HeaderValue> =
+                        request.headers.get_all(&name).iter().cloned().collect();
+                    *values.get_mut(before).ok_or("the request has no such header")? = text;
+                    request.headers.remove(&name);
+                    for value in values {
+                        request.headers.append(name.clone(), value);
+                    }
                     Ok(())
                 })?;
             }
@@ -143,7 +154,7 @@ impl Laboratory<'_> {
             Place::Answer(call) => drop(marked.answers.insert(*call, Ok(value.clone()))),
             Place::Error(call) => {
                 let error = root.error.as_ref().ok_or("it has no error")?;
-                let error = EffectError { message: text()?.into(), ..error.clone() };
+                let error = EffectError { message: text()?, ..error.clone() };
                 marked.answers.insert(*call, Err(error));
             }
             Place::Slot(slot) => {
@@ -210,6 +221,7 @@ impl Laboratory<'_> {
             })
             .collect();
         observed.value = whole.and_then(|whole| part(&whole, &self.target.path));
+        observed.is_unanswered = run.unanswered.is_some();
         observed.halted = match (&run.unanswered, &run.outcome) {
             _ if observed.value.is_some() && !self.is_response() => None,
             (Some(unanswered), _) => Some(format!("no answer to {} was recorded", unanswered.label)),
@@ -256,51 +268,6 @@ impl Laboratory<'_> {
             &|recorded| self.replay.recording.secrets.plain(recorded).ok().cloned(),
         )
     }
-}
-
-/// Returns the part of a response that a target names, as a whole. A JSON body is read as JSON.
-pub(super) fn whole_response<'h>(
-    root: &ValueRoot,
-    status: u16,
-    headers: impl Iterator<Item = (&'h str, &'h Recorded)>,
-    body: &Recorded,
-    plain: &dyn Fn(&Recorded) -> Option<Value>,
-) -> Option<Value> {
-    match root {
-        ValueRoot::Status => Value::from_serialize(&status).ok(),
-        ValueRoot::Header(name) => {
-            let mut texts = Vec::new();
-            for (_, value) in headers.filter(|(of, _)| of.eq_ignore_ascii_case(name)) {
-                let value = plain(value)?;
-                let bytes = value.root().as_bytes().unwrap_or_default().into_owned();
-                texts.push(String::from_utf8_lossy(&bytes).into_owned());
-            }
-            (!texts.is_empty()).then(|| Value::from_serialize(&texts.join(", ")).ok()).flatten()
-        }
-        ValueRoot::Body => {
-            let value = plain(body)?;
-            let bytes = value.root().as_bytes().unwrap_or_default().into_owned();
-            match JsonTree::read(&bytes) {
-                Ok(tree) => own(&tree.node()).ok(),
-                Err(_) => Value::from_serialize(&String::from_utf8_lossy(&bytes)).ok(),
-            }
-        }
-        ValueRoot::Slot(_) | ValueRoot::Arguments(_) => None,
-    }
-}
-
-/// Returns the part of a value to which a path leads, also into JSON texts.
-pub(super) fn part(value: &Value, path: &[String]) -> Option<Value> {
-    let mut node = &mut value.root();
-    for (at, name) in path.iter().enumerate() {
-        if let Node::Str(_) | Node::Bytes(_) = node {
-            let bytes = node.as_bytes()?;
-            let tree = JsonTree::read(&bytes).ok()?;
-            return part(&own(&tree.node()).ok()?, &path[at..]);
-        }
-        node = step_into(node, name).ok()?;
-    }
-    own(node).ok()
 }
 
 /// Returns the step that writes a slot.

@@ -12,6 +12,7 @@ mod planted_flows;
 mod random;
 mod retries;
 mod reworded;
+mod slices;
 mod undelivered;
 mod undo;
 mod unobserved_changes;

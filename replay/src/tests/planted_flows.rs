@@ -1,8 +1,8 @@
 //! Generated data flows whose sources are known: sums, concatenations, selections, conditions and decoys over slots and
 //! effects. The slice of a value must find its sources, and nothing else.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use super::*;
 use zerver_engine::ArrivalTime;
@@ -160,12 +160,11 @@ struct Plan {
 /// Value in place of the answer of the effect that is not requested.
 const WITHOUT_EXTRA: i64 = -77;
 
-thread_local! {
-    static PLAN: RefCell<Option<Arc<Plan>>> = const { RefCell::new(None) };
-}
+/// Plan that the steps follow. Only one test uses them.
+static PLAN: Mutex<Option<Arc<Plan>>> = Mutex::new(None);
 
 fn plan() -> Arc<Plan> {
-    PLAN.with_borrow(|plan| Arc::clone(plan.as_ref().unwrap()))
+    Arc::clone(PLAN.lock().unwrap().as_ref().unwrap())
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -558,7 +557,7 @@ fn a_hundred_planted_flows_are_found_and_nothing_else() {
     let (mut found, mut missed, mut wrong, mut undecided, mut decides) = (0, Vec::new(), Vec::new(), 0, 0);
     for seed in 0..100 {
         let Planted { plan, truth, body } = planted(seed);
-        PLAN.set(Some(Arc::new(plan)));
+        *PLAN.lock().unwrap() = Some(Arc::new(plan));
         let request = Request { method: http::Method::POST, ..Request::get("/planted/7?q=5&unused=1") }
             .with_header("x-note", "note")
             .with_header("accept", "*/*")
