@@ -15,6 +15,7 @@ mod request;
 pub mod secret;
 mod source;
 pub mod text;
+mod trace_context;
 mod traces;
 pub mod value;
 
@@ -34,6 +35,7 @@ pub use source::{
     Cursor, EventSubject, PlacedValue, Query, SourceError, StatusFilter, Tally, TraceSelector, TraceSource,
     TraceView, ValuePlace, test_subjects,
 };
+pub use trace_context::{SpanId, TraceParent};
 pub use traces::{
     Masked, MissingReason, Origin, Recorded, RecordedBody, RedactedText, Redaction, Summary, TextPlace, Trace,
 };
