@@ -232,7 +232,10 @@ pub(crate) enum Command {
     /// Export requests without their secrets: as a portable file, a Rust test, OpenTelemetry, or a format of other tools
     #[command(after_help = EXPORT_HELP)]
     Export(Box<Export>),
-    /// Import portable files into the store
+    /// Import portable files, or spans of OpenTelemetry of any service, into the store
+    ///
+    /// Spans become requests with the spans below them as effects. `zerver ls`, `trace` and `tui` show them; they cannot be
+    /// replayed, because spans do not contain the request.
     #[command(after_help = EXIT_CODES)]
     Import(Import),
     /// Check the health of the store, and repair it

@@ -144,7 +144,8 @@ pub(crate) struct Trace {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tui {
-    /// Request to open: an id, a unique prefix of one, @last, @slowest, @fastest, @failed, or a portable file
+    /// Request to open: an id, a unique prefix of one, @last, @slowest, @fastest, @failed, or a file: portable, or
+    /// spans of OpenTelemetry
     /// [default: the list]
     #[arg(add = ArgValueCompleter::new(requests))]
     pub(crate) id: Option<TraceRef>,
@@ -263,7 +264,8 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// Files to import
+    /// Files to import: requests from `zerver export`, or spans of OpenTelemetry as JSON or Protocol Buffers; - for standard
+    /// input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
 }

@@ -9,11 +9,13 @@
 
 mod export;
 mod files;
+mod import;
 mod otlp;
 pub mod protobuf;
 
 pub use export::{ExportOptions, spans_of};
 pub use files::{chrome_trace, folded_stacks, har};
+pub use import::{ImportError, decode_spans, traces_of};
 pub use otlp::{
     AttributeValue, Attributes, JsonError, ResourceSpans, ScopeSpans, Span, SpanBatch, SpanEvent, SpanKind,
     Status, StatusCode, decode_json, encode_json,

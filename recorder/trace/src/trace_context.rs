@@ -74,6 +74,11 @@ impl SpanId {
         Self::mixed(id, 2, call)
     }
 
+    /// Returns the id with these bits, unless they are 0.
+    pub const fn from_u64(bits: u64) -> Option<Self> {
+        if bits == 0 { None } else { Some(Self(bits)) }
+    }
+
     /// Returns the 64 bits of the id.
     pub const fn as_u64(self) -> u64 {
         self.0
@@ -151,6 +156,9 @@ mod tests {
         // Recorded requests have passed these ids to other services, so they never change.
         let id = RequestId::from_u128(0x019a_a4c2_1f3b_7abc_8def_0123_4567_89ab);
         let known = [SpanId::of_request(id), SpanId::of_run(id, 0), SpanId::of_call(id, 7)];
-        assert_eq!(known.map(|span| span.to_string()), ["02070f23d96fb27f", "b3c406f064c0d294", "971bfbeeab1b2aa0"]);
+        assert_eq!(
+            known.map(|span| span.to_string()),
+            ["02070f23d96fb27f", "b3c406f064c0d294", "971bfbeeab1b2aa0"]
+        );
     }
 }

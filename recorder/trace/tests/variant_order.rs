@@ -160,7 +160,7 @@ fn listed() -> Vec<Listed> {
                 FailureKind::NotImplemented,
             ],
         ),
-        list("Kept", &[Kept::All, Kept::Failed, Kept::Slow, Kept::Requested, Kept::Sampled]),
+        list("Kept", &[Kept::All, Kept::Failed, Kept::Slow, Kept::Requested, Kept::Sampled, Kept::Imported]),
         list(
             "Outcome",
             &[
@@ -181,7 +181,10 @@ fn listed() -> Vec<Listed> {
                 Recorded::Missing(MissingReason::TooLarge),
             ],
         ),
-        list("MissingReason", &[MissingReason::TooLarge, MissingReason::Failed(text())]),
+        list(
+            "MissingReason",
+            &[MissingReason::TooLarge, MissingReason::Failed(text()), MissingReason::NotImported],
+        ),
         list("Origin", &[Origin::NotRecorded, Origin::Absent, Origin::Named(1u8)]),
         list(
             "TextPlace",

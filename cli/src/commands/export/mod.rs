@@ -57,6 +57,7 @@ pub(super) fn run(
 
 /// Returns the source of a test. Secrets are decrypted only if the store's key is there.
 fn as_test(loaded: &LoadedTrace, args: &Export) -> Result<String, CommandError> {
+    loaded.check_recorded("write a test of")?;
     let with_secrets = args.with_secrets;
     let secrets = match &loaded.reader {
         Some(reader) => reader.open_secrets(&loaded.trace),

@@ -236,7 +236,7 @@ fn an_incomplete_trace_says_so() {
     019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
       at ms  took
        0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
-       0.17  0.00   ? lookup_user    its run was not recorded                ▏
+       0.17         ? lookup_user    its run was not recorded                ▏
        0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
        2.36  0.05   ✓ verify_roles                                                      ▎
        2.40  0.02   ✗ load_todo      needs kv, client_left                               ▏

@@ -1,9 +1,9 @@
 //! The span of an attempt of an effect: of kind `CLIENT` for calls to other systems, and `INTERNAL` for others.
 
 use zerver_analysis::{Attempt, Effect, EffectEnd};
-use zerver_trace::{QueueReason, SpanId};
+use zerver_trace::{Kept, QueueReason, SpanId};
 
-use super::{ExportOptions, HttpCall, SpanContext, sql_call};
+use super::{ExportOptions, HttpCall, SpanContext, imported_span, sql_call};
 use crate::otlp::{Span, SpanEvent, SpanKind, Status, StatusCode};
 
 pub(super) fn effect_span(
@@ -45,6 +45,9 @@ pub(super) fn effect_span(
         span.attributes.add("zerver.sql.plan_hash", plan.hash.as_str());
     }
     end(&attempt.end, &mut span);
+    if context.trace.kept == Kept::Imported {
+        imported_span::restore(effect, &mut span);
+    }
     span.events = events(context, effect, attempt);
     span
 }

@@ -5,6 +5,7 @@
 
 mod effect_span;
 mod http_call;
+mod imported_span;
 mod request_headers;
 mod request_span;
 mod sql_call;
@@ -13,7 +14,7 @@ mod step_span;
 mod url_parts;
 
 use zerver_analysis::Timeline;
-use zerver_trace::{SpanId, Trace, TraceParent};
+use zerver_trace::{Kept, SpanId, Trace, TraceParent};
 
 use crate::otlp::{Attributes, ResourceSpans, ScopeSpans, Span, SpanBatch, SpanEvent};
 
@@ -57,9 +58,15 @@ fn add_spans(trace: &Trace, options: &ExportOptions, spans: &mut Vec<Span>) {
     let context = SpanContext::new(trace);
     spans.push(request_span::request_span(&context, &timeline));
     for (number, run) in (0..).zip(&timeline.runs) {
-        let step = step_span::step_span(&context, run, number, options);
-        let parent = step.span_id;
-        spans.push(step);
+        // The step that stands for the spans of another tracer is none of them.
+        let parent = if trace.kept == Kept::Imported && run.decision.is_none() {
+            SpanId::of_request(trace.id).as_u64()
+        } else {
+            let step = step_span::step_span(&context, run, number, options);
+            let parent = step.span_id;
+            spans.push(step);
+            parent
+        };
         for effect in &run.effects {
             let attempts = effect.attempts.iter();
             spans.extend(

@@ -1,7 +1,7 @@
 //! The span of a request, of kind `SERVER`.
 
 use zerver_analysis::Timeline;
-use zerver_trace::{Event, Outcome, RecordedBody, SpanId, Trace};
+use zerver_trace::{Event, Kept, Outcome, RecordedBody, SpanId, Trace};
 
 use super::request_headers::visible_text;
 use super::url_parts::host_and_port;
@@ -112,9 +112,12 @@ fn add_own(trace: &Trace, timeline: &Timeline, attributes: &mut Attributes) {
     attributes.add("zerver.class", trace.class.as_str());
     attributes.add("zerver.outcome", trace.outcome.as_str());
     attributes.add_some("zerver.worker", trace.worker);
-    attributes.add("zerver.queue_ns", totals.queue_ns);
-    attributes.add("zerver.cpu_ns", totals.cpu_ns);
-    attributes.add("zerver.wait_ns", totals.wait_ns);
+    // Other tracers do not know these times.
+    if trace.kept != Kept::Imported {
+        attributes.add("zerver.queue_ns", totals.queue_ns);
+        attributes.add("zerver.cpu_ns", totals.cpu_ns);
+        attributes.add("zerver.wait_ns", totals.wait_ns);
+    }
     attributes.add_some("zerver.dropped_events", (trace.events_dropped > 0).then_some(trace.events_dropped));
     attributes.add_some("zerver.undelivered", trace.is_undelivered.then_some(true));
 }

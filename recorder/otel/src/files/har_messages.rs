@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use zerver_trace::secret::MASK;
-use zerver_trace::{Header, Node, Recorded, RecordedBody, Trace};
+use zerver_trace::{Header, MissingReason, Node, Recorded, RecordedBody, Trace};
 
 use crate::export::{UrlParts, header_text};
 
@@ -24,18 +24,30 @@ pub(super) fn recorded_request(trace: &Trace) -> Value {
     let mut request = request(&trace.method, &request_url(trace), version(&trace.version), &headers);
     let media_type = header_text(trace, "content-type").unwrap_or_default();
     add_body(&mut request, body_text(&trace.request_body), trace.request_body.full_len, &media_type);
+    if is_unknown(&trace.request_body) {
+        request["bodySize"] = (-1).into();
+    }
     request
 }
 
 pub(super) fn recorded_response(trace: &Trace) -> Value {
     let headers = headers(&trace.response_headers);
-    response(
+    let mut response = response(
         trace.status,
         version(&trace.version),
         &headers,
         body_text(&trace.response_body),
         trace.response_body.full_len,
-    )
+    );
+    if is_unknown(&trace.response_body) {
+        response["bodySize"] = (-1).into();
+    }
+    response
+}
+
+/// Returns true if it is not known whether there was a body.
+fn is_unknown(body: &RecordedBody) -> bool {
+    matches!(body.bytes, Recorded::Missing(MissingReason::NotImported))
 }
 
 /// Returns the request of a call, as far as its recorded arguments have the form of an `http` effect.

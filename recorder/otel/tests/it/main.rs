@@ -5,5 +5,6 @@ mod folded;
 mod har;
 mod hostile;
 mod http_and_sql;
+mod import;
 mod otlp;
 mod samples;

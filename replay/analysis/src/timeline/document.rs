@@ -28,7 +28,8 @@ pub struct TimelineJson {
     flow: String,
     method: String,
     path: String,
-    status: u16,
+    /// `null` if the trace was imported from spans that do not contain it.
+    status: Option<u16>,
     duration_ns: u64,
     class: Class,
     /// Omitted if the request kept the class of its flow.
@@ -69,8 +70,9 @@ struct StepJson {
     name: String,
     decision: Option<Decision>,
     start_ns: u64,
-    queue_ns: u64,
-    cpu_ns: u64,
+    /// Times of the run; `null` if the trace does not contain it.
+    queue_ns: Option<u64>,
+    cpu_ns: Option<u64>,
     /// Quantum of the class, omitted if the run stayed within it.
     #[serde(skip_serializing_if = "Option::is_none")]
     exceeded_quantum_ns: Option<u64>,
@@ -137,8 +139,9 @@ struct EffectJson {
 struct TotalsJson {
     total_ns: u64,
     receive_ns: u64,
-    queue_ns: u64,
-    cpu_ns: u64,
+    /// Times of runs; `null` if another tracer has recorded the request.
+    queue_ns: Option<u64>,
+    cpu_ns: Option<u64>,
     wait_ns: u64,
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "is_zero")]
@@ -211,9 +214,9 @@ struct RequestJson {
 
 #[derive(Debug, Clone, Serialize)]
 struct ResponseJson {
-    status: u16,
-    /// True if the response was written to the client, as far as the service can know.
-    delivered: bool,
+    status: Option<u16>,
+    /// True if the response was written to the client, as far as the service can know. `null` if the trace was imported.
+    delivered: Option<bool>,
     headers: Vec<HeaderJson>,
     body: BodyJson,
 }
@@ -239,7 +242,7 @@ impl TimelineJson {
             flow: trace.flow.name.clone(),
             method: trace.method.clone(),
             path: trace.path.clone(),
-            status: trace.status,
+            status: status(trace),
             duration_ns: trace.duration_ns,
             class: trace.class,
             reclassifications: timeline.reclassifications.clone(),
@@ -250,7 +253,7 @@ impl TimelineJson {
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),
             steps: timeline.runs.iter().map(step).collect(),
-            totals: totals(&timeline.totals),
+            totals: totals(&timeline.totals, trace.kept == Kept::Imported),
             queue: None,
             slots: slots(&timeline.slots),
             failure: timeline.failure.as_ref().map(failure),
@@ -269,8 +272,9 @@ impl TimelineJson {
                 authority: trace.origin.visible().map(|(_, authority)| authority),
             },
             response: ResponseJson {
-                status: trace.status,
-                delivered: trace.status != 0 && !trace.is_undelivered,
+                status: status(trace),
+                delivered: (trace.kept != Kept::Imported)
+                    .then_some(trace.status != 0 && !trace.is_undelivered),
                 headers: headers(&trace.response_headers),
                 body: body(&trace.response_body),
             },
@@ -284,14 +288,18 @@ impl TimelineJson {
     }
 }
 
+fn status(trace: &Trace) -> Option<u16> {
+    Some(trace.status).filter(|status| *status != 0 || trace.kept != Kept::Imported)
+}
+
 fn step(run: &StepRun) -> StepJson {
     let from_effects = run.effects.iter().flat_map(|effect| &effect.writes);
     StepJson {
         name: run.step.name.clone(),
         decision: run.decision,
         start_ns: run.start_ns,
-        queue_ns: run.queue_ns,
-        cpu_ns: run.cpu_ns,
+        queue_ns: run.decision.map(|_| run.queue_ns),
+        cpu_ns: run.decision.map(|_| run.cpu_ns),
         exceeded_quantum_ns: run.exceeded_quantum_ns,
         io_ns: run.io_ns,
         reads: run.step.reads.clone(),
@@ -340,12 +348,14 @@ fn effect(effect: &Effect) -> EffectJson {
     }
 }
 
-fn totals(totals: &Totals) -> TotalsJson {
+fn totals(totals: &Totals, is_imported: bool) -> TotalsJson {
+    // Runs that zerver has exported are known.
+    let known = |ns: u64| (!is_imported || ns > 0).then_some(ns);
     TotalsJson {
         total_ns: totals.total_ns,
         receive_ns: totals.receive_ns,
-        queue_ns: totals.queue_ns,
-        cpu_ns: totals.cpu_ns,
+        queue_ns: known(totals.queue_ns),
+        cpu_ns: known(totals.cpu_ns),
         wait_ns: totals.wait_ns,
         completion_delay_ns: totals.completion_delay_ns,
         unexplained_ns: totals.unexplained_ns,

@@ -104,7 +104,9 @@ fn step(
     let overran = run
         .exceeded_quantum_ns
         .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::exceeded_quantum(run)));
-    tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
+    if run.decision.is_some() {
+        tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
+    }
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
             Some(held) => tree.value(
@@ -366,7 +368,7 @@ fn request(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
 fn response(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
     let trace = &loaded.trace;
     tree.head("response");
-    tree.field("status", &head::status(trace.status), Tone::Status(trace.status));
+    tree.field("status", &head::status_of(trace), Tone::Status(trace.status));
     message(tree, &trace.response_headers, &trace.response_body);
 }
 
@@ -396,5 +398,6 @@ const fn kept(kept: Kept) -> &'static str {
         Kept::Slow => "slow for its flow",
         Kept::Requested => "requested by the client",
         Kept::Sampled => "sampled",
+        Kept::Imported => "imported from another tracer",
     }
 }

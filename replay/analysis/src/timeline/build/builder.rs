@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use zerver_replay::value::label;
-use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
+use zerver_trace::{
+    Answer, Decision, Event, FlowInfo, Kept, Outcome, QueueReason, Recorded, RecordedBody, Trace,
+};
 
 use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
@@ -418,11 +420,15 @@ impl<'t> TimelineBuilder<'t> {
         let past =
             self.runs.iter().filter(|run| run.start_ns.saturating_add(run.cpu_ns) > end).count() as u32;
         let cut = |body: &RecordedBody| body.full_len.saturating_sub(body.kept_len);
+        // The steps of an imported trace stand for spans, and never ran.
+        let is_imported = self.trace.kept == Kept::Imported;
+        let without_run = if is_imported { 0 } else { self.without_run };
         let gaps = [
+            (is_imported, Gap::Imported),
             (self.trace.events_dropped > 0, Gap::Dropped(self.trace.events_dropped)),
             (unanswered > 0, Gap::Unanswered(unanswered)),
             (self.stray_answers > 0, Gap::StrayAnswers(self.stray_answers)),
-            (self.without_run > 0, Gap::WithoutRun(self.without_run)),
+            (without_run > 0, Gap::WithoutRun(without_run)),
             (self.unknown_names > 0, Gap::UnknownNames(self.unknown_names)),
             (self.backwards > 0, Gap::Backwards(self.backwards)),
             (past > 0, Gap::PastEnd(past)),
