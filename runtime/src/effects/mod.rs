@@ -57,7 +57,8 @@ pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, 
 pub use effect_points::report_point;
 pub use explanation::{Explain, ExplainResult, Explanation};
 pub use interpreter::{
-    BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
+    BoxFuture, CallEnd, CallGuard, CallNumbers, EffectContext, EffectResult, Interpreter, Interpreters,
+    Started,
 };
 pub use outbound::Outbound;
 pub use sleep::sleep;

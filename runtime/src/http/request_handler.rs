@@ -19,7 +19,7 @@ use super::connection::message_framing::BodyFraming;
 #[cfg(feature = "metrics")]
 use super::endpoints::metrics_endpoint;
 use super::endpoints::service_endpoints::{OwnEndpoint, STATUS_PATH, health, is_status_poll, own_endpoint};
-use super::headers::trace_context::TraceContext;
+use super::headers::trace_context::{self, TraceContext};
 use super::outgoing_response::OutgoingResponse;
 use super::rejection::Rejection;
 use super::request_check::{Routed, check};
@@ -188,7 +188,11 @@ async fn handle(
     }
     let received_ns = active.base_ns + active.watch.tick();
     active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
-    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate };
+    let baggage = match active.request() {
+        Some(request) if service.passes_baggage => trace_context::baggage(&request.headers),
+        _ => None,
+    };
+    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage };
     // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
     let handoff = scheduler::dispatch_request(worker, active, &context).await;
     let must_undo = handoff.is_none() && active.must_undo();

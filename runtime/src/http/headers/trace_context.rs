@@ -10,6 +10,11 @@ use super::header_scan::HeaderValues;
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// Maximum length of a `baggage`, and maximum number of its members, that have to be propagated (W3C Baggage, section 3.3.2).
+const MAX_BAGGAGE_BYTES: usize = 8_192;
+const MAX_BAGGAGE_MEMBERS: usize = 64;
 /// Maximum length of a `tracestate` that is propagated (section 3.3.1.5).
 const MAX_STATE_BYTES: usize = 512;
 /// Length above which a member is removed first from a `tracestate` that is too long.
@@ -20,7 +25,7 @@ const MAX_STATE_MEMBERS: usize = 32;
 /// Trace context to propagate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TraceContext {
-    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) traceparent: Option<TraceParent>,
     /// `None` if there is no `traceparent` (section 3.3).
     pub(crate) tracestate: Option<Arc<str>>,
 }
@@ -38,10 +43,24 @@ impl TraceContext {
         let text =
             traceparent.first.filter(|_| !traceparent.is_repeated).and_then(|value| value.to_str().ok());
         match text.and_then(TraceParent::parse) {
-            Some(parent) => Self { traceparent: Some(parent.to_string().into()), tracestate: state(headers) },
+            Some(parent) => Self { traceparent: Some(parent), tracestate: state(headers) },
             None => Self::default(),
         }
     }
+}
+
+/// Returns the `baggage` of a request as one line (W3C Baggage, section 3.3.1), or `None` if it is invalid or exceeds the
+/// limits within which it has to be propagated.
+pub(crate) fn baggage(headers: &HeaderMap) -> Option<Arc<str>> {
+    let lines = headers.get_all(BAGGAGE).iter().map(|line| line.to_str().ok());
+    let joined = lines.collect::<Option<Vec<_>>>()?.join(",");
+    let is_member = |member: &str| member.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty());
+    let mut members = joined.split(',').map(str::trim).filter(|member| !member.is_empty());
+    let is_valid = joined.len() <= MAX_BAGGAGE_BYTES
+        && members.clone().count() <= MAX_BAGGAGE_MEMBERS
+        && members.clone().next().is_some()
+        && members.all(is_member);
+    is_valid.then(|| joined.into())
 }
 
 /// Joins the members of all `tracestate` headers in order (section 3.3.1), without empty ones. `None` if any member is
@@ -108,7 +127,7 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&headers);
-        (traceparent.map(|text| text.to_string()), tracestate.map(|text| text.to_string()))
+        (traceparent.map(|parent| parent.to_string()), tracestate.map(|text| text.to_string()))
     }
 
     #[test]
@@ -177,6 +196,26 @@ mod tests {
         // A tracestate without a valid traceparent is discarded.
         assert_eq!(propagated(&[("tracestate", "rojo=1")]), (None, None));
         assert_eq!(propagated(&[("traceparent", "00-0-0-01"), ("tracestate", "rojo=1")]), (None, None));
+    }
+
+    #[test]
+    fn a_valid_baggage_is_propagated_as_one_line() {
+        let check = |lines: &[&str], expected: Option<&str>| {
+            let headers = lines.iter().map(|line| (BAGGAGE, line.parse().unwrap())).collect();
+            assert_eq!(baggage(&headers).as_deref(), expected, "{lines:?}");
+        };
+        check(&[], None);
+        check(&[""], None);
+        check(&["user=ann;ttl=1, tier = gold"], Some("user=ann;ttl=1, tier = gold"));
+        check(&["a=1", "b=2"], Some("a=1,b=2"));
+        check(&["a"], None);
+        check(&["=1"], None);
+        check(&["a=\u{fc}"], None);
+        let many = |count: usize| vec!["k=1"; count].join(",");
+        check(&[&many(64)], Some(&many(64)));
+        check(&[&many(65)], None);
+        check(&[&format!("a={}", "x".repeat(8_190))], Some(&format!("a={}", "x".repeat(8_190))));
+        check(&[&format!("a={}", "x".repeat(8_191))], None);
     }
 
     #[test]
