@@ -207,7 +207,11 @@ mod tests {
     use super::*;
 
     fn rules(allow: &[&str], private: bool) -> EgressRules {
-        EgressRules::new(&Egress { allow: allow.iter().map(|text| (*text).to_owned()).collect(), private })
+        EgressRules::new(&Egress {
+            allow: allow.iter().map(|text| (*text).to_owned()).collect(),
+            private,
+            ..Egress::default()
+        })
     }
 
     fn allows(rules: &EgressRules, host: &str, address: &str) -> bool {

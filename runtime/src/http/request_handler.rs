@@ -92,11 +92,14 @@ fn head_read_delay(worker: &Worker, conn: &Connection, now_ns: u64) -> Option<Ev
 /// Answers one request.
 pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<ResponseBody>, Infallible> {
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
-    let id = active.id;
+    let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
     let mut active = Some(active);
     // A panic outside of a step, for example when a value is dropped, fails only this request.
     let (pending, end) =
-        match AssertUnwindSafe(handle(&mut active, &worker, &in_flight.conn, body)).catch_unwind().await {
+        match AssertUnwindSafe(handle(&mut active, &mut flow, &worker, &in_flight.conn, body))
+            .catch_unwind()
+            .await
+        {
             Ok(handled) => handled,
             Err(panic) => {
                 discard(panic);
@@ -108,15 +111,22 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
                 (pending, Instant::now())
             }
         };
+    let unix_ns = worker.clock.wall(end).0.unix_ns;
+    if let Some(latencies) = flow.and_then(|flow| worker.thread_status.counters.latencies(flow)) {
+        let kept = pending.delivery.is_some().then_some((id, unix_ns));
+        latencies.observe(watch.since_start_ns(end), kept);
+    }
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
-    let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
+    let date = worker.date.at(unix_ns);
     Ok(OutgoingResponse { pending, id, date, is_head, is_http2, close }.into_http(conn))
 }
 
-/// Handles a request whose head has arrived. Returns the response and the time at which it was ready.
+/// Handles a request whose head has arrived, and sets the number of the flow that takes it. Returns the response and the time
+/// at which it was ready.
 async fn handle(
     slot: &mut Option<ActiveRequest>,
+    flow_number: &mut Option<u16>,
     worker: &Rc<Worker>,
     conn: &Connection,
     body: Incoming,
@@ -158,6 +168,7 @@ async fn handle(
     };
     let TraceContext { traceparent, tracestate } = match routed {
         Routed::Flow(flow, context) => {
+            *flow_number = Some(flow.number());
             active.set_flow(flow);
             context
         }
