@@ -131,9 +131,7 @@ pub(crate) fn check_recorded(trace: &Trace, action: &str, id: &str) -> Result<()
 pub(crate) fn load_trace(global: &Global, trace: &TraceRef) -> Result<LoadedTrace, CommandError> {
     match trace {
         TraceRef::File(path) => read_one(path).map(|trace| LoadedTrace { trace, reader: None }),
-        TraceRef::StandardInput => {
-            read_one(Path::new("-")).map(|trace| LoadedTrace { trace, reader: None })
-        }
+        TraceRef::StandardInput => read_one(Path::new("-")).map(|trace| LoadedTrace { trace, reader: None }),
         TraceRef::Stored(find) => {
             let dir = store_dir(global)?;
             let reader = open_reader(&dir)?;
@@ -181,8 +179,10 @@ fn read_one(path: &Path) -> Result<Trace, CommandError> {
     match (traces.pop(), traces.len()) {
         (Some(trace), 0) => Ok(trace),
         (None, _) => Err(CommandError::new(format!("{} contains no request", shown(path)))),
-        (Some(_), others) => Err(CommandError::new(format!("{} contains {} requests", shown(path), others + 1))
-            .with_hint("`zerver tui` lists them, and `zerver import` adds them to the store")),
+        (Some(_), others) => {
+            Err(CommandError::new(format!("{} contains {} requests", shown(path), others + 1))
+                .with_hint("`zerver tui` lists them, and `zerver import` adds them to the store"))
+        }
     }
 }
 

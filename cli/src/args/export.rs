@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 use zerver_trace::duration::HumanDuration;
 
 use super::value::{assignment, at_least_one};
 use super::{Filter, Limit, RequestArgs, TraceRef};
+use crate::completion::requests;
 use crate::error::CommandError;
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     /// Request id, unique prefix of one, @last, @failed, @slowest or @fastest, or a portable file. For the formats of other
     /// tools, several of them, or a query
-    #[arg(value_name = "ID|QUERY")]
+    #[arg(value_name = "ID|QUERY", add = ArgValueCompleter::new(requests))]
     pub(crate) requests: Vec<String>,
     #[command(flatten)]
     pub(crate) filter: Filter,

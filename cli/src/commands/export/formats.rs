@@ -14,8 +14,9 @@ use crate::args::{Export, ExportFormat, Global, OtlpEncoding, TraceRef};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
+use crate::requests::selection;
 use crate::view::count;
-use crate::{locate, paths, selection};
+use crate::{locate, paths};
 
 /// Number of spans after which a new message begins. Collectors limit the size of a message to a few megabytes.
 const MAX_SPANS: usize = 2_000;
@@ -118,7 +119,8 @@ fn select(args: &Export, global: &Global, output: &mut Output) -> Result<Selecte
         Ok(named) => {
             for request in &named {
                 match (request, &mut reader) {
-                    (TraceRef::File(path), _) => traces.push(locate::read_portable(path)?),
+                    (TraceRef::File(path), _) => traces.append(&mut locate::read_traces(path)?),
+                    (TraceRef::StandardInput, _) => traces.append(&mut locate::read_traces(Path::new("-"))?),
                     (TraceRef::Stored(find), Some((dir, reader))) => {
                         traces.push(locate::find_trace(dir, reader, find)?);
                     }
