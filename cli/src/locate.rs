@@ -216,7 +216,9 @@ fn read_stdin() -> Result<Vec<u8>, CommandError> {
     let read = io::stdin().lock().take(MAX_FILE_LEN + 1).read_to_end(&mut bytes);
     read.map_err(|error| failed().caused_by(&error))?;
     match bytes.len() as u64 {
-        0 => Err(failed().with_cause("it is empty")),
+        0 => Err(failed()
+            .with_cause("it is empty")
+            .with_hint("`zerver export <id> -o -` writes a request there, and `--otlp -` its spans")),
         1..=MAX_FILE_LEN => Ok(bytes),
         _ => Err(failed().with_cause(format!("it is longer than {} MiB", MAX_FILE_LEN >> 20))),
     }

@@ -21,7 +21,7 @@ pub mod value;
 
 pub use capture::{Capture, CaptureSink};
 pub use events::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, PlanShape, PolicyDecision, QueueReason,
+    Answer, Decision, EffectError, EffectErrorKind, Event, LogLevel, PlanShape, PolicyDecision, QueueReason,
     RequestPart, Thread,
 };
 pub use flow::{FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};

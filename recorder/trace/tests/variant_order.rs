@@ -85,7 +85,12 @@ fn listed() -> Vec<Listed> {
                 Event::UndoStarted { undo: 1, at_ns: 1 },
                 Event::UndoEnded { undo: 1, at_ns: 1, failure: None },
                 Event::FaultInjected { call: 1, at_ns: 1, rule: name() },
+                Event::Logged { call: 1, at_ns: 1, level: LogLevel::Info, target: name(), line: 1 },
             ],
+        ),
+        list(
+            "LogLevel",
+            &[LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace],
         ),
         list("RequestPart", &[RequestPart::Head, RequestPart::Body]),
         list("Thread", &[Thread::Worker(1), Thread::BatchWorker(1)]),

@@ -1,10 +1,10 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_analysis::{Effect, EffectEnd, Failure, Point, StepRun, Timeline, display};
+use zerver_analysis::{Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
-use zerver_trace::{Decision, Kept, Outcome, Trace};
+use zerver_trace::{Decision, Kept, LogLevel, Outcome, Trace};
 
 use crate::view::bar::bar;
 use crate::view::layout::Layout;
@@ -121,6 +121,7 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
         for effect in &run.effects {
             rows.push(effect_row(trace, effect));
             rows.extend(effect.points().map(point_row));
+            rows.extend(effect.log_lines.iter().map(line_row));
         }
     }
     rows
@@ -179,6 +180,24 @@ fn point_row(point: &Point) -> Row {
         mark: (style::FAINT, "     "),
         name_columns: 0,
         name: (style::FAINT, format!("until {}", clean(&point.point))),
+        outcome: (style::FAINT, String::new()),
+        bar: style::FAINT,
+    }
+}
+
+/// Returns the row of a line that was logged.
+fn line_row(line: &LogLine) -> Row {
+    let tone = match line.level {
+        LogLevel::Error => style::BAD,
+        LogLevel::Warn => style::WARN,
+        LogLevel::Info | LogLevel::Debug | LogLevel::Trace => style::FAINT,
+    };
+    Row {
+        at_ns: line.at_ns,
+        took_ns: None,
+        mark: (style::FAINT, "     "),
+        name_columns: 0,
+        name: (tone, format!("{}: {}", line.level, clean(&line.text()))),
         outcome: (style::FAINT, String::new()),
         bar: style::FAINT,
     }

@@ -254,6 +254,20 @@ fn an_incomplete_trace_says_so() {
     "#);
 }
 
+#[test]
+fn lines_that_an_effect_logs_are_shown_below_it() {
+    let mut trace = sample::slow();
+    trace.events.push(Event::Logged {
+        call: 0,
+        at_ns: 1_000_000,
+        level: zerver_trace::LogLevel::Warn,
+        target: "client".into(),
+        line: plain("slow\u{1b}[2J password=<secret>"),
+    });
+    let shown = show(&trace, 100, false);
+    assert!(shown.contains("\n   1.00               warn: slow\\u{1b}[2J password=<secret> "), "{shown}");
+}
+
 /// The kind of failure `gone` once had the name of the outcome of a client that leaves.
 #[test]
 fn a_failure_of_kind_gone_says_nothing_about_the_client() {

@@ -103,6 +103,13 @@ fn events(context: &SpanContext<'_>, effect: &Effect, attempt: &Attempt) -> Vec<
         event.attributes.add("zerver.rule", fault.rule.as_str());
         events.push(event);
     }
+    for line in effect.log_lines.iter().filter(|line| line.call == attempt.call) {
+        let mut event = context.event(line.at_ns, "zerver.logged");
+        event.attributes.add("zerver.log.level", line.level.as_str());
+        event.attributes.add_text("zerver.log.target", line.target.as_str());
+        event.attributes.add("zerver.log.line", line.text());
+        events.push(event);
+    }
     for delay in &attempt.completion_delays {
         let mut event = context.event(delay.ready_ns, "zerver.completion_delayed");
         event.attributes.add("zerver.wait_ns", delay.delay_ns);

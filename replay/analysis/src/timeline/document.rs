@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use zerver_replay::RecordedJson;
-use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
+use zerver_trace::{Class, Decision, Header, Kept, LogLevel, Recorded, RecordedBody, Trace};
 
 use crate::queue_holders::QueueHolders;
 use crate::rfc3339;
 use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
 use crate::timeline::rows::effect::{
-    CompletionDelay, Effect, EffectEnd, InjectedFault, Plan, Point, PolicyNote, ReadDelay, UndoState,
+    CompletionDelay, Effect, EffectEnd, InjectedFault, LogLine, Plan, Point, PolicyNote, ReadDelay, UndoState,
 };
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
@@ -121,6 +121,9 @@ struct EffectJson {
     /// Omitted if chaos injected nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     injected_faults: Vec<InjectedFault>,
+    /// Omitted if nothing was logged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log_lines: Vec<LogLineJson>,
     outcome: String,
     /// Omitted if the effect has no undo.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +136,15 @@ struct EffectJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<RecordedJson>,
     writes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct LogLineJson {
+    call: u32,
+    at_ns: u64,
+    level: LogLevel,
+    target: String,
+    line: RecordedJson,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -322,6 +334,11 @@ fn source(step: &Step) -> Option<SourceJson> {
     (step.line > 0).then(|| SourceJson { file: step.file.clone(), line: step.line })
 }
 
+fn log_line(line: &LogLine) -> LogLineJson {
+    let LogLine { call, at_ns, level, target, line } = line.clone();
+    LogLineJson { call, at_ns, level, target, line: value(&line) }
+}
+
 fn effect(effect: &Effect) -> EffectJson {
     EffectJson {
         kind: effect.kind.clone(),
@@ -336,6 +353,7 @@ fn effect(effect: &Effect) -> EffectJson {
         completion_delays: effect.completion_delays().cloned().collect(),
         policy_decisions: effect.policy_decisions.clone(),
         injected_faults: effect.injected_faults.clone(),
+        log_lines: effect.log_lines.iter().map(log_line).collect(),
         outcome: effect.end.to_string(),
         undo: effect.undo,
         undoes: effect.undoes.clone(),

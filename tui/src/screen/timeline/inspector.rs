@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use zerver_analysis::{Correlation, Effect, ResultTable, StepRun, ValueGroup, Why};
 use zerver_trace::duration::{self, Unit};
-use zerver_trace::{Header, Kept, QueueReason, Recorded, RecordedBody, Trace};
+use zerver_trace::{Header, Kept, LogLevel, QueueReason, Recorded, RecordedBody, Trace};
 
 use super::inspector_lines::{InspectorLine, InspectorLines};
 use super::moments::{Moment, Moments, SlotSnapshot, describe, slots};
@@ -198,6 +198,14 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
     for point in effect.points() {
         let took = format!("{} {} {}", point.point, unit.format(point.took_ns), unit.name);
         tree.field("until", &took, Tone::Secondary);
+    }
+    for line in &effect.log_lines {
+        let tone = match line.level {
+            LogLevel::Error => Tone::Bad,
+            LogLevel::Warn => Tone::Warn,
+            LogLevel::Info | LogLevel::Debug | LogLevel::Trace => Tone::Secondary,
+        };
+        tree.field(line.level.as_str(), &line.text(), tone);
     }
     for fault in effect.injected_faults_in_words() {
         tree.field("chaos", &fault, Tone::Warn);

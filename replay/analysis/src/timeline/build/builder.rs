@@ -145,6 +145,7 @@ impl<'t> TimelineBuilder<'t> {
                 }
             }
             Event::FaultInjected { call, at_ns, rule } => self.injected(*call, *at_ns, rule),
+            Event::Logged { .. } => self.take_line(event),
             Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
                 self.take_undo(event);
             }
@@ -276,6 +277,7 @@ impl<'t> TimelineBuilder<'t> {
                     attempts: vec![attempt],
                     policy_decisions: Vec::new(),
                     injected_faults: Vec::new(),
+                    log_lines: Vec::new(),
                     end: EffectEnd::Unanswered,
                     writes: Vec::new(),
                     undo: None,
@@ -422,13 +424,12 @@ impl<'t> TimelineBuilder<'t> {
         let cut = |body: &RecordedBody| body.full_len.saturating_sub(body.kept_len);
         // The steps of an imported trace stand for spans, and never ran.
         let is_imported = self.trace.kept == Kept::Imported;
-        let without_run = if is_imported { 0 } else { self.without_run };
         let gaps = [
             (is_imported, Gap::Imported),
             (self.trace.events_dropped > 0, Gap::Dropped(self.trace.events_dropped)),
             (unanswered > 0, Gap::Unanswered(unanswered)),
             (self.stray_answers > 0, Gap::StrayAnswers(self.stray_answers)),
-            (without_run > 0, Gap::WithoutRun(without_run)),
+            (self.without_run > 0 && !is_imported, Gap::WithoutRun(self.without_run)),
             (self.unknown_names > 0, Gap::UnknownNames(self.unknown_names)),
             (self.backwards > 0, Gap::Backwards(self.backwards)),
             (past > 0, Gap::PastEnd(past)),

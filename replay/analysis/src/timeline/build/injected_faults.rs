@@ -1,7 +1,9 @@
-//! Faults that chaos injected into effects.
+//! Faults that chaos injected into effects, and lines that effects logged.
+
+use zerver_trace::{Event, Recorded};
 
 use crate::timeline::build::builder::TimelineBuilder;
-use crate::timeline::rows::effect::InjectedFault;
+use crate::timeline::rows::effect::{InjectedFault, LogLine};
 
 impl TimelineBuilder<'_> {
     /// Records that a rule injected a fault into a call. Faults of an unknown call are left out.
@@ -9,5 +11,14 @@ impl TimelineBuilder<'_> {
         let Some(place) = self.calls.get(&call) else { return };
         let effect = &mut self.runs[place.run].effects[place.effect];
         effect.injected_faults.push(InjectedFault { call, at_ns, rule: rule.to_owned() });
+    }
+
+    /// Records a line that was logged while a call was performed. Lines of an unknown call are left out.
+    pub(super) fn take_line(&mut self, event: &Event<Recorded>) {
+        let Event::Logged { call, at_ns, level, target, line } = event else { return };
+        let Some(place) = self.calls.get(call) else { return };
+        let (call, at_ns, level, target) = (*call, *at_ns, *level, target.to_string());
+        let line = LogLine { call, at_ns, level, target, line: line.clone() };
+        self.runs[place.run].effects[place.effect].log_lines.push(line);
     }
 }
