@@ -3,7 +3,9 @@
 use zerver_analysis::{Attempt, Effect, EffectEnd};
 use zerver_trace::{Kept, QueueReason, SpanId};
 
-use super::{ExportOptions, HttpCall, SpanContext, imported_span, sql_call};
+use super::http_call::HttpCall;
+use super::span_context::{ExportOptions, SpanContext};
+use super::{imported_span, sql_call};
 use crate::otlp::{Span, SpanEvent, SpanKind, Status, StatusCode};
 
 pub(super) fn effect_span(

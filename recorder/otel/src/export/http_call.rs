@@ -3,8 +3,8 @@
 use zerver_analysis::{Attempt, Effect, EffectEnd};
 use zerver_trace::Node;
 
-use super::UrlParts;
 use super::request_span::known_method;
+use super::url_parts::UrlParts;
 use crate::otlp::{Span, SpanKind, Status, StatusCode};
 
 /// An attempt of an effect of kind `http`.

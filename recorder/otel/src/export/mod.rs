@@ -8,33 +8,21 @@ mod http_call;
 mod imported_span;
 mod request_headers;
 mod request_span;
+mod span_context;
 mod sql_call;
 mod sql_summary;
 mod step_span;
 mod url_parts;
 
 use zerver_analysis::Timeline;
-use zerver_trace::{Kept, SpanId, Trace, TraceParent};
+use zerver_trace::{Kept, SpanId, Trace};
 
-use crate::otlp::{Attributes, ResourceSpans, ScopeSpans, Span, SpanBatch, SpanEvent};
+use crate::otlp::{Attributes, ResourceSpans, ScopeSpans, Span, SpanBatch};
+use span_context::SpanContext;
 
-pub(crate) use http_call::HttpCall;
 pub(crate) use request_headers::header_text;
+pub use span_context::ExportOptions;
 pub(crate) use url_parts::UrlParts;
-
-/// Settings of an export.
-#[derive(Debug, Clone, Default)]
-pub struct ExportOptions {
-    /// Name of the service; empty if it is unknown.
-    pub service_name: String,
-    /// True to export the values of slots and of SQL parameters. Secrets stay masked.
-    pub with_values: bool,
-}
-
-/// Bit of [`Span::flags`] that makes [`IS_REMOTE`] valid.
-const HAS_IS_REMOTE: u32 = 1 << 8;
-/// Bit of [`Span::flags`] for a parent in another process.
-const IS_REMOTE: u32 = 1 << 9;
 
 /// Returns the spans of traces. The ids of the spans follow from those of the requests, so that exporting a trace twice
 /// gives the same spans.
@@ -73,44 +61,5 @@ fn add_spans(trace: &Trace, options: &ExportOptions, spans: &mut Vec<Span>) {
                 attempts.map(|attempt| effect_span::effect_span(&context, effect, attempt, parent, options)),
             );
         }
-    }
-}
-
-/// What the spans of one trace have in common.
-pub(crate) struct SpanContext<'t> {
-    pub(crate) trace: &'t Trace,
-    /// `traceparent` with which the request came.
-    parent: Option<TraceParent>,
-    trace_state: String,
-}
-
-impl<'t> SpanContext<'t> {
-    pub(crate) fn new(trace: &'t Trace) -> Self {
-        let parent = header_text(trace, "traceparent").and_then(|text| TraceParent::parse(&text));
-        let trace_state = parent.and_then(|_| header_text(trace, "tracestate")).unwrap_or_default();
-        Self { trace, parent, trace_state }
-    }
-
-    /// Returns a span of the trace with these times, relative to the arrival of the request.
-    fn span(&self, id: SpanId, start_ns: u64, end_ns: u64) -> Span {
-        let trace_id = self.parent.map_or_else(|| self.trace.id.as_u128(), |parent| parent.trace_id);
-        Span {
-            trace_id,
-            span_id: id.as_u64(),
-            trace_state: self.trace_state.clone(),
-            // A trace that exists was recorded, whatever its parent knew.
-            flags: self.parent.map_or(1, |parent| u32::from(parent.flags)) | HAS_IS_REMOTE,
-            start_unix_ns: self.unix_ns(start_ns),
-            end_unix_ns: self.unix_ns(start_ns.max(end_ns)),
-            ..Span::default()
-        }
-    }
-
-    fn unix_ns(&self, at_ns: u64) -> u64 {
-        self.trace.started_unix_ns.saturating_add(at_ns)
-    }
-
-    fn event(&self, at_ns: u64, name: &str) -> SpanEvent {
-        SpanEvent { unix_ns: self.unix_ns(at_ns), name: name.to_owned(), attributes: Attributes::default() }
     }
 }

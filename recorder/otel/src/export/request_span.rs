@@ -3,9 +3,10 @@
 use zerver_analysis::Timeline;
 use zerver_trace::{Event, Kept, Outcome, RecordedBody, SpanId, Trace};
 
+use super::request_headers::header_text;
 use super::request_headers::visible_text;
+use super::span_context::{IS_REMOTE, SpanContext};
 use super::url_parts::host_and_port;
-use super::{IS_REMOTE, SpanContext, header_text};
 use crate::otlp::{Attributes, Span, SpanEvent, SpanKind, Status, StatusCode};
 
 /// Methods that the conventions know. Others are `_OTHER`, because a client can send any number of them.

@@ -3,7 +3,8 @@
 use zerver_analysis::{Attempt, Effect, EffectEnd};
 use zerver_trace::{Node, Value};
 
-use super::{ExportOptions, sql_summary};
+use super::span_context::ExportOptions;
+use super::sql_summary;
 use crate::otlp::{Span, SpanKind, Status, StatusCode};
 
 /// Adds the conventions for clients of databases.

@@ -3,7 +3,7 @@
 use zerver_analysis::StepRun;
 use zerver_trace::{Decision, Outcome, SpanId};
 
-use super::{ExportOptions, SpanContext};
+use super::span_context::{ExportOptions, SpanContext};
 use crate::otlp::{Span, SpanKind, Status, StatusCode};
 
 pub(super) fn step_span(

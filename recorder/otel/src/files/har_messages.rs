@@ -85,7 +85,7 @@ pub(super) fn no_response(reason: &str) -> Value {
     none
 }
 
-/// What is not recorded, such as the version of a call, where the format requires a text.
+/// Text for something that is not recorded, such as the version of a call, where the format requires a text.
 const UNKNOWN: &str = "unknown";
 
 fn version(recorded: &str) -> &str {

@@ -157,7 +157,7 @@ impl<'s> TraceBuilder<'s> {
         self.events.push(Event::EffectCompleted { call, at_ns: self.at(node.span.end_unix_ns), answer });
     }
 
-    /// Returns true if the trace has room for so many bytes of values and texts.
+    /// Takes room for bytes of values and texts. Returns false if the trace has no more.
     fn spend(&mut self, bytes: usize) -> bool {
         let left = self.bytes_left.checked_sub(bytes);
         self.bytes_left = left.unwrap_or(self.bytes_left);
