@@ -8,7 +8,7 @@ use zerver_trace::duration::HumanDuration;
 
 use super::value::{assignment, at_least_one};
 use super::{Filter, Limit, RequestArgs, TraceRef};
-use crate::completion::requests;
+use crate::candidates::requests;
 use crate::error::CommandError;
 
 #[derive(Debug, Args)]

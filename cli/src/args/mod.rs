@@ -21,8 +21,8 @@ pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 #[cfg(feature = "mcp")]
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
-    Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls,
-    ManPages, RequestColumn, RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
+    Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
+    RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
