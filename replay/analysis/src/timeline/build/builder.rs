@@ -12,7 +12,7 @@ use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
 use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
-use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, PolicyNote, ReadDelay};
+use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
@@ -138,12 +138,7 @@ impl<'t> TimelineBuilder<'t> {
             }
             Event::EffectStarted { call, at_ns } => self.freed(*call, *at_ns),
             Event::EffectPoint { call, at_ns, point } => self.reached(*call, *at_ns, point),
-            &Event::PolicyDecided { call, at_ns, decision, wait_ns } => {
-                if let Some(place) = self.calls.get(&call) {
-                    let effect = &mut self.runs[place.run].effects[place.effect];
-                    effect.policy_decisions.push(PolicyNote { call, at_ns, decision, wait_ns });
-                }
-            }
+            Event::PolicyDecided { .. } => self.take_decision(event),
             Event::FaultInjected { call, at_ns, rule } => self.injected(*call, *at_ns, rule),
             Event::Logged { .. } => self.take_line(event),
             Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
