@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zerver_analysis::{QueueHolders, Timeline};
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
 use zerver_replay::nearest_name;
-use zerver_trace::{Query, RequestId, Trace, TraceSelector};
+use zerver_trace::{Kept, Query, RequestId, Trace, TraceSelector};
 
 use crate::args::{Global, TraceRef};
 use crate::error::CommandError;
@@ -16,8 +16,8 @@ use crate::paths;
 use crate::view::count;
 use crate::view::request_list::MIN_DIGITS;
 
-/// Maximum size of a portable file, in bytes.
-const MAX_PORTABLE_LEN: u64 = 64 << 20;
+/// Maximum size of a file with traces, in bytes.
+const MAX_FILE_LEN: u64 = 64 << 20;
 /// Maximum number of ids in a hint.
 const MAX_SUGGESTED: usize = 5;
 
@@ -101,6 +101,11 @@ impl LoadedTrace {
         QueueHolders::read(&self.trace, timeline, self.reader.as_ref()?).ok().flatten()
     }
 
+    /// Fails if the request was imported as spans, which do not contain what `action` needs.
+    pub(crate) fn check_recorded(&self, action: &str) -> Result<(), CommandError> {
+        check_recorded(&self.trace, action, &self.trace.id.short(self.digits()))
+    }
+
     /// Returns the durations of the newest `limit` requests of the same flow, in nanoseconds.
     pub(crate) fn population(&self, limit: usize) -> Vec<u64> {
         let query =
@@ -110,11 +115,23 @@ impl LoadedTrace {
     }
 }
 
+/// Fails if a request was imported as spans, which do not contain what `action` needs.
+pub(crate) fn check_recorded(trace: &Trace, action: &str, id: &str) -> Result<(), CommandError> {
+    if trace.kept != Kept::Imported {
+        return Ok(());
+    }
+    Err(CommandError::new(format!("cannot {action} {id}"))
+        .with_cause(
+            "it was imported as spans, which contain neither the request nor the outputs of its effects",
+        )
+        .with_hint("name a request that zerver has recorded"))
+}
+
 /// Finds and loads a trace.
 pub(crate) fn load_trace(global: &Global, trace: &TraceRef) -> Result<LoadedTrace, CommandError> {
     match trace {
-        TraceRef::File(path) => read_portable(path).map(|trace| LoadedTrace { trace, reader: None }),
-        TraceRef::StandardInput => read_standard_input().map(|trace| LoadedTrace { trace, reader: None }),
+        TraceRef::File(path) => read_one(path).map(|trace| LoadedTrace { trace, reader: None }),
+        TraceRef::StandardInput => read_one(Path::new("-")).map(|trace| LoadedTrace { trace, reader: None }),
         TraceRef::Stored(find) => {
             let dir = store_dir(global)?;
             let reader = open_reader(&dir)?;
@@ -156,25 +173,64 @@ fn unknown_flow<'n>(given: &str, flows: impl Iterator<Item = &'n str> + Clone) -
     })
 }
 
-/// Reads a portable file from standard input.
-fn read_standard_input() -> Result<Trace, CommandError> {
-    let mut bytes = Vec::new();
-    let failed = || CommandError::new("cannot read standard input as a portable trace");
-    let read = io::stdin().lock().take(MAX_PORTABLE_LEN + 1).read_to_end(&mut bytes);
-    read.map_err(|error| failed().caused_by(&error))?;
-    if bytes.len() as u64 > MAX_PORTABLE_LEN {
-        return Err(failed().with_cause(format!("it has more than {} MiB", MAX_PORTABLE_LEN >> 20)));
+/// Reads a file that contains one trace, or standard input if the path is `-`.
+fn read_one(path: &Path) -> Result<Trace, CommandError> {
+    let mut traces = read_traces(path)?;
+    match (traces.pop(), traces.len()) {
+        (Some(trace), 0) => Ok(trace),
+        (None, _) => Err(CommandError::new(format!("{} contains no request", shown(path)))),
+        (Some(_), others) => {
+            Err(CommandError::new(format!("{} contains {} requests", shown(path), others + 1))
+                .with_hint("`zerver tui` lists them, and `zerver import` adds them to the store"))
+        }
     }
-    portable::read(&bytes)
-        .map_err(|error| failed().caused_by(&error).with_hint("`zerver export <id> -o -` writes such a file"))
 }
 
 /// Reads a portable file.
 pub(crate) fn read_portable(path: &Path) -> Result<Trace, CommandError> {
-    let bytes = regular_file::read(path, MAX_PORTABLE_LEN)
-        .map_err(|error| CommandError::new(format!("cannot read {}", path.display())).caused_by(&error))?;
-    portable::read(&bytes).map_err(|error| {
-        CommandError::new(format!("cannot read {} as a portable trace", path.display()))
+    portable_trace(path, &read_file(path)?)
+}
+
+/// Reads a portable file, or the spans of OpenTelemetry as traces, oldest first.
+pub(crate) fn read_traces(path: &Path) -> Result<Vec<Trace>, CommandError> {
+    let bytes = if path == Path::new("-") { read_stdin()? } else { read_file(path)? };
+    if portable::is_portable(&bytes) || path.extension().is_some_and(|extension| extension == "zrv") {
+        return Ok(vec![portable_trace(path, &bytes)?]);
+    }
+    let spans = zerver_otel::decode_spans(&bytes).map_err(|error| {
+        CommandError::new(format!("cannot read {} as spans of OpenTelemetry", shown(path)))
+            .caused_by(&error)
+            .with_hint("files may contain OTLP, as JSON or Protocol Buffers, or one request from `zerver export <id>`")
+    })?;
+    Ok(zerver_otel::traces_of(&spans))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
+    regular_file::read(path, MAX_FILE_LEN)
+        .map_err(|error| CommandError::new(format!("cannot read {}", path.display())).caused_by(&error))
+}
+
+fn read_stdin() -> Result<Vec<u8>, CommandError> {
+    let failed = || CommandError::new("cannot read standard input");
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(MAX_FILE_LEN + 1).read_to_end(&mut bytes);
+    read.map_err(|error| failed().caused_by(&error))?;
+    match bytes.len() as u64 {
+        0 => Err(failed()
+            .with_cause("it is empty")
+            .with_hint("`zerver export <id> -o -` writes a request there, and `--otlp -` its spans")),
+        1..=MAX_FILE_LEN => Ok(bytes),
+        _ => Err(failed().with_cause(format!("it is longer than {} MiB", MAX_FILE_LEN >> 20))),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn portable_trace(path: &Path, bytes: &[u8]) -> Result<Trace, CommandError> {
+    portable::read(bytes).map_err(|error| {
+        CommandError::new(format!("cannot read {} as a portable trace", shown(path)))
             .caused_by(&error)
             .with_hint("`zerver export <id>` writes such files")
     })

@@ -1,4 +1,4 @@
-//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store, queries. No target may
+//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store, queries, spans. No target may
 //! panic, or take more than [`BEYOND`] bytes in addition to its input. Decoded data is used in the same way as by the
 //! commands.
 
@@ -7,6 +7,9 @@ mod memory;
 use std::sync::OnceLock;
 
 use zerver_analysis::{QueryClock, RequestQuery, Timeline, TimelineJson};
+use zerver_otel::{
+    ExportOptions, chrome_trace, decode_spans, folded_stacks, har, protobuf, spans_of, traces_of,
+};
 use zerver_recorder::{fuzzing, portable as file};
 use zerver_replay::wire::{Hello, HostReply, HostRequest, receive};
 use zerver_trace::{Query, Trace, Value};
@@ -83,6 +86,19 @@ pub fn query(bytes: &[u8]) {
         // The place of an error is a part of the text.
         Err(error) => assert!(text.get(error.range()).is_some(), "{text:?}: {error}"),
     }
+}
+
+/// Reads a file with spans, and shows and exports the traces that they become.
+pub fn spans(bytes: &[u8]) {
+    let Ok(spans) = memory::bounded(bytes, || decode_spans(bytes)) else { return };
+    let traces = memory::bounded(bytes, || traces_of(&spans));
+    // Importing twice gives the same.
+    assert_eq!(traces, traces_of(&spans));
+    traces.iter().for_each(used);
+    let exported = spans_of(&traces, &ExportOptions { with_values: true, ..ExportOptions::default() });
+    let binary = protobuf::decode(&protobuf::encode(&exported)).expect("what was written can be read");
+    assert_eq!(binary.span_count(), exported.span_count());
+    let _ = (chrome_trace(&traces), har(&traces), folded_stacks(&traces));
 }
 
 /// Uses a trace as the commands do.

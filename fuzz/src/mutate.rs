@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use zerver_otel::{ExportOptions, encode_json, protobuf, spans_of};
 use zerver_recorder::{fuzzing, portable};
 use zerver_trace::{Event, FlowInfo, Header, MissingReason, ReadInfo, Recorded, SlotInfo, StepInfo, Trace};
 
@@ -35,12 +36,13 @@ fn main() -> ExitCode {
     let corpus = (first == "--corpus").then(|| arguments.next().expect("a folder"));
     let seconds = first.parse().unwrap_or(30);
     let files: Vec<Vec<u8>> = arguments.map(|path| std::fs::read(&path).expect(&path)).collect();
-    let targets: [(&str, Target, Vec<Vec<u8>>); 6] = [
+    let targets: [(&str, Target, Vec<Vec<u8>>); 7] = [
         ("portable", zerver_fuzz::portable, files.clone()),
         ("body", zerver_fuzz::body, files.iter().filter_map(|file| fuzzing::body(file)).collect()),
         ("frame", zerver_fuzz::frame, files.iter().filter_map(|file| framed(file)).collect()),
         ("value", zerver_fuzz::value, files.iter().flat_map(|file| values(file)).collect()),
         ("block", zerver_fuzz::block, files.iter().filter_map(|file| fuzzing::block(file)).collect()),
+        ("spans", zerver_fuzz::spans, files.iter().flat_map(|file| exported(file)).collect()),
         ("query", zerver_fuzz::query, QUERIES.map(|query| query.as_bytes().to_vec()).to_vec()),
     ];
     if let Some(folder) = corpus {
@@ -93,6 +95,13 @@ fn regressions(targets: &[(&str, Target, Vec<Vec<u8>>)]) -> Result<(), PathBuf> 
         catch_unwind(|| target(&bytes)).map_err(|_| path)?;
     }
     Ok(())
+}
+
+/// Returns the spans of a trace in both encodings.
+fn exported(file: &[u8]) -> Vec<Vec<u8>> {
+    let Ok(trace) = portable::read(file) else { return Vec::new() };
+    let spans = spans_of([&trace], &ExportOptions { with_values: true, ..ExportOptions::default() });
+    vec![protobuf::encode(&spans), encode_json(&spans).to_string().into_bytes()]
 }
 
 /// Returns traces that are short when encoded and large in memory, one for each of their lists.

@@ -136,6 +136,7 @@ impl<'f> Observed<'f> {
                 | Event::CompletionDelayed { .. }
                 | Event::ReadDelayed { .. }
                 | Event::EffectPoint { .. }
+                | Event::Logged { .. }
                 // Its effect on the call is part of the answer.
                 | Event::FaultInjected { .. }
                 // The effects of an undo are compared like any others.

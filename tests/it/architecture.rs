@@ -65,6 +65,7 @@ fn the_lower_crates_stay_small_and_without_io() {
     check("zerver-engine", &["bytes", "form_urlencoded", "http", "serde", "serde_json", "smallvec"]);
     check("zerver-replay", &["bincode", "http", "serde", "serde_json", "thiserror"]);
     check("zerver-analysis", &["jiff", "libm", "serde", "similar", "thiserror"]);
+    check("zerver-otel", &["base64", "serde", "serde_json", "thiserror"]);
     for name in ["zerver-cli", "zerver-tui"] {
         assert!(!outside(name).contains("redb") && !outside(name).contains("hyper"), "{name}");
     }
@@ -107,7 +108,14 @@ fn the_lower_crates_reach_nothing_outside() {
     // No result depends on these: a panic hook has no other place to leave the location of a panic for the job, and the
     // drop of a long chain of effects must not recurse.
     let thread_locals = ["runtime/engine/src/panics.rs", "runtime/engine/src/effect/program.rs"];
-    for folder in ["runtime/engine/src", "recorder/trace/src", "replay/src", "replay/analysis/src"] {
+    let folders = [
+        "runtime/engine/src",
+        "recorder/trace/src",
+        "recorder/otel/src",
+        "replay/src",
+        "replay/analysis/src",
+    ];
+    for folder in folders {
         check_absent(folder, &outside, &[]);
         check_absent(folder, &["thread_local!"], &thread_locals);
     }

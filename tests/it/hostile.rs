@@ -81,6 +81,10 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             Event::StepPanicked { file, .. } => *file = tainted(file),
             Event::EffectPoint { point, .. } => *point = tainted(point),
             Event::FaultInjected { rule, .. } => *rule = tainted(rule),
+            Event::Logged { target, line, .. } => {
+                *target = tainted(target);
+                taint_value(line);
+            }
             Event::CompletionDelayed { flow, step, .. } | Event::ReadDelayed { flow, step, .. } => {
                 *flow = tainted(flow);
                 *step = tainted(step);

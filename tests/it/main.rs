@@ -35,6 +35,7 @@ mod replay;
 mod secrets;
 mod simulate;
 mod sources;
+mod spans;
 mod stories;
 mod story;
 mod todos;

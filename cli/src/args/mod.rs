@@ -1,5 +1,6 @@
 //! The command line as clap parses it: commands, options, and their help.
 
+mod export;
 mod filter;
 mod query;
 mod replay;
@@ -13,14 +14,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) use self::export::{Expect, Export, ExportFormat, OtlpEncoding};
 pub(crate) use self::filter::Filter;
 pub(crate) use self::query::{RequestArgs, parse_query};
 pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 #[cfg(feature = "mcp")]
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
-    Completions, Demo, Diff, Doctor, Expect, Explain, Export, FlowSort, Flows, GroupKey, Import, Ls,
-    ManPages, RequestColumn, RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
+    Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
+    RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
 pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
@@ -87,6 +89,20 @@ Examples:
 Exit codes:
   0  success
   1  success, but some inputs could not be decided
+  2  error";
+
+const EXPORT_HELP: &str = "\
+Examples:
+  zerver export @last                                     a portable file
+  zerver export @failed --test                            a Rust test
+  zerver export @last --otlp http://localhost:4318        send its spans to a collector
+  zerver export flow:report since:10m --otlp spans.json   the spans of several requests, as OTLP/JSON
+  zerver export @slowest --chrome trace.json              open it in ui.perfetto.dev
+  zerver export since:1h --folded - | flamegraph.pl       where the time went
+
+Exit codes:
+  0  success
+  1  success, but the endpoint of --otlp has rejected some spans
   2  error";
 
 const SIMULATE_EXIT_CODES: &str = "\
@@ -243,10 +259,13 @@ pub(crate) enum Command {
     /// mistakes in zerver.toml are reported too.
     #[command(after_help = EXIT_CODES)]
     Config(Config),
-    /// Export one request as a portable file or a Rust test, without its secrets
-    #[command(after_help = EXIT_CODES)]
-    Export(Export),
-    /// Import portable files into the store
+    /// Export requests without their secrets: as a portable file, a Rust test, OpenTelemetry, or a format of other tools
+    #[command(after_help = EXPORT_HELP)]
+    Export(Box<Export>),
+    /// Import portable files, or spans of OpenTelemetry of any service, into the store
+    ///
+    /// Spans become requests with the spans below them as effects. `zerver ls`, `trace` and `tui` show them; they cannot be
+    /// replayed, because spans do not contain the request.
     #[command(after_help = EXIT_CODES)]
     Import(Import),
     /// Check the health of the store, and repair it

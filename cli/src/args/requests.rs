@@ -148,7 +148,8 @@ pub(crate) struct Trace {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tui {
-    /// Request to open: an id, a unique prefix of one, @last, @slowest, @fastest, @failed, or a portable file
+    /// Request to open: an id, a unique prefix of one, @last, @slowest, @fastest, @failed, or a file: portable, or
+    /// spans of OpenTelemetry
     /// [default: the list]
     #[arg(add = ArgValueCompleter::new(requests))]
     pub(crate) id: Option<TraceRef>,
@@ -295,37 +296,9 @@ pub(crate) struct Explain {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Export {
-    #[arg(help = ID_HELP, add = ArgValueCompleter::new(requests))]
-    pub(crate) id: TraceRef,
-    /// File to write, or - for standard output [default: ID.zrv, or standard output with --test]
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) output: Option<PathBuf>,
-    /// Write a Rust test: the request, the results of its effects, and the expected outcome
-    #[arg(long)]
-    pub(crate) test: bool,
-    /// Outcome that the test asserts
-    #[arg(long, requires = "test", value_name = "OUTCOME", default_value = "recorded")]
-    pub(crate) expect: Expect,
-    /// Write secrets into the test, decrypted with the store's key
-    #[arg(long, requires = "test")]
-    pub(crate) with_secrets: bool,
-    /// Overwrite an existing file
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Expect {
-    /// The recorded decisions, slots, headers and body
-    Recorded,
-    /// Any success, for a request that failed: the test fails until the bug is fixed
-    Fixed,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// Files to import
+    /// Files to import: requests from `zerver export`, or spans of OpenTelemetry as JSON or Protocol Buffers; - for standard
+    /// input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
 }

@@ -146,3 +146,31 @@ fn a_trace_is_named_by_id_keyword_or_file() {
     assert!("@nothing".parse::<TraceRef>().unwrap_err().contains("@slowest"));
     assert!("todo".parse::<TraceRef>().unwrap_err().contains("not a request id"));
 }
+
+#[test]
+fn an_export_takes_one_request_and_in_other_formats_several_or_a_query() {
+    let export = |line: &str| match parse(line).unwrap().command {
+        Command::Export(export) => *export,
+        _ => panic!("not export"),
+    };
+    assert!(export("zerver export @last").one_request().is_ok());
+    for wrong in ["", " @last @failed", " @last --flow todos", " flow:todos"] {
+        assert!(export(&format!("zerver export{wrong}")).one_request().is_err(), "{wrong}");
+    }
+    let several = export("zerver export @last a.zrv --otlp -").selection().unwrap();
+    assert!(matches!(several, Ok(named) if named.len() == 2));
+    for query in ["flow:todos since:10m", "@last is:failed", "--flow todos", "--since 5m took>1ms"] {
+        let selection = export(&format!("zerver export {query} --chrome -")).selection().unwrap();
+        assert!(selection.is_err(), "{query} is a query");
+    }
+    assert!(export("zerver export --har -").selection().is_err());
+    for wrong in [
+        "--otlp - --har -",
+        "--test --chrome -",
+        "--slots",
+        "--otlp - --output x",
+        "--otlp - --otlp-format xml",
+    ] {
+        assert!(parse(&format!("zerver export @last {wrong}")).is_err(), "{wrong}");
+    }
+}

@@ -20,6 +20,7 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
     let loaded = locate::load_trace(global, &args.id)?;
+    loaded.check_recorded("explain a call of")?;
     let (call, selected) = Timeline::of(&loaded.trace).sql_call(args.call.as_deref()).map_err(|error| {
         CommandError::new(clean(&error.to_string()))
             .with_hint("`zerver trace <id>` shows the effects of a request")

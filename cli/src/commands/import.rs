@@ -1,4 +1,4 @@
-//! `zerver import`: imports portable files into the store.
+//! `zerver import`: imports portable files, and spans of OpenTelemetry, into the store.
 
 use crate::args::{Global, Import};
 use crate::error::{CommandError, CommandOutcome};
@@ -12,7 +12,9 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
     // All files are read before any is imported: one bad file imports nothing.
-    let traces = args.files.iter().map(|file| locate::read_portable(file)).collect::<Result<Vec<_>, _>>()?;
+    let read = args.files.iter().map(|file| locate::read_traces(file)).collect::<Result<Vec<_>, _>>()?;
+    let traces = read.concat();
+    let found = traces.len();
     let dir = match &global.store {
         Some(dir) => dir.clone(),
         None => locate::store_dir(global)?,
@@ -28,6 +30,10 @@ pub(super) fn run(
             count(imported as u64, "request", "requests"),
             paths::display(&dir)
         ));
+        if imported < found {
+            let skipped = count((found - imported) as u64, "request", "requests");
+            output.info(&format!("{skipped} left out: the store has them already, or they are too large"));
+        }
     }
     Ok(CommandOutcome::Success)
 }

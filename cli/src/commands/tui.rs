@@ -1,5 +1,6 @@
 //! `zerver tui`: the terminal UI over a store.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use zerver_tui::StartScreen;
@@ -14,11 +15,17 @@ pub(super) fn run(args: &Tui, global: &Global) -> Result<CommandOutcome, Command
     check_terminal()?;
     let (start_screen, source) = match &args.id {
         Some(TraceRef::File(path)) => {
-            let trace = locate::read_portable(path)?;
-            let start_screen = StartScreen::Timeline(trace.id);
-            // The list shows the store, if there is one.
-            let dir = locate::store_dir(global).unwrap_or_default();
-            (start_screen, StoreSource::new(dir).with_extra(vec![trace]))
+            let traces = locate::read_traces(path)?;
+            let start_screen = match traces.as_slice() {
+                [trace] => StartScreen::Timeline(trace.id),
+                _ => StartScreen::Requests,
+            };
+            // With one request, the list shows the store, if there is one. Several are a list of their own.
+            let dir = match traces.len() {
+                1 => locate::store_dir(global).unwrap_or_default(),
+                _ => PathBuf::default(),
+            };
+            (start_screen, StoreSource::new(dir).with_extra(traces))
         }
         Some(TraceRef::StandardInput) => {
             return Err(CommandError::new("the terminal UI reads keys from standard input")

@@ -11,6 +11,7 @@ use super::host::ReplayHost;
 use super::program::ServiceProgram;
 use crate::args::Program;
 use crate::error::CommandError;
+use crate::locate::check_recorded;
 
 /// Replays requests one at a time.
 #[derive(Default)]
@@ -67,6 +68,7 @@ impl Replayer {
         edits: Edits,
         store: Option<&Reader>,
     ) -> Result<(Report, String), CommandError> {
+        check_recorded(&opened.trace, "replay", &opened.trace.id.to_string())?;
         let exe = self.exe(store)?;
         let stamp = stamp(&exe);
         let is_current = |idle: &IdleHost| idle.exe == exe && idle.stamp == stamp && stamp.is_some();

@@ -1,9 +1,10 @@
 //! The line that identifies a request: its id, method and path, status, duration and more, fitted to the terminal.
 
 use anstyle::Style;
+use zerver_trace::{Kept, Trace};
 
 use super::layout::Layout;
-use super::status::status;
+use super::status::status_of;
 use super::{fit, paint, style, width};
 
 /// A part of the line after method and path.
@@ -38,9 +39,12 @@ impl Part {
     }
 
     /// Returns a status with its reason phrase, which is left out for lack of space.
-    pub(super) fn status(code: u16) -> Self {
-        let least = if code == 0 { status(code) } else { code.to_string() };
-        Self::shortened(style::status(code), status(code), least, 32)
+    pub(super) fn status(trace: &Trace) -> Self {
+        let (code, words) = (trace.status, status_of(trace));
+        let least = if code == 0 { words.clone() } else { code.to_string() };
+        let style =
+            if trace.kept == Kept::Imported && code == 0 { style::FAINT } else { style::status(code) };
+        Self::shortened(style, words, least, 32)
     }
 }
 

@@ -136,7 +136,8 @@ impl StoredTrace {
                 | Event::UndoRegistered { at_ns, .. }
                 | Event::UndoStarted { at_ns, .. }
                 | Event::UndoEnded { at_ns, .. }
-                | Event::FaultInjected { at_ns, .. } => to.time(at_ns),
+                | Event::FaultInjected { at_ns, .. }
+                | Event::Logged { at_ns, .. } => to.time(at_ns),
                 Event::StepYielded { .. } => {}
             }
         }

@@ -109,6 +109,13 @@ impl ValueInterner {
             Event::FaultInjected { call, at_ns, rule } => {
                 Event::FaultInjected { call: *call, at_ns: *at_ns, rule: rule.clone() }
             }
+            Event::Logged { call, at_ns, level, target, line } => Event::Logged {
+                call: *call,
+                at_ns: *at_ns,
+                level: *level,
+                target: target.clone(),
+                line: self.intern_datum(ValueRole::Other, line),
+            },
             Event::UndoRegistered { undo, call, step, at_ns } => {
                 Event::UndoRegistered { undo: *undo, call: *call, step: *step, at_ns: *at_ns }
             }

@@ -114,7 +114,7 @@ impl ValueInterner {
     /// Interns a value that could not be recorded.
     pub(super) fn intern_missing(&mut self, role: ValueRole<'_>, missing: MissingReason) -> PartId {
         let why = match &missing {
-            MissingReason::TooLarge => "",
+            MissingReason::TooLarge | MissingReason::NotImported => "",
             MissingReason::Failed(why) => why,
         };
         let salt =

@@ -47,7 +47,8 @@ impl fmt::Display for Schema {
 /// - 3.1 added the points that an effect reaches, decisions of policies, and three kinds of errors of effects.
 /// - 3.2 added the faults that chaos injects.
 /// - 3.3 added the indexes of groups of blocks.
-pub(crate) const SCHEMA: Schema = Schema::new(3, 3);
+/// - 3.4 added traces that were imported from other tracers, and lines that effects log.
+pub(crate) const SCHEMA: Schema = Schema::new(3, 4);
 /// Oldest schema of a store that this build reads.
 pub(super) const OLDEST: Schema = Schema::new(3, 0);
 /// Oldest schema of a portable file that this build reads.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_recorder::{Reader, Recorder, SealError, portable};
 use zerver_trace::{
-    Answer, Body, Capture, Class, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, MessageInfo,
-    Name, Outcome, Recordable, Recorded, RedactedText, Redaction, RequestInfo, ResponseInfo, TextPlace,
-    Trace, TraceSelector, ValueError,
+    Answer, Body, Capture, Class, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, LogLevel,
+    MessageInfo, Name, Outcome, Recordable, Recorded, RedactedText, Redaction, RequestInfo, ResponseInfo,
+    TextPlace, Trace, TraceSelector, ValueError,
 };
 
 use crate::options;
@@ -140,6 +140,13 @@ fn capture_with_canaries() -> Capture {
                 from: Class::Default,
                 to: Class::Batch,
                 reason: Name::from(format!("header x-api-key: {}", canary("apikey"))),
+            },
+            Event::Logged {
+                call: 0,
+                at_ns: 4,
+                level: LogLevel::Info,
+                target: Name::from("client"),
+                line: datum(format!("signs in with password={}", canary("logged"))),
             },
         ],
         ..sample_traces::capture(1)

@@ -15,12 +15,13 @@ mod request;
 pub mod secret;
 mod source;
 pub mod text;
+mod trace_context;
 mod traces;
 pub mod value;
 
 pub use capture::{Capture, CaptureSink};
 pub use events::{
-    Answer, Decision, EffectError, EffectErrorKind, Event, PlanShape, PolicyDecision, QueueReason,
+    Answer, Decision, EffectError, EffectErrorKind, Event, LogLevel, PlanShape, PolicyDecision, QueueReason,
     RequestPart, Thread,
 };
 pub use flow::{FlowInfo, ReadInfo, SlotInfo, StepInfo, WriteInfo};
@@ -34,6 +35,7 @@ pub use source::{
     Cursor, EventSubject, PlacedValue, Query, SourceError, StatusFilter, Tally, TraceSelector, TraceSource,
     TraceView, ValuePlace, test_subjects,
 };
+pub use trace_context::{SpanId, TraceParent};
 pub use traces::{
     Masked, MissingReason, Origin, Recorded, RecordedBody, RedactedText, Redaction, Summary, TextPlace, Trace,
 };

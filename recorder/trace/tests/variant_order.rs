@@ -85,7 +85,12 @@ fn listed() -> Vec<Listed> {
                 Event::UndoStarted { undo: 1, at_ns: 1 },
                 Event::UndoEnded { undo: 1, at_ns: 1, failure: None },
                 Event::FaultInjected { call: 1, at_ns: 1, rule: name() },
+                Event::Logged { call: 1, at_ns: 1, level: LogLevel::Info, target: name(), line: 1 },
             ],
+        ),
+        list(
+            "LogLevel",
+            &[LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace],
         ),
         list("RequestPart", &[RequestPart::Head, RequestPart::Body]),
         list("Thread", &[Thread::Worker(1), Thread::BatchWorker(1)]),
@@ -160,7 +165,7 @@ fn listed() -> Vec<Listed> {
                 FailureKind::NotImplemented,
             ],
         ),
-        list("Kept", &[Kept::All, Kept::Failed, Kept::Slow, Kept::Requested, Kept::Sampled]),
+        list("Kept", &[Kept::All, Kept::Failed, Kept::Slow, Kept::Requested, Kept::Sampled, Kept::Imported]),
         list(
             "Outcome",
             &[
@@ -181,7 +186,10 @@ fn listed() -> Vec<Listed> {
                 Recorded::Missing(MissingReason::TooLarge),
             ],
         ),
-        list("MissingReason", &[MissingReason::TooLarge, MissingReason::Failed(text())]),
+        list(
+            "MissingReason",
+            &[MissingReason::TooLarge, MissingReason::Failed(text()), MissingReason::NotImported],
+        ),
         list("Origin", &[Origin::NotRecorded, Origin::Absent, Origin::Named(1u8)]),
         list(
             "TextPlace",

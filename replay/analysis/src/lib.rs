@@ -53,10 +53,11 @@ pub use simulate::{
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
 pub use sql::{NoSqlCall, RepeatedStatement, ResultTable, SqlCall};
+pub use time_attribution::{EffectShare, RunShare, TimeShares, attribute_time};
 pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, InjectedFault,
-    KindTotals, Migration, Plan, Point, PolicyNote, PolicyWait, ReadDelay, Reclassification, SlotWrite, Step,
-    StepRun, Timeline, TimelineJson, Totals, UndoState, Verdict, median,
+    KindTotals, LogLine, Migration, Plan, Point, PolicyNote, PolicyWait, ReadDelay, Reclassification,
+    SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals, UndoState, Verdict, median,
 };
 pub use why::{
     Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,

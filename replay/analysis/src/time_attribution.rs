@@ -8,32 +8,35 @@ use std::collections::BTreeSet;
 use crate::timeline::totals::without;
 use crate::{CompletionDelay, Effect, Timeline};
 
-/// TimeShares of one request, in nanoseconds. They add up to its duration.
+/// Shares of the time of one request, in nanoseconds. They add up to its duration.
 #[derive(Debug, Default)]
-pub(crate) struct TimeShares {
+pub struct TimeShares {
     /// Share of each run of the timeline.
-    pub(crate) runs: Vec<RunShare>,
+    pub runs: Vec<RunShare>,
     /// Reading the body.
-    pub(crate) receive_ns: u64,
+    pub receive_ns: u64,
     /// Waiting in the run queue for a turn that never came.
-    pub(crate) queue_ns: u64,
+    pub queue_ns: u64,
     /// Time without a cause.
-    pub(crate) unexplained_ns: u64,
+    pub unexplained_ns: u64,
 }
 
+/// Share of a run of a step, in nanoseconds.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RunShare {
-    pub(crate) cpu_ns: u64,
-    pub(crate) queue_ns: u64,
+pub struct RunShare {
+    /// The step ran.
+    pub cpu_ns: u64,
+    /// Waiting in the run queue.
+    pub queue_ns: u64,
     /// Answers of its effects that waited for the worker.
-    pub(crate) completion_delay_ns: u64,
+    pub completion_delay_ns: u64,
     /// Share of each of its effects.
-    pub(crate) effects: Vec<EffectShare>,
+    pub effects: Vec<EffectShare>,
 }
 
 impl RunShare {
     /// Returns the share including the effects.
-    pub(crate) fn whole_ns(&self) -> u64 {
+    pub fn whole_ns(&self) -> u64 {
         self.cpu_ns
             + self.queue_ns
             + self.completion_delay_ns
@@ -41,18 +44,20 @@ impl RunShare {
     }
 }
 
+/// Share of an effect, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct EffectShare {
+pub struct EffectShare {
     /// Last attempt.
-    pub(crate) wait_ns: u64,
+    pub wait_ns: u64,
     /// Waiting of that attempt for a permit.
-    pub(crate) queued_ns: u64,
+    pub queued_ns: u64,
     /// Time from the first attempt to the last.
-    pub(crate) retry_ns: u64,
+    pub retry_ns: u64,
 }
 
 impl EffectShare {
-    pub(crate) const fn whole_ns(&self) -> u64 {
+    /// Returns the whole share.
+    pub const fn whole_ns(&self) -> u64 {
         self.wait_ns + self.queued_ns + self.retry_ns
     }
 }
@@ -86,7 +91,7 @@ enum Owner {
 }
 
 /// Returns the shares of a request.
-pub(crate) fn attribute_time(timeline: &Timeline) -> TimeShares {
+pub fn attribute_time(timeline: &Timeline) -> TimeShares {
     let total_ns = timeline.totals.total_ns;
     let mut edges: Vec<(u64, bool, Owner)> = Vec::new();
     let mut add = |owner: Owner, start: u64, end: u64| {

@@ -156,6 +156,7 @@ impl Replay<'_> {
                     | Event::ReadDelayed { .. }
                     | Event::EffectPoint { .. }
                     | Event::FaultInjected { .. }
+                    | Event::Logged { .. }
             )
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));

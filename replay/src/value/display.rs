@@ -37,6 +37,7 @@ pub fn header(header: &Header<Recorded>) -> String {
 fn absent(recorded: &Recorded) -> String {
     match recorded {
         Recorded::Missing(MissingReason::TooLarge) => "(not recorded: too large)".to_owned(),
+        Recorded::Missing(MissingReason::NotImported) => "(not in the imported spans)".to_owned(),
         Recorded::Missing(MissingReason::Failed(error)) => {
             format!("(not recorded: could not be serialized: {})", clean(error))
         }

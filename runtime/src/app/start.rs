@@ -81,6 +81,7 @@ impl App {
             render: self.render,
             limits: config.limits,
             allowed_hosts: config.hosts,
+            passes_baggage: !config.egress.baggage.is_empty(),
             sink: options.sink,
             secrets: secrets.clone(),
             record_token: options.record_token,

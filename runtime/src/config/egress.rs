@@ -24,11 +24,14 @@ pub struct Egress {
     /// False to refuse private, loopback and link-local addresses that are not in the list. They are always refused if
     /// there is a list. Default: true, so that services in development can call each other.
     pub private: bool,
+    /// Hosts that receive the `baggage` header of requests, which may contain what other services should not know. Default:
+    /// none.
+    pub baggage: Vec<String>,
 }
 
 impl Default for Egress {
     fn default() -> Self {
-        Self { allow: Vec::new(), private: true }
+        Self { allow: Vec::new(), private: true, baggage: Vec::new() }
     }
 }
 
@@ -86,6 +89,12 @@ impl EgressRules {
         Self { refuses_private: !egress.private || !egress.allow.is_empty(), allowed }
     }
 
+    /// Returns rules that list these hosts.
+    pub(crate) fn of_hosts(hosts: &[String]) -> Self {
+        let allowed = hosts.iter().filter_map(|text| Destination::parse(text)).collect();
+        Self { allowed, refuses_private: true }
+    }
+
     /// Returns true if everything is allowed.
     pub(crate) const fn is_open(&self) -> bool {
         !self.refuses_private
@@ -93,19 +102,36 @@ impl EgressRules {
 
     /// Returns true if a host may be called whatever its addresses are, except for private ones.
     fn is_host_allowed(&self, host: &str, port: u16) -> bool {
-        self.allowed.is_empty()
-            || self.allowed.iter().any(|destination| match destination {
-                Destination::Host { name, is_wildcard, port: allowed } => {
-                    let is_same = match is_wildcard {
-                        true => {
-                            host.strip_suffix(name).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-                        }
-                        false => host == name,
-                    };
-                    is_same && allowed.is_none_or(|allowed| allowed == port)
-                }
-                Destination::Range { .. } => false,
-            })
+        self.allowed.is_empty() || self.lists_host(host, port)
+    }
+
+    /// Returns true if an entry names a host, or contains the address that the host is.
+    pub(crate) fn lists(&self, host: &str, port: u16) -> bool {
+        let address = || host.trim_matches(['[', ']']).parse().ok();
+        self.lists_host(host, port) || address().is_some_and(|address| self.lists_address(address))
+    }
+
+    fn lists_address(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|destination| match destination {
+            Destination::Range { bits: range, prefix } => {
+                let shift = 128 - prefix;
+                *prefix == 0 || bits(address) >> shift == range >> shift
+            }
+            Destination::Host { .. } => false,
+        })
+    }
+
+    fn lists_host(&self, host: &str, port: u16) -> bool {
+        self.allowed.iter().any(|destination| match destination {
+            Destination::Host { name, is_wildcard, port: allowed } => {
+                let is_same = match is_wildcard {
+                    true => host.strip_suffix(name).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
+                    false => host == name,
+                };
+                is_same && allowed.is_none_or(|allowed| allowed == port)
+            }
+            Destination::Range { .. } => false,
+        })
     }
 
     /// Returns true if a host may be reached at this address. The name of the host is in lower case; an address that a URL
@@ -114,14 +140,7 @@ impl EgressRules {
         if self.is_open() {
             return true;
         }
-        let is_listed = self.allowed.iter().any(|destination| match destination {
-            Destination::Range { bits: range, prefix } => {
-                let shift = 128 - prefix;
-                *prefix == 0 || bits(address) >> shift == range >> shift
-            }
-            Destination::Host { .. } => false,
-        });
-        is_listed || (!is_private(address) && self.is_host_allowed(host, port))
+        self.lists_address(address) || (!is_private(address) && self.is_host_allowed(host, port))
     }
 
     /// Returns true if no address could make this host allowed, so that its name need not be resolved.
@@ -188,7 +207,11 @@ mod tests {
     use super::*;
 
     fn rules(allow: &[&str], private: bool) -> EgressRules {
-        EgressRules::new(&Egress { allow: allow.iter().map(|text| (*text).to_owned()).collect(), private })
+        EgressRules::new(&Egress {
+            allow: allow.iter().map(|text| (*text).to_owned()).collect(),
+            private,
+            ..Egress::default()
+        })
     }
 
     fn allows(rules: &EgressRules, host: &str, address: &str) -> bool {

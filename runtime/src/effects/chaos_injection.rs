@@ -7,7 +7,7 @@ use std::time::Duration;
 use zerver_engine::{Call, CallResult, ChaosFault, EffectError, EffectErrorKind, Injection};
 
 use super::effect_points::report_injected;
-use super::interpreter::{EffectContext, Interpreters, Started};
+use super::interpreter::{CallNumbers, EffectContext, Interpreters, Started};
 
 /// Starts a call into which something is injected. The trace names the rules.
 #[cold]
@@ -15,7 +15,7 @@ pub(super) fn start(
     interpreters: &Interpreters,
     call: &Call,
     context: &EffectContext,
-    first_attempt: u32,
+    numbers: CallNumbers,
     injection: Injection,
 ) -> Started<CallResult> {
     let Injection { latency, fault, rules } = injection;
@@ -37,7 +37,7 @@ pub(super) fn start(
         match (result, fault) {
             (Some(result), _) => result,
             (None, Some(_)) => pending().await,
-            (None, None) => match interpreters.start_without_chaos(&call, &context, first_attempt) {
+            (None, None) => match interpreters.start_without_chaos(&call, &context, numbers) {
                 Started::Ready(result) => result,
                 Started::Pending(future) => future.await,
             },

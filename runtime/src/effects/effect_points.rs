@@ -6,14 +6,40 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use zerver_trace::{Name, PolicyDecision};
+use zerver_trace::{LogLevel, Name, PolicyDecision};
 
 /// Maximum number of points of one call. What follows is not recorded.
 const MAX_POINTS: usize = 32;
+/// Maximum number of lines that one call logs. What follows is not recorded.
+const MAX_LINES: usize = 32;
+/// Maximum length of such a line, in bytes. The rest is not recorded.
+const MAX_LINE_BYTES: usize = 4 << 10;
 
 thread_local! {
-    /// Points of the future that this thread polls.
-    static REPORTED: RefCell<Vec<Point>> = const { RefCell::new(Vec::new()) };
+    static REPORTED: RefCell<Reports> = const { RefCell::new(Reports { is_open: false, list: Vec::new() }) };
+}
+
+/// Reports of the future that a thread polls.
+struct Reports {
+    /// True while the thread polls the future of a call.
+    is_open: bool,
+    list: Vec<Point>,
+}
+
+impl Reports {
+    fn add(&mut self, what: Reported) {
+        if has_room(&self.list, &what) {
+            self.list.push((what, Instant::now()));
+        }
+    }
+}
+
+/// Returns true if a call with these reports may have another one.
+fn has_room(list: &[Point], what: &Reported) -> bool {
+    let is_line = |reported: &Reported| matches!(reported, Reported::Line { .. });
+    let alike = || list.iter().filter(|(known, _)| is_line(known) == is_line(what)).count();
+    let max = if is_line(what) { MAX_LINES } else { MAX_POINTS };
+    list.len() < max || alike() < max
 }
 
 /// A point that a call reached or a decision that its interpreter made, with the time.
@@ -26,6 +52,12 @@ pub(crate) enum Reported {
     Decision(PolicyDecision),
     /// A rule of chaos injected a fault.
     Injected(Name),
+    /// A line was logged.
+    Line {
+        level: LogLevel,
+        target: Name,
+        line: String,
+    },
 }
 
 /// Reports that the current call reached a point, now. The timeline shows how long it took to get there.
@@ -68,22 +100,40 @@ pub(crate) fn report_injected(rule: Name) {
     report(Reported::Injected(rule));
 }
 
+/// Records a line that the current call has logged. It becomes a part of the trace, with its secrets masked like those of any
+/// value; a call has up to 32 lines of up to 4 KiB.
+///
+/// The crate `zerver-tracing` calls this for the events of `tracing`. `line` is only called within a call; elsewhere, such as
+/// in a task that an interpreter has spawned, nothing is recorded.
+pub fn report_line(level: LogLevel, target: &'static str, line: impl FnOnce() -> String) {
+    // The line is made outside of the borrow, because it runs code of the program.
+    if !REPORTED.with_borrow(|reports| reports.is_open) {
+        return;
+    }
+    let mut line = line();
+    line.truncate(line.floor_char_boundary(MAX_LINE_BYTES));
+    report(Reported::Line { level, target: Name::from(target), line });
+}
+
 fn report(what: Reported) {
-    REPORTED.with_borrow_mut(|reported| {
-        if reported.len() < MAX_POINTS {
-            reported.push((what, Instant::now()));
-        }
-    });
+    REPORTED.with_borrow_mut(|reports| reports.add(what));
 }
 
 /// Runs a part of a call, and adds the points that it reports to `points`.
 pub(crate) fn collect<T>(points: &mut Vec<Point>, run: impl FnOnce() -> T) -> T {
     // Tasks that are no effects may have reported something.
-    REPORTED.with_borrow_mut(Vec::clear);
+    REPORTED.with_borrow_mut(|reports| {
+        reports.list.clear();
+        reports.is_open = true;
+    });
     let result = run();
-    REPORTED.with_borrow_mut(|reported| {
-        let room = MAX_POINTS.saturating_sub(points.len());
-        points.extend(reported.drain(..).take(room));
+    REPORTED.with_borrow_mut(|reports| {
+        reports.is_open = false;
+        for report in reports.list.drain(..) {
+            if has_room(points, &report.0) {
+                points.push(report);
+            }
+        }
     });
     result
 }
@@ -97,6 +147,7 @@ mod tests {
         let name = |(reported, _): &'_ Point| match reported {
             Reported::Point(name) | Reported::Injected(name) => name.to_string(),
             Reported::Decision(decision) => decision.as_str().to_owned(),
+            Reported::Line { line, .. } => line.clone(),
         };
         points.iter().map(name).collect()
     }
@@ -119,5 +170,25 @@ mod tests {
             collect(&mut points, || (0..20).for_each(|_| report_point("again")));
         }
         assert_eq!(points.len(), MAX_POINTS);
+    }
+
+    #[test]
+    fn lines_are_recorded_within_a_call_and_limited() {
+        let log = |text: &'static str| report_line(LogLevel::Info, "it", || text.to_owned());
+        report_line(LogLevel::Info, "it", || panic!("no call is polled"));
+        let mut points = Vec::new();
+        collect(&mut points, || {
+            log("one");
+            report_point(CONNECTED);
+            report_line(LogLevel::Warn, "it", || "é".repeat(MAX_LINE_BYTES));
+        });
+        assert_eq!(names(&points)[..2], ["one", CONNECTED]);
+        assert_eq!(names(&points)[2].len(), MAX_LINE_BYTES);
+        for _ in 0..5 {
+            collect(&mut points, || (0..20).for_each(|_| log("again")));
+        }
+        assert_eq!(points.len(), MAX_LINES + 1, "points and lines do not displace each other");
+        collect(&mut points, || report_point("last"));
+        assert_eq!(names(&points).last().unwrap(), "last");
     }
 }

@@ -13,7 +13,7 @@ use zerver_engine::{
     Call, CallResult, Chaos, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Random, RequestId,
     RequestedCall, StandaloneEffect,
 };
-use zerver_trace::Value;
+use zerver_trace::{SpanId, TraceParent, Value};
 
 use super::chaos_injection;
 use super::explanation::{Explain, ExplainResult, typed};
@@ -49,10 +49,39 @@ impl<T: fmt::Debug, F> fmt::Debug for Started<T, F> {
 pub struct EffectContext {
     /// Id of the request; `None` outside a request.
     pub request_id: Option<RequestId>,
-    /// `traceparent` of the request, to be sent to other services (W3C Trace Context).
-    pub traceparent: Option<Arc<str>>,
+    /// `traceparent` with which the request came (W3C Trace Context). Other services receive
+    /// [`EffectContext::traceparent_of`] instead.
+    pub traceparent: Option<TraceParent>,
     /// `tracestate` of the request, to be sent with `traceparent`.
     pub tracestate: Option<Arc<str>>,
+    /// `baggage` of the request (W3C Baggage). `None` unless the setting `egress.baggage` lists hosts to send it to.
+    pub baggage: Option<Arc<str>>,
+}
+
+impl EffectContext {
+    /// Returns the `traceparent` to send to another service: its parent is the span under which the export of the trace shows
+    /// this call. `None` if the request came without one.
+    pub fn traceparent_of(&self, call: CallNumbers) -> Option<TraceParent> {
+        let parent = self.traceparent?;
+        let span_id = self.request_id.map_or(parent.span_id, |id| SpanId::of_call(id, call.number));
+        Some(TraceParent { span_id, ..parent })
+    }
+}
+
+/// Numbers of a call within its request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallNumbers {
+    /// Number of the call. Each attempt of an effect has its own.
+    pub number: u32,
+    /// Number of the first attempt. It is the same in all attempts, so that it identifies the call to a target that
+    /// recognizes repeated requests.
+    pub first_attempt: u32,
+}
+
+impl CallNumbers {
+    pub(crate) const fn of(requested: &RequestedCall) -> Self {
+        Self { number: requested.number, first_attempt: requested.first }
+    }
 }
 
 /// Performs the effects of one kind.
@@ -71,13 +100,12 @@ pub trait Interpreter<K: EffectKind>: Send + Sync + 'static {
     /// Starts an effect with these arguments.
     fn start(&self, args: &K, context: &EffectContext) -> Started<EffectResult<K>>;
 
-    /// Starts an effect whose call is made for the first time under this number. It is the same in all attempts of a call,
-    /// so that it identifies the call to a target that recognizes repeated requests.
+    /// Starts an effect whose call has these numbers.
     fn start_numbered(
         &self,
         args: &K,
         context: &EffectContext,
-        _first_attempt: u32,
+        _call: CallNumbers,
     ) -> Started<EffectResult<K>> {
         self.start(args, context)
     }
@@ -247,19 +275,19 @@ impl Interpreters {
 
     /// Starts a call. A call of a kind without an interpreter fails.
     pub fn start(&self, call: &Call, context: &EffectContext) -> Started<CallResult> {
-        self.start_numbered(call, context, 0)
+        self.start_numbered(call, context, CallNumbers::default())
     }
 
-    /// Starts a call whose first attempt has this number.
+    /// Starts a call with these numbers.
     pub(crate) fn start_numbered(
         &self,
         call: &Call,
         context: &EffectContext,
-        first_attempt: u32,
+        numbers: CallNumbers,
     ) -> Started<CallResult> {
         match self.chaos.as_ref().and_then(|chaos| chaos.decide(call)) {
-            None => self.start_without_chaos(call, context, first_attempt),
-            Some(injection) => chaos_injection::start(self, call, context, first_attempt, injection),
+            None => self.start_without_chaos(call, context, numbers),
+            Some(injection) => chaos_injection::start(self, call, context, numbers, injection),
         }
     }
 
@@ -268,10 +296,10 @@ impl Interpreters {
         &self,
         call: &Call,
         context: &EffectContext,
-        first_attempt: u32,
+        numbers: CallNumbers,
     ) -> Started<CallResult> {
         match self.get(call.kind()) {
-            Some(interpreter) => interpreter.start(call, context, first_attempt),
+            Some(interpreter) => interpreter.start(call, context, numbers),
             None => Started::Ready(Err(EffectError::new(
                 EffectErrorKind::NoInterpreter,
                 format!(
@@ -317,7 +345,7 @@ impl Interpreters {
             tokio::time::sleep(pause).await;
         }
         let limit = requested.time_limit(nanos(began.elapsed()));
-        let started = self.start_numbered(&requested.call, context, requested.first);
+        let started = self.start_numbered(&requested.call, context, CallNumbers::of(&requested));
         let result = match (started, limit) {
             (Started::Ready(result), _) => result,
             (Started::Pending(future), None) => future.await,
@@ -332,7 +360,7 @@ impl Interpreters {
 }
 
 pub(super) trait AnyInterpreter: Send + Sync {
-    fn start(&self, call: &Call, context: &EffectContext, first_attempt: u32) -> Started<CallResult>;
+    fn start(&self, call: &Call, context: &EffectContext, numbers: CallNumbers) -> Started<CallResult>;
 
     fn configure(&self, outbound: &Arc<Outbound>);
 
@@ -365,12 +393,12 @@ impl<K: EffectKind, I: Interpreter<K>> AnyInterpreter for Typed<K, I> {
         self.0.configure(outbound);
     }
 
-    fn start(&self, call: &Call, context: &EffectContext, first_attempt: u32) -> Started<CallResult> {
+    fn start(&self, call: &Call, context: &EffectContext, numbers: CallNumbers) -> Started<CallResult> {
         let Some(args) = call.args::<K>() else {
             let message = format!("two kinds of effect are named {}", K::KIND);
             return Started::Ready(Err(EffectError::new(EffectErrorKind::Internal, message)));
         };
-        match self.0.start_numbered(args, context, first_attempt) {
+        match self.0.start_numbered(args, context, numbers) {
             Started::Ready(outcome) => Started::Ready(outcome.map(Call::output::<K>)),
             Started::Pending(future) => {
                 Started::Pending(Box::pin(async move { future.await.map(Call::output::<K>) }))

@@ -54,12 +54,13 @@ pub use duration_literals::Durations;
 #[doc(hidden)]
 pub use effect_function::perform_blocking;
 pub use effect_function::{EffectFunction, FunctionInterpreter, MissingResource, Resources};
-pub use effect_points::report_point;
+pub use effect_points::{report_line, report_point};
 pub use explanation::{Explain, ExplainResult, Explanation};
 pub use interpreter::{
-    BoxFuture, CallEnd, CallGuard, EffectContext, EffectResult, Interpreter, Interpreters, Started,
+    BoxFuture, CallEnd, CallGuard, CallNumbers, EffectContext, EffectResult, Interpreter, Interpreters,
+    Started,
 };
 pub use outbound::Outbound;
 pub use sleep::sleep;
 pub use zerver_engine::{any, first_success};
-pub use zerver_trace::Value;
+pub use zerver_trace::{LogLevel, TraceParent, Value};

@@ -11,6 +11,8 @@ use crate::config::{Config, EgressRules, Idempotency};
 #[derive(Debug, Clone, Default)]
 pub struct Outbound {
     rules: EgressRules,
+    /// Hosts that receive the baggage of requests.
+    baggage: EgressRules,
     connect_timeout: Option<Duration>,
     /// Time limits of targets that have one of their own.
     connect_timeouts: BTreeMap<String, Option<Duration>>,
@@ -22,6 +24,7 @@ impl Outbound {
         let connect_timeouts = config.targets.named.iter();
         Self {
             rules: EgressRules::new(&config.egress),
+            baggage: EgressRules::of_hosts(&config.egress.baggage),
             connect_timeout: config.targets.default.connect_timeout,
             connect_timeouts: connect_timeouts
                 .map(|(target, policy)| (target.clone(), policy.connect_timeout))
@@ -44,6 +47,11 @@ impl Outbound {
     /// Returns true if the service may not connect to this host, whatever its address is.
     pub fn refuses_host(&self, host: &str, port: u16) -> bool {
         self.rules.refuses_host(host, port)
+    }
+
+    /// Returns true if this host may receive the `baggage` of requests. The host is in lower case.
+    pub fn passes_baggage(&self, host: &str, port: u16) -> bool {
+        self.baggage.lists(host, port)
     }
 
     pub(crate) const fn idempotency(&self) -> &Idempotency {

@@ -125,6 +125,9 @@ impl CheckedJob {
             match reported {
                 Reported::Point(point) => self.record_effect_point(number, at_ns, point),
                 Reported::Injected(rule) => self.record_injected_fault(number, at_ns, rule),
+                Reported::Line { level, target, line } => {
+                    self.record_log_line(number, at_ns, level, target, line);
+                }
                 Reported::Decision(decision) => self.record_policy_decision(number, at_ns, decision, 0),
             }
         }

@@ -21,7 +21,7 @@ use super::safe_drop::discard;
 use crate::effects::effect_points;
 use crate::effects::effect_points::Point;
 use crate::effects::interpreter;
-use crate::effects::interpreter::{BoxFuture, Interpreters, Started};
+use crate::effects::interpreter::{BoxFuture, CallNumbers, Interpreters, Started};
 use crate::scheduler::{CallRefusal, Permit, PermitWait, PolicyNote, TargetCall, TargetPass};
 use crate::time::nanos;
 
@@ -340,11 +340,13 @@ fn poll_first(
     context: &interpreter::EffectContext,
     points: &mut Vec<Point>,
 ) -> Started<CallResult, BoxFuture<CallResult>> {
-    let RequestedCall { call, first, .. } = requested;
+    let call = &requested.call;
     let kind = call.kind();
     let mut entered = runtime.filter(|_| interpreters.needs_runtime(kind)).map(Handle::enter);
     let started = effect_points::collect(points, || {
-        catch_unwind(AssertUnwindSafe(|| interpreters.start_numbered(call, context, *first)))
+        catch_unwind(AssertUnwindSafe(|| {
+            interpreters.start_numbered(call, context, CallNumbers::of(requested))
+        }))
     });
     let mut future = match started {
         Ok(Started::Ready(performed)) => return Started::Ready(performed),

@@ -22,5 +22,5 @@ pub(crate) use headers::date_header::DateCache;
 pub(crate) use headers::local_client::is_local_client;
 pub(crate) use headers::token_check::tokens_match;
 #[cfg(feature = "replay")]
-pub(crate) use headers::trace_context::TraceContext;
+pub(crate) use headers::trace_context::{TraceContext, baggage};
 pub(crate) use router::{RouteMatch, Router};

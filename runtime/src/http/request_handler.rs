@@ -19,7 +19,7 @@ use super::connection::message_framing::BodyFraming;
 #[cfg(feature = "metrics")]
 use super::endpoints::metrics_endpoint;
 use super::endpoints::service_endpoints::{OwnEndpoint, STATUS_PATH, health, is_status_poll, own_endpoint};
-use super::headers::trace_context::TraceContext;
+use super::headers::trace_context::{self, TraceContext};
 use super::outgoing_response::OutgoingResponse;
 use super::rejection::Rejection;
 use super::request_check::{Routed, check};
@@ -92,11 +92,14 @@ fn head_read_delay(worker: &Worker, conn: &Connection, now_ns: u64) -> Option<Ev
 /// Answers one request.
 pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<ResponseBody>, Infallible> {
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
-    let id = active.id;
+    let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
     let mut active = Some(active);
     // A panic outside of a step, for example when a value is dropped, fails only this request.
     let (pending, end) =
-        match AssertUnwindSafe(handle(&mut active, &worker, &in_flight.conn, body)).catch_unwind().await {
+        match AssertUnwindSafe(handle(&mut active, &mut flow, &worker, &in_flight.conn, body))
+            .catch_unwind()
+            .await
+        {
             Ok(handled) => handled,
             Err(panic) => {
                 discard(panic);
@@ -108,15 +111,22 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
                 (pending, Instant::now())
             }
         };
+    let unix_ns = worker.clock.wall(end).0.unix_ns;
+    if let Some(latencies) = flow.and_then(|flow| worker.thread_status.counters.latencies(flow)) {
+        let kept = pending.delivery.is_some().then_some((id, unix_ns));
+        latencies.observe(watch.since_start_ns(end), kept);
+    }
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
-    let date = worker.date.at(worker.clock.wall(end).0.unix_ns);
+    let date = worker.date.at(unix_ns);
     Ok(OutgoingResponse { pending, id, date, is_head, is_http2, close }.into_http(conn))
 }
 
-/// Handles a request whose head has arrived. Returns the response and the time at which it was ready.
+/// Handles a request whose head has arrived, and sets the number of the flow that takes it. Returns the response and the time
+/// at which it was ready.
 async fn handle(
     slot: &mut Option<ActiveRequest>,
+    flow_number: &mut Option<u16>,
     worker: &Rc<Worker>,
     conn: &Connection,
     body: Incoming,
@@ -158,6 +168,7 @@ async fn handle(
     };
     let TraceContext { traceparent, tracestate } = match routed {
         Routed::Flow(flow, context) => {
+            *flow_number = Some(flow.number());
             active.set_flow(flow);
             context
         }
@@ -188,7 +199,11 @@ async fn handle(
     }
     let received_ns = active.base_ns + active.watch.tick();
     active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
-    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate };
+    let baggage = match active.request() {
+        Some(request) if service.passes_baggage => trace_context::baggage(&request.headers),
+        _ => None,
+    };
+    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage };
     // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
     let handoff = scheduler::dispatch_request(worker, active, &context).await;
     let must_undo = handoff.is_none() && active.must_undo();

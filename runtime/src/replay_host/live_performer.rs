@@ -13,7 +13,7 @@ use crate::app::startup::{BoxError, Startup};
 use crate::effects::Explanation;
 use crate::effects::interpreter::{EffectContext, Started};
 use crate::execution::effect_future::{self, CallAccess};
-use crate::http::TraceContext;
+use crate::http::{self, TraceContext};
 use crate::time::nanos;
 
 /// The interpreters of the service, opened as when it serves.
@@ -48,7 +48,8 @@ impl LivePerformer {
     /// Sets the request on behalf of which effects are performed. They carry its trace context, as when it was recorded.
     pub(super) fn set_request(&self, request: &Request, id: RequestId) {
         let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
-        *self.context.borrow_mut() = EffectContext { request_id: Some(id), traceparent, tracestate };
+        let baggage = http::baggage(&request.headers);
+        *self.context.borrow_mut() = EffectContext { request_id: Some(id), traceparent, tracestate, baggage };
     }
 }
 
@@ -89,11 +90,12 @@ impl zerver_replay::LivePerformer for LivePerformer {
         }
         let started = Instant::now();
         let context = self.context.borrow().clone();
+        let number = self.next_call.replace(self.next_call.get().wrapping_add(1));
         let requested = RequestedCall {
-            number: 0,
+            number,
             call: call.clone(),
             attempt: 1,
-            first: self.next_call.replace(self.next_call.get().wrapping_add(1)),
+            first: number,
             pause: Duration::ZERO,
             is_hedge: false,
             deadline_ns: None,

@@ -30,6 +30,8 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     /// Names of hosts that the service serves. Empty if it serves all.
     pub(crate) allowed_hosts: Vec<String>,
+    /// True if the settings list hosts that receive the `baggage` of requests.
+    pub(crate) passes_baggage: bool,
     pub(crate) sink: Option<Arc<dyn CaptureSink>>,
     /// Rule that identifies secrets.
     pub(crate) secrets: secret::Rule,

@@ -508,8 +508,8 @@ fn a_trace_context_is_passed_on() {
     struct ContextSender(std::sync::mpsc::Sender<[Option<String>; 2]>);
     impl Interpreter<Do> for ContextSender {
         fn start(&self, _: &Do, context: &EffectContext) -> Started<Performed<Do>> {
-            let both = [&context.traceparent, &context.tracestate];
-            self.0.send(both.map(|text| text.as_deref().map(ToOwned::to_owned))).unwrap();
+            let parent = context.traceparent.map(|parent| parent.to_string());
+            self.0.send([parent, context.tracestate.as_deref().map(ToOwned::to_owned)]).unwrap();
             Started::Ready(Ok(1))
         }
     }

@@ -16,7 +16,7 @@ use zerver::effects::http::{self, Client, Header, Reply};
 use zerver::effects::{EffectContext, Interpreters};
 use zerver::engine::FailureKind;
 use zerver::prelude::*;
-use zerver_trace::Value;
+use zerver_trace::{TraceParent, Value};
 
 #[derive(Clone, Default)]
 struct Seen {
@@ -170,7 +170,7 @@ async fn a_request_contains_what_the_builder_sets_and_nothing_else() {
         .json_body(&serde_json::json!({"a": 1}));
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let context = EffectContext {
-        traceparent: Some(traceparent.into()),
+        traceparent: TraceParent::parse(traceparent),
         tracestate: Some("rojo=1,congo=2".into()),
         ..EffectContext::default()
     };

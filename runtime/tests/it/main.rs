@@ -33,5 +33,6 @@ mod secret_tokens;
 mod slow_clients;
 mod stuck_steps;
 mod test_requests;
+mod trace_propagation;
 mod undelivered_responses;
 mod undo;

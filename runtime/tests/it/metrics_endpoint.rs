@@ -1,5 +1,6 @@
 //! The metrics endpoint: its content, and the clients that it answers.
 
+use zerver::StartOptions;
 use zerver::effects::sleep;
 use zerver::prelude::*;
 use zerver_replay::ServiceMetrics;
@@ -142,5 +143,43 @@ fn only_a_request_that_is_clearly_local_receives_details() {
             assert_eq!(answer.status, 404, "{method} {path}");
         }
     }
+    server.stop();
+}
+
+#[test]
+fn each_bucket_of_latencies_names_a_request_that_is_recorded() {
+    let (server, collector) = start(app());
+    let mut client = Client::connect(server.addr());
+    for _ in 0..3 {
+        client.request(get("/naps"));
+    }
+    let ids: Vec<_> = collector.wait_for(3).iter().map(|capture| capture.id.to_string()).collect();
+    let answer = client.request(get("/metrics"));
+    let lines: Vec<_> =
+        answer.body.lines().filter(|line| line.starts_with("zerver_request_seconds")).collect();
+    assert_eq!(lines[1], "zerver_request_seconds_count{flow=\"naps\"} 3", "{lines:?}");
+    let last = lines.last().unwrap();
+    assert!(last.starts_with("zerver_request_seconds_bucket{le=\"+Inf\",flow=\"naps\"} 3"), "{last}");
+    let named: Vec<_> = lines.iter().filter_map(|line| line.split_once(" # {request_id=\"")).collect();
+    assert!((1..=3).contains(&named.len()), "{lines:?}");
+    for (bucket, exemplar) in named {
+        let (id, rest) = exemplar.split_once("\"} ").unwrap();
+        assert!(ids.iter().any(|known| known == id), "{id} of {bucket}");
+        let bound = bucket.split('"').nth(1).unwrap().parse::<f64>().unwrap_or(f64::INFINITY);
+        let (took, at) = rest.split_once(' ').unwrap();
+        assert!(took.parse::<f64>().unwrap() <= bound && at.parse::<f64>().unwrap() > 1e9, "{exemplar}");
+    }
+    server.stop();
+}
+
+#[test]
+fn requests_that_are_not_recorded_are_counted_without_a_name() {
+    let options = StartOptions { addr: Some("127.0.0.1:0".to_owned()), ..StartOptions::default() };
+    let server = app().start(options).unwrap();
+    let mut client = Client::connect(server.addr());
+    client.request(get("/naps"));
+    let answer = client.request(get("/metrics"));
+    assert!(answer.body.contains("zerver_request_seconds_count{flow=\"naps\"} 1\n"), "{}", answer.body);
+    assert!(!answer.body.contains("request_id"), "{}", answer.body);
     server.stop();
 }

@@ -342,8 +342,10 @@ fn addresses_that_are_not_allowed_are_not_connected_to() {
             if allowed { (200, "attempt 1, answered") } else { (503, "attempt 1, egress_refused, refused") };
         assert_eq!((statuses[0], stories[0].as_str()), expected, "{host}");
     };
-    let allow =
-        |entries: &[&str]| Egress { allow: entries.iter().map(|e| (*e).to_owned()).collect(), private: true };
+    let allow = |entries: &[&str]| Egress {
+        allow: entries.iter().map(|e| (*e).to_owned()).collect(),
+        ..Egress::default()
+    };
     let addr = to.to_string();
     check(Egress::default(), &addr, true);
     check(Egress { private: false, ..Egress::default() }, &addr, false);

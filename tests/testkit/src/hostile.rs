@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use zerver_trace::{
-    Answer, Class, Decision, EffectError, EffectErrorKind, Event, MissingReason, Outcome, PolicyDecision,
-    QueueReason, Recorded, RequestPart, Thread, Trace,
+    Answer, Class, Decision, EffectError, EffectErrorKind, Event, LogLevel, MissingReason, Outcome,
+    PolicyDecision, QueueReason, Recorded, RequestPart, Thread, Trace,
 };
 
 use crate::sample::{flow, plain, sealed, summed, trace};
@@ -106,6 +106,13 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 call,
                 at_ns,
                 rule: rule.into()
+            }),
+            (call(), time(), ".{0,4}", recorded()).prop_map(|(call, at_ns, target, line)| Event::Logged {
+                call,
+                at_ns,
+                level: LogLevel::Warn,
+                target: target.into(),
+                line
             }),
             (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
                 Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }

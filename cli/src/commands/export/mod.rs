@@ -1,6 +1,8 @@
-//! `zerver export`: writes one request as a portable file or a Rust test.
+//! `zerver export`: writes one request as a portable file or a Rust test, or requests in the formats of other tools.
 
 mod effect_ends;
+mod formats;
+mod otlp_endpoint;
 mod rust_test;
 
 use std::io::{self, Write};
@@ -20,12 +22,16 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
+    if let Some(format) = args.format() {
+        return formats::run(args, format, global, output);
+    }
+    let request = args.one_request()?;
     let to_stdout = args.output.as_ref().map_or(args.test, |path| path == Path::new("-"));
     if to_stdout && !args.test && output.is_terminal() {
         return Err(CommandError::new("a portable trace is binary, and standard output is a terminal")
             .with_hint("name a file with --output FILE, or use a pipe"));
     }
-    let loaded = locate::load_trace(global, &args.id)?;
+    let loaded = locate::load_trace(global, &request)?;
     let bytes = match args.test {
         true => as_test(&loaded, args)?.into_bytes(),
         false => portable::write(&loaded.trace).map_err(|error| {
@@ -51,6 +57,7 @@ pub(super) fn run(
 
 /// Returns the source of a test. Secrets are decrypted only if the store's key is there.
 fn as_test(loaded: &LoadedTrace, args: &Export) -> Result<String, CommandError> {
+    loaded.check_recorded("write a test of")?;
     let with_secrets = args.with_secrets;
     let secrets = match &loaded.reader {
         Some(reader) => reader.open_secrets(&loaded.trace),
@@ -75,7 +82,7 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), CommandError> {
         let failed = CommandError::new(format!("cannot write {}", path.display())).caused_by(error);
         match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                failed.with_hint("use --force to overwrite it, or --output FILE for another file")
+                failed.with_hint("use --force to overwrite it, or name another file")
             }
             _ => failed,
         }

@@ -9,11 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use zerver_analysis::RequestQuery;
 use zerver_recorder::Reader;
 use zerver_replay::{Recording, Secrets};
-use zerver_trace::{Query, RequestId};
+use zerver_trace::{Kept, Query, RequestId};
 
 use crate::args::{CorpusSelection, Global, Replay, parse_query};
 use crate::clock::{local_clock, now_unix_ns};
 use crate::error::CommandError;
+use crate::view::count;
 use crate::{locate, paths};
 
 /// Source of the requests: the store, or portable files.
@@ -56,7 +57,7 @@ impl CorpusSource {
         requests: &SyncSender<Recording>,
         is_stopped: &dyn Fn() -> bool,
     ) -> (Vec<String>, Option<CommandError>) {
-        let mut undecrypted = None;
+        let (mut undecrypted, mut imported) = (None, 0);
         let mut left = self.stored.limit.unwrap_or(usize::MAX);
         let error = match &self.reader {
             None => self.read_files(requests, is_stopped).err(),
@@ -77,6 +78,10 @@ impl CorpusSource {
                             return ControlFlow::Break(());
                         }
                     };
+                    if trace.kept == Kept::Imported {
+                        imported += 1;
+                        return ControlFlow::Continue(());
+                    }
                     left -= 1;
                     let secrets = reader.open_secrets(&trace).unwrap_or_else(|error| {
                         undecrypted.get_or_insert_with(|| error.to_string());
@@ -94,7 +99,11 @@ impl CorpusSource {
         let warning = undecrypted.map(|error| {
             format!("cannot decrypt the secrets of some requests: {}", zerver_trace::text::clean(&error))
         });
-        (warning.into_iter().collect(), error)
+        let left_out = (imported > 0).then(|| {
+            let requests = count(imported, "request", "requests");
+            format!("{requests} imported as spans left out: spans contain nothing to replay")
+        });
+        (warning.into_iter().chain(left_out).collect(), error)
     }
 
     fn read_files(

@@ -28,6 +28,7 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
     let loaded = locate::load_trace(global, id)?;
+    loaded.check_recorded("replay")?;
     if args.edit {
         edits.slots.extend(slot_editor::edit(&loaded.trace, output)?);
         if edits.is_empty() {

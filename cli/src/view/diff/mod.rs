@@ -84,8 +84,7 @@ fn name(text: &str) -> String {
 
 /// Returns `a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  0.43 ms  report`.
 pub(super) fn title(label: Option<&str>, trace: &Trace, layout: Layout) -> String {
-    let mut parts =
-        vec![Part::status(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
+    let mut parts = vec![Part::status(trace), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
     let request = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
     title_line(label, &trace.id.short(layout.digits), &request, parts, layout)

@@ -4,7 +4,7 @@ use zerver_trace::text::clean;
 use zerver_trace::{Header, Recorded, RecordedBody, Trace};
 
 use crate::view::layout::field;
-use crate::view::status::status;
+use crate::view::status::status_of;
 use crate::view::{count, paint, style, value};
 
 /// Returns the heads and bodies, one block each.
@@ -19,7 +19,7 @@ pub(crate) fn exchange(trace: &Trace) -> String {
         request[0] += &format!("  {}", paint(style::FAINT, &format!("from {}", clean(&trace.peer))));
     }
     message(&mut request, &trace.request_headers, &trace.request_body);
-    let mut response = vec![status(trace.status)];
+    let mut response = vec![status_of(trace)];
     message(&mut response, &trace.response_headers, &trace.response_body);
     field("request", &request) + &field("response", &response)
 }

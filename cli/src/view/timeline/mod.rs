@@ -73,12 +73,12 @@ const fn kept(kept: Kept) -> &'static str {
         Kept::Slow => "slow for its flow",
         Kept::Requested => "the request asked for it",
         Kept::Sampled => "sampled",
+        Kept::Imported => "imported from another tracer",
     }
 }
 
 fn title(trace: &Trace, layout: Layout) -> String {
-    let mut parts =
-        vec![Part::status(trace.status), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
+    let mut parts = vec![Part::status(trace), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     if trace.outcome.is_failure() {
         parts.push(Part::spare(style::BAD, trace.outcome.as_str(), 12));
     }

@@ -1,10 +1,10 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_analysis::{Effect, EffectEnd, Failure, Point, StepRun, Timeline, display};
+use zerver_analysis::{Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
-use zerver_trace::{Decision, Outcome, Trace};
+use zerver_trace::{Decision, Kept, LogLevel, Outcome, Trace};
 
 use crate::view::bar::bar;
 use crate::view::layout::Layout;
@@ -16,7 +16,8 @@ const MAX_BAR: usize = 60;
 /// A row before layout.
 struct Row {
     at_ns: u64,
-    took_ns: u64,
+    /// `None` if it is unknown.
+    took_ns: Option<u64>,
     mark: (Style, &'static str),
     /// Width of the name, in columns, so that what follows is aligned; 0 for any.
     name_columns: usize,
@@ -33,8 +34,12 @@ pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, layout: Layou
     }
     let (at, took) = (format!("at {}", unit.name), "took");
     let at_columns = rows.iter().map(|row| unit.format(row.at_ns).len()).max().unwrap_or(0).max(width(&at));
-    let took_columns =
-        rows.iter().map(|row| unit.format(row.took_ns).len()).max().unwrap_or(0).max(took.len());
+    let took_columns = rows
+        .iter()
+        .filter_map(|row| Some(unit.format(row.took_ns?).len()))
+        .max()
+        .unwrap_or(0)
+        .max(took.len());
 
     let words = |row: &Row| {
         let name = width(row.mark.1) + 1 + width(&row.name.1).max(row.name_columns);
@@ -56,9 +61,9 @@ pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, layout: Layou
         let mut line = format!(
             "  {:>at_columns$}  {:>took_columns$}   {text}",
             unit.format(start),
-            unit.format(took_ns)
+            took_ns.map(|ns| unit.format(ns)).unwrap_or_default()
         );
-        let bar = bar((start, took_ns), total_ns, bar_columns);
+        let bar = bar((start, took_ns.unwrap_or_default()), total_ns, bar_columns);
         if !bar.is_empty() {
             let blanks = bar.len() - bar.trim_start_matches(' ').len();
             line += &" ".repeat(text_columns.saturating_sub(columns) + 2 + blanks);
@@ -99,7 +104,7 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     {
         rows.push(Row {
             at_ns: 0,
-            took_ns: totals.receive_ns,
+            took_ns: Some(totals.receive_ns),
             mark: (style::FAINT, "·"),
             name_columns: 0,
             name: (style::PLAIN, "request body".to_owned()),
@@ -116,6 +121,7 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
         for effect in &run.effects {
             rows.push(effect_row(trace, effect));
             rows.extend(effect.points().map(point_row));
+            rows.extend(effect.log_lines.iter().map(line_row));
         }
     }
     rows
@@ -141,6 +147,7 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
         Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
+        None if trace.kept == Kept::Imported => String::new(),
         None => "its run was not recorded".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
@@ -151,11 +158,12 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
     let mark = match run.decision {
         _ if is_bad => (style::BAD, "✗"),
         Some(_) => (style::GOOD, "✓"),
+        None if trace.kept == Kept::Imported => (style::FAINT, "·"),
         None => (style::WARN, "?"),
     };
     Row {
         at_ns: run.start_ns,
-        took_ns: run.cpu_ns,
+        took_ns: run.decision.map(|_| run.cpu_ns),
         mark,
         name_columns,
         name: (style::STRONG, clean(&run.step.name).into_owned()),
@@ -168,10 +176,28 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
 fn point_row(point: &Point) -> Row {
     Row {
         at_ns: point.at_ns.saturating_sub(point.took_ns),
-        took_ns: point.took_ns,
+        took_ns: Some(point.took_ns),
         mark: (style::FAINT, "     "),
         name_columns: 0,
         name: (style::FAINT, format!("until {}", clean(&point.point))),
+        outcome: (style::FAINT, String::new()),
+        bar: style::FAINT,
+    }
+}
+
+/// Returns the row of a line that was logged.
+fn line_row(line: &LogLine) -> Row {
+    let tone = match line.level {
+        LogLevel::Error => style::BAD,
+        LogLevel::Warn => style::WARN,
+        LogLevel::Info | LogLevel::Debug | LogLevel::Trace => style::FAINT,
+    };
+    Row {
+        at_ns: line.at_ns,
+        took_ns: None,
+        mark: (style::FAINT, "     "),
+        name_columns: 0,
+        name: (tone, format!("{}: {}", line.level, clean(&line.text()))),
         outcome: (style::FAINT, String::new()),
         bar: style::FAINT,
     }
@@ -189,7 +215,7 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Row {
     outcome.extend(Some(display::wrote(&effect.writes)).filter(|wrote| !wrote.is_empty()));
     Row {
         at_ns: effect.start_ns,
-        took_ns: effect.duration_ns,
+        took_ns: Some(effect.duration_ns),
         mark: (style::FAINT, "  ↳"),
         name_columns: 0,
         name: (style::PLAIN, clean(&effect.label()).into_owned()),

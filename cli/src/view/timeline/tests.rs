@@ -236,7 +236,7 @@ fn an_incomplete_trace_says_so() {
     019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
       at ms  took
        0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
-       0.17  0.00   ? lookup_user    its run was not recorded                ▏
+       0.17         ? lookup_user    its run was not recorded                ▏
        0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
        2.36  0.05   ✓ verify_roles                                                      ▎
        2.40  0.02   ✗ load_todo      needs kv, client_left                               ▏
@@ -252,6 +252,20 @@ fn an_incomplete_trace_says_so() {
              1 effect without an answer
              1 event of a step without a recorded run
     "#);
+}
+
+#[test]
+fn lines_that_an_effect_logs_are_shown_below_it() {
+    let mut trace = sample::slow();
+    trace.events.push(Event::Logged {
+        call: 0,
+        at_ns: 1_000_000,
+        level: zerver_trace::LogLevel::Warn,
+        target: "client".into(),
+        line: plain("slow\u{1b}[2J password=<secret>"),
+    });
+    let shown = show(&trace, 100, false);
+    assert!(shown.contains("\n   1.00               warn: slow\\u{1b}[2J password=<secret> "), "{shown}");
 }
 
 /// The kind of failure `gone` once had the name of the outcome of a client that leaves.

@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-use super::{Answer, Decision, PolicyDecision, QueueReason, Thread};
+use super::{Answer, Decision, LogLevel, PolicyDecision, QueueReason, Thread};
 use crate::{Class, Name};
 
 /// A fact about a request. Times are nanoseconds since the arrival of the complete request head, on a monotonic clock.
@@ -218,6 +218,19 @@ pub enum Event<V> {
         /// Rule, as it was written.
         rule: Name,
     },
+    /// The code that performed a call logged a line.
+    Logged {
+        /// The `call` of its [`Event::EffectRequested`].
+        call: u32,
+        /// Time of the line.
+        at_ns: u64,
+        /// Level of the line.
+        level: LogLevel,
+        /// Part of the program that logged it, such as a module.
+        target: Name,
+        /// Text of the line, with its fields.
+        line: V,
+    },
 }
 
 /// A part of a request that is read from its connection.
@@ -286,6 +299,9 @@ impl<V> Event<V> {
                 Event::UndoEnded { undo, at_ns, failure: failure.map(f) }
             }
             Self::FaultInjected { call, at_ns, rule } => Event::FaultInjected { call, at_ns, rule },
+            Self::Logged { call, at_ns, level, target, line } => {
+                Event::Logged { call, at_ns, level, target, line: f(line) }
+            }
         }
     }
 }

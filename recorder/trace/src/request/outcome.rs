@@ -19,6 +19,8 @@ pub enum Kept {
     Requested,
     /// The request belongs to the sampled share.
     Sampled,
+    /// The trace was imported: another tracer recorded the request, as spans. What zerver records besides is unknown.
+    Imported,
 }
 
 /// Outcome of a request.

@@ -77,6 +77,8 @@ pub enum MissingReason {
     TooLarge,
     /// The value's `Serialize` failed with this message.
     Failed(String),
+    /// The trace was imported, and its source does not contain the value.
+    NotImported,
 }
 
 /// A body in a trace.

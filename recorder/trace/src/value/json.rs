@@ -68,6 +68,7 @@ fn tree<S: Serializer>(value: &Value, wire: bool, serializer: S) -> Result<S::Ok
 pub fn why(missing: &MissingReason) -> String {
     match missing {
         MissingReason::TooLarge => "too large".to_owned(),
+        MissingReason::NotImported => "not in the imported spans".to_owned(),
         MissingReason::Failed(error) => format!("could not be serialized: {error}"),
     }
 }

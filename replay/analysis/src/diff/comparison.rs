@@ -173,7 +173,11 @@ fn gaps(a: &Timeline, b: &Timeline, found: &mut Differences<'_>) {
         for gap in &timeline.gaps {
             if matches!(
                 gap,
-                Gap::Dropped(_) | Gap::StrayAnswers(_) | Gap::WithoutRun(_) | Gap::UnknownNames(_)
+                Gap::Imported
+                    | Gap::Dropped(_)
+                    | Gap::StrayAnswers(_)
+                    | Gap::WithoutRun(_)
+                    | Gap::UnknownNames(_)
             ) {
                 found.skip(&Subject::whole(DifferenceKind::Step), "", format!("{gap} in {side}"));
             }

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use zerver_replay::RecordedJson;
-use zerver_trace::{Class, Decision, Header, Kept, Recorded, RecordedBody, Trace};
+use zerver_trace::{Class, Decision, Header, Kept, LogLevel, Recorded, RecordedBody, Trace};
 
 use crate::queue_holders::QueueHolders;
 use crate::rfc3339;
 use crate::sql::RepeatedStatement;
 use crate::timeline::contributors::Verdict;
 use crate::timeline::rows::effect::{
-    CompletionDelay, Effect, EffectEnd, InjectedFault, Plan, Point, PolicyNote, ReadDelay, UndoState,
+    CompletionDelay, Effect, EffectEnd, InjectedFault, LogLine, Plan, Point, PolicyNote, ReadDelay, UndoState,
 };
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::slot_write::SlotWrite;
@@ -28,7 +28,8 @@ pub struct TimelineJson {
     flow: String,
     method: String,
     path: String,
-    status: u16,
+    /// `null` if the trace was imported from spans that do not contain it.
+    status: Option<u16>,
     duration_ns: u64,
     class: Class,
     /// Omitted if the request kept the class of its flow.
@@ -69,8 +70,9 @@ struct StepJson {
     name: String,
     decision: Option<Decision>,
     start_ns: u64,
-    queue_ns: u64,
-    cpu_ns: u64,
+    /// Times of the run; `null` if the trace does not contain it.
+    queue_ns: Option<u64>,
+    cpu_ns: Option<u64>,
     /// Quantum of the class, omitted if the run stayed within it.
     #[serde(skip_serializing_if = "Option::is_none")]
     exceeded_quantum_ns: Option<u64>,
@@ -119,6 +121,9 @@ struct EffectJson {
     /// Omitted if chaos injected nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     injected_faults: Vec<InjectedFault>,
+    /// Omitted if nothing was logged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log_lines: Vec<LogLineJson>,
     outcome: String,
     /// Omitted if the effect has no undo.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,11 +139,21 @@ struct EffectJson {
 }
 
 #[derive(Debug, Clone, Serialize)]
+struct LogLineJson {
+    call: u32,
+    at_ns: u64,
+    level: LogLevel,
+    target: String,
+    line: RecordedJson,
+}
+
+#[derive(Debug, Clone, Serialize)]
 struct TotalsJson {
     total_ns: u64,
     receive_ns: u64,
-    queue_ns: u64,
-    cpu_ns: u64,
+    /// Times of runs; `null` if another tracer has recorded the request.
+    queue_ns: Option<u64>,
+    cpu_ns: Option<u64>,
     wait_ns: u64,
     /// Omitted if every completion was taken at once.
     #[serde(skip_serializing_if = "is_zero")]
@@ -211,9 +226,9 @@ struct RequestJson {
 
 #[derive(Debug, Clone, Serialize)]
 struct ResponseJson {
-    status: u16,
-    /// True if the response was written to the client, as far as the service can know.
-    delivered: bool,
+    status: Option<u16>,
+    /// True if the response was written to the client, as far as the service can know. `null` if the trace was imported.
+    delivered: Option<bool>,
     headers: Vec<HeaderJson>,
     body: BodyJson,
 }
@@ -239,7 +254,7 @@ impl TimelineJson {
             flow: trace.flow.name.clone(),
             method: trace.method.clone(),
             path: trace.path.clone(),
-            status: trace.status,
+            status: status(trace),
             duration_ns: trace.duration_ns,
             class: trace.class,
             reclassifications: timeline.reclassifications.clone(),
@@ -250,7 +265,7 @@ impl TimelineJson {
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),
             steps: timeline.runs.iter().map(step).collect(),
-            totals: totals(&timeline.totals),
+            totals: totals(&timeline.totals, trace.kept == Kept::Imported),
             queue: None,
             slots: slots(&timeline.slots),
             failure: timeline.failure.as_ref().map(failure),
@@ -269,8 +284,9 @@ impl TimelineJson {
                 authority: trace.origin.visible().map(|(_, authority)| authority),
             },
             response: ResponseJson {
-                status: trace.status,
-                delivered: trace.status != 0 && !trace.is_undelivered,
+                status: status(trace),
+                delivered: (trace.kept != Kept::Imported)
+                    .then_some(trace.status != 0 && !trace.is_undelivered),
                 headers: headers(&trace.response_headers),
                 body: body(&trace.response_body),
             },
@@ -284,14 +300,18 @@ impl TimelineJson {
     }
 }
 
+fn status(trace: &Trace) -> Option<u16> {
+    Some(trace.status).filter(|status| *status != 0 || trace.kept != Kept::Imported)
+}
+
 fn step(run: &StepRun) -> StepJson {
     let from_effects = run.effects.iter().flat_map(|effect| &effect.writes);
     StepJson {
         name: run.step.name.clone(),
         decision: run.decision,
         start_ns: run.start_ns,
-        queue_ns: run.queue_ns,
-        cpu_ns: run.cpu_ns,
+        queue_ns: run.decision.map(|_| run.queue_ns),
+        cpu_ns: run.decision.map(|_| run.cpu_ns),
         exceeded_quantum_ns: run.exceeded_quantum_ns,
         io_ns: run.io_ns,
         reads: run.step.reads.clone(),
@@ -314,6 +334,11 @@ fn source(step: &Step) -> Option<SourceJson> {
     (step.line > 0).then(|| SourceJson { file: step.file.clone(), line: step.line })
 }
 
+fn log_line(line: &LogLine) -> LogLineJson {
+    let LogLine { call, at_ns, level, target, line } = line.clone();
+    LogLineJson { call, at_ns, level, target, line: value(&line) }
+}
+
 fn effect(effect: &Effect) -> EffectJson {
     EffectJson {
         kind: effect.kind.clone(),
@@ -328,6 +353,7 @@ fn effect(effect: &Effect) -> EffectJson {
         completion_delays: effect.completion_delays().cloned().collect(),
         policy_decisions: effect.policy_decisions.clone(),
         injected_faults: effect.injected_faults.clone(),
+        log_lines: effect.log_lines.iter().map(log_line).collect(),
         outcome: effect.end.to_string(),
         undo: effect.undo,
         undoes: effect.undoes.clone(),
@@ -340,12 +366,14 @@ fn effect(effect: &Effect) -> EffectJson {
     }
 }
 
-fn totals(totals: &Totals) -> TotalsJson {
+fn totals(totals: &Totals, is_imported: bool) -> TotalsJson {
+    // Runs that zerver has exported are known.
+    let known = |ns: u64| (!is_imported || ns > 0).then_some(ns);
     TotalsJson {
         total_ns: totals.total_ns,
         receive_ns: totals.receive_ns,
-        queue_ns: totals.queue_ns,
-        cpu_ns: totals.cpu_ns,
+        queue_ns: known(totals.queue_ns),
+        cpu_ns: known(totals.cpu_ns),
         wait_ns: totals.wait_ns,
         completion_delay_ns: totals.completion_delay_ns,
         unexplained_ns: totals.unexplained_ns,

@@ -15,7 +15,8 @@ pub(crate) use build::flow_names::{slots_named, step_name};
 pub use contributors::{Contributor, ContributorKind, Verdict, median};
 pub use document::TimelineJson;
 pub use rows::effect::{
-    Attempt, CompletionDelay, Effect, EffectEnd, InjectedFault, Plan, Point, PolicyNote, ReadDelay, UndoState,
+    Attempt, CompletionDelay, Effect, EffectEnd, InjectedFault, LogLine, Plan, Point, PolicyNote, ReadDelay,
+    UndoState,
 };
 pub use rows::failure::Failure;
 pub use rows::gap::Gap;

@@ -787,3 +787,27 @@ fn faults_that_chaos_injected_are_named_by_their_rules() {
 fn injected(call: u32, rule: &str) -> Event<Recorded> {
     Event::FaultInjected { call, at_ns: 30 * US, rule: zerver_trace::Name::from(rule.to_owned()) }
 }
+
+#[test]
+fn lines_that_an_effect_logs_belong_to_it() {
+    let mut trace = held();
+    let logged = |call, at_ns, line: &str| Event::Logged {
+        call,
+        at_ns,
+        level: zerver_trace::LogLevel::Warn,
+        target: "client".into(),
+        line: plain(line),
+    };
+    let before = Timeline::of(&trace);
+    trace.events.extend([logged(1, 430 * US, "again\u{1b}"), logged(99, 1, "of no call")]);
+    let timeline = Timeline::of(&trace);
+    let effect = &timeline.runs[1].effects[0];
+    assert_eq!(effect.log_lines.iter().map(|line| line.text()).collect::<Vec<_>>(), ["again\u{1b}"]);
+    assert_eq!((timeline.totals, timeline.gaps), (before.totals, before.gaps));
+    let json = serde_json::to_value(TimelineJson::new(&trace, &Timeline::of(&trace), None)).unwrap();
+    let expected = serde_json::json!([{
+        "call": 1, "at_ns": 430 * US, "level": "warn", "target": "client", "line": "again\u{1b}",
+    }]);
+    assert_eq!(json["steps"][1]["effects"][0]["log_lines"], expected);
+    assert_eq!(json["steps"][0]["effects"].get(0).and_then(|effect| effect.get("log_lines")), None);
+}

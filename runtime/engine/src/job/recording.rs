@@ -1,7 +1,11 @@
 //! Events that a job cannot know by itself. Its driver and the scheduler report them; none of them changes what the job
 //! does.
 
-use zerver_trace::{Class, Event, Name, PolicyDecision, QueueReason, SharedValue, Thread};
+use std::sync::Arc;
+
+use zerver_trace::{
+    Class, Event, LogLevel, Name, PolicyDecision, QueueReason, SharedValue, Thread, TypedValue,
+};
 
 use super::state_machine::Job;
 
@@ -46,6 +50,11 @@ impl Job {
     /// Records that a rule of chaos injected a fault into a call.
     pub fn record_injected_fault(&mut self, call: u32, at_ns: u64, rule: Name) {
         self.log.record(|| Event::FaultInjected { call, at_ns, rule });
+    }
+
+    /// Records a line that the code which performs a call has logged.
+    pub fn record_log_line(&mut self, call: u32, at_ns: u64, level: LogLevel, target: Name, line: String) {
+        self.log.record(|| Event::Logged { call, at_ns, level, target, line: Arc::new(TypedValue(line)) });
     }
 
     /// Records a decision of the policy of a target.

@@ -24,6 +24,9 @@ pub struct ServiceMetrics {
     pub workers: Vec<WorkerMetrics>,
     /// Steps of all flows.
     pub steps: Vec<StepMetrics>,
+    /// Latencies of all flows.
+    #[serde(default)]
+    pub flows: Vec<FlowMetrics>,
     /// Kinds of effect.
     pub effects: Vec<EffectMetrics>,
     /// Targets of effects.
@@ -118,6 +121,39 @@ pub struct StepMetrics {
     pub overruns: u64,
     /// Retries of calls that the step made.
     pub retries: u64,
+}
+
+/// Latencies of the requests of one flow, from the arrival of the head to the response.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowMetrics {
+    /// Name of the flow.
+    pub flow: String,
+    /// Sum of the latencies, in nanoseconds.
+    pub sum_ns: u64,
+    /// Buckets, the shortest latencies first.
+    pub buckets: Vec<LatencyBucket>,
+}
+
+/// Requests whose latency is above the bound of the bucket before, and not above the bound of this one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatencyBucket {
+    /// Upper bound, in nanoseconds; `None` for the last bucket.
+    pub bound_ns: Option<u64>,
+    /// Number of requests.
+    pub count: u64,
+    /// Last request that is recorded; `None` if there was none.
+    pub exemplar: Option<LatencyExemplar>,
+}
+
+/// A recorded request as an example of a bucket.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatencyExemplar {
+    /// Id of the request.
+    pub request_id: String,
+    /// Latency, in nanoseconds.
+    pub duration_ns: u64,
+    /// End of the request, in nanoseconds since the Unix epoch.
+    pub unix_ns: u64,
 }
 
 /// Metrics of one kind of effect.

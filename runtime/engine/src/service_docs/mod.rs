@@ -4,7 +4,7 @@ mod metrics;
 mod settings;
 
 pub use metrics::{
-    ChaosMetrics, ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics,
-    WorkerMetrics,
+    ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyBucket, LatencyExemplar, RecorderMetrics,
+    ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 pub use settings::{SettingDoc, SettingSource};

@@ -89,6 +89,7 @@ pub(crate) fn events(ended: &FinishedJob) -> String {
         Event::EffectQueued { call, reason, .. } => format!("{call} is queued: {}", reason.as_str()),
         Event::EffectStarted { call, .. } => format!("{call} starts"),
         Event::FaultInjected { call, rule, .. } => format!("{call}: {rule}"),
+        Event::Logged { call, level, target, .. } => format!("{call}: {level} of {target}"),
         Event::PolicyDecided { call, decision, .. } => format!("{call}: {decision}"),
         Event::Migrated { to, .. } => format!("migrated to {to}"),
         Event::StepPanicked { step, .. } => format!("step {step} panicked"),

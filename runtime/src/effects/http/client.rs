@@ -29,7 +29,7 @@ use super::resolver::HostResolver;
 use super::tracked_stream::ConnectionUse;
 use super::{BODY_LIMIT, Header, Reply, Request, RootsError, tls_config};
 use crate::effects::effect_points::report_decision;
-use crate::effects::interpreter::{EffectContext, EffectResult, Interpreter, Started};
+use crate::effects::interpreter::{CallNumbers, EffectContext, EffectResult, Interpreter, Started};
 use crate::effects::outbound::Outbound;
 use crate::effects::{points, report_point};
 
@@ -38,8 +38,8 @@ use crate::effects::{points, report_point};
 ///
 /// Connections are pooled for the requests of all workers. They belong to the effect runtime, so that no request waits
 /// for a step of another. The client does not follow redirects, does not use a proxy, and sends nothing besides the
-/// request, its `host`, and the `traceparent` and `tracestate` of the incoming request, unless the request contains its
-/// own.
+/// request, its `host`, and the trace context of the incoming request (`traceparent` with the call as the parent,
+/// `tracestate`, and `baggage` to the hosts of the setting `egress.baggage`), unless the request contains its own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -188,6 +188,24 @@ impl Settings {
         Ok((host, request))
     }
 
+    /// Adds the baggage of the incoming request if the host may have it, and unless the outgoing request contains its own.
+    fn with_baggage<T>(
+        &self,
+        context: &EffectContext,
+        host: String,
+        mut request: ::http::Request<T>,
+    ) -> (String, ::http::Request<T>) {
+        const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+        if let Some(baggage) = &context.baggage {
+            let (name, port) = host_and_port(request.uri());
+            let value = HeaderValue::try_from(&**baggage).ok();
+            if let Some(value) = value.filter(|_| self.outbound.load().passes_baggage(&name, port)) {
+                request.headers_mut().entry(BAGGAGE).or_insert(value);
+            }
+        }
+        (host, request)
+    }
+
     fn connections(&self) -> Connections {
         let mut tcp = HttpConnector::new_with_resolver(HostResolver::new(
             Arc::clone(&self.names),
@@ -216,18 +234,21 @@ impl Settings {
 
 impl Interpreter<Request> for Client {
     fn start(&self, request: &Request, context: &EffectContext) -> Started<EffectResult<Request>> {
-        self.start_numbered(request, context, 0)
+        self.start_numbered(request, context, CallNumbers::default())
     }
 
     fn start_numbered(
         &self,
         request: &Request,
         context: &EffectContext,
-        first_attempt: u32,
+        call: CallNumbers,
     ) -> Started<EffectResult<Request>> {
         let client = Arc::clone(&self.0);
         let limit = request.body_limit.unwrap_or(client.body_limit);
-        match prepare(request, context, first_attempt).and_then(|(host, out)| client.allowed(host, out)) {
+        match prepare(request, context, call)
+            .map(|(host, out)| client.with_baggage(context, host, out))
+            .and_then(|(host, out)| client.allowed(host, out))
+        {
             Ok((host, out)) => {
                 let again = request.is_idempotent().then(|| out.clone());
                 Started::Pending(Box::pin(async move {
@@ -275,7 +296,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 fn prepare(
     request: &Request,
     context: &EffectContext,
-    first_attempt: u32,
+    call: CallNumbers,
 ) -> Result<(String, ::http::Request<Full<Bytes>>), EffectError> {
     let uri: Uri = request.url.parse().map_err(|error| invalid(format!("not a URL: {error}")))?;
     let authority = uri.authority().ok_or_else(|| invalid("the URL has no host"))?;
@@ -305,25 +326,27 @@ fn prepare(
     if request.idempotent && !out.headers().contains_key(IDEMPOTENCY_KEY) {
         let id =
             context.request_id.ok_or_else(|| invalid("idempotent() needs a request, whose id it sends"))?;
-        let key = HeaderValue::try_from(format!("{id}/{first_attempt}"))
+        let key = HeaderValue::try_from(format!("{id}/{}", call.first_attempt))
             .map_err(|error| invalid(error.to_string()))?;
         out.headers_mut().insert(IDEMPOTENCY_KEY, key);
     }
-    add_trace_context(context, out.headers_mut());
+    add_trace_context(context, call, out.headers_mut());
     Ok((host, out))
 }
 
-/// Adds the trace context of the incoming request, unless the outgoing request contains its own.
-fn add_trace_context(context: &EffectContext, headers: &mut HeaderMap) {
-    const TRACEPARENT: &str = "traceparent";
-    if headers.contains_key(TRACEPARENT) {
+/// Adds the trace context of the incoming request, with this call as the parent, unless the outgoing request contains its
+/// own.
+fn add_trace_context(context: &EffectContext, call: CallNumbers, headers: &mut HeaderMap) {
+    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+    let Some(parent) = context.traceparent_of(call).filter(|_| !headers.contains_key(TRACEPARENT)) else {
         return;
+    };
+    if let Ok(value) = HeaderValue::try_from(parent.to_string()) {
+        headers.insert(TRACEPARENT, value);
     }
-    let both = [(TRACEPARENT, &context.traceparent), ("tracestate", &context.tracestate)];
-    for (name, text) in both {
-        if let Some(value) = text.as_deref().and_then(|text| HeaderValue::try_from(text).ok()) {
-            headers.entry(name).or_insert(value);
-        }
+    if let Some(value) = context.tracestate.as_deref().and_then(|text| HeaderValue::try_from(text).ok()) {
+        headers.entry(TRACESTATE).or_insert(value);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `/metrics` endpoint: the metrics of a service, as OpenMetrics text for Prometheus or as JSON for `zerver top`.
 
-use std::fmt;
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
 
 use http::{HeaderMap, HeaderValue, header};
 use prometheus_client::collector::Collector;
@@ -8,11 +9,12 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::service_docs::{
-    ChaosMetrics, ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics,
-    WorkerMetrics,
+    ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyExemplar, RecorderMetrics, ServiceMetrics,
+    StepMetrics, TargetMetrics, WorkerMetrics,
 };
 use zerver_engine::{Chaos, ChaosRule, Failure, Response};
 use zerver_recorder::RecorderStatus;
@@ -35,13 +37,14 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
     if wants_json {
         return Response::json(&metrics);
     }
+    let exemplars = exemplars(&metrics);
     let mut registry = Registry::with_prefix("zerver");
     registry.register_collector(Box::new(Scrape(metrics)));
     let mut text = String::new();
     if encode(&mut text, &registry).is_err() {
         return Failure::internal("metrics").to_response();
     }
-    let mut response = Response::text(text);
+    let mut response = Response::text(with_exemplars(&text, exemplars.into_iter()));
     response.headers.insert(header::CONTENT_TYPE, TEXT);
     response
 }
@@ -79,6 +82,7 @@ impl Collector for Scrape {
             classes,
             workers,
             steps,
+            flows,
             effects,
             targets,
             chaos,
@@ -133,6 +137,7 @@ impl Collector for Scrape {
             "Attempts after the first for effects of a step",
             step(|step| step.retries),
         )?;
+        out.latencies(flows)?;
         let effect = |value: fn(&EffectMetrics) -> u64| {
             effects.iter().map(move |effect| (vec![("kind", effect.kind.clone())], value(effect)))
         };
@@ -226,6 +231,36 @@ impl Collector for Scrape {
     }
 }
 
+/// Beginning of each line of a bucket of latencies.
+const BUCKET: &str = "zerver_request_seconds_bucket{";
+
+/// Returns the exemplars of all buckets of latencies, in the order in which they are encoded.
+fn exemplars(metrics: &ServiceMetrics) -> Vec<Option<LatencyExemplar>> {
+    metrics.flows.iter().flat_map(|flow| &flow.buckets).map(|bucket| bucket.exemplar.clone()).collect()
+}
+
+/// Adds exemplars to the lines of the buckets. The library encodes only those of its own histograms, which take a lock for
+/// each observation.
+fn with_exemplars(text: &str, mut exemplars: impl Iterator<Item = Option<LatencyExemplar>>) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let exemplar = if line.starts_with(BUCKET) { exemplars.next().flatten() } else { None };
+        let Some(LatencyExemplar { request_id, duration_ns, unix_ns }) = exemplar else {
+            out.push_str(line);
+            continue;
+        };
+        let (took, at) = (seconds(duration_ns), unix_ns / 1_000_000);
+        let _ = writeln!(
+            out,
+            "{} # {{request_id=\"{request_id}\"}} {took} {}.{:03}",
+            line.trim_end(),
+            at / 1_000,
+            at % 1_000
+        );
+    }
+    out
+}
+
 fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }
@@ -267,6 +302,21 @@ impl MetricWriter<'_> {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in values {
             encode_labeled(&mut metric, &labels, &ConstGauge::new(value as f64))?;
+        }
+        Ok(())
+    }
+
+    fn latencies(&mut self, flows: &[FlowMetrics]) -> fmt::Result {
+        let help = "Time from the head of a request to its response";
+        let unit = Some(&Unit::Seconds);
+        let mut metric = self.0.encode_descriptor("request", help, unit, MetricType::Histogram)?;
+        for FlowMetrics { flow, sum_ns, buckets } in flows {
+            let bounds = buckets.iter().map(|bucket| bucket.bound_ns.map_or(f64::INFINITY, seconds));
+            let buckets: Vec<_> = bounds.zip(buckets.iter().map(|bucket| bucket.count)).collect();
+            let count = buckets.iter().map(|(_, count)| count).sum();
+            let labels: Labels = vec![("flow", flow.clone())];
+            let none: Option<&HashMap<usize, Exemplar<Labels, f64>>> = None;
+            metric.encode_family(&labels)?.encode_histogram(seconds(*sum_ns), count, &buckets, none)?;
         }
         Ok(())
     }

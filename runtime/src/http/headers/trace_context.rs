@@ -4,11 +4,17 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
+use zerver_trace::TraceParent;
 
 use super::header_scan::HeaderValues;
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// Maximum length of a `baggage`, and maximum number of its members, that have to be propagated (W3C Baggage, section 3.3.2).
+const MAX_BAGGAGE_BYTES: usize = 8_192;
+const MAX_BAGGAGE_MEMBERS: usize = 64;
 /// Maximum length of a `tracestate` that is propagated (section 3.3.1.5).
 const MAX_STATE_BYTES: usize = 512;
 /// Length above which a member is removed first from a `tracestate` that is too long.
@@ -19,7 +25,7 @@ const MAX_STATE_MEMBERS: usize = 32;
 /// Trace context to propagate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TraceContext {
-    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) traceparent: Option<TraceParent>,
     /// `None` if there is no `traceparent` (section 3.3).
     pub(crate) tracestate: Option<Arc<str>>,
 }
@@ -36,45 +42,25 @@ impl TraceContext {
     pub(crate) fn new(traceparent: &HeaderValues<'_>, headers: &HeaderMap) -> Self {
         let text =
             traceparent.first.filter(|_| !traceparent.is_repeated).and_then(|value| value.to_str().ok());
-        match text.and_then(parent) {
-            Some(traceparent) => Self { traceparent: Some(traceparent), tracestate: state(headers) },
+        match text.and_then(TraceParent::parse) {
+            Some(parent) => Self { traceparent: Some(parent), tracestate: state(headers) },
             None => Self::default(),
         }
     }
 }
 
-/// Returns a valid `traceparent` in the form that is propagated (section 3.2).
-fn parent(text: &str) -> Option<Arc<str>> {
-    if !is_valid(text.as_bytes()) {
-        return None;
-    }
-    if text.starts_with("00") {
-        return Some(text.into());
-    }
-    // In a later version, only the fields and the flag of version 00 are known. Convert it to version 00 (section
-    // 3.2.4).
-    let flags = u8::from_str_radix(&text[53..55], 16).ok()?;
-    Some(format!("00{}0{}", &text[2..53], flags & 1).into())
-}
-
-fn is_valid(text: &[u8]) -> bool {
-    let is_hex = |range: std::ops::Range<usize>| {
-        text.get(range).is_some_and(|part| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
-    };
-    let is_zero = |range: std::ops::Range<usize>| text[range].iter().all(|&b| b == b'0');
-    let has_hyphens = [2, 35, 52].iter().all(|&index| text.get(index) == Some(&b'-'));
-    // A later version may have further fields after another hyphen.
-    let is_end_valid =
-        if text.starts_with(b"00") { text.len() == 55 } else { matches!(text.get(55), None | Some(b'-')) };
-    has_hyphens
-        && is_end_valid
-        && is_hex(0..2)
-        && is_hex(3..35)
-        && is_hex(36..52)
-        && is_hex(53..55)
-        && !text.starts_with(b"ff")
-        && !is_zero(3..35)
-        && !is_zero(36..52)
+/// Returns the `baggage` of a request as one line (W3C Baggage, section 3.3.1), or `None` if it is invalid or exceeds the
+/// limits within which it has to be propagated.
+pub(crate) fn baggage(headers: &HeaderMap) -> Option<Arc<str>> {
+    let lines = headers.get_all(BAGGAGE).iter().map(|line| line.to_str().ok());
+    let joined = lines.collect::<Option<Vec<_>>>()?.join(",");
+    let is_member = |member: &str| member.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty());
+    let mut members = joined.split(',').map(str::trim).filter(|member| !member.is_empty());
+    let is_valid = joined.len() <= MAX_BAGGAGE_BYTES
+        && members.clone().count() <= MAX_BAGGAGE_MEMBERS
+        && members.clone().next().is_some()
+        && members.all(is_member);
+    is_valid.then(|| joined.into())
 }
 
 /// Joins the members of all `tracestate` headers in order (section 3.3.1), without empty ones. `None` if any member is
@@ -141,23 +127,7 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&headers);
-        (traceparent.map(|text| text.to_string()), tracestate.map(|text| text.to_string()))
-    }
-
-    #[test]
-    fn only_a_valid_traceparent_is_propagated() {
-        let check = |text: &str, valid: bool| assert_eq!(is_valid(text.as_bytes()), valid, "{text:?}");
-        check("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true);
-        check("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", true);
-        check("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01more", false);
-        check("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", false);
-        check("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false);
-        check("00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false);
-        check("00-00000000000000000000000000000000-b7ad6b7169203331-01", false);
-        check("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false);
-        check("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0", false);
-        check("00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false);
-        check("", false);
+        (traceparent.map(|parent| parent.to_string()), tracestate.map(|text| text.to_string()))
     }
 
     #[test]
@@ -226,6 +196,26 @@ mod tests {
         // A tracestate without a valid traceparent is discarded.
         assert_eq!(propagated(&[("tracestate", "rojo=1")]), (None, None));
         assert_eq!(propagated(&[("traceparent", "00-0-0-01"), ("tracestate", "rojo=1")]), (None, None));
+    }
+
+    #[test]
+    fn a_valid_baggage_is_propagated_as_one_line() {
+        let check = |lines: &[&str], expected: Option<&str>| {
+            let headers = lines.iter().map(|line| (BAGGAGE, line.parse().unwrap())).collect();
+            assert_eq!(baggage(&headers).as_deref(), expected, "{lines:?}");
+        };
+        check(&[], None);
+        check(&[""], None);
+        check(&["user=ann;ttl=1, tier = gold"], Some("user=ann;ttl=1, tier = gold"));
+        check(&["a=1", "b=2"], Some("a=1,b=2"));
+        check(&["a"], None);
+        check(&["=1"], None);
+        check(&["a=\u{fc}"], None);
+        let many = |count: usize| vec!["k=1"; count].join(",");
+        check(&[&many(64)], Some(&many(64)));
+        check(&[&many(65)], None);
+        check(&[&format!("a={}", "x".repeat(8_190))], Some(&format!("a={}", "x".repeat(8_190))));
+        check(&[&format!("a={}", "x".repeat(8_191))], None);
     }
 
     #[test]

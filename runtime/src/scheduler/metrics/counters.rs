@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use zerver_engine::{Class, FairQueue, Flow};
 
+use super::latency_histogram::LatencyHistogram;
+
 /// Longest sleep that is only a nap: the thread found work as soon as it polled, so it was never idle.
 const MAX_NAP_NS: u64 = 50_000;
 
@@ -79,6 +81,8 @@ impl ClassCounters {
 pub(crate) struct ThreadCounters {
     /// Counters of the steps of each flow.
     steps: Vec<Box<[StepCounters]>>,
+    /// Latencies of the requests of each flow, on connections of this worker.
+    latencies: Vec<LatencyHistogram>,
     pub(crate) queues: ClassCounters,
     /// Requests that started, by class.
     pub(crate) started: [Counter; 3],
@@ -107,12 +111,18 @@ impl ThreadCounters {
     pub(crate) fn new(flows: &[Arc<Flow>]) -> Self {
         let steps =
             |flow: &Arc<Flow>| (0..flow.info().steps.len()).map(|_| StepCounters::default()).collect();
-        Self { steps: flows.iter().map(steps).collect(), ..Self::default() }
+        let latencies = flows.iter().map(|_| LatencyHistogram::default()).collect();
+        Self { steps: flows.iter().map(steps).collect(), latencies, ..Self::default() }
     }
 
     /// Returns the counters of the steps of a flow.
     pub(crate) fn steps(&self, flow: u16) -> &[StepCounters] {
         self.steps.get(usize::from(flow)).map_or(&[], |steps| steps)
+    }
+
+    /// Returns the latencies of a flow.
+    pub(crate) fn latencies(&self, flow: u16) -> Option<&LatencyHistogram> {
+        self.latencies.get(usize::from(flow))
     }
 
     pub(crate) fn unparked(&self, now_ns: u64) {

@@ -1,6 +1,7 @@
 //! The counters of each thread, and the snapshot that sums them up.
 
 pub(super) mod counters;
+mod latency_histogram;
 #[cfg(feature = "metrics")]
 pub(super) mod snapshot;
 pub(super) mod waiting_requests;

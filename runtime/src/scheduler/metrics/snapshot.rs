@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerver_engine::Class;
-use zerver_engine::service_docs::{ClassMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
+use zerver_engine::service_docs::{ClassMetrics, FlowMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
 
 use super::counters::ClassCounters;
 use super::waiting_requests::waiting;
@@ -44,7 +44,7 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
     if let Some(batch) = &scheduler.batch {
         classes[Class::Batch as usize].full += batch.full();
     }
-    let mut steps = Vec::new();
+    let (mut steps, mut flows) = (Vec::new(), Vec::new());
     for (flow, number) in scheduler.flows.iter().zip(0..) {
         for (position, step) in flow.info().steps.iter().enumerate() {
             let mut metrics = StepMetrics {
@@ -66,6 +66,10 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
             }
             steps.push(metrics);
         }
+        let mut metrics = FlowMetrics { flow: flow.info().name.clone(), ..FlowMetrics::default() };
+        let latencies = threads.iter().filter_map(|(_, status)| status.counters.latencies(number));
+        metrics.sum_ns = latencies.map(|latencies| latencies.add_to(&mut metrics.buckets)).sum();
+        flows.push(metrics);
     }
     let worker = |(name, thread_status): &(String, Arc<ThreadStatus>)| WorkerMetrics {
         name: name.clone(),
@@ -88,6 +92,7 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
         classes,
         workers: threads.iter().map(worker).collect(),
         steps,
+        flows,
         effects: scheduler.effect_limiter.metrics(),
         targets: scheduler.targets.all().iter().map(|target| target.metrics(now_ns)).collect(),
         chaos: Vec::new(),

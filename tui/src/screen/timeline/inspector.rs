@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use zerver_analysis::{Correlation, Effect, ResultTable, StepRun, ValueGroup, Why};
 use zerver_trace::duration::{self, Unit};
-use zerver_trace::{Header, Kept, QueueReason, Recorded, RecordedBody, Trace};
+use zerver_trace::{Header, Kept, LogLevel, QueueReason, Recorded, RecordedBody, Trace};
 
 use super::inspector_lines::{InspectorLine, InspectorLines};
 use super::moments::{Moment, Moments, SlotSnapshot, describe, slots};
@@ -104,7 +104,9 @@ fn step(
     let overran = run
         .exceeded_quantum_ns
         .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::exceeded_quantum(run)));
-    tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
+    if run.decision.is_some() {
+        tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
+    }
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
             Some(held) => tree.value(
@@ -196,6 +198,14 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
     for point in effect.points() {
         let took = format!("{} {} {}", point.point, unit.format(point.took_ns), unit.name);
         tree.field("until", &took, Tone::Secondary);
+    }
+    for line in &effect.log_lines {
+        let tone = match line.level {
+            LogLevel::Error => Tone::Bad,
+            LogLevel::Warn => Tone::Warn,
+            LogLevel::Info | LogLevel::Debug | LogLevel::Trace => Tone::Secondary,
+        };
+        tree.field(line.level.as_str(), &line.text(), tone);
     }
     for fault in effect.injected_faults_in_words() {
         tree.field("chaos", &fault, Tone::Warn);
@@ -366,7 +376,7 @@ fn request(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
 fn response(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
     let trace = &loaded.trace;
     tree.head("response");
-    tree.field("status", &head::status(trace.status), Tone::Status(trace.status));
+    tree.field("status", &head::status_of(trace), Tone::Status(trace.status));
     message(tree, &trace.response_headers, &trace.response_body);
 }
 
@@ -396,5 +406,6 @@ const fn kept(kept: Kept) -> &'static str {
         Kept::Slow => "slow for its flow",
         Kept::Requested => "requested by the client",
         Kept::Sampled => "sampled",
+        Kept::Imported => "imported from another tracer",
     }
 }

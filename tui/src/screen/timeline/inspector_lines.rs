@@ -96,6 +96,7 @@ impl InspectorLines<'_> {
             None => {
                 let text = match recorded {
                     Recorded::Missing(MissingReason::TooLarge) => "not recorded: too large".to_owned(),
+                    Recorded::Missing(MissingReason::NotImported) => "not in the imported spans".to_owned(),
                     Recorded::Missing(MissingReason::Failed(error)) => {
                         format!("not recorded: could not be serialized: {error}")
                     }

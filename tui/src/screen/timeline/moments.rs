@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use zerver_analysis::Timeline;
+use zerver_analysis::{LogLine, Timeline};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::{Answer, Event, QueueReason, Recorded, Trace};
 
@@ -160,6 +160,7 @@ impl<'t> EventWalk<'t> {
             | Event::EffectPoint { call, at_ns, .. }
             | Event::PolicyDecided { call, at_ns, .. }
             | Event::FaultInjected { call, at_ns, .. }
+            | Event::Logged { call, at_ns, .. }
             | Event::EffectStarted { call, at_ns } => {
                 self.now_ns = *at_ns;
                 let place = self.calls.get(call).copied();
@@ -242,7 +243,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::UndoRegistered { at_ns, .. }
         | Event::UndoStarted { at_ns, .. }
         | Event::UndoEnded { at_ns, .. }
-        | Event::FaultInjected { at_ns, .. } => Some(*at_ns),
+        | Event::FaultInjected { at_ns, .. }
+        | Event::Logged { at_ns, .. } => Some(*at_ns),
         Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
     }
 }
@@ -312,6 +314,11 @@ pub(super) fn describe(loaded: &LoadedTrace, moment: &Moment) -> String {
         Event::EffectStarted { call, .. } => format!("{} started", label(*call)),
         Event::EffectPoint { call, point, .. } => format!("{}: {point}", label(*call)),
         Event::FaultInjected { call, rule, .. } => format!("{}: injected by chaos rule {rule}", label(*call)),
+        Event::Logged { call, at_ns, level, .. } => {
+            let lines = effect(*call).map_or(&[][..], |effect| &effect.log_lines);
+            let line = lines.iter().find(|line| line.call == *call && line.at_ns == *at_ns);
+            format!("{} logged {level}: {}", label(*call), line.map_or_else(String::new, LogLine::text))
+        }
         Event::PolicyDecided { call, decision, wait_ns, .. } => match wait_ns {
             0 => format!("{}: {decision}", label(*call)),
             ns => format!("{}: {decision}, {}", label(*call), HumanDuration { ns: *ns }),

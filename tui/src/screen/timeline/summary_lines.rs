@@ -1,18 +1,26 @@
 //! Summary of a request: what it was, how it ended, and what took most of the time.
 
 use zerver_analysis::{MIN_POPULATION, QueueHolders, RankedTime, Why};
-use zerver_trace::{Thread, duration};
+use zerver_trace::{Kept, Thread, Trace, duration};
 
 use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SharedState};
 
 /// Returns the status with its reason phrase, such as `200 OK` or `no response`.
-pub(crate) fn status(status: u16) -> String {
+fn status(status: u16) -> String {
     let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     match (status, reason) {
         (0, _) => "no response".to_owned(),
         (_, Some(reason)) => format!("{status} {reason}"),
         (_, None) => status.to_string(),
+    }
+}
+
+/// Returns the status of a request. That an imported trace has none does not mean that there was no response.
+pub(crate) fn status_of(trace: &Trace) -> String {
+    match trace.kept {
+        Kept::Imported if trace.status == 0 => "status unknown".to_owned(),
+        _ => status(trace.status),
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_analysis::{Effect, EffectEnd, Failure, StepRun, Timeline, display};
 use zerver_trace::duration::Unit;
-use zerver_trace::{Decision, Outcome};
+use zerver_trace::{Decision, Kept, Outcome};
 
 use crate::draw::{Pen, Tone, width};
 use crate::state::LoadedTrace;
@@ -64,17 +64,21 @@ pub(crate) fn rows(loaded: &LoadedTrace, most: usize) -> Vec<WaterfallRow> {
         rows.push(run_row(loaded, at, run, failure));
         rows.extend(run.effects.iter().enumerate().map(|(n, effect)| effect_row(loaded, at, n, effect)));
     }
+    // Spans do not contain a body, and need not contain a status.
+    let is_imported = trace.kept == Kept::Imported;
+    let has_none = trace.status == 0 && !is_imported;
     rows.push(WaterfallRow {
         subject: RowSubject::Response,
         at_ns: trace.duration_ns,
         took_ns: 0,
         spans: Vec::new(),
-        name: if trace.status == 0 { "no response".to_owned() } else { "response".to_owned() },
+        name: if has_none { "no response".to_owned() } else { "response".to_owned() },
         outcome: match trace.status {
             0 => trace.outcome.as_str().to_owned(),
+            status if is_imported => status.to_string(),
             status => format!("{status}, {} bytes", trace.response_body.full_len),
         },
-        is_bad: trace.status == 0 || trace.status >= 500,
+        is_bad: has_none || trace.status >= 500,
         is_unknown: false,
     });
     rows
@@ -214,8 +218,8 @@ impl Waterfall<'_> {
             }
             let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
             pen.skip(1).right(&unit.format(row.at_ns), columns.at, theme.secondary).skip(2);
-            let took =
-                if row.subject == RowSubject::Response { String::new() } else { unit.format(row.took_ns) };
+            let has_no_time = row.subject == RowSubject::Response || row.is_unknown;
+            let took = if has_no_time { String::new() } else { unit.format(row.took_ns) };
             pen.right(&took, columns.took, theme.text).skip(2);
             draw_words(&mut pen, row, &columns, theme);
             pen.skip(2);

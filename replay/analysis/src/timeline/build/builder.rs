@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use zerver_replay::value::label;
-use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBody, Trace};
+use zerver_trace::{
+    Answer, Decision, Event, FlowInfo, Kept, Outcome, QueueReason, Recorded, RecordedBody, Trace,
+};
 
 use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
 use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
-use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, PolicyNote, ReadDelay};
+use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
@@ -136,13 +138,9 @@ impl<'t> TimelineBuilder<'t> {
             }
             Event::EffectStarted { call, at_ns } => self.freed(*call, *at_ns),
             Event::EffectPoint { call, at_ns, point } => self.reached(*call, *at_ns, point),
-            &Event::PolicyDecided { call, at_ns, decision, wait_ns } => {
-                if let Some(place) = self.calls.get(&call) {
-                    let effect = &mut self.runs[place.run].effects[place.effect];
-                    effect.policy_decisions.push(PolicyNote { call, at_ns, decision, wait_ns });
-                }
-            }
+            Event::PolicyDecided { .. } => self.take_decision(event),
             Event::FaultInjected { call, at_ns, rule } => self.injected(*call, *at_ns, rule),
+            Event::Logged { .. } => self.take_line(event),
             Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
                 self.take_undo(event);
             }
@@ -274,6 +272,7 @@ impl<'t> TimelineBuilder<'t> {
                     attempts: vec![attempt],
                     policy_decisions: Vec::new(),
                     injected_faults: Vec::new(),
+                    log_lines: Vec::new(),
                     end: EffectEnd::Unanswered,
                     writes: Vec::new(),
                     undo: None,
@@ -418,11 +417,14 @@ impl<'t> TimelineBuilder<'t> {
         let past =
             self.runs.iter().filter(|run| run.start_ns.saturating_add(run.cpu_ns) > end).count() as u32;
         let cut = |body: &RecordedBody| body.full_len.saturating_sub(body.kept_len);
+        // The steps of an imported trace stand for spans, and never ran.
+        let is_imported = self.trace.kept == Kept::Imported;
         let gaps = [
+            (is_imported, Gap::Imported),
             (self.trace.events_dropped > 0, Gap::Dropped(self.trace.events_dropped)),
             (unanswered > 0, Gap::Unanswered(unanswered)),
             (self.stray_answers > 0, Gap::StrayAnswers(self.stray_answers)),
-            (self.without_run > 0, Gap::WithoutRun(self.without_run)),
+            (self.without_run > 0 && !is_imported, Gap::WithoutRun(self.without_run)),
             (self.unknown_names > 0, Gap::UnknownNames(self.unknown_names)),
             (self.backwards > 0, Gap::Backwards(self.backwards)),
             (past > 0, Gap::PastEnd(past)),

@@ -1,7 +1,9 @@
-//! Faults that chaos injected into effects.
+//! Notes about effects: faults that chaos injected, decisions of policies, and lines that they logged.
+
+use zerver_trace::{Event, Recorded};
 
 use crate::timeline::build::builder::TimelineBuilder;
-use crate::timeline::rows::effect::InjectedFault;
+use crate::timeline::rows::effect::{InjectedFault, LogLine, PolicyNote};
 
 impl TimelineBuilder<'_> {
     /// Records that a rule injected a fault into a call. Faults of an unknown call are left out.
@@ -9,5 +11,23 @@ impl TimelineBuilder<'_> {
         let Some(place) = self.calls.get(&call) else { return };
         let effect = &mut self.runs[place.run].effects[place.effect];
         effect.injected_faults.push(InjectedFault { call, at_ns, rule: rule.to_owned() });
+    }
+
+    /// Records a decision of a policy about a call. Decisions about an unknown call are left out.
+    pub(super) fn take_decision(&mut self, event: &Event<Recorded>) {
+        let &Event::PolicyDecided { call, at_ns, decision, wait_ns } = event else { return };
+        if let Some(place) = self.calls.get(&call) {
+            let effect = &mut self.runs[place.run].effects[place.effect];
+            effect.policy_decisions.push(PolicyNote { call, at_ns, decision, wait_ns });
+        }
+    }
+
+    /// Records a line that was logged while a call was performed. Lines of an unknown call are left out.
+    pub(super) fn take_line(&mut self, event: &Event<Recorded>) {
+        let Event::Logged { call, at_ns, level, target, line } = event else { return };
+        let Some(place) = self.calls.get(call) else { return };
+        let (call, at_ns, level, target) = (*call, *at_ns, *level, target.to_string());
+        let line = LogLine { call, at_ns, level, target, line: line.clone() };
+        self.runs[place.run].effects[place.effect].log_lines.push(line);
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
+use zerver_replay::value::label;
 use zerver_trace::{
-    EffectError, PlanShape, PolicyDecision, QueueReason, Recorded, RequestPart, Thread, duration,
+    EffectError, LogLevel, PlanShape, PolicyDecision, QueueReason, Recorded, RequestPart, Thread, duration,
 };
 
 use crate::timeline::rows::slot_write::SlotWrite;
@@ -28,6 +29,8 @@ pub struct Effect {
     pub policy_decisions: Vec<PolicyNote>,
     /// Faults that chaos injected into its attempts, in order.
     pub injected_faults: Vec<InjectedFault>,
+    /// Lines that were logged while its attempts were performed, in order.
+    pub log_lines: Vec<LogLine>,
     /// End of the last attempt.
     pub end: EffectEnd,
     /// Slots written from the answer.
@@ -187,6 +190,31 @@ pub struct InjectedFault {
     pub at_ns: u64,
     /// Rule, as it was written: `http GET rates..=timeout:10%`.
     pub rule: String,
+}
+
+/// A line that was logged while an attempt was performed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    /// Number of the call in the trace.
+    pub call: u32,
+    /// Time of the line.
+    pub at_ns: u64,
+    /// Level of the line.
+    pub level: LogLevel,
+    /// Part of the program that logged it.
+    pub target: String,
+    /// Text of the line.
+    pub line: Recorded,
+}
+
+impl LogLine {
+    /// Returns the text with secrets masked.
+    pub fn text(&self) -> String {
+        match self.line.value().map(|value| value.root().as_str().map(str::to_owned)) {
+            Some(Some(text)) => text,
+            _ => label::output(&self.line),
+        }
+    }
 }
 
 /// A decision of a policy about an attempt.

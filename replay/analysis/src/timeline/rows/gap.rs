@@ -5,6 +5,8 @@ use std::fmt;
 /// Data that a trace lacks, or that contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gap {
+    /// The request was imported as spans, which do not contain everything that zerver records.
+    Imported,
     /// Number of events dropped while recording.
     Dropped(u32),
     /// Number of attempts without an answer.
@@ -35,6 +37,9 @@ impl fmt::Display for Gap {
             write!(f, "{n} {} {rest}", if n == 1 { one } else { more })
         };
         match self {
+            Self::Imported => f.write_str(
+                "imported from spans: slots, headers and bodies are unknown, and the CPU time and queues of other tracers",
+            ),
             &Self::Dropped(n) => say(n.into(), "event", "events", "dropped while recording"),
             &Self::Unanswered(n) => say(n.into(), "effect", "effects", "without an answer"),
             &Self::StrayAnswers(n) => say(n.into(), "answer", "answers", "without an effect in the trace"),
