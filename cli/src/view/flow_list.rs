@@ -1,6 +1,7 @@
 //! Flows, one line each.
 
 use zerver_analysis::FlowSummary;
+use zerver_analysis::display::rate;
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
@@ -66,16 +67,6 @@ pub(crate) fn table(flows: &[FlowSummary], is_compared: bool, columns: Option<us
     table.draw(columns)
 }
 
-/// Writes a rate with three significant digits, in the shortest period in which something happens: `12.3/s`, `3.50/h`.
-fn rate(per_s: f64) -> String {
-    let periods = [("s", 1.0), ("min", 60.0), ("h", 3600.0)];
-    let fitting = periods.iter().find(|(_, seconds)| per_s * seconds >= 1.0);
-    let (unit, seconds) = fitting.unwrap_or(&("d", 86_400.0));
-    let number = per_s * seconds;
-    let digits = if number > 0.0 { (2 - number.log10().floor() as i32).clamp(0, 6) } else { 0 };
-    format!("{number:.0$}/{unit}", digits as usize)
-}
-
 /// Draws a bar for each period, relative to the highest. A period with a request is never empty.
 fn bars(history: &[u64]) -> String {
     let most = history.iter().copied().max().unwrap_or(0).max(1);
@@ -97,21 +88,6 @@ mod tests {
         flow        requests  5xx  4xx  rate       p50      p95      p99    share  change  history
         todos-item         2    0    1     -  900.0 µs  5.40 ms  5.40 ms  100.0 %   -83 %  █
         ");
-    }
-
-    #[test]
-    fn rates_have_a_unit_in_which_they_can_be_read() {
-        for (number, wanted) in [
-            (0.0, "0/d"),
-            (1e-5, "0.864/d"),
-            (0.0001, "8.64/d"),
-            (0.01, "36.0/h"),
-            (0.5, "30.0/min"),
-            (1.0, "1.00/s"),
-            (1234.5, "1234/s"),
-        ] {
-            assert_eq!(rate(number), wanted);
-        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Rank of a request among others of its flow, as text.
 
 use zerver_analysis::{
-    Association, Correlation, InjectedFault, MIN_POPULATION, QueueHolders, RankedTime, TimePart, Why,
+    Association, Correlation, InjectedFault, MIN_POPULATION, QueueHolders, TimePart, Why,
 };
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
@@ -23,7 +23,7 @@ const MAX_VALUE: usize = 24;
 pub(crate) fn why(trace: &Trace, why: &Why, queue: Option<&QueueHolders>, layout: Layout) -> String {
     let mut out = title(None, trace, layout);
     let room = layout.line_width();
-    let lines = fold_lines(&rank(why), room);
+    let lines = fold_lines(&why.rank(), room);
     out += &field("rank", &lines.iter().map(|line| paint(style::STRONG, line)).collect::<Vec<_>>());
     if why.population > 1 {
         out += &parts(why, layout);
@@ -58,26 +58,6 @@ pub(crate) fn why(trace: &Trace, why: &Why, queue: Option<&QueueHolders>, layout
     out + &field("fields", &lines)
 }
 
-/// Returns `slower than 76% of 39 others; the median is 2.43 ms`.
-fn rank(why: &Why) -> String {
-    let RankedTime { others, median_ns, .. } = why.total;
-    if others == 0 {
-        return "no other request of its flow".to_owned();
-    }
-    let flow = if others == 1 { "other" } else { "others" };
-    let share = share(&why.total);
-    let of = if share.ends_with('%') { format!("{share} of {others}") } else { share };
-    format!("slower than {of} {flow} of its flow; the median is {}", duration::show(median_ns))
-}
-
-/// Returns a percentage if there are enough other requests for one.
-fn share(standing: &RankedTime) -> String {
-    match standing.percentile() {
-        Some(percent) if standing.others >= MIN_POPULATION => format!("{percent}%"),
-        _ => format!("{} of {}", standing.slower_than, standing.others),
-    }
-}
-
 fn parts(why: &Why, layout: Layout) -> String {
     let longest = why.parts.iter().map(|part| part.time_ns.max(part.median_ns)).max().unwrap_or(0);
     let unit = Unit::for_total(longest);
@@ -98,7 +78,7 @@ fn parts(why: &Why, layout: Layout) -> String {
         table.row(vec![
             (if is_slow { style::BAD } else { style::PLAIN }, unit.format(part.time_ns)),
             (style::PLAIN, unit.format(part.median_ns)),
-            (style::PLAIN, share(part)),
+            (style::PLAIN, part.share()),
             (style::PLAIN, clean(&name(&part.part)).into_owned()),
         ]);
     }
@@ -110,18 +90,10 @@ fn parts(why: &Why, layout: Layout) -> String {
     out
 }
 
-fn name(place: &TimePart) -> String {
-    match place {
-        TimePart::Whole => "total".to_owned(),
-        TimePart::Receive => "receiving".to_owned(),
-        TimePart::Queue(step) => format!("queue before {step}"),
-        TimePart::Cpu(step) => format!("CPU of {step}"),
-        TimePart::Effect { step, what } => format!("{what} ({step})"),
-        TimePart::Phase { step, what, phase } => format!("  {phase}: {what} ({step})"),
-        TimePart::PolicyWait { step, what } => format!("  {what} ({step})"),
-        TimePart::CompletionDelay(step) => format!("completions waiting for {step}"),
-        TimePart::Unexplained => "unexplained".to_owned(),
-    }
+/// Returns the name of a part; parts that count in another one are indented below it.
+fn name(part: &TimePart) -> String {
+    let indent = if matches!(part, TimePart::Phase { .. } | TimePart::PolicyWait { .. }) { "  " } else { "" };
+    format!("{indent}{part}")
 }
 
 fn finding(finding: &Association, room: usize) -> Vec<String> {

@@ -46,3 +46,33 @@ pub fn wrote(writes: &[SlotWrite]) -> String {
 pub fn exceeded_quantum(run: &StepRun) -> String {
     run.exceeded_quantum_ns.map_or(String::new(), |ns| format!("longer than {}", HumanDuration { ns }))
 }
+
+/// Returns a rate with three significant digits, in the shortest period in which something happens: `12.3/s`, `3.50/h`.
+pub fn rate(per_s: f64) -> String {
+    let periods = [("s", 1.0), ("min", 60.0), ("h", 3600.0)];
+    let fitting = periods.iter().find(|(_, seconds)| per_s * seconds >= 1.0);
+    let (unit, seconds) = fitting.unwrap_or(&("d", 86_400.0));
+    let number = per_s * seconds;
+    let digits = if number > 0.0 { (2 - number.log10().floor() as i32).clamp(0, 6) } else { 0 };
+    format!("{number:.0$}/{unit}", digits as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_have_a_unit_in_which_they_can_be_read() {
+        for (number, wanted) in [
+            (0.0, "0/d"),
+            (1e-5, "0.864/d"),
+            (0.0001, "8.64/d"),
+            (0.01, "36.0/h"),
+            (0.5, "30.0/min"),
+            (1.0, "1.00/s"),
+            (1234.5, "1234/s"),
+        ] {
+            assert_eq!(rate(number), wanted);
+        }
+    }
+}

@@ -29,6 +29,7 @@ mod simulate;
 mod sql;
 mod time_attribution;
 mod timeline;
+mod waterfall;
 mod why;
 
 pub use compare_sets::{
@@ -58,6 +59,10 @@ pub use timeline::{
     Attempt, CompletionDelay, Contributor, ContributorKind, Effect, EffectEnd, Failure, Gap, InjectedFault,
     KindTotals, LogLine, Migration, Plan, Point, PolicyNote, PolicyWait, ReadDelay, Reclassification,
     SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals, UndoState, Verdict, median,
+};
+pub use waterfall::{
+    Moment, MomentKind, Moments, RowSubject, SlotSnapshot, TimeUse, WaterfallRow, describe_moment,
+    failing_run, slots_at, time_uses, waterfall_rows,
 };
 pub use why::{
     Association, Baseline, Correlation, Distribution, MIN_POPULATION, RankedTime, TimePart, ValueGroup, Why,

@@ -1,7 +1,9 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_analysis::{Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display};
+use zerver_analysis::{
+    Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display, failing_run,
+};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Kept, LogLevel, Outcome, Trace};
@@ -114,7 +116,7 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     }
     let name_columns =
         timeline.runs.iter().map(|run| width(&clean(&run.step.name))).max().unwrap_or(0).min(24);
-    let failing = failing(timeline);
+    let failing = failing_run(timeline);
     for (at, run) in timeline.runs.iter().enumerate() {
         let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
         rows.push(step_row(trace, run, failure, name_columns));
@@ -125,16 +127,6 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
         }
     }
     rows
-}
-
-/// Returns the index of the run that failed the request: one that decided so, or the last run of the step whose effect
-/// failed.
-fn failing(timeline: &Timeline) -> Option<usize> {
-    let failure = timeline.failure.as_ref()?;
-    let runs = || timeline.runs.iter();
-    runs().rposition(|run| matches!(run.decision, Some(Decision::Fail | Decision::Panic))).or_else(|| {
-        runs().rposition(|run| Some(run.step.index) == failure.step.as_ref().map(|step| step.index))
-    })
 }
 
 fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_columns: usize) -> Row {

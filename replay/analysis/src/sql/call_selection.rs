@@ -66,6 +66,12 @@ impl fmt::Display for NoSqlCall {
 }
 
 impl Timeline {
+    /// Returns the SQL calls in order, each with its effect.
+    pub fn sql_calls(&self) -> impl Iterator<Item = (&Effect, SqlCall)> {
+        let effects = self.runs.iter().flat_map(|run| &run.effects).filter(|effect| effect.kind == KIND);
+        effects.flat_map(|effect| SqlCall::of(effect).into_iter().map(move |call| (effect, call)))
+    }
+
     /// Returns the slowest SQL call, of those that `wanted` selects: the call of a number, or all calls whose name or
     /// statement contains a text, in any case. The number of selected calls comes with it.
     ///
@@ -73,7 +79,7 @@ impl Timeline {
     /// If there is no such call.
     pub fn sql_call(&self, wanted: Option<&str>) -> Result<(SqlCall, usize), NoSqlCall> {
         let effects = || self.runs.iter().flat_map(|run| &run.effects);
-        let all: Vec<_> = effects().filter(|effect| effect.kind == KIND).flat_map(SqlCall::of).collect();
+        let all: Vec<_> = self.sql_calls().map(|(_, call)| call).collect();
         if all.is_empty() && wanted.is_none() {
             return Err(NoSqlCall::NoneRecorded);
         }

@@ -1,6 +1,6 @@
 //! Comparison of one request with the others of its flow.
 
-use zerver_trace::Trace;
+use zerver_trace::{Trace, duration};
 
 use super::associations::{self, Association};
 use super::fields::fields;
@@ -60,6 +60,18 @@ impl Why {
             associations: findings,
             fields_examined: looked_at,
         }
+    }
+
+    /// Returns the rank in words: `slower than 76% of 39 others of its flow; the median is 2.43 ms`.
+    pub fn rank(&self) -> String {
+        let RankedTime { others, median_ns, .. } = self.total;
+        if others == 0 {
+            return "no other request of its flow".to_owned();
+        }
+        let flow = if others == 1 { "other" } else { "others" };
+        let share = self.total.share();
+        let of = if share.ends_with('%') { format!("{share} of {others}") } else { share };
+        format!("slower than {of} {flow} of its flow; the median is {}", duration::show(median_ns))
     }
 
     /// Returns true if there are enough requests for finding correlations.

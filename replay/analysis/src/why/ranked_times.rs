@@ -1,7 +1,9 @@
 //! Ranks the times of one request among those of others: the whole, and each part as in [`crate::time_attribution`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use super::MIN_POPULATION;
 use crate::common_effects::CommonEffects;
 use crate::time_attribution::attribute_time;
 use crate::{Timeline, median};
@@ -76,6 +78,22 @@ impl TimePart {
     }
 }
 
+/// Formats as `CPU of render_todo`, `http GET idp.example.com/verify (verify)`.
+impl fmt::Display for TimePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("total"),
+            Self::Receive => f.write_str("receiving"),
+            Self::Queue(step) => write!(f, "queue before {step}"),
+            Self::Cpu(step) => write!(f, "CPU of {step}"),
+            Self::Phase { step, what, phase } => write!(f, "{phase}: {what} ({step})"),
+            Self::Effect { step, what } | Self::PolicyWait { step, what } => write!(f, "{what} ({step})"),
+            Self::CompletionDelay(step) => write!(f, "completions waiting for {step}"),
+            Self::Unexplained => f.write_str("unexplained"),
+        }
+    }
+}
+
 /// A time of one request, ranked among the same times of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RankedTime {
@@ -100,6 +118,14 @@ impl RankedTime {
             median_ns: median(all_ns).unwrap_or(0),
             slower_than: all_ns.iter().filter(|other| **other < ns).count(),
             others: all_ns.len().saturating_sub(1),
+        }
+    }
+
+    /// Returns a percentage if there are enough other requests for one, and else `3 of 4`.
+    pub fn share(&self) -> String {
+        match self.percentile() {
+            Some(percent) if self.others >= MIN_POPULATION => format!("{percent}%"),
+            _ => format!("{} of {}", self.slower_than, self.others),
         }
     }
 

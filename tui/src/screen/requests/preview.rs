@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_analysis::{time_uses, waterfall_rows};
 
 use crate::draw::Pen;
 use crate::index::RequestRow;
@@ -26,8 +27,8 @@ pub(super) fn draw(row: Option<&RequestRow<'_>>, shared: &SharedState, area: Rec
         line.draw(&mut Pen::new(buffer, area, at, theme.glyphs.ellipsis), theme);
     }
     let rest = Rect { y: area.y + height, height: area.height - height, ..area };
-    let rows = timeline::rows(loaded, usize::from(rest.height));
-    let time_uses = timeline::time_uses(&rows);
+    let rows = waterfall_rows(&loaded.trace, &loaded.timeline, usize::from(rest.height));
+    let time_uses = time_uses(&rows);
     timeline::Waterfall {
         rows: &rows,
         time_uses: &time_uses,

@@ -3,15 +3,16 @@
 
 use std::collections::HashSet;
 
-use zerver_analysis::{Correlation, Effect, ResultTable, StepRun, ValueGroup, Why};
+use zerver_analysis::{
+    Correlation, Effect, Moment, Moments, ResultTable, RowSubject, SlotSnapshot, StepRun, ValueGroup,
+    WaterfallRow, Why, describe_moment, failing_run, slots_at,
+};
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, LogLevel, QueueReason, Recorded, RecordedBody, Trace};
 
 use super::inspector_lines::{InspectorLine, InspectorLines};
-use super::moments::{Moment, Moments, SlotSnapshot, describe, slots};
 use super::result_rows;
 use super::summary_lines as head;
-use super::waterfall::{RowSubject, WaterfallRow, failing};
 use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SourceFiles};
 
@@ -39,7 +40,7 @@ pub(super) fn entries(
     let mut tree = InspectorLines { entries: Vec::new(), folds, columns };
     let Some(moment) = of.moments.get(of.moment) else { return Vec::new() };
     let unit = Unit::for_total(of.loaded.trace.duration_ns);
-    let held = slots(of.loaded, moment);
+    let held = slots_at(&of.loaded.trace, &of.loaded.timeline, moment);
     happened(&mut tree, of, moment, unit);
     let subject = of.rows.get(moment.row).map(|row| row.subject);
     let runs = &of.loaded.timeline.runs;
@@ -60,7 +61,9 @@ pub(super) fn entries(
         None => {}
     }
     let at_failure = match subject {
-        Some(RowSubject::Run(run) | RowSubject::Effect(run, _)) => failing(&of.loaded.timeline) == Some(run),
+        Some(RowSubject::Run(run) | RowSubject::Effect(run, _)) => {
+            failing_run(&of.loaded.timeline) == Some(run)
+        }
         _ => true,
     };
     if at_failure {
@@ -75,7 +78,7 @@ pub(super) fn entries(
 fn happened(tree: &mut InspectorLines<'_>, of: &InspectorInput<'_>, moment: &Moment, unit: Unit) {
     let line = StyledLine::new(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
         .with(format!("  {} {}", unit.format(moment.at_ns), unit.name), Tone::Strong)
-        .with(format!("  {}", describe(of.loaded, moment)), Tone::Text);
+        .with(format!("  {}", describe_moment(&of.loaded.trace, &of.loaded.timeline, moment)), Tone::Text);
     tree.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
 }
 

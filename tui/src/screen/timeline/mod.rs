@@ -3,7 +3,6 @@
 mod inspector;
 mod inspector_lines;
 mod layout;
-mod moments;
 mod open_trace;
 mod result_rows;
 mod screen;
@@ -14,4 +13,4 @@ mod waterfall;
 
 pub(crate) use state::TimelineScreen;
 pub(super) use summary_lines::lines;
-pub(super) use waterfall::{Waterfall, rows, time_uses};
+pub(super) use waterfall::Waterfall;

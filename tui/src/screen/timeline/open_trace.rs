@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use zerver_analysis::{Moments, RowSubject, TimeUse, WaterfallRow, failing_run, time_uses, waterfall_rows};
+
 use super::inspector_lines::InspectorLine;
-use super::moments::Moments;
-use super::waterfall::{self, RowSubject, TimeUse, WaterfallRow};
 use crate::draw::Scroll;
 use crate::state::LoadedTrace;
 
@@ -31,11 +31,11 @@ pub(super) struct OpenTrace {
 
 impl OpenTrace {
     pub(super) fn new(loaded: &Arc<LoadedTrace>) -> Self {
-        let rows = waterfall::rows(loaded, MAX_ROWS);
-        let moments = Moments::new(loaded, &rows);
+        let rows = waterfall_rows(&loaded.trace, &loaded.timeline, MAX_ROWS);
+        let moments = Moments::new(&loaded.trace, &loaded.timeline, &rows);
         let mut open = Self {
             loaded: Arc::clone(loaded),
-            time_uses: waterfall::time_uses(&rows),
+            time_uses: time_uses(&rows),
             rows,
             moments,
             moment: 0,
@@ -51,7 +51,7 @@ impl OpenTrace {
     }
 
     fn failing_row(&self) -> Option<usize> {
-        let run = waterfall::failing(&self.loaded.timeline)?;
+        let run = failing_run(&self.loaded.timeline)?;
         let is_effect =
             |row: &WaterfallRow| matches!(row.subject, RowSubject::Effect(of, _) if of == run) && row.is_bad;
         let is_run = |row: &WaterfallRow| row.subject == RowSubject::Run(run);

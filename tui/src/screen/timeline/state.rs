@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::MouseEvent;
 use ratatui::layout::Rect;
-use zerver_analysis::Why;
+use zerver_analysis::{RowSubject, Why};
 use zerver_trace::RequestId;
 
 use super::inspector::{self, InspectorInput};
@@ -13,7 +13,6 @@ use super::inspector_lines::{Fold, InspectorLine};
 use super::layout::{Areas, areas, columns};
 use super::open_trace::OpenTrace;
 use super::summary_lines;
-use super::waterfall::RowSubject;
 use crate::draw::MouseHit;
 use crate::keys::Action;
 use crate::message::Command;

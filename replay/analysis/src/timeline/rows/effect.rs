@@ -73,7 +73,7 @@ impl Effect {
 
     /// Returns the parts of the last attempt between the points that it reached, in words, with their times:
     /// `until first byte`, and `after first byte` for the rest. Empty without points.
-    pub(crate) fn phases(&self) -> Vec<(String, u64)> {
+    pub fn phases(&self) -> Vec<(String, u64)> {
         let Some(attempt) = self.attempts.last() else { return Vec::new() };
         let until = |point: &Point| (format!("until {}", point.point), point.took_ns);
         let end_ns = attempt.start_ns.saturating_add(attempt.duration_ns);
