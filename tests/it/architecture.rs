@@ -182,7 +182,7 @@ fn a_replay_has_no_network() {
 
 #[test]
 fn linux_is_named_in_one_module_of_each_crate() {
-    for folder in ["runtime/src", "cli/src", "tui/src"] {
+    for folder in ["runtime/src", "cli/src", "tui/src", "web/src"] {
         let platform = ["linux", "mod"].map(|name| format!("{folder}/platform/{name}.rs"));
         let words = ["target_os", "os::linux", "\"/proc"];
         check_absent(folder, &words, &platform.each_ref().map(String::as_str));
@@ -198,6 +198,7 @@ fn only_programs_print() {
         "replay/analysis/src",
         "runtime/engine/src",
         "tui/src",
+        "web/src",
     ];
     let words = ["println!", "eprintln!", "std::env::", "process::exit"];
     for folder in folders {
@@ -217,6 +218,7 @@ fn every_source_file_opens_with_its_purpose_and_is_short() {
         "runtime",
         "replay",
         "tui/src",
+        "web",
         "cli/src",
         "fixtures/src",
         "examples",

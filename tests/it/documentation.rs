@@ -13,7 +13,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if matches!(name, "target" | ".git" | "fixtures" | "corpus" | ".zerver") {
+            if matches!(name, "target" | "node_modules" | ".git" | "fixtures" | "corpus" | ".zerver") {
                 continue;
             }
             if path.is_dir() { folders.push(path) } else { files.push(path) }

@@ -41,4 +41,5 @@ mod story;
 mod todos;
 mod trouble;
 mod tui;
+mod web;
 mod why_value;

@@ -22,13 +22,16 @@ pub(crate) struct Export {
     /// Export at most the newest N requests of a query, or `all`
     #[arg(long, short = 'n', value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub(crate) limit: Limit,
-    /// File to write, or - for standard output [default: ID.zrv, or standard output with --test]
+    /// File to write, or - for standard output [default: ID.zrv, ID.html, or standard output with --test]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with_all = ["otlp", "chrome", "har", "folded"])]
     pub(crate) output: Option<PathBuf>,
     /// Write a Rust test: the request, the results of its effects, and the expected outcome
     #[arg(long, group = "format")]
     pub(crate) test: bool,
+    /// Write an HTML file to read in a browser, which needs neither zerver nor the network
+    #[arg(long, group = "format")]
+    pub(crate) html: bool,
     /// Outcome that the test asserts
     #[arg(long, requires = "test", value_name = "OUTCOME", default_value = "recorded")]
     pub(crate) expect: Expect,

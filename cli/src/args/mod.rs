@@ -24,7 +24,7 @@ pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
     RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
-pub(crate) use self::service::{Catalog, Config, Dev, Program, Top};
+pub(crate) use self::service::{Catalog, Config, Dev, Program, Top, Web};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 
 const EXIT_CODES: &str = "\
@@ -189,6 +189,12 @@ pub(crate) enum Command {
     /// Press ? for the keys.
     #[command(after_help = EXIT_CODES)]
     Tui(Tui),
+    /// Browse recorded requests in a browser
+    ///
+    /// Prints a URL with a token that signs the browser in, and serves until Ctrl-C. The server listens on this machine
+    /// only, and changes nothing: replays run offline, and fire nothing.
+    #[command(after_help = EXIT_CODES)]
+    Web(Web),
     /// Replay a recorded request with today's code, and compare the results
     ///
     /// Builds the service and feeds it the recording: the replay has no network, store or clock. With --set and the
@@ -259,7 +265,8 @@ pub(crate) enum Command {
     /// mistakes in zerver.toml are reported too.
     #[command(after_help = EXIT_CODES)]
     Config(Config),
-    /// Export requests without their secrets: as a portable file, a Rust test, OpenTelemetry, or a format of other tools
+    /// Export requests without their secrets: as a portable file, a Rust test, an HTML file, OpenTelemetry, or a format of
+    /// other tools
     #[command(after_help = EXPORT_HELP)]
     Export(Box<Export>),
     /// Import portable files, or spans of OpenTelemetry of any service, into the store

@@ -75,6 +75,9 @@ pub(crate) struct Replay {
     /// ends at any other effect.
     #[arg(long, value_name = "KIND[:reads]")]
     pub(crate) live: Vec<LiveKind>,
+    /// Write the report as an HTML file, or to standard output with -; an existing file is replaced
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "all", conflicts_with = "faults")]
+    pub(crate) html: Option<PathBuf>,
     /// Edit the slots in $VISUAL or $EDITOR
     #[arg(long)]
     pub(crate) edit: bool,

@@ -225,6 +225,9 @@ pub(crate) struct Diff {
     /// Compare all headers, and print the result
     #[arg(long)]
     pub(crate) all_headers: bool,
+    /// Write the comparison as an HTML file, or to standard output with -; an existing file is replaced
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) html: Option<PathBuf>,
     /// Print the result instead of opening the terminal UI
     #[arg(long)]
     pub(crate) no_tui: bool,

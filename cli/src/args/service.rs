@@ -34,11 +34,39 @@ pub(crate) struct Dev {
     /// Print one line per request instead of opening the terminal UI
     #[arg(long)]
     pub(crate) no_tui: bool,
+    /// Do not serve the web UI
+    #[arg(long)]
+    pub(crate) no_web: bool,
+    /// Address of the web UI; port 0 picks a free one [default: 127.0.0.1:7377, or a free port]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_web")]
+    pub(crate) web_addr: Option<String>,
     #[command(flatten)]
     pub(crate) theme: ThemeArgs,
     /// Arguments for the service
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Web {
+    /// Store, or portable file, to browse [default: the store that --store or the current folder names]
+    #[arg(value_name = "STORE|FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: Option<PathBuf>,
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:7377, or a free port]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) addr: Option<String>,
+    /// Name by which browsers may reach the server besides its address and localhost, with the port
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) name: Vec<String>,
+    /// Address of a running service, to show its scheduler
+    #[arg(long, value_name = "HOST:PORT", value_hint = ValueHint::Other)]
+    pub(crate) service: Option<String>,
+    /// Folder of the service's package, for replays [default: the package that holds or recorded the store, or this
+    /// folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
 }
 
 /// The program of a service, and how to build it.

@@ -19,7 +19,8 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::requests::json::RequestsJson;
 use crate::service::replayer::Replayer;
-use crate::terminal_ui::{StoreSource, appearance, can_open, services, show};
+use crate::store_source::StoreSource;
+use crate::terminal_ui::{appearance, can_open, services, show};
 use crate::view::{count, request_list};
 use crate::{locate, paths};
 

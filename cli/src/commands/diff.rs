@@ -7,6 +7,7 @@ use zerver_trace::{Query, RequestId, Trace};
 use super::compare_sets;
 use crate::args::{self, Global, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
+use crate::html_file;
 use crate::locate::{self, LoadedTrace};
 use crate::output::Output;
 use crate::terminal_ui;
@@ -46,7 +47,9 @@ pub(super) fn run(
     let (a, b) = (a.trace, b.trace);
     let diff = Diff::of(&a, &b, &ignored);
     let sameness = diff.sameness();
-    if !args.no_tui && !args.all_headers && terminal_ui::can_open(output) {
+    if let Some(path) = &args.html {
+        html_file::write(path, &zerver_web::report::diff_html(&a, &b, &ignored), output)?;
+    } else if !args.no_tui && !args.all_headers && terminal_ui::can_open(output) {
         terminal_ui::show_diff([a, b], &args.theme, global)?;
     } else if output.is_json {
         output.json(&DiffJson::new(&diff).with_queues(queues))?;

@@ -21,6 +21,7 @@ mod simulate;
 mod top;
 mod trace;
 mod tui;
+mod web;
 mod why;
 mod why_value;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Flows(args) => flows::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
         Command::Tui(args) => tui::run(args, global),
+        Command::Web(args) => web::run(args, global, output),
         Command::Replay(args) => replay::run(args, global, output),
         Command::Resend(args) => resend::run(args, global, output),
         Command::Diff(args) => diff::run(args, global, output),

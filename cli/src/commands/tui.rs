@@ -9,7 +9,8 @@ use crate::args::{Global, TraceRef, Tui};
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::service::replayer::Replayer;
-use crate::terminal_ui::{StoreSource, appearance, check_terminal, services, show};
+use crate::store_source::StoreSource;
+use crate::terminal_ui::{appearance, check_terminal, services, show};
 
 pub(super) fn run(args: &Tui, global: &Global) -> Result<CommandOutcome, CommandError> {
     check_terminal()?;

@@ -17,6 +17,7 @@ use super::screen::DevScreen;
 use super::server::{Server, ServerLauncher};
 use super::service_source::{ServiceSource, store_dir};
 use super::source_watch::{LastBuild, SourceWatch};
+use super::web::DevWeb;
 use super::{drill, listener, signals, suggestions};
 use crate::args::{Dev, Global};
 use crate::clock::now_unix_ns;
@@ -98,12 +99,16 @@ pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Co
             drop(events.send(DevEvent::ScreenClosed))
         })
     });
+    let web = match args.no_web {
+        true => None,
+        false => Some(DevWeb::start(args, &store, &url(addr))?),
+    };
     let (plan, first) = Plan::new(service.exe(), watch.is_some());
     let mut dev = DevLoop {
         service,
         is_release: args.program.release,
         global,
-        reporter: Reporter::new(output, screen, url(addr), store),
+        reporter: Reporter::new(output, screen, web, url(addr), store),
         plan,
         launcher,
         watch,

@@ -18,11 +18,12 @@ pub(super) fn state(notice: &Notice, url: &str) -> Option<ServiceState> {
     }
 }
 
-/// Returns the text to print, with styles.
-pub(super) fn text(notice: &Notice, url: &str, store: &Path) -> String {
+/// Returns the text to print, with styles. `web_url` signs in to the web UI.
+pub(super) fn text(notice: &Notice, url: &str, store: &Path, web_url: Option<&str>) -> String {
     match notice {
         Notice::Listening { is_first: true } => {
-            format!("listening on {}\nrecording to {}", paint(style::STRONG, url), paths::display(store))
+            let web = web_url.map_or_else(String::new, |url| format!("\nweb UI on {url}"));
+            format!("listening on {}\nrecording to {}{web}", paint(style::STRONG, url), paths::display(store))
         }
         Notice::Listening { is_first: false } => {
             format!("listening on {} again", paint(style::STRONG, url))

@@ -17,6 +17,7 @@ mod service_source;
 mod signals;
 mod source_watch;
 mod suggestions;
+mod web;
 
 pub(crate) use self::event_loop::run;
 pub(crate) use self::exec_child::ExecChild;

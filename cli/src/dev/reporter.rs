@@ -10,6 +10,7 @@ use zerver_tui::ServiceState;
 use super::messages;
 use super::plan::Notice;
 use super::screen::DevScreen;
+use super::web::DevWeb;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::requests::json::RequestJson;
@@ -24,6 +25,8 @@ pub(super) struct Reporter<'a> {
     pub(super) output: &'a mut Output,
     /// The terminal UI, while it has the terminal.
     screen: Option<DevScreen>,
+    /// The web UI, unless it is off.
+    web: Option<DevWeb>,
     url: String,
     store: PathBuf,
     digits: usize,
@@ -36,6 +39,7 @@ impl<'a> Reporter<'a> {
     pub(super) fn new(
         output: &'a mut Output,
         screen: Option<DevScreen>,
+        web: Option<DevWeb>,
         url: String,
         store: PathBuf,
     ) -> Self {
@@ -43,8 +47,11 @@ impl<'a> Reporter<'a> {
             let handle = screen.handle.clone();
             output.redirect_messages(Some(Box::new(move |text| handle.line(text))));
         }
+        if let (Some(screen), Some(web)) = (&screen, &web) {
+            screen.handle.web_ui(web.url());
+        }
         let (digits, has_listened) = (DIGITS, false);
-        Self { output, screen, url, store, digits, has_listened, suggestions: Vec::new() }
+        Self { output, screen, web, url, store, digits, has_listened, suggestions: Vec::new() }
     }
 
     pub(super) fn url(&self) -> &str {
@@ -58,7 +65,10 @@ impl<'a> Reporter<'a> {
     /// Sets the program that replays use; `None` if it is unknown, because sources have changed or are not watched.
     pub(super) fn set_current_program(&self, exe: Option<PathBuf>) {
         if let Some(screen) = &self.screen {
-            screen.current.set(exe);
+            screen.current.set(exe.clone());
+        }
+        if let Some(web) = &self.web {
+            web.current.set(exe);
         }
     }
 
@@ -66,6 +76,9 @@ impl<'a> Reporter<'a> {
     pub(super) fn reopen_store(&self) {
         if let Some(screen) = &self.screen {
             screen.reopen_store();
+        }
+        if let Some(web) = &self.web {
+            web.source.reopen();
         }
     }
 
@@ -128,7 +141,8 @@ impl<'a> Reporter<'a> {
         if let Some(state) = messages::state(notice, &self.url) {
             self.show_state(state);
         }
-        let text = messages::text(notice, &self.url, &self.store);
+        let text =
+            messages::text(notice, &self.url, &self.store, self.web.as_ref().map(DevWeb::url).as_deref());
         match notice {
             // Printed even with --quiet.
             Notice::Listening { .. }

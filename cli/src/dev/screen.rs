@@ -14,7 +14,8 @@ use zerver_tui::{
 use crate::args::{self, Global};
 use crate::clock::local_clock;
 use crate::service::replayer::{CurrentProgram, Replayer};
-use crate::terminal_ui::{StoreSource, check_terminal, services};
+use crate::store_source::StoreSource;
+use crate::terminal_ui::{check_terminal, services};
 
 /// The terminal UI on another thread.
 pub(super) struct DevScreen {
@@ -120,6 +121,10 @@ impl ScreenHandle {
 
     pub(super) fn examples(&self, commands: Vec<String>) {
         self.send(Message::Service(ServiceEvent::ExampleRequests(commands)));
+    }
+
+    pub(super) fn web_ui(&self, url: String) {
+        self.send(Message::Service(ServiceEvent::WebUi(url)));
     }
 
     pub(super) fn line(&self, line: &str) {

@@ -4,9 +4,7 @@ mod clipboard;
 mod service_status;
 mod services;
 mod source_code;
-mod store_source;
 mod theme_choice;
 
 pub(crate) use self::services::{can_open, services, show, show_diff};
-pub(crate) use self::store_source::StoreSource;
 pub(crate) use self::theme_choice::{appearance, check_terminal};

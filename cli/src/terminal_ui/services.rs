@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use zerver_recorder::catch_panic;
-use zerver_replay::{Edits, Recording, ReplayError};
+use zerver_replay::{Edits, ReplayError};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 use zerver_tui::{
     Appearance, CopyOutcome, Message, Options, ReplayResult, SchedulerStatus, Services, StartScreen,
 };
 
-use super::store_source::StoreSource;
 use super::theme_choice::{appearance, check_terminal};
 use super::{clipboard, service_status, source_code};
 use crate::args::{Global, ThemeArgs};
@@ -19,6 +18,8 @@ use crate::error::CommandError;
 use crate::locate;
 use crate::output::Output;
 use crate::service::replayer::Replayer;
+use crate::store_source::StoreSource;
+use crate::stored_replay::replay_stored;
 
 /// Returns true if a command may open the terminal UI instead of printing its result.
 pub(crate) fn can_open(output: &Output) -> bool {
@@ -73,13 +74,8 @@ impl Services for StoreServices {
     }
 
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError> {
-        let secrets = self.source.secrets(&trace);
-        let opened = Recording { trace, secrets };
-        let reader = self.source.reader().ok().flatten();
-        self.replayer
-            .replay(opened, edits, reader.as_deref())
+        replay_stored(&self.source, &self.replayer, trace, edits)
             .map(|(report, build)| ReplayResult { report, build })
-            .map_err(|error| ReplayError { message: error.message, causes: error.causes, hints: error.hints })
     }
 
     fn flows(&self) -> Result<Vec<FlowInfo>, String> {

@@ -1,8 +1,6 @@
 //! Rank of a request among others of its flow, as text.
 
-use zerver_analysis::{
-    Association, Correlation, InjectedFault, MIN_POPULATION, QueueHolders, TimePart, Why,
-};
+use zerver_analysis::{Association, Correlation, InjectedFault, MIN_POPULATION, QueueHolders, TimePart, Why};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 

@@ -18,6 +18,8 @@ pub enum ServiceEvent {
     BuildProgress(BuildProgress),
     /// Shell commands that send the service requests.
     ExampleRequests(Vec<String>),
+    /// `dev` serves the web UI at this URL.
+    WebUi(String),
 }
 
 /// Progress of a build.
@@ -61,6 +63,8 @@ pub(crate) struct DevService {
     pub(crate) build_started_unix_ns: u64,
     /// Shell commands suggested for the first requests.
     pub(crate) example_requests: Vec<String>,
+    /// URL of the web UI; `None` if it is off.
+    pub(crate) web_url: Option<String>,
     /// Log, oldest line first, without terminal codes.
     pub(crate) log_lines: VecDeque<String>,
     /// True if the log is visible: by request of the user, or after a failed build.
@@ -87,6 +91,7 @@ impl DevService {
             }
             ServiceEvent::BuildProgress(progress) => self.build_progress = Some(progress.clone()),
             ServiceEvent::ExampleRequests(commands) => self.example_requests.clone_from(commands),
+            ServiceEvent::WebUi(url) => self.web_url = Some(url.clone()),
             ServiceEvent::Output(line) => {
                 if self.log_lines.len() == MAX_LINES {
                     self.log_lines.pop_front();

@@ -206,6 +206,17 @@ fn a_failed_build_opens_the_service_log() {
 }
 
 #[test]
+fn an_empty_list_names_the_service_and_the_web_ui() {
+    let mut ui = TestApp::new(80, 24, vec![]);
+    let event = Message::Service;
+    ui.send(event(ServiceEvent::WebUi("http://127.0.0.1:7377/?token=0f".into())));
+    ui.send(event(ServiceEvent::ExampleRequests(vec!["curl a".into(), "curl b".into()])));
+    let text =
+        ui.send(event(ServiceEvent::State(ServiceState::Serving("http://127.0.0.1:3000".into())))).text();
+    assert!(text.contains("curl b") && text.contains("Web UI: http://127.0.0.1:7377/?token=0f"), "{text}");
+}
+
+#[test]
 fn every_appearance_draws_in_ascii() {
     for colors in [ColorScheme::Dark, ColorScheme::Light, ColorScheme::Sixteen, ColorScheme::Mono] {
         let mut ui = TestApp::with_appearance(Appearance { colors, is_ascii: true }, 120, 30, three());

@@ -1,4 +1,5 @@
-//! `zerver export`: writes one request as a portable file or a Rust test, or requests in the formats of other tools.
+//! `zerver export`: writes one request as a portable file, a Rust test or an HTML file, or requests in the formats of
+//! other tools.
 
 mod effect_ends;
 mod formats;
@@ -27,14 +28,15 @@ pub(super) fn run(
     }
     let request = args.one_request()?;
     let to_stdout = args.output.as_ref().map_or(args.test, |path| path == Path::new("-"));
-    if to_stdout && !args.test && output.is_terminal() {
+    if to_stdout && !args.test && !args.html && output.is_terminal() {
         return Err(CommandError::new("a portable trace is binary, and standard output is a terminal")
             .with_hint("name a file with --output FILE, or use a pipe"));
     }
     let loaded = locate::load_trace(global, &request)?;
-    let bytes = match args.test {
-        true => as_test(&loaded, args)?.into_bytes(),
-        false => portable::write(&loaded.trace).map_err(|error| {
+    let bytes = match (args.test, args.html) {
+        (true, _) => as_test(&loaded, args)?.into_bytes(),
+        (_, true) => zerver_web::report::request_html(&loaded.trace).into_bytes(),
+        _ => portable::write(&loaded.trace).map_err(|error| {
             CommandError::new(format!("cannot export {}", loaded.trace.id)).caused_by(&error)
         })?,
     };
@@ -42,7 +44,8 @@ pub(super) fn run(
         output.bytes(&bytes)?;
         return Ok(CommandOutcome::Success);
     }
-    let named_by_id = || PathBuf::from(format!("{}.zrv", loaded.trace.id.short(loaded.digits())));
+    let extension = if args.html { "html" } else { "zrv" };
+    let named_by_id = || PathBuf::from(format!("{}.{extension}", loaded.trace.id.short(loaded.digits())));
     let path = args.output.clone().unwrap_or_else(named_by_id);
     write(&path, &bytes, args.force)?;
     if output.is_json {

@@ -12,10 +12,12 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use zerver_analysis::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
 use zerver_replay::Sameness;
 use zerver_trace::RequestId;
+use zerver_web::report::{CorpusReport, corpus_html};
 
 use super::corpus_source::CorpusSource;
 use crate::args::{CorpusSelection, Global, Replay};
 use crate::error::{CommandError, CommandOutcome};
+use crate::html_file;
 use crate::output::Output;
 use crate::service::host::ReplayHost;
 use crate::service::host_pool::{HostPool, Replayed};
@@ -51,7 +53,14 @@ pub(super) fn run(
         error => error,
     };
     let is_partial = end.is_interrupted || error.is_some();
-    if output.is_json {
+    if let Some(path) = &args.html {
+        let name = |id: RequestId| match source.file(id) {
+            Some(file) => paths::display(&file),
+            None => id.short(end.digits),
+        };
+        let report = CorpusReport { corpus: &corpus, build: &build, took: end.took, is_partial, name: &name };
+        html_file::write(path, &corpus_html(&report), output)?;
+    } else if output.is_json {
         output.json(&Document::new(&corpus, &build, is_partial, end.took, &source))?;
     } else {
         let name = |id: RequestId| match source.file(id) {

@@ -1,9 +1,7 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_analysis::{
-    Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display, failing_run,
-};
+use zerver_analysis::{Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display, failing_run};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{Decision, Kept, LogLevel, Outcome, Trace};

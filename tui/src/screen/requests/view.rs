@@ -69,6 +69,7 @@ fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     } else if let Some(service) = &shared.service {
         match &service.state {
             Some(ServiceState::Serving(addr)) if service.example_requests.is_empty() => {
+                let addr = zerver_trace::text::clean(addr);
                 say(1, &format!("No requests yet. The service listens on {addr}."));
             }
             Some(ServiceState::Serving(_)) => {
@@ -81,6 +82,10 @@ fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
                 say(1, "No requests yet. The service is being built; L shows the log of the build.");
             }
             _ => say(1, "No requests yet."),
+        }
+        if let (Some(url), Some(ServiceState::Serving(_))) = (&service.web_url, &service.state) {
+            let row = (service.example_requests.len() + 3).try_into().unwrap_or(u16::MAX);
+            say(row, &format!("Web UI: {}", zerver_trace::text::clean(url)));
         }
     } else {
         say(1, "No requests recorded yet. New ones appear here as they are recorded.");

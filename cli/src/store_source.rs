@@ -1,4 +1,4 @@
-//! The store as the screens read it. It may not exist yet, and may be replaced by another.
+//! The store as the terminal UI and the web UI read it. It may not exist yet, and may be replaced by another.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ impl StoreSource {
     }
 
     /// Returns the open store; `None` if there is none yet.
-    pub(super) fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
+    pub(crate) fn reader(&self) -> Result<Option<Arc<Reader>>, ReadError> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.as_ref().is_none_or(|reader| !reader.is_in_place()) {
             *reader = None;

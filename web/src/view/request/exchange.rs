@@ -1,0 +1,48 @@
+//! The request and the response, with their headers and bodies.
+
+use maud::{Markup, html};
+use zerver_replay::value::display;
+use zerver_trace::{Header, Recorded};
+
+use crate::loaded_trace::LoadedTrace;
+use crate::page::values::body_block;
+use crate::page::{safe, status_text};
+
+/// Returns the request as received.
+pub(crate) fn request(loaded: &LoadedTrace, limit: usize) -> Markup {
+    let trace = &loaded.trace;
+    html! {
+        p { code { (safe(&trace.method)) " " (display::wire(&trace.target).join("\\n")) " " (safe(&trace.version)) } }
+        @if !trace.peer.is_empty() { p.secondary { "from " (safe(&trace.peer)) } }
+        (headers(&trace.request_headers, "Request headers"))
+        h3 { "Request body" }
+        (body_block(&trace.request_body, limit))
+    }
+}
+
+/// Returns the response.
+pub(crate) fn response(loaded: &LoadedTrace, limit: usize) -> Markup {
+    let trace = &loaded.trace;
+    html! {
+        p { code { (status_text(trace.status)) } }
+        (headers(&trace.response_headers, "Response headers"))
+        h3 { "Response body" }
+        (body_block(&trace.response_body, limit))
+    }
+}
+
+fn headers(headers: &[Header<Recorded>], caption: &str) -> Markup {
+    html! {
+        @if !headers.is_empty() {
+            table.headers {
+                caption { (caption) }
+                thead.visually-hidden { tr { th scope="col" { "Name" } th scope="col" { "Value" } } }
+                tbody {
+                    @for header in headers {
+                        tr { th scope="row" { (safe(&header.name)) } td { (display::wire(&header.value).join("\\n")) } }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Every view, with arbitrary traces: none panics, and no recorded text becomes markup.
+
+use proptest::prelude::*;
+use zerver_analysis::{Diff, IgnoredHeaders, Moments, Why};
+use zerver_testkit::hostile::any_trace;
+use zerver_trace::text::is_dangerous;
+
+use super::diff::{DiffView, diff_page};
+use super::request::{SlotsView, TimelineView, slots_page, timeline_page};
+use super::why::why_page;
+use crate::loaded_trace::LoadedTrace;
+use crate::report::request_html;
+use crate::url::Params;
+
+fn check(markup: &str) {
+    assert_eq!(markup.matches('<').count(), markup.matches('>').count(), "unbalanced: {markup}");
+    let is_kept = |c: char| matches!(c, '\n');
+    assert!(!markup.contains(|c: char| is_dangerous(c) && !is_kept(c)), "{markup:?}");
+    // Coordinates are numbers.
+    assert!(!markup.contains("NaN") && !markup.contains("inf%"), "{markup}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn any_trace_is_shown(trace in any_trace(), other in any_trace(), at in 0..60_usize, row in 0..40_usize) {
+        let (loaded, now_unix_ns) = (LoadedTrace::new(trace.clone()), 1);
+        for query in [format!("row={row}"), "fold=1&min=10&phases=1".to_owned(), "from=999999".to_owned()] {
+            let params = Params::parse(query.as_bytes());
+            check(&timeline_page(&TimelineView { loaded: &loaded, params: &params, neighbors: [None, None], now_unix_ns }).0);
+        }
+        let moments = Moments::new(&loaded.trace, &loaded.timeline, &loaded.rows);
+        check(&slots_page(&SlotsView { loaded: &loaded, moments: &moments, at, now_unix_ns }).0);
+        check(&why_page(&loaded, &Why::of(&trace, std::slice::from_ref(&other)), now_unix_ns).0);
+        let diff = Diff::of(&trace, &other, &IgnoredHeaders::default());
+        check(&diff_page(&DiffView { a: &trace, b: &other, diff: &diff, is_in_file: false }).0);
+        let file = request_html(&trace);
+        // The style has its own signs.
+        check(file.split_once("</head>").unwrap().1);
+    }
+}
