@@ -191,7 +191,7 @@ mod tests {
         };
         let request = RebuiltRequest::new(&recording, &edits).unwrap();
         let text = String::from_utf8(message(&request, "127.0.0.1:3000")).unwrap();
-        assert!(text.starts_with("GET /v1/todos/456 HTTP/1.1\r\nhost: "), "{text}");
+        assert!(text.starts_with("GET /v1/todos/456?full=1 HTTP/1.1\r\nhost: localhost:3000\r\n"), "{text}");
         assert!(text.contains("\r\nauthorization: Bearer x\r\n"), "{text}");
         assert!(text.ends_with("\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"), "{text}");
         assert!(!text.contains("upgrade"), "{text}");
