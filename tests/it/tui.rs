@@ -82,11 +82,16 @@ fn requests_are_opened_compared_and_run_again() {
         text.contains("count_request") && !text.contains("differences")
     });
 
-    // The flows, with their times.
+    // The flows, with their times. The one that took most of the time is the first.
     terminal.press("5");
-    terminal.wait_for(&["todos-list: no requests yet", "todos-item"]);
-    terminal.press("jjjjjjjj");
-    terminal.wait_for(&["todos-item: 1 request", "p50", "p99", "kv get todo:1"]);
+    terminal.wait_for(&["flows: 4 requests", "report  GET /reports/todos", ": newest 2 requests"]);
+    // By name, and flows without requests last.
+    terminal.press("ssss");
+    terminal.press("jj");
+    terminal.wait_for(&["todos-item  GET /v1/todos/", ": 1 request", "p50", "p99", "kv get todo:1"]);
+    // Its requests.
+    terminal.press(ENTER);
+    terminal.wait_for(&["flow=\"todos-item\"", "1 of 4"]);
     terminal.press("q");
     assert!(terminal.end().success());
 }
@@ -195,7 +200,7 @@ fn each_screen_takes_another_size_and_comes_back_after_a_stop() {
         ("2", "at ms|at µs"),
         ("3", "differences"),
         ("4", "Nothing to replay"),
-        ("5", "todos-list"),
+        ("5", "report"),
     ] {
         terminal.press(key);
         for (columns, rows) in [(80, 24), (200, 50), (40, 12), (120, 40)] {
