@@ -9,6 +9,7 @@ mod changed;
 mod config;
 mod corpus;
 mod demo;
+mod demo_store;
 mod dev;
 mod diff;
 mod disk;

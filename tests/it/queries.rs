@@ -5,40 +5,12 @@ use std::process::Stdio;
 
 use serde_json::Value as Json;
 
+use crate::demo_store::DemoStore;
 use crate::harness::{Place, Ran};
-
-struct Demo {
-    place: Place,
-    dir: String,
-}
-
-impl Demo {
-    fn new() -> Self {
-        let place = Place::new();
-        let dir = place.path().join("demo").to_str().unwrap().to_owned();
-        let ran = place.zerver(&["demo", "--dir", &dir]);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        Self { place, dir }
-    }
-
-    fn zerver(&self, arguments: &[&str]) -> Ran {
-        self.place.zerver(&[&["--store", &self.dir], arguments].concat())
-    }
-
-    fn json(&self, arguments: &[&str]) -> Json {
-        let ran = self.zerver(&[arguments, &["--json"]].concat());
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        serde_json::from_str(&ran.out).unwrap()
-    }
-
-    fn count(&self, query: &[&str]) -> u64 {
-        self.json(&[&["ls", "--count"], query].concat())["count"].as_u64().unwrap()
-    }
-}
 
 #[test]
 fn requests_are_counted_by_what_they_were_and_did() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let reports = demo.count(&["flow=report"]);
     assert!(reports > 50);
     for (query, wanted) in [
@@ -67,7 +39,7 @@ fn requests_are_counted_by_what_they_were_and_did() {
 
 #[test]
 fn two_sets_are_compared() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let compare = |arguments: &[&str], code: i32| -> Json {
         let ran = demo.zerver(&[arguments, &["--json"]].concat());
         assert_eq!(ran.code, Some(code), "{ran:?}");
@@ -111,7 +83,7 @@ fn two_sets_are_compared() {
 
 #[test]
 fn requests_are_sorted_and_grouped() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let slowest = demo.json(&["ls", "--sort", "took", "-n", "20"]);
     let durations: Vec<_> = slowest["requests"]
         .as_array()
@@ -136,7 +108,7 @@ fn requests_are_sorted_and_grouped() {
 
 #[test]
 fn requests_are_shown_by_duration_in_columns_and_as_lines_of_json() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let histogram = demo.json(&["ls", "flow=report", "--histogram"]);
     let buckets = histogram["histogram"].as_array().unwrap();
     let counted: u64 = buckets.iter().map(|bucket| bucket["count"].as_u64().unwrap()).sum();
@@ -192,7 +164,7 @@ fn new_requests_are_followed() {
 
 #[test]
 fn bash_completes_queries_and_requests_from_the_store() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let newest = demo.json(&["ls", "-n", "1"])["requests"][0]["id"].as_str().unwrap().to_owned();
     let complete = |line: &str| {
         let script = "source <(zerver completions bash); COMP_POINT=${#COMP_LINE} COMP_TYPE=9; \
@@ -221,7 +193,7 @@ fn bash_completes_queries_and_requests_from_the_store() {
 
 #[test]
 fn several_requests_and_standard_input_are_traced() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let both = demo.json(&["trace", "@slowest", "@failed"]);
     let ids: Vec<_> = both["traces"].as_array().unwrap().iter().map(|trace| &trace["id"]).collect();
     assert!(ids.len() == 2 && ids[0] != ids[1], "{ids:?}");
@@ -283,7 +255,7 @@ fn manual_pages_are_written() {
 
 #[test]
 fn flows_are_compared() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let flows = demo.json(&["flows", "--vs", "flow:report took<1s"]);
     let flows = flows["flows"].as_array().unwrap();
     let (report, others) = flows.split_first().unwrap();
@@ -302,7 +274,7 @@ fn flows_are_compared() {
 
 #[test]
 fn a_query_that_is_not_understood_is_an_error_with_a_suggestion() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     for (query, message) in [
         ("statsu:500", "there is no field statsu; did you mean status?"),
         ("(flow:a", "this parenthesis is not closed"),

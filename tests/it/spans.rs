@@ -5,36 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Place, Ran};
-
-struct Demo {
-    place: Place,
-    dir: String,
-}
-
-impl Demo {
-    fn new() -> Self {
-        let place = Place::new();
-        let dir = place.path().join("demo").to_str().unwrap().to_owned();
-        let ran = place.zerver(&["demo", "--dir", &dir]);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        Self { place, dir }
-    }
-
-    fn zerver(&self, arguments: &[&str]) -> Ran {
-        self.place.zerver(&[&["--store", &self.dir], arguments].concat())
-    }
-
-    fn ok(&self, arguments: &[&str]) -> String {
-        let ran = self.zerver(arguments);
-        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
-        ran.out
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.place.path().join(name).to_str().unwrap().to_owned()
-    }
-}
+use crate::demo_store::DemoStore;
 
 fn spans(document: &Json) -> Vec<Json> {
     document["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone()
@@ -42,7 +13,7 @@ fn spans(document: &Json) -> Vec<Json> {
 
 #[test]
 fn exporting_twice_gives_the_same_and_several_requests_are_one_file() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let once = demo.ok(&["export", "@slowest:report", "--otlp", "-"]);
     assert_eq!(once, demo.ok(&["export", "@slowest:report", "--otlp", "-"]));
     let one = spans(&serde_json::from_str(&once).unwrap());
@@ -95,7 +66,7 @@ fn collector(answers: &'static [&'static str]) -> (String, std::thread::JoinHand
 
 #[test]
 fn spans_are_sent_to_a_collector_and_come_back_as_requests() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let (url, received) = collector(&["503 Busy\r\nretry-after: 0", "200 OK"]);
     let sent = demo.zerver(&["export", "@slowest:report", "--otlp", &url, "--otlp-format", "json"]);
     assert!(sent.code == Some(0) && sent.err.contains("of 1 request to"), "{sent:?}");
@@ -122,7 +93,7 @@ fn spans_are_sent_to_a_collector_and_come_back_as_requests() {
 
 #[test]
 fn what_spans_of_another_tracer_do_not_know_is_not_shown_as_zero() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let span = |id: &str, parent: &str, name: &str, kind: u8, end: &str| {
         json!({ "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": id, "parentSpanId": parent, "name": name,
             "kind": kind, "startTimeUnixNano": "1795344181000000000", "endTimeUnixNano": end })
@@ -143,7 +114,7 @@ fn what_spans_of_another_tracer_do_not_know_is_not_shown_as_zero() {
 
 #[test]
 fn files_that_are_no_spans_are_refused_and_nothing_is_imported() {
-    let demo = Demo::new();
+    let demo = DemoStore::unpack();
     let before = demo.ok(&["ls", "--count"]);
     let good = demo.file("good.json");
     demo.ok(&["export", "@last", "--otlp", &good]);

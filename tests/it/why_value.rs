@@ -2,29 +2,23 @@
 
 use serde_json::Value as Json;
 
+use crate::demo_store::DemoStore;
 use crate::harness::{Place, Ran, programs};
 
 fn todos() -> &'static str {
     programs().todos.to_str().unwrap()
 }
 
-struct Demo {
-    place: Place,
-    dir: String,
-}
+/// The newest request for a todo in the demo store.
+struct Todo(DemoStore);
 
-impl Demo {
+impl Todo {
     fn new() -> Self {
-        let place = Place::new();
-        let dir = place.path().join("demo").to_str().unwrap().to_owned();
-        assert_eq!(place.zerver(&["demo", "--dir", &dir]).code, Some(0));
-        Self { place, dir }
+        Self(DemoStore::unpack())
     }
 
     fn why(&self, arguments: &[&str]) -> Ran {
-        let ran = self
-            .place
-            .zerver(&[&["--store", &self.dir, "why-value", "@last:todos-item"], arguments].concat());
+        let ran = self.0.zerver(&[&["why-value", "@last:todos-item"], arguments].concat());
         assert!(!ran.out.contains("ann-token") && !ran.err.contains("ann-token"), "a secret: {ran:?}");
         ran
     }
@@ -46,8 +40,8 @@ fn sources<'j>(slice: &'j Json, relation: &str) -> Vec<&'j str> {
 
 #[test]
 fn a_value_is_followed_to_the_request_and_to_the_answers_of_effects() {
-    let demo = Demo::new();
-    let url = demo.json("response.body.url");
+    let todo = Todo::new();
+    let url = todo.json("response.body.url");
     assert_eq!(sources(&url, "flows_into"), ["header.host", "effect.2.output.Found.id"]);
     assert_eq!(sources(&url, "asks"), ["param.id"]);
     assert_eq!(url["slots"][1]["slot"], "slot.Todo.id");
@@ -57,7 +51,7 @@ fn a_value_is_followed_to_the_request_and_to_the_answers_of_effects() {
     assert!(title["tried"].as_u64().unwrap() > 3, "{title}");
     assert!(url["undecided"].as_array().unwrap().is_empty(), "{url}");
 
-    let used = demo.json("response.header.x-ratelimit-used");
+    let used = todo.json("response.header.x-ratelimit-used");
     assert_eq!(sources(&used, "flows_into"), ["effect.1.output.Number"]);
     let asked = sources(&used, "asks");
     assert!(asked.contains(&"header.authorization") && asked.contains(&"effect.0.output.body.sub"), "{used}");
@@ -65,18 +59,18 @@ fn a_value_is_followed_to_the_request_and_to_the_answers_of_effects() {
     assert!(token.unwrap()["shown_by"]["to"].get("secret").is_some(), "{used}");
 
     // The key decides about the status: without a todo there is none.
-    let status = demo.json("response.status");
+    let status = todo.json("response.status");
     assert!(sources(&status, "decides").contains(&"header.authorization"), "{status}");
 
-    let text = demo.why(&["effect.2.args.Get.key", "--exe", todos()]);
+    let text = todo.why(&["effect.2.args.Get.key", "--exe", todos()]);
     assert_eq!(text.code, Some(0), "{text:?}");
     assert!(text.out.contains("from     param.id  \"1\" -> \"2\" makes it \"todo:2\""), "{text:?}");
 }
 
 #[test]
 fn without_the_program_the_declarations_narrow_the_sources() {
-    let demo = Demo::new();
-    let ran = demo.why(&["slot.Claims.sub", "--static", "--json"]);
+    let todo = Todo::new();
+    let ran = todo.why(&["slot.Claims.sub", "--static", "--json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let slice: Json = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((&slice["method"], &slice["step"]), (&"declarations".into(), &"lookup_user".into()));
@@ -87,7 +81,7 @@ fn without_the_program_the_declarations_narrow_the_sources() {
 
 #[test]
 fn mistakes_are_explained_before_anything_is_built() {
-    let demo = Demo::new();
+    let todo = Todo::new();
     for (value, message) in [
         ("response.body.titel", "did you mean title?"),
         ("slot.Clams.sub", "did you mean Claims?"),
@@ -95,7 +89,7 @@ fn mistakes_are_explained_before_anything_is_built() {
         ("param.id", "a part of the request comes from the client"),
         ("nonsense", "write response.status"),
     ] {
-        let ran = demo.why(&[value, "--exe", "/nowhere"]);
+        let ran = todo.why(&[value, "--exe", "/nowhere"]);
         assert!(ran.code == Some(2) && ran.err.contains(message), "{value}: {ran:?}");
     }
 }

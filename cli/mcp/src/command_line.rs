@@ -11,7 +11,7 @@ use crate::tools::{Parameter, ParameterKind, Tool};
 /// Returns the arguments for the program.
 ///
 /// # Errors
-/// What is wrong with the parameters.
+/// If the tool has no such parameter, or a value does not fit.
 pub(crate) fn command_line(
     tool: &Tool,
     given: &JsonObject,

@@ -46,7 +46,7 @@ pub(super) fn run(args: &Web, global: &Global, output: &mut Output) -> Result<Co
     let server = web_ui::start(listener, &WebOptions { names: args.name.clone() }, services)?;
     if !server.addr().ip().is_loopback() {
         output.warn(
-            "the web UI is reachable from other machines; whoever has the token sees all recorded requests",
+            "other machines can reach the web UI, and anyone who has the token can see all recorded requests",
         );
     }
     let url = server.url().replacen("/?", &format!("/{page}?"), 1);

@@ -1,7 +1,7 @@
 //! Narrows the inputs of a value by what the steps of its flow read and write. Needs no program and no run.
 //!
 //! A step can use only what it reads, and it passes on only what it writes. What no step on the way reads is ruled out.
-//! What such a step reads may have an influence.
+//! Everything that such a step reads may influence the value.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -24,7 +24,7 @@ impl QueryClock {
     /// day with a time, with an offset or in the zone of the clock. Returns nanoseconds since the Unix epoch.
     ///
     /// # Errors
-    /// What to write instead.
+    /// If the text is not a time. The message gives examples of times.
     pub fn parse(&self, text: &str) -> Result<u64, String> {
         if let Ok(span) = text.parse::<HumanDuration>() {
             return Ok(self.now_unix_ns.saturating_sub(span.ns));
