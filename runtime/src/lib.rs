@@ -37,7 +37,7 @@
 //!
 //! - [`App`] collects flows, interpreters and settings. [`main!`] and [`run`] run it as a program, which reads
 //!   `zerver.toml` and the environment, and records. [`App::start`] runs it on threads of another program and returns a
-//!   [`Server`].
+//!   [`Server`]. [`App::mount`] runs its flows as services of another HTTP server.
 //! - [`prelude`] has the names that nearly every file of a service uses.
 //! - [`effects`] has the built-in kinds of effect (HTTP requests, a key-value store, timers, the clock) and the traits for
 //!   other kinds.
@@ -78,6 +78,7 @@ pub mod effects;
 mod execution;
 mod http;
 pub mod idempotency;
+mod mount;
 mod operator_log;
 mod platform;
 pub mod prelude;
@@ -103,8 +104,9 @@ pub use config::{Egress, Idempotency, Keep, KeyStore, Limits, Recording};
 #[cfg(feature = "replay")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};
+pub use mount::{FlowService, MountedBody, MountedFlows};
 pub use program::recorder_startup::build_id;
-pub use program::run::run;
+pub use program::run::{IntoApp, host_if_asked, run};
 pub use scheduler::ClassRule;
 pub use server::handle::Server;
 pub use start_error::StartError;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use zerver_engine::Flow;
+
 use super::builder::App;
 use super::start_options::StartOptions;
 use super::startup::{Startup, StartupHook};
@@ -16,6 +18,7 @@ use crate::scheduler::{BatchStatus, SchedulerState, Tuning};
 use crate::server::handle::Server;
 use crate::server::listener;
 use crate::server::readiness::Readiness;
+use crate::server::running_service::PreparedService;
 use crate::server::service::Service;
 use crate::server::startup_thread::finish_startup;
 use crate::time::wall_now;
@@ -40,25 +43,45 @@ impl App {
     /// # Errors
     /// A [`StartError`] if the flows conflict, a setting is invalid, the address cannot be listened on, or the wall clock
     /// shows a time before 1970.
-    pub fn start(self, options: StartOptions) -> Result<Server, StartError> {
+    pub fn start(self, mut options: StartOptions) -> Result<Server, StartError> {
+        let checked = self.check()?;
+        let listener = match options.listener.take() {
+            Some(listener) => listener::prepare(listener)?,
+            None => listener::listen(options.addr.as_deref().unwrap_or(&checked.app.config.addr))?,
+        };
+        Server::start(checked.prepare(options)?, listener)
+    }
+
+    /// Checks what can be checked before anything starts.
+    pub(crate) fn check(self) -> Result<CheckedApp, StartError> {
         check_wall_clock(wall_now())?;
-        let secrets = self.secrets();
         self.config.scheduling.check().map_err(StartError::Scheduling)?;
         if self.config.limits.effects == 0 {
             return Err(StartError::NoEffects);
         }
         let flows = self.ready_flows()?;
-        let config = self.config;
-        let router = Router::new(&flows)?;
-        let listener = match options.listener {
-            Some(listener) => listener::prepare(listener)?,
-            None => listener::listen(options.addr.as_deref().unwrap_or(&config.addr))?,
-        };
+        Ok(CheckedApp { router: Router::new(&flows)?, flows, app: self })
+    }
+}
+
+/// An app whose flows and settings are valid.
+pub(crate) struct CheckedApp {
+    app: App,
+    flows: Vec<Arc<Flow>>,
+    router: Router,
+}
+
+impl CheckedApp {
+    /// Starts the effect runtime and runs the startup hook, unless it is asynchronous.
+    pub(crate) fn prepare(self, options: StartOptions) -> Result<PreparedService, StartError> {
+        let Self { app, flows, router } = self;
+        let secrets = app.secrets();
+        let config = app.config;
         let workers = config.workers.unwrap_or_else(cores).max(1);
         let effect_runtime = EffectRuntime::start(workers).map_err(StartError::Worker)?;
         let mut startup =
-            Startup::new(self.interpreters, self.functions, self.resources).with_chaos(options.chaos);
-        let open = match self.startup {
+            Startup::new(app.interpreters, app.functions, app.resources).with_chaos(options.chaos);
+        let open = match app.startup {
             Some(StartupHook::Sync(prepare)) => {
                 // Resources opened here are used on the effect runtime.
                 let _context = effect_runtime.enter();
@@ -78,7 +101,7 @@ impl App {
             router,
             readiness: Readiness::starting(),
             effect_runtime,
-            render: self.render,
+            render: app.render,
             limits: config.limits,
             allowed_hosts: config.hosts,
             passes_baggage: !config.egress.baggage.is_empty(),
@@ -95,9 +118,9 @@ impl App {
             #[cfg(feature = "metrics")]
             metrics: config.metrics,
             #[cfg(feature = "metrics")]
-            recorder_status: self.recorder,
+            recorder_status: app.recorder,
         };
-        Server::start(service, listener, workers, batch_workers, startup, open)
+        Ok(PreparedService { service, workers, batch_workers, startup, open })
     }
 }
 

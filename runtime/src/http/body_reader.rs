@@ -3,7 +3,7 @@
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
 use hyper::body::Incoming;
@@ -19,15 +19,28 @@ const MAX_EMPTY_FRAMES: usize = 100;
 /// Maximum number of bytes that are reserved in advance for the rest of a body, whatever length the client declares.
 const MAX_RESERVED_BYTES: usize = 64 * 1024;
 
-/// Reads all of `body`.
-pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> Result<Bytes, Rejection> {
+/// Reads all of the body of a request on this connection.
+pub(super) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> Result<Bytes, Rejection> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let _guard = conn.start_body_read();
+    read_within(body, limits, || conn.has_client_closed()).await
+}
+
+/// Reads all of a body. `has_client_closed` returns true once the client has closed its sending side, if the body itself does
+/// not notice.
+pub(crate) async fn read_within<B: Body + Unpin>(
+    body: B,
+    limits: &Limits,
+    has_client_closed: impl Fn() -> bool,
+) -> Result<Bytes, Rejection> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(Rejection::BodyTooLarge(limits.body_bytes));
     }
-    let _guard = conn.start_body_read();
     let mut reading = pin!(BodyFuture {
         body,
         limit: limits.body_bytes,
@@ -54,7 +67,7 @@ pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> 
         }
         // hyper does not know that the client has closed its sending side, and may still hold a part of the body. Poll
         // it until nothing more arrives.
-        if conn.has_client_closed() {
+        if has_client_closed() {
             let received = reading.received();
             if received_after_close.replace(received) == Some(received) {
                 return Poll::Ready(Err(Rejection::BodyBroken));
@@ -73,8 +86,8 @@ pub(crate) async fn read(body: Incoming, limits: &Limits, conn: &Connection) -> 
     .await
 }
 
-struct BodyFuture {
-    body: Incoming,
+struct BodyFuture<B> {
+    body: B,
     limit: usize,
     /// The only frame so far. Kept as it is, so that a body of one frame is not copied.
     first: Option<Bytes>,
@@ -84,7 +97,7 @@ struct BodyFuture {
     empty_frames: usize,
 }
 
-impl BodyFuture {
+impl<B: Body + Unpin> BodyFuture<B> {
     fn received(&self) -> usize {
         self.first.as_ref().map_or(0, Bytes::len) + self.rest.len()
     }
@@ -114,14 +127,14 @@ impl BodyFuture {
     }
 }
 
-impl Future for BodyFuture {
+impl<B: Body + Unpin> Future for BodyFuture<B> {
     type Output = Result<Bytes, Rejection>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         loop {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.append(data)?,
+                    Ok(mut data) => self.append(data.copy_to_bytes(data.remaining()))?,
                     // Trailers are ignored. hyper removes pseudo-header fields, which trailers must not contain (RFC
                     // 9113, section 8.1), so trailers without any field are the sign of such fields.
                     Err(frame) if frame.trailers_ref().is_some_and(HeaderMap::is_empty) => {

@@ -1,5 +1,7 @@
 //! Reasons to reject a request before any step runs, and the responses to them.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, StatusCode, header};
 use zerver_engine::{Failure, FailureKind, Flow, Request, Response};
 use zerver_trace::Outcome;
@@ -9,7 +11,7 @@ use crate::server::service::Service;
 
 /// Reason for which a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Rejection {
+pub(crate) enum Rejection {
     Host(HostError),
     /// The bytes are not an HTTP request. Contains hyper's description of the error.
     Malformed(String),
@@ -22,6 +24,8 @@ pub(super) enum Rejection {
     TargetTooLong(usize),
     HeadersTooLarge(usize),
     PathNotFound,
+    /// Another server serves a flow at a path that its route does not match. Contains the name and the route of the flow.
+    MountedElsewhere(String, String),
     /// Contains the allowed methods.
     MethodNotAllowed(HeaderValue),
     InvalidParam,
@@ -33,6 +37,13 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
+    pub(super) fn mounted_elsewhere(flow: Option<&Arc<Flow>>) -> Self {
+        let info = flow.map(|flow| flow.info());
+        let name = info.map(|info| info.name.clone()).unwrap_or_default();
+        let route = info.map(|info| format!("{} {}", info.method, info.pattern)).unwrap_or_default();
+        Self::MountedElsewhere(name, route)
+    }
+
     pub(super) fn response(
         &self,
         request: &Request,
@@ -64,7 +75,7 @@ impl Rejection {
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) | Self::TooManyHeaders(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::PathNotFound => StatusCode::NOT_FOUND,
+            Self::PathNotFound | Self::MountedElsewhere(..) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -94,6 +105,12 @@ impl Rejection {
             Self::TargetTooLong(limit) => too_large("target", limit),
             Self::HeadersTooLarge(limit) => too_large("headers", limit),
             Self::PathNotFound => Failure::not_found("path", request.uri.path()),
+            Self::MountedElsewhere(flow, route) => {
+                Failure::not_found("path", request.uri.path()).message(format!(
+                    "the flow {flow} is mounted here, but its route is {route}; mount it at that path, or nest it so that \
+                     the prefix is removed"
+                ))
+            }
             Self::MethodNotAllowed(allow) => Failure::invalid("method")
                 .key(&request.method)
                 .message(format!("allowed: {}", allow.to_str().unwrap_or_default())),

@@ -9,6 +9,7 @@ use super::headers::header_scan::{HeaderValues, ScannedHeaders};
 use super::headers::host_header;
 use super::headers::trace_context::TraceContext;
 use super::rejection::Rejection;
+use super::request_handler::RequestSource;
 use super::router::RouteMatch;
 use crate::config::Limits;
 use crate::server::service::Service;
@@ -24,10 +25,16 @@ pub(super) enum Routed {
     Options(HeaderValue),
 }
 
-pub(super) fn check(request: &mut Request, service: &Service) -> Result<Routed, Rejection> {
+pub(super) fn check(
+    request: &mut Request,
+    service: &Service,
+    source: RequestSource,
+) -> Result<Routed, Rejection> {
     let headers = ScannedHeaders::new(&request.headers);
     check_sizes(request, headers.bytes, &service.limits)?;
-    host_header::check(request, &headers.host, &service.allowed_hosts).map_err(Rejection::Host)?;
+    if source == RequestSource::Connection || !service.allowed_hosts.is_empty() {
+        host_header::check(request, &headers.host, &service.allowed_hosts).map_err(Rejection::Host)?;
+    }
     if let HeaderValues { first: Some(encoding), is_repeated } = headers.transfer_encoding
         && (is_repeated || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
@@ -39,13 +46,21 @@ pub(super) fn check(request: &mut Request, service: &Service) -> Result<Routed, 
     {
         return Err(Rejection::Target);
     }
+    let mounted = match source {
+        RequestSource::Host(flow) => flow.and_then(|flow| service.scheduler.flows.get(usize::from(flow))),
+        RequestSource::Connection => None,
+    };
     match service.router.find(&request.method, request.uri.path()) {
+        RouteMatch::Flow(flow, _) if mounted.is_some_and(|mounted| mounted.number() != flow.number()) => {
+            Err(Rejection::mounted_elsewhere(mounted))
+        }
         RouteMatch::Flow(flow, params) => {
             request.params = params;
             Ok(Routed::Flow(Arc::clone(flow), context))
         }
         RouteMatch::Options(allow) => Ok(Routed::Options(allow.clone())),
         RouteMatch::MethodNotAllowed(allow) => Err(Rejection::MethodNotAllowed(allow.clone())),
+        RouteMatch::NotFound if mounted.is_some() => Err(Rejection::mounted_elsewhere(mounted)),
         RouteMatch::NotFound => Err(Rejection::PathNotFound),
         RouteMatch::InvalidParam => Err(Rejection::InvalidParam),
     }

@@ -1,5 +1,6 @@
 //! Handles one request: checks it, routes it, reads its body, dispatches it to the scheduler and builds the response.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Method, Version, header};
 use hyper::body::Incoming;
-use zerver_engine::{Failure, Params, Request, Response};
+use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
 use super::body_reader;
@@ -68,7 +69,7 @@ impl ReceivedRequest {
 }
 
 /// Starts a request whose head has arrived on a connection of this worker.
-pub(super) fn receive(worker: &Worker, watch: Stopwatch, request: Request) -> ActiveRequest {
+pub(crate) fn receive(worker: &Worker, watch: Stopwatch, request: Request) -> ActiveRequest {
     let Worker { worker_service, clock, ids, thread_status, .. } = worker;
     ActiveRequest::new(worker_service, clock, ids, thread_status.worker(), watch, request)
 }
@@ -94,32 +95,43 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
     let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
     let mut active = Some(active);
-    // A panic outside of a step, for example when a value is dropped, fails only this request.
-    let (pending, end) =
-        match AssertUnwindSafe(handle(&mut active, &mut flow, &worker, &in_flight.conn, body))
-            .catch_unwind()
-            .await
-        {
-            Ok(handled) => handled,
-            Err(panic) => {
-                discard(panic);
-                let response = Failure::internal("request").to_response();
-                let pending = match active.take() {
-                    Some(active) => active.panicked(response),
-                    None => PendingResponse { response, delivery: None },
-                };
-                (pending, Instant::now())
-            }
-        };
+    let handled = AssertUnwindSafe(handle(&mut active, &mut flow, &worker, &in_flight.conn, body))
+        .catch_unwind()
+        .await
+        .map_err(|panic| panicked(active.take(), panic));
+    let (pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
+    let unix_ns = observe(&worker, id, flow, &watch, &pending, end);
+    let conn = in_flight.end(end);
+    let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
+    let date = worker.date.at(unix_ns);
+    Ok(OutgoingResponse { pending, id, date, is_head, is_http2, close }.into_http(conn))
+}
+
+/// Ends a request after a panic outside of a step, for example when a value was dropped. Only this request fails.
+pub(crate) fn panicked(active: Option<ActiveRequest>, panic: Box<dyn Any + Send>) -> PendingResponse {
+    discard(panic);
+    let response = Failure::internal("request").to_response();
+    match active {
+        Some(active) => active.panicked(response),
+        None => PendingResponse { response, delivery: None },
+    }
+}
+
+/// Counts the latency of a request of this flow. Returns the Unix time at which its response was ready.
+pub(crate) fn observe(
+    worker: &Worker,
+    id: RequestId,
+    flow: Option<u16>,
+    watch: &Stopwatch,
+    pending: &PendingResponse,
+    end: Instant,
+) -> u64 {
     let unix_ns = worker.clock.wall(end).0.unix_ns;
     if let Some(latencies) = flow.and_then(|flow| worker.thread_status.counters.latencies(flow)) {
         let kept = pending.delivery.is_some().then_some((id, unix_ns));
         latencies.observe(watch.since_start_ns(end), kept);
     }
-    let conn = in_flight.end(end);
-    let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
-    let date = worker.date.at(unix_ns);
-    Ok(OutgoingResponse { pending, id, date, is_head, is_http2, close }.into_http(conn))
+    unix_ns
 }
 
 /// Handles a request whose head has arrived, and sets the number of the flow that takes it. Returns the response and the time
@@ -133,59 +145,18 @@ async fn handle(
 ) -> (PendingResponse, Instant) {
     let service = &*worker.service;
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
-    if active.request().is_some_and(|request| is_status_poll(request)) {
-        if !http_body::Body::is_end_stream(&body) {
-            conn.set_unread_body();
-        }
-        let response = match &service.health_path {
-            Some(_) => health(worker, true, false),
-            None => Failure::not_found("path", STATUS_PATH).to_response(),
-        };
-        active.skip_recording();
-        return (PendingResponse { response, delivery: None }, Instant::now());
-    }
-    let checked = active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service));
-    let routed = match checked {
-        Ok(routed) => routed,
-        Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
-            if !http_body::Body::is_end_stream(&body) {
-                conn.set_unread_body();
-            }
-            let response = match own_endpoint {
-                OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
-                #[cfg(feature = "metrics")]
-                OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
-            };
-            active.skip_recording();
-            return (PendingResponse { response, delivery: None }, Instant::now());
-        }
-        Err(rejection) => {
-            if !http_body::Body::is_end_stream(&body) {
-                conn.set_unread_body();
-            }
-            return reject(active, service, &rejection);
-        }
-    };
-    let TraceContext { traceparent, tracestate } = match routed {
-        Routed::Flow(flow, context) => {
-            *flow_number = Some(flow.number());
-            active.set_flow(flow);
+    let context = match route(active, worker, RequestSource::Connection) {
+        Route::Flow(number, context) => {
+            *flow_number = Some(number);
             context
         }
-        Routed::Options(allow) => {
-            let mut response = Response::no_content();
-            response.headers.insert(header::ALLOW, allow);
-            active.watch.tick();
-            let end = active.watch.now();
-            return (active.answer(response, Outcome::Done).unwrap_or_else(missing_response), end);
+        Route::Answered(pending, end) => {
+            if !http_body::Body::is_end_stream(&body) {
+                conn.set_unread_body();
+            }
+            return (pending, end);
         }
     };
-    if !service.readiness.is_ready() {
-        if !http_body::Body::is_end_stream(&body) {
-            conn.set_unread_body();
-        }
-        return reject(active, service, &Rejection::NotReady);
-    }
     match body_reader::read(body, &service.limits, conn).await {
         Ok(bytes) => {
             if let Some(request) = active.request() {
@@ -199,8 +170,85 @@ async fn handle(
     }
     let received_ns = active.base_ns + active.watch.tick();
     active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
+    run_flow(slot, worker, context).await
+}
+
+/// The server that has received a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestSource {
+    /// This one, on a connection of its own.
+    Connection,
+    /// Another one, which has checked the host. Contains the number of the flow to which it routes the request, or `None` if
+    /// it leaves the routing to this service.
+    Host(Option<u16>),
+}
+
+/// Destination of a request.
+pub(crate) enum Route {
+    /// The flow with this number, which is set in the request. Also contains the trace context.
+    Flow(u16, TraceContext),
+    /// No step runs. Contains the response, and the time at which it was ready.
+    Answered(PendingResponse, Instant),
+}
+
+/// Checks the head of a request, and finds its flow.
+pub(crate) fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, source: RequestSource) -> Route {
+    let service = &*worker.service;
+    let has_endpoints = !matches!(source, RequestSource::Host(Some(_)));
+    if has_endpoints && active.request().is_some_and(|request| is_status_poll(request)) {
+        let response = match &service.health_path {
+            Some(_) => health(worker, true, false),
+            None => Failure::not_found("path", STATUS_PATH).to_response(),
+        };
+        active.skip_recording();
+        return Route::Answered(PendingResponse { response, delivery: None }, Instant::now());
+    }
+    let checked =
+        active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service, source));
+    let rejected = |active: &mut ActiveRequest, rejection| {
+        let (pending, end) = reject(active, service, &rejection);
+        Route::Answered(pending, end)
+    };
+    match checked {
+        Ok(Routed::Flow(flow, context)) => {
+            let number = flow.number();
+            active.set_flow(flow);
+            if !service.readiness.is_ready() {
+                return rejected(active, Rejection::NotReady);
+            }
+            Route::Flow(number, context)
+        }
+        Ok(Routed::Options(allow)) => {
+            let mut response = Response::no_content();
+            response.headers.insert(header::ALLOW, allow);
+            active.watch.tick();
+            let end = active.watch.now();
+            let pending = active.answer(response, Outcome::Done).unwrap_or_else(missing_response);
+            Route::Answered(pending, end)
+        }
+        Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
+            let response = match own_endpoint {
+                OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
+                #[cfg(feature = "metrics")]
+                OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
+            };
+            active.skip_recording();
+            Route::Answered(PendingResponse { response, delivery: None }, Instant::now())
+        }
+        Err(rejection) => rejected(active, rejection),
+    }
+}
+
+/// Runs a request whose body has been read.
+pub(crate) async fn run_flow(
+    slot: &mut Option<ActiveRequest>,
+    worker: &Worker,
+    context: TraceContext,
+) -> (PendingResponse, Instant) {
+    let Some(active) = slot else { return (missing_response(), Instant::now()) };
+    let TraceContext { traceparent, tracestate } = context;
     let baggage = match active.request() {
-        Some(request) if service.passes_baggage => trace_context::baggage(&request.headers),
+        Some(request) if worker.service.passes_baggage => trace_context::baggage(&request.headers),
         _ => None,
     };
     let context = EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage };
@@ -230,7 +278,7 @@ async fn undo(active: ActiveRequest, context: EffectContext) -> (PendingResponse
     (pending.unwrap_or_else(missing_response), Instant::now())
 }
 
-pub(super) fn reject(
+pub(crate) fn reject(
     active: &mut ActiveRequest,
     service: &Service,
     rejection: &Rejection,

@@ -60,6 +60,11 @@ impl Environment {
         Self::of(|name| std::env::var_os(name))
     }
 
+    /// Returns true if the program was started by `zerver` itself, and not to serve.
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.catalog || self.settings || self.ipc.is_some()
+    }
+
     /// Returns the layers of settings, with those of the program at the bottom.
     pub(crate) fn layers(&self, program: Config) -> Layers {
         // A dangling link counts as present, so that reading it fails with an error that names it.

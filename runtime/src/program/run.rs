@@ -8,16 +8,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use zerver_engine::Chaos;
-use zerver_recorder::Recorder;
 
 use super::environment::Environment;
 use super::log_printer;
+use super::recorded_app::RecordedApp;
 use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
-#[cfg(feature = "replay")]
-use crate::ImpureStep;
-use crate::config::LoadedSettings;
+use crate::config::{Layers, LoadedSettings};
 use crate::execution::panic_report;
 use crate::operator_log;
 use crate::platform;
@@ -75,11 +72,52 @@ impl App {
     }
 }
 
-fn try_run(app: App) -> Result<(), StartError> {
+/// Serves `zerver` itself, if it has started this program: hosts replays, or prints the flows or the settings. The process then
+/// ends; otherwise, this returns at once. Programs that [mount](App::mount) flows call it first, so that the commands of
+/// `zerver` work on them, too. [`run`] does so by itself.
+///
+/// `app` is an [`App`], or the function that returns it. See [`App::mount`] for an example.
+pub fn host_if_asked(app: impl IntoApp) {
+    match Environment::read() {
+        Ok(environment) if !environment.is_asked() => {}
+        environment => {
+            log_printer::install();
+            let code = match environment.and_then(|environment| prepare(app.into_app(), &environment)) {
+                Ok(_) => 0,
+                Err(error) => {
+                    operator_log::error(&error.full_message());
+                    i32::from(CANNOT_START)
+                }
+            };
+            std::process::exit(code)
+        }
+    }
+}
+
+/// An [`App`], or a function that returns one.
+pub trait IntoApp {
+    /// Returns the app.
+    fn into_app(self) -> App;
+}
+
+impl IntoApp for App {
+    fn into_app(self) -> App {
+        self
+    }
+}
+
+impl<F: FnOnce() -> App> IntoApp for F {
+    fn into_app(self) -> App {
+        self()
+    }
+}
+
+/// Loads the settings of an app. Returns `None` if the program was started by `zerver` itself, which then has its answer.
+fn prepare(app: App, environment: &Environment) -> Result<Option<(App, Layers, LoadedSettings)>, StartError> {
     panic_report::install_hook();
-    let environment = Environment::read()?;
     if environment.catalog {
-        return print(&app.catalog()?);
+        print(&app.catalog()?)?;
+        return Ok(None);
     }
     if environment.ipc.is_none() {
         Environment::unknown_variables().iter().for_each(|message| operator_log::warn(message));
@@ -87,14 +125,22 @@ fn try_run(app: App) -> Result<(), StartError> {
     let layers = environment.layers(app.config().clone());
     let loaded = layers.load()?;
     if environment.settings {
-        return print(&loaded.document());
+        print(&loaded.document())?;
+        return Ok(None);
     }
     let app = app.with_config(loaded.config.clone());
     operator_log::mask(app.secrets());
     #[cfg(feature = "replay")]
     if let Some(socket) = &environment.ipc {
-        return host::serve(app, socket);
+        host::serve(app, socket)?;
+        return Ok(None);
     }
+    Ok(Some((app, layers, loaded)))
+}
+
+fn try_run(app: App) -> Result<(), StartError> {
+    let environment = Environment::read()?;
+    let Some((app, layers, loaded)) = prepare(app, &environment)? else { return Ok(()) };
     // From here on, a signal stops the service gracefully, even while it starts.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
@@ -106,25 +152,8 @@ fn try_run(app: App) -> Result<(), StartError> {
         Some(listener) => listener,
         None => listener::listen(&loaded.config.addr)?,
     };
-    let recorder = recorder_startup::open(&loaded, &environment, app.secrets())?;
-    if let Some(recorder) = &recorder {
-        recorder.declare(&app.catalog()?);
-    }
-    #[cfg(feature = "metrics")]
-    let app = match &recorder {
-        Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
-        None => app,
-    };
-    let chaos = chaos(&loaded, environment.dev)?;
-    let server = app.start(StartOptions {
-        chaos,
-        listener: Some(listener),
-        sink: recorder.as_ref().map(Recorder::sink),
-        record_token: loaded.config.recording.token.clone(),
-        #[cfg(feature = "replay")]
-        on_impure_step: environment.purity_check.then(|| Arc::new(report_impure_step) as _),
-        ..StartOptions::default()
-    })?;
+    let RecordedApp { app, options, recorder } = RecordedApp::new(app, &loaded, &environment)?;
+    let server = app.start(StartOptions { listener: Some(listener), ..options })?;
     let notify = environment.notify.as_deref();
     if !environment.dev {
         operator_log::info(&format!("listening on http://{}", server.addr()));
@@ -166,37 +195,6 @@ fn try_run(app: App) -> Result<(), StartError> {
         recorder_startup::close(recorder);
     }
     startup_error.map_or(Ok(()), Err)
-}
-
-/// Returns the faults to inject, if the settings name some, and warns that they will be.
-///
-/// # Errors
-/// If they are not allowed here.
-fn chaos(loaded: &LoadedSettings, is_dev: bool) -> Result<Option<Chaos>, StartError> {
-    let settings = &loaded.config.chaos;
-    if !settings.is_on() {
-        return Ok(None);
-    }
-    if !is_dev && !settings.allow_outside_dev {
-        let place = loaded.place("chaos.rules").unwrap_or("settings of the program").to_owned();
-        return Err(StartError::ChaosOutsideDev { place });
-    }
-    let random = getrandom::u32().map_err(|error| StartError::Worker(io::Error::other(error.to_string())))?;
-    let chaos = settings.plan(random);
-    let seed = chaos.seed();
-    operator_log::warn(&format!("chaos is on, seed {seed}: faults are injected into effects by these rules"));
-    for (rule, _) in chaos.rules() {
-        operator_log::warn(&format!("chaos rule {rule}"));
-    }
-    Ok(Some(chaos))
-}
-
-/// Reports a step whose two runs differed.
-#[cfg(feature = "replay")]
-fn report_impure_step(impure: &ImpureStep) {
-    operator_log::warn(&format!(
-        "{impure}; a step may use only its slots (ZERVER_PURITY_CHECK=0 turns this check off)"
-    ));
 }
 
 /// Prints one JSON document.

@@ -4,6 +4,7 @@ mod acceptor;
 pub(crate) mod handle;
 pub(crate) mod listener;
 pub(crate) mod readiness;
+pub(crate) mod running_service;
 pub(crate) mod service;
 pub(crate) mod startup_thread;
 mod thread_group;

@@ -18,6 +18,7 @@ mod kv_disk;
 mod kv_stores;
 mod many_effects;
 mod metrics_endpoint;
+mod mounted_flows;
 mod operator_events;
 mod overload;
 mod policies;

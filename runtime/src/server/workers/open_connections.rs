@@ -1,4 +1,4 @@
-//! The open connections of one worker.
+//! The open connections of one worker, and its requests from other servers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,11 +8,13 @@ use tokio::sync::Notify;
 
 use crate::http::Connection;
 
-/// The open connections of one worker, by number.
+/// The open connections of one worker, by number, and the number of requests that have none.
 #[derive(Default)]
 pub(crate) struct OpenConnections {
     all: RefCell<BTreeMap<u64, Rc<Connection>>>,
     next: Cell<u64>,
+    /// Requests in flight that another server has received.
+    mounted: Cell<u32>,
     empty: Notify,
 }
 
@@ -26,18 +28,30 @@ impl OpenConnections {
     }
 
     pub(crate) fn remove(&self, number: u64) {
-        let mut all = self.all.borrow_mut();
-        all.remove(&number);
-        if all.is_empty() {
+        self.all.borrow_mut().remove(&number);
+        self.notify_if_empty();
+    }
+
+    pub(crate) fn add_mounted(&self) {
+        self.mounted.update(|mounted| mounted + 1);
+    }
+
+    pub(crate) fn remove_mounted(&self) {
+        self.mounted.update(|mounted| mounted - 1);
+        self.notify_if_empty();
+    }
+
+    fn notify_if_empty(&self) {
+        if self.is_empty() {
             self.empty.notify_one();
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.all.borrow().is_empty()
+        self.mounted.get() == 0 && self.all.borrow().is_empty()
     }
 
-    /// Waits until the last connection has been removed.
+    /// Waits until nothing is left.
     pub(crate) async fn emptied(&self) {
         self.empty.notified().await;
     }
@@ -49,8 +63,8 @@ impl OpenConnections {
         }
     }
 
-    /// Number of requests in flight on all connections.
+    /// Number of requests in flight.
     pub(crate) fn in_flight(&self) -> u32 {
-        self.all.borrow().values().map(|conn| conn.in_flight()).sum()
+        self.mounted.get() + self.all.borrow().values().map(|conn| conn.in_flight()).sum::<u32>()
     }
 }

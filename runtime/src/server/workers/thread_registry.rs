@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::worker_message::{Outbox, WorkerMessage};
+use crate::mount::mounted_request::MountedRequest;
 use crate::scheduler::{BatchStatus, ThreadStatus};
 
 /// The threads of a service that run requests.
@@ -62,6 +63,16 @@ impl ThreadRegistry {
         socket: TcpStream,
         peer: SocketAddr,
     ) -> Option<usize> {
+        self.assign(turn, || WorkerMessage::Connection(socket, peer, Instant::now()))
+    }
+
+    /// Gives a request of another server to the worker with the fewest connections and such requests. Returns false if no
+    /// worker takes it.
+    pub(crate) fn assign_request(&self, request: Box<MountedRequest>) -> bool {
+        self.assign(0, || WorkerMessage::Request(request)).is_some()
+    }
+
+    fn assign(&self, turn: usize, message: impl FnOnce() -> WorkerMessage) -> Option<usize> {
         let workers = self.workers();
         let order = (0..workers.len()).map(|step| (turn + step) % workers.len());
         let cost = |at: &usize| {
@@ -71,7 +82,7 @@ impl ThreadRegistry {
         let at = order.min_by_key(cost)?;
         let WorkerHandle { thread_status, outbox, .. } = &workers[at];
         thread_status.add_connection();
-        match outbox.send(WorkerMessage::Connection(socket, peer, Instant::now())) {
+        match outbox.send(message()) {
             Ok(()) => Some(at),
             Err(_) => {
                 thread_status.remove_connection();

@@ -12,6 +12,8 @@ use super::exit_barrier::CHECK_INTERVAL;
 use super::worker::Worker;
 use super::worker_message::{Inbox, WorkerMessage};
 use crate::http::{Connection, initialize_date, serve};
+use crate::mount::mounted_request;
+use crate::mount::mounted_request::{InFlight, MountedRequest};
 use crate::scheduler::{StealableRequest, run_stolen};
 
 /// Time for which idle connections stay open when the service stops. A request that is already on its way still gets
@@ -43,13 +45,18 @@ impl Worker {
                 Some(WorkerMessage::Connection(socket, peer, accepted)) => {
                     self.open_connection(socket, peer, accepted)
                 }
+                Some(WorkerMessage::Request(request)) => self.serve_mounted(*request),
                 Some(WorkerMessage::Retune(settings)) => self.run_queue.retune(&settings),
                 Some(WorkerMessage::Drain) | None => break,
             }
         }
         while let Ok(message) = inbox.try_recv() {
-            if let WorkerMessage::Connection(socket, peer, accepted) = message {
-                self.open_connection(socket, peer, accepted);
+            match message {
+                WorkerMessage::Connection(socket, peer, accepted) => {
+                    self.open_connection(socket, peer, accepted);
+                }
+                WorkerMessage::Request(request) => self.serve_mounted(*request),
+                WorkerMessage::Retune(_) | WorkerMessage::Drain => {}
             }
         }
         let drain = self.service.limits.drain;
@@ -68,6 +75,12 @@ impl Worker {
                 serve(Rc::clone(&connection.worker), Rc::clone(&connection.conn), socket).await;
             });
         }
+    }
+
+    fn serve_mounted(self: &Rc<Self>, request: MountedRequest) {
+        // Counted before its task runs, so that the worker does not end before.
+        let in_flight = InFlight::begin(self);
+        tokio::task::spawn_local(async move { mounted_request::serve(&in_flight, request).await });
     }
 
     /// Waits for the last connection to close, but no longer than `timeout`. In the forced stage, does not wait for

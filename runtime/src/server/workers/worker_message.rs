@@ -7,10 +7,14 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use zerver_engine::SchedulingSettings;
 
+use crate::mount::mounted_request::MountedRequest;
+
 /// Message to a worker.
 pub(crate) enum WorkerMessage {
     /// Serve this connection. Contains the time at which it was accepted.
     Connection(TcpStream, SocketAddr, Instant),
+    /// Answer this request, which another server has received.
+    Request(Box<MountedRequest>),
     /// Schedule by these settings from now on.
     Retune(Arc<SchedulingSettings>),
     /// Finish the requests in flight, then stop.
