@@ -18,6 +18,9 @@
 
 pub use serde::{Deserialize, Serialize};
 pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
+pub use zerver_engine::input::{
+    Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, Query, Valid, Validate,
+};
 pub use zerver_engine::{
     ArrivalTime, Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final, FlowDef,
     Hedge, JsonObject, Page, Random, Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect,

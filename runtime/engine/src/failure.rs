@@ -90,6 +90,10 @@ pub struct FieldFailure {
     pub field: String,
     /// Explanation for a person, such as `is empty`.
     pub message: String,
+    /// Position in a JSON body, as a JSON pointer in a URI fragment (RFC 6901, section 6), such as `#/items/2/count`. Empty if
+    /// the field is elsewhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pointer: String,
 }
 
 impl Failure {
@@ -199,8 +203,19 @@ impl Failure {
 
     /// Adds an invalid field of the request. It is part of the response.
     #[must_use]
-    pub fn field(mut self, field: impl fmt::Display, message: impl fmt::Display) -> Self {
-        self.0.fields.push(FieldFailure { field: field.to_string(), message: message.to_string() });
+    pub fn field(self, field: impl fmt::Display, message: impl fmt::Display) -> Self {
+        self.field_at(String::new(), field, message)
+    }
+
+    /// Adds an invalid field of a JSON body, at this pointer.
+    pub(crate) fn field_at(
+        mut self,
+        pointer: String,
+        field: impl fmt::Display,
+        message: impl fmt::Display,
+    ) -> Self {
+        let (field, message) = (field.to_string(), message.to_string());
+        self.0.fields.push(FieldFailure { field, message, pointer });
         self
     }
 
@@ -360,7 +375,7 @@ impl Failure {
     /// Returns the failure as it is recorded. `step` is the step that failed, unless the failure knows it.
     pub(crate) fn info(&self, step: Option<u16>) -> FailureInfo {
         let Inner { kind, what, key, message, fields, causes, call, step: own_step, .. } = &*self.0;
-        let texts = fields.iter().map(|FieldFailure { field, message }| format!("{field} {message}"));
+        let texts = fields.iter().map(|FieldFailure { field, message, .. }| format!("{field} {message}"));
         let message = Some(message.clone()).filter(|message| !message.is_empty());
         FailureInfo {
             kind: *kind,

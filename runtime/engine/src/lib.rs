@@ -48,6 +48,7 @@ mod chaos;
 mod effect;
 mod failure;
 mod flow;
+pub mod input;
 mod job;
 mod message;
 mod panics;
@@ -66,6 +67,7 @@ pub use effect::{
 };
 pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
+pub use input::{Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, Query, Valid, Validate};
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
 pub use message::{JsonObject, Page, Params, Request, Response};
 pub use panics::install_panic_hook;

@@ -35,6 +35,18 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
                 arguments.push(quote!(input.read_optional::<#slot>(#at)));
             }
             Parameter::Progress(progress) => arguments.push(quote!(input.progress::<#progress>())),
+            Parameter::Derived(derived) => {
+                reads.push(quote!(#engine::ReadDesc {
+                    slot: <#engine::Request as #engine::Slot>::DESC,
+                    is_optional: false,
+                }));
+                arguments.push(quote!(
+                    match <#derived as #engine::FromRequest>::from_request(input.read::<#engine::Request>(#at)) {
+                        ::core::result::Result::Ok(value) => value,
+                        ::core::result::Result::Err(failure) => return #engine::ErasedDecision::Fail(failure),
+                    }
+                ));
+            }
         }
     }
     let name = &function.sig.ident;
@@ -96,6 +108,8 @@ enum Parameter<'a> {
     Slot(&'a Type),
     Optional(&'a Type),
     Progress(&'a Type),
+    /// Derived from the request.
+    Derived(&'a Type),
 }
 
 impl<'a> Parameter<'a> {
@@ -111,9 +125,11 @@ impl<'a> Parameter<'a> {
                     Ok(Self::Optional(&reference.elem))
                 }
                 Some(progress) if !matches!(progress, Type::Reference(_)) => Ok(Self::Progress(progress)),
+                None if matches!(parameter, Type::Path(_)) => Ok(Self::Derived(parameter)),
                 _ => Err(Error::new_spanned(
                     parameter,
-                    "a step takes `&Slot`, `Option<&Slot>`, or its own progress as `Option<Progress>`",
+                    "a step takes `&Slot`, `Option<&Slot>`, its own progress as `Option<Progress>`, or a part of the \
+                     request such as `Json<T>`",
                 )),
             },
         }

@@ -35,5 +35,6 @@ mod slow_clients;
 mod stuck_steps;
 mod test_requests;
 mod trace_propagation;
+mod typed_input;
 mod undelivered_responses;
 mod undo;

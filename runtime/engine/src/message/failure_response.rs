@@ -12,7 +12,7 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 
 impl Failure {
     /// Returns the default response, a problem document (RFC 9457) of type `application/problem+json`:
-    /// `{"type", "title", "status", "detail"?, "kind", "what", "key"?, "fields"?: [{"field", "message"}],
+    /// `{"type", "title", "status", "detail"?, "kind", "what", "key"?, "fields"?: [{"field", "message", "pointer"?}],
     /// "not_undone"?: [..]}`.
     pub fn to_response(&self) -> Response {
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
