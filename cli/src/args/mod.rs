@@ -24,7 +24,7 @@ pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
     RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
-pub(crate) use self::service::{Catalog, Config, Dev, Program, Top, Web};
+pub(crate) use self::service::{Catalog, Config, Dev, New, Program, Template, Top, Web};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 
 const EXIT_CODES: &str = "\
@@ -167,6 +167,11 @@ pub(crate) enum Command {
     /// Opens the terminal UI on a terminal. Otherwise prints one line per request, or one JSON document with --json.
     #[command(after_help = EXIT_CODES)]
     Dev(Dev),
+    /// Create the package of a service from a template
+    ///
+    /// Works without a network. Nothing that exists is changed.
+    #[command(after_help = EXIT_CODES)]
+    New(New),
     /// Explore a recorded example in the terminal UI, with nothing to build
     ///
     /// Requests to a todo service were recorded once, slow and failed ones among them. They are unpacked into a

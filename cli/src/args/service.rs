@@ -3,10 +3,33 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 use zerver_replay::ChaosRule;
 
 use super::ThemeArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Folder to create; its name is the name of the package
+    #[arg(value_name = "NAME", value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
+    /// What the service starts from
+    #[arg(long, value_enum, default_value_t = Template::Hello)]
+    pub(crate) template: Template,
+    /// Clone of zerver's repository to depend on [default: the one from which this program was built]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) zerver: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// One flow with a counter in the key-value store
+    Hello,
+    /// Two flows with a SQLite database and its migrations
+    Sqlite,
+    /// A service of axum, with one route as a flow
+    Axum,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Dev {

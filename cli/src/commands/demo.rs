@@ -48,11 +48,7 @@ fn unpack_into(dir: &Path, output: &mut Output) -> Result<CommandOutcome, Comman
     let failed = |error: &io::Error| {
         CommandError::new(format!("cannot unpack the demo into {}", dir.display())).caused_by(error)
     };
-    let is_empty = match fs::read_dir(dir) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(error) => return Err(failed(&error)),
-    };
+    let is_empty = paths::is_empty_or_absent(dir).map_err(|error| failed(&error))?;
     if !is_empty {
         return Err(CommandError::new(format!("{} is not empty", dir.display()))
             .with_hint("name a new folder for the demo"));

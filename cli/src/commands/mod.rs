@@ -15,6 +15,7 @@ mod ls;
 mod man;
 #[cfg(feature = "mcp")]
 mod mcp;
+mod new;
 mod replay;
 mod resend;
 mod simulate;
@@ -34,6 +35,7 @@ use crate::output::Output;
 pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     let global = &cli.global;
     match &cli.command {
+        Command::New(args) => new::run(args, output),
         Command::Dev(args) => dev::run(args, global, output),
         Command::Demo(args) => demo::run(args, global, output),
         Command::Ls(args) => ls::run(args, global, output),
