@@ -24,7 +24,7 @@ pub use zerver_engine::input::{
 pub use zerver_engine::{
     ArrivalTime, Chain, Class, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final, FlowDef,
     Hedge, JsonObject, Page, Random, Request, RequestId, Response, Retry, Shared, Slot, all, chain, effect,
-    flow, join_all, settle, settle_each, slot, step,
+    flow, input, join_all, settle, settle_each, slot, step,
 };
 
 pub use crate::effects::Durations;

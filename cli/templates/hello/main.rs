@@ -17,7 +17,7 @@ fn app() -> App {
 #[slot]
 struct Visits(i64);
 
-#[derive(Deserialize)]
+#[input]
 struct Style {
     #[serde(default)]
     polite: bool,

@@ -31,7 +31,7 @@ struct Todo {
     is_done: bool,
 }
 
-#[derive(Deserialize)]
+#[input]
 struct NewTodo {
     title: String,
 }

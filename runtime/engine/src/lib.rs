@@ -88,7 +88,7 @@ pub use slot::{
 };
 pub use step::{Decision, ErasedDecision, Final, IntoDecision, NoProgress, ReadDesc, Step, StepDesc};
 
-pub use zerver_macros::{Row, Slot, chain, effect, flow, slot, step};
+pub use zerver_macros::{Row, Slot, chain, effect, flow, input, slot, step};
 pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};
 
 /// Crates that the code of the macros names. Not a public interface.

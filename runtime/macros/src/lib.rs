@@ -64,6 +64,13 @@ pub fn effect(arguments: TokenStream, item: TokenStream) -> TokenStream {
     effect::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
+/// Makes a struct or an enum the typed input of steps, such as the `NewTodo` of `Json<NewTodo>`: it derives serde's
+/// `Deserialize`, without a dependency on serde. Attributes of serde, such as `#[serde(default)]`, work as usual.
+#[proc_macro_attribute]
+pub fn input(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    slot::expand_input(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
 /// Implements `Slot` alone, for types with their own `Serialize` and `Deserialize`. Most slots use `#[slot]` instead.
 ///
 /// `#[slot(secret)]` after the derive marks the slot as a secret.

@@ -29,18 +29,8 @@ pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Res
         ));
     }
     let engine = crate::crate_paths::engine();
-    let serde = quote!(#engine::__private::serde);
-    // What the user wrote takes precedence: a derive of `Serialize` or `Deserialize`, and a path to serde.
-    let serde_derives = ["Serialize", "Deserialize"];
-    let missing = serde_derives.into_iter().filter(|name| !derived.iter().any(|path| is_named(path, name)));
-    let derives = missing.map(|name| {
-        let name = Ident::new(name, Span::call_site());
-        quote!(#serde::#name)
-    });
-    let path = (!has_serde_path(attributes)).then(|| {
-        let path = serde.to_string().replace(' ', "");
-        quote!(#[serde(crate = #path)])
-    });
+    let SerdeDerives { derives, path } =
+        SerdeDerives::missing(attributes, &derived, &["Serialize", "Deserialize"]);
     let secret = is_secret.then(|| quote!(#[slot(secret)]));
     Ok(quote! {
         #[derive(#(#derives,)* #engine::Slot)]
@@ -48,6 +38,51 @@ pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Res
         #path
         #item
     })
+}
+
+/// Expands `#[input]` into the derive of `Deserialize`, likewise.
+pub(crate) fn expand_input(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    if !arguments.is_empty() {
+        return Err(Error::new_spanned(arguments, "#[input] takes no arguments"));
+    }
+    let item: Item = syn::parse2(item)?;
+    let attributes = match &item {
+        Item::Struct(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        other => return Err(Error::new_spanned(other, "`#[input]` belongs on a struct or an enum")),
+    };
+    let derived = derived(attributes)?;
+    let SerdeDerives { derives, path } = SerdeDerives::missing(attributes, &derived, &["Deserialize"]);
+    Ok(quote! {
+        #[derive(#(#derives),*)]
+        #path
+        #item
+    })
+}
+
+/// Derives of serde that need no dependency on it.
+struct SerdeDerives {
+    derives: Vec<TokenStream>,
+    /// The attribute with the path to serde.
+    path: Option<TokenStream>,
+}
+
+impl SerdeDerives {
+    /// Returns those of these derives that the user has not written. The path, too, is the user's if there is one.
+    fn missing(attributes: &[Attribute], derived: &[Path], names: &[&str]) -> Self {
+        let engine = crate::crate_paths::engine();
+        let serde = quote!(#engine::__private::serde);
+        let missing = names.iter().filter(|name| !derived.iter().any(|path| is_named(path, name)));
+        let derives = missing.map(|name| {
+            let name = Ident::new(name, Span::call_site());
+            quote!(#serde::#name)
+        });
+        let path = (!has_serde_path(attributes)).then(|| {
+            let path = serde.to_string().replace(' ', "");
+            quote!(#[serde(crate = #path)])
+        });
+        Self { derives: derives.collect(), path }
+    }
 }
 
 /// Expands `#[derive(Slot)]`.

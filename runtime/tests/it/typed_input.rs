@@ -10,7 +10,8 @@ use crate::raw_client::Client;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-#[derive(Debug, Deserialize)]
+#[input]
+#[derive(Debug)]
 struct NewTodo {
     title: String,
     #[serde(default)]

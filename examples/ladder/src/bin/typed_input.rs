@@ -12,7 +12,7 @@ fn app() -> App {
         .flow(flow!("todo-list", GET "/lists/{list}/todos", steps: [list]))
 }
 
-#[derive(Deserialize)]
+#[input]
 struct NewTodo {
     title: String,
 }
@@ -28,7 +28,7 @@ fn create(Path(list): Path<String>, Valid(Json(todo)): Valid<Json<NewTodo>>) -> 
     Response::text(format!("{} is on the list {list}\n", todo.title)).status(StatusCode::CREATED)
 }
 
-#[derive(Deserialize)]
+#[input]
 struct Filter {
     limit: Option<u32>,
     #[serde(default)]

@@ -14,7 +14,7 @@
 //! | [`Cookies<T>`] | cookies | 400 |
 //! | [`Valid<I>`] | one of these, whose value [validates](Validate) itself | as of the part, or 422 with all invalid fields |
 //!
-//! `T` is any type with serde's `Deserialize`. A field may be an `Option`, have a `#[serde(default)]`, or be a `Vec` if it may be
+//! `T` is any type with serde's `Deserialize`, which [`#[input]`](macro@crate::input) derives. A field may be an `Option`, have a `#[serde(default)]`, or be a `Vec` if it may be
 //! repeated.
 //!
 //! ```
