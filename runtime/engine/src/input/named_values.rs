@@ -1,6 +1,9 @@
 //! Queries, headers and cookies as parameters of a step: values with names.
 
+use std::borrow::Cow;
+
 use http::header;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::field_path::deserialize;
@@ -57,13 +60,14 @@ impl<T: DeserializeOwned> FromRequest for Headers<T> {
     fn from_request(request: &Request) -> Result<Self, Failure> {
         // A value that is not UTF-8 counts as absent.
         let values = request.headers.iter().filter_map(|(name, value)| {
-            Some((name.as_str().replace('-', "_"), std::str::from_utf8(value.as_bytes()).ok()?))
+            let value = std::str::from_utf8(value.as_bytes()).ok()?;
+            Some((name.as_str().replace('-', "_"), Cow::Borrowed(value)))
         });
         from_pairs(values, || Failure::invalid("headers")).map(Self)
     }
 }
 
-/// The cookies of the request, as they were sent. Other cookies are ignored.
+/// The cookies of the request, percent-decoded as [`Cookie`](crate::Cookie) encodes them. Other cookies are ignored.
 ///
 /// A cookie is what the client says: verify it before you rely on it.
 ///
@@ -91,7 +95,10 @@ impl<T: DeserializeOwned> FromRequest for Cookies<T> {
             let (name, value) = cookie.split_once('=')?;
             let value = value.trim_ascii();
             let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-            Some((name.trim_ascii().to_owned(), quoted.unwrap_or(value)))
+            Some((
+                name.trim_ascii().to_owned(),
+                percent_decode_str(quoted.unwrap_or(value)).decode_utf8_lossy(),
+            ))
         });
         from_pairs(cookies, || Failure::invalid("cookies")).map(Self)
     }
@@ -99,12 +106,12 @@ impl<T: DeserializeOwned> FromRequest for Cookies<T> {
 
 /// Deserializes names and values, of which some may be repeated.
 fn from_pairs<'v, T: DeserializeOwned>(
-    pairs: impl Iterator<Item = (String, &'v str)>,
+    pairs: impl Iterator<Item = (String, Cow<'v, str>)>,
     failure: impl Fn() -> Failure,
 ) -> Result<T, Failure> {
     let mut encoded = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
-        encoded.append_pair(&name, value);
+        encoded.append_pair(&name, &value);
     }
     from_urlencoded(encoded.finish().as_bytes(), failure)
 }
@@ -185,6 +192,6 @@ mod tests {
             .with_header("cookie", "n=7; quoted=\"a b\"")
             .with_header("cookie", "sign=a=b%20c&d; broken; ");
         let Cookies(crumbs) = Cookies::<Crumbs>::from_request(&request).unwrap();
-        assert_eq!((crumbs.n, crumbs.quoted.as_str(), crumbs.sign.as_str()), (7, "a b", "a=b%20c&d"));
+        assert_eq!((crumbs.n, crumbs.quoted.as_str(), crumbs.sign.as_str()), (7, "a b", "a=b c&d"));
     }
 }

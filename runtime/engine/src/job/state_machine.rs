@@ -11,6 +11,7 @@ use super::event_log::EventLog;
 use super::lifecycle::{Arrival, Next};
 use super::undo_log::UndoLog;
 use crate::effect::{EffectMachine, RequestedCall};
+use crate::message::evaluate_conditions;
 use crate::slot::Builtins;
 use crate::{ArrivalTime, ErasedDecision, Failure, Flow, Random, Request, Response, StepInput, Writes};
 
@@ -166,7 +167,10 @@ impl Job {
                 self.progress = Some(progress);
                 Next::Run
             }
-            Ok(ErasedDecision::Done(response)) => self.respond(response),
+            Ok(ErasedDecision::Done(response)) => {
+                let response = evaluate_conditions(&self.builtins.request, response);
+                self.respond(response)
+            }
             Ok(ErasedDecision::Fail(failure)) => self.fail(failure, end_ns),
             Err(panic) => self.panicked(&*panic, end_ns),
         }

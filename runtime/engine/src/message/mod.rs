@@ -1,5 +1,8 @@
 //! HTTP requests and responses as steps see them. The shell of the runtime reads and sends them.
 
+mod byte_ranges;
+mod conditional;
+mod cookie;
 mod failure_response;
 mod json_object;
 mod page;
@@ -7,6 +10,8 @@ mod parts;
 mod request;
 mod response;
 
+pub(crate) use conditional::evaluate as evaluate_conditions;
+pub use cookie::{Cookie, SameSite};
 pub use json_object::JsonObject;
 pub use page::Page;
 pub use request::{Params, Request};

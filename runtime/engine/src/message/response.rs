@@ -46,6 +46,21 @@ impl Response {
         Self::with_body(HeaderValue::from_static("text/plain; charset=utf-8"), text.into().into())
     }
 
+    /// Creates a 303 response: the client gets the result of a form at another address.
+    pub fn see_other(location: &str) -> Self {
+        Self::new(StatusCode::SEE_OTHER).header("location", location)
+    }
+
+    /// Creates a 307 response: the client repeats this request at another address, this time.
+    pub fn redirect(location: &str) -> Self {
+        Self::new(StatusCode::TEMPORARY_REDIRECT).header("location", location)
+    }
+
+    /// Creates a 308 response: the client repeats this request at another address, from now on.
+    pub fn moved(location: &str) -> Self {
+        Self::new(StatusCode::PERMANENT_REDIRECT).header("location", location)
+    }
+
     /// Creates a 204 response.
     pub fn no_content() -> Self {
         Self::new(StatusCode::NO_CONTENT)
