@@ -11,6 +11,7 @@
 #![warn(missing_debug_implementations)]
 
 mod compare;
+mod curl_command;
 mod edited_replay;
 mod edits;
 mod explain;

@@ -1,6 +1,7 @@
 //! The request of a recording, to be sent again.
 
-use http::{HeaderMap, Method, Uri};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use zerver_trace::secret::Rule;
 
 use crate::edits::edit_set::Edits;
@@ -24,6 +25,20 @@ pub struct RebuiltRequest {
     pub missing: Vec<MissingInput>,
 }
 
+/// Headers that belong to a connection and not to the request (RFC 9110, section 7.6.1), and those that a client derives.
+const NOT_SENT: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "content-length",
+    "host",
+];
+
 impl RebuiltRequest {
     /// Rebuilds a request. Of the edits, those of headers and of the body apply.
     ///
@@ -43,5 +58,24 @@ impl RebuiltRequest {
             body: request.body.to_vec(),
             missing: built.unknown,
         })
+    }
+
+    /// Returns the headers to send, without those that belong to a connection or that a client derives.
+    pub fn sent_headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.headers.iter().filter(|(name, _)| !NOT_SENT.contains(&name.as_str()))
+    }
+
+    /// Returns the path and the query to send.
+    pub fn sent_target(&self) -> &str {
+        match self.target.path_and_query().map_or("/", |target| target.as_str()) {
+            "/*" if self.method == Method::OPTIONS => "*",
+            target => target,
+        }
+    }
+
+    /// Returns the host and port that the client named, if they are text.
+    pub fn host(&self) -> Option<&str> {
+        let authority = self.target.authority().map(Authority::as_str);
+        self.headers.get("host").and_then(|host| host.to_str().ok()).or(authority)
     }
 }

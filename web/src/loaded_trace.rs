@@ -1,7 +1,7 @@
 //! A trace with its analysis.
 
-use zerver_analysis::{Timeline, WaterfallRow, waterfall_rows};
-use zerver_trace::Trace;
+use zerver_analysis::{QueueHolders, Timeline, WaterfallRow, waterfall_rows};
+use zerver_trace::{Trace, TraceSource};
 
 /// Maximum number of rows of a waterfall.
 const MAX_ROWS: usize = 200_000;
@@ -12,12 +12,20 @@ pub(crate) struct LoadedTrace {
     pub(crate) trace: Trace,
     pub(crate) timeline: Timeline,
     pub(crate) rows: Vec<WaterfallRow>,
+    /// What held its thread while it was queued, if that can be found.
+    pub(crate) queue: Option<QueueHolders>,
 }
 
 impl LoadedTrace {
     pub(crate) fn new(trace: Trace) -> Self {
         let timeline = Timeline::of(&trace);
         let rows = waterfall_rows(&trace, &timeline, MAX_ROWS);
-        Self { trace, timeline, rows }
+        Self { trace, timeline, rows, queue: None }
+    }
+
+    /// Finds what held its thread, in the other requests of its source.
+    pub(crate) fn with_queue(mut self, source: &dyn TraceSource) -> Self {
+        self.queue = QueueHolders::read(&self.trace, &self.timeline, source).ok().flatten();
+        self
     }
 }

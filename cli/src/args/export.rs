@@ -32,6 +32,9 @@ pub(crate) struct Export {
     /// Write an HTML file to read in a browser, which needs neither zerver nor the network
     #[arg(long, group = "format")]
     pub(crate) html: bool,
+    /// Print a command line of curl that sends the request
+    #[arg(long, group = "format")]
+    pub(crate) curl: bool,
     /// Outcome that the test asserts
     #[arg(long, requires = "test", value_name = "OUTCOME", default_value = "recorded")]
     pub(crate) expect: Expect,

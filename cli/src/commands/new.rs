@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn names_of_packages() {
-        let name = |path: &str| package_name(Path::new(path)).map_err(|error| error.to_string());
+        let name = |path: &str| package_name(Path::new(path)).map_err(|error| format!("{error:?}"));
         assert_eq!(name("a/todo-service_2"), Ok("todo-service_2".to_owned()));
         for invalid in ["", "..", "/", "2fast", "a b", "caf\u{e9}", "-x", "a.b", &"x".repeat(65)] {
             assert!(name(invalid).is_err(), "{invalid}");

@@ -4,7 +4,6 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
 use serde::Serialize;
 use zerver_replay::{Edits, RebuiltRequest, Recording, Secrets};
 use zerver_trace::text::clean;
@@ -19,20 +18,6 @@ use crate::output::Output;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum length of the response, in bytes.
 const MAX_LEN: u64 = 64 << 20;
-/// Headers that belong to a connection and not to the request (RFC 9110, section 7.6.1), and those that are derived here.
-const NOT_SENT: [&str; 10] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "content-length",
-    "host",
-];
-
 /// Stable JSON form. Fields may be added.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -132,32 +117,22 @@ fn send(request: &RebuiltRequest, addr: &str, timeout_ns: u64) -> io::Result<Vec
 }
 
 fn message(request: &RebuiltRequest, addr: &str) -> Vec<u8> {
-    let target = request.target.path_and_query().map_or("/", |target| target.as_str());
-    let target = if request.method == http::Method::OPTIONS && target == "/*" { "*" } else { target };
-    let authority = request.target.authority().map(|authority| authority.as_str().as_bytes());
-    let host = request.headers.get("host").map(|host| host.as_bytes()).or(authority);
-    let mut bytes = format!("{} {target} HTTP/1.1\r\nhost: ", request.method).into_bytes();
-    bytes.extend_from_slice(host.unwrap_or(addr.as_bytes()));
+    let host = request.host().unwrap_or(addr);
+    let mut bytes =
+        format!("{} {} HTTP/1.1\r\nhost: {host}", request.method, request.sent_target()).into_bytes();
     bytes.extend_from_slice(b"\r\n");
-    add_headers(&request.headers, &mut bytes);
+    for (name, value) in request.sent_headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
     if !request.body.is_empty() || request.headers.contains_key("content-length") {
         bytes.extend_from_slice(format!("content-length: {}\r\n", request.body.len()).as_bytes());
     }
     bytes.extend_from_slice(b"connection: close\r\n\r\n");
     bytes.extend_from_slice(&request.body);
     bytes
-}
-
-fn add_headers(headers: &HeaderMap, bytes: &mut Vec<u8>) {
-    for (name, value) in headers {
-        if NOT_SENT.contains(&name.as_str()) {
-            continue;
-        }
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
 }
 
 /// Returns the status and the request id of a response.

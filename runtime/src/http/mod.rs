@@ -22,10 +22,9 @@ pub(crate) use connection::serve::{initialize_date, serve};
 pub(crate) use headers::date_header::DateCache;
 pub(crate) use headers::local_client::is_local_client;
 pub(crate) use headers::token_check::tokens_match;
-pub(crate) use headers::trace_context::TraceContext;
 #[cfg(feature = "replay")]
-pub(crate) use headers::trace_context::baggage;
+pub(crate) use headers::trace_context::{TraceContext, baggage};
 pub(crate) use outgoing_response::finish_head;
 pub(crate) use rejection::Rejection;
-pub(crate) use request_handler::{RequestSource, Route, observe, panicked, receive, reject, route, run_flow};
+pub(crate) use request_handler::{RequestSource, handle, observe, panicked, receive};
 pub(crate) use router::{RouteMatch, Router};

@@ -42,6 +42,7 @@ impl OutgoingResponse {
 }
 
 /// Adds the headers that HTTP and zerver require. Returns a response whose body is to be sent as it is.
+#[inline]
 pub(crate) fn finish_head(response: Response, id: RequestId, is_head: bool) -> http::Response<Bytes> {
     let Response { mut status, mut headers, mut body } = response;
     // A final response must not have an informational status.

@@ -9,7 +9,6 @@ use super::headers::header_scan::{HeaderValues, ScannedHeaders};
 use super::headers::host_header;
 use super::headers::trace_context::TraceContext;
 use super::rejection::Rejection;
-use super::request_handler::RequestSource;
 use super::router::RouteMatch;
 use crate::config::Limits;
 use crate::server::service::Service;
@@ -25,14 +24,24 @@ pub(super) enum Routed {
     Options(HeaderValue),
 }
 
-pub(super) fn check(
-    request: &mut Request,
-    service: &Service,
-    source: RequestSource,
-) -> Result<Routed, Rejection> {
+/// Rules for the head of a request, which depend on the server that received it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeadRules {
+    /// True if that server accepts a request without a host.
+    pub(super) is_host_checked: bool,
+    /// Number of the only flow that may take the request.
+    pub(super) only_flow: Option<u16>,
+}
+
+impl HeadRules {
+    /// Rules for a request that this service has received itself.
+    pub(super) const ANY: Self = Self { is_host_checked: false, only_flow: None };
+}
+
+pub(super) fn check(request: &mut Request, service: &Service, rules: HeadRules) -> Result<Routed, Rejection> {
     let headers = ScannedHeaders::new(&request.headers);
     check_sizes(request, headers.bytes, &service.limits)?;
-    if source == RequestSource::Connection || !service.allowed_hosts.is_empty() {
+    if !rules.is_host_checked || !service.allowed_hosts.is_empty() {
         host_header::check(request, &headers.host, &service.allowed_hosts).map_err(Rejection::Host)?;
     }
     if let HeaderValues { first: Some(encoding), is_repeated } = headers.transfer_encoding
@@ -46,10 +55,7 @@ pub(super) fn check(
     {
         return Err(Rejection::Target);
     }
-    let mounted = match source {
-        RequestSource::Host(flow) => flow.and_then(|flow| service.scheduler.flows.get(usize::from(flow))),
-        RequestSource::Connection => None,
-    };
+    let mounted = rules.only_flow.and_then(|flow| service.scheduler.flows.get(usize::from(flow)));
     match service.router.find(&request.method, request.uri.path()) {
         RouteMatch::Flow(flow, _) if mounted.is_some_and(|mounted| mounted.number() != flow.number()) => {
             Err(Rejection::mounted_elsewhere(mounted))

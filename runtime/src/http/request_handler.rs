@@ -23,7 +23,7 @@ use super::endpoints::service_endpoints::{OwnEndpoint, STATUS_PATH, health, is_s
 use super::headers::trace_context::{self, TraceContext};
 use super::outgoing_response::OutgoingResponse;
 use super::rejection::Rejection;
-use super::request_check::{Routed, check};
+use super::request_check::{HeadRules, Routed, check};
 use super::response_body::ResponseBody;
 use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
@@ -95,7 +95,8 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
     let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
     let mut active = Some(active);
-    let handled = AssertUnwindSafe(handle(&mut active, &mut flow, &worker, &in_flight.conn, body))
+    let source = RequestSource::Connection(&in_flight.conn, body);
+    let handled = AssertUnwindSafe(handle(&mut active, &mut flow, &worker, source))
         .catch_unwind()
         .await
         .map_err(|panic| panicked(active.take(), panic));
@@ -134,57 +135,107 @@ pub(crate) fn observe(
     unix_ns
 }
 
+/// The server that has received a request, with the body.
+pub(crate) enum RequestSource<'c> {
+    /// This one, on a connection of its own.
+    Connection(&'c Connection, Incoming),
+    /// Another one, which has checked the host and has read the body, or knows why it could not.
+    Host {
+        /// Number of the flow to which it routes the request, or `None` if it leaves the routing to this service.
+        flow: Option<u16>,
+        body: Result<Bytes, Rejection>,
+    },
+}
+
+impl RequestSource<'_> {
+    /// Returns the rules for the head of the request.
+    const fn head_rules(&self) -> HeadRules {
+        match self {
+            Self::Connection(..) => HeadRules::ANY,
+            Self::Host { flow, .. } => HeadRules { is_host_checked: true, only_flow: *flow },
+        }
+    }
+
+    /// Notes that the body of a request is not read.
+    fn abandon(self) {
+        if let Self::Connection(conn, body) = self
+            && !http_body::Body::is_end_stream(&body)
+        {
+            conn.set_unread_body();
+        }
+    }
+}
+
 /// Handles a request whose head has arrived, and sets the number of the flow that takes it. Returns the response and the time
 /// at which it was ready.
-async fn handle(
+pub(crate) async fn handle(
     slot: &mut Option<ActiveRequest>,
     flow_number: &mut Option<u16>,
     worker: &Rc<Worker>,
-    conn: &Connection,
-    body: Incoming,
+    source: RequestSource<'_>,
 ) -> (PendingResponse, Instant) {
     let service = &*worker.service;
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
-    let context = match route(active, worker, RequestSource::Connection) {
+    let TraceContext { traceparent, tracestate } = match route(active, worker, source.head_rules()) {
         Route::Flow(number, context) => {
             *flow_number = Some(number);
             context
         }
         Route::Answered(pending, end) => {
-            if !http_body::Body::is_end_stream(&body) {
-                conn.set_unread_body();
-            }
+            source.abandon();
             return (pending, end);
         }
     };
-    match body_reader::read(body, &service.limits, conn).await {
+    let is_read_here = matches!(source, RequestSource::Connection(..));
+    let body = match source {
+        RequestSource::Connection(conn, body) => {
+            let body = body_reader::read(body, &service.limits, conn).await;
+            if body.is_err() {
+                conn.set_unread_body();
+            }
+            body
+        }
+        RequestSource::Host { body, .. } => body,
+    };
+    match body {
         Ok(bytes) => {
             if let Some(request) = active.request() {
                 request.body = bytes;
             }
         }
-        Err(rejection) => {
-            conn.set_unread_body();
-            return reject(active, service, &rejection);
-        }
+        Err(rejection) => return reject(active, service, &rejection),
     }
-    let received_ns = active.base_ns + active.watch.tick();
-    active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
-    run_flow(slot, worker, context).await
-}
-
-/// The server that has received a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequestSource {
-    /// This one, on a connection of its own.
-    Connection,
-    /// Another one, which has checked the host. Contains the number of the flow to which it routes the request, or `None` if
-    /// it leaves the routing to this service.
-    Host(Option<u16>),
+    if is_read_here {
+        let received_ns = active.base_ns + active.watch.tick();
+        active.add_read_delay(worker.read_delay(RequestPart::Body, || active.base_ns, received_ns));
+    }
+    let baggage = match active.request() {
+        Some(request) if service.passes_baggage => trace_context::baggage(&request.headers),
+        _ => None,
+    };
+    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage };
+    // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
+    let handoff = scheduler::dispatch_request(worker, active, &context).await;
+    let must_undo = handoff.is_none() && active.must_undo();
+    if must_undo && let Some(active) = slot.take() {
+        return Box::pin(undo(active, context)).await;
+    }
+    if let Some(handoff) = handoff
+        && let Some(active) = slot.take()
+    {
+        let active = Box::pin(handoff.complete(worker, active, context.clone())).await;
+        if active.must_undo() {
+            return Box::pin(undo(active, context)).await;
+        }
+        *slot = Some(active);
+    }
+    let Some(active) = slot else { return (missing_response(), Instant::now()) };
+    let end = active.watch.now();
+    (active.finish().unwrap_or_else(missing_response), end)
 }
 
 /// Destination of a request.
-pub(crate) enum Route {
+enum Route {
     /// The flow with this number, which is set in the request. Also contains the trace context.
     Flow(u16, TraceContext),
     /// No step runs. Contains the response, and the time at which it was ready.
@@ -192,10 +243,9 @@ pub(crate) enum Route {
 }
 
 /// Checks the head of a request, and finds its flow.
-pub(crate) fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, source: RequestSource) -> Route {
+fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> Route {
     let service = &*worker.service;
-    let has_endpoints = !matches!(source, RequestSource::Host(Some(_)));
-    if has_endpoints && active.request().is_some_and(|request| is_status_poll(request)) {
+    if rules.only_flow.is_none() && active.request().is_some_and(|request| is_status_poll(request)) {
         let response = match &service.health_path {
             Some(_) => health(worker, true, false),
             None => Failure::not_found("path", STATUS_PATH).to_response(),
@@ -204,7 +254,7 @@ pub(crate) fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, source: Req
         return Route::Answered(PendingResponse { response, delivery: None }, Instant::now());
     }
     let checked =
-        active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service, source));
+        active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service, rules));
     let rejected = |active: &mut ActiveRequest, rejection| {
         let (pending, end) = reject(active, service, &rejection);
         Route::Answered(pending, end)
@@ -239,46 +289,13 @@ pub(crate) fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, source: Req
     }
 }
 
-/// Runs a request whose body has been read.
-pub(crate) async fn run_flow(
-    slot: &mut Option<ActiveRequest>,
-    worker: &Worker,
-    context: TraceContext,
-) -> (PendingResponse, Instant) {
-    let Some(active) = slot else { return (missing_response(), Instant::now()) };
-    let TraceContext { traceparent, tracestate } = context;
-    let baggage = match active.request() {
-        Some(request) if worker.service.passes_baggage => trace_context::baggage(&request.headers),
-        _ => None,
-    };
-    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage };
-    // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
-    let handoff = scheduler::dispatch_request(worker, active, &context).await;
-    let must_undo = handoff.is_none() && active.must_undo();
-    if must_undo && let Some(active) = slot.take() {
-        return Box::pin(undo(active, context)).await;
-    }
-    if let Some(handoff) = handoff
-        && let Some(active) = slot.take()
-    {
-        let active = Box::pin(handoff.complete(worker, active, context.clone())).await;
-        if active.must_undo() {
-            return Box::pin(undo(active, context)).await;
-        }
-        *slot = Some(active);
-    }
-    let Some(active) = slot else { return (missing_response(), Instant::now()) };
-    let end = active.watch.now();
-    (active.finish().unwrap_or_else(missing_response), end)
-}
-
 /// Undoes what a failed request has done, and returns its response.
 async fn undo(active: ActiveRequest, context: EffectContext) -> (PendingResponse, Instant) {
     let pending = undo_task::start(active, context).await.ok().flatten();
     (pending.unwrap_or_else(missing_response), Instant::now())
 }
 
-pub(crate) fn reject(
+pub(super) fn reject(
     active: &mut ActiveRequest,
     service: &Service,
     rejection: &Rejection,

@@ -13,10 +13,7 @@ use zerver_trace::RequestPart;
 
 use super::mounted_body::MountedBody;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
-use crate::http::{
-    Rejection, RequestSource, Route, TraceContext, finish_head, observe, panicked, receive, reject, route,
-    run_flow,
-};
+use crate::http::{Rejection, RequestSource, finish_head, handle, observe, panicked, receive};
 use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
 
@@ -82,41 +79,16 @@ async fn answer(
     worker: &Rc<Worker>,
     active: ActiveRequest,
     body: Result<Bytes, Rejection>,
-    mounted_flow: Option<u16>,
+    flow: Option<u16>,
 ) -> PendingResponse {
-    let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
+    let (id, watch, mut flow_number) = (active.id, active.watch.clone(), None);
     let mut slot = Some(active);
-    let handled = AssertUnwindSafe(handle(&mut slot, &mut flow, worker, body, mounted_flow))
+    let source = RequestSource::Host { flow, body };
+    let handled = AssertUnwindSafe(handle(&mut slot, &mut flow_number, worker, source))
         .catch_unwind()
         .await
         .map_err(|panic| panicked(slot.take(), panic));
     let (pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
-    observe(worker, id, flow, &watch, &pending, end);
+    observe(worker, id, flow_number, &watch, &pending, end);
     pending
-}
-
-async fn handle(
-    slot: &mut Option<ActiveRequest>,
-    flow_number: &mut Option<u16>,
-    worker: &Rc<Worker>,
-    body: Result<Bytes, Rejection>,
-    mounted_flow: Option<u16>,
-) -> (PendingResponse, Instant) {
-    let Some(active) = slot else { return run_flow(slot, worker, TraceContext::default()).await };
-    let context = match route(active, worker, RequestSource::Host(mounted_flow)) {
-        Route::Flow(number, context) => {
-            *flow_number = Some(number);
-            context
-        }
-        Route::Answered(pending, end) => return (pending, end),
-    };
-    match body {
-        Ok(bytes) => {
-            if let Some(request) = active.request() {
-                request.body = bytes;
-            }
-        }
-        Err(rejection) => return reject(active, &worker.service, &rejection),
-    }
-    run_flow(slot, worker, context).await
 }

@@ -1,8 +1,10 @@
 //! Every view, with arbitrary traces: none panics, and no recorded text becomes markup.
 
 use proptest::prelude::*;
-use zerver_analysis::{Diff, IgnoredHeaders, Moments, Why};
+use zerver_analysis::{Diff, HolderKind, IgnoredHeaders, Moments, QueueHolder, QueueHolders, Why};
 use zerver_testkit::hostile::any_trace;
+use zerver_testkit::sample;
+use zerver_trace::RequestId;
 use zerver_trace::text::is_dangerous;
 
 use super::diff::{DiffView, diff_page};
@@ -38,4 +40,30 @@ proptest! {
         // The style has its own signs.
         check(file.split_once("</head>").unwrap().1);
     }
+}
+
+fn timeline_of(loaded: &LoadedTrace) -> String {
+    let params = Params::parse(b"");
+    timeline_page(&TimelineView { loaded, params: &params, neighbors: [None, None], now_unix_ns: 1 }).0
+}
+
+#[test]
+fn what_a_request_waited_behind_links_to_it() {
+    let request = RequestId::from_u128(0x19aa_4c20 << 96);
+    let kind = HolderKind::Step { request, flow: "report".to_owned(), step: "<render>".to_owned() };
+    let held = |kind, time_ns| QueueHolder { kind, thread: None, time_ns };
+    let holders = vec![held(kind, 180_000_000), held(HolderKind::NotRecorded, 40_000_000)];
+    let mut loaded = LoadedTrace::new(sample::slow());
+    assert!(!timeline_of(&loaded).contains("Queued behind"));
+    loaded.queue = Some(QueueHolders { queue_ns: 220_000_000, holders, is_sampled: true });
+    let page = timeline_of(&loaded);
+    assert!(page.contains("Queued behind"), "{page}");
+    assert!(page.contains(&format!("<a href=\"{}\">", crate::url::request(request, ""))), "{page}");
+    assert!(page.contains("behind &lt;render&gt; of report") && page.contains("not recorded"), "{page}");
+}
+
+#[test]
+fn a_request_is_shown_as_a_command_of_curl() {
+    let page = timeline_of(&LoadedTrace::new(sample::slow()));
+    assert!(page.contains("curl 'http://localhost:3000/v1/todos/456?full=1'"), "{page}");
 }

@@ -10,7 +10,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use zerver_recorder::{portable, regular_file};
-use zerver_replay::Secrets;
+use zerver_replay::{Edits, RebuiltRequest, Recording, Secrets};
+use zerver_trace::Trace;
 
 use crate::args::{Export, Global};
 use crate::error::{CommandError, CommandOutcome};
@@ -27,8 +28,8 @@ pub(super) fn run(
         return formats::run(args, format, global, output);
     }
     let request = args.one_request()?;
-    let to_stdout = args.output.as_ref().map_or(args.test, |path| path == Path::new("-"));
-    if to_stdout && !args.test && !args.html && output.is_terminal() {
+    let to_stdout = args.output.as_ref().map_or(args.test || args.curl, |path| path == Path::new("-"));
+    if to_stdout && !args.test && !args.curl && !args.html && output.is_terminal() {
         return Err(CommandError::new("a portable trace is binary, and standard output is a terminal")
             .with_hint("name a file with --output FILE, or use a pipe"));
     }
@@ -36,6 +37,7 @@ pub(super) fn run(
     let bytes = match (args.test, args.html) {
         (true, _) => as_test(&loaded, args)?.into_bytes(),
         (_, true) => zerver_web::report::request_html(&loaded.trace).into_bytes(),
+        _ if args.curl => as_curl(&loaded.trace)?.into_bytes(),
         _ => portable::write(&loaded.trace).map_err(|error| {
             CommandError::new(format!("cannot export {}", loaded.trace.id)).caused_by(&error)
         })?,
@@ -44,7 +46,11 @@ pub(super) fn run(
         output.bytes(&bytes)?;
         return Ok(CommandOutcome::Success);
     }
-    let extension = if args.html { "html" } else { "zrv" };
+    let extension = match (args.html, args.curl) {
+        (true, _) => "html",
+        (_, true) => "sh",
+        _ => "zrv",
+    };
     let named_by_id = || PathBuf::from(format!("{}.{extension}", loaded.trace.id.short(loaded.digits())));
     let path = args.output.clone().unwrap_or_else(named_by_id);
     write(&path, &bytes, args.force)?;
@@ -56,6 +62,13 @@ pub(super) fn run(
         output.print(&format!("{}\n", paths::display(&path)))?;
     }
     Ok(CommandOutcome::Success)
+}
+
+/// Returns a command line of curl. Secrets are variables in it.
+fn as_curl(trace: &Trace) -> Result<String, CommandError> {
+    let recording = Recording { trace: trace.clone(), secrets: Secrets::default() };
+    let request = RebuiltRequest::new(&recording, &Edits::default()).map_err(CommandError::from)?;
+    Ok(request.curl_command("localhost:3000") + "\n")
 }
 
 /// Returns the source of a test. Secrets are decrypted only if the store's key is there.

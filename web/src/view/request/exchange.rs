@@ -2,11 +2,15 @@
 
 use maud::{Markup, html};
 use zerver_replay::value::display;
-use zerver_trace::{Header, Recorded};
+use zerver_replay::{Edits, RebuiltRequest, Recording, Secrets};
+use zerver_trace::{Header, Recorded, Trace};
 
 use crate::loaded_trace::LoadedTrace;
 use crate::page::values::body_block;
 use crate::page::{safe, status_text};
+
+/// Maximum length of a command that is shown.
+const MAX_COMMAND: usize = 16 << 10;
 
 /// Returns the request as received.
 pub(crate) fn request(loaded: &LoadedTrace, limit: usize) -> Markup {
@@ -17,7 +21,21 @@ pub(crate) fn request(loaded: &LoadedTrace, limit: usize) -> Markup {
         (headers(&trace.request_headers, "Request headers"))
         h3 { "Request body" }
         (body_block(&trace.request_body, limit))
+        @if let Some(command) = curl_command(trace) {
+            details {
+                summary { "Send it with curl" }
+                pre.value tabindex="0" { @for line in command.lines() { (safe(line)) "\n" } }
+            }
+        }
     }
+}
+
+/// Returns a command that sends the request. Secrets are variables in it. `None` if the trace lacks the request, or the command is
+/// too long to be shown.
+fn curl_command(trace: &Trace) -> Option<String> {
+    let recording = Recording { trace: trace.clone(), secrets: Secrets::default() };
+    let request = RebuiltRequest::new(&recording, &Edits::default()).ok()?;
+    Some(request.curl_command("localhost:3000")).filter(|command| command.len() <= MAX_COMMAND)
 }
 
 /// Returns the response.

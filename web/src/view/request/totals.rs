@@ -1,10 +1,17 @@
 //! Where the time of a request went: parts that add up, as a bar and as a table.
 
 use maud::{Markup, html};
+use zerver_analysis::{HolderKind, QueueHolders};
 use zerver_trace::duration::Unit;
 
 use crate::loaded_trace::LoadedTrace;
 use crate::page::{amount, safe};
+use crate::url;
+
+/// Maximum number of groups of requests that are shown.
+const MAX_HOLDERS: usize = 8;
+/// Number of digits of an id. Every page of ids has as many.
+const ID_DIGITS: usize = 12;
 
 pub(super) fn totals(loaded: &LoadedTrace) -> Markup {
     let totals = &loaded.timeline.totals;
@@ -53,8 +60,29 @@ pub(super) fn totals(loaded: &LoadedTrace) -> Markup {
                     }
                 }
             }
+            @if let Some(queue) = &loaded.queue { (holders(queue)) }
             @for read in &loaded.timeline.read_delays { p.notice.warn { "Read late: " (safe(&read.to_string())) } }
             @for gap in &loaded.timeline.gaps { p.notice.warn { "Missing: " (safe(&gap.to_string())) } }
+        }
+    }
+}
+
+/// Returns what held the thread while the request was queued, the longest first, with links to the requests.
+fn holders(queue: &QueueHolders) -> Markup {
+    let lines = queue.lines(ID_DIGITS);
+    let hidden = lines.len().saturating_sub(MAX_HOLDERS);
+    html! {
+        h3 { "Queued behind" }
+        ul.plain {
+            @for (group, line) in queue.groups().iter().zip(&lines).take(MAX_HOLDERS) {
+                li {
+                    @match &group.longest.kind {
+                        HolderKind::Step { request, .. } => a href=(url::request(*request, "")) { (safe(line)) },
+                        HolderKind::NotRecorded | HolderKind::NoStep | HolderKind::UnknownThread => (safe(line)),
+                    }
+                }
+            }
+            @if hidden > 0 { li.secondary { "and " (hidden) " more" } }
         }
     }
 }
