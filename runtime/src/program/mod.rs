@@ -2,6 +2,7 @@
 
 pub(crate) mod environment;
 mod log_printer;
+pub(crate) mod mounting;
 mod recorded_app;
 pub(crate) mod recorder_startup;
 pub(crate) mod run;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, FlowInfo, Header,
-    Kept, Outcome, QueueReason, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Thread,
+    Kept, Outcome, QueueReason, ReadInfo, Recorded, RecordedBody, RecordedBy, RequestId, SlotInfo, StepInfo, Thread,
     Trace, Value, WriteInfo,
 };
 
@@ -93,6 +93,7 @@ pub fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded>>) -> 
         worker: None,
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
+            recorded_by: RecordedBy::Runtime,
     }
 }
 

@@ -118,6 +118,7 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     for (at, run) in timeline.runs.iter().enumerate() {
         let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
         rows.push(step_row(trace, run, failure, name_columns));
+        rows.extend(run.log_lines.iter().map(line_row));
         for effect in &run.effects {
             rows.push(effect_row(trace, effect));
             rows.extend(effect.points().map(point_row));
@@ -137,7 +138,7 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
         Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
-        None if trace.kept == Kept::Imported => String::new(),
+        None if !trace.has_steps() => String::new(),
         None => "its run was not recorded".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
@@ -148,7 +149,7 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
     let mark = match run.decision {
         _ if is_bad => (style::BAD, "✗"),
         Some(_) => (style::GOOD, "✓"),
-        None if trace.kept == Kept::Imported => (style::FAINT, "·"),
+        None if !trace.has_steps() => (style::FAINT, "·"),
         None => (style::WARN, "?"),
     };
     Row {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use zerver_replay::value::label;
 use zerver_trace::{
-    Answer, Decision, Event, FlowInfo, Kept, Outcome, QueueReason, Recorded, RecordedBody, Trace,
+    Answer, Decision, Event, FlowInfo, Kept, Outcome, QueueReason, Recorded, RecordedBody, RecordedBy, Trace,
 };
 
 use crate::timeline::build::failure_builder::failure;
@@ -25,6 +25,10 @@ impl Timeline {
     /// Creates the timeline of any trace. Missing and inconsistent data is listed in [`Timeline::gaps`].
     pub fn of(trace: &Trace) -> Self {
         let mut rows = TimelineBuilder::new(trace);
+        if trace.recorded_by == RecordedBy::Layer && !trace.flow.steps.is_empty() {
+            // The only step of such a flow is its handler, which ran, although nothing is known about its run.
+            rows.new_run(0, 0, None);
+        }
         for event in &trace.events {
             rows.take(event);
         }
@@ -140,7 +144,7 @@ impl<'t> TimelineBuilder<'t> {
             Event::EffectPoint { call, at_ns, point } => self.reached(*call, *at_ns, point),
             Event::PolicyDecided { .. } => self.take_decision(event),
             Event::FaultInjected { call, at_ns, rule } => self.injected(*call, *at_ns, rule),
-            Event::Logged { .. } => self.take_line(event),
+            Event::Logged { .. } | Event::StepLogged { .. } => self.take_line(event),
             Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
                 self.take_undo(event);
             }
@@ -207,6 +211,7 @@ impl<'t> TimelineBuilder<'t> {
             progress: None,
             writes: Vec::new(),
             effects: Vec::new(),
+            log_lines: Vec::new(),
         });
         let at = self.runs.len() - 1;
         self.open.insert(step, at);
@@ -214,7 +219,7 @@ impl<'t> TimelineBuilder<'t> {
     }
 
     /// Returns the run that an event of `step` belongs to: the last run, unless it yielded and so did nothing else.
-    fn run_of(&mut self, step: u16, at_ns: u64) -> usize {
+    pub(super) fn run_of(&mut self, step: u16, at_ns: u64) -> usize {
         match self.open.get(&step) {
             Some(&at) if self.runs[at].decision != Some(Decision::Yield) => at,
             _ => self.new_run(step, at_ns, None),
@@ -419,12 +424,14 @@ impl<'t> TimelineBuilder<'t> {
         let cut = |body: &RecordedBody| body.full_len.saturating_sub(body.kept_len);
         // The steps of an imported trace stand for spans, and never ran.
         let is_imported = self.trace.kept == Kept::Imported;
+        let is_of_layer = self.trace.recorded_by == RecordedBy::Layer;
         let gaps = [
             (is_imported, Gap::Imported),
+            (is_of_layer, Gap::Layer),
             (self.trace.events_dropped > 0, Gap::Dropped(self.trace.events_dropped)),
             (unanswered > 0, Gap::Unanswered(unanswered)),
             (self.stray_answers > 0, Gap::StrayAnswers(self.stray_answers)),
-            (self.without_run > 0 && !is_imported, Gap::WithoutRun(self.without_run)),
+            (self.without_run > 0 && self.trace.has_steps(), Gap::WithoutRun(self.without_run)),
             (self.unknown_names > 0, Gap::UnknownNames(self.unknown_names)),
             (self.backwards > 0, Gap::Backwards(self.backwards)),
             (past > 0, Gap::PastEnd(past)),

@@ -1,0 +1,144 @@
+//! What a program needs that is no service of zerver and has its requests recorded: the recorder with the settings of a service,
+//! request ids, and the socket. For `zerver-tower`.
+
+use std::net::TcpListener;
+
+use http::HeaderValue;
+use zerver_recorder::Recorder;
+use zerver_trace::RequestId;
+
+use super::environment::Environment;
+use super::{recorder_startup, run};
+use crate::config::{Config, LoadedSettings};
+use crate::execution::request_ids::{RequestIds, header_value};
+use crate::http::tokens_match;
+use crate::server::listener;
+use crate::{App, Recording, StartError, operator_log};
+
+/// Exit code of a program that was started to replay requests and cannot.
+const CANNOT_REPLAY: i32 = 2;
+
+thread_local! {
+    /// `None` if the system provides no random numbers.
+    static IDS: Option<RequestIds> = RequestIds::new().ok();
+}
+
+/// A recorder with the settings of a service. Dropping it writes what it has accepted.
+#[derive(Debug)]
+pub struct MountedRecorder {
+    /// `None` once it is dropped.
+    recorder: Option<Recorder>,
+    token: Option<String>,
+    body_bytes: usize,
+}
+
+impl MountedRecorder {
+    /// Opens the store. Settings in `zerver.toml` and in the environment override those of the program. Returns `None` if they
+    /// turn recording off.
+    ///
+    /// If `zerver` has started the program to ask for its settings or its flows, prints them, and ends the process.
+    ///
+    /// # Errors
+    /// If a setting is invalid, or the store cannot be opened.
+    pub fn open(program: Recording) -> Result<Option<Self>, StartError> {
+        let environment = match Environment::read() {
+            Err(StartError::MissingFeature { setting, .. }) if setting == "ZERVER_IPC" => refuse_replay(),
+            read => read?,
+        };
+        if environment.ipc.is_some() {
+            refuse_replay();
+        }
+        let loaded = load(&environment, Config { recording: program, ..Config::default() })?;
+        if environment.catalog {
+            // The program does not know its routes. Those that have been requested are in the store.
+            exit_after(run::print(&[(); 0]));
+        }
+        if environment.settings {
+            exit_after(run::print(&loaded.document()));
+        }
+        let secrets = App::new().with_config(loaded.config.clone()).secrets();
+        operator_log::mask(secrets.clone());
+        let recorder = recorder_startup::open(&loaded, &environment, secrets)?;
+        let LoadedSettings { config: Config { recording, .. }, .. } = loaded;
+        Ok(recorder.map(|recorder| Self {
+            recorder: Some(recorder),
+            token: recording.token,
+            body_bytes: recording.body_bytes,
+        }))
+    }
+
+    /// Returns the recorder.
+    pub const fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    /// Returns the maximum number of bytes that are recorded of each body.
+    pub const fn body_bytes(&self) -> usize {
+        self.body_bytes
+    }
+
+    /// Returns true if the value of `x-zerver-record` is the token with which a client may have a request recorded.
+    pub fn is_token(&self, received: &[u8]) -> bool {
+        self.token.as_ref().is_some_and(|token| tokens_match(received, token.as_bytes()))
+    }
+}
+
+impl Drop for MountedRecorder {
+    fn drop(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder_startup::close(recorder);
+        }
+    }
+}
+
+fn load(environment: &Environment, program: Config) -> Result<LoadedSettings, StartError> {
+    environment.layers(program).load()
+}
+
+fn refuse_replay() -> ! {
+    operator_log::error("this program is recorded by a layer; zerver cannot run its steps");
+    std::process::exit(CANNOT_REPLAY);
+}
+
+fn exit_after(printed: Result<(), StartError>) -> ! {
+    std::process::exit(i32::from(printed.is_err()));
+}
+
+/// Reports that requests are not recorded, and why.
+pub fn report_unrecorded(error: &StartError) {
+    let message = format!("recording is off: {}", error.full_message());
+    if tracing::dispatcher::has_been_set() {
+        operator_log::warn(&message);
+    } else {
+        // Nobody would see it otherwise.
+        run::print_warning(&message);
+    }
+}
+
+/// Returns the id of a request that arrived at this time. `None` if the system provides no random numbers.
+pub fn next_request_id(unix_ns: u64) -> Option<RequestId> {
+    IDS.with(|ids| ids.as_ref().map(|ids| ids.next(unix_ns)))
+}
+
+/// Returns the value of the header `x-request-id`.
+pub fn request_id_header(id: RequestId) -> HeaderValue {
+    header_value(id)
+}
+
+/// Returns the socket that `zerver dev` or systemd passes, and otherwise one that listens on the address. `addr` in `zerver.toml`
+/// and `ZERVER_ADDR` override it. The service manager learns that the program accepts connections.
+///
+/// # Errors
+/// If a setting is invalid, or the address cannot be listened on.
+pub fn listen(addr: &str) -> Result<TcpListener, StartError> {
+    let environment = Environment::read()?;
+    let listener = match listener::inherited()? {
+        Some(listener) => listener,
+        None => {
+            let program = Config { addr: addr.to_owned(), ..Config::default() };
+            listener::listen(&load(&environment, program)?.config.addr)?
+        }
+    };
+    run::notify_manager(environment.notify.as_deref(), "READY=1");
+    Ok(listener)
+}
