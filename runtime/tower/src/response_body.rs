@@ -54,7 +54,8 @@ where
                 if let Some(trailers) = frame.trailers_ref() {
                     tracked.sent_trailers(trailers);
                 }
-                if this.inner.is_end_stream() {
+                // Nothing follows trailers, and a server need not ask.
+                if frame.is_trailers() || this.inner.is_end_stream() {
                     tracked.complete();
                     *this.tracked = None;
                 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use zerver_analysis::RequestQuery;
 use zerver_recorder::Reader;
 use zerver_replay::{Recording, Secrets};
-use zerver_trace::{Kept, Query, RequestId};
+use zerver_trace::{Query, RequestId};
 
 use crate::args::{CorpusSelection, Global, Replay, parse_query};
 use crate::clock::{local_clock, now_unix_ns};

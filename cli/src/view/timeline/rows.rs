@@ -4,7 +4,7 @@ use anstyle::Style;
 use zerver_analysis::{Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display, failing_run};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
-use zerver_trace::{Decision, Kept, LogLevel, Outcome, Trace};
+use zerver_trace::{Decision, LogLevel, Outcome, Trace};
 
 use crate::view::bar::bar;
 use crate::view::layout::Layout;
