@@ -122,9 +122,11 @@ pub(crate) fn check_recorded(trace: &Trace, action: &str, id: &str) -> Result<()
     }
     let error = CommandError::new(format!("cannot {action} {id}"));
     Err(match trace.recorded_by {
-        RecordedBy::Layer => error
-            .with_cause("it was recorded by a layer; zerver cannot run its steps")
-            .with_hint("`zerver resend` sends the request again, and `zerver trace` shows what is known of it"),
+        RecordedBy::Layer => {
+            error.with_cause("it was recorded by a layer; zerver cannot run its steps").with_hint(
+                "`zerver resend` sends the request again, and `zerver trace` shows what is known of it",
+            )
+        }
         RecordedBy::Runtime => error
             .with_cause(
                 "it was imported as spans, which contain neither the request nor the outputs of its effects",
@@ -323,6 +325,14 @@ mod tests {
         fs::create_dir(&empty).unwrap();
         global.store = Some(empty);
         assert!(error(&global, "@last").hints[0].contains("zerver dev"));
+    }
+
+    #[test]
+    fn a_request_that_a_layer_recorded_cannot_be_replayed() {
+        let error = check_recorded(&sample::of_layer(), "replay", "019a").unwrap_err();
+        assert_eq!(error.message, "cannot replay 019a");
+        assert_eq!(error.causes, ["it was recorded by a layer; zerver cannot run its steps"]);
+        assert!(check_recorded(&sample::slow(), "replay", "019a").is_ok());
     }
 
     #[test]

@@ -100,10 +100,10 @@ pub use zerver_engine as engine;
 
 /// Recording of programs that are no services of zerver.
 #[doc(hidden)]
-pub mod mounting {
+pub mod layer {
     pub use crate::event_text::{EventText, log_level};
-    pub use crate::program::mounting::{
-        MountedRecorder, listen, next_request_id, report_unrecorded, request_id_header,
+    pub use crate::program::layer_recorder::{
+        LayerRecorder, listen, next_request_id, report_unrecorded, request_id_header,
     };
 }
 

@@ -43,7 +43,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_state(pool);
 
     let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async move { terminate.recv().await; };
+    let stop = async move {
+        terminate.recv().await;
+    };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     Ok(())
 }
@@ -60,7 +62,8 @@ async fn create(State(pool): State<SqlitePool>, Json(note): Json<Note>) -> Answe
 }
 
 async fn list(State(pool): State<SqlitePool>) -> Answer<Json<Vec<Note>>> {
-    let ids: Vec<(i64,)> = sqlx::query_as("SELECT id FROM notes ORDER BY id").fetch_all(&pool).await.map_err(failed)?;
+    let ids: Vec<(i64,)> =
+        sqlx::query_as("SELECT id FROM notes ORDER BY id").fetch_all(&pool).await.map_err(failed)?;
     let mut notes = Vec::new();
     for (id,) in ids {
         notes.extend(load(&pool, id).await?);

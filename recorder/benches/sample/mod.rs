@@ -179,6 +179,6 @@ pub(crate) fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture
         is_recording_requested: false,
         worker: Some(0),
         is_undelivered: false,
-            recorded_by: RecordedBy::Runtime,
+        recorded_by: RecordedBy::Runtime,
     })
 }

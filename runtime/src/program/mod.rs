@@ -1,8 +1,8 @@
 //! A service as a program: its environment, signals, reload of settings, and messages.
 
 pub(crate) mod environment;
+pub(crate) mod layer_recorder;
 mod log_printer;
-pub(crate) mod mounting;
 mod recorded_app;
 pub(crate) mod recorder_startup;
 pub(crate) mod run;

@@ -205,10 +205,10 @@ pub(super) fn print(document: &(impl serde::Serialize + ?Sized)) -> Result<(), S
     Ok(())
 }
 
-/// Prints a warning on standard error, for a program without a subscriber.
-pub(super) fn print_warning(message: &str) {
+/// Prints a message on standard error, for a program without a subscriber.
+pub(super) fn print_message(prefix: &str, message: &str) {
     // A closed standard error is no reason to stop.
-    let _ = writeln!(io::stderr().lock(), "warning: {}", operator_log::safe(message));
+    let _ = writeln!(io::stderr().lock(), "{prefix}: {}", operator_log::safe(message));
 }
 
 /// Notifies the service manager of the state (sd_notify(3)).

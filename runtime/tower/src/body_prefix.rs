@@ -44,7 +44,9 @@ mod tests {
     fn a_prefix_ends_at_the_limit_and_the_length_counts_everything() {
         for owned in [true, false] {
             let mut prefix = BodyPrefix::default();
-            for (chunk, kept) in [("", ""), ("abc", "abc"), ("", "abc"), ("defgh", "abcdef"), ("ij", "abcdef")] {
+            for (chunk, kept) in
+                [("", ""), ("abc", "abc"), ("", "abc"), ("defgh", "abcdef"), ("ij", "abcdef")]
+            {
                 prefix.push(&Bytes::from_static(chunk.as_bytes()), 6, owned);
                 assert_eq!(prefix.bytes(), kept.as_bytes());
             }

@@ -214,8 +214,15 @@ impl Progress {
     fn begin(&mut self, at_ns: u64, kind: Name, args: SharedValue) -> Option<u32> {
         let call = self.calls;
         let timeout_ns = None;
-        let is_added =
-            self.add(Event::EffectRequested { call, step: HANDLER, at_ns, kind, args, attempt: 1, timeout_ns });
+        let is_added = self.add(Event::EffectRequested {
+            call,
+            step: HANDLER,
+            at_ns,
+            kind,
+            args,
+            attempt: 1,
+            timeout_ns,
+        });
         self.calls += u32::from(is_added);
         is_added.then_some(call)
     }

@@ -60,6 +60,7 @@ pub use response_future::ResponseFuture;
 pub use service::{RecordService, RecordedRequest};
 pub use spans::{Spans, spans};
 pub use zerver::{Keep, Recording, StartError};
+pub use zerver_recorder::RecorderStatus;
 pub use zerver_trace::RequestId;
 
 /// Returns a layer that records into the store in this directory, which is created if necessary.
@@ -92,6 +93,6 @@ fn default_recording(dir: PathBuf) -> Recording {
 /// # Errors
 /// If a setting is invalid, or the address cannot be listened on.
 pub async fn listener(addr: &str) -> Result<tokio::net::TcpListener, StartError> {
-    let listener = zerver::mounting::listen(addr)?;
+    let listener = zerver::layer::listen(addr)?;
     tokio::net::TcpListener::from_std(listener).map_err(StartError::Inherited)
 }

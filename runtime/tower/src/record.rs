@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tower_layer::Layer;
-use zerver::mounting::{MountedRecorder, report_unrecorded};
+use zerver::layer::{LayerRecorder, report_unrecorded};
 use zerver::{Recording, StartError};
+use zerver_recorder::{Recorder, RecorderStatus};
 use zerver_trace::{Capture, CaptureSink, FlowInfo};
 
 use crate::flow_table::FlowTable;
@@ -48,10 +49,12 @@ pub fn try_record_with(recording: Recording) -> Result<Record, StartError> {
     let named = recording.store.clone().unwrap_or_default();
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.retain(|(_, store)| store.strong_count() > 0);
-    if let Some(store) = open.iter().find(|(dir, _)| is_same(dir, &named)).and_then(|(_, store)| store.upgrade()) {
+    if let Some(store) =
+        open.iter().find(|(dir, _)| is_same(dir, &named)).and_then(|(_, store)| store.upgrade())
+    {
         return Ok(Record(Some(store)));
     }
-    let Some(recorder) = MountedRecorder::open(recording)? else { return Ok(Record(None)) };
+    let Some(recorder) = LayerRecorder::open(recording)? else { return Ok(Record(None)) };
     let store = Arc::new(OpenStore::new(recorder));
     open.push((std::path::absolute(&named).unwrap_or(named), Arc::downgrade(&store)));
     Ok(Record(Some(store)))
@@ -65,6 +68,11 @@ impl Record {
     /// Returns true if requests are recorded. They are not if the store could not be opened, or if the settings turn recording off.
     pub const fn is_recording(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Returns the state of the recorder, or `None` if requests are not recorded.
+    pub fn status(&self) -> Option<RecorderStatus> {
+        self.0.as_ref().and_then(|store| store.recorder.recorder()).map(Recorder::status)
     }
 
     /// Waits until all requests that have ended are in the store, for tests and before the process is ended by force. It blocks the
@@ -93,13 +101,13 @@ impl fmt::Debug for Record {
 /// An open store with its recorder. Whatever may be dropped on the recorder's own thread must not own it, because it waits for that
 /// thread.
 pub(crate) struct OpenStore {
-    recorder: MountedRecorder,
+    recorder: LayerRecorder,
     sink: Option<Arc<dyn CaptureSink>>,
     pub(crate) flows: FlowTable,
 }
 
 impl OpenStore {
-    fn new(recorder: MountedRecorder) -> Self {
+    fn new(recorder: LayerRecorder) -> Self {
         let sink = recorder.recorder().map(|recorder| recorder.sink());
         Self { recorder, sink, flows: FlowTable::default() }
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderName, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use zerver::mounting::request_id_header;
+use zerver::layer::request_id_header;
 
 use crate::response_body::ResponseBody;
 use crate::tracked::Tracked;

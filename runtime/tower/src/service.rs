@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Extensions, Request, Response};
 use http_body::Body;
 use tower_service::Service;
-use zerver::mounting::next_request_id;
+use zerver::layer::next_request_id;
 use zerver_trace::{FlowInfo, RequestId};
 
 use crate::exchange::{Exchange, unix_now_ns};

@@ -144,7 +144,9 @@ impl Tracked {
                 Answer::Err(EffectError::new(EffectErrorKind::Failed, failure.message.clone()))
             }
             _ if is_undelivered => Answer::Canceled,
-            _ => Answer::Ok(Arc::new(StreamOutput { chunks: response.chunks, bytes: response.body.full_len }) as _),
+            _ => Answer::Ok(
+                Arc::new(StreamOutput { chunks: response.chunks, bytes: response.body.full_len }) as _,
+            ),
         };
         let args = Arc::new(TypedValue("response body"));
         self.exchange.add_stream(response.head_ns, response.first_ns, args, answer);
@@ -159,9 +161,10 @@ impl Tracked {
         let flows = &self.store.flows;
         let is_unknown = response.is_none_or(|response| {
             matches!(response.status, 400..=499)
-                || response.headers.iter().any(|(name, value)| {
-                    name == "grpc-status" && value.as_bytes() == GRPC_UNIMPLEMENTED
-                })
+                || response
+                    .headers
+                    .iter()
+                    .any(|(name, value)| name == "grpc-status" && value.as_bytes() == GRPC_UNIMPLEMENTED)
         });
         match is_unknown {
             true => flows.unmatched(),

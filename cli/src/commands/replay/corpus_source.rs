@@ -101,7 +101,9 @@ impl CorpusSource {
         });
         let left_out = (without_steps > 0).then(|| {
             let requests = count(without_steps, "request", "requests");
-            format!("{requests} left out: recorded by a layer or imported as spans, they have no steps to replay")
+            format!(
+                "{requests} left out: recorded by a layer or imported as spans, they have no steps to replay"
+            )
         });
         (warning.into_iter().chain(left_out).collect(), error)
     }

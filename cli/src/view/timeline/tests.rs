@@ -268,6 +268,12 @@ fn lines_that_an_effect_logs_are_shown_below_it() {
     assert!(shown.contains("\n   1.00               warn: slow\\u{1b}[2J password=<secret> "), "{shown}");
 }
 
+#[test]
+fn a_request_that_a_layer_recorded_says_what_is_unknown() {
+    insta::assert_snapshot!(show(&sample::of_layer(), 100, false), @r"
+    ");
+}
+
 /// The kind of failure `gone` once had the name of the outcome of a client that leaves.
 #[test]
 fn a_failure_of_kind_gone_says_nothing_about_the_client() {

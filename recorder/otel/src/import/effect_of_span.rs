@@ -89,33 +89,34 @@ impl<'a> SpanCall<'a> {
         root_service: &str,
         masks: &'a Masks,
     ) -> Self {
-    let attributes = &node.span.attributes;
-    let url = || attributes.text(&["url.full", "http.url"]).map(|url| masks.text(&UrlParts::of(url).full));
-    let statement = || attributes.text(&["db.query.text", "db.statement"]).map(|text| masks.text(text));
-    let (method, url, statement) = match kind {
-        "http" => (http_method(attributes).map(|method| cut(method, 32)), url(), None),
-        "sql" => (None, None, statement()),
-        _ => (None, None, None),
-    };
-    let own = attributes.text(&["zerver.effect.summary"]).filter(|_| node.is_own);
-    let what = match (&method, &url, &statement) {
-        _ if own.is_some() => masks.text(own.unwrap_or_default()),
-        (Some(method), Some(url), _) => {
-            let UrlParts { host, port, path, .. } = UrlParts::of(url);
-            let port = port
-                .filter(|port| !matches!(port, 80 | 443))
-                .map_or(String::new(), |port| format!(":{port}"));
-            format!("{method} {host}{port}{path}")
-        }
-        (_, _, Some(statement)) => statement.split_whitespace().collect::<Vec<_>>().join(" "),
-        _ if node.span.name.is_empty() => "(unnamed)".to_owned(),
-        _ => masks.text(&node.span.name),
-    };
-    let service =
-        if node.service == root_service { String::new() } else { format!("{}: ", cut(node.service, 40)) };
-    let indent = "· ".repeat(depth.saturating_sub(1).min(MAX_INDENT));
-    let summary = cut(&format!("{indent}{service}{what}"), MAX_LABEL);
-    Self { args: SpanArgs { node, depth, method, url, statement, masks }, summary }
+        let attributes = &node.span.attributes;
+        let url =
+            || attributes.text(&["url.full", "http.url"]).map(|url| masks.text(&UrlParts::of(url).full));
+        let statement = || attributes.text(&["db.query.text", "db.statement"]).map(|text| masks.text(text));
+        let (method, url, statement) = match kind {
+            "http" => (http_method(attributes).map(|method| cut(method, 32)), url(), None),
+            "sql" => (None, None, statement()),
+            _ => (None, None, None),
+        };
+        let own = attributes.text(&["zerver.effect.summary"]).filter(|_| node.is_own);
+        let what = match (&method, &url, &statement) {
+            _ if own.is_some() => masks.text(own.unwrap_or_default()),
+            (Some(method), Some(url), _) => {
+                let UrlParts { host, port, path, .. } = UrlParts::of(url);
+                let port = port
+                    .filter(|port| !matches!(port, 80 | 443))
+                    .map_or(String::new(), |port| format!(":{port}"));
+                format!("{method} {host}{port}{path}")
+            }
+            (_, _, Some(statement)) => statement.split_whitespace().collect::<Vec<_>>().join(" "),
+            _ if node.span.name.is_empty() => "(unnamed)".to_owned(),
+            _ => masks.text(&node.span.name),
+        };
+        let service =
+            if node.service == root_service { String::new() } else { format!("{}: ", cut(node.service, 40)) };
+        let indent = "· ".repeat(depth.saturating_sub(1).min(MAX_INDENT));
+        let summary = cut(&format!("{indent}{service}{what}"), MAX_LABEL);
+        Self { args: SpanArgs { node, depth, method, url, statement, masks }, summary }
     }
 }
 

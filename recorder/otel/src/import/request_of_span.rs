@@ -1,7 +1,8 @@
 //! The parts of a request that the span at the root of a tree knows.
 
 use zerver_trace::{
-    FailureInfo, FailureKind, FlowInfo, MissingReason, Origin, Outcome, Recorded, RecordedBody, RequestId, Value,
+    FailureInfo, FailureKind, FlowInfo, MissingReason, Origin, Outcome, Recorded, RecordedBody, RequestId,
+    Value,
 };
 
 use super::attribute_masks::{Masks, cut};

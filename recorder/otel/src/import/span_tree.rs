@@ -31,7 +31,8 @@ impl<'s> SpanTree<'s> {
             let service = resource.attributes.text(&["service.name"]).unwrap_or_default();
             for scope in &resource.scopes {
                 let is_own = scope.name == "zerver";
-                let node = |span| SpanNode { span, service, resource: &resource.attributes, is_own, is_live: false };
+                let node =
+                    |span| SpanNode { span, service, resource: &resource.attributes, is_own, is_live: false };
                 nodes.extend(scope.spans.iter().map(node));
             }
         }

@@ -22,7 +22,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use zerver::effects::report_line;
-use zerver::mounting::{EventText, log_level};
+use zerver::layer::{EventText, log_level};
 
 /// A layer that records the events within effects as lines of the trace.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
-use zerver::mounting::{EventText, log_level};
+use zerver::layer::{EventText, log_level};
 use zerver_otel::{LiveSpan, Span};
 use zerver_trace::value::Encoder;
 use zerver_trace::{Answer, Name, Recordable, SharedValue, TypedValue, ValueError};
@@ -116,7 +116,9 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Spans {
             let live = LiveSpan { span: span_data, depth: place.depth + 1 };
             let kind = live.kind();
             let shared = Arc::new(SharedSpan(Mutex::new(live)));
-            if let Some(call) = place.exchange.begin_call(Name::from(kind), Arc::clone(&shared) as SharedValue) {
+            if let Some(call) =
+                place.exchange.begin_call(Name::from(kind), Arc::clone(&shared) as SharedValue)
+            {
                 place.call = Some(call);
                 place.depth += 1;
                 span.extensions_mut().insert(SpanCall { call, span: shared });
@@ -143,7 +145,8 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Spans {
         let Some(Place { exchange, call, depth }) = of_span.or_else(current_place) else { return };
         if is_query {
             let Query { span, took } = Query::of(event, depth + 1);
-            let from_ns = exchange.now_ns().saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+            let from_ns =
+                exchange.now_ns().saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
             let answer = span.answer();
             exchange.add_call(from_ns, Name::from(span.kind()), Arc::new(span), answer);
             return;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -22,7 +21,9 @@ use crate::harness::{Served, text};
 fn channel_body() -> (mpsc::Sender<Bytes>, Body) {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
     let frame = |chunk: Bytes| Ok::<_, Infallible>(Frame::data(chunk));
-    let stream = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context).map(|chunk| chunk.map(frame)));
+    let stream = futures_util::stream::poll_fn(move |context| {
+        receiver.poll_recv(context).map(|chunk| chunk.map(frame))
+    });
     (sender, Body::new(StreamBody::new(stream)))
 }
 
@@ -66,8 +67,10 @@ async fn only_the_beginning_of_a_long_body_is_recorded() {
     let app = Router::new().route("/", post(|body: String| async move { body }));
     let served = Served::start(app).await;
     let body = "0123456789".repeat(20_000);
-    let request =
-        format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let response = served.send(&request).await;
     assert!(response.ends_with(&body));
     let trace = served.only_trace().await;
@@ -80,8 +83,9 @@ async fn only_the_beginning_of_a_long_body_is_recorded() {
 #[tokio::test]
 async fn a_body_that_the_handler_does_not_read_is_missing_and_not_empty() {
     let served = Served::start(Router::new().route("/", post(|| async { "no, thanks" }))).await;
-    let response =
-        served.send("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello").await;
+    let response = served
+        .send("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello")
+        .await;
     assert!(response.ends_with("no, thanks"), "{response}");
     let trace = served.only_trace().await;
     assert_eq!((trace.request_body.full_len, trace.request_body.kept_len), (5, 0));
@@ -142,7 +146,8 @@ async fn a_response_without_a_body_is_complete() {
     assert!(response.contains("content-length: 12\r\n") && response.ends_with("\r\n\r\n"), "{response}");
     served.get("/none", "").await;
     let traces = served.stop().await;
-    let ended: Vec<_> = traces.iter().map(|trace| (trace.status, trace.is_undelivered, &trace.outcome)).collect();
+    let ended: Vec<_> =
+        traces.iter().map(|trace| (trace.status, trace.is_undelivered, &trace.outcome)).collect();
     assert_eq!(ended, [(200, false, &Outcome::Done), (204, false, &Outcome::Done)]);
 }
 
@@ -175,24 +180,4 @@ async fn an_upgraded_connection_works_and_its_handshake_is_recorded() {
     assert!(response.starts_with("HTTP/1.1 101") && response.ends_with("dcba"), "{response}");
     let trace = served.only_trace().await;
     assert_eq!((trace.status, trace.is_undelivered), (101, false));
-}
-
-#[tokio::test]
-async fn back_pressure_reaches_the_service() {
-    let (sender, body) = channel_body();
-    let served = Served::start(app_with(body)).await;
-    let mut socket = TcpStream::connect(served.addr).await.unwrap();
-    socket.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
-    // The client reads nothing, so at some point nothing is taken any more.
-    let chunk = Bytes::from(vec![b'x'; 1 << 20]);
-    let mut sent = 0_usize;
-    while tokio::time::timeout(Duration::from_millis(500), sender.send(chunk.clone())).await.is_ok() {
-        sent += 1;
-        assert!(sent < 64, "64 MiB were taken although the client reads nothing");
-    }
-    drop(sender);
-    let mut response = Vec::new();
-    socket.read_to_end(&mut response).await.unwrap();
-    let trace = served.only_trace().await;
-    assert_eq!((trace.response_body.full_len, trace.is_undelivered), ((sent as u64) << 20, false));
 }

@@ -40,7 +40,8 @@ where
             if let Some(sent) = sent {
                 trailers.insert("x-sum", sent);
             }
-            let frames = [Ok::<_, Infallible>(Frame::data(collected.to_bytes())), Ok(Frame::trailers(trailers))];
+            let frames =
+                [Ok::<_, Infallible>(Frame::data(collected.to_bytes())), Ok(Frame::trailers(trailers))];
             let body = Body::new(StreamBody::new(futures_util::stream::iter(frames)));
             Ok(Response::builder().header("content-type", "application/grpc").body(body).unwrap())
         })
@@ -91,7 +92,10 @@ async fn trailers_pass_in_both_directions_and_are_recorded() {
     let flows: Vec<_> = traces.iter().map(|trace| trace.flow.name.as_str()).collect();
     assert_eq!(flows, ["post-echo-echo-say", "unmatched"]);
     let trace = &traces[0];
-    assert_eq!((trace.version.as_str(), &trace.outcome, trace.is_undelivered), ("HTTP/2.0", &Outcome::Done, false));
+    assert_eq!(
+        (trace.version.as_str(), &trace.outcome, trace.is_undelivered),
+        ("HTTP/2.0", &Outcome::Done, false)
+    );
     let status = trace.response_headers.iter().find(|header| header.name == "grpc-status").unwrap();
     assert_eq!(text(&status.value), "0");
     assert_eq!(trace.request_body.full_len, 7);

@@ -1,9 +1,9 @@
 //! What is recorded of requests and responses, and what the client gets.
 
 use axum::extract::Query;
-use http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 use zerver_tower::RecordedRequest;
 use zerver_trace::{Kept, Outcome, RecordedBy};
@@ -34,13 +34,18 @@ async fn request_and_response_are_recorded_and_pass_unchanged() {
 
     let trace = served.only_trace().await;
     assert_eq!(trace.recorded_by, RecordedBy::Layer);
-    assert_eq!((trace.method.as_str(), trace.path.as_str(), trace.version.as_str()), ("POST", "/orders/7", "HTTP/1.1"));
+    assert_eq!(
+        (trace.method.as_str(), trace.path.as_str(), trace.version.as_str()),
+        ("POST", "/orders/7", "HTTP/1.1")
+    );
     assert_eq!(text(&trace.target), "/orders/7?fast=yes&fast=no");
     assert!(trace.peer.starts_with("127.0.0.1:"), "{}", trace.peer);
     assert_eq!(header(&trace, "content-type"), "application/json");
     assert_eq!((trace.request_body.full_len, text(&trace.request_body.bytes)), (12, body.to_owned()));
     assert_eq!((trace.status, &trace.outcome, trace.is_undelivered), (201, &Outcome::Done, false));
-    assert!(trace.response_headers.iter().any(|header| header.name == "x-kind" && text(&header.value) == "order"));
+    assert!(
+        trace.response_headers.iter().any(|header| header.name == "x-kind" && text(&header.value) == "order")
+    );
     assert_eq!(text(&trace.response_body.bytes), expected);
     assert_eq!(trace.kept, Kept::All);
     assert!(trace.duration_ns > 0 && trace.started_unix_ns > 0);
@@ -91,7 +96,8 @@ async fn the_parent_in_a_distributed_trace_is_recorded_and_reaches_the_handler()
     let app = Router::new().route(
         "/",
         get(|headers: HeaderMap| async move {
-            let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+            let text =
+                |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
             format!("{} {}", text("traceparent"), text("tracestate"))
         }),
     );
@@ -99,13 +105,19 @@ async fn the_parent_in_a_distributed_trace_is_recorded_and_reaches_the_handler()
     let response = served.get("/", &format!("traceparent: {parent}\r\ntracestate: a=b\r\n")).await;
     assert!(response.ends_with(&format!("{parent} a=b")), "{response}");
     let trace = served.only_trace().await;
-    assert_eq!((header(&trace, "traceparent"), header(&trace, "tracestate")), (parent.to_owned(), "a=b".to_owned()));
+    assert_eq!(
+        (header(&trace, "traceparent"), header(&trace, "tracestate")),
+        (parent.to_owned(), "a=b".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn the_handler_knows_the_id_and_an_id_of_its_own_stays() {
     let app = Router::new()
-        .route("/id", get(|Extension(request): Extension<RecordedRequest>| async move { request.id().to_string() }))
+        .route(
+            "/id",
+            get(|Extension(request): Extension<RecordedRequest>| async move { request.id().to_string() }),
+        )
         .route("/own", get(|| async { ([("x-request-id", "mine")], "") }));
     let served = Served::start(app).await;
     let response = served.get("/id", "").await;
@@ -132,7 +144,10 @@ async fn odd_headers_are_recorded_as_they_are() {
     let served = Served::start(app).await;
     let mut lines = String::new();
     for n in 0..60 {
-        lines += &format!("x-odd-{n}: {}\r\n", ["", " ", "\u{fc}\u{20ac}", "a,b,,c", "\"", "=?utf-8?b?4oKs?="][n % 6]);
+        lines += &format!(
+            "x-odd-{n}: {}\r\n",
+            ["", " ", "\u{fc}\u{20ac}", "a,b,,c", "\"", "=?utf-8?b?4oKs?="][n % 6]
+        );
     }
     lines += &format!("x-long: {}\r\n", "v".repeat(20_000));
     for _ in 0..30 {

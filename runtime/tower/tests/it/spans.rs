@@ -171,7 +171,11 @@ async fn fields_that_are_known_later_and_failures_are_recorded_and_secrets_are_n
             );
             span.record("http.response.status_code", 503);
             drop(span);
-            let failed = info_span!("job", otel.status_code = tracing::field::Empty, otel.status_message = "out of paper");
+            let failed = info_span!(
+                "job",
+                otel.status_code = tracing::field::Empty,
+                otel.status_message = "out of paper"
+            );
             failed.record("otel.status_code", "ERROR");
         }),
     );
@@ -182,7 +186,11 @@ async fn fields_that_are_known_later_and_failures_are_recorded_and_secrets_are_n
     let effects: Vec<_> = timeline.runs.iter().flat_map(|run| &run.effects).collect();
     assert_eq!(effects[0].label(), "http GET billing:8080/invoices/7");
     assert_eq!(effects[0].end.to_string(), "503");
-    assert!(matches!(&effects[1].end, EffectEnd::Err(error) if error.message == "out of paper"), "{:?}", effects[1]);
+    assert!(
+        matches!(&effects[1].end, EffectEnd::Err(error) if error.message == "out of paper"),
+        "{:?}",
+        effects[1]
+    );
     assert!(!format!("{trace:?}").contains("hunter2"));
 }
 

@@ -40,8 +40,10 @@ async fn two_layers_of_one_directory_share_its_only_writer() {
     let (one, two) = (app("one"), app("two"));
     let path = dir.path().to_owned();
     let kept = tempfile::tempdir().unwrap();
-    let (one, two) =
-        (Served::start_layered(one, kept).await, Served::start_layered(two, tempfile::tempdir().unwrap()).await);
+    let (one, two) = (
+        Served::start_layered(one, kept).await,
+        Served::start_layered(two, tempfile::tempdir().unwrap()).await,
+    );
     one.get("/", "").await;
     two.get("/", "").await;
     two.get("/", "").await;
@@ -94,7 +96,8 @@ async fn the_tail_keeps_failures_and_requests_with_the_token() {
     served.get("/", "x-zerver-record: sesame\r\n").await;
     served.get("/", "x-zerver-record: other\r\n").await;
     served.get("/fails", "").await;
-    let kept: Vec<_> = served.stop().await.iter().map(|trace| (trace.status, format!("{:?}", trace.kept))).collect();
+    let kept: Vec<_> =
+        served.stop().await.iter().map(|trace| (trace.status, format!("{:?}", trace.kept))).collect();
     assert_eq!(kept, [(200, "Requested".to_owned()), (500, "Failed".to_owned())]);
 }
 

@@ -24,8 +24,12 @@ impl TimelineBuilder<'_> {
 
     /// Records a line that was logged while a call was performed, or by a step. Lines of an unknown call are left out.
     pub(super) fn take_line(&mut self, event: &Event<Recorded>) {
-        let new_line = |call, at_ns: &u64, level: &LogLevel, target: &Name, line: &Recorded| {
-            LogLine { call, at_ns: *at_ns, level: *level, target: target.to_string(), line: line.clone() }
+        let new_line = |call, at_ns: &u64, level: &LogLevel, target: &Name, line: &Recorded| LogLine {
+            call,
+            at_ns: *at_ns,
+            level: *level,
+            target: target.to_string(),
+            line: line.clone(),
         };
         match event {
             Event::Logged { call, at_ns, level, target, line } => {

@@ -25,37 +25,24 @@ thread_local! {
 
 /// A recorder with the settings of a service. Dropping it writes what it has accepted.
 #[derive(Debug)]
-pub struct MountedRecorder {
+pub struct LayerRecorder {
     /// `None` once it is dropped.
     recorder: Option<Recorder>,
     token: Option<String>,
     body_bytes: usize,
 }
 
-impl MountedRecorder {
+impl LayerRecorder {
     /// Opens the store. Settings in `zerver.toml` and in the environment override those of the program. Returns `None` if they
     /// turn recording off.
     ///
-    /// If `zerver` has started the program to ask for its settings or its flows, prints them, and ends the process.
+    /// If `zerver` has started the program to ask for its settings or its flows, prints them, and ends the process. The flows
+    /// are unknown here.
     ///
     /// # Errors
     /// If a setting is invalid, or the store cannot be opened.
     pub fn open(program: Recording) -> Result<Option<Self>, StartError> {
-        let environment = match Environment::read() {
-            Err(StartError::MissingFeature { setting, .. }) if setting == "ZERVER_IPC" => refuse_replay(),
-            read => read?,
-        };
-        if environment.ipc.is_some() {
-            refuse_replay();
-        }
-        let loaded = load(&environment, Config { recording: program, ..Config::default() })?;
-        if environment.catalog {
-            // The program does not know its routes. Those that have been requested are in the store.
-            exit_after(run::print(&[(); 0]));
-        }
-        if environment.settings {
-            exit_after(run::print(&loaded.document()));
-        }
+        let (environment, loaded) = load(Config { recording: program, ..Config::default() })?;
         let secrets = App::new().with_config(loaded.config.clone()).secrets();
         operator_log::mask(secrets.clone());
         let recorder = recorder_startup::open(&loaded, &environment, secrets)?;
@@ -83,7 +70,7 @@ impl MountedRecorder {
     }
 }
 
-impl Drop for MountedRecorder {
+impl Drop for LayerRecorder {
     fn drop(&mut self) {
         if let Some(recorder) = self.recorder.take() {
             recorder_startup::close(recorder);
@@ -91,12 +78,28 @@ impl Drop for MountedRecorder {
     }
 }
 
-fn load(environment: &Environment, program: Config) -> Result<LoadedSettings, StartError> {
-    environment.layers(program).load()
+/// Loads the settings. If `zerver` itself has started the program, answers it, and ends the process.
+fn load(program: Config) -> Result<(Environment, LoadedSettings), StartError> {
+    let environment = match Environment::read() {
+        Err(StartError::MissingFeature { setting, .. }) if setting == "ZERVER_IPC" => refuse_replay(),
+        read => read?,
+    };
+    if environment.ipc.is_some() {
+        refuse_replay();
+    }
+    if environment.catalog {
+        // The program does not know its routes. Those that have been requested are in the store.
+        exit_after(run::print(&[(); 0]));
+    }
+    let loaded = environment.layers(program).load()?;
+    if environment.settings {
+        exit_after(run::print(&loaded.document()));
+    }
+    Ok((environment, loaded))
 }
 
 fn refuse_replay() -> ! {
-    operator_log::error("this program is recorded by a layer; zerver cannot run its steps");
+    run::print_message("error", "this program is recorded by a layer; zerver cannot run its steps");
     std::process::exit(CANNOT_REPLAY);
 }
 
@@ -110,8 +113,8 @@ pub fn report_unrecorded(error: &StartError) {
     if tracing::dispatcher::has_been_set() {
         operator_log::warn(&message);
     } else {
-        // Nobody would see it otherwise.
-        run::print_warning(&message);
+        // Without a subscriber, the message would be lost.
+        run::print_message("warning", &message);
     }
 }
 
@@ -131,13 +134,10 @@ pub fn request_id_header(id: RequestId) -> HeaderValue {
 /// # Errors
 /// If a setting is invalid, or the address cannot be listened on.
 pub fn listen(addr: &str) -> Result<TcpListener, StartError> {
-    let environment = Environment::read()?;
+    let (environment, loaded) = load(Config { addr: addr.to_owned(), ..Config::default() })?;
     let listener = match listener::inherited()? {
         Some(listener) => listener,
-        None => {
-            let program = Config { addr: addr.to_owned(), ..Config::default() };
-            listener::listen(&load(&environment, program)?.config.addr)?
-        }
+        None => listener::listen(&loaded.config.addr)?,
     };
     run::notify_manager(environment.notify.as_deref(), "READY=1");
     Ok(listener)
