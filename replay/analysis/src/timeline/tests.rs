@@ -397,6 +397,7 @@ fn the_document_has_the_promised_fields() {
       "missing": [],
       "outcome": "done",
       "path": "/v1/todos/456",
+      "recorded_by": "runtime",
       "request": {
         "body": {
           "full_bytes": 0,
