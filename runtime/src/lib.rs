@@ -103,7 +103,7 @@ pub use zerver_engine as engine;
 pub mod layer {
     pub use crate::event_text::{EventText, log_level};
     pub use crate::program::layer_recorder::{
-        LayerRecorder, listen, next_request_id, report_unrecorded, request_id_header,
+        LayerRecorder, RecordedByFlow, listen, next_request_id, report_unrecorded, request_id_header,
     };
 }
 

@@ -1,11 +1,12 @@
-//! What a program needs that is no service of zerver and has its requests recorded: the recorder with the settings of a service,
-//! request ids, and the socket. For `zerver-tower`.
+//! Support of `zerver-tower` for programs that are no services of zerver: a recorder with the settings of a service, request ids,
+//! and the socket.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use http::HeaderValue;
 use zerver_recorder::Recorder;
-use zerver_trace::RequestId;
+use zerver_trace::{FlowInfo, RequestId};
 
 use super::environment::Environment;
 use super::{recorder_startup, run};
@@ -13,7 +14,10 @@ use crate::config::{Config, LoadedSettings};
 use crate::execution::request_ids::{RequestIds, header_value};
 use crate::http::tokens_match;
 use crate::server::listener;
-use crate::{App, Recording, StartError, operator_log};
+use crate::{App, MountedFlows, Recording, StartError, operator_log};
+
+/// Maximum number of bytes that a recorder keeps of a body. It may keep fewer.
+const MAX_BODY: usize = 192 << 10;
 
 /// Exit code of a program that was started to replay requests and cannot.
 const CANNOT_REPLAY: i32 = 2;
@@ -26,11 +30,23 @@ thread_local! {
 /// A recorder with the settings of a service. Dropping it writes what it has accepted.
 #[derive(Debug)]
 pub struct LayerRecorder {
-    /// `None` once it is dropped.
-    recorder: Option<Recorder>,
+    owner: RecorderOwner,
     token: Option<String>,
     body_bytes: usize,
 }
+
+/// The owner of a recorder.
+#[derive(Debug)]
+enum RecorderOwner {
+    /// The layer. `None` once it is dropped.
+    Layer(Option<Recorder>),
+    /// Flows that the program mounts next to its handlers.
+    Flows(MountedFlows),
+}
+
+/// An extension of responses: a flow has recorded the request.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedByFlow;
 
 impl LayerRecorder {
     /// Opens the store. Settings in `zerver.toml` and in the environment override those of the program. Returns `None` if they
@@ -48,15 +64,36 @@ impl LayerRecorder {
         let recorder = recorder_startup::open(&loaded, &environment, secrets)?;
         let LoadedSettings { config: Config { recording, .. }, .. } = loaded;
         Ok(recorder.map(|recorder| Self {
-            recorder: Some(recorder),
+            owner: RecorderOwner::Layer(Some(recorder)),
             token: recording.token,
             body_bytes: recording.body_bytes,
         }))
     }
 
+    /// Shares the recorder of mounted flows, since a store has one writer. Returns `None` if they are not recorded.
+    pub fn of_flows(flows: &MountedFlows) -> Option<Self> {
+        flows.recorder()?;
+        let token = flows.record_token().map(str::to_owned);
+        Some(Self { owner: RecorderOwner::Flows(flows.clone()), token, body_bytes: MAX_BODY })
+    }
+
     /// Returns the recorder.
-    pub const fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_ref()
+    pub fn recorder(&self) -> Option<&Recorder> {
+        match &self.owner {
+            RecorderOwner::Layer(recorder) => recorder.as_ref(),
+            RecorderOwner::Flows(flows) => flows.recorder(),
+        }
+    }
+
+    /// Stores the flows of this build: those that are mounted, and these.
+    pub fn declare(&self, flows: &[Arc<FlowInfo>]) {
+        let mounted = match &self.owner {
+            RecorderOwner::Layer(_) => Vec::new(),
+            RecorderOwner::Flows(flows) => flows.catalog(),
+        };
+        if let Some(recorder) = self.recorder() {
+            recorder.declare(&[&mounted, flows].concat());
+        }
     }
 
     /// Returns the maximum number of bytes that are recorded of each body.
@@ -72,7 +109,9 @@ impl LayerRecorder {
 
 impl Drop for LayerRecorder {
     fn drop(&mut self) {
-        if let Some(recorder) = self.recorder.take() {
+        if let RecorderOwner::Layer(recorder) = &mut self.owner
+            && let Some(recorder) = recorder.take()
+        {
             recorder_startup::close(recorder);
         }
     }

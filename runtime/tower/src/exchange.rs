@@ -1,4 +1,4 @@
-//! One request and what is known of it so far. The layer, the bodies and the spans of the request share it, and add to it from any
+//! A request and what is known of it so far. The layer, the bodies and the spans of the request share it, and add to it from any
 //! thread. Nothing is encoded here: the recorder does that, on its own thread.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -43,6 +43,7 @@ mod body_prefix;
 mod exchange;
 mod flow_table;
 mod messages;
+mod open_store;
 mod record;
 mod request_body;
 mod response_body;
@@ -53,7 +54,7 @@ mod tracked;
 
 use std::path::PathBuf;
 
-pub use record::{Record, record_with, try_record_with};
+pub use record::{Record, record_with, record_with_flows, try_record_with};
 pub use request_body::RequestBody;
 pub use response_body::ResponseBody;
 pub use response_future::ResponseFuture;

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tower_layer::Layer;
 use zerver::layer::{LayerRecorder, report_unrecorded};
-use zerver::{Recording, StartError};
+use zerver::{MountedFlows, Recording, StartError};
 use zerver_recorder::{Recorder, RecorderStatus};
-use zerver_trace::{Capture, CaptureSink, FlowInfo};
 
-use crate::flow_table::FlowTable;
+use crate::open_store::OpenStore;
 use crate::service::RecordService;
 
 /// Stores into which this process records. A second layer for the same directory shares the recorder, because a store has one writer.
@@ -60,6 +59,14 @@ pub fn try_record_with(recording: Recording) -> Result<Record, StartError> {
     Ok(Record(Some(store)))
 }
 
+/// Returns a layer that records into the store of flows that the program [mounts](zerver::App::mount) next to its handlers. A
+/// store has one writer, so [`record`](crate::record) cannot open it as well. Requests that a flow answers are recorded by the flow.
+///
+/// If the flows are not recorded, requests pass unrecorded.
+pub fn record_with_flows(flows: &MountedFlows) -> Record {
+    Record(LayerRecorder::of_flows(flows).map(|recorder| Arc::new(OpenStore::new(recorder))))
+}
+
 fn is_same(dir: &Path, named: &Path) -> bool {
     std::path::absolute(named).is_ok_and(|named| named == dir)
 }
@@ -72,13 +79,13 @@ impl Record {
 
     /// Returns the state of the recorder, or `None` if requests are not recorded.
     pub fn status(&self) -> Option<RecorderStatus> {
-        self.0.as_ref().and_then(|store| store.recorder.recorder()).map(Recorder::status)
+        self.0.as_ref().and_then(|store| store.recorder()).map(Recorder::status)
     }
 
     /// Waits until all requests that have ended are in the store, for tests and before the process is ended by force. It blocks the
     /// thread for some milliseconds.
     pub fn flush(&self) {
-        if let Some(recorder) = self.0.as_ref().and_then(|store| store.recorder.recorder()) {
+        if let Some(recorder) = self.0.as_ref().and_then(|store| store.recorder()) {
             recorder.flush();
         }
     }
@@ -95,42 +102,5 @@ impl<S> Layer<S> for Record {
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").field("is_recording", &self.is_recording()).finish_non_exhaustive()
-    }
-}
-
-/// An open store with its recorder. Whatever may be dropped on the recorder's own thread must not own it, because it waits for that
-/// thread.
-pub(crate) struct OpenStore {
-    recorder: LayerRecorder,
-    sink: Option<Arc<dyn CaptureSink>>,
-    pub(crate) flows: FlowTable,
-}
-
-impl OpenStore {
-    fn new(recorder: LayerRecorder) -> Self {
-        let sink = recorder.recorder().map(|recorder| recorder.sink());
-        Self { recorder, sink, flows: FlowTable::default() }
-    }
-
-    pub(crate) const fn body_bytes(&self) -> usize {
-        self.recorder.body_bytes()
-    }
-
-    pub(crate) fn is_token(&self, received: &[u8]) -> bool {
-        self.recorder.is_token(received)
-    }
-
-    /// Passes a capture to the recorder, whose policy decides.
-    pub(crate) fn accept(&self, capture: Box<Capture>) {
-        if let Some(sink) = &self.sink {
-            sink.accept(capture);
-        }
-    }
-
-    /// Stores the flows that are known so far.
-    pub(crate) fn declare(&self, flows: &[Arc<FlowInfo>]) {
-        if let Some(recorder) = self.recorder.recorder() {
-            recorder.declare(flows);
-        }
     }
 }

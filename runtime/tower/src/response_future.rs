@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderName, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use zerver::layer::request_id_header;
+use zerver::layer::{RecordedByFlow, request_id_header};
 
 use crate::response_body::ResponseBody;
 use crate::tracked::Tracked;
@@ -48,6 +48,11 @@ where
         let mut tracked = this.tracked.take();
         Poll::Ready(match result {
             Ok(mut response) => {
+                if response.extensions().get::<RecordedByFlow>().is_some()
+                    && let Some(mut tracked) = tracked.take()
+                {
+                    tracked.discard();
+                }
                 if let Some(tracked) = &mut tracked {
                     // An id that the service has given to the request stays.
                     let id = response.headers_mut().entry(REQUEST_ID);

@@ -14,7 +14,7 @@ use zerver_trace::{FlowInfo, RequestId};
 
 use crate::exchange::{Exchange, unix_now_ns};
 use crate::messages::{RECORD_TOKEN, RequestHead, header_list};
-use crate::record::OpenStore;
+use crate::open_store::OpenStore;
 use crate::request_body::RequestBody;
 use crate::response_body::ResponseBody;
 use crate::response_future::ResponseFuture;

@@ -14,7 +14,7 @@ use zerver_trace::{
 use crate::body_prefix::BodyPrefix;
 use crate::exchange::Exchange;
 use crate::messages::{HeaderList, RecordedResponse, header_list};
-use crate::record::OpenStore;
+use crate::open_store::OpenStore;
 use crate::spans;
 
 /// Duration of a response's body from which it gets a row of its own, in nanoseconds.
@@ -96,6 +96,11 @@ impl Tracked {
         if let Some(response) = &mut self.response {
             response.headers.extend(header_list(trailers));
         }
+    }
+
+    /// Forgets the request, because it is recorded elsewhere.
+    pub(crate) fn discard(&mut self) {
+        self.has_ended = true;
     }
 
     /// Records that the response is complete.

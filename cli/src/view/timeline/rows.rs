@@ -118,12 +118,16 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     for (at, run) in timeline.runs.iter().enumerate() {
         let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
         rows.push(step_row(trace, run, failure, name_columns));
-        rows.extend(run.log_lines.iter().map(line_row));
+        let mut lines = run.log_lines.iter().peekable();
         for effect in &run.effects {
+            while let Some(line) = lines.next_if(|line| line.at_ns <= effect.start_ns) {
+                rows.push(line_row(line));
+            }
             rows.push(effect_row(trace, effect));
             rows.extend(effect.points().map(point_row));
             rows.extend(effect.log_lines.iter().map(line_row));
         }
+        rows.extend(lines.map(line_row));
     }
     rows
 }

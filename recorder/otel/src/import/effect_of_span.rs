@@ -170,7 +170,7 @@ pub(super) fn answer(node: SpanNode<'_>, kind: &str, masks: &Masks) -> Answer<Re
     end(node, kind, masks).map(|output| plain(&output, output.summary()))
 }
 
-/// What a span knows of the output of its call.
+/// Output of a call, as far as its span knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SpanOutput {
     Nothing,

@@ -1,4 +1,4 @@
-//! What the handlers of requests tell through `tracing`: spans become calls of their request, events its lines, and queries of sqlx
+//! Spans and events of `tracing` as parts of requests: spans become calls of their request, events its lines, and queries of sqlx
 //! its SQL calls.
 //!
 //! A span belongs to the request of its parent, on whichever thread it is. The root of a request is a span that the layer of requests

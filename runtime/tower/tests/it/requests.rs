@@ -1,4 +1,4 @@
-//! What is recorded of requests and responses, and what the client gets.
+//! Records of requests and responses, and that clients get the same responses as without.
 
 use axum::extract::Query;
 use axum::routing::{get, post};

@@ -108,3 +108,35 @@ async fn recording_can_be_off() {
     assert!(!zerver_tower::try_record_with(recording).unwrap().is_recording());
     assert!(!dir.path().join("s").exists());
 }
+
+#[tokio::test]
+async fn mounted_flows_and_handlers_share_a_store_and_no_request_is_recorded_twice() {
+    use zerver::prelude::*;
+
+    #[step]
+    fn greet() -> Response {
+        Response::text("from a flow")
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let recording = Recording { store: Some(dir.path().to_owned()), keep: Keep::All, ..Recording::default() };
+    let flows =
+        App::new().flow(flow!("greet", GET "/greet", steps: [greet])).recording(recording).mount().unwrap();
+    let app = Router::new()
+        .route("/", get(|| async { "from a handler" }))
+        .route_service("/greet", flows.service("greet"))
+        .layer(zerver_tower::record_with_flows(&flows));
+    drop(flows);
+    let served = Served::start_layered(app, dir).await;
+    let handled = served.get("/", "").await;
+    let greeted = served.get("/greet", "").await;
+    assert!(handled.ends_with("from a handler") && greeted.ends_with("from a flow"), "{handled} {greeted}");
+    let dir = served.end().await;
+    let traces = traces(dir.path());
+    let recorded: Vec<_> = traces.iter().map(|trace| (trace.flow.name.as_str(), trace.has_steps())).collect();
+    assert_eq!(recorded, [("get", false), ("greet", true)]);
+    assert!(greeted.contains(&format!("x-request-id: {}", traces[1].id)), "{greeted}");
+    let catalog = zerver_recorder::Reader::open(dir.path()).unwrap().flow_catalog().unwrap();
+    let names: Vec<_> = catalog.flows.iter().map(|flow| flow.name.as_str()).collect();
+    assert_eq!(names, ["greet", "get"]);
+}
