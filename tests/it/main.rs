@@ -25,6 +25,7 @@ mod lexer;
 mod lints;
 mod local_servers;
 mod mcp;
+mod mounted;
 mod other_process;
 mod packages;
 mod payments;

@@ -112,11 +112,11 @@ fn the_code_of_the_page_is_that_of_the_example() {
 #[test]
 fn the_service_answers_as_before_and_each_request_has_a_timeline() {
     let folder = tempfile::tempdir().unwrap();
-    let untouched = Serving::start(env!("CARGO_BIN_EXE_untouched"), folder.path());
+    let untouched = Serving::start(env!("CARGO_BIN_EXE_zerver-example-untouched"), folder.path());
     let before = responses(&untouched);
     untouched.stop();
     assert!(!folder.path().join(".zerver").exists());
-    let recorded = Serving::start(env!("CARGO_BIN_EXE_recorded"), folder.path());
+    let recorded = Serving::start(env!("CARGO_BIN_EXE_zerver-example-mounted"), folder.path());
     assert_eq!(responses(&recorded), before);
     recorded.stop();
 
@@ -157,7 +157,7 @@ fn zerver_gets_settings_and_no_flows_and_is_told_that_it_cannot_replay() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("zerver.toml"), "[recording]\nbody_bytes = \"1KiB\"\n").unwrap();
     let ask = |variable: &str, value: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_recorded"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zerver-example-mounted"));
         let output =
             command.current_dir(folder.path()).env(variable, value).env_remove("CARGO_MANIFEST_DIR").output();
         let output = output.unwrap();
