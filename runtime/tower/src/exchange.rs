@@ -12,6 +12,7 @@ use zerver_trace::{
 
 use crate::body_prefix::BodyPrefix;
 use crate::messages::{RecordedResponse, RequestHead, visit_body};
+use crate::route::Route;
 
 /// Maximum number of events of a request. Further ones are counted.
 const MAX_EVENTS: usize = 20_000;
@@ -22,8 +23,7 @@ const HANDLER: u16 = 0;
 pub(crate) struct Exchange {
     pub(crate) id: RequestId,
     pub(crate) head: RequestHead,
-    /// `None` if the request has no route. Its flow follows from the response then.
-    pub(crate) flow: Option<Arc<FlowInfo>>,
+    pub(crate) route: Option<Route>,
     pub(crate) is_recording_requested: bool,
     /// Length of the request's body, if it was announced.
     announced: Option<u64>,
@@ -50,7 +50,7 @@ impl Exchange {
         id: RequestId,
         started_unix_ns: u64,
         head: RequestHead,
-        flow: Option<Arc<FlowInfo>>,
+        route: Option<Route>,
         is_recording_requested: bool,
         announced: Option<u64>,
         body_limit: usize,
@@ -58,7 +58,7 @@ impl Exchange {
         Self {
             id,
             head,
-            flow,
+            route,
             is_recording_requested,
             announced,
             body_limit,

@@ -48,6 +48,7 @@ mod record;
 mod request_body;
 mod response_body;
 mod response_future;
+mod route;
 mod service;
 mod spans;
 mod tracked;

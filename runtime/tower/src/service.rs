@@ -10,7 +10,7 @@ use http::{Extensions, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 use zerver::layer::next_request_id;
-use zerver_trace::{FlowInfo, RequestId};
+use zerver_trace::RequestId;
 
 use crate::exchange::{Exchange, unix_now_ns};
 use crate::messages::{RECORD_TOKEN, RequestHead, header_list};
@@ -18,6 +18,7 @@ use crate::open_store::OpenStore;
 use crate::request_body::RequestBody;
 use crate::response_body::ResponseBody;
 use crate::response_future::ResponseFuture;
+use crate::route::Route;
 use crate::tracked::Tracked;
 
 /// A service whose requests are recorded.
@@ -62,11 +63,11 @@ impl<S> RecordService<S> {
             peer: peer(request.extensions()),
             headers: header_list(request.headers()),
         };
-        let flow = route(store, request);
+        let route = Route::of(request.extensions());
         let announced = request.body().size_hint().exact();
         request.extensions_mut().insert(RecordedRequest { id });
         let exchange =
-            Exchange::new(id, unix_ns, head, flow, is_recording_requested, announced, store.body_bytes());
+            Exchange::new(id, unix_ns, head, route, is_recording_requested, announced, store.body_bytes());
         Some(Tracked::new(Arc::clone(store), exchange))
     }
 }
@@ -103,18 +104,6 @@ impl<S: fmt::Debug> fmt::Debug for RecordService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordService").field("inner", &self.inner).finish_non_exhaustive()
     }
-}
-
-/// Returns the flow of the route that axum has found. A layer of a whole router runs behind its routing.
-#[cfg(feature = "axum")]
-fn route<B>(store: &OpenStore, request: &Request<B>) -> Option<Arc<FlowInfo>> {
-    let matched = request.extensions().get::<axum::extract::MatchedPath>()?;
-    Some(store.flows.of_route(request.method(), matched.as_str(), |flows| store.declare(flows)))
-}
-
-#[cfg(not(feature = "axum"))]
-fn route<B>(_: &OpenStore, _: &Request<B>) -> Option<Arc<FlowInfo>> {
-    None
 }
 
 /// Returns the address of the client, if the service was made with `into_make_service_with_connect_info`.

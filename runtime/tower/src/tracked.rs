@@ -159,11 +159,11 @@ impl Tracked {
 
     /// Returns the flow. Without a route, only paths to which the service has an answer become flows.
     fn flow(&self, response: Option<&RecordedResponse>) -> Arc<FlowInfo> {
-        let Exchange { head, flow, .. } = &*self.exchange;
-        if let Some(flow) = flow {
-            return Arc::clone(flow);
-        }
+        let Exchange { head, route, .. } = &*self.exchange;
         let flows = &self.store.flows;
+        if let Some(route) = route {
+            return flows.of_route(&head.method, route.pattern(), |flows| self.store.declare(flows));
+        }
         let is_unknown = response.is_none_or(|response| {
             matches!(response.status, 400..=499)
                 || response
