@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use zerver_trace::{
     Answer, Capture, Class, Event, FlowInfo, LogLevel, Message, MessagePart, Name, Outcome, RecordedBy,
-    RequestId, SharedValue,
+    RequestId, SharedValue, TypedValue,
 };
 
 use crate::body_prefix::BodyPrefix;
@@ -16,6 +16,9 @@ use crate::route::Route;
 
 /// Maximum number of events of a request. Further ones are counted.
 const MAX_EVENTS: usize = 20_000;
+/// Maximum size of the texts of a request's spans and lines, in bytes, which is what a recorder keeps of values. Further ones are
+/// counted.
+const MAX_TEXT_BYTES: usize = 2 << 20;
 /// Step of all events: the handler.
 const HANDLER: u16 = 0;
 
@@ -38,7 +41,11 @@ pub(crate) struct Exchange {
 struct Progress {
     body: BodyPrefix,
     events: Vec<Event<SharedValue>>,
+    /// Number of calls that have begun, and of those that have not ended.
     calls: u32,
+    open_calls: usize,
+    /// Size of the texts of spans and lines, in bytes.
+    text_bytes: usize,
     dropped: u32,
     /// True once the capture was made. What happens later is not recorded.
     has_ended: bool,
@@ -95,10 +102,11 @@ impl Exchange {
         self.progress().add(Event::BodyReceived { at_ns });
     }
 
-    /// Begins a call, and returns its number. Returns `None` if the trace has no room for it, or the request has ended.
-    pub(crate) fn begin_call(&self, kind: Name, args: SharedValue) -> Option<u32> {
+    /// Begins a call, and returns its number. `text_bytes` is the size of its arguments. Returns `None` if the trace has no room
+    /// for it, or the request has ended.
+    pub(crate) fn begin_call(&self, kind: Name, args: SharedValue, text_bytes: usize) -> Option<u32> {
         let at_ns = self.now_ns();
-        self.progress().begin(at_ns, kind, args)
+        self.progress().begin(at_ns, kind, args, text_bytes)
     }
 
     /// Ends a call.
@@ -108,10 +116,17 @@ impl Exchange {
     }
 
     /// Adds a call that is over.
-    pub(crate) fn add_call(&self, from_ns: u64, kind: Name, args: SharedValue, answer: Answer<SharedValue>) {
+    pub(crate) fn add_call(
+        &self,
+        from_ns: u64,
+        kind: Name,
+        args: SharedValue,
+        text_bytes: usize,
+        answer: Answer<SharedValue>,
+    ) {
         let until_ns = self.now_ns();
         let mut progress = self.progress();
-        if let Some(call) = progress.begin(from_ns.min(until_ns), kind, args) {
+        if let Some(call) = progress.begin(from_ns.min(until_ns), kind, args, text_bytes) {
             progress.end(call, until_ns, answer);
         }
     }
@@ -126,7 +141,7 @@ impl Exchange {
     ) {
         let until_ns = self.now_ns();
         let mut progress = self.progress();
-        let Some(call) = progress.begin(from_ns, Name::from("stream"), args) else { return };
+        let Some(call) = progress.begin(from_ns, Name::from("stream"), args, 0) else { return };
         if let Some(at_ns) = first_ns {
             progress.add(Event::EffectPoint { call, at_ns, point: Name::from("first byte") });
         }
@@ -134,12 +149,17 @@ impl Exchange {
     }
 
     /// Adds a line that was logged by this call, or by the handler outside of calls.
-    pub(crate) fn log(&self, call: Option<u32>, level: LogLevel, target: Name, line: SharedValue) {
+    pub(crate) fn log(&self, call: Option<u32>, level: LogLevel, target: Name, line: String) {
         let at_ns = self.now_ns();
-        self.progress().add(match call {
-            Some(call) => Event::Logged { call, at_ns, level, target, line },
-            None => Event::StepLogged { step: HANDLER, at_ns, level, target, line },
-        });
+        let mut progress = self.progress();
+        if progress.has_room(1, line.len()) {
+            progress.text_bytes += line.len();
+            let line: SharedValue = Arc::new(TypedValue(line));
+            progress.add(match call {
+                Some(call) => Event::Logged { call, at_ns, level, target, line },
+                None => Event::StepLogged { step: HANDLER, at_ns, level, target, line },
+            });
+        }
     }
 
     /// Ends the exchange, and returns its capture. Returns `None` if it has ended before.
@@ -198,23 +218,31 @@ impl Message for Exchange {
 }
 
 impl Progress {
-    fn add(&mut self, event: Event<SharedValue>) -> bool {
+    /// Returns true if there is room for so many events and bytes of text. Counts what has none.
+    fn has_room(&mut self, events: usize, text_bytes: usize) -> bool {
         if self.has_ended {
             return false;
         }
         // Each call that has begun still needs its end.
-        if self.events.len() >= MAX_EVENTS {
-            self.dropped = self.dropped.saturating_add(1);
-            return false;
-        }
-        self.events.push(event);
-        true
+        let has_room = self.events.len() + self.open_calls + events <= MAX_EVENTS
+            && self.text_bytes.saturating_add(text_bytes) <= MAX_TEXT_BYTES;
+        self.dropped = self.dropped.saturating_add(u32::from(!has_room));
+        has_room
     }
 
-    fn begin(&mut self, at_ns: u64, kind: Name, args: SharedValue) -> Option<u32> {
+    fn add(&mut self, event: Event<SharedValue>) {
+        if self.has_room(1, 0) {
+            self.events.push(event);
+        }
+    }
+
+    fn begin(&mut self, at_ns: u64, kind: Name, args: SharedValue, text_bytes: usize) -> Option<u32> {
+        if !self.has_room(2, text_bytes) {
+            return None;
+        }
         let call = self.calls;
         let timeout_ns = None;
-        let is_added = self.add(Event::EffectRequested {
+        self.events.push(Event::EffectRequested {
             call,
             step: HANDLER,
             at_ns,
@@ -223,12 +251,17 @@ impl Progress {
             attempt: 1,
             timeout_ns,
         });
-        self.calls += u32::from(is_added);
-        is_added.then_some(call)
+        self.calls += 1;
+        self.open_calls += 1;
+        self.text_bytes += text_bytes;
+        Some(call)
     }
 
     fn end(&mut self, call: u32, at_ns: u64, answer: Answer<SharedValue>) {
-        self.add(Event::EffectCompleted { call, at_ns, answer });
+        if !self.has_ended {
+            self.open_calls -= 1;
+            self.events.push(Event::EffectCompleted { call, at_ns, answer });
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use zerver_otel::{AttributeValue, Span, SpanKind, StatusCode};
 /// Maximum number of fields of a span. Further ones are left out.
 const MAX_FIELDS: usize = 64;
 /// Maximum length of a text, in bytes.
-const MAX_TEXT: usize = 16 << 10;
+pub(super) const MAX_TEXT: usize = 16 << 10;
 
 /// Writes fields into a span.
 pub(super) struct SpanFields<'a>(pub(super) &'a mut Span);

@@ -9,12 +9,12 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 use zerver::layer::{EventText, log_level};
-use zerver_otel::{LiveSpan, Span};
+use zerver_otel::{AttributeValue, LiveSpan, Span};
 use zerver_trace::value::Encoder;
-use zerver_trace::{Answer, Name, Recordable, SharedValue, TypedValue, ValueError};
+use zerver_trace::{Answer, Name, Recordable, SharedValue, ValueError};
 
 use super::current::{current, is_request_span, use_spans};
-use super::fields::SpanFields;
+use super::fields::{MAX_TEXT, SpanFields};
 use super::query::{Query, is_query};
 use crate::exchange::Exchange;
 
@@ -113,12 +113,12 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Spans {
         if self.is_recorded(metadata) {
             let mut span_data = Span { name: metadata.name().to_owned(), ..Span::default() };
             attributes.record(&mut SpanFields(&mut span_data));
+            let text_bytes = text_bytes(&span_data);
             let live = LiveSpan { span: span_data, depth: place.depth + 1 };
             let kind = live.kind();
             let shared = Arc::new(SharedSpan(Mutex::new(live)));
-            if let Some(call) =
-                place.exchange.begin_call(Name::from(kind), Arc::clone(&shared) as SharedValue)
-            {
+            let args = Arc::clone(&shared) as SharedValue;
+            if let Some(call) = place.exchange.begin_call(Name::from(kind), args, text_bytes) {
                 place.call = Some(call);
                 place.depth += 1;
                 span.extensions_mut().insert(SpanCall { call, span: shared });
@@ -148,12 +148,14 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Spans {
             let from_ns =
                 exchange.now_ns().saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
             let answer = span.answer();
-            exchange.add_call(from_ns, Name::from(span.kind()), Arc::new(span), answer);
+            let (kind, text_bytes) = (Name::from(span.kind()), text_bytes(&span.span));
+            exchange.add_call(from_ns, kind, Arc::new(span), text_bytes, answer);
             return;
         }
         let mut text = EventText::default();
         event.record(&mut text);
-        let line = Arc::new(TypedValue(text.into_line()));
+        let mut line = text.into_line();
+        line.truncate(line.floor_char_boundary(MAX_TEXT));
         exchange.log(call, log_level(*metadata.level()), Name::from(metadata.target()), line);
     }
 
@@ -167,6 +169,15 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Spans {
             exchange.end_call(call, answer);
         }
     }
+}
+
+/// Returns the size of the texts of a span.
+fn text_bytes(span: &Span) -> usize {
+    let texts = span.attributes.0.iter().map(|(_, value)| match value {
+        AttributeValue::Text(text) => text.len(),
+        _ => 0,
+    });
+    span.name.len() + texts.sum::<usize>()
 }
 
 fn current_place() -> Option<Place> {

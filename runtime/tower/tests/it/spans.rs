@@ -220,3 +220,36 @@ async fn what_happens_outside_of_requests_is_recorded_nowhere() {
     served.get("/", "").await;
     assert_eq!(rows(&served.only_trace().await), [""; 0]);
 }
+
+#[tokio::test]
+async fn spans_and_lines_without_end_are_bounded_and_counted() {
+    let app = Router::new()
+        .route(
+            "/many",
+            get(|| async {
+                for n in 0..15_000 {
+                    info_span!("span", n).in_scope(|| info!("line"));
+                }
+            }),
+        )
+        .route(
+            "/long",
+            get(|| async {
+                let text = "x".repeat(1 << 20);
+                for _ in 0..300 {
+                    info!("{text}");
+                }
+            }),
+        );
+    let served = serve(app).await;
+    served.get("/many", "").await;
+    served.get("/long", "").await;
+    let traces = served.stop().await;
+    let [many, long] = &traces[..] else { panic!("{} traces", traces.len()) };
+    assert!((19_900..=20_000).contains(&many.events.len()), "{}", many.events.len());
+    assert!(many.events_dropped > 8_000, "{}", many.events_dropped);
+    let timeline = Timeline::of(many);
+    assert!(timeline.runs[0].effects.iter().all(|effect| matches!(effect.end, EffectEnd::Ok { .. })));
+    // Each line is cut at 16 KiB, and the trace has room for 2 MiB of them.
+    assert_eq!((long.events.len(), long.events_dropped), (128, 172));
+}
