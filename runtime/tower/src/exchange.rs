@@ -218,7 +218,7 @@ impl Message for Exchange {
 }
 
 impl Progress {
-    /// Returns true if there is room for so many events and bytes of text. Counts what has none.
+    /// Returns true if there is room for this number of events and bytes of text. Counts what has none.
     fn has_room(&mut self, events: usize, text_bytes: usize) -> bool {
         if self.has_ended {
             return false;

@@ -1,5 +1,5 @@
-//! An exchange on its way through the layer: whoever holds it decides how the request ends. Dropping it means that the client left,
-//! or that the server gave up.
+//! An exchange on its way through the layer. Its owner decides how the request ends. Dropping it means that the client left, or that
+//! the server gave up.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
