@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zerver_analysis::{QueueHolders, Timeline};
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
 use zerver_replay::nearest_name;
-use zerver_trace::{Kept, Query, RequestId, Trace, TraceSelector};
+use zerver_trace::{Query, RecordedBy, RequestId, Trace, TraceSelector};
 
 use crate::args::{Global, TraceRef};
 use crate::error::CommandError;
@@ -101,7 +101,7 @@ impl LoadedTrace {
         QueueHolders::read(&self.trace, timeline, self.reader.as_ref()?).ok().flatten()
     }
 
-    /// Fails if the request was imported as spans, which do not contain what `action` needs.
+    /// Fails if the request was recorded by a layer or imported as spans, which do not contain what `action` needs.
     pub(crate) fn check_recorded(&self, action: &str) -> Result<(), CommandError> {
         check_recorded(&self.trace, action, &self.trace.id.short(self.digits()))
     }
@@ -115,16 +115,24 @@ impl LoadedTrace {
     }
 }
 
-/// Fails if a request was imported as spans, which do not contain what `action` needs.
+/// Fails if a request was recorded by a layer or imported as spans, which do not contain what `action` needs.
 pub(crate) fn check_recorded(trace: &Trace, action: &str, id: &str) -> Result<(), CommandError> {
-    if trace.kept != Kept::Imported {
+    if trace.has_steps() {
         return Ok(());
     }
-    Err(CommandError::new(format!("cannot {action} {id}"))
-        .with_cause(
-            "it was imported as spans, which contain neither the request nor the outputs of its effects",
-        )
-        .with_hint("name a request that zerver has recorded"))
+    let error = CommandError::new(format!("cannot {action} {id}"));
+    Err(match trace.recorded_by {
+        RecordedBy::Layer => {
+            error.with_cause("it was recorded by a layer; zerver cannot run its steps").with_hint(
+                "`zerver resend` sends the request again, and `zerver trace` shows what is known of it",
+            )
+        }
+        RecordedBy::Runtime => error
+            .with_cause(
+                "it was imported as spans, which contain neither the request nor the outputs of its effects",
+            )
+            .with_hint("name a request that zerver has recorded"),
+    })
 }
 
 /// Finds and loads a trace.
@@ -317,6 +325,14 @@ mod tests {
         fs::create_dir(&empty).unwrap();
         global.store = Some(empty);
         assert!(error(&global, "@last").hints[0].contains("zerver dev"));
+    }
+
+    #[test]
+    fn a_request_that_a_layer_recorded_cannot_be_replayed() {
+        let error = check_recorded(&sample::of_layer(), "replay", "019a").unwrap_err();
+        assert_eq!(error.message, "cannot replay 019a");
+        assert_eq!(error.causes, ["it was recorded by a layer; zerver cannot run its steps"]);
+        assert!(check_recorded(&sample::slow(), "replay", "019a").is_ok());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Body, Capture, Class, Decision, Event, FlowInfo, Header, Kept, Message, MessageInfo, MessagePart,
-    Name, Origin, Outcome, Recorded, RecordedBody, RequestId, RequestInfo, ResponseInfo, SharedValue,
-    SlotInfo, StepInfo, Trace, TypedValue, Value,
+    Name, Origin, Outcome, Recorded, RecordedBody, RecordedBy, RequestId, RequestInfo, ResponseInfo,
+    SharedValue, SlotInfo, StepInfo, Trace, TypedValue, Value,
 };
 
 /// Start time of the first sample, in nanoseconds since the Unix epoch.
@@ -94,6 +94,7 @@ pub(crate) fn trace(n: u64) -> Trace {
         },
         redaction: zerver_trace::Redaction::default(),
         is_undelivered: n % 5 == 1,
+        recorded_by: RecordedBy::Runtime,
     }
 }
 
@@ -167,5 +168,6 @@ pub(crate) fn capture(n: u64) -> Capture {
         is_recording_requested: false,
         worker: Some((n % 2) as u16),
         is_undelivered: n % 5 == 1,
+        recorded_by: RecordedBy::Runtime,
     }
 }

@@ -137,6 +137,7 @@ impl<'f> Observed<'f> {
                 | Event::ReadDelayed { .. }
                 | Event::EffectPoint { .. }
                 | Event::Logged { .. }
+                | Event::StepLogged { .. }
                 // Its effect on the call is part of the answer.
                 | Event::FaultInjected { .. }
                 // The effects of an undo are compared like any others.

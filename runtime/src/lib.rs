@@ -76,6 +76,7 @@
 mod app;
 mod config;
 pub mod effects;
+mod event_text;
 mod execution;
 mod http;
 pub mod idempotency;
@@ -96,6 +97,15 @@ mod time;
 /// The crate that performs no I/O. The [`prelude`] has what services use of it.
 #[doc(hidden)]
 pub use zerver_engine as engine;
+
+/// Recording of programs that are no services of zerver.
+#[doc(hidden)]
+pub mod layer {
+    pub use crate::event_text::{EventText, log_level};
+    pub use crate::program::layer_recorder::{
+        LayerRecorder, RecordedByFlow, listen, next_request_id, report_unrecorded, request_id_header,
+    };
+}
 
 pub use ::http::{HeaderMap, Method, StatusCode};
 pub use app::builder::App;

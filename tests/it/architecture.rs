@@ -205,7 +205,7 @@ fn only_programs_print() {
         check_absent(folder, &words, &[]);
     }
     // The part of the runtime that makes a service a program.
-    let program = ["environment", "log_printer", "recorder_startup", "run"]
+    let program = ["environment", "layer_recorder", "log_printer", "recorder_startup", "run"]
         .map(|name| format!("runtime/src/program/{name}.rs"));
     let words = [&words[..], &["io::stdout", "io::stderr"]].concat();
     check_absent("runtime/src", &words, &program.each_ref().map(String::as_str));

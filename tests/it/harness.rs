@@ -38,6 +38,8 @@ pub(crate) struct Programs {
     pub(crate) todos: PathBuf,
     pub(crate) conduit: PathBuf,
     pub(crate) misbehaving: PathBuf,
+    /// A service of axum that a layer records.
+    pub(crate) mounted: PathBuf,
     pub(crate) payments: PathBuf,
     pub(crate) orders: PathBuf,
     /// Next version of the same service.
@@ -60,6 +62,7 @@ pub(crate) fn programs() -> &'static Programs {
             zerver: executable(&messages, "zerver"),
             todos: executable(&messages, "zerver-example-todos"),
             conduit: executable(&messages, "zerver-example-conduit"),
+            mounted: executable(&messages, "zerver-example-mounted"),
             misbehaving: executable(&messages, "zerver-tests-misbehaving"),
             payments: executable(&messages, "zerver-tests-payments"),
             orders: executable(&messages, "zerver-example-orders"),

@@ -81,7 +81,7 @@ fn hostile(mut trace: Trace, number: u128) -> Trace {
             Event::StepPanicked { file, .. } => *file = tainted(file),
             Event::EffectPoint { point, .. } => *point = tainted(point),
             Event::FaultInjected { rule, .. } => *rule = tainted(rule),
-            Event::Logged { target, line, .. } => {
+            Event::Logged { target, line, .. } | Event::StepLogged { target, line, .. } => {
                 *target = tainted(target);
                 taint_value(line);
             }

@@ -26,6 +26,7 @@ mod lints;
 mod local_servers;
 mod mcp;
 mod new_projects;
+mod mounted;
 mod other_process;
 mod packages;
 mod payments;

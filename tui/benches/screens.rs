@@ -12,8 +12,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use serde::Serialize;
 use zerver_trace::{
-    Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
-    StepInfo, Summary, Trace, Value,
+    Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RecordedBy, RequestId,
+    SlotInfo, StepInfo, Summary, Trace, Value,
 };
 use zerver_tui::{App, Appearance, Command, LoadedTrace, Message};
 
@@ -209,6 +209,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
+        recorded_by: RecordedBy::Runtime,
     }
 }
 

@@ -13,8 +13,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use zerver_recorder::Reader;
 use zerver_trace::{
-    Class, Cursor, Decision, Event, FlowInfo, Kept, Outcome, Query, Recorded, RecordedBody, RequestId,
-    SourceError, StepInfo, Summary, Trace, TraceSource, Value,
+    Class, Cursor, Decision, Event, FlowInfo, Kept, Outcome, Query, Recorded, RecordedBody, RecordedBy,
+    RequestId, SourceError, StepInfo, Summary, Trace, TraceSource, Value,
 };
 use zerver_tui::{App, Appearance, Message};
 
@@ -195,6 +195,7 @@ fn trace(n: u64) -> Trace {
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
+        recorded_by: RecordedBy::Runtime,
     }
 }
 

@@ -9,6 +9,8 @@ use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 
+use zerver_tower::{Keep, Recording};
+
 use super::memory::Memory;
 use super::single_thread;
 use super::todos::Todo;
@@ -23,6 +25,23 @@ async fn show(
 
 pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
     run(Router::new().route("/v1/todos/{id}", get(show)).with_state(Memory::new()), ready)
+}
+
+/// Serves the same service behind the layer of `zerver-tower`.
+pub(crate) fn serve_recorded(
+    keep: Keep,
+    ready: impl FnOnce(SocketAddr) + Send + 'static,
+) -> Result<(), String> {
+    let store = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE is not set")?;
+    let recording = Recording { store: Some(store.into()), keep, ..Recording::default() };
+    let record = zerver_tower::try_record_with(recording).map_err(|error| error.to_string())?;
+    let app = Router::new().route("/v1/todos/{id}", get(show)).with_state(Memory::new());
+    run(app.layer(record.clone()), ready)?;
+    record.flush();
+    match record.status() {
+        Some(status) if status.dropped + status.lost == 0 => Ok(()),
+        status => Err(format!("not every request was recorded: {status:?}")),
+    }
 }
 
 /// Serves a router on one thread.

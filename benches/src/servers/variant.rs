@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use zerver_recorder::{RecordingPolicy, TailPolicy};
+use zerver_tower::Keep;
 
 use super::collector::Collector;
 use super::process::Server;
@@ -15,6 +16,8 @@ pub(crate) enum Variant {
     Hyper,
     Axum,
     AxumOtlp,
+    LayerTail,
+    LayerAll,
     Unrecorded,
     Tail,
     All,
@@ -22,14 +25,24 @@ pub(crate) enum Variant {
 
 impl Variant {
     /// All variants in the order of their declaration, so that `variant as usize` is an index.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Hyper, Self::Axum, Self::AxumOtlp, Self::Unrecorded, Self::Tail, Self::All];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Hyper,
+        Self::Axum,
+        Self::AxumOtlp,
+        Self::LayerTail,
+        Self::LayerAll,
+        Self::Unrecorded,
+        Self::Tail,
+        Self::All,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Hyper => "hyper 1",
             Self::Axum => "axum 0.8",
             Self::AxumOtlp => "axum 0.8, OTLP batch",
+            Self::LayerTail => "axum 0.8, layer, tail",
+            Self::LayerAll => "axum 0.8, layer, all",
             Self::Unrecorded => "zerver, unrecorded",
             Self::Tail => "zerver, tail",
             Self::All => "zerver, all",
@@ -41,6 +54,8 @@ impl Variant {
             Self::Hyper => "hyper",
             Self::Axum => "axum",
             Self::AxumOtlp => "axum-otlp",
+            Self::LayerTail => "axum-layer-tail",
+            Self::LayerAll => "axum-layer-all",
             Self::Unrecorded => "off",
             Self::Tail => "tail",
             Self::All => "all",
@@ -50,7 +65,8 @@ impl Variant {
     /// Returns the aim: the processor time relative to axum without tracing.
     pub(crate) const fn aim(self) -> Option<f64> {
         match self {
-            Self::Hyper | Self::Axum | Self::AxumOtlp => None,
+            Self::Hyper | Self::Axum | Self::AxumOtlp | Self::LayerAll => None,
+            Self::LayerTail => Some(1.1),
             Self::Unrecorded => Some(0.9),
             Self::Tail => Some(1.0),
             Self::All => Some(1.2),
@@ -63,6 +79,8 @@ impl Variant {
             Self::Hyper => hyper_server::serve(ready),
             Self::Axum => axum_server::serve(ready),
             Self::AxumOtlp => axum_otlp::serve(ready),
+            Self::LayerTail => axum_server::serve_recorded(Keep::Tail, ready),
+            Self::LayerAll => axum_server::serve_recorded(Keep::All, ready),
             Self::Unrecorded => todos::serve(None, ready),
             Self::Tail => todos::serve(Some(RecordingPolicy::Tail(TailPolicy::default())), ready),
             Self::All => todos::serve(Some(RecordingPolicy::All), ready),

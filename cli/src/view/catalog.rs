@@ -45,10 +45,15 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
         }
         out += line.trim_end();
         out.push('\n');
-        let source = format!("{}:{}", clean(&step.file), step.line);
+        // The handler of a service that a layer records has no place.
+        let source = match step.line {
+            0 => String::new(),
+            line => format!("{}:{line}", clean(&step.file)),
+        };
         let doc = step.doc.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
         let doc = fit(&clean(doc), columns.saturating_sub(INDENT + width(&source) + 2));
-        out += format!("     {}  {doc}", paint(style::FAINT, &source)).trim_end();
+        let place = if source.is_empty() { source } else { paint(style::FAINT, &source) + "  " };
+        out += format!("     {place}{doc}").trim_end();
         out.push('\n');
     }
     out

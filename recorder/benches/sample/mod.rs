@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Body, Capture, Class, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, Name,
-    Outcome, RequestId, RequestInfo, ResponseInfo, SharedValue, SlotInfo, StepInfo, TypedValue,
+    Outcome, RecordedBy, RequestId, RequestInfo, ResponseInfo, SharedValue, SlotInfo, StepInfo, TypedValue,
 };
 
 const STEPS: [&str; 6] =
@@ -179,5 +179,6 @@ pub(crate) fn capture(n: u64, flow: &Arc<FlowInfo>, secret: bool) -> Box<Capture
         is_recording_requested: false,
         worker: Some(0),
         is_undelivered: false,
+        recorded_by: RecordedBy::Runtime,
     })
 }

@@ -212,6 +212,7 @@ impl BlockBuilder {
             },
             redaction: trace.redaction.clone(),
             undelivered: trace.is_undelivered,
+            recorded_by: trace.recorded_by,
         };
         let mut len = 0;
         stored.map_pieces(|piece| {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use zerver_trace::{
-    Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, Redaction, RequestId,
-    Trace,
+    Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, RecordedBy, Redaction,
+    RequestId, Trace,
 };
 
 use crate::block::trace_values::event_value_mut;
@@ -46,6 +46,8 @@ pub(crate) struct StoredTrace {
     pub(crate) origin: Origin<PieceId>,
     pub(crate) redaction: Redaction,
     pub(crate) undelivered: bool,
+    /// Last, because it was added with schema 3.5.
+    pub(crate) recorded_by: RecordedBy,
 }
 
 /// Source of the pieces to which a stored trace refers.
@@ -137,7 +139,8 @@ impl StoredTrace {
                 | Event::UndoStarted { at_ns, .. }
                 | Event::UndoEnded { at_ns, .. }
                 | Event::FaultInjected { at_ns, .. }
-                | Event::Logged { at_ns, .. } => to.time(at_ns),
+                | Event::Logged { at_ns, .. }
+                | Event::StepLogged { at_ns, .. } => to.time(at_ns),
                 Event::StepYielded { .. } => {}
             }
         }
@@ -221,6 +224,7 @@ impl StoredTrace {
             },
             redaction: self.redaction,
             is_undelivered: self.undelivered,
+            recorded_by: self.recorded_by,
         })
     }
 }

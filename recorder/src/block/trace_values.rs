@@ -24,6 +24,7 @@ pub(super) fn event_value_mut<V>(event: &mut Event<V>) -> Option<&mut V> {
         | Event::SlotWritten { value, .. }
         | Event::EffectRequested { args: value, .. }
         | Event::Logged { line: value, .. }
+        | Event::StepLogged { line: value, .. }
         | Event::EffectCompleted { answer: Answer::Ok(value), .. }
         | Event::UndoEnded { failure: Some(value), .. } => Some(value),
         Event::BodyReceived { .. }

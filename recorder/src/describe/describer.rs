@@ -149,6 +149,7 @@ impl Describer {
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
             redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
             undelivered: capture.is_undelivered,
+            recorded_by: capture.recorded_by,
         }
     }
 

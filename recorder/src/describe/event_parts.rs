@@ -116,6 +116,13 @@ impl ValueInterner {
                 target: target.clone(),
                 line: self.intern_datum(ValueRole::Other, line),
             },
+            Event::StepLogged { step, at_ns, level, target, line } => Event::StepLogged {
+                step: *step,
+                at_ns: *at_ns,
+                level: *level,
+                target: target.clone(),
+                line: self.intern_datum(ValueRole::Other, line),
+            },
             Event::UndoRegistered { undo, call, step, at_ns } => {
                 Event::UndoRegistered { undo: *undo, call: *call, step: *step, at_ns: *at_ns }
             }

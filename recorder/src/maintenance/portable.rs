@@ -84,6 +84,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_a_schema_before_3_5_was_recorded_by_the_runtime() {
+        let trace = sample_traces::trace(1);
+        let raw = codec::encode(&trace);
+        let last = codec::encode(zerver_trace::RecordedBy::Runtime);
+        assert_eq!(read_raw(raw.strip_suffix(&last[..]).unwrap()).unwrap(), trace);
+        let unknown = [&raw[..raw.len() - last.len()], &[9]].concat();
+        assert!(matches!(read_raw(&unknown), Err(FormatError::Malformed(_))));
+    }
+
+    #[test]
     fn a_trace_with_the_maximum_number_of_events_is_read() {
         let mut trace = sample_traces::trace(1);
         let Event::SlotWritten { value, .. } = trace.events[1].clone() else { panic!("{trace:?}") };

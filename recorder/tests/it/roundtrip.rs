@@ -9,8 +9,8 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use zerver_recorder::{FindError, Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, portable};
 use zerver_trace::value::MAX_LEN;
 use zerver_trace::{
-    Answer, Body, Capture, Class, Event, Kept, MessageInfo, MissingReason, Name, Origin, Outcome,
-    PolicyDecision, Query, QueueReason, Recorded, RequestInfo, RequestPart, ResponseInfo, Thread,
+    Answer, Body, Capture, Class, Event, Kept, LogLevel, MessageInfo, MissingReason, Name, Origin, Outcome,
+    PolicyDecision, Query, QueueReason, Recorded, RecordedBy, RequestInfo, RequestPart, ResponseInfo, Thread,
     TraceSelector, TraceSource,
 };
 
@@ -499,4 +499,30 @@ fn pages_in_both_directions_cover_the_list() {
         news.reverse();
         assert_eq!(news, all, "{limit}");
     }
+}
+
+#[test]
+fn a_trace_of_a_layer_says_so_in_the_store_and_in_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::open(options(dir.path())).unwrap();
+    let mut capture = sample_traces::capture(1);
+    capture.recorded_by = RecordedBy::Layer;
+    capture.events = vec![Event::StepLogged {
+        step: 0,
+        at_ns: 7,
+        level: LogLevel::Warn,
+        target: Name::from("todos"),
+        line: sample_traces::datum("a line"),
+    }];
+    let id = capture.id;
+    recorder.sink().accept(Box::new(capture));
+    recorder.close();
+    let trace = Reader::open(dir.path()).unwrap().load(id).unwrap().unwrap();
+    assert_eq!(trace.recorded_by, RecordedBy::Layer);
+    let [Event::StepLogged { step: 0, at_ns: 7, level: LogLevel::Warn, target, line }] = &trace.events[..]
+    else {
+        panic!("{:?}", trace.events)
+    };
+    assert_eq!((&**target, line.value().unwrap().to_string().as_str()), ("todos", "\"a line\""));
+    assert_eq!(portable::read(&portable::write(&trace).unwrap()).unwrap(), trace);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Class, Event, FlowInfo, Kept, Message, Outcome, RequestId, SharedValue};
+use crate::{Class, Event, FlowInfo, Kept, Message, Outcome, RecordedBy, RequestId, SharedValue};
 
 /// Everything that one request left behind, before the recording policy decides whether to keep it.
 pub struct Capture {
@@ -36,6 +36,8 @@ pub struct Capture {
     pub worker: Option<u16>,
     /// True if the client left before it had received the whole response.
     pub is_undelivered: bool,
+    /// The part of zerver that recorded the request.
+    pub recorded_by: RecordedBy,
 }
 
 /// A destination of captures. Implementations must neither block nor fail.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Class;
 
+/// Maximum length of a text that becomes the name of a flow, in characters.
+const MAX_SLUG: usize = 80;
+
 /// A flow: its route, and its steps in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 pub struct FlowInfo {
@@ -26,6 +29,21 @@ pub struct FlowInfo {
 impl FlowInfo {
     /// Path of the built-in slot with the failure of a flow. Only recovery steps read it.
     pub const FAILURE_PATH: &'static str = "zerver::Failure";
+
+    /// Returns a text as the name of a flow: `GET /todos/{id}` becomes `get-todos-id`. It is empty if the text has neither letters
+    /// nor digits.
+    pub fn slug(text: &str) -> String {
+        let mut slug = String::new();
+        for c in text.chars().take(MAX_SLUG) {
+            match c.to_lowercase().next().filter(|c| c.is_alphanumeric()) {
+                Some(c) => slug.push(c),
+                None if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
+                None => {}
+            }
+        }
+        slug.truncate(slug.trim_end_matches('-').len());
+        slug
+    }
 
     /// Returns the position of the recovery step, which runs once if the flow fails.
     pub fn recovery_step(&self) -> Option<usize> {

@@ -86,6 +86,7 @@ fn listed() -> Vec<Listed> {
                 Event::UndoEnded { undo: 1, at_ns: 1, failure: None },
                 Event::FaultInjected { call: 1, at_ns: 1, rule: name() },
                 Event::Logged { call: 1, at_ns: 1, level: LogLevel::Info, target: name(), line: 1 },
+                Event::StepLogged { step: 1, at_ns: 1, level: LogLevel::Info, target: name(), line: 1 },
             ],
         ),
         list(
@@ -190,6 +191,7 @@ fn listed() -> Vec<Listed> {
             "MissingReason",
             &[MissingReason::TooLarge, MissingReason::Failed(text()), MissingReason::NotImported],
         ),
+        list("RecordedBy", &[RecordedBy::Runtime, RecordedBy::Layer]),
         list("Origin", &[Origin::NotRecorded, Origin::Absent, Origin::Named(1u8)]),
         list(
             "TextPlace",

@@ -9,8 +9,8 @@ use std::time::Instant;
 use serde::Serialize;
 use zerver_analysis::{Diff, IgnoredHeaders, Timeline};
 use zerver_trace::{
-    Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RequestId, SlotInfo,
-    StepInfo, Trace, Value,
+    Answer, Class, Decision, Event, FlowInfo, Kept, Outcome, Recorded, RecordedBody, RecordedBy, RequestId,
+    SlotInfo, StepInfo, Trace, Value,
 };
 
 const EVENTS: u32 = 10_000;
@@ -108,6 +108,7 @@ fn trace(steps: u32, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
         worker: Some(0),
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
+        recorded_by: RecordedBy::Runtime,
     }
 }
 

@@ -157,6 +157,7 @@ impl Replay<'_> {
                     | Event::EffectPoint { .. }
                     | Event::FaultInjected { .. }
                     | Event::Logged { .. }
+                    | Event::StepLogged { .. }
             )
         };
         let mut then = trace.events.iter().filter(|event| !is_outside(event));

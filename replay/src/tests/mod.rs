@@ -28,8 +28,8 @@ use zerver_engine::{
     RequestId, Response, Slot, StopReason, all, effect, flow, step,
 };
 use zerver_trace::{
-    Class, Header, Kept, Message, MessageInfo, Origin, QueueReason, Recorded, RecordedBody, Thread, Trace,
-    Value,
+    Class, Header, Kept, Message, MessageInfo, Origin, QueueReason, Recorded, RecordedBody, RecordedBy,
+    Thread, Trace, Value,
 };
 
 use crate::observed::{Observed, plain};
@@ -200,6 +200,7 @@ fn record_by(
             Origin::Named(wire(asked.origin.as_bytes()))
         },
         is_undelivered: false,
+        recorded_by: RecordedBy::Runtime,
         flow: Arc::clone(flow.info()),
     }
 }

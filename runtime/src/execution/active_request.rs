@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, StopReason};
-use zerver_trace::{Capture, Event, Outcome, SharedValue};
+use zerver_trace::{Capture, Event, Outcome, RecordedBy, SharedValue};
 
 use super::checked_job::CheckedJob;
 use super::delivery::Delivery;
@@ -226,6 +226,7 @@ impl ActiveRequest {
             is_recording_requested: self.is_recording_requested,
             worker: self.worker,
             is_undelivered: false,
+            recorded_by: RecordedBy::Runtime,
         });
         let Some(response) = response else {
             sink.accept(capture);

@@ -19,6 +19,7 @@ use super::mounted_body::MountedBody;
 use super::mounted_flows::Host;
 use super::mounted_request::MountedRequest;
 use crate::http::{Rejection, read_body};
+use crate::program::layer_recorder::RecordedByFlow;
 
 /// A flow, or all flows of an app, as a [`tower` service](https://docs.rs/tower-service): see
 /// [`MountedFlows`](super::MountedFlows).
@@ -106,6 +107,10 @@ where
             };
             Ok(response.map_or_else(stopped, |mut response| {
                 response.body_mut().mark_received();
+                if host.is_recorded() {
+                    // A layer around the router need not record the request again.
+                    response.extensions_mut().insert(RecordedByFlow);
+                }
                 response
             }))
         })

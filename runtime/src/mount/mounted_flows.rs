@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::EnterGuard;
 use zerver_recorder::Recorder;
-use zerver_trace::nearest_name;
+use zerver_trace::{FlowInfo, nearest_name};
 
 use super::flow_service::FlowService;
 use super::mounted_request::MountedRequest;
@@ -103,6 +103,21 @@ impl MountedFlows {
         FlowService::new(Arc::clone(&self.host), None)
     }
 
+    /// Returns the recorder, or `None` if nothing is recorded.
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.host.recorder.as_ref()
+    }
+
+    /// Returns the token with which a client may have a request recorded.
+    pub(crate) fn record_token(&self) -> Option<&str> {
+        self.host.running()?.service.record_token.as_deref()
+    }
+
+    /// Returns the flows.
+    pub(crate) fn catalog(&self) -> Vec<Arc<FlowInfo>> {
+        self.host.infos().cloned().collect()
+    }
+
     /// Waits until the flows are ready, which means that the hook of
     /// [`App::on_startup_async`](crate::App::on_startup_async) has completed. Until then, requests are answered with 503.
     ///
@@ -156,8 +171,17 @@ impl Host {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
+        self.infos().map(|flow| flow.name.as_str())
+    }
+
+    fn infos(&self) -> impl Iterator<Item = &Arc<FlowInfo>> {
         let flows = self.running().map(|running| &*running.service.scheduler.flows);
-        flows.into_iter().flatten().map(|flow| flow.info().name.as_str())
+        flows.into_iter().flatten().map(|flow| flow.info())
+    }
+
+    /// Returns true if requests to the flows are recorded by the recorder of the flows.
+    pub(super) const fn is_recorded(&self) -> bool {
+        self.recorder.is_some()
     }
 }
 

@@ -198,15 +198,21 @@ fn try_run(app: App) -> Result<(), StartError> {
 }
 
 /// Prints one JSON document.
-fn print(document: &impl serde::Serialize) -> Result<(), StartError> {
+pub(super) fn print(document: &(impl serde::Serialize + ?Sized)) -> Result<(), StartError> {
     let mut out = io::stdout().lock();
     // The reader may have closed the pipe, which is not an error.
     let _ = serde_json::to_writer(&mut out, document).map_err(io::Error::from).and_then(|()| writeln!(out));
     Ok(())
 }
 
+/// Prints a message on standard error, for a program without a subscriber.
+pub(super) fn print_message(prefix: &str, message: &str) {
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(io::stderr().lock(), "{prefix}: {}", operator_log::safe(message));
+}
+
 /// Notifies the service manager of the state (sd_notify(3)).
-fn notify_manager(socket: Option<&OsStr>, state: &str) {
+pub(super) fn notify_manager(socket: Option<&OsStr>, state: &str) {
     let Some(socket) = socket else { return };
     let addr = match socket.as_bytes().strip_prefix(b"@") {
         Some(name) => platform::abstract_address(name),

@@ -114,6 +114,9 @@ fn event() -> impl Strategy<Value = Event<Recorded>> {
                 target: target.into(),
                 line
             }),
+            (small(), time(), ".{0,4}", recorded()).prop_map(|(step, at_ns, target, line)| {
+                Event::StepLogged { step, at_ns, level: LogLevel::Info, target: target.into(), line }
+            }),
             (call(), time(), 0..PolicyDecision::ALL.len(), time()).prop_map(|(call, at_ns, at, wait_ns)| {
                 Event::PolicyDecided { call, at_ns, decision: PolicyDecision::ALL[at], wait_ns }
             }),

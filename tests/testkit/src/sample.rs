@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use zerver_trace::{
     Answer, Class, Decision, EffectError, EffectErrorKind, Event, FailureInfo, FailureKind, FlowInfo, Header,
-    Kept, Outcome, QueueReason, ReadInfo, Recorded, RecordedBody, RequestId, SlotInfo, StepInfo, Thread,
-    Trace, Value, WriteInfo,
+    Kept, LogLevel, Outcome, QueueReason, ReadInfo, Recorded, RecordedBody, RecordedBy, RequestId, SlotInfo,
+    StepInfo, Thread, Trace, Value, WriteInfo,
 };
 
 /// A microsecond, in nanoseconds.
@@ -93,6 +93,7 @@ pub fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded>>) -> 
         worker: None,
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
+        recorded_by: RecordedBy::Runtime,
     }
 }
 
@@ -320,4 +321,45 @@ pub fn report(latency_ms: u64) -> Trace {
     trace.path = "/reports/todos".into();
     trace.target = wire(format!("/reports/todos?latency_ms={latency_ms}").as_bytes());
     trace
+}
+
+/// A request of an axum service that a layer recorded, with a span, a query and a line. What the handler did besides is unknown.
+pub fn of_layer() -> Trace {
+    let handler = StepInfo {
+        name: "handler".into(),
+        doc: String::new(),
+        file: String::new(),
+        line: 0,
+        reads: Vec::new(),
+        writes: Vec::new(),
+    };
+    let flow = FlowInfo {
+        name: "get-todos-id".into(),
+        method: "GET".into(),
+        pattern: "/todos/{id}".into(),
+        class: Class::Default,
+        slots: Vec::new(),
+        steps: vec![handler],
+    };
+    let logged = Event::StepLogged {
+        step: 0,
+        at_ns: 900 * US,
+        level: LogLevel::Warn,
+        target: "todos".into(),
+        line: plain("no such todo id=456"),
+    };
+    let events = vec![
+        asked(0, 0, 100, "span", summed("load", "load"), 1),
+        asked(1, 0, 200, "sql", summed("select", "SELECT title FROM todos"), 1),
+        answered(1, 500, Answer::Ok(summed(0, "0 rows"))),
+        answered(0, 800, Answer::Ok(plain(()))),
+        logged,
+    ];
+    Trace {
+        class: Class::Default,
+        seed: 0,
+        status: 404,
+        recorded_by: RecordedBy::Layer,
+        ..trace(flow, 1_000 * US, events)
+    }
 }

@@ -370,3 +370,18 @@ fn an_unreadable_request_shows_the_reason() {
     }
     assert_ne!(id, RequestId::from_u128(1));
 }
+
+#[test]
+fn what_a_layer_cannot_see_is_stated() {
+    let mut ui = TestApp::new(160, 50, vec![sample::of_layer()]);
+    let mut seen = ui.press("<enter>G").text();
+    assert!(seen.contains("recorded by a layer: slots, queues, CPU times"), "{seen}");
+    for _ in 0..=sample::of_layer().events.len() {
+        seen += &ui.press("h").text();
+    }
+    seen += &ui.press("gj").text();
+    for expected in ["unknown: zerver did not run it", "handler logged warn: no such todo id=456"] {
+        assert!(seen.contains(expected), "no {expected} in\n{seen}");
+    }
+    assert!(!seen.contains("not in the trace") && !seen.contains("not recorded"), "{seen}");
+}

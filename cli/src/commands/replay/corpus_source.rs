@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use zerver_analysis::RequestQuery;
 use zerver_recorder::Reader;
 use zerver_replay::{Recording, Secrets};
-use zerver_trace::{Kept, Query, RequestId};
+use zerver_trace::{Query, RequestId};
 
 use crate::args::{CorpusSelection, Global, Replay, parse_query};
 use crate::clock::{local_clock, now_unix_ns};
@@ -57,7 +57,7 @@ impl CorpusSource {
         requests: &SyncSender<Recording>,
         is_stopped: &dyn Fn() -> bool,
     ) -> (Vec<String>, Option<CommandError>) {
-        let (mut undecrypted, mut imported) = (None, 0);
+        let (mut undecrypted, mut without_steps) = (None, 0);
         let mut left = self.stored.limit.unwrap_or(usize::MAX);
         let error = match &self.reader {
             None => self.read_files(requests, is_stopped).err(),
@@ -78,8 +78,8 @@ impl CorpusSource {
                             return ControlFlow::Break(());
                         }
                     };
-                    if trace.kept == Kept::Imported {
-                        imported += 1;
+                    if !trace.has_steps() {
+                        without_steps += 1;
                         return ControlFlow::Continue(());
                     }
                     left -= 1;
@@ -99,9 +99,11 @@ impl CorpusSource {
         let warning = undecrypted.map(|error| {
             format!("cannot decrypt the secrets of some requests: {}", zerver_trace::text::clean(&error))
         });
-        let left_out = (imported > 0).then(|| {
-            let requests = count(imported, "request", "requests");
-            format!("{requests} imported as spans left out: spans contain nothing to replay")
+        let left_out = (without_steps > 0).then(|| {
+            let requests = count(without_steps, "request", "requests");
+            format!(
+                "{requests} left out: recorded by a layer or imported as spans, they have no steps to replay"
+            )
         });
         (warning.into_iter().chain(left_out).collect(), error)
     }

@@ -175,7 +175,7 @@ fn total(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
         ("queue", t.queue_ns),
         ("late", t.completion_delay_ns),
         ("receiving", t.receive_ns),
-        ("unexplained", t.unexplained_ns),
+        (timeline.unexplained_label(), t.unexplained_ns),
     ];
     let rounded = unit.round(&parts.map(|(_, ns)| ns));
     let shown: Vec<String> = parts

@@ -4,7 +4,7 @@ use anstyle::Style;
 use zerver_analysis::{Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display, failing_run};
 use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
-use zerver_trace::{Decision, Kept, LogLevel, Outcome, Trace};
+use zerver_trace::{Decision, LogLevel, Outcome, Trace};
 
 use crate::view::bar::bar;
 use crate::view::layout::Layout;
@@ -118,11 +118,16 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
     for (at, run) in timeline.runs.iter().enumerate() {
         let failure = timeline.failure.as_ref().filter(|_| failing == Some(at));
         rows.push(step_row(trace, run, failure, name_columns));
+        let mut lines = run.log_lines.iter().peekable();
         for effect in &run.effects {
+            while let Some(line) = lines.next_if(|line| line.at_ns <= effect.start_ns) {
+                rows.push(line_row(line));
+            }
             rows.push(effect_row(trace, effect));
             rows.extend(effect.points().map(point_row));
             rows.extend(effect.log_lines.iter().map(line_row));
         }
+        rows.extend(lines.map(line_row));
     }
     rows
 }
@@ -137,7 +142,7 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
         Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
-        None if trace.kept == Kept::Imported => String::new(),
+        None if !trace.has_steps() => String::new(),
         None => "its run was not recorded".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();
@@ -148,7 +153,7 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
     let mark = match run.decision {
         _ if is_bad => (style::BAD, "✗"),
         Some(_) => (style::GOOD, "✓"),
-        None if trace.kept == Kept::Imported => (style::FAINT, "·"),
+        None if !trace.has_steps() => (style::FAINT, "·"),
         None => (style::WARN, "?"),
     };
     Row {

@@ -268,6 +268,23 @@ fn lines_that_an_effect_logs_are_shown_below_it() {
     assert!(shown.contains("\n   1.00               warn: slow\\u{1b}[2J password=<secret> "), "{shown}");
 }
 
+#[test]
+fn a_request_that_a_layer_recorded_says_what_is_unknown() {
+    insta::assert_snapshot!(show(&sample::of_layer(), 100, false), @r"
+    019aa4c2  GET /v1/todos/456  404 Not Found  1.00 ms  get-todos-id  default
+      at ms  took
+       0.00         · handler                                 ▏
+       0.10  0.70     ↳ span load   ok                            █████████████████████████████▌
+       0.20  0.30     ↳ sql SELECT title FROM todos   0 rows          █████████████
+       0.90               warn: no such todo id=456                                                ▏
+    I/O      span 0.70 (1 call)   sql 0.30 (1 call)
+    total    1.00 ms = 0.70 effects + 0.30 the handler outside of spans
+    verdict  70% span load; this flow's median is 1.90 ms
+    missing  recorded by a layer: slots, queues, CPU times and random numbers are unknown, and it cannot
+             be replayed
+    ");
+}
+
 /// The kind of failure `gone` once had the name of the outcome of a client that leaves.
 #[test]
 fn a_failure_of_kind_gone_says_nothing_about_the_client() {

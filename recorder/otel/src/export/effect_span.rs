@@ -1,7 +1,7 @@
 //! The span of an attempt of an effect: of kind `CLIENT` for calls to other systems, and `INTERNAL` for others.
 
 use zerver_analysis::{Attempt, Effect, EffectEnd};
-use zerver_trace::{Kept, QueueReason, SpanId};
+use zerver_trace::{QueueReason, SpanId};
 
 use super::http_call::HttpCall;
 use super::span_context::{ExportOptions, SpanContext};
@@ -47,7 +47,7 @@ pub(super) fn effect_span(
         span.attributes.add("zerver.sql.plan_hash", plan.hash.as_str());
     }
     end(&attempt.end, &mut span);
-    if context.trace.kept == Kept::Imported {
+    if !context.trace.has_steps() {
         imported_span::restore(effect, &mut span);
     }
     span.events = events(context, effect, attempt);
@@ -105,7 +105,7 @@ fn events(context: &SpanContext<'_>, effect: &Effect, attempt: &Attempt) -> Vec<
         event.attributes.add("zerver.rule", fault.rule.as_str());
         events.push(event);
     }
-    for line in effect.log_lines.iter().filter(|line| line.call == attempt.call) {
+    for line in effect.log_lines.iter().filter(|line| line.call == Some(attempt.call)) {
         let mut event = context.event(line.at_ns, "zerver.logged");
         event.attributes.add("zerver.log.level", line.level.as_str());
         event.attributes.add_text("zerver.log.target", line.target.as_str());

@@ -15,7 +15,7 @@ mod step_span;
 mod url_parts;
 
 use zerver_analysis::Timeline;
-use zerver_trace::{Kept, SpanId, Trace};
+use zerver_trace::{SpanId, Trace};
 
 use crate::otlp::{Attributes, ResourceSpans, ScopeSpans, Span, SpanBatch};
 use span_context::SpanContext;
@@ -47,7 +47,7 @@ fn add_spans(trace: &Trace, options: &ExportOptions, spans: &mut Vec<Span>) {
     spans.push(request_span::request_span(&context, &timeline));
     for (number, run) in (0..).zip(&timeline.runs) {
         // The step that stands for the spans of another tracer is none of them.
-        let parent = if trace.kept == Kept::Imported && run.decision.is_none() {
+        let parent = if !trace.has_steps() && run.decision.is_none() {
             SpanId::of_request(trace.id).as_u64()
         } else {
             let step = step_span::step_span(&context, run, number, options);

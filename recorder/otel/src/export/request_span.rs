@@ -1,7 +1,7 @@
 //! The span of a request, of kind `SERVER`.
 
 use zerver_analysis::Timeline;
-use zerver_trace::{Event, Kept, Outcome, RecordedBody, SpanId, Trace};
+use zerver_trace::{Event, Outcome, RecordedBody, SpanId, Trace};
 
 use super::request_headers::header_text;
 use super::request_headers::visible_text;
@@ -114,7 +114,7 @@ fn add_own(trace: &Trace, timeline: &Timeline, attributes: &mut Attributes) {
     attributes.add("zerver.outcome", trace.outcome.as_str());
     attributes.add_some("zerver.worker", trace.worker);
     // Other tracers do not know these times.
-    if trace.kept != Kept::Imported {
+    if trace.has_steps() {
         attributes.add("zerver.queue_ns", totals.queue_ns);
         attributes.add("zerver.cpu_ns", totals.cpu_ns);
         attributes.add("zerver.wait_ns", totals.wait_ns);

@@ -1,4 +1,5 @@
-//! Attributes as values of a trace, with secrets masked. There is no key to hash them with, so they are gone.
+//! Attributes as values of a trace, with secrets masked. There is no key to hash them with, so they are gone. Those of a live span
+//! are left to the recorder, which has one.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use zerver_trace::secret::{Author, MASK, Rule, Sensitivity};
@@ -8,20 +9,30 @@ use crate::otlp::{AttributeValue, Attributes};
 /// Maximum length of a text, in characters.
 const MAX_TEXT: usize = 16 << 10;
 
-/// Masks secrets in what another tracer has recorded.
-#[derive(Debug, Default)]
-pub(super) struct Masks(Rule);
+/// Masks secrets in what another tracer has recorded. Without a rule, it masks nothing.
+#[derive(Debug)]
+pub(super) struct Masks(Option<Rule>);
+
+impl Default for Masks {
+    fn default() -> Self {
+        Self(Some(Rule::default()))
+    }
+}
 
 impl Masks {
+    /// For values in which the recorder will find the secrets.
+    pub(super) const NONE: Self = Self(None);
+
     /// Returns a text without its secrets, cut to a maximum length.
     pub(super) fn text(&self, text: &str) -> String {
-        let masked = self.0.masked(text, Author::Service, |_| MASK.to_owned());
+        let masked = self.0.as_ref().and_then(|rule| rule.masked(text, Author::Service, |_| MASK.to_owned()));
         cut(masked.as_deref().unwrap_or(text), MAX_TEXT)
     }
 
     fn is_secret(&self, name: &str) -> bool {
+        let Some(rule) = &self.0 else { return false };
         let header = name.rsplit_once(".header.").map(|(_, header)| header);
-        self.0.name(name) != Sensitivity::NotSecret || header.is_some_and(|header| self.0.is_header(header))
+        rule.name(name) != Sensitivity::NotSecret || header.is_some_and(|header| rule.is_header(header))
     }
 }
 

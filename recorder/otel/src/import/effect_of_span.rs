@@ -71,34 +71,53 @@ pub(super) fn args(
     root_service: &str,
     masks: &Masks,
 ) -> Recorded {
-    let attributes = &node.span.attributes;
-    let url = || attributes.text(&["url.full", "http.url"]).map(|url| masks.text(&UrlParts::of(url).full));
-    let statement = || attributes.text(&["db.query.text", "db.statement"]).map(|text| masks.text(text));
-    let (method, url, statement) = match kind {
-        "http" => (http_method(attributes).map(|method| cut(method, 32)), url(), None),
-        "sql" => (None, None, statement()),
-        _ => (None, None, None),
-    };
-    let own = attributes.text(&["zerver.effect.summary"]).filter(|_| node.is_own);
-    let what = match (&method, &url, &statement) {
-        _ if own.is_some() => masks.text(own.unwrap_or_default()),
-        (Some(method), Some(url), _) => {
-            let UrlParts { host, port, path, .. } = UrlParts::of(url);
-            let port = port
-                .filter(|port| !matches!(port, 80 | 443))
-                .map_or(String::new(), |port| format!(":{port}"));
-            format!("{method} {host}{port}{path}")
-        }
-        (_, _, Some(statement)) => statement.split_whitespace().collect::<Vec<_>>().join(" "),
-        _ if node.span.name.is_empty() => "(unnamed)".to_owned(),
-        _ => masks.text(&node.span.name),
-    };
-    let service =
-        if node.service == root_service { String::new() } else { format!("{}: ", cut(node.service, 40)) };
-    let indent = "· ".repeat(depth.saturating_sub(1).min(MAX_INDENT));
-    let summary = cut(&format!("{indent}{service}{what}"), MAX_LABEL);
-    let args = SpanArgs { node, method, url, statement, masks };
-    plain(&args, Some(summary))
+    let call = SpanCall::new(node, kind, depth, root_service, masks);
+    plain(&call.args, Some(call.summary))
+}
+
+/// A span as a call: its arguments, and a line for a person.
+pub(super) struct SpanCall<'a> {
+    pub(super) args: SpanArgs<'a>,
+    pub(super) summary: String,
+}
+
+impl<'a> SpanCall<'a> {
+    pub(super) fn new(
+        node: SpanNode<'a>,
+        kind: &str,
+        depth: usize,
+        root_service: &str,
+        masks: &'a Masks,
+    ) -> Self {
+        let attributes = &node.span.attributes;
+        let url =
+            || attributes.text(&["url.full", "http.url"]).map(|url| masks.text(&UrlParts::of(url).full));
+        let statement = || attributes.text(&["db.query.text", "db.statement"]).map(|text| masks.text(text));
+        let (method, url, statement) = match kind {
+            "http" => (http_method(attributes).map(|method| cut(method, 32)), url(), None),
+            "sql" => (None, None, statement()),
+            _ => (None, None, None),
+        };
+        let own = attributes.text(&["zerver.effect.summary"]).filter(|_| node.is_own);
+        let what = match (&method, &url, &statement) {
+            _ if own.is_some() => masks.text(own.unwrap_or_default()),
+            (Some(method), Some(url), _) => {
+                let UrlParts { host, port, path, .. } = UrlParts::of(url);
+                let port = port
+                    .filter(|port| !matches!(port, 80 | 443))
+                    .map_or(String::new(), |port| format!(":{port}"));
+                format!("{method} {host}{port}{path}")
+            }
+            (_, _, Some(statement)) => statement.split_whitespace().collect::<Vec<_>>().join(" "),
+            _ if node.span.name.is_empty() => "(unnamed)".to_owned(),
+            _ => masks.text(&node.span.name),
+        };
+        let service =
+            if node.service == root_service { String::new() } else { format!("{}: ", cut(node.service, 40)) };
+        let indent = "· ".repeat(depth.saturating_sub(1).min(MAX_INDENT));
+        let summary = cut(&format!("{indent}{service}{what}"), MAX_LABEL);
+        Self { args: SpanArgs { node, depth, method, url, statement, masks }, summary }
+    }
 }
 
 /// Returns the value, or why it is missing.
@@ -110,8 +129,9 @@ pub(super) fn plain(value: &impl Serialize, summary: Option<String>) -> Recorded
 }
 
 /// Arguments of an effect.
-struct SpanArgs<'a> {
+pub(super) struct SpanArgs<'a> {
     node: SpanNode<'a>,
+    depth: usize,
     method: Option<String>,
     url: Option<String>,
     statement: Option<String>,
@@ -120,7 +140,7 @@ struct SpanArgs<'a> {
 
 impl Serialize for SpanArgs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { node, method, url, statement, masks } = self;
+        let Self { node, depth, method, url, statement, masks } = self;
         let mut map = serializer.serialize_map(None)?;
         if let Some(method) = method {
             map.serialize_entry("method", method)?;
@@ -133,8 +153,13 @@ impl Serialize for SpanArgs<'_> {
         }
         map.serialize_entry("span", &masks.text(&node.span.name))?;
         map.serialize_entry("kind", node.span.kind.as_str())?;
-        map.serialize_entry("service", &cut(node.service, MAX_LABEL))?;
-        map.serialize_entry("span_id", &format!("{:016x}", node.span.span_id))?;
+        if node.is_live {
+            // The summary shows it, and has to follow from the value.
+            map.serialize_entry("depth", depth)?;
+        } else {
+            map.serialize_entry("service", &cut(node.service, MAX_LABEL))?;
+            map.serialize_entry("span_id", &format!("{:016x}", node.span.span_id))?;
+        }
         map.serialize_entry("attributes", &Masked { attributes: &node.span.attributes, masks })?;
         map.end()
     }
@@ -142,16 +167,52 @@ impl Serialize for SpanArgs<'_> {
 
 /// Returns the answer of the effect: the status of a reply, or an error.
 pub(super) fn answer(node: SpanNode<'_>, kind: &str, masks: &Masks) -> Answer<Recorded> {
+    end(node, kind, masks).map(|output| plain(&output, output.summary()))
+}
+
+/// Output of a call, as far as its span knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SpanOutput {
+    Nothing,
+    /// Status of an HTTP response.
+    Status(u16),
+    /// Number of rows that a database returned or changed.
+    Rows(i64),
+}
+
+impl SpanOutput {
+    pub(super) fn summary(&self) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::Status(status) => Some(status.to_string()),
+            Self::Rows(1) => Some("1 row".to_owned()),
+            Self::Rows(rows) => Some(format!("{rows} rows")),
+        }
+    }
+}
+
+impl Serialize for SpanOutput {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Nothing => serializer.serialize_unit(),
+            Self::Status(status) => serializer.collect_map([("status", status)]),
+            Self::Rows(rows) => serializer.collect_map([("rows", rows)]),
+        }
+    }
+}
+
+/// Returns how the call of a span ended.
+pub(super) fn end(node: SpanNode<'_>, kind: &str, masks: &Masks) -> Answer<SpanOutput> {
     let attributes = &node.span.attributes;
     if let Some(status) = http_status(attributes).filter(|_| kind == "http") {
-        let reply = std::collections::BTreeMap::from([("status", status)]);
-        return Answer::Ok(plain(&reply, Some(status.to_string())));
+        return Answer::Ok(SpanOutput::Status(status));
     }
     if attributes.text(&["zerver.effect.end"]) == Some("canceled") && node.is_own {
         return Answer::Canceled;
     }
     if node.span.status.code != StatusCode::Error {
-        return Answer::Ok(plain(&(), None));
+        let rows = attributes.integer(&["db.response.returned_rows"]).filter(|_| kind == "sql");
+        return Answer::Ok(rows.map_or(SpanOutput::Nothing, SpanOutput::Rows));
     }
     let error = attributes.text(&["error.type", "exception.type"]).unwrap_or_default();
     let named = EffectErrorKind::ALL.into_iter().find(|kind| kind.as_str() == error);

@@ -7,12 +7,15 @@
 
 mod attribute_masks;
 mod effect_of_span;
+mod live_span;
 mod request_of_span;
 mod span_tree;
 mod step_of_span;
 mod trace_builder;
 
 use zerver_trace::Trace;
+
+pub use live_span::LiveSpan;
 
 use crate::otlp::SpanBatch;
 use crate::protobuf;

@@ -1,7 +1,8 @@
 //! The parts of a request that the span at the root of a tree knows.
 
 use zerver_trace::{
-    FailureInfo, FailureKind, MissingReason, Origin, Outcome, Recorded, RecordedBody, RequestId, Value,
+    FailureInfo, FailureKind, FlowInfo, MissingReason, Origin, Outcome, Recorded, RecordedBody, RequestId,
+    Value,
 };
 
 use super::attribute_masks::{Masks, cut};
@@ -136,17 +137,8 @@ pub(super) fn flow_name(node: SpanNode<'_>) -> String {
     if let Some(flow) = own {
         return cut(flow, MAX_NAME);
     }
-    let text = format!("{} {}", node.service, node.span.name);
-    let mut slug = String::new();
-    for c in text.chars().take(80) {
-        match c.to_lowercase().next().filter(|c| c.is_alphanumeric()) {
-            Some(c) => slug.push(c),
-            None if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
-            None => {}
-        }
-    }
-    let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "imported".to_owned() } else { slug.to_owned() }
+    let slug = FlowInfo::slug(&format!("{} {}", node.service, node.span.name));
+    if slug.is_empty() { "imported".to_owned() } else { slug }
 }
 
 /// Returns the status of the response, or 0 if the span does not know one, and the outcome.

@@ -20,6 +20,8 @@ pub(super) struct SpanNode<'s> {
     pub(super) resource: &'s Attributes,
     /// True if zerver has exported the span.
     pub(super) is_own: bool,
+    /// True if the span belongs to the process that records it.
+    pub(super) is_live: bool,
 }
 
 impl<'s> SpanTree<'s> {
@@ -29,7 +31,8 @@ impl<'s> SpanTree<'s> {
             let service = resource.attributes.text(&["service.name"]).unwrap_or_default();
             for scope in &resource.scopes {
                 let is_own = scope.name == "zerver";
-                let node = |span| SpanNode { span, service, resource: &resource.attributes, is_own };
+                let node =
+                    |span| SpanNode { span, service, resource: &resource.attributes, is_own, is_live: false };
                 nodes.extend(scope.spans.iter().map(node));
             }
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zerver_trace::{
-    Answer, Class, Event, FlowInfo, Header, Kept, MissingReason, Name, Recorded, Redaction, SpanId, StepInfo,
-    Trace, TraceParent, Value,
+    Answer, Class, Event, FlowInfo, Header, Kept, MissingReason, Name, Recorded, RecordedBy, Redaction,
+    SpanId, StepInfo, Trace, TraceParent, Value,
 };
 
 use super::attribute_masks::{Masks, cut};
@@ -245,6 +245,7 @@ impl<'s> TraceBuilder<'s> {
             origin: line.origin,
             redaction: Redaction::default(),
             is_undelivered: false,
+            recorded_by: RecordedBy::Runtime,
         }
     }
 }

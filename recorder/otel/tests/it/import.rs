@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use zerver_analysis::{Gap, Timeline};
-use zerver_otel::{ExportOptions, decode_spans, encode_json, spans_of, traces_of};
+use zerver_otel::{ExportOptions, LiveSpan, decode_spans, encode_json, spans_of, traces_of};
 use zerver_testkit::sample;
-use zerver_trace::{Answer, Event, Kept, Outcome, Recorded, Trace};
+use zerver_trace::{Answer, Event, Kept, Outcome, Recordable as _, Recorded, Trace};
 
 use crate::samples;
 
@@ -261,4 +261,45 @@ fn huge_trees_are_bounded() {
     for bytes in [&b"{}"[..], b"[]", b"", b"\x00", b"hello", b"{\"spans\":[]}"] {
         assert!(decode_spans(bytes).is_err(), "{bytes:?}");
     }
+}
+
+/// A recorder that sees the spans of its own process records what an importer would, except for what both leave out.
+#[test]
+fn a_live_span_becomes_what_it_becomes_when_it_is_imported() {
+    let mut failed = span(4, 1, 1, "reserve", (40, 50), json!({ "items": 3 }));
+    failed["status"] = json!({ "code": 2, "message": "out of stock" });
+    let http = json!({ "http.request.method": "GET", "url.full": "http://cart:8080/items", "http.response.status_code": 503 });
+    let sql = json!({ "db.system.name": "postgresql", "db.query.text": "select 1", "db.response.returned_rows": 2 });
+    let spans = [
+        span(1, 0, 2, "GET /", (0, 100), json!({})),
+        span(2, 1, 3, "GET", (10, 20), http),
+        span(3, 1, 3, "SELECT", (30, 35), sql),
+        failed,
+    ];
+    let document = json!({ "resourceSpans": [service("shop", &spans)] });
+    let batch = decode_spans(document.to_string().as_bytes()).unwrap();
+    let [trace] = traces_of(&batch).try_into().unwrap();
+    let timeline = Timeline::of(&trace);
+    let imported = timeline.runs.iter().flat_map(|run| &run.effects);
+    let live = batch.resources[0].scopes[0].spans[1..].iter();
+    let mut compared = 0;
+    for (effect, span) in std::iter::zip(imported, live) {
+        let live = LiveSpan { span: span.clone(), depth: 1 };
+        assert_eq!((live.kind(), live.summary()), (effect.kind.clone(), Some(effect.summary.clone())));
+        let args = zerver_trace::Value::from_recordable(&live).unwrap();
+        for field in ["span", "kind", "attributes"] {
+            let imported = effect.args.value().unwrap().root();
+            assert_eq!(args.root().field(field), imported.field(field), "{field}");
+        }
+        let end = match live.answer() {
+            Answer::Ok(output) => output.summary().unwrap_or_else(|| "ok".to_owned()),
+            Answer::Err(error) => error.to_string(),
+            Answer::Canceled => "canceled".to_owned(),
+        };
+        assert_eq!(end, effect.end.to_string());
+        compared += 1;
+    }
+    assert_eq!(compared, 3);
+    let ends: Vec<_> = timeline.runs[0].effects.iter().map(|effect| effect.end.to_string()).collect();
+    assert_eq!(ends, ["503", "2 rows", "failed: out of stock"]);
 }

@@ -48,7 +48,8 @@ pub enum Answer<V> {
 }
 
 impl<V> Answer<V> {
-    pub(super) fn map<W>(self, f: impl FnOnce(V) -> W) -> Answer<W> {
+    /// Returns the same answer with `f` applied to its output.
+    pub fn map<W>(self, f: impl FnOnce(V) -> W) -> Answer<W> {
         match self {
             Self::Ok(value) => Answer::Ok(f(value)),
             Self::Err(error) => Answer::Err(error),

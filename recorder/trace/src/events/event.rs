@@ -231,6 +231,20 @@ pub enum Event<V> {
         /// Text of the line, with its fields.
         line: V,
     },
+    /// The code of a step logged a line outside of calls. Only the handler of a service around which there is a layer does, since
+    /// steps perform no I/O.
+    StepLogged {
+        /// Position of the step in the flow.
+        step: u16,
+        /// Time of the line.
+        at_ns: u64,
+        /// Level of the line.
+        level: LogLevel,
+        /// Part of the program that logged it, such as a module.
+        target: Name,
+        /// Text of the line, with its fields.
+        line: V,
+    },
 }
 
 /// A part of a request that is read from its connection.
@@ -301,6 +315,9 @@ impl<V> Event<V> {
             Self::FaultInjected { call, at_ns, rule } => Event::FaultInjected { call, at_ns, rule },
             Self::Logged { call, at_ns, level, target, line } => {
                 Event::Logged { call, at_ns, level, target, line: f(line) }
+            }
+            Self::StepLogged { step, at_ns, level, target, line } => {
+                Event::StepLogged { step, at_ns, level, target, line: f(line) }
             }
         }
     }

@@ -2,12 +2,14 @@
 
 mod origin;
 mod recorded;
+mod recorded_by;
 mod redaction;
 mod summary;
 mod trace;
 
 pub use origin::Origin;
 pub use recorded::{Masked, MissingReason, Recorded, RecordedBody};
+pub use recorded_by::RecordedBy;
 pub use redaction::{RedactedText, Redaction, TextPlace};
 pub use summary::Summary;
 pub use trace::Trace;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 
-use super::{Origin, Recorded, RecordedBody, Redaction, Summary};
+use super::{Origin, Recorded, RecordedBody, RecordedBy, Redaction, Summary};
 use crate::{Class, Event, FlowInfo, Header, Kept, Outcome, RequestId};
 
 /// Everything that is known about one request.
@@ -60,6 +60,8 @@ pub struct Trace {
     pub redaction: Redaction,
     /// True if the client left before it had received the whole response.
     pub is_undelivered: bool,
+    /// The part of zerver that recorded the request.
+    pub recorded_by: RecordedBy,
 }
 
 impl Trace {
@@ -84,6 +86,12 @@ impl Trace {
     /// Returns true if a step responded with a status of 2xx or 3xx.
     pub const fn has_succeeded(&self) -> bool {
         matches!(self.outcome, Outcome::Done) && matches!(self.status, 200..=399)
+    }
+
+    /// Returns true if zerver ran the steps of the request. Otherwise a layer or another tracer recorded it: queues, CPU times,
+    /// slots and the seed are unknown, and the request cannot be replayed.
+    pub fn has_steps(&self) -> bool {
+        self.recorded_by == RecordedBy::Runtime && self.kept != Kept::Imported
     }
 
     /// Returns true if no event was left out.

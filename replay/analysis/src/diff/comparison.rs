@@ -174,6 +174,7 @@ fn gaps(a: &Timeline, b: &Timeline, found: &mut Differences<'_>) {
             if matches!(
                 gap,
                 Gap::Imported
+                    | Gap::Layer
                     | Gap::Dropped(_)
                     | Gap::StrayAnswers(_)
                     | Gap::WithoutRun(_)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zerver_engine::{Phase, ShedReason, SimMachine, SimRequest, StepCost};
-use zerver_trace::{Class, Event, Kept, Outcome, Thread, Trace};
+use zerver_trace::{Class, Event, Outcome, Thread, Trace};
 
 use super::core_time::{Queue, QueueWait, RanStep, arrivals_ns, ends, last_before, needs};
 use super::step_medians::medians;
@@ -167,7 +167,7 @@ impl<'n> Numbers<'n> {
     }
 }
 
-/// Returns `None` for a request that ran no step, unless the scheduler shed it, and for one that was imported.
+/// Returns `None` for a request that ran no step, unless the scheduler shed it, and for one whose steps zerver did not run.
 fn recorded_request(
     trace: &Trace,
     flow: u16,
@@ -175,7 +175,7 @@ fn recorded_request(
     began_ns: u64,
     has_low: bool,
 ) -> Option<RecordedRequest> {
-    if trace.kept == Kept::Imported {
+    if !trace.has_steps() {
         return None;
     }
     let mut parts = Vec::new();

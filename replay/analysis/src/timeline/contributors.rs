@@ -6,6 +6,7 @@ use zerver_trace::QueueReason;
 
 use crate::generalized_text::generalize;
 use crate::timeline::rows::effect::{CompletionDelay, Effect};
+use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::timeline::Timeline;
 use crate::timeline::totals::{KindTotals, Span, Totals, union};
 
@@ -80,7 +81,7 @@ impl Timeline {
                 totals.completion_delay_ns,
             ),
             (ContributorKind::Receive, "receiving".to_owned(), totals.receive_ns),
-            (ContributorKind::Unexplained, "unexplained".to_owned(), totals.unexplained_ns),
+            (ContributorKind::Unexplained, self.unexplained_label().to_owned(), totals.unexplained_ns),
         ];
         let mut cpu: BTreeMap<u16, (&str, u64)> = BTreeMap::new();
         let mut alike: BTreeMap<(&str, String), Calls> = BTreeMap::new();
@@ -114,6 +115,11 @@ impl Timeline {
             .collect();
         contributors.sort_by_key(|contributor| std::cmp::Reverse(contributor.time_ns));
         contributors
+    }
+
+    /// Returns the name of [`Totals::unexplained_ns`]. A layer sees no more of a handler than its spans.
+    pub fn unexplained_label(&self) -> &'static str {
+        if self.gaps.contains(&Gap::Layer) { "the handler outside of spans" } else { "unexplained" }
     }
 
     /// Returns the largest contributor, or `None` if no time passed. `population` holds durations of requests of the

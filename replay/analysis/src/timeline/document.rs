@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use zerver_replay::RecordedJson;
-use zerver_trace::{Class, Decision, Header, Kept, LogLevel, Recorded, RecordedBody, Trace};
+use zerver_trace::{Class, Decision, Header, Kept, LogLevel, Recorded, RecordedBody, RecordedBy, Trace};
 
 use crate::queue_holders::QueueHolders;
 use crate::rfc3339;
@@ -60,6 +60,7 @@ pub struct TimelineJson {
     repeated_statements: Vec<RepeatedStatement>,
     missing: Vec<String>,
     kept: Kept,
+    recorded_by: RecordedBy,
     build: String,
     request: RequestJson,
     response: ResponseJson,
@@ -80,6 +81,9 @@ struct StepJson {
     reads: Vec<String>,
     writes: Vec<WriteJson>,
     effects: Vec<EffectJson>,
+    /// Omitted if the step logged nothing, as steps of flows do not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log_lines: Vec<LogLineJson>,
     source: Option<SourceJson>,
 }
 
@@ -140,7 +144,8 @@ struct EffectJson {
 
 #[derive(Debug, Clone, Serialize)]
 struct LogLineJson {
-    call: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<u32>,
     at_ns: u64,
     level: LogLevel,
     target: String,
@@ -151,7 +156,7 @@ struct LogLineJson {
 struct TotalsJson {
     total_ns: u64,
     receive_ns: u64,
-    /// Times of runs; `null` if another tracer has recorded the request.
+    /// Times of runs; `null` if a layer or another tracer has recorded the request.
     queue_ns: Option<u64>,
     cpu_ns: Option<u64>,
     wait_ns: u64,
@@ -265,7 +270,7 @@ impl TimelineJson {
             outcome: trace.outcome.as_str(),
             complete: trace.is_complete(),
             steps: timeline.runs.iter().map(step).collect(),
-            totals: totals(&timeline.totals, trace.kept == Kept::Imported),
+            totals: totals(&timeline.totals, trace.has_steps()),
             queue: None,
             slots: slots(&timeline.slots),
             failure: timeline.failure.as_ref().map(failure),
@@ -273,6 +278,7 @@ impl TimelineJson {
             repeated_statements: timeline.repeated_statements(),
             missing: timeline.gaps.iter().map(ToString::to_string).collect(),
             kept: trace.kept,
+            recorded_by: trace.recorded_by,
             build: trace.build.clone(),
             request: RequestJson {
                 version: trace.version.clone(),
@@ -322,6 +328,7 @@ fn step(run: &StepRun) -> StepJson {
             .map(|write| WriteJson { slot: write.name.clone(), value: write.json() })
             .collect(),
         effects: run.effects.iter().map(effect).collect(),
+        log_lines: run.log_lines.iter().map(log_line).collect(),
         source: source(&run.step),
     }
 }
@@ -366,9 +373,9 @@ fn effect(effect: &Effect) -> EffectJson {
     }
 }
 
-fn totals(totals: &Totals, is_imported: bool) -> TotalsJson {
+fn totals(totals: &Totals, has_steps: bool) -> TotalsJson {
     // Runs that zerver has exported are known.
-    let known = |ns: u64| (!is_imported || ns > 0).then_some(ns);
+    let known = |ns: u64| (has_steps || ns > 0).then_some(ns);
     TotalsJson {
         total_ns: totals.total_ns,
         receive_ns: totals.receive_ns,

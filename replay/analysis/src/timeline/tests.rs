@@ -397,6 +397,7 @@ fn the_document_has_the_promised_fields() {
       "missing": [],
       "outcome": "done",
       "path": "/v1/todos/456",
+      "recorded_by": "runtime",
       "request": {
         "body": {
           "full_bytes": 0,
@@ -810,4 +811,35 @@ fn lines_that_an_effect_logs_belong_to_it() {
     }]);
     assert_eq!(json["steps"][1]["effects"][0]["log_lines"], expected);
     assert_eq!(json["steps"][0]["effects"].get(0).and_then(|effect| effect.get("log_lines")), None);
+}
+
+#[test]
+fn what_a_layer_cannot_see_is_unknown_and_not_zero() {
+    let trace = of_layer();
+    let timeline = Timeline::of(&trace);
+    let [run] = &timeline.runs[..] else { panic!("{:?}", timeline.runs) };
+    assert_eq!((run.step.name.as_str(), run.decision, run.effects.len()), ("handler", None, 2));
+    assert_eq!(run.log_lines.iter().map(LogLine::text).collect::<Vec<_>>(), ["no such todo id=456"]);
+    assert_eq!(timeline.gaps, [Gap::Layer]);
+    let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
+    for field in [&json["totals"]["queue_ns"], &json["totals"]["cpu_ns"], &json["steps"][0]["cpu_ns"]] {
+        assert!(field.is_null(), "{json:#}");
+    }
+    assert_eq!(json["recorded_by"], "layer");
+    let line = serde_json::json!({
+        "at_ns": 900 * US, "level": "warn", "target": "todos", "line": "no such todo id=456",
+    });
+    assert_eq!(json["steps"][0]["log_lines"], serde_json::json!([line]));
+    // Status, headers, body and delivery are known.
+    assert_eq!((&json["response"]["status"], &json["response"]["delivered"]), (&404.into(), &true.into()));
+
+    // Without spans, the handler is all that is known.
+    let bare = Trace { events: Vec::new(), ..of_layer() };
+    let timeline = Timeline::of(&bare);
+    assert_eq!(timeline.runs.len(), 1);
+    let verdict = timeline.verdict(&[]).unwrap();
+    assert_eq!(
+        (verdict.largest.percent, verdict.largest.label.as_str()),
+        (100, "the handler outside of spans")
+    );
 }

@@ -71,8 +71,13 @@ pub fn describe_moment(trace: &Trace, timeline: &Timeline, moment: &Moment) -> S
         Event::FaultInjected { call, rule, .. } => format!("{}: injected by chaos rule {rule}", label(*call)),
         Event::Logged { call, at_ns, level, .. } => {
             let lines = effect(*call).map_or(&[][..], |effect| &effect.log_lines);
-            let line = lines.iter().find(|line| line.call == *call && line.at_ns == *at_ns);
+            let line = lines.iter().find(|line| line.call == Some(*call) && line.at_ns == *at_ns);
             format!("{} logged {level}: {}", label(*call), line.map_or_else(String::new, LogLine::text))
+        }
+        Event::StepLogged { step: index, at_ns, level, .. } => {
+            let runs = timeline.runs.iter().filter(|run| run.step.index == *index);
+            let line = runs.flat_map(|run| &run.log_lines).find(|line| line.at_ns == *at_ns);
+            format!("{} logged {level}: {}", step(*index), line.map_or_else(String::new, LogLine::text))
         }
         Event::PolicyDecided { call, decision, wait_ns, .. } => match wait_ns {
             0 => format!("{}: {decision}", label(*call)),

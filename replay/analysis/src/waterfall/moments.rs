@@ -144,7 +144,9 @@ impl<'t> EventWalk<'t> {
             }
             Event::ReadDelayed { .. } => RowSubject::Request,
             Event::StepYielded { step, .. } => RowSubject::Run(self.run(*step)),
-            Event::QuantumExceeded { step, at_ns, .. } | Event::StepPanicked { step, at_ns, .. } => {
+            Event::QuantumExceeded { step, at_ns, .. }
+            | Event::StepPanicked { step, at_ns, .. }
+            | Event::StepLogged { step, at_ns, .. } => {
                 self.now_ns = *at_ns;
                 RowSubject::Run(self.run(*step))
             }
@@ -260,7 +262,8 @@ const fn at_ns(event: &Event<Recorded>) -> Option<u64> {
         | Event::UndoStarted { at_ns, .. }
         | Event::UndoEnded { at_ns, .. }
         | Event::FaultInjected { at_ns, .. }
-        | Event::Logged { at_ns, .. } => Some(*at_ns),
+        | Event::Logged { at_ns, .. }
+        | Event::StepLogged { at_ns, .. } => Some(*at_ns),
         Event::StepYielded { .. } | Event::ReadDelayed { .. } => None,
     }
 }

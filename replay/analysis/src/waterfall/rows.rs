@@ -135,6 +135,7 @@ fn run_row(
         Some(Decision::Fail) => "failed".to_owned(),
         Some(Decision::Panic) => "panicked".to_owned(),
         Some(Decision::Continue) => String::new(),
+        None if !trace.has_steps() => String::new(),
         None => "run not in the trace".to_owned(),
     };
     let failed = failure.map(ToString::to_string).unwrap_or_default();

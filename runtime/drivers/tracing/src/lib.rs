@@ -18,13 +18,11 @@
 
 #![warn(missing_debug_implementations)]
 
-use std::fmt::{self, Write as _};
-
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use zerver::effects::{LogLevel, report_line};
+use zerver::effects::report_line;
+use zerver::layer::{EventText, log_level};
 
 /// A layer that records the events within effects as lines of the trace.
 #[derive(Debug, Clone)]
@@ -58,44 +56,10 @@ impl<S: Subscriber> Layer<S> for LogLines {
         if *metadata.level() > self.max_level {
             return;
         }
-        report_line(level(*metadata.level()), metadata.target(), || {
-            let mut line = Line::default();
-            event.record(&mut line);
-            line.message + &line.fields
+        report_line(log_level(*metadata.level()), metadata.target(), || {
+            let mut text = EventText::default();
+            event.record(&mut text);
+            text.into_line()
         });
-    }
-}
-
-const fn level(level: Level) -> LogLevel {
-    match level {
-        Level::ERROR => LogLevel::Error,
-        Level::WARN => LogLevel::Warn,
-        Level::INFO => LogLevel::Info,
-        Level::DEBUG => LogLevel::Debug,
-        Level::TRACE => LogLevel::Trace,
-    }
-}
-
-/// Text of an event: its message, and then its fields as ` name=value`.
-#[derive(Default)]
-struct Line {
-    message: String,
-    fields: String,
-}
-
-impl Visit for Line {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        // A message is not quoted.
-        match field.name() {
-            "message" => value.clone_into(&mut self.message),
-            _ => self.record_debug(field, &value),
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.fields, " {name}={value:?}"),
-        };
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zerver_engine::{Class, Request, RequestId};
-use zerver_trace::{Capture, FlowInfo, Outcome};
+use zerver_trace::{Capture, FlowInfo, Outcome, RecordedBy};
 
 /// Facts about a request that are known before its first step runs.
 #[derive(Debug, Clone)]
@@ -92,6 +92,7 @@ impl ActiveEntry {
             is_recording_requested: self.is_recording_requested,
             worker: self.worker,
             is_undelivered: false,
+            recorded_by: RecordedBy::Runtime,
         }
     }
 }

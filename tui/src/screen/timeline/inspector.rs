@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use zerver_analysis::{
-    Correlation, Effect, Moment, Moments, ResultTable, RowSubject, SlotSnapshot, StepRun, ValueGroup,
-    WaterfallRow, Why, describe_moment, failing_run, slots_at,
+    Correlation, Effect, LogLine, Moment, Moments, ResultTable, RowSubject, SlotSnapshot, StepRun,
+    ValueGroup, WaterfallRow, Why, describe_moment, failing_run, slots_at,
 };
 use zerver_trace::duration::{self, Unit};
 use zerver_trace::{Header, Kept, LogLevel, QueueReason, Recorded, RecordedBody, Trace};
@@ -97,8 +97,12 @@ fn step(
     if run.step.line > 0 {
         tree.field("source", &format!("{}:{}", run.step.file, run.step.line), Tone::Info);
     }
-    let decision = run.decision.map_or("not recorded", zerver_trace::Decision::as_str);
-    tree.field("decided", decision, Tone::Strong);
+    if loaded.trace.has_steps() || run.decision.is_some() {
+        let decision = run.decision.map_or("not recorded", zerver_trace::Decision::as_str);
+        tree.field("decided", decision, Tone::Strong);
+    } else {
+        tree.field("ran", "unknown: zerver did not run it", Tone::Secondary);
+    }
     let queue = if run.queue_ns > 0 {
         format!(", after {} {} in the run queue", unit.format(run.queue_ns), unit.name)
     } else {
@@ -132,6 +136,17 @@ fn step(
     for effect in &run.effects {
         tree.field("needs", &effect.label(), Tone::Effect);
     }
+    run.log_lines.iter().for_each(|line| log_line(tree, line));
+}
+
+/// Adds a line that was logged.
+fn log_line(tree: &mut InspectorLines<'_>, line: &LogLine) {
+    let tone = match line.level {
+        LogLevel::Error => Tone::Bad,
+        LogLevel::Warn => Tone::Warn,
+        LogLevel::Info | LogLevel::Debug | LogLevel::Trace => Tone::Secondary,
+    };
+    tree.field(line.level.as_str(), &line.text(), tone);
 }
 
 /// Returns the value of a built-in slot, or `None` for other slots.
@@ -202,14 +217,7 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
         let took = format!("{} {} {}", point.point, unit.format(point.took_ns), unit.name);
         tree.field("until", &took, Tone::Secondary);
     }
-    for line in &effect.log_lines {
-        let tone = match line.level {
-            LogLevel::Error => Tone::Bad,
-            LogLevel::Warn => Tone::Warn,
-            LogLevel::Info | LogLevel::Debug | LogLevel::Trace => Tone::Secondary,
-        };
-        tree.field(line.level.as_str(), &line.text(), tone);
-    }
+    effect.log_lines.iter().for_each(|line| log_line(tree, line));
     for fault in effect.injected_faults_in_words() {
         tree.field("chaos", &fault, Tone::Warn);
     }

@@ -4,16 +4,12 @@
 use std::collections::BTreeMap;
 
 use zerver_replay::value::label;
-use zerver_trace::{
-    Answer, Decision, Event, FlowInfo, Kept, Outcome, QueueReason, Recorded, RecordedBody, Trace,
-};
+use zerver_trace::{Answer, Decision, Event, FlowInfo, Outcome, QueueReason, Recorded, RecordedBy, Trace};
 
 use crate::timeline::build::failure_builder::failure;
 use crate::timeline::build::flow_names::Names;
-use crate::timeline::build::missing_values;
 use crate::timeline::build::time_sums::{close, io_of, totals};
 use crate::timeline::rows::effect::{Attempt, CompletionDelay, Effect, EffectEnd, ReadDelay};
-use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
 use crate::timeline::rows::timeline::{Migration, Reclassification, StepRun, Timeline};
 use crate::timeline::totals::Span;
@@ -25,6 +21,10 @@ impl Timeline {
     /// Creates the timeline of any trace. Missing and inconsistent data is listed in [`Timeline::gaps`].
     pub fn of(trace: &Trace) -> Self {
         let mut rows = TimelineBuilder::new(trace);
+        if trace.recorded_by == RecordedBy::Layer && !trace.flow.steps.is_empty() {
+            // The only step of such a flow is its handler, which ran, although nothing is known about its run.
+            rows.new_run(0, 0, None);
+        }
         for event in &trace.events {
             rows.take(event);
         }
@@ -46,7 +46,7 @@ const fn is_pause(by: QueueReason) -> bool {
 }
 
 pub(super) struct TimelineBuilder<'t> {
-    trace: &'t Trace,
+    pub(super) trace: &'t Trace,
     flow: &'t FlowInfo,
     names: Names<'t>,
     pub(super) runs: Vec<StepRun>,
@@ -68,10 +68,10 @@ pub(super) struct TimelineBuilder<'t> {
     pub(super) undos: BTreeMap<u32, u32>,
     /// Undo in progress.
     pub(super) undoing: Option<u32>,
-    stray_answers: u32,
-    without_run: u32,
-    unknown_names: u32,
-    backwards: u32,
+    pub(super) stray_answers: u32,
+    pub(super) without_run: u32,
+    pub(super) unknown_names: u32,
+    pub(super) backwards: u32,
 }
 
 impl<'t> TimelineBuilder<'t> {
@@ -140,7 +140,7 @@ impl<'t> TimelineBuilder<'t> {
             Event::EffectPoint { call, at_ns, point } => self.reached(*call, *at_ns, point),
             Event::PolicyDecided { .. } => self.take_decision(event),
             Event::FaultInjected { call, at_ns, rule } => self.injected(*call, *at_ns, rule),
-            Event::Logged { .. } => self.take_line(event),
+            Event::Logged { .. } | Event::StepLogged { .. } => self.take_line(event),
             Event::UndoRegistered { .. } | Event::UndoStarted { .. } | Event::UndoEnded { .. } => {
                 self.take_undo(event);
             }
@@ -207,6 +207,7 @@ impl<'t> TimelineBuilder<'t> {
             progress: None,
             writes: Vec::new(),
             effects: Vec::new(),
+            log_lines: Vec::new(),
         });
         let at = self.runs.len() - 1;
         self.open.insert(step, at);
@@ -214,7 +215,7 @@ impl<'t> TimelineBuilder<'t> {
     }
 
     /// Returns the run that an event of `step` belongs to: the last run, unless it yielded and so did nothing else.
-    fn run_of(&mut self, step: u16, at_ns: u64) -> usize {
+    pub(super) fn run_of(&mut self, step: u16, at_ns: u64) -> usize {
         match self.open.get(&step) {
             Some(&at) if self.runs[at].decision != Some(Decision::Yield) => at,
             _ => self.new_run(step, at_ns, None),
@@ -408,30 +409,5 @@ impl<'t> TimelineBuilder<'t> {
             Outcome::Done | Outcome::Failed(_) | Outcome::Panicked { .. } => false,
         };
         self.received_ns.filter(|_| is_waiting).map(|from_ns| (from_ns, self.trace.duration_ns))
-    }
-
-    fn gaps(&self) -> Vec<Gap> {
-        let attempts = self.runs.iter().flat_map(|run| &run.effects).flat_map(|effect| &effect.attempts);
-        let unanswered = attempts.filter(|attempt| attempt.end == EffectEnd::Unanswered).count() as u32;
-        let end = self.trace.duration_ns;
-        let past =
-            self.runs.iter().filter(|run| run.start_ns.saturating_add(run.cpu_ns) > end).count() as u32;
-        let cut = |body: &RecordedBody| body.full_len.saturating_sub(body.kept_len);
-        // The steps of an imported trace stand for spans, and never ran.
-        let is_imported = self.trace.kept == Kept::Imported;
-        let gaps = [
-            (is_imported, Gap::Imported),
-            (self.trace.events_dropped > 0, Gap::Dropped(self.trace.events_dropped)),
-            (unanswered > 0, Gap::Unanswered(unanswered)),
-            (self.stray_answers > 0, Gap::StrayAnswers(self.stray_answers)),
-            (self.without_run > 0 && !is_imported, Gap::WithoutRun(self.without_run)),
-            (self.unknown_names > 0, Gap::UnknownNames(self.unknown_names)),
-            (self.backwards > 0, Gap::Backwards(self.backwards)),
-            (past > 0, Gap::PastEnd(past)),
-            (cut(&self.trace.request_body) > 0, Gap::RequestBody(cut(&self.trace.request_body))),
-            (cut(&self.trace.response_body) > 0, Gap::ResponseBody(cut(&self.trace.response_body))),
-        ];
-        let gaps = gaps.into_iter().filter_map(|(is, gap)| is.then_some(gap));
-        gaps.chain(missing_values::values(self.trace, &self.runs)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Notes about effects: faults that chaos injected, decisions of policies, and lines that they logged.
 
-use zerver_trace::{Event, Recorded};
+use zerver_trace::{Event, LogLevel, Name, Recorded};
 
 use crate::timeline::build::builder::TimelineBuilder;
 use crate::timeline::rows::effect::{InjectedFault, LogLine, PolicyNote};
@@ -22,12 +22,26 @@ impl TimelineBuilder<'_> {
         }
     }
 
-    /// Records a line that was logged while a call was performed. Lines of an unknown call are left out.
+    /// Records a line that was logged while a call was performed, or by a step. Lines of an unknown call are left out.
     pub(super) fn take_line(&mut self, event: &Event<Recorded>) {
-        let Event::Logged { call, at_ns, level, target, line } = event else { return };
-        let Some(place) = self.calls.get(call) else { return };
-        let (call, at_ns, level, target) = (*call, *at_ns, *level, target.to_string());
-        let line = LogLine { call, at_ns, level, target, line: line.clone() };
-        self.runs[place.run].effects[place.effect].log_lines.push(line);
+        let new_line = |call, at_ns: &u64, level: &LogLevel, target: &Name, line: &Recorded| LogLine {
+            call,
+            at_ns: *at_ns,
+            level: *level,
+            target: target.to_string(),
+            line: line.clone(),
+        };
+        match event {
+            Event::Logged { call, at_ns, level, target, line } => {
+                let Some(place) = self.calls.get(call) else { return };
+                let line = new_line(Some(*call), at_ns, level, target, line);
+                self.runs[place.run].effects[place.effect].log_lines.push(line);
+            }
+            Event::StepLogged { step, at_ns, level, target, line } => {
+                let run = self.run_of(*step, *at_ns);
+                self.runs[run].log_lines.push(new_line(None, at_ns, level, target, line));
+            }
+            _ => {}
+        }
     }
 }

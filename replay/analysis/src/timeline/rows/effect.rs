@@ -195,8 +195,8 @@ pub struct InjectedFault {
 /// A line that was logged while an attempt was performed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogLine {
-    /// Number of the call in the trace.
-    pub call: u32,
+    /// Number of the call in the trace; `None` if a step logged the line outside of calls.
+    pub call: Option<u32>,
     /// Time of the line.
     pub at_ns: u64,
     /// Level of the line.

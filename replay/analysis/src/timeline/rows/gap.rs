@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Gap {
     /// The request was imported as spans, which do not contain everything that zerver records.
     Imported,
+    /// A layer around a service without steps recorded the request.
+    Layer,
     /// Number of events dropped while recording.
     Dropped(u32),
     /// Number of attempts without an answer.
@@ -39,6 +41,9 @@ impl fmt::Display for Gap {
         match self {
             Self::Imported => f.write_str(
                 "imported from spans: slots, headers and bodies are unknown, and the CPU time and queues of other tracers",
+            ),
+            Self::Layer => f.write_str(
+                "recorded by a layer: slots, queues, CPU times and random numbers are unknown, and it cannot be replayed",
             ),
             &Self::Dropped(n) => say(n.into(), "event", "events", "dropped while recording"),
             &Self::Unanswered(n) => say(n.into(), "effect", "effects", "without an answer"),

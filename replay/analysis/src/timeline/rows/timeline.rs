@@ -8,7 +8,7 @@ use serde::Serialize;
 use zerver_trace::{Class, Decision, Recorded, Thread};
 
 use crate::timeline::Totals;
-use crate::timeline::rows::effect::{CompletionDelay, Effect, ReadDelay};
+use crate::timeline::rows::effect::{CompletionDelay, Effect, LogLine, ReadDelay};
 use crate::timeline::rows::failure::Failure;
 use crate::timeline::rows::gap::Gap;
 use crate::timeline::rows::slot_write::SlotWrite;
@@ -118,4 +118,6 @@ pub struct StepRun {
     pub writes: Vec<SlotWrite>,
     /// Effects requested by the step.
     pub effects: Vec<Effect>,
+    /// Lines that the step logged outside of effects.
+    pub log_lines: Vec<LogLine>,
 }

@@ -1,0 +1,48 @@
+//! An open store, its recorder, and the flows that are recorded into it.
+
+use std::sync::Arc;
+
+use zerver::layer::LayerRecorder;
+use zerver_recorder::Recorder;
+use zerver_trace::{Capture, CaptureSink, FlowInfo};
+
+use crate::flow_table::FlowTable;
+
+/// An open store with its recorder. Whatever may be dropped on the recorder's own thread must not own it, because it waits for that
+/// thread.
+pub(crate) struct OpenStore {
+    recorder: LayerRecorder,
+    sink: Option<Arc<dyn CaptureSink>>,
+    pub(crate) flows: FlowTable,
+}
+
+impl OpenStore {
+    pub(crate) fn new(recorder: LayerRecorder) -> Self {
+        let sink = recorder.recorder().map(Recorder::sink);
+        Self { recorder, sink, flows: FlowTable::default() }
+    }
+
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.recorder()
+    }
+
+    pub(crate) const fn body_bytes(&self) -> usize {
+        self.recorder.body_bytes()
+    }
+
+    pub(crate) fn is_token(&self, received: &[u8]) -> bool {
+        self.recorder.is_token(received)
+    }
+
+    /// Passes a capture to the recorder, whose policy decides.
+    pub(crate) fn accept(&self, capture: Box<Capture>) {
+        if let Some(sink) = &self.sink {
+            sink.accept(capture);
+        }
+    }
+
+    /// Stores the flows that are known so far.
+    pub(crate) fn declare(&self, flows: &[Arc<FlowInfo>]) {
+        self.recorder.declare(flows);
+    }
+}
