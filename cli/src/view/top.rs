@@ -127,7 +127,7 @@ fn workers(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns:
     table.draw(columns)
 }
 
-/// Returns what waited for a busy worker: `3 completions delayed 120.00 ms`.
+/// Returns what waited for a busy worker: `3 completions delayed 120 ms`.
 fn delays(now: &WorkerMetrics, was: &WorkerMetrics) -> String {
     let part = |n: u64, of: &str, ns: u64| match n {
         0 => None,
@@ -317,7 +317,7 @@ mod tests {
         };
         let was = worker(1, 1_000_000, 0);
         assert_eq!(delays(&was, &was), "");
-        assert_eq!(delays(&worker(4, 121_000_000, 0), &was), "3 completions delayed 120.00 ms");
+        assert_eq!(delays(&worker(4, 121_000_000, 0), &was), "3 completions delayed 120 ms");
         assert_eq!(
             delays(&worker(2, 2_000_000, 1), &was),
             "1 completion delayed 1.00 ms, 1 head delayed 7.00 ms"
@@ -399,7 +399,7 @@ mod tests {
             }),
             ..ServiceMetrics::default()
         };
-        insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r#"
+        insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r"
         500 requests/s  up 3.00 s  late completions 0
         recorder  9 recorded  0 not kept  backlog 0  dropped 1  lost 0  0.0 MiB  paused
         to batch  0 requests  flows demoted 0, restored 0
@@ -411,8 +411,8 @@ mod tests {
         zerver-0   25%            3      12  stuck
 
         flow   step           runs/s  queued  executing  waiting  yields  retries  overruns
-        todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -        2         1
-        todos  parse             500    0 ns     5.0 µs     0 ns       -        2         1
+        todos  load\u{1b}[2J     500    0 ns    5.00 µs  2.00 ms       -        2         1
+        todos  parse             500    0 ns    5.00 µs     0 ns       -        2         1
 
         effect  in flight  waiting  waits/s     wait  left
         http            2        1      2.0  2.50 ms     -
@@ -422,6 +422,6 @@ mod tests {
 
         chaos rule                injected  injected/s
         http GET a..=timeout:10%         6         3.0
-        "#);
+        ");
     }
 }

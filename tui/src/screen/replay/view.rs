@@ -17,6 +17,9 @@ use super::state::{Pane, ReplayScreen, RunState};
 use crate::draw::{Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, width, wrapped};
 use crate::state::SharedState;
 
+/// Width of the names of the groups.
+const GROUP: usize = 9;
+
 pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let areas = screen.areas(area);
@@ -34,8 +37,7 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         Some(Ok(None)) => drop(pen.put("no longer in the store", theme.warn)),
         Some(Ok(Some(loaded))) => {
             let trace = &loaded.trace;
-            pen.recorded(&trace.method, theme.text).skip(1);
-            pen.put(&display::wire(&trace.target).join("\\n"), theme.text).skip(2);
+            pen.put(&display::request_line(trace), theme.text).skip(2);
             pen.put(&trace.status.to_string(), theme.status(trace.status)).skip(2);
             pen.recorded(&trace.flow.name, theme.secondary);
         }
@@ -49,10 +51,10 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
     }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
     let at =
-        screen.drafts.at().map(|step| format!("slots as seen from {} on, effects, request", clean(step)));
+        screen.drafts.at().map(|step| format!("what can be edited; slots as seen from {} on", clean(step)));
     titled_rule(
         areas.items_title,
-        at.as_deref().unwrap_or("slots, effects, request"),
+        at.as_deref().unwrap_or("what can be edited"),
         style(Pane::Items),
         theme,
         buffer,
@@ -146,7 +148,13 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
         let draft = screen.drafts.draft_for(&slot.target);
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-        pen.skip(1).put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
+        // The first row of a group, and the first visible row, name the group.
+        let at = scroll.first + usize::from(row);
+        let is_first =
+            row == 0 || slots.get(at - 1).is_none_or(|before| before.target.group() != slot.target.group());
+        let heading = if is_first { slot.target.group() } else { "" };
+        pen.skip(1).left(heading, GROUP, theme.secondary);
+        pen.put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
         let style = match slot.target {
             EditTarget::Slot(_) => theme.info,
             EditTarget::Effect(_) => theme.effect,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use zerver_analysis::QueryClock;
 
+use super::queries::QueryStrings;
 use crate::draw::Scroll;
-use crate::index::{Baseline, Filter, Rates, RequestList, SCAN_CHUNK, Seq, SortOrder};
+use crate::index::{Baseline, Filter, Rates, RequestList, SCAN_CHUNK, SelectionTotals, Seq, SortOrder};
 use crate::message::Command;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
@@ -29,13 +30,16 @@ pub(crate) struct RequestsScreen {
     pub(super) filter: String,
     pub(super) error: Option<String>,
     pub(super) marks: BTreeSet<Seq>,
-    /// Rates of all requests, and of those that the filter admits.
+    /// Rates of all requests.
     pub(super) rates: Rates,
-    pub(super) selected: Rates,
+    /// Totals of all requests, and of those that the filter admits.
+    pub(super) totals: SelectionTotals,
+    pub(super) selected: SelectionTotals,
     pub(super) baseline: Baseline,
     /// Range of the index included in `rates` and `baseline`.
     pub(super) counted: (Seq, Seq),
     pub(super) scan: SlotScan,
+    pub(super) queries: QueryStrings,
     /// True while a [`Command::Continue`] is pending.
     pub(super) is_turn_requested: bool,
 }
@@ -62,10 +66,12 @@ impl Default for RequestsScreen {
             error: None,
             marks: BTreeSet::new(),
             rates: Rates::default(),
-            selected: Rates::default(),
+            totals: SelectionTotals::default(),
+            selected: SelectionTotals::default(),
             baseline: Baseline::default(),
             counted: (0, 0),
             scan: SlotScan::default(),
+            queries: QueryStrings::default(),
             is_turn_requested: false,
         }
     }
@@ -75,7 +81,7 @@ impl RequestsScreen {
     /// Applies another filter or order. The selected request stays selected if it is still listed.
     pub(super) fn relist(&mut self, shared: &SharedState, filter: Filter, sort: SortOrder) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
-        self.selected = Rates::default();
+        self.selected = SelectionTotals::default();
         // The selected request must be found at once.
         let selected = self.cursor.filter(|_| !self.is_following);
         self.list.catch_up(&shared.index, SCAN_CHUNK, selected);
@@ -125,7 +131,7 @@ impl RequestsScreen {
         self.prompt = None;
         self.is_following = true;
         self.set(shared, Scroll::default());
-        commands.extend(self.load_preview(shared));
+        commands.extend(self.load_shown(shared));
         commands
     }
 
@@ -158,7 +164,7 @@ impl RequestsScreen {
             commands = self.relist(shared, filter, sort);
             self.set(shared, Scroll::default());
         }
-        commands.extend(self.load_preview(shared));
+        commands.extend(self.load_shown(shared));
         commands
     }
 }
