@@ -211,7 +211,10 @@ fn the_footer_shows_only_keys_that_have_an_effect() {
     // In a replay: a slot, an effect, an injected fault, an edited slot.
     let mut ui = TestApp::new(120, 40, vec![sample::slow()]);
     assert_eq!(footer(ui.press("rj")), "tab pane  enter edit  Y copy  r again  esc back  ? keys  q quit");
-    assert_eq!(footer(ui.press("jj")), "tab pane  enter edit  f fault  r again  esc back  ? keys  q quit");
+    assert_eq!(
+        footer(ui.press("jj")),
+        "tab pane  enter edit  f fault  Y copy  r again  esc back  ? keys  q quit"
+    );
     assert_eq!(
         footer(ui.press("f")),
         "tab pane  enter edit  f fault  x revert  r again  esc back  ? keys  q quit"

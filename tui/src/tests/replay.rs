@@ -120,22 +120,22 @@ fn a_selected_finding_is_shown_in_full() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions reproduced, 1 effect from the recording
-    ─ what can be edited ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-     slots      AuthHeader                       ●●●● (secret)                                                                                                                                             ┃
-                Claims                           {sub: "user-123", roles: ["admin"]}                                                                                                                       ┃
-                Todo                             {id: 456, title: "Buy milk", done: false}                                                                                                                 ┃
-     effects    http GET idp.example.com/verify  200                                                                                                                                                       ┃
-                kv get todo:456                  {"id":456,"title":"Buy milk","done":false}
-     headers    host:                            localhost:3000
-    ─ differences ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-     edit      verify_roles  Claims.sub     "user-123"                                                                     → "b\u{1b}ob"
-     code      render_todo   decision       done                                                                           → fail
-     code                    response.body  "{"id":  456}"                                                                 → ●●●● (secret)
-       Claims.sub  src/main.rs:7
-       - "user-123"
-       + "b\u{1b}ob"
-    ─ response ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-     recorded 200, replayed 403
+    ─ what can be edited ───────────────────────────────────────────────────────────│─ differences ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+     slots      AuthHeader                  ●●●● (secret)                           │ edit      verify_roles  Claims.sub     "user-123"                             → "b\u{1b}ob"
+                Claims                      {sub: "user-123", roles: ["admin"]}     │ code      render_todo   decision       done                                   → fail
+                Todo                        {id: 456, title: "Buy milk", done: fals…│ code                    response.body  "{"id":  456}"                         → ●●●● (secret)
+     effects    http GET idp.example.com/…  200                                     │   Claims.sub  src/main.rs:7
+                kv get todo:456             {"id":456,"title":"Buy milk","done":fal…│   - "user-123"
+     headers    host:                       localhost:3000                          │   + "b\u{1b}ob"
+                authorization:              ●●●● (secret)                           │─ response ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+                body                        empty                                   │ recorded 200, replayed 403
+                                                                                    │ - {
+                                                                                    │ -   "id": 456
+                                                                                    │ - }
+                                                                                    │ + {"error": "no \u{1b}[31mrole"}
+                                                                                    │
+                                                                                    │
+                                                                                    │
      tab pane  enter open step  Y copy  r again  esc back  ? keys  q quit
     "#);
 }

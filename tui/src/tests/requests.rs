@@ -353,3 +353,39 @@ fn requests_of_one_millisecond_have_distinct_ids() {
     assert!(ui.press("jd").text().contains("b 019aa4c2-1f3b-701a"), "{}", ui.text());
     assert!(ui.press("4<esc>1r").text().contains("019aa4c2-1f3b-701a  GET"), "{}", ui.text());
 }
+
+#[test]
+fn all_traces_are_searched_in_batches() {
+    let mut app = App::new(LOOK, Size::new(80, 24), sample::slow().started_unix_ns);
+    let request = |n: u64| numbered(sample::slow(), n).summary();
+    let requests: Vec<Summary> = (0..45_000).rev().map(request).collect();
+    let _ = update(&mut app, Message::OlderRequests { requests, is_last: true });
+    // Scans of a batch, until no more are requested; each reads `new` requests first.
+    let mut commands = Vec::new();
+    for key in ["/slot.Todo.id=7"].iter().flat_map(|keys| keys.chars()) {
+        let event = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
+        commands = update(&mut app, Message::Input(event));
+    }
+    let mut sizes = Vec::new();
+    while let Some(command) = commands.pop() {
+        match command {
+            Command::Scan { generation, requests, .. } => {
+                sizes.push(requests.len());
+                if sizes.len() == 1 {
+                    commands.extend(update(&mut app, Message::NewRequests(vec![request(50_000)])));
+                }
+                let scanned = requests.len();
+                commands
+                    .extend(update(&mut app, Message::Scanned { generation, scanned, found: Vec::new() }));
+            }
+            Command::Continue => commands.extend(update(&mut app, Message::Continue)),
+            _ => {}
+        }
+    }
+    assert_eq!(sizes.iter().sum::<usize>(), 45_001, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= 20_000), "{sizes:?}");
+    let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
+    terminal.draw(|frame| app.draw(frame.buffer_mut())).unwrap();
+    let text = super::text(terminal.backend().buffer());
+    assert!(text.contains("searched 45,001 of 45,001"), "{text}");
+}

@@ -42,6 +42,7 @@ fn lines_with_a_value_name_it() {
     for (keys, wanted) in [
         ("/status<enter>", "response.status"),
         ("/content-type<enter>", "response.header.content-type"),
+        ("/bytes<enter>", "response.body"),
         ("/Claims:<enter>", "slot.Claims"),
         ("/Todo:<enter>", "slot.Todo"),
     ] {

@@ -14,7 +14,9 @@ use super::layout::Areas;
 use super::open_prompt::OpenPrompt;
 use super::response_view::draw_response;
 use super::state::{Pane, ReplayScreen, RunState};
-use crate::draw::{Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, width, wrapped};
+use crate::draw::{
+    Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, vertical_line, width, wrapped,
+};
 use crate::state::SharedState;
 
 /// Width of the names of the groups.
@@ -48,6 +50,9 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
     {
         let mut pen = Pen::new(buffer, areas.verdict, 1, theme.glyphs.ellipsis);
         of_ending(edited_outcome, shared).draw(pen.skip(1), theme);
+    }
+    if let Some(wall) = areas.wall {
+        vertical_line(wall, theme.border, theme, buffer);
     }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
     let at =
@@ -164,7 +169,8 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
         match draft {
             None => pen.put(&shared.drawable(&slot.value), theme.text),
             Some(draft) => {
-                let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 2);
+                // The edit gets what it needs, down to a quarter for the old value.
+                let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 4);
                 let old = crate::draw::fit(&shared.drawable(&slot.value), half, theme.glyphs.ellipsis);
                 pen.put(&old, theme.secondary).skip(1).put(theme.glyphs.arrow, theme.secondary).skip(1);
                 pen.recorded(&shared.drawable(draft), theme.good)

@@ -218,7 +218,7 @@ impl Screen for RequestsScreen {
                 self.scan.scanned += scanned;
                 self.list.admit_scanned(found, &shared.index);
                 self.count_selected(shared);
-                Vec::new()
+                self.scan_slots(shared)
             }
             Message::Queries(queries) => {
                 self.queries.add(queries);

@@ -1,6 +1,6 @@
 //! State of the request list: filter, order, selection and marks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use zerver_analysis::QueryClock;
@@ -12,8 +12,8 @@ use crate::message::Command;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
 
-/// Maximum number of requests whose slots are read for one filter; the newest are taken.
-const MAX_SCAN: usize = 20_000;
+/// Number of requests whose traces are read by one command. The next ones follow once they have been.
+const SCAN_BATCH: usize = 20_000;
 
 /// The request list.
 #[derive(Debug)]
@@ -48,10 +48,10 @@ pub(crate) struct RequestsScreen {
 #[derive(Debug, Default)]
 pub(super) struct SlotScan {
     pub(super) generation: u64,
+    /// Requests still to read, the next one first.
+    pub(super) queued: VecDeque<Seq>,
     pub(super) requested: usize,
     pub(super) scanned: usize,
-    /// True if there are more requests than are read.
-    pub(super) is_cut: bool,
 }
 
 impl Default for RequestsScreen {
@@ -106,20 +106,24 @@ impl RequestsScreen {
         is_new.then_some(Command::Continue)
     }
 
-    /// Requests the traces that the filter needs.
+    /// Requests the traces that the filter needs, unless others are being read.
     pub(super) fn scan_slots(&mut self, shared: &SharedState) -> Vec<Command> {
-        let mut unscanned = self.list.take_unscanned();
-        let room = MAX_SCAN.saturating_sub(self.scan.requested);
-        self.scan.is_cut |= unscanned.len() > room;
-        unscanned.truncate(room);
-        if unscanned.is_empty() {
+        // Those that have just arrived come first.
+        let newest = self.scan.queued.front().copied();
+        let unscanned = self.list.take_unscanned().into_iter();
+        let (newer, older): (Vec<Seq>, Vec<Seq>) =
+            unscanned.partition(|seq| newest.is_some_and(|newest| *seq > newest));
+        newer.into_iter().rev().for_each(|seq| self.scan.queued.push_front(seq));
+        self.scan.queued.extend(older);
+        if self.scan.scanned < self.scan.requested || self.scan.queued.is_empty() {
             return Vec::new();
         }
-        self.scan.requested += unscanned.len();
-        let id = |seq: Seq| Some((seq, shared.index.row(seq)?.id));
+        let batch = self.scan.queued.drain(..self.scan.queued.len().min(SCAN_BATCH));
+        let requests: Vec<_> = batch.filter_map(|seq| Some((seq, shared.index.row(seq)?.id))).collect();
+        self.scan.requested += requests.len();
         vec![Command::Scan {
             generation: self.scan.generation,
-            requests: unscanned.into_iter().filter_map(id).collect(),
+            requests,
             query: Arc::clone(self.list.filter().query()),
         }]
     }

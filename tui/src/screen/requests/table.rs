@@ -39,8 +39,9 @@ impl TableColumns {
             given
         };
         let verdict = take(9, 10);
-        let flow = take(14, 14);
-        let bar = take(10, 24);
+        let flow = take(14, 20);
+        // The query string tells more than a bar.
+        let bar = take(10, 30);
         let class = take(11, 34);
         let wide_bar = take(10, 44);
         let bar = bar + if wide_bar > 0 { wide_bar + 2 } else { 0 };

@@ -112,9 +112,8 @@ fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buff
     let (remark, style) = match &requests.error {
         Some(error) => (error.clone(), theme.bad),
         None if scan.requested > 0 => {
-            let newest = if scan.is_cut { "newest " } else { "" };
-            let (scanned, requested) = (thousands(scan.scanned), thousands(scan.requested));
-            (format!("searched {scanned} of {newest}{requested} "), theme.secondary)
+            let all = scan.requested + scan.queued.len();
+            (format!("searched {} of {} ", thousands(scan.scanned), thousands(all)), theme.secondary)
         }
         None => (String::new(), theme.secondary),
     };

@@ -437,11 +437,12 @@ fn message(
         } else {
             String::new()
         };
-        tree.line(StyledLine::new(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary));
         let (place, of) = match header {
             Some(_) => ("response", Some(value(ValueRoot::Body))),
             None => ("request", None),
         };
+        let line = StyledLine::new(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary);
+        tree.entries.push(InspectorLine { line, value: of.clone(), ..InspectorLine::default() });
         tree.wire(place, of.as_ref(), &body.bytes);
     }
 }

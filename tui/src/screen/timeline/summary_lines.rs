@@ -3,7 +3,7 @@
 use zerver_analysis::{MIN_POPULATION, QueryClock, QueueHolders, RankedTime, Why, display};
 use zerver_trace::{Kept, Thread, Trace, duration};
 
-use crate::draw::{StyledLine, Tone, sparkline_to};
+use crate::draw::{StyledLine, Tone, sparkline_to, width};
 use crate::state::{LoadedTrace, SharedState};
 use crate::theme::Glyphs;
 
@@ -36,8 +36,14 @@ pub(super) fn count(loaded: &LoadedTrace) -> u16 {
     3 + more.into_iter().map(u16::from).sum::<u16>()
 }
 
-/// Returns three lines, plus one for a failure, one for an undelivered response, and one for time in run queues.
-pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedState) -> Vec<StyledLine> {
+/// Returns three lines, plus one for a failure, one for an undelivered response, and one for time in run queues. What does
+/// not fit into `columns` and would say nothing if it were cut is left out.
+pub(crate) fn lines(
+    loaded: &LoadedTrace,
+    why: Option<&Why>,
+    columns: u16,
+    shared: &SharedState,
+) -> Vec<StyledLine> {
     let (trace, timeline) = (&loaded.trace, &loaded.timeline);
     let request = StyledLine::new(format!(" {}", display::request_line(trace)), Tone::Strong);
     let mut lines = vec![request, description(loaded, shared)];
@@ -55,7 +61,7 @@ pub(crate) fn lines(loaded: &LoadedTrace, why: Option<&Why>, shared: &SharedStat
         }
         lines.push(line);
     }
-    lines.push(verdict(loaded, why, shared.theme.glyphs));
+    lines.push(verdict(loaded, why, columns.into(), shared.theme.glyphs));
     lines.extend(loaded.queue.as_ref().map(queue_line));
     lines
 }
@@ -80,9 +86,9 @@ fn description(loaded: &LoadedTrace, shared: &SharedState) -> StyledLine {
         let shown = trace.build.get(..BUILD_DIGITS).filter(|_| is_hash).unwrap_or(&trace.build);
         facts.push(format!("build {shown}"));
     }
-    facts.push(trace.class.as_str().to_owned());
     facts.extend(trace.worker.map(|worker| Thread::Worker(worker).to_string()));
     facts.extend(loaded.timeline.migrations.iter().map(|carry| format!("migrated to {}", carry.to)));
+    facts.push(trace.class.as_str().to_owned());
     for fact in facts {
         line = line.with(format!(", {fact}"), Tone::Secondary);
     }
@@ -101,7 +107,7 @@ fn queue_line(queue: &QueueHolders) -> StyledLine {
 }
 
 /// Returns what took most of the time, and how the total compares with other requests.
-fn verdict(loaded: &LoadedTrace, why: Option<&Why>, glyphs: &Glyphs) -> StyledLine {
+fn verdict(loaded: &LoadedTrace, why: Option<&Why>, columns: usize, glyphs: &Glyphs) -> StyledLine {
     let mut line = StyledLine::new(" ", Tone::Text);
     let Some(largest) = &loaded.largest else { return line.with("no step ran", Tone::Secondary) };
     line = line.with(largest.clone(), Tone::Text);
@@ -115,7 +121,11 @@ fn verdict(loaded: &LoadedTrace, why: Option<&Why>, glyphs: &Glyphs) -> StyledLi
     let line = line
         .with(slower(total), tone)
         .with(format!("; median {}", duration::show(total.median_ns)), Tone::Secondary);
-    if why.is_enough() { distribution(line, why, loaded.trace.duration_ns, glyphs) } else { line }
+    if !why.is_enough() {
+        return line;
+    }
+    let whole = distribution(line.clone(), why, loaded.trace.duration_ns, glyphs);
+    if width(&whole.text()) <= columns { whole } else { line }
 }
 
 /// Adds the distribution of the durations of the flow, with the interval of this request in brackets.
