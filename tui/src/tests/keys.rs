@@ -217,9 +217,9 @@ fn the_footer_shows_only_keys_that_have_an_effect() {
     );
     assert_eq!(
         footer(ui.press("f")),
-        "tab pane  enter edit  f fault  x revert  r again  esc back  ? keys  q quit"
+        "tab pane  enter edit  f fault  x revert  u undo  Y copy  r again  esc back  ? keys  q quit"
     );
-    let edited = "tab pane  enter edit  x revert  s step  r again  esc back  ? keys  q quit";
+    let edited = "tab pane  enter edit  x revert  u undo  Y copy  s step  r again  esc back  ? keys  q quit";
     assert_eq!(footer(ui.press("kk<enter><c-u>.sub=1<enter>")), edited);
 }
 

@@ -384,8 +384,8 @@ fn all_traces_are_searched_in_batches() {
     }
     assert_eq!(sizes.iter().sum::<usize>(), 45_001, "{sizes:?}");
     assert!(sizes.iter().all(|size| *size <= 20_000), "{sizes:?}");
-    let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     terminal.draw(|frame| app.draw(frame.buffer_mut())).unwrap();
-    let text = super::text(terminal.backend().buffer());
+    let text = text(terminal.backend().buffer());
     assert!(text.contains("searched 45,001 of 45,001"), "{text}");
 }

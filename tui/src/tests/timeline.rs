@@ -43,7 +43,7 @@ fn the_summary_names_the_threads() {
     let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
     insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @r"
     GET /v1/todos/456?full=1
-    todos-item, 200 OK after 5.40 ms, 10:43:01 (1m ago), build todos 0.1.0, interactive, worker 1, migrated to b…
+    todos-item, 200 OK after 5.40 ms, 10:43:01 (1m ago), build todos 0.1.0, worker 1, migrated to batch worker 0…
     ");
 }
 
@@ -71,7 +71,7 @@ fn the_summary_names_what_a_request_was_queued_behind() {
     let seen = TestApp::new(110, 24, vec![report, queued]).press("<enter>").text();
     insta::assert_snapshot!(seen.lines().skip(1).take(4).collect::<Vec<_>>().join("\n"), @r"
     GET /v1/todos/456?full=1
-    todos-item, 200 OK after 5.40 ms, 10:43:01 (1m ago), build todos 0.1.0, interactive, worker 1
+    todos-item, 200 OK after 5.40 ms, 10:43:01 (1m ago), build todos 0.1.0, worker 1, interactive
     54% waiting in the run queue  not slower than the other one; median 5.40 ms
     queued 1.93 ms of 2.92 ms behind parse_auth of todos-item (019aa4b2-1f3b), and 1 more
     ");

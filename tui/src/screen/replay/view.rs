@@ -19,6 +19,8 @@ use crate::draw::{
 };
 use crate::state::SharedState;
 
+/// Minimum width of the recorded value before an edit.
+const MIN_OLD: usize = 8;
 /// Width of the names of the groups.
 const GROUP: usize = 9;
 
@@ -169,10 +171,13 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
         match draft {
             None => pen.put(&shared.drawable(&slot.value), theme.text),
             Some(draft) => {
-                // The edit gets what it needs, down to a quarter for the old value.
-                let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 4);
-                let old = crate::draw::fit(&shared.drawable(&slot.value), half, theme.glyphs.ellipsis);
-                pen.put(&old, theme.secondary).skip(1).put(theme.glyphs.arrow, theme.secondary).skip(1);
+                // The edit gets what it needs, and the old value the rest, if that is enough to recognize it.
+                let half = pen.room().saturating_sub(width(draft) + 4);
+                if half >= MIN_OLD {
+                    let old = crate::draw::fit(&shared.drawable(&slot.value), half, theme.glyphs.ellipsis);
+                    pen.put(&old, theme.secondary).skip(1);
+                }
+                pen.put(theme.glyphs.arrow, theme.secondary).skip(1);
                 pen.recorded(&shared.drawable(draft), theme.good)
             }
         };
