@@ -144,7 +144,11 @@ mod tests {
             flow("todos\u{1b}[2J", 40_000_000, [200, 0, 0, 0]),
         ]);
         let shown = |order| strip_str(&flows(&now, &before, 2_000_000_000, order, None)).to_string();
-        insta::assert_snapshot!(shown(TopOrder::Time), @"");
+        insta::assert_snapshot!(shown(TopOrder::Time), @r"
+        flow            requests/s      p50      p95        p99  share
+        report                  50  1.00 ms  7.00 ms  > 10.0 ms    71%
+        todos\u{1b}[2J         100   500 µs   950 µs     990 µs    29%
+        ");
         let first = |order| shown(order).lines().nth(1).unwrap_or_default().to_owned();
         assert!(first(TopOrder::Rate).starts_with("todos") && first(TopOrder::Slowest).starts_with("report"));
         assert!(first(TopOrder::Name).starts_with("report"));
