@@ -73,7 +73,7 @@ impl Indented {
             Some(lines) => Self {
                 text: lines
                     .iter()
-                    .map(|line| format!("{}{}\n", "  ".repeat(line.depth), line.text))
+                    .map(|line| format!("{}{}\n", "  ".repeat(line.depth()), line.text))
                     .collect(),
                 paths: lines.iter().map(JsonLine::path).collect(),
             },

@@ -7,8 +7,6 @@ use crate::value::json_tree::JsonTree;
 pub struct JsonLine {
     /// Names and positions that lead to the value.
     pub keys: Vec<String>,
-    /// Nesting depth.
-    pub depth: usize,
     /// Text without the indentation: `"title": "Buy milk",`.
     pub text: String,
     /// Position in the text after the key.
@@ -83,17 +81,16 @@ impl Printer {
 
     fn line(&mut self, key: &str, value: &str, keys: &[String]) {
         let text = format!("{key}{value}");
-        self.lines.push(JsonLine {
-            keys: keys.to_vec(),
-            depth: keys.len(),
-            text,
-            value_at: key.len(),
-            fold: None,
-        });
+        self.lines.push(JsonLine { keys: keys.to_vec(), text, value_at: key.len(), fold: None });
     }
 }
 
 impl JsonLine {
+    /// Returns the nesting depth.
+    pub fn depth(&self) -> usize {
+        self.keys.len()
+    }
+
     /// Returns the place of the value: `items[17].title`; empty for the whole.
     pub fn path(&self) -> String {
         let mut path = String::new();
@@ -113,7 +110,7 @@ pub fn json_value(lines: &[JsonLine], at: usize) -> String {
     let rest = first.fold.as_ref().map_or(0, |fold| fold.lines);
     let mut text = first.text[first.value_at..].to_owned();
     for line in lines.iter().skip(at + 1).take(rest) {
-        text += &format!("\n{}{}", "  ".repeat(line.depth - first.depth), line.text);
+        text += &format!("\n{}{}", "  ".repeat(line.depth() - first.depth()), line.text);
     }
     text.strip_suffix(',').map(str::to_owned).unwrap_or(text)
 }
@@ -168,7 +165,7 @@ mod tests {
 
     fn shown(text: &str, columns: usize) -> String {
         let lines = json_lines(text.as_bytes(), columns).unwrap();
-        lines.iter().map(|line| format!("{}{}\n", "  ".repeat(line.depth), line.text)).collect()
+        lines.iter().map(|line| format!("{}{}\n", "  ".repeat(line.depth()), line.text)).collect()
     }
 
     #[test]

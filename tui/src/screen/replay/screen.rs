@@ -182,6 +182,8 @@ impl Screen for ReplayScreen {
                 match result {
                     Ok(replayed) => {
                         self.run = RunState::Done(Arc::clone(replayed));
+                        self.response.clear();
+                        self.settle(shared);
                         self.sent = None;
                         if self.prompt.is_none() {
                             self.prompt_for_missing(shared);

@@ -10,8 +10,9 @@ use super::drafts::Drafts;
 use super::edit_targets::{EditItem, EditItems, EditTarget};
 use super::layout::{self, Areas, Contents};
 use super::open_prompt::{OpenPrompt, SubmittedPrompt};
+use super::response_view::response_lines;
 use crate::curl_command::replay_command;
-use crate::draw::Scroll;
+use crate::draw::{Scroll, StyledLine};
 use crate::message::{Command, Navigation};
 use crate::services::ReplayResult;
 use crate::state::{LoadedTrace, Notice, SharedState};
@@ -31,6 +32,8 @@ pub(crate) struct ReplayScreen {
     /// Number of the latest replay.
     pub(super) number: u64,
     pub(super) run: RunState,
+    /// Lines about the response of the last completed replay; empty until the trace is loaded.
+    pub(super) response: Vec<StyledLine>,
     pub(super) prompt: Option<OpenPrompt>,
     /// Prompt submitted for the replay that is running.
     pub(super) sent: Option<SubmittedPrompt>,
@@ -73,10 +76,15 @@ impl ReplayScreen {
         commands
     }
 
-    /// Lists the editable items once the trace is loaded.
+    /// Lists the editable items once the trace is loaded, and compares the responses once there is a result.
     pub(super) fn settle(&mut self, shared: &SharedState) {
         if self.items.is_none() {
             self.items = self.loaded(shared).map(|loaded| EditItems::from_trace(loaded));
+        }
+        if self.response.is_empty()
+            && let (Some(loaded), Some(replayed)) = (self.loaded(shared), self.report())
+        {
+            self.response = response_lines(loaded, &replayed.report);
         }
     }
 

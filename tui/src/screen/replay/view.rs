@@ -12,7 +12,6 @@ use zerver_trace::text::clean;
 use super::edit_targets::{EditItems, EditTarget};
 use super::layout::Areas;
 use super::open_prompt::OpenPrompt;
-use super::response_view::draw_response;
 use super::state::{Pane, ReplayScreen, RunState};
 use crate::draw::{
     Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, vertical_line, width, wrapped,
@@ -75,8 +74,8 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         if let Some(finding) = replayed.report.findings.get(screen.finding_scroll.cursor) {
             draw_finding(finding, shared, areas.finding, buffer);
         }
-        if let Some(loaded) = screen.loaded(shared) {
-            draw_response(loaded, &replayed.report, shared, areas.response, buffer);
+        for (row, line) in (0..areas.response.height).zip(&screen.response) {
+            line.draw(Pen::new(buffer, areas.response, row, theme.glyphs.ellipsis).skip(1), theme);
         }
     }
     draw_subjects(screen, shared, areas.items, buffer);

@@ -211,10 +211,10 @@ impl InspectorLines<'_> {
                 let more = format!(" and {} more lines", lines.len() - at);
                 return self.line(StyledLine::new(more, Tone::Secondary));
             }
-            let indent = 2 * line.depth + 1;
+            let indent = 2 * line.depth() + 1;
             let place = format!("{place} {}", line.path());
             let fold = line.fold.as_ref().map(|fold| {
-                let is_open = (line.depth < OPEN_DEPTH) != self.folds.contains(&place);
+                let is_open = (line.depth() < OPEN_DEPTH) != self.folds.contains(&place);
                 (Fold { place, is_open, column: indent }, fold)
             });
             let (text, next) = match &fold {
