@@ -40,7 +40,7 @@ pub(crate) struct Theme {
     pub(crate) info: Style,
     pub(crate) warn: Style,
     pub(crate) bad: Style,
-    /// What a client did wrong, which the service refused as it should.
+    /// Error of a client, which the service refused as it should.
     pub(crate) client_error: Style,
     /// Running step.
     pub(crate) cpu: Style,

@@ -125,9 +125,9 @@ pub(crate) struct Top {
 /// Order of the flows and steps of `top`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TopOrder {
-    /// Those first in which requests spend most time
+    /// By the time that requests spend in them, the longest first
     Time,
-    /// Those first that run most often
+    /// By rate, the highest first
     Rate,
     /// Flows by their 99th percentile, steps by their mean time, the longest first
     Slowest,

@@ -16,7 +16,7 @@ pub(crate) const GOOD: Style = fg(AnsiColor::Green);
 pub(crate) const NOTED: Style = fg(AnsiColor::Cyan);
 pub(crate) const WARN: Style = fg(AnsiColor::Yellow).bold();
 pub(crate) const BAD: Style = fg(AnsiColor::Red).bold();
-/// What a client did wrong, which the service refused as it should.
+/// Error of a client, which the service refused as it should.
 pub(crate) const CLIENT_ERROR: Style = fg(AnsiColor::Yellow);
 pub(crate) const HINT: Style = fg(AnsiColor::Cyan).bold();
 pub(crate) const CPU: Style = fg(AnsiColor::Green);

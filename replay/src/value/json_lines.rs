@@ -11,7 +11,7 @@ pub struct JsonLine {
     pub text: String,
     /// Position in the text after the key.
     pub value_at: usize,
-    /// What the line stands for if the lines up to its end are folded; `None` unless a list or an object begins here.
+    /// Text and extent of the list or the object that begins here, for folding; `None` for any other line.
     pub fold: Option<JsonFold>,
 }
 

@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 
 use crate::error::CommandError;
 
-/// What the user wants.
+/// Action of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopKey {
     Quit,
@@ -54,7 +54,7 @@ impl TopKeys {
 impl Drop for TopKeys {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            // There is nobody left to tell.
+            // An error could not be shown any more.
             let _ = tcsetattr(io::stdin(), OptionalActions::Flush, before);
         }
     }

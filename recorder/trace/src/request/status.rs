@@ -1,4 +1,4 @@
-//! What the status of a response says about who was at fault.
+//! The part of a status that tells who was at fault.
 
 use crate::Outcome;
 

@@ -1,24 +1,24 @@
-//! How a step or an effect ended, and whether the client was at fault.
+//! The end of a step or an effect, and whether the client was at fault.
 
 use zerver_trace::{Decision, Outcome, Trace, is_client_error};
 
 use crate::{Effect, EffectEnd, Failure, StepRun};
 
-/// How a row of a request ended.
+/// End of a row of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowState {
-    /// As intended.
+    /// Success.
     Good,
     /// The request ended there with a status of 4xx: the client was at fault.
     ClientError,
-    /// It failed, and the client was not at fault.
+    /// Failure for which the client was not at fault.
     Failed,
     /// The trace lacks the result.
     Unknown,
 }
 
 impl RowState {
-    /// Returns true if the request ended there without success, whoever was at fault.
+    /// Returns true if the request ended there without success, with or without fault of the client.
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::ClientError | Self::Failed)
     }

@@ -33,7 +33,7 @@ pub(super) struct InspectorLine {
     pub(super) value: Option<ValuePath>,
 }
 
-/// What a recorded value is called.
+/// Names of a recorded value.
 #[derive(Debug)]
 pub(super) struct ValueLabel {
     /// Unique name of the value, for folding.
