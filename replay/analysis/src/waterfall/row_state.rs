@@ -4,7 +4,7 @@ use zerver_trace::{Decision, Outcome, Trace, is_client_error};
 
 use crate::{Effect, EffectEnd, Failure, StepRun};
 
-/// End of a row of a request.
+/// State of a row of a request at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowState {
     /// Success.

@@ -51,7 +51,7 @@ pub struct WaterfallRow {
     pub name: String,
     /// Result in words.
     pub outcome: String,
-    /// End of it.
+    /// State at its end.
     pub state: RowState,
     /// Part of the time of the request that this row accounts for. The parts of all rows add up to the explained time,
     /// so that a row without a part did not delay the request.
