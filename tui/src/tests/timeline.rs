@@ -434,7 +434,6 @@ fn json_bodies_are_indented_and_fold() {
         bytes: sample::wire(body.as_bytes()),
         full_len: body.len() as u64,
         kept_len: body.len() as u64,
-        ..trace.response_body
     };
     let mut ui = TestApp::new(60, 45, vec![trace]);
     let open = ui.press("<enter>G<tab>/items<enter>").text();
