@@ -94,15 +94,15 @@ fn every_story_is_shown_as_it_was() {
         record();
     }
     assert_snapshot!(trace("slow-upstream"), @r"
-    01a2038c  GET /reports/todos  200 OK  253.14 ms  report  batch
-       at ms    took
-        0.02    0.02   ✓ parse_report    wrote ReportParams                             ▏
-        0.03    0.03   ✓ gather          needs http, kv                                 ▏
-        0.06  253.02     ↳ http GET figures.internal/fig…   200, 31 bytes, wrote Figu…  ███████████████▉
-        0.06    0.04     ↳ kv list todo   1 entry                                       ▏
-      253.09    0.06   ✓ render_report   done 200                                                      ▏
-    I/O      http 253.02 (1 call)   kv 0.04 (1 call)
-    total    253.14 ms = 253.02 effects + 0.10 CPU + 0.02 receiving
+    01a2038c  GET /reports/todos?latency_ms=250  200 OK  253 ms  report  batch
+           at     took
+      18.5 µs  15.1 µs   ✓ parse_report    wrote ReportParams                           ▏
+      33.5 µs  29.9 µs   ✓ gather          needs http, kv                               ▏
+      63.5 µs   253 ms     ↳ http GET figures.internal/fi…   200, 31 bytes, wrote Fig…  ███████████████▉
+      63.5 µs  42.1 µs     ↳ kv list todo   1 entry                                     ▏
+       253 ms  57.7 µs   ✓ render_report   done 200                                                    ▏
+    I/O      http 253 ms (1 call)   kv 42.1 µs (1 call)
+    total    253 ms = 253 ms effects + 103 µs CPU + 18.5 µs receiving
     verdict  100% http GET figures.internal/figures?..
     slots    ReportParams  {latency_ms: 250, fails: 0}
              Figures       {visitors: 4711}
@@ -110,16 +110,16 @@ fn every_story_is_shown_as_it_was() {
     exit 0
     ");
     assert_snapshot!(trace("retry"), @r"
-    01a2038c  GET /reports/todos  200 OK  1.65 ms  report  batch
-      at ms  took
-       0.06  0.05   ✓ parse_report    wrote ReportParams                                ▍
-       0.11  0.06   ✓ gather          needs 2 http, kv                                   ▋
-       0.18  0.93     ↳ http GET figures.internal/figures?..   503, 49 bytes             █████████▋
-       0.18  0.09     ↳ kv list todo   1 entry                                           ▉
-       1.10  0.51     ↳ http GET figures.internal/figu…   200, 29 bytes, wrote Figure…            █████▌
-       1.61  0.04   ✓ render_report   done 200                                                         ▌
-    I/O      http 1.43 (2 calls)   kv 0.09 (1 call)
-    total    1.65 ms = 1.43 effects + 0.15 CPU + 0.07 receiving
+    01a2038c  GET /reports/todos?fails=1  200 OK  1.65 ms  report  batch
+           at     took
+      64.8 µs  47.3 µs   ✓ parse_report    wrote ReportParams                           ▍
+       112 µs  64.8 µs   ✓ gather          needs 2 http, kv                              ▋
+       177 µs   928 µs     ↳ http GET figures.internal/figures?..   503, 49 bytes        █████████▋
+       177 µs  86.2 µs     ↳ kv list todo   1 entry                                      ▉
+      1.10 ms   506 µs     ↳ http GET figures.internal/fi…   200, 29 bytes, wrote Fig…            █████▌
+      1.61 ms  40.2 µs   ✓ render_report   done 200                                                    ▌
+    I/O      http 1.43 ms (2 calls)   kv 86.2 µs (1 call)
+    total    1.65 ms = 1.43 ms effects + 152 µs CPU + 64.8 µs receiving
     verdict  56% http GET figures.internal/figures?..
     slots    ReportParams  {latency_ms: 0, fails: 1}
              Figures       {visitors: 4711}
@@ -127,13 +127,13 @@ fn every_story_is_shown_as_it_was() {
     exit 0
     ");
     assert_snapshot!(trace("not-found"), @r"
-    01a22865  GET /todos/456  404 Not Found  186.8 µs  failed  todo-show  interactive  worker 0
-      at µs  took
-       68.5  48.7   ✓ parse_id    wrote TodoId                                ███████████
-      117.2  23.4   ✗ load_todo   needs kv, not_found todo 456                           █████
-      140.6  46.2     ↳ kv get todo:456   absent                                              ██████████
-    I/O      kv 46.2 (1 call)
-    total    186.8 µs = 46.2 effects + 72.1 CPU + 68.5 receiving
+    01a22865  GET /todos/456  404 Not Found  187 µs  todo-show  interactive  worker 0
+           at     took
+      68.5 µs  48.7 µs   ✓ parse_id    wrote TodoId                              █████████▉
+       117 µs  23.4 µs   ✗ load_todo   needs kv, not_found todo 456                       █████▎
+       141 µs  46.2 µs     ↳ kv get todo:456   absent                                          █████████
+    I/O      kv 46.2 µs (1 call)
+    total    187 µs = 46.2 µs effects + 72.1 µs CPU + 68.5 µs receiving
     verdict  37% receiving
     slots    TodoId 456
     failed   not_found todo 456
@@ -141,10 +141,10 @@ fn every_story_is_shown_as_it_was() {
     exit 0
     ");
     assert_snapshot!(trace("unauthorized"), @r"
-    01a22865  GET /v1/todos/1  401 Unauthorized  92.8 µs  failed  todos-item  interactive  worker 0
-      at µs  took
-       55.2  37.6   ✗ parse_auth   unauthorized session                             ████████████████████
-    total    92.8 µs = 37.6 CPU + 55.2 receiving
+    01a22865  GET /v1/todos/1  401 Unauthorized  92.8 µs  todos-item  interactive  worker 0
+           at     took
+      55.2 µs  37.6 µs   ✗ parse_auth   unauthorized session                          ██████████████████
+    total    92.8 µs = 37.6 µs CPU + 55.2 µs receiving
     verdict  59% receiving
     failed   unauthorized session
     step     parse_auth  examples/todos/src/auth.rs:35
@@ -152,20 +152,20 @@ fn every_story_is_shown_as_it_was() {
     ");
     assert_snapshot!(trace("secret"), @r#"
     01a2038c  GET /v1/todos/1  200 OK  1.13 ms  todos-item  interactive
-      at ms  took
-       0.03  0.02   ✓ parse_auth        wrote AuthHeader                                ▍
-       0.04  0.02   ✓ lookup_user       needs http                                      ▎
-       0.07  0.95     ↳ http GET identity.internal/veri…   200, 40 bytes, wrote Claims  ██████████████▍
-       1.02  0.04   ✓ verify_roles                                                                    ▋
-       1.06  0.01   ✓ count_request     needs kv                                                       ▏
-       1.07  0.02     ↳ kv add 1 to requests:ann:29922598 for 12…   1, wrote RateLimit                 ▎
-       1.09  0.01   ✓ limit_rate                                                                       ▏
-       1.10  0.00   ✓ parse_id          wrote TodoId                                                   ▏
-       1.10  0.00   ✓ load_todo         needs kv                                                       ▏
-       1.10  0.01     ↳ kv get todo:1   found, wrote Todo                                              ▏
-       1.11  0.02   ✓ render_for_user   done 200                                                       ▍
-    I/O      http 0.95 (1 call)   kv 0.02 (2 calls)
-    total    1.13 ms = 0.97 effects + 0.13 CPU + 0.03 receiving
+           at     took
+      26.1 µs  18.4 µs   ✓ parse_auth        wrote AuthHeader                           ▍
+      44.5 µs  24.8 µs   ✓ lookup_user       needs http                                 ▎
+      69.2 µs   949 µs     ↳ http GET identity.internal/v…   200, 40 bytes, wrote Cla…  ██████████████▍
+      1.02 ms  41.7 µs   ✓ verify_roles                                                               ▋
+      1.06 ms  12.4 µs   ✓ count_request     needs kv                                                  ▏
+      1.07 ms  17.2 µs     ↳ kv add 1 to requests:ann:29922598 f…   1, wrote RateLimit                 ▎
+      1.09 ms  6.43 µs   ✓ limit_rate                                                                  ▏
+      1.10 ms  3.24 µs   ✓ parse_id          wrote TodoId                                              ▏
+      1.10 ms  4.56 µs   ✓ load_todo         needs kv                                                  ▏
+      1.10 ms  5.47 µs     ↳ kv get todo:1   found, wrote Todo                                         ▏
+      1.11 ms  20.8 µs   ✓ render_for_user   done 200                                                  ▍
+    I/O      http 949 µs (1 call)   kv 22.7 µs (2 calls)
+    total    1.13 ms = 972 µs effects + 132 µs CPU + 26.1 µs receiving
     verdict  84% http GET identity.internal/verify
     slots    AuthHeader  ●●●● (secret)
              Claims      {sub: "ann", roles: ["admin", "writer"]}
@@ -176,17 +176,17 @@ fn every_story_is_shown_as_it_was() {
     "#);
     assert_snapshot!(trace("big-body"), @r#"
     01a2038c  POST /todos  201 Created  2.13 ms  todos-create  default
-      at ms  took
-       0.00  0.90   · request body   400,031 bytes               ████████████████▌
-       0.90  1.09   ✓ parse_new_todo   wrote NewTodo                             ████████████████████▎
-       1.99  0.03   ✓ next_id          needs kv                                                      ▋
-       2.02  0.04     ↳ kv add 1 to last-todo   2, wrote TodoId                                      ▊
-       2.06  0.02   ✓ make_todo        wrote Todo                                                     ▎
-       2.08  0.01   ✓ store_todo       needs kv                                                       ▎
-       2.09  0.01     ↳ kv put todo:2   stored                                                         ▏
-       2.09  0.04   ✓ render_created   done 201                                                        ▉
-    I/O      kv 0.05 (2 calls)
-    total    2.13 ms = 0.05 effects + 1.18 CPU + 0.90 receiving
+           at     took
+         0 ns   903 µs   · request body   400,031 bytes               ██████████████▍
+       903 µs  1.09 ms   ✓ parse_new_todo   wrote NewTodo                           █████████████████▋
+      1.99 ms  31.9 µs   ✓ next_id          needs kv                                                 ▌
+      2.02 ms  41.6 µs     ↳ kv add 1 to last-todo   2, wrote TodoId                                  ▊
+      2.06 ms  15.6 µs   ✓ make_todo        wrote Todo                                                ▏
+      2.08 ms  7.64 µs   ✓ store_todo       needs kv                                                   ▏
+      2.09 ms  5.79 µs     ↳ kv put todo:2   stored                                                    ▏
+      2.09 ms  41.5 µs   ✓ render_created   done 201                                                   ▊
+    I/O      kv 47.4 µs (2 calls)
+    total    2.13 ms = 47.4 µs effects + 1.18 ms CPU + 903 µs receiving
     verdict  51% CPU of parse_new_todo
     slots    NewTodo  {title: "Buy milk", order: none}
              TodoId   2
@@ -195,16 +195,16 @@ fn every_story_is_shown_as_it_was() {
     exit 0
     "#);
     assert_snapshot!(trace("panic"), @r#"
-    01a2038c  POST /orders  500 Internal Server Error  187.92 ms  panicked  order-place  default
-      at ms    took
-       0.07    0.25   ✓ parse_order      wrote Order                                  ▏
-       0.32    0.03   ✓ load_shelf       needs 2 kv                                   ▏
-       0.35    0.03     ↳ kv get price:tea   found                                    ▏
-       0.35    0.04     ↳ kv get stock:tea   found, wrote Shelf                       ▏
-       0.39    0.01   ✓ check_stock                                                   ▏
-       0.40  187.52   ✗ apply_discount   panicked: a discount is less than the price  ██████████████████
-    I/O      kv 0.04 (2 calls)
-    total    187.92 ms = 0.04 effects + 187.81 CPU + 0.07 receiving
+    01a2038c  POST /orders  500 Internal Server Error  188 ms  panicked  order-place  default
+           at     took
+      72.0 µs   252 µs   ✓ parse_order      wrote Order                                 ▏
+       324 µs  30.6 µs   ✓ load_shelf       needs 2 kv                                  ▏
+       355 µs  26.1 µs     ↳ kv get price:tea   found                                   ▏
+       355 µs  35.3 µs     ↳ kv get stock:tea   found, wrote Shelf                      ▏
+       390 µs  11.9 µs   ✓ check_stock                                                  ▏
+       402 µs   188 ms   ✗ apply_discount   panicked: a discount is less than the pri…  ████████████████
+    I/O      kv 35.3 µs (2 calls)
+    total    188 ms = 35.3 µs effects + 188 ms CPU + 72.0 µs receiving
     verdict  100% CPU of apply_discount
     slots    Order  {lines: [{sku: "tea", count: 1}], coupon: "FIVER"}
              Shelf  [{cents: 450, stock: 1000}]
@@ -213,31 +213,31 @@ fn every_story_is_shown_as_it_was() {
     exit 0
     "#);
     assert_snapshot!(trace("changed-code"), @r"
-    01a2037b  GET /reports/todos  200 OK  69.49 ms  report  batch
-      at ms   took
-       0.07   0.05   ✓ parse_report    wrote ReportParams                               ▏
-       0.12   0.07   ✓ gather          needs http, kv                                   ▏
-       0.19  69.19     ↳ http GET figures.internal/figu…   200, 29 bytes, wrote Figur…  ███████████████▉
-       0.19   0.11     ↳ kv list todo   1 entry                                         ▏
-      69.38   0.10   ✓ render_report   done 200                                                        ▏
-    I/O      http 69.19 (1 call)   kv 0.11 (1 call)
-    total    69.49 ms = 69.19 effects + 0.23 CPU + 0.07 receiving
+    01a2037b  GET /reports/todos?latency_ms=5  200 OK  69.5 ms  report  batch
+           at     took
+      73.1 µs  48.0 µs   ✓ parse_report    wrote ReportParams                           ▏
+       121 µs  73.4 µs   ✓ gather          needs http, kv                               ▏
+       195 µs  69.2 ms     ↳ http GET figures.internal/fi…   200, 29 bytes, wrote Fig…  ███████████████▉
+       195 µs   106 µs     ↳ kv list todo   1 entry                                     ▏
+      69.4 ms   105 µs   ✓ render_report   done 200                                                    ▏
+    I/O      http 69.2 ms (1 call)   kv 106 µs (1 call)
+    total    69.5 ms = 69.2 ms effects + 226 µs CPU + 73.1 µs receiving
     verdict  100% http GET figures.internal/figures?..
     slots    ReportParams {latency_ms: 5}   Figures {visitors: 4711}   Tally {open: 1, completed: 0}
     exit 0
     ");
     assert_snapshot!(tell("diff", &["fast-upstream", "slow-upstream"], None), @r#"
     a  01a2038c-d428  GET /reports/todos  200 OK  1.15 ms  report
-    b  01a2038c-d42a  GET /reports/todos?latency_ms=250  200 OK  253.14 ms  report
-    verdict  251.99 ms slower: 100% http GET figures.internal/figures?.. (1.03 -> 253.02 ms); first
+    b  01a2038c-d42a  GET /reports/todos?latency_ms=250  200 OK  253 ms  report
+    verdict  252 ms slower: 100% http GET figures.internal/figures?.. (1.03 -> 253 ms); first
              difference: request query latency_ms nothing -> 250
-      a ms    b ms      b-a
-      0.01    0.02     0.00  ≠ parse_report  ReportParams.latency_ms                           │
-      0.04    0.03    -0.01    gather                                                          │
-      1.03  253.02  +251.99  ≠   ↳ http GET figures.internal/figur…  argument, result          │████████
-      0.06    0.04    -0.02      ↳ kv list todo                                                │
-      0.04    0.06    +0.02    render_report                                                   │
-    total    +251.99 ms = 251.99 effects + 6.9 µs CPU - 8.8 µs receiving
+            a        b       b-a
+      14.8 µs  15.1 µs   +250 ns  ≠ parse_report  ReportParams.latency_ms                      │
+      42.3 µs  29.9 µs  -12.4 µs    gather                                                     │
+      1.03 ms   253 ms   +252 ms  ≠   ↳ http GET figures.internal/…  argument, result          │████████
+      63.7 µs  42.1 µs  -21.5 µs      ↳ kv list todo                                           │
+      38.6 µs  57.7 µs  +19.1 µs    render_report                                              │
+    total    +252 ms = 252 ms effects + 6.93 µs CPU - 8.75 µs receiving
     request  query latency_ms  nothing -> 250
     effects  http GET figures.internal/figures?..  argument url
                - http://figures.internal/figures?latency_ms=0&fails=0

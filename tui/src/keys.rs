@@ -34,6 +34,8 @@ pub(crate) enum Action {
     Mark,
     NextMark,
     NextFailed,
+    /// Next request that differs with the new code.
+    NextChanged,
     PreviousFailed,
     Search,
     NextMatch,
@@ -48,6 +50,8 @@ pub(crate) enum Action {
     OpenSource,
     CopyId,
     CopyCurl,
+    /// Shows where a value came from.
+    WhyValue,
     /// Moves the splitter.
     Grow,
     Shrink,
@@ -58,6 +62,9 @@ pub(crate) enum Action {
     EditValue,
     EditInEditor,
     RevertEdit,
+    /// Takes back the last change of the edits.
+    UndoEdit,
+    CopyReplay,
     ChooseStep,
     SupplyMissing,
     /// Cycles through the faults of an effect.

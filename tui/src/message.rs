@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::Event;
 use zerver_analysis::{RequestQuery, Why};
-use zerver_replay::{Edits, ReplayError};
+use zerver_replay::{Edits, ReplayError, ValuePath, ValueSlice};
 use zerver_trace::{FlowInfo, RequestId, Summary};
 
 use crate::services::{CopyOutcome, FlowMeasurement, ReplayResult};
@@ -41,6 +41,8 @@ pub enum Message {
         /// Numbers of the requests that match.
         found: Vec<i32>,
     },
+    /// Result of [`Command::ReadQueries`]: a query string, with its question mark, for each request.
+    Queries(Vec<(RequestId, String)>),
     /// Result of [`Command::ReadSource`]: file and text, or `None` if the file was not found.
     SourceText(String, Option<String>),
     /// Event of the service that `zerver dev` runs.
@@ -51,9 +53,11 @@ pub enum Message {
     Status(String, Result<SchedulerStatus, String>),
     /// Result of [`Command::Replay`], with its number.
     Replayed(u64, Result<Arc<ReplayResult>, ReplayError>),
+    /// Result of [`Command::FindSources`], with its number.
+    SourcesFound(u64, Result<Arc<ValueSlice>, ReplayError>),
     /// Partial result of [`Command::CheckReplays`]: number of the check, request, and true if the new code changes the
-    /// outcome.
-    ReplayChecked(u64, RequestId, bool),
+    /// outcome, or `None` if the request cannot be replayed.
+    ReplayChecked(u64, RequestId, Option<bool>),
     /// Result of [`Command::EditText`].
     Edited(Result<String, String>),
     /// Result of [`Command::Copy`].
@@ -93,6 +97,8 @@ pub enum Command {
         /// Query that they must match.
         query: Arc<RequestQuery>,
     },
+    /// Read the query strings of requests; returns [`Message::Queries`].
+    ReadQueries(Vec<RequestId>),
     /// Replay a request; returns [`Message::Replayed`].
     Replay {
         /// Number of the replay.
@@ -101,6 +107,15 @@ pub enum Command {
         id: RequestId,
         /// Edits to apply.
         edits: Edits,
+    },
+    /// Find where a value of a request came from, and show it; returns [`Message::SourcesFound`].
+    FindSources {
+        /// Number of the search.
+        number: u64,
+        /// Request with the value.
+        id: RequestId,
+        /// The value.
+        value: ValuePath,
     },
     /// Replay requests with new code, one after another; returns [`Message::ReplayChecked`] for each. Ends an older
     /// check.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_analysis::Baseline;
-use zerver_replay::{Edits, ReplayError, Report};
+use zerver_replay::{Edits, ReplayError, Report, ValuePath, ValueSlice};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 
 use crate::state::SchedulerStatus;
@@ -28,6 +28,12 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// The reason, its causes and hints for the user.
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError>;
+
+    /// Finds the sources of a value of a request by runs of the current code, which is built if necessary.
+    ///
+    /// # Errors
+    /// The reason, its causes and hints for the user.
+    fn value_sources(&self, trace: Trace, value: ValuePath) -> Result<ValueSlice, ReplayError>;
 
     /// Lists the flows.
     ///

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ratatui::style::{Color, Modifier, Style};
+use zerver_trace::is_client_error;
 
 /// Set of colors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(crate) struct Theme {
     pub(crate) info: Style,
     pub(crate) warn: Style,
     pub(crate) bad: Style,
+    /// Error of a client, which the service refused as it should.
+    pub(crate) client_error: Style,
     /// Running step.
     pub(crate) cpu: Style,
     /// Effect in progress.
@@ -92,6 +95,8 @@ pub(crate) struct Glyphs {
     /// Two bars in one line: first only, second only, both.
     pub(crate) pair: [&'static str; 3],
     pub(crate) arrow: &'static str,
+    /// Points to the left, at the place of the request.
+    pub(crate) here: &'static str,
     pub(crate) differs: &'static str,
 }
 
@@ -122,6 +127,7 @@ const UNICODE: Glyphs = Glyphs {
     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
     pair: ["▀", "▄", "█"],
     arrow: "→",
+    here: "◂",
     differs: "≠",
 };
 
@@ -152,6 +158,7 @@ const ASCII: Glyphs = Glyphs {
     spinner: &["|", "/", "-", "\\"],
     pair: ["'", ".", ":"],
     arrow: "->",
+    here: "<",
     differs: "!",
 };
 
@@ -193,6 +200,7 @@ impl Theme {
             info: fg(colors.cyan),
             warn: fg(colors.yellow),
             bad: fg(colors.red).add_modifier(Modifier::BOLD),
+            client_error: fg(colors.yellow),
             cpu: fg(colors.green),
             effect: fg(colors.blue),
             queue: fg(colors.yellow),
@@ -220,6 +228,7 @@ impl Theme {
             info: plain,
             warn: bold,
             bad: bold,
+            client_error: plain,
             cpu: plain,
             effect: plain,
             queue: dim,
@@ -234,12 +243,17 @@ impl Theme {
         }
     }
 
+    /// Returns the style of a failure: calmer if the client was at fault.
+    pub(crate) const fn failure(&self, status: u16) -> Style {
+        if is_client_error(status) { self.client_error } else { self.bad }
+    }
+
     /// Returns the style of an HTTP status.
     pub(crate) const fn status(&self, status: u16) -> Style {
         match status {
             200..300 => self.good,
             300..400 => self.info,
-            400..500 => self.warn,
+            400..500 => self.client_error,
             _ => self.bad,
         }
     }

@@ -9,7 +9,7 @@ use crate::keys::{self, Action, KeyPress};
 use crate::layout::areas;
 use crate::message::StartScreen;
 use crate::message::{Command, Message, Navigation};
-use crate::overlay::{CommandPalette, Help, Overlay, OverlayOutcome};
+use crate::overlay::{CommandPalette, Help, Overlay, OverlayOutcome, ValueSources};
 use crate::screen::Tab;
 use crate::services::CopyOutcome;
 use crate::state::Notice;
@@ -55,7 +55,8 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
                 service.spinner_frame = turn(*unix_ns) as usize;
             }
-            if app.tab == Tab::Replay && app.screens.replay.is_running() {
+            let is_searching = matches!(&app.overlay, Some(Overlay::Sources(of)) if of.is_running());
+            if is_searching || app.tab == Tab::Replay && app.screens.replay.is_running() {
                 app.is_changed |= turn(app.shared.now_unix_ns) != turn(*unix_ns);
             }
             app.shared.now_unix_ns = *unix_ns;
@@ -91,6 +92,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         }
         Message::Explained(..)
         | Message::Scanned { .. }
+        | Message::Queries(_)
         | Message::Replayed(..)
         | Message::Edited(_)
         | Message::Flows(_)
@@ -114,8 +116,14 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
             start_replay_check(app, event).into_iter().collect()
         }
         Message::ReplayChecked(number, id, is_changed) => {
-            if *is_changed && *number == app.shared.replay_check.number {
-                app.shared.replay_check.changed.push(*id);
+            if *number == app.shared.replay_check.number {
+                app.shared.replay_check.record(*id, *is_changed);
+            }
+            Vec::new()
+        }
+        Message::SourcesFound(number, found) => {
+            if let Some(Overlay::Sources(sources)) = &mut app.overlay {
+                sources.settle(*number, found);
             }
             Vec::new()
         }
@@ -175,12 +183,10 @@ fn start_replay_check(app: &mut App, event: &ServiceEvent) -> Option<Command> {
         ServiceEvent::State(ServiceState::Serving(_)) => {
             check.has_served = true;
             if std::mem::take(&mut check.is_due) {
-                check.number += 1;
-                check.changed.clear();
                 let index = &app.shared.index;
                 let seqs = (0..MAX_CHECKED).filter_map(|position| index.nth_newest(position));
-                let ids = seqs.filter_map(|seq| Some(index.row(seq)?.id)).collect();
-                return Some(Command::CheckReplays { number: check.number, ids });
+                let ids: Vec<RequestId> = seqs.filter_map(|seq| Some(index.row(seq)?.id)).collect();
+                return Some(Command::CheckReplays { number: check.start(ids.len()), ids });
             }
         }
         _ => {}
@@ -214,6 +220,11 @@ fn apply_navigation(app: &mut App, commands: Vec<Command>) -> Vec<Command> {
             Command::Navigate(show) => {
                 let commands = navigate(app, show);
                 rest.extend(apply_navigation(app, commands));
+            }
+            Command::FindSources { number, ref value, .. } => {
+                let sources = ValueSources::new(number, &value.to_string());
+                app.overlay = Some(Overlay::Sources(sources));
+                rest.push(command);
             }
             // Drop loads that are already pending.
             Command::LoadTrace(id) if !app.shared.traces.begin_load(id) => {}

@@ -24,7 +24,7 @@ pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
     RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
-pub(crate) use self::service::{Catalog, Config, Dev, New, Program, Template, Top, Web};
+pub(crate) use self::service::{Catalog, Config, Dev, New, Program, Template, Top, TopOrder, Web};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 
 const EXIT_CODES: &str = "\

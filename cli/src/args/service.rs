@@ -114,9 +114,47 @@ pub(crate) struct Top {
     /// Path of its metrics, as metrics.path sets it
     #[arg(long, value_name = "PATH", default_value = "/metrics")]
     pub(crate) path: String,
+    /// Order of the flows and steps; the key s selects the next one
+    #[arg(long, value_enum, default_value_t = TopOrder::Time)]
+    pub(crate) sort: TopOrder,
     /// Print once and exit
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+/// Order of the flows and steps of `top`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TopOrder {
+    /// By the time that requests spend in them, the longest first
+    Time,
+    /// By rate, the highest first
+    Rate,
+    /// Flows by their 99th percentile, steps by their mean time, the longest first
+    Slowest,
+    /// By name
+    Name,
+}
+
+impl TopOrder {
+    /// Returns the next order.
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::Time => Self::Rate,
+            Self::Rate => Self::Slowest,
+            Self::Slowest => Self::Name,
+            Self::Name => Self::Time,
+        }
+    }
+
+    /// Returns what comes first, in words.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Time => "time spent",
+            Self::Rate => "rate",
+            Self::Slowest => "slowest",
+            Self::Name => "name",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,8 @@
 //! `zerver why-value`: the inputs that a value of a request came from.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use zerver_replay::{
-    Recording, Secrets, SliceRequest, StaticSlice, ValueSlice, recorded_inputs, static_slice,
-};
+use zerver_replay::{SliceRequest, StaticSlice, ValueSlice, static_slice};
 use zerver_trace::text::clean;
-use zerver_trace::{Query, Value};
 
 use crate::args::{Global, WhyValue};
 use crate::error::{CommandError, CommandOutcome};
@@ -18,12 +13,6 @@ use crate::service::program::ServiceProgram;
 use crate::service::slicer;
 use crate::view::why_value::{sources, static_sources};
 
-/// Number of other requests of the flow whose values are tried.
-const OTHERS: usize = 40;
-/// Maximum number of values of other requests for one input.
-const MAX_SEEN: usize = 6;
-/// Maximum length of such a value, in bytes.
-const MAX_SEEN_BYTES: usize = 256;
 /// Number of trials between two reports of progress.
 const PROGRESS_INTERVAL: u32 = 16;
 
@@ -48,8 +37,14 @@ pub(super) fn run(
     };
     let exe = program.build(args.program.release, global)?;
     let recording = open(loaded.trace.clone(), &loaded, output);
-    let request =
-        SliceRequest { target: args.value.clone(), seen: seen(&loaded, output), skipped: Vec::new() };
+    let seen = match &loaded.reader {
+        Some(reader) => {
+            output.progress("reading other requests of the flow");
+            slicer::seen_values(reader, &loaded.trace)
+        }
+        None => Vec::new(),
+    };
+    let request = SliceRequest { target: args.value.clone(), seen, skipped: Vec::new() };
     let hosted = slicer::slice(&exe, &recording, request, &mut |trial| {
         if trial % PROGRESS_INTERVAL == 0 {
             output.progress(&format!("changing one input at a time: run {trial}"));
@@ -86,32 +81,6 @@ fn print_static(
         output.print(&static_sources(&loaded.trace, &args.value.to_string(), narrowed, layout))?;
     }
     Ok(CommandOutcome::Success)
-}
-
-/// Returns values that the inputs have in other requests of the flow. A text that names a variant of an enum can be
-/// replaced only by one that some request had.
-fn seen(loaded: &LoadedTrace, output: &mut Output) -> Vec<(String, Vec<Value>)> {
-    let Some(reader) = &loaded.reader else { return Vec::new() };
-    let flow = Some(loaded.trace.flow.name.clone());
-    let query = Query { flow, limit: Some(OTHERS), ..Query::default() };
-    let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for request in reader.list(&query).unwrap_or_default() {
-        output.progress("reading other requests of the flow");
-        if request.id == loaded.trace.id {
-            continue;
-        }
-        let Ok(Some(trace)) = reader.load(request.id) else { continue };
-        // Without the key, so that no secret of another request gets in.
-        for (name, value) in recorded_inputs(&Recording { trace, secrets: Secrets::default() }) {
-            let values = seen.entry(name).or_default();
-            let is_new = values.len() < MAX_SEEN && !values.contains(&value);
-            if is_new && value.tokens().len() <= MAX_SEEN_BYTES {
-                values.push(value);
-            }
-        }
-    }
-    output.clear_progress();
-    seen.into_iter().collect()
 }
 
 /// Stable JSON form of a slice. Fields may be added.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use zerver_recorder::Reader;
-use zerver_replay::{Edits, Recording, Report};
+use zerver_replay::{Edits, Recording, Report, SliceRequest, ValueSlice, static_slice};
 
 use super::host::ReplayHost;
 use super::program::ServiceProgram;
+use super::slicer;
 use crate::args::Program;
 use crate::error::CommandError;
 use crate::locate::check_recorded;
@@ -90,6 +91,23 @@ impl Replayer {
                 Err(error)
             }
         }
+    }
+
+    /// Finds the sources of a value of a request.
+    ///
+    /// # Errors
+    /// If the recording lacks the value, or with what the compiler or the service printed among the causes.
+    pub(crate) fn slice(
+        &self,
+        opened: &Recording,
+        request: SliceRequest,
+        store: Option<&Reader>,
+    ) -> Result<ValueSlice, CommandError> {
+        check_recorded(&opened.trace, "replay", &opened.trace.id.to_string())?;
+        // Before the service is built: the recording must have the value.
+        static_slice(&opened.trace, &request.target)?;
+        let exe = self.exe(store)?;
+        Ok(slicer::slice(&exe, opened, request, &mut |_| ())?.slice)
     }
 
     fn exe(&self, store: Option<&Reader>) -> Result<PathBuf, CommandError> {

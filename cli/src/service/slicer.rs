@@ -1,15 +1,23 @@
 //! Slices by the service's own program. A trial that does not end, or that ends the program, is left out, and the program
 //! starts again: the trials come in the same order each time.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
 use zerver_replay::wire::HostRequest;
-use zerver_replay::{Recording, SliceRequest, ValueSlice};
+use zerver_replay::{Recording, Secrets, SliceRequest, ValueSlice, recorded_inputs};
+use zerver_trace::{Query, Trace, TraceSource, Value};
 
 use super::host::{HostEvent, ReplayHost, RunDeadline};
 use crate::error::CommandError;
 
+/// Number of other requests of the flow whose values are tried.
+const OTHERS: usize = 40;
+/// Maximum number of values of other requests for one input.
+const MAX_SEEN: usize = 6;
+/// Maximum length of such a value, in bytes.
+const MAX_SEEN_BYTES: usize = 256;
 /// Maximum number of trials that are left out.
 const MAX_SKIPPED: usize = 8;
 
@@ -18,6 +26,28 @@ pub(crate) struct HostedSlice {
     pub(crate) slice: ValueSlice,
     /// Build of the program.
     pub(crate) build: String,
+}
+
+/// Returns values that the inputs have in other requests of the flow. A text that names a variant of an enum can be
+/// replaced only by one that some request had.
+pub(crate) fn seen_values(source: &dyn TraceSource, of: &Trace) -> Vec<(String, Vec<Value>)> {
+    let query = Query { flow: Some(of.flow.name.clone()), limit: Some(OTHERS), ..Query::default() };
+    let mut seen: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for request in source.list(&query).unwrap_or_default() {
+        if request.id == of.id {
+            continue;
+        }
+        let Ok(Some(trace)) = source.load(request.id) else { continue };
+        // Without the key, so that no secret of another request gets in.
+        for (name, value) in recorded_inputs(&Recording { trace, secrets: Secrets::default() }) {
+            let values = seen.entry(name).or_default();
+            let is_new = values.len() < MAX_SEEN && !values.contains(&value);
+            if is_new && value.tokens().len() <= MAX_SEEN_BYTES {
+                values.push(value);
+            }
+        }
+    }
+    seen.into_iter().collect()
 }
 
 /// Finds the sources of a value. Calls `progress` with the number of each trial before it starts.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_recorder::catch_panic;
-use zerver_replay::{Edits, ReplayError};
+use zerver_replay::{Edits, ReplayError, ValuePath, ValueSlice};
 use zerver_trace::{FlowInfo, Trace, TraceSource};
 use zerver_tui::{
     Appearance, CopyOutcome, Message, Options, ReplayResult, SchedulerStatus, Services, StartScreen,
@@ -19,7 +19,7 @@ use crate::locate;
 use crate::output::Output;
 use crate::service::replayer::Replayer;
 use crate::store_source::StoreSource;
-use crate::stored_replay::replay_stored;
+use crate::stored_replay::{replay_stored, slice_stored};
 
 /// Returns true if a command may open the terminal UI instead of printing its result.
 pub(crate) fn can_open(output: &Output) -> bool {
@@ -76,6 +76,10 @@ impl Services for StoreServices {
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayResult, ReplayError> {
         replay_stored(&self.source, &self.replayer, trace, edits)
             .map(|(report, build)| ReplayResult { report, build })
+    }
+
+    fn value_sources(&self, trace: Trace, value: ValuePath) -> Result<ValueSlice, ReplayError> {
+        slice_stored(&self.source, &self.replayer, trace, value)
     }
 
     fn flows(&self) -> Result<Vec<FlowInfo>, String> {

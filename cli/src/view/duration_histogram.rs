@@ -51,10 +51,10 @@ mod tests {
         ];
         let drawn = anstream::adapter::strip_str(&table(&buckets, 60)).to_string();
         insta::assert_snapshot!(drawn, @r"
-           from        to  requests
-        1.00 ms   2.00 ms         1  ▏
-        2.00 ms   5.00 ms         0
-        5.00 ms  10.00 ms       120  ████████████████████████████
+           from       to  requests
+        1.00 ms  2.00 ms         1  ▏
+        2.00 ms  5.00 ms         0
+        5.00 ms  10.0 ms       120  ████████████████████████████
         ");
     }
 }

@@ -84,9 +84,9 @@ mod tests {
     fn a_line_for_each_flow() {
         let (slow, failed) = (sample::slow().summary(), sample::failed().summary());
         let flows = summarize_flows(&[slow.clone(), failed], &[slow], FlowOrder::Share);
-        insta::assert_snapshot!(anstream::adapter::strip_str(&table(&flows, true, Some(120))).to_string(), @"
-        flow        requests  5xx  4xx  rate       p50      p95      p99    share  change  history
-        todos-item         2    0    1     -  900.0 µs  5.40 ms  5.40 ms  100.0 %   -83 %  █
+        insta::assert_snapshot!(anstream::adapter::strip_str(&table(&flows, true, Some(120))).to_string(), @r"
+        flow        requests  5xx  4xx  rate     p50      p95      p99    share  change  history
+        todos-item         2    0    1     -  900 µs  5.40 ms  5.40 ms  100.0 %   -83 %  █
         ");
     }
 

@@ -2,8 +2,8 @@
 
 use anstyle::Style;
 use zerver_analysis::{Utc, rfc3339};
-use zerver_trace::Summary;
 use zerver_trace::text::clean;
+use zerver_trace::{Summary, implies_outcome};
 
 use super::table::{Column, Table};
 use super::{paint, style};
@@ -102,7 +102,8 @@ fn cell(column: RequestColumn, request: &Summary, digits: usize, now_unix_ns: u6
         RequestColumn::Flow => (style::PLAIN, text(&request.flow)),
         RequestColumn::Class => (style::FAINT, request.class.as_str().to_owned()),
         RequestColumn::Outcome => {
-            (if request.is_failed { style::BAD } else { style::FAINT }, text(&request.outcome))
+            let style = if request.is_failed { style::failure(request.status) } else { style::FAINT };
+            (style, text(&request.outcome))
         }
         RequestColumn::Worker => {
             (style::PLAIN, request.worker.map_or_else(|| "-".to_owned(), |worker| worker.to_string()))
@@ -126,8 +127,8 @@ pub(crate) fn line(request: &Summary, digits: usize) -> String {
     if !request.flow.is_empty() {
         line += &format!("  {}", clean(&request.flow));
     }
-    if request.is_failed {
-        line += &format!("  {}", paint(style::BAD, &clean(&request.outcome)));
+    if !implies_outcome(request.status, &request.outcome) {
+        line += &format!("  {}", paint(style::failure(request.status), &clean(&request.outcome)));
     }
     line
 }
@@ -165,16 +166,16 @@ mod tests {
     fn a_table_of_requests_fits() {
         let now = sample::slow().started_unix_ns + 90_000_000_000;
         insta::assert_snapshot!(plain(&table(&requests(), 15, now, Some(100))), @r"
-        id                 age  method  path                          status      took  flow        outcome
-        019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/lo…       -   5.40 ms  -           rejected
-        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                    404  900.0 µs  todos-item  failed
-        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456                    200   5.40 ms  todos-item  done
+        id                 age  method  path                           status     took  flow        outcome
+        019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/lon…       -  5.40 ms  -           rejected
+        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                     404   900 µs  todos-item  failed
+        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456                     200  5.40 ms  todos-item  done
         ");
         insta::assert_snapshot!(plain(&table(&requests(), 15, now, None)), @r"
-        id                 age  method  path                                                              status      took  flow        class        outcome
-        019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line       -   5.40 ms  -           interactive  rejected
-        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                                                        404  900.0 µs  todos-item  interactive  failed
-        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456                                                        200   5.40 ms  todos-item  interactive  done
+        id                 age  method  path                                                              status     took  flow        class        outcome
+        019aa4c3-0000-000   1m  GET     /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line       -  5.40 ms  -           interactive  rejected
+        019aa4c2-1f3b-7ac   1m  GET     /v1/todos/456                                                        404   900 µs  todos-item  interactive  failed
+        019aa4c2-1f3b-7ab   1m  GET     /v1/todos/456                                                        200  5.40 ms  todos-item  interactive  done
         ");
         for columns in [60, 70, 80] {
             let widest = |requests: &[Summary]| {
@@ -184,15 +185,15 @@ mod tests {
             assert!(widest(&requests()) <= columns && widest(&requests()[1..]) <= columns, "{columns}");
         }
         insta::assert_snapshot!(plain(&table(&requests(), 15, now, Some(80))), @r"
-        id                 method  path           status      took  flow        outcome
-        019aa4c3-0000-000  GET     /漢字/and/a/…       -   5.40 ms  -           rejected
-        019aa4c2-1f3b-7ac  GET     /v1/todos/456     404  900.0 µs  todos-item  failed
-        019aa4c2-1f3b-7ab  GET     /v1/todos/456     200   5.40 ms  todos-item  done
+        id                 method  path            status     took  flow        outcome
+        019aa4c3-0000-000  GET     /漢字/and/a/p…       -  5.40 ms  -           rejected
+        019aa4c2-1f3b-7ac  GET     /v1/todos/456      404   900 µs  todos-item  failed
+        019aa4c2-1f3b-7ab  GET     /v1/todos/456      200  5.40 ms  todos-item  done
         ");
         insta::assert_snapshot!(plain(&table(&requests()[1..], 15, now, Some(60))), @r"
-        id                 method  path           status      took
-        019aa4c2-1f3b-7ac  GET     /v1/todos/456     404  900.0 µs
-        019aa4c2-1f3b-7ab  GET     /v1/todos/456     200   5.40 ms
+        id                 method  path           status     took
+        019aa4c2-1f3b-7ac  GET     /v1/todos/456     404   900 µs
+        019aa4c2-1f3b-7ab  GET     /v1/todos/456     200  5.40 ms
         ");
         insta::assert_snapshot!(plain(&table(&[], 15, now, Some(100))), @"id  age  method  path  status  took  flow  class  outcome");
     }
@@ -202,7 +203,7 @@ mod tests {
         let lines: Vec<String> = requests().iter().map(|request| plain(&line(request, 12))).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         019aa4c3-0000  10:43:01.123Z  GET /漢字/and/a/path/that/is/longer/than/there/is/room/for/on/a/line  -  5.40 ms  rejected
-        019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  404  900.0 µs  todos-item  failed
+        019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  404  900 µs  todos-item
         019aa4c2-1f3b  10:43:01.123Z  GET /v1/todos/456  200  5.40 ms  todos-item
         ");
     }

@@ -10,7 +10,6 @@ use super::table::{Column, Table};
 use super::timeline::queue_holders;
 use super::{count, fit, paint, style};
 use zerver_trace::duration;
-use zerver_trace::duration::Unit;
 
 /// Maximum number of parts to show unless the output is verbose.
 const MAX_PARTS: usize = 12;
@@ -57,16 +56,9 @@ pub(crate) fn why(trace: &Trace, why: &Why, queue: Option<&QueueHolders>, layout
 }
 
 fn parts(why: &Why, layout: Layout) -> String {
-    let longest = why.parts.iter().map(|part| part.time_ns.max(part.median_ns)).max().unwrap_or(0);
-    let unit = Unit::for_total(longest);
-    let titles = match unit.name {
-        "µs" => ["here µs", "median µs"],
-        "ms" => ["here ms", "median ms"],
-        _ => ["here s", "median s"],
-    };
     let mut table = Table::new(&[
-        Column::Right(titles[0]),
-        Column::Right(titles[1]),
+        Column::Right("here"),
+        Column::Right("median"),
         Column::Right("slower than"),
         Column::Shrinks("part"),
     ]);
@@ -74,8 +66,8 @@ fn parts(why: &Why, layout: Layout) -> String {
     for part in why.parts.iter().take(limit) {
         let is_slow = part.time_ns > part.median_ns && part.percentile().is_some_and(|percent| percent >= 90);
         table.row(vec![
-            (if is_slow { style::BAD } else { style::PLAIN }, unit.format(part.time_ns)),
-            (style::PLAIN, unit.format(part.median_ns)),
+            (if is_slow { style::BAD } else { style::PLAIN }, duration::show(part.time_ns)),
+            (style::PLAIN, duration::show(part.median_ns)),
             (style::PLAIN, part.share()),
             (style::PLAIN, clean(&name(&part.part)).into_owned()),
         ]);
@@ -152,16 +144,16 @@ mod tests {
     #[test]
     fn a_number_that_correlates_with_latency() {
         insta::assert_snapshot!(show(&reports((0..40).rev()), 80), @r"
-        019aa4c2  GET /reports/todos?latency_ms=39  200 OK  39.43 ms  report
-        rank     slower than 100% of 39 others of its flow; the median is 19.43 ms
-        here ms  median ms  slower than  part
-          39.37      19.37         100%  http GET figures.internal/figures?.. (gather)
-           0.01       0.01           0%  receiving
-           0.00       0.00           0%  queue before parse_report
-           0.01       0.01           0%  CPU of gather
-           0.01       0.01           0%  CPU of parse_report
-           0.03       0.03           0%  CPU of render_report
-           0.01       0.01           0%  unexplained
+        019aa4c2  GET /reports/todos?latency_ms=39  200 OK  39.4 ms  report
+        rank     slower than 100% of 39 others of its flow; the median is 19.4 ms
+           here   median  slower than  part
+        39.4 ms  19.4 ms         100%  http GET figures.internal/figures?.. (gather)
+        10.0 µs  10.0 µs           0%  receiving
+        2.00 µs  2.00 µs           0%  queue before parse_report
+        10.0 µs  10.0 µs           0%  CPU of gather
+        8.00 µs  8.00 µs           0%  CPU of parse_report
+        25.0 µs  25.0 µs           0%  CPU of render_report
+        5.00 µs  5.00 µs           0%  unexplained
         fields   that correlate with latency, of 2 fields in 40 requests
                  query latency_ms  39 here
                    more is slower: rank correlation 1.00, n 40
@@ -175,16 +167,16 @@ mod tests {
         let all: Vec<_> = [1_200, 10, 11, 12].map(sample::rate_limited).into();
         insta::assert_snapshot!(show(&all, 80), @r"
         019aa972  GET /reports/todos?latency_ms=0  200 OK  1.20 s  report
-        rank     slower than 3 of 3 others of its flow; the median is 11.43 ms
-        here ms  median ms  slower than  part
-        1200.37      11.37       3 of 3  http GET figures.internal/figures?.. (gather)
-        1200.00      11.00       3 of 3    wait for the rate limit of figures.internal …
-           0.01       0.01       0 of 3  receiving
-           0.00       0.00       0 of 3  queue before parse_report
-           0.01       0.01       0 of 3  CPU of gather
-           0.01       0.01       0 of 3  CPU of parse_report
-           0.03       0.03       0 of 3  CPU of render_report
-           0.01       0.01       0 of 3  unexplained
+        rank     slower than 3 of 3 others of its flow; the median is 11.4 ms
+           here   median  slower than  part
+         1.20 s  11.4 ms       3 of 3  http GET figures.internal/figures?.. (gather)
+         1.20 s  11.0 ms       3 of 3    wait for the rate limit of figures.internal (g…
+        10.0 µs  10.0 µs       0 of 3  receiving
+        2.00 µs  2.00 µs       0 of 3  queue before parse_report
+        10.0 µs  10.0 µs       0 of 3  CPU of gather
+        8.00 µs  8.00 µs       0 of 3  CPU of parse_report
+        25.0 µs  25.0 µs       0 of 3  CPU of render_report
+        5.00 µs  5.00 µs       0 of 3  unexplained
         fields   too few requests of this flow for correlations: 4 of 20
         ");
     }
@@ -192,22 +184,22 @@ mod tests {
     #[test]
     fn a_value_that_correlates_with_latency() {
         insta::assert_snapshot!(show(&reports((0..40).map(|n| if n % 4 == 0 { 120 } else { 2 })), 120), @r"
-        019aa4c2  GET /reports/todos?latency_ms=120  200 OK  120.43 ms  report
+        019aa4c2  GET /reports/todos?latency_ms=120  200 OK  120 ms  report
         rank     slower than 76% of 39 others of its flow; the median is 2.43 ms
-        here ms  median ms  slower than  part
-         120.37       2.37          76%  http GET figures.internal/figures?.. (gather)
-           0.01       0.01           0%  receiving
-           0.00       0.00           0%  queue before parse_report
-           0.01       0.01           0%  CPU of gather
-           0.01       0.01           0%  CPU of parse_report
-           0.03       0.03           0%  CPU of render_report
-           0.01       0.01           0%  unexplained
+           here   median  slower than  part
+         120 ms  2.37 ms          76%  http GET figures.internal/figures?.. (gather)
+        10.0 µs  10.0 µs           0%  receiving
+        2.00 µs  2.00 µs           0%  queue before parse_report
+        10.0 µs  10.0 µs           0%  CPU of gather
+        8.00 µs  8.00 µs           0%  CPU of parse_report
+        25.0 µs  25.0 µs           0%  CPU of render_report
+        5.00 µs  5.00 µs           0%  unexplained
         fields   that correlate with latency, of 2 fields in 40 requests
                  query latency_ms  120 here
-                   120: median 120.43 ms, n 10
+                   120: median 120 ms, n 10
                    2: median 2.43 ms, n 30
                  ReportParams.latency_ms  120 here
-                   120: median 120.43 ms, n 10
+                   120: median 120 ms, n 10
                    2: median 2.43 ms, n 30
         ");
     }
@@ -217,14 +209,14 @@ mod tests {
         insta::assert_snapshot!(show(&reports((0..7).rev()), 80), @r"
         019aa4c2  GET /reports/todos?latency_ms=6  200 OK  6.43 ms  report
         rank     slower than 6 of 6 others of its flow; the median is 3.43 ms
-        here ms  median ms  slower than  part
-           6.37       3.37       6 of 6  http GET figures.internal/figures?.. (gather)
-           0.01       0.01       0 of 6  receiving
-           0.00       0.00       0 of 6  queue before parse_report
-           0.01       0.01       0 of 6  CPU of gather
-           0.01       0.01       0 of 6  CPU of parse_report
-           0.03       0.03       0 of 6  CPU of render_report
-           0.01       0.01       0 of 6  unexplained
+           here   median  slower than  part
+        6.37 ms  3.37 ms       6 of 6  http GET figures.internal/figures?.. (gather)
+        10.0 µs  10.0 µs       0 of 6  receiving
+        2.00 µs  2.00 µs       0 of 6  queue before parse_report
+        10.0 µs  10.0 µs       0 of 6  CPU of gather
+        8.00 µs  8.00 µs       0 of 6  CPU of parse_report
+        25.0 µs  25.0 µs       0 of 6  CPU of render_report
+        5.00 µs  5.00 µs       0 of 6  unexplained
         fields   too few requests of this flow for correlations: 7 of 20
         ");
         insta::assert_snapshot!(show(&reports([7]), 80), @r"

@@ -1,82 +1,43 @@
 //! Sources of a value, as text.
 
-use zerver_replay::{ChangedInput, InputInfluence, Relation, ReportedValue, StaticSlice, ValueSlice};
+use zerver_analysis::{SliceLines, SliceSection, slice_sections};
+use zerver_replay::{StaticSlice, ValueSlice};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
 use super::diff::title;
 use super::layout::{Layout, field, wrap};
-use super::{count, fit, fold, paint, style};
+use super::{fold, paint, style};
 
-/// Maximum width of a value in a sentence, in columns.
-const MAX_VALUE: usize = 40;
 /// Maximum number of inputs to list in a block unless the output is verbose.
 const MAX_LISTED: usize = 24;
 
 /// Returns the whole document.
 pub(crate) fn sources(trace: &Trace, slice: &ValueSlice, layout: Layout) -> String {
     let mut out = title(None, trace, layout);
-    let value = slice.value.as_ref().map_or_else(String::new, shown);
-    out += &field("value", &[format!("{}  {value}", paint(style::STRONG, &clean(&slice.target)))]);
-    if let Some(recorded) = &slice.recorded_value {
-        let text = format!("the recorded value is {}: the code has changed since", shown(recorded));
-        out += &field("", &[paint(style::WARN, &text)]);
+    for SliceSection { label, lines } in slice_sections(slice) {
+        let lines = match lines {
+            SliceLines::Remarks(lines) => {
+                limited(lines.iter().map(|line| remark(label, line)).collect(), layout)
+            }
+            SliceLines::Names(all) => names(all.iter().map(String::as_str), layout),
+            SliceLines::Sentence(text) if label == "tried" => vec![paint(style::FAINT, &text)],
+            SliceLines::Sentence(text) => fold(&text, layout.fold_width()),
+            SliceLines::Warning(text) => vec![paint(style::WARN, &text)],
+        };
+        out += &field(label, &lines);
     }
-    let mut has_source = false;
-    for (relation, label) in
-        [(Relation::FlowsInto, "from"), (Relation::Decides, "decides"), (Relation::Asks, "asks")]
-    {
-        let of = slice.sources.iter().filter(|source| source.relation == relation);
-        let lines: Vec<String> = of.flat_map(|source| self::source(source, layout)).collect();
-        has_source |= !lines.is_empty();
-        out += &field(label, &limited(lines, layout));
+    out
+}
+
+fn remark(label: &str, (name, remark): &(String, String)) -> String {
+    match label {
+        "value" => format!("{}  {remark}", paint(style::STRONG, name)),
+        "slots" | "effects" => format!("{}  {remark}", paint(style::NOTED, name)),
+        "steps" => format!("{name}  {}", paint(style::FAINT, remark)),
+        "unknown" => format!("{}  {remark}", paint(style::WARN, name)),
+        _ => format!("{}  {}", paint(style::NOTED, name), paint(style::FAINT, remark)),
     }
-    if !has_source {
-        let text = "no input has an influence: the value is a constant of the program";
-        let of_undecided = ", as far as could be decided";
-        let text = if slice.undecided.is_empty() { text.to_owned() } else { text.to_owned() + of_undecided };
-        out += &field("from", &fold(&text, layout.fold_width()));
-    }
-    let slots: Vec<String> = slice
-        .slots
-        .iter()
-        .map(|slot| {
-            let way = match slot.relation {
-                Relation::FlowsInto => String::new(),
-                other => format!(", {}", other.words()),
-            };
-            format!(
-                "{}  written by {}{way}",
-                paint(style::NOTED, &clean(&slot.slot)),
-                clean(&slot.written_by)
-            )
-        })
-        .collect();
-    out += &field("slots", &limited(slots, layout));
-    let effect = |effect: &zerver_replay::EffectOnPath| {
-        format!("{} {}  ({})", effect.call, paint(style::NOTED, &clean(&effect.effect)), clean(&effect.step))
-    };
-    out += &field("effects", &slice.effects.iter().map(effect).collect::<Vec<_>>());
-    let step = |step: &zerver_replay::StepOnPath| {
-        let source =
-            step.source.as_ref().map_or_else(String::new, |source| clean(&source.to_string()).into_owned());
-        format!("{}  {}", clean(&step.step), paint(style::FAINT, &source))
-    };
-    out += &field("steps", &slice.steps.iter().map(step).collect::<Vec<_>>());
-    let (tried, unread): (Vec<_>, Vec<_>) = slice.ruled_out.iter().partition(|of| of.tried > 0);
-    let names = |of: &[&zerver_replay::RuledOut]| names(of.iter().map(|of| of.input.as_str()), layout);
-    out += &field("not from", &names(&tried));
-    out += &field("unread", &names(&unread));
-    let undecided = slice
-        .undecided
-        .iter()
-        .map(|of| format!("{}  {}", paint(style::WARN, &clean(&of.input)), clean(&of.reason)));
-    out += &field("unknown", &limited(undecided.collect(), layout));
-    let runs = count(slice.runs.into(), "run", "runs");
-    out + &field(
-        "tried",
-        &[paint(style::FAINT, &format!("{runs} of the request, offline, with one input changed in each"))],
-    )
 }
 
 /// Returns the document of a slice that needed no run.
@@ -96,37 +57,6 @@ pub(crate) fn static_sources(trace: &Trace, target: &str, slice: &StaticSlice, l
         "note",
         &fold(text, layout.fold_width()).iter().map(|line| paint(style::FAINT, line)).collect::<Vec<_>>(),
     )
-}
-
-fn source(source: &InputInfluence, layout: Layout) -> Vec<String> {
-    let InputInfluence { input, shown_by, through_slots, through_effects, relation } = source;
-    let mut line = format!("{}  {}", paint(style::NOTED, &clean(input)), changed(*relation, shown_by));
-    let mut through: Vec<String> = through_slots.iter().map(|slot| clean(slot).into_owned()).collect();
-    through.extend(through_effects.iter().map(|call| format!("effect {call}")));
-    if !through.is_empty() && layout.is_verbose {
-        line += &paint(style::FAINT, &format!("  through {}", through.join(", ")));
-    }
-    vec![line]
-}
-
-/// Returns the run that showed an influence: `4 -> 5 makes it 43.5`.
-fn changed(relation: Relation, by: &ChangedInput) -> String {
-    if matches!((&by.from, &by.to), (ReportedValue::Secret, ReportedValue::Secret)) {
-        return paint(style::FAINT, "a secret");
-    }
-    let input = format!("{} -> {}", shown(&by.from), shown(&by.to));
-    let text = match relation {
-        Relation::Asks => format!("{input} asks for something else"),
-        _ => match &by.value {
-            ReportedValue::Absent => format!("{input} leaves none"),
-            value => format!("{input} makes it {}", shown(value)),
-        },
-    };
-    paint(style::FAINT, &text)
-}
-
-fn shown(value: &ReportedValue) -> String {
-    fit(&clean(&value.to_string()), MAX_VALUE)
 }
 
 fn names<'n>(names: impl Iterator<Item = &'n str>, layout: Layout) -> Vec<String> {
@@ -151,7 +81,10 @@ fn limited(mut lines: Vec<String>, layout: Layout) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use zerver_replay::{EffectOnPath, RuledOut, SlotOnPath, SourceLocation, StepOnPath, Undecided};
+    use zerver_replay::{
+        ChangedInput, EffectOnPath, InputInfluence, Relation, ReportedValue, RuledOut, SlotOnPath,
+        SourceLocation, StepOnPath, Undecided,
+    };
     use zerver_testkit::sample;
     use zerver_trace::text::is_dangerous;
 

@@ -29,7 +29,7 @@ pub use name::Name;
 pub use nearest_name::nearest_name;
 pub use request::{
     Body, Class, FailureInfo, FailureKind, Header, IdPrefix, Kept, Message, MessageInfo, MessagePart,
-    Outcome, ParseIdError, RequestId, RequestInfo, ResponseInfo,
+    Outcome, ParseIdError, RequestId, RequestInfo, ResponseInfo, implies_outcome, is_client_error,
 };
 pub use source::{
     Cursor, EventSubject, PlacedValue, Query, SourceError, StatusFilter, Tally, TraceSelector, TraceSource,

@@ -1,6 +1,8 @@
 //! Wording for rows of a timeline, on one line and safe for a terminal. A secret becomes a row of dots.
 
 use zerver_trace::duration::HumanDuration;
+use zerver_trace::text::clean;
+use zerver_trace::{Recorded, Trace};
 
 pub use zerver_replay::value::display::{SECRET, header, json, value, wire};
 
@@ -8,6 +10,19 @@ use crate::{Effect, SlotWrite, StepRun};
 
 /// Maximum number of kinds named in one row.
 const MAX_KINDS: usize = 8;
+
+/// Returns method and target: `GET /reports/todos?latency_ms=20`; the path in place of a target that was not recorded.
+pub fn request_line(trace: &Trace) -> String {
+    let is_recorded = trace.target.value().is_some();
+    let target = if is_recorded { wire(&trace.target).join("\\n") } else { clean(&trace.path).into_owned() };
+    format!("{} {target}", clean(&trace.method))
+}
+
+/// Returns the query of a target with its question mark: `?latency_ms=20`. Empty if there is none, or it was not recorded.
+pub fn query_string(target: &Recorded) -> String {
+    let text = target.value().map(|_| wire(target).join("\\n")).unwrap_or_default();
+    text.find('?').map_or(String::new(), |at| text[at..].to_owned())
+}
 
 /// Returns a slot's value as text.
 pub fn slot(write: &SlotWrite) -> String {
@@ -59,7 +74,20 @@ pub fn rate(per_s: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use zerver_testkit::sample;
+    use zerver_trace::MissingReason;
+
     use super::*;
+
+    #[test]
+    fn a_request_is_named_with_its_query() {
+        let trace = sample::report(40);
+        assert_eq!(request_line(&trace), "GET /reports/todos?latency_ms=40");
+        assert_eq!(query_string(&trace.target), "?latency_ms=40");
+        let unknown = Trace { target: Recorded::Missing(MissingReason::TooLarge), ..trace };
+        assert_eq!(request_line(&unknown), "GET /reports/todos");
+        assert_eq!(query_string(&unknown.target), "");
+    }
 
     #[test]
     fn rates_have_a_unit_in_which_they_can_be_read() {

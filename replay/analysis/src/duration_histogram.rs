@@ -13,6 +13,13 @@ pub struct DurationBucket {
     pub count: u64,
 }
 
+impl DurationBucket {
+    /// Returns true if a duration lies in the interval.
+    pub const fn contains(&self, ns: u64) -> bool {
+        self.from_ns <= ns && (ns < self.to_ns || self.to_ns == u64::MAX)
+    }
+}
+
 /// Counts durations in intervals of 1, 2 and 5 times a power of ten, without gaps from the shortest duration to the
 /// longest.
 pub fn duration_histogram(durations: impl IntoIterator<Item = u64>) -> Vec<DurationBucket> {
@@ -88,8 +95,8 @@ mod tests {
                 prop_assert_eq!(pair[0].to_ns, pair[1].from_ns);
             }
             for bucket in &histogram {
-                let within = |ns: &&u64| bucket.from_ns <= **ns && (**ns < bucket.to_ns || bucket.to_ns == u64::MAX);
-                prop_assert_eq!(durations.iter().filter(within).count() as u64, bucket.count);
+                let within = durations.iter().filter(|ns| bucket.contains(**ns)).count();
+                prop_assert_eq!(within as u64, bucket.count);
             }
             prop_assert!(histogram.len() <= 64);
         }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use zerver_trace::Summary;
+use zerver_trace::{Summary, is_client_error};
 
 use crate::quantile::quantile;
 
@@ -89,16 +89,13 @@ pub fn summarize_flows(requests: &[Summary], versus: &[Summary], order: FlowOrde
         .map(|(flow, requests)| {
             let durations = durations(&requests);
             let own: u128 = durations.iter().map(|ns| u128::from(*ns)).sum();
-            let is_client_error = |request: &&&Summary| (400..500).contains(&request.status);
             let p50_ns = quantile(&durations, 50);
             FlowSummary {
                 flow: flow.to_owned(),
                 requests: requests.len() as u64,
-                errors: requests
-                    .iter()
-                    .filter(|request| request.is_failed && !is_client_error(request))
-                    .count() as u64,
-                client_errors: requests.iter().filter(is_client_error).count() as u64,
+                errors: requests.iter().filter(|request| request.is_error()).count() as u64,
+                client_errors: requests.iter().filter(|request| is_client_error(request.status)).count()
+                    as u64,
                 rate_per_s: (last > first).then(|| requests.len() as f64 / ((last - first) as f64 / 1e9)),
                 p50_ns,
                 p95_ns: quantile(&durations, 95),

@@ -12,6 +12,7 @@
 
 #![warn(missing_debug_implementations)]
 
+mod body_changes;
 mod common_effects;
 mod compare_sets;
 mod corpus;
@@ -26,12 +27,14 @@ mod queue_holders;
 mod request_parameters;
 mod rfc3339;
 mod simulate;
+mod slice_text;
 mod sql;
 mod time_attribution;
 mod timeline;
 mod waterfall;
 mod why;
 
+pub use body_changes::{BodyChange, body_changes};
 pub use compare_sets::{
     ChangeMeasure, ChangeSubject, FALSE_DISCOVERY_RATE, FlowComparison, FlowSet, SeparatedSets, SetChange,
     SetComparison, SetComparisonJson, SetPeriod, TestedChange, sample_evenly,
@@ -53,6 +56,7 @@ pub use simulate::{
     Deviation, GroupResults, MACHINE_SETTINGS, MachineSetting, Quantiles, Reproduction, RequestStats,
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
+pub use slice_text::{SliceLines, SliceSection, slice_sections};
 pub use sql::{NoSqlCall, RepeatedStatement, ResultTable, SqlCall};
 pub use time_attribution::{EffectShare, RunShare, TimeShares, attribute_time};
 pub use timeline::{
@@ -61,7 +65,7 @@ pub use timeline::{
     SlotWrite, Step, StepRun, Timeline, TimelineJson, Totals, UndoState, Verdict, median,
 };
 pub use waterfall::{
-    Moment, MomentKind, Moments, RowSubject, SlotSnapshot, TimeUse, WaterfallRow, describe_moment,
+    Moment, MomentKind, Moments, RowState, RowSubject, SlotSnapshot, TimeUse, WaterfallRow, describe_moment,
     failing_run, slots_at, time_uses, waterfall_rows,
 };
 pub use why::{

@@ -4,6 +4,7 @@
 mod decimal;
 pub mod display;
 pub mod equality;
+pub mod json_lines;
 pub mod json_tree;
 pub mod label;
 pub mod masked_text;

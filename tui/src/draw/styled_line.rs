@@ -22,6 +22,8 @@ pub(crate) enum Tone {
     Retry,
     /// HTTP status, colored by its class.
     Status(u16),
+    /// Failure of a request with this status.
+    Failure(u16),
 }
 
 impl Tone {
@@ -40,6 +42,7 @@ impl Tone {
             Self::Queue => theme.queue,
             Self::Retry => theme.retry,
             Self::Status(status) => theme.status(status),
+            Self::Failure(status) => theme.failure(status),
         }
     }
 }

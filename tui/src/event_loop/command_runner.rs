@@ -2,15 +2,17 @@
 //! message.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use zerver_analysis::display::query_string;
 use zerver_analysis::{Baseline, RequestQuery, Timeline, Why};
-use zerver_replay::{Edits, ReplayError, Sameness};
-use zerver_trace::{Query, RequestId, SourceError, TraceSource};
+use zerver_replay::{Edits, ReplayError, Sameness, ValuePath};
+use zerver_trace::{PlacedValue, Query, RequestId, SourceError, Trace, TraceSource, ValuePlace};
 
 use super::channel::MessageSender;
 use crate::message::Message;
@@ -60,6 +62,14 @@ impl CommandRunner {
         self.call_service(move |services| Message::Replayed(number, replay(services, id, edits)));
     }
 
+    pub(crate) fn sources(&self, number: u64, id: RequestId, value: ValuePath) {
+        self.call_service(move |services| {
+            let found = load_for_replay(services, id, "cannot find the sources of a value of")
+                .and_then(|trace| services.value_sources(trace, value));
+            Message::SourcesFound(number, found.map(Arc::new))
+        });
+    }
+
     pub(crate) fn measure(&self, flow: String) {
         self.call_service(move |services| {
             let measured = measure(services, &flow);
@@ -98,6 +108,11 @@ impl CommandRunner {
         });
     }
 
+    pub(crate) fn queries(&self, ids: Vec<RequestId>) {
+        let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
+        thread::spawn(move || sender.send(Message::Queries(query_strings(&*source, ids))));
+    }
+
     pub(crate) fn read(&self, file: String) {
         self.call_service(move |services| {
             let text = services.source_text(&file);
@@ -127,16 +142,10 @@ impl CommandRunner {
                 if latest.load(Ordering::Acquire) != number {
                     return;
                 }
-                // A request that cannot be replayed is not reported as changed.
-                if let Ok(replayed) = replay(&*services, id, Edits::default())
-                    && replayed.report.missing_inputs.is_empty()
-                {
-                    sender.send(Message::ReplayChecked(
-                        number,
-                        id,
-                        replayed.report.sameness() == Sameness::Different,
-                    ));
-                }
+                let replayed = replay(&*services, id, Edits::default()).ok();
+                let complete = replayed.filter(|replayed| replayed.report.missing_inputs.is_empty());
+                let is_changed = complete.map(|replayed| replayed.report.sameness() == Sameness::Different);
+                sender.send(Message::ReplayChecked(number, id, is_changed));
             }
         });
     }
@@ -167,6 +176,24 @@ impl CommandRunner {
     }
 }
 
+/// Returns the query string of each request; none for a request that is gone or cannot be read.
+pub(crate) fn query_strings(source: &dyn TraceSource, ids: Vec<RequestId>) -> Vec<(RequestId, String)> {
+    let mut found = HashMap::new();
+    // An unreadable trace has no query string here; opening the request reports why.
+    let _ = source.visit_ids(&ids, &mut |request| {
+        let query = RefCell::new(String::new());
+        let _ = request.test_values(ValuePlace::Target, 0, &|value| {
+            if let PlacedValue::Value(target) = value {
+                *query.borrow_mut() = query_string(target);
+            }
+            None
+        });
+        found.insert(request.summary().id, query.into_inner());
+        ControlFlow::Continue(())
+    });
+    ids.into_iter().map(|id| (id, found.remove(&id).unwrap_or_default())).collect()
+}
+
 /// Returns `None` if the request is gone or the result is no longer wanted.
 fn explain(
     source: &dyn TraceSource,
@@ -187,17 +214,21 @@ fn explain(
 
 /// Loads a request and replays it.
 fn replay(services: &dyn Services, id: RequestId, edits: Edits) -> Result<Arc<ReplayResult>, ReplayError> {
-    let what = || format!("cannot replay request {id}");
+    let trace = load_for_replay(services, id, "cannot replay")?;
+    services.replay(trace, edits).map(Arc::new)
+}
+
+/// Loads a request. `what` begins the message if it cannot be read.
+fn load_for_replay(services: &dyn Services, id: RequestId, what: &str) -> Result<Trace, ReplayError> {
+    let refused = |cause: String| ReplayError {
+        message: format!("{what} request {id}"),
+        causes: vec![cause],
+        ..ReplayError::default()
+    };
     match services.trace_source().load(id) {
-        Ok(Some(trace)) => services.replay(trace, edits).map(Arc::new),
-        Ok(None) => Err(ReplayError {
-            message: what(),
-            causes: vec!["it is no longer in the store".to_owned()],
-            ..ReplayError::default()
-        }),
-        Err(error) => {
-            Err(ReplayError { message: what(), causes: vec![error.to_string()], ..ReplayError::default() })
-        }
+        Ok(Some(trace)) => Ok(trace),
+        Ok(None) => Err(refused("it is no longer in the store".to_owned())),
+        Err(error) => Err(refused(error.to_string())),
     }
 }
 

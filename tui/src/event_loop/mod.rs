@@ -7,5 +7,7 @@ mod store_follower;
 mod terminal_guard;
 
 pub use channel::{MessageReceiver, MessageSender, channel};
+#[cfg(test)]
+pub(crate) use command_runner::query_strings;
 pub use run_loop::{ExitReason, Options, run};
 pub use store_follower::follow_store;

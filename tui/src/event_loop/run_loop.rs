@@ -138,7 +138,9 @@ impl EventLoop {
                 Command::Scan { generation, requests, query } => {
                     self.runner.scan(generation, requests, query);
                 }
+                Command::ReadQueries(ids) => self.runner.queries(ids),
                 Command::Replay { number, id, edits } => self.runner.replay(number, id, edits),
+                Command::FindSources { number, id, value } => self.runner.sources(number, id, value),
                 Command::MeasureFlow(flow) => self.runner.measure(flow),
                 Command::CheckReplays { number, ids } => self.runner.check(number, ids),
                 Command::ListFlows => self.runner.flows(),

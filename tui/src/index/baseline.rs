@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use zerver_trace::implies_outcome;
+
 use super::histogram::Histogram;
 use super::request_index::RequestRow;
 
@@ -41,9 +43,9 @@ impl Baseline {
         self.0.get(&row.flow_number)?.median_ns
     }
 
-    /// Judges a request: failed, slow for its flow, or normal.
+    /// Judges a request: ended in a way that its status does not tell, slow for its flow, or normal.
     pub(crate) fn verdict(&self, row: &RequestRow<'_>) -> Verdict {
-        if row.failed {
+        if !implies_outcome(row.status, row.outcome) {
             return Verdict::Failed;
         }
         let times = self.median_ns(row).map_or(0, |median| row.duration_ns / (median / 10).max(1));
@@ -59,5 +61,6 @@ pub(crate) enum Verdict {
     Slow {
         tenths: u64,
     },
+    /// Its status does not say how it ended.
     Failed,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use zerver_trace::is_client_error;
+
 use super::histogram::Histogram;
 use super::request_index::RequestRow;
 
@@ -38,12 +40,11 @@ pub(crate) struct FlowTotal {
 
 impl FlowTotals {
     pub(crate) fn add(&mut self, row: &RequestRow<'_>) {
-        let is_client_error = (400..500).contains(&row.status);
         let period = row.started_unix_ns >> (SHORTEST_PERIOD + self.doublings);
         let flow = self.flows.entry(row.flow_number).or_default();
         flow.requests += 1;
-        flow.errors += u64::from(row.failed && !is_client_error);
-        flow.client_errors += u64::from(is_client_error);
+        flow.errors += u64::from(row.is_error());
+        flow.client_errors += u64::from(is_client_error(row.status));
         flow.time_ns += u128::from(row.duration_ns);
         flow.durations.add(row.duration_ns);
         *flow.history.entry(period).or_default() += 1;

@@ -10,6 +10,7 @@ mod id_buckets;
 mod rates;
 mod request_index;
 mod request_list;
+mod selection_totals;
 mod sequence_number;
 mod string_table;
 
@@ -17,7 +18,8 @@ pub(crate) use baseline::{Baseline, Verdict};
 pub(crate) use filter::Filter;
 pub(crate) use flow_totals::{FlowTotal, FlowTotals};
 pub(crate) use id_buckets::TIME_DIGITS;
-pub(crate) use rates::{Metrics, Rates};
+pub(crate) use rates::{Metric, Metrics, Rates};
 pub(crate) use request_index::{RequestIndex, RequestRow};
 pub(crate) use request_list::{RequestList, SCAN_CHUNK, SortOrder};
+pub(crate) use selection_totals::SelectionTotals;
 pub(crate) use sequence_number::Seq;

@@ -48,7 +48,7 @@ pub(crate) struct Metrics {
     pub(crate) rate: Metric,
     pub(crate) p50_ns: Metric,
     pub(crate) p99_ns: Metric,
-    /// Failures per second; `now` is the share in percent.
+    /// Failures per second, without 4xx; `now` is the share in percent.
     pub(crate) failed: Metric,
 }
 
@@ -61,7 +61,7 @@ impl Rates {
         }
         let of = self.seconds.entry(second).or_default();
         of.count = of.count.saturating_add(1);
-        of.failed = of.failed.saturating_add(u32::from(row.failed));
+        of.failed = of.failed.saturating_add(u32::from(row.is_error()));
         of.durations.add(row.duration_ns);
         self.changed.insert(second);
         self.seconds = self.seconds.split_off(&(now + 1).saturating_sub(WINDOW_S));

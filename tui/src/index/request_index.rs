@@ -3,7 +3,7 @@
 //! Requests are added at both ends: older ones in pages, and new ones as they are recorded. Each has a [`Seq`] that
 //! never changes and follows the order of the store. The index neither reads a store nor draws.
 
-use zerver_trace::{Class, RequestId, Summary};
+use zerver_trace::{Class, RequestId, Summary, is_client_error};
 
 use super::chunked_column::ChunkedColumn;
 use super::id_buckets::{IdBuckets, TIME_DIGITS};
@@ -72,6 +72,11 @@ pub(crate) struct RequestRow<'a> {
 }
 
 impl<'a> RequestRow<'a> {
+    /// Returns true under the same conditions as [`Summary::is_error`].
+    pub(crate) const fn is_error(&self) -> bool {
+        self.failed && !is_client_error(self.status)
+    }
+
     /// Converts a summary to a row without a number.
     fn from_summary(request: &'a Summary) -> Self {
         Self {

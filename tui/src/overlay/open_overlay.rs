@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::command_palette::CommandPalette;
 use super::help::Help;
 use super::outcome::OverlayOutcome;
+use super::value_sources::ValueSources;
 use crate::state::SharedState;
 
 /// Open overlay.
@@ -14,6 +15,7 @@ use crate::state::SharedState;
 pub(crate) enum Overlay {
     Help(Help),
     Palette(CommandPalette),
+    Sources(ValueSources),
 }
 
 impl Overlay {
@@ -21,6 +23,7 @@ impl Overlay {
         match self {
             Self::Help(help) => help.press(shared, key),
             Self::Palette(palette) => palette.press(key),
+            Self::Sources(sources) => sources.press(shared, key),
         }
     }
 
@@ -34,6 +37,7 @@ impl Overlay {
         match self {
             Self::Help(help) => help.draw(shared, buffer),
             Self::Palette(palette) => palette.draw(shared, area, buffer),
+            Self::Sources(sources) => sources.draw(shared, buffer),
         }
     }
 }

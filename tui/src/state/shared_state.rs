@@ -29,6 +29,8 @@ pub(crate) struct SharedState {
     pub(crate) notice: Option<Notice>,
     /// Replays of the newest requests after a rebuild.
     pub(crate) replay_check: ReplayCheck,
+    /// Number of searches for the sources of a value so far.
+    pub(crate) source_searches: u64,
     /// Request selected as the first one of a comparison.
     pub(crate) diff_base: Option<RequestId>,
     /// Time at which the notice appeared.
@@ -61,6 +63,7 @@ impl SharedState {
             sources: SourceFiles::default(),
             notice: None,
             replay_check: ReplayCheck::default(),
+            source_searches: 0,
             diff_base: None,
             notice_unix_ns: 0,
             service: None,

@@ -20,20 +20,20 @@ fn diff(width: u16, height: u16) -> TestApp {
 fn a_diff_fits_80_columns() {
     insta::assert_snapshot!(diff(80, 24).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
-     b 019aa5bc-1f3b  200  250.43 ms  GET /reports/todos?latency_ms=250  report
-     250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs ->
-     250.37 ms); first difference: request query latency_ms 0 -> 250
-    ─ steps in ms: a, b, b-a   ▀ a  ▄ b  █ both ────────────────────────────────────
-     ≠ parse_report  ReportParams.latency_ms    0.01    0.01     0.00 █
-       gather                                   0.01    0.01     0.00 █
-     ≠   ↳ http GET figures.in…  argument, re…  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄
-         ↳ kv list todo                         0.01    0.01     0.00 █
-       render_report                            0.03    0.03     0.00 ▀           ▄
+     a 019aa4c2-1f3b  200     430 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa5bc-1f3b  200     250 ms  GET /reports/todos?latency_ms=250  report
+     250 ms slower: 100% http GET figures.internal/figures?.. (370 µs -> 250 ms);
+     first difference: request query latency_ms 0 -> 250
+    ─ steps: a, b, b-a   ▀ a  ▄ b  █ both ──────────────────────────────────────────
+     ≠ parse_report  ReportParams.latency_…  8.00 µs  8.00 µs     0 ns █
+       gather                                10.0 µs  10.0 µs     0 ns █
+     ≠   ↳ http GET figures.…  argument, r…   370 µs   250 ms  +250 ms █▄▄▄▄▄▄▄▄▄▄▄
+         ↳ kv list todo                      10.0 µs  10.0 µs     0 ns █
+       render_report                         25.0 µs  25.0 µs     0 ns ▀          ▄
     ─ differences ──────────────────────────────────────────────────────────────────
      causes of the time difference                                                 ┃
-       +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 2…┃
-       +250.00 ms  total                                                           ┃
+       +250 ms  effect      http GET figures.internal/figures?..  370 µs -> 250 ms ┃
+       +250 ms  total                                                              ┃
                                                                                    ┃
      request                                                                       ┃
        query latency_ms  0 -> 250                                                  ┃
@@ -52,21 +52,21 @@ fn a_diff_names_the_rate_limit_that_a_request_waited_for() {
     ui.press("jdkd");
     insta::assert_snapshot!(ui.text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
+     a 019aa4c2-1f3b  200     430 µs  GET /reports/todos?latency_ms=0  report
      b 019aa972-1f3b  200     1.20 s  GET /reports/todos?latency_ms=0  report
      same decisions, values and response; 1.20 s slower: 100% wait for the rate
      limit of figures.internal (0 ns -> 1.20 s); first difference: effect wait of
-     http GET figures.internal/figures?.. 370.0 µs -> 1.20 s
-    ─ steps in ms: a, b, b-a   ▀ a  ▄ b  █ both ────────────────────────────────────
-       parse_report                            0.01     0.01      0.00 █
-       gather                                  0.01     0.01      0.00 █
-         ↳ http GET figures.internal/figures…  0.37  1200.37  +1200.00 █▄▄▄▄▄▄▄▄▄▄▄
-         ↳ kv list todo                        0.01     0.01      0.00 █
-       render_report                           0.03     0.03      0.00 ▀          ▄
+     http GET figures.internal/figures?.. 370 µs -> 1.20 s
+    ─ steps: a, b, b-a   ▀ a  ▄ b  █ both ──────────────────────────────────────────
+       parse_report                          8.00 µs  8.00 µs     0 ns █
+       gather                                10.0 µs  10.0 µs     0 ns █
+         ↳ http GET figures.internal/figur…   370 µs   1.20 s  +1.20 s █▄▄▄▄▄▄▄▄▄▄▄
+         ↳ kv list todo                      10.0 µs  10.0 µs     0 ns █
+       render_report                         25.0 µs  25.0 µs     0 ns ▀          ▄
     ─ differences ──────────────────────────────────────────────────────────────────
      causes of the time difference
-       +1200.00 ms  queue       wait for the rate limit of figures.internal  0 ns …
-       +1200.00 ms  total
+       +1.20 s  queue       wait for the rate limit of figures.internal  0 ns -> 1…
+       +1.20 s  total
      same request, decisions, values and response
      tab pane  enter open step  x swap  esc back  r replay b  ? keys  q quit
     ");
@@ -76,15 +76,15 @@ fn a_diff_names_the_rate_limit_that_a_request_waited_for() {
 fn on_200_columns_the_differences_are_beside_the_steps() {
     insta::assert_snapshot!(diff(200, 24).text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     a 019aa4c2-1f3b  200   430.0 µs  GET /reports/todos?latency_ms=0  report
-     b 019aa5bc-1f3b  200  250.43 ms  GET /reports/todos?latency_ms=250  report
-     250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs -> 250.37 ms); first difference: request query latency_ms 0 -> 250
-    ─ steps in ms: a, b, b-a   ▀ a  ▄ b  █ both ────────────────────────────────────────────────────────────────── ─ differences ───────────────────────────────────────────────────────────────────────────
-     ≠ parse_report  ReportParams.latency_ms                       0.01    0.01     0.00 █                        │ causes of the time difference
-       gather                                                      0.01    0.01     0.00 █                        │   +250.00 ms  effect      http GET figures.internal/figures?..  370.0 µs -> 250.37 ms
-     ≠   ↳ http GET figures.internal/figures?..  argument, result  0.37  250.37  +250.00 █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄ │   +250.00 ms  total
-         ↳ kv list todo                                            0.01    0.01     0.00 █                        │
-       render_report                                               0.03    0.03     0.00 ▀                      ▄ │ request
+     a 019aa4c2-1f3b  200     430 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa5bc-1f3b  200     250 ms  GET /reports/todos?latency_ms=250  report
+     250 ms slower: 100% http GET figures.internal/figures?.. (370 µs -> 250 ms); first difference: request query latency_ms 0 -> 250
+    ─ steps: a, b, b-a   ▀ a  ▄ b  █ both ──────────────────────────────────────────────────────────────────────── ─ differences ───────────────────────────────────────────────────────────────────────────
+     ≠ parse_report  ReportParams.latency_ms                       8.00 µs  8.00 µs     0 ns █                    │ causes of the time difference
+       gather                                                      10.0 µs  10.0 µs     0 ns █                    │   +250 ms  effect      http GET figures.internal/figures?..  370 µs -> 250 ms
+     ≠   ↳ http GET figures.internal/figures?..  argument, result   370 µs   250 ms  +250 ms █▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄ │   +250 ms  total
+         ↳ kv list todo                                            10.0 µs  10.0 µs     0 ns █                    │
+       render_report                                               25.0 µs  25.0 µs     0 ns ▀                  ▄ │ request
                                                                                                                   │   query latency_ms  0 -> 250
                                                                                                                   │
                                                                                                                   │ effects
@@ -133,4 +133,14 @@ fn a_diff_can_be_the_start_screen() {
     let show = Navigation::Diff(two()[0].id, two()[1].id);
     let commands = start(&mut ui.app, StartScreen::Diff(two()[0].id, two()[1].id));
     assert_eq!(commands.len(), 2, "{show:?} asks for both");
+}
+
+#[test]
+fn a_diff_names_what_each_request_was_queued_behind() {
+    let [queued, report] = timeline::queued_and_holder();
+    let text = TestApp::new(160, 50, vec![report, queued]).press("jdkd").text();
+    let of = |line: &str| line.rsplit('│').next().unwrap_or_default().trim().to_owned();
+    let lines: Vec<String> = text.lines().map(of).skip_while(|line| line != "queue of b").take(3).collect();
+    assert_eq!(lines[1], "1.93 ms of 2.92 ms behind parse_auth of todos-item (019aa4b2-1f3b)", "{text}");
+    assert!(lines[2].starts_with("985 µs of 2.92 ms ") && !text.contains("queue of a"), "{text}");
 }

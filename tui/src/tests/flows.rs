@@ -26,17 +26,17 @@ fn a_flow_shows_its_typical_times() {
      `zerver tui --addr HOST:PORT` connects to a running service
     ─ report  GET /reports/todos  interactive: newest 100 requests ─────────────────
      CPU time of the steps, and waits                    p50        p99
-     total                                          49.43 ms   98.43 ms
+     total                                           49.4 ms    98.4 ms
      receiving                                       10.0 µs    10.0 µs
-     unexplained                                      5.0 µs     5.0 µs
-     ● parse_report                                   8.0 µs     8.0 µs  src/todos.…
+     unexplained                                     5.00 µs    5.00 µs
+     ● parse_report                                  8.00 µs    8.00 µs  src/todos.…
      │ What parse_report is for.
-     │ queue                                          2.0 µs     2.0 µs
+     │ queue                                         2.00 µs    2.00 µs
      │ writes ReportParams
      ● gather                                        10.0 µs    10.0 µs  src/todos.…
      │ What gather is for.
      │ reads  ReportParams
-     │ waits  http GET figures.internal/figures?…   49.37 ms   98.37 ms  100 times
+     │ waits  http GET figures.internal/figures?…    49.4 ms    98.4 ms  100 times
      │ writes Figures, Tally
      ● render_report                                 25.0 µs    25.0 µs  src/todos.…
      │ What render_report is for.
@@ -79,8 +79,8 @@ fn flows_are_listed_with_their_numbers_and_open_their_requests() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows: 81 requests in 19m 00s ────────────────────────────────────────────────
      flow          requests        p50        p99    5xx  share    4xx        p95
-     report              40   20.00 ms   80.00 ms      0   60 %      0   80.00 ms
-     nightly              1  900.00 ms  900.00 ms      0   35 %      1  900.00 ms
+     report              40    20.0 ms    80.0 ms      0   60 %      0    80.0 ms
+     nightly              1     900 ms     900 ms      0   35 %      1     900 ms
      todos-list          40    3.00 ms    3.00 ms      1    5 %      0    3.00 ms
     ─ scheduler ────────────────────────────────────────────────────────────────────
      `zerver tui --addr HOST:PORT` connects to a running service
@@ -96,7 +96,7 @@ fn flows_are_listed_with_their_numbers_and_open_their_requests() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows: last 10 minutes, 24 requests; change against the 10 minutes before ────
      flow          requests        p50        p99    5xx  share   change    4xx
-     report              12   80.00 ms   80.00 ms      0   96 %   +300 %      0
+     report              12    80.0 ms    80.0 ms      0   96 %   +300 %      0
      todos-list          12    3.00 ms    3.00 ms      1    4 %     +0 %      0
     ─ scheduler ────────────────────────────────────────────────────────────────────
      `zerver tui --addr HOST:PORT` connects to a running service
@@ -196,7 +196,7 @@ fn the_scheduler_of_a_running_service_is_shown() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows: 2 requests ──────────────────────────────────────────────
      flow          requests        p50        p99    5xx  share    4xx
-     report               2   430.0 µs  250.43 ms      0  100 %      0
+     report               2     430 µs     250 ms      0  100 %      0
 
 
 

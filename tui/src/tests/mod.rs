@@ -9,6 +9,7 @@ mod random_messages;
 mod replay;
 mod requests;
 mod timeline;
+mod value_sources;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use zerver_analysis::Why;
 use zerver_trace::{Cursor, Header, Outcome, Query, RequestId, SourceError, Summary, Trace, TraceSource};
 
 use crate::app::App;
+use crate::event_loop::query_strings;
 use crate::message::StartScreen;
 use crate::message::{Command, Message};
 use crate::state::LoadedTrace;
@@ -92,6 +94,10 @@ impl TestApp {
                     let source = StoredTraces(&self.traces);
                     let loaded = find(id).cloned().map(|trace| Arc::new(LoadedTrace::among(trace, &source)));
                     self.send(Message::Loaded(id, Ok(loaded)));
+                }
+                Command::ReadQueries(ids) => {
+                    let queries = query_strings(&StoredTraces(&self.traces), ids);
+                    self.send(Message::Queries(queries));
                 }
                 Command::Explain(id) => {
                     let why = find(id).map(|trace| Why::of(trace, &self.traces));

@@ -71,9 +71,22 @@ fn requests_changed_by_new_code_are_marked() {
     assert_eq!(dev(serving()).last(), Some(&Command::CheckReplays { number: 1, ids: ids.clone() }));
     let before = ui.text();
     // Results of an older check are ignored.
-    ui.send(Message::ReplayChecked(0, ids[0], true)).send(Message::ReplayChecked(1, ids[0], false));
+    ui.send(Message::ReplayChecked(0, ids[0], Some(true)));
     assert_eq!(ui.text(), before);
-    let text = ui.send(Message::ReplayChecked(1, ids[1], true)).text();
+    let text = ui.send(Message::ReplayChecked(1, ids[0], Some(false))).text();
+    assert!(text.contains(" ✓ none of 1 differ with the new code; 1 to go"), "{text}");
+    let text = ui.send(Message::ReplayChecked(1, ids[1], Some(true))).text();
     let marked: Vec<&str> = text.lines().filter(|line| line.contains('≠')).collect();
-    assert!(marked.len() == 1 && marked[0].contains(&ids[1].short(12)), "{text}");
+    assert!(marked.len() == 2 && marked[1].contains(&ids[1].short(12)), "{text}");
+    assert!(marked[0].contains("1 of 2 differs with the new code   c shows the next"), "{text}");
+    // The key goes to it, from anywhere.
+    for keys in ["c", "gc", "Gc", "cc"] {
+        ui.commands.clear();
+        ui.press(keys).press("y");
+        let copied = ui
+            .commands
+            .iter()
+            .any(|command| matches!(command, Command::Copy { text, .. } if *text == ids[1].to_string()));
+        assert!(copied, "{keys}: {:?}", ui.commands);
+    }
 }

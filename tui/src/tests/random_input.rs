@@ -302,7 +302,7 @@ fn perform(ui: &mut TestApp, step: Step) {
         Step::Checked => {
             let ids: Vec<RequestId> = ui.traces.iter().map(|trace| trace.id).collect();
             for id in ids {
-                ui.send(Message::ReplayChecked(ui.app.shared.replay_check.number, id, true));
+                ui.send(Message::ReplayChecked(ui.app.shared.replay_check.number, id, Some(true)));
             }
         }
         Step::Edited(is_done, text) => {

@@ -10,7 +10,7 @@ use zerver_testkit::hostile::any_trace;
 
 /// Random messages for these screens.
 fn any_message() -> impl Strategy<Value = Message> {
-    let keys = "12345drjkgGxsaeE.=\"{}";
+    let keys = "12345drjkgGxsaeEwc.=\"{}";
     let key = proptest::sample::select(keys.chars().map(KeyCode::Char).collect::<Vec<_>>());
     let named = proptest::sample::select(vec![
         KeyCode::Enter,

@@ -90,27 +90,27 @@ fn a_replay_fits_80_columns() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions reproduced, 1 effect from the recording
-    ─ slots, effects, request ──────────────────────────────────────────────────────
-       AuthHeader                  ●●●● (secret)
-       Claims                      {sub: "user-123", roles: ["admin"]}
-       Todo                        {id: 456, title: "Buy milk", done: false}
-       http GET idp.example.com/…  200
-       kv get todo:456             {"id":456,"title":"Buy milk","done":false}
-       host:                       localhost:3000
-       authorization:              ●●●● (secret)
-       body                        empty
+    ─ what can be edited ───────────────────────────────────────────────────────────
+     slots      AuthHeader                  ●●●● (secret)
+                Claims                      {sub: "user-123", roles: ["admin"]}
+                Todo                        {id: 456, title: "Buy milk", done: fals…
+     effects    http GET idp.example.com/…  200
+                kv get todo:456             {"id":456,"title":"Buy milk","done":fal…
+     headers    host:                       localhost:3000
+                authorization:              ●●●● (secret)
+                body                        empty
     ─ differences ──────────────────────────────────────────────────────────────────
      edit      verify_roles  Claims.sub     "user-123"         → "b\u{1b}ob"
      code      render_todo   decision       done               → fail
      code                    response.body  "{"id":  456}"     → ●●●● (secret)
     ─ response ─────────────────────────────────────────────────────────────────────
-     recorded 200                           │ replayed 403
-     {"id":  456}                           │ {"error": "no \u{1b}[31mrole"}
-        - {"id":  456}
-        + {"error": "no \u{1b}[31mrole"}
+     recorded 200, replayed 403
+     - {
+     -   "id": 456
+     - }
+     + {"error": "no \u{1b}[31mrole"}
 
-
-     tab pane  enter edit  r again  esc back  ? keys  q quit
+     tab pane  enter edit  Y copy  r again  esc back  ? keys  q quit
     "#);
 }
 
@@ -120,23 +120,23 @@ fn a_selected_finding_is_shown_in_full() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      different: 3 of 5 decisions reproduced, 1 effect from the recording
-    ─ slots, effects, request ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-       AuthHeader                       ●●●● (secret)                                                                                                                                                      ┃
-       Claims                           {sub: "user-123", roles: ["admin"]}                                                                                                                                ┃
-       Todo                             {id: 456, title: "Buy milk", done: false}                                                                                                                          ┃
-       http GET idp.example.com/verify  200                                                                                                                                                                ┃
-       kv get todo:456                  {"id":456,"title":"Buy milk","done":false}
-       host:                            localhost:3000
-    ─ differences ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-     edit      verify_roles  Claims.sub     "user-123"                                                                     → "b\u{1b}ob"
-     code      render_todo   decision       done                                                                           → fail
-     code                    response.body  "{"id":  456}"                                                                 → ●●●● (secret)
-       Claims.sub  src/main.rs:7
-       - "user-123"
-       + "b\u{1b}ob"
-    ─ response ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-     recorded 200                                                                                       │ replayed 403
-     tab pane  enter open step  r again  esc back  ? keys  q quit
+    ─ what can be edited ───────────────────────────────────────────────────────────│─ differences ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+     slots      AuthHeader                  ●●●● (secret)                           │ edit      verify_roles  Claims.sub     "user-123"                             → "b\u{1b}ob"
+                Claims                      {sub: "user-123", roles: ["admin"]}     │ code      render_todo   decision       done                                   → fail
+                Todo                        {id: 456, title: "Buy milk", done: fals…│ code                    response.body  "{"id":  456}"                         → ●●●● (secret)
+     effects    http GET idp.example.com/…  200                                     │   Claims.sub  src/main.rs:7
+                kv get todo:456             {"id":456,"title":"Buy milk","done":fal…│   - "user-123"
+     headers    host:                       localhost:3000                          │   + "b\u{1b}ob"
+                authorization:              ●●●● (secret)                           │─ response ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+                body                        empty                                   │ recorded 200, replayed 403
+                                                                                    │ - {
+                                                                                    │ -   "id": 456
+                                                                                    │ - }
+                                                                                    │ + {"error": "no \u{1b}[31mrole"}
+                                                                                    │
+                                                                                    │
+                                                                                    │
+     tab pane  enter open step  Y copy  r again  esc back  ? keys  q quit
     "#);
 }
 
@@ -246,12 +246,12 @@ fn compiler_errors_are_shown_with_a_hint() {
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
      019aa4c2-1f3b  GET /v1/todos/456?full=1  200  todos-item
      not replayed
-    ─ slots, effects, request ──────────────────────────────────────────────────────
-       AuthHeader                  ●●●● (secret)                                   ┃
-       Claims                      {sub: "user-123", roles: ["admin"]}             ┃
-       Todo                        {id: 456, title: "Buy milk", done: false}       ┃
-       http GET idp.example.com/…  200
-       kv get todo:456             {"id":456,"title":"Buy milk","done":false}
+    ─ what can be edited ───────────────────────────────────────────────────────────
+     slots      AuthHeader                  ●●●● (secret)                          ┃
+                Claims                      {sub: "user-123", roles: ["admin"]}    ┃
+                Todo                        {id: 456, title: "Buy milk", done: fals┃
+     effects    http GET idp.example.com/…  200
+                kv get todo:456             {"id":456,"title":"Buy milk","done":fal…
     ─ differences ──────────────────────────────────────────────────────────────────
      todos could not be built
        error[E0308]: mismatched types
@@ -260,7 +260,7 @@ fn compiler_errors_are_shown_with_a_hint() {
 
 
 
-     tab pane  enter edit  r again  esc back  ? keys  q quit
+     tab pane  enter edit  Y copy  r again  esc back  ? keys  q quit
     "#);
 }
 
@@ -359,4 +359,46 @@ fn a_missing_secret_is_prompted_for_and_stays_hidden() {
     ui.press("<esc>");
     assert!(!ui.text().contains("this secret was not exported"), "{}", ui.text());
     assert!(ui.press("a").text().contains("this secret was not exported"), "{}", ui.text());
+}
+
+#[test]
+fn edits_can_be_undone_and_copied_as_a_command() {
+    let mut ui = replay(100, 30);
+    ui.send(replayed(Vec::new()));
+    let edits = |ui: &TestApp| asked(ui).unwrap().1;
+    assert!(ui.press("u").text().contains("nothing to undo"), "{}", ui.text());
+    ui.press("j<enter><c-u>.sub=\"bob\"<enter>");
+    let one = edits(&ui);
+    ui.press("s");
+    let two = edits(&ui);
+    ui.press("x");
+    assert_eq!(edits(&ui), zerver_replay::Edits::default());
+    assert_eq!(edits(ui.press("u")), two);
+    ui.commands.clear();
+    ui.press("Y");
+    let [Command::Copy { text, description }] = &ui.commands[..] else { panic!("{:?}", ui.commands) };
+    assert_eq!(
+        text,
+        "zerver replay 019aa4c2-1f3b-7abc-8def-0123456789ab --set 'Claims.sub=\"bob\"' --at verify_roles"
+    );
+    assert_eq!(description, "the replay as a command");
+    assert_eq!(edits(ui.press("u")), one);
+    assert_eq!(edits(ui.press("u")), zerver_replay::Edits::default());
+    // A refused edit that is canceled is not undone.
+    ui.press("<enter><c-u>.sub=5<enter>");
+    let number = asked(&ui).unwrap().0;
+    ui.send(Message::Replayed(number, Err(ReplayError::default()))).press("<esc>");
+    assert!(ui.press("u").text().contains("nothing to undo"), "{}", ui.text());
+}
+
+#[test]
+fn editable_items_have_headings() {
+    let mut ui = replay(100, 40);
+    let text = ui.send(replayed(Vec::new())).text();
+    let heads: Vec<&str> = text
+        .lines()
+        .filter(|line| [" slots ", " effects ", " headers "].iter().any(|head| line.starts_with(head)))
+        .map(|line| line.split_whitespace().next().unwrap_or_default())
+        .collect();
+    assert_eq!(heads, ["slots", "effects", "headers"], "{text}");
 }

@@ -9,12 +9,12 @@ fn the_list_fits_80_columns() {
     traces.push(nasty());
     insta::assert_snapshot!(TestApp::new(80, 24, traces).text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    rate 0.0/s          p50 -          p99 -          failed -             4  live
+    rate 1.33/s  p50 900 µs  p99 40.4 ms  failed 0%  4xx 50%     4 in 3.00 s  live
      id             age↑  method  path                status       took  verdict
-     019aa4c2-1f3e    1m  \u{1b…  \u{1b}]52;c;AAAA…      404   900.0 µs  failed
-     019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
-     019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
-     019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
+     019aa4c2-1f3e    1m  \u{1b…  \u{1b}]52;c;AAAA…      404     900 µs
+     019aa4c2-1f3d    1m  GET     /reports/todos?l…      200    40.4 ms
+     019aa4c2-1f3c    1m  GET     /v1/todos/456?fu…      404     900 µs
+     019aa4c2-1f3b    1m  GET     /v1/todos/456?fu…      200    5.40 ms
 
 
 
@@ -40,20 +40,20 @@ fn a_wide_list_shows_the_selected_request() {
     let mut ui = TestApp::new(200, 50, three());
     insta::assert_snapshot!(ui.press("j").text(), @r"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    rate 0.0/s                                  p50 -                                  p99 -                                  failed -                                                           3  paused
-     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456  404 Not Found  900.0 µs  1m ago  todos-item  interactive
-     019aa4c2-1f3d    1m  GET     /reports/todos                     200   40.43 ms  ██████████  report                    │ ✗ not_found todo 456  in load_todo  src/todos.rs:40
-     019aa4c2-1f3c    1m  GET     /v1/todos/456                      404   900.0 µs  ▏           todos-item      failed    │ 67% http GET idp.example.com/verify
-     019aa4c2-1f3b    1m  GET     /v1/todos/456                      200    5.40 ms  █▎          todos-item                │ at µs   took                                             █ cpu  ━ effect
-                                                                                                                           │   0.0    0.0  · request
-                                                                                                                           │  10.0   10.0  ✓ parse_auth    wrote AuthHeader           ▎
-                                                                                                                           │  20.0    5.0  ✓ lookup_user   needs http                 ▏
-                                                                                                                           │  25.0  600.0    ↳ http GET idp.examp…  200, 2 attempts…  ╍╍╍╍╍╍╍╍ ━━━━━━
-                                                                                                                           │ 625.0    5.0  ✓ verify_roles                                           ▏
-                                                                                                                           │ 630.0    5.0  ✗ load_todo     not_found todo 456, need…                ▏
-                                                                                                                           │ 635.0  250.0    ↳ kv get todo:456  not found                           ━━━━━━━
-                                                                                                                           │ 900.0         · response      404, 12 bytes
-                                                                                                                           │
+    rate 1.50/s   p50 5.40 ms   p99 40.4 ms   failed 0%   4xx 34%                                                                                                                      3 in 2.00 s  paused
+     id             age↑  method  path                            status       took              flow            verdict   │ GET /v1/todos/456?full=1
+     019aa4c2-1f3d    1m  GET     /reports/todos?latency_ms=40       200    40.4 ms  ██████████  report                    │ todos-item, 404 Not Found after 900 µs, 10:43:02 (1m ago), build todos 0.1.0,…
+     019aa4c2-1f3c    1m  GET     /v1/todos/456?full=1               404     900 µs  ▏           todos-item                │ ✗ not_found todo 456  in load_todo  src/todos.rs:40
+     019aa4c2-1f3b    1m  GET     /v1/todos/456?full=1               200    5.40 ms  █▎          todos-item                │ 67% http GET idp.example.com/verify
+                                                                                                                           │      at     took                                          █ cpu  ━ effect
+                                                                                                                           │    0 ns     0 ns  · request
+                                                                                                                           │ 10.0 µs  10.0 µs  ✓ parse_auth    wrote AuthHeader        ▎
+                                                                                                                           │ 20.0 µs  5.00 µs  ✓ lookup_user   needs http              ▏
+                                                                                                                           │ 25.0 µs   600 µs    ↳ http GET idp.exa…  200, 2 attempt…  ╍╍╍╍╍╍╍╍ ━━━━━
+                                                                                                                           │  625 µs  5.00 µs  ✓ verify_roles                                       ▏
+                                                                                                                           │  630 µs  5.00 µs  ✗ load_todo     not_found todo 456, n…                ▏
+                                                                                                                           │  635 µs   250 µs    ↳ kv get todo:456  not found                        ━━━━━━
+                                                                                                                           │  900 µs           · response      404, 12 bytes
                                                                                                                            │
                                                                                                                            │
                                                                                                                            │
@@ -116,20 +116,20 @@ fn filters_and_orders_change_the_list() {
         text.lines().filter(is_row).map(took).collect::<Vec<_>>().join(" ")
     };
     for (keys, wanted) in [
-        ("", "40.43 900.0 5.40"),
-        ("/status:4xx", "900.0"),
-        ("/slower:1ms<enter>", "40.43 5.40"),
-        ("/slower:1ms<enter><esc>", "40.43 900.0 5.40"),
-        ("/slower:1ms<esc>", "40.43 900.0 5.40"),
-        ("/v1tod<enter>", "900.0 5.40"),
+        ("", "40.4 900 5.40"),
+        ("/status:4xx", "900"),
+        ("/slower:1ms<enter>", "40.4 5.40"),
+        ("/slower:1ms<enter><esc>", "40.4 900 5.40"),
+        ("/slower:1ms<esc>", "40.4 900 5.40"),
+        ("/v1tod<enter>", "900 5.40"),
         ("/slot.Todo.id=456<enter>", "5.40"),
         ("/slot.Todo.id=7", ""),
-        ("/is:failed<c-u>", "40.43 900.0 5.40"),
+        ("/is:failed<c-u>", "40.4 900 5.40"),
         // An invalid filter changes nothing.
-        ("/status:4xx<backspace>z", "900.0"),
-        ("s", "40.43 5.40 900.0"),
-        ("ss", "900.0 40.43 5.40"),
-        ("sss", "40.43 900.0 5.40"),
+        ("/status:4xx<backspace>z", "900"),
+        ("s", "40.4 5.40 900"),
+        ("ss", "900 40.4 5.40"),
+        ("sss", "40.4 900 5.40"),
     ] {
         assert_eq!(rows(keys), wanted, "{keys}");
     }
@@ -142,9 +142,9 @@ fn an_invalid_filter_shows_the_reason() {
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     /status:9xx     "9xx" is not a status; write one like 404, or a class like 5xx
      id             age↑  method  path                status       took  verdict
-     019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
-     019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
-     019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
+     019aa4c2-1f3d    1m  GET     /reports/todos?l…      200    40.4 ms
+     019aa4c2-1f3c    1m  GET     /v1/todos/456?fu…      404     900 µs
+     019aa4c2-1f3b    1m  GET     /v1/todos/456?fu…      200    5.40 ms
 
     enter apply  esc clear  up down move
     "#);
@@ -186,11 +186,11 @@ fn a_failed_build_opens_the_service_log() {
     ui.send(state(ServiceState::BuildFailed { is_serving: true }));
     insta::assert_snapshot!(ui.text(), @r"
      zerver   1 requests   2   3   4   5     ✗ build failed; last good build serves
-     rate 0.0/s          p50 -          p99 -          failed -             3  live
+     rate 1.50/s  p50 5.40 ms  p99 40.4 ms  failed 0%  4xx 34%    3 in 2.00 s  live
       id             age↑  method  path                status       took  verdict
-      019aa4c2-1f3d    1m  GET     /reports/todos         200   40.43 ms
-      019aa4c2-1f3c    1m  GET     /v1/todos/456          404   900.0 µs  failed
-      019aa4c2-1f3b    1m  GET     /v1/todos/456          200    5.40 ms
+      019aa4c2-1f3d    1m  GET     /reports/todos?l…      200    40.4 ms
+      019aa4c2-1f3c    1m  GET     /v1/todos/456?fu…      404     900 µs
+      019aa4c2-1f3b    1m  GET     /v1/todos/456?fu…      200    5.40 ms
 
 
     ─ errors (L to hide) ───────────────────────────────────────────────────────────
@@ -237,38 +237,57 @@ fn every_appearance_draws_in_ascii() {
 }
 
 #[test]
-fn metrics_describe_the_listed_requests_of_the_last_ten_seconds() {
-    let head = |ui: &TestApp| ui.text().lines().nth(1).unwrap_or_default().to_owned();
-    let mut ui = TestApp::new(80, 24, three());
-    assert!(
-        head(&ui).contains("rate 0.0/s          p50 -          p99 -          failed -"),
-        "{}",
-        head(&ui)
-    );
-    // All three are within the last ten seconds: 5.40 ms, 900 µs (failed) and 40.43 ms.
+fn the_head_describes_the_listed_requests_and_names_their_time() {
+    let head = |ui: &TestApp| {
+        let text = ui.text();
+        text.lines().nth(1).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    // All three are within the last ten seconds: 5.40 ms, 900 µs (404) and 40.4 ms.
     let newest = numbered(sample::slow(), 2).started_unix_ns;
     let mut app = App::new(LOOK, Size::new(80, 24), newest + 1_000_000_000);
     let requests: Vec<Summary> = three().iter().rev().map(Trace::summary).collect();
     let _ = update(&mut app, Message::OlderRequests { requests, is_last: true });
+    let mut ui = TestApp::new(80, 24, three());
     ui.app = app;
+    let all = "p50 5.40 ms p99 40.4 ms failed 0% 4xx 34% 3 in 2.00 s";
     for (keys, wanted) in [
-        ("", ["rate 0.3/s", "p50 5.40 ms", "p99 40.43 ms", "failed 34%"]),
-        ("/slow", ["rate 0.0/s", "p50 -", "p99 -", "failed -"]),
-        ("<c-u>v1", ["rate 0.2/s", "p50 900.0 µs", "p99 5.40 ms", "failed 50%"]),
-        (" is:failed", ["rate 0.1/s", "p50 900.0 µs", "p99 900.0 µs", "failed 100%"]),
-        ("<c-u>slot.Claims.sub=user-123<enter>", ["rate 0.2/s", "p50 900.0 µs", "p99 5.40 ms", "failed 50%"]),
-        ("<esc>s", ["rate 0.3/s", "p50 5.40 ms", "p99 40.43 ms", "failed 34%"]),
+        ("", "last 10 s rate 18.0/min p50 5.40 ms p99 40.4 ms failed 0% 3 live"),
+        ("/nothing", "rate - p50 - p99 - failed - 0 of 3 live"),
+        ("<c-u>v1", "p50 900 µs p99 5.40 ms failed 0% 4xx 50% 2 of 3 in 1.00 s live"),
+        (" is:failed", "rate - p50 900 µs p99 900 µs failed 0% 4xx 100% 1 of 3 live"),
+        (
+            "<c-u>slot.Claims.sub=user-123<enter>",
+            "p50 900 µs p99 5.40 ms failed 0% 4xx 50% 2 of 3 in 1.00 s live",
+        ),
+        ("<esc>s", &format!("rate 1.50/s {all} paused")),
     ] {
-        ui.press(keys);
-        let head = head(&ui).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(wanted.iter().all(|part| head.contains(part)), "{keys}: {head}");
+        assert_eq!(head(ui.press(keys)), wanted, "{keys}");
     }
-    // Two minutes later and beyond.
+    // A live list without recent requests describes all of them.
+    let mut ui = TestApp::new(80, 24, three());
+    assert_eq!(head(&ui), format!("rate 1.50/s {all} live"));
     for later_s in [20, 130, 9_999] {
         ui.send(Message::Tick(newest + later_s * 1_000_000_000));
-        let head = head(&ui).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(head.contains("rate 0.0/s") && head.contains("p99 -") && head.contains("failed -"), "{head}");
+        assert_eq!(head(&ui), format!("rate 1.50/s {all} live"));
     }
+}
+
+#[test]
+fn query_strings_are_shown_with_the_paths() {
+    let mut ui = TestApp::new(120, 24, three());
+    let text = ui.text();
+    assert!(text.contains(" /reports/todos?latency_ms=40 "), "{text}");
+    // What is not read yet is left out, and read once.
+    ui.app.screens.requests = Default::default();
+    let reads = |app: &mut App| {
+        let commands = update(app, Message::NewRequests(vec![numbered(sample::report(7), 5).summary()]));
+        commands.into_iter().filter(|command| matches!(command, Command::ReadQueries(_))).count()
+    };
+    assert_eq!((reads(&mut ui.app), reads(&mut ui.app)), (1, 0));
+    assert!(!ui.text().contains("latency_ms"), "{}", ui.text());
+    let id = numbered(sample::report(7), 5).id;
+    ui.send(Message::Queries(vec![(id, "?l=7\u{1b}".to_owned())]));
+    assert!(ui.text().contains("/reports/todos?l=7\\u{1b} "), "{}", ui.text());
 }
 
 #[test]
@@ -333,4 +352,40 @@ fn requests_of_one_millisecond_have_distinct_ids() {
     );
     assert!(ui.press("jd").text().contains("b 019aa4c2-1f3b-701a"), "{}", ui.text());
     assert!(ui.press("4<esc>1r").text().contains("019aa4c2-1f3b-701a  GET"), "{}", ui.text());
+}
+
+#[test]
+fn all_traces_are_searched_in_batches() {
+    let mut app = App::new(LOOK, Size::new(80, 24), sample::slow().started_unix_ns);
+    let request = |n: u64| numbered(sample::slow(), n).summary();
+    let requests: Vec<Summary> = (0..45_000).rev().map(request).collect();
+    let _ = update(&mut app, Message::OlderRequests { requests, is_last: true });
+    // Scans of a batch, until no more are requested; each reads `new` requests first.
+    let mut commands = Vec::new();
+    for key in ["/slot.Todo.id=7"].iter().flat_map(|keys| keys.chars()) {
+        let event = Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
+        commands = update(&mut app, Message::Input(event));
+    }
+    let mut sizes = Vec::new();
+    while let Some(command) = commands.pop() {
+        match command {
+            Command::Scan { generation, requests, .. } => {
+                sizes.push(requests.len());
+                if sizes.len() == 1 {
+                    commands.extend(update(&mut app, Message::NewRequests(vec![request(50_000)])));
+                }
+                let scanned = requests.len();
+                commands
+                    .extend(update(&mut app, Message::Scanned { generation, scanned, found: Vec::new() }));
+            }
+            Command::Continue => commands.extend(update(&mut app, Message::Continue)),
+            _ => {}
+        }
+    }
+    assert_eq!(sizes.iter().sum::<usize>(), 45_001, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= 20_000), "{sizes:?}");
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    terminal.draw(|frame| app.draw(frame.buffer_mut())).unwrap();
+    let text = text(terminal.backend().buffer());
+    assert!(text.contains("searched 45,001 of 45,001"), "{text}");
 }

@@ -10,28 +10,28 @@ use super::*;
 fn a_slow_request_opens_at_its_longest_row() {
     insta::assert_snapshot!(TestApp::new(80, 24, three()).press("G<enter>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive
-     50% kv get todo:456  slower than the other one; median 900.0 µs
-     at ms  took                                              █ cpu  ━ effect
-      0.00  0.02  · request                                   ·        │
-      0.05  0.10  ✓ parse_auth    wrote AuthHeader            ▍        │
-      0.15  0.02  ✓ lookup_user   needs http                  ▏        │
-      0.17  2.18    ↳ http GET idp.examp…  200, wrote Claims  ━━━━━━━━━━
-      2.36  0.05  ✓ verify_roles                                       ▎
-      2.40  0.02  ✓ load_todo     needs kv                             ▏
-      2.42  2.68    ↳ kv get todo:456  found, wrote Todo               ━━━━━━━━━━━━
-      5.10  0.28  ✓ render_todo   done 200                             │          █▉
-      5.40        · response      200, 12 bytes                        │
+     GET /v1/todos/456?full=1
+     todos-item, 200 OK after 5.40 ms, 10:43:01 (1m ago), build todos 0.1.0, intera…
+     50% kv get todo:456  slower than the other one; median 900 µs
+          at     took                                           █ cpu  ━ effect
+        0 ns  20.0 µs  · request                                ·       │
+     50.0 µs   100 µs  ✓ parse_auth    wrote AuthHeader         ▍       │
+      150 µs  20.0 µs  ✓ lookup_user   needs http               ▏       │
+      170 µs  2.18 ms    ↳ http GET idp.exam…  200, wrote Cla…  ━━━━━━━━━
+     2.36 ms  45.0 µs  ✓ verify_roles                                   ▎
+     2.40 ms  20.0 µs  ✓ load_todo     needs kv                         ▏
+     2.42 ms  2.68 ms    ↳ kv get todo:456  found, wrote Todo           ━━━━━━━━━━━
+     5.10 ms   280 µs  ✓ render_todo   done 200                         │         █▉
+     5.40 ms           · response      200, 12 bytes                    │
     ────────────────────────────────────────────────────────────────────────────────
      event 10 of 14  2.42 ms  load_todo requested kv get todo:456                  ┃
-                                                                                   ┃
+
      effect kv get todo:456
       step     load_todo
       took     2.68 ms
       arguments: ["todo", 456]
       result: {id: 456, title: "Buy milk", done: false}
       writes Todo: {id: 456, title: "Buy milk", done: false}
-
      h previous  l next event  tab pane  d diff  r replay  esc back  ? keys  q quit
     "#);
 }
@@ -42,13 +42,13 @@ fn the_summary_names_the_threads() {
     trace.events.insert(1, Event::Migrated { at_ns: 2_000, to: Thread::BatchWorker(0) });
     let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
     insta::assert_snapshot!(seen.lines().skip(1).take(2).collect::<Vec<_>>().join("\n"), @r"
-    GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive  worker 1, migrated to batch worker 0
-    50% kv get todo:456  the only request of its flow
+    GET /v1/todos/456?full=1
+    todos-item, 200 OK after 5.40 ms, 10:43:01 (1m ago), build todos 0.1.0, worker 1, migrated to batch worker 0…
     ");
 }
 
-#[test]
-fn the_summary_names_what_a_request_was_queued_behind() {
+/// A request that waited behind the step of another one, and that other one.
+pub(super) fn queued_and_holder() -> [Trace; 2] {
     let mut queued = Trace { worker: Some(1), ..sample::slow() };
     if let Some(Event::StepRan { ready_ns, at_ns, .. }) =
         queued.events.iter_mut().find(|event| matches!(event, Event::StepRan { .. }))
@@ -62,12 +62,18 @@ fn the_summary_names_what_a_request_was_queued_behind() {
     {
         (*at_ns, *cpu_ns) = (0, 2_000_000);
     }
+    [queued, report]
+}
+
+#[test]
+fn the_summary_names_what_a_request_was_queued_behind() {
+    let [queued, report] = queued_and_holder();
     let seen = TestApp::new(110, 24, vec![report, queued]).press("<enter>").text();
     insta::assert_snapshot!(seen.lines().skip(1).take(4).collect::<Vec<_>>().join("\n"), @r"
-    GET /v1/todos/456  200 OK  5.40 ms  1m ago  todos-item  interactive  worker 1
+    GET /v1/todos/456?full=1
+    todos-item, 200 OK after 5.40 ms, 10:43:01 (1m ago), build todos 0.1.0, worker 1, interactive
     54% waiting in the run queue  not slower than the other one; median 5.40 ms
     queued 1.93 ms of 2.92 ms behind parse_auth of todos-item (019aa4b2-1f3b), and 1 more
-    at ms  took                                                          █ cpu  ━ effect  ░ queue  · body
     ");
 }
 
@@ -76,7 +82,7 @@ fn an_undelivered_response_is_shown_in_the_summary() {
     let trace = Trace { is_undelivered: true, ..sample::slow() };
     let seen = TestApp::new(110, 24, vec![trace]).press("<enter>").text();
     assert_eq!(
-        seen.lines().nth(2).map(str::trim),
+        seen.lines().nth(3).map(str::trim),
         Some("response not delivered: the client disconnected"),
         "{seen}"
     );
@@ -105,7 +111,7 @@ fn retry_delays_and_queueing_are_shown_as_events() {
         "http GET idp.example.com/verify queued: limit of its target",
         "http GET idp.example.com/verify started",
         "queued 25.0 µs (target limit)",
-        "200, 2 attempts, queued 25",
+        "200, 2 attempts",
     ] {
         assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }
@@ -125,7 +131,7 @@ fn delays_by_a_busy_worker_are_shown() {
         seen += &ui.press("l").text();
     }
     for expected in [
-        "head read right after a step of 600.00 ms on its worker",
+        "head read right after a step of 600 ms on its worker",
         "the answer to kv get todo:456 was ready",
         "late     2.60 ms: worker 0 ran spin of report",
         "late     2.60 ms  48%",
@@ -141,18 +147,19 @@ fn delays_by_a_busy_worker_are_shown() {
 fn a_failed_request_opens_at_its_failure() {
     insta::assert_snapshot!(TestApp::new(200, 50, three()).press("j<enter>").text(), @r#"
     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-    GET /v1/todos/456  404 Not Found  900.0 µs  1m ago  todos-item  interactive
+    GET /v1/todos/456?full=1
+    todos-item, 404 Not Found after 900 µs, 10:43:02 (1m ago), build todos 0.1.0, interactive
     ✗ not_found todo 456  in load_todo  src/todos.rs:40
-    67% http GET idp.example.com/verify  not slower than the other one; median 900.0 µs
-    at µs   took                                                                  █ cpu  ━ effect  ░ queue       │ event 12 of 14  635.0 µs  load_todo requested kv get todo:456
-      0.0    0.0  · request                                                                            │         │
-     10.0   10.0  ✓ parse_auth    wrote AuthHeader                                ▍                    │         │ effect kv get todo:456
-     20.0    5.0  ✓ lookup_user   needs http                                      ▏                    │         │  step     load_todo
-     25.0  600.0    ↳ http GET idp.example.com/ver…  200, 2 attempts, wrote Cla…  ╍╍╍╍╍╍╍╍╍╍╍╍  ━━━━━━━━         │  took     250.0 µs
-    625.0    5.0  ✓ verify_roles                                                                       ▏         │  arguments: ["todo", 456]
-    630.0    5.0  ✗ load_todo     not_found todo 456, needs kv                                         ▏         │  result: none
-    635.0  250.0    ↳ kv get todo:456  not found                                                       ━━━━━━━━━━│
-    900.0         · response      404, 12 bytes                                                        │         │ failure
+    67% http GET idp.example.com/verify  not slower than the other one; median 900 µs
+         at     took                                                               █ cpu  ━ effect  ░ queue      │ event 12 of 14  635 µs  load_todo requested kv get todo:456
+       0 ns     0 ns  · request                                                                         │        │
+    10.0 µs  10.0 µs  ✓ parse_auth    wrote AuthHeader                             ▍                    │        │ effect kv get todo:456
+    20.0 µs  5.00 µs  ✓ lookup_user   needs http                                   ▏                    │        │  step     load_todo
+    25.0 µs   600 µs    ↳ http GET idp.example.com/ve…  200, 2 attempts, wrote C…  ╍╍╍╍╍╍╍╍╍╍╍   ━━━━━━━│        │  took     250 µs
+     625 µs  5.00 µs  ✓ verify_roles                                                                   ▎│        │  arguments: ["todo", 456]
+     630 µs  5.00 µs  ✗ load_todo     not_found todo 456, needs kv                                      ▏        │  result: none
+     635 µs   250 µs    ↳ kv get todo:456  not found                                                    ━━━━━━━━━│
+     900 µs           · response      404, 12 bytes                                                     │        │ failure
                                                                                                                  │  what     not_found todo 456
                                                                                                                  │  step     load_todo  src/todos.rs:40
                                                                                                                  │  effect   kv get todo:456: not found
@@ -164,21 +171,20 @@ fn a_failed_request_opens_at_its_failure() {
                                                                                                                  │  Claims: {sub: "user-123", roles: ["admin"]}
                                                                                                                  │
                                                                                                                  │ where the time went
-                                                                                                                 │  effects  850.0 µs  94%
+                                                                                                                 │  effects  850 µs  94%
                                                                                                                  │  cpu      25.0 µs  3%
                                                                                                                  │  queue    10.0 µs  1%
                                                                                                                  │  unknown  15.0 µs  2%
-                                                                                                                 │  http     600.0 µs in 2 calls
-                                                                                                                 │  kv       250.0 µs in 1 call
+                                                                                                                 │  http     600 µs in 2 calls
+                                                                                                                 │  kv       250 µs in 1 call
                                                                                                                  │
                                                                                                                  │ compared with 1 other of its flow
-                                                                                                                 │  total    not slower than the other one; median 900.0 µs
+                                                                                                                 │  total    not slower than the other one; median 900 µs
+                                                                                                                 │    500 µs ━━━━━━━━━━━━━━━━━━━━━━━━ 1  ◂ you are here: 900 µs
+                                                                                                                 │   1.00 ms  0
+                                                                                                                 │   2.00 ms  0
+                                                                                                                 │   5.00 ms ━━━━━━━━━━━━━━━━━━━━━━━━ 1
                                                                                                                  │           too few requests to find what correlates with latency
-                                                                                                                 │
-                                                                                                                 │
-                                                                                                                 │
-                                                                                                                 │
-                                                                                                                 │
                                                                                                                  │
                                                                                                                  │
                                                                                                                  │
@@ -198,24 +204,25 @@ fn control_characters_in_a_trace_never_reach_the_terminal() {
     let mut ui = TestApp::new(100, 40, vec![nasty()]);
     insta::assert_snapshot!(ui.press("<enter>").text(), @r#"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
-     \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字 \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字  404 Not Fou…
+     \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字 \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字
+     \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字, 404 Not Found after 900 µs, 10:43:04 (1m ago), build \…
      ✗ not_found todo \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字: \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e…
      67% http GET idp.example.com/verify  the only request of its flow
-     at µs   took                                                           █ cpu  ━ effect  ░ queue
-       0.0    0.0  · request                                                                   │
-      10.0   10.0  ✓ parse_auth            wrote AuthHeader                 ▎                  │
-      20.0    5.0  ✓ \u{1b}]52;c;AAAA\u{…  needs http                       ▎                  │
-      25.0  600.0    ↳ http GET idp.example.com/…  200, 2 attempts, wrote…  ╍╍╍╍╍╍╍╍╍╍   ━━━━━━━
-     625.0    5.0  ✓ verify_roles                                                              ▏
-     630.0    5.0  ✗ load_todo             not_found todo \u{1b}]52;c;AAA…                     ▎
-     635.0  250.0    ↳ kv get todo:456  not found                                              ━━━━━━━━━
-     900.0         · response              404, 12 bytes                                       │
+          at     took                                                        █ cpu  ━ effect  ░ queue
+        0 ns     0 ns  · request                                                                │
+     10.0 µs  10.0 µs  ✓ parse_auth            wrote AuthHeader              ▎                  │
+     20.0 µs  5.00 µs  ✓ \u{1b}]52;c;AAAA\u{…  needs http                    ▎                  │
+     25.0 µs   600 µs    ↳ http GET idp.example.co…  200, 2 attempts, wrot…  ╍╍╍╍╍╍╍╍╍╍  ━━━━━━━│
+      625 µs  5.00 µs  ✓ verify_roles                                                          ▏│
+      630 µs  5.00 µs  ✗ load_todo             not_found todo \u{1b}]52;c;…                    ▏│
+      635 µs   250 µs    ↳ kv get todo:456  not found                                           ━━━━━━━━
+      900 µs           · response              404, 12 bytes                                    │
     ────────────────────────────────────────────────────────────────────────────────────────────────────
-     event 12 of 14  635.0 µs  load_todo requested kv get todo:456                                     ┃
+     event 12 of 14  635 µs  load_todo requested kv get todo:456                                       ┃
                                                                                                        ┃
      effect kv get todo:456                                                                            ┃
       step     load_todo                                                                               ┃
-      took     250.0 µs                                                                                ┃
+      took     250 µs                                                                                  ┃
       arguments: ["todo", 456]                                                                         ┃
       result: none                                                                                     ┃
                                                                                                        ┃
@@ -232,10 +239,9 @@ fn control_characters_in_a_trace_never_reach_the_terminal() {
       \u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}漢字: {sub: "user-123", roles: ["admin"]}                  ┃
                                                                                                        ┃
      where the time went                                                                               ┃
-      effects  850.0 µs  94%                                                                           ┃
-      cpu      25.0 µs  3%                                                                             ┃
+      effects  850 µs  94%
+      cpu      25.0 µs  3%
       queue    10.0 µs  1%
-      unknown  15.0 µs  2%
      h previous  l next event  tab pane  d diff  r replay  esc back  e source  i section  ? keys  q quit
     "#);
     for keys in ["", "g", "G", "gjj", "<tab>", "G"] {
@@ -273,19 +279,19 @@ fn time_travel_works_in_both_directions() {
         seen.push(see(ui.press("l")));
     }
     insta::assert_snapshot!(seen.concat(), @r#"
-    event 0 of 14  0.00 ms  request received
+    event 0 of 14  0 ns  request received
       later    AuthHeader, Claims, Todo
-    event 1 of 14  0.02 ms  body received
+    event 1 of 14  20.0 µs  body received
       later    AuthHeader, Claims, Todo
-    event 2 of 14  0.15 ms  parse_auth ran: continue
+    event 2 of 14  150 µs  parse_auth ran: continue
       later    AuthHeader, Claims, Todo
-    event 3 of 14  0.15 ms  parse_auth wrote AuthHeader
+    event 3 of 14  150 µs  parse_auth wrote AuthHeader
       AuthHeader: ●●●● (secret)
       later    Claims, Todo
-    event 4 of 14  0.17 ms  lookup_user ran: need
+    event 4 of 14  170 µs  lookup_user ran: need
       AuthHeader: ●●●● (secret)
       later    Claims, Todo
-    event 5 of 14  0.17 ms  lookup_user requested http GET idp.example.com/verify
+    event 5 of 14  170 µs  lookup_user requested http GET idp.example.com/verify
       AuthHeader: ●●●● (secret)
       later    Claims, Todo
     event 6 of 14  2.35 ms  http GET idp.example.com/verify answered
@@ -384,4 +390,100 @@ fn what_a_layer_cannot_see_is_stated() {
         assert!(seen.contains(expected), "no {expected} in\n{seen}");
     }
     assert!(!seen.contains("not in the trace") && !seen.contains("not recorded"), "{seen}");
+}
+
+/// Returns the colors of the characters of a text on the screen, wherever it occurs.
+fn colors_of(ui: &TestApp, wanted: &str) -> Vec<ratatui::style::Color> {
+    let buffer = ui.buffer();
+    let mut colors = Vec::new();
+    for y in 0..buffer.area.height {
+        let cells: Vec<_> = (0..buffer.area.width).map(|x| &buffer[(x, y)]).collect();
+        let wanted: Vec<String> = wanted.chars().map(String::from).collect();
+        for window in cells.windows(wanted.len()) {
+            if window.iter().zip(&wanted).all(|(cell, wanted)| cell.symbol() == wanted) {
+                colors.extend(window.iter().filter(|cell| cell.symbol() != " ").map(|cell| cell.fg));
+            }
+        }
+    }
+    colors
+}
+
+#[test]
+fn only_failures_of_the_service_are_red() {
+    let theme = crate::theme::Theme::new(LOOK);
+    let (red, yellow) = (theme.bad.fg.unwrap(), theme.client_error.fg.unwrap());
+    let broken = {
+        let mut trace = numbered(sample::failed(), 2);
+        trace.status = 502;
+        trace
+    };
+    for (trace, wanted, status, list) in [
+        (numbered(sample::failed(), 1), yellow, "404 Not Found", " 404  "),
+        (broken, red, "502 Bad Gateway", " 502  "),
+    ] {
+        let mut ui = TestApp::new(120, 35, vec![trace]);
+        assert!(!ui.text().contains("404    900 µs  failed"), "the status says it: {}", ui.text());
+        assert!(colors_of(&ui, list).iter().all(|color| *color == wanted), "{}", ui.text());
+        ui.press("<enter>");
+        for text in [status, "✗ load_todo", "✗ not_found todo 456"] {
+            let colors = colors_of(&ui, text);
+            let first = colors.first().copied();
+            assert_eq!(first, Some(wanted), "{text} in\n{}", ui.text());
+            assert!(!colors.contains(if wanted == red { &yellow } else { &red }), "{text}");
+        }
+    }
+    // Without colors, the words say the same.
+    let look = Appearance { colors: ColorScheme::Mono, is_ascii: false };
+    let mut ui = TestApp::with_appearance(look, 120, 35, vec![numbered(sample::failed(), 1)]);
+    let text = ui.press("<enter>").text();
+    assert!(text.contains("404 Not Found") && text.contains("✗ not_found todo 456"), "{text}");
+}
+
+#[test]
+fn json_bodies_are_indented_and_fold() {
+    let mut trace = numbered(sample::slow(), 0);
+    let items: Vec<String> =
+        (0..12).map(|n| format!(r#"{{"id":{n},"title":"Buy milk and bread"}}"#)).collect();
+    let body = format!(r#"{{"items":[{}],"total":12,"next":null}}"#, items.join(","));
+    trace.response_body = zerver_trace::RecordedBody {
+        bytes: sample::wire(body.as_bytes()),
+        full_len: body.len() as u64,
+        kept_len: body.len() as u64,
+    };
+    let mut ui = TestApp::new(60, 45, vec![trace]);
+    let open = ui.press("<enter>G<tab>/items<enter>").text();
+    assert!(
+        open.contains("▾\"items\": [")
+            && open.contains("     {\"id\": 0, \"title\": \"Buy milk and bread\"},"),
+        "{open}"
+    );
+    let closed = ui.press("<enter>").text();
+    assert!(closed.contains("▸\"items\": [ 12 parts ],") && !closed.contains("\"id\": 0"), "{closed}");
+    assert!(closed.contains("  \"total\": 12,") && closed.contains("  \"next\": null"), "{closed}");
+    // The place of the value is known.
+    let value = |ui: &mut TestApp| match ui.press("w").commands.pop() {
+        Some(Command::FindSources { value, .. }) => value.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(value(&mut ui), "response.body.items");
+    ui.press("<esc><enter>jj");
+    assert_eq!(value(&mut ui), "response.body.items.1");
+    ui.press("<esc>kk");
+    // The value of the line is copied as JSON.
+    ui.commands.clear();
+    ui.press("y");
+    let [Command::Copy { text, .. }] = &ui.commands[..] else { panic!("{:?}", ui.commands) };
+    assert!(text.starts_with("[\n  {\"id\": 0,") && text.ends_with("}\n]"), "{text}");
+}
+
+#[test]
+fn the_durations_of_the_flow_are_shown_with_the_place_of_the_request() {
+    let mut traces: Vec<Trace> = (0..40).map(|n| numbered(sample::report(10 + n), n)).collect();
+    traces.push(numbered(sample::report(300), 99));
+    let mut ui = TestApp::new(140, 60, traces);
+    let text = ui.press("<enter>").text();
+    let head = text.lines().find(|line| line.contains("slower than")).unwrap_or_default();
+    assert!(head.ends_with("slower than 100%; median 30.4 ms  10.0 ms ▃█··[▁] 500 ms"), "{head}");
+    assert!(text.contains("10.0 ms ━━━━━━━━ 10"), "{text}");
+    assert!(text.contains("200 ms ━ 1  ◂ you are here: 300 ms"), "{text}");
 }

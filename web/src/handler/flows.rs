@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::Markup;
 use zerver_analysis::{Baseline, FlowOrder, Timeline, summarize_flows};
-use zerver_trace::{FlowInfo, Summary};
+use zerver_trace::{FlowInfo, Summary, is_client_error};
 
 use super::page_error::PageError;
 use super::state::WebState;
@@ -74,9 +74,9 @@ pub(super) fn graph(state: &WebState, params: &Params) -> Result<Markup, PageErr
         }
         if let Some(step) = timeline.failure.as_ref().and_then(|failure| failure.step.as_ref()) {
             let failures = failures.entry(step.name.clone()).or_default();
-            match trace.status {
-                400..=499 => failures.client_errors += 1,
-                _ => failures.failed += 1,
+            match is_client_error(trace.status) {
+                true => failures.client_errors += 1,
+                false => failures.failed += 1,
             }
         }
     }

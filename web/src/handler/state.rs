@@ -83,7 +83,7 @@ impl WebState {
 
     /// Returns the frame of a page of a request.
     pub(crate) fn request_frame(&self, loaded: &LoadedTrace, page: &'static str) -> Frame {
-        let title = format!("{} {}", loaded.trace.method, loaded.trace.path);
+        let title = zerver_analysis::display::request_line(&loaded.trace);
         self.frame(Tab::Request, safe(&title)).of_request(loaded.trace.id, page)
     }
 

@@ -10,7 +10,7 @@ use zerver_replay::value::side_by_side::finding_sides;
 use zerver_trace::RequestId;
 
 use super::document::document;
-use crate::page::{amount, safe};
+use crate::page::{amount, duration, safe};
 
 /// Maximum number of causes.
 const MAX_CAUSES: usize = 300;
@@ -59,7 +59,7 @@ pub fn corpus_html(report: &CorpusReport<'_>) -> String {
             }
             span { (counts.decisions_reproduced) " of " (amount(counts.decisions_recorded as usize, "decision", "decisions")) " reproduced" }
             span { (amount(counts.effects_replayed as usize, "effect", "effects")) " from the recording" }
-            span { (format!("{:.1} s", report.took.as_secs_f64())) }
+            span { (duration(report.took.as_nanos() as u64)) }
             span { "build " (safe(report.build)) }
         }
         @if counts.partly_compared > 0 {

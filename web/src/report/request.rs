@@ -55,7 +55,7 @@ fn details(loaded: &LoadedTrace) -> Markup {
             @for (row, content) in all {
                 details {
                     summary {
-                        @if row.is_bad { "✗ " } (safe(&row.name)) " " span.secondary { (duration(row.took_ns)) " " (safe(&row.outcome)) }
+                        @if row.state.is_failure() { "✗ " } (safe(&row.name)) " " span.secondary { (duration(row.took_ns)) " " (safe(&row.outcome)) }
                     }
                     div.detail { (content) }
                 }

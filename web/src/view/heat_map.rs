@@ -52,7 +52,7 @@ impl HeatMap {
             let period = ((request.started_unix_ns - first) / step) as usize;
             let cell = &mut cells[band.min(bounds.len() - 2)][period.min(PERIODS - 1)];
             cell.0 += 1;
-            cell.1 += usize::from(request.is_failed && !(400..500).contains(&request.status));
+            cell.1 += usize::from(request.is_error());
         }
         Some(Self { times, bounds, cells, requests: requests.len() })
     }

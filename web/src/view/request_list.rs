@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 use zerver_analysis::{DurationBucket, duration_histogram, quantile};
-use zerver_trace::Summary;
 use zerver_trace::duration::HumanDuration;
+use zerver_trace::{Summary, implies_outcome, is_client_error};
 
 use super::query_box::{older_link, query_box, unreadable_notice};
 use crate::page::{age, amount, duration, request_id, safe, status, table_empty, title_of};
@@ -64,11 +64,10 @@ impl SelectionFacts {
     pub(crate) fn of(requests: &[Arc<Summary>]) -> Self {
         let mut durations: Vec<_> = requests.iter().map(|request| request.duration_ns).collect();
         durations.sort_unstable();
-        let is_client_error = |request: &&Arc<Summary>| (400..500).contains(&request.status);
         let started = || requests.iter().map(|request| request.started_unix_ns);
         Self {
-            failed: requests.iter().filter(|request| request.is_failed && !is_client_error(request)).count(),
-            client_errors: requests.iter().filter(is_client_error).count(),
+            failed: requests.iter().filter(|request| request.is_error()).count(),
+            client_errors: requests.iter().filter(|request| is_client_error(request.status)).count(),
             p50_ns: quantile(&durations, 50),
             p99_ns: quantile(&durations, 99),
             durations: duration_histogram(durations),
@@ -213,7 +212,7 @@ fn row(list: &RequestListView<'_>, request: &Summary) -> Markup {
     let share = logarithmic_share(list.page, request.duration_ns);
     let remark = remark(request, list.medians.get(&request.flow).copied());
     html! {
-        tr data-row=(request.id) data-failed[request.is_failed] {
+        tr data-row=(request.id) data-failed[request.is_error()] {
             td { (request_id(request.id, list.digits)) }
             td.number { (age(list.now_unix_ns, request.started_unix_ns)) }
             td.title { a.open href=(url::request(request.id, "")) { (title_of(request)) } }
@@ -226,7 +225,7 @@ fn row(list: &RequestListView<'_>, request: &Summary) -> Markup {
                 @if request.flow.is_empty() { span.secondary { "no flow" } }
                 @else { a href=(url::link("/", &[("q", &term("flow", &request.flow))])) { (safe(&request.flow)) } }
             }
-            td class={ "remark " (if request.is_failed { "bad" } else { "warn" }) } { (remark) }
+            td class={ "remark " (if request.is_error() { "bad" } else { "warn" }) } { (remark) }
         }
     }
 }
@@ -243,8 +242,7 @@ fn logarithmic_share(page: &[Arc<Summary>], duration_ns: u64) -> f64 {
 
 /// Returns what is unusual about a request: its outcome, or its duration.
 fn remark(request: &Summary, median_ns: Option<u64>) -> String {
-    // A status of 4xx says enough: it is what the client did.
-    if request.outcome != "done" && !(request.outcome == "failed" && (400..500).contains(&request.status)) {
+    if !implies_outcome(request.status, &request.outcome) {
         return safe(&request.outcome.replace('_', " ")).into_owned();
     }
     let times = median_ns.filter(|median| *median > 0).map_or(0, |median| request.duration_ns / median);

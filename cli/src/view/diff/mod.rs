@@ -5,16 +5,15 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use zerver_analysis::{Diff, Difference, DifferenceKind, PlanChange, QueueHolders};
+use zerver_analysis::{Diff, Difference, DifferenceKind, PlanChange, QueueHolders, display};
 use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
 use super::layout::{Layout, field, wrap};
 use super::timeline::queue_holders;
 use super::title_line::{Part, title_line};
-use super::{fit, paint, style, value, width};
+use super::{fit, paint, style, width};
 use zerver_trace::duration;
-use zerver_trace::duration::Unit;
 
 /// Maximum number of changes in a block unless the output is verbose.
 const MAX_SHOWN: usize = 20;
@@ -27,7 +26,6 @@ pub(crate) fn diff(
     queues: &[Option<QueueHolders>; 2],
     layout: Layout,
 ) -> String {
-    let unit = Unit::for_total(a.duration_ns.max(b.duration_ns));
     let mut out = title(Some("a"), a, layout) + &title(Some("b"), b, layout);
     if !diff.is_one_flow() {
         let flows = format!("a is of {}, b of {}", name(&diff.a.flow), name(&diff.b.flow));
@@ -38,8 +36,8 @@ pub(crate) fn diff(
         out += &field("builds", &[paint(style::WARN, &format!("different: {}", builds.join(", then ")))]);
     }
     out += &field("verdict", &verdict(diff, layout));
-    out += &rows::rows(diff, unit, layout);
-    out += &field("total", &total(diff, unit, layout));
+    out += &rows::rows(diff, layout);
+    out += &field("total", &total(diff, layout));
     for (name, queue) in ["queue a", "queue b"].into_iter().zip(queues) {
         out += &queue_holders(name, queue.as_ref(), layout);
     }
@@ -86,8 +84,7 @@ fn name(text: &str) -> String {
 pub(super) fn title(label: Option<&str>, trace: &Trace, layout: Layout) -> String {
     let mut parts = vec![Part::status(trace), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
     parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
-    let request = format!("{} {}", clean(&trace.method), value::wire(&trace.target).join("\\n"));
-    title_line(label, &trace.id.short(layout.digits), &request, parts, layout)
+    title_line(label, &trace.id.short(layout.digits), &display::request_line(trace), parts, layout)
 }
 
 /// Returns why `b` took longer or shorter, and what differs first.
@@ -112,24 +109,20 @@ pub(super) fn fold_lines(text: &str, room: usize) -> Vec<String> {
 }
 
 /// Returns the difference and its parts, which add up as displayed.
-fn total(diff: &Diff, unit: Unit, layout: Layout) -> Vec<String> {
+fn total(diff: &Diff, layout: Layout) -> Vec<String> {
     let kinds = diff.by_kind();
     let parts = kinds.map(|(_, delta_ns)| delta_ns);
-    let rounded = unit.round_signed_parts(&parts);
-    let whole = unit.format_signed(parts.iter().sum());
-    let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
-    for ((name, _), (part, quanta)) in kinds.iter().zip(&rounded).filter(|(_, (_, quanta))| *quanta != 0) {
-        let sign = match (terms.len(), *quanta < 0) {
+    let sizes = duration::show_signed_parts(&parts);
+    let mut terms = vec![paint(style::STRONG, &duration::show_signed(parts.iter().sum()))];
+    for ((name, delta_ns), size) in kinds.iter().zip(&sizes).filter(|((_, delta_ns), _)| *delta_ns != 0) {
+        let sign = match (terms.len(), *delta_ns < 0) {
             (1, false) => "= ",
             (1, true) => "= -",
             (_, false) => "+ ",
             (_, true) => "- ",
         };
         let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
-        let mut size = part.format_quanta(quanta.unsigned_abs().try_into().unwrap_or(u64::MAX));
-        if part.name != unit.name {
-            size += &format!(" {}", part.name);
-        }
+        let size = size.trim_start_matches(['+', '-']);
         terms.push(format!("{sign}{size} {}", paint(style, name)));
     }
     wrap(&terms, " ", layout)

@@ -8,22 +8,22 @@ use super::changes::padded;
 use crate::view::bar::bar;
 use crate::view::layout::Layout;
 use crate::view::{count, paint, style, width};
-use zerver_trace::duration::Unit;
+use zerver_trace::duration;
 
 /// Number of rows above which rows without a difference are left out.
 const MAX_ROWS: usize = 40;
 
-pub(super) fn rows(diff: &Diff, unit: Unit, layout: Layout) -> String {
+pub(super) fn rows(diff: &Diff, layout: Layout) -> String {
     let lines = diff.display_rows();
     let most_ns = lines.iter().map(|line| line.delta_ns().unsigned_abs()).max().unwrap_or(0);
     let is_folded = |line: &DiffRow| {
         let is_small = line.delta_ns().unsigned_abs() * 100 < most_ns || line.delta_ns() == 0;
         lines.len() > MAX_ROWS && !layout.is_verbose && is_small && line.status == RowStatus::Same
     };
-    let titles = [format!("a {}", unit.name), format!("b {}", unit.name), "b-a".to_owned()];
+    let titles = ["a", "b", "b-a"].map(str::to_owned);
     let cells = |line: &DiffRow| {
-        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| unit.format(ns));
-        [time(line.a_ns()), time(line.b_ns()), unit.format_signed(line.delta_ns())]
+        let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
+        [time(line.a_ns()), time(line.b_ns()), duration::show_signed(line.delta_ns())]
     };
     let mut columns = titles.each_ref().map(|title| width(title));
     for cell in lines.iter().map(cells) {

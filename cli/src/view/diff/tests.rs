@@ -25,17 +25,17 @@ fn show(a: &Trace, b: &Trace, columns: usize) -> String {
 #[test]
 fn a_slow_report_on_80_columns() {
     insta::assert_snapshot!(show(&sample::report(0), &sample::report(250), 80), @r"
-    a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430.0 µs  report
-    b  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250.43 ms  report
-    verdict  250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs
-             -> 250.37 ms); first difference: request query latency_ms 0 -> 250
-      a ms    b ms      b-a
-      0.01    0.01     0.00  ≠ parse_report  ReportParams.latency_ms         │
-      0.01    0.01     0.00    gather                                        │
-      0.37  250.37  +250.00  ≠   ↳ http GET figure…  argument, result        │██████
-      0.01    0.01     0.00      ↳ kv list todo                              │
-      0.03    0.03     0.00    render_report                                 │
-    total    +250.00 ms = 250.00 effects
+    a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430 µs  report
+    b  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250 ms  report
+    verdict  250 ms slower: 100% http GET figures.internal/figures?.. (370 µs -> 250
+             ms); first difference: request query latency_ms 0 -> 250
+            a        b      b-a
+      8.00 µs  8.00 µs     0 ns  ≠ parse_report  ReportParams.latenc…        │
+      10.0 µs  10.0 µs     0 ns    gather                                    │
+       370 µs   250 ms  +250 ms  ≠   ↳ http GET fig…  argument, resu…        │██████
+      10.0 µs  10.0 µs     0 ns      ↳ kv list todo                          │
+      25.0 µs  25.0 µs     0 ns    render_report                             │
+    total    +250 ms = 250 ms effects
     request  query latency_ms  0 -> 250
     effects  http GET figures.internal/figures?..  argument url
                - http://figures.internal/figures?latency_ms=0
@@ -48,35 +48,35 @@ fn a_slow_report_on_80_columns() {
 #[test]
 fn a_report_that_waited_for_a_rate_limit() {
     insta::assert_snapshot!(show(&sample::report(0), &sample::rate_limited(1_200), 80), @r"
-    a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430.0 µs  report
+    a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430 µs  report
     b  019aa972  GET /reports/todos?latency_ms=0  200 OK  1.20 s  report
     verdict  same decisions, values and response; 1.20 s slower: 100% wait for the
              rate limit of figures.internal (0 ns -> 1.20 s); first difference:
-             effect wait of http GET figures.internal/figures?.. 370.0 µs -> 1.20 s
-      a ms     b ms       b-a
-      0.01     0.01      0.00    parse_report                                │
-      0.01     0.01      0.00    gather                                      │
-      0.37  1200.37  +1200.00      ↳ http GET figures.internal/figur…        │██████
-      0.01     0.01      0.00      ↳ kv list todo                            │
-      0.03     0.03      0.00    render_report                               │
-    total    +1200.00 ms = 1200.00 queue
+             effect wait of http GET figures.internal/figures?.. 370 µs -> 1.20 s
+            a        b      b-a
+      8.00 µs  8.00 µs     0 ns    parse_report                              │
+      10.0 µs  10.0 µs     0 ns    gather                                    │
+       370 µs   1.20 s  +1.20 s      ↳ http GET figures.internal/fig…        │██████
+      10.0 µs  10.0 µs     0 ns      ↳ kv list todo                          │
+      25.0 µs  25.0 µs     0 ns    render_report                             │
+    total    +1.20 s = 1.20 s queue
     ");
 }
 
 #[test]
 fn a_slow_report_on_120_columns() {
     insta::assert_snapshot!(show(&sample::report(0), &sample::report(250), 120), @r"
-    a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430.0 µs  report
-    b  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250.43 ms  report
-    verdict  250.00 ms slower: 100% http GET figures.internal/figures?.. (370.0 µs -> 250.37 ms); first difference: request
-             query latency_ms 0 -> 250
-      a ms    b ms      b-a
-      0.01    0.01     0.00  ≠ parse_report  ReportParams.latency_ms                                 │
-      0.01    0.01     0.00    gather                                                                │
-      0.37  250.37  +250.00  ≠   ↳ http GET figures.internal/figures?..  argument, result            │██████████
-      0.01    0.01     0.00      ↳ kv list todo                                                      │
-      0.03    0.03     0.00    render_report                                                         │
-    total    +250.00 ms = 250.00 effects
+    a  019aa4c2  GET /reports/todos?latency_ms=0  200 OK  430 µs  report
+    b  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250 ms  report
+    verdict  250 ms slower: 100% http GET figures.internal/figures?.. (370 µs -> 250 ms); first difference: request query
+             latency_ms 0 -> 250
+            a        b      b-a
+      8.00 µs  8.00 µs     0 ns  ≠ parse_report  ReportParams.latency_ms                                 │
+      10.0 µs  10.0 µs     0 ns    gather                                                                │
+       370 µs   250 ms  +250 ms  ≠   ↳ http GET figures.internal/figures?..  argument, result            │██████████
+      10.0 µs  10.0 µs     0 ns      ↳ kv list todo                                                      │
+      25.0 µs  25.0 µs     0 ns    render_report                                                         │
+    total    +250 ms = 250 ms effects
     request  query latency_ms  0 -> 250
     effects  http GET figures.internal/figures?..  argument url
                - http://figures.internal/figures?latency_ms=0
@@ -90,19 +90,19 @@ fn a_slow_report_on_120_columns() {
 fn a_failure_compared_with_a_success() {
     insta::assert_snapshot!(show(&sample::slow(), &sample::failed(), 100), @r#"
     a  019aa4c2  GET /v1/todos/456?full=1  200 OK  5.40 ms  todos-item
-    b  019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900.0 µs  todos-item
-    verdict  a succeeded (200), b failed (404); 4.50 ms faster: 50% kv get todo:456 (2.68 ms -> 250.0
-             µs); first difference: effect wait of http GET idp.example.com/verify 2.18 ms -> 600.0 µs
-      a ms  b ms    b-a
-      0.10  0.01  -0.09    parse_auth                                            ▐│
-      0.02  0.01  -0.02    lookup_user                                            │
-      2.18  0.60  -1.58  ≠   ↳ http GET idp.example.com/verify  attempts    ▐█████│
-      0.05  0.01  -0.04    verify_roles                                          ▐│
-      0.02  0.01  -0.02    load_todo                                              │
-      2.68  0.25  -2.43  ≠   ↳ kv get todo:456  result, Todo              ████████│
-      0.28     -  -0.28  - render_todo                                           █│
-    total    -4.50 ms = -4.41 effects + 0.40 retries - 0.28 missing - 0.16 CPU - 0.03 queue
-             - 0.02 receiving - 5.0 µs unexplained
+    b  019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900 µs  todos-item
+    verdict  a succeeded (200), b failed (404); 4.50 ms faster: 50% kv get todo:456 (2.68 ms -> 250 µs);
+             first difference: effect wait of http GET idp.example.com/verify 2.18 ms -> 600 µs
+            a        b       b-a
+       100 µs  10.0 µs  -90.0 µs    parse_auth                                            ▐│
+      20.0 µs  5.00 µs  -15.0 µs    lookup_user                                            │
+      2.18 ms   600 µs  -1.58 ms  ≠   ↳ http GET idp.example.com/verify  attempts    ▐█████│
+      45.0 µs  5.00 µs  -40.0 µs    verify_roles                                          ▐│
+      20.0 µs  5.00 µs  -15.0 µs    load_todo                                              │
+      2.68 ms   250 µs  -2.43 ms  ≠   ↳ kv get todo:456  result, Todo              ████████│
+       280 µs        -   -280 µs  - render_todo                                           █│
+    total    -4.50 ms = -4.41 ms effects + 400 µs retries - 280 µs missing - 160 µs CPU - 25.0 µs queue
+             - 20.0 µs receiving - 5.00 µs unexplained
     effects  http GET idp.example.com/verify  attempts  1 -> 2
              kv get todo:456  result  {id: 456, title: "Buy milk", done: false} -> none
     slots    Todo  {id: 456, title: "Buy milk", done: false} -> nothing
@@ -119,18 +119,18 @@ fn the_same_but_later() {
     again.response_headers.push(Header { name: "date".into(), value: wire(b"Tue") });
     again.events_dropped = 3;
     insta::assert_snapshot!(show(&sample::report(250), &again, 80), @r"
-    a  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250.43 ms  report
-    b  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250.47 ms  report
+    a  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250 ms  report
+    b  019aa5bc  GET /reports/todos?latency_ms=250  200 OK  250 ms  report
     builds   different: todos 0.1.0, then todos 0.1.1
-    verdict  not everything could be compared; 40.0 µs slower: 100% unexplained (5.0
-             -> 45.0 µs); only times differ in what was compared
-        a ms    b ms   b-a
-        0.01    0.01  0.00    parse_report                                   │
-        0.01    0.01  0.00    gather                                         │
-      250.37  250.37  0.00      ↳ http GET figures.internal/figures?…        │
-        0.01    0.01  0.00      ↳ kv list todo                               │
-        0.03    0.03  0.00    render_report                                  │
-    total    +0.04 ms = 0.04 unexplained
+    verdict  not everything could be compared; 40.0 µs slower: 100% unexplained
+             (5.00 -> 45.0 µs); only times differ in what was compared
+            a        b   b-a
+      8.00 µs  8.00 µs  0 ns    parse_report                                 │
+      10.0 µs  10.0 µs  0 ns    gather                                       │
+       250 ms   250 ms  0 ns      ↳ http GET figures.internal/figure…        │
+      10.0 µs  10.0 µs  0 ns      ↳ kv list todo                             │
+      25.0 µs  25.0 µs  0 ns    render_report                                │
+    total    +40.0 µs = 40.0 µs unexplained
     ignored  date (headers; --all-headers)
     missing  b: 3 events dropped while recording
     ");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use zerver_analysis::{Corpus, CorpusCounts, FindingCause, FindingGroup};
 use zerver_replay::FindingClass;
 use zerver_trace::RequestId;
+use zerver_trace::duration::show;
 use zerver_trace::text::clean;
 
 use super::change;
@@ -94,11 +95,11 @@ fn verdict(view: &CorpusView<'_>) -> String {
         parts.join(", "),
     );
     out += &format!(
-        "{} of {} reproduced, {} from the recording, {:.1} s, {}/s\n",
+        "{} of {} reproduced, {} from the recording, {}, {}/s\n",
         t.decisions_reproduced,
         count(t.decisions_recorded, "decision", "decisions"),
         count(t.effects_replayed, "effect", "effects"),
-        view.took.as_secs_f64(),
+        show(view.took.as_nanos() as u64),
         rate(&t, view.took),
     );
     if t.partly_compared > 0 {
@@ -182,7 +183,7 @@ mod tests {
         };
         insta::assert_snapshot!(strip_str(&super::corpus(&view, 60, false)).to_string(), @r"
         different: 6 requests, 4 different, 1 incomplete, 1 not replayed
-        8 of 12 decisions reproduced, 4 effects from the recording, 1.5 s, 4/s
+        8 of 12 decisions reproduced, 4 effects from the recording, 1.50 s, 4/s
         1 request has parts that were not compared, because they were not recorded
         missing_effect   todo-show  render  kv get todo:*  src/a.rs:7
                          3 requests, such as 00000000

@@ -216,7 +216,7 @@ mod tests {
         different: 2 of 3 decisions reproduced, 1 effect from the recording, 0 live
         edited   Claims.sub  "ann" → "bob"  first seen by verify
         ending   failed: timeout http, at verify\u{7}
-                 would have taken 255.00 ms instead of 5.40 ms; steps take their recorded time
+                 would have taken 255 ms instead of 5.40 ms; steps take their recorded time
         input_edited     verify  decision  src/a.rs:7
                          continue → fail\u{1b}
         code_changed     response.body

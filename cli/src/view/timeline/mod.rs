@@ -6,11 +6,11 @@ mod rows;
 
 use zerver_analysis::{
     CompletionDelay, Effect, Migration, QueueHolders, Reclassification, RepeatedStatement, SlotWrite,
-    Timeline, Verdict,
+    Timeline, Verdict, display,
 };
-use zerver_trace::duration::{self, Unit};
+use zerver_trace::duration;
 use zerver_trace::text::clean;
-use zerver_trace::{Kept, Thread, Trace};
+use zerver_trace::{Kept, Thread, Trace, implies_outcome};
 
 use self::rows::rows;
 use super::layout::{Layout, field, wrap};
@@ -30,23 +30,22 @@ pub(crate) fn timeline(
     verdict: Option<&Verdict>,
     layout: Layout,
 ) -> String {
-    let unit = Unit::for_total(trace.duration_ns);
     let mut out = title(trace, layout);
     out += &field("class", &reclassifications(timeline, layout));
     out += &field("migrated", &migrations(timeline));
     out += &field("read", &read_late(timeline, layout));
-    out += &rows(trace, timeline, unit, layout);
+    out += &rows(trace, timeline, layout);
     out += &field("late", &late_completions(timeline, layout));
     out += &queue_holders("queue", queue, layout);
-    out += &io(timeline, unit, layout);
-    out += &total(timeline, unit, layout);
+    out += &io(timeline, layout);
+    out += &total(timeline, layout);
     // If no step ran, there is nothing to blame.
     if let Some(verdict) = verdict.filter(|_| !timeline.runs.is_empty()) {
         out += &field("verdict", &verdict_lines(verdict, layout));
     }
     out += &field("repeated", &repeated(timeline, layout));
     out += &slots(&timeline.slots, layout);
-    out += &failure(timeline, layout);
+    out += &failure(trace, timeline, layout);
     if trace.is_undelivered {
         out += &field("response", &["not delivered: the client had left".to_owned()]);
     }
@@ -59,7 +58,7 @@ pub(crate) fn timeline(
         if !trace.build.is_empty() {
             out += &field("build", &[clean(&trace.build).into_owned()]);
         }
-        out += &results::results(timeline, unit, layout);
+        out += &results::results(timeline, layout);
         out += &exchange::exchange(trace);
     }
     out
@@ -79,8 +78,8 @@ const fn kept(kept: Kept) -> &'static str {
 
 fn title(trace: &Trace, layout: Layout) -> String {
     let mut parts = vec![Part::status(trace), Part::kept(style::STRONG, duration::show(trace.duration_ns))];
-    if trace.outcome.is_failure() {
-        parts.push(Part::spare(style::BAD, trace.outcome.as_str(), 12));
+    if !implies_outcome(trace.status, trace.outcome.as_str()) {
+        parts.push(Part::spare(style::failure(trace.status), trace.outcome.as_str(), 12));
     }
     if !trace.flow.name.is_empty() {
         parts.push(Part::spare(style::PLAIN, clean(&trace.flow.name), 20));
@@ -89,8 +88,7 @@ fn title(trace: &Trace, layout: Layout) -> String {
     if let Some(worker) = trace.worker {
         parts.push(Part::spare(style::FAINT, Thread::Worker(worker).to_string(), 40));
     }
-    let request = format!("{} {}", clean(&trace.method), clean(&trace.path));
-    title_line(None, &trace.id.short(layout.digits), &request, parts, layout)
+    title_line(None, &trace.id.short(layout.digits), &display::request_line(trace), parts, layout)
 }
 
 /// Returns the changes of the request's class.
@@ -153,21 +151,21 @@ pub(super) fn queue_holders(name: &str, queue: Option<&QueueHolders>, layout: La
     field(name, &shown_lines)
 }
 
-fn io(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
+fn io(timeline: &Timeline, layout: Layout) -> String {
     let kinds: Vec<String> = timeline
         .totals
         .io
         .iter()
         .map(|(kind, io)| {
             let calls = paint(style::FAINT, &format!("({})", count(io.calls, "call", "calls")));
-            format!("{} {} {calls}", clean(kind), unit.format(io.time_ns))
+            format!("{} {} {calls}", clean(kind), duration::show(io.time_ns))
         })
         .collect();
     field("I/O", &wrap(&kinds, "   ", layout))
 }
 
 /// Returns the total and its parts, which add up as displayed.
-fn total(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
+fn total(timeline: &Timeline, layout: Layout) -> String {
     let t = &timeline.totals;
     let parts = [
         ("effects", t.wait_ns),
@@ -177,18 +175,17 @@ fn total(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
         ("receiving", t.receive_ns),
         (timeline.unexplained_label(), t.unexplained_ns),
     ];
-    let rounded = unit.round(&parts.map(|(_, ns)| ns));
     let shown: Vec<String> = parts
         .iter()
-        .zip(&rounded)
-        .filter(|(_, quanta)| **quanta > 0 && (t.queue_ns > 0 || !timeline.runs.is_empty()))
-        .map(|((name, _), quanta)| {
+        .zip(duration::show_parts(&parts.map(|(_, ns)| ns)))
+        .filter(|((_, ns), _)| *ns > 0 && (t.queue_ns > 0 || !timeline.runs.is_empty()))
+        .map(|((name, _), time)| {
             let style = if *name == "unexplained" { style::WARN } else { style::FAINT };
-            format!("{} {}", unit.format_quanta(*quanta), paint(style, name))
+            format!("{time} {}", paint(style, name))
         })
         .collect();
-    let whole = unit.format_quanta(rounded.iter().sum());
-    let mut terms = vec![format!("{} {}", paint(style::STRONG, &whole), unit.name)];
+    let whole = duration::show(parts.iter().map(|(_, ns)| ns).sum());
+    let mut terms = vec![paint(style::STRONG, &whole)];
     for (at, term) in shown.iter().enumerate() {
         terms.push(format!("{} {term}", if at == 0 { "=" } else { "+" }));
     }
@@ -254,7 +251,7 @@ fn slots(slots: &[SlotWrite], layout: Layout) -> String {
     field("slots", &lines)
 }
 
-fn failure(timeline: &Timeline, layout: Layout) -> String {
+fn failure(trace: &Trace, timeline: &Timeline, layout: Layout) -> String {
     let Some(failure) = &timeline.failure else { return String::new() };
     let clean = |text: &str| clean(text).into_owned();
     let folded = |text: &str| fold_words(&clean(text), layout.fold_width());
@@ -263,7 +260,8 @@ fn failure(timeline: &Timeline, layout: Layout) -> String {
         "client_left" => "client_left: before there was a response".to_owned(),
         _ => failure.to_string(),
     };
-    let description: Vec<String> = folded(&description).iter().map(|line| paint(style::BAD, line)).collect();
+    let style = style::failure(trace.status);
+    let description: Vec<String> = folded(&description).iter().map(|line| paint(style, line)).collect();
     let mut out = field("failed", &description);
     if let Some(step) = &failure.step {
         let source = failure.source();

@@ -1,7 +1,7 @@
 //! The rows that SQL statements returned, as tables.
 
 use zerver_analysis::{Effect, ResultTable, Timeline};
-use zerver_trace::duration::Unit;
+use zerver_trace::duration;
 use zerver_trace::text::clean;
 
 use crate::view::layout::{Layout, field};
@@ -13,16 +13,16 @@ const MAX_ROWS: usize = 20;
 const MAX_COLUMN: usize = 40;
 
 /// Returns the results of all statements, one block each.
-pub(super) fn results(timeline: &Timeline, unit: Unit, layout: Layout) -> String {
+pub(super) fn results(timeline: &Timeline, layout: Layout) -> String {
     let effects = timeline.runs.iter().flat_map(|run| &run.effects);
     effects
         .flat_map(|effect| ResultTable::of(effect).into_iter().map(move |table| (effect, table)))
-        .map(|(effect, table)| field("rows", &block(effect, &table, unit, layout)))
+        .map(|(effect, table)| field("rows", &block(effect, &table, layout)))
         .collect()
 }
 
-fn block(effect: &Effect, table: &ResultTable, unit: Unit, layout: Layout) -> Vec<String> {
-    let about = format!("{} {}  {}", unit.format(effect.start_ns), unit.name, clean(&effect.label()));
+fn block(effect: &Effect, table: &ResultTable, layout: Layout) -> Vec<String> {
+    let about = format!("{}  {}", duration::show(effect.start_ns), clean(&effect.label()));
     let mut lines = vec![fit(&about, layout.line_width())];
     lines.extend(grid(table).into_iter().map(|line| fit(&line, layout.line_width())));
     if let Some(heading) = lines.get_mut(1) {

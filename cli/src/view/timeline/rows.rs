@@ -1,10 +1,10 @@
 //! Rows of a timeline: each step, its effects below it, and a waterfall to the right.
 
 use anstyle::Style;
-use zerver_analysis::{Effect, EffectEnd, Failure, LogLine, Point, StepRun, Timeline, display, failing_run};
-use zerver_trace::duration::Unit;
+use zerver_analysis::{Effect, Failure, LogLine, Point, RowState, StepRun, Timeline, display, failing_run};
+use zerver_trace::duration;
 use zerver_trace::text::clean;
-use zerver_trace::{Decision, LogLevel, Outcome, Trace};
+use zerver_trace::{Decision, LogLevel, Trace};
 
 use crate::view::bar::bar;
 use crate::view::layout::Layout;
@@ -26,20 +26,18 @@ struct Row {
     bar: Style,
 }
 
-pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, layout: Layout) -> String {
+pub(super) fn rows(trace: &Trace, timeline: &Timeline, layout: Layout) -> String {
     let total_ns = timeline.totals.total_ns;
     let rows = collect(trace, timeline);
     if rows.is_empty() {
         return String::new();
     }
-    let (at, took) = (format!("at {}", unit.name), "took");
-    let at_columns = rows.iter().map(|row| unit.format(row.at_ns).len()).max().unwrap_or(0).max(width(&at));
-    let took_columns = rows
-        .iter()
-        .filter_map(|row| Some(unit.format(row.took_ns?).len()))
-        .max()
-        .unwrap_or(0)
-        .max(took.len());
+    let (at, took) = ("at", "took");
+    let columns_of = |times: &mut dyn Iterator<Item = u64>, title: &str| {
+        times.map(|ns| width(&duration::show(ns))).max().unwrap_or(0).max(title.len())
+    };
+    let at_columns = columns_of(&mut rows.iter().map(|row| row.at_ns), at);
+    let took_columns = columns_of(&mut rows.iter().filter_map(|row| row.took_ns), took);
 
     let words = |row: &Row| {
         let name = width(row.mark.1) + 1 + width(&row.name.1).max(row.name_columns);
@@ -60,8 +58,8 @@ pub(super) fn rows(trace: &Trace, timeline: &Timeline, unit: Unit, layout: Layou
         let (start, took_ns) = (row.at_ns, row.took_ns);
         let mut line = format!(
             "  {:>at_columns$}  {:>took_columns$}   {text}",
-            unit.format(start),
-            took_ns.map(|ns| unit.format(ns)).unwrap_or_default()
+            duration::show(start),
+            took_ns.map(duration::show).unwrap_or_default()
         );
         let bar = bar((start, took_ns.unwrap_or_default()), total_ns, bar_columns);
         if !bar.is_empty() {
@@ -133,7 +131,7 @@ fn collect(trace: &Trace, timeline: &Timeline) -> Vec<Row> {
 }
 
 fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_columns: usize) -> Row {
-    let is_bad = failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic));
+    let bad = bad_style(RowState::of_run(trace, run, failure));
     let decision = match run.decision {
         Some(Decision::Need) => display::needs(&run.effects),
         Some(Decision::Done) => format!("done {}", trace.status),
@@ -150,11 +148,11 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>();
-    let mark = match run.decision {
-        _ if is_bad => (style::BAD, "✗"),
-        Some(_) => (style::GOOD, "✓"),
-        None if !trace.has_steps() => (style::FAINT, "·"),
-        None => (style::WARN, "?"),
+    let mark = match (bad, run.decision) {
+        (Some(bad), _) => (bad, "✗"),
+        (None, Some(_)) => (style::GOOD, "✓"),
+        (None, None) if !trace.has_steps() => (style::FAINT, "·"),
+        (None, None) => (style::WARN, "?"),
     };
     Row {
         at_ns: run.start_ns,
@@ -162,8 +160,8 @@ fn step_row(trace: &Trace, run: &StepRun, failure: Option<&Failure>, name_column
         mark,
         name_columns,
         name: (style::STRONG, clean(&run.step.name).into_owned()),
-        outcome: (if is_bad { style::BAD } else { style::FAINT }, clean(&outcome.join(", ")).into_owned()),
-        bar: if is_bad { style::BAD } else { style::CPU },
+        outcome: (bad.unwrap_or(style::FAINT), clean(&outcome.join(", ")).into_owned()),
+        bar: bad.unwrap_or(style::CPU),
     }
 }
 
@@ -199,12 +197,7 @@ fn line_row(line: &LogLine) -> Row {
 }
 
 fn effect_row(trace: &Trace, effect: &Effect) -> Row {
-    let failed_at = match &trace.outcome {
-        Outcome::Failed(info) => info.call,
-        _ => None,
-    };
-    let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == failed_at);
-    let is_bad = is_blamed || matches!(effect.end, EffectEnd::Err(_));
+    let bad = bad_style(RowState::of_effect(trace, effect));
     let mut outcome = vec![effect.end.to_string()];
     outcome.extend(effect.notes());
     outcome.extend(Some(display::wrote(&effect.writes)).filter(|wrote| !wrote.is_empty()));
@@ -214,7 +207,16 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Row {
         mark: (style::FAINT, "  ↳"),
         name_columns: 0,
         name: (style::PLAIN, clean(&effect.label()).into_owned()),
-        outcome: (if is_bad { style::BAD } else { style::FAINT }, clean(&outcome.join(", ")).into_owned()),
-        bar: if is_bad { style::BAD } else { style::WAIT },
+        outcome: (bad.unwrap_or(style::FAINT), clean(&outcome.join(", ")).into_owned()),
+        bar: bad.unwrap_or(style::WAIT),
+    }
+}
+
+/// Returns the style of what ended the request without success; `None` for anything else.
+const fn bad_style(state: RowState) -> Option<Style> {
+    match state {
+        RowState::Failed => Some(style::BAD),
+        RowState::ClientError => Some(style::CLIENT_ERROR),
+        RowState::Good | RowState::Unknown => None,
     }
 }

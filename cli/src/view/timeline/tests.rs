@@ -31,18 +31,18 @@ fn show(trace: &Trace, columns: usize, is_verbose: bool) -> String {
 #[test]
 fn a_slow_request_on_80_columns() {
     insta::assert_snapshot!(show(&sample::slow(), 80, false), @r#"
-    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
-      at ms  took
-       0.05  0.10   ✓ parse_auth     wrote AuthHeader                  ▎
-       0.15  0.02   ✓ lookup_user    needs http                        ▏
-       0.17  2.18     ↳ http GET idp.example.com…   200, wrote Claims  █████▋
-       2.36  0.05   ✓ verify_roles                                          ▏
-       2.40  0.02   ✓ load_todo      needs kv                               ▏
-       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                 ███████▎
-       5.10  0.28   ✓ render_todo    done 200                                      ▋
-    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
-    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 receiving
-             + 0.02 unexplained
+    019aa4c2  GET /v1/todos/456?full=1  200 OK  5.40 ms  todos-item  interactive
+           at     took
+      50.0 µs   100 µs   ✓ parse_auth     wrote AuthHeader             ▎
+       150 µs  20.0 µs   ✓ lookup_user    needs http                   ▏
+       170 µs  2.18 ms     ↳ http GET idp.exampl…   200, wrote Claims  █████▋
+      2.36 ms  45.0 µs   ✓ verify_roles                                     ▏
+      2.40 ms  20.0 µs   ✓ load_todo      needs kv                          ▏
+      2.42 ms  2.68 ms     ↳ kv get todo:456   found, wrote Todo            ███████▎
+      5.10 ms   280 µs   ✓ render_todo    done 200                                 ▋
+    I/O      http 2.18 ms (1 call)   kv 2.68 ms (1 call)
+    total    5.40 ms = 4.86 ms effects + 465 µs CPU + 35.0 µs queue
+             + 20.0 µs receiving + 20.0 µs unexplained
     verdict  50% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader  ●●●● (secret)
              Claims      {sub: "user-123", roles: ["admin"]}
@@ -53,17 +53,17 @@ fn a_slow_request_on_80_columns() {
 #[test]
 fn a_slow_request_on_120_columns() {
     insta::assert_snapshot!(show(&sample::slow(), 120, false), @r#"
-    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
-      at ms  took
-       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▉
-       0.15  0.02   ✓ lookup_user    needs http                               ▏
-       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims   ███████████████████▍
-       2.36  0.05   ✓ verify_roles                                                               ▌
-       2.40  0.02   ✓ load_todo      needs kv                                                    ▏
-       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                                       ███████████████████████▍
-       5.10  0.28   ✓ render_todo    done 200                                                                            ██▊
-    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
-    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
+    019aa4c2  GET /v1/todos/456?full=1  200 OK  5.40 ms  todos-item  interactive
+           at     took
+      50.0 µs   100 µs   ✓ parse_auth     wrote AuthHeader                        ▊
+       150 µs  20.0 µs   ✓ lookup_user    needs http                               ▏
+       170 µs  2.18 ms     ↳ http GET idp.example.com/verify   200, wrote Claims   █████████████████▎
+      2.36 ms  45.0 µs   ✓ verify_roles                                                             ▍
+      2.40 ms  20.0 µs   ✓ load_todo      needs kv                                                  ▏
+      2.42 ms  2.68 ms     ↳ kv get todo:456   found, wrote Todo                                    █████████████████████▋
+      5.10 ms   280 µs   ✓ render_todo    done 200                                                                       ██▊
+    I/O      http 2.18 ms (1 call)   kv 2.68 ms (1 call)
+    total    5.40 ms = 4.86 ms effects + 465 µs CPU + 35.0 µs queue + 20.0 µs receiving + 20.0 µs unexplained
     verdict  50% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader  ●●●● (secret)
              Claims      {sub: "user-123", roles: ["admin"]}
@@ -74,16 +74,16 @@ fn a_slow_request_on_120_columns() {
 #[test]
 fn a_failed_request_names_what_failed() {
     insta::assert_snapshot!(show(&sample::failed(), 100, false), @r#"
-    019aa4c2  GET /v1/todos/456  404 Not Found  900.0 µs  failed  todos-item  interactive
-      at µs   took
-       10.0   10.0   ✓ parse_auth     wrote AuthHeader                                  ▏
-       20.0    5.0   ✓ lookup_user    needs http                                        ▏
-       25.0  600.0     ↳ http GET idp.example.com/verify   200, 2 attempts, wrote Cla…  ███████████
-      625.0    5.0   ✓ verify_roles                                                                ▏
-      630.0    5.0   ✗ load_todo      needs kv, not_found todo 456                                 ▏
-      635.0  250.0     ↳ kv get todo:456   not found                                               ████▋
-    I/O      http 600.0 (2 calls)   kv 250.0 (1 call)
-    total    900.0 µs = 850.0 effects + 25.0 CPU + 10.0 queue + 15.0 unexplained
+    019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900 µs  todos-item  interactive
+           at     took
+      10.0 µs  10.0 µs   ✓ parse_auth     wrote AuthHeader                              ▏
+      20.0 µs  5.00 µs   ✓ lookup_user    needs http                                    ▏
+      25.0 µs   600 µs     ↳ http GET idp.example.com/ver…   200, 2 attempts, wrote C…  ███████████
+       625 µs  5.00 µs   ✓ verify_roles                                                            ▏
+       630 µs  5.00 µs   ✗ load_todo      needs kv, not_found todo 456                             ▏
+       635 µs   250 µs     ↳ kv get todo:456   not found                                           ████▋
+    I/O      http 600 µs (2 calls)   kv 250 µs (1 call)
+    total    900 µs = 850 µs effects + 25.0 µs CPU + 10.0 µs queue + 15.0 µs unexplained
     verdict  67% http GET idp.example.com/verify; this flow's median is 1.90 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
     failed   not_found todo 456
@@ -110,15 +110,15 @@ fn delays_by_a_busy_worker_are_shown() {
     trace.events.insert(0, Event::ReadDelayed { part, unread_ns, ran_ns, flow, step });
     let text = show(&trace, 120, false);
     for line in [
-        "read     head read right after a step of 600.00 ms on its worker: spin of report\\u{1b}[2J",
+        "read     head read right after a step of 600 ms on its worker: spin of report\\u{1b}[2J",
         "late     2.60 ms: worker 0 ran spin of report (kv get todo:456)",
-        "total    5.40 ms = 2.26 effects + 0.47 CPU + 0.03 queue + 2.60 late + 0.02 receiving",
+        "total    5.40 ms = 2.26 ms effects + 465 µs CPU + 35.0 µs queue + 2.60 ms late + 20.0 µs receiving",
         "verdict  48% late answers: worker 0 ran spin of report;",
     ] {
         assert!(text.lines().any(|found| found.starts_with(line)), "no {line} in\n{text}");
     }
     let row = text.lines().find(|line| line.contains("kv get")).unwrap();
-    assert!(row.contains("0.08") && row.contains("found, answer 2.60 ms late"), "{text}");
+    assert!(row.contains("80.0 µs") && row.contains("found, answer 2.60 ms late"), "{text}");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn migrations_are_shown() {
     trace.worker = Some(1);
     trace.events.push(Event::Migrated { at_ns: 50_000, to: Thread::Worker(0) });
     trace.events.push(Event::Migrated { at_ns: 2_400_000, to: Thread::BatchWorker(2) });
-    let text = show(&trace, 80, false);
+    let text = show(&trace, 100, false);
     let lines: Vec<_> = text.lines().take(3).collect();
     assert!(lines[0].ends_with("  interactive  worker 1"), "{text}");
     assert_eq!(lines[1..], ["migrated to worker 0 at 50.0 µs", "         to batch worker 2 at 2.40 ms"]);
@@ -181,8 +181,8 @@ fn the_time_of_a_shed_request_is_queue() {
     trace.outcome = Outcome::Rejected { reason: "unavailable capacity: interactive: waited too long".into() };
     trace.status = 503;
     insta::assert_snapshot!(show(&trace, 100, false), @r"
-    019aa4c2  GET /v1/todos/456  503 Service Unavailable  5.40 ms  rejected  todos-item  interactive
-    total    5.40 ms = 5.38 queue + 0.02 receiving
+    019aa4c2  GET /v1/todos/456?full=1  503 Service Unavailable  5.40 ms  rejected  todos-item
+    total    5.40 ms = 5.38 ms queue + 20.0 µs receiving
     failed   rejected: unavailable capacity: interactive: waited too long
     ");
 }
@@ -192,17 +192,18 @@ fn verbose_output_has_request_response_and_values() {
     let mut trace = sample::slow();
     trace.request_body = RecordedBody { full_len: 2_000, kept_len: 9, bytes: wire(b"{\n  \"a\":1") };
     insta::assert_snapshot!(show(&trace, 100, true), @r#"
-    019aa4c2  GET /v1/todos/456  200 OK  5.40 ms  todos-item  interactive
-      at ms  took
-       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
-       0.15  0.02   ✓ lookup_user    needs http                              ▏
-       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
-       2.36  0.05   ✓ verify_roles                                                      ▎
-       2.40  0.02   ✓ load_todo      needs kv                                            ▏
-       2.42  2.68     ↳ kv get todo:456   found, wrote Todo                              █████████████▌
-       5.10  0.28   ✓ render_todo    done 200                                                         █▉
-    I/O      http 2.18 (1 call)   kv 2.68 (1 call)
-    total    5.40 ms = 4.86 effects + 0.47 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
+    019aa4c2  GET /v1/todos/456?full=1  200 OK  5.40 ms  todos-item  interactive
+           at     took
+      50.0 µs   100 µs   ✓ parse_auth     wrote AuthHeader                        ▍
+       150 µs  20.0 µs   ✓ lookup_user    needs http                              ▏
+       170 µs  2.18 ms     ↳ http GET idp.example.com/verify   200, wrote Claims  █████████▌
+      2.36 ms  45.0 µs   ✓ verify_roles                                                    ▎
+      2.40 ms  20.0 µs   ✓ load_todo      needs kv                                         ▏
+      2.42 ms  2.68 ms     ↳ kv get todo:456   found, wrote Todo                           ███████████▊
+      5.10 ms   280 µs   ✓ render_todo    done 200                                                    █▉
+    I/O      http 2.18 ms (1 call)   kv 2.68 ms (1 call)
+    total    5.40 ms = 4.86 ms effects + 465 µs CPU + 35.0 µs queue + 20.0 µs receiving
+             + 20.0 µs unexplained
     verdict  50% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader  ●●●● (secret)
              Claims      {sub: "user-123", roles: ["admin"]}
@@ -233,16 +234,17 @@ fn an_incomplete_trace_says_so() {
     trace.outcome = Outcome::ClientLeft { step: 3 };
     trace.status = 0;
     insta::assert_snapshot!(show(&trace, 100, false), @r#"
-    019aa4c2  GET /v1/todos/456  no response  5.40 ms  gone  todos-item  interactive
-      at ms  took
-       0.05  0.10   ✓ parse_auth     wrote AuthHeader                        ▌
-       0.17         ? lookup_user    its run was not recorded                ▏
-       0.17  2.18     ↳ http GET idp.example.com/verify   200, wrote Claims  ███████████▊
-       2.36  0.05   ✓ verify_roles                                                      ▎
-       2.40  0.02   ✗ load_todo      needs kv, client_left                               ▏
-       2.42  2.98     ↳ kv get todo:456   no answer                                      ███████████████
-    I/O      http 2.18 (1 call)   kv 2.98 (1 call)
-    total    5.40 ms = 5.16 effects + 0.17 CPU + 0.03 queue + 0.02 receiving + 0.02 unexplained
+    019aa4c2  GET /v1/todos/456?full=1  no response  5.40 ms  gone  todos-item  interactive
+           at     took
+      50.0 µs   100 µs   ✓ parse_auth     wrote AuthHeader                        ▍
+       170 µs            ? lookup_user    its run was not recorded                ▏
+       170 µs  2.18 ms     ↳ http GET idp.example.com/verify   200, wrote Claims  █████████▌
+      2.36 ms  45.0 µs   ✓ verify_roles                                                    ▎
+      2.40 ms  20.0 µs   ✗ load_todo      needs kv, client_left                            ▏
+      2.42 ms  2.98 ms     ↳ kv get todo:456   no answer                                   █████████████
+    I/O      http 2.18 ms (1 call)   kv 2.98 ms (1 call)
+    total    5.40 ms = 5.16 ms effects + 165 µs CPU + 35.0 µs queue + 20.0 µs receiving
+             + 20.0 µs unexplained
     verdict  55% kv get todo:456; this flow's median is 2.10 ms
     slots    AuthHeader ●●●● (secret)   Claims {sub: "user-123", roles: ["admin"]}
     failed   client_left: before there was a response
@@ -265,7 +267,10 @@ fn lines_that_an_effect_logs_are_shown_below_it() {
         line: plain("slow\u{1b}[2J password=<secret>"),
     });
     let shown = show(&trace, 100, false);
-    assert!(shown.contains("\n   1.00               warn: slow\\u{1b}[2J password=<secret> "), "{shown}");
+    assert!(
+        shown.contains("\n  1.00 ms                  warn: slow\\u{1b}[2J password=<secret> "),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -305,11 +310,11 @@ fn the_title_line_drops_worker_class_flow_and_reason_before_the_path() {
         text.lines().next().unwrap_or_default().to_owned()
     });
     insta::assert_snapshot!(heads.join("\n"), @r"
-    019aa4c2  GET /v1/todos/a-path-of-so…  404  900.0 µs  failed
-    019aa4c2  GET /v1/todos/a-path-of-some-lengt…  404  900.0 µs  failed  todos-item
-    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item
-    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item  interactive  worker 1
-    019aa4c2  GET /v1/todos/a-path-of-some-length/456  404 Not Found  900.0 µs  failed  todos-item  interactive  worker 1
+    019aa4c2  GET /v1/todos/456?full=1  404  900 µs  todos-item
+    019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900 µs  todos-item
+    019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900 µs  todos-item  interactive  worker 1
+    019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900 µs  todos-item  interactive  worker 1
+    019aa4c2  GET /v1/todos/456?full=1  404 Not Found  900 µs  todos-item  interactive  worker 1
     ");
     // All of it, however wide it is.
     let text = show(&trace, 60, true);
@@ -318,7 +323,7 @@ fn the_title_line_drops_worker_class_flow_and_reason_before_the_path() {
 
 #[test]
 fn colors_are_set_and_reset() {
-    let text = styled(&sample::failed(), 100, false);
+    let text = styled(&Trace { status: 502, ..sample::failed() }, 100, false);
     assert!(text.contains("\u{1b}[1m\u{1b}[31m✗\u{1b}[0m"), "{text:?}");
     for line in text.lines() {
         assert!(line.matches("\u{1b}[0m").count() * 4 >= line.matches("\u{1b}[").count(), "{line:?}");
@@ -473,11 +478,24 @@ fn what_a_queued_request_waited_for_is_listed() {
     let queue = QueueHolders { queue_ns: 220_000_000, holders, is_sampled: true };
     let layout = Layout { columns: 80, folds: true, digits: 8, is_verbose: false };
     insta::assert_snapshot!(strip_str(&queue_holders("queue", Some(&queue), layout)).to_string(), @r"
-    queue    180.00 ms of 220.00 ms behind render\u{1b}[2J of report (19aa4c20)
-             30.00 ms of 220.00 ms behind load of report (19aa4c21)
-             3.00 ms of 220.00 ms behind step_0 of report (00000007)
-             3.00 ms of 220.00 ms behind step_1 of report (00000007)
+    queue    180 ms of 220 ms behind render\u{1b}[2J of report (19aa4c20)
+             30.0 ms of 220 ms behind load of report (19aa4c21)
+             3.00 ms of 220 ms behind step_0 of report (00000007)
+             3.00 ms of 220 ms behind step_1 of report (00000007)
              and 2 more
     ");
     assert_eq!(queue_holders("queue", None, layout), "");
+}
+
+#[test]
+fn only_failures_of_the_service_are_red() {
+    let red = style::BAD.render().to_string();
+    let styled = |status: u16| styled(&Trace { status, ..sample::failed() }, 120, false);
+    assert!(!styled(404).contains(&red), "{}", styled(404));
+    for line in ["502 Bad Gateway", "failed", "✗", "not_found todo 456"] {
+        assert!(styled(502).contains(&format!("{red}{line}")), "{line} in {}", styled(502));
+    }
+    // The status says the same as the outcome, unless the service was at fault.
+    let title = |text: &str| strip_str(text.lines().next().unwrap()).to_string();
+    assert!(!title(&styled(404)).contains("failed") && title(&styled(502)).contains("failed"));
 }

@@ -1,7 +1,7 @@
 //! Lengths of time, written for people.
 
+mod digits;
 mod human;
-mod unit;
 
-pub use human::{HumanDuration, age, show};
-pub use unit::Unit;
+pub use digits::{show, show_parts, show_signed, show_signed_parts};
+pub use human::{HumanDuration, age};

@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use crate::{Class, RequestId};
+use crate::{Class, RequestId, is_client_error};
 
 /// The part of a trace that a list shows.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -34,6 +34,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Returns true if the request failed and the client was not at fault: a failure without a status of 4xx.
+    pub const fn is_error(&self) -> bool {
+        self.is_failed && !is_client_error(self.status)
+    }
+
     /// Returns true if a step responded with a status of 2xx or 3xx.
     pub fn has_succeeded(&self) -> bool {
         !self.is_failed && self.outcome == "done" && matches!(self.status, 200..=399)

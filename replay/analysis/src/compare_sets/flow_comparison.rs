@@ -1,6 +1,6 @@
 //! Comparison of the requests of one flow.
 
-use zerver_trace::{RequestId, Summary, Trace};
+use zerver_trace::{RequestId, Summary, Trace, is_client_error};
 
 use super::measurement::{ChangeMeasure, ChangeSubject, Measurement};
 use super::samples::{Samples, rows};
@@ -63,14 +63,12 @@ impl FlowComparison {
         compared.rows.extend(SetChange::of_slowest(&durations[0], &durations[1]));
         compared.took =
             SetChange::of(ChangeSubject::Request, ChangeMeasure::Took, &Samples::Amounts(durations));
-        let is_client_error = |request: &Summary| (400..500).contains(&request.status);
-        let is_failed = |request: &Summary| request.is_failed && !is_client_error(request);
         let shares = |counts: &dyn Fn(&Summary) -> bool| {
             Samples::Shares([a, b].map(|set| set.requests.iter().map(|request| counts(request)).collect()))
         };
         for (measure, samples) in [
-            (ChangeMeasure::Failed, shares(&is_failed)),
-            (ChangeMeasure::ClientErrors, shares(&is_client_error)),
+            (ChangeMeasure::Failed, shares(&Summary::is_error)),
+            (ChangeMeasure::ClientErrors, shares(&|request| is_client_error(request.status))),
         ] {
             compared.rows.extend(SetChange::of(ChangeSubject::Request, measure, &samples));
         }

@@ -22,6 +22,7 @@ pub use causes::{Cause, CauseKind};
 pub use comparison::{Diff, DiffSide};
 pub use difference::{Difference, DifferenceKind, NotCompared};
 pub use display::diff_rows::{DiffRow, RowStatus};
+pub(crate) use display::text_lines::changed_lines_after;
 pub use display::text_lines::{TextLine, changed_lines};
 pub use display::wording::duration_pair;
 pub use document::DiffJson;

@@ -217,7 +217,7 @@ fn a_wait_for_the_rate_limit_is_named() {
     );
     insta::assert_snapshot!(policy_causes(&b), @r#"+1200 queue "ask" wait for the rate limit of rates.example.com:443"#);
     let a = rates(101, vec![rate(0, 1, 1), answered(0, 101, ok())]);
-    insta::assert_snapshot!(of(&a, &b).verdict(), @"same decisions, values and response; 1.20 ms slower: 100% wait for the rate limit of rates.example.com:443 (0 ns -> 1.20 ms); first difference: effect wait of http GET rates.example.com:443/eur 100.0 µs -> 1.30 ms");
+    insta::assert_snapshot!(of(&a, &b).verdict(), @"same decisions, values and response; 1.20 ms slower: 100% wait for the rate limit of rates.example.com:443 (0 ns -> 1.20 ms); first difference: effect wait of http GET rates.example.com:443/eur 100 µs -> 1.30 ms");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Terms about fields that a summary has.
 
-use zerver_trace::{Class, RequestId, Summary};
+use zerver_trace::{Class, RequestId, Summary, is_client_error};
 
 use super::condition::Term;
 use super::field::Field;
@@ -104,7 +104,7 @@ pub(super) fn matches(term: &Term, request: &dyn RequestFields) -> Option<bool> 
             Some(term.any_value(|value| match value.parsed {
                 Parsed::State(State::Failed) => request.is_failed(),
                 Parsed::State(State::Succeeded) => has_succeeded(),
-                Parsed::State(State::ClientError) => (400..500).contains(&status),
+                Parsed::State(State::ClientError) => is_client_error(status),
                 Parsed::State(State::ServerError) => status >= 500,
                 _ => false,
             }))

@@ -55,6 +55,19 @@ impl QueryClock {
     }
 }
 
+impl QueryClock {
+    /// Returns a time in the zone of the clock: `10:32:05`, or `2026-11-29 10:32:05` if that is not today.
+    pub fn show(&self, unix_ns: u64) -> String {
+        let zoned = |ns: u64| {
+            let time = Timestamp::from_nanosecond(ns.into()).unwrap_or(Timestamp::UNIX_EPOCH);
+            time.to_zoned(self.zone.clone())
+        };
+        let (then, now) = (zoned(unix_ns), zoned(self.now_unix_ns));
+        let format = if then.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+        then.strftime(format).to_string()
+    }
+}
+
 fn nanos(time: Timestamp) -> Option<u64> {
     u64::try_from(time.as_nanosecond()).ok()
 }

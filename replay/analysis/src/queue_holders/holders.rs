@@ -92,7 +92,7 @@ impl QueueHolders {
         groups
     }
 
-    /// Returns each group in words, the longest first: `180.00 ms of 240.00 ms behind render of report (019aa4c2)`, given the
+    /// Returns each group in words, the longest first: `180 ms of 240 ms behind render of report (019aa4c2)`, given the
     /// number of digits of an id to show.
     pub fn lines(&self, digits: usize) -> Vec<String> {
         self.groups().iter().map(|group| group.line(self.queue_ns, digits)).collect()

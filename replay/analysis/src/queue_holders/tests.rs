@@ -72,10 +72,10 @@ fn queue_time_is_divided_among_the_steps_that_held_the_worker() {
         &queued,
         &[after.clone(), report.clone(), before, elsewhere, queued.clone()],
         &[
-            &format!("180.00 ms of 240.00 ms behind render of report ({})", id(2)),
-            &format!("40.00 ms of 240.00 ms behind load of todos ({})", id(4)),
-            "17.00 ms of 240.00 ms while no step ran: switching between requests, sockets, or waking up",
-            &format!("3.00 ms of 240.00 ms behind render of todos ({})", id(4)),
+            &format!("180 ms of 240 ms behind render of report ({})", id(2)),
+            &format!("40.0 ms of 240 ms behind load of todos ({})", id(4)),
+            "17.0 ms of 240 ms while no step ran: switching between requests, sockets, or waking up",
+            &format!("3.00 ms of 240 ms behind render of todos ({})", id(4)),
         ],
     );
     // If holders may be missing, the rest is not blamed on the worker.
@@ -84,7 +84,7 @@ fn queue_time_is_divided_among_the_steps_that_held_the_worker() {
     assert!(of_sampled.is_sampled);
     assert_eq!(
         of_sampled.lines(32)[2],
-        "17.00 ms of 240.00 ms behind requests that were not recorded, or none: only a share is recorded"
+        "17.0 ms of 240 ms behind requests that were not recorded, or none: only a share is recorded"
     );
 }
 
@@ -100,8 +100,8 @@ fn a_request_waits_for_the_thread_that_takes_it() {
         &stolen,
         &[busy.clone(), on_batch.clone()],
         &[
-            &format!("30.00 ms of 40.00 ms behind load of report ({})", id(2)),
-            "10.00 ms of 40.00 ms while no step ran: switching between requests, sockets, or waking up",
+            &format!("30.0 ms of 40.0 ms behind load of report ({})", id(2)),
+            "10.0 ms of 40.0 ms while no step ran: switching between requests, sockets, or waking up",
         ],
     );
     // Given to the batch workers at 20 ms, and taken by one at 100 ms.
@@ -116,12 +116,12 @@ fn a_request_waits_for_the_thread_that_takes_it() {
         &demoted,
         &[busy.clone(), on_batch.clone()],
         &[
-            &format!("80.00 ms of 100.00 ms behind render of report ({})", id(3)),
-            &format!("20.00 ms of 100.00 ms behind load of report ({})", id(2)),
+            &format!("80.0 ms of 100 ms behind render of report ({})", id(3)),
+            &format!("20.0 ms of 100 ms behind load of report ({})", id(2)),
         ],
     );
     let unknown = Trace { worker: None, ..request(1, "todos", 0, vec![ran(0, 0, 40, 1)]) };
-    check(&unknown, &[busy, on_batch], &["40.00 ms of 40.00 ms on a thread that is not recorded"]);
+    check(&unknown, &[busy, on_batch], &["40.0 ms of 40.0 ms on a thread that is not recorded"]);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_request_that_was_shed_waited_until_its_end() {
     shed.outcome = Outcome::Rejected { reason: "waited too long".into() };
     let busy = request(2, "report", 0, vec![ran(0, 0, 0, 500)]);
     let id = RequestId::from_u128(2).short(32);
-    check(&shed, &[busy], &[&format!("399.00 ms of 399.00 ms behind load of report ({id})")]);
+    check(&shed, &[busy], &[&format!("399 ms of 399 ms behind load of report ({id})")]);
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn many_requests_of_one_step_are_a_group() {
         &queued,
         &others,
         &[
-            &format!("28.00 ms of 30.00 ms behind load of report (3 requests, longest {id})"),
-            "2.00 ms of 30.00 ms while no step ran: switching between requests, sockets, or waking up",
+            &format!("28.0 ms of 30.0 ms behind load of report (3 requests, longest {id})"),
+            "2.00 ms of 30.0 ms while no step ran: switching between requests, sockets, or waking up",
         ],
     );
 }

@@ -754,7 +754,7 @@ fn a_read_delay_is_shown_and_not_part_of_the_total() {
     let timeline = Timeline::of(&trace);
     assert_eq!(timeline.totals, Timeline::of(&slow()).totals);
     let text = timeline.read_delays[0].to_string();
-    assert_eq!(text, "head read right after a step of 600.00 ms on its worker: spin of report");
+    assert_eq!(text, "head read right after a step of 600 ms on its worker: spin of report");
     let json = serde_json::to_value(TimelineJson::new(&trace, &timeline, None)).unwrap();
     assert_eq!(
         json["read_delays"],

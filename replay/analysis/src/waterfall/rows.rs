@@ -2,10 +2,11 @@
 //!
 //! Text is as it was recorded: it must be cleaned before it is shown.
 
-use zerver_trace::{Decision, Kept, Outcome, Trace};
+use zerver_trace::{Decision, Kept, Trace, is_client_error};
 
 use crate::time_attribution::{RunShare, attribute_time};
-use crate::{Attempt, Effect, EffectEnd, Failure, StepRun, Timeline, display};
+use crate::waterfall::row_state::RowState;
+use crate::{Attempt, Effect, Failure, StepRun, Timeline, display};
 
 /// Subject of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,10 +51,8 @@ pub struct WaterfallRow {
     pub name: String,
     /// Result in words.
     pub outcome: String,
-    /// True if it failed.
-    pub is_bad: bool,
-    /// True if the trace lacks the result.
-    pub is_unknown: bool,
+    /// State at its end.
+    pub state: RowState,
     /// Part of the time of the request that this row accounts for. The parts of all rows add up to the explained time,
     /// so that a row without a part did not delay the request.
     pub share_ns: u64,
@@ -89,8 +88,12 @@ pub fn waterfall_rows(trace: &Trace, timeline: &Timeline, most: usize) -> Vec<Wa
             status if is_imported => status.to_string(),
             status => format!("{status}, {} bytes", trace.response_body.full_len),
         },
-        is_bad: has_none || trace.status >= 500,
-        is_unknown: false,
+        state: match trace.status {
+            _ if has_none => RowState::Failed,
+            500.. => RowState::Failed,
+            status if is_client_error(status) => RowState::ClientError,
+            _ => RowState::Good,
+        },
         share_ns: 0,
     });
     rows
@@ -106,8 +109,7 @@ fn request_row(trace: &Trace, timeline: &Timeline) -> WaterfallRow {
         spans: vec![(TimeUse::Receive, 0, received_ns)],
         name: "request".to_owned(),
         outcome: if body > 0 { format!("{body} bytes") } else { String::new() },
-        is_bad: false,
-        is_unknown: false,
+        state: RowState::Good,
         share_ns: received_ns,
     }
 }
@@ -149,18 +151,12 @@ fn run_row(
         ],
         name: run.step.name.clone(),
         outcome: joined([failed, said, display::wrote(&run.writes), display::exceeded_quantum(run)]),
-        is_bad: failure.is_some() || matches!(run.decision, Some(Decision::Fail | Decision::Panic)),
-        is_unknown: run.decision.is_none(),
+        state: RowState::of_run(trace, run, failure),
         share_ns: share.cpu_ns + share.queue_ns + share.completion_delay_ns,
     }
 }
 
 fn effect_row(trace: &Trace, subject: RowSubject, effect: &Effect, share_ns: u64) -> WaterfallRow {
-    let blamed = match &trace.outcome {
-        Outcome::Failed(info) => info.call,
-        _ => None,
-    };
-    let is_blamed = effect.attempts.iter().any(|attempt| Some(attempt.call) == blamed);
     let last = effect.attempts.len().saturating_sub(1);
     let spans = |(at, attempt): (usize, &Attempt)| {
         let time_uses = if at < last { TimeUse::Retry } else { TimeUse::Effect };
@@ -176,8 +172,7 @@ fn effect_row(trace: &Trace, subject: RowSubject, effect: &Effect, share_ns: u64
         spans: effect.attempts.iter().enumerate().flat_map(spans).collect(),
         name: effect.label(),
         outcome: joined([effect.end.to_string(), effect.notes().join(", "), display::wrote(&effect.writes)]),
-        is_bad: is_blamed || matches!(effect.end, EffectEnd::Err(_)),
-        is_unknown: matches!(effect.end, EffectEnd::Unanswered),
+        state: RowState::of_effect(trace, effect),
         share_ns,
     }
 }

@@ -5,6 +5,7 @@ use zerver_trace::{Trace, duration};
 use super::associations::{self, Association};
 use super::fields::fields;
 use super::ranked_times::{self, RankedTime};
+use crate::duration_histogram::{DurationBucket, duration_histogram};
 use crate::{CompletionDelay, IgnoredHeaders, InjectedFault, Timeline};
 
 /// Minimum number of requests for finding correlations.
@@ -19,6 +20,8 @@ pub struct Why {
     pub total: RankedTime,
     /// Ranks of its parts, those that exceed the median most first.
     pub parts: Vec<RankedTime>,
+    /// Durations of all of them, with this one.
+    pub durations: Vec<DurationBucket>,
     /// Completion of this request that waited longest for the worker.
     pub completion_delay: Option<CompletionDelay>,
     /// Effects of this request into which chaos injected faults, with the faults.
@@ -55,6 +58,7 @@ impl Why {
             population: population.len(),
             total,
             parts,
+            durations: duration_histogram(population.iter().map(|trace| trace.duration_ns)),
             completion_delay: late,
             injected_faults,
             associations: findings,

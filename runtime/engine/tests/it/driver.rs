@@ -90,6 +90,7 @@ pub(crate) fn events(ended: &FinishedJob) -> String {
         Event::EffectStarted { call, .. } => format!("{call} starts"),
         Event::FaultInjected { call, rule, .. } => format!("{call}: {rule}"),
         Event::Logged { call, level, target, .. } => format!("{call}: {level} of {target}"),
+        Event::StepLogged { step, level, target, .. } => format!("step {step}: {level} of {target}"),
         Event::PolicyDecided { call, decision, .. } => format!("{call}: {decision}"),
         Event::Migrated { to, .. } => format!("migrated to {to}"),
         Event::StepPanicked { step, .. } => format!("step {step} panicked"),

@@ -1,18 +1,23 @@
 //! Text of a diff, generated once and drawn often.
 
-use zerver_analysis::{Diff, DiffRow as Pair, Difference, DifferenceKind, TextLine, changed_lines, display};
+use zerver_analysis::{
+    Diff, DiffRow as Pair, Difference, DifferenceKind, QueueHolders, TextLine, changed_lines, display,
+};
 use zerver_replay::Sameness;
-use zerver_trace::duration::Unit;
 use zerver_trace::text::clean;
 use zerver_trace::{RequestId, Trace, duration};
 
 use crate::draw::{StyledLine, Tone, side_by_side, width};
-use crate::state::SharedState;
+use crate::state::{LoadedTrace, SharedState};
 
 /// Maximum number of lines of the verdict.
 const MAX_VERDICT: usize = 3;
 /// Maximum number of causes listed; the rest is summed up.
 const MAX_CAUSES: usize = 12;
+/// Maximum number of steps listed that a queued request waited behind.
+const MAX_HOLDERS: usize = 8;
+/// Number of digits of the ids of other requests.
+const ID_DIGITS: usize = 12;
 /// Maximum number of lines per text.
 const MAX_LINES: usize = 200;
 /// Maximum width of a change shown on one line.
@@ -29,7 +34,6 @@ pub(super) struct DiffLines {
     pub(super) headings: [(RequestId, StyledLine); 2],
     pub(super) verdict: String,
     pub(super) is_slower: bool,
-    pub(super) unit: Unit,
     /// Longer of the two durations, in nanoseconds: the scale of the bars.
     pub(super) scale_ns: u64,
     pub(super) lines: Vec<Pair>,
@@ -41,18 +45,16 @@ pub(super) struct DiffLines {
 }
 
 impl DiffLines {
-    pub(super) fn new(a: &Trace, b: &Trace, diff: Diff) -> Self {
+    pub(super) fn new(loaded: [&LoadedTrace; 2], diff: Diff) -> Self {
+        let [a, b] = loaded.map(|loaded| &loaded.trace);
         let scale_ns = a.duration_ns.max(b.duration_ns);
-        let unit = Unit::for_total(scale_ns);
         let lines = diff.display_rows();
-        let widest = |f: &dyn Fn(&Pair) -> String, title: usize| {
-            lines.iter().map(|line| width(&f(line))).max().unwrap_or(0).max(title)
-        };
-        let title = 2 + width(unit.name);
+        let widest =
+            |f: &dyn Fn(&Pair) -> String| lines.iter().map(|line| width(&f(line))).max().unwrap_or(0);
         let columns = [
-            widest(&|line| time(line.a_ns(), unit), title),
-            widest(&|line| time(line.b_ns(), unit), title),
-            widest(&|line| unit.format_signed(line.delta_ns()), 3),
+            widest(&|line| time(line.a_ns())),
+            widest(&|line| time(line.b_ns())),
+            widest(&|line| duration::show_signed(line.delta_ns())),
         ];
         let remark = |line: &Pair| if line.summary.is_empty() { 0 } else { width(&line.summary) + 2 };
         let names = lines.iter().map(|line| name_width(line) + remark(line)).max().unwrap_or(0);
@@ -61,29 +63,28 @@ impl DiffLines {
             headings: [(a.id, heading(a)), (b.id, heading(b))],
             verdict: diff.verdict(),
             is_slower: diff.delta_ns() > 0,
-            unit,
             scale_ns,
             columns,
-            details: details(&diff, unit),
+            details: details(&diff, loaded.map(|loaded| loaded.queue.as_ref())),
             lines,
         }
     }
 }
 
-/// Returns a time in the unit of the table, or a dash.
-pub(super) fn time(ns: Option<u64>, unit: Unit) -> String {
-    ns.map_or_else(|| "-".to_owned(), |ns| unit.format(ns))
+/// Returns a time, or a dash.
+pub(super) fn time(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "-".to_owned(), duration::show)
 }
 
 fn heading(trace: &Trace) -> StyledLine {
     let status = if trace.status == 0 { "-".to_owned() } else { trace.status.to_string() };
     StyledLine::new(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
-        .with(format!("{} {}", clean(&trace.method), display::wire(&trace.target).join("\\n")), Tone::Text)
+        .with(display::request_line(trace), Tone::Text)
         .with(format!("  {}", clean(&trace.flow.name)), Tone::Secondary)
 }
 
-fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
+fn details(diff: &Diff, queues: [Option<&QueueHolders>; 2]) -> Vec<StyledLine> {
     let mut out = Vec::new();
     for (what, a, b) in [("flows", &diff.a.flow, &diff.b.flow), ("builds", &diff.a.build, &diff.b.build)] {
         if a != b {
@@ -91,7 +92,10 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
             out.push(StyledLine::new(remark, Tone::Warn));
         }
     }
-    causes(diff, unit, &mut out);
+    causes(diff, &mut out);
+    for (name, queue) in ["queue of a", "queue of b"].into_iter().zip(queues) {
+        queue_holders(name, queue, &mut out);
+    }
     let of = |wanted: fn(DifferenceKind) -> bool| -> Vec<&Difference> {
         diff.differences.iter().filter(|difference| wanted(difference.kind)).collect()
     };
@@ -154,18 +158,14 @@ fn details(diff: &Diff, unit: Unit) -> Vec<StyledLine> {
 }
 
 /// Adds the causes of the difference in time. The numbers shown add up exactly.
-fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
+fn causes(diff: &Diff, out: &mut Vec<StyledLine>) {
     let causes = &diff.causes;
     let shown = if causes.len() <= MAX_CAUSES + 1 { causes.len() } else { MAX_CAUSES };
     let rest: i128 = causes[shown..].iter().map(zerver_analysis::Cause::delta_ns).sum();
     let mut parts: Vec<i128> = causes[..shown].iter().map(zerver_analysis::Cause::delta_ns).collect();
     parts.push(rest);
-    let numbers: Vec<String> = unit
-        .round_signed_parts(&parts)
-        .into_iter()
-        .map(|(unit, quanta)| format!("{} {}", unit.format_signed_quanta(quanta), unit.name))
-        .collect();
-    let whole = format!("{} {}", unit.format_signed(parts.iter().sum()), unit.name);
+    let numbers = duration::show_signed_parts(&parts);
+    let whole = duration::show_signed(parts.iter().sum());
     let columns = numbers.iter().map(|number| width(number)).max().unwrap_or(0).max(width(&whole));
     out.push(StyledLine::new("causes of the time difference", Tone::Strong));
     for (cause, number) in causes[..shown].iter().zip(&numbers) {
@@ -182,6 +182,19 @@ fn causes(diff: &Diff, unit: Unit, out: &mut Vec<StyledLine>) {
         out.push(StyledLine::new(remark, Tone::Text));
     }
     out.push(StyledLine::new(format!("  {whole:>columns$}"), Tone::Strong).with("  total", Tone::Text));
+}
+
+/// Adds what a request waited behind in run queues, the longest first.
+fn queue_holders(title: &str, queue: Option<&QueueHolders>, out: &mut Vec<StyledLine>) {
+    let Some(queue) = queue else { return };
+    out.push(StyledLine::default());
+    out.push(StyledLine::new(title, Tone::Strong));
+    let lines = queue.lines(ID_DIGITS);
+    out.extend(lines.iter().take(MAX_HOLDERS).map(|line| StyledLine::new(format!("  {line}"), Tone::Text)));
+    if lines.len() > MAX_HOLDERS {
+        let more = format!("  and {} more", lines.len() - MAX_HOLDERS);
+        out.push(StyledLine::new(more, Tone::Secondary));
+    }
 }
 
 fn block(title: &str, differences: &[&Difference], out: &mut Vec<StyledLine>) {
@@ -218,7 +231,7 @@ fn push_both(a: &str, b: &str, out: &mut Vec<StyledLine>) {
 }
 
 /// Adds the changed lines of two texts, with the changes highlighted.
-pub(in crate::screen) fn push_changed_lines(a: &str, b: &str, out: &mut Vec<StyledLine>) {
+fn push_changed_lines(a: &str, b: &str, out: &mut Vec<StyledLine>) {
     let changed = changed_lines(a, b);
     let differing: Vec<_> = changed.iter().filter(|line| line.in_a != line.in_b).collect();
     let seen = |in_b: bool| -> Vec<String> {

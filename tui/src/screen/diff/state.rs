@@ -55,7 +55,7 @@ impl DiffScreen {
         let Some((a, b)) = self.ids else { return };
         if let (Some(a), Some(b)) = (shared.traces.loaded(a), shared.traces.loaded(b)) {
             let diff = Diff::of(&a.trace, &b.trace, &IgnoredHeaders::default());
-            self.diff_lines = Some(DiffLines::new(&a.trace, &b.trace, diff));
+            self.diff_lines = Some(DiffLines::new([a, b], diff));
         }
     }
 

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use zerver_analysis::{DiffRow as Pair, RowStatus};
+use zerver_trace::duration;
 
 use super::diff_lines::{DiffLines, name_width, time, verdict};
 use super::state::{DiffScreen, Pane, areas};
@@ -26,8 +27,7 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
     }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
     let [upper, lower, both] = theme.glyphs.pair;
-    let unit = shared.drawable(diff_lines.unit.name);
-    let legend = format!("steps in {unit}: a, b, b-a   {upper} a  {lower} b  {both} both");
+    let legend = format!("steps: a, b, b-a   {upper} a  {lower} b  {both} both");
     titled_rule(areas.rows_title, &legend, style(Pane::Rows), theme, buffer);
     titled_rule(areas.details_title, "differences", style(Pane::Details), theme, buffer);
     vertical_line(areas.wall, theme.border, theme, buffer);
@@ -95,15 +95,14 @@ fn draw_rows(
         pen.skip(1).put(sign, style).skip(1);
         draw_name(line, name, shared, &mut pen);
         let [a, b, delta] = diff_lines.columns;
-        let unit = diff_lines.unit;
         let style = match line.delta_ns().signum() * i128::from(is_much(line, diff_lines)) {
             0 => theme.secondary,
             1 => theme.bad,
             _ => theme.good,
         };
-        pen.skip(2).right(&time(line.a_ns(), unit), a, theme.text);
-        pen.skip(2).right(&time(line.b_ns(), unit), b, theme.text);
-        pen.skip(2).right(&unit.format_signed(line.delta_ns()), delta, style).skip(1);
+        pen.skip(2).right(&shared.drawable(&time(line.a_ns())), a, theme.text);
+        pen.skip(2).right(&shared.drawable(&time(line.b_ns())), b, theme.text);
+        pen.skip(2).right(&shared.drawable(&duration::show_signed(line.delta_ns())), delta, style).skip(1);
         draw_bars(line, diff_lines, bars, shared, &mut pen);
     }
     if screen.pane == Pane::Rows {

@@ -29,6 +29,18 @@ pub(super) enum EditTarget {
     Body,
 }
 
+impl EditTarget {
+    /// Returns the heading of the group that it belongs to.
+    pub(super) const fn group(&self) -> &'static str {
+        match self {
+            Self::Slot(_) => "slots",
+            Self::Effect(_) => "effects",
+            Self::Header(_) | Self::Secret(_) => "headers",
+            Self::Body => "",
+        }
+    }
+}
+
 /// Editable items, in display order.
 #[derive(Debug, Default)]
 pub(super) struct EditItems {

@@ -2,8 +2,10 @@
 
 use ratatui::layout::Rect;
 
-use crate::draw::VerticalSplit;
+use crate::draw::{VerticalSplit, split_columns};
 
+/// Width from which what can be edited and the result are beside each other.
+const WIDE: u16 = 120;
 /// Minimum height of the responses, if there is room.
 const MIN_RESPONSE: usize = 4;
 
@@ -19,6 +21,8 @@ pub(super) struct Areas {
     pub(super) response_title: Rect,
     pub(super) response: Rect,
     pub(super) prompt: Rect,
+    /// Line between two columns of a wide screen.
+    pub(super) wall: Option<Rect>,
 }
 
 /// Contents that determine the layout.
@@ -40,6 +44,34 @@ pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
     let typed = if is_typing { 2 } else { 0 };
     let mut stack = VerticalSplit::new(area);
     let (head, verdict) = (stack.take(1), stack.take(if has_ended { 2 } else { 1 }));
+    if area.width >= WIDE {
+        // What can be edited is beside the result.
+        let whole = stack.take(stack.remaining().saturating_sub(typed));
+        let prompt = stack.take(typed);
+        let (left, wall, right) = split_columns(whole, whole.width * 2 / 5);
+        let mut left = VerticalSplit::new(left);
+        let (items_title, items) = (left.take(1), left.take(left.remaining()));
+        let mut right = VerticalSplit::new(right);
+        let findings_title = right.take(1);
+        let rest = right.remaining().saturating_sub(1 + if has_finding { 3 } else { 0 });
+        let findings = right.take(findings.clamp(1, (rest / 2).max(1)));
+        let finding = right.take(if has_finding { 3 } else { 0 });
+        let response_title = right.take(1);
+        let response = right.take(right.remaining());
+        return Areas {
+            head,
+            verdict,
+            items_title,
+            items,
+            findings_title,
+            findings,
+            finding,
+            response_title,
+            response,
+            prompt,
+            wall: Some(wall),
+        };
+    }
     // Three rows are for titles.
     let left = stack.remaining().saturating_sub(typed + 3);
     let items = items.clamp(1, (left / 2).max(1));
@@ -62,5 +94,6 @@ pub(super) fn areas(area: Rect, contents: &Contents) -> Areas {
         response_title,
         response,
         prompt,
+        wall: None,
     }
 }

@@ -44,6 +44,9 @@ impl ReplayScreen {
             return Vec::new();
         }
         let commands = self.rerun().into_iter().collect();
+        if prompt.before.is_none() {
+            self.remember(before.clone());
+        }
         prompt.before.get_or_insert(before);
         prompt.is_example = false;
         // A text of several lines does not fit the prompt.
@@ -67,6 +70,8 @@ impl ReplayScreen {
         match self.prompt.take().and_then(|prompt| prompt.before) {
             Some(before) => {
                 self.drafts = before;
+                // The refused edit leaves no trace.
+                self.history.pop();
                 self.rerun().into_iter().collect()
             }
             None => Vec::new(),

@@ -1,56 +1,52 @@
-//! Recorded and replayed response.
+//! Recorded and replayed response, as lines that are generated once and drawn often.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::widgets::{Clear, Widget};
 use zerver_analysis::display;
 use zerver_replay::Report;
+use zerver_replay::value::json_lines::json_lines;
 use zerver_trace::text::clean;
 
-use crate::draw::{Pen, split_columns, vertical_line};
-use crate::screen::diff::push_changed_lines;
-use crate::state::{LoadedTrace, SharedState};
+use crate::draw::{StyledLine, Tone};
+use crate::screen::diff::push_body_changes;
+use crate::state::LoadedTrace;
 
-/// Draws both responses beside each other.
-pub(super) fn draw_response(
-    loaded: &LoadedTrace,
-    report: &Report,
-    shared: &SharedState,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
-    let theme = &shared.theme;
+/// Maximum number of lines of a body.
+const MAX_LINES: usize = 500;
+/// Width up to which a list or an object takes one line.
+const COLUMNS: usize = 60;
+
+/// Returns both statuses and what differs between the bodies, or the body if it is the same.
+pub(super) fn response_lines(loaded: &LoadedTrace, report: &Report) -> Vec<StyledLine> {
     let Some(replied) = &report.response else {
-        Pen::new(buffer, area, 0, theme.glyphs.ellipsis)
-            .skip(1)
-            .put("none: the replay did not finish", theme.warn);
-        return;
+        return vec![StyledLine::new("none: the replay did not finish", Tone::Warn)];
     };
-    let then = display::wire(&loaded.trace.response_body.bytes);
-    let now: Vec<String> = match &replied.body {
-        Some(body) => body.split('\n').map(|line| clean(line).into_owned()).collect(),
-        None => vec![format!("{} bytes of binary data", replied.body_bytes)],
+    let head = StyledLine::new("recorded ", Tone::Secondary)
+        .with(loaded.trace.status.to_string(), Tone::Status(loaded.trace.status))
+        .with(", replayed ", Tone::Secondary)
+        .with(replied.status.to_string(), Tone::Status(replied.status));
+    let Some(body) = &replied.body else {
+        let remark = format!("{} bytes of binary data", replied.body_bytes);
+        return vec![head, StyledLine::new(remark, Tone::Secondary)];
     };
-    let (left, middle, right) = split_columns(area, area.width / 2);
-    vertical_line(middle, theme.border, theme, buffer);
-    let side = |area: Rect, word: &str, status: u16, lines: &[String], buffer: &mut Buffer| {
-        let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).put(word, theme.secondary).skip(1).put(&status.to_string(), theme.status(status));
-        for (row, line) in (1..area.height).zip(lines) {
-            Pen::new(buffer, area, row, theme.glyphs.ellipsis).skip(1).put(line, theme.text);
-        }
-    };
-    side(left, "recorded", loaded.trace.status, &then, buffer);
-    side(right, "replayed", replied.status, &now, buffer);
-    // The differences follow below if there is room.
-    let taken = u16::try_from(then.len().max(now.len())).unwrap_or(u16::MAX).saturating_add(1);
-    if then != now && taken < area.height {
-        let rest = Rect { y: area.y + taken, height: area.height - taken, ..area };
-        Clear.render(rest.intersection(buffer.area), buffer);
-        let mut lines = Vec::new();
-        push_changed_lines(&then.join("\n"), &now.join("\n"), &mut lines);
-        for (row, line) in (0..rest.height).zip(&lines) {
-            line.draw(&mut Pen::new(buffer, rest, row, theme.glyphs.ellipsis), theme);
-        }
+    let then = display::wire(&loaded.trace.response_body.bytes).join("\n");
+    let now: Vec<_> = body.split('\n').map(clean).collect();
+    let mut changes = Vec::new();
+    push_body_changes(&then, &now.join("\n"), &mut changes);
+    if changes.is_empty() {
+        let mut lines = vec![head.with("; the same body", Tone::Secondary)];
+        lines.extend(body_lines(body));
+        return lines;
+    }
+    [vec![head], changes].concat()
+}
+
+/// Returns a body as lines; JSON is indented.
+fn body_lines(body: &str) -> Vec<StyledLine> {
+    match json_lines(body.as_bytes(), COLUMNS) {
+        Some(lines) => lines
+            .iter()
+            .take(MAX_LINES)
+            .map(|line| StyledLine::new(format!("{}{}", "  ".repeat(line.depth()), line.text), Tone::Text))
+            .collect(),
+        None => body.lines().take(MAX_LINES).map(|line| StyledLine::new(line, Tone::Text)).collect(),
     }
 }

@@ -57,7 +57,9 @@ const KEYS: &[KeyBinding] = &[
         "Supply what is missing: an effect's answer, or a secret",
         Some("supply"),
     ),
-    binding(&[key('x')], Action::RevertEdit, "Revert the edit", Some("revert")),
+    binding(&[key('x')], Action::RevertEdit, "Revert the edit of the selected item", Some("revert")),
+    binding(&[key('u')], Action::UndoEdit, "Undo the last change", Some("undo")),
+    binding(&[key('Y')], Action::CopyReplay, "Copy the replay with its edits as a command", Some("copy")),
     binding(&[key('s')], Action::ChooseStep, "Choose the first step to see the edit", Some("step")),
     binding(&[key('r')], Action::Rerun, "Replay again", Some("again")),
     binding(
@@ -94,7 +96,8 @@ impl Screen for ReplayScreen {
             Action::ChooseStep => !self.drafts.has_no_slots(),
             Action::RevertEdit => selected.is_some_and(|item| self.drafts.draft_for(&item.target).is_some()),
             Action::SupplyMissing => self.missing_secret().is_some() || self.unanswered_effect().is_some(),
-            Action::Rerun | Action::NextPane => self.id.is_some(),
+            Action::UndoEdit => !self.history.is_empty(),
+            Action::Rerun | Action::NextPane | Action::CopyReplay => self.id.is_some(),
             _ if action.is_moving() && self.pane == Pane::Findings => self.has_findings(),
             _ => selected.is_some(),
         }
@@ -154,10 +157,14 @@ impl Screen for ReplayScreen {
             Action::ChooseStep => return self.choose_next_step(shared),
             Action::RevertEdit => {
                 let target = self.selected().map(|(target, _)| target);
+                let before = self.drafts.clone();
                 if target.is_some_and(|target| self.drafts.revert(&target)) {
+                    self.remember(before);
                     return self.rerun().into_iter().collect();
                 }
             }
+            Action::UndoEdit => return self.undo(shared),
+            Action::CopyReplay => return self.copy_command().into_iter().collect(),
             Action::InjectFault => return self.inject_next_fault(shared),
             Action::SupplyMissing => self.prompt_for_missing(shared),
             Action::Rerun => return self.rerun().into_iter().collect(),
@@ -175,6 +182,8 @@ impl Screen for ReplayScreen {
                 match result {
                     Ok(replayed) => {
                         self.run = RunState::Done(Arc::clone(replayed));
+                        self.response.clear();
+                        self.settle(shared);
                         self.sent = None;
                         if self.prompt.is_none() {
                             self.prompt_for_missing(shared);

@@ -10,21 +10,30 @@ use super::drafts::Drafts;
 use super::edit_targets::{EditItem, EditItems, EditTarget};
 use super::layout::{self, Areas, Contents};
 use super::open_prompt::{OpenPrompt, SubmittedPrompt};
-use crate::draw::Scroll;
+use super::response_view::response_lines;
+use crate::curl_command::replay_command;
+use crate::draw::{Scroll, StyledLine};
 use crate::message::{Command, Navigation};
 use crate::services::ReplayResult;
 use crate::state::{LoadedTrace, Notice, SharedState};
+
+/// Maximum number of changes that can be undone.
+const MAX_UNDO: usize = 100;
 
 /// The replay screen.
 #[derive(Debug, Default)]
 pub(crate) struct ReplayScreen {
     pub(super) id: Option<RequestId>,
     pub(super) drafts: Drafts,
+    /// Earlier edits, for undo.
+    pub(super) history: Vec<Drafts>,
     /// Editable items; `None` until the trace is loaded.
     pub(super) items: Option<EditItems>,
     /// Number of the latest replay.
     pub(super) number: u64,
     pub(super) run: RunState,
+    /// Lines about the response of the last completed replay; empty until the trace is loaded.
+    pub(super) response: Vec<StyledLine>,
     pub(super) prompt: Option<OpenPrompt>,
     /// Prompt submitted for the replay that is running.
     pub(super) sent: Option<SubmittedPrompt>,
@@ -67,10 +76,15 @@ impl ReplayScreen {
         commands
     }
 
-    /// Lists the editable items once the trace is loaded.
+    /// Lists the editable items once the trace is loaded, and compares the responses once there is a result.
     pub(super) fn settle(&mut self, shared: &SharedState) {
         if self.items.is_none() {
             self.items = self.loaded(shared).map(|loaded| EditItems::from_trace(loaded));
+        }
+        if self.response.is_empty()
+            && let (Some(loaded), Some(replayed)) = (self.loaded(shared), self.report())
+        {
+            self.response = response_lines(loaded, &replayed.report);
         }
     }
 
@@ -120,7 +134,9 @@ impl ReplayScreen {
             shared.notice = Some(Notice::error("only effects can fail; select one below the slots"));
             return Vec::new();
         };
+        let before = self.drafts.clone();
         self.drafts.cycle_fault(effect, faults);
+        self.remember(before);
         self.rerun().into_iter().collect()
     }
 
@@ -143,8 +159,39 @@ impl ReplayScreen {
             shared.notice = Some(Notice::error("edit a slot first, then choose the step that sees it"));
             return Vec::new();
         }
+        let before = self.drafts.clone();
         self.drafts.next_step(&loaded.trace.flow);
+        self.remember(before);
         self.rerun().into_iter().collect()
+    }
+
+    /// Keeps edits for undo.
+    pub(super) fn remember(&mut self, before: Drafts) {
+        if self.history.len() >= MAX_UNDO {
+            self.history.remove(0);
+        }
+        self.history.push(before);
+    }
+
+    /// Takes back the last change of the edits, and replays without it.
+    pub(super) fn undo(&mut self, shared: &mut SharedState) -> Vec<Command> {
+        let Some(before) = self.history.pop() else {
+            shared.notice = Some(Notice::error("nothing to undo"));
+            return Vec::new();
+        };
+        self.drafts = before;
+        self.rerun().into_iter().collect()
+    }
+
+    /// Returns the replay as a command for a shell. Secrets are left out.
+    pub(super) fn copy_command(&self) -> Option<Command> {
+        let is_secret = |name: &str| {
+            let is_it = |item: &EditItem| item.target == EditTarget::Secret(name.to_owned());
+            self.items().iter().any(is_it)
+        };
+        let command = replay_command(self.id?, &self.drafts.edits(), is_secret);
+        let lacks = if command.is_partial { "; its comments name what is missing" } else { "" };
+        Some(Command::Copy { text: command.text, description: format!("the replay as a command{lacks}") })
     }
 
     /// Opens the step of the selected finding in the timeline.

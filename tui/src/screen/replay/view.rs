@@ -12,10 +12,16 @@ use zerver_trace::text::clean;
 use super::edit_targets::{EditItems, EditTarget};
 use super::layout::Areas;
 use super::open_prompt::OpenPrompt;
-use super::response_view::draw_response;
 use super::state::{Pane, ReplayScreen, RunState};
-use crate::draw::{Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, width, wrapped};
+use crate::draw::{
+    Pen, StyledLine, Tone, scrollbar, side_by_side, titled_rule, vertical_line, width, wrapped,
+};
 use crate::state::SharedState;
+
+/// Minimum width of the recorded value before an edit.
+const MIN_OLD: usize = 8;
+/// Width of the names of the groups.
+const GROUP: usize = 9;
 
 pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
@@ -34,8 +40,7 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         Some(Ok(None)) => drop(pen.put("no longer in the store", theme.warn)),
         Some(Ok(Some(loaded))) => {
             let trace = &loaded.trace;
-            pen.recorded(&trace.method, theme.text).skip(1);
-            pen.put(&display::wire(&trace.target).join("\\n"), theme.text).skip(2);
+            pen.put(&display::request_line(trace), theme.text).skip(2);
             pen.put(&trace.status.to_string(), theme.status(trace.status)).skip(2);
             pen.recorded(&trace.flow.name, theme.secondary);
         }
@@ -47,12 +52,15 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         let mut pen = Pen::new(buffer, areas.verdict, 1, theme.glyphs.ellipsis);
         of_ending(edited_outcome, shared).draw(pen.skip(1), theme);
     }
+    if let Some(wall) = areas.wall {
+        vertical_line(wall, theme.border, theme, buffer);
+    }
     let style = |pane: Pane| if screen.pane == pane { theme.focus } else { theme.border };
     let at =
-        screen.drafts.at().map(|step| format!("slots as seen from {} on, effects, request", clean(step)));
+        screen.drafts.at().map(|step| format!("what can be edited; slots as seen from {} on", clean(step)));
     titled_rule(
         areas.items_title,
-        at.as_deref().unwrap_or("slots, effects, request"),
+        at.as_deref().unwrap_or("what can be edited"),
         style(Pane::Items),
         theme,
         buffer,
@@ -66,8 +74,8 @@ pub(super) fn draw(screen: &ReplayScreen, shared: &SharedState, area: Rect, buff
         if let Some(finding) = replayed.report.findings.get(screen.finding_scroll.cursor) {
             draw_finding(finding, shared, areas.finding, buffer);
         }
-        if let Some(loaded) = screen.loaded(shared) {
-            draw_response(loaded, &replayed.report, shared, areas.response, buffer);
+        for (row, line) in (0..areas.response.height).zip(&screen.response) {
+            line.draw(Pen::new(buffer, areas.response, row, theme.glyphs.ellipsis).skip(1), theme);
         }
     }
     draw_subjects(screen, shared, areas.items, buffer);
@@ -146,7 +154,13 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
     for (row, slot) in (0..area.height).zip(slots.iter().skip(scroll.first)) {
         let draft = screen.drafts.draft_for(&slot.target);
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
-        pen.skip(1).put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
+        // The first row of a group, and the first visible row, name the group.
+        let at = scroll.first + usize::from(row);
+        let is_first =
+            row == 0 || slots.get(at - 1).is_none_or(|before| before.target.group() != slot.target.group());
+        let heading = if is_first { slot.target.group() } else { "" };
+        pen.skip(1).left(heading, GROUP, theme.secondary);
+        pen.put(if draft.is_some() { theme.glyphs.mark } else { " " }, theme.mark).skip(1);
         let style = match slot.target {
             EditTarget::Slot(_) => theme.info,
             EditTarget::Effect(_) => theme.effect,
@@ -156,9 +170,13 @@ fn draw_subjects(screen: &ReplayScreen, shared: &SharedState, area: Rect, buffer
         match draft {
             None => pen.put(&shared.drawable(&slot.value), theme.text),
             Some(draft) => {
-                let half = pen.room().saturating_sub(width(draft) + 4).max(pen.room() / 2);
-                let old = crate::draw::fit(&shared.drawable(&slot.value), half, theme.glyphs.ellipsis);
-                pen.put(&old, theme.secondary).skip(1).put(theme.glyphs.arrow, theme.secondary).skip(1);
+                // The edit gets what it needs, and the old value the rest, if that is enough to recognize it.
+                let half = pen.room().saturating_sub(width(draft) + 4);
+                if half >= MIN_OLD {
+                    let old = crate::draw::fit(&shared.drawable(&slot.value), half, theme.glyphs.ellipsis);
+                    pen.put(&old, theme.secondary).skip(1);
+                }
+                pen.put(theme.glyphs.arrow, theme.secondary).skip(1);
                 pen.recorded(&shared.drawable(draft), theme.good)
             }
         };

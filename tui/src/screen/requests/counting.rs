@@ -1,7 +1,7 @@
-//! Counting of requests as they arrive: rates of all and of the listed requests, and baselines of the flows.
+//! Counting of requests as they arrive: rates of all, totals of the listed ones, and baselines of the flows.
 
 use super::state::RequestsScreen;
-use crate::index::{Metrics, SCAN_CHUNK};
+use crate::index::{Metrics, SCAN_CHUNK, SelectionTotals};
 use crate::state::SharedState;
 
 impl RequestsScreen {
@@ -13,6 +13,7 @@ impl RequestsScreen {
         for seq in (range.start..first).rev().chain(end.max(range.start)..range.end) {
             if let Some(row) = shared.index.row(seq) {
                 self.rates.add(&row, shared.now_unix_ns);
+                self.totals.add(&row);
                 self.baseline.add(&row);
             }
         }
@@ -25,15 +26,19 @@ impl RequestsScreen {
     pub(super) fn count_selected(&mut self, shared: &SharedState) {
         for seq in self.list.take_admitted() {
             if let Some(row) = shared.index.row(seq) {
-                self.selected.add(&row, shared.now_unix_ns);
+                self.selected.add(&row);
             }
         }
-        self.selected.settle();
     }
 
-    /// Returns the metrics of the listed requests.
-    pub(super) fn metrics(&self, now_unix_ns: u64) -> Metrics {
-        let rates = if self.list.filter().is_empty() { &self.rates } else { &self.selected };
-        rates.metrics(now_unix_ns)
+    /// Returns the metrics of the last seconds if the list is live and shows all requests, and there were any.
+    pub(super) fn live_metrics(&self, now_unix_ns: u64) -> Option<Metrics> {
+        let is_live = self.is_following && self.list.filter().is_empty();
+        is_live.then(|| self.rates.metrics(now_unix_ns)).filter(|metrics| metrics.failed.now.is_some())
+    }
+
+    /// Returns the totals of the listed requests.
+    pub(super) fn listed_totals(&self) -> &SelectionTotals {
+        if self.list.filter().is_empty() { &self.totals } else { &self.selected }
     }
 }

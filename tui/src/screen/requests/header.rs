@@ -2,48 +2,39 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
+use zerver_analysis::display;
 use zerver_trace::duration;
 
 use super::state::RequestsScreen;
 use crate::draw::{Pen, sparkline, sparkline_to, width};
+use crate::index::{Metric, Metrics, SelectionTotals};
 use crate::state::SharedState;
+use crate::theme::Theme;
 
 /// Maximum width of a sparkline.
 const MAX_SPARK: usize = 30;
 /// Maximum width of a load sparkline. Load samples cover two minutes at most, and usually less.
 const MAX_LOAD: usize = 20;
 const MIN_SPARK: usize = 5;
-/// Period of the current numbers, see `rates.rs`.
-const PERIOD: &str = "last 10 s";
+/// Period of the numbers of a live list, see `rates.rs`.
+const LIVE_PERIOD: &str = "last 10 s  ";
 /// Seconds per column of a sparkline.
 const SPARK_S: usize = 2;
 
 const CLASSES: [&str; 3] = ["interactive", "default", "batch"];
 
+/// Draws numbers of the listed requests, with the time that they cover: the last seconds of a live list, or from the
+/// first to the last request.
 pub(super) fn draw_metrics(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let (theme, glyphs) = (&shared.theme, shared.theme.glyphs);
     let width = usize::from(area.width);
-    let metrics = requests.metrics(shared.now_unix_ns);
-    let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
-    pen.skip(1);
-    let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), duration::show);
-    let rate = metrics.rate.now.unwrap_or(0);
-    let rate =
-        if rate >= 1_000 { (rate / 100).to_string() } else { format!("{}.{}", rate / 100, rate / 10 % 10) };
-    let failed = metrics.failed.now;
-    let failed_style = if failed.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text };
-    let all = [
-        ("rate", &metrics.rate, format!("{rate}/s"), theme.info, theme.strong),
-        ("p50", &metrics.p50_ns, time(metrics.p50_ns.now), theme.good, theme.strong),
-        ("p99", &metrics.p99_ns, time(metrics.p99_ns.now), theme.warn, theme.strong),
-        (
-            "failed",
-            &metrics.failed,
-            failed.map_or("-".to_owned(), |percent| format!("{percent}%")),
-            theme.bad,
-            failed_style,
-        ),
-    ];
+    let live = requests.live_metrics(shared.now_unix_ns);
+    let totals = requests.listed_totals();
+    let mut all = match &live {
+        Some(metrics) => live_numbers(metrics, theme),
+        None => total_numbers(totals, theme),
+    };
     let len = requests.list.len(&shared.index);
     let state = if requests.is_following { "live" } else { "paused" };
     let is_complete = shared.index.is_complete() && !requests.list.is_behind(&shared.index);
@@ -53,27 +44,95 @@ pub(super) fn draw_metrics(requests: &RequestsScreen, shared: &SharedState, area
     } else {
         format!("{} of {}{plus}", thousands(len), thousands(shared.index.len()))
     };
-    let taken: usize = all.iter().map(|(name, _, now, ..)| name.len() + crate::draw::width(now) + 4).sum();
-    let rest = width.saturating_sub(1 + taken + count.len() + 2 + state.len() + 1);
-    // The period is named as soon as there is a number.
-    let period = if failed.is_some() { PERIOD } else { "" };
-    let rest = if rest > period.len() + 2 && !period.is_empty() {
-        pen.put(period, theme.secondary).skip(2);
-        rest - period.len() - 2
-    } else {
-        rest
-    };
-    let columns = (rest / all.len()).saturating_sub(1).min(MAX_SPARK);
-    for (name, metric, now, line, style) in all {
-        pen.put(name, theme.secondary).skip(1).put(&shared.drawable(&now), style);
-        if columns >= MIN_SPARK {
-            let shown = metric.line.len().saturating_sub(columns * SPARK_S);
-            pen.skip(1).put(&sparkline(&metric.line[shown..], columns, glyphs), line);
+    let count = match totals.span_ns() {
+        span_ns @ 1.. if live.is_none() => {
+            format!("{count} in {}", shared.drawable(&duration::show(span_ns)))
         }
-        pen.skip(3);
+        _ => count,
+    };
+    let left = if live.is_some() { LIVE_PERIOD } else { "" };
+    let right = crate::draw::width(&count) + 2 + state.len() + 1;
+    let room = width.saturating_sub(1 + left.len() + right);
+    let taken = |all: &[Number<'_>], gap: usize| -> usize {
+        all.iter().map(|number| number.name.len() + 1 + crate::draw::width(&number.now) + gap).sum()
+    };
+    // The count and the time imply the rate.
+    if taken(&all, 2) > room && live.is_none() {
+        all.remove(0);
     }
-    pen.until(count.len() + 2 + state.len() + 1).put(&count, theme.secondary).skip(2);
+    let gap = if taken(&all, 3) > room { 2 } else { 3 };
+    let rest = room.saturating_sub(taken(&all, gap));
+    let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
+    pen.skip(1).put(left, theme.secondary);
+    let columns = (rest / all.len().max(1)).saturating_sub(1).min(MAX_SPARK);
+    for number in &all {
+        pen.put(number.name, theme.secondary).skip(1).put(&shared.drawable(&number.now), number.style);
+        if let Some((line, style)) = number.line.filter(|_| columns >= MIN_SPARK) {
+            let shown = line.len().saturating_sub(columns * SPARK_S);
+            pen.skip(1).put(&sparkline(&line[shown..], columns, glyphs), style);
+        }
+        pen.skip(gap);
+    }
+    pen.until(right).put(&count, theme.secondary).skip(2);
     pen.put(state, if requests.is_following { theme.good } else { theme.warn });
+}
+
+/// A number of the line above the list.
+struct Number<'m> {
+    name: &'static str,
+    now: String,
+    style: Style,
+    /// Its values per second, if they are known.
+    line: Option<(&'m [u64], Style)>,
+}
+
+fn live_numbers<'m>(metrics: &'m Metrics, theme: &Theme) -> Vec<Number<'m>> {
+    let rate = metrics.rate.now.unwrap_or(0) as f64 / 100.0;
+    let number = |name, metric: &'m Metric, now, style, line| Number {
+        name,
+        now,
+        style,
+        line: Some((&metric.line[..], line)),
+    };
+    vec![
+        number("rate", &metrics.rate, display::rate(rate), theme.strong, theme.info),
+        number("p50", &metrics.p50_ns, time(metrics.p50_ns.now), theme.strong, theme.good),
+        number("p99", &metrics.p99_ns, time(metrics.p99_ns.now), theme.strong, theme.warn),
+        number(
+            "failed",
+            &metrics.failed,
+            percent(metrics.failed.now),
+            failed_style(metrics.failed.now, theme),
+            theme.bad,
+        ),
+    ]
+}
+
+fn total_numbers(totals: &SelectionTotals, theme: &Theme) -> Vec<Number<'static>> {
+    let number = |name, now, style| Number { name, now, style, line: None };
+    let failed = totals.failed_percent();
+    let mut all = vec![
+        number("rate", totals.rate_per_s().map_or_else(|| "-".to_owned(), display::rate), theme.strong),
+        number("p50", time(totals.percentile(50)), theme.strong),
+        number("p99", time(totals.percentile(99)), theme.strong),
+        number("failed", percent(failed), failed_style(failed, theme)),
+    ];
+    if let client_errors @ Some(1..) = totals.client_error_percent() {
+        all.push(number("4xx", percent(client_errors), theme.client_error));
+    }
+    all
+}
+
+fn time(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "-".to_owned(), duration::show)
+}
+
+fn percent(percent: Option<u64>) -> String {
+    percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"))
+}
+
+fn failed_style(percent: Option<u64>, theme: &Theme) -> Style {
+    if percent.is_some_and(|percent| percent > 0) { theme.bad } else { theme.text }
 }
 
 /// Draws the load of the workers and the lengths of the run queues.

@@ -12,6 +12,7 @@ const MIN_HEIGHT: u16 = 10;
 pub(super) struct Areas {
     pub(super) metrics: Rect,
     pub(super) load: Rect,
+    pub(super) check: Rect,
     pub(super) filter: Rect,
     pub(super) headings: Rect,
     pub(super) rows: Rect,
@@ -23,6 +24,8 @@ pub(super) struct Areas {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Contents {
     pub(super) has_load: bool,
+    /// True if requests were replayed with new code.
+    pub(super) has_check: bool,
     pub(super) is_filtered: bool,
     pub(super) has_log: bool,
 }
@@ -37,6 +40,7 @@ pub(super) fn areas(area: Rect, contents: Contents) -> Areas {
     };
     let metrics = top(u16::from(area.height >= MIN_HEIGHT), &mut rest);
     let load = top(u16::from(contents.has_load && area.height >= MIN_HEIGHT), &mut rest);
+    let check = top(u16::from(contents.has_check && area.height >= MIN_HEIGHT), &mut rest);
     let filter = top(u16::from(contents.is_filtered), &mut rest);
     let log = (contents.has_log && area.height >= MIN_HEIGHT).then(|| {
         let height = rest.height / 2;
@@ -49,5 +53,5 @@ pub(super) fn areas(area: Rect, contents: Contents) -> Areas {
         Rect { x: rest.right(), width, ..rest }
     });
     let headings = top(1, &mut rest);
-    Areas { metrics, load, filter, headings, rows: rest, preview, log }
+    Areas { metrics, load, check, filter, headings, rows: rest, preview, log }
 }

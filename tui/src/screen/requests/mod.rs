@@ -4,6 +4,7 @@ mod counting;
 mod header;
 mod layout;
 mod preview;
+mod queries;
 mod screen;
 mod selection;
 mod state;

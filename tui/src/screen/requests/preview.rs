@@ -21,7 +21,7 @@ pub(super) fn draw(row: Option<&RequestRow<'_>>, shared: &SharedState, area: Rec
         Pen::new(buffer, area, 0, theme.glyphs.ellipsis).skip(1).recorded(text, theme.secondary);
         return;
     };
-    let lines = timeline::lines(loaded, None, shared);
+    let lines = timeline::lines(loaded, None, area.width, shared);
     let height = (lines.len() as u16).min(area.height);
     for (at, line) in (0..height).zip(&lines) {
         line.draw(&mut Pen::new(buffer, area, at, theme.glyphs.ellipsis), theme);

@@ -41,6 +41,14 @@ const LIST_KEYS: &[KeyBinding] = &[
     binding(&[key('y')], Action::CopyId, "Copy the id", None),
 ];
 
+/// Only if the new code changed the outcome of a request.
+const CHECK_KEYS: &[KeyBinding] = &[binding(
+    &[key('c')],
+    Action::NextChanged,
+    "Next request that differs with the new code",
+    Some("next change"),
+)];
+
 /// Only for `zerver dev`.
 const LOG_KEYS: &[KeyBinding] =
     &[binding(&[key('L')], Action::ToggleLog, "Show or hide the service log", Some("log"))];
@@ -53,6 +61,9 @@ impl Screen for RequestsScreen {
     fn keys(&self, shared: &SharedState) -> Vec<&'static [KeyBinding]> {
         let follow_keys = if self.is_following { LIVE_KEYS } else { PAUSED_KEYS };
         let mut tables = vec![KEYS, follow_keys, LIST_KEYS, keys::REQUEST];
+        if !shared.replay_check.changed.is_empty() {
+            tables.push(CHECK_KEYS);
+        }
         if shared.service.is_some() {
             tables.push(LOG_KEYS);
         }
@@ -117,7 +128,7 @@ impl Screen for RequestsScreen {
             // Moving pauses the list, except to the top.
             self.is_following = action == Action::Top;
             self.set(shared, scroll);
-            return self.load_preview(shared);
+            return self.load_shown(shared);
         }
         let selected = self.selected(shared).and_then(|seq| shared.index.row(seq));
         match action {
@@ -150,25 +161,26 @@ impl Screen for RequestsScreen {
             Action::NextMark => {
                 let marks = self.marks.clone();
                 let is_marked = |seq| marks.contains(&seq);
-                if !self.seek(shared, true, is_marked) {
-                    self.is_following = false;
-                    let top = Scroll::default();
-                    let before = self.scroll(shared);
-                    self.set(shared, top);
-                    if !self.list.nth(0, &shared.index).is_some_and(is_marked)
-                        && !self.seek(shared, true, is_marked)
-                    {
-                        self.set(shared, before);
-                        shared.notice = Some(Notice::error("no marked requests in the list; m marks one"));
-                    }
+                if !self.seek(shared, true, is_marked) && !self.seek_from_top(shared, is_marked) {
+                    shared.notice = Some(Notice::error("no marked requests in the list; m marks one"));
                 }
             }
             Action::NextFailed | Action::PreviousFailed => {
                 let down = action == Action::NextFailed;
-                let failed = |seq| shared.index.row(seq).is_some_and(|row| row.failed || row.status >= 400);
+                let failed = |seq| shared.index.row(seq).is_some_and(|row| row.is_error());
                 if !self.seek(shared, down, failed) {
                     let beyond = if down { "below" } else { "above" };
-                    shared.notice = Some(Notice::error(format!("no failed request {beyond}")));
+                    shared.notice =
+                        Some(Notice::error(format!("no failed request {beyond}; 4xx do not count")));
+                }
+            }
+            Action::NextChanged => {
+                let changed = |seq| {
+                    let row = shared.index.row(seq);
+                    row.is_some_and(|row| shared.replay_check.changed.contains(&row.id))
+                };
+                if !self.seek(shared, true, changed) && !self.seek_from_top(shared, changed) {
+                    shared.notice = Some(Notice::error("no other request of the list differs"));
                 }
             }
             Action::ToggleLog => {
@@ -178,7 +190,7 @@ impl Screen for RequestsScreen {
             }
             _ => {}
         }
-        self.load_preview(shared)
+        self.load_shown(shared)
     }
 
     fn on_message(&mut self, shared: &mut SharedState, message: &Message) -> Vec<Command> {
@@ -206,13 +218,17 @@ impl Screen for RequestsScreen {
                 self.scan.scanned += scanned;
                 self.list.admit_scanned(found, &shared.index);
                 self.count_selected(shared);
+                self.scan_slots(shared)
+            }
+            Message::Queries(queries) => {
+                self.queries.add(queries);
                 Vec::new()
             }
             _ => Vec::new(),
         };
         self.set(shared, self.scroll(shared));
         commands.extend(self.request_turn(shared));
-        commands.extend(self.load_preview(shared));
+        commands.extend(self.load_shown(shared));
         commands
     }
 
@@ -226,7 +242,7 @@ impl Screen for RequestsScreen {
         }
         self.is_following = false;
         self.set(shared, scroll);
-        self.load_preview(shared)
+        self.load_shown(shared)
     }
 
     fn draw(&self, shared: &SharedState, area: Rect, buffer: &mut Buffer) {

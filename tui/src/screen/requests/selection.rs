@@ -18,6 +18,7 @@ impl RequestsScreen {
     pub(super) fn areas(&self, shared: &SharedState, area: Rect) -> Areas {
         let contents = Contents {
             has_load: shared.scheduler.health().is_some(),
+            has_check: shared.replay_check.sentence().is_some(),
             is_filtered: self.prompt.is_some() || !self.filter.is_empty(),
             has_log: shared.service.as_ref().is_some_and(|service| service.is_log_shown),
         };
@@ -113,13 +114,28 @@ impl RequestsScreen {
         found.is_some()
     }
 
-    /// Requests the trace for the preview.
-    pub(super) fn load_preview(&self, shared: &SharedState) -> Vec<Command> {
+    /// Moves to the first request for which `is_wanted` returns true. Returns false and stays if there is none.
+    pub(super) fn seek_from_top(&mut self, shared: &SharedState, is_wanted: impl Fn(Seq) -> bool) -> bool {
+        let before = (self.is_following, self.scroll(shared));
+        self.is_following = false;
+        self.set(shared, Scroll::default());
+        let is_first = self.list.nth(0, &shared.index).is_some_and(&is_wanted);
+        let is_found = is_first || self.seek(shared, true, is_wanted);
+        if !is_found {
+            self.is_following = before.0;
+            self.set(shared, before.1);
+        }
+        is_found
+    }
+
+    /// Requests what the visible rows and the preview lack.
+    pub(super) fn load_shown(&mut self, shared: &SharedState) -> Vec<Command> {
         let is_shown = self.areas(shared, shared.body()).preview.is_some();
         let row = self.selected(shared).filter(|_| is_shown).and_then(|seq| shared.index.row(seq));
         let wanted = row.filter(|row| {
             shared.traces.get(row.id).is_none() && shared.traces.pending_len() < MAX_PENDING_PREVIEWS
         });
-        wanted.map(|row| Command::LoadTrace(row.id)).into_iter().collect()
+        let trace = wanted.map(|row| Command::LoadTrace(row.id));
+        trace.into_iter().chain(self.read_queries(shared)).collect()
     }
 }

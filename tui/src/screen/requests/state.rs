@@ -1,18 +1,19 @@
 //! State of the request list: filter, order, selection and marks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use zerver_analysis::QueryClock;
 
+use super::queries::QueryStrings;
 use crate::draw::Scroll;
-use crate::index::{Baseline, Filter, Rates, RequestList, SCAN_CHUNK, Seq, SortOrder};
+use crate::index::{Baseline, Filter, Rates, RequestList, SCAN_CHUNK, SelectionTotals, Seq, SortOrder};
 use crate::message::Command;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
 
-/// Maximum number of requests whose slots are read for one filter; the newest are taken.
-const MAX_SCAN: usize = 20_000;
+/// Number of requests whose traces are read by one command. The next ones follow once they have been.
+const SCAN_BATCH: usize = 20_000;
 
 /// The request list.
 #[derive(Debug)]
@@ -29,13 +30,16 @@ pub(crate) struct RequestsScreen {
     pub(super) filter: String,
     pub(super) error: Option<String>,
     pub(super) marks: BTreeSet<Seq>,
-    /// Rates of all requests, and of those that the filter admits.
+    /// Rates of all requests.
     pub(super) rates: Rates,
-    pub(super) selected: Rates,
+    /// Totals of all requests, and of those that the filter admits.
+    pub(super) totals: SelectionTotals,
+    pub(super) selected: SelectionTotals,
     pub(super) baseline: Baseline,
     /// Range of the index included in `rates` and `baseline`.
     pub(super) counted: (Seq, Seq),
     pub(super) scan: SlotScan,
+    pub(super) queries: QueryStrings,
     /// True while a [`Command::Continue`] is pending.
     pub(super) is_turn_requested: bool,
 }
@@ -44,10 +48,10 @@ pub(crate) struct RequestsScreen {
 #[derive(Debug, Default)]
 pub(super) struct SlotScan {
     pub(super) generation: u64,
+    /// Requests still to read, the next one first.
+    pub(super) queued: VecDeque<Seq>,
     pub(super) requested: usize,
     pub(super) scanned: usize,
-    /// True if there are more requests than are read.
-    pub(super) is_cut: bool,
 }
 
 impl Default for RequestsScreen {
@@ -62,10 +66,12 @@ impl Default for RequestsScreen {
             error: None,
             marks: BTreeSet::new(),
             rates: Rates::default(),
-            selected: Rates::default(),
+            totals: SelectionTotals::default(),
+            selected: SelectionTotals::default(),
             baseline: Baseline::default(),
             counted: (0, 0),
             scan: SlotScan::default(),
+            queries: QueryStrings::default(),
             is_turn_requested: false,
         }
     }
@@ -75,7 +81,7 @@ impl RequestsScreen {
     /// Applies another filter or order. The selected request stays selected if it is still listed.
     pub(super) fn relist(&mut self, shared: &SharedState, filter: Filter, sort: SortOrder) -> Vec<Command> {
         self.list.set(filter, sort, &shared.index);
-        self.selected = Rates::default();
+        self.selected = SelectionTotals::default();
         // The selected request must be found at once.
         let selected = self.cursor.filter(|_| !self.is_following);
         self.list.catch_up(&shared.index, SCAN_CHUNK, selected);
@@ -100,20 +106,24 @@ impl RequestsScreen {
         is_new.then_some(Command::Continue)
     }
 
-    /// Requests the traces that the filter needs.
+    /// Requests the traces that the filter needs, unless others are being read.
     pub(super) fn scan_slots(&mut self, shared: &SharedState) -> Vec<Command> {
-        let mut unscanned = self.list.take_unscanned();
-        let room = MAX_SCAN.saturating_sub(self.scan.requested);
-        self.scan.is_cut |= unscanned.len() > room;
-        unscanned.truncate(room);
-        if unscanned.is_empty() {
+        // Those that have just arrived come first.
+        let newest = self.scan.queued.front().copied();
+        let unscanned = self.list.take_unscanned().into_iter();
+        let (newer, older): (Vec<Seq>, Vec<Seq>) =
+            unscanned.partition(|seq| newest.is_some_and(|newest| *seq > newest));
+        newer.into_iter().rev().for_each(|seq| self.scan.queued.push_front(seq));
+        self.scan.queued.extend(older);
+        if self.scan.scanned < self.scan.requested || self.scan.queued.is_empty() {
             return Vec::new();
         }
-        self.scan.requested += unscanned.len();
-        let id = |seq: Seq| Some((seq, shared.index.row(seq)?.id));
+        let batch = self.scan.queued.drain(..self.scan.queued.len().min(SCAN_BATCH));
+        let requests: Vec<_> = batch.filter_map(|seq| Some((seq, shared.index.row(seq)?.id))).collect();
+        self.scan.requested += requests.len();
         vec![Command::Scan {
             generation: self.scan.generation,
-            requests: unscanned.into_iter().filter_map(id).collect(),
+            requests,
             query: Arc::clone(self.list.filter().query()),
         }]
     }
@@ -125,7 +135,7 @@ impl RequestsScreen {
         self.prompt = None;
         self.is_following = true;
         self.set(shared, Scroll::default());
-        commands.extend(self.load_preview(shared));
+        commands.extend(self.load_shown(shared));
         commands
     }
 
@@ -158,7 +168,7 @@ impl RequestsScreen {
             commands = self.relist(shared, filter, sort);
             self.set(shared, Scroll::default());
         }
-        commands.extend(self.load_preview(shared));
+        commands.extend(self.load_shown(shared));
         commands
     }
 }

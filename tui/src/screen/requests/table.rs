@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_trace::text::clean;
 use zerver_trace::{RequestId, duration};
 
 use super::state::RequestsScreen;
@@ -38,8 +39,9 @@ impl TableColumns {
             given
         };
         let verdict = take(9, 10);
-        let flow = take(14, 14);
-        let bar = take(10, 24);
+        let flow = take(14, 20);
+        // The query string tells more than a bar.
+        let bar = take(10, 30);
         let class = take(11, 34);
         let wide_bar = take(10, 44);
         let bar = bar + if wide_bar > 0 { wide_bar + 2 } else { 0 };
@@ -105,8 +107,10 @@ impl TableColumns {
         pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.secondary).skip(2);
         pen.recorded_left(row.method, METHOD, theme.text).skip(2);
         let filter = requests.list.filter();
-        let matched_positions = || (|text: &str| filter.matched_positions(text), theme.matched());
-        pen.recorded_marked(row.path, self.path, theme.text, matched_positions()).skip(2);
+        let in_flow = |text: &str| filter.matched_positions(text);
+        let target = format!("{}{}", row.path, requests.queries.get(row.id));
+        let in_path = |_: &str| filter.matched_positions(&clean(row.path));
+        pen.recorded_marked(&target, self.path, theme.text, (in_path, theme.matched())).skip(2);
         let (status, style) = match row.status {
             0 => ("-".to_owned(), theme.bad),
             status => (status.to_string(), theme.status(status)),
@@ -124,7 +128,7 @@ impl TableColumns {
         }
         if self.flow > 0 {
             let flow = if row.flow.is_empty() { "-" } else { row.flow };
-            pen.skip(2).recorded_marked(flow, self.flow, theme.secondary, matched_positions());
+            pen.skip(2).recorded_marked(flow, self.flow, theme.secondary, (in_flow, theme.matched()));
         }
         if self.class > 0 {
             pen.skip(2).left(row.class.as_str(), self.class, theme.secondary);
@@ -143,7 +147,9 @@ impl TableColumns {
                     let text = if slow.len() > self.verdict { format!("{times}x") } else { slow };
                     pen.left(&text, self.verdict, theme.warn);
                 }
-                Verdict::Failed => drop(pen.recorded_left(row.outcome, self.verdict, theme.bad)),
+                Verdict::Failed => {
+                    pen.recorded_left(row.outcome, self.verdict, theme.failure(row.status));
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
     let areas = requests.areas(shared, area);
     draw_metrics(requests, shared, areas.metrics, buffer);
     draw_load(shared, areas.load, buffer);
+    draw_check(shared, areas.check, buffer);
     draw_filter(requests, shared, areas.filter, buffer);
     let len = requests.list.len(&shared.index);
     let height = usize::from(areas.rows.height);
@@ -92,15 +93,27 @@ fn draw_nothing(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Draws how many of the newest requests differ with the new code.
+fn draw_check(shared: &SharedState, area: Rect, buffer: &mut Buffer) {
+    let theme = &shared.theme;
+    let Some(sentence) = shared.replay_check.sentence() else { return };
+    let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
+    if shared.replay_check.changed.is_empty() {
+        pen.skip(1).put(theme.glyphs.good, theme.good).skip(1).put(&sentence, theme.text);
+    } else {
+        pen.skip(1).put(theme.glyphs.differs, theme.bad).skip(1).put(&sentence, theme.strong);
+        pen.skip(3).put("c", theme.key).skip(1).put("shows the next", theme.secondary);
+    }
+}
+
 fn draw_filter(requests: &RequestsScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let scan = &requests.scan;
     let (remark, style) = match &requests.error {
         Some(error) => (error.clone(), theme.bad),
         None if scan.requested > 0 => {
-            let newest = if scan.is_cut { "newest " } else { "" };
-            let (scanned, requested) = (thousands(scan.scanned), thousands(scan.requested));
-            (format!("searched {scanned} of {newest}{requested} "), theme.secondary)
+            let all = scan.requested + scan.queued.len();
+            (format!("searched {} of {} ", thousands(scan.scanned), thousands(all)), theme.secondary)
         }
         None => (String::new(), theme.secondary),
     };

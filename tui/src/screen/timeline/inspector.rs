@@ -4,22 +4,22 @@
 use std::collections::HashSet;
 
 use zerver_analysis::{
-    Correlation, Effect, LogLine, Moment, Moments, ResultTable, RowSubject, SlotSnapshot, StepRun,
-    ValueGroup, WaterfallRow, Why, describe_moment, failing_run, slots_at,
+    Effect, LogLine, Moment, Moments, ResultTable, RowSubject, SlotSnapshot, SlotWrite, StepRun,
+    WaterfallRow, Why, describe_moment, failing_run, slots_at,
 };
-use zerver_trace::duration::{self, Unit};
-use zerver_trace::{Header, Kept, LogLevel, QueueReason, Recorded, RecordedBody, Trace};
+use zerver_replay::{ValuePath, ValueRoot};
+use zerver_trace::{Header, Kept, LogLevel, QueueReason, Recorded, RecordedBody, Trace, duration};
 
-use super::inspector_lines::{InspectorLine, InspectorLines};
+use super::inspector_lines::{InspectorLine, InspectorLines, ValueLabel};
+use super::inspector_times;
 use super::result_rows;
 use super::summary_lines as head;
 use crate::draw::{StyledLine, Tone};
 use crate::state::{LoadedTrace, SourceFiles};
+use crate::theme::Glyphs;
 
 /// Maximum number of source lines.
 const MAX_SOURCE: usize = 40;
-/// Maximum number of parts and fields in the comparison.
-const MAX_PARTS: usize = 6;
 
 /// Input of the inspector.
 pub(super) struct InspectorInput<'a> {
@@ -29,6 +29,7 @@ pub(super) struct InspectorInput<'a> {
     pub(super) moment: usize,
     pub(super) why: Option<&'a Result<std::sync::Arc<Why>, String>>,
     pub(super) sources: &'a SourceFiles,
+    pub(super) glyphs: &'static Glyphs,
 }
 
 /// Returns all lines of the inspector.
@@ -37,11 +38,11 @@ pub(super) fn entries(
     folds: &HashSet<String>,
     columns: usize,
 ) -> Vec<InspectorLine> {
-    let mut tree = InspectorLines { entries: Vec::new(), folds, columns };
+    let (bar, arrow) = (of.glyphs.effect, of.glyphs.here);
+    let mut tree = InspectorLines { entries: Vec::new(), folds, columns, bar, arrow };
     let Some(moment) = of.moments.get(of.moment) else { return Vec::new() };
-    let unit = Unit::for_total(of.loaded.trace.duration_ns);
     let held = slots_at(&of.loaded.trace, &of.loaded.timeline, moment);
-    happened(&mut tree, of, moment, unit);
+    happened(&mut tree, of, moment);
     let subject = of.rows.get(moment.row).map(|row| row.subject);
     let runs = &of.loaded.timeline.runs;
     match subject {
@@ -49,13 +50,13 @@ pub(super) fn entries(
         Some(RowSubject::Response) => response(&mut tree, of.loaded),
         Some(RowSubject::Run(run)) => {
             if let Some(run) = runs.get(run) {
-                step(&mut tree, of.loaded, run, &held, unit);
+                step(&mut tree, of.loaded, run, &held);
                 source(&mut tree, run, of.sources);
             }
         }
         Some(RowSubject::Effect(run, n)) => {
             if let Some((run, effect)) = runs.get(run).and_then(|run| Some((run, run.effects.get(n)?))) {
-                effect_of(&mut tree, run, effect, unit);
+                effect_of(&mut tree, run, effect);
             }
         }
         None => {}
@@ -70,25 +71,19 @@ pub(super) fn entries(
         failure(&mut tree, of.loaded);
     }
     slots_now(&mut tree, of.loaded, &held);
-    time(&mut tree, of.loaded, unit);
-    comparison(&mut tree, of.why);
+    inspector_times::time(&mut tree, of.loaded);
+    inspector_times::comparison(&mut tree, of.why, of.loaded.trace.duration_ns);
     tree.entries
 }
 
-fn happened(tree: &mut InspectorLines<'_>, of: &InspectorInput<'_>, moment: &Moment, unit: Unit) {
+fn happened(tree: &mut InspectorLines<'_>, of: &InspectorInput<'_>, moment: &Moment) {
     let line = StyledLine::new(format!("event {} of {}", of.moment, of.moments.len() - 1), Tone::Secondary)
-        .with(format!("  {} {}", unit.format(moment.at_ns), unit.name), Tone::Strong)
+        .with(format!("  {}", duration::show(moment.at_ns)), Tone::Strong)
         .with(format!("  {}", describe_moment(&of.loaded.trace, &of.loaded.timeline, moment)), Tone::Text);
     tree.entries.push(InspectorLine { line, is_head: true, ..InspectorLine::default() });
 }
 
-fn step(
-    tree: &mut InspectorLines<'_>,
-    loaded: &LoadedTrace,
-    run: &StepRun,
-    held: &[SlotSnapshot<'_>],
-    unit: Unit,
-) {
+fn step(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, run: &StepRun, held: &[SlotSnapshot<'_>]) {
     tree.head(&format!("step {}", run.step.name));
     let info = loaded.trace.flow.steps.get(usize::from(run.step.index));
     if let Some(doc) = info.map(|info| info.doc.trim()).filter(|doc| !doc.is_empty()) {
@@ -104,7 +99,7 @@ fn step(
         tree.field("ran", "unknown: zerver did not run it", Tone::Secondary);
     }
     let queue = if run.queue_ns > 0 {
-        format!(", after {} {} in the run queue", unit.format(run.queue_ns), unit.name)
+        format!(", after {} in the run queue", duration::show(run.queue_ns))
     } else {
         String::new()
     };
@@ -112,17 +107,15 @@ fn step(
         .exceeded_quantum_ns
         .map_or(String::new(), |_| format!(": {}", zerver_analysis::display::exceeded_quantum(run)));
     if run.decision.is_some() {
-        tree.field("ran", &format!("{} {}{overran}{queue}", unit.format(run.cpu_ns), unit.name), Tone::Text);
+        tree.field("ran", &format!("{}{overran}{queue}", duration::show(run.cpu_ns)), Tone::Text);
     }
     for name in &run.step.reads {
         match held.iter().find(|held| held.name == name) {
-            Some(held) => tree.value(
-                &format!("read.{name}"),
-                &format!("reads {name}"),
-                Tone::Text,
-                held.value,
-                held.is_masked,
-            ),
+            Some(held) => {
+                let label = ValueLabel::new(format!("read.{name}"), format!("reads {name}"), Tone::Text)
+                    .of(ValueRoot::Slot(name.clone()));
+                tree.value(label, held.value, held.is_masked);
+            }
             None => {
                 let it = builtin_slot(&loaded.trace, name).unwrap_or_else(|| "not written".to_owned());
                 tree.line(StyledLine::new(format!(" reads {name}: "), Tone::Text).with(it, Tone::Secondary))
@@ -130,8 +123,7 @@ fn step(
         }
     }
     for write in &run.writes {
-        let name = format!("writes {}", write.name);
-        tree.value(&format!("wrote.{}", write.name), &name, Tone::Good, &write.value, write.is_masked());
+        written(tree, write);
     }
     for effect in &run.effects {
         tree.field("needs", &effect.label(), Tone::Effect);
@@ -147,6 +139,13 @@ fn log_line(tree: &mut InspectorLines<'_>, line: &LogLine) {
         LogLevel::Info | LogLevel::Debug | LogLevel::Trace => Tone::Secondary,
     };
     tree.field(line.level.as_str(), &line.text(), tone);
+}
+
+fn written(tree: &mut InspectorLines<'_>, write: &SlotWrite) {
+    let label =
+        ValueLabel::new(format!("wrote.{}", write.name), format!("writes {}", write.name), Tone::Good)
+            .of(ValueRoot::Slot(write.name.clone()));
+    tree.value(label, &write.value, write.is_masked());
 }
 
 /// Returns the value of a built-in slot, or `None` for other slots.
@@ -177,10 +176,10 @@ fn source(tree: &mut InspectorLines<'_>, run: &StepRun, sources: &SourceFiles) {
     }
 }
 
-fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit: Unit) {
+fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect) {
     tree.head(&format!("effect {}", effect.label()));
     tree.field("step", &run.step.name, Tone::Text);
-    tree.field("took", &format!("{} {}", unit.format(effect.duration_ns), unit.name), Tone::Text);
+    tree.field("took", &duration::show(effect.duration_ns), Tone::Text);
     let last = effect.attempts.len();
     for (at, attempt) in effect.attempts.iter().enumerate() {
         let timeout =
@@ -195,12 +194,11 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
         let is_plain = timeout.is_empty() && held.is_empty();
         if last > 1 || matches!(attempt.end, zerver_analysis::EffectEnd::Err(_)) || !is_plain {
             let text = format!(
-                "{} at {} {name}, took {} {name}{timeout}{held}: {}",
+                "{} at {}, took {}{timeout}{held}: {}",
                 attempt.number,
-                unit.format(attempt.start_ns),
-                unit.format(attempt.duration_ns),
-                attempt.end,
-                name = unit.name
+                duration::show(attempt.start_ns),
+                duration::show(attempt.duration_ns),
+                attempt.end
             );
             let is_bad = matches!(attempt.end, zerver_analysis::EffectEnd::Err(_));
             let tone = if !is_bad {
@@ -214,7 +212,7 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
         }
     }
     for point in effect.points() {
-        let took = format!("{} {} {}", point.point, unit.format(point.took_ns), unit.name);
+        let took = format!("{} {}", point.point, duration::show(point.took_ns));
         tree.field("until", &took, Tone::Secondary);
     }
     effect.log_lines.iter().for_each(|line| log_line(tree, line));
@@ -224,10 +222,15 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
     for late in effect.completion_delays() {
         tree.field("late", &format!("{}: {}", duration::show(late.delay_ns), late.reason()), Tone::Warn);
     }
-    tree.value("args", "arguments", Tone::Secondary, &effect.args, false);
+    let call = effect.attempts.first().map(|attempt| attempt.call);
+    let mut arguments = ValueLabel::new("args", "arguments", Tone::Secondary);
+    if let Some(call) = call {
+        arguments = arguments.of(ValueRoot::Arguments(call));
+    }
+    tree.value(arguments, &effect.args, false);
     match &effect.end {
         zerver_analysis::EffectEnd::Ok { output, .. } => {
-            tree.value("output", "result", Tone::Secondary, output, false);
+            tree.value(ValueLabel::new("output", "result", Tone::Secondary), output, false);
             for table in ResultTable::of(effect) {
                 result_rows::rows(tree, &table);
             }
@@ -235,15 +238,14 @@ fn effect_of(tree: &mut InspectorLines<'_>, run: &StepRun, effect: &Effect, unit
         end => tree.field("result", &end.to_string(), Tone::Bad),
     }
     for write in &effect.writes {
-        let name = format!("writes {}", write.name);
-        tree.value(&format!("wrote.{}", write.name), &name, Tone::Good, &write.value, write.is_masked());
+        written(tree, write);
     }
 }
 
 fn failure(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
     let Some(failure) = &loaded.timeline.failure else { return };
     tree.head("failure");
-    tree.field("what", &failure.to_string(), Tone::Bad);
+    tree.field("what", &failure.to_string(), Tone::Failure(loaded.trace.status));
     if let Some(step) = &failure.step {
         let place = match failure.source() {
             Some((file, line)) => format!("{}  {file}:{line}", step.name),
@@ -263,7 +265,9 @@ fn slots_now(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, held: &[SlotSn
     tree.head("slots at this moment");
     for held in held {
         let tone = if held.is_new { Tone::Good } else { Tone::Text };
-        tree.value(&format!("slot.{}", held.name), held.name, tone, held.value, held.is_masked);
+        let label = ValueLabel::new(format!("slot.{}", held.name), held.name, tone)
+            .of(ValueRoot::Slot(held.name.to_owned()));
+        tree.value(label, held.value, held.is_masked);
     }
     let known: HashSet<&str> = held.iter().map(|held| held.name).collect();
     let slots = loaded.timeline.slots.iter().map(|write| write.name.as_str());
@@ -273,96 +277,6 @@ fn slots_now(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, held: &[SlotSn
     }
     if held.is_empty() && later.is_empty() {
         tree.field("", "none written", Tone::Secondary);
-    }
-}
-
-fn time(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace, unit: Unit) {
-    let totals = &loaded.timeline.totals;
-    tree.head("where the time went");
-    let parts = [
-        ("effects", totals.wait_ns, Tone::Effect),
-        ("cpu", totals.cpu_ns, Tone::Cpu),
-        ("queue", totals.queue_ns, Tone::Queue),
-        ("late", totals.completion_delay_ns, Tone::Warn),
-        ("body", totals.receive_ns, Tone::Secondary),
-        ("unknown", totals.unexplained_ns, Tone::Warn),
-    ];
-    let shown: Vec<u64> = parts.iter().map(|(_, ns, _)| *ns).collect();
-    for ((name, ns, tone), quanta) in parts.into_iter().zip(unit.round(&shown)) {
-        if ns > 0 {
-            let whole = u128::from(totals.total_ns.max(1));
-            let percent = match (u128::from(ns) * 100 + whole / 2) / whole {
-                0 => "<1%".to_owned(),
-                percent => format!("{percent}%"),
-            };
-            tree.field(name, &format!("{} {}  {percent}", unit.format_quanta(quanta), unit.name), tone);
-        }
-    }
-    for (kind, io) in &totals.io {
-        let calls = if io.calls == 1 { "call" } else { "calls" };
-        tree.field(
-            kind,
-            &format!("{} {} in {} {calls}", unit.format(io.time_ns), unit.name, io.calls),
-            Tone::Text,
-        );
-    }
-    for read in &loaded.timeline.read_delays {
-        tree.field("read late", &read.to_string(), Tone::Warn);
-    }
-    for gap in &loaded.timeline.gaps {
-        tree.field("missing", &gap.to_string(), Tone::Warn);
-    }
-}
-
-fn comparison(tree: &mut InspectorLines<'_>, why: Option<&Result<std::sync::Arc<Why>, String>>) {
-    let why = match why {
-        None => return,
-        Some(Err(error)) => {
-            tree.head("compared with others of its flow");
-            return tree.field("", error, Tone::Bad);
-        }
-        Some(Ok(why)) => why,
-    };
-    if why.total.others == 0 {
-        return;
-    }
-    let others = if why.total.others == 1 { "other" } else { "others" };
-    tree.head(&format!("compared with {} {others} of its flow", why.total.others));
-    let slower = |standing: &zerver_analysis::RankedTime| {
-        format!("{}; median {}", head::slower(standing), duration::show(standing.median_ns))
-    };
-    tree.field("total", &slower(&why.total), Tone::Strong);
-    for part in why.parts.iter().filter(|part| part.time_ns > part.median_ns).take(MAX_PARTS) {
-        let name = match &part.part {
-            zerver_analysis::TimePart::Effect { step, what } => format!("{what} in {step}"),
-            zerver_analysis::TimePart::Phase { step, what, phase } => format!("{phase}: {what} in {step}"),
-            zerver_analysis::TimePart::PolicyWait { step, what } => format!("{what} in {step}"),
-            place => place.step().unwrap_or("the request").to_owned(),
-        };
-        tree.field(
-            part.part.kind(),
-            &format!("{name}: {}, {}", duration::show(part.time_ns), slower(part)),
-            Tone::Text,
-        );
-    }
-    if !why.is_enough() {
-        tree.field("", "too few requests to find what correlates with latency", Tone::Secondary);
-    }
-    for finding in why.associations.iter().take(MAX_PARTS) {
-        let here = finding.value.as_ref().map_or(String::new(), |here| format!(", here {here}"));
-        let field = &finding.field;
-        let how = match &finding.correlation {
-            Correlation::Rank(correlation) if *correlation > 0.0 => format!("the higher {field}, the slower"),
-            Correlation::Rank(_) => format!("the lower {field}, the slower"),
-            Correlation::Groups(groups) => match groups.first() {
-                Some(ValueGroup { value: Some(value), median_ns, .. }) => {
-                    format!("slowest with {field} {value}, median {}", duration::show(*median_ns))
-                }
-                _ => format!("slowest without {field}"),
-            },
-        };
-        let text = format!("{how}{here} ({} requests)", finding.requests);
-        tree.field("field", &text, Tone::Text);
     }
 }
 
@@ -381,22 +295,34 @@ fn request(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
     let target =
         crate::curl_command::text(&trace.target).unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
     tree.field("target", &target, Tone::Strong);
-    message(tree, &trace.request_headers, &trace.request_body);
+    message(tree, &trace.request_headers, &trace.request_body, None);
 }
 
 fn response(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
     let trace = &loaded.trace;
     tree.head("response");
     tree.field("status", &head::status_of(trace), Tone::Status(trace.status));
-    message(tree, &trace.response_headers, &trace.response_body);
+    if let Some(line) = tree.entries.last_mut() {
+        line.value = Some(ValuePath { root: ValueRoot::Status, path: Vec::new() });
+    }
+    let header = |name: &str| ValueRoot::Header(name.to_ascii_lowercase());
+    message(tree, &trace.response_headers, &trace.response_body, Some(&header));
 }
 
-fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &RecordedBody) {
-    for header in headers {
+/// Adds headers and a body. `header` names the value of a header of the response.
+fn message(
+    tree: &mut InspectorLines<'_>,
+    headers: &[Header<Recorded>],
+    body: &RecordedBody,
+    header: Option<&dyn Fn(&str) -> ValueRoot>,
+) {
+    let value = |root: ValueRoot| ValuePath { root, path: Vec::new() };
+    let headers = headers.iter().map(|of| (of, header.map(|name| value(name(&of.name)))));
+    for (header, of) in headers {
         let value = crate::curl_command::text(&header.value)
             .unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
         let line = StyledLine::new(format!(" {}: ", header.name), Tone::Secondary).with(&*value, Tone::Text);
-        tree.entries.push(InspectorLine { line, copy: Some(value), ..InspectorLine::default() });
+        tree.entries.push(InspectorLine { line, copy: Some(value), value: of, ..InspectorLine::default() });
     }
     if body.full_len > 0 {
         let cut = if body.kept_len < body.full_len {
@@ -404,8 +330,13 @@ fn message(tree: &mut InspectorLines<'_>, headers: &[Header<Recorded>], body: &R
         } else {
             String::new()
         };
-        tree.line(StyledLine::new(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary));
-        tree.wire(&body.bytes);
+        let (place, of) = match header {
+            Some(_) => ("response", Some(value(ValueRoot::Body))),
+            None => ("request", None),
+        };
+        let line = StyledLine::new(format!(" body: {} bytes{cut}", body.full_len), Tone::Secondary);
+        tree.entries.push(InspectorLine { line, value: of.clone(), ..InspectorLine::default() });
+        tree.wire(place, of.as_ref(), &body.bytes);
     }
 }
 

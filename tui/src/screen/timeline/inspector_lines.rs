@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use zerver_replay::value::json_lines::{JsonLine, json_lines, json_value};
+use zerver_replay::{ValuePath, ValueRoot};
 use zerver_trace::text::clean;
 use zerver_trace::{MissingReason, Node, Recorded};
 
@@ -9,6 +11,8 @@ use crate::draw::{MAX_WRAPPED, StyledLine, Tone, width, wrapped, wrapped_chars};
 
 /// Depth up to which values are unfolded initially.
 const OPEN_DEPTH: usize = 3;
+/// Maximum number of lines of a JSON text.
+const MAX_JSON_LINES: usize = 2_000;
 /// Maximum number of entries of a list or map.
 const MAX_ENTRIES: usize = 200;
 
@@ -25,6 +29,30 @@ pub(super) struct InspectorLine {
     pub(super) copy: Option<String>,
     /// True if a section starts here.
     pub(super) is_head: bool,
+    /// Value of the line, if its sources can be found.
+    pub(super) value: Option<ValuePath>,
+}
+
+/// Names of a recorded value.
+#[derive(Debug)]
+pub(super) struct ValueLabel {
+    /// Unique name of the value, for folding.
+    pub(super) place: String,
+    pub(super) name: String,
+    pub(super) tone: Tone,
+    /// The value, if its sources can be found.
+    pub(super) value: Option<ValuePath>,
+}
+
+impl ValueLabel {
+    pub(super) fn new(place: impl Into<String>, name: impl Into<String>, tone: Tone) -> Self {
+        Self { place: place.into(), name: name.into(), tone, value: None }
+    }
+
+    /// Adds the value.
+    pub(super) fn of(self, root: ValueRoot) -> Self {
+        Self { value: Some(ValuePath { root, path: Vec::new() }), ..self }
+    }
 }
 
 /// Fold of a value.
@@ -43,6 +71,9 @@ pub(super) struct InspectorLines<'f> {
     /// Values folded differently from the initial state.
     pub(super) folds: &'f HashSet<String>,
     pub(super) columns: usize,
+    /// Glyph of a bar, and of a pointer to it.
+    pub(super) bar: &'static str,
+    pub(super) arrow: &'static str,
 }
 
 impl InspectorLines<'_> {
@@ -75,23 +106,16 @@ impl InspectorLines<'_> {
         }
     }
 
-    /// Adds a recorded value under a name.
-    pub(super) fn value(
-        &mut self,
-        place: &str,
-        name: &str,
-        tone: Tone,
-        recorded: &Recorded,
-        is_masked: bool,
-    ) {
+    /// Adds a recorded value.
+    pub(super) fn value(&mut self, label: ValueLabel, recorded: &Recorded, is_masked: bool) {
         if is_masked {
-            self.line(named(1, name, tone).with(SECRET, Tone::Secondary));
+            self.line(named(1, &label.name, label.tone).with(SECRET, Tone::Secondary));
             return;
         }
         match recorded.value() {
             Some(value) => {
                 let copy = value.to_string();
-                self.node(place, 1, name, tone, &value.root(), 0, copy);
+                self.node(label, 1, &value.root(), 0, copy);
             }
             None => {
                 let text = match recorded {
@@ -102,47 +126,44 @@ impl InspectorLines<'_> {
                     }
                     _ => SECRET.to_owned(),
                 };
-                self.line(named(1, name, tone).with(text, Tone::Secondary));
+                self.line(named(1, &label.name, label.tone).with(text, Tone::Secondary));
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "where it is, what it is called, what it is")]
-    fn node(
-        &mut self,
-        place: &str,
-        indent: usize,
-        name: &str,
-        tone: Tone,
-        node: &Node<'_>,
-        depth: usize,
-        copy: String,
-    ) {
+    fn node(&mut self, label: ValueLabel, indent: usize, node: &Node<'_>, depth: usize, copy: String) {
+        let ValueLabel { place, name, tone, value } = label;
         let text = shown(node);
-        let room = self.columns.saturating_sub(indent + width(name) + 3);
+        let room = self.columns.saturating_sub(indent + width(&name) + 3);
         let parts = parts(node);
         if parts.is_empty() || width(&text) <= room {
             let mut pieces = wrapped_chars(&text, room.max(8)).into_iter();
-            let line = named(indent, name, tone).with(pieces.next().unwrap_or_default(), value_tone(node));
-            self.entries.push(InspectorLine { line, copy: Some(copy), ..InspectorLine::default() });
+            let line = named(indent, &name, tone).with(pieces.next().unwrap_or_default(), value_tone(node));
+            self.entries.push(InspectorLine { line, copy: Some(copy), value, ..InspectorLine::default() });
             for piece in pieces.take(MAX_WRAPPED) {
                 self.line(StyledLine::new(" ".repeat(indent + 2), Tone::Text).with(piece, value_tone(node)));
             }
             return;
         }
-        let is_open = (depth < OPEN_DEPTH) != self.folds.contains(place);
+        let is_open = (depth < OPEN_DEPTH) != self.folds.contains(&place);
         let count = format!("{} {}", parts.len(), if parts.len() == 1 { "part" } else { "parts" });
-        let line = named(indent, name, tone).with(count, Tone::Secondary);
+        let line = named(indent, &name, tone).with(count, Tone::Secondary);
         self.entries.push(InspectorLine {
             line,
-            fold: Some(Fold { place: place.to_owned(), is_open, column: indent }),
+            fold: Some(Fold { place: place.clone(), is_open, column: indent }),
             copy: Some(copy),
             is_head: false,
+            value: value.clone(),
         });
         if is_open {
-            for (name, part) in parts.iter().take(MAX_ENTRIES) {
-                let place = format!("{place}.{name}");
-                self.node(&place, indent + 2, name, Tone::Secondary, part, depth + 1, part.to_string());
+            for part in parts.iter().take(MAX_ENTRIES) {
+                let label = ValueLabel {
+                    place: format!("{place}.{}", part.name),
+                    name: part.name.clone(),
+                    tone: Tone::Secondary,
+                    value: value.as_ref().map(|value| value_part(value, &part.path)),
+                };
+                self.node(label, indent + 2, part.node, depth + 1, part.node.to_string());
             }
             if parts.len() > MAX_ENTRIES {
                 let more = format!("and {} more", parts.len() - MAX_ENTRIES);
@@ -151,10 +172,10 @@ impl InspectorLines<'_> {
         }
     }
 
-    /// Adds bytes from the wire as text.
-    pub(super) fn wire(&mut self, recorded: &Recorded) {
+    /// Adds bytes from the wire: JSON as lines that fold, and anything else as text.
+    pub(super) fn wire(&mut self, place: &str, of: Option<&ValuePath>, recorded: &Recorded) {
         let Some(value) = recorded.value() else {
-            self.value("", "body", Tone::Secondary, recorded, false);
+            self.value(ValueLabel::new("", "body", Tone::Secondary), recorded, false);
             return;
         };
         let root = value.root();
@@ -164,10 +185,58 @@ impl InspectorLines<'_> {
         };
         let room = self.columns.saturating_sub(2).max(8);
         let whole = zerver_trace::text::clean_bytes(&bytes);
+        if let Some(lines) = json_lines(&bytes, room) {
+            return self.json(place, of, &lines);
+        }
         let lines = bytes.split(|byte| *byte == b'\n').map(zerver_trace::text::clean_bytes);
         for line in lines.flat_map(|line| wrapped_chars(&line, room)).take(MAX_WRAPPED) {
             let line = StyledLine::new(" ", Tone::Text).with(line, Tone::Text);
-            self.entries.push(InspectorLine { line, copy: Some(whole.clone()), ..InspectorLine::default() });
+            self.entries.push(InspectorLine {
+                line,
+                copy: Some(whole.clone()),
+                value: of.cloned(),
+                ..InspectorLine::default()
+            });
+        }
+    }
+}
+
+impl InspectorLines<'_> {
+    /// Adds indented JSON, whose lists and objects fold.
+    fn json(&mut self, place: &str, of: Option<&ValuePath>, lines: &[JsonLine]) {
+        let mut at = 0;
+        let mut shown = 0;
+        while let Some(line) = lines.get(at) {
+            if shown == MAX_JSON_LINES {
+                let more = format!(" and {} more lines", lines.len() - at);
+                return self.line(StyledLine::new(more, Tone::Secondary));
+            }
+            let indent = 2 * line.depth() + 1;
+            let place = format!("{place} {}", line.path());
+            let fold = line.fold.as_ref().map(|fold| {
+                let is_open = (line.depth() < OPEN_DEPTH) != self.folds.contains(&place);
+                (Fold { place, is_open, column: indent }, fold)
+            });
+            let (text, next) = match &fold {
+                Some((Fold { is_open: false, .. }, fold)) => (&fold.text, at + 1 + fold.lines),
+                _ => (&line.text, at + 1),
+            };
+            let room = self.columns.saturating_sub(indent + 1).max(8);
+            let mut pieces = wrapped_chars(&clean(text), room).into_iter();
+            let first = StyledLine::new(" ".repeat(indent), Tone::Text)
+                .with(pieces.next().unwrap_or_default(), Tone::Text);
+            let fold = fold.map(|(fold, _)| fold);
+            self.entries.push(InspectorLine {
+                line: first,
+                fold,
+                copy: Some(json_value(lines, at)),
+                is_head: false,
+                value: of.map(|of| value_part(of, &line.keys)),
+            });
+            for piece in pieces.take(MAX_WRAPPED) {
+                self.line(StyledLine::new(" ".repeat(indent + 2), Tone::Text).with(piece, Tone::Text));
+            }
+            (at, shown) = (next, shown + 1);
         }
     }
 }
@@ -191,21 +260,47 @@ const fn value_tone(node: &Node<'_>) -> Tone {
     }
 }
 
+/// A part of a value.
+struct ValuePart<'n> {
+    name: String,
+    /// Names and positions that lead to it.
+    path: Vec<String>,
+    node: &'n Node<'n>,
+}
+
 /// Returns the parts of a value that can be unfolded.
-fn parts<'n>(node: &'n Node<'_>) -> Vec<(String, &'n Node<'n>)> {
+fn parts<'n>(node: &'n Node<'_>) -> Vec<ValuePart<'n>> {
+    let part = |name: String, key: String, node| ValuePart { name, path: vec![key], node };
     match node {
-        Node::Struct(fields) => fields.iter().map(|(name, part)| ((*name).to_owned(), part)).collect(),
-        Node::Map(entries) => entries.iter().map(|(key, part)| (key.to_string(), part)).collect(),
-        Node::Seq(items) => items.iter().enumerate().map(|(at, part)| (at.to_string(), part)).collect(),
-        Node::Some(inner) => parts(inner),
-        Node::Variant(name, Some(inner)) => {
-            let within = parts(inner);
-            if within.is_empty() {
-                Vec::new()
-            } else {
-                within.into_iter().map(|(part, node)| (format!("{name}.{part}"), node)).collect()
-            }
+        Node::Struct(fields) => {
+            fields.iter().map(|(name, node)| part((*name).to_owned(), (*name).to_owned(), node)).collect()
         }
+        Node::Map(entries) => entries
+            .iter()
+            .map(|(key, node)| match key {
+                Node::Str(text) => part(key.to_string(), (*text).to_owned(), node),
+                key => part(key.to_string(), key.to_string(), node),
+            })
+            .collect(),
+        Node::Seq(items) => {
+            items.iter().enumerate().map(|(at, node)| part(at.to_string(), at.to_string(), node)).collect()
+        }
+        Node::Some(inner) => parts(inner),
+        Node::Variant(name, Some(inner)) => parts(inner)
+            .into_iter()
+            .map(|mut part| {
+                part.name = format!("{name}.{}", part.name);
+                part.path.insert(0, (*name).to_owned());
+                part
+            })
+            .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Returns a part of a value whose sources can be found.
+fn value_part(value: &ValuePath, path: &[String]) -> ValuePath {
+    let mut part = value.clone();
+    part.path.extend(path.iter().cloned());
+    part
 }

@@ -4,7 +4,7 @@ use crossterm::event::MouseEvent;
 use ratatui::layout::Rect;
 
 /// Width from which the inspector is beside the waterfall.
-const WIDE: u16 = 130;
+const WIDE: u16 = 120;
 
 /// Areas of the screen.
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,7 @@
 
 mod inspector;
 mod inspector_lines;
+mod inspector_times;
 mod layout;
 mod open_trace;
 mod result_rows;

@@ -52,8 +52,9 @@ impl OpenTrace {
 
     fn failing_row(&self) -> Option<usize> {
         let run = failing_run(&self.loaded.timeline)?;
-        let is_effect =
-            |row: &WaterfallRow| matches!(row.subject, RowSubject::Effect(of, _) if of == run) && row.is_bad;
+        let is_effect = |row: &WaterfallRow| {
+            matches!(row.subject, RowSubject::Effect(of, _) if of == run) && row.state.is_failure()
+        };
         let is_run = |row: &WaterfallRow| row.subject == RowSubject::Run(run);
         self.rows.iter().position(is_effect).or_else(|| self.rows.iter().position(is_run))
     }

@@ -47,6 +47,12 @@ const KEYS: &[KeyBinding] = &[
     ),
     binding(&[key('Y')], Action::CopyCurl, "Copy the request as a curl command", Some("curl")),
     binding(
+        &[key('w')],
+        Action::WhyValue,
+        "In the inspector, show where a value came from",
+        Some("where from"),
+    ),
+    binding(
         &[named(KeyCode::Enter), key(' ')],
         Action::Fold,
         "Inspect the row; in the inspector, fold a value",
@@ -73,6 +79,7 @@ impl Screen for TimelineScreen {
     fn is_available(&self, _shared: &SharedState, action: Action) -> bool {
         match action {
             Action::CopyId | Action::NextRequest | Action::PreviousRequest => self.id.is_some(),
+            Action::WhyValue => self.is_inspecting,
             Action::NextMatch | Action::PreviousMatch => self.open_trace.is_some() && !self.search.is_empty(),
             _ => self.open_trace.is_some(),
         }
@@ -155,6 +162,16 @@ impl Screen for TimelineScreen {
                 };
                 return curl.map(copy).into_iter().collect();
             }
+            Action::WhyValue => match self.selected_value() {
+                Some((id, value)) => {
+                    shared.source_searches += 1;
+                    return vec![Command::FindSources { number: shared.source_searches, id, value }];
+                }
+                None => {
+                    let what = "no value: select a slot, arguments, or a part of the response in the inspector (tab)";
+                    shared.notice = Some(Notice::error(what));
+                }
+            },
             Action::OpenSource => match self.source(&shared.sources) {
                 Some(command) => return vec![command],
                 None => shared.notice = Some(Notice::error("no source location in the trace")),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossterm::event::MouseEvent;
 use ratatui::layout::Rect;
 use zerver_analysis::{RowSubject, Why};
+use zerver_replay::ValuePath;
 use zerver_trace::RequestId;
 
 use super::inspector::{self, InspectorInput};
@@ -134,6 +135,7 @@ impl TimelineScreen {
             moment: open_trace.moment,
             why: self.why.as_ref(),
             sources: &shared.sources,
+            glyphs: shared.theme.glyphs,
         };
         open_trace.lines = Some((columns, inspector::entries(&of, &open_trace.folds, columns)));
     }
@@ -236,6 +238,12 @@ impl TimelineScreen {
         let at = self.open_trace.as_ref()?.inspector.cursor;
         let text = self.entries().get(at)?.copy.clone()?;
         Some(Command::Copy { description: "the value".to_owned(), text })
+    }
+
+    /// Returns the request and the value of the selected line of the inspector whose sources can be found.
+    pub(super) fn selected_value(&self) -> Option<(RequestId, ValuePath)> {
+        let at = self.open_trace.as_ref().filter(|_| self.is_inspecting)?.inspector.cursor;
+        Some((self.id?, self.entries().get(at)?.value.clone()?))
     }
 
     /// Returns the command that opens the source of the selected step.

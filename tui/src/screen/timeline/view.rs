@@ -13,7 +13,7 @@ pub(super) fn draw(screen: &TimelineScreen, shared: &SharedState, area: Rect, bu
     let theme = &shared.theme;
     let areas = screen.areas(area);
     let Some(open_trace) = &screen.open_trace else { return draw_nothing(screen, shared, area, buffer) };
-    let lines = head::lines(&open_trace.loaded, screen.why(), shared);
+    let lines = head::lines(&open_trace.loaded, screen.why(), areas.head.width, shared);
     for (row, line) in (0..areas.head.height).zip(&lines) {
         line.draw(&mut Pen::new(buffer, areas.head, row, theme.glyphs.ellipsis), theme);
     }

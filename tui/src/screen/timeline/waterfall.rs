@@ -3,10 +3,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{RowSubject, TimeUse, WaterfallRow};
-use zerver_trace::duration::Unit;
+use ratatui::style::Style;
+use zerver_analysis::{RowState, RowSubject, TimeUse, WaterfallRow};
+use zerver_trace::duration;
 
-use crate::draw::{Pen, Tone, width};
+use crate::draw::{Pen, width};
 use crate::state::LoadedTrace;
 use crate::theme::Theme;
 
@@ -40,13 +41,11 @@ impl Waterfall<'_> {
     /// Draws the headings and as many rows as fit.
     pub(crate) fn draw(&self, area: Rect, theme: &Theme, buffer: &mut Buffer) {
         let total_ns = self.loaded.timeline.totals.total_ns;
-        let unit = Unit::for_total(total_ns);
         let height = usize::from(area.height.saturating_sub(1));
         let shown = || self.rows.iter().enumerate().skip(self.first).take(height);
-        let columns = self.columns(unit, usize::from(area.width), height);
-        let unit_name = unit.name.replace('µ', theme.glyphs.micro);
+        let columns = self.columns(usize::from(area.width), height);
         let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
-        pen.skip(1).right(&format!("at {unit_name}"), columns.at, theme.secondary);
+        pen.skip(1).right("at", columns.at, theme.secondary);
         pen.skip(2).right("took", columns.took, theme.secondary);
         pen.skip(2 + columns.words + 2);
         draw_legend(&mut pen, self.time_uses, theme);
@@ -57,9 +56,10 @@ impl Waterfall<'_> {
                 buffer.set_style(line, if has_keys { theme.selected } else { theme.selected_inactive });
             }
             let mut pen = Pen::new(buffer, area, line, theme.glyphs.ellipsis);
-            pen.skip(1).right(&unit.format(row.at_ns), columns.at, theme.secondary).skip(2);
-            let has_no_time = row.subject == RowSubject::Response || row.is_unknown;
-            let took = if has_no_time { String::new() } else { unit.format(row.took_ns) };
+            let show = |ns: u64| theme.drawable(&duration::show(ns)).into_owned();
+            pen.skip(1).right(&show(row.at_ns), columns.at, theme.secondary).skip(2);
+            let has_no_time = row.subject == RowSubject::Response || row.state == RowState::Unknown;
+            let took = if has_no_time { String::new() } else { show(row.took_ns) };
             pen.right(&took, columns.took, theme.text).skip(2);
             draw_words(&mut pen, row, &columns, theme);
             pen.skip(2);
@@ -69,12 +69,13 @@ impl Waterfall<'_> {
         }
     }
 
-    fn columns(&self, unit: Unit, room: usize, height: usize) -> WaterfallColumns {
+    fn columns(&self, room: usize, height: usize) -> WaterfallColumns {
         let shown = || self.rows.iter().skip(self.first).take(height);
-        // The numbers are sized for the whole request, so that columns stay in place while scrolling.
-        let total_ns = self.loaded.timeline.totals.total_ns;
-        let number = unit.format(total_ns).len();
-        let (at, took) = (number.max(5), number.max(4));
+        // All rows count, so that columns stay in place while scrolling.
+        let widest = |ns: fn(&WaterfallRow) -> u64, title: &str| {
+            self.rows.iter().map(|row| width(&duration::show(ns(row)))).max().unwrap_or(0).max(title.len())
+        };
+        let (at, took) = (widest(|row| row.at_ns, "at"), widest(|row| row.took_ns, "took"));
         let room = room.saturating_sub(1 + at + 2 + took + 2);
         let steps = shown().filter(|row| !matches!(row.subject, RowSubject::Effect(..)));
         let name = steps.map(|row| width(&row.name)).max().unwrap_or(0).min(24);
@@ -107,7 +108,7 @@ fn draw_legend(pen: &mut Pen<'_>, time_uses: &[TimeUse], theme: &Theme) {
     }
 }
 
-const fn sign(time_uses: TimeUse, theme: &Theme) -> (&'static str, ratatui::style::Style) {
+const fn sign(time_uses: TimeUse, theme: &Theme) -> (&'static str, Style) {
     let glyphs = theme.glyphs;
     match time_uses {
         TimeUse::Receive => (glyphs.receive, theme.secondary),
@@ -118,22 +119,33 @@ const fn sign(time_uses: TimeUse, theme: &Theme) -> (&'static str, ratatui::styl
     }
 }
 
+/// Returns the style of what ended the request without success; `None` for anything else.
+const fn bad_style(state: RowState, theme: &Theme) -> Option<Style> {
+    match state {
+        RowState::Failed => Some(theme.bad),
+        RowState::ClientError => Some(theme.client_error),
+        RowState::Good | RowState::Unknown => None,
+    }
+}
+
 /// Draws marker, name and outcome.
 fn draw_words(pen: &mut Pen<'_>, row: &WaterfallRow, columns: &WaterfallColumns, theme: &Theme) {
     let glyphs = theme.glyphs;
     let before = pen.room();
     let is_effect = matches!(row.subject, RowSubject::Effect(..));
-    let mark = match row.subject {
-        RowSubject::Effect(..) => (glyphs.effect_of, if row.is_bad { Tone::Bad } else { Tone::Secondary }),
-        _ if row.is_bad => (glyphs.bad, Tone::Bad),
-        _ if row.is_unknown => (glyphs.unknown, Tone::Warn),
-        RowSubject::Run(_) => (glyphs.good, Tone::Good),
-        RowSubject::Request | RowSubject::Response => (glyphs.dot, Tone::Secondary),
+    let bad = bad_style(row.state, theme);
+    let mark = match (row.subject, row.state) {
+        (RowSubject::Effect(..), _) => (glyphs.effect_of, theme.secondary),
+        (RowSubject::Response, RowState::ClientError) => (glyphs.dot, theme.secondary),
+        (_, RowState::Failed | RowState::ClientError) => (glyphs.bad, theme.secondary),
+        (_, RowState::Unknown) => (glyphs.unknown, theme.warn),
+        (RowSubject::Run(_), RowState::Good) => (glyphs.good, theme.good),
+        (RowSubject::Request | RowSubject::Response, RowState::Good) => (glyphs.dot, theme.secondary),
     };
     if is_effect {
         pen.skip(2);
     }
-    pen.put(mark.0, mark.1.style(theme)).skip(1);
+    pen.put(mark.0, bad.unwrap_or(mark.1)).skip(1);
     let name_style = match row.subject {
         RowSubject::Run(_) => theme.strong,
         RowSubject::Effect(..) => theme.text,
@@ -150,8 +162,7 @@ fn draw_words(pen: &mut Pen<'_>, row: &WaterfallRow, columns: &WaterfallColumns,
     pen.recorded_left(&row.name, name, name_style);
     let left = room.saturating_sub(name + 2);
     if !row.outcome.is_empty() && left > 0 {
-        let style = if row.is_bad { theme.bad } else { theme.secondary };
-        pen.skip(2).recorded_left(&row.outcome, left, style);
+        pen.skip(2).recorded_left(&row.outcome, left, bad.unwrap_or(theme.secondary));
     }
     let taken = before - pen.room();
     pen.skip(columns.words.saturating_sub(taken));
@@ -181,7 +192,10 @@ fn draw_bars(
             continue;
         }
         let (symbol, style) = sign(*time_uses, theme);
-        let style = if row.is_bad && *time_uses != TimeUse::Queue { style.patch(theme.bad) } else { style };
+        let style = match bad_style(row.state, theme) {
+            Some(bad) if *time_uses != TimeUse::Queue => style.patch(bad),
+            _ => style,
+        };
         let (first, eighths) = (column(*from), scale(*to) - scale(*from));
         // A bar shorter than a column keeps its length; a longer one keeps its ends.
         let end = (scale(*to).div_ceil(8) as u16).clamp(first + 1, area.width);

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use zerver_analysis::{Cause, Diff, duration_pair};
-use zerver_trace::duration::Unit;
+use zerver_trace::duration::{show_signed, show_signed_parts};
 
 use super::tone;
 use crate::page::safe;
@@ -11,19 +11,13 @@ use crate::page::safe;
 const MAX_CAUSES: usize = 20;
 
 pub(super) fn causes(diff: &Diff) -> Markup {
-    let longest = diff.a.timeline.totals.total_ns.max(diff.b.timeline.totals.total_ns);
-    let unit = Unit::for_total(longest);
     let causes = &diff.causes;
     let shown = if causes.len() <= MAX_CAUSES + 1 { causes.len() } else { MAX_CAUSES };
     let rest: i128 = causes[shown..].iter().map(Cause::delta_ns).sum();
     let parts: Vec<i128> = causes[..shown].iter().map(Cause::delta_ns).chain([rest]).collect();
-    let rounded = unit.round_signed_parts(&parts);
+    let numbers = show_signed_parts(&parts);
     let largest = parts.iter().map(|part| part.unsigned_abs()).max().unwrap_or(0).max(1);
-    let number = |at: usize| {
-        rounded.get(at).map_or_else(String::new, |(unit, quanta)| {
-            format!("{} {}", unit.format_signed_quanta(*quanta), unit.name)
-        })
-    };
+    let number = |at: usize| numbers.get(at).map_or("", String::as_str);
     html! {
         section aria-labelledby="causes-title" {
             h2 #causes-title { "Causes of the difference in time" }
@@ -52,7 +46,7 @@ pub(super) fn causes(diff: &Diff) -> Markup {
                     }
                 }
                 tfoot { tr {
-                    td class={ "number " (tone(diff.delta_ns())) } { (unit.format_signed(diff.delta_ns())) " " (unit.name) }
+                    td class={ "number " (tone(diff.delta_ns())) } { (show_signed(diff.delta_ns())) }
                     td {} th scope="row" { "total" } td {} td {}
                 } }
             }

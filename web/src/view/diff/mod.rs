@@ -4,10 +4,9 @@ mod causes;
 mod differences;
 
 use maud::{Markup, html};
-use zerver_analysis::{Diff, DiffRow, RowStatus};
-use zerver_replay::value::display;
+use zerver_analysis::{Diff, DiffRow, RowStatus, display};
 use zerver_trace::Trace;
-use zerver_trace::duration::Unit;
+use zerver_trace::duration::show_signed;
 
 use crate::page::{duration, instant, safe, status_text};
 use crate::url;
@@ -48,7 +47,7 @@ pub(crate) fn diff_page(view: &DiffView<'_>) -> Markup {
 fn side(name: &str, trace: &Trace, is_in_file: bool) -> Markup {
     html! {
         section class={ "side " (name) } {
-            h2 { (name) ": " (safe(&trace.method)) " " (display::wire(&trace.target).join("\\n")) }
+            h2 { (name) ": " (display::request_line(trace)) }
             p.facts {
                 span { (status_text(trace.status)) }
                 strong { (duration(trace.duration_ns)) }
@@ -72,9 +71,8 @@ fn tone(delta_ns: i128) -> &'static str {
 
 fn rows(view: &DiffView<'_>) -> Markup {
     let longest = view.a.duration_ns.max(view.b.duration_ns);
-    let unit = Unit::for_total(longest);
     let rows = view.diff.display_rows();
-    let time = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), |ns| unit.format(ns));
+    let time = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), duration);
     html! {
         section aria-labelledby="rows-title" {
             h2 #rows-title { "Steps and effects" }
@@ -83,7 +81,7 @@ fn rows(view: &DiffView<'_>) -> Markup {
                     caption.visually-hidden { "Steps and effects of both requests" }
                     thead { tr {
                         th scope="col" { "Step or effect" }
-                        th.number scope="col" { "a " (unit.name) } th.number scope="col" { "b " (unit.name) }
+                        th.number scope="col" { "a" } th.number scope="col" { "b" }
                         th.number scope="col" { "b − a" } th scope="col" { "What differs" }
                         th.bar-cell scope="col" { "a above b" }
                     } }
@@ -93,7 +91,7 @@ fn rows(view: &DiffView<'_>) -> Markup {
                                 th scope="row" { @if row.is_effect { "↳ " } (row.name) }
                                 td.number { (time(row.a_ns())) }
                                 td.number { (time(row.b_ns())) }
-                                td class={ "number " (tone(row.delta_ns())) } { (unit.format_signed(row.delta_ns())) }
+                                td class={ "number " (tone(row.delta_ns())) } { (show_signed(row.delta_ns())) }
                                 td.outcome { (status(row)) @if !row.summary.is_empty() { " " (row.summary) } }
                                 td.bar-cell { (bars(row, longest)) }
                             }

@@ -19,7 +19,7 @@ pub(crate) fn head(loaded: &LoadedTrace, now_unix_ns: Option<u64>) -> Markup {
     let largest = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());
     html! {
         div.request-head {
-            h1 { span.method { (safe(&trace.method)) } " " (display::wire(&trace.target).join("\\n")) }
+            h1 { (display::request_line(trace)) }
             p.facts {
                 span class={ "status " (tone) } { (status_text(trace.status)) }
                 strong { (duration(trace.duration_ns)) }

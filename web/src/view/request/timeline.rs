@@ -71,8 +71,9 @@ pub(crate) fn timeline_page(view: &TimelineView<'_>) -> Markup {
 fn default_row(loaded: &LoadedTrace) -> Option<usize> {
     let rows = || loaded.rows.iter().enumerate();
     if let Some(run) = failing_run(&loaded.timeline) {
-        let of_run =
-            |row: &WaterfallRow| matches!(row.subject, RowSubject::Effect(of, _) if of == run) && row.is_bad;
+        let of_run = |row: &WaterfallRow| {
+            matches!(row.subject, RowSubject::Effect(of, _) if of == run) && row.state.is_failure()
+        };
         let effect = rows().find(|(_, row)| of_run(row));
         return effect
             .or_else(|| rows().find(|(_, row)| row.subject == RowSubject::Run(run)))
@@ -93,7 +94,7 @@ fn shown_rows<'l>(loaded: &'l LoadedTrace, params: &Params) -> Vec<(usize, &'l W
         find.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&find))
     };
     let is_long = |row: &WaterfallRow| {
-        row.is_bad
+        row.state.is_failure()
             || matches!(row.subject, RowSubject::Request | RowSubject::Response)
             || u128::from(row.took_ns) * 1000 >= total * u128::from(thousandths)
     };

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use zerver_analysis::{HolderKind, QueueHolders};
-use zerver_trace::duration::Unit;
+use zerver_trace::duration::{show, show_parts};
 
 use crate::loaded_trace::LoadedTrace;
 use crate::page::{amount, safe};
@@ -15,7 +15,6 @@ const ID_DIGITS: usize = 12;
 
 pub(super) fn totals(loaded: &LoadedTrace) -> Markup {
     let totals = &loaded.timeline.totals;
-    let unit = Unit::for_total(totals.total_ns);
     let parts = [
         ("effects", totals.wait_ns, "effect"),
         ("CPU", totals.cpu_ns, "cpu"),
@@ -24,10 +23,10 @@ pub(super) fn totals(loaded: &LoadedTrace) -> Markup {
         ("body", totals.receive_ns, "receive"),
         ("unexplained", totals.unexplained_ns, "unknown"),
     ];
-    let all: Vec<u64> = parts.iter().map(|(_, ns, _)| *ns).collect();
+    let all = parts.map(|(_, ns, _)| ns);
     let whole = totals.total_ns.max(1) as f64;
     let mut from = 0.0;
-    let shown: Vec<_> = parts.iter().zip(unit.round(&all)).filter(|((_, ns, _), _)| *ns > 0).collect();
+    let shown: Vec<_> = parts.iter().zip(show_parts(&all)).filter(|((_, ns, _), _)| *ns > 0).collect();
     let percents = percents(&shown.iter().map(|((_, ns, _), _)| *ns).collect::<Vec<_>>(), totals.total_ns);
     html! {
         section aria-labelledby="totals-title" {
@@ -41,22 +40,22 @@ pub(super) fn totals(loaded: &LoadedTrace) -> Markup {
             }
             table.numbers {
                 caption.visually-hidden { "Parts of the time; they add up to the whole" }
-                thead { tr { th scope="col" { "Part" } th.number scope="col" { (unit.name) } th.number scope="col" { "%" } } }
+                thead { tr { th scope="col" { "Part" } th.number scope="col" { "Time" } th.number scope="col" { "%" } } }
                 tbody {
-                    @for (((name, _, _), quanta), percent) in shown.iter().zip(&percents) {
+                    @for (((name, _, _), time), percent) in shown.iter().zip(&percents) {
                         tr {
                             th scope="row" { (name) }
-                            td.number { (unit.format_quanta(*quanta)) }
+                            td.number { (time) }
                             td.number { @if *percent == 0 { "<1" } @else { (percent) } }
                         }
                     }
                 }
-                tfoot { tr { th scope="row" { "total" } td.number { (unit.format(totals.total_ns)) } td.number { "100" } } }
+                tfoot { tr { th scope="row" { "total" } td.number { (show(totals.total_ns)) } td.number { "100" } } }
             }
             @if !totals.io.is_empty() {
                 ul.plain {
                     @for (kind, io) in &totals.io {
-                        li { (safe(kind)) ": " (unit.format(io.time_ns)) " " (unit.name) " in " (amount(io.calls as usize, "call", "calls")) }
+                        li { (safe(kind)) ": " (show(io.time_ns)) " in " (amount(io.calls as usize, "call", "calls")) }
                     }
                 }
             }

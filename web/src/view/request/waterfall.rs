@@ -2,7 +2,7 @@
 //! time scale. The shape of a bar shows how the time was spent; color is never the only cue.
 
 use maud::{Markup, html};
-use zerver_analysis::{Effect, RowSubject, TimeUse, WaterfallRow, time_uses};
+use zerver_analysis::{Effect, RowState, RowSubject, TimeUse, WaterfallRow, time_uses};
 
 use super::time_scale::TimeScale;
 use crate::loaded_trace::LoadedTrace;
@@ -45,22 +45,24 @@ impl Waterfall<'_> {
     }
 
     fn row(&self, at: usize, row: &WaterfallRow) -> Markup {
-        let is_effect = matches!(row.subject, RowSubject::Effect(..));
         let kind = match row.subject {
             RowSubject::Effect(..) => "effect-row",
             RowSubject::Run(_) => "step-row",
             RowSubject::Request | RowSubject::Response => "end-row",
         };
         let is_selected = self.selected == Some(at);
-        let (mark, meaning) = match (row.is_bad, row.is_unknown, is_effect) {
-            (true, ..) => ("✗", "failed: "),
-            (_, true, _) => ("?", "result unknown: "),
-            (.., true) => ("↳", ""),
-            _ => (if kind == "step-row" { "✓" } else { "·" }, ""),
+        let (mark, meaning, state) = match (row.state, row.subject) {
+            (RowState::Failed, _) => ("✗", "failed: ", " failed"),
+            (RowState::ClientError, RowSubject::Response) => ("·", "", ""),
+            (RowState::ClientError, _) => ("✗", "client error: ", " client-error"),
+            (RowState::Unknown, _) => ("?", "result unknown: ", ""),
+            (RowState::Good, RowSubject::Effect(..)) => ("↳", "", ""),
+            (RowState::Good, RowSubject::Run(_)) => ("✓", "", ""),
+            (RowState::Good, RowSubject::Request | RowSubject::Response) => ("·", "", ""),
         };
         let share = share(row.share_ns, self.loaded.timeline.totals.total_ns);
         html! {
-            tr class={ (kind) @if row.is_bad { " failed" } @if is_selected { " selected" } } data-row=(at) data-failed[row.is_bad] {
+            tr class={ (kind) (state) @if is_selected { " selected" } } data-row=(at) data-failed[row.state.is_failure()] {
                 td.number { (duration(row.at_ns)) }
                 td.number { @if row.subject != RowSubject::Response { (duration(row.took_ns)) } }
                 td.number { (share) }
@@ -75,7 +77,7 @@ impl Waterfall<'_> {
                     }
                 }
                 td.outcome { (safe(&row.outcome)) }
-                td.bar-cell { (self.bars(&row.spans, row.is_bad, self.effect(row))) }
+                td.bar-cell { (self.bars(&row.spans, state, self.effect(row))) }
             }
             @if let Some(effect) = self.effect(row).filter(|_| self.shows_phases) { (self.phases(effect)) }
         }
@@ -104,14 +106,14 @@ impl Waterfall<'_> {
                     td {}
                     th scope="row" { (safe(name)) }
                     td {}
-                    td.bar-cell { (self.bars(&[(TimeUse::Receive, start, start.saturating_add(*took_ns))], false, None)) }
+                    td.bar-cell { (self.bars(&[(TimeUse::Receive, start, start.saturating_add(*took_ns))], "", None)) }
                 }
             }
         }
     }
 
     /// Returns the bars of a row. The table says the same in numbers.
-    fn bars(&self, spans: &[(TimeUse, u64, u64)], is_bad: bool, effect: Option<&Effect>) -> Markup {
+    fn bars(&self, spans: &[(TimeUse, u64, u64)], state: &str, effect: Option<&Effect>) -> Markup {
         let shown =
             spans.iter().filter(|(of, from, to)| to > from || matches!(of, TimeUse::Cpu | TimeUse::Effect));
         html! {
@@ -119,7 +121,7 @@ impl Waterfall<'_> {
                 @for (at, _) in self.scale.folds() { (fold_mark(at)) }
                 @for (time_use, from, to) in shown {
                     @let (x, end) = (self.scale.position(*from), self.scale.position(*to));
-                    (bar(*time_use, x, end - x, is_bad))
+                    (bar(*time_use, x, end - x, state))
                 }
                 @for point in effect.into_iter().flat_map(Effect::points) {
                     @let x = format!("{:.2}%", self.scale.position(point.at_ns));
@@ -158,7 +160,7 @@ fn fold_mark(at: f64) -> Markup {
 
 /// Returns a bar. A step is a full block, an effect half as high, waiting is an outline, an attempt that was retried is
 /// low, and reading a thin line.
-fn bar(time_use: TimeUse, x: f64, width: f64, is_bad: bool) -> Markup {
+fn bar(time_use: TimeUse, x: f64, width: f64, state: &str) -> Markup {
     let (class, y, height) = match time_use {
         TimeUse::Cpu => ("cpu", "1", "14"),
         TimeUse::Effect => ("effect", "4", "8"),
@@ -169,7 +171,7 @@ fn bar(time_use: TimeUse, x: f64, width: f64, is_bad: bool) -> Markup {
     // What happened is visible, however short it was.
     let (x, width) = (x.min(99.7), width.max(0.3));
     html! {
-        rect class={ (class) @if is_bad && time_use != TimeUse::Queue { " failed" } }
+        rect class={ (class) @if time_use != TimeUse::Queue { (state) } }
             x=(format!("{x:.2}%")) width=(format!("{width:.2}%")) y=(y) height=(height) {}
     }
 }
@@ -186,7 +188,7 @@ fn legend(uses: &[TimeUse]) -> Markup {
     html! {
         ul.legend aria-label="Kinds of bars" {
             @for time_use in uses {
-                li { svg.sample aria-hidden="true" { (bar(*time_use, 5.0, 90.0, false)) } (name(*time_use)) }
+                li { svg.sample aria-hidden="true" { (bar(*time_use, 5.0, 90.0, "")) } (name(*time_use)) }
             }
         }
     }

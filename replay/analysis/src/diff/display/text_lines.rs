@@ -21,11 +21,18 @@ pub struct TextLine {
 /// Returns the lines of two texts with their changed parts marked. Texts over 8 KiB are cut to that length, starting at
 /// the first line that differs.
 pub fn changed_lines(a: &str, b: &str) -> Vec<TextLine> {
+    changed_lines_after(a, b).1
+}
+
+/// Returns the number of equal lines that [`changed_lines`] leaves out before its first line, and its result.
+pub(crate) fn changed_lines_after(a: &str, b: &str) -> (usize, Vec<TextLine>) {
     let from = if a.len().max(b.len()) > MAX_LEN && a != b { differing(a, b) } else { 0 };
+    let left_out = a[..from].matches('\n').count();
     let (a, b) = (start(&a[from..]), start(&b[from..]));
     let diff = TextDiff::from_lines(a, b);
     let ops = diff.ops().iter();
-    ops.flat_map(|op| diff.iter_inline_changes(op).collect::<Vec<_>>())
+    let lines = ops
+        .flat_map(|op| diff.iter_inline_changes(op).collect::<Vec<_>>())
         .map(|change| TextLine {
             in_a: change.tag() != ChangeTag::Insert,
             in_b: change.tag() != ChangeTag::Delete,
@@ -35,7 +42,8 @@ pub fn changed_lines(a: &str, b: &str) -> Vec<TextLine> {
                 .filter(|(_, part)| !part.is_empty())
                 .collect(),
         })
-        .collect()
+        .collect();
+    (left_out, lines)
 }
 
 /// Returns the start of the first line that differs, or a point closer to the difference.

@@ -312,7 +312,7 @@ pub struct ReadDelay {
     pub step: String,
 }
 
-/// Formats as `head read right after a step of 600.00 ms on its worker: spin of report`.
+/// Formats as `head read right after a step of 600 ms on its worker: spin of report`.
 impl fmt::Display for ReadDelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { part, ran_ns, flow, step, .. } = self;

@@ -6,12 +6,20 @@ use zerver_replay::{
 };
 use zerver_trace::text::clean;
 
+mod flows;
+
 use super::table::{Column, Table};
 use super::{count, paint, style};
+use crate::args::TopOrder;
 use zerver_trace::duration::show;
 
 /// Returns what happened between two measurements; rates and shares refer to the time between them.
-pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: Option<usize>) -> String {
+pub(crate) fn measures(
+    now: &ServiceMetrics,
+    before: &ServiceMetrics,
+    order: TopOrder,
+    columns: Option<usize>,
+) -> String {
     let span_ns = now.uptime_ns.saturating_sub(before.uptime_ns).max(1);
     let more = |get: fn(&ServiceMetrics) -> u64| get(now).saturating_sub(get(before));
     let requests = more(|all| all.classes.iter().map(|class| class.requests).sum());
@@ -34,7 +42,12 @@ pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: O
     out += "\n";
     out += &workers(now, before, span_ns, columns);
     out += "\n";
-    out += &steps(now, before, span_ns, columns);
+    let flows = flows::flows(now, before, span_ns, order, columns);
+    if !flows.is_empty() {
+        out += &flows;
+        out += "\n";
+    }
+    out += &steps(now, before, span_ns, order, columns);
     let effects = effects(now, before, span_ns, columns);
     if !effects.is_empty() {
         out += "\n";
@@ -50,6 +63,12 @@ pub(crate) fn measures(now: &ServiceMetrics, before: &ServiceMetrics, columns: O
         out += &chaos(now, before, span_ns, columns);
     }
     out
+}
+
+/// Returns the order and the keys, for the first line.
+pub(crate) fn keys(order: TopOrder) -> String {
+    let text = format!("by {}   s next order   q quit", order.words());
+    format!("{}\n", paint(style::FAINT, &text))
 }
 
 /// Returns the last measurements, with the reason why there are no newer ones.
@@ -127,7 +146,7 @@ fn workers(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns:
     table.draw(columns)
 }
 
-/// Returns what waited for a busy worker: `3 completions delayed 120.00 ms`.
+/// Returns what waited for a busy worker: `3 completions delayed 120 ms`.
 fn delays(now: &WorkerMetrics, was: &WorkerMetrics) -> String {
     let part = |n: u64, of: &str, ns: u64| match n {
         0 => None,
@@ -236,8 +255,14 @@ fn marked(mark: Style, n: u64) -> (Style, String) {
     (if n == 0 { style::PLAIN } else { mark }, number(n))
 }
 
-/// Returns the steps that ran, those first in which requests spent most time.
-fn steps(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {
+/// Returns the steps that ran, in this order.
+fn steps(
+    now: &ServiceMetrics,
+    before: &ServiceMetrics,
+    span_ns: u64,
+    order: TopOrder,
+    columns: Option<usize>,
+) -> String {
     let mut table = Table::new(&[
         Column::Left("flow"),
         Column::Shrinks("step"),
@@ -258,8 +283,19 @@ fn steps(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: O
     };
     let mut steps: Vec<_> = now.steps.iter().map(|step| (step, was(step))).collect();
     steps.retain(|(step, was)| step.runs > was.runs);
-    let spent = |step: &StepMetrics| step.queued_ns + step.executing_ns + step.waiting_ns;
-    steps.sort_by_key(|(step, was)| std::cmp::Reverse(spent(step).saturating_sub(spent(was))));
+    let all = |step: &StepMetrics| step.queued_ns + step.executing_ns + step.waiting_ns;
+    steps.sort_by(|(a, was_a), (b, was_b)| {
+        let spent = |now: &StepMetrics, was: &StepMetrics| all(now).saturating_sub(all(was));
+        let runs = |now: &StepMetrics, was: &StepMetrics| now.runs.saturating_sub(was.runs);
+        let each = |now: &StepMetrics, was: &StepMetrics| spent(now, was) / runs(now, was).max(1);
+        let by_time = || spent(b, was_b).cmp(&spent(a, was_a));
+        match order {
+            TopOrder::Time => by_time(),
+            TopOrder::Rate => runs(b, was_b).cmp(&runs(a, was_a)).then_with(by_time),
+            TopOrder::Slowest => each(b, was_b).cmp(&each(a, was_a)).then_with(by_time),
+            TopOrder::Name => (&a.flow, &a.name).cmp(&(&b.flow, &b.name)),
+        }
+    });
     for (step, was) in steps {
         let runs = step.runs.saturating_sub(was.runs);
         table.row(vec![
@@ -317,7 +353,7 @@ mod tests {
         };
         let was = worker(1, 1_000_000, 0);
         assert_eq!(delays(&was, &was), "");
-        assert_eq!(delays(&worker(4, 121_000_000, 0), &was), "3 completions delayed 120.00 ms");
+        assert_eq!(delays(&worker(4, 121_000_000, 0), &was), "3 completions delayed 120 ms");
         assert_eq!(
             delays(&worker(2, 2_000_000, 1), &was),
             "1 completion delayed 1.00 ms, 1 head delayed 7.00 ms"
@@ -399,7 +435,7 @@ mod tests {
             }),
             ..ServiceMetrics::default()
         };
-        insta::assert_snapshot!(strip_str(&measures(&now, &before, None)).to_string(), @r#"
+        insta::assert_snapshot!(strip_str(&measures(&now, &before, TopOrder::Time, None)).to_string(), @r"
         500 requests/s  up 3.00 s  late completions 0
         recorder  9 recorded  0 not kept  backlog 0  dropped 1  lost 0  0.0 MiB  paused
         to batch  0 requests  flows demoted 0, restored 0
@@ -411,8 +447,8 @@ mod tests {
         zerver-0   25%            3      12  stuck
 
         flow   step           runs/s  queued  executing  waiting  yields  retries  overruns
-        todos  load\u{1b}[2J     500    0 ns     5.0 µs  2.00 ms       -        2         1
-        todos  parse             500    0 ns     5.0 µs     0 ns       -        2         1
+        todos  load\u{1b}[2J     500    0 ns    5.00 µs  2.00 ms       -        2         1
+        todos  parse             500    0 ns    5.00 µs     0 ns       -        2         1
 
         effect  in flight  waiting  waits/s     wait  left
         http            2        1      2.0  2.50 ms     -
@@ -422,6 +458,6 @@ mod tests {
 
         chaos rule                injected  injected/s
         http GET a..=timeout:10%         6         3.0
-        "#);
+        ");
     }
 }
