@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use crate::draw::{VerticalSplit, split_columns};
 
 /// Width from which what can be edited and the result are beside each other.
-const WIDE: u16 = 120;
+const WIDE: u16 = 150;
 /// Minimum height of the responses, if there is room.
 const MIN_RESPONSE: usize = 4;
 

@@ -214,7 +214,7 @@ fn draw_findings(
     };
     let room = usize::from(area.width);
     let step = widest(|finding| &finding.step, (room / 5).min(28));
-    let field = widest(|finding| &finding.field, (room / 4).min(48));
+    let field = widest(|finding| &finding.field, (room / 3).min(48));
     for (row, finding) in (0..area.height).zip(report.findings.iter().skip(scroll.first)) {
         let mut pen = Pen::new(buffer, area, row, theme.glyphs.ellipsis);
         let (word, style) = class(finding.class, shared);
