@@ -11,7 +11,6 @@
 #![warn(missing_debug_implementations)]
 
 mod compare;
-mod curl_command;
 mod edited_replay;
 mod edits;
 mod explain;

@@ -62,9 +62,21 @@ fn the_lower_crates_stay_small_and_without_io() {
         assert!(extra.is_empty(), "{name} names {extra:?}");
     };
     check("zerver-trace", &["bincode", "serde"]);
-    check("zerver-engine", &["bytes", "form_urlencoded", "http", "serde", "serde_json", "smallvec"]);
+    let engine = [
+        "bytes",
+        "form_urlencoded",
+        "http",
+        "httpdate",
+        "percent-encoding",
+        "serde",
+        "serde_html_form",
+        "serde_json",
+        "serde_path_to_error",
+        "smallvec",
+    ];
+    check("zerver-engine", &engine);
     check("zerver-replay", &["bincode", "http", "serde", "serde_json", "thiserror"]);
-    check("zerver-analysis", &["jiff", "libm", "serde", "similar", "thiserror"]);
+    check("zerver-analysis", &["http", "jiff", "libm", "serde", "similar", "thiserror"]);
     check("zerver-otel", &["base64", "serde", "serde_json", "thiserror"]);
     for name in ["zerver-cli", "zerver-tui"] {
         assert!(!outside(name).contains("redb") && !outside(name).contains("hyper"), "{name}");

@@ -5,7 +5,7 @@
 //! [`Services`] of the caller. This crate reads no environment variables and opens no store.
 
 mod app;
-mod curl_command;
+mod copied_command;
 mod draw;
 mod event_loop;
 mod footer;

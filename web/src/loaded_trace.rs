@@ -12,7 +12,7 @@ pub(crate) struct LoadedTrace {
     pub(crate) trace: Trace,
     pub(crate) timeline: Timeline,
     pub(crate) rows: Vec<WaterfallRow>,
-    /// What held its thread while it was queued, if that can be found.
+    /// Steps that held its thread while it was queued, if they can be found.
     pub(crate) queue: Option<QueueHolders>,
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct New {
     /// Folder to create; its name is the name of the package
     #[arg(value_name = "NAME", value_hint = ValueHint::DirPath)]
     pub(crate) path: PathBuf,
-    /// What the service starts from
+    /// Starting point of the service
     #[arg(long, value_enum, default_value_t = Template::Hello)]
     pub(crate) template: Template,
     /// Clone of zerver's repository to depend on [default: the one from which this program was built]
@@ -23,7 +23,7 @@ pub(crate) struct New {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Template {
-    /// One flow with a counter in the key-value store
+    /// A flow with a counter in the key-value store
     Hello,
     /// Two flows with a SQLite database and its migrations
     Sqlite,

@@ -42,7 +42,8 @@ impl Template {
     /// Dependencies on zerver: name, and folder in its sources.
     const fn zerver_crates(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Hello | Self::Axum => &[("zerver", "runtime")],
+            Self::Hello => &[("zerver", "runtime")],
+            Self::Axum => &[("zerver", "runtime"), ("zerver-tower", "runtime/tower")],
             Self::Sqlite => &[("zerver", "runtime"), ("zerver-sqlite", "runtime/drivers/sqlite")],
         }
     }

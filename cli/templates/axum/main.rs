@@ -17,9 +17,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let flows = app().mount()?;
     let router = Router::new()
         .route("/", get(|| async { "this route is of axum\n" }))
-        .route_service("/hello/{name}", flows.service("hello"));
-    let addr = std::env::var("ZERVER_ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(&addr).await?;
+        .route_service("/hello/{name}", flows.service("hello"))
+        // The routes of axum are recorded, too.
+        .layer(zerver_tower::record_with_flows(&flows));
+    let listener = zerver_tower::listener("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router).with_graceful_shutdown(shutdown()).await?;
     Ok(())

@@ -16,6 +16,7 @@ mod body_changes;
 mod common_effects;
 mod compare_sets;
 mod corpus;
+mod curl_command;
 mod diff;
 pub mod display;
 mod duration_histogram;
@@ -40,6 +41,7 @@ pub use compare_sets::{
     SetComparison, SetComparisonJson, SetPeriod, TestedChange, sample_evenly,
 };
 pub use corpus::{Corpus, CorpusCounts, FindingCause, FindingGroup, NotReplayedGroup};
+pub use curl_command::{CurlCommand, curl_command, shell_word, text as recorded_text};
 pub use diff::{
     Cause, CauseKind, Diff, DiffJson, DiffRow, DiffSide, Difference, DifferenceKind, IgnoredHeaders,
     NotCompared, Pair, PlanChange, RowStatus, RunPair, TextLine, TooFewRequests, TypicalPair, changed_lines,

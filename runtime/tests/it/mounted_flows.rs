@@ -182,7 +182,7 @@ fn an_unknown_flow_is_refused_at_once() {
     let _ = mount(app()).0.service("helo");
 }
 
-/// What a trace of a request consists of, except for ids and times.
+/// Returns the parts of a trace, except for ids and times.
 fn content(capture: &Capture) -> (MessageInfo, Option<MessageInfo>, Outcome, Vec<String>) {
     let event = |event: &Event<zerver_trace::SharedValue>| match event {
         Event::StepRan { step, .. } => Some(format!("step {step}")),

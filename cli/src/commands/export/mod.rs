@@ -9,9 +9,9 @@ mod rust_test;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use zerver_analysis::curl_command;
 use zerver_recorder::{portable, regular_file};
-use zerver_replay::{Edits, RebuiltRequest, Recording, Secrets};
-use zerver_trace::Trace;
+use zerver_replay::Secrets;
 
 use crate::args::{Export, Global};
 use crate::error::{CommandError, CommandOutcome};
@@ -37,7 +37,7 @@ pub(super) fn run(
     let bytes = match (args.test, args.html) {
         (true, _) => as_test(&loaded, args)?.into_bytes(),
         (_, true) => zerver_web::report::request_html(&loaded.trace).into_bytes(),
-        _ if args.curl => as_curl(&loaded.trace)?.into_bytes(),
+        _ if args.curl => (curl_command(&loaded.trace).text + "\n").into_bytes(),
         _ => portable::write(&loaded.trace).map_err(|error| {
             CommandError::new(format!("cannot export {}", loaded.trace.id)).caused_by(&error)
         })?,
@@ -62,13 +62,6 @@ pub(super) fn run(
         output.print(&format!("{}\n", paths::display(&path)))?;
     }
     Ok(CommandOutcome::Success)
-}
-
-/// Returns a command line of curl. Secrets are variables in it.
-fn as_curl(trace: &Trace) -> Result<String, CommandError> {
-    let recording = Recording { trace: trace.clone(), secrets: Secrets::default() };
-    let request = RebuiltRequest::new(&recording, &Edits::default()).map_err(CommandError::from)?;
-    Ok(request.curl_command("localhost:3000") + "\n")
 }
 
 /// Returns the source of a test. Secrets are decrypted only if the store's key is there.

@@ -83,7 +83,7 @@ impl<'de> Deserializer<'de> for TextValue<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// One text is a sequence of one value.
+    /// A text is a sequence of one value.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TextError> {
         visitor.visit_seq(SeqDeserializer::new(std::iter::once(self)))
     }

@@ -97,7 +97,7 @@ impl Request {
     /// Checks the preconditions of a request that changes a resource, before it does (RFC 9110, section 13). `current` is the
     /// entity tag of the resource, quoted, or `None` if there is none yet.
     ///
-    /// - `If-Match: "v1"`: the client changes what it has seen, and nobody has changed it since.
+    /// - `If-Match: "v1"`: the client changes what it has seen, and it is still the same.
     /// - `If-None-Match: *`: the client creates what does not exist yet.
     ///
     /// ```

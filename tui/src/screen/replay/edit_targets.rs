@@ -79,7 +79,7 @@ impl EditItems {
             .collect();
         all.extend(effects(loaded));
         for header in &loaded.trace.request_headers {
-            let text = crate::curl_command::text(&header.value);
+            let text = zerver_analysis::recorded_text(&header.value);
             let is_plain = matches!(header.value, Recorded::Plain { .. });
             let name = header.name.clone();
             all.push(EditItem {
@@ -91,7 +91,7 @@ impl EditItems {
             });
         }
         let body = &loaded.trace.request_body;
-        let text = crate::curl_command::text(&body.bytes).filter(|_| body.kept_len == body.full_len);
+        let text = zerver_analysis::recorded_text(&body.bytes).filter(|_| body.kept_len == body.full_len);
         all.push(EditItem {
             target: EditTarget::Body,
             name: "body".to_owned(),

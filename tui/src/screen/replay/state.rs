@@ -11,7 +11,7 @@ use super::edit_targets::{EditItem, EditItems, EditTarget};
 use super::layout::{self, Areas, Contents};
 use super::open_prompt::{OpenPrompt, SubmittedPrompt};
 use super::response_view::response_lines;
-use crate::curl_command::replay_command;
+use crate::copied_command::replay_command;
 use crate::draw::{Scroll, StyledLine};
 use crate::message::{Command, Navigation};
 use crate::services::ReplayResult;

@@ -292,8 +292,8 @@ fn request(tree: &mut InspectorLines<'_>, loaded: &LoadedTrace) {
     if !trace.peer.is_empty() {
         tree.field("from", &format!("{}, {}", trace.peer, trace.version), Tone::Text);
     }
-    let target =
-        crate::curl_command::text(&trace.target).unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
+    let target = zerver_analysis::recorded_text(&trace.target)
+        .unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
     tree.field("target", &target, Tone::Strong);
     message(tree, &trace.request_headers, &trace.request_body, None);
 }
@@ -319,7 +319,7 @@ fn message(
     let value = |root: ValueRoot| ValuePath { root, path: Vec::new() };
     let headers = headers.iter().map(|of| (of, header.map(|name| value(name(&of.name)))));
     for (header, of) in headers {
-        let value = crate::curl_command::text(&header.value)
+        let value = zerver_analysis::recorded_text(&header.value)
             .unwrap_or_else(|| super::inspector_lines::SECRET.to_owned());
         let line = StyledLine::new(format!(" {}: ", header.name), Tone::Secondary).with(&*value, Tone::Text);
         tree.entries.push(InspectorLine { line, copy: Some(value), value: of, ..InspectorLine::default() });

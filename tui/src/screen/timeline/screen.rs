@@ -3,12 +3,12 @@
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use zerver_analysis::{CurlCommand, curl_command};
 use zerver_trace::RequestId;
 
 use super::layout::share_at;
 use super::state::TimelineScreen;
 use super::view;
-use crate::curl_command as curl;
 use crate::keys::{self, Action, KeyBinding, binding, key, named};
 use crate::message::{Command, Message, Navigation};
 use crate::screen::interface::Screen;
@@ -155,8 +155,8 @@ impl Screen for TimelineScreen {
             Action::CopyId if self.is_inspecting => return self.copy_value().into_iter().collect(),
             Action::CopyId => return self.id.map(Command::copy_id).into_iter().collect(),
             Action::CopyCurl => {
-                let curl = self.open_trace.as_ref().map(|open_trace| curl::command(&open_trace.loaded.trace));
-                let copy = |curl: curl::CurlCommand| {
+                let curl = self.open_trace.as_ref().map(|open_trace| curl_command(&open_trace.loaded.trace));
+                let copy = |curl: CurlCommand| {
                     let lacks = if curl.is_partial { "; its comments name what is missing" } else { "" };
                     Command::Copy { text: curl.text, description: format!("the curl command{lacks}") }
                 };

@@ -1,9 +1,9 @@
 //! The request and the response, with their headers and bodies.
 
 use maud::{Markup, html};
+use zerver_analysis::curl_command;
 use zerver_replay::value::display;
-use zerver_replay::{Edits, RebuiltRequest, Recording, Secrets};
-use zerver_trace::{Header, Recorded, Trace};
+use zerver_trace::{Header, Recorded};
 
 use crate::loaded_trace::LoadedTrace;
 use crate::page::values::body_block;
@@ -21,21 +21,14 @@ pub(crate) fn request(loaded: &LoadedTrace, limit: usize) -> Markup {
         (headers(&trace.request_headers, "Request headers"))
         h3 { "Request body" }
         (body_block(&trace.request_body, limit))
-        @if let Some(command) = curl_command(trace) {
+        @let command = curl_command(trace).text;
+        @if command.len() <= MAX_COMMAND {
             details {
                 summary { "Send it with curl" }
                 pre.value tabindex="0" { @for line in command.lines() { (safe(line)) "\n" } }
             }
         }
     }
-}
-
-/// Returns a command that sends the request. Secrets are variables in it. `None` if the trace lacks the request, or the command is
-/// too long to be shown.
-fn curl_command(trace: &Trace) -> Option<String> {
-    let recording = Recording { trace: trace.clone(), secrets: Secrets::default() };
-    let request = RebuiltRequest::new(&recording, &Edits::default()).ok()?;
-    Some(request.curl_command("localhost:3000")).filter(|command| command.len() <= MAX_COMMAND)
 }
 
 /// Returns the response.

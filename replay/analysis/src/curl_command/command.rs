@@ -22,7 +22,7 @@ const MAX_ARGUMENT: usize = 100_000;
 const MAX_UNASKED: usize = 1024;
 
 /// Returns the text of a recorded value with its secrets masked, or `None` if all of it is secret or missing.
-pub(crate) fn text(recorded: &Recorded) -> Option<String> {
+pub fn text(recorded: &Recorded) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes(recorded)?).into_owned())
 }
 
@@ -35,15 +35,15 @@ fn bytes(recorded: &Recorded) -> Option<Vec<u8>> {
 
 /// A command for bash, zsh or ksh.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CurlCommand {
+pub struct CurlCommand {
     /// Command, preceded by comments.
-    pub(crate) text: String,
+    pub text: String,
     /// True if the command lacks a part of the request; the comments name it.
-    pub(crate) is_partial: bool,
+    pub is_partial: bool,
 }
 
 /// Returns the command that repeats a request.
-pub(crate) fn command(trace: &Trace) -> CurlCommand {
+pub fn curl_command(trace: &Trace) -> CurlCommand {
     let mut making = CurlBuilder { trace, arguments: Vec::new(), lacks: Vec::new() };
     making.address();
     let method = making.method();
@@ -316,7 +316,3 @@ fn without_controls(target: &[u8]) -> (Vec<u8>, bool) {
     }
     (out, is_clean)
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -4,8 +4,8 @@ use zerver_replay::{Edits, FaultKind};
 use zerver_trace::RequestId;
 use zerver_trace::duration::HumanDuration;
 
-use super::command::CurlCommand as ShellCommand;
-use super::shell_quoting::word;
+use zerver_analysis::CurlCommand as ShellCommand;
+use zerver_analysis::shell_word as word;
 
 /// Stands for a secret.
 const SECRET: &str = "SECRET";

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use zerver_trace::{Header, Masked, RecordedBody, Value};
+use zerver_analysis::curl_command as command;
+use zerver_trace::{Header, Masked, Origin, Recorded, RecordedBody, Trace, Value};
 
-use super::*;
 use zerver_testkit::sample;
 
 /// Time after which a hanging request fails the test.

@@ -4,7 +4,7 @@
 use zerver_trace::text::is_dangerous;
 
 /// Quotes bytes as one word for bash, zsh or ksh. Arguments cannot hold a NUL byte, which would end the word.
-pub(super) fn word(bytes: &[u8]) -> String {
+pub fn word(bytes: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:@%+,".contains(byte);
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.is_empty() && bytes.iter().all(is_plain) => text.to_owned(),
