@@ -101,6 +101,11 @@ impl LayerRecorder {
         self.body_bytes
     }
 
+    /// Returns true if clients can have requests recorded.
+    pub const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Returns true if the value of `x-zerver-record` is the token with which a client may have a request recorded.
     pub fn is_token(&self, received: &[u8]) -> bool {
         self.token.as_ref().is_some_and(|token| tokens_match(received, token.as_bytes()))

@@ -1,6 +1,5 @@
 //! The flows of a service that has none: one for each route and method. Looking one up takes no lock.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -16,8 +15,8 @@ const MAX_PATTERN: usize = 200;
 /// Name of the flow of requests without a route.
 const UNMATCHED: &str = "unmatched";
 
-/// Flows by their patterns.
-type Flows = HashMap<String, Vec<(Method, Arc<FlowInfo>)>>;
+/// Patterns with their methods and flows, sorted by pattern. Most services have few, so that a search is cheaper than a hash.
+type Flows = Vec<(String, Vec<(Method, Arc<FlowInfo>)>)>;
 
 pub(crate) struct FlowTable {
     by_pattern: ArcSwap<Flows>,
@@ -73,7 +72,8 @@ impl FlowTable {
 
     fn find(&self, method: &Method, pattern: &str) -> Option<Arc<FlowInfo>> {
         let flows = self.by_pattern.load();
-        let (_, flow) = flows.get(pattern)?.iter().find(|(known, _)| known == method)?;
+        let at = flows.binary_search_by(|(known, _)| known.as_str().cmp(pattern)).ok()?;
+        let (_, flow) = flows[at].1.iter().find(|(known, _)| known == method)?;
         Some(Arc::clone(flow))
     }
 
@@ -99,7 +99,11 @@ impl FlowTable {
         let name = std::iter::once(slug.clone()).chain(numbered).find(|name| !is_taken(name));
         let new = Arc::new(flow(name.unwrap_or(slug), method.to_string(), shown.to_owned()));
         let mut flows = Flows::clone(&self.by_pattern.load());
-        flows.entry(pattern.to_owned()).or_default().push((method.clone(), Arc::clone(&new)));
+        let at = flows.binary_search_by(|(known, _)| known.as_str().cmp(pattern)).unwrap_or_else(|at| {
+            flows.insert(at, (pattern.to_owned(), Vec::new()));
+            at
+        });
+        flows[at].1.push((method.clone(), Arc::clone(&new)));
         self.by_pattern.store(Arc::new(flows));
         added.flows.push(Arc::clone(&new));
         added.paths += usize::from(is_path);

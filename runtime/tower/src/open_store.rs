@@ -30,6 +30,10 @@ impl OpenStore {
         self.recorder.body_bytes()
     }
 
+    pub(crate) const fn has_token(&self) -> bool {
+        self.recorder.has_token()
+    }
+
     pub(crate) fn is_token(&self, received: &[u8]) -> bool {
         self.recorder.is_token(received)
     }
