@@ -5,7 +5,6 @@
 //! [`Services`] of the caller. This crate reads no environment variables and opens no store.
 
 mod app;
-mod copied_command;
 mod draw;
 mod event_loop;
 mod footer;
@@ -17,6 +16,7 @@ mod layout;
 mod message;
 mod overlay;
 mod platform;
+mod replay_command;
 mod screen;
 mod services;
 mod state;

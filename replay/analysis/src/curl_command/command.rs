@@ -316,3 +316,7 @@ fn without_controls(target: &[u8]) -> (Vec<u8>, bool) {
     }
     (out, is_clean)
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,4 +1,4 @@
-//! A recorded request as a curl command. The tests, which run curl, are in the crate of the terminal UI.
+//! A recorded request as a curl command.
 
 mod command;
 mod shell_quoting;

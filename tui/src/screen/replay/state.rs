@@ -11,9 +11,9 @@ use super::edit_targets::{EditItem, EditItems, EditTarget};
 use super::layout::{self, Areas, Contents};
 use super::open_prompt::{OpenPrompt, SubmittedPrompt};
 use super::response_view::response_lines;
-use crate::copied_command::replay_command;
 use crate::draw::{Scroll, StyledLine};
 use crate::message::{Command, Navigation};
+use crate::replay_command::replay_command;
 use crate::services::ReplayResult;
 use crate::state::{LoadedTrace, Notice, SharedState};
 

@@ -7,10 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use zerver_analysis::curl_command as command;
-use zerver_trace::{Header, Masked, Origin, Recorded, RecordedBody, Trace, Value};
-
 use zerver_testkit::sample;
+use zerver_trace::{Header, Masked, RecordedBody, Value};
+
+use super::curl_command as command;
+use super::*;
+use crate::curl_command::shell_quoting::printf;
 
 /// Time after which a hanging request fails the test.
 const PATIENCE: Duration = Duration::from_secs(30);
