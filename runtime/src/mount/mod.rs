@@ -8,6 +8,7 @@ mod flow_service;
 mod mounted_body;
 mod mounted_flows;
 pub(crate) mod mounted_request;
+pub(crate) mod serve_mounted;
 
 pub use flow_service::FlowService;
 pub use mounted_body::MountedBody;

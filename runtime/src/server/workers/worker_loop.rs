@@ -12,8 +12,8 @@ use super::exit_barrier::CHECK_INTERVAL;
 use super::worker::Worker;
 use super::worker_message::{Inbox, WorkerMessage};
 use crate::http::{Connection, initialize_date, serve};
-use crate::mount::mounted_request;
-use crate::mount::mounted_request::{InFlight, MountedRequest};
+use crate::mount::mounted_request::MountedRequest;
+use crate::mount::serve_mounted::{InFlight, serve as serve_request};
 use crate::scheduler::{StealableRequest, run_stolen};
 
 /// Time for which idle connections stay open when the service stops. A request that is already on its way still gets
@@ -80,7 +80,7 @@ impl Worker {
     fn serve_mounted(self: &Rc<Self>, request: MountedRequest) {
         // Counted before its task runs, so that the worker does not end before.
         let in_flight = InFlight::begin(self);
-        tokio::task::spawn_local(async move { mounted_request::serve(&in_flight, request).await });
+        tokio::task::spawn_local(async move { serve_request(&in_flight, request).await });
     }
 
     /// Waits for the last connection to close, but no longer than `timeout`. In the forced stage, does not wait for
