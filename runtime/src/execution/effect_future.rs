@@ -190,7 +190,7 @@ pub(super) fn perform_with_permit(
             }
         };
         drop(permit);
-        finished.notes.extend(probe);
+        finished.notes.splice(..0, probe);
         finished.ended(pass)
     });
     RunningEffect {

@@ -136,7 +136,8 @@ pub(crate) fn start(
             let access = CallAccess { permit, pass, call: call.clone() };
             let performed = perform(requested, until, runtime, interpreters, context, || access);
             let mut started = started(performed, call);
-            started.notes.extend(probe);
+            // A call that is ready at once may already have closed the breaker.
+            started.notes.splice(..0, probe);
             started
         }
         Admission::Queued(wait) => {

@@ -276,14 +276,14 @@ fn lines_that_an_effect_logs_are_shown_below_it() {
 #[test]
 fn a_request_that_a_layer_recorded_says_what_is_unknown() {
     insta::assert_snapshot!(show(&sample::of_layer(), 100, false), @r"
-    019aa4c2  GET /v1/todos/456  404 Not Found  1.00 ms  get-todos-id  default
-      at ms  took
-       0.00         · handler                                 ▏
-       0.10  0.70     ↳ span load   ok                            █████████████████████████████▌
-       0.20  0.30     ↳ sql SELECT title FROM todos   0 rows          █████████████
-       0.90               warn: no such todo id=456                                                ▏
-    I/O      span 0.70 (1 call)   sql 0.30 (1 call)
-    total    1.00 ms = 0.70 effects + 0.30 the handler outside of spans
+    019aa4c2  GET /v1/todos/456?full=1  404 Not Found  1.00 ms  get-todos-id  default
+          at    took
+        0 ns           · handler                                 ▏
+      100 µs  700 µs     ↳ span load   ok                           ████████████████████████████▏
+      200 µs  300 µs     ↳ sql SELECT title FROM todos   0 rows         ████████████▌
+      900 µs                 warn: no such todo id=456                                              ▏
+    I/O      span 700 µs (1 call)   sql 300 µs (1 call)
+    total    1.00 ms = 700 µs effects + 300 µs the handler outside of spans
     verdict  70% span load; this flow's median is 1.90 ms
     missing  recorded by a layer: slots, queues, CPU times and random numbers are unknown, and it cannot
              be replayed

@@ -317,6 +317,7 @@ fn without_controls(target: &[u8]) -> (Vec<u8>, bool) {
     (out, is_clean)
 }
 
+// Outside of the sources, which use neither processes nor sockets: the tests run curl.
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "../../tests/unit/curl_command.rs"]
 mod tests;
