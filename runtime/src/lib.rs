@@ -39,7 +39,7 @@
 //!   `zerver.toml` and the environment, and records. [`App::start`] runs it on threads of another program and returns a
 //!   [`Server`]. [`App::mount`] runs its flows as services of another HTTP server.
 //! - [`prelude`] has the names that nearly every file of a service uses.
-//! - [`input`] has the typed parameters of steps, such as `Json<NewTodo>`.
+//! - [`mod@input`] has the typed parameters of steps, such as `Json<NewTodo>`.
 //! - [`effects`] has the built-in kinds of effect (HTTP requests, a key-value store, timers, the clock) and the traits for
 //!   other kinds.
 //! - [`testing`] runs a flow without a server.
