@@ -69,6 +69,8 @@ pub use failure::{Failure, FieldFailure};
 pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
 pub use input::{Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, Query, Valid, Validate};
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
+#[doc(hidden)]
+pub use message::visit_request_line;
 pub use message::{Cookie, JsonObject, Page, Params, Request, Response, SameSite};
 pub use panics::install_panic_hook;
 pub use policy::{

@@ -24,8 +24,8 @@ use crate::program::layer_recorder::RecordedByFlow;
 /// A flow, or all flows of an app, as a [`tower` service](https://docs.rs/tower-service): see
 /// [`MountedFlows`](super::MountedFlows).
 ///
-/// It is always ready, and never fails: what goes wrong is answered with a status, as by a service that listens. Its future
-/// may be dropped at any time; the request is then canceled, and recorded as one whose client has left.
+/// It is always ready, and its error type has no values: a failure is a response with a status, as in a service that
+/// listens. Its future may be dropped at any time; the request is then canceled, and recorded as one whose client has left.
 #[derive(Clone)]
 pub struct FlowService {
     host: Arc<Host>,

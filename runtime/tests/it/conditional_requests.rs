@@ -54,3 +54,14 @@ fn a_redirect_cannot_set_another_header() {
     let split = go("%2F%0D%0Ax-split:%201");
     assert_eq!((split.header("location"), split.header("x-split")), (None, None));
 }
+
+#[test]
+fn the_service_renders_a_precondition_that_fails() {
+    let app = app().on_failure(|failure, _| {
+        Response::text(format!("sorry: {failure}")).status(StatusCode::PRECONDITION_FAILED)
+    });
+    let (server, _) = start(app);
+    let request = "GET /song HTTP/1.1\r\nhost: localhost\r\nif-match: \"v2\"\r\n\r\n";
+    let answer = Client::connect(server.addr()).request(request);
+    assert_eq!((answer.status, answer.body.as_str()), (412, "sorry: precondition_failed request /song"));
+}

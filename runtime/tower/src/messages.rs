@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use zerver::engine::visit_request_line;
 use zerver_trace::{Message, MessagePart};
 
 use crate::body_prefix::BodyPrefix;
@@ -29,21 +30,7 @@ pub(crate) struct RequestHead {
 
 impl RequestHead {
     pub(crate) fn visit(&self, visit: &mut dyn FnMut(MessagePart<'_>)) {
-        visit(MessagePart::Method(self.method.as_str()));
-        visit(MessagePart::Target(self.uri.path_and_query().map_or("/", |target| target.as_str())));
-        if let (Some(scheme), Some(authority)) = (self.uri.scheme_str(), self.uri.authority()) {
-            visit(MessagePart::Origin(scheme, authority.as_str()));
-        }
-        visit(MessagePart::Version(match self.version {
-            Version::HTTP_09 => "HTTP/0.9",
-            Version::HTTP_10 => "HTTP/1.0",
-            Version::HTTP_2 => "HTTP/2.0",
-            Version::HTTP_3 => "HTTP/3.0",
-            _ => "HTTP/1.1",
-        }));
-        if let Some(peer) = self.peer {
-            visit(MessagePart::Address(peer));
-        }
+        visit_request_line(&self.method, &self.uri, self.version, self.peer, visit);
         visit_headers(&self.headers, visit);
     }
 }

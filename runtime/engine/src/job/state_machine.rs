@@ -168,7 +168,8 @@ impl Job {
                 Next::Run
             }
             Ok(ErasedDecision::Done(response)) => {
-                let response = evaluate_conditions(&self.builtins.request, response);
+                let response = evaluate_conditions(&self.builtins.request, response)
+                    .unwrap_or_else(|failure| self.render(&failure));
                 self.respond(response)
             }
             Ok(ErasedDecision::Fail(failure)) => self.fail(failure, end_ns),

@@ -11,21 +11,24 @@ use crate::failure::Failure;
 const VALIDATORS: [HeaderName; 3] = [header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES];
 
 /// Returns the response to send: this one, a part of it, or one without content, as the preconditions of the request require.
-pub(crate) fn evaluate(request: &Request, response: Response) -> Response {
+///
+/// # Errors
+/// `precondition_failed`, for the service to render.
+pub(crate) fn evaluate(request: &Request, response: Response) -> Result<Response, Failure> {
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
     if !is_read || response.status != StatusCode::OK {
-        return response;
+        return Ok(response);
     }
     // Most responses have none of these, and only a few headers.
     if !response.headers.keys().any(|name| VALIDATORS.contains(name)) {
-        return response;
+        return Ok(response);
     }
     let current = Validators::of(&response.headers);
     match current.check(request) {
-        Verdict::Proceed if current.allows_range(request) => byte_ranges::select(request, response),
-        Verdict::Proceed => response,
-        Verdict::NotModified => not_modified(response),
-        Verdict::Failed => Failure::precondition_failed("request", request.uri.path()).to_response(),
+        Verdict::Proceed if current.allows_range(request) => Ok(byte_ranges::select(request, response)),
+        Verdict::Proceed => Ok(response),
+        Verdict::NotModified => Ok(not_modified(response)),
+        Verdict::Failed => Err(Failure::precondition_failed("request", request.uri.path())),
     }
 }
 
@@ -225,7 +228,8 @@ mod tests {
         for (name, value) in headers {
             request = request.with_header(name, value);
         }
-        evaluate(&request, response).status.as_u16()
+        evaluate(&request, response)
+            .map_or_else(|failure| failure.status(), |response| response.status.as_u16())
     }
 
     #[test]
@@ -281,7 +285,7 @@ mod tests {
     #[test]
     fn a_response_that_the_client_has_is_sent_without_its_content() {
         let request = Request::get("/").with_header("if-none-match", "\"v1\"");
-        let response = evaluate(&request, response());
+        let response = evaluate(&request, response()).unwrap();
         assert!(response.body.is_empty());
         let mut names: Vec<_> = response.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();

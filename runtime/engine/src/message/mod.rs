@@ -14,5 +14,6 @@ pub(crate) use conditional::evaluate as evaluate_conditions;
 pub use cookie::{Cookie, SameSite};
 pub use json_object::JsonObject;
 pub use page::Page;
+pub use parts::visit_request_line;
 pub use request::{Params, Request};
 pub use response::Response;

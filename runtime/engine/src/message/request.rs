@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 use zerver_trace::{Message, MessagePart};
 
-use super::parts::visit_headers_and_body;
+use super::parts::{visit_headers_and_body, visit_request_line};
 use crate::failure::Failure;
 
 /// Path parameters: name and decoded value.
@@ -151,21 +151,7 @@ impl Request {
 
 impl Message for Request {
     fn visit_parts(&self, body_limit: usize, visit: &mut dyn FnMut(MessagePart<'_>)) {
-        visit(MessagePart::Method(self.method.as_str()));
-        visit(MessagePart::Target(self.uri.path_and_query().map_or("/", |target| target.as_str())));
-        if let (Some(scheme), Some(authority)) = (self.uri.scheme_str(), self.uri.authority()) {
-            visit(MessagePart::Origin(scheme, authority.as_str()));
-        }
-        visit(MessagePart::Version(match self.version {
-            Version::HTTP_09 => "HTTP/0.9",
-            Version::HTTP_10 => "HTTP/1.0",
-            Version::HTTP_2 => "HTTP/2.0",
-            Version::HTTP_3 => "HTTP/3.0",
-            _ => "HTTP/1.1",
-        }));
-        if let Some(peer) = self.peer {
-            visit(MessagePart::Address(peer));
-        }
+        visit_request_line(&self.method, &self.uri, self.version, self.peer, visit);
         visit_headers_and_body(&self.headers, &self.body, body_limit, visit);
     }
 
