@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use zerver_engine::{Call, RetryVerdict};
+use zerver_engine::{Call, Response, RetryVerdict};
 use zerver_trace::{
     Answer, Decision, Event, FlowInfo, Header, Message, MessageInfo, MessagePart, MissingReason, Name,
     Outcome, PolicyDecision, QueueReason, Recorded, RecordedBody, Redaction, SharedValue, StepInfo, Trace,
@@ -81,6 +81,8 @@ pub(crate) struct ObservedResponse<'f> {
     /// Names of headers that the code marked as sensitive.
     pub(crate) marked: Vec<String>,
     pub(crate) body: Cow<'f, RecordedBody>,
+    /// True for a run of today's code whose response is streamed: an effect makes the body, so that there is none to compare.
+    pub(crate) is_streamed: bool,
 }
 
 impl<'f> Observed<'f> {
@@ -102,6 +104,7 @@ impl<'f> Observed<'f> {
             headers: Cow::Borrowed(&trace.response_headers),
             marked: Vec::new(),
             body: Cow::Borrowed(&trace.response_body),
+            is_streamed: false,
         });
         facts
     }
@@ -275,12 +278,12 @@ impl ObservedCall<'_> {
 
 impl ObservedResponse<'_> {
     /// Creates the form of a live response. The body is cut to what a value can hold.
-    pub(crate) fn of(message: &dyn Message) -> Option<Self> {
+    pub(crate) fn of(response: &Response) -> Option<Self> {
         const MAX_BODY: usize = 192 << 10;
-        let MessageInfo::Response(info) = message.describe(MAX_BODY) else { return None };
+        let MessageInfo::Response(info) = response.describe(MAX_BODY) else { return None };
         let header = |Header { name, value }: Header| Header { name, value: bytes(&value) };
         let mut marked = Vec::new();
-        message.visit_parts(0, &mut |part| {
+        response.visit_parts(0, &mut |part| {
             if let MessagePart::SecretHeader(name, _) = part {
                 marked.push(name.to_owned());
             }
@@ -294,6 +297,7 @@ impl ObservedResponse<'_> {
                 kept_len: info.body.bytes.len() as u64,
                 bytes: bytes(&info.body.bytes),
             }),
+            is_streamed: response.stream.is_some(),
         })
     }
 }

@@ -115,6 +115,7 @@ pub use config::{Egress, Idempotency, Keep, KeyStore, Limits, Recording};
 #[cfg(feature = "replay")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};
+pub use execution::streamed_body::BrokenStream;
 pub use mount::{FlowService, MountedBody, MountedFlows};
 pub use program::recorder_startup::build_id;
 pub use program::run::{IntoApp, host_if_asked, run};

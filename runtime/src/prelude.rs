@@ -23,9 +23,11 @@ pub use zerver_engine::input::{
 };
 pub use zerver_engine::{
     ArrivalTime, Chain, Class, Cookie, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final,
-    FlowDef, Hedge, JsonObject, Page, Random, Request, RequestId, Response, Retry, SameSite, Shared, Slot,
-    all, chain, effect, flow, input, join_all, settle, settle_each, slot, step,
+    FlowDef, Hedge, JsonLine, JsonObject, Page, Random, Request, RequestId, Response, Retry, SameSite,
+    ServerEvent, Shared, Slot, all, chain, effect, flow, input, join_all, settle, settle_each, slot, step,
+    stream,
 };
 
 pub use crate::effects::Durations;
+pub use crate::effects::stream::StreamSender;
 pub use crate::{App, HeaderMap, Method, StatusCode};

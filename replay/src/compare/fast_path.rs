@@ -118,6 +118,7 @@ impl Replay<'_> {
                 }
                 Next::Advance => job.advance(now_ns),
                 Next::Undo => job.undo(now_ns),
+                Next::Stream => job.start_stream(now_ns),
                 _ => {
                     let (call, at_ns, answer) = answered.next()?;
                     let start = pending.remove(&call)?;
@@ -209,10 +210,11 @@ impl Replay<'_> {
     fn is_same_response(&self, trace: &Trace, now: Option<&Response>) -> bool {
         let Some(now) = now else { return trace.status == 0 };
         let body = &trace.response_body;
-        let is_whole = body.kept_len == body.full_len && body.full_len == now.body.len() as u64;
+        let is_whole = || body.kept_len == body.full_len && body.full_len == now.body.len() as u64;
+        let is_same_body = || body.full_len == 0 || self.is_bytes(&body.bytes, &now.body);
         now.status.as_u16() == trace.status
-            && is_whole
-            && (body.full_len == 0 || self.is_bytes(&body.bytes, &now.body))
+            // A streamed body is made by an effect.
+            && (now.stream.is_some() || is_whole() && is_same_body())
             && self.are_same_headers(trace, &now.headers)
     }
 

@@ -76,6 +76,9 @@ impl Comparison<'_> {
     }
 
     fn body(&mut self, a: &ObservedResponse<'_>, b: &ObservedResponse<'_>) {
+        if a.is_streamed || b.is_streamed {
+            return;
+        }
         let field = "response.body";
         let (then, now) = match (self.secrets.plain(&a.body.bytes), self.secrets.plain(&b.body.bytes)) {
             (Ok(a), Ok(b)) => (a, b),

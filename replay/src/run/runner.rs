@@ -141,6 +141,20 @@ impl<'r> Runner<'r> {
                         next = self.undo(&mut job);
                         None
                     }
+                    Next::Stream => {
+                        next = job.start_stream(self.clock.now_ns);
+                        None
+                    }
+                    // Neither the deadline nor anything else ends a stream before its recorded end.
+                    Next::Wait if job.streamed_response().is_some() => {
+                        next = match self.take_next() {
+                            Some(Pending { number, performed, .. }) => {
+                                job.complete(number, self.clock.now_ns, performed)
+                            }
+                            None => job.stop(StopReason::ClientLeft, self.clock.now_ns),
+                        };
+                        None
+                    }
                     Next::Wait => {
                         let due = self.pending.first_key_value().map(|((due, _), _)| *due);
                         if let Some((at_ns, stop)) = self.stops_before(due, job.is_undoing()) {
@@ -170,6 +184,10 @@ impl<'r> Runner<'r> {
                 Some(Halt::Unanswered(..)) if job.is_undoing() => {
                     next = job.assume_undone(self.clock.now_ns);
                     self.assumes_undos = true;
+                }
+                // Everything else is decided, and the comparison reports the stream.
+                Some(Halt::Unanswered(..)) if job.streamed_response().is_some() => {
+                    next = job.assume_streamed();
                 }
                 Some(Halt::Invalid(error)) => return Err(error),
                 Some(Halt::Unanswered(label, reason)) => {

@@ -58,6 +58,7 @@ pub mod service_docs;
 mod simulate;
 mod slot;
 mod step;
+mod stream;
 
 pub use chaos::{Chaos, ChaosFault, ChaosRule, ChaosRuleError, Injection};
 pub use effect::{
@@ -89,8 +90,9 @@ pub use slot::{
     ArrivalTime, Random, Shared, Slot, SlotDesc, SlotOutput, StepInput, StepOutput, WriteDesc, Writes,
 };
 pub use step::{Decision, ErasedDecision, Final, IntoDecision, NoProgress, ReadDesc, Step, StepDesc};
+pub use stream::{JsonLine, ResponseStream, ServerEvent, StreamEnd, StreamFormat, StreamItem, StreamKind};
 
-pub use zerver_macros::{Row, Slot, chain, effect, flow, input, slot, step};
+pub use zerver_macros::{Row, Slot, chain, effect, flow, input, slot, step, stream};
 pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};
 
 /// Crates that the code of the macros names. Not a public interface.
@@ -98,7 +100,7 @@ pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, Request
 pub mod __private {
     pub use crate::effect::function::{
         ConvertError, ErrorProbe, FailureProbe, FunctionError, FunctionOutcome, KeepError, KeepText,
-        RecordCauses, RecordText, RecordValue, ResultParts, function_effect, function_summary,
+        RecordCauses, RecordText, RecordValue, ResultParts, function_effect, function_summary, stream_error,
     };
     pub use serde;
 }

@@ -214,18 +214,23 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
 
 /// The arguments of `#[effect(..)]`.
 #[derive(Default)]
-struct Options {
-    kind: Option<LitStr>,
-    target: Option<Expr>,
-    summary: Option<Expr>,
+pub(crate) struct Options {
+    pub(crate) kind: Option<LitStr>,
+    pub(crate) target: Option<Expr>,
+    pub(crate) summary: Option<Expr>,
     temporary: Option<Expr>,
     is_idempotent: bool,
-    is_safe: bool,
+    pub(crate) is_safe: bool,
     is_blocking: bool,
 }
 
 impl Options {
-    fn parse(arguments: TokenStream) -> Result<Self> {
+    /// Returns true if an option is set that only makes sense for effects whose output a step reads.
+    pub(crate) const fn is_about_output(&self) -> bool {
+        self.temporary.is_some() || self.is_idempotent || self.is_blocking
+    }
+
+    pub(crate) fn parse(arguments: TokenStream) -> Result<Self> {
         use syn::parse::Parser as _;
         let mut options = Self::default();
         let parser = syn::meta::parser(|meta| {
@@ -259,21 +264,21 @@ impl Options {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(crate) enum Role {
     Argument,
     Resource,
     Context,
 }
 
-struct Parameter<'f> {
-    name: Ident,
-    pattern: &'f Pat,
-    declared: &'f Type,
-    role: Role,
+pub(crate) struct Parameter<'f> {
+    pub(crate) name: Ident,
+    pub(crate) pattern: &'f Pat,
+    pub(crate) declared: &'f Type,
+    pub(crate) role: Role,
 }
 
 impl<'f> Parameter<'f> {
-    fn new(parameter: &'f FnArg) -> Result<Self> {
+    pub(crate) fn new(parameter: &'f FnArg) -> Result<Self> {
         let FnArg::Typed(typed) = parameter else {
             return Err(Error::new_spanned(
                 parameter,
@@ -318,7 +323,7 @@ impl<'f> Parameter<'f> {
         Ok(Self { name: ident.clone(), pattern: &typed.pat, declared: &typed.ty, role })
     }
 
-    fn field(&self) -> TokenStream {
+    pub(crate) fn field(&self) -> TokenStream {
         let Self { name, declared, .. } = self;
         match declared {
             Type::Reference(reference) => {
@@ -330,7 +335,7 @@ impl<'f> Parameter<'f> {
     }
 }
 
-fn referent(declared: &Type) -> TokenStream {
+pub(crate) fn referent(declared: &Type) -> TokenStream {
     match declared {
         Type::Reference(reference) => reference.elem.to_token_stream(),
         other => other.to_token_stream(),
@@ -372,12 +377,12 @@ fn reject(function: &ItemFn, options: &Options) -> Result<()> {
 }
 
 /// Returns true if the last segment of the return type is `Result`.
-fn is_result(output: &ReturnType) -> bool {
+pub(crate) fn is_result(output: &ReturnType) -> bool {
     let ReturnType::Type(_, output) = output else { return false };
     let Type::Path(path) = &**output else { return false };
     path.path.segments.last().is_some_and(|last| last.ident == "Result")
 }
 
-fn is_doc(attribute: &Attribute) -> bool {
+pub(crate) fn is_doc(attribute: &Attribute) -> bool {
     attribute.path().is_ident("doc")
 }

@@ -8,6 +8,7 @@ mod flow;
 mod row;
 mod slot;
 mod step;
+mod stream;
 
 use proc_macro::TokenStream;
 
@@ -62,6 +63,21 @@ pub fn slot(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn effect(arguments: TokenStream, item: TokenStream) -> TokenStream {
     effect::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes an async function the stream of a response: its items are sent to the client while it runs.
+///
+/// `async fn prices(symbol: String, #[resource] hub: &Hub, to: StreamSender<ServerEvent>) -> Result<(), HubError>` defines
+/// `prices(symbol)`, which a step responds with: `Response::stream(prices(symbol))`. `App::effect::<prices>()` registers it, as for
+/// [`macro@effect`]. The last parameter is the sender; the type of its items determines the `Content-Type`. Arguments, `#[resource]`
+/// and `#[context]` are those of effects.
+///
+/// If the function returns an error, the body breaks off, and the trace says why.
+///
+/// Options, as in `#[stream(kind = "prices")]`: `kind = ".."`, `target = ..`, `summary = ..` and `safe`.
+#[proc_macro_attribute]
+pub fn stream(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    stream::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a struct or an enum the typed input of steps, such as the `NewTodo` of `Json<NewTodo>`: it derives serde's

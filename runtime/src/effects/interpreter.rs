@@ -18,6 +18,7 @@ use zerver_trace::{SpanId, TraceParent, Value};
 use super::chaos_injection;
 use super::explanation::{Explain, ExplainResult, typed};
 use super::outbound::Outbound;
+use super::stream::StreamOutput;
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
 
@@ -56,6 +57,8 @@ pub struct EffectContext {
     pub tracestate: Option<Arc<str>>,
     /// `baggage` of the request (W3C Baggage). `None` unless the setting `egress.baggage` lists hosts to send it to.
     pub baggage: Option<Arc<str>>,
+    /// Where a stream sends its items. `None` for other effects.
+    pub stream: Option<StreamOutput>,
 }
 
 impl EffectContext {

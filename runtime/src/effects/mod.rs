@@ -9,7 +9,8 @@
 //! - [`cache`]: outputs of effects that are kept for a while,
 //! - [`rate_limit`]: limits of how often something may happen,
 //! - [`sleep`](sleep()): waiting,
-//! - [`clock`]: the time of day while a request runs.
+//! - [`clock`]: the time of day while a request runs,
+//! - [`stream`]: bodies of responses that are made while they are sent.
 //!
 //! ```
 //! use zerver::effects::{http, kv};
@@ -49,6 +50,7 @@ pub mod points;
 pub mod rate_limit;
 pub mod sleep;
 pub mod sql;
+pub mod stream;
 
 pub use duration_literals::Durations;
 #[doc(hidden)]

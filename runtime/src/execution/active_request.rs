@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, StopReason};
-use zerver_trace::{Capture, Event, Outcome, RecordedBy, SharedValue};
+use zerver_trace::{Capture, Event, Outcome, RecordedBy, SharedValue, Thread};
 
 use super::checked_job::CheckedJob;
 use super::delivery::Delivery;
@@ -12,6 +12,7 @@ use super::response_capture::CapturedResponse;
 use super::safe_drop::discard;
 use super::undo_task;
 use crate::effects::interpreter::EffectContext;
+use crate::effects::stream::{StreamOutput, StreamReceiver};
 use crate::scheduler::{ActiveEntry, ThreadStatus};
 use crate::server::service::WorkerService;
 use crate::time::{Stopwatch, WorkerClock};
@@ -41,8 +42,10 @@ pub(crate) struct ActiveRequest {
     row: Option<(Arc<ThreadStatus>, usize)>,
     /// True if another thread has passed the request to the sink.
     is_captured: bool,
-    /// True once another task undoes what the request did.
-    has_undo_task: bool,
+    /// True once another task undoes what the request did, or makes the body of its response.
+    has_ending_task: bool,
+    /// Where the body of the response is sent while it is made.
+    streamed_to: Option<StreamOutput>,
 }
 
 impl ActiveRequest {
@@ -68,7 +71,8 @@ impl ActiveRequest {
             request: Some(Arc::new(request)),
             row: None,
             is_captured: false,
-            has_undo_task: false,
+            has_ending_task: false,
+            streamed_to: None,
             class: Class::default(),
             base_ns,
             service: Arc::clone(service),
@@ -110,7 +114,11 @@ impl ActiveRequest {
     /// Ends the request after a panic outside of a step.
     pub(crate) fn panicked(mut self, response: Response) -> PendingResponse {
         let fallback = response.clone();
-        self.end(true, Some(response)).unwrap_or(PendingResponse { response: fallback, delivery: None })
+        self.end(true, Some(response)).unwrap_or(PendingResponse {
+            response: fallback,
+            delivery: None,
+            stream: None,
+        })
     }
 
     /// Returns the job, which the first call creates. Returns `None` if no flow takes the request.
@@ -168,15 +176,38 @@ impl ActiveRequest {
         &self.service
     }
 
-    /// Leaves the request to the task that undoes what it did. If that is dropped, the rest is not undone.
-    pub(crate) fn begin_undo_task(&mut self) {
+    /// Leaves the request to the task that undoes what it did, or makes the body of its response. If that is dropped, the rest
+    /// is not done.
+    pub(crate) fn begin_ending_task(&mut self) {
         self.leave_thread();
-        self.has_undo_task = true;
+        self.has_ending_task = true;
     }
 
     /// Returns true if the request has failed and must undo what it did.
     pub(crate) fn must_undo(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.is_undoing())
+    }
+
+    /// Returns the head of the response if its body has to be made.
+    pub(crate) fn streamed_response(&self) -> Option<&Response> {
+        self.job.as_ref()?.streamed_response()
+    }
+
+    /// Leaves the request to the task that makes the body of its response, and sends it to this output.
+    pub(crate) fn begin_stream_task(&mut self, output: StreamOutput) {
+        self.begin_ending_task();
+        self.streamed_to = Some(output);
+    }
+
+    /// Returns the outcome of the job, once it has ended.
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.job.as_ref()?.outcome().map(|(outcome, _)| outcome)
+    }
+
+    /// Returns the thread that runs the request, or that of its connection.
+    pub(crate) fn thread(&self) -> Option<Thread> {
+        let row = self.row.as_ref().and_then(|(thread_status, _)| thread_status.thread());
+        row.or_else(|| self.worker.map(Thread::Worker))
     }
 
     /// Ends the request with the response of the job. Returns `None` if the job has no response.
@@ -204,7 +235,7 @@ impl ActiveRequest {
         let request = self.request.take()?;
         let Some(sink) = self.service.sink.as_ref().filter(|_| !self.is_captured) else {
             discard((events, request));
-            return response.map(|response| PendingResponse { response, delivery: None });
+            return response.map(|response| PendingResponse { response, delivery: None, stream: None });
         };
         let flow = match &self.flow {
             Some(flow) => flow.info(),
@@ -233,10 +264,10 @@ impl ActiveRequest {
             return None;
         };
         let delivery = sink.select(capture).map(|(mut capture, kept)| {
-            capture.response = Some(Arc::new(CapturedResponse::new(&response)));
+            capture.response = Some(Arc::new(CapturedResponse::new(&response, self.streamed_to.as_ref())));
             Delivery::new(Arc::clone(&self.service), capture, kept)
         });
-        Some(PendingResponse { response, delivery })
+        Some(PendingResponse { response, delivery, stream: None })
     }
 }
 
@@ -245,12 +276,14 @@ pub(crate) struct PendingResponse {
     pub(crate) response: Response,
     /// Capture of the request, if it is kept. Dropping it records that the response was not delivered.
     pub(crate) delivery: Option<Delivery>,
+    /// Receiver of the body, if it is streamed. Dropping it cancels the stream.
+    pub(crate) stream: Option<StreamReceiver>,
 }
 
 impl ActiveRequest {
     /// Passes the request on if its effects must be undone because the client left. Returns true if so.
     fn is_undone_later(&mut self) -> bool {
-        let Some(job) = self.job.as_mut().filter(|_| !self.has_undo_task) else { return false };
+        let Some(job) = self.job.as_mut().filter(|_| !self.has_ending_task) else { return false };
         if job.outcome().is_none() {
             job.stop(StopReason::ClientLeft, self.watch.tick());
         }
@@ -280,7 +313,8 @@ impl ActiveRequest {
             request: self.request.take(),
             row: self.row.take(),
             is_captured: self.is_captured,
-            has_undo_task: self.has_undo_task,
+            has_ending_task: self.has_ending_task,
+            streamed_to: self.streamed_to.take(),
         }
     }
 
@@ -295,7 +329,7 @@ impl ActiveRequest {
         if let Some(mut job) = self.job.take() {
             step = job.position();
             // If the job has already ended, its outcome and its time stay.
-            if job.outcome().is_none() {
+            if job.outcome().is_none() || job.streamed_response().is_some() {
                 job.stop(StopReason::ClientLeft, self.watch.tick());
             }
             let ended = job.finish();

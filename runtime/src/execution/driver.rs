@@ -73,7 +73,7 @@ impl<'d> Driver<'d> {
         let mut next = Next::Run;
         loop {
             if self.is_yield_due()
-                && !matches!(next, Next::Ended | Next::Undo)
+                && !matches!(next, Next::Ended | Next::Undo | Next::Stream)
                 && self.yield_between_effects().await
             {
                 return DriveEnd::Finished;
@@ -82,8 +82,9 @@ impl<'d> Driver<'d> {
                 self.drop_canceled();
             }
             next = match next {
-                // What a failed request has to undo does not keep this thread, and outlives the client.
-                Next::Ended | Next::Undo => {
+                // What a failed request has to undo does not keep this thread, and outlives the client. A stream does not keep
+                // it either.
+                Next::Ended | Next::Undo | Next::Stream => {
                     self.slice.record_wait(self.watch.now_ns());
                     return DriveEnd::Finished;
                 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use zerver_engine::UNDO_GRACE;
 use zerver_trace::Thread;
 
@@ -27,6 +27,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 pub(crate) struct EffectRuntime {
     threads: Vec<EffectThread>,
     undoing: Arc<UndoCounter>,
+    /// True once the service stops.
+    stopping: watch::Sender<bool>,
 }
 
 /// A thread that performs effects.
@@ -48,7 +50,7 @@ impl EffectRuntime {
     pub(crate) fn start(workers: usize) -> io::Result<Arc<Self>> {
         let threads = workers.div_ceil(WORKERS_PER_THREAD).max(1);
         let threads = (0..threads).map(|_| EffectThread::start()).collect::<io::Result<_>>()?;
-        Ok(Arc::new(Self { threads, undoing: Arc::default() }))
+        Ok(Arc::new(Self { threads, undoing: Arc::default(), stopping: watch::Sender::new(false) }))
     }
 
     /// Returns the runtime for work that belongs to no worker.
@@ -73,6 +75,16 @@ impl EffectRuntime {
     /// Counts a request that is being undone, until the guard is dropped.
     pub(crate) fn begin_undo(&self) -> UndoGuard {
         self.undoing.begin()
+    }
+
+    /// Ends the endless streams, because the service stops.
+    pub(crate) fn end_streams(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Returns the receiver that becomes true once the service stops.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 
     /// Waits for the requests that are being undone, cancels the other effects in flight, and closes all connections. This

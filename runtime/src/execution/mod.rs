@@ -7,6 +7,7 @@ pub(crate) mod driver;
 pub(crate) mod effect_future;
 pub(crate) mod effect_runtime;
 mod effect_start;
+mod ending_driver;
 pub(crate) mod panic_report;
 mod permit_deadline;
 #[cfg(feature = "replay")]
@@ -15,5 +16,7 @@ pub(crate) mod queued_calls;
 pub(crate) mod request_ids;
 pub(crate) mod response_capture;
 pub(crate) mod safe_drop;
+pub(crate) mod stream_task;
+pub(crate) mod streamed_body;
 mod undo_counter;
 pub(crate) mod undo_task;

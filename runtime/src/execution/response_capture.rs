@@ -7,19 +7,29 @@ use smallvec::SmallVec;
 use zerver_engine::Response;
 use zerver_trace::{Message, MessagePart};
 
+use crate::effects::stream::StreamOutput;
+
 pub(crate) struct CapturedResponse {
     status: u16,
     headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
     body: Bytes,
+    /// Length of the body. Of a streamed one, `body` is the beginning.
+    length: u64,
 }
 
 impl CapturedResponse {
-    pub(crate) fn new(response: &Response) -> Self {
+    /// Creates the copy. The body of a streamed response is what was sent to `streamed_to`.
+    pub(crate) fn new(response: &Response, streamed_to: Option<&StreamOutput>) -> Self {
         let header = |(name, value): (&HeaderName, &HeaderValue)| (name.clone(), value.clone());
+        let (body, length) = match streamed_to {
+            None => (response.body.clone(), response.body.len() as u64),
+            Some(output) => output.take_recorded(),
+        };
         Self {
             status: response.status.as_u16(),
             headers: response.headers.iter().map(header).collect(),
-            body: response.body.clone(),
+            body,
+            length,
         }
     }
 }
@@ -33,7 +43,7 @@ impl Message for CapturedResponse {
                 false => MessagePart::Header(name.as_str(), value.as_bytes()),
             });
         }
-        to(MessagePart::Body(&self.body[..self.body.len().min(body_limit)], self.body.len() as u64));
+        to(MessagePart::Body(&self.body[..self.body.len().min(body_limit)], self.length));
     }
 
     fn buffered_bytes(&self) -> usize {

@@ -1,15 +1,18 @@
 //! Converts a response to the form that hyper sends.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use zerver_engine::{RequestId, Response};
 
 use super::connection::connection_state::Connection;
+use super::connection::in_flight_guard::InFlightGuard;
 use super::response_body::ResponseBody;
 use crate::execution::active_request::PendingResponse;
 use crate::execution::request_ids;
+use crate::execution::streamed_body::StreamedBody;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,25 +29,49 @@ pub(super) struct OutgoingResponse {
 impl OutgoingResponse {
     /// Converts the response, and wraps its body for this connection.
     pub(super) fn into_http(self, conn: Rc<Connection>) -> http::Response<ResponseBody> {
-        let Self { pending: PendingResponse { response, delivery }, id, date, is_head, is_http2, close } =
+        let Self { pending: PendingResponse { response, delivery, .. }, id, date, is_head, is_http2, close } =
             self;
-        let mut response = finish_head(response, id, is_head);
-        let headers = response.headers_mut();
-        headers.entry(header::DATE).or_insert(date);
-        if close {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response.map(|body| match is_http2 && !body.is_empty() {
+        finish(response, id, date, is_head, close).map(|body| match is_http2 && !body.is_empty() {
             true => ResponseBody::framed(body, conn, delivery),
             false => ResponseBody::whole(body, conn, delivery),
         })
     }
+
+    /// Converts the head of a response whose body is being made.
+    pub(super) fn into_streamed_http(self, in_flight: InFlightGuard) -> http::Response<ResponseBody> {
+        let Self { pending: PendingResponse { response, stream, .. }, id, date, is_http2, close, .. } = self;
+        let length = response.stream.as_ref().and_then(|stream| stream.known_length());
+        let is_endless = response.stream.as_ref().is_some_and(|stream| stream.format().is_endless);
+        finish(response, id, date, false, close).map(|body| match stream {
+            Some(stream) => {
+                let body = StreamedBody::new(stream, length);
+                ResponseBody::streamed(body, in_flight, is_endless, is_http2)
+            }
+            None => ResponseBody::whole(body, in_flight.end(Instant::now()), None),
+        })
+    }
+}
+
+fn finish(
+    response: Response,
+    id: RequestId,
+    date: HeaderValue,
+    is_head: bool,
+    close: bool,
+) -> http::Response<Bytes> {
+    let mut response = finish_head(response, id, is_head);
+    let headers = response.headers_mut();
+    headers.entry(header::DATE).or_insert(date);
+    if close {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Adds the headers that HTTP and zerver require. Returns a response whose body is to be sent as it is.
 #[inline]
 pub(crate) fn finish_head(response: Response, id: RequestId, is_head: bool) -> http::Response<Bytes> {
-    let Response { mut status, mut headers, mut body } = response;
+    let Response { mut status, mut headers, mut body, stream } = response;
     // A final response must not have an informational status.
     if status.is_informational() {
         status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -57,7 +84,13 @@ pub(crate) fn finish_head(response: Response, id: RequestId, is_head: bool) -> h
     }
     headers.insert(REQUEST_ID, request_ids::header_value(id));
     if is_head {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        let length = match &stream {
+            None => Some(body.len() as u64),
+            Some(stream) => stream.known_length(),
+        };
+        if let Some(length) = length {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
         body = Bytes::new();
     } else if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         body = Bytes::new();

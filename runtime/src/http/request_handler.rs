@@ -28,7 +28,7 @@ use super::response_body::ResponseBody;
 use crate::effects::interpreter::EffectContext;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::safe_drop::discard;
-use crate::execution::undo_task;
+use crate::execution::{stream_task, undo_task};
 use crate::scheduler;
 use crate::server::service::Service;
 use crate::server::workers::worker::Worker;
@@ -102,10 +102,13 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
         .map_err(|panic| panicked(active.take(), panic));
     let (pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
     let unix_ns = observe(&worker, id, flow, &watch, &pending, end);
-    let conn = in_flight.end(end);
-    let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
+    let close = !is_http2 && (worker.drain.is_draining() || in_flight.conn.has_unread_body());
     let date = worker.date.at(unix_ns);
-    Ok(OutgoingResponse { pending, id, date, is_head, is_http2, close }.into_http(conn))
+    let outgoing = OutgoingResponse { pending, id, date, is_head, is_http2, close };
+    Ok(match outgoing.pending.stream {
+        None => outgoing.into_http(in_flight.end(end)),
+        Some(_) => outgoing.into_streamed_http(in_flight),
+    })
 }
 
 /// Ends a request after a panic outside of a step, for example when a value was dropped. Only this request fails.
@@ -114,7 +117,7 @@ pub(crate) fn panicked(active: Option<ActiveRequest>, panic: Box<dyn Any + Send>
     let response = Failure::internal("request").to_response();
     match active {
         Some(active) => active.panicked(response),
-        None => PendingResponse { response, delivery: None },
+        None => PendingResponse { response, delivery: None, stream: None },
     }
 }
 
@@ -213,7 +216,8 @@ pub(crate) async fn handle(
         Some(request) if service.passes_baggage => trace_context::baggage(&request.headers),
         _ => None,
     };
-    let context = EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage };
+    let context =
+        EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage, stream: None };
     // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
     let handoff = scheduler::dispatch_request(worker, active, &context).await;
     let must_undo = handoff.is_none() && active.must_undo();
@@ -228,6 +232,10 @@ pub(crate) async fn handle(
             return Box::pin(undo(active, context)).await;
         }
         *slot = Some(active);
+    }
+    if let Some(active) = slot.take_if(|active| active.streamed_response().is_some()) {
+        let end = active.watch.now();
+        return (stream_task::respond(active, context).unwrap_or_else(missing_response), end);
     }
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     let end = active.watch.now();
@@ -251,7 +259,7 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
         active.skip_recording();
-        return Route::Answered(PendingResponse { response, delivery: None }, Instant::now());
+        return Route::Answered(PendingResponse { response, delivery: None, stream: None }, Instant::now());
     }
     let checked =
         active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service, rules));
@@ -283,7 +291,7 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
             active.skip_recording();
-            Route::Answered(PendingResponse { response, delivery: None }, Instant::now())
+            Route::Answered(PendingResponse { response, delivery: None, stream: None }, Instant::now())
         }
         Err(rejection) => rejected(active, rejection),
     }
@@ -312,5 +320,5 @@ pub(super) fn reject(
 
 /// Response to a request that should have one but does not.
 fn missing_response() -> PendingResponse {
-    PendingResponse { response: Failure::internal("request").to_response(), delivery: None }
+    PendingResponse { response: Failure::internal("request").to_response(), delivery: None, stream: None }
 }

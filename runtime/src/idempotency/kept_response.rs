@@ -20,7 +20,7 @@ const NOT_KEPT: [&str; 5] = ["set-cookie", "date", "connection", "transfer-encod
 pub(super) struct Kept {
     status: u16,
     headers: Vec<(String, String)>,
-    /// `None` if the body was too long.
+    /// `None` if the body was too long, or streamed.
     body: Option<Body>,
 }
 
@@ -37,7 +37,8 @@ impl Kept {
         let header = |(name, value): (&::http::HeaderName, &::http::HeaderValue)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         };
-        let body = (response.body.len() <= MAX_BODY).then(|| match str::from_utf8(&response.body) {
+        let is_kept = response.stream.is_none() && response.body.len() <= MAX_BODY;
+        let body = is_kept.then(|| match str::from_utf8(&response.body) {
             Ok(text) => Body::Text(text.to_owned()),
             Err(_) => Body::Bytes(response.body.to_vec()),
         });
@@ -46,8 +47,7 @@ impl Kept {
 
     pub(super) fn response(&self) -> Result<Response, Failure> {
         let Some(body) = &self.body else {
-            let message =
-                "the first request with this key has ended, but its response was too long to be kept";
+            let message = "the first request with this key has ended, but its response was streamed or too long, so that it was not kept";
             return Err(Failure::new(FailureKind::Conflict, HEADER).message(message));
         };
         let status = StatusCode::from_u16(self.status);

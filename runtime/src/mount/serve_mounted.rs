@@ -12,6 +12,7 @@ use zerver_trace::RequestPart;
 use super::mounted_body::MountedBody;
 use super::mounted_request::MountedRequest;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
+use crate::execution::streamed_body::StreamedBody;
 use crate::http::{Rejection, RequestSource, finish_head, handle, observe, panicked, receive};
 use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
@@ -53,9 +54,13 @@ pub(crate) async fn serve(InFlight(worker): &InFlight, mounted: MountedRequest) 
         // The request is recorded as one whose client has left.
         () = respond_to.closed() => return,
     };
-    let PendingResponse { response, delivery } = pending;
-    let _ =
-        respond_to.send(finish_head(response, id, is_head).map(|bytes| MountedBody::new(bytes, delivery)));
+    let PendingResponse { response, delivery, stream } = pending;
+    let length = response.stream.as_ref().and_then(|stream| stream.known_length());
+    let response = finish_head(response, id, is_head).map(|bytes| match stream {
+        Some(stream) => MountedBody::streamed(StreamedBody::new(stream, length)),
+        None => MountedBody::new(bytes, delivery),
+    });
+    let _ = respond_to.send(response);
 }
 
 async fn answer(

@@ -302,7 +302,8 @@ impl TestRequest {
         let mut job = Job::new(Arc::clone(&self.flow), arrival, tick());
         let mut next = Next::Run;
         let mut requested = RequestedCalls::default();
-        while next != Next::Ended {
+        // The body of a streamed response is not made.
+        while !matches!(next, Next::Ended | Next::Stream) {
             for start in job.take_requested_calls() {
                 requested.add(start, &mut self.plan);
             }
@@ -313,7 +314,7 @@ impl TestRequest {
                     requested = RequestedCalls::default();
                     job.undo(tick())
                 }
-                Next::Wait | Next::Ended => match requested.pop(&job) {
+                Next::Wait | Next::Stream | Next::Ended => match requested.pop(&job) {
                     Some((start, planned)) => {
                         let decision =
                             planned.as_ref().map_or(RetryDecision::Own, |planned| planned.decision);
@@ -325,12 +326,15 @@ impl TestRequest {
                 },
             };
         }
+        let streamed =
+            job.streamed_response().and_then(|_| job.outcome()).map(|(outcome, _)| outcome.clone());
         let ended = job.finish();
+        let outcome = streamed.unwrap_or(ended.outcome);
         let name = &self.flow.info().name;
         assert!(self.plan.unused().is_empty(), "flow {name} never requested{}", self.plan);
         let Some(response) = ended.response else { panic!("flow {name} gave no response") };
         let info = Arc::clone(self.flow.info());
-        TestResponse { response, outcome: ended.outcome, events: ended.events, info }
+        TestResponse { response, outcome, events: ended.events, info }
     }
 
     /// Matches the request with the route of the flow, which sets its parameters.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zerver_trace::{EffectError, Value};
+use zerver_trace::{EffectError, EffectErrorKind, Value};
 
 use super::call::Call;
 use super::composition::Effect;
@@ -216,6 +216,11 @@ where
         Ok(Err(error)) => Err(failure(error)),
         Err(error) => Err(Failure::from_effect(K::KIND, &error)),
     })
+}
+
+/// Returns the error of a stream, which only the trace shows.
+pub fn stream_error(error: FunctionError) -> EffectError {
+    EffectError::new(EffectErrorKind::Internal, error.to_string())
 }
 
 /// Returns an output of a function on one line.

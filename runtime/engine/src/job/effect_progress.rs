@@ -135,6 +135,11 @@ impl Job {
         match progress {
             Ok(Progress::HasMore) => Next::Advance,
             Ok(Progress::Waiting) => Next::Wait,
+            Ok(Progress::Ended(result)) if self.streaming.is_some() => self.stream_ended(result.map(|_| ())),
+            Err(panic) if self.streaming.is_some() => {
+                let failure = Failure::internal("stream").because(&UndoPanicked(panic_text(&*panic)));
+                self.stream_ended(Err(failure))
+            }
             Ok(Progress::Ended(result)) if self.is_undoing() => self.undo_ended(result.map(|_| ()), at_ns),
             Err(panic) if self.is_undoing() => {
                 let failure = Failure::internal("undo").because(&UndoPanicked(panic_text(&*panic)));

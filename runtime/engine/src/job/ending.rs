@@ -7,6 +7,7 @@ use zerver_trace::{Answer, Event, Outcome};
 
 use super::lifecycle::{FinishedJob, Next, StopReason};
 use super::state_machine::Job;
+use super::streaming::Streaming;
 use super::undo_log::FailedEnd;
 use crate::{Failure, Response};
 
@@ -22,6 +23,9 @@ impl Job {
         }
         for call in self.effect.iter().flat_map(|effect| effect.calls_in_flight()) {
             self.log.record(|| Event::EffectCompleted { call, at_ns, answer: Answer::Canceled });
+        }
+        if self.streaming.is_some() {
+            return self.stop_stream();
         }
         let step = self.step;
         match reason {
@@ -82,7 +86,21 @@ impl Job {
         self.end_with(outcome, Some(response), None)
     }
 
+    /// Ends a job, or first has the body of its response made.
     pub(super) fn finish_with(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
+        match response {
+            Some(response) if self.has_streamed_body(&response) => {
+                self.effect = None;
+                self.requested.clear();
+                self.streaming = Some(Box::new(Streaming { outcome, response }));
+                Next::Stream
+            }
+            response => self.end_now(outcome, response),
+        }
+    }
+
+    /// Ends a job that has nothing left to do.
+    pub(super) fn end_now(&mut self, outcome: Outcome, response: Option<Response>) -> Next {
         self.effect = None;
         self.requested.clear();
         self.end = Some((outcome, response));

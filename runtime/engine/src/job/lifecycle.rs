@@ -39,6 +39,10 @@ pub enum Next {
     /// conclusion performed. From here on, neither
     /// the deadline nor the client ends the job, but only the end of [`UNDO_GRACE`].
     Undo,
+    /// Send the head of the response ([`Job::streamed_response`](crate::Job::streamed_response)), and call
+    /// [`Job::start_stream`](crate::Job::start_stream): only the body is missing. From here on, the deadline does not end the
+    /// job, but the client can.
+    Stream,
     /// Call [`Job::finish`](crate::Job::finish): the job has ended.
     Ended,
 }

@@ -11,6 +11,7 @@ mod lifecycle;
 mod recording;
 mod recovery;
 mod state_machine;
+mod streaming;
 mod undo_log;
 
 pub use self::event_log::MAX_EVENTS;

@@ -9,6 +9,7 @@ use zerver_trace::{Decision, Event, Outcome, SharedValue};
 
 use super::event_log::EventLog;
 use super::lifecycle::{Arrival, Next};
+use super::streaming::Streaming;
 use super::undo_log::UndoLog;
 use crate::effect::{EffectMachine, RequestedCall};
 use crate::message::evaluate_conditions;
@@ -34,6 +35,8 @@ pub struct Job {
     pub(super) canceled: Vec<u32>,
     /// Time from which the next step could run.
     pub(super) ready_ns: u64,
+    /// The end of the request, once only the body of its response is missing.
+    pub(super) streaming: Option<Box<Streaming>>,
     pub(super) end: Option<(Outcome, Option<Response>)>,
     pub(super) undo_log: Option<Box<UndoLog>>,
     pub(super) log: EventLog,
@@ -67,6 +70,7 @@ impl Job {
             requested: SmallVec::new(),
             canceled: Vec::new(),
             ready_ns: received_ns,
+            streaming: None,
             end: None,
             undo_log: None,
             log: EventLog::default(),
@@ -78,7 +82,7 @@ impl Job {
     /// has no events yet. Returns `None` while an effect is in progress, which cannot be copied, and after the job has
     /// ended.
     pub fn twin(&self) -> Option<Self> {
-        if self.effect.is_some() || self.end.is_some() || self.is_undoing() {
+        if self.effect.is_some() || self.end.is_some() || self.streaming.is_some() || self.is_undoing() {
             return None;
         }
         Some(Self {
@@ -92,6 +96,7 @@ impl Job {
             requested: SmallVec::new(),
             canceled: Vec::new(),
             ready_ns: self.ready_ns,
+            streaming: None,
             end: None,
             undo_log: None,
             log: EventLog { events: Some(Vec::new()), dropped: 0 },
@@ -113,10 +118,12 @@ impl Job {
         self.log.events.as_deref().unwrap_or_default()
     }
 
-    /// Returns its outcome and its response, if it has ended, or would end if it had nothing to undo.
+    /// Returns its outcome and its response, if it has ended, or would end if it had nothing to undo and no body to make.
     pub fn outcome(&self) -> Option<(&Outcome, Option<&Response>)> {
         let failed = || self.undo_log.as_ref()?.end.as_ref().map(|end| (&end.outcome, end.response.as_ref()));
-        self.end.as_ref().map(|(outcome, response)| (outcome, response.as_ref())).or_else(failed)
+        let streaming = || self.streaming.as_ref().map(|end| (&end.outcome, Some(&end.response)));
+        let ended = self.end.as_ref().map(|(outcome, response)| (outcome, response.as_ref()));
+        ended.or_else(streaming).or_else(failed)
     }
 
     /// Returns the position of the step that runs next, or whose effect is in progress.
@@ -134,7 +141,7 @@ impl Job {
         if self.end.is_some() {
             return Next::Ended;
         }
-        if self.effect.is_some() || self.is_undoing() {
+        if self.effect.is_some() || self.streaming.is_some() || self.is_undoing() {
             return self.next();
         }
         let Some(step) = self.flow.step(self.step) else { return self.fail_without_response(at_ns) };
@@ -195,6 +202,7 @@ impl Job {
             (Some(_), _) => Next::Ended,
             (None, Some(effect)) if effect.has_more() => Next::Advance,
             (None, Some(_)) => Next::Wait,
+            (None, None) if self.streaming.is_some() => Next::Stream,
             (None, None) if self.is_undoing() => Next::Undo,
             (None, None) => Next::Run,
         }

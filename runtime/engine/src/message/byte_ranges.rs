@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::{HeaderValue, Method, StatusCode, header};
 
 use super::request::Request;
@@ -24,11 +24,34 @@ pub(super) fn select(request: &Request, response: Response) -> Response {
         return response;
     };
     let Ok(asked) = asked.to_str() else { return response };
-    match parse(asked, response.body.len()) {
+    if let Some(stream) = &response.stream {
+        return match stream.known_length().and_then(|len| usize::try_from(len).ok()) {
+            Some(len) => select_streamed(asked, len, response),
+            None => response,
+        };
+    }
+    let len = response.body.len();
+    match parse(asked, len) {
         Asked::Everything => response,
-        Asked::Nothing => unsatisfiable(response),
+        Asked::Nothing => unsatisfiable(response, len),
         Asked::Parts(ranges) => partial(response, &ranges),
     }
+}
+
+/// Selects a part of a stream of this length. Several ranges are answered with the whole stream, as section 14.2 allows.
+fn select_streamed(asked: &str, len: usize, response: Response) -> Response {
+    let range = match parse(asked, len) {
+        Asked::Everything => return response,
+        Asked::Nothing => return unsatisfiable(response, len),
+        Asked::Parts(ranges) => match <[_; 1]>::try_from(ranges) {
+            Ok([range]) => range,
+            Err(_) => return response,
+        },
+    };
+    let part = response.stream.as_ref().and_then(|stream| stream.part(range.start as u64..range.end as u64));
+    let Some(part) = part else { return response };
+    let response = Response { status: StatusCode::PARTIAL_CONTENT, stream: Some(Box::new(part)), ..response };
+    response.header("content-range", &content_range(&range, len))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -83,21 +106,23 @@ fn parse_spec(spec: &str, len: usize) -> Option<Option<Range<usize>>> {
     Some((first < len).then(|| first..last.saturating_add(1).min(len)))
 }
 
-fn unsatisfiable(response: Response) -> Response {
-    let len = response.body.len();
+fn unsatisfiable(response: Response, len: usize) -> Response {
     let mut headers = response.headers;
     headers.remove(header::CONTENT_TYPE);
-    let response = Response { status: StatusCode::RANGE_NOT_SATISFIABLE, headers, body: Bytes::new() };
+    let response = Response { headers, ..Response::new(StatusCode::RANGE_NOT_SATISFIABLE) };
     response.header("content-range", &format!("bytes */{len}"))
+}
+
+fn content_range(range: &Range<usize>, len: usize) -> String {
+    format!("bytes {}-{}/{len}", range.start, range.end - 1)
 }
 
 fn partial(mut response: Response, ranges: &[Range<usize>]) -> Response {
     let (whole, len) = (response.body.clone(), response.body.len());
-    let content_range = |range: &Range<usize>| format!("bytes {}-{}/{len}", range.start, range.end - 1);
     response.status = StatusCode::PARTIAL_CONTENT;
     if let [range] = ranges {
         response.body = whole.slice(range.clone());
-        return response.header("content-range", &content_range(range));
+        return response.header("content-range", &content_range(range, len));
     }
     let content_type = response.headers.remove(header::CONTENT_TYPE);
     let mut body = BytesMut::new();
@@ -108,7 +133,7 @@ fn partial(mut response: Response, ranges: &[Range<usize>]) -> Response {
             body.extend_from_slice(content_type.as_bytes());
             body.extend_from_slice(b"\r\n");
         }
-        body.extend_from_slice(format!("content-range: {}\r\n\r\n", content_range(range)).as_bytes());
+        body.extend_from_slice(format!("content-range: {}\r\n\r\n", content_range(range, len)).as_bytes());
         body.extend_from_slice(&whole[range.clone()]);
         body.extend_from_slice(b"\r\n");
     }

@@ -39,7 +39,7 @@ fn not_modified(mut response: Response) -> Response {
     {
         response.headers.remove(name);
     }
-    Response { status: StatusCode::NOT_MODIFIED, headers: response.headers, body: bytes::Bytes::new() }
+    Response { headers: response.headers, ..Response::new(StatusCode::NOT_MODIFIED) }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use zerver_trace::{Message, MessagePart};
 
 use super::parts::visit_headers_and_body;
 use crate::failure::Failure;
+use crate::stream::ResponseStream;
 
-/// An HTTP response with its whole body.
+/// An HTTP response, with its whole body or the description of a stream.
 ///
 /// ```
 /// use zerver_engine::Response;
@@ -22,14 +23,16 @@ pub struct Response {
     pub status: StatusCode,
     /// Headers. Length, date and request id are added when the response is sent.
     pub headers: HeaderMap,
-    /// Body.
+    /// Body. Empty if it is streamed.
     pub body: Bytes,
+    /// The effect that makes the body while it is sent, if it is [streamed](Self::stream).
+    pub stream: Option<Box<ResponseStream>>,
 }
 
 impl Response {
     /// Creates a response with this status and no body.
     pub fn new(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), stream: None }
     }
 
     /// Creates a 200 response with this value as JSON, or a 500 response if the value does not serialize. That happens
@@ -44,6 +47,21 @@ impl Response {
     /// Creates a 200 response with this text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::with_body(HeaderValue::from_static("text/plain; charset=utf-8"), text.into().into())
+    }
+
+    /// Creates a 200 response whose body an effect makes while it is sent. Its `Content-Type` is that of the items.
+    ///
+    /// Everything that is known beforehand is decided in steps: the status, the headers, and whether there is a response at all.
+    /// Once the head is sent, a failure of the stream can only cut the body off; the trace says where.
+    pub fn stream(stream: ResponseStream) -> Self {
+        let format = stream.format();
+        let mut response = Self::with_body(HeaderValue::from_static(format.content_type), Bytes::new());
+        if format.is_endless {
+            // nginx would collect the events of a stream.
+            response = response.header("cache-control", "no-store").header("x-accel-buffering", "no");
+        }
+        response.stream = Some(Box::new(stream));
+        response
     }
 
     /// Creates a 303 response: the client gets the result of a form at another address.
@@ -69,7 +87,7 @@ impl Response {
     fn with_body(content_type: HeaderValue, body: Bytes) -> Self {
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(header::CONTENT_TYPE, content_type);
-        Self { status: StatusCode::OK, headers, body }
+        Self { status: StatusCode::OK, headers, body, stream: None }
     }
 
     /// Sets the status.

@@ -51,6 +51,7 @@ pub(crate) fn drive(mut job: Job, mut perform: impl FnMut(&Call) -> CallResult) 
                 job.complete(start.number, tick(), performed)
             }
             Next::Undo => job.undo(tick()),
+            Next::Stream => job.start_stream(tick()),
             Next::Ended => return job.finish(),
         };
     }

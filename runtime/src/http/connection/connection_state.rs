@@ -52,6 +52,9 @@ pub(crate) struct Connection {
     body_framing: Cell<Option<BodyFraming>>,
     /// Number of requests whose body is being read.
     body_reads: Cell<u32>,
+    /// Number of responses whose bodies are being made, and of those that have no end of their own.
+    streamed_bodies: Cell<u32>,
+    endless_bodies: Cell<u32>,
     /// True if a response of the service may not have been written yet.
     has_unflushed_response: Cell<bool>,
     /// Status of hyper's own response to a malformed request. The client receives a response of the service instead.
@@ -110,6 +113,8 @@ impl Connection {
             has_pending_read: Cell::new(false),
             body_framing: Cell::new(None),
             body_reads: Cell::new(0),
+            streamed_bodies: Cell::new(0),
+            endless_bodies: Cell::new(0),
             has_unflushed_response: Cell::new(false),
             intercepted_status: Cell::new(None),
             waker: RefCell::default(),
@@ -265,7 +270,7 @@ impl Connection {
     /// Returns true if hyper is about to write its own response to a malformed request. Keeps the status of the
     /// response.
     pub(crate) fn intercepts_hyper_error(&self, written: &[u8]) -> bool {
-        if self.has_unflushed_response.get() || self.is_http2.get() {
+        if self.has_unflushed_response.get() || self.streamed_bodies.get() > 0 || self.is_http2.get() {
             return false;
         }
         let status = written.starts_with(b"HTTP/1.").then(|| written.get(9..12)).flatten();
@@ -297,6 +302,26 @@ impl Connection {
         }
         streams[index] = Some(BlockedWrite::new(self.last_ended.get()));
         index
+    }
+
+    /// Notes that a frame of a response that is being made waits for its stream. Returns an index as
+    /// [`start_stream`](Self::start_stream) does.
+    pub(crate) fn start_streamed_frame(&self) -> usize {
+        let index = self.start_stream();
+        self.streams.borrow_mut()[index] = Some(BlockedWrite::new(Instant::now()));
+        index
+    }
+
+    /// Notes that the body of a response is being made while it is sent.
+    pub(crate) fn begin_streamed_body(&self, is_endless: bool) {
+        self.streamed_bodies.set(self.streamed_bodies.get() + 1);
+        self.endless_bodies.set(self.endless_bodies.get() + u32::from(is_endless));
+    }
+
+    /// Notes the end of such a body.
+    pub(crate) fn end_streamed_body(&self, is_endless: bool) {
+        self.streamed_bodies.set(self.streamed_bodies.get().saturating_sub(1));
+        self.endless_bodies.set(self.endless_bodies.get().saturating_sub(u32::from(is_endless)));
     }
 
     pub(crate) fn note_stream_progress(&self, index: usize) {
@@ -332,6 +357,8 @@ impl Connection {
             Phase::Idle(_) if write.is_some() => None,
             Phase::Idle(since) => Some(since + limits.keep_alive),
             Phase::ReadingHead(since) => since.map(|since| since + limits.head),
+            // A client may close its sending side and then read a long download.
+            Phase::Busy if self.streamed_bodies.get() > self.endless_bodies.get() => None,
             Phase::Busy => self.client_closed_at.get().map(|since| since + CLOSED_GRACE),
         };
         [write, phase].into_iter().flatten().min()

@@ -59,6 +59,7 @@ impl Worker {
                 WorkerMessage::Retune(_) | WorkerMessage::Drain => {}
             }
         }
+        self.service.effect_runtime.end_streams();
         let drain = self.service.limits.drain;
         self.drain_until(DrainStage::Graceful, GRACE.min(drain)).await;
         self.drain_until(DrainStage::Forced, drain).await;

@@ -1,0 +1,111 @@
+//! The stream of a response: which effect makes the body, and what is known about it beforehand.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use zerver_trace::{EffectError, Value};
+
+use super::item::{StreamFormat, StreamItem};
+use super::kind::{StreamEnd, StreamKind};
+use crate::effect::{Call, Effect};
+use crate::{Failure, Writes};
+
+/// The body of a response that an effect makes while it is sent. `#[stream]` functions return it, and
+/// [`Response::stream`](crate::Response::stream) takes it.
+#[derive(Clone)]
+#[must_use = "a stream does nothing until a step responds with it"]
+pub struct ResponseStream {
+    call: Call,
+    kind: &'static KindTable,
+    length: Option<u64>,
+}
+
+/// Functions of one [`StreamKind`].
+struct KindTable {
+    format: StreamFormat,
+    effect: fn(Call) -> Effect<Writes>,
+    part: fn(&Call, Range<u64>) -> Option<Call>,
+}
+
+struct Table<K>(std::marker::PhantomData<K>);
+
+impl<K: StreamKind> Table<K> {
+    const TABLE: &'static KindTable = &KindTable {
+        format: K::Item::FORMAT,
+        effect: |call| {
+            Effect::from_call::<K>(call, |result: Result<&StreamEnd, EffectError>| match result {
+                Ok(_) => Ok(()),
+                Err(error) => Err(Failure::from_effect(K::KIND, &error)),
+            })
+            .into_writes()
+        },
+        part: |call, bytes| call.args::<K>()?.part(bytes).map(Call::new),
+    };
+}
+
+impl ResponseStream {
+    /// Creates the stream of a kind.
+    pub fn new<K: StreamKind>(kind: K) -> Self {
+        Self { call: Call::new(kind), kind: Table::<K>::TABLE, length: None }
+    }
+
+    /// Sets the length of the whole body, in bytes, which clients receive as `Content-Length`. The stream fails if it turns out to
+    /// be shorter or longer.
+    pub fn length(self, bytes: u64) -> Self {
+        Self { length: Some(bytes), ..self }
+    }
+
+    /// Sets the maximum time that it may take. The deadline of the request ends with the head of the response.
+    pub fn timeout(self, limit: Duration) -> Self {
+        Self { call: self.call.timeout(limit), ..self }
+    }
+
+    /// Returns its kind and its arguments.
+    pub const fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// Returns the format of its items.
+    pub const fn format(&self) -> StreamFormat {
+        self.kind.format
+    }
+
+    /// Returns the length, if it is known.
+    pub const fn known_length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Returns the stream of a part of the bytes, if the kind can make it.
+    pub(crate) fn part(&self, bytes: Range<u64>) -> Option<Self> {
+        let length = bytes.end - bytes.start;
+        let mut call = (self.kind.part)(&self.call, bytes)?;
+        if let Some(limit) = self.call.time_limit() {
+            call = call.timeout(limit);
+        }
+        Some(Self { call, kind: self.kind, length: Some(length) })
+    }
+
+    /// Returns the effect that makes the body.
+    pub(crate) fn effect(&self) -> Effect<Writes> {
+        (self.kind.effect)(self.call.clone())
+    }
+}
+
+impl fmt::Debug for ResponseStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseStream({:?})", self.call)
+    }
+}
+
+/// Equal streams have the same kind, arguments and length.
+impl PartialEq for ResponseStream {
+    fn eq(&self, other: &Self) -> bool {
+        let args = |stream: &Self| Value::from_recordable(&**stream.call.args_value()).ok();
+        self.call.kind() == other.call.kind()
+            && (self.length, self.call.time_limit()) == (other.length, other.call.time_limit())
+            && args(self) == args(other)
+    }
+}
+
+impl Eq for ResponseStream {}

@@ -1,0 +1,33 @@
+//! Streams: effects that make the body of a response while it is sent.
+//!
+//! A step responds with [`Response::stream`](crate::prelude::Response::stream), and the function of the stream runs on the effect
+//! runtime. It waits whenever the client does not keep up, and is dropped when the client leaves. The trace contains its
+//! arguments, the time of its first byte, how much it sent, and the beginning of the body.
+//!
+//! ```
+//! use zerver::prelude::*;
+//!
+//! /// Counts down to zero.
+//! #[stream]
+//! async fn countdown(from: u64, to: StreamSender<JsonLine<u64>>) {
+//!     for number in (0..=from).rev() {
+//!         to.send(JsonLine(number)).await;
+//!     }
+//! }
+//!
+//! #[step]
+//! fn start(_: &Request) -> Response {
+//!     Response::stream(countdown(10))
+//! }
+//!
+//! let app = App::new().flow(flow!("countdown", GET "/countdown", [start])).effect::<countdown>();
+//! ```
+
+mod output;
+mod perform;
+mod sender;
+
+pub use output::StreamOutput;
+pub(crate) use output::{StreamMessage, StreamReceiver, channel};
+pub use perform::perform_stream;
+pub use sender::StreamSender;

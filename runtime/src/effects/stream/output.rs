@@ -1,0 +1,215 @@
+//! The way of the items from the effect that makes them to the body of the response.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+use zerver_engine::{EffectError, EffectErrorKind, StreamEnd};
+
+use crate::execution::delivery::Delivery;
+
+/// Number of items that wait for the client. Then the stream waits.
+const BUFFERED_ITEMS: usize = 8;
+
+/// Maximum length of the beginning of the body that is recorded, in bytes. It is kept until the stream ends, so it is shorter
+/// than that of other bodies.
+const RECORDED_BYTES: usize = 16 << 10;
+
+/// What a body receives.
+pub(crate) enum StreamMessage {
+    Item(Bytes),
+    /// The stream has ended.
+    End {
+        /// Capture of the request, if it is kept.
+        delivery: Option<Delivery>,
+        /// True if the body is complete.
+        is_complete: bool,
+    },
+}
+
+/// The receiving side of a stream. Dropping it tells the stream that the client has left.
+pub(crate) type StreamReceiver = mpsc::Receiver<StreamMessage>;
+
+/// Where a stream sends its items.
+#[derive(Clone)]
+pub struct StreamOutput(Arc<Shared>);
+
+struct Shared {
+    /// `None` outside a request: the items are only counted.
+    to: Option<mpsc::Sender<StreamMessage>>,
+    /// Length of the whole body, if the response has promised it.
+    length: Option<u64>,
+    is_recorded: bool,
+    sent: Mutex<Sent>,
+    /// Notified once the stream has failed by what it sent.
+    failed: Notify,
+}
+
+/// What has been sent.
+#[derive(Default)]
+struct Sent {
+    items: u64,
+    bytes: u64,
+    /// The beginning of the body.
+    beginning: Vec<u8>,
+    hasher: blake3::Hasher,
+    /// Time of the last item.
+    last: Option<Instant>,
+    /// Number of times that the stream waited for the client, and for how long altogether.
+    waits: u32,
+    waited: Duration,
+    error: Option<EffectError>,
+    is_started: bool,
+}
+
+/// Creates the output of a stream whose body has this length, if it is known.
+pub(crate) fn channel(length: Option<u64>, is_recorded: bool) -> (StreamOutput, StreamReceiver) {
+    let (to, receiver) = mpsc::channel(BUFFERED_ITEMS);
+    (StreamOutput::new(Some(to), length, is_recorded), receiver)
+}
+
+impl StreamOutput {
+    fn new(to: Option<mpsc::Sender<StreamMessage>>, length: Option<u64>, is_recorded: bool) -> Self {
+        Self(Arc::new(Shared { to, length, is_recorded, sent: Mutex::default(), failed: Notify::new() }))
+    }
+
+    /// Returns an output that only counts, for a stream outside a request.
+    pub(super) fn counting() -> Self {
+        Self::new(None, None, false)
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Sent> {
+        self.0.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn channel(&self) -> Option<&mpsc::Sender<StreamMessage>> {
+        self.0.to.as_ref()
+    }
+
+    /// Begins the stream.
+    ///
+    /// # Errors
+    /// If it has begun before: what the client has received cannot be repeated.
+    pub(super) fn begin(&self) -> Result<(), EffectError> {
+        match std::mem::replace(&mut self.sent().is_started, true) {
+            false => Ok(()),
+            true => Err(EffectError::new(EffectErrorKind::Internal, "a stream cannot be started again")),
+        }
+    }
+
+    /// Sends an item, once the client has room for it. Returns true for the first one. If the stream has failed, or the client has
+    /// left, this never returns: the call ends, and its future is dropped.
+    pub(super) async fn send(&self, bytes: Bytes) -> bool {
+        let permit = match &self.0.to {
+            None => None,
+            Some(to) => match to.try_reserve() {
+                Ok(permit) => Some(permit),
+                Err(mpsc::error::TrySendError::Closed(())) => return std::future::pending().await,
+                Err(mpsc::error::TrySendError::Full(())) => {
+                    let began = Instant::now();
+                    let Ok(permit) = to.reserve().await else { return std::future::pending().await };
+                    let mut sent = self.sent();
+                    sent.waits = sent.waits.saturating_add(1);
+                    sent.waited = sent.waited.saturating_add(began.elapsed());
+                    Some(permit)
+                }
+            },
+        };
+        let is_first = {
+            // The permit is used under the lock, so that the hash covers the items in the order in which they are sent.
+            let mut sent = self.sent();
+            let total = sent.bytes.saturating_add(bytes.len() as u64);
+            if self.0.length.is_some_and(|length| total > length) {
+                None
+            } else {
+                sent.add(&bytes, self.0.is_recorded);
+                if let Some(permit) = permit {
+                    permit.send(StreamMessage::Item(bytes));
+                }
+                Some(sent.items == 1)
+            }
+        };
+        match is_first {
+            Some(is_first) => is_first,
+            None => self.fail(self.wrong_length()).await,
+        }
+    }
+
+    fn wrong_length(&self) -> EffectError {
+        let length = self.0.length.unwrap_or_default();
+        let message = format!("the stream has another length than the {length} bytes of its response");
+        EffectError::new(EffectErrorKind::Malformed, message)
+    }
+
+    /// Ends the stream with an error. Never returns: the future of the call is dropped.
+    pub(super) async fn fail<T>(&self, error: EffectError) -> T {
+        self.sent().error.get_or_insert(error);
+        self.0.failed.notify_one();
+        std::future::pending().await
+    }
+
+    /// Returns the error with which an item has ended the stream, once there is one.
+    pub(super) async fn failure(&self) -> EffectError {
+        loop {
+            if let Some(error) = self.sent().error.clone() {
+                return error;
+            }
+            self.0.failed.notified().await;
+        }
+    }
+
+    /// Ends the stream after its last item.
+    ///
+    /// # Errors
+    /// If it is shorter than the response has promised.
+    pub(super) fn finish(&self) -> Result<StreamEnd, EffectError> {
+        let sent = self.sent();
+        if self.0.length.is_some_and(|length| sent.bytes != length) {
+            return Err(self.wrong_length());
+        }
+        let hash = sent.hasher.finalize().to_hex()[..32].to_owned();
+        Ok(StreamEnd { items: sent.items, bytes: sent.bytes, hash })
+    }
+
+    /// Returns the time of the last item.
+    pub(crate) fn last_sent(&self) -> Option<Instant> {
+        self.sent().last
+    }
+
+    /// Takes the recorded beginning of the body, and returns the length of what was sent.
+    pub(crate) fn take_recorded(&self) -> (Bytes, u64) {
+        let mut sent = self.sent();
+        (std::mem::take(&mut sent.beginning).into(), sent.bytes)
+    }
+
+    /// Returns how often the stream waited for the client, and for how long.
+    pub(crate) fn waits(&self) -> (u32, Duration) {
+        let sent = self.sent();
+        (sent.waits, sent.waited)
+    }
+}
+
+impl Sent {
+    fn add(&mut self, bytes: &[u8], is_recorded: bool) {
+        self.items += 1;
+        self.bytes += bytes.len() as u64;
+        self.hasher.update(bytes);
+        self.last = Some(Instant::now());
+        if is_recorded && self.beginning.len() < RECORDED_BYTES {
+            let room = RECORDED_BYTES - self.beginning.len();
+            self.beginning.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+}
+
+impl fmt::Debug for StreamOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sent = self.sent();
+        f.debug_struct("StreamOutput")
+            .field("items", &sent.items)
+            .field("bytes", &sent.bytes)
+            .finish_non_exhaustive()
+    }
+}

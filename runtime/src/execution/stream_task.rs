@@ -1,0 +1,121 @@
+//! Makes the body of a streamed response. This runs on the effect runtime and owns the request; the server that sends the body
+//! receives its items through a bounded channel, so that neither waits for the steps of other requests.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use zerver_engine::Response;
+use zerver_trace::{LogLevel, Name, Outcome};
+
+use super::active_request::{ActiveRequest, PendingResponse};
+use super::ending_driver::EndingDriver;
+use crate::effects::interpreter::EffectContext;
+use crate::effects::stream::{self, StreamMessage, StreamOutput};
+use crate::time::nanos;
+
+/// Time without an item after which an endless stream gets a comment. Proxies close connections that are idle for longer; the
+/// standard suggests this interval (WHATWG HTML, section 9.2.7).
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A comment of an event stream.
+const COMMENT: &[u8] = b":\n\n";
+
+/// Limit for a stream that has none: a year.
+const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Time for which a stream must have waited for the client altogether for the trace to say so.
+const LONG_WAIT: Duration = Duration::from_millis(10);
+
+/// Returns the response of a request whose steps have ended. If it is streamed, starts to make its body. Returns `None` if there
+/// is no response.
+pub(crate) fn respond(mut active: ActiveRequest, context: EffectContext) -> Option<PendingResponse> {
+    let Some(response) = active.streamed_response().cloned() else { return active.finish() };
+    Some(start(active, response, context))
+}
+
+fn start(mut active: ActiveRequest, response: Response, mut context: EffectContext) -> PendingResponse {
+    let service = Arc::clone(active.service());
+    let length = response.stream.as_ref().and_then(|stream| stream.known_length());
+    let is_endless = response.stream.as_ref().is_some_and(|stream| stream.format().is_endless);
+    let (output, receiver) = stream::channel(length, service.sink.is_some());
+    context.stream = Some(output.clone());
+    active.begin_stream_task(output.clone());
+    let runtime = Arc::clone(&service.effect_runtime);
+    let mut stopping = is_endless.then(|| runtime.stopping());
+    runtime.handle_for(active.thread()).spawn(async move {
+        let base_ns = active.base_ns;
+        if let Some((job, watch)) = active.job() {
+            let until_ns = watch.tick().saturating_add(nanos(NO_LIMIT));
+            let mut driver = EndingDriver::new((job, watch), &service, &context, base_ns, until_ns);
+            let ends_early = async {
+                let Some(to) = output.channel() else { return };
+                match &mut stopping {
+                    None => to.closed().await,
+                    Some(stopping) => {
+                        tokio::select! {
+                            () = to.closed() => {}
+                            _ = stopping.wait_for(|is_stopping| *is_stopping) => {}
+                            () = send_heartbeats(&output, to) => {}
+                        }
+                    }
+                }
+            };
+            let has_ended = tokio::select! {
+                biased;
+                () = driver.stream() => true,
+                () = ends_early => false,
+            };
+            if !has_ended {
+                driver.stop_stream();
+            }
+        }
+        end(active, &output).await;
+    });
+    PendingResponse { response, delivery: None, stream: Some(receiver) }
+}
+
+/// Passes on how the stream has ended, with the capture.
+async fn end(mut active: ActiveRequest, output: &StreamOutput) {
+    record_waits(&mut active, output);
+    let is_complete = active.outcome() == Some(&Outcome::Done);
+    let delivery = active.finish().and_then(|pending| pending.delivery);
+    if let Some(to) = output.channel() {
+        // If the client has left, this drops the capture, which records that the response was not delivered.
+        let _ = to.send(StreamMessage::End { delivery, is_complete }).await;
+    }
+}
+
+/// Records how long the stream waited for the client, if it was long.
+fn record_waits(active: &mut ActiveRequest, output: &StreamOutput) {
+    let (waits, waited) = output.waits();
+    if waited < LONG_WAIT {
+        return;
+    }
+    let times = if waits == 1 { "once".to_owned() } else { format!("{waits} times") };
+    let line = format!("waited for the client {times}, for {waited:.1?} altogether");
+    if let Some((job, watch)) = active.job()
+        && let Some(call) = job.last_call()
+    {
+        job.record_log_line(call, watch.now_ns(), LogLevel::Info, Name::from("zerver::stream"), line);
+    }
+}
+
+/// Sends a comment whenever nothing else was sent for a while. Ends when the client has left.
+async fn send_heartbeats(output: &StreamOutput, to: &mpsc::Sender<StreamMessage>) {
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep_until((last + HEARTBEAT).into()).await;
+        last = output.last_sent().map_or(last, |sent| sent.max(last));
+        if last.elapsed() >= HEARTBEAT {
+            last = Instant::now();
+            // If items wait for the client, it needs no comment.
+            if let Err(mpsc::error::TrySendError::Closed(_)) =
+                to.try_send(StreamMessage::Item(Bytes::from_static(COMMENT)))
+            {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The body of a streamed response, as the server that sends it takes it. It receives what the
+//! [stream task](super::stream_task) sends.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::SizeHint;
+
+use super::delivery::Delivery;
+use crate::effects::stream::{StreamMessage, StreamReceiver};
+
+/// A streamed response failed: the body ends before its end, and the client must notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stream of the response has failed")]
+pub struct BrokenStream;
+
+/// The items of a stream as chunks.
+pub(crate) struct StreamedBody {
+    /// `None` once the stream has ended.
+    receiver: Option<StreamReceiver>,
+    /// The rest of the item that is being sent.
+    item: Bytes,
+    /// Length of what is left, if it is known.
+    left: Option<u64>,
+    /// Capture of the request, once the stream has ended and if it is kept.
+    delivery: Option<Delivery>,
+}
+
+impl StreamedBody {
+    pub(crate) const fn new(receiver: StreamReceiver, length: Option<u64>) -> Self {
+        Self { receiver: Some(receiver), item: Bytes::new(), left: length, delivery: None }
+    }
+
+    /// Returns the next chunk, of at most `max` bytes, or `None` at the end.
+    pub(crate) fn poll_chunk(
+        &mut self,
+        max: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BrokenStream>>> {
+        if self.item.is_empty() && !std::task::ready!(self.poll_message(cx))? {
+            return Poll::Ready(None);
+        }
+        // A server that knows the length takes nothing after the last byte, so the end is taken before it.
+        while self.receiver.is_some() && self.left == Some(self.item.len() as u64) {
+            std::task::ready!(self.poll_message(cx))?;
+        }
+        let chunk = self.item.split_to(self.item.len().min(max));
+        self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
+        Poll::Ready(Some(Ok(chunk)))
+    }
+
+    /// Takes the next item, or the end. Returns false at the end.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BrokenStream>> {
+        let Some(receiver) = &mut self.receiver else { return Poll::Ready(Ok(false)) };
+        Poll::Ready(match std::task::ready!(receiver.poll_recv(cx)) {
+            Some(StreamMessage::Item(item)) => {
+                self.item = item;
+                Ok(true)
+            }
+            Some(StreamMessage::End { delivery, is_complete: true }) => {
+                self.receiver = None;
+                self.delivery = delivery;
+                Ok(false)
+            }
+            // Dropping the delivery records that the body was not delivered.
+            Some(StreamMessage::End { is_complete: false, .. }) | None => {
+                self.receiver = None;
+                self.item = Bytes::new();
+                Err(BrokenStream)
+            }
+        })
+    }
+
+    /// Returns true once the end has been taken.
+    pub(crate) const fn is_ended(&self) -> bool {
+        self.receiver.is_none() && self.item.is_empty()
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+
+    /// Takes the capture of a request whose response has been taken in full.
+    pub(crate) fn take_delivery(&mut self) -> Option<Delivery> {
+        self.delivery.take()
+    }
+}
