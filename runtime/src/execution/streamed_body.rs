@@ -22,13 +22,15 @@ pub(crate) struct StreamedBody {
     item: Bytes,
     /// Length of what is left, if it is known.
     left: Option<u64>,
+    /// True if the stream has failed and the server does not know it yet.
+    is_broken: bool,
     /// Capture of the request, once the stream has ended and if it is kept.
     delivery: Option<Delivery>,
 }
 
 impl StreamedBody {
     pub(crate) const fn new(receiver: StreamReceiver, length: Option<u64>) -> Self {
-        Self { receiver: Some(receiver), item: Bytes::new(), left: length, delivery: None }
+        Self { receiver: Some(receiver), item: Bytes::new(), left: length, is_broken: false, delivery: None }
     }
 
     /// Returns the next chunk, of at most `max` bytes, or `None` at the end.
@@ -51,7 +53,10 @@ impl StreamedBody {
 
     /// Takes the next item, or the end. Returns false at the end.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BrokenStream>> {
-        let Some(receiver) = &mut self.receiver else { return Poll::Ready(Ok(false)) };
+        let Some(receiver) = &mut self.receiver else {
+            let is_broken = std::mem::take(&mut self.is_broken);
+            return Poll::Ready(if is_broken { Err(BrokenStream) } else { Ok(false) });
+        };
         Poll::Ready(match std::task::ready!(receiver.poll_recv(cx)) {
             Some(StreamMessage::Item(item)) => {
                 self.item = item;
@@ -66,14 +71,17 @@ impl StreamedBody {
             Some(StreamMessage::End { is_complete: false, .. }) | None => {
                 self.receiver = None;
                 self.item = Bytes::new();
-                Err(BrokenStream)
+                self.is_broken = true;
+                // hyper discards what it has not written yet when a body fails, so it gets the time to write.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
         })
     }
 
     /// Returns true once the end has been taken.
     pub(crate) const fn is_ended(&self) -> bool {
-        self.receiver.is_none() && self.item.is_empty()
+        self.receiver.is_none() && self.item.is_empty() && !self.is_broken
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {

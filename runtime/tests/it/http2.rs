@@ -37,9 +37,9 @@ fn app() -> App {
         .flow(flow!("zeros", GET "/zeros/{bytes}", steps: [zeros]))
 }
 
-type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
+pub(crate) type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
 
-async fn connect(addr: SocketAddr) -> Sender {
+pub(crate) async fn connect(addr: SocketAddr) -> Sender {
     let socket = tokio::net::TcpStream::connect(addr).await.unwrap();
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
@@ -47,12 +47,12 @@ async fn connect(addr: SocketAddr) -> Sender {
     sender
 }
 
-fn request(method: &str, target: &str, body: &str) -> ::http::Request<Full<Bytes>> {
+pub(crate) fn request(method: &str, target: &str, body: &str) -> ::http::Request<Full<Bytes>> {
     let uri = format!("http://test{target}");
     ::http::Request::builder().method(method).uri(uri).body(Full::from(body.to_owned())).unwrap()
 }
 
-async fn fetch(
+pub(crate) async fn fetch(
     sender: &mut Sender,
     request: ::http::Request<Full<Bytes>>,
 ) -> (u16, ::http::HeaderMap, Bytes) {
@@ -61,7 +61,7 @@ async fn fetch(
     (head.status.as_u16(), head.headers, body.collect().await.unwrap().to_bytes())
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 

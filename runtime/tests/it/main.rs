@@ -33,6 +33,7 @@ mod routing;
 mod scheduling;
 mod secret_tokens;
 mod slow_clients;
+mod streamed_responses;
 mod stuck_steps;
 mod test_requests;
 mod trace_propagation;

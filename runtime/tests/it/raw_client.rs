@@ -87,6 +87,45 @@ impl Client {
         Some(answer)
     }
 
+    /// Returns the next chunk of a body in chunks: an empty one is the end, and `None` means that the connection was closed.
+    pub(crate) fn chunk(&mut self) -> Option<String> {
+        let end = loop {
+            if let Some(at) = self.buffer.windows(2).position(|two| two == b"\r\n") {
+                break at;
+            }
+            if !self.fill() {
+                return None;
+            }
+        };
+        let size = str::from_utf8(&self.buffer[..end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        while self.buffer.len() < end + size + 4 {
+            if !self.fill() {
+                return None;
+            }
+        }
+        let chunk = self.buffer.drain(..end + size + 4).skip(end + 2).take(size).collect();
+        Some(String::from_utf8(chunk).unwrap())
+    }
+
+    /// Returns everything up to the end of the connection.
+    pub(crate) fn rest(&mut self) -> String {
+        while self.fill() {}
+        String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
+    }
+
+    /// Returns what is left of a body in chunks, and true if it is complete.
+    pub(crate) fn chunks(&mut self) -> (String, bool) {
+        let mut body = String::new();
+        while let Some(chunk) = self.chunk() {
+            if chunk.is_empty() {
+                return (body, true);
+            }
+            body.push_str(&chunk);
+        }
+        (body, false)
+    }
+
     /// Returns true if the other side closes the connection without sending more.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.buffer.is_empty() && !self.fill()
