@@ -166,7 +166,11 @@ pub(crate) fn replied(response: &zerver_engine::Response, mask: &Mask) -> Replay
     ReplayedResponse {
         status: response.status.as_u16(),
         headers: response.headers.iter().map(header).collect(),
-        body: str::from_utf8(&response.body).ok().map(|text| mask.text(text)),
+        body: match response.stream {
+            Some(_) => None,
+            None => str::from_utf8(&response.body).ok().map(|text| mask.text(text)),
+        },
         body_bytes: response.body.len() as u64,
+        stream: response.stream.as_ref().map(|stream| mask.text(&format!("{:?}", stream.call()))),
     }
 }

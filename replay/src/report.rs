@@ -275,8 +275,10 @@ pub struct ReplayedResponse {
     pub status: u16,
     /// Header names and values.
     pub headers: Vec<(String, String)>,
-    /// Body, if it is text.
+    /// Body, if it is text and not streamed.
     pub body: Option<String>,
-    /// Length of the body, in bytes.
+    /// Length of the body, in bytes. 0 if it is streamed.
     pub body_bytes: u64,
+    /// The stream that would make the body: its kind and its arguments. A replay does not make it.
+    pub stream: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::{CallExplanation, Edits, Recording, ReplayError, Report, SliceRequest
 pub const MAGIC: [u8; 8] = *b"zerv-ipc";
 /// First and last protocol version that this build supports. Version 2 added the worker to a trace, version 3 its
 /// origin, version 4 the kinds of missing inputs, version 5 explanations, and version 6 slices.
-pub const VERSIONS: (u16, u16) = (6, 6);
+pub const VERSIONS: (u16, u16) = (7, 7);
 /// Maximum length of a frame, in bytes. A trace in a store is shorter.
 pub const MAX_FRAME_BYTES: usize = 64 << 20;
 

@@ -13,6 +13,7 @@ mod random;
 mod retries;
 mod reworded;
 mod slices;
+mod streams;
 mod undelivered;
 mod undo;
 mod unobserved_changes;
@@ -146,6 +147,7 @@ fn record_by(
                 waiting.clear();
                 job.undo(tick())
             }
+            Next::Stream => job.start_stream(tick()),
             _ => {
                 let start = if last_first { waiting.pop().unwrap() } else { waiting.remove(0) };
                 if !start.pause.is_zero() {

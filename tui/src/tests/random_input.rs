@@ -185,6 +185,7 @@ fn any_report() -> impl Strategy<Value = Report> {
                 status: n[0] as u16,
                 body: Some(body),
                 body_bytes: n[1].into(),
+                stream: None,
                 headers: Vec::new(),
             }),
             coverage: Coverage {

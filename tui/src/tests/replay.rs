@@ -38,6 +38,7 @@ pub(super) fn replayed(findings: Vec<Finding>) -> Message {
             headers: Vec::new(),
             body: Some("{\"error\": \"no \u{1b}[31mrole\"}".into()),
             body_bytes: 18,
+            stream: None,
         }),
         ..Report::default()
     };

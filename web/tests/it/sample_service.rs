@@ -159,6 +159,7 @@ impl Services for SampleService {
                 headers: Vec::new(),
                 body: Some(format!("{{\"error\":\"{}\"}}", "no")),
                 body_bytes: 14,
+                stream: None,
             }),
             ..Report::default()
         };

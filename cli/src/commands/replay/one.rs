@@ -103,6 +103,8 @@ struct Response<'a> {
     headers: Vec<[&'a str; 2]>,
     body: Option<&'a str>,
     body_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -127,6 +129,7 @@ impl<'a> Document<'a> {
                 headers: response.headers.iter().map(|(name, value)| [&**name, &**value]).collect(),
                 body: response.body.as_deref(),
                 body_bytes: response.body_bytes,
+                stream: response.stream.as_deref(),
             }),
             edited_outcome: report.edited_outcome.as_ref(),
             build: Builds { recorded, replayed },

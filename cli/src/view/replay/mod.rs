@@ -50,6 +50,9 @@ pub(crate) fn replay(report: &Report, columns: usize, is_verbose: bool) -> Strin
             );
         }
         match &response.body {
+            _ if let Some(stream) = &response.stream => {
+                lines.push(fit(&format!("(streamed by {})", clean(stream)), room.saturating_sub(9)));
+            }
             Some(body) if body.is_empty() => {}
             Some(body) => {
                 lines.extend(body.split('\n').map(|line| fit(&clean(line), room.saturating_sub(9))))
@@ -199,6 +202,7 @@ mod tests {
                 headers: vec![],
                 body: Some("{}".into()),
                 body_bytes: 2,
+                stream: None,
             }),
             edited_outcome: Some(EditedOutcome {
                 outcome: "failed".into(),

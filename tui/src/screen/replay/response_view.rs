@@ -23,6 +23,15 @@ pub(super) fn response_lines(loaded: &LoadedTrace, report: &Report) -> Vec<Style
         .with(loaded.trace.status.to_string(), Tone::Status(loaded.trace.status))
         .with(", replayed ", Tone::Secondary)
         .with(replied.status.to_string(), Tone::Status(replied.status));
+    if let Some(stream) = &replied.stream {
+        return vec![
+            head,
+            StyledLine::new(
+                clean(&format!("streamed by {stream}, which a replay does not run")),
+                Tone::Secondary,
+            ),
+        ];
+    }
     let Some(body) = &replied.body else {
         let remark = format!("{} bytes of binary data", replied.body_bytes);
         return vec![head, StyledLine::new(remark, Tone::Secondary)];

@@ -52,6 +52,9 @@ fn report(report: &Report, build: &str) -> Markup {
             @if let Some(response) = &report.response {
                 h3 { "Response: " (status_text(response.status)) }
                 @match &response.body {
+                    _ if response.stream.is_some() => {
+                        p.secondary { "Streamed by " (safe(response.stream.as_deref().unwrap_or_default())) ", which a replay does not run." }
+                    }
                     Some(body) if body.is_empty() => {}
                     Some(body) => (text_block(body, MAX_SHOWN)),
                     None => p.secondary { (amount(response.body_bytes as usize, "byte", "bytes")) },
