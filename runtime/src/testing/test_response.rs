@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use zerver_engine::{Response, Slot};
+use zerver_engine::{Response, ResponseStream, Slot};
 use zerver_trace::{Event, FlowInfo, Outcome, SharedValue, TypedValue};
 
 /// The response of a flow under test, with the trace of its run. See the [module documentation](crate::testing).
@@ -33,6 +33,11 @@ impl TestResponse {
     /// Returns the status of the response.
     pub fn status(&self) -> u16 {
         self.response.status.as_u16()
+    }
+
+    /// Returns the stream that would make the body, if the response is streamed. A test does not run it.
+    pub fn stream(&self) -> Option<&ResponseStream> {
+        self.response.stream.as_deref()
     }
 
     /// Parses the body of the response as JSON.
