@@ -62,5 +62,9 @@ mod optional_authentication {}
 mod file_upload {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/stream-responses.md")]
+mod stream_responses {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/how-to/settings-and-keys.md")]
 mod settings_and_keys {}
