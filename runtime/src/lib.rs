@@ -57,6 +57,7 @@
 //!
 //! All are on by default. A setting that needs a missing feature is an error when the service starts.
 //!
+//! - `compression`: compression of responses and of the bodies of requests. It is off by default.
 //! - `http-client`: the module `effects::http`, whose client also needs TLS.
 //! - `kv-disk`: the key-value store on disk.
 //! - `metrics`: the endpoint `/metrics`.
@@ -111,7 +112,7 @@ pub use ::http::{HeaderMap, Method, StatusCode};
 pub use app::builder::App;
 pub use app::start_options::StartOptions;
 pub use app::startup::{BoxError, Startup};
-pub use config::{Egress, Idempotency, Keep, KeyStore, Limits, Recording};
+pub use config::{Compression, Egress, Idempotency, Keep, KeyStore, Limits, Recording};
 #[cfg(feature = "replay")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};

@@ -27,7 +27,7 @@ fn observed(job: &Job, since: usize) -> Observed<'_> {
     let mut observed = Observed::of_run(job.flow().info(), events);
     if let Some((outcome, response)) = job.outcome() {
         observed.outcome = Some(outcome.clone());
-        observed.response = response.and_then(|response| ObservedResponse::of(response));
+        observed.response = response.and_then(ObservedResponse::of);
     }
     observed
 }

@@ -37,7 +37,7 @@ impl RunResult {
     pub(crate) fn observed<'f>(&self, flow: &'f FlowInfo) -> Observed<'f> {
         let mut facts = Observed::of_run(flow, &self.events);
         facts.outcome.clone_from(&self.outcome);
-        facts.response = self.response.as_ref().and_then(|response| ObservedResponse::of(response));
+        facts.response = self.response.as_ref().and_then(ObservedResponse::of);
         facts
     }
 }

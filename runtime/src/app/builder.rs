@@ -10,7 +10,7 @@ use zerver_engine::{
 use zerver_trace::{FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
-use crate::config::{Config, Egress, Idempotency, Limits, Recording};
+use crate::config::{Compression, Config, Egress, Idempotency, Limits, Recording};
 use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
@@ -318,6 +318,13 @@ impl App {
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics(mut self, path: Option<&str>) -> Self {
         self.config.metrics.path = path.map(str::to_owned);
+        self
+    }
+
+    /// Sets what is compressed between the service and its clients, which needs the Cargo feature `compression`. Recordings are
+    /// not affected.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.config.compression = compression;
         self
     }
 

@@ -59,6 +59,13 @@ impl App {
         if self.config.limits.effects == 0 {
             return Err(StartError::NoEffects);
         }
+        let compression = &self.config.compression;
+        if !cfg!(feature = "compression") && (compression.responses || compression.requests) {
+            return Err(StartError::MissingFeature {
+                setting: "compression".to_owned(),
+                feature: "compression",
+            });
+        }
         let flows = self.ready_flows()?;
         Ok(CheckedApp { router: Router::new(&flows)?, flows, app: self })
     }
@@ -105,6 +112,8 @@ impl CheckedApp {
             limits: config.limits,
             allowed_hosts: config.hosts,
             passes_baggage: !config.egress.baggage.is_empty(),
+            #[cfg(feature = "compression")]
+            compression: config.compression,
             sink: options.sink,
             secrets: secrets.clone(),
             record_token: options.record_token,

@@ -85,6 +85,9 @@ pub(super) const KEYS: &[Key] = &[
     reloadable("idempotency.keep"),
     reloadable("idempotency.lease"),
     reloadable("idempotency.store"),
+    fixed("compression.responses"),
+    fixed("compression.requests"),
+    fixed("compression.min_bytes"),
     fixed("health.path"),
     fixed("metrics.path"),
     fixed("metrics.remote"),
@@ -136,7 +139,12 @@ impl Key {
 
     /// Returns the Cargo feature that the setting needs, if the program is built without it.
     pub(super) fn missing_feature(self) -> Option<&'static str> {
-        (!cfg!(feature = "metrics") && self.name.starts_with("metrics.")).then_some("metrics")
+        let is_of = |section: &str| self.name.starts_with(section);
+        match self.name {
+            _ if !cfg!(feature = "metrics") && is_of("metrics.") => Some("metrics"),
+            _ if !cfg!(feature = "compression") && is_of("compression.") => Some("compression"),
+            _ => None,
+        }
     }
 
     /// Returns the field of `config` with the value.
@@ -178,6 +186,9 @@ impl Key {
             "idempotency.store" => Field::KeyStore(&mut idempotency.store),
             "egress.baggage" => Field::Destinations(&mut egress.baggage),
             "egress.private" => Field::Flag(&mut egress.private),
+            "compression.responses" => Field::Flag(&mut config.compression.responses),
+            "compression.requests" => Field::Flag(&mut config.compression.requests),
+            "compression.min_bytes" => Field::Size(&mut config.compression.min_bytes),
             "health.path" => Field::Path(&mut config.health),
             "metrics.path" => Field::Path(&mut config.metrics.path),
             "metrics.remote" => Field::Flag(&mut config.metrics.remote),

@@ -2,6 +2,7 @@
 //! environment; each overrides the one before. `key` contains the names, `field` parses and formats the values.
 
 mod chaos_settings;
+mod compression;
 mod egress;
 mod field;
 mod file;
@@ -15,6 +16,7 @@ mod settings;
 mod target_keys;
 
 pub(crate) use chaos_settings::ChaosSettings;
+pub use compression::Compression;
 pub use egress::Egress;
 pub(crate) use egress::EgressRules;
 pub(crate) use field::STORE;

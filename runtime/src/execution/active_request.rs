@@ -13,6 +13,7 @@ use super::safe_drop::discard;
 use super::undo_task;
 use crate::effects::interpreter::EffectContext;
 use crate::effects::stream::{StreamOutput, StreamReceiver};
+use crate::http::Coding;
 use crate::scheduler::{ActiveEntry, ThreadStatus};
 use crate::server::service::WorkerService;
 use crate::time::{Stopwatch, WorkerClock};
@@ -44,6 +45,8 @@ pub(crate) struct ActiveRequest {
     is_captured: bool,
     /// True once another task undoes what the request did, or makes the body of its response.
     has_ending_task: bool,
+    /// The coding that the client accepts for the response, if it may be compressed.
+    pub(crate) coding: Option<Coding>,
     /// Where the body of the response is sent while it is made.
     streamed_to: Option<StreamOutput>,
 }
@@ -72,6 +75,7 @@ impl ActiveRequest {
             row: None,
             is_captured: false,
             has_ending_task: false,
+            coding: None,
             streamed_to: None,
             class: Class::default(),
             base_ns,
@@ -88,6 +92,9 @@ impl ActiveRequest {
     /// Sets the flow that takes the request.
     pub(crate) fn set_flow(&mut self, flow: Arc<Flow>) {
         self.class = flow.info().class;
+        if flow.is_uncompressed() {
+            self.coding = None;
+        }
         self.flow = Some(flow);
     }
 
@@ -114,11 +121,7 @@ impl ActiveRequest {
     /// Ends the request after a panic outside of a step.
     pub(crate) fn panicked(mut self, response: Response) -> PendingResponse {
         let fallback = response.clone();
-        self.end(true, Some(response)).unwrap_or(PendingResponse {
-            response: fallback,
-            delivery: None,
-            stream: None,
-        })
+        self.end(true, Some(response)).unwrap_or(PendingResponse::whole(fallback))
     }
 
     /// Returns the job, which the first call creates. Returns `None` if no flow takes the request.
@@ -235,7 +238,8 @@ impl ActiveRequest {
         let request = self.request.take()?;
         let Some(sink) = self.service.sink.as_ref().filter(|_| !self.is_captured) else {
             discard((events, request));
-            return response.map(|response| PendingResponse { response, delivery: None, stream: None });
+            return response
+                .map(|response| PendingResponse { coding: self.coding, ..PendingResponse::whole(response) });
         };
         let flow = match &self.flow {
             Some(flow) => flow.info(),
@@ -267,7 +271,7 @@ impl ActiveRequest {
             capture.response = Some(Arc::new(CapturedResponse::new(&response, self.streamed_to.as_ref())));
             Delivery::new(Arc::clone(&self.service), capture, kept)
         });
-        Some(PendingResponse { response, delivery, stream: None })
+        Some(PendingResponse { response, delivery, coding: self.coding, stream: None })
     }
 }
 
@@ -276,8 +280,18 @@ pub(crate) struct PendingResponse {
     pub(crate) response: Response,
     /// Capture of the request, if it is kept. Dropping it records that the response was not delivered.
     pub(crate) delivery: Option<Delivery>,
+    /// The coding that the client accepts for it, if it may be compressed.
+    #[cfg_attr(not(feature = "compression"), expect(dead_code, reason = "there is no coding"))]
+    pub(crate) coding: Option<Coding>,
     /// Receiver of the body, if it is streamed. Dropping it cancels the stream.
     pub(crate) stream: Option<StreamReceiver>,
+}
+
+impl PendingResponse {
+    /// Creates a response that is sent as it is, and is not recorded.
+    pub(crate) const fn whole(response: Response) -> Self {
+        Self { response, delivery: None, coding: None, stream: None }
+    }
 }
 
 impl ActiveRequest {
@@ -314,6 +328,7 @@ impl ActiveRequest {
             row: self.row.take(),
             is_captured: self.is_captured,
             has_ending_task: self.has_ending_task,
+            coding: self.coding,
             streamed_to: self.streamed_to.take(),
         }
     }

@@ -13,6 +13,7 @@ use super::active_request::{ActiveRequest, PendingResponse};
 use super::ending_driver::EndingDriver;
 use crate::effects::interpreter::EffectContext;
 use crate::effects::stream::{self, StreamMessage, StreamOutput};
+use crate::http::begin_stream;
 use crate::time::nanos;
 
 /// Time without an item after which an endless stream gets a comment. Proxies close connections that are idle for longer; the
@@ -35,11 +36,15 @@ pub(crate) fn respond(mut active: ActiveRequest, context: EffectContext) -> Opti
     Some(start(active, response, context))
 }
 
-fn start(mut active: ActiveRequest, response: Response, mut context: EffectContext) -> PendingResponse {
+fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectContext) -> PendingResponse {
     let service = Arc::clone(active.service());
     let length = response.stream.as_ref().and_then(|stream| stream.known_length());
     let is_endless = response.stream.as_ref().is_some_and(|stream| stream.format().is_endless);
-    let (output, receiver) = stream::channel(length, service.sink.is_some());
+    let encoder = begin_stream(&mut response, active.coding);
+    if encoder.is_some() {
+        response.stream = response.stream.map(|stream| Box::new(stream.without_length()));
+    }
+    let (output, receiver) = stream::channel(length, encoder, service.sink.is_some());
     context.stream = Some(output.clone());
     active.begin_stream_task(output.clone());
     let runtime = Arc::clone(&service.effect_runtime);
@@ -73,7 +78,7 @@ fn start(mut active: ActiveRequest, response: Response, mut context: EffectConte
         }
         end(active, &output).await;
     });
-    PendingResponse { response, delivery: None, stream: Some(receiver) }
+    PendingResponse { stream: Some(receiver), ..PendingResponse::whole(response) }
 }
 
 /// Passes on how the stream has ended, with the capture.
@@ -82,6 +87,9 @@ async fn end(mut active: ActiveRequest, output: &StreamOutput) {
     let is_complete = active.outcome() == Some(&Outcome::Done);
     let delivery = active.finish().and_then(|pending| pending.delivery);
     if let Some(to) = output.channel() {
+        if let Some(end) = output.take_end().filter(|_| is_complete) {
+            let _ = to.send(StreamMessage::Item(end)).await;
+        }
         // If the client has left, this drops the capture, which records that the response was not delivered.
         let _ = to.send(StreamMessage::End { delivery, is_complete }).await;
     }

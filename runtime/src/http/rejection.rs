@@ -34,6 +34,12 @@ pub(crate) enum Rejection {
     BodyTooLarge(usize),
     BodyTooSlow,
     BodyBroken,
+    /// The body has a coding that this service cannot read.
+    #[cfg(feature = "compression")]
+    UnsupportedEncoding,
+    /// The body is not of the coding that the request names.
+    #[cfg(feature = "compression")]
+    BodyMalformed(&'static str),
 }
 
 impl Rejection {
@@ -55,6 +61,10 @@ impl Rejection {
         let mut response = service.render(flow, &failure, request).status(self.status());
         if let Self::MethodNotAllowed(allow) = self {
             response.headers.insert(header::ALLOW, allow.clone());
+        }
+        #[cfg(feature = "compression")]
+        if *self == Self::UnsupportedEncoding {
+            response.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("zstd, br, gzip"));
         }
         if *self == Self::NotReady {
             response.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -79,6 +89,10 @@ impl Rejection {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            #[cfg(feature = "compression")]
+            Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            #[cfg(feature = "compression")]
+            Self::BodyMalformed(_) => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -121,6 +135,12 @@ impl Rejection {
             Self::BodyTooLarge(limit) => too_large("body", limit),
             Self::BodyTooSlow => Failure::new(FailureKind::Timeout, "body").message("arrived too slowly"),
             Self::BodyBroken => Failure::invalid("body").message("incomplete, or not HTTP"),
+            #[cfg(feature = "compression")]
+            Self::UnsupportedEncoding => {
+                Failure::invalid("content-encoding").message("only one of zstd, br and gzip is supported")
+            }
+            #[cfg(feature = "compression")]
+            Self::BodyMalformed(coding) => Failure::invalid("body").message(format!("is not {coding}")),
         }
     }
 }

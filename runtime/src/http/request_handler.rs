@@ -14,6 +14,8 @@ use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
 use super::body_reader;
+#[cfg(feature = "compression")]
+use super::compression;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
 use super::connection::message_framing::BodyFraming;
@@ -63,6 +65,10 @@ impl ReceivedRequest {
             peer: Some(conn.peer),
         };
         let mut active = receive(worker, watch, request);
+        #[cfg(feature = "compression")]
+        if worker.service.compression.responses {
+            active.coding = active.request().and_then(|request| compression::accepted(&request.headers));
+        }
         active.add_read_delay(head_read_delay(worker, conn, active.base_ns));
         Self { worker: Rc::clone(worker), in_flight, active, body, is_head, is_http2 }
     }
@@ -100,7 +106,16 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
         .catch_unwind()
         .await
         .map_err(|panic| panicked(active.take(), panic));
-    let (pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
+    #[cfg_attr(not(feature = "compression"), expect(unused_mut, reason = "compression changes it"))]
+    let (mut pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
+    #[cfg(feature = "compression")]
+    if let (Some(coding), None) = (pending.coding, &pending.stream)
+        && !is_head
+    {
+        let (min_bytes, runtime) =
+            (worker.service.compression.min_bytes, worker.service.effect_runtime.handle());
+        Box::pin(compression::compress(&mut pending.response, coding, min_bytes, runtime)).await;
+    }
     let unix_ns = observe(&worker, id, flow, &watch, &pending, end);
     let close = !is_http2 && (worker.drain.is_draining() || in_flight.conn.has_unread_body());
     let date = worker.date.at(unix_ns);
@@ -117,7 +132,7 @@ pub(crate) fn panicked(active: Option<ActiveRequest>, panic: Box<dyn Any + Send>
     let response = Failure::internal("request").to_response();
     match active {
         Some(active) => active.panicked(response),
-        None => PendingResponse { response, delivery: None, stream: None },
+        None => PendingResponse::whole(response),
     }
 }
 
@@ -202,6 +217,19 @@ pub(crate) async fn handle(
     };
     match body {
         Ok(bytes) => {
+            #[cfg(feature = "compression")]
+            let bytes = match active.request() {
+                Some(request)
+                    if service.compression.requests && compression::is_encoded(&request.headers) =>
+                {
+                    let (limit, runtime) = (service.limits.body_bytes, service.effect_runtime.handle());
+                    match Box::pin(compression::decode(request, bytes, limit, runtime)).await {
+                        Ok(bytes) => bytes,
+                        Err(rejection) => return reject(active, service, &rejection),
+                    }
+                }
+                _ => bytes,
+            };
             if let Some(request) = active.request() {
                 request.body = bytes;
             }
@@ -259,7 +287,7 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
             None => Failure::not_found("path", STATUS_PATH).to_response(),
         };
         active.skip_recording();
-        return Route::Answered(PendingResponse { response, delivery: None, stream: None }, Instant::now());
+        return Route::Answered(PendingResponse::whole(response), Instant::now());
     }
     let checked =
         active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service, rules));
@@ -291,7 +319,7 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
             active.skip_recording();
-            Route::Answered(PendingResponse { response, delivery: None, stream: None }, Instant::now())
+            Route::Answered(PendingResponse::whole(response), Instant::now())
         }
         Err(rejection) => rejected(active, rejection),
     }
@@ -320,5 +348,5 @@ pub(super) fn reject(
 
 /// Response to a request that should have one but does not.
 fn missing_response() -> PendingResponse {
-    PendingResponse { response: Failure::internal("request").to_response(), delivery: None, stream: None }
+    PendingResponse::whole(Failure::internal("request").to_response())
 }

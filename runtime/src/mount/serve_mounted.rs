@@ -54,7 +54,7 @@ pub(crate) async fn serve(InFlight(worker): &InFlight, mounted: MountedRequest) 
         // The request is recorded as one whose client has left.
         () = respond_to.closed() => return,
     };
-    let PendingResponse { response, delivery, stream } = pending;
+    let PendingResponse { response, delivery, stream, .. } = pending;
     let length = response.stream.as_ref().and_then(|stream| stream.known_length());
     let response = finish_head(response, id, is_head).map(|bytes| match stream {
         Some(stream) => MountedBody::streamed(StreamedBody::new(stream, length)),

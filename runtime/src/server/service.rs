@@ -10,6 +10,8 @@ use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use super::readiness::Readiness;
 use crate::Limits;
+#[cfg(feature = "compression")]
+use crate::config::Compression;
 #[cfg(feature = "metrics")]
 use crate::config::MetricsEndpoint;
 use crate::execution::checked_job::PurityCheck;
@@ -32,6 +34,8 @@ pub(crate) struct Service {
     pub(crate) allowed_hosts: Vec<String>,
     /// True if the settings list hosts that receive the `baggage` of requests.
     pub(crate) passes_baggage: bool,
+    #[cfg(feature = "compression")]
+    pub(crate) compression: Compression,
     pub(crate) sink: Option<Arc<dyn CaptureSink>>,
     /// Rule that identifies secrets.
     pub(crate) secrets: secret::Rule,

@@ -5,6 +5,7 @@ mod chaos;
 mod client_departures;
 mod collector;
 mod completion_delays;
+mod compression;
 mod conditional_requests;
 mod effect_functions;
 mod effect_limits;

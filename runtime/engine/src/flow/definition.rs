@@ -23,6 +23,7 @@ pub struct FlowDef {
     pub(super) class: Class,
     pub(super) deadline: Option<Duration>,
     pub(super) render: Option<RenderFailure>,
+    pub(super) is_uncompressed: bool,
     /// Unused entries are empty.
     secret_params: [&'static str; MAX_SECRET_PARAMS],
 }
@@ -48,6 +49,7 @@ impl FlowDef {
             class: Class::Default,
             deadline: None,
             render: None,
+            is_uncompressed: false,
             secret_params: [""; MAX_SECRET_PARAMS],
         }
     }
@@ -106,6 +108,14 @@ impl FlowDef {
     #[must_use]
     pub const fn on_failure(mut self, render: RenderFailure) -> Self {
         self.render = Some(render);
+        self
+    }
+
+    /// Excludes its responses from compression. A response that contains a secret beside text from the request needs this, since
+    /// the length of a compressed response tells something about the secret (the attack BREACH).
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.is_uncompressed = true;
         self
     }
 

@@ -25,6 +25,7 @@ pub struct Flow {
     /// Decoder of each slot; `None` for a slot that no step writes.
     decoders: Vec<Option<Decode>>,
     deadline: Option<Duration>,
+    is_uncompressed: bool,
     number: u16,
     render: RenderFailure,
     /// Largest number of events that one of its requests had, up to a limit.
@@ -104,6 +105,7 @@ impl Flow {
             recovery,
             decoders: slots.decoders,
             deadline: def.deadline,
+            is_uncompressed: def.is_uncompressed,
             number: 0,
             render: def.render.unwrap_or(render),
             most_events: AtomicUsize::new(0),
@@ -131,6 +133,11 @@ impl Flow {
     pub fn render(&self, failure: &Failure, request: &Request) -> Response {
         catch_unwind(AssertUnwindSafe(|| (self.render)(failure, request)))
             .unwrap_or_else(|_| failure.to_response())
+    }
+
+    /// Returns true if its responses are never compressed.
+    pub const fn is_uncompressed(&self) -> bool {
+        self.is_uncompressed
     }
 
     /// Returns the deadline of its requests, if it has its own.

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use zerver_engine::{EffectError, EffectErrorKind, StreamEnd};
 
 use crate::execution::delivery::Delivery;
+use crate::http::Encoder;
 
 /// Number of items that wait for the client. Then the stream waits.
 const BUFFERED_ITEMS: usize = 8;
@@ -62,12 +63,20 @@ struct Sent {
     waited: Duration,
     error: Option<EffectError>,
     is_started: bool,
+    /// Compresses the items, if the client accepts that.
+    encoder: Option<Encoder>,
 }
 
 /// Creates the output of a stream whose body has this length, if it is known.
-pub(crate) fn channel(length: Option<u64>, is_recorded: bool) -> (StreamOutput, StreamReceiver) {
+pub(crate) fn channel(
+    length: Option<u64>,
+    encoder: Option<Encoder>,
+    is_recorded: bool,
+) -> (StreamOutput, StreamReceiver) {
     let (to, receiver) = mpsc::channel(BUFFERED_ITEMS);
-    (StreamOutput::new(Some(to), length, is_recorded), receiver)
+    let output = StreamOutput::new(Some(to), length, is_recorded);
+    output.sent().encoder = encoder;
+    (output, receiver)
 }
 
 impl StreamOutput {
@@ -117,23 +126,25 @@ impl StreamOutput {
                 }
             },
         };
-        let is_first = {
+        let checked = {
             // The permit is used under the lock, so that the hash covers the items in the order in which they are sent.
             let mut sent = self.sent();
             let total = sent.bytes.saturating_add(bytes.len() as u64);
             if self.0.length.is_some_and(|length| total > length) {
-                None
+                Err(self.wrong_length())
             } else {
                 sent.add(&bytes, self.0.is_recorded);
-                if let Some(permit) = permit {
-                    permit.send(StreamMessage::Item(bytes));
-                }
-                Some(sent.items == 1)
+                sent.encode(bytes).map(|bytes| {
+                    if let Some(permit) = permit {
+                        permit.send(StreamMessage::Item(bytes));
+                    }
+                    sent.items == 1
+                })
             }
         };
-        match is_first {
-            Some(is_first) => is_first,
-            None => self.fail(self.wrong_length()).await,
+        match checked {
+            Ok(is_first) => is_first,
+            Err(error) => self.fail(error).await,
         }
     }
 
@@ -173,6 +184,11 @@ impl StreamOutput {
         Ok(StreamEnd { items: sent.items, bytes: sent.bytes, hash })
     }
 
+    /// Returns what the client needs after the last item to read all of them, if they are compressed.
+    pub(crate) fn take_end(&self) -> Option<Bytes> {
+        self.sent().encoder.take()?.finish().ok()
+    }
+
     /// Returns the time of the last item.
     pub(crate) fn last_sent(&self) -> Option<Instant> {
         self.sent().last
@@ -192,6 +208,19 @@ impl StreamOutput {
 }
 
 impl Sent {
+    /// Compresses an item, if the client accepts that.
+    fn encode(&mut self, bytes: Bytes) -> Result<Bytes, EffectError> {
+        match &mut self.encoder {
+            None => Ok(bytes),
+            Some(encoder) => encoder.encode(&bytes).map_err(|error| {
+                EffectError::new(
+                    EffectErrorKind::Internal,
+                    format!("the stream cannot be compressed: {error}"),
+                )
+            }),
+        }
+    }
+
     fn add(&mut self, bytes: &[u8], is_recorded: bool) {
         self.items += 1;
         self.bytes += bytes.len() as u64;
