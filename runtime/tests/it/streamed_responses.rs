@@ -186,7 +186,7 @@ fn body(capture: &Capture) -> (String, u64) {
 
 /// Returns the answer of the last call, as JSON or as the text of its error, and the points of the calls.
 fn ended(capture: &Capture) -> (String, Vec<String>) {
-    let answers = capture.events.iter().filter_map(|event| match event {
+    let mut answers = capture.events.iter().filter_map(|event| match event {
         Event::EffectCompleted { answer: Answer::Ok(output), .. } => {
             Some(Value::from_recordable(&**output).unwrap().to_string())
         }
@@ -198,7 +198,7 @@ fn ended(capture: &Capture) -> (String, Vec<String>) {
         Event::EffectPoint { point, .. } => Some(point.to_string()),
         _ => None,
     });
-    (answers.last().unwrap_or_default(), points.collect())
+    (answers.next_back().unwrap_or_default(), points.collect())
 }
 
 #[test]
