@@ -118,7 +118,13 @@ impl Replay<'_> {
         recorded: &Observed<'_>,
     ) -> Result<Result<ReplayInput, Report>, ReplayError> {
         match input(self.recording, edits, self.route, &self.context.rule()) {
-            Ok(input) => Ok(Ok(input)),
+            Ok(mut input) => {
+                // Its steps do not see the body.
+                if self.flow.streamed_body().is_some() {
+                    input.leave_out_body();
+                }
+                Ok(Ok(input))
+            }
             Err(InputError::Invalid(refusal)) => Err(refusal),
             Err(InputError::Unavailable(why)) => Ok(Err(not_replayable(vec![MissingInput::Other(why)]))),
             Err(InputError::RouteChanged) => Ok(Err(self.route_changed(recorded))),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Uri, Version};
-use zerver_engine::{Arrival, Request};
+use zerver_engine::{Arrival, ReceivedBody, Request};
 use zerver_trace::secret::Rule;
 use zerver_trace::{Event, Header, Origin};
 
@@ -20,6 +20,16 @@ pub(crate) struct ReplayInput {
     /// Parts that are unknown, each with the reason. They are missing or incomplete in the request.
     pub(crate) unknown: Vec<MissingInput>,
     pub(crate) applied: Vec<AppliedEdit>,
+}
+
+impl ReplayInput {
+    /// Leaves the body out, because an effect has read it.
+    pub(crate) fn leave_out_body(&mut self) {
+        self.unknown.retain(|missing| !matches!(missing, MissingInput::Body { .. }));
+        let request = Arc::make_mut(&mut self.arrival.request);
+        request.body.clear();
+        request.received = Some(ReceivedBody::default());
+    }
 }
 
 /// Reason why the request cannot be rebuilt.

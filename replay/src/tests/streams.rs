@@ -145,3 +145,17 @@ fn an_edit_that_does_not_reach_the_stream_leaves_it() {
     let report = replayed(streamed(&numbers(), Ok(()), usize::MAX), &numbers(), &edit);
     assert_eq!(fields(&report), ["InputEdited numbers 4 arguments"]);
 }
+
+#[test]
+fn a_body_that_an_effect_has_read_is_not_missing() {
+    let mut trace = record(&sums(), Request::get("/?n=4"), true, usize::MAX);
+    trace.request_body = RecordedBody {
+        full_len: 1 << 30,
+        kept_len: 2,
+        bytes: Recorded::Plain { value: Value::from_bytes(b"ab").unwrap(), summary: None },
+    };
+    let report = again(trace.clone(), &sums(), &Edits::default()).unwrap();
+    assert_eq!(report.notes, ["not needed: the request's body: 2 of 1073741824 bytes were recorded"]);
+    let report = again(trace, &sums().streamed_body(1 << 40), &Edits::default()).unwrap();
+    assert!(report.is_same() && report.notes.is_empty(), "{report:?}");
+}

@@ -72,7 +72,7 @@ pub use input::{Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, 
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
 #[doc(hidden)]
 pub use message::visit_request_line;
-pub use message::{Cookie, JsonObject, Page, Params, Request, Response, SameSite};
+pub use message::{Cookie, JsonObject, Page, Params, ReceivedBody, Request, Response, SameSite};
 pub use panics::install_panic_hook;
 pub use policy::{
     AdaptiveLimit, Breaker, BreakerChange, BreakerPass, BreakerSettings, BreakerState, CallOutcome, Places,

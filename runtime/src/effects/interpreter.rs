@@ -18,7 +18,7 @@ use zerver_trace::{SpanId, TraceParent, Value};
 use super::chaos_injection;
 use super::explanation::{Explain, ExplainResult, typed};
 use super::outbound::Outbound;
-use super::stream::StreamOutput;
+use super::stream::{StreamOutput, UnreadBody};
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
 
@@ -59,6 +59,8 @@ pub struct EffectContext {
     pub baggage: Option<Arc<str>>,
     /// Where a stream sends its items. `None` for other effects.
     pub stream: Option<StreamOutput>,
+    /// The body of the request, if an effect is to read it; see [`EffectContext::request_body`].
+    pub body: Option<UnreadBody>,
 }
 
 impl EffectContext {

@@ -3,6 +3,7 @@
 //! hyper implements the protocol. This module adds the size limits, the time limits and the checks that hyper leaves
 //! out. Nothing here depends on steps.
 
+mod body_pump;
 mod body_reader;
 mod compression;
 mod connection;

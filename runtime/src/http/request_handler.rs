@@ -3,17 +3,19 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::{Fuse, LocalBoxFuture};
 use http::{Method, Version, header};
 use hyper::body::Incoming;
-use zerver_engine::{Failure, Params, Request, RequestId, Response};
+use zerver_engine::{Failure, Params, ReceivedBody, Request, RequestId, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
-use super::body_reader;
 #[cfg(feature = "compression")]
 use super::compression;
 use super::connection::connection_state::Connection;
@@ -27,7 +29,10 @@ use super::outgoing_response::OutgoingResponse;
 use super::rejection::Rejection;
 use super::request_check::{HeadRules, Routed, check};
 use super::response_body::ResponseBody;
+use super::{body_pump, body_reader};
+use crate::Limits;
 use crate::effects::interpreter::EffectContext;
+use crate::effects::stream::{BodySender, body_channel};
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::safe_drop::discard;
 use crate::execution::{stream_task, undo_task};
@@ -61,6 +66,7 @@ impl ReceivedRequest {
             version: parts.version,
             headers: parts.headers,
             body: Bytes::new(),
+            received: None,
             params: Params::new(),
             peer: Some(conn.peer),
         };
@@ -165,13 +171,40 @@ pub(crate) enum RequestSource<'c> {
     },
 }
 
-impl RequestSource<'_> {
+impl<'c> RequestSource<'c> {
     /// Returns the rules for the head of the request.
     const fn head_rules(&self) -> HeadRules {
         match self {
             Self::Connection(..) => HeadRules::ANY,
             Self::Host { flow, .. } => HeadRules { is_host_checked: true, only_flow: *flow },
         }
+    }
+
+    /// Returns the future that passes the body on to an effect.
+    fn stream_body(
+        self,
+        mut sender: BodySender,
+        limit: u64,
+        limits: &'c Limits,
+    ) -> Result<Pump<'c>, Rejection> {
+        Ok(match self {
+            Self::Connection(conn, body) => {
+                if http_body::Body::size_hint(&body).lower() > limit {
+                    conn.set_unread_body();
+                    return Err(Rejection::BodyTooLarge(usize::try_from(limit).unwrap_or(usize::MAX)));
+                }
+                body_pump::pump(body, sender, limits, conn).boxed_local().fuse()
+            }
+            Self::Host { body, .. } => {
+                let body = body?;
+                let passed_on = async move {
+                    if sender.send(body).await {
+                        sender.finish().await;
+                    }
+                };
+                passed_on.boxed_local().fuse()
+            }
+        })
     }
 
     /// Notes that the body of a request is not read.
@@ -205,7 +238,23 @@ pub(crate) async fn handle(
         }
     };
     let is_read_here = matches!(source, RequestSource::Connection(..));
+    let streamed_limit = active.flow().and_then(|flow| flow.streamed_body());
+    let mut pump = None;
+    let mut unread_body = None;
     let body = match source {
+        source if let Some(limit) = streamed_limit => {
+            let received = ReceivedBody::default();
+            if let Some(request) = active.request() {
+                request.received = Some(received.clone());
+            }
+            let (sender, unread) = body_channel(limit, received);
+            unread_body = Some(unread);
+            match source.stream_body(sender, limit, &service.limits) {
+                Ok(pumping) => pump = Some(pumping),
+                Err(rejection) => return reject(active, service, &rejection),
+            }
+            Ok(Bytes::new())
+        }
         RequestSource::Connection(conn, body) => {
             let body = body_reader::read(body, &service.limits, conn).await;
             if body.is_err() {
@@ -244,10 +293,20 @@ pub(crate) async fn handle(
         Some(request) if service.passes_baggage => trace_context::baggage(&request.headers),
         _ => None,
     };
-    let context =
-        EffectContext { request_id: Some(active.id), traceparent, tracestate, baggage, stream: None };
+    let context = EffectContext {
+        request_id: Some(active.id),
+        traceparent,
+        tracestate,
+        baggage,
+        stream: None,
+        body: unread_body,
+    };
     // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
-    let handoff = scheduler::dispatch_request(worker, active, &context).await;
+    let dispatched = scheduler::dispatch_request(worker, active, &context);
+    let handoff = match &mut pump {
+        None => dispatched.await,
+        Some(pump) => Box::pin(while_pumping(dispatched, pump)).await,
+    };
     let must_undo = handoff.is_none() && active.must_undo();
     if must_undo && let Some(active) = slot.take() {
         return Box::pin(undo(active, context)).await;
@@ -255,7 +314,11 @@ pub(crate) async fn handle(
     if let Some(handoff) = handoff
         && let Some(active) = slot.take()
     {
-        let active = Box::pin(handoff.complete(worker, active, context.clone())).await;
+        let completed = Box::pin(handoff.complete(worker, active, context.clone()));
+        let active = match &mut pump {
+            None => completed.await,
+            Some(pump) => Box::pin(while_pumping(completed, pump)).await,
+        };
         if active.must_undo() {
             return Box::pin(undo(active, context)).await;
         }
@@ -268,6 +331,22 @@ pub(crate) async fn handle(
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     let end = active.watch.now();
     (active.finish().unwrap_or_else(missing_response), end)
+}
+
+/// Passes the body of a request on.
+type Pump<'c> = Fuse<LocalBoxFuture<'c, ()>>;
+
+/// Runs a request while its body is passed on. What is not read when it ends stays unread.
+async fn while_pumping<T>(request: impl Future<Output = T>, pump: &mut Pump<'_>) -> T {
+    let mut request = pin!(request);
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(ended) = request.as_mut().poll(cx) {
+            return Poll::Ready(ended);
+        }
+        let _ = pump.poll_unpin(cx);
+        Poll::Pending
+    })
+    .await
 }
 
 /// Destination of a request.

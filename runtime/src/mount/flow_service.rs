@@ -97,6 +97,7 @@ where
                 version: parts.version,
                 headers: parts.headers,
                 body: Bytes::new(),
+                received: None,
                 params: Params::new(),
                 peer: peer(&parts.extensions),
             };

@@ -49,8 +49,14 @@ impl LivePerformer {
     pub(super) fn set_request(&self, request: &Request, id: RequestId) {
         let TraceContext { traceparent, tracestate } = TraceContext::from_headers(&request.headers);
         let baggage = http::baggage(&request.headers);
-        *self.context.borrow_mut() =
-            EffectContext { request_id: Some(id), traceparent, tracestate, baggage, stream: None };
+        *self.context.borrow_mut() = EffectContext {
+            request_id: Some(id),
+            traceparent,
+            tracestate,
+            baggage,
+            stream: None,
+            body: None,
+        };
     }
 }
 

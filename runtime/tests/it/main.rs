@@ -34,6 +34,7 @@ mod routing;
 mod scheduling;
 mod secret_tokens;
 mod slow_clients;
+mod streamed_bodies;
 mod streamed_responses;
 mod stuck_steps;
 mod test_requests;

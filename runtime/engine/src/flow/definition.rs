@@ -24,6 +24,7 @@ pub struct FlowDef {
     pub(super) deadline: Option<Duration>,
     pub(super) render: Option<RenderFailure>,
     pub(super) is_uncompressed: bool,
+    pub(super) streamed_body: Option<u64>,
     /// Unused entries are empty.
     secret_params: [&'static str; MAX_SECRET_PARAMS],
 }
@@ -50,6 +51,7 @@ impl FlowDef {
             deadline: None,
             render: None,
             is_uncompressed: false,
+            streamed_body: None,
             secret_params: [""; MAX_SECRET_PARAMS],
         }
     }
@@ -108,6 +110,14 @@ impl FlowDef {
     #[must_use]
     pub const fn on_failure(mut self, render: RenderFailure) -> Self {
         self.render = Some(render);
+        self
+    }
+
+    /// Lets an effect read the body of its requests piece by piece, instead of having it read before the first step. The body
+    /// may have `max_bytes` bytes, whatever the limit of the program is, and takes no memory. Steps do not see it.
+    #[must_use]
+    pub const fn streamed_body(mut self, max_bytes: u64) -> Self {
+        self.streamed_body = Some(max_bytes);
         self
     }
 

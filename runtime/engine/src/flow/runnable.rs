@@ -26,6 +26,7 @@ pub struct Flow {
     decoders: Vec<Option<Decode>>,
     deadline: Option<Duration>,
     is_uncompressed: bool,
+    streamed_body: Option<u64>,
     number: u16,
     render: RenderFailure,
     /// Largest number of events that one of its requests had, up to a limit.
@@ -106,6 +107,7 @@ impl Flow {
             decoders: slots.decoders,
             deadline: def.deadline,
             is_uncompressed: def.is_uncompressed,
+            streamed_body: def.streamed_body,
             number: 0,
             render: def.render.unwrap_or(render),
             most_events: AtomicUsize::new(0),
@@ -133,6 +135,11 @@ impl Flow {
     pub fn render(&self, failure: &Failure, request: &Request) -> Response {
         catch_unwind(AssertUnwindSafe(|| (self.render)(failure, request)))
             .unwrap_or_else(|_| failure.to_response())
+    }
+
+    /// Returns the maximum length of the body of its requests, if an effect reads it.
+    pub const fn streamed_body(&self) -> Option<u64> {
+        self.streamed_body
     }
 
     /// Returns true if its responses are never compressed.

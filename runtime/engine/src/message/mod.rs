@@ -7,6 +7,7 @@ mod failure_response;
 mod json_object;
 mod page;
 mod parts;
+mod received_body;
 mod request;
 mod response;
 
@@ -15,5 +16,6 @@ pub use cookie::{Cookie, SameSite};
 pub use json_object::JsonObject;
 pub use page::Page;
 pub use parts::visit_request_line;
+pub use received_body::ReceivedBody;
 pub use request::{Params, Request};
 pub use response::Response;

@@ -13,13 +13,18 @@ pub(crate) fn visit_headers_and_body(
     body_limit: usize,
     visit: &mut dyn FnMut(MessagePart<'_>),
 ) {
+    visit_headers(headers, visit);
+    visit(MessagePart::Body(&body[..body.len().min(body_limit)], body.len() as u64));
+}
+
+/// Passes the headers to `visit`.
+pub(crate) fn visit_headers(headers: &HeaderMap, visit: &mut dyn FnMut(MessagePart<'_>)) {
     for (name, value) in headers {
         visit(match value.is_sensitive() {
             true => MessagePart::SecretHeader(name.as_str(), value.as_bytes()),
             false => MessagePart::Header(name.as_str(), value.as_bytes()),
         });
     }
-    visit(MessagePart::Body(&body[..body.len().min(body_limit)], body.len() as u64));
 }
 
 /// Visits the parts of a request that precede its headers: the method, the target, the version, and the client's address.

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 use zerver_trace::{Message, MessagePart};
 
-use super::parts::{visit_headers_and_body, visit_request_line};
+use super::parts::{visit_headers, visit_headers_and_body, visit_request_line};
+use super::received_body::ReceivedBody;
 use crate::failure::Failure;
 
 /// Path parameters: name and decoded value.
@@ -36,8 +37,11 @@ pub struct Request {
     pub version: Version,
     /// Headers.
     pub headers: HeaderMap,
-    /// Body.
+    /// Body. Empty if an effect reads it.
     pub body: Bytes,
+    /// What has been received of a body that an effect reads, of a flow with a
+    /// [streamed body](crate::FlowDef::streamed_body).
+    pub received: Option<ReceivedBody>,
     /// Path parameters, decoded.
     pub params: Params,
     /// Address of the client's end of the connection.
@@ -152,7 +156,13 @@ impl Request {
 impl Message for Request {
     fn visit_parts(&self, body_limit: usize, visit: &mut dyn FnMut(MessagePart<'_>)) {
         visit_request_line(&self.method, &self.uri, self.version, self.peer, visit);
-        visit_headers_and_body(&self.headers, &self.body, body_limit, visit);
+        match &self.received {
+            None => visit_headers_and_body(&self.headers, &self.body, body_limit, visit),
+            Some(received) => {
+                visit_headers(&self.headers, visit);
+                received.visit(body_limit, visit);
+            }
+        }
     }
 
     fn buffered_bytes(&self) -> usize {

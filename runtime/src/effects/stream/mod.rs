@@ -1,4 +1,5 @@
-//! Streams: effects that make the body of a response while it is sent.
+//! Streams: effects that make the body of a response while it is sent, and effects that read the body of a request piece by piece
+//! ([`RequestBody`]).
 //!
 //! A step responds with [`Response::stream`](crate::prelude::Response::stream), and the function of the stream runs on the effect
 //! runtime. It waits whenever the client does not keep up, and is dropped when the client leaves. The trace contains its
@@ -25,9 +26,12 @@
 
 mod output;
 mod perform;
+mod request_body;
 mod sender;
 
 pub use output::StreamOutput;
 pub(crate) use output::{StreamMessage, StreamReceiver, channel};
 pub use perform::perform_stream;
+pub use request_body::{BodyError, RequestBody, UnreadBody};
+pub(crate) use request_body::{BodySender, body_channel};
 pub use sender::StreamSender;
