@@ -79,6 +79,7 @@ mod config;
 pub mod effects;
 mod event_text;
 mod execution;
+mod fallback;
 mod http;
 pub mod idempotency;
 mod mount;
@@ -117,6 +118,7 @@ pub use config::{Compression, Egress, Idempotency, Keep, KeyStore, Limits, Recor
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};
 pub use execution::streamed_body::BrokenStream;
+pub use fallback::FallbackBody;
 pub use mount::{FlowService, MountedBody, MountedFlows};
 pub use program::recorder_startup::build_id;
 pub use program::run::{IntoApp, host_if_asked, run};

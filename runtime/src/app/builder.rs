@@ -15,6 +15,7 @@ use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
 use crate::effects::{EffectFunction, Resources};
+use crate::fallback::{Fallback, FallbackBody};
 use crate::scheduler::ClassRule;
 #[cfg(feature = "metrics")]
 use crate::server::service::RecorderStatusFn;
@@ -44,6 +45,7 @@ pub struct App {
     pub(super) resources: Resources,
     pub(super) startup: Option<StartupHook>,
     pub(super) render: RenderFailure,
+    pub(super) fallback: Option<Fallback>,
     pub(super) config: Config,
     /// Names of secret parameters of all flows.
     secret_params: Vec<String>,
@@ -80,6 +82,7 @@ impl App {
             resources: Resources::default(),
             startup: None,
             render: |failure, _| failure.to_response(),
+            fallback: None,
             config: Config::default(),
             secret_params: Vec::new(),
             #[cfg(feature = "metrics")]
@@ -208,6 +211,38 @@ impl App {
     /// steps and for requests that no flow takes. For the latter, HTTP determines the status, which the function cannot change.
     pub fn on_failure(mut self, render: fn(&Failure, &Request) -> Response) -> Self {
         self.render = render;
+        self
+    }
+
+    /// Sets the service that answers requests which no flow takes, such as the router of an axum service whose handlers are moved to
+    /// flows one by one. Any [`tower` service](https://docs.rs/tower-service) fits.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use axum::routing::get;
+    /// use zerver::prelude::*;
+    ///
+    /// let router = Router::new().route("/old", get(|| async { "as before" }));
+    /// let app = App::new().fallback(router);
+    /// ```
+    ///
+    /// It runs on the effect runtime, not on the workers, so its handlers may wait and spawn tasks. Bodies of both directions are
+    /// passed on while they arrive, with trailers; upgrades to other protocols are not. The [`RequestId`] and the address of
+    /// the client ([`SocketAddr`](std::net::SocketAddr)) are extensions of the request. Deadlines, classes and compression do not
+    /// apply. Its requests are recorded from outside, as the flow `fallback`, and cannot be replayed.
+    pub fn fallback<S, B>(mut self, service: S) -> Self
+    where
+        S: tower_service::Service<::http::Request<FallbackBody>, Response = ::http::Response<B>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.fallback = Some(Fallback::new(service));
         self
     }
 

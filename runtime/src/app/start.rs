@@ -121,6 +121,7 @@ impl CheckedApp {
             purity_check: options.on_impure_step.map(|report| PurityCheck::new(report, secrets)),
             #[cfg(not(feature = "replay"))]
             purity_check: None,
+            fallback: app.fallback,
             no_flow: Arc::default(),
             scheduler: SchedulerState::new(tuning, batch, flows, config.stuck_after),
             health_path: config.health,

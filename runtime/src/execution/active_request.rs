@@ -45,6 +45,8 @@ pub(crate) struct ActiveRequest {
     is_captured: bool,
     /// True once another task undoes what the request did, or makes the body of its response.
     has_ending_task: bool,
+    /// True if the fallback answers the request.
+    is_of_fallback: bool,
     /// The coding that the client accepts for the response, if it may be compressed.
     pub(crate) coding: Option<Coding>,
     /// Where the body of the response is sent while it is made.
@@ -75,6 +77,7 @@ impl ActiveRequest {
             row: None,
             is_captured: false,
             has_ending_task: false,
+            is_of_fallback: false,
             coding: None,
             streamed_to: None,
             class: Class::default(),
@@ -96,6 +99,11 @@ impl ActiveRequest {
             self.coding = None;
         }
         self.flow = Some(flow);
+    }
+
+    /// Leaves the request to the fallback.
+    pub(crate) const fn set_fallback(&mut self) {
+        self.is_of_fallback = true;
     }
 
     /// Returns the flow, or `None` if no flow takes the request.
@@ -241,9 +249,11 @@ impl ActiveRequest {
             return response
                 .map(|response| PendingResponse { coding: self.coding, ..PendingResponse::whole(response) });
         };
-        let flow = match &self.flow {
-            Some(flow) => flow.info(),
-            None => &self.service.no_flow,
+        let fallback = self.service.fallback.as_ref().filter(|_| self.is_of_fallback);
+        let flow = match (&self.flow, fallback) {
+            (Some(flow), _) => flow.info(),
+            (None, Some(fallback)) => &fallback.flow,
+            (None, None) => &self.service.no_flow,
         };
         let capture = Box::new(Capture {
             id: self.id,
@@ -261,7 +271,7 @@ impl ActiveRequest {
             is_recording_requested: self.is_recording_requested,
             worker: self.worker,
             is_undelivered: false,
-            recorded_by: RecordedBy::Runtime,
+            recorded_by: if fallback.is_some() { RecordedBy::Layer } else { RecordedBy::Runtime },
         });
         let Some(response) = response else {
             sink.accept(capture);
@@ -328,6 +338,7 @@ impl ActiveRequest {
             row: self.row.take(),
             is_captured: self.is_captured,
             has_ending_task: self.has_ending_task,
+            is_of_fallback: self.is_of_fallback,
             coding: self.coding,
             streamed_to: self.streamed_to.take(),
         }

@@ -41,10 +41,8 @@ fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectC
     let length = response.stream.as_ref().and_then(|stream| stream.known_length());
     let is_endless = response.stream.as_ref().is_some_and(|stream| stream.format().is_endless);
     let encoder = begin_stream(&mut response, active.coding);
-    if encoder.is_some() {
-        response.stream = response.stream.map(|stream| Box::new(stream.without_length()));
-    }
-    let (output, receiver) = stream::channel(length, encoder, service.sink.is_some());
+    let (output, mut receiver) = stream::channel(length, encoder, service.sink.is_some());
+    receiver.is_endless = is_endless;
     context.stream = Some(output.clone());
     active.begin_stream_task(output.clone());
     let runtime = Arc::clone(&service.effect_runtime);

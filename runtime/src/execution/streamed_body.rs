@@ -4,7 +4,9 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::SizeHint;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use tokio::sync::mpsc;
 
 use super::delivery::Delivery;
 use crate::effects::stream::{StreamMessage, StreamReceiver};
@@ -17,7 +19,8 @@ pub struct BrokenStream;
 /// The items of a stream as chunks.
 pub(crate) struct StreamedBody {
     /// `None` once the stream has ended.
-    receiver: Option<StreamReceiver>,
+    receiver: Option<mpsc::Receiver<StreamMessage>>,
+    trailers: Option<HeaderMap>,
     /// The rest of the item that is being sent.
     item: Bytes,
     /// Length of what is left, if it is known.
@@ -29,18 +32,25 @@ pub(crate) struct StreamedBody {
 }
 
 impl StreamedBody {
-    pub(crate) const fn new(receiver: StreamReceiver, length: Option<u64>) -> Self {
-        Self { receiver: Some(receiver), item: Bytes::new(), left: length, is_broken: false, delivery: None }
+    pub(crate) fn new(StreamReceiver { messages, length, .. }: StreamReceiver) -> Self {
+        Self {
+            receiver: Some(messages),
+            trailers: None,
+            item: Bytes::new(),
+            left: length,
+            is_broken: false,
+            delivery: None,
+        }
     }
 
-    /// Returns the next chunk, of at most `max` bytes, or `None` at the end.
-    pub(crate) fn poll_chunk(
+    /// Returns the next chunk, of at most `max` bytes, then the trailers, and `None` at the end.
+    pub(crate) fn poll_frame(
         &mut self,
         max: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BrokenStream>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenStream>>> {
         if self.item.is_empty() && !std::task::ready!(self.poll_message(cx))? {
-            return Poll::Ready(None);
+            return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
         }
         // A server that knows the length takes nothing after the last byte, so the end is taken before it.
         while self.receiver.is_some() && self.left == Some(self.item.len() as u64) {
@@ -48,7 +58,7 @@ impl StreamedBody {
         }
         let chunk = self.item.split_to(self.item.len().min(max));
         self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
-        Poll::Ready(Some(Ok(chunk)))
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     /// Takes the next item, or the end. Returns false at the end.
@@ -61,6 +71,10 @@ impl StreamedBody {
             Some(StreamMessage::Item(item)) => {
                 self.item = item;
                 Ok(true)
+            }
+            Some(StreamMessage::Trailers(trailers)) => {
+                self.trailers = Some(trailers);
+                return self.poll_message(cx);
             }
             Some(StreamMessage::End { delivery, is_complete: true }) => {
                 self.receiver = None;
@@ -81,7 +95,7 @@ impl StreamedBody {
 
     /// Returns true once the end has been taken.
     pub(crate) const fn is_ended(&self) -> bool {
-        self.receiver.is_none() && self.item.is_empty() && !self.is_broken
+        self.receiver.is_none() && self.item.is_empty() && self.trailers.is_none() && !self.is_broken
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {

@@ -39,13 +39,16 @@ impl OutgoingResponse {
 
     /// Converts the head of a response whose body is being made.
     pub(super) fn into_streamed_http(self, in_flight: InFlightGuard) -> http::Response<ResponseBody> {
-        let Self { pending: PendingResponse { response, stream, .. }, id, date, is_http2, close, .. } = self;
-        let length = response.stream.as_ref().and_then(|stream| stream.known_length());
-        let is_endless = response.stream.as_ref().is_some_and(|stream| stream.format().is_endless);
-        finish(response, id, date, false, close).map(|body| match stream {
+        let Self { pending: PendingResponse { response, stream, .. }, id, date, is_head, is_http2, close } =
+            self;
+        let mut response = finish(response, id, date, false, close);
+        if let Some(length) = stream.as_ref().and_then(|stream| stream.announced).filter(|_| is_head) {
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        response.map(|body| match stream {
             Some(stream) => {
-                let body = StreamedBody::new(stream, length);
-                ResponseBody::streamed(body, in_flight, is_endless, is_http2)
+                let is_endless = stream.is_endless;
+                ResponseBody::streamed(StreamedBody::new(stream), in_flight, is_endless, is_http2)
             }
             None => ResponseBody::whole(body, in_flight.end(Instant::now()), None),
         })

@@ -36,6 +36,7 @@ use crate::effects::stream::{BodySender, body_channel};
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::safe_drop::discard;
 use crate::execution::{stream_task, undo_task};
+use crate::fallback;
 use crate::scheduler;
 use crate::server::service::Service;
 use crate::server::workers::worker::Worker;
@@ -162,7 +163,7 @@ pub(crate) fn observe(
 /// The server that has received a request, with the body.
 pub(crate) enum RequestSource<'c> {
     /// This one, on a connection of its own.
-    Connection(&'c Connection, Incoming),
+    Connection(&'c Rc<Connection>, Incoming),
     /// Another one, which has checked the host and has read the body, or knows why it could not.
     Host {
         /// Number of the flow to which it routes the request, or `None` if it leaves the routing to this service.
@@ -232,6 +233,7 @@ pub(crate) async fn handle(
             *flow_number = Some(number);
             context
         }
+        Route::Fallback => return Box::pin(answer_by_fallback(slot, worker, source)).await,
         Route::Answered(pending, end) => {
             source.abandon();
             return (pending, end);
@@ -349,10 +351,49 @@ async fn while_pumping<T>(request: impl Future<Output = T>, pump: &mut Pump<'_>)
     .await
 }
 
+/// Has the fallback answer a request.
+async fn answer_by_fallback(
+    slot: &mut Option<ActiveRequest>,
+    worker: &Rc<Worker>,
+    source: RequestSource<'_>,
+) -> (PendingResponse, Instant) {
+    let Some(mut active) = slot.take() else { return (missing_response(), Instant::now()) };
+    active.set_fallback();
+    if !worker.service.readiness.is_ready() {
+        source.abandon();
+        return reject(&mut active, &worker.service, &Rejection::NotReady);
+    }
+    let received = ReceivedBody::default();
+    if let Some(request) = active.request() {
+        request.received = Some(received.clone());
+    }
+    let (sender, unread) = body_channel(u64::MAX, received);
+    match source {
+        // The body may still arrive while the response is sent.
+        RequestSource::Connection(conn, body) => {
+            let (worker, conn) = (Rc::clone(worker), Rc::clone(conn));
+            tokio::task::spawn_local(async move {
+                body_pump::pump(body, sender, &worker.service.limits, &conn).await;
+            });
+        }
+        source => match source.stream_body(sender, u64::MAX, &worker.service.limits) {
+            Ok(pump) => pump.await,
+            Err(rejection) => return reject(&mut active, &worker.service, &rejection),
+        },
+    }
+    let pending = match unread.take() {
+        Some(body) => fallback::answer(active, body).await,
+        None => None,
+    };
+    (pending.unwrap_or_else(missing_response), Instant::now())
+}
+
 /// Destination of a request.
 enum Route {
     /// The flow with this number, which is set in the request. Also contains the trace context.
     Flow(u16, TraceContext),
+    /// The service that answers what no flow takes.
+    Fallback,
     /// No step runs. Contains the response, and the time at which it was ready.
     Answered(PendingResponse, Instant),
 }
@@ -399,6 +440,9 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
             };
             active.skip_recording();
             Route::Answered(PendingResponse::whole(response), Instant::now())
+        }
+        Err(Rejection::PathNotFound | Rejection::MethodNotAllowed(_)) if service.fallback.is_some() => {
+            Route::Fallback
         }
         Err(rejection) => rejected(active, rejection),
     }

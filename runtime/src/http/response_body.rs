@@ -89,12 +89,12 @@ impl Body for ResponseBody {
                     conn.end_stream(stream);
                 }
                 let max = if streamed.is_http2 { FRAME_BYTES } else { usize::MAX };
-                let chunk = ready!(streamed.body.poll_chunk(max, cx));
+                let frame = ready!(streamed.body.poll_frame(max, cx));
                 *delivery = streamed.body.take_delivery().or(delivery.take());
-                if streamed.is_http2 && matches!(chunk, Some(Ok(_))) {
+                if streamed.is_http2 && matches!(frame, Some(Ok(_))) {
                     *stream = Some(conn.start_streamed_frame());
                 }
-                return Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)));
+                return Poll::Ready(frame);
             }
         };
         if bytes.is_empty() {

@@ -62,9 +62,9 @@ impl Body for MountedBody {
                 bytes => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             },
             Content::Streamed(body) => {
-                let chunk = ready!(body.poll_chunk(usize::MAX, cx));
+                let frame = ready!(body.poll_frame(usize::MAX, cx));
                 *delivery = body.take_delivery().or(delivery.take());
-                Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
+                Poll::Ready(frame)
             }
         }
     }

@@ -55,9 +55,8 @@ pub(crate) async fn serve(InFlight(worker): &InFlight, mounted: MountedRequest) 
         () = respond_to.closed() => return,
     };
     let PendingResponse { response, delivery, stream, .. } = pending;
-    let length = response.stream.as_ref().and_then(|stream| stream.known_length());
     let response = finish_head(response, id, is_head).map(|bytes| match stream {
-        Some(stream) => MountedBody::streamed(StreamedBody::new(stream, length)),
+        Some(stream) => MountedBody::streamed(StreamedBody::new(stream)),
         None => MountedBody::new(bytes, delivery),
     });
     let _ = respond_to.send(response);

@@ -16,6 +16,7 @@ use crate::config::Compression;
 use crate::config::MetricsEndpoint;
 use crate::execution::checked_job::PurityCheck;
 use crate::execution::effect_runtime::EffectRuntime;
+use crate::fallback::Fallback;
 use crate::http::{Router, tokens_match};
 use crate::scheduler::SchedulerState;
 
@@ -51,6 +52,8 @@ pub(crate) struct Service {
     /// Status of the recorder. `None` if nothing is recorded.
     #[cfg(feature = "metrics")]
     pub(crate) recorder_status: Option<RecorderStatusFn>,
+    /// The service that answers what no flow takes.
+    pub(crate) fallback: Option<Fallback>,
     /// Recorded as the flow of requests that no flow handles.
     pub(crate) no_flow: Arc<FlowInfo>,
 }

@@ -11,6 +11,7 @@ mod effect_functions;
 mod effect_limits;
 mod effects;
 mod execution;
+mod fallback;
 mod graceful_shutdown;
 mod http1;
 mod http2;

@@ -56,11 +56,6 @@ impl ResponseStream {
         Self { length: Some(bytes), ..self }
     }
 
-    /// Leaves the length open.
-    pub fn without_length(self) -> Self {
-        Self { length: None, ..self }
-    }
-
     /// Sets the maximum time that it may take. The deadline of the request ends with the head of the response.
     pub fn timeout(self, limit: Duration) -> Self {
         Self { call: self.call.timeout(limit), ..self }

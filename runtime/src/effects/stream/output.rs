@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use tokio::sync::{Notify, mpsc};
 use zerver_engine::{EffectError, EffectErrorKind, StreamEnd};
 
@@ -21,6 +22,7 @@ const RECORDED_BYTES: usize = 16 << 10;
 /// What a body receives.
 pub(crate) enum StreamMessage {
     Item(Bytes),
+    Trailers(HeaderMap),
     /// The stream has ended.
     End {
         /// Capture of the request, if it is kept.
@@ -31,7 +33,15 @@ pub(crate) enum StreamMessage {
 }
 
 /// The receiving side of a stream. Dropping it tells the stream that the client has left.
-pub(crate) type StreamReceiver = mpsc::Receiver<StreamMessage>;
+pub(crate) struct StreamReceiver {
+    pub(crate) messages: mpsc::Receiver<StreamMessage>,
+    /// Length of the whole body, if it is known.
+    pub(crate) length: Option<u64>,
+    /// Length that the response to a HEAD request announces.
+    pub(crate) announced: Option<u64>,
+    /// True if the stream has no end of its own.
+    pub(crate) is_endless: bool,
+}
 
 /// Where a stream sends its items.
 #[derive(Clone)]
@@ -73,10 +83,12 @@ pub(crate) fn channel(
     encoder: Option<Encoder>,
     is_recorded: bool,
 ) -> (StreamOutput, StreamReceiver) {
-    let (to, receiver) = mpsc::channel(BUFFERED_ITEMS);
+    let (to, messages) = mpsc::channel(BUFFERED_ITEMS);
     let output = StreamOutput::new(Some(to), length, is_recorded);
+    // The length of what is compressed is not known.
+    let length = length.filter(|_| encoder.is_none());
     output.sent().encoder = encoder;
-    (output, receiver)
+    (output, StreamReceiver { messages, length, announced: None, is_endless: false })
 }
 
 impl StreamOutput {
@@ -145,6 +157,13 @@ impl StreamOutput {
         match checked {
             Ok(is_first) => is_first,
             Err(error) => self.fail(error).await,
+        }
+    }
+
+    /// Passes on a piece of a body that another service has made, whatever its length.
+    pub(crate) async fn pass_on(&self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.send(bytes).await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -90,10 +91,15 @@ impl RequestBody {
     /// # Errors
     /// If the body is too long, arrives too slowly, or is incomplete.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Polls for the next piece.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         if self.has_ended {
-            return Ok(None);
+            return Poll::Ready(Ok(None));
         }
-        match self.receiver.recv().await {
+        Poll::Ready(match ready!(self.receiver.poll_recv(cx)) {
             Some(Ok(piece)) if piece.is_empty() => {
                 self.has_ended = true;
                 Ok(None)
@@ -101,7 +107,12 @@ impl RequestBody {
             Some(piece) => piece.map(Some),
             // Without the empty piece at the end, something is missing.
             None => Err(BodyError::Broken),
-        }
+        })
+    }
+
+    /// Returns true once the end has been taken.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 }
 
@@ -112,9 +123,7 @@ impl EffectContext {
     /// `Absent` if the flow does not declare [`streamed_body`](crate::prelude::FlowDef::streamed_body), or the body was taken
     /// before.
     pub fn request_body(&self) -> Result<RequestBody, BodyError> {
-        let slot = self.body.as_ref().ok_or(BodyError::Absent)?;
-        let receiver = slot.0.try_lock().ok().and_then(|mut receiver| receiver.take());
-        receiver.map(|receiver| RequestBody { receiver, has_ended: false }).ok_or(BodyError::Absent)
+        self.body.as_ref().and_then(UnreadBody::take).ok_or(BodyError::Absent)
     }
 }
 
@@ -141,6 +150,14 @@ pub(crate) fn body_channel(limit: u64, received: ReceivedBody) -> (BodySender, U
     let (sender, receiver) = mpsc::channel(BUFFERED_PIECES);
     let body = UnreadBody(Arc::new(Mutex::new(Some(receiver))));
     (BodySender { sender, received, limit, length: 0 }, body)
+}
+
+impl UnreadBody {
+    /// Takes the body, once.
+    pub(crate) fn take(&self) -> Option<RequestBody> {
+        let receiver = self.0.try_lock().ok()?.take()?;
+        Some(RequestBody { receiver, has_ended: false })
+    }
 }
 
 impl BodySender {
