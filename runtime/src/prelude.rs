@@ -22,9 +22,9 @@ pub use zerver_engine::input::{
     Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, Query, Valid, Validate,
 };
 pub use zerver_engine::{
-    ArrivalTime, Chain, Class, Cookie, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final,
-    FlowDef, Hedge, JsonObject, Page, Random, Request, RequestId, Response, Retry, SameSite, Shared, Slot,
-    all, chain, effect, flow, input, join_all, settle, settle_each, slot, step,
+    Alias, ArrivalTime, Chain, Class, Cookie, Effect, EffectError, EffectErrorKind, EffectKind, Failure,
+    Final, FlowDef, Hedge, JsonObject, Page, Random, Request, RequestId, Response, ResponseDoc, Retry,
+    SameSite, Shared, Slo, Slot, all, chain, effect, flow, input, join_all, settle, settle_each, slot, step,
 };
 
 pub use crate::effects::Durations;

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, Request, RequestId, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
+use super::alias_route::AliasUse;
 use super::body_reader;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
@@ -93,15 +94,16 @@ fn head_read_delay(worker: &Worker, conn: &Connection, now_ns: u64) -> Option<Ev
 /// Answers one request.
 pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<ResponseBody>, Infallible> {
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
-    let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
+    let (id, watch, mut matched) = (active.id, active.watch.clone(), Matched::default());
     let mut active = Some(active);
     let source = RequestSource::Connection(&in_flight.conn, body);
-    let handled = AssertUnwindSafe(handle(&mut active, &mut flow, &worker, source))
+    let handled = AssertUnwindSafe(handle(&mut active, &mut matched, &worker, source))
         .catch_unwind()
         .await
         .map_err(|panic| panicked(active.take(), panic));
-    let (pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
-    let unix_ns = observe(&worker, id, flow, &watch, &pending, end);
+    let (mut pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
+    let unix_ns = observe(&worker, id, matched.flow, &watch, &pending, end);
+    matched.add_headers(&mut pending);
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
     let date = worker.date.at(unix_ns);
@@ -135,6 +137,24 @@ pub(crate) fn observe(
     unix_ns
 }
 
+/// The route that a request has taken.
+#[derive(Debug, Default)]
+pub(crate) struct Matched {
+    /// Number of the flow.
+    pub(crate) flow: Option<u16>,
+    alias: Option<Box<AliasUse>>,
+}
+
+impl Matched {
+    /// Adds what the client of an alias must know to the response.
+    #[inline]
+    pub(crate) fn add_headers(&self, pending: &mut PendingResponse) {
+        if let Some(alias) = &self.alias {
+            alias.add_headers(&mut pending.response.headers);
+        }
+    }
+}
+
 /// The server that has received a request, with the body.
 pub(crate) enum RequestSource<'c> {
     /// This one, on a connection of its own.
@@ -166,19 +186,19 @@ impl RequestSource<'_> {
     }
 }
 
-/// Handles a request whose head has arrived, and sets the number of the flow that takes it. Returns the response and the time
+/// Handles a request whose head has arrived, and sets the route that it takes. Returns the response and the time
 /// at which it was ready.
 pub(crate) async fn handle(
     slot: &mut Option<ActiveRequest>,
-    flow_number: &mut Option<u16>,
+    matched: &mut Matched,
     worker: &Rc<Worker>,
     source: RequestSource<'_>,
 ) -> (PendingResponse, Instant) {
     let service = &*worker.service;
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
-    let TraceContext { traceparent, tracestate } = match route(active, worker, source.head_rules()) {
+    let TraceContext { traceparent, tracestate } = match route(active, worker, source.head_rules(), matched) {
         Route::Flow(number, context) => {
-            *flow_number = Some(number);
+            matched.flow = Some(number);
             context
         }
         Route::Answered(pending, end) => {
@@ -243,7 +263,7 @@ enum Route {
 }
 
 /// Checks the head of a request, and finds its flow.
-fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> Route {
+fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules, matched: &mut Matched) -> Route {
     let service = &*worker.service;
     if rules.only_flow.is_none() && active.request().is_some_and(|request| is_status_poll(request)) {
         let response = match &service.health_path {
@@ -260,7 +280,13 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
         Route::Answered(pending, end)
     };
     match checked {
-        Ok(Routed::Flow(flow, context)) => {
+        Ok(Routed::Flow(flow, context, alias)) => {
+            matched.alias = alias;
+            let uri = active.request().map(|request| &request.uri);
+            let redirect = matched.alias.as_ref().zip(uri).and_then(|(alias, uri)| alias.redirect(uri));
+            if let Some(response) = redirect {
+                return answered(active, response);
+            }
             let number = flow.number();
             active.set_flow(flow);
             if !service.readiness.is_ready() {
@@ -271,14 +297,13 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
         Ok(Routed::Options(allow)) => {
             let mut response = Response::no_content();
             response.headers.insert(header::ALLOW, allow);
-            active.watch.tick();
-            let end = active.watch.now();
-            let pending = active.answer(response, Outcome::Done).unwrap_or_else(missing_response);
-            Route::Answered(pending, end)
+            answered(active, response)
         }
         Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
             let response = match own_endpoint {
                 OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
+                OwnEndpoint::Catalog => service.documents.catalog(),
+                OwnEndpoint::OpenApi => service.documents.openapi(),
                 #[cfg(feature = "metrics")]
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
@@ -287,6 +312,13 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
         }
         Err(rejection) => rejected(active, rejection),
     }
+}
+
+/// Ends a request that needs no step with this response.
+fn answered(active: &mut ActiveRequest, response: Response) -> Route {
+    active.watch.tick();
+    let end = active.watch.now();
+    Route::Answered(active.answer(response, Outcome::Done).unwrap_or_else(missing_response), end)
 }
 
 /// Undoes what a failed request has done, and returns its response.

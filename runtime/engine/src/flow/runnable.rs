@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use zerver_trace::{FlowInfo, ReadInfo, SharedValue, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
 
+use super::alias::Alias;
 use super::definition::{FlowDef, RenderFailure};
+use super::slo::Slo;
 use crate::failure::Failure;
 use crate::message::{Request, Response};
 use crate::slot::{Slot, SlotDesc, StepInput};
@@ -27,6 +29,8 @@ pub struct Flow {
     deadline: Option<Duration>,
     number: u16,
     render: RenderFailure,
+    aliases: &'static [Alias],
+    slo: Slo,
     /// Largest number of events that one of its requests had, up to a limit.
     most_events: AtomicUsize,
 }
@@ -106,6 +110,8 @@ impl Flow {
             deadline: def.deadline,
             number: 0,
             render: def.render.unwrap_or(render),
+            aliases: def.alias_list(),
+            slo: def.objectives(),
             most_events: AtomicUsize::new(0),
         })
     }
@@ -136,6 +142,16 @@ impl Flow {
     /// Returns the deadline of its requests, if it has its own.
     pub const fn deadline(&self) -> Option<Duration> {
         self.deadline
+    }
+
+    /// Returns its aliases.
+    pub const fn aliases(&self) -> &'static [Alias] {
+        self.aliases
+    }
+
+    /// Returns its service level objectives.
+    pub const fn slo(&self) -> Slo {
+        self.slo
     }
 
     /// Decodes a value for the slot at this position, for [`Job::override_slot`](crate::Job::override_slot). Returns
