@@ -24,7 +24,9 @@ pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
     RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
-pub(crate) use self::service::{Catalog, Config, Dev, New, Program, Template, Top, TopOrder, Web};
+pub(crate) use self::service::{
+    Catalog, CatalogDiff, ComparedDocuments, Config, Dev, New, OpenApi, Program, Template, Top, TopOrder, Web,
+};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 
 const EXIT_CODES: &str = "\
@@ -45,6 +47,12 @@ docs/reference/queries.md lists all fields and operators.
 Exit codes:
   0  success
   1  success, with a finding
+  2  error";
+
+const DIFFERENCE_EXIT_CODES: &str = "\
+Exit codes:
+  0  no difference
+  1  a difference
   2  error";
 
 const DIFF_EXIT_CODES: &str = "\
@@ -261,9 +269,15 @@ pub(crate) enum Command {
     /// With --once, with --json or without a terminal, prints once, with rates since the service started.
     #[command(after_help = EXIT_CODES)]
     Top(Top),
-    /// List the flows of a service: routes, steps, and the slots they read and write
+    /// List the flows of a service: routes, owners, aliases, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
+    /// Print the OpenAPI 3.1 document of a service
+    ///
+    /// Builds the service and queries it. The document follows from the routes, the typed inputs of the steps, and what
+    /// the flows say about themselves.
+    #[command(name = "openapi", after_help = EXIT_CODES)]
+    OpenApi(OpenApi),
     /// Show the settings of a service, and where each value comes from
     ///
     /// The environment overrides zerver.toml, which overrides the program. The service is built and queried, so

@@ -16,6 +16,7 @@ mod man;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod new;
+mod openapi;
 mod replay;
 mod resend;
 mod simulate;
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Simulate(args) => simulate::run(args, global, output),
         Command::Top(args) => top::run(args, output),
         Command::Catalog(args) => catalog::run(args, global, output),
+        Command::OpenApi(args) => openapi::run(args, global, output),
         Command::Config(args) => config::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),

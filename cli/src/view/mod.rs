@@ -4,6 +4,7 @@
 
 mod bar;
 pub(crate) mod catalog;
+pub(crate) mod catalog_diff;
 pub(crate) mod compare_sets;
 pub(crate) mod config;
 pub(crate) mod diff;

@@ -13,6 +13,7 @@
 #![warn(missing_debug_implementations)]
 
 mod body_changes;
+mod catalog_diff;
 mod common_effects;
 mod compare_sets;
 mod corpus;
@@ -36,6 +37,7 @@ mod waterfall;
 mod why;
 
 pub use body_changes::{BodyChange, body_changes};
+pub use catalog_diff::{Breaking, CatalogChange, CatalogDiff, slo_text};
 pub use compare_sets::{
     ChangeMeasure, ChangeSubject, FALSE_DISCOVERY_RATE, FlowComparison, FlowSet, SeparatedSets, SetChange,
     SetComparison, SetComparisonJson, SetPeriod, TestedChange, sample_evenly,
