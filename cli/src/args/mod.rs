@@ -22,7 +22,7 @@ pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
-    RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
+    RequestOrder, Resend, Simulate, Slo, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
 pub(crate) use self::service::{
     Catalog, CatalogDiff, ComparedDocuments, Config, Dev, New, OpenApi, Program, Template, Top, TopOrder, Web,
@@ -47,6 +47,12 @@ docs/reference/queries.md lists all fields and operators.
 Exit codes:
   0  success
   1  success, with a finding
+  2  error";
+
+const SLO_EXIT_CODES: &str = "\
+Exit codes:
+  0  all budgets last
+  1  a budget burns fast or slowly
   2  error";
 
 const DIFFERENCE_EXIT_CODES: &str = "\
@@ -278,6 +284,13 @@ pub(crate) enum Command {
     /// the flows say about themselves.
     #[command(name = "openapi", after_help = EXIT_CODES)]
     OpenApi(OpenApi),
+    /// Show how fast requests use up the error budgets of their flows, and which requests do
+    ///
+    /// Burn rates of the last 5 minutes, hour and 6 hours, from recorded requests: 1 uses up exactly what the objective
+    /// allows. With a flow, compares the requests that missed an objective with the other requests of the flow, as
+    /// `zerver why QUERY` does, and shows what they share.
+    #[command(after_help = SLO_EXIT_CODES)]
+    Slo(Slo),
     /// Show the settings of a service, and where each value comes from
     ///
     /// The environment overrides zerver.toml, which overrides the program. The service is built and queried, so

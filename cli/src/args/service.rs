@@ -201,7 +201,6 @@ pub(crate) struct ComparedDocuments {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct OpenApi {
     /// Folder of the service's package
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]

@@ -20,6 +20,7 @@ mod openapi;
 mod replay;
 mod resend;
 mod simulate;
+mod slo;
 mod top;
 mod trace;
 mod tui;
@@ -54,6 +55,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Top(args) => top::run(args, output),
         Command::Catalog(args) => catalog::run(args, global, output),
         Command::OpenApi(args) => openapi::run(args, global, output),
+        Command::Slo(args) => slo::run(args, global, output),
         Command::Config(args) => config::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),

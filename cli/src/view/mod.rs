@@ -16,6 +16,7 @@ pub(crate) mod replay;
 pub(crate) mod request_groups;
 pub(crate) mod request_list;
 pub(crate) mod simulate;
+pub(crate) mod slo;
 mod status;
 pub(crate) mod style;
 pub(crate) mod table;

@@ -30,6 +30,7 @@ mod request_parameters;
 mod rfc3339;
 mod simulate;
 mod slice_text;
+mod slo_report;
 mod sql;
 mod time_attribution;
 mod timeline;
@@ -61,6 +62,7 @@ pub use simulate::{
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
 pub use slice_text::{SliceLines, SliceSection, slice_sections};
+pub use slo_report::{SloReport, WorstRequest};
 pub use sql::{NoSqlCall, RepeatedStatement, ResultTable, SqlCall};
 pub use time_attribution::{EffectShare, RunShare, TimeShares, attribute_time};
 pub use timeline::{

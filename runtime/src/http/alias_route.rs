@@ -63,6 +63,7 @@ impl AliasRoute {
     }
 
     /// Returns the number of requests that have used it.
+    #[cfg(feature = "metrics")]
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }

@@ -132,7 +132,12 @@ pub(crate) fn observe(
     let unix_ns = worker.clock.wall(end).0.unix_ns;
     if let Some(latencies) = flow.and_then(|flow| worker.thread_status.counters.latencies(flow)) {
         let kept = pending.delivery.is_some().then_some((id, unix_ns));
-        latencies.observe(watch.since_start_ns(end), kept);
+        let duration_ns = watch.since_start_ns(end);
+        latencies.observe(duration_ns, kept);
+        if let Some(slo) = latencies.slo() {
+            let now_ns = worker.worker_context.service_clock.since_ns(end);
+            slo.count(now_ns, duration_ns, pending.response.status.is_server_error());
+        }
     }
     unix_ns
 }

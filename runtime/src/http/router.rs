@@ -143,6 +143,7 @@ impl Router {
     }
 
     /// Returns the aliases, with their flows.
+    #[cfg(feature = "metrics")]
     pub(crate) fn aliases(&self) -> impl Iterator<Item = (&Flow, &AliasRoute)> {
         let routes = self.resources.iter().flat_map(|resource| &resource.routes);
         routes.filter_map(|route| Some((&*route.flow, &*route.alias.as_ref()?.route)))
