@@ -26,6 +26,13 @@ impl CatalogFlow {
     }
 }
 
+/// A flow of which nothing else is known.
+impl From<FlowInfo> for CatalogFlow {
+    fn from(flow: FlowInfo) -> Self {
+        Self::new(flow, None)
+    }
+}
+
 /// What the definition of a flow says beyond what a trace needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct FlowDeclaration {

@@ -1,3 +1,5 @@
+//! Catalogs of a few flows, and their differences as text.
+
 use zerver_trace::{
     AliasInfo, FlowDeclaration, FlowInfo, InputInfo, ReadInfo, SloInfo, SlotInfo, StepInfo, WriteInfo,
 };

@@ -1,3 +1,5 @@
+//! Shapes of types, as text.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
