@@ -42,6 +42,18 @@ mod mail {}
 mod idempotency {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/versions-and-owners.md")]
+mod versions_and_owners {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/openapi.md")]
+mod openapi {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/error-budgets.md")]
+mod error_budgets {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/how-to/drills.md")]
 mod drills {}
 

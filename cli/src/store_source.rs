@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use zerver_recorder::{FileMark, ReadError, Reader};
 use zerver_replay::Secrets;
-use zerver_trace::{Cursor, FlowInfo, Query, RequestId, SourceError, Summary, Trace, TraceSource, TraceView};
+use zerver_trace::{
+    CatalogFlow, Cursor, Query, RequestId, SourceError, Summary, Trace, TraceSource, TraceView,
+};
 
 /// The store in a folder.
 pub(crate) struct StoreSource {
@@ -75,9 +77,9 @@ impl StoreSource {
         Secrets(reader.and_then(|reader| reader.open_secrets(trace).ok()).unwrap_or_default())
     }
 
-    /// Returns the flows in the store.
-    pub(crate) fn flows(&self) -> Result<Vec<FlowInfo>, SourceError> {
-        self.read(Reader::flows)
+    /// Returns the flows in the store, with what their definitions say.
+    pub(crate) fn catalog(&self) -> Result<Vec<CatalogFlow>, SourceError> {
+        self.read(Reader::catalog)
     }
 
     /// Returns the folder of the store.

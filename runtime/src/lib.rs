@@ -75,6 +75,7 @@
 #![warn(missing_debug_implementations)]
 
 mod app;
+mod catalog;
 mod config;
 pub mod effects;
 mod event_text;

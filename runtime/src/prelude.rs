@@ -22,10 +22,10 @@ pub use zerver_engine::input::{
     Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, Query, Valid, Validate,
 };
 pub use zerver_engine::{
-    ArrivalTime, Chain, Class, Cookie, Effect, EffectError, EffectErrorKind, EffectKind, Failure, Final,
-    FlowDef, Hedge, JsonLine, JsonObject, Page, Random, Request, RequestId, Response, Retry, SameSite,
-    ServerEvent, Shared, Slot, all, chain, effect, flow, input, join_all, settle, settle_each, slot, step,
-    stream,
+    Alias, ArrivalTime, Chain, Class, Cookie, Effect, EffectError, EffectErrorKind, EffectKind, Failure,
+    Final, FlowDef, Hedge, JsonLine, JsonObject, Page, Random, Request, RequestId, Response, ResponseDoc,
+    Retry, SameSite, ServerEvent, Shared, Slo, Slot, all, chain, effect, flow, input, join_all, settle,
+    settle_each, slot, step, stream,
 };
 
 pub use crate::effects::Durations;

@@ -5,6 +5,7 @@ mod architecture_page;
 // Only Linux limits the memory of another process, and reports its peak.
 #[cfg(target_os = "linux")]
 mod bounds;
+mod catalog;
 mod changed;
 mod config;
 mod corpus;

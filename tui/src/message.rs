@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossterm::event::Event;
 use zerver_analysis::{RequestQuery, Why};
 use zerver_replay::{Edits, ReplayError, ValuePath, ValueSlice};
-use zerver_trace::{FlowInfo, RequestId, Summary};
+use zerver_trace::{CatalogFlow, RequestId, Summary};
 
 use crate::services::{CopyOutcome, FlowMeasurement, ReplayResult};
 use crate::state::SchedulerStatus;
@@ -68,7 +68,7 @@ pub enum Message {
         description: String,
     },
     /// Result of [`Command::ListFlows`].
-    Flows(Result<Vec<FlowInfo>, String>),
+    Flows(Result<Vec<CatalogFlow>, String>),
     /// Result of [`Command::MeasureFlow`], with the name of the flow.
     Measured(String, Result<Arc<FlowMeasurement>, String>),
     /// Response to [`Command::Continue`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zerver_analysis::Baseline;
 use zerver_replay::{Edits, ReplayError, Report, ValuePath, ValueSlice};
-use zerver_trace::{FlowInfo, Trace, TraceSource};
+use zerver_trace::{CatalogFlow, Trace, TraceSource};
 
 use crate::state::SchedulerStatus;
 
@@ -35,11 +35,11 @@ pub trait Services: Send + Sync {
     /// The reason, its causes and hints for the user.
     fn value_sources(&self, trace: Trace, value: ValuePath) -> Result<ValueSlice, ReplayError>;
 
-    /// Lists the flows.
+    /// Lists the flows, with what their definitions say.
     ///
     /// # Errors
     /// The reason for the user, on one line.
-    fn flows(&self) -> Result<Vec<FlowInfo>, String>;
+    fn flows(&self) -> Result<Vec<CatalogFlow>, String>;
 
     /// Queries the scheduler of a running service.
     ///

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zerver_analysis::QueryClock;
 use zerver_replay::{Edits, ReplayError, Report, ServiceMetrics};
-use zerver_trace::{FlowInfo, Trace, TraceSource};
+use zerver_trace::{CatalogFlow, Trace, TraceSource};
 
 /// Services for the pages. They are called on threads on which they may block.
 pub trait Services: Send + Sync {
@@ -17,11 +17,11 @@ pub trait Services: Send + Sync {
     /// The reason, its causes and hints for the user.
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayOutcome, ReplayError>;
 
-    /// Lists the flows.
+    /// Lists the flows, with what their definitions say.
     ///
     /// # Errors
     /// The reason for the user, on one line.
-    fn flows(&self) -> Result<Vec<FlowInfo>, String>;
+    fn catalog(&self) -> Result<Vec<CatalogFlow>, String>;
 
     /// Fetches the metrics of the running service, or returns `None` if none is known.
     ///

@@ -22,9 +22,11 @@ pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
     Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
-    RequestOrder, Resend, Simulate, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
+    RequestOrder, Resend, Simulate, Slo, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
-pub(crate) use self::service::{Catalog, Config, Dev, New, Program, Template, Top, TopOrder, Web};
+pub(crate) use self::service::{
+    Catalog, CatalogDiff, ComparedDocuments, Config, Dev, New, OpenApi, Program, Template, Top, TopOrder, Web,
+};
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 
 const EXIT_CODES: &str = "\
@@ -45,6 +47,18 @@ docs/reference/queries.md lists all fields and operators.
 Exit codes:
   0  success
   1  success, with a finding
+  2  error";
+
+const SLO_EXIT_CODES: &str = "\
+Exit codes:
+  0  all budgets last
+  1  a budget burns fast or slowly
+  2  error";
+
+const DIFFERENCE_EXIT_CODES: &str = "\
+Exit codes:
+  0  no difference
+  1  a difference
   2  error";
 
 const DIFF_EXIT_CODES: &str = "\
@@ -261,9 +275,22 @@ pub(crate) enum Command {
     /// With --once, with --json or without a terminal, prints once, with rates since the service started.
     #[command(after_help = EXIT_CODES)]
     Top(Top),
-    /// List the flows of a service: routes, steps, and the slots they read and write
+    /// List the flows of a service: routes, owners, aliases, steps, and the slots they read and write
     #[command(after_help = EXIT_CODES)]
     Catalog(Catalog),
+    /// Print the OpenAPI 3.1 document of a service
+    ///
+    /// Builds the service and queries it. The document follows from the routes, the typed inputs of the steps, and what
+    /// the flows say about themselves.
+    #[command(name = "openapi", after_help = EXIT_CODES)]
+    OpenApi(OpenApi),
+    /// Show how fast requests use up the error budgets of their flows, and which requests do
+    ///
+    /// Burn rates of the last 5 minutes, hour and 6 hours, from recorded requests: 1 uses up exactly what the objective
+    /// allows. With a flow, compares the requests that missed an objective with the other requests of the flow, as
+    /// `zerver why QUERY` does, and shows what they share.
+    #[command(after_help = SLO_EXIT_CODES)]
+    Slo(Slo),
     /// Show the settings of a service, and where each value comes from
     ///
     /// The environment overrides zerver.toml, which overrides the program. The service is built and queried, so

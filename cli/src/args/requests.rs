@@ -203,6 +203,22 @@ pub(crate) enum Theme {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Slo {
+    /// Flow whose burning budget to explain [default: show all flows with objectives]
+    #[arg(add = ArgValueCompleter::new(flows))]
+    pub(crate) flow: Option<String>,
+    /// Objective to explain [default: the one that burns fastest]
+    #[arg(long, value_name = "NAME", value_parser = ["p95", "p99", "errors"], requires = "flow")]
+    pub(crate) objective: Option<String>,
+    /// End of the windows, such as "14:30" or "2h" ago [default: the end of the newest recorded request]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Name at most N of the requests that missed an objective
+    #[arg(long, short = 'n', value_name = "N", default_value = "5")]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Diff {
     #[arg(help = ID_HELP, required_unless_present_any = ["slow", "set_a"], add = ArgValueCompleter::new(requests))]
     pub(crate) a: Option<TraceRef>,

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use zerver_replay::ChaosRule;
 
 use super::ThemeArgs;
@@ -167,10 +167,44 @@ pub(crate) struct Config {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Catalog {
     /// Folder of a service's package, to build and query [default: read the store]
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) app: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) program: Program,
+    #[command(subcommand)]
+    pub(crate) diff: Option<CatalogDiff>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogDiff {
+    /// Compare two catalogs: flows that were added or removed, what has changed, and what breaks clients
+    ///
+    /// A catalog is a file that `zerver catalog --json` has written, the folder of a store, the folder of a package,
+    /// which is built, or a program. A route or an alias that is gone breaks clients, unless another flow takes its
+    /// requests or the alias has reached its end. A part of the request that has changed may break clients.
+    #[command(after_help = super::DIFFERENCE_EXIT_CODES)]
+    Diff(ComparedDocuments),
+}
+
+/// Two documents to compare.
+#[derive(Debug, Args)]
+pub(crate) struct ComparedDocuments {
+    /// The earlier one: a file of JSON, a store, a package or a program
+    #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
+    pub(crate) old: PathBuf,
+    /// The later one
+    #[arg(value_name = "NEW", value_hint = ValueHint::AnyPath)]
+    pub(crate) new: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenApi {
+    /// Folder of the service's package
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) app: PathBuf,
     #[command(flatten)]
     pub(crate) program: Program,
 }

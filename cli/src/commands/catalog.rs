@@ -1,34 +1,39 @@
-//! `zerver catalog`: the flows in the store, or of a program.
+//! `zerver catalog`: the flows in the store, or of a program, and how two catalogs differ.
 
+use std::fs;
 use std::path::Path;
 
-use serde::Serialize;
-use zerver_trace::FlowInfo;
+use jiff::Zoned;
+use serde::{Deserialize, Serialize};
+use zerver_analysis::{Breaking, CatalogDiff};
+use zerver_recorder::regular_file;
+use zerver_trace::CatalogFlow;
 
-use crate::args::{Catalog, Global};
+use crate::args::{self, Catalog, ComparedDocuments, Global, Program};
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
 use crate::service::query::{self, query};
 use crate::view;
 
+/// Maximum size of a file with a catalog, in bytes.
+const MAX_FILE_LEN: u64 = 64 << 20;
+
 pub(super) fn run(
     args: &Catalog,
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let flows: Vec<FlowInfo> = match (&args.app, &args.program.exe) {
+    if let Some(args::CatalogDiff::Diff(documents)) = &args.diff {
+        return diff(documents, global, output);
+    }
+    let flows: Vec<CatalogFlow> = match (&args.app, &args.program.exe) {
         (Some(app), _) => query(app, &args.program, global, query::FLOWS)?,
         (None, Some(_)) => query(Path::new("."), &args.program, global, query::FLOWS)?,
-        (None, None) => {
-            let dir = locate::store_dir(global)?;
-            let reader = locate::open_reader(&dir)?;
-            reader.flows().map_err(|error| locate::unreadable_store(&dir, &error))?
-        }
+        (None, None) => of_store(&locate::store_dir(global)?)?,
     };
     if output.is_json {
-        let document = |flow| FlowDocument { flow, recovery_step: flow.recovery_step() };
-        output.json(&Document { flows: flows.iter().map(document).collect() })?;
+        output.json(&Document { flows })?;
     } else if flows.is_empty() {
         output.info("no flows");
     } else {
@@ -37,18 +42,64 @@ pub(super) fn run(
     Ok(CommandOutcome::Success)
 }
 
-/// `{"flows": [...]}`.
-#[derive(Serialize)]
-struct Document<'a> {
-    flows: Vec<FlowDocument<'a>>,
+fn diff(
+    ComparedDocuments { old, new }: &ComparedDocuments,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let (old, new) = (load(old, global)?, load(new, global)?);
+    let diff = CatalogDiff::of(&old, &new, &Zoned::now().date().to_string());
+    if output.is_json {
+        output.json(&DiffDocument { breaking: diff.breaking(), diff: &diff })?;
+    } else {
+        output.print(&view::catalog_diff::catalog_diff(&diff, output.columns()))?;
+    }
+    Ok(if diff.changes.is_empty() { CommandOutcome::Success } else { CommandOutcome::Finding })
 }
 
-/// A flow as [`FlowInfo`] serializes.
+/// Loads a catalog: from a file, a store, a package or a program.
+fn load(path: &Path, global: &Global) -> Result<Vec<CatalogFlow>, CommandError> {
+    let failed = || CommandError::new(format!("cannot read the catalog {}", path.display()));
+    let found = fs::metadata(path).map_err(|error| failed().caused_by(&error))?;
+    if found.is_dir() && path.join("Cargo.toml").is_file() {
+        return query(path, &Program::default(), global, query::FLOWS);
+    }
+    if found.is_dir() {
+        return of_store(path);
+    }
+    if is_program(path) {
+        let program = Program { exe: Some(path.to_owned()), ..Program::default() };
+        return query(Path::new("."), &program, global, query::FLOWS);
+    }
+    let text = regular_file::read_text(path, MAX_FILE_LEN).map_err(|error| failed().caused_by(&error))?;
+    let document: Document = serde_json::from_str(&text).map_err(|error| {
+        failed().caused_by(&error).with_hint("write such a file with `zerver catalog --json > FILE`")
+    })?;
+    Ok(document.flows)
+}
+
+/// Returns true if a file can be run, and is no JSON.
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    !is_json && fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o111 != 0)
+}
+
+fn of_store(dir: &Path) -> Result<Vec<CatalogFlow>, CommandError> {
+    let reader = locate::open_reader(dir)?;
+    reader.catalog().map_err(|error| locate::unreadable_store(dir, &error))
+}
+
+/// `{"flows": [...]}`.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    flows: Vec<CatalogFlow>,
+}
+
+/// `{"breaking": .., "changes": [...]}`.
 #[derive(Serialize)]
-struct FlowDocument<'a> {
+struct DiffDocument<'a> {
+    breaking: Breaking,
     #[serde(flatten)]
-    flow: &'a FlowInfo,
-    /// Position of the recovery step among the steps. Omitted if there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovery_step: Option<usize>,
+    diff: &'a CatalogDiff,
 }

@@ -16,9 +16,11 @@ mod man;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod new;
+mod openapi;
 mod replay;
 mod resend;
 mod simulate;
+mod slo;
 mod top;
 mod trace;
 mod tui;
@@ -52,6 +54,8 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Simulate(args) => simulate::run(args, global, output),
         Command::Top(args) => top::run(args, output),
         Command::Catalog(args) => catalog::run(args, global, output),
+        Command::OpenApi(args) => openapi::run(args, global, output),
+        Command::Slo(args) => slo::run(args, global, output),
         Command::Config(args) => config::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),

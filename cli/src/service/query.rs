@@ -24,6 +24,7 @@ pub(crate) struct Query {
 }
 
 pub(crate) const FLOWS: Query = Query { variable: "ZERVER_CATALOG", name: "flows" };
+pub(crate) const OPENAPI: Query = Query { variable: "ZERVER_OPENAPI", name: "OpenAPI document" };
 pub(crate) const SETTINGS: Query = Query { variable: "ZERVER_SETTINGS", name: "settings" };
 
 /// Maximum time for the answer. A program that knows the variable answers at once.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zerver_recorder::catch_panic;
 use zerver_replay::{Edits, ReplayError, ValuePath, ValueSlice};
-use zerver_trace::{FlowInfo, Trace, TraceSource};
+use zerver_trace::{CatalogFlow, Trace, TraceSource};
 use zerver_tui::{
     Appearance, CopyOutcome, Message, Options, ReplayResult, SchedulerStatus, Services, StartScreen,
 };
@@ -82,8 +82,8 @@ impl Services for StoreServices {
         slice_stored(&self.source, &self.replayer, trace, value)
     }
 
-    fn flows(&self) -> Result<Vec<FlowInfo>, String> {
-        self.source.flows().map_err(|error| error.to_string())
+    fn flows(&self) -> Result<Vec<CatalogFlow>, String> {
+        self.source.catalog().map_err(|error| error.to_string())
     }
 
     fn edit_text(&self, text: &str) -> Result<String, String> {

@@ -1,8 +1,9 @@
 //! Flows: route, class, and the steps with the slots they read and write.
 
 use anstream::adapter::strip_str;
+use zerver_analysis::slo_text;
 use zerver_trace::text::clean;
-use zerver_trace::{FlowInfo, StepInfo};
+use zerver_trace::{AliasInfo, CatalogFlow, FlowDeclaration, FlowInfo, StepInfo, duration};
 
 use super::{fill, fit, paint, style, width};
 
@@ -10,18 +11,24 @@ use super::{fill, fit, paint, style, width};
 const INDENT: usize = 5;
 
 /// Returns one block per flow, with a maximum width in columns if there is one.
-pub(crate) fn catalog(flows: &[FlowInfo], columns: Option<usize>) -> String {
+pub(crate) fn catalog(flows: &[CatalogFlow], columns: Option<usize>) -> String {
     flows.iter().map(|info| flow(info, columns.unwrap_or(usize::MAX))).collect::<Vec<_>>().join("\n")
 }
 
-fn flow(flow: &FlowInfo, columns: usize) -> String {
+fn flow(CatalogFlow { flow, declaration, .. }: &CatalogFlow, columns: usize) -> String {
+    let version = declaration.as_ref().map(|declaration| declaration.version).filter(|version| *version > 1);
     let mut out = format!(
-        "{}  {} {}  {}\n",
+        "{}{}  {} {}  {}\n",
         paint(style::STRONG, &clean(&flow.name)),
+        version.map(|version| format!(" v{version}")).unwrap_or_default(),
         clean(&flow.method),
         clean(&flow.pattern),
         paint(style::FAINT, flow.class.as_str()),
     );
+    for (name, text) in declaration.iter().flat_map(facts) {
+        let text = fit(&clean(&text), columns.saturating_sub(INDENT + name.len() + 1));
+        out += &format!("     {} {text}\n", paint(style::FAINT, name));
+    }
     let names: Vec<_> = flow.steps.iter().map(|step| clean(&step.name)).collect();
     let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0);
     let recovery = flow.recovery_step();
@@ -59,6 +66,26 @@ fn flow(flow: &FlowInfo, columns: usize) -> String {
     out
 }
 
+/// Returns what the definition of a flow says, line by line.
+fn facts(declaration: &FlowDeclaration) -> Vec<(&'static str, String)> {
+    let alias = |alias: &AliasInfo| {
+        let mut text = alias.pattern.clone();
+        let how = [
+            alias.redirect.then(|| "redirects".to_owned()),
+            alias.deprecated.as_ref().map(|date| format!("deprecated since {date}")),
+            alias.until.as_ref().map(|date| format!("until {date}")),
+        ];
+        for part in how.into_iter().flatten() {
+            text += &format!(", {part}");
+        }
+        ("alias", text)
+    };
+    let owner = declaration.owner.iter().map(|owner| ("owner", owner.clone()));
+    let deadline = declaration.deadline_ns.map(|ns| ("deadline", duration::show(ns)));
+    let slo = declaration.slo.as_ref().map(|slo| ("slo", slo_text(slo)));
+    owner.chain(declaration.aliases.iter().map(alias)).chain(deadline).chain(slo).collect()
+}
+
 /// Returns `reads Claims, Todo (optional)`: the step also runs without an optional slot.
 fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option<String> {
     let slots: Vec<(u16, bool)> = if is_read {
@@ -82,6 +109,7 @@ fn slots(flow: &FlowInfo, step: &StepInfo, is_read: bool, room: usize) -> Option
 mod tests {
     use super::*;
     use zerver_testkit::sample;
+    use zerver_trace::SloInfo;
 
     #[test]
     fn the_recovery_step_is_no_ordinary_step() {
@@ -94,7 +122,7 @@ mod tests {
         });
         let failure = flow.slots.len() as u16 - 1;
         flow.steps[1].reads = vec![zerver_trace::ReadInfo { slot: failure, is_optional: false }];
-        let text = strip_str(&catalog(&[flow], None)).to_string();
+        let text = strip_str(&catalog(&[CatalogFlow::new(flow, None)], None)).to_string();
         insta::assert_snapshot!(text, @r"
         todos-item  GET /v1/todos/{id}  interactive
           1  parse_auth    writes AuthHeader (secret)
@@ -106,13 +134,44 @@ mod tests {
     }
 
     #[test]
+    fn what_the_definition_says_precedes_the_steps() {
+        let mut flow = (*sample::slow().flow).clone();
+        flow.steps.truncate(1);
+        let alias = |pattern: &str, redirect, until: Option<&str>| AliasInfo {
+            pattern: pattern.to_owned(),
+            redirect,
+            deprecated: until.map(|_| "2026-12-01".to_owned()),
+            until: until.map(str::to_owned),
+        };
+        let declaration = FlowDeclaration {
+            version: 2,
+            owner: Some("checkout\u{1b}[31m".to_owned()),
+            aliases: vec![alias("/todos/{id}", true, Some("2027-03-01")), alias("/t/{id}", false, None)],
+            deadline_ns: Some(2_000_000_000),
+            slo: Some(SloInfo { p95_ns: Some(50_000_000), p99_ns: None, errors_ppm: Some(1_000) }),
+            ..FlowDeclaration::default()
+        };
+        let text = catalog(&[CatalogFlow::new(flow, Some(declaration))], None);
+        insta::assert_snapshot!(strip_str(&text).to_string(), @r"
+        todos-item v2  GET /v1/todos/{id}  interactive
+             owner checkout␛[31m
+             alias /todos/{id}, redirects, deprecated since 2026-12-01, until 2027-03-01
+             alias /t/{id}
+             deadline 2.00 s
+             slo p95 50.0 ms, errors 0.1%
+          1  parse_auth   writes AuthHeader (secret)
+             src/todos.rs:10  What parse_auth is for.
+        ");
+    }
+
+    #[test]
     fn a_flow_is_shown_with_its_steps() {
         let mut flow = (*sample::slow().flow).clone();
         flow.steps[3].reads = vec![
             zerver_trace::ReadInfo { slot: 1, is_optional: true },
             zerver_trace::ReadInfo { slot: 9, is_optional: false },
         ];
-        let text = strip_str(&catalog(&[flow], None)).to_string();
+        let text = strip_str(&catalog(&[CatalogFlow::new(flow, None)], None)).to_string();
         insta::assert_snapshot!(text, @r"
         todos-item  GET /v1/todos/{id}  interactive
           1  parse_auth     writes AuthHeader (secret)

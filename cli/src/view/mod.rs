@@ -4,6 +4,7 @@
 
 mod bar;
 pub(crate) mod catalog;
+pub(crate) mod catalog_diff;
 pub(crate) mod compare_sets;
 pub(crate) mod config;
 pub(crate) mod diff;
@@ -15,6 +16,7 @@ pub(crate) mod replay;
 pub(crate) mod request_groups;
 pub(crate) mod request_list;
 pub(crate) mod simulate;
+pub(crate) mod slo;
 mod status;
 pub(crate) mod style;
 pub(crate) mod table;

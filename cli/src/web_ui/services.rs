@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zerver_analysis::QueryClock;
 use zerver_replay::{Edits, ReplayError, ServiceMetrics};
-use zerver_trace::{FlowInfo, Trace, TraceSource};
+use zerver_trace::{CatalogFlow, Trace, TraceSource};
 use zerver_web::{ReplayOutcome, Services};
 
 use crate::clock::local_clock;
@@ -38,8 +38,8 @@ impl Services for StoreServices {
             .map(|(report, build)| ReplayOutcome { report, build })
     }
 
-    fn flows(&self) -> Result<Vec<FlowInfo>, String> {
-        self.source.flows().map_err(|error| error.to_string())
+    fn catalog(&self) -> Result<Vec<CatalogFlow>, String> {
+        self.source.catalog().map_err(|error| error.to_string())
     }
 
     fn metrics(&self) -> Option<Result<ServiceMetrics, String>> {

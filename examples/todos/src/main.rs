@@ -18,6 +18,7 @@ mod todos_item_200;
 mod upstream;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use zerver::effects::{http, kv};
 use zerver::prelude::*;
@@ -53,8 +54,12 @@ fn data_folder() -> PathBuf {
     })
 }
 
+/// Objectives of the private todos.
+const OBJECTIVES: Slo = Slo::new().p95(Duration::from_millis(500)).errors(0.01);
+
 fn app() -> App {
     App::new()
+        .api("Todos", env!("CARGO_PKG_VERSION"))
         .on_startup(open_resources)
         .on_failure(|failure, request| public::allow_any_origin(failure.to_response(), request))
         .flow(flow!("todos-list", GET "/todos", steps: [public::list_todos, public::render_list]).class(Class::Interactive))
@@ -74,7 +79,7 @@ fn app() -> App {
         ]))
         .flow(flow!("todos-preflight", OPTIONS "/todos", steps: [public::preflight]))
         .flow(flow!("todo-preflight", OPTIONS "/todos/{id}", steps: [public::preflight]))
-        .flow(flow!("todos-item", GET "/v1/todos/{id}", before: auth::AUTH, steps: [
+        .flow(flow!("todos-item", GET "/v1/todos/{id}", owner: "accounts", slo: OBJECTIVES, before: auth::AUTH, steps: [
             public::parse_id, public::load_todo, private::render_for_user,
         ]).class(Class::Interactive))
         .flow(flow!("todos-add", POST "/v1/todos", before: auth::AUTH, steps: [

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bincode::{Decode, Encode};
+use zerver_trace::FlowDeclaration;
 
 use crate::backend::snapshot::Snapshot;
 use crate::backend::store_error::StoreError;
@@ -16,6 +17,7 @@ use crate::format::{FormatError, Schema, codec, record};
 const META: u64 = 0;
 const CATALOG: u64 = 1;
 const ORIGIN: u64 = 2;
+const DECLARATIONS: u64 = 3;
 
 /// The range of blocks, and the counters since the store was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
@@ -65,6 +67,21 @@ pub(crate) fn read_catalog(
         let (build, flows) = codec::decode(&record::read(RecordKind::FlowCatalog, CATALOG, &record)?)?;
         Ok(FlowCatalog { build, flows })
     }))
+}
+
+/// Returns the table, the key and the encoded record for the declarations of the flows of a build.
+pub(crate) fn declarations_record(declarations: &[(String, FlowDeclaration)]) -> (Table, u64, Vec<u8>) {
+    let encoded = codec::encode(declarations);
+    (Table::Meta, DECLARATIONS, record::write(RecordKind::FlowDeclarations, DECLARATIONS, &encoded))
+}
+
+/// Reads the record. `None` if no build has written one, as before schema 3.6.
+pub(crate) fn read_declarations(
+    snapshot: &Snapshot,
+) -> Result<Option<Result<Vec<(String, FlowDeclaration)>, FormatError>>, StoreError> {
+    let record = snapshot.get(Table::Meta, DECLARATIONS)?;
+    Ok(record
+        .map(|record| codec::decode(&record::read(RecordKind::FlowDeclarations, DECLARATIONS, &record)?)))
 }
 
 /// The flows of the build that wrote to a store last.

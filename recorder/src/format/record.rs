@@ -48,6 +48,7 @@ pub(crate) enum RecordKind {
     Portable = 6,
     StoreOrigin = 7,
     BlockGroup = 8,
+    FlowDeclarations = 9,
 }
 
 thread_local! {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use zerver_trace::{
-    Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource, TraceView,
+    CatalogFlow, Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource,
+    TraceView,
 };
 
 use crate::backend::read_store::ReadStore;
@@ -123,6 +124,26 @@ impl Reader {
             Some(Ok(catalog)) => Ok(catalog),
             Some(Err(error)) => Err(damaged(&snapshot, "flow catalog", &error)),
         }
+    }
+
+    /// Returns the flows of the build that wrote to the store last, with what their definitions say.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn catalog(&self) -> Result<Vec<CatalogFlow>, ReadError> {
+        let flows = self.flows()?;
+        let snapshot = self.store.snapshot()?;
+        let mut declarations = match store_meta::read_declarations(&snapshot)? {
+            None => Vec::new(),
+            Some(Ok(declarations)) => declarations,
+            Some(Err(error)) => return Err(damaged(&snapshot, "declarations of flows", &error)),
+        };
+        let flow = |flow: FlowInfo| {
+            let at = declarations.iter().position(|(name, _)| *name == flow.name);
+            let declaration = at.map(|at| declarations.swap_remove(at).1);
+            CatalogFlow::new(flow, declaration)
+        };
+        Ok(flows.into_iter().map(flow).collect())
     }
 
     /// Returns the package and the program that wrote to the store last.

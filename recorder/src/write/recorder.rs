@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use zerver_trace::secret::Rule;
-use zerver_trace::{CaptureSink, FlowInfo};
+use zerver_trace::{CaptureSink, FlowDeclaration, FlowInfo};
 
 use crate::backend::store_meta::StoreOrigin;
 use crate::backend::write_store::WriteStore;
@@ -131,6 +131,11 @@ impl Recorder {
     /// Stores the flows of this build, for [`crate::Reader::flows`]. They replace those of the previous build.
     pub fn declare(&self, flows: &[Arc<FlowInfo>]) {
         self.state.declare(flows.to_vec());
+    }
+
+    /// Stores what the definitions of the flows of this build say, by the names of the flows, for [`crate::Reader::catalog`].
+    pub fn describe(&self, declarations: Vec<(String, FlowDeclaration)>) {
+        self.state.describe(declarations);
     }
 
     /// Changes the policy from now on.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use zerver_trace::FlowInfo;
+use zerver_trace::{FlowDeclaration, FlowInfo};
 
 use crate::catch_panic;
 use crate::intake::capture_queue::CaptureQueue;
@@ -47,6 +47,22 @@ pub(crate) struct Counts {
     pub(crate) replaced: AtomicU64,
 }
 
+/// What the build says about its flows. `None` for what it has not said yet.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) flows: Option<Vec<Arc<FlowInfo>>>,
+    /// By the names of the flows.
+    pub(crate) declarations: Option<Vec<(String, FlowDeclaration)>>,
+}
+
+impl Declared {
+    /// Takes over what is newer.
+    pub(crate) fn update(&mut self, newer: Self) {
+        self.flows = newer.flows.or(self.flows.take());
+        self.declarations = newer.declarations.or(self.declarations.take());
+    }
+}
+
 pub(crate) struct RecorderState {
     pub(crate) queue: Arc<CaptureQueue>,
     pub(crate) counts: Counts,
@@ -55,7 +71,7 @@ pub(crate) struct RecorderState {
     unreported: Mutex<Vec<StatusEvent>>,
     is_paused: AtomicBool,
     paused: Mutex<Option<String>>,
-    declared: Mutex<Option<Vec<Arc<FlowInfo>>>>,
+    declared: Mutex<Declared>,
     has_declared: AtomicBool,
     is_closing: AtomicBool,
     flush_wanted: AtomicU64,
@@ -83,7 +99,7 @@ impl RecorderState {
             unreported: Mutex::default(),
             is_paused: AtomicBool::new(false),
             paused: Mutex::new(None),
-            declared: Mutex::new(None),
+            declared: Mutex::default(),
             has_declared: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
             flush_wanted: AtomicU64::new(0),
@@ -147,16 +163,22 @@ impl RecorderState {
     }
 
     pub(crate) fn declare(&self, flows: Vec<Arc<FlowInfo>>) {
-        *lock(&self.declared) = Some(flows);
+        lock(&self.declared).flows = Some(flows);
         self.has_declared.store(true, Ordering::Release);
         self.queue.inbox.wake();
     }
 
-    pub(crate) fn take_declared(&self) -> Option<Vec<Arc<FlowInfo>>> {
+    pub(crate) fn describe(&self, declarations: Vec<(String, FlowDeclaration)>) {
+        lock(&self.declared).declarations = Some(declarations);
+        self.has_declared.store(true, Ordering::Release);
+        self.queue.inbox.wake();
+    }
+
+    pub(crate) fn take_declared(&self) -> Option<Declared> {
         if !self.has_declared.swap(false, Ordering::Acquire) {
             return None;
         }
-        lock(&self.declared).take()
+        Some(std::mem::take(&mut *lock(&self.declared)))
     }
 
     pub(crate) fn close(&self) {

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use zerver_trace::{Capture, FlowInfo, Kept};
+use zerver_trace::{Capture, Kept};
 
 use self::size_limit::SizeLimit;
 use crate::backend::store_dir::FileIdentity;
@@ -33,7 +33,7 @@ use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::intake::capture_queue::QueuedCapture;
 use crate::write::observed_clock::ClockDifference;
-use crate::write::recorder_state::RecorderState;
+use crate::write::recorder_state::{Declared, RecorderState};
 use crate::write::retention::Retention;
 use crate::write::status_event::StatusEvent;
 use crate::write::status_reporter::StatusReporter;
@@ -77,7 +77,7 @@ pub(crate) struct Writer {
     build: String,
     origin: StoreOrigin,
     /// Flows of this build, for a store that has to be created again.
-    declared: Option<Vec<Arc<FlowInfo>>>,
+    declared: Declared,
     /// The block that is being filled, under the key `meta.next`.
     block: BlockBuilder,
     /// Number of its traces that were committed.
@@ -134,7 +134,7 @@ impl Writer {
             retention,
             build,
             origin,
-            declared: None,
+            declared: Declared::default(),
             block: BlockBuilder::default(),
             committed: 0,
             group,
@@ -249,17 +249,22 @@ impl Writer {
     }
 
     fn write_flow_catalog(&mut self) {
-        if let Some(flows) = self.state.take_declared() {
-            for (table, key, record) in self.build_records(&flows) {
+        if let Some(new) = self.state.take_declared() {
+            self.declared.update(new);
+            for (table, key, record) in self.build_records() {
                 self.batch.put(table, key, record);
             }
-            self.declared = Some(flows);
         }
     }
 
     /// Returns the records that describe the build which writes to the store.
-    fn build_records(&self, flows: &[Arc<FlowInfo>]) -> [(Table, u64, Vec<u8>); 2] {
-        [store_meta::catalog_record(&self.build, flows), self.origin.to_record()]
+    fn build_records(&self) -> Vec<(Table, u64, Vec<u8>)> {
+        let Declared { flows, declarations } = &self.declared;
+        let flows = flows.as_ref().map(|flows| store_meta::catalog_record(&self.build, flows));
+        let origin = flows.as_ref().map(|_| self.origin.to_record());
+        let declarations =
+            declarations.as_ref().map(|declarations| store_meta::declarations_record(declarations));
+        [flows, origin, declarations].into_iter().flatten().collect()
     }
 
     fn sleep(&mut self) {

@@ -6,6 +6,7 @@
 
 pub mod bounded_decode;
 mod capture;
+mod catalog;
 pub mod duration;
 mod events;
 mod flow;
@@ -20,6 +21,7 @@ mod traces;
 pub mod value;
 
 pub use capture::{Capture, CaptureSink};
+pub use catalog::{AliasInfo, CatalogFlow, FlowDeclaration, InputInfo, SloInfo};
 pub use events::{
     Answer, Decision, EffectError, EffectErrorKind, Event, LogLevel, PlanShape, PolicyDecision, QueueReason,
     RequestPart, Thread,

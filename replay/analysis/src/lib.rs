@@ -13,6 +13,7 @@
 #![warn(missing_debug_implementations)]
 
 mod body_changes;
+mod catalog_diff;
 mod common_effects;
 mod compare_sets;
 mod corpus;
@@ -29,6 +30,7 @@ mod request_parameters;
 mod rfc3339;
 mod simulate;
 mod slice_text;
+mod slo_report;
 mod sql;
 mod time_attribution;
 mod timeline;
@@ -36,6 +38,7 @@ mod waterfall;
 mod why;
 
 pub use body_changes::{BodyChange, body_changes};
+pub use catalog_diff::{Breaking, CatalogChange, CatalogDiff, slo_text};
 pub use compare_sets::{
     ChangeMeasure, ChangeSubject, FALSE_DISCOVERY_RATE, FlowComparison, FlowSet, SeparatedSets, SetChange,
     SetComparison, SetComparisonJson, SetPeriod, TestedChange, sample_evenly,
@@ -59,6 +62,7 @@ pub use simulate::{
     SchedulingSettings, SimMachine, Simulation, machine_setting,
 };
 pub use slice_text::{SliceLines, SliceSection, slice_sections};
+pub use slo_report::{SloReport, WorstRequest};
 pub use sql::{NoSqlCall, RepeatedStatement, ResultTable, SqlCall};
 pub use time_attribution::{EffectShare, RunShare, TimeShares, attribute_time};
 pub use timeline::{

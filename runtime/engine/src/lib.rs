@@ -55,6 +55,7 @@ mod panics;
 mod policy;
 mod schedule;
 pub mod service_docs;
+mod shape;
 mod simulate;
 mod slot;
 mod step;
@@ -67,8 +68,11 @@ pub use effect::{
     join_all, settle, settle_each,
 };
 pub use failure::{Failure, FieldFailure};
-pub use flow::{Chain, Flow, FlowDef, FlowError, RenderFailure};
-pub use input::{Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, Query, Valid, Validate};
+pub use flow::{Alias, Chain, Date, Flow, FlowDef, FlowError, RenderFailure, ResponseDoc, Slo};
+pub use input::{
+    Cookies, Form, FromRequest, Headers, InputDesc, InputPart, InvalidFields, Json, Path, Query, Valid,
+    Validate,
+};
 pub use job::{Arrival, FinishedJob, Job, MAX_EVENTS, Next, StopReason, UNDO_GRACE};
 #[doc(hidden)]
 pub use message::visit_request_line;
@@ -82,6 +86,7 @@ pub use schedule::{
     ClassSettings, FairQueue, LagDetector, OverrunLimit, OverrunTracker, QueueCounts, SchedulingSettings,
     SettingError, Shed, ShedReason, Ticket, Turn,
 };
+pub use shape::{Shape, ShapeField, ShapeFormat};
 pub use simulate::{
     BrownOut, BrownOutResult, Phase, SimMachine, SimOutcome, SimRequest, SimResult, StepCost, core_rates,
     simulate, simulate_brown_out,

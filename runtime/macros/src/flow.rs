@@ -17,18 +17,22 @@ fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
-    let Flow { name, method, pattern, before, unwritten, steps, recover, idempotency } = syn::parse2(item)?;
+    let Flow { name, version, method, pattern, before, unwritten, steps, recover, idempotency, declarations } =
+        syn::parse2(item)?;
     let engine = crate::crate_paths::engine();
     let steps = chain(steps.iter());
     let idempotency = idempotency.map(|idempotency| idempotency.chain());
     let idempotency = idempotency.iter();
     let recover = recover.map(|step| quote!(.recover(<#step as #engine::Step>::DESC)));
     let method = method.to_string();
+    let version = version.map(|version| quote!(.version(#version)));
     Ok(quote! {{
         const FLOW: #engine::FlowDef =
             #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #(#idempotency,)* #steps])
                 .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*])
-                #recover;
+                #recover
+                #version
+                #(#declarations)*;
         const _: () = FLOW.check_order();
         FLOW
     }})
@@ -43,8 +47,12 @@ impl Parse for List {
     }
 }
 
+/// Keys whose values only the catalog needs.
+const DECLARATIONS: [&str; 5] = ["owner", "summary", "aliases", "slo", "responses"];
+
 struct Flow {
     name: LitStr,
+    version: Option<u16>,
     method: Ident,
     pattern: LitStr,
     before: Vec<Expr>,
@@ -52,6 +60,8 @@ struct Flow {
     steps: Punctuated<Path, Token![,]>,
     recover: Option<Path>,
     idempotency: Option<Idempotency>,
+    /// Calls that set what the catalog says about the flow.
+    declarations: Vec<TokenStream>,
 }
 
 /// `idempotent`, `idempotent: required`, `idempotent: by(SLOT)` or `idempotent: required by(SLOT)`.
@@ -103,6 +113,7 @@ impl Parse for Idempotency {
 impl Parse for Flow {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let name = input.parse()?;
+        let version = if input.peek(Ident) { Some(version(&input.parse()?)?) } else { None };
         input.parse::<Token![,]>()?;
         let method: Ident = input.parse()?;
         if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -116,6 +127,7 @@ impl Parse for Flow {
         let pattern = input.parse()?;
         let (mut before, mut unwritten, mut steps, mut recover) = (Vec::new(), None, None, None);
         let mut idempotency = None;
+        let (mut declared, mut declarations) = (Vec::new(), Vec::new());
         while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
             let key: Ident = input.parse()?;
             if key == "idempotent" && idempotency.is_none() && steps.is_some() {
@@ -123,6 +135,11 @@ impl Parse for Flow {
                 continue;
             }
             input.parse::<Token![:]>()?;
+            if DECLARATIONS.iter().any(|word| key == word) && !declared.contains(&key) {
+                declarations.push(declaration(&key, input)?);
+                declared.push(key);
+                continue;
+            }
             match key.to_string().as_str() {
                 "before" if before.is_empty() && steps.is_none() => before = chains(input)?,
                 "unwritten" if unwritten.is_none() && steps.is_none() => unwritten = Some(paths(input)?),
@@ -131,15 +148,47 @@ impl Parse for Flow {
                 _ => {
                     return Err(Error::new(
                         key.span(),
-                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` and `idempotent` if needed, each at most once",
+                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` and `idempotent` if needed; anywhere `owner: \"..\"`, `summary: \"..\"`, `aliases: [..]`, `slo: SLO` and `responses: [..]`; each at most once",
                     ));
                 }
             }
         }
         let steps = steps.ok_or_else(|| input.error("a flow needs `steps: [..]`"))?;
         let unwritten = unwritten.into_iter().flatten().collect();
-        Ok(Self { name, method, pattern, before, unwritten, steps, recover, idempotency })
+        Ok(Self {
+            name,
+            version,
+            method,
+            pattern,
+            before,
+            unwritten,
+            steps,
+            recover,
+            idempotency,
+            declarations,
+        })
     }
+}
+
+/// Parses a version such as `v2`.
+fn version(word: &Ident) -> Result<u16> {
+    let text = word.to_string();
+    let number = text.strip_prefix('v').and_then(|number| number.parse().ok());
+    number
+        .filter(|number| *number > 0 && text == format!("v{number}"))
+        .ok_or_else(|| Error::new(word.span(), "after the name, write a version such as `v2`, or a comma"))
+}
+
+/// Parses the value of a key that only the catalog needs, and returns the call that sets it.
+fn declaration(key: &Ident, input: ParseStream<'_>) -> Result<TokenStream> {
+    if key != "aliases" && key != "responses" {
+        let value: Expr = input.parse()?;
+        return Ok(quote!(.#key(#value)));
+    }
+    let list;
+    bracketed!(list in input);
+    let items = list.call(Punctuated::<Expr, Token![,]>::parse_terminated)?;
+    Ok(quote!(.#key(&[#items])))
 }
 
 /// Parses paths in brackets.

@@ -16,6 +16,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
     let engine = crate::crate_paths::engine();
     let mut reads = Vec::new();
     let mut arguments = Vec::new();
+    let mut inputs = Vec::new();
     for parameter in &function.sig.inputs {
         let FnArg::Typed(parameter) = parameter else {
             return Err(Error::new_spanned(parameter, "a step is a plain function: remove `self`"));
@@ -36,6 +37,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
             }
             Parameter::Progress(progress) => arguments.push(quote!(input.progress::<#progress>())),
             Parameter::Derived(derived) => {
+                inputs.push(quote!(<#derived as #engine::FromRequest>::DESC));
                 reads.push(quote!(#engine::ReadDesc {
                     slot: <#engine::Request as #engine::Slot>::DESC,
                     is_optional: false,
@@ -79,6 +81,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
                 line: #line,
                 reads: &[#(#reads),*],
                 writes: <#output as #engine::IntoDecision>::WRITES,
+                inputs: &[#(#inputs),*],
                 is_final: <#output as #engine::IntoDecision>::IS_FINAL,
                 run: |input| #engine::IntoDecision::into_decision(#name(#(#arguments),*)),
             };

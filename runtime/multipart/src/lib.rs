@@ -27,6 +27,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream;
+use zerver::engine::{InputDesc, InputPart, Shape};
 use zerver::prelude::{Failure, FromRequest, Request};
 
 /// Maximum number of parts. Each costs more than its bytes.
@@ -115,6 +116,9 @@ fn invalid(name: &str, message: &str) -> Failure {
 }
 
 impl FromRequest for Multipart {
+    const DESC: Option<InputDesc> =
+        Some(InputDesc { part: InputPart::Body("multipart/form-data"), shape: || Shape::Object });
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         let header = request.header("content-type").unwrap_or_default();
         let boundary = multer::parse_boundary(header).map_err(|_| {

@@ -7,9 +7,11 @@ use std::time::Duration;
 use zerver_engine::{
     EffectKind, Failure, Flow, FlowDef, RenderFailure, Request, Response, SchedulingSettings, TargetPolicy,
 };
-use zerver_trace::{FlowInfo, secret};
+use zerver_trace::{CatalogFlow, FlowInfo, secret};
 
 use super::startup::{BoxError, Startup, StartupHook};
+use crate::catalog::declaration::catalog_flows;
+use crate::catalog::openapi::{self, ApiInfo};
 use crate::config::{Compression, Config, Egress, Idempotency, Limits, Recording};
 use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
@@ -46,6 +48,7 @@ pub struct App {
     pub(super) startup: Option<StartupHook>,
     pub(super) render: RenderFailure,
     pub(super) fallback: Option<Fallback>,
+    pub(super) api: ApiInfo,
     pub(super) config: Config,
     /// Names of secret parameters of all flows.
     secret_params: Vec<String>,
@@ -83,6 +86,7 @@ impl App {
             startup: None,
             render: |failure, _| failure.to_response(),
             fallback: None,
+            api: ApiInfo { title: "A service".to_owned(), version: "0".to_owned(), has_problems: true },
             config: Config::default(),
             secret_params: Vec::new(),
             #[cfg(feature = "metrics")]
@@ -211,6 +215,7 @@ impl App {
     /// steps and for requests that no flow takes. For the latter, HTTP determines the status, which the function cannot change.
     pub fn on_failure(mut self, render: fn(&Failure, &Request) -> Response) -> Self {
         self.render = render;
+        self.api.has_problems = false;
         self
     }
 
@@ -391,6 +396,48 @@ impl App {
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.config.hosts.push(host.into());
         self
+    }
+
+    /// Sets the title and the version of the API for its OpenAPI document, such as `env!("CARGO_PKG_VERSION")`.
+    pub fn api(mut self, title: impl Into<String>, version: impl Into<String>) -> Self {
+        (self.api.title, self.api.version) = (title.into(), version.into());
+        self
+    }
+
+    /// Sets the path at which all clients get the OpenAPI document, unless a flow takes that path. The default is `None`: the
+    /// document is not served. These requests are not recorded.
+    pub fn openapi(mut self, path: Option<&str>) -> Self {
+        self.config.openapi = path.map(str::to_owned);
+        self
+    }
+
+    /// Sets the path at which local clients get the catalog of the flows, unless a flow takes that path. The default is
+    /// `/_zerver/catalog`; `None` disables it. These requests are not recorded.
+    pub fn catalog_path(mut self, path: Option<&str>) -> Self {
+        self.config.catalog = path.map(str::to_owned);
+        self
+    }
+
+    /// Returns the OpenAPI document: version 3.1, as JSON.
+    ///
+    /// ```
+    /// # use zerver::prelude::*;
+    /// # #[step]
+    /// # fn hello(Path(name): Path<String>) -> Response { Response::text(name) }
+    /// let app = App::new().api("Greetings", "1.0").flow(flow!("hello", GET "/hello/{name}", steps: [hello]));
+    /// assert!(app.openapi_document().contains("/hello/{name}"));
+    /// ```
+    pub fn openapi_document(&self) -> String {
+        self.openapi_json().to_string()
+    }
+
+    pub(crate) fn openapi_json(&self) -> serde_json::Value {
+        openapi::document(&self.flows, &self.api)
+    }
+
+    /// Returns the flows of the catalog, with what their definitions say.
+    pub(crate) fn full_catalog(&self) -> Result<Vec<CatalogFlow>, StartError> {
+        Ok(catalog_flows(&self.flows, &self.catalog()?))
     }
 
     /// Returns the descriptions of all flows.

@@ -9,6 +9,7 @@ use super::builder::App;
 use super::start_options::StartOptions;
 use super::startup::{Startup, StartupHook};
 use crate::StartError;
+use crate::catalog::served_documents::ServedDocuments;
 use crate::config::cores;
 use crate::execution::effect_runtime::EffectRuntime;
 #[cfg(feature = "replay")]
@@ -109,6 +110,13 @@ impl CheckedApp {
             readiness: Readiness::starting(),
             effect_runtime,
             render: app.render,
+            documents: ServedDocuments::new(
+                app.flows,
+                flows.iter().map(|flow| Arc::clone(flow.info())).collect(),
+                app.api,
+            ),
+            catalog_path: config.catalog,
+            openapi_path: config.openapi,
             limits: config.limits,
             allowed_hosts: config.hosts,
             passes_baggage: !config.egress.baggage.is_empty(),

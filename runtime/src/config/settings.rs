@@ -26,6 +26,10 @@ pub(crate) struct Config {
     pub(crate) compression: Compression,
     pub(crate) health: Option<String>,
     pub(crate) metrics: MetricsEndpoint,
+    /// Path of the catalog.
+    pub(crate) catalog: Option<String>,
+    /// Path of the OpenAPI document.
+    pub(crate) openapi: Option<String>,
     pub(crate) recording: Recording,
     pub(crate) chaos: ChaosSettings,
     /// Servers that `zerver dev` starts, by the variables with their URLs. The service itself does not use them.
@@ -53,6 +57,8 @@ impl Default for Config {
                 path: cfg!(feature = "metrics").then(|| "/metrics".to_owned()),
                 remote: false,
             },
+            catalog: Some("/_zerver/catalog".to_owned()),
+            openapi: None,
             recording: Recording::default(),
             chaos: ChaosSettings::default(),
             dev_servers: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! hyper implements the protocol. This module adds the size limits, the time limits and the checks that hyper leaves
 //! out. Nothing here depends on steps.
 
+mod alias_route;
 mod body_pump;
 mod body_reader;
 mod compression;
@@ -29,5 +30,5 @@ pub(crate) use headers::token_check::tokens_match;
 pub(crate) use headers::trace_context::{TraceContext, baggage};
 pub(crate) use outgoing_response::finish_head;
 pub(crate) use rejection::Rejection;
-pub(crate) use request_handler::{RequestSource, handle, observe, panicked, receive};
+pub(crate) use request_handler::{Matched, RequestSource, handle, observe, panicked, receive};
 pub(crate) use router::{RouteMatch, Router};

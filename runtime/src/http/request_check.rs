@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Method, header};
 use zerver_engine::{Flow, Request};
 
+use super::alias_route::AliasUse;
 use super::headers::header_scan::{HeaderValues, ScannedHeaders};
 use super::headers::host_header;
 use super::headers::trace_context::TraceContext;
@@ -18,8 +19,8 @@ const MAX_HEADERS: usize = 100;
 
 /// Destination of a valid request.
 pub(super) enum Routed {
-    /// A flow, and the trace context of the request.
-    Flow(Arc<Flow>, TraceContext),
+    /// A flow, the trace context of the request, and the alias that it has used.
+    Flow(Arc<Flow>, TraceContext, Option<Box<AliasUse>>),
     /// The HTTP shell itself, which answers `OPTIONS` with the allowed methods.
     Options(HeaderValue),
 }
@@ -57,12 +58,12 @@ pub(super) fn check(request: &mut Request, service: &Service, rules: HeadRules) 
     }
     let mounted = rules.only_flow.and_then(|flow| service.scheduler.flows.get(usize::from(flow)));
     match service.router.find(&request.method, request.uri.path()) {
-        RouteMatch::Flow(flow, _) if mounted.is_some_and(|mounted| mounted.number() != flow.number()) => {
+        RouteMatch::Flow(flow, ..) if mounted.is_some_and(|mounted| mounted.number() != flow.number()) => {
             Err(Rejection::mounted_elsewhere(mounted))
         }
-        RouteMatch::Flow(flow, params) => {
+        RouteMatch::Flow(flow, params, alias) => {
             request.params = params;
-            Ok(Routed::Flow(Arc::clone(flow), context))
+            Ok(Routed::Flow(Arc::clone(flow), context, alias))
         }
         RouteMatch::Options(allow) => Ok(Routed::Options(allow.clone())),
         RouteMatch::MethodNotAllowed(allow) => Err(Rejection::MethodNotAllowed(allow.clone())),

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use zerver_engine::{Failure, Params, ReceivedBody, Request, RequestId, Response};
 use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
 
+use super::alias_route::AliasUse;
 #[cfg(feature = "compression")]
 use super::compression;
 use super::connection::connection_state::Connection;
@@ -106,14 +107,13 @@ fn head_read_delay(worker: &Worker, conn: &Connection, now_ns: u64) -> Option<Ev
 /// Answers one request.
 pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<ResponseBody>, Infallible> {
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
-    let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
+    let (id, watch, mut matched) = (active.id, active.watch.clone(), Matched::default());
     let mut active = Some(active);
     let source = RequestSource::Connection(&in_flight.conn, body);
-    let handled = AssertUnwindSafe(handle(&mut active, &mut flow, &worker, source))
+    let handled = AssertUnwindSafe(handle(&mut active, &mut matched, &worker, source))
         .catch_unwind()
         .await
         .map_err(|panic| panicked(active.take(), panic));
-    #[cfg_attr(not(feature = "compression"), expect(unused_mut, reason = "compression changes it"))]
     let (mut pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
     #[cfg(feature = "compression")]
     if let (Some(coding), None) = (pending.coding, &pending.stream)
@@ -123,7 +123,8 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
             (worker.service.compression.min_bytes, worker.service.effect_runtime.handle());
         Box::pin(compression::compress(&mut pending.response, coding, min_bytes, runtime)).await;
     }
-    let unix_ns = observe(&worker, id, flow, &watch, &pending, end);
+    let unix_ns = observe(&worker, id, matched.flow, &watch, &pending, end);
+    matched.add_headers(&mut pending);
     let close = !is_http2 && (worker.drain.is_draining() || in_flight.conn.has_unread_body());
     let date = worker.date.at(unix_ns);
     let outgoing = OutgoingResponse { pending, id, date, is_head, is_http2, close };
@@ -155,9 +156,32 @@ pub(crate) fn observe(
     let unix_ns = worker.clock.wall(end).0.unix_ns;
     if let Some(latencies) = flow.and_then(|flow| worker.thread_status.counters.latencies(flow)) {
         let kept = pending.delivery.is_some().then_some((id, unix_ns));
-        latencies.observe(watch.since_start_ns(end), kept);
+        let duration_ns = watch.since_start_ns(end);
+        latencies.observe(duration_ns, kept);
+        if let Some(slo) = latencies.slo() {
+            let now_ns = worker.worker_context.service_clock.since_ns(end);
+            slo.count(now_ns, duration_ns, pending.response.status.is_server_error());
+        }
     }
     unix_ns
+}
+
+/// The route that a request has taken.
+#[derive(Debug, Default)]
+pub(crate) struct Matched {
+    /// Number of the flow.
+    pub(crate) flow: Option<u16>,
+    alias: Option<Box<AliasUse>>,
+}
+
+impl Matched {
+    /// Adds what the client of an alias must know to the response.
+    #[inline]
+    pub(crate) fn add_headers(&self, pending: &mut PendingResponse) {
+        if let Some(alias) = &self.alias {
+            alias.add_headers(&mut pending.response.headers);
+        }
+    }
 }
 
 /// The server that has received a request, with the body.
@@ -218,19 +242,19 @@ impl<'c> RequestSource<'c> {
     }
 }
 
-/// Handles a request whose head has arrived, and sets the number of the flow that takes it. Returns the response and the time
+/// Handles a request whose head has arrived, and sets the route that it takes. Returns the response and the time
 /// at which it was ready.
 pub(crate) async fn handle(
     slot: &mut Option<ActiveRequest>,
-    flow_number: &mut Option<u16>,
+    matched: &mut Matched,
     worker: &Rc<Worker>,
     source: RequestSource<'_>,
 ) -> (PendingResponse, Instant) {
     let service = &*worker.service;
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
-    let TraceContext { traceparent, tracestate } = match route(active, worker, source.head_rules()) {
+    let TraceContext { traceparent, tracestate } = match route(active, worker, source.head_rules(), matched) {
         Route::Flow(number, context) => {
-            *flow_number = Some(number);
+            matched.flow = Some(number);
             context
         }
         Route::Fallback => return Box::pin(answer_by_fallback(slot, worker, source)).await,
@@ -399,7 +423,7 @@ enum Route {
 }
 
 /// Checks the head of a request, and finds its flow.
-fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> Route {
+fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules, matched: &mut Matched) -> Route {
     let service = &*worker.service;
     if rules.only_flow.is_none() && active.request().is_some_and(|request| is_status_poll(request)) {
         let response = match &service.health_path {
@@ -416,7 +440,13 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
         Route::Answered(pending, end)
     };
     match checked {
-        Ok(Routed::Flow(flow, context)) => {
+        Ok(Routed::Flow(flow, context, alias)) => {
+            matched.alias = alias;
+            let uri = active.request().map(|request| &request.uri);
+            let redirect = matched.alias.as_ref().zip(uri).and_then(|(alias, uri)| alias.redirect(uri));
+            if let Some(response) = redirect {
+                return answered(active, response);
+            }
             let number = flow.number();
             active.set_flow(flow);
             if !service.readiness.is_ready() {
@@ -427,14 +457,13 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
         Ok(Routed::Options(allow)) => {
             let mut response = Response::no_content();
             response.headers.insert(header::ALLOW, allow);
-            active.watch.tick();
-            let end = active.watch.now();
-            let pending = active.answer(response, Outcome::Done).unwrap_or_else(missing_response);
-            Route::Answered(pending, end)
+            answered(active, response)
         }
         Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
             let response = match own_endpoint {
                 OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
+                OwnEndpoint::Catalog => service.documents.catalog(),
+                OwnEndpoint::OpenApi => service.documents.openapi(),
                 #[cfg(feature = "metrics")]
                 OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
             };
@@ -446,6 +475,13 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
         }
         Err(rejection) => rejected(active, rejection),
     }
+}
+
+/// Ends a request that needs no step with this response.
+fn answered(active: &mut ActiveRequest, response: Response) -> Route {
+    active.watch.tick();
+    let end = active.watch.now();
+    Route::Answered(active.answer(response, Outcome::Done).unwrap_or_else(missing_response), end)
 }
 
 /// Undoes what a failed request has done, and returns its response.

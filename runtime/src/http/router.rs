@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method};
-use zerver_engine::{Flow, Params};
+use zerver_engine::{Alias, Flow, Params};
 
+use super::alias_route::{AliasRoute, AliasUse, PathPart};
 use super::path_param;
 use crate::StartError;
 
@@ -30,13 +31,23 @@ struct Resource {
 pub(crate) struct Route {
     pub(crate) flow: Arc<Flow>,
     method: Method,
+    /// Names of the parameters of the flow's route.
     params: Vec<Arc<str>>,
+    /// Set if it is an alias of the flow.
+    alias: Option<AliasedRoute>,
+}
+
+/// What distinguishes the route of an alias.
+struct AliasedRoute {
+    route: Arc<AliasRoute>,
+    /// For each parameter of the flow's route, its position in the alias.
+    positions: Vec<usize>,
 }
 
 /// Result of a route lookup.
 pub(crate) enum RouteMatch<'r> {
-    /// A flow matches. Contains the flow and the decoded parameters of the path.
-    Flow(&'r Arc<Flow>, Params),
+    /// A flow matches. Contains the flow, the decoded parameters of the path, and the alias if the path is one.
+    Flow(&'r Arc<Flow>, Params, Option<Box<AliasUse>>),
     /// An `OPTIONS` request that no flow handles. Contains the allowed methods.
     Options(&'r HeaderValue),
     /// The path exists but does not accept this method. Contains the allowed methods.
@@ -52,9 +63,7 @@ impl Router {
     /// Fails if two flows have the same name or conflicting routes, or if a route is malformed. The error names the
     /// flows.
     pub(crate) fn new(flows: &[Arc<Flow>]) -> Result<Self, StartError> {
-        let mut patterns = HashMap::new();
-        let mut paths = matchit::Router::new();
-        let mut resources: Vec<Resource> = Vec::new();
+        let mut routes = Vec::new();
         for (index, flow) in flows.iter().enumerate() {
             if let Some(other) = flows[..index].iter().find(|other| other.info().name == flow.info().name) {
                 return Err(StartError::DuplicateName {
@@ -64,6 +73,16 @@ impl Router {
                 });
             }
             let (route, shape) = Route::new(flow)?;
+            let names = route.params.clone();
+            routes.push((route, shape));
+            for alias in flow.aliases() {
+                routes.push(Route::of_alias(flow, alias, &names)?);
+            }
+        }
+        let mut patterns = HashMap::new();
+        let mut paths = matchit::Router::new();
+        let mut resources: Vec<Resource> = Vec::new();
+        for (route, shape) in routes {
             let resource = match patterns.get(&shape) {
                 Some(&resource) => resource,
                 None => {
@@ -73,13 +92,8 @@ impl Router {
                             _ => None,
                         };
                         match with.and_then(|&with: &usize| resources[with].routes.first()) {
-                            Some(other) => StartError::Conflict {
-                                first: other.flow.info().name.clone(),
-                                second: flow.info().name.clone(),
-                                first_route: route_text(&other.flow),
-                                second_route: route_text(flow),
-                            },
-                            None => malformed(flow, &error.to_string()),
+                            Some(other) => conflict(other, &route),
+                            None => malformed(&route.flow, route.pattern(), &error.to_string()),
                         }
                     })?;
                     patterns.insert(shape, resources.len());
@@ -89,12 +103,7 @@ impl Router {
             };
             let resource = &mut resources[resource];
             if let Some(other) = resource.routes.iter().find(|other| other.method == route.method) {
-                return Err(StartError::Conflict {
-                    first: other.flow.info().name.clone(),
-                    second: flow.info().name.clone(),
-                    first_route: route_text(&other.flow),
-                    second_route: route_text(flow),
-                });
+                return Err(conflict(other, &route));
             }
             resource.routes.push(route);
         }
@@ -122,12 +131,22 @@ impl Router {
                 RouteMatch::MethodNotAllowed(allow)
             };
         };
+        if let Some(alias) = &route.alias {
+            return route.find_alias(alias, &found.params);
+        }
         let mut params = Params::new();
         for (name, (_, raw)) in std::iter::zip(&route.params, found.params.iter()) {
             let Some(value) = path_param::decode(raw) else { return RouteMatch::InvalidParam };
             params.push((Arc::clone(name), value));
         }
-        RouteMatch::Flow(&route.flow, params)
+        RouteMatch::Flow(&route.flow, params, None)
+    }
+
+    /// Returns the aliases, with their flows.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&Flow, &AliasRoute)> {
+        let routes = self.resources.iter().flat_map(|resource| &resource.routes);
+        routes.filter_map(|route| Some((&*route.flow, &*route.alias.as_ref()?.route)))
     }
 }
 
@@ -135,45 +154,112 @@ impl Route {
     /// Parses the route of a flow. Also returns its pattern with numbers in place of parameter names: two flows that
     /// differ only in method have the same.
     fn new(flow: &Arc<Flow>) -> Result<(Self, String), StartError> {
-        let info = flow.info();
-        let method = Method::from_bytes(info.method.as_bytes())
-            .map_err(|_| malformed(flow, &format!("{:?} is not an HTTP method", info.method)))?;
-        let pattern = info.pattern.as_str();
-        if !pattern.starts_with('/') {
-            return Err(malformed(flow, "a pattern must start with a slash"));
+        let pattern = flow.info().pattern.as_str();
+        let parsed = parse(pattern).map_err(|reason| malformed(flow, pattern, &reason))?;
+        let method = Method::from_bytes(flow.info().method.as_bytes()).map_err(|_| {
+            malformed(flow, pattern, &format!("{:?} is not an HTTP method", flow.info().method))
+        })?;
+        let route = Self { flow: Arc::clone(flow), method, params: parsed.params, alias: None };
+        Ok((route, parsed.shape))
+    }
+
+    /// Parses the route of an alias. `params` are the parameters of the flow's route.
+    fn of_alias(flow: &Arc<Flow>, alias: &Alias, params: &[Arc<str>]) -> Result<(Self, String), StartError> {
+        let error = |reason: &str| malformed(flow, alias.pattern(), reason);
+        let parsed = parse(alias.pattern()).map_err(|reason| error(&reason))?;
+        let position = |name: &Arc<str>| parsed.params.iter().position(|known| known == name);
+        let positions: Option<Vec<usize>> = params.iter().map(position).collect();
+        let Some(positions) = positions.filter(|positions| positions.len() == parsed.params.len()) else {
+            return Err(error(&format!("an alias must have the parameters of {}", flow.info().pattern)));
+        };
+        let path = parse(&flow.info().pattern).map_err(|reason| error(&reason))?.parts;
+        let (route, _) = Self::new(flow)?;
+        let route_of_alias = Arc::new(AliasRoute::new(*alias, path));
+        Ok((Self { alias: Some(AliasedRoute { route: route_of_alias, positions }), ..route }, parsed.shape))
+    }
+
+    fn pattern(&self) -> &str {
+        self.alias.as_ref().map_or(&self.flow.info().pattern, |alias| alias.route.alias().pattern())
+    }
+
+    fn find_alias(&self, alias: &AliasedRoute, found: &matchit::Params<'_, '_>) -> RouteMatch<'_> {
+        let found: Vec<&str> = found.iter().map(|(_, raw)| raw).collect();
+        let raw: Vec<&str> =
+            alias.positions.iter().map(|&at| found.get(at).copied().unwrap_or_default()).collect();
+        let mut params = Params::new();
+        for (name, raw) in std::iter::zip(&self.params, &raw) {
+            let Some(value) = path_param::decode(raw) else { return RouteMatch::InvalidParam };
+            params.push((Arc::clone(name), value));
         }
-        if let Some(invalid) = pattern.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
-            return Err(malformed(flow, &format!("{invalid:?} is not allowed in a path; percent-encode it")));
-        }
-        let (mut shape, mut params) = (String::new(), Vec::<Arc<str>>::new());
-        let mut rest = pattern;
-        while let Some(open) = rest.find('{') {
-            let (before, inside) = (&rest[..open], &rest[open + 1..]);
-            shape.push_str(before);
-            if let Some(after) = inside.strip_prefix('{') {
-                shape.push_str("{{");
-                rest = after;
-                continue;
-            }
-            let close = inside.find('}').ok_or_else(|| malformed(flow, "a brace is not closed"))?;
-            let (star, name) = match inside[..close].strip_prefix('*') {
-                Some(name) => ("*", name),
-                None => ("", &inside[..close]),
-            };
-            if name.is_empty() || params.iter().any(|known| **known == *name) {
-                return Err(malformed(flow, "each parameter needs a distinct name"));
-            }
-            shape.push_str(&format!("{{{star}{}}}", params.len()));
-            params.push(name.into());
-            rest = &inside[close + 1..];
-        }
-        shape.push_str(rest);
-        Ok((Self { flow: Arc::clone(flow), method, params }, shape))
+        RouteMatch::Flow(&self.flow, params, Some(Box::new(alias.route.enter(&raw))))
     }
 }
 
-fn malformed(flow: &Flow, reason: &str) -> StartError {
-    StartError::Route { flow: flow.info().name.clone(), route: route_text(flow), reason: reason.to_owned() }
+/// A pattern that has been parsed.
+struct ParsedPattern {
+    /// The pattern with numbers in place of the names of its parameters.
+    shape: String,
+    params: Vec<Arc<str>>,
+    parts: Vec<PathPart>,
+}
+
+/// Parses a pattern. Returns what is wrong with it if it is malformed.
+fn parse(pattern: &str) -> Result<ParsedPattern, String> {
+    if !pattern.starts_with('/') {
+        return Err("a pattern must start with a slash".to_owned());
+    }
+    if let Some(invalid) = pattern.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
+        return Err(format!("{invalid:?} is not allowed in a path; percent-encode it"));
+    }
+    let mut parsed = ParsedPattern { shape: String::new(), params: Vec::new(), parts: Vec::new() };
+    let mut rest = pattern;
+    while let Some(open) = rest.find('{') {
+        let (before, inside) = (&rest[..open], &rest[open + 1..]);
+        parsed.add_text(before);
+        if let Some(after) = inside.strip_prefix('{') {
+            parsed.shape.push_str("{{");
+            parsed.parts.push(PathPart::Text("{".to_owned()));
+            rest = after;
+            continue;
+        }
+        let close = inside.find('}').ok_or("a brace is not closed")?;
+        let (star, name) = match inside[..close].strip_prefix('*') {
+            Some(name) => ("*", name),
+            None => ("", &inside[..close]),
+        };
+        if name.is_empty() || parsed.params.iter().any(|known| **known == *name) {
+            return Err("each parameter needs a distinct name".to_owned());
+        }
+        parsed.shape.push_str(&format!("{{{star}{}}}", parsed.params.len()));
+        parsed.parts.push(PathPart::Parameter(parsed.params.len()));
+        parsed.params.push(name.into());
+        rest = &inside[close + 1..];
+    }
+    parsed.add_text(rest);
+    Ok(parsed)
+}
+
+impl ParsedPattern {
+    /// Adds a text in which closing braces are doubled.
+    fn add_text(&mut self, text: &str) {
+        self.shape.push_str(text);
+        self.parts.push(PathPart::Text(text.replace("}}", "}")));
+    }
+}
+
+fn malformed(flow: &Flow, pattern: &str, reason: &str) -> StartError {
+    let route = format!("{} {pattern}", flow.info().method);
+    StartError::Route { flow: flow.info().name.clone(), route, reason: reason.to_owned() }
+}
+
+fn conflict(first: &Route, second: &Route) -> StartError {
+    let text = |route: &Route| format!("{} {}", route.method, route.pattern());
+    StartError::Conflict {
+        first: first.flow.info().name.clone(),
+        second: second.flow.info().name.clone(),
+        first_route: text(first),
+        second_route: text(second),
+    }
 }
 
 fn route_text(flow: &Flow) -> String {

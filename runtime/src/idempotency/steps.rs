@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Serialize};
 use zerver_engine::Decision::{Continue, Done, Need};
 use zerver_engine::{
-    Decision, Effect, Failure, FailureKind, IntoDecision, ReadDesc, Request, RequestEnd, Response, Slot,
-    SlotDesc, Step, StepDesc, StepInput,
+    Decision, Effect, Failure, FailureKind, InputDesc, InputPart, IntoDecision, ReadDesc, Request,
+    RequestEnd, Response, Shape, ShapeField, ShapeFormat, Slot, SlotDesc, Step, StepDesc, StepInput,
 };
 
 use super::claim::{self, Claim, KeyUse};
@@ -29,6 +29,15 @@ impl Slot for IdempotencyKey {
     };
 }
 
+const REQUIRED_KEY: InputDesc = InputDesc { part: InputPart::Headers, shape: || key_shape(true) };
+const OPTIONAL_KEY: InputDesc = InputDesc { part: InputPart::Headers, shape: || key_shape(false) };
+
+fn key_shape(is_required: bool) -> Shape {
+    let shape = Shape::Text(ShapeFormat::Plain);
+    let field = ShapeField { name: "idempotency_key".to_owned(), shape, is_required };
+    Shape::Struct { name: "IdempotencyHeaders".to_owned(), fields: vec![field] }
+}
+
 /// The step that claims the key of the request, and reads what is known about it.
 #[derive(Debug)]
 pub struct ClaimKey<S, const REQUIRED: bool>(PhantomData<S>);
@@ -41,6 +50,7 @@ impl<S: Scope, const REQUIRED: bool> Step for ClaimKey<S, REQUIRED> {
         line: line!(),
         reads: S::READS,
         writes: <Decision<IdempotencyKey> as IntoDecision>::WRITES,
+        inputs: if REQUIRED { &[Some(REQUIRED_KEY)] } else { &[Some(OPTIONAL_KEY)] },
         is_final: false,
         run: |input| claim_key(input, S::owner, REQUIRED).into_decision(),
     };
@@ -58,6 +68,7 @@ impl Step for AnswerKnownKey {
         line: line!(),
         reads: &[ReadDesc { slot: IdempotencyKey::DESC, is_optional: false }],
         writes: <Decision<()> as IntoDecision>::WRITES,
+        inputs: &[],
         is_final: false,
         run: |input| answer(input.read::<IdempotencyKey>(0)).into_decision(),
     };

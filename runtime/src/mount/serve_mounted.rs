@@ -13,7 +13,7 @@ use super::mounted_body::MountedBody;
 use super::mounted_request::MountedRequest;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::streamed_body::StreamedBody;
-use crate::http::{Rejection, RequestSource, finish_head, handle, observe, panicked, receive};
+use crate::http::{Matched, Rejection, RequestSource, finish_head, handle, observe, panicked, receive};
 use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
 
@@ -68,14 +68,15 @@ async fn answer(
     body: Result<Bytes, Rejection>,
     flow: Option<u16>,
 ) -> PendingResponse {
-    let (id, watch, mut flow_number) = (active.id, active.watch.clone(), None);
+    let (id, watch, mut matched) = (active.id, active.watch.clone(), Matched::default());
     let mut slot = Some(active);
     let source = RequestSource::Host { flow, body };
-    let handled = AssertUnwindSafe(handle(&mut slot, &mut flow_number, worker, source))
+    let handled = AssertUnwindSafe(handle(&mut slot, &mut matched, worker, source))
         .catch_unwind()
         .await
         .map_err(|panic| panicked(slot.take(), panic));
-    let (pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
-    observe(worker, id, flow_number, &watch, &pending, end);
+    let (mut pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
+    observe(worker, id, matched.flow, &watch, &pending, end);
+    matched.add_headers(&mut pending);
     pending
 }

@@ -11,6 +11,7 @@
 //! | `ZERVER_DEV_STARTED` | names of the variables whose servers `zerver dev` has started, for the service to read |
 //! | `ZERVER_PURITY_CHECK` | `1` to run each step twice and report differences; by default the value of `ZERVER_DEV` |
 //! | `ZERVER_CATALOG` | `1` to print the flows as JSON and exit |
+//! | `ZERVER_OPENAPI` | `1` to print the OpenAPI document and exit |
 //! | `ZERVER_SETTINGS` | `1` to print the settings as JSON and exit |
 //! | `ZERVER_IPC` | Unix socket on which replays are requested; the program performs them and then exits |
 //!
@@ -28,8 +29,8 @@ use crate::config::{Config, Layers, variables};
 /// Prefix of all variables of zerver.
 const PREFIX: &str = "ZERVER_";
 /// Variables that are not settings, without the prefix. The theme belongs to the terminal UI.
-const NON_SETTINGS: [&str; 8] =
-    ["CONFIG", "DEV", "DEV_STARTED", "PURITY_CHECK", "CATALOG", "SETTINGS", "IPC", "THEME"];
+const NON_SETTINGS: [&str; 9] =
+    ["CONFIG", "DEV", "DEV_STARTED", "PURITY_CHECK", "CATALOG", "OPENAPI", "SETTINGS", "IPC", "THEME"];
 /// Start of the variables of tests and benchmarks, without the prefix.
 const TEST_PREFIXES: [&str; 2] = ["TEST_", "BENCH_"];
 
@@ -42,6 +43,7 @@ pub(crate) struct Environment {
     #[cfg(feature = "replay")]
     pub(crate) purity_check: bool,
     pub(crate) catalog: bool,
+    pub(crate) openapi: bool,
     pub(crate) settings: bool,
     pub(crate) notify: Option<OsString>,
     pub(crate) ipc: Option<PathBuf>,
@@ -62,7 +64,7 @@ impl Environment {
 
     /// Returns true if the program was started by `zerver` itself, and not to serve.
     pub(crate) const fn is_asked(&self) -> bool {
-        self.catalog || self.settings || self.ipc.is_some()
+        self.catalog || self.openapi || self.settings || self.ipc.is_some()
     }
 
     /// Returns the layers of settings, with those of the program at the bottom.
@@ -112,6 +114,7 @@ impl Environment {
             #[cfg(feature = "replay")]
             purity_check: purity_check.unwrap_or(dev),
             catalog: flag("ZERVER_CATALOG")?.unwrap_or_default(),
+            openapi: flag("ZERVER_OPENAPI")?.unwrap_or_default(),
             settings: flag("ZERVER_SETTINGS")?.unwrap_or_default(),
             notify: get("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
             ipc,

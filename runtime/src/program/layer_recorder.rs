@@ -135,6 +135,9 @@ fn load(program: Config) -> Result<(Environment, LoadedSettings), StartError> {
         // The program does not know its routes. Those that have been requested are in the store.
         exit_after(run::print(&[(); 0]));
     }
+    if environment.openapi {
+        exit_after(run::print(&App::new().openapi_json()));
+    }
     let loaded = environment.layers(program).load()?;
     if environment.settings {
         exit_after(run::print(&loaded.document()));

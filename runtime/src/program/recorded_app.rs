@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use zerver_engine::Chaos;
 use zerver_recorder::Recorder;
+use zerver_trace::CatalogFlow;
 
 use super::environment::Environment;
 use super::recorder_startup;
@@ -33,6 +34,8 @@ impl RecordedApp {
         let recorder = recorder_startup::open(loaded, environment, app.secrets())?;
         if let Some(recorder) = &recorder {
             recorder.declare(&app.catalog()?);
+            let declared = |flow: CatalogFlow| Some((flow.flow.name, flow.declaration?));
+            recorder.describe(app.full_catalog()?.into_iter().filter_map(declared).collect());
         }
         #[cfg(feature = "metrics")]
         let app = match &recorder {

@@ -116,7 +116,12 @@ impl<F: FnOnce() -> App> IntoApp for F {
 fn prepare(app: App, environment: &Environment) -> Result<Option<(App, Layers, LoadedSettings)>, StartError> {
     panic_report::install_hook();
     if environment.catalog {
-        print(&app.catalog()?)?;
+        print(&app.full_catalog()?)?;
+        return Ok(None);
+    }
+    if environment.openapi {
+        app.catalog()?;
+        print(&app.openapi_json())?;
         return Ok(None);
     }
     if environment.ipc.is_none() {

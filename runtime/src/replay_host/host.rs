@@ -198,7 +198,7 @@ impl HostedFlow {
     /// Returns true if the flow takes the request, and sets the parameters of the request.
     fn route(&self, request: &mut Request) -> bool {
         let found = self.router.as_ref().map(|router| router.find(&request.method, request.uri.path()));
-        let Some(RouteMatch::Flow(_, params)) = found else { return false };
+        let Some(RouteMatch::Flow(_, params, _)) = found else { return false };
         request.params = params;
         true
     }

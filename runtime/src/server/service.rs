@@ -10,6 +10,7 @@ use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use super::readiness::Readiness;
 use crate::Limits;
+use crate::catalog::served_documents::ServedDocuments;
 #[cfg(feature = "compression")]
 use crate::config::Compression;
 #[cfg(feature = "metrics")]
@@ -47,6 +48,12 @@ pub(crate) struct Service {
     pub(crate) scheduler: SchedulerState,
     /// Path of the health endpoint. A flow with the same path takes precedence.
     pub(crate) health_path: Option<String>,
+    /// What the service says about its flows.
+    pub(crate) documents: ServedDocuments,
+    /// Path of the catalog, likewise.
+    pub(crate) catalog_path: Option<String>,
+    /// Path of the OpenAPI document, likewise.
+    pub(crate) openapi_path: Option<String>,
     #[cfg(feature = "metrics")]
     pub(crate) metrics: MetricsEndpoint,
     /// Status of the recorder. `None` if nothing is recorded.

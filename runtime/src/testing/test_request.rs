@@ -342,7 +342,7 @@ impl TestRequest {
         let info = Arc::clone(self.flow.info());
         let router = or_panic(Router::new(&[Arc::clone(&self.flow)]));
         match router.find(&self.request.method, self.request.uri.path()) {
-            RouteMatch::Flow(_, params) => self.request.params = params,
+            RouteMatch::Flow(_, params, _) => self.request.params = params,
             _ => panic!(
                 "flow {} does not take {} {}; its route is {} {}",
                 info.name,

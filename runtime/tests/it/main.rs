@@ -1,6 +1,8 @@
 //! All integration tests of the crate, in one binary that is linked once.
 
+mod aliases;
 mod cache;
+mod catalog;
 mod chaos;
 mod client_departures;
 mod collector;
@@ -22,6 +24,7 @@ mod kv_stores;
 mod many_effects;
 mod metrics_endpoint;
 mod mounted_flows;
+mod openapi;
 mod operator_events;
 mod overload;
 mod policies;

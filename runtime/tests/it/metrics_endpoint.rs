@@ -1,5 +1,7 @@
 //! The metrics endpoint: its content, and the clients that it answers.
 
+use std::time::Duration;
+
 use zerver::StartOptions;
 use zerver::effects::sleep;
 use zerver::prelude::*;
@@ -182,4 +184,46 @@ fn requests_that_are_not_recorded_are_counted_without_a_name() {
     assert!(answer.body.contains("zerver_request_seconds_count{flow=\"naps\"} 1\n"), "{}", answer.body);
     assert!(!answer.body.contains("request_id"), "{}", answer.body);
     server.stop();
+}
+
+const SLO: Slo = Slo::new().p95(Duration::from_nanos(1)).errors(0.1);
+
+#[step]
+fn fail_if_asked(request: &Request) -> Result<Response, Failure> {
+    match request.query("fail") {
+        Some(_) => Err(Failure::internal("disk")),
+        None => Ok(Response::text("fine")),
+    }
+}
+
+#[test]
+fn objectives_and_aliases_are_counted() {
+    let flow = flow!("orders", GET "/orders", slo: SLO, aliases: [Alias::serve("/o"), Alias::redirect("/old")],
+        steps: [fail_if_asked]);
+    let (server, _) = start(App::new().flow(flow).flow(flow!("free", GET "/free", steps: [fail_if_asked])));
+    let mut client = Client::connect(server.addr());
+    for (target, status) in
+        [("/orders", 200), ("/orders?fail", 500), ("/o", 200), ("/old", 308), ("/free?fail", 500)]
+    {
+        assert_eq!(client.request(get(target)).status, status, "{target}");
+    }
+    let ask = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n";
+    let metrics: ServiceMetrics =
+        serde_json::from_str(&client.request(format!("{ask}accept: application/json\r\n\r\n")).body).unwrap();
+    let slos: Vec<_> =
+        metrics.slos.iter().map(|slo| (&*slo.flow, &*slo.objective, slo.requests, slo.bad)).collect();
+    // A redirect is no request of the flow.
+    assert_eq!(slos, [("orders", "p95", 3, 3), ("orders", "errors", 3, 1)]);
+    let windows: Vec<_> =
+        metrics.slos[1].windows.iter().map(|window| (window.requests, window.bad)).collect();
+    assert_eq!(windows, [(3, 1); 3]);
+    assert_eq!(metrics.slos[0].state, zerver_replay::SloState::FastBurn);
+    let text = client.request(format!("{ask}\r\n")).body;
+    let has = |line: &str| assert!(text.contains(line), "{line} is not in\n{text}");
+    has("zerver_slo_requests_total{flow=\"orders\",objective=\"errors\"} 3\n");
+    has("zerver_slo_bad_requests_total{flow=\"orders\",objective=\"errors\"} 1\n");
+    has("zerver_slo_budget{flow=\"orders\",objective=\"p95\"} 0.05\n");
+    has("zerver_slo_burn_rate{flow=\"orders\",objective=\"p95\",window=\"1h\"} 20.0\n");
+    has("zerver_alias_requests_total{flow=\"orders\",alias=\"/o\"} 1\n");
+    has("zerver_alias_requests_total{flow=\"orders\",alias=\"/old\"} 1\n");
 }

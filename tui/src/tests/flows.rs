@@ -1,6 +1,7 @@
 //! The flows screen.
 
 use zerver_analysis::{Baseline, Timeline};
+use zerver_trace::{CatalogFlow, FlowDeclaration, SloInfo};
 
 use super::diff::two;
 use super::*;
@@ -13,7 +14,7 @@ fn a_flow_shows_its_typical_times() {
     ui.press("5");
     assert_eq!(ui.commands.last(), Some(&Command::ListFlows));
     let flow = (*sample::report(0).flow).clone();
-    ui.send(Message::Flows(Ok(vec![flow])));
+    ui.send(Message::Flows(Ok(vec![flow.into()])));
     assert_eq!(ui.commands.last(), Some(&Command::MeasureFlow("report".into())));
     let timelines: Vec<Timeline> = (0..100).map(|n| Timeline::of(&sample::report(n))).collect();
     let measured = FlowMeasurement { times: Baseline::of(&timelines), unreadable: 0 };
@@ -74,7 +75,7 @@ fn traffic() -> Vec<Trace> {
 #[test]
 fn flows_are_listed_with_their_numbers_and_open_their_requests() {
     let mut ui = TestApp::new(80, 14, traffic());
-    ui.press("5").send(Message::Flows(Ok(vec![(*sample::report(0).flow).clone()])));
+    ui.press("5").send(Message::Flows(Ok(vec![(*sample::report(0).flow).clone().into()])));
     insta::assert_snapshot!(ui.text(), @r"
      zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
     ─ flows: 81 requests in 19m 00s ────────────────────────────────────────────────
@@ -141,7 +142,7 @@ fn the_recovery_step_of_a_flow_is_marked() {
     });
     let slot = flow.slots.len() as u16 - 1;
     flow.steps[2].reads = vec![zerver_trace::ReadInfo { slot, is_optional: false }];
-    let text = ui.send(Message::Flows(Ok(vec![flow]))).text();
+    let text = ui.send(Message::Flows(Ok(vec![flow.into()]))).text();
     let graph: Vec<&str> =
         text.lines().skip_while(|line| !line.contains("on failure")).map(str::trim).collect();
     assert_eq!(graph[..2].join("\n").split("  ").next().unwrap(), "on failure\n● render_report", "{text}");
@@ -179,7 +180,11 @@ fn health(second: u64) -> SchedulerStatus {
 #[test]
 fn the_scheduler_of_a_running_service_is_shown() {
     let mut ui = TestApp::new(200, 24, two());
-    ui.press("5").send(Message::Flows(Ok(two().iter().map(|trace| (*trace.flow).clone()).take(1).collect())));
+    ui.press("5").send(Message::Flows(Ok(two()
+        .iter()
+        .map(|trace| (*trace.flow).clone().into())
+        .take(1)
+        .collect())));
     ui.send(Message::ServiceAddress("127.0.0.1:3000".into()));
     let now = ui.app.shared.now_unix_ns;
     for second in 1..5 {
@@ -279,4 +284,18 @@ fn an_idle_scheduler_takes_one_line() {
     status(&mut ui, |status| status.workers[0].busy_ns = Some(500_000_000));
     status(&mut ui, |status| status.workers[0].busy_ns = Some(500_000_000));
     assert_eq!(panel(&ui).len(), 6);
+}
+
+#[test]
+fn the_owner_and_the_objectives_of_a_flow_are_in_its_title() {
+    let mut ui = TestApp::new(120, 24, traffic());
+    let slo = SloInfo { p95_ns: Some(50_000_000), p99_ns: None, errors_ppm: Some(1_000) };
+    let declaration = FlowDeclaration {
+        owner: Some("planning\u{1b}".to_owned()),
+        slo: Some(slo),
+        ..FlowDeclaration::default()
+    };
+    let flow = CatalogFlow::new((*sample::report(0).flow).clone(), Some(declaration));
+    let text = ui.press("5").send(Message::Flows(Ok(vec![flow]))).text();
+    assert!(text.contains("interactive  owner planning␛  p95 50.0 ms, errors 0.1%: measuring"), "{text}");
 }

@@ -8,7 +8,7 @@ use zerver_replay::{
     Coverage, EditedOutcome, Finding, FindingClass, MissingInput, ReplayError, ReplayedResponse, Report,
     ReportedValue, SourceLocation,
 };
-use zerver_trace::FlowInfo;
+use zerver_trace::CatalogFlow;
 
 use super::*;
 use crate::services::{FlowMeasurement, ReplayResult};
@@ -283,7 +283,7 @@ fn perform(ui: &mut TestApp, step: Step) {
         }
         Step::Source(text) => {
             let files: Vec<String> =
-                flows(ui).into_iter().flat_map(|flow| flow.steps).map(|step| step.file).collect();
+                flows(ui).into_iter().flat_map(|flow| flow.flow.steps).map(|step| step.file).collect();
             for file in files {
                 ui.send(Message::SourceText(file, Some(text.clone())));
             }
@@ -318,7 +318,7 @@ fn perform(ui: &mut TestApp, step: Step) {
             for (at, flow) in flows(ui).into_iter().enumerate() {
                 let measured = Arc::new(FlowMeasurement { times: Baseline::of(&timelines), unreadable: at });
                 ui.send(Message::Measured(
-                    flow.name,
+                    flow.flow.name,
                     if at % 3 == 2 { Err(why.clone()) } else { Ok(measured) },
                 ));
             }
@@ -326,8 +326,8 @@ fn perform(ui: &mut TestApp, step: Step) {
     }
 }
 
-fn flows(ui: &TestApp) -> Vec<FlowInfo> {
-    ui.traces.iter().map(|trace| (*trace.flow).clone()).collect()
+fn flows(ui: &TestApp) -> Vec<CatalogFlow> {
+    ui.traces.iter().map(|trace| (*trace.flow).clone().into()).collect()
 }
 
 proptest! {

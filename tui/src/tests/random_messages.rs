@@ -50,7 +50,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         1 => any::<bool>().prop_map(|is_good| {
             Message::Edited(if is_good { Ok("{\"sub\": 1}".into()) } else { Err("no editor".into()) })
         }),
-        1 => Just(Message::Flows(Ok(vec![(*sample::slow().flow).clone()]))),
+        1 => Just(Message::Flows(Ok(vec![(*sample::slow().flow).clone().into()]))),
     ]
 }
 

@@ -37,13 +37,17 @@ pub(super) fn table(state: &WebState, params: &Params) -> Result<Markup, PageErr
         "change" => FlowOrder::Change,
         _ => FlowOrder::Share,
     };
-    let flows = summarize_flows(&owned(&selected), &owned(&versus), order);
+    let requests = owned(&selected);
+    let flows = summarize_flows(&requests, &owned(&versus), order);
+    let catalog = state.services.catalog().unwrap_or_default();
     let content = flows_page(&FlowsView {
         params,
         typed: &typed,
         versus: &versus_typed,
         versus_requests: versus.requests.len(),
         flows: &flows,
+        catalog: &catalog,
+        requests: &requests,
         stopped_at_unix_ns: selected.stopped_at_unix_ns,
         unreadable: selected.unreadable,
     });
@@ -59,7 +63,8 @@ pub(super) fn graph(state: &WebState, params: &Params) -> Result<Markup, PageErr
     let measured = selected.requests.iter().take(MEASURED).map(|request| &**request);
     let traces = traces(&*state.source, measured)?;
     // The traces carry the flow as it was; the catalog has it as it is.
-    let known = state.services.flows().unwrap_or_default().into_iter().find(|flow| flow.name == name);
+    let known = state.services.catalog().unwrap_or_default().into_iter().map(|flow| flow.flow);
+    let known = known.into_iter().find(|flow| flow.name == name);
     let recorded = || traces.first().map(|trace| (*trace.flow).clone());
     let flow: FlowInfo = known.or_else(recorded).ok_or_else(|| {
         PageError::not_found(format!("no flow is called {name:?}; the catalog lists the flows"))

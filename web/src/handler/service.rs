@@ -19,7 +19,7 @@ pub(super) fn scheduler(state: &WebState) -> Result<Markup, PageError> {
 }
 
 pub(super) fn catalog(state: &WebState) -> Result<Markup, PageError> {
-    let flows = state.services.flows().map_err(zerver_trace::SourceError::from)?;
+    let flows = state.services.catalog().map_err(zerver_trace::SourceError::from)?;
     Ok(state.frame(Tab::Catalog, "Catalog").around(&catalog_page(&flows)))
 }
 

@@ -1,12 +1,13 @@
 //! The catalog: routes, classes, and the steps of each flow with the slots that they read and write.
 
 use maud::{Markup, html};
-use zerver_trace::{FlowInfo, StepInfo};
+use zerver_analysis::slo_text;
+use zerver_trace::{CatalogFlow, FlowDeclaration, FlowInfo, StepInfo};
 
 use crate::page::{amount, safe, table_empty};
 use crate::url;
 
-pub(crate) fn catalog_page(flows: &[FlowInfo]) -> Markup {
+pub(crate) fn catalog_page(flows: &[CatalogFlow]) -> Markup {
     html! {
         h1 { "Catalog" }
         @if flows.is_empty() { (table_empty("No flows are known yet.")) }
@@ -15,12 +16,13 @@ pub(crate) fn catalog_page(flows: &[FlowInfo]) -> Markup {
     }
 }
 
-fn flow(flow: &FlowInfo) -> Markup {
+fn flow(CatalogFlow { flow, declaration, .. }: &CatalogFlow) -> Markup {
     let recovery = flow.recovery_step();
     html! {
         article.flow {
             h2 { a.open href=(url::link("/flow", &[("name", &flow.name)])) { (safe(&flow.name)) } }
             p.facts { code { (safe(&flow.method)) " " (safe(&flow.pattern)) } span { "class " (flow.class.as_str()) } }
+            @if let Some(declaration) = declaration { (declared(declaration)) }
             table.numbers {
                 caption.visually-hidden { "Steps of " (safe(&flow.name)) }
                 thead { tr { th scope="col" { "Step" } th scope="col" { "Reads" } th scope="col" { "Writes" } th scope="col" { "Source" } th scope="col" { "Description" } } }
@@ -32,6 +34,26 @@ fn flow(flow: &FlowInfo) -> Markup {
                     td { (doc(step)) }
                 } } }
             }
+        }
+    }
+}
+
+/// Returns what the definition of a flow says.
+fn declared(declaration: &FlowDeclaration) -> Markup {
+    html! {
+        p.facts {
+            span { "version " (declaration.version) }
+            @if let Some(owner) = &declaration.owner { span { "owner " (safe(owner)) } }
+            @if let Some(slo) = &declaration.slo { span { "objectives " (slo_text(slo)) } }
+            @for alias in &declaration.aliases {
+                span {
+                    "alias " code { (safe(&alias.pattern)) }
+                    @if alias.redirect { " redirects" }
+                    @if let Some(date) = &alias.deprecated { ", deprecated since " (safe(date)) }
+                    @if let Some(date) = &alias.until { ", until " (safe(date)) }
+                }
+            }
+            span { "plan " code { (safe(&declaration.plan_hash)) } }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The table of flows: requests, errors, durations, and the share of the time.
 
 use maud::{Markup, html};
-use zerver_analysis::FlowSummary;
+use zerver_analysis::{FlowSummary, SloReport, slo_text};
+use zerver_replay::SloState;
+use zerver_trace::{CatalogFlow, FlowDeclaration, Summary};
 
 use super::query_box::{older_link, query_box, unreadable_notice};
 use super::request_list::term;
@@ -21,6 +23,10 @@ pub(crate) struct FlowsView<'a> {
     pub(crate) versus: &'a TypedQuery,
     pub(crate) versus_requests: usize,
     pub(crate) flows: &'a [FlowSummary],
+    /// Flows of the build that recorded last.
+    pub(crate) catalog: &'a [CatalogFlow],
+    /// The selected requests.
+    pub(crate) requests: &'a [Summary],
     pub(crate) stopped_at_unix_ns: Option<u64>,
     pub(crate) unreadable: usize,
 }
@@ -38,6 +44,7 @@ pub(crate) fn flows_page(view: &FlowsView<'_>) -> Markup {
         ("p99", "p99", true),
         ("share", "Share of time", true),
     ];
+    let has_declarations = view.flows.iter().any(|flow| view.declaration(flow).is_some_and(is_shown));
     html! {
         h1 { "Flows" }
         (query_box("/flows", view.typed, view.params))
@@ -51,13 +58,45 @@ pub(crate) fn flows_page(view: &FlowsView<'_>) -> Markup {
                     thead { tr {
                         @for (key, name, is_number) in columns { (heading(view, key, name, is_number)) }
                         @if is_compared { (heading(view, "change", "Change of p50", true)) }
+                        @if has_declarations { th scope="col" { "Owner" } th scope="col" { "Objectives" } }
                         th scope="col" { "History" }
                     } }
-                    tbody { @for flow in view.flows { (row(flow, is_compared, view)) } }
+                    tbody { @for flow in view.flows { (row(flow, is_compared, has_declarations, view)) } }
                 }
             }
         }
         (older_link("/flows", view.params, view.typed, view.stopped_at_unix_ns))
+    }
+}
+
+impl FlowsView<'_> {
+    fn catalog_flow(&self, flow: &FlowSummary) -> Option<&CatalogFlow> {
+        self.catalog.iter().find(|known| known.flow.name == flow.flow)
+    }
+
+    fn declaration(&self, flow: &FlowSummary) -> Option<&FlowDeclaration> {
+        self.catalog_flow(flow)?.declaration.as_ref()
+    }
+}
+
+const fn is_shown(declaration: &FlowDeclaration) -> bool {
+    declaration.owner.is_some() || declaration.slo.is_some()
+}
+
+/// Returns the owner of a flow, and its objectives with the judgment of the selected requests until the newest of all.
+fn declaration_cells(flow: &FlowSummary, view: &FlowsView<'_>) -> Markup {
+    let known = view.catalog_flow(flow);
+    let declaration = view.declaration(flow);
+    let until = view.requests.iter().map(|request| request.started_unix_ns + request.duration_ns).max();
+    let reports = known.map(|known| SloReport::of(known, view.requests, until.unwrap_or_default(), 0));
+    let state = reports.iter().flatten().map(|report| report.slo.state).max().unwrap_or_default();
+    html! {
+        td { (safe(declaration.and_then(|declaration| declaration.owner.as_deref()).unwrap_or_default())) }
+        td class=[(state != SloState::Ok).then_some("bad")] {
+            @if let Some(slo) = declaration.and_then(|declaration| declaration.slo) {
+                (slo_text(&slo)) ": " (state.as_str())
+            }
+        }
     }
 }
 
@@ -96,7 +135,7 @@ fn heading(view: &FlowsView<'_>, key: &str, name: &str, is_number: bool) -> Mark
     }
 }
 
-fn row(flow: &FlowSummary, is_compared: bool, view: &FlowsView<'_>) -> Markup {
+fn row(flow: &FlowSummary, is_compared: bool, has_declarations: bool, view: &FlowsView<'_>) -> Markup {
     let own = term("flow", &flow.flow);
     let requests = url::link("/", &[("q", format!("{own} {}", view.typed.text).trim())]);
     let name = if flow.flow.is_empty() { "(no flow)".into() } else { safe(&flow.flow) };
@@ -126,6 +165,7 @@ fn row(flow: &FlowSummary, is_compared: bool, view: &FlowsView<'_>) -> Markup {
                     None => td.number.secondary { "new" },
                 }
             }
+            @if has_declarations { (declaration_cells(flow, view)) }
             td { (history(&flow.history)) }
         }
     }

@@ -241,3 +241,16 @@ fn a_diff_shows_parts_that_add_up() {
     let sum: f64 = parts.iter().filter(|part| part.abs() >= 0.005).sum();
     assert!((sum - total).abs() < 0.001, "{numbers:?}");
 }
+
+#[test]
+fn what_flows_say_about_themselves_is_shown() {
+    let site = Site::start();
+    let flows = site.get("/flows").body;
+    assert!(flows.contains("checkout") && flows.contains("p95 1.00 ms, errors 0.1%: "), "{flows}");
+    let catalog = site.get("/catalog").body;
+    for part in
+        ["version 2", "owner checkout", "deprecated since 2026-12-01", "until 2027-03-01", "0123456789abcdef"]
+    {
+        assert!(catalog.contains(part), "no {part:?}");
+    }
+}

@@ -9,8 +9,8 @@ use zerver_replay::{
 };
 use zerver_testkit::sample;
 use zerver_trace::{
-    Answer, Cursor, Decision, Event, FlowInfo, Header, Query, RequestId, SourceError, Summary, Trace,
-    TraceSource,
+    AliasInfo, Answer, CatalogFlow, Cursor, Decision, Event, FlowDeclaration, FlowInfo, Header, Query,
+    RequestId, SloInfo, SourceError, Summary, Trace, TraceSource,
 };
 use zerver_web::{ReplayOutcome, Services};
 
@@ -166,14 +166,28 @@ impl Services for SampleService {
         Ok(ReplayOutcome { report, build: "todos 0.2.0".into() })
     }
 
-    fn flows(&self) -> Result<Vec<FlowInfo>, String> {
+    fn catalog(&self) -> Result<Vec<CatalogFlow>, String> {
         let mut flows: Vec<FlowInfo> = Vec::new();
         for trace in self.source.0.lock().unwrap().iter() {
             if !flows.iter().any(|flow| flow.name == trace.flow.name) {
                 flows.push((*trace.flow).clone());
             }
         }
-        Ok(flows)
+        let alias = AliasInfo {
+            pattern: format!("/old/{HOSTILE}"),
+            redirect: true,
+            deprecated: Some("2026-12-01".into()),
+            until: Some("2027-03-01".into()),
+        };
+        let declaration = FlowDeclaration {
+            version: 2,
+            owner: Some(format!("checkout {HOSTILE}")),
+            aliases: vec![alias],
+            slo: Some(SloInfo { p95_ns: Some(1_000_000), p99_ns: None, errors_ppm: Some(1_000) }),
+            plan_hash: "0123456789abcdef".into(),
+            ..FlowDeclaration::default()
+        };
+        Ok(flows.into_iter().map(|flow| CatalogFlow::new(flow, Some(declaration.clone()))).collect())
     }
 
     fn metrics(&self) -> Option<Result<ServiceMetrics, String>> {

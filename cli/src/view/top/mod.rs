@@ -47,6 +47,10 @@ pub(crate) fn measures(
         out += &flows;
         out += "\n";
     }
+    if !now.slos.is_empty() {
+        out += &super::slo::table(now.slos.iter().map(|slo| (slo, None)), columns);
+        out += "\n";
+    }
     out += &steps(now, before, span_ns, order, columns);
     let effects = effects(now, before, span_ns, columns);
     if !effects.is_empty() {

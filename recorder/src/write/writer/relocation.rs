@@ -86,10 +86,8 @@ impl Writer {
             }
             batch.put(table, new, record);
         }
-        if let Some(flows) = &self.declared {
-            for (table, key, record) in self.build_records(flows) {
-                batch.put(table, key, record);
-            }
+        for (table, key, record) in self.build_records() {
+            batch.put(table, key, record);
         }
         // The pending ones are added after the commit.
         meta.recorded += traces.saturating_sub(self.pending);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use zerver_trace::Class;
 
+use super::alias::Alias;
 use super::chain::Chain;
+use super::response_doc::ResponseDoc;
+use super::slo::Slo;
 use super::step_order;
 use crate::failure::Failure;
 use crate::message::{Request, Response};
@@ -25,6 +28,12 @@ pub struct FlowDef {
     pub(super) render: Option<RenderFailure>,
     pub(super) is_uncompressed: bool,
     pub(super) streamed_body: Option<u64>,
+    version: u16,
+    owner: &'static str,
+    summary: &'static str,
+    aliases: &'static [Alias],
+    slo: Slo,
+    responses: &'static [ResponseDoc],
     /// Unused entries are empty.
     secret_params: [&'static str; MAX_SECRET_PARAMS],
 }
@@ -52,6 +61,12 @@ impl FlowDef {
             render: None,
             is_uncompressed: false,
             streamed_body: None,
+            version: 1,
+            owner: "",
+            summary: "",
+            aliases: &[],
+            slo: Slo::new(),
+            responses: &[],
             secret_params: [""; MAX_SECRET_PARAMS],
         }
     }
@@ -61,12 +76,18 @@ impl FlowDef {
         self.name
     }
 
-    /// Checks the order of the steps.
+    /// Checks the name, the aliases, and the order of the steps.
     ///
     /// # Panics
     /// If a step reads a slot that no earlier step writes, and the like. In a constant, this is a compile error.
     #[track_caller]
     pub const fn check_order(&self) {
+        assert!(self.version > 0, "the version of a flow must be at least 1");
+        let mut at = 0;
+        while at < self.aliases.len() {
+            self.aliases[at].check(self.name);
+            at += 1;
+        }
         step_order::check(self.name, self.pattern, self.chains, self.unwritten, self.recovery.as_ref());
     }
 
@@ -87,6 +108,108 @@ impl FlowDef {
     pub const fn recover(mut self, step: StepDesc) -> Self {
         self.recovery = Some(step);
         self
+    }
+
+    /// Sets its version, which the catalog shows: `v2` in `flow!`. The first is 1.
+    #[must_use]
+    pub const fn version(mut self, version: u16) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Sets its owner: the team or person to ask about it.
+    #[must_use]
+    pub const fn owner(mut self, owner: &'static str) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    /// Sets what it does for its clients, in a few words, for its OpenAPI document.
+    #[must_use]
+    pub const fn summary(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// Sets its aliases: other paths that reach it.
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [Alias]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Sets its service level objectives. How fast their budgets burn is in the metrics.
+    #[must_use]
+    pub const fn slo(mut self, slo: Slo) -> Self {
+        self.slo = slo;
+        self
+    }
+
+    /// Describes its responses, for its OpenAPI document. Failures are described without it.
+    #[must_use]
+    pub const fn responses(mut self, responses: &'static [ResponseDoc]) -> Self {
+        self.responses = responses;
+        self
+    }
+
+    /// Returns the version.
+    pub const fn number_of_version(&self) -> u16 {
+        self.version
+    }
+
+    /// Returns the owner, if there is one.
+    pub const fn owner_name(&self) -> Option<&'static str> {
+        if self.owner.is_empty() { None } else { Some(self.owner) }
+    }
+
+    /// Returns the summary, if there is one.
+    pub const fn summary_text(&self) -> Option<&'static str> {
+        if self.summary.is_empty() { None } else { Some(self.summary) }
+    }
+
+    /// Returns true if it has its own function that renders failures.
+    pub const fn renders_failures(&self) -> bool {
+        self.render.is_some()
+    }
+
+    /// Returns the aliases.
+    pub const fn alias_list(&self) -> &'static [Alias] {
+        self.aliases
+    }
+
+    /// Returns the service level objectives.
+    pub const fn objectives(&self) -> Slo {
+        self.slo
+    }
+
+    /// Returns the described responses.
+    pub const fn response_docs(&self) -> &'static [ResponseDoc] {
+        self.responses
+    }
+
+    /// Returns the steps in order, without the recovery step.
+    pub fn steps(&self) -> impl Iterator<Item = &'static StepDesc> {
+        self.chains.iter().flat_map(|chain| chain.steps)
+    }
+
+    /// Returns the recovery step.
+    pub const fn recovery_step(&self) -> Option<StepDesc> {
+        self.recovery
+    }
+
+    /// Returns the route: its method and its pattern.
+    pub const fn route(&self) -> (&'static str, &'static str) {
+        (self.method, self.pattern)
+    }
+
+    /// Returns its own deadline, if it has one.
+    pub const fn own_deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    /// Returns the class of its requests.
+    pub const fn own_class(&self) -> Class {
+        self.class
     }
 
     /// Sets the class of its requests.

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use zerver_trace::{FlowInfo, ReadInfo, SharedValue, SlotInfo, StepInfo, Value, ValueError, WriteInfo};
 
+use super::alias::Alias;
 use super::definition::{FlowDef, RenderFailure};
+use super::slo::Slo;
 use crate::failure::Failure;
 use crate::message::{Request, Response};
 use crate::slot::{Slot, SlotDesc, StepInput};
@@ -29,6 +31,8 @@ pub struct Flow {
     streamed_body: Option<u64>,
     number: u16,
     render: RenderFailure,
+    aliases: &'static [Alias],
+    slo: Slo,
     /// Largest number of events that one of its requests had, up to a limit.
     most_events: AtomicUsize,
 }
@@ -110,6 +114,8 @@ impl Flow {
             streamed_body: def.streamed_body,
             number: 0,
             render: def.render.unwrap_or(render),
+            aliases: def.alias_list(),
+            slo: def.objectives(),
             most_events: AtomicUsize::new(0),
         })
     }
@@ -150,6 +156,16 @@ impl Flow {
     /// Returns the deadline of its requests, if it has its own.
     pub const fn deadline(&self) -> Option<Duration> {
         self.deadline
+    }
+
+    /// Returns its aliases.
+    pub const fn aliases(&self) -> &'static [Alias] {
+        self.aliases
+    }
+
+    /// Returns its service level objectives.
+    pub const fn slo(&self) -> Slo {
+        self.slo
     }
 
     /// Decodes a value for the slot at this position, for [`Job::override_slot`](crate::Job::override_slot). Returns

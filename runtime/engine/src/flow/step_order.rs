@@ -6,6 +6,9 @@ use super::chain::Chain;
 use crate::slot::{FAILURE_PATH, SlotDesc};
 use crate::step::StepDesc;
 
+/// Words that are no names of flows.
+const RESERVED: [&str; 7] = ["zerver", "all", "none", "health", "metrics", "catalog", "openapi"];
+
 /// Panics, and thus fails to compile, if the steps of the flow cannot run in their order.
 #[track_caller]
 pub(crate) const fn check(
@@ -65,6 +68,16 @@ const fn check_name(name: &str) {
             .add(name)
             .add("` is invalid: use up to 64 lowercase letters, digits and hyphens, with no hyphen first")
             .fail();
+    }
+    let mut word = 0;
+    while word < RESERVED.len() {
+        if same(name, RESERVED[word]) {
+            Message::new("flow name `")
+                .add(name)
+                .add("` is reserved: it would be mistaken for a part of zerver or for a set of flows")
+                .fail();
+        }
+        word += 1;
     }
 }
 
@@ -301,17 +314,17 @@ const fn same(a: &str, b: &str) -> bool {
 }
 
 /// Message composed at compile time: a panic in a constant takes a single `&str` and cannot format.
-struct Message {
+pub(super) struct Message {
     bytes: [u8; 512],
     len: usize,
 }
 
 impl Message {
-    const fn new(text: &str) -> Self {
+    pub(super) const fn new(text: &str) -> Self {
         Self { bytes: [0; 512], len: 0 }.add(text)
     }
 
-    const fn add(mut self, text: &str) -> Self {
+    pub(super) const fn add(mut self, text: &str) -> Self {
         let text = text.as_bytes();
         let mut at = 0;
         while at < text.len() && self.len < self.bytes.len() {
@@ -323,7 +336,7 @@ impl Message {
     }
 
     #[track_caller]
-    const fn fail(self) {
+    pub(super) const fn fail(self) -> ! {
         match str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(message) => panic!("{}", message),
             Err(_) => panic!("the steps of this flow cannot run in this order"),

@@ -5,10 +5,11 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::field_path::deserialize;
-use super::from_request::FromRequest;
+use super::from_request::{FromRequest, InputDesc, InputPart};
 use super::named_values::from_urlencoded;
 use crate::failure::Failure;
 use crate::message::Request;
+use crate::shape::Shape;
 
 /// A body of JSON, of type `application/json` or another type that ends with `+json`.
 ///
@@ -37,6 +38,9 @@ use crate::message::Request;
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Json<T> {
+    const DESC: Option<InputDesc> =
+        Some(InputDesc { part: InputPart::Body("application/json"), shape: Shape::of::<T> });
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         require_type(request, "application/json", |media_type| {
             media_type == "application/json" || media_type.ends_with("+json")
@@ -72,6 +76,9 @@ fn describe(error: &serde_json::Error) -> String {
 pub struct Form<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Form<T> {
+    const DESC: Option<InputDesc> =
+        Some(InputDesc { part: InputPart::Body("application/x-www-form-urlencoded"), shape: Shape::of::<T> });
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         let expected = "application/x-www-form-urlencoded";
         require_type(request, expected, |media_type| media_type == expected)?;

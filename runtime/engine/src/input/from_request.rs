@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::message::Request;
+use crate::shape::Shape;
 
 /// A parameter that a step takes by value, and that is derived from the request.
 ///
@@ -33,9 +34,36 @@ use crate::message::Request;
             type that implements `FromRequest`"
 )]
 pub trait FromRequest: Sized {
+    /// Description of the part that is read, for OpenAPI. `None` if it is unknown.
+    const DESC: Option<InputDesc> = None;
+
     /// Derives the value.
     ///
     /// # Errors
     /// The failure of the request, if it does not have what the type requires.
     fn from_request(request: &Request) -> Result<Self, Failure>;
+}
+
+/// Description of a part of the request that a step takes.
+#[derive(Debug, Clone, Copy)]
+pub struct InputDesc {
+    /// The part.
+    pub part: InputPart,
+    /// Returns the shape of its value.
+    pub shape: fn() -> Shape,
+}
+
+/// A part of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputPart {
+    /// Parameters of the path.
+    Path,
+    /// The query.
+    Query,
+    /// Headers, with underscores in place of hyphens.
+    Headers,
+    /// Cookies.
+    Cookies,
+    /// The body, of this media type.
+    Body(&'static str),
 }

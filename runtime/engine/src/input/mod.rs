@@ -46,7 +46,7 @@ mod text_value;
 mod validation;
 
 pub use body::{Form, Json};
-pub use from_request::FromRequest;
+pub use from_request::{FromRequest, InputDesc, InputPart};
 pub use named_values::{Cookies, Headers, Query};
 pub use path::Path;
 pub use validation::{InvalidFields, Valid, Validate};

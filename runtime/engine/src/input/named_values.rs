@@ -7,9 +7,10 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::field_path::deserialize;
-use super::from_request::FromRequest;
+use super::from_request::{FromRequest, InputDesc, InputPart};
 use crate::failure::Failure;
 use crate::message::Request;
+use crate::shape::Shape;
 
 /// Maximum number of values. Each costs more than its bytes once it is decoded.
 const MAX_VALUES: usize = 1_000;
@@ -33,6 +34,8 @@ const MAX_VALUES: usize = 1_000;
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
+    const DESC: Option<InputDesc> = Some(InputDesc { part: InputPart::Query, shape: Shape::of::<T> });
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         let encoded = request.uri.query().unwrap_or_default();
         from_urlencoded(encoded.as_bytes(), || Failure::invalid("query")).map(Self)
@@ -57,6 +60,8 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 pub struct Headers<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Headers<T> {
+    const DESC: Option<InputDesc> = Some(InputDesc { part: InputPart::Headers, shape: Shape::of::<T> });
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         // A value that is not UTF-8 counts as absent.
         let values = request.headers.iter().filter_map(|(name, value)| {
@@ -87,6 +92,8 @@ impl<T: DeserializeOwned> FromRequest for Headers<T> {
 pub struct Cookies<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Cookies<T> {
+    const DESC: Option<InputDesc> = Some(InputDesc { part: InputPart::Cookies, shape: Shape::of::<T> });
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         // RFC 6265, section 5.4. HTTP/2 may split the header into several.
         let headers = request.headers.get_all(header::COOKIE).iter();

@@ -5,10 +5,11 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::field_path::deserialize;
-use super::from_request::FromRequest;
+use super::from_request::{FromRequest, InputDesc, InputPart};
 use super::text_value::{TextError, TextValue};
 use crate::failure::Failure;
 use crate::message::{Params, Request};
+use crate::shape::Shape;
 
 /// The path parameters of the route, decoded: one value, a tuple in the order of the route, or a struct with their names.
 ///
@@ -26,6 +27,8 @@ use crate::message::{Params, Request};
 pub struct Path<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Path<T> {
+    const DESC: Option<InputDesc> = Some(InputDesc { part: InputPart::Path, shape: Shape::of::<T> });
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         match deserialize(PathParams(&request.params), ToString::to_string) {
             Ok(value) => Ok(Self(value)),

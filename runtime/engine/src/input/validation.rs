@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::body::{Form, Json};
 use super::field_path::pointer_of;
-use super::from_request::FromRequest;
+use super::from_request::{FromRequest, InputDesc};
 use super::named_values::{Cookies, Headers, Query};
 use super::path::Path;
 use crate::failure::Failure;
@@ -110,6 +110,8 @@ impl<F: Display, M: Display> Extend<(F, M)> for InvalidFields {
 pub struct Valid<I>(pub I);
 
 impl<I: FromRequest + Part> FromRequest for Valid<I> {
+    const DESC: Option<InputDesc> = I::DESC;
+
     fn from_request(request: &Request) -> Result<Self, Failure> {
         let input = I::from_request(request)?;
         let mut invalid = InvalidFields::new();

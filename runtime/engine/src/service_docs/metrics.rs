@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::slo::SloMetrics;
+
 /// All metrics at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceMetrics {
@@ -27,6 +29,12 @@ pub struct ServiceMetrics {
     /// Latencies of all flows.
     #[serde(default)]
     pub flows: Vec<FlowMetrics>,
+    /// Objectives of all flows that have some.
+    #[serde(default)]
+    pub slos: Vec<SloMetrics>,
+    /// Aliases of all flows.
+    #[serde(default)]
+    pub aliases: Vec<AliasMetrics>,
     /// Kinds of effect.
     pub effects: Vec<EffectMetrics>,
     /// Targets of effects.
@@ -37,6 +45,17 @@ pub struct ServiceMetrics {
     pub chaos: Vec<ChaosMetrics>,
     /// Recorder; `None` if nothing is recorded.
     pub recorder: Option<RecorderMetrics>,
+}
+
+/// Metrics of one alias of a flow.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AliasMetrics {
+    /// Name of the flow.
+    pub flow: String,
+    /// Pattern of its path.
+    pub alias: String,
+    /// Requests that have used it.
+    pub requests: u64,
 }
 
 /// Metrics of one rule of chaos.

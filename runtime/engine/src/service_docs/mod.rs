@@ -2,9 +2,11 @@
 
 mod metrics;
 mod settings;
+mod slo;
 
 pub use metrics::{
-    ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyBucket, LatencyExemplar, RecorderMetrics,
-    ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    AliasMetrics, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyBucket, LatencyExemplar,
+    RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 pub use settings::{SettingDoc, SettingSource};
+pub use slo::{BurnWindow, SLO_WINDOWS_MIN, SloMetrics, SloState, slo_objectives};

@@ -5,6 +5,7 @@ use std::any::{Any, TypeId};
 use zerver_trace::{FlowInfo, SharedValue, Value, ValueError};
 
 use super::step_input::StepInput;
+use crate::shape::Shape;
 
 /// Path of the built-in slot that only a recovery step can read.
 pub(crate) const FAILURE_PATH: &str = FlowInfo::FAILURE_PATH;
@@ -69,4 +70,6 @@ pub struct WriteDesc {
     pub is_optional: bool,
     /// Decodes a value of the slot that does not come from the step, but from a recording or from an edit of a replay.
     pub decode: fn(&Value) -> Result<SharedValue, ValueError>,
+    /// Returns the shape of its values.
+    pub shape: fn() -> Shape,
 }

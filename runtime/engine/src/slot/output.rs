@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use zerver_trace::{SharedValue, TypedValue, Value, ValueError};
 
 use super::description::{Slot, WriteDesc};
+use crate::shape::Shape;
 
 /// Values that a step wrote, in the order of its return type; `None` for a slot that it left unwritten.
 pub type Writes = SmallVec<[Option<SharedValue>; 2]>;
@@ -22,7 +23,8 @@ pub trait SlotOutput: Send + 'static {
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for S {
-    const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S> };
+    const WRITE: WriteDesc =
+        WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S>, shape: Shape::of::<S> };
 
     fn into_value(self) -> Option<SharedValue> {
         Some(Arc::new(TypedValue(self)))
@@ -30,7 +32,8 @@ impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for S {
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for Option<S> {
-    const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: true, decode: decode::<S> };
+    const WRITE: WriteDesc =
+        WriteDesc { slot: S::DESC, is_optional: true, decode: decode::<S>, shape: Shape::of::<S> };
 
     fn into_value(self) -> Option<SharedValue> {
         self.map(|value| Arc::new(TypedValue(value)) as SharedValue)
@@ -63,7 +66,8 @@ impl<S> Deref for Shared<S> {
 }
 
 impl<S: Slot + Serialize + DeserializeOwned> SlotOutput for Shared<S> {
-    const WRITE: WriteDesc = WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S> };
+    const WRITE: WriteDesc =
+        WriteDesc { slot: S::DESC, is_optional: false, decode: decode::<S>, shape: Shape::of::<S> };
 
     fn into_value(self) -> Option<SharedValue> {
         Some(self.0)

@@ -1,6 +1,7 @@
 //! Steps: plain functions, described by `#[step]`. The job runs them; a step sees only the slots that it reads.
 
 use super::decision::ErasedDecision;
+use crate::input::InputDesc;
 use crate::slot::{Slot, SlotDesc, StepInput, WriteDesc};
 
 /// A step of a flow. [`#[step]`](macro@crate::step) implements it for a hidden type with the name of the function.
@@ -24,6 +25,8 @@ pub struct StepDesc {
     pub reads: &'static [ReadDesc],
     /// Slots that it writes, in the order of its return type.
     pub writes: &'static [WriteDesc],
+    /// Parts of the request that it takes by value, in the order of its parameters, as far as they describe themselves.
+    pub inputs: &'static [Option<InputDesc>],
     /// True if it never goes on to the next step, so that a flow may end with it.
     pub is_final: bool,
     /// Calls the function.

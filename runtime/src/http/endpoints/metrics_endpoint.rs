@@ -13,8 +13,8 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::service_docs::{
-    ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyExemplar, RecorderMetrics, ServiceMetrics,
-    StepMetrics, TargetMetrics, WorkerMetrics,
+    AliasMetrics, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyExemplar, RecorderMetrics,
+    ServiceMetrics, SloMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 use zerver_engine::{Chaos, ChaosRule, Failure, Response};
 use zerver_recorder::RecorderStatus;
@@ -32,6 +32,14 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
         worker.worker_context.service_clock.elapsed_ns(),
     );
     metrics.chaos = worker.service.readiness.interpreters().chaos().map(chaos).unwrap_or_default();
+    let aliases = worker.service.router.aliases();
+    metrics.aliases = aliases
+        .map(|(flow, alias)| AliasMetrics {
+            flow: flow.info().name.clone(),
+            alias: alias.alias().pattern().to_owned(),
+            requests: alias.requests(),
+        })
+        .collect();
     metrics.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
@@ -83,6 +91,8 @@ impl Collector for Scrape {
             workers,
             steps,
             flows,
+            slos,
+            aliases,
             effects,
             targets,
             chaos,
@@ -138,6 +148,25 @@ impl Collector for Scrape {
             step(|step| step.retries),
         )?;
         out.latencies(flows)?;
+        let objective =
+            |slo: &SloMetrics| vec![("flow", slo.flow.clone()), ("objective", slo.objective.clone())];
+        let slo = |value: fn(&SloMetrics) -> u64| slos.iter().map(move |slo| (objective(slo), value(slo)));
+        out.counts("slo_requests", "Requests to a flow with this objective", slo(|slo| slo.requests))?;
+        out.counts("slo_bad_requests", "Requests that missed the objective", slo(|slo| slo.bad))?;
+        let budgets = slos.iter().map(|slo| (objective(slo), slo.budget));
+        out.ratios("slo_budget", "Share of the requests that may miss the objective", budgets)?;
+        let burn_rates = slos.iter().flat_map(|slo| {
+            slo.windows.iter().map(|window| {
+                let mut labels = objective(slo);
+                labels.push(("window", window.name().to_owned()));
+                (labels, window.burn_rate)
+            })
+        });
+        out.ratios("slo_burn_rate", "Share of bad requests, relative to the budget", burn_rates)?;
+        let used = aliases.iter().map(|alias| {
+            (vec![("flow", alias.flow.clone()), ("alias", alias.alias.clone())], alias.requests)
+        });
+        out.counts("alias_requests", "Requests that used an alias of a flow", used)?;
         let effect = |value: fn(&EffectMetrics) -> u64| {
             effects.iter().map(move |effect| (vec![("kind", effect.kind.clone())], value(effect)))
         };
@@ -299,9 +328,18 @@ impl MetricWriter<'_> {
         help: &str,
         values: impl IntoIterator<Item = (Labels, u64)>,
     ) -> fmt::Result {
+        self.ratios(name, help, values.into_iter().map(|(labels, value)| (labels, value as f64)))
+    }
+
+    fn ratios(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels, f64)>,
+    ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in values {
-            encode_labeled(&mut metric, &labels, &ConstGauge::new(value as f64))?;
+            encode_labeled(&mut metric, &labels, &ConstGauge::new(value))?;
         }
         Ok(())
     }

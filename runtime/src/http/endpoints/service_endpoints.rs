@@ -1,4 +1,4 @@
-//! Requests about the service itself: health, metrics, and status polls by zerver's own tools. They are not recorded.
+//! Requests about the service itself: health, metrics, documents, and status polls by zerver's own tools. They are not recorded.
 
 use http::{Method, StatusCode};
 use zerver_engine::{Request, Response};
@@ -27,6 +27,10 @@ pub(crate) enum OwnEndpoint {
         /// True if the request only checks that the service is alive, not that it is ready.
         is_liveness: bool,
     },
+    /// The catalog of the flows.
+    Catalog,
+    /// The OpenAPI document.
+    OpenApi,
     /// Contains the headers of the request.
     #[cfg(feature = "metrics")]
     Metrics(http::HeaderMap),
@@ -38,6 +42,12 @@ pub(crate) fn own_endpoint(active: &mut ActiveRequest, service: &Service) -> Opt
     if service.health_path.as_deref() == path {
         let is_liveness = request.uri.query() == Some("live");
         return Some(OwnEndpoint::Health { is_local: is_local_client(request), is_liveness });
+    }
+    if service.catalog_path.as_deref() == path && is_local_client(request) {
+        return Some(OwnEndpoint::Catalog);
+    }
+    if service.openapi_path.as_deref() == path {
+        return Some(OwnEndpoint::OpenApi);
     }
     #[cfg(feature = "metrics")]
     if service.metrics.path.as_deref() == path && (service.metrics.remote || is_local_client(request)) {

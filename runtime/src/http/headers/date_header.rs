@@ -35,6 +35,11 @@ impl DateCache {
     }
 }
 
+/// Formats a time of a clock or a calendar, in seconds since 1970.
+pub(crate) fn http_date(second: u64) -> String {
+    format_date(second.min(LAST_S))
+}
+
 /// Formats a time as in `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn format_date(second: u64) -> String {
     let (days, of_day) = (second / DAY_S, second % DAY_S);

@@ -111,7 +111,7 @@ impl ThreadCounters {
     pub(crate) fn new(flows: &[Arc<Flow>]) -> Self {
         let steps =
             |flow: &Arc<Flow>| (0..flow.info().steps.len()).map(|_| StepCounters::default()).collect();
-        let latencies = flows.iter().map(|_| LatencyHistogram::default()).collect();
+        let latencies = flows.iter().map(|flow| LatencyHistogram::new(flow.slo())).collect();
         Self { steps: flows.iter().map(steps).collect(), latencies, ..Self::default() }
     }
 

@@ -3,9 +3,12 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use zerver_engine::Slo;
 #[cfg(feature = "metrics")]
 use zerver_engine::service_docs::{LatencyBucket, LatencyExemplar};
 use zerver_trace::RequestId;
+
+use super::slo_window::SloWindow;
 
 /// Upper bounds of the buckets, in nanoseconds. A last bucket has no bound.
 const BOUNDS_NS: [u64; 16] = [
@@ -35,6 +38,8 @@ pub(crate) struct LatencyHistogram {
     sum_ns: AtomicU64,
     /// Last kept request of each bucket.
     exemplars: Mutex<[Option<Exemplar>; BUCKETS]>,
+    /// Requests that missed an objective, if the flow has one.
+    slo: Option<Box<SloWindow>>,
 }
 
 /// A request that is recorded.
@@ -47,6 +52,17 @@ struct Exemplar {
 }
 
 impl LatencyHistogram {
+    /// Creates the counters of a flow with these objectives.
+    pub(crate) fn new(slo: Slo) -> Self {
+        Self { slo: SloWindow::new(slo), ..Self::default() }
+    }
+
+    /// Returns the counters of objectives, if the flow has one.
+    #[inline]
+    pub(crate) fn slo(&self) -> Option<&SloWindow> {
+        self.slo.as_deref()
+    }
+
     /// Counts a request. `kept` is its id if it is recorded, and the time at which it ended.
     pub(crate) fn observe(&self, duration_ns: u64, kept: Option<(RequestId, u64)>) {
         let bucket = BOUNDS_NS.partition_point(|bound_ns| *bound_ns < duration_ns);

@@ -2,6 +2,7 @@
 
 pub(super) mod counters;
 mod latency_histogram;
+mod slo_window;
 #[cfg(feature = "metrics")]
 pub(super) mod snapshot;
 pub(super) mod waiting_requests;

@@ -3,13 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use zerver_engine::Class;
-use zerver_engine::service_docs::{ClassMetrics, FlowMetrics, ServiceMetrics, StepMetrics, WorkerMetrics};
+use zerver_engine::service_docs::{
+    ClassMetrics, FlowMetrics, SLO_WINDOWS_MIN, ServiceMetrics, SloMetrics, StepMetrics, WorkerMetrics,
+    slo_objectives,
+};
+use zerver_engine::{Class, Flow};
 
 use super::counters::ClassCounters;
+use super::latency_histogram::LatencyHistogram;
+use super::slo_window::{SloCounts, SloWindow};
 use super::waiting_requests::waiting;
 use crate::scheduler::shared_state::SchedulerState;
 use crate::scheduler::threads::thread_status::ThreadStatus;
+use crate::time::nanos;
 
 /// Returns the metrics of a service at `now_ns`, on the service's clock.
 pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> ServiceMetrics {
@@ -44,7 +50,7 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
     if let Some(batch) = &scheduler.batch {
         classes[Class::Batch as usize].full += batch.full();
     }
-    let (mut steps, mut flows) = (Vec::new(), Vec::new());
+    let (mut steps, mut flows, mut slos) = (Vec::new(), Vec::new(), Vec::new());
     for (flow, number) in scheduler.flows.iter().zip(0..) {
         for (position, step) in flow.info().steps.iter().enumerate() {
             let mut metrics = StepMetrics {
@@ -70,6 +76,12 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
         let latencies = threads.iter().filter_map(|(_, status)| status.counters.latencies(number));
         metrics.sum_ns = latencies.map(|latencies| latencies.add_to(&mut metrics.buckets)).sum();
         flows.push(metrics);
+        let latencies = threads.iter().filter_map(|(_, status)| status.counters.latencies(number));
+        slos.extend(slo_metrics(
+            flow,
+            &latencies.filter_map(LatencyHistogram::slo).collect::<Vec<_>>(),
+            now_ns,
+        ));
     }
     let worker = |(name, thread_status): &(String, Arc<ThreadStatus>)| WorkerMetrics {
         name: name.clone(),
@@ -93,9 +105,35 @@ pub(crate) fn collect_metrics(scheduler: &SchedulerState, now_ns: u64) -> Servic
         workers: threads.iter().map(worker).collect(),
         steps,
         flows,
+        slos,
+        aliases: Vec::new(),
         effects: scheduler.effect_limiter.metrics(),
         targets: scheduler.targets.all().iter().map(|target| target.metrics(now_ns)).collect(),
         chaos: Vec::new(),
         recorder: None,
     }
+}
+
+/// Returns the objectives of a flow, from the counters of all threads.
+fn slo_metrics(flow: &Flow, threads: &[&SloWindow], now_ns: u64) -> Vec<SloMetrics> {
+    let mut total = SloCounts::default();
+    threads.iter().for_each(|window| window.add_total(&mut total));
+    let windows = SLO_WINDOWS_MIN.map(|minutes| {
+        let mut counts = SloCounts::default();
+        threads.iter().for_each(|window| window.add_last(now_ns, minutes, &mut counts));
+        counts
+    });
+    let slo = flow.slo();
+    let objectives =
+        slo_objectives(slo.p95_limit().map(nanos), slo.p99_limit().map(nanos), slo.error_millionths());
+    let metrics = |objective: (&'static str, Option<u64>, f64)| {
+        let bad = match objective.0 {
+            "p95" => 1,
+            "p99" => 2,
+            _ => 3,
+        };
+        let counts = windows.map(|window| (window[0], window[bad]));
+        SloMetrics::new(&flow.info().name, objective, (total[0], total[bad]), counts)
+    };
+    objectives.map(metrics).collect()
 }

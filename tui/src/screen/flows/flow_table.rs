@@ -1,7 +1,7 @@
 //! The flows with their requests, errors and durations, within a window of time.
 
 use zerver_analysis::{FlowOrder, FlowSummary};
-use zerver_trace::{FlowInfo, duration};
+use zerver_trace::{CatalogFlow, duration};
 
 use crate::index::{FlowTotal, FlowTotals, RequestIndex, SCAN_CHUNK, Seq};
 
@@ -152,7 +152,7 @@ impl FlowTable {
     }
 
     /// Makes the rows: of the flows with requests, and of those of the program.
-    pub(super) fn settle(&mut self, index: &RequestIndex, known: &[FlowInfo]) {
+    pub(super) fn settle(&mut self, index: &RequestIndex, known: &[CatalogFlow]) {
         let all_ns = self.current.time_ns();
         let span_s = self.current.span_ns() as f64 / 1e9;
         let mut rows: Vec<_> = self
@@ -163,7 +163,7 @@ impl FlowTable {
                 (self.summary(name, number, total, all_ns, span_s), Some(number))
             })
             .collect();
-        for flow in known {
+        for flow in known.iter().map(|entry| &entry.flow) {
             if !rows.iter().any(|(row, _)| row.flow == flow.name) {
                 rows.push((FlowSummary { flow: flow.name.clone(), ..FlowSummary::default() }, None));
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 use zerver_analysis::FlowSummary;
-use zerver_trace::FlowInfo;
+use zerver_trace::{CatalogFlow, FlowInfo};
 
 use super::flow_table::FlowTable;
 use super::layout::{self, Areas};
@@ -19,7 +19,7 @@ use crate::state::SharedState;
 #[derive(Debug, Default)]
 pub(crate) struct FlowsScreen {
     /// Flows, or why they cannot be listed; `None` until they arrive.
-    pub(super) flows: Option<Result<Vec<FlowInfo>, String>>,
+    pub(super) flows: Option<Result<Vec<CatalogFlow>, String>>,
     pub(super) table: FlowTable,
     /// True while a [`Command::Continue`] is pending.
     pub(super) is_turn_requested: bool,
@@ -49,7 +49,7 @@ pub(super) enum Pane {
 
 impl FlowsScreen {
     /// Returns the flows of the program.
-    pub(super) fn known(&self) -> &[FlowInfo] {
+    pub(super) fn known(&self) -> &[CatalogFlow] {
         match &self.flows {
             Some(Ok(flows)) => flows,
             _ => &[],
@@ -66,8 +66,13 @@ impl FlowsScreen {
     }
 
     pub(super) fn selected(&self) -> Option<&FlowInfo> {
+        self.selected_entry().map(|entry| &entry.flow)
+    }
+
+    /// Returns the selected flow, with what its definition says.
+    pub(super) fn selected_entry(&self) -> Option<&CatalogFlow> {
         let name = self.selected_name()?;
-        self.known().iter().find(|flow| flow.name == name)
+        self.known().iter().find(|entry| entry.flow.name == name)
     }
 
     /// Counts requests, and updates the rows. The selected flow stays selected.
