@@ -111,7 +111,7 @@ pub use ::http::{HeaderMap, Method, StatusCode};
 pub use app::builder::App;
 pub use app::start_options::StartOptions;
 pub use app::startup::{BoxError, Startup};
-pub use config::{Egress, Idempotency, Keep, KeyStore, Limits, Recording};
+pub use config::{Cors, Csrf, Egress, Idempotency, Keep, KeyStore, Limits, Recording, SecurityHeaders};
 #[cfg(feature = "replay")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};

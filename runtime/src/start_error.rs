@@ -65,6 +65,18 @@ pub enum StartError {
     /// The limit of effects of a request is 0.
     #[error("limits.effects is 0, so that no effect could be performed; it must be at least 1")]
     NoEffects,
+    /// The settings of CORS would let each site act for each user.
+    #[error(
+        "cors.credentials is true, and cors.origins contains *, so that any site could use this service as the user of the \
+         browser; list the origins"
+    )]
+    CorsCredentials,
+    /// A setting of CORS cannot be in a header.
+    #[error("the settings of CORS contain {value:?}, which cannot be in a header")]
+    CorsValue {
+        /// The value.
+        value: String,
+    },
     /// A rule of chaos is for a kind of effect that the program does not have.
     #[error(
         "chaos rule {rule} is for a kind of effect that this program does not perform; it performs {kinds}"

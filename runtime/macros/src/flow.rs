@@ -17,18 +17,21 @@ fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
-    let Flow { name, method, pattern, before, unwritten, steps, recover, idempotency } = syn::parse2(item)?;
+    let Flow { name, method, pattern, before, unwritten, steps, recover, idempotency, is_public } =
+        syn::parse2(item)?;
     let engine = crate::crate_paths::engine();
     let steps = chain(steps.iter());
     let idempotency = idempotency.map(|idempotency| idempotency.chain());
     let idempotency = idempotency.iter();
     let recover = recover.map(|step| quote!(.recover(<#step as #engine::Step>::DESC)));
+    let public = is_public.then(|| quote!(.public()));
     let method = method.to_string();
     Ok(quote! {{
         const FLOW: #engine::FlowDef =
             #engine::FlowDef::new(#name, #method, #pattern, &[#(#before,)* #(#idempotency,)* #steps])
                 .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*])
-                #recover;
+                #recover
+                #public;
         const _: () = FLOW.check_order();
         FLOW
     }})
@@ -52,6 +55,7 @@ struct Flow {
     steps: Punctuated<Path, Token![,]>,
     recover: Option<Path>,
     idempotency: Option<Idempotency>,
+    is_public: bool,
 }
 
 /// `idempotent`, `idempotent: required`, `idempotent: by(SLOT)` or `idempotent: required by(SLOT)`.
@@ -115,11 +119,15 @@ impl Parse for Flow {
         }
         let pattern = input.parse()?;
         let (mut before, mut unwritten, mut steps, mut recover) = (Vec::new(), None, None, None);
-        let mut idempotency = None;
+        let (mut idempotency, mut is_public) = (None, false);
         while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
             let key: Ident = input.parse()?;
             if key == "idempotent" && idempotency.is_none() && steps.is_some() {
                 idempotency = Some(input.parse()?);
+                continue;
+            }
+            if key == "public" && !is_public {
+                is_public = true;
                 continue;
             }
             input.parse::<Token![:]>()?;
@@ -131,14 +139,14 @@ impl Parse for Flow {
                 _ => {
                     return Err(Error::new(
                         key.span(),
-                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` and `idempotent` if needed, each at most once",
+                        "unexpected key: write `public`, `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` and `idempotent` if needed, each at most once",
                     ));
                 }
             }
         }
         let steps = steps.ok_or_else(|| input.error("a flow needs `steps: [..]`"))?;
         let unwritten = unwritten.into_iter().flatten().collect();
-        Ok(Self { name, method, pattern, before, unwritten, steps, recover, idempotency })
+        Ok(Self { name, method, pattern, before, unwritten, steps, recover, idempotency, is_public })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::cores;
 use crate::execution::effect_runtime::EffectRuntime;
 #[cfg(feature = "replay")]
 use crate::execution::purity_check::PurityCheck;
-use crate::http::Router;
+use crate::http::{BrowserRules, Router};
 use crate::scheduler::{BatchStatus, SchedulerState, Tuning};
 use crate::server::handle::Server;
 use crate::server::listener;
@@ -60,7 +60,8 @@ impl App {
             return Err(StartError::NoEffects);
         }
         let flows = self.ready_flows()?;
-        Ok(CheckedApp { router: Router::new(&flows)?, flows, app: self })
+        let browser = BrowserRules::new(&self.config)?;
+        Ok(CheckedApp { router: Router::new(&flows)?, flows, browser, app: self })
     }
 }
 
@@ -69,12 +70,13 @@ pub(crate) struct CheckedApp {
     app: App,
     flows: Vec<Arc<Flow>>,
     router: Router,
+    browser: Option<Box<BrowserRules>>,
 }
 
 impl CheckedApp {
     /// Starts the effect runtime and runs the startup hook, unless it is asynchronous.
     pub(crate) fn prepare(self, options: StartOptions) -> Result<PreparedService, StartError> {
-        let Self { app, flows, router } = self;
+        let Self { app, flows, router, browser } = self;
         let secrets = app.secrets();
         let config = app.config;
         let workers = config.workers.unwrap_or_else(cores).max(1);
@@ -104,6 +106,7 @@ impl CheckedApp {
             render: app.render,
             limits: config.limits,
             allowed_hosts: config.hosts,
+            browser,
             passes_baggage: !config.egress.baggage.is_empty(),
             sink: options.sink,
             secrets: secrets.clone(),

@@ -3,6 +3,7 @@
 use zerver_engine::Class;
 
 use super::field::Field;
+use super::list_syntax::Wildcard;
 use super::settings::Config;
 use super::target_keys::{self, DEFAULT};
 
@@ -85,6 +86,16 @@ pub(super) const KEYS: &[Key] = &[
     reloadable("idempotency.keep"),
     reloadable("idempotency.lease"),
     reloadable("idempotency.store"),
+    fixed("cors.origins"),
+    fixed("cors.headers"),
+    fixed("cors.expose"),
+    fixed("cors.credentials"),
+    fixed("cors.max_age"),
+    fixed("csrf.protect"),
+    fixed("csrf.trusted"),
+    fixed("security_headers.add"),
+    fixed("security_headers.hsts"),
+    fixed("security_headers.policy"),
     fixed("health.path"),
     fixed("metrics.path"),
     fixed("metrics.remote"),
@@ -142,7 +153,18 @@ impl Key {
     /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
         let Config {
-            scheduling, limits, recording, targets, egress, idempotency, chaos, dev_servers, ..
+            scheduling,
+            limits,
+            recording,
+            targets,
+            egress,
+            idempotency,
+            cors,
+            csrf,
+            security_headers,
+            chaos,
+            dev_servers,
+            ..
         } = config;
         if let Some(name) = self.name.strip_prefix(DEFAULT) {
             return target_keys::field(name, &mut targets.default);
@@ -178,6 +200,16 @@ impl Key {
             "idempotency.store" => Field::KeyStore(&mut idempotency.store),
             "egress.baggage" => Field::Destinations(&mut egress.baggage),
             "egress.private" => Field::Flag(&mut egress.private),
+            "cors.origins" => Field::Origins(&mut cors.origins, Wildcard::Allowed),
+            "cors.headers" => Field::HeaderNames(&mut cors.headers, Wildcard::Allowed),
+            "cors.expose" => Field::HeaderNames(&mut cors.expose, Wildcard::Refused),
+            "cors.credentials" => Field::Flag(&mut cors.credentials),
+            "cors.max_age" => Field::Time(&mut cors.max_age),
+            "csrf.protect" => Field::Flag(&mut csrf.protect),
+            "csrf.trusted" => Field::Origins(&mut csrf.trusted, Wildcard::Refused),
+            "security_headers.add" => Field::Flag(&mut security_headers.add),
+            "security_headers.hsts" => Field::OptionalTime(&mut security_headers.hsts),
+            "security_headers.policy" => Field::HeaderText(&mut security_headers.policy),
             "health.path" => Field::Path(&mut config.health),
             "metrics.path" => Field::Path(&mut config.metrics.path),
             "metrics.remote" => Field::Flag(&mut config.metrics.remote),

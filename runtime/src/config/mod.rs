@@ -1,6 +1,7 @@
 //! Settings of a service. They come from the program (the methods of `App`), from `zerver.toml` (`file`) and from the
 //! environment; each overrides the one before. `key` contains the names, `field` parses and formats the values.
 
+mod browser;
 mod chaos_settings;
 mod egress;
 mod field;
@@ -9,11 +10,13 @@ mod idempotency;
 mod key;
 mod layers;
 mod limits;
+mod list_syntax;
 mod mask;
 mod recording;
 mod settings;
 mod target_keys;
 
+pub use browser::{Cors, Csrf, SecurityHeaders};
 pub(crate) use chaos_settings::ChaosSettings;
 pub use egress::Egress;
 pub(crate) use egress::EgressRules;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zerver_engine::SchedulingSettings;
 
-use super::{ChaosSettings, Egress, Idempotency, Limits, Recording};
+use super::{ChaosSettings, Cors, Csrf, Egress, Idempotency, Limits, Recording, SecurityHeaders};
 use crate::scheduler::{ClassRule, TargetSettings};
 
 /// All settings of a service.
@@ -23,6 +23,9 @@ pub(crate) struct Config {
     pub(crate) targets: TargetSettings,
     pub(crate) egress: Egress,
     pub(crate) idempotency: Idempotency,
+    pub(crate) cors: Cors,
+    pub(crate) csrf: Csrf,
+    pub(crate) security_headers: SecurityHeaders,
     pub(crate) health: Option<String>,
     pub(crate) metrics: MetricsEndpoint,
     pub(crate) recording: Recording,
@@ -46,6 +49,9 @@ impl Default for Config {
             targets: TargetSettings::default(),
             egress: Egress::default(),
             idempotency: Idempotency::default(),
+            cors: Cors::default(),
+            csrf: Csrf::default(),
+            security_headers: SecurityHeaders::default(),
             health: Some("/healthz".to_owned()),
             metrics: MetricsEndpoint {
                 path: cfg!(feature = "metrics").then(|| "/metrics".to_owned()),

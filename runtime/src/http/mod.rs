@@ -4,6 +4,7 @@
 //! out. Nothing here depends on steps.
 
 mod body_reader;
+mod browser;
 mod connection;
 mod endpoints;
 mod headers;
@@ -16,6 +17,7 @@ mod response_body;
 mod router;
 
 pub(crate) use body_reader::read_within as read_body;
+pub(crate) use browser::BrowserRules;
 pub(crate) use connection::connection_state::Connection;
 pub(crate) use connection::future_pool::AnyFuturePool;
 pub(crate) use connection::serve::{initialize_date, serve};

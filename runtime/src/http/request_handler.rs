@@ -95,12 +95,19 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
     let (id, watch, mut flow) = (active.id, active.watch.clone(), None);
     let mut active = Some(active);
+    let origin = match (&worker.service.browser, &mut active) {
+        (Some(browser), Some(active)) => active.request().and_then(|request| browser.allowed_origin(request)),
+        _ => None,
+    };
     let source = RequestSource::Connection(&in_flight.conn, body);
     let handled = AssertUnwindSafe(handle(&mut active, &mut flow, &worker, source))
         .catch_unwind()
         .await
         .map_err(|panic| panicked(active.take(), panic));
-    let (pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
+    let (mut pending, end) = handled.unwrap_or_else(|response| (response, Instant::now()));
+    if let Some(browser) = &worker.service.browser {
+        browser.finish(&mut pending.response.headers, origin.as_deref());
+    }
     let unix_ns = observe(&worker, id, flow, &watch, &pending, end);
     let conn = in_flight.end(end);
     let close = !is_http2 && (worker.drain.is_draining() || conn.has_unread_body());
@@ -259,18 +266,35 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
         let (pending, end) = reject(active, service, &rejection);
         Route::Answered(pending, end)
     };
+    // The host of a mounted flow has rules of its own.
+    let browser = service.browser.as_ref().filter(|_| !rules.is_host_checked);
     match checked {
         Ok(Routed::Flow(flow, context)) => {
             let number = flow.number();
             active.set_flow(flow);
+            if let Some(browser) = browser
+                && let Some(Err(rejection)) = active.request().map(|request| browser.check(request))
+            {
+                return rejected(active, rejection);
+            }
             if !service.readiness.is_ready() {
                 return rejected(active, Rejection::NotReady);
             }
             Route::Flow(number, context)
         }
         Ok(Routed::Options(allow)) => {
-            let mut response = Response::no_content();
-            response.headers.insert(header::ALLOW, allow);
+            let preflight = browser
+                .zip(active.request())
+                .and_then(|(browser, request)| browser.preflight(request, &allow));
+            let response = match preflight {
+                Some(Ok(response)) => response,
+                Some(Err(rejection)) => return rejected(active, rejection),
+                None => {
+                    let mut response = Response::no_content();
+                    response.headers.insert(header::ALLOW, allow);
+                    response
+                }
+            };
             active.watch.tick();
             let end = active.watch.now();
             let pending = active.answer(response, Outcome::Done).unwrap_or_else(missing_response);

@@ -42,6 +42,7 @@ impl<S: Scope, const REQUIRED: bool> Step for ClaimKey<S, REQUIRED> {
         reads: S::READS,
         writes: <Decision<IdempotencyKey> as IntoDecision>::WRITES,
         is_final: false,
+        protects: false,
         run: |input| claim_key(input, S::owner, REQUIRED).into_decision(),
     };
 }
@@ -59,6 +60,7 @@ impl Step for AnswerKnownKey {
         reads: &[ReadDesc { slot: IdempotencyKey::DESC, is_optional: false }],
         writes: <Decision<()> as IntoDecision>::WRITES,
         is_final: false,
+        protects: false,
         run: |input| answer(input.read::<IdempotencyKey>(0)).into_decision(),
     };
 }

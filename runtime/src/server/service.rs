@@ -14,7 +14,7 @@ use crate::Limits;
 use crate::config::MetricsEndpoint;
 use crate::execution::checked_job::PurityCheck;
 use crate::execution::effect_runtime::EffectRuntime;
-use crate::http::{Router, tokens_match};
+use crate::http::{BrowserRules, Router, tokens_match};
 use crate::scheduler::SchedulerState;
 
 /// Returns the status of the recorder.
@@ -30,6 +30,8 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     /// Names of hosts that the service serves. Empty if it serves all.
     pub(crate) allowed_hosts: Vec<String>,
+    /// Rules for requests of browsers. `None` if the settings ask for none.
+    pub(crate) browser: Option<Box<BrowserRules>>,
     /// True if the settings list hosts that receive the `baggage` of requests.
     pub(crate) passes_baggage: bool,
     pub(crate) sink: Option<Arc<dyn CaptureSink>>,

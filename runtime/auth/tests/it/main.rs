@@ -1,0 +1,9 @@
+//! Tests of the steps with requests, tokens and services.
+
+mod access;
+mod bearer;
+mod jwks;
+mod jwt;
+mod recordings;
+mod service;
+mod tokens;
