@@ -60,6 +60,7 @@
 //! - `http-client`: the module `effects::http`, whose client also needs TLS.
 //! - `kv-disk`: the key-value store on disk.
 //! - `metrics`: the endpoint `/metrics`.
+//! - `tls`: TLS for clients, with certificates from files.
 //! - `replay`: the host of replays, which `zerver replay` starts, and the check for impure steps.
 //!
 //! # Events
@@ -93,6 +94,8 @@ mod start_error;
 mod sync;
 pub mod testing;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 
 /// The crate that performs no I/O. The [`prelude`] has what services use of it.
 #[doc(hidden)]
@@ -121,6 +124,9 @@ pub use program::run::{IntoApp, host_if_asked, run};
 pub use scheduler::ClassRule;
 pub use server::handle::Server;
 pub use start_error::StartError;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use tls::CertificateError;
 pub use zerver_engine::input;
 pub use zerver_engine::{
     Chaos, ChaosFault, ChaosRule, ChaosRuleError, ClassSettings, OverrunLimit, Places, SchedulingSettings,

@@ -77,6 +77,34 @@ pub enum StartError {
         /// The value.
         value: String,
     },
+    /// Flows are neither protected nor public, in a service that requires it.
+    #[error(
+        "anyone may use the {flows}: put a step that protects before its own, such as RequireJwt, or declare it as public in \
+         flow!"
+    )]
+    Unprotected {
+        /// Names of the flows.
+        flows: String,
+    },
+    /// The numbers of certificates and of keys differ.
+    #[error(
+        "tls.cert names {certs} file{} and tls.key {keys}; each certificate needs its key, in the same order",
+        if *certs == 1 { "" } else { "s" }
+    )]
+    TlsPairs {
+        /// Number of files with certificates.
+        certs: usize,
+        /// Number of files with keys.
+        keys: usize,
+    },
+    /// A certificate or a key cannot be used.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Certificate(crate::tls::CertificateError),
+    /// TLS cannot be set up.
+    #[cfg(feature = "tls")]
+    #[error("cannot use TLS")]
+    Tls(#[source] rustls::Error),
     /// A rule of chaos is for a kind of effect that the program does not have.
     #[error(
         "chaos rule {rule} is for a kind of effect that this program does not perform; it performs {kinds}"

@@ -43,6 +43,7 @@
 //!
 //! - [`RequireJwt`] and [`JwtIfAny`] verify a JSON Web Token and write its claims into a slot of the service.
 //! - [`RequireBearer`] and [`BearerIfAny`] look up an opaque token.
+//! - [`session::RequireSession`] and [`session::SessionIfAny`] load the session that a signed cookie names.
 //! - [`RequireRole`], [`RequireCapability`] and [`RequireTenant`] check that slot, which implements [`Principal`].
 //!
 //! A request without valid credentials fails with 401, one that lacks a right with 403, both with the challenge of RFC 6750.
@@ -53,6 +54,7 @@ mod access;
 mod bearer_header;
 mod challenge;
 mod jwt;
+pub mod session;
 mod step_desc;
 mod token_lookup;
 

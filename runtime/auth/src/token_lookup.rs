@@ -13,7 +13,7 @@ use crate::step_desc::REQUEST;
 pub trait BearerToken: Slot + Serialize + serde::de::DeserializeOwned {
     /// Returns the effect that looks up a token. `None` means that there is no such token, or no longer.
     ///
-    /// Look up a hash of the token rather than the token itself, so that a copy of the table authenticates nobody.
+    /// Look up a hash of the token rather than the token itself, so that a copy of the table is of no use.
     fn look_up(token: &str) -> Effect<Option<Self>>;
 }
 

@@ -13,7 +13,7 @@ use crate::config::cores;
 use crate::execution::effect_runtime::EffectRuntime;
 #[cfg(feature = "replay")]
 use crate::execution::purity_check::PurityCheck;
-use crate::http::{BrowserRules, Router};
+use crate::http::{BrowserRules, Router, UrlSecretCheck};
 use crate::scheduler::{BatchStatus, SchedulerState, Tuning};
 use crate::server::handle::Server;
 use crate::server::listener;
@@ -22,6 +22,8 @@ use crate::server::running_service::PreparedService;
 use crate::server::service::Service;
 use crate::server::startup_thread::finish_startup;
 use crate::time::wall_now;
+#[cfg(feature = "tls")]
+use crate::tls::CertificateStore;
 
 impl App {
     /// Starts the service on separate threads, for tests and for programs that do more than serve. Neither the environment
@@ -59,6 +61,7 @@ impl App {
         if self.config.limits.effects == 0 {
             return Err(StartError::NoEffects);
         }
+        self.check_protection()?;
         let flows = self.ready_flows()?;
         let browser = BrowserRules::new(&self.config)?;
         Ok(CheckedApp { router: Router::new(&flows)?, flows, browser, app: self })
@@ -96,6 +99,12 @@ impl CheckedApp {
         if open.is_none() {
             finish_startup(&config.limits, &mut startup)?;
         }
+        #[cfg(feature = "tls")]
+        let certificates = CertificateStore::open(&config.tls)?;
+        #[cfg(not(feature = "tls"))]
+        if !config.tls.cert.is_empty() {
+            return Err(StartError::MissingFeature { setting: "tls.cert".to_owned(), feature: "tls" });
+        }
         let batch_workers = config.batch_workers.unwrap_or_else(cores);
         let batch = (batch_workers > 0).then(|| Arc::new(BatchStatus::new()));
         let tuning = Tuning::new(&config);
@@ -107,10 +116,13 @@ impl CheckedApp {
             limits: config.limits,
             allowed_hosts: config.hosts,
             browser,
+            #[cfg(feature = "tls")]
+            certificates,
             passes_baggage: !config.egress.baggage.is_empty(),
             sink: options.sink,
             secrets: secrets.clone(),
             record_token: options.record_token,
+            url_secrets: options.report_url_secrets.then(UrlSecretCheck::default),
             #[cfg(feature = "replay")]
             purity_check: options.on_impure_step.map(|report| PurityCheck::new(report, secrets)),
             #[cfg(not(feature = "replay"))]

@@ -1,4 +1,4 @@
-//! Settings for requests of browsers: which other sites may send them, and what browsers are told about responses.
+//! Settings for requests of browsers: which other sites may send them, and headers that make browsers careful.
 
 use std::time::Duration;
 

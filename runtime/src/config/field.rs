@@ -74,6 +74,7 @@ pub(super) enum Field<'c> {
     DevServers(&'c mut BTreeMap<String, String>),
     /// `None` for a random number.
     Seed(&'c mut Option<u64>),
+    Files(&'c mut Vec<PathBuf>),
     Origins(&'c mut Vec<String>, Wildcard),
     HeaderNames(&'c mut Vec<String>, Wildcard),
     /// Value of a header.
@@ -160,6 +161,11 @@ impl Field<'_> {
             let is_invalid = |name: &String| name.is_empty() || name.contains([' ', '/']);
             return if hosts.iter().any(is_invalid) { Err("a list of host names".into()) } else { Ok(()) };
         }
+        if let Self::Files(files) = self {
+            *files = raw.list().into_iter().map(PathBuf::from).collect();
+            let is_named = files.iter().all(|file| !file.as_os_str().is_empty());
+            return if is_named { Ok(()) } else { Err("the path of a file, or a list of them".into()) };
+        }
         if let Self::Origins(origins, wildcard) = self {
             *origins = raw.list();
             let is_valid = origins.iter().all(|item| is_origin(item, wildcard));
@@ -221,6 +227,7 @@ impl Field<'_> {
             | Self::Destinations(_)
             | Self::ChaosRules(_)
             | Self::DevServers(_)
+            | Self::Files(_)
             | Self::Origins(..)
             | Self::HeaderNames(..) => {}
             Self::HeaderText(value) if is_off => *value = None,
@@ -329,6 +336,7 @@ impl Field<'_> {
             | Self::Destinations(list)
             | Self::Origins(list, _)
             | Self::HeaderNames(list, _) => list.clone().into(),
+            Self::Files(files) => files.iter().map(|file| Json::from(file.to_string_lossy())).collect(),
             Self::ChaosRules(rules) => rules.iter().map(|rule| Json::from(rule.as_str())).collect(),
             Self::DevServers(servers) => {
                 servers.iter().map(|(name, server)| Json::from(format!("{name}={server}"))).collect()
@@ -381,6 +389,7 @@ impl Field<'_> {
             | Self::Destinations(at)
             | Self::Origins(at, _)
             | Self::HeaderNames(at, _) => std::ptr::from_mut(at).addr(),
+            Self::Files(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
             Self::ChaosRules(at) => std::ptr::from_mut(at).addr(),
             Self::DevServers(at) => std::ptr::from_mut(at).addr(),

@@ -86,6 +86,8 @@ pub(super) const KEYS: &[Key] = &[
     reloadable("idempotency.keep"),
     reloadable("idempotency.lease"),
     reloadable("idempotency.store"),
+    fixed("tls.cert"),
+    fixed("tls.key"),
     fixed("cors.origins"),
     fixed("cors.headers"),
     fixed("cors.expose"),
@@ -112,6 +114,7 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.body_bytes"),
     fixed("recording.token"),
     fixed("recording.secrets"),
+    fixed("recording.clear_headers"),
     fixed("chaos.rules"),
     fixed("chaos.seed"),
     fixed("chaos.allow_outside_dev"),
@@ -147,7 +150,12 @@ impl Key {
 
     /// Returns the Cargo feature that the setting needs, if the program is built without it.
     pub(super) fn missing_feature(self) -> Option<&'static str> {
-        (!cfg!(feature = "metrics") && self.name.starts_with("metrics.")).then_some("metrics")
+        let section = self.name.split_once('.').map_or("", |(section, _)| section);
+        let features = [("metrics", cfg!(feature = "metrics")), ("tls", cfg!(feature = "tls"))];
+        features
+            .into_iter()
+            .find(|(feature, is_built)| *feature == section && !is_built)
+            .map(|(feature, _)| feature)
     }
 
     /// Returns the field of `config` with the value.
@@ -162,6 +170,7 @@ impl Key {
             cors,
             csrf,
             security_headers,
+            tls,
             chaos,
             dev_servers,
             ..
@@ -200,6 +209,8 @@ impl Key {
             "idempotency.store" => Field::KeyStore(&mut idempotency.store),
             "egress.baggage" => Field::Destinations(&mut egress.baggage),
             "egress.private" => Field::Flag(&mut egress.private),
+            "tls.cert" => Field::Files(&mut tls.cert),
+            "tls.key" => Field::Files(&mut tls.key),
             "cors.origins" => Field::Origins(&mut cors.origins, Wildcard::Allowed),
             "cors.headers" => Field::HeaderNames(&mut cors.headers, Wildcard::Allowed),
             "cors.expose" => Field::HeaderNames(&mut cors.expose, Wildcard::Refused),
@@ -226,6 +237,7 @@ impl Key {
             "recording.body_bytes" => Field::Size(&mut recording.body_bytes),
             "recording.token" => Field::Secret(&mut recording.token),
             "recording.secrets" => Field::Names(&mut recording.secrets),
+            "recording.clear_headers" => Field::HeaderNames(&mut recording.clear_headers, Wildcard::Refused),
             "dev.servers" => Field::DevServers(dev_servers),
             "chaos.rules" => Field::ChaosRules(&mut chaos.rules),
             "chaos.seed" => Field::Seed(&mut chaos.seed),

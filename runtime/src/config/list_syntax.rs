@@ -2,7 +2,7 @@
 
 use http::{HeaderName, Uri};
 
-/// Whether an asterisk stands for everything.
+/// Meaning of an asterisk: everything, or a mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wildcard {
     Allowed,

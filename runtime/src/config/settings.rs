@@ -1,6 +1,7 @@
 //! All settings of a service and their defaults.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zerver_engine::SchedulingSettings;
@@ -23,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) targets: TargetSettings,
     pub(crate) egress: Egress,
     pub(crate) idempotency: Idempotency,
+    pub(crate) tls: TlsFiles,
     pub(crate) cors: Cors,
     pub(crate) csrf: Csrf,
     pub(crate) security_headers: SecurityHeaders,
@@ -49,6 +51,7 @@ impl Default for Config {
             targets: TargetSettings::default(),
             egress: Egress::default(),
             idempotency: Idempotency::default(),
+            tls: TlsFiles::default(),
             cors: Cors::default(),
             csrf: Csrf::default(),
             security_headers: SecurityHeaders::default(),
@@ -62,6 +65,13 @@ impl Default for Config {
             dev_servers: BTreeMap::new(),
         }
     }
+}
+
+/// Files for TLS. Each certificate has its key at the same position. Without any, the service does not use TLS.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: Vec<PathBuf>,
+    pub(crate) key: Vec<PathBuf>,
 }
 
 /// Settings of the metrics endpoint.

@@ -15,6 +15,7 @@ mod request_check;
 mod request_handler;
 mod response_body;
 mod router;
+mod url_secrets;
 
 pub(crate) use body_reader::read_within as read_body;
 pub(crate) use browser::BrowserRules;
@@ -30,3 +31,4 @@ pub(crate) use outgoing_response::finish_head;
 pub(crate) use rejection::Rejection;
 pub(crate) use request_handler::{RequestSource, handle, observe, panicked, receive};
 pub(crate) use router::{RouteMatch, Router};
+pub(crate) use url_secrets::UrlSecretCheck;

@@ -271,6 +271,11 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules) -> R
     match checked {
         Ok(Routed::Flow(flow, context)) => {
             let number = flow.number();
+            if let Some(check) = &service.url_secrets
+                && let Some(query) = active.request().and_then(|request| request.uri.query())
+            {
+                check.check(&flow.info().name, query, &service.secrets);
+            }
             active.set_flow(flow);
             if let Some(browser) = browser
                 && let Some(Err(rejection)) = active.request().map(|request| browser.check(request))

@@ -156,7 +156,8 @@ fn try_run(app: App) -> Result<(), StartError> {
     let server = app.start(StartOptions { listener: Some(listener), ..options })?;
     let notify = environment.notify.as_deref();
     if !environment.dev {
-        operator_log::info(&format!("listening on http://{}", server.addr()));
+        let scheme = if server.uses_tls() { "https" } else { "http" };
+        operator_log::info(&format!("listening on {scheme}://{}", server.addr()));
     }
     let mut reload = SettingsReload {
         layers: Arc::new(layers),
@@ -179,7 +180,10 @@ fn try_run(app: App) -> Result<(), StartError> {
                 },
                 action = signals.next() => match action {
                     SignalAction::Stop => break None,
-                    SignalAction::ReloadSettings => reload.begin(),
+                    SignalAction::ReloadSettings => {
+                        server.reload_certificates();
+                        reload.begin();
+                    }
                 },
                 read = reload.reading.done() => reload.apply(read),
             }

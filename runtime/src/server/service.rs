@@ -14,8 +14,10 @@ use crate::Limits;
 use crate::config::MetricsEndpoint;
 use crate::execution::checked_job::PurityCheck;
 use crate::execution::effect_runtime::EffectRuntime;
-use crate::http::{BrowserRules, Router, tokens_match};
+use crate::http::{BrowserRules, Router, UrlSecretCheck, tokens_match};
 use crate::scheduler::SchedulerState;
+#[cfg(feature = "tls")]
+use crate::tls::CertificateStore;
 
 /// Returns the status of the recorder.
 #[cfg(feature = "metrics")]
@@ -32,6 +34,9 @@ pub(crate) struct Service {
     pub(crate) allowed_hosts: Vec<String>,
     /// Rules for requests of browsers. `None` if the settings ask for none.
     pub(crate) browser: Option<Box<BrowserRules>>,
+    /// Certificates of the service. `None` if it does not use TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) certificates: Option<Arc<CertificateStore>>,
     /// True if the settings list hosts that receive the `baggage` of requests.
     pub(crate) passes_baggage: bool,
     pub(crate) sink: Option<Arc<dyn CaptureSink>>,
@@ -39,6 +44,8 @@ pub(crate) struct Service {
     pub(crate) secrets: secret::Rule,
     /// Token with which a request is recorded regardless of the recording policy.
     pub(crate) record_token: Option<String>,
+    /// Set if secrets in URLs are reported.
+    pub(crate) url_secrets: Option<UrlSecretCheck>,
     /// Set if each step runs twice.
     pub(crate) purity_check: Option<Arc<PurityCheck>>,
     pub(crate) scheduler: SchedulerState,

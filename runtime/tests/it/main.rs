@@ -1,5 +1,6 @@
 //! All integration tests of the crate, in one binary that is linked once.
 
+mod browsers;
 mod cache;
 mod chaos;
 mod client_departures;
@@ -35,6 +36,7 @@ mod secret_tokens;
 mod slow_clients;
 mod stuck_steps;
 mod test_requests;
+mod tls;
 mod trace_propagation;
 mod typed_input;
 mod undelivered_responses;

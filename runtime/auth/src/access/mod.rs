@@ -1,4 +1,4 @@
-//! What a client may do: steps that check roles, capabilities and tenants of the slot that authentication has written.
+//! Access: steps that check roles, capabilities and tenants of the slot that authentication has written.
 
 mod names;
 mod principal;

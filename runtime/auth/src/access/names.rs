@@ -6,7 +6,7 @@ pub trait Named: 'static {
     const NAME: &'static str;
 }
 
-/// One name, or a tuple of up to four, of which one is enough.
+/// A name, or a tuple of up to four, of which one is enough.
 pub trait AnyOf: 'static {
     /// The names.
     const NAMES: &'static [&'static str];

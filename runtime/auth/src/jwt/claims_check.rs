@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::verification::TokenProblem;
 
-/// What the claims of a token must be.
+/// Rules for the claims of a token.
 #[derive(Debug, Clone)]
 pub(super) struct ClaimRules {
     /// The issuer. `None` accepts any, also none.

@@ -27,7 +27,7 @@ impl fmt::Debug for Key {
 /// A key that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// It is too short to be safe.
+    /// The key is too short to be safe.
     #[error("has {bits} bits; it must have at least {min}")]
     Short {
         /// Its length.
@@ -41,7 +41,7 @@ pub enum KeyError {
     /// Its type is not supported, or it does not fit the algorithm.
     #[error("is not for a supported algorithm")]
     Unsupported,
-    /// It is not a public key in PEM.
+    /// The text is not a public key in PEM.
     #[error("is not a public key of the kind that the algorithm needs: {0}")]
     Malformed(#[source] jsonwebtoken::errors::Error),
 }

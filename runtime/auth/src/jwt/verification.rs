@@ -27,9 +27,9 @@ pub struct Verify {
 /// Keys to verify a token with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeySource {
-    /// Those of the service.
+    /// The keys of the service.
     Configured,
-    /// One that the issuer publishes.
+    /// A key that the issuer publishes.
     Published(Box<Jwk>),
     /// None: the issuer does not publish the key that the token names.
     Unpublished,
@@ -66,19 +66,19 @@ pub enum Verdict {
 /// Reason why a token is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenProblem {
-    /// It is not a signed JSON Web Token, or a claim has another type than it must have.
+    /// The text is not a signed JSON Web Token, or a claim has another type than it must have.
     Malformed,
     /// Its algorithm is `none`, unknown, or none for which a key is there.
     Algorithm,
-    /// It names a key that nobody knows.
+    /// Neither the service nor the issuer has its key.
     UnknownKey,
     /// The signature does not fit, or the key cannot be used.
     Signature,
     /// Another issuer has issued it.
     Issuer,
-    /// It is for another audience.
+    /// Another audience is meant.
     Audience,
-    /// It never expires.
+    /// The token never expires.
     NoExpiry,
     /// Its time is over.
     Expired,

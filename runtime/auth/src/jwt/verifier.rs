@@ -48,7 +48,7 @@ pub struct JwtVerifier {
 
 /// An address that keys must not be fetched from.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{url:?} is not an https:// address; whoever can change what it answers could sign tokens")]
+#[error("{url:?} is not an https:// address; others on the network could replace the keys that it returns")]
 pub struct JwksUrlError {
     /// The address.
     pub url: String,

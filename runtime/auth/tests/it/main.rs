@@ -6,4 +6,5 @@ mod jwks;
 mod jwt;
 mod recordings;
 mod service;
+mod sessions;
 mod tokens;
