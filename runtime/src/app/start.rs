@@ -47,11 +47,20 @@ impl App {
     /// shows a time before 1970.
     pub fn start(self, mut options: StartOptions) -> Result<Server, StartError> {
         let checked = self.check()?;
+        #[cfg(feature = "tls")]
+        let certificates = CertificateStore::open(&checked.app.config.tls)?;
+        #[cfg(not(feature = "tls"))]
+        if !checked.app.config.tls.cert.is_empty() {
+            return Err(StartError::MissingFeature { setting: "tls.cert".to_owned(), feature: "tls" });
+        }
         let listener = match options.listener.take() {
             Some(listener) => listener::prepare(listener)?,
             None => listener::listen(options.addr.as_deref().unwrap_or(&checked.app.config.addr))?,
         };
-        Server::start(checked.prepare(options)?, listener)
+        let prepared = checked.prepare(options)?;
+        #[cfg(feature = "tls")]
+        let prepared = prepared.with_certificates(certificates);
+        Server::start(prepared, listener)
     }
 
     /// Checks what can be checked before anything starts.
@@ -99,12 +108,6 @@ impl CheckedApp {
         if open.is_none() {
             finish_startup(&config.limits, &mut startup)?;
         }
-        #[cfg(feature = "tls")]
-        let certificates = CertificateStore::open(&config.tls)?;
-        #[cfg(not(feature = "tls"))]
-        if !config.tls.cert.is_empty() {
-            return Err(StartError::MissingFeature { setting: "tls.cert".to_owned(), feature: "tls" });
-        }
         let batch_workers = config.batch_workers.unwrap_or_else(cores);
         let batch = (batch_workers > 0).then(|| Arc::new(BatchStatus::new()));
         let tuning = Tuning::new(&config);
@@ -116,8 +119,9 @@ impl CheckedApp {
             limits: config.limits,
             allowed_hosts: config.hosts,
             browser,
+            // Only a service that listens uses TLS.
             #[cfg(feature = "tls")]
-            certificates,
+            certificates: None,
             passes_baggage: !config.egress.baggage.is_empty(),
             sink: options.sink,
             secrets: secrets.clone(),

@@ -20,7 +20,7 @@ use crate::scheduler;
 use crate::scheduler::{BatchPool, Tuning};
 use crate::time::ServiceClock;
 #[cfg(feature = "tls")]
-use crate::tls::ReloadThread;
+use crate::tls::{CertificateStore, ReloadThread};
 
 /// A service that is ready to run, but has no threads yet.
 pub(crate) struct PreparedService {
@@ -30,6 +30,15 @@ pub(crate) struct PreparedService {
     pub(crate) startup: Startup,
     /// Startup hook that runs once the service listens.
     pub(crate) open: Option<AsyncHook>,
+}
+
+impl PreparedService {
+    /// Has the service use TLS with these certificates, if there are any.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_certificates(mut self, certificates: Option<Arc<CertificateStore>>) -> Self {
+        self.service.certificates = certificates;
+        self
+    }
 }
 
 /// A service that runs. When it is dropped, the service stops in the background.

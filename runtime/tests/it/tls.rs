@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -157,11 +157,13 @@ fn certificates_are_replaced_without_closing_connections() {
     authority.issue("a", "new.example", 4000);
     server.reload_certificates();
     // Another thread reads the files.
+    let began = Instant::now();
     let mut new = loop {
         match authority.connect(server.addr(), "new.example") {
             Ok(stream) => break stream,
             Err(error) => assert!(error.to_string().contains("not valid for name"), "{error}"),
         }
+        assert!(began.elapsed() < PATIENCE, "the new certificate is not used");
         std::thread::yield_now();
     };
     assert!(ask(&mut new, "1").contains("200") && ask(&mut old, "22").contains("200"));

@@ -43,7 +43,7 @@ impl<S: SessionData> Step for SessionIfAny<S> {
         file: file!(),
         line: line!(),
         reads: &[REQUEST, ARRIVAL],
-        writes: <Decision<(Option<S>, Option<SessionId>)> as IntoDecision>::WRITES,
+        writes: <Decision<Found<S>> as IntoDecision>::WRITES,
         is_final: false,
         protects: false,
         run: |input| accept::<S>(input).into_decision(),
@@ -58,9 +58,10 @@ fn require<S: SessionData>(input: &StepInput<'_>) -> Result<Decision<(S, Session
     Ok(Need(load::<S>(cookie, arrival).try_map(|loaded| loaded.map_err(unauthorized))))
 }
 
-fn accept<S: SessionData>(
-    input: &StepInput<'_>,
-) -> Result<Decision<(Option<S>, Option<SessionId>)>, Failure> {
+/// A session, if there is one.
+type Found<S> = (Option<S>, Option<SessionId>);
+
+fn accept<S: SessionData>(input: &StepInput<'_>) -> Result<Decision<Found<S>>, Failure> {
     let (request, arrival) = (input.read::<Request>(0), *input.read::<ArrivalTime>(1));
     Ok(match cookie(request, S::COOKIE)? {
         Some(cookie) => Need(load::<S>(cookie, arrival).map(|loaded| loaded.ok().unzip())),
@@ -140,16 +141,16 @@ mod tests {
 
     #[test]
     fn other_sites_cannot_use_a_session_to_change_something() {
-        let request = |method: zerver::Method, site: &str| Request {
+        let request = |method: Method, site: &str| Request {
             method,
             ..Request::get("/").with_header("cookie", "__Host-session=x").with_header("sec-fetch-site", site)
         };
         let status = |request: &Request| {
             cookie(request, "__Host-session").map_or_else(|failure| failure.status(), |_| 200)
         };
-        assert_eq!(status(&request(zerver::Method::POST, "cross-site")), 403);
-        assert_eq!(status(&request(zerver::Method::POST, "same-site")), 403);
-        assert_eq!(status(&request(zerver::Method::POST, "same-origin")), 200);
-        assert_eq!(status(&request(zerver::Method::GET, "cross-site")), 200);
+        assert_eq!(status(&request(Method::POST, "cross-site")), 403);
+        assert_eq!(status(&request(Method::POST, "same-site")), 403);
+        assert_eq!(status(&request(Method::POST, "same-origin")), 200);
+        assert_eq!(status(&request(Method::GET, "cross-site")), 200);
     }
 }

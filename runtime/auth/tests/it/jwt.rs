@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use zerver::prelude::*;
 use zerver::testing::TestResponse;
@@ -165,6 +166,29 @@ fn changed_and_broken_tokens_are_refused() {
     // JSON that nests deeper than a parser may follow.
     let deep = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":{}"#, "[".repeat(2000)));
     assert_eq!(reason(&format!("{deep}.e30.AAAA")), "the token is malformed");
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_a_valid_token(
+        parts in prop::collection::vec("[A-Za-z0-9_-]{0,40}", 1..5),
+        header in r#"[{"alg:,kidHSEDRP0-9none}\[\]]{0,40}"#,
+    ) {
+        let shaped = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), parts.join("."));
+        for token in [parts.join("."), shaped] {
+            let response = ask(verifier(Algorithm::ES256), &token);
+            prop_assert!(matches!(response.status(), 400 | 401), "{token}");
+        }
+    }
+
+    #[test]
+    fn a_token_with_another_byte_is_not_valid(at in any::<prop::sample::Index>(), byte in "[A-Za-z0-9_.-]") {
+        let valid = token(Algorithm::HS256, None, json!({}));
+        let at = at.index(valid.len());
+        let changed = format!("{}{byte}{}", &valid[..at], &valid[at + 1..]);
+        let is_valid = ask(verifier(Algorithm::HS256), &changed).status() == 200;
+        prop_assert_eq!(is_valid, changed == valid);
+    }
 }
 
 #[test]
