@@ -29,6 +29,4 @@ pub(crate) use mask::MASK;
 pub use recording::{Keep, Recording};
 #[cfg(feature = "metrics")]
 pub(crate) use settings::MetricsEndpoint;
-#[cfg(feature = "tls")]
-pub(crate) use settings::TlsFiles;
-pub(crate) use settings::{Config, cores};
+pub(crate) use settings::{Config, TlsFiles, cores};
