@@ -48,7 +48,7 @@ fn verifier() -> Result<JwtVerifier, KeyError> {
 #[test]
 fn a_token_is_needed_and_a_role_for_more() {
     let ask = |flow: &str, token: &str| {
-        let request = app().test(flow).get("/").interpreter(verifier().unwrap());
+        let request = app().test(flow).get(&format!("/{flow}")).interpreter(verifier().unwrap());
         request.header("authorization", &format!("Bearer {token}")).run()
     };
     // Of Ann, until 2096, and without roles.
