@@ -70,6 +70,14 @@ mod pagination {}
 mod optional_authentication {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/authentication.md")]
+mod authentication {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/sessions.md")]
+mod sessions {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/how-to/file-upload.md")]
 mod file_upload {}
 

@@ -61,6 +61,7 @@
 //! - `http-client`: the module `effects::http`, whose client also needs TLS.
 //! - `kv-disk`: the key-value store on disk.
 //! - `metrics`: the endpoint `/metrics`.
+//! - `tls`: TLS for clients, with certificates from files.
 //! - `replay`: the host of replays, which `zerver replay` starts, and the check for impure steps.
 //!
 //! # Events
@@ -96,6 +97,8 @@ mod start_error;
 mod sync;
 pub mod testing;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 
 /// The crate that performs no I/O. The [`prelude`] has what services use of it.
 #[doc(hidden)]
@@ -114,7 +117,9 @@ pub use ::http::{HeaderMap, Method, StatusCode};
 pub use app::builder::App;
 pub use app::start_options::StartOptions;
 pub use app::startup::{BoxError, Startup};
-pub use config::{Compression, Egress, Idempotency, Keep, KeyStore, Limits, Recording};
+pub use config::{
+    Compression, Cors, Csrf, Egress, Idempotency, Keep, KeyStore, Limits, Recording, SecurityHeaders,
+};
 #[cfg(feature = "replay")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]
 pub use execution::purity_check::{ImpureStep, OnImpureStep};
@@ -126,6 +131,9 @@ pub use program::run::{IntoApp, host_if_asked, run};
 pub use scheduler::ClassRule;
 pub use server::handle::Server;
 pub use start_error::StartError;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use tls::CertificateError;
 pub use zerver_engine::input;
 pub use zerver_engine::{
     Chaos, ChaosFault, ChaosRule, ChaosRuleError, ClassSettings, OverrunLimit, Places, SchedulingSettings,

@@ -65,6 +65,46 @@ pub enum StartError {
     /// The limit of effects of a request is 0.
     #[error("limits.effects is 0, so that no effect could be performed; it must be at least 1")]
     NoEffects,
+    /// The settings of CORS would let each site act for each user.
+    #[error(
+        "cors.credentials is true, and cors.origins contains *, so that any site could use this service as the user of the \
+         browser; list the origins"
+    )]
+    CorsCredentials,
+    /// A setting of CORS cannot be in a header.
+    #[error("the settings of CORS contain {value:?}, which cannot be in a header")]
+    CorsValue {
+        /// The value.
+        value: String,
+    },
+    /// Flows are neither protected nor public, in a service that requires it.
+    #[error(
+        "anyone may use the {flows}: put a step that protects before its own, such as RequireJwt, or declare it as public in \
+         flow!"
+    )]
+    Unprotected {
+        /// Names of the flows.
+        flows: String,
+    },
+    /// The numbers of certificates and of keys differ.
+    #[error(
+        "tls.cert names {certs} file{} and tls.key {keys}; each certificate needs its key, in the same order",
+        if *certs == 1 { "" } else { "s" }
+    )]
+    TlsPairs {
+        /// Number of files with certificates.
+        certs: usize,
+        /// Number of files with keys.
+        keys: usize,
+    },
+    /// A certificate or a key cannot be used.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Certificate(crate::tls::CertificateError),
+    /// TLS cannot be set up.
+    #[cfg(feature = "tls")]
+    #[error("cannot use TLS")]
+    Tls(#[source] rustls::Error),
     /// A rule of chaos is for a kind of effect that the program does not have.
     #[error(
         "chaos rule {rule} is for a kind of effect that this program does not perform; it performs {kinds}"

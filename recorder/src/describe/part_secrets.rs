@@ -60,6 +60,10 @@ impl NewPart {
                     let spans = rule.header_spans(name, &value, author);
                     is_secret = rule.is_header(name) && spans.len() == 1 && spans[0] == (0..value.len());
                     match is_secret {
+                        // Copies of what is hidden only because it is not listed, such as a host, stay readable.
+                        true if rule.is_unlisted_header(name) => {
+                            (own_secrets, secrets) = secrets_at(&value, rule.spans(&value, author));
+                        }
                         true => secrets.add_header_value(&value),
                         false => (own_secrets, secrets) = secrets_at(&value, spans),
                     }

@@ -309,3 +309,33 @@ fn configured_names_and_parameters_are_sensitive() {
     );
     assert!(text.contains("&ref=dingo") && text.contains(r#""tax":7"#), "{text}");
 }
+
+#[test]
+fn headers_are_secret_unless_they_are_listed() {
+    let make = |capture: &mut Capture| {
+        request(
+            capture,
+            "/koala",
+            &[
+                ("accept", "wombat/*"),
+                ("x-zone", "quokka, bilby"),
+                ("user-agent", "koala"),
+                ("authorization", "Bearer numbat"),
+            ],
+            "bilby and quokka, bilby",
+        );
+        response(capture, &[("content-type", "dingo/plain"), ("x-served-by", "emu-17")], "");
+    };
+    let rule = Rule::default().with_clear_headers(&["User-Agent", "content-type"]);
+    let (_, text) = &recorded(rule, &[&make])[0];
+    for secret in ["wombat", "numbat", "emu-17"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    assert!(text.contains("dingo/plain") && text.contains("/koala"), "{text}");
+    assert!(
+        text.contains("bilby and quokka, bilby"),
+        "copies of what is only not listed stay readable: {text}"
+    );
+    let (_, text) = &recorded(Rule::default(), &[&make])[0];
+    assert!(text.contains("wombat") && text.contains("emu-17") && !text.contains("numbat"), "{text}");
+}

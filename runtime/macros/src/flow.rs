@@ -17,13 +17,25 @@ fn chain<'a>(steps: impl Iterator<Item = &'a Path>) -> TokenStream {
 }
 
 pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
-    let Flow { name, version, method, pattern, before, unwritten, steps, recover, idempotency, declarations } =
-        syn::parse2(item)?;
+    let Flow {
+        name,
+        version,
+        method,
+        pattern,
+        before,
+        unwritten,
+        steps,
+        recover,
+        idempotency,
+        is_public,
+        declarations,
+    } = syn::parse2(item)?;
     let engine = crate::crate_paths::engine();
     let steps = chain(steps.iter());
     let idempotency = idempotency.map(|idempotency| idempotency.chain());
     let idempotency = idempotency.iter();
     let recover = recover.map(|step| quote!(.recover(<#step as #engine::Step>::DESC)));
+    let public = is_public.then(|| quote!(.public()));
     let method = method.to_string();
     let version = version.map(|version| quote!(.version(#version)));
     Ok(quote! {{
@@ -32,6 +44,7 @@ pub(crate) fn expand_flow(item: TokenStream) -> Result<TokenStream> {
                 .unwritten(&[#(<#unwritten as #engine::Slot>::DESC),*])
                 #recover
                 #version
+                #public
                 #(#declarations)*;
         const _: () = FLOW.check_order();
         FLOW
@@ -62,6 +75,7 @@ struct Flow {
     idempotency: Option<Idempotency>,
     /// Calls that set what the catalog says about the flow.
     declarations: Vec<TokenStream>,
+    is_public: bool,
 }
 
 /// `idempotent`, `idempotent: required`, `idempotent: by(SLOT)` or `idempotent: required by(SLOT)`.
@@ -126,12 +140,16 @@ impl Parse for Flow {
         }
         let pattern = input.parse()?;
         let (mut before, mut unwritten, mut steps, mut recover) = (Vec::new(), None, None, None);
-        let mut idempotency = None;
         let (mut declared, mut declarations) = (Vec::new(), Vec::new());
+        let (mut idempotency, mut is_public) = (None, false);
         while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
             let key: Ident = input.parse()?;
             if key == "idempotent" && idempotency.is_none() && steps.is_some() {
                 idempotency = Some(input.parse()?);
+                continue;
+            }
+            if key == "public" && !is_public {
+                is_public = true;
                 continue;
             }
             input.parse::<Token![:]>()?;
@@ -148,7 +166,7 @@ impl Parse for Flow {
                 _ => {
                     return Err(Error::new(
                         key.span(),
-                        "unexpected key: write `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` and `idempotent` if needed; anywhere `owner: \"..\"`, `summary: \"..\"`, `aliases: [..]`, `slo: SLO` and `responses: [..]`; each at most once",
+                        "unexpected key: write `public`, `before: CHAIN` and `unwritten: [SLOT]` if needed, then `steps: [..]`, then `recover: STEP` and `idempotent` if needed; anywhere `owner: \"..\"`, `summary: \"..\"`, `aliases: [..]`, `slo: SLO` and `responses: [..]`; each at most once",
                     ));
                 }
             }
@@ -165,6 +183,7 @@ impl Parse for Flow {
             steps,
             recover,
             idempotency,
+            is_public,
             declarations,
         })
     }

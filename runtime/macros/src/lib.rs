@@ -23,6 +23,9 @@ use proc_macro::TokenStream;
 /// - A parameter `Option<Progress>`, by value, is the progress with which the step last yielded.
 /// - The return type is a `Decision`, a `Response`, the slots that the step writes, or a `Result` of one of these with
 ///   `Failure`.
+///
+/// `#[step(protects)]` marks a step that refuses requests which are not allowed. A service with `App::require_protection` has
+/// one in each flow that is not `public`.
 #[proc_macro_attribute]
 pub fn step(arguments: TokenStream, item: TokenStream) -> TokenStream {
     step::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
@@ -113,6 +116,9 @@ pub fn chain(item: TokenStream) -> TokenStream {
 /// `flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo])`.
 ///
 /// `before` is optional: a chain, or a list of chains in brackets.
+///
+/// `public` declares that anyone may use the flow: `flow!("about", GET "/about", public, steps: [show])`. It matters to
+/// services with `App::require_protection`.
 ///
 /// The order of the steps is checked at compile time. Each step reads only slots that earlier steps write, no slot has
 /// two writers, and the last step always responds. This applies to `Option<&Slot>` too, since such a slot would be

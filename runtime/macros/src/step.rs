@@ -4,13 +4,16 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{
-    Error, Expr, ExprLit, FnArg, GenericArgument, ItemFn, Lit, Meta, PathArguments, Result, ReturnType, Type,
+    Error, Expr, ExprLit, FnArg, GenericArgument, Ident, ItemFn, Lit, Meta, PathArguments, Result,
+    ReturnType, Type,
 };
 
 pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    if !attributes.is_empty() {
-        return Err(Error::new_spanned(attributes, "#[step] takes no arguments"));
-    }
+    let protects = match syn::parse2::<Option<Ident>>(attributes.clone()) {
+        Ok(None) => false,
+        Ok(Some(word)) if word == "protects" => true,
+        _ => return Err(Error::new_spanned(attributes, "#[step] takes no arguments, or `protects`")),
+    };
     let function: ItemFn = syn::parse2(item)?;
     reject(&function)?;
     let engine = crate::crate_paths::engine();
@@ -83,6 +86,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
                 writes: <#output as #engine::IntoDecision>::WRITES,
                 inputs: &[#(#inputs),*],
                 is_final: <#output as #engine::IntoDecision>::IS_FINAL,
+                protects: #protects,
                 run: |input| #engine::IntoDecision::into_decision(#name(#(#arguments),*)),
             };
         }

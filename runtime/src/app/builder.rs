@@ -52,6 +52,8 @@ pub struct App {
     pub(super) config: Config,
     /// Names of secret parameters of all flows.
     secret_params: Vec<String>,
+    /// True if each flow must be protected or public.
+    pub(super) requires_protection: bool,
     /// Status of the recorder, if requests are recorded.
     #[cfg(feature = "metrics")]
     pub(super) recorder: Option<RecorderStatusFn>,
@@ -89,6 +91,7 @@ impl App {
             api: ApiInfo { title: "A service".to_owned(), version: "0".to_owned(), has_problems: true },
             config: Config::default(),
             secret_params: Vec::new(),
+            requires_protection: false,
             #[cfg(feature = "metrics")]
             recorder: None,
         }
@@ -460,7 +463,9 @@ impl App {
         let of_flow =
             |flow: &FlowDef| flow.secret_params().map(|param| (Some(flow.name()), param)).collect::<Vec<_>>();
         let of_flows = self.flows.iter().flat_map(of_flow);
-        secret::Rule::new(&self.config.recording.secrets, &of_any.chain(of_flows).collect::<Vec<_>>())
+        let Recording { secrets, clear_headers, .. } = &self.config.recording;
+        secret::Rule::new(secrets, &of_any.chain(of_flows).collect::<Vec<_>>())
+            .with_clear_headers(clear_headers)
     }
 
     /// Returns the settings of the program.

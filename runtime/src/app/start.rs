@@ -14,7 +14,7 @@ use crate::config::cores;
 use crate::execution::effect_runtime::EffectRuntime;
 #[cfg(feature = "replay")]
 use crate::execution::purity_check::PurityCheck;
-use crate::http::Router;
+use crate::http::{BrowserRules, Router, UrlSecretCheck};
 use crate::scheduler::{BatchStatus, SchedulerState, Tuning};
 use crate::server::handle::Server;
 use crate::server::listener;
@@ -23,6 +23,8 @@ use crate::server::running_service::PreparedService;
 use crate::server::service::Service;
 use crate::server::startup_thread::finish_startup;
 use crate::time::wall_now;
+#[cfg(feature = "tls")]
+use crate::tls::CertificateStore;
 
 impl App {
     /// Starts the service on separate threads, for tests and for programs that do more than serve. Neither the environment
@@ -46,11 +48,20 @@ impl App {
     /// shows a time before 1970.
     pub fn start(self, mut options: StartOptions) -> Result<Server, StartError> {
         let checked = self.check()?;
+        #[cfg(feature = "tls")]
+        let certificates = CertificateStore::open(&checked.app.config.tls)?;
+        #[cfg(not(feature = "tls"))]
+        if !checked.app.config.tls.cert.is_empty() {
+            return Err(StartError::MissingFeature { setting: "tls.cert".to_owned(), feature: "tls" });
+        }
         let listener = match options.listener.take() {
             Some(listener) => listener::prepare(listener)?,
             None => listener::listen(options.addr.as_deref().unwrap_or(&checked.app.config.addr))?,
         };
-        Server::start(checked.prepare(options)?, listener)
+        let prepared = checked.prepare(options)?;
+        #[cfg(feature = "tls")]
+        let prepared = prepared.with_certificates(certificates);
+        Server::start(prepared, listener)
     }
 
     /// Checks what can be checked before anything starts.
@@ -67,8 +78,10 @@ impl App {
                 feature: "compression",
             });
         }
+        self.check_protection()?;
         let flows = self.ready_flows()?;
-        Ok(CheckedApp { router: Router::new(&flows)?, flows, app: self })
+        let browser = BrowserRules::new(&self.config)?;
+        Ok(CheckedApp { router: Router::new(&flows)?, flows, browser, app: self })
     }
 }
 
@@ -77,12 +90,13 @@ pub(crate) struct CheckedApp {
     app: App,
     flows: Vec<Arc<Flow>>,
     router: Router,
+    browser: Option<Box<BrowserRules>>,
 }
 
 impl CheckedApp {
     /// Starts the effect runtime and runs the startup hook, unless it is asynchronous.
     pub(crate) fn prepare(self, options: StartOptions) -> Result<PreparedService, StartError> {
-        let Self { app, flows, router } = self;
+        let Self { app, flows, router, browser } = self;
         let secrets = app.secrets();
         let config = app.config;
         let workers = config.workers.unwrap_or_else(cores).max(1);
@@ -119,12 +133,17 @@ impl CheckedApp {
             openapi_path: config.openapi,
             limits: config.limits,
             allowed_hosts: config.hosts,
+            browser,
+            // Only a service that listens uses TLS.
+            #[cfg(feature = "tls")]
+            certificates: None,
             passes_baggage: !config.egress.baggage.is_empty(),
             #[cfg(feature = "compression")]
             compression: config.compression,
             sink: options.sink,
             secrets: secrets.clone(),
             record_token: options.record_token,
+            url_secrets: options.report_url_secrets.then(UrlSecretCheck::default),
             #[cfg(feature = "replay")]
             purity_check: options.on_impure_step.map(|report| PurityCheck::new(report, secrets)),
             #[cfg(not(feature = "replay"))]

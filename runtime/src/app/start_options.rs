@@ -23,6 +23,8 @@ pub struct StartOptions {
     pub record_token: Option<String>,
     /// Faults to inject into effects. With `None`, as in production, there are none.
     pub chaos: Option<Chaos>,
+    /// True to report secrets in the URLs of requests as warnings, each parameter of a flow once, as `zerver dev` does.
+    pub report_url_secrets: bool,
     /// Runs each step twice with the same slots, and calls the function for each step whose runs differ, once for each
     /// step. The request uses the first run. With `None`, as in production, each step runs once.
     #[cfg(feature = "replay")]
@@ -38,7 +40,8 @@ impl fmt::Debug for StartOptions {
             .field("listener", &self.listener)
             .field("sink", &self.sink.is_some())
             .field("record_token", &self.record_token.is_some())
-            .field("chaos", &self.chaos);
+            .field("chaos", &self.chaos)
+            .field("report_url_secrets", &self.report_url_secrets);
         #[cfg(feature = "replay")]
         debug.field("on_impure_step", &self.on_impure_step.is_some());
         debug.finish()

@@ -11,6 +11,7 @@ use zerver_trace::duration::HumanDuration;
 
 use super::egress::Destination;
 use super::idempotency::KeyStore;
+use super::list_syntax::{Wildcard, is_header_name, is_origin};
 use super::mask::MASK;
 use super::recording::Keep;
 use super::settings::cores;
@@ -73,6 +74,11 @@ pub(super) enum Field<'c> {
     DevServers(&'c mut BTreeMap<String, String>),
     /// `None` for a random number.
     Seed(&'c mut Option<u64>),
+    Files(&'c mut Vec<PathBuf>),
+    Origins(&'c mut Vec<String>, Wildcard),
+    HeaderNames(&'c mut Vec<String>, Wildcard),
+    /// Value of a header.
+    HeaderText(&'c mut Option<String>),
 }
 
 const ADDRESS: &str = "HOST:PORT, such as 127.0.0.1:3000";
@@ -155,6 +161,21 @@ impl Field<'_> {
             let is_invalid = |name: &String| name.is_empty() || name.contains([' ', '/']);
             return if hosts.iter().any(is_invalid) { Err("a list of host names".into()) } else { Ok(()) };
         }
+        if let Self::Files(files) = self {
+            *files = raw.list().into_iter().map(PathBuf::from).collect();
+            let is_named = files.iter().all(|file| !file.as_os_str().is_empty());
+            return if is_named { Ok(()) } else { Err("the path of a file, or a list of them".into()) };
+        }
+        if let Self::Origins(origins, wildcard) = self {
+            *origins = raw.list();
+            let is_valid = origins.iter().all(|item| is_origin(item, wildcard));
+            return if is_valid { Ok(()) } else { Err(wildcard.origins().into()) };
+        }
+        if let Self::HeaderNames(names, wildcard) = self {
+            *names = raw.list();
+            let is_valid = names.iter().all(|item| is_header_name(item, wildcard));
+            return if is_valid { Ok(()) } else { Err(wildcard.header_names().into()) };
+        }
         if let Self::MaxPerName(counts) = self {
             let items: Vec<&str> = match raw {
                 RawValue::Many(items) => items.iter().map(String::as_str).collect(),
@@ -205,7 +226,15 @@ impl Field<'_> {
             | Self::MaxPerName(_)
             | Self::Destinations(_)
             | Self::ChaosRules(_)
-            | Self::DevServers(_) => {}
+            | Self::DevServers(_)
+            | Self::Files(_)
+            | Self::Origins(..)
+            | Self::HeaderNames(..) => {}
+            Self::HeaderText(value) if is_off => *value = None,
+            Self::HeaderText(value) => {
+                let is_value = |text: &&str| !text.is_empty() && http::HeaderValue::try_from(*text).is_ok();
+                *value = Some(text.filter(is_value).ok_or("the value of a header, or off")?.to_owned());
+            }
             Self::Seed(seed) if text == Some(RANDOM) => *seed = None,
             Self::Seed(seed) => *seed = Some(number("a number, or random")?),
             Self::Threads(threads, min) => {
@@ -302,7 +331,12 @@ impl Field<'_> {
         let time = |duration: Duration| Json::from(HumanDuration { ns: nanos(duration) }.to_string());
         match self {
             Self::Address(addr) => addr.clone().into(),
-            Self::Hosts(list) | Self::Names(list) | Self::Destinations(list) => list.clone().into(),
+            Self::Hosts(list)
+            | Self::Names(list)
+            | Self::Destinations(list)
+            | Self::Origins(list, _)
+            | Self::HeaderNames(list, _) => list.clone().into(),
+            Self::Files(files) => files.iter().map(|file| Json::from(file.to_string_lossy())).collect(),
             Self::ChaosRules(rules) => rules.iter().map(|rule| Json::from(rule.as_str())).collect(),
             Self::DevServers(servers) => {
                 servers.iter().map(|(name, server)| Json::from(format!("{name}={server}"))).collect()
@@ -327,7 +361,7 @@ impl Field<'_> {
             Self::OptionalSize(bytes) => bytes.map_or_else(off, |bytes| shown_size(bytes).into()),
             Self::Share(share) => (*share).into(),
             Self::Fraction(fraction) => (*fraction).into(),
-            Self::Path(path) => path.clone().map_or_else(off, Json::from),
+            Self::Path(text) | Self::HeaderText(text) => text.clone().map_or_else(off, Json::from),
             Self::Flag(flag) => (*flag).into(),
             Self::Keep(Keep::All) => "all".into(),
             Self::Keep(Keep::Tail) => "tail".into(),
@@ -350,7 +384,12 @@ impl Field<'_> {
     pub(super) fn address(self) -> usize {
         match self {
             Self::Address(at) => std::ptr::from_mut(at).addr(),
-            Self::Hosts(at) | Self::Names(at) | Self::Destinations(at) => std::ptr::from_mut(at).addr(),
+            Self::Hosts(at)
+            | Self::Names(at)
+            | Self::Destinations(at)
+            | Self::Origins(at, _)
+            | Self::HeaderNames(at, _) => std::ptr::from_mut(at).addr(),
+            Self::Files(at) => std::ptr::from_mut(at).addr(),
             Self::Threads(at, _) => std::ptr::from_mut(at).addr(),
             Self::ChaosRules(at) => std::ptr::from_mut(at).addr(),
             Self::DevServers(at) => std::ptr::from_mut(at).addr(),
@@ -366,7 +405,7 @@ impl Field<'_> {
             Self::OptionalSize(at) => std::ptr::from_mut(at).addr(),
             Self::Share(at) => std::ptr::from_mut(at).addr(),
             Self::Fraction(at) | Self::Rate(at) => std::ptr::from_mut(at).addr(),
-            Self::Path(at) | Self::Secret(at) => std::ptr::from_mut(at).addr(),
+            Self::Path(at) | Self::Secret(at) | Self::HeaderText(at) => std::ptr::from_mut(at).addr(),
             Self::Flag(at) => std::ptr::from_mut(at).addr(),
             Self::Keep(at) => std::ptr::from_mut(at).addr(),
             Self::KeyStore(at) => std::ptr::from_mut(at).addr(),

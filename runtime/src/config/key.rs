@@ -3,6 +3,7 @@
 use zerver_engine::Class;
 
 use super::field::Field;
+use super::list_syntax::Wildcard;
 use super::settings::Config;
 use super::target_keys::{self, DEFAULT};
 
@@ -88,6 +89,18 @@ pub(super) const KEYS: &[Key] = &[
     fixed("compression.responses"),
     fixed("compression.requests"),
     fixed("compression.min_bytes"),
+    fixed("tls.cert"),
+    fixed("tls.key"),
+    fixed("cors.origins"),
+    fixed("cors.headers"),
+    fixed("cors.expose"),
+    fixed("cors.credentials"),
+    fixed("cors.max_age"),
+    fixed("csrf.protect"),
+    fixed("csrf.trusted"),
+    fixed("security_headers.add"),
+    fixed("security_headers.hsts"),
+    fixed("security_headers.policy"),
     fixed("health.path"),
     fixed("metrics.path"),
     fixed("metrics.remote"),
@@ -106,6 +119,7 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.body_bytes"),
     fixed("recording.token"),
     fixed("recording.secrets"),
+    fixed("recording.clear_headers"),
     fixed("chaos.rules"),
     fixed("chaos.seed"),
     fixed("chaos.allow_outside_dev"),
@@ -141,18 +155,34 @@ impl Key {
 
     /// Returns the Cargo feature that the setting needs, if the program is built without it.
     pub(super) fn missing_feature(self) -> Option<&'static str> {
-        let is_of = |section: &str| self.name.starts_with(section);
-        match self.name {
-            _ if !cfg!(feature = "metrics") && is_of("metrics.") => Some("metrics"),
-            _ if !cfg!(feature = "compression") && is_of("compression.") => Some("compression"),
-            _ => None,
-        }
+        let section = self.name.split_once('.').map_or("", |(section, _)| section);
+        let features = [
+            ("compression", cfg!(feature = "compression")),
+            ("metrics", cfg!(feature = "metrics")),
+            ("tls", cfg!(feature = "tls")),
+        ];
+        features
+            .into_iter()
+            .find(|(feature, is_built)| *feature == section && !is_built)
+            .map(|(feature, _)| feature)
     }
 
     /// Returns the field of `config` with the value.
     pub(super) fn field(self, config: &mut Config) -> Field<'_> {
         let Config {
-            scheduling, limits, recording, targets, egress, idempotency, chaos, dev_servers, ..
+            scheduling,
+            limits,
+            recording,
+            targets,
+            egress,
+            idempotency,
+            cors,
+            csrf,
+            security_headers,
+            tls,
+            chaos,
+            dev_servers,
+            ..
         } = config;
         if let Some(name) = self.name.strip_prefix(DEFAULT) {
             return target_keys::field(name, &mut targets.default);
@@ -191,6 +221,18 @@ impl Key {
             "compression.responses" => Field::Flag(&mut config.compression.responses),
             "compression.requests" => Field::Flag(&mut config.compression.requests),
             "compression.min_bytes" => Field::Size(&mut config.compression.min_bytes),
+            "tls.cert" => Field::Files(&mut tls.cert),
+            "tls.key" => Field::Files(&mut tls.key),
+            "cors.origins" => Field::Origins(&mut cors.origins, Wildcard::Allowed),
+            "cors.headers" => Field::HeaderNames(&mut cors.headers, Wildcard::Allowed),
+            "cors.expose" => Field::HeaderNames(&mut cors.expose, Wildcard::Refused),
+            "cors.credentials" => Field::Flag(&mut cors.credentials),
+            "cors.max_age" => Field::Time(&mut cors.max_age),
+            "csrf.protect" => Field::Flag(&mut csrf.protect),
+            "csrf.trusted" => Field::Origins(&mut csrf.trusted, Wildcard::Refused),
+            "security_headers.add" => Field::Flag(&mut security_headers.add),
+            "security_headers.hsts" => Field::OptionalTime(&mut security_headers.hsts),
+            "security_headers.policy" => Field::HeaderText(&mut security_headers.policy),
             "health.path" => Field::Path(&mut config.health),
             "metrics.path" => Field::Path(&mut config.metrics.path),
             "metrics.remote" => Field::Flag(&mut config.metrics.remote),
@@ -209,6 +251,7 @@ impl Key {
             "recording.body_bytes" => Field::Size(&mut recording.body_bytes),
             "recording.token" => Field::Secret(&mut recording.token),
             "recording.secrets" => Field::Names(&mut recording.secrets),
+            "recording.clear_headers" => Field::HeaderNames(&mut recording.clear_headers, Wildcard::Refused),
             "dev.servers" => Field::DevServers(dev_servers),
             "chaos.rules" => Field::ChaosRules(&mut chaos.rules),
             "chaos.seed" => Field::Seed(&mut chaos.seed),

@@ -109,10 +109,12 @@ impl Layers {
             })?;
             sources.insert(key.name.to_owned(), (SettingSource::File, Some(format!("{shown}:{line}"))));
             // A relative path is relative to the settings file, not to the working directory.
-            if let ("recording.store", Some(store), Some(folder)) =
-                (key.name, &mut config.recording.store, path.parent())
-            {
-                *store = folder.join(&*store);
+            let Some(folder) = path.parent() else { continue };
+            match (key.name, &mut config.recording.store) {
+                ("recording.store", Some(store)) => *store = folder.join(&*store),
+                ("tls.cert", _) => config.tls.cert.iter_mut().for_each(|file| *file = folder.join(&*file)),
+                ("tls.key", _) => config.tls.key.iter_mut().for_each(|file| *file = folder.join(&*file)),
+                _ => {}
             }
         }
         if let Some((line, rules)) = file.rules {
@@ -311,6 +313,22 @@ mod tests {
         assert_eq!(source("batch.quantum"), (SettingSource::File, Some("5".to_owned())));
         assert_eq!(source("limits.body_bytes"), (SettingSource::Program, None));
         assert_eq!(source("limits.head"), (SettingSource::Default, None));
+    }
+
+    #[test]
+    fn paths_in_the_file_are_relative_to_it() {
+        let file =
+            "[tls]\ncert = [\"a.crt\", \"/etc/b.crt\"]\nkey = \"keys/a.key\"\n[recording]\nstore = \"s\"\n";
+        let loaded = load(Config::default(), file, &[]).unwrap();
+        let folder = loaded.file.as_deref().and_then(Path::parent).unwrap();
+        let (tls, recording) = (&loaded.config.tls, &loaded.config.recording);
+        assert_eq!(tls.cert, [folder.join("a.crt"), Path::new("/etc/b.crt").to_owned()]);
+        assert_eq!(
+            (tls.key.as_slice(), recording.store.clone()),
+            (&[folder.join("keys/a.key")][..], Some(folder.join("s")))
+        );
+        let variable = load(Config::default(), "", &[("ZERVER_TLS_CERT", "a.crt")]).unwrap();
+        assert_eq!(variable.config.tls.cert, [Path::new("a.crt")], "to the working directory");
     }
 
     #[test]

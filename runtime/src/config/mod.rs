@@ -1,6 +1,7 @@
 //! Settings of a service. They come from the program (the methods of `App`), from `zerver.toml` (`file`) and from the
 //! environment; each overrides the one before. `key` contains the names, `field` parses and formats the values.
 
+mod browser;
 mod chaos_settings;
 mod compression;
 mod egress;
@@ -10,11 +11,13 @@ mod idempotency;
 mod key;
 mod layers;
 mod limits;
+mod list_syntax;
 mod mask;
 mod recording;
 mod settings;
 mod target_keys;
 
+pub use browser::{Cors, Csrf, SecurityHeaders};
 pub(crate) use chaos_settings::ChaosSettings;
 pub use compression::Compression;
 pub use egress::Egress;
@@ -28,4 +31,4 @@ pub(crate) use mask::MASK;
 pub use recording::{Keep, Recording};
 #[cfg(feature = "metrics")]
 pub(crate) use settings::MetricsEndpoint;
-pub(crate) use settings::{Config, cores};
+pub(crate) use settings::{Config, TlsFiles, cores};

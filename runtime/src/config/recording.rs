@@ -59,6 +59,8 @@ pub struct Recording {
     /// Additional names of secrets, each with at least three letters or digits. `tax-id` also covers `customerTaxId`.
     /// See `docs/reference/secrets.md`.
     pub secrets: Vec<String>,
+    /// The only headers of requests and responses that are recorded in the clear. Empty, as by default, if their names decide.
+    pub clear_headers: Vec<String>,
 }
 
 impl Default for Recording {
@@ -78,6 +80,7 @@ impl Default for Recording {
             body_bytes: 64 << 10,
             token: None,
             secrets: Vec::new(),
+            clear_headers: Vec::new(),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! All settings of a service and their defaults.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zerver_engine::SchedulingSettings;
 
-use super::{ChaosSettings, Compression, Egress, Idempotency, Limits, Recording};
+use super::{
+    ChaosSettings, Compression, Cors, Csrf, Egress, Idempotency, Limits, Recording, SecurityHeaders,
+};
 use crate::scheduler::{ClassRule, TargetSettings};
 
 /// All settings of a service.
@@ -24,6 +27,10 @@ pub(crate) struct Config {
     pub(crate) egress: Egress,
     pub(crate) idempotency: Idempotency,
     pub(crate) compression: Compression,
+    pub(crate) tls: TlsFiles,
+    pub(crate) cors: Cors,
+    pub(crate) csrf: Csrf,
+    pub(crate) security_headers: SecurityHeaders,
     pub(crate) health: Option<String>,
     pub(crate) metrics: MetricsEndpoint,
     /// Path of the catalog.
@@ -52,6 +59,10 @@ impl Default for Config {
             egress: Egress::default(),
             idempotency: Idempotency::default(),
             compression: Compression::default(),
+            tls: TlsFiles::default(),
+            cors: Cors::default(),
+            csrf: Csrf::default(),
+            security_headers: SecurityHeaders::default(),
             health: Some("/healthz".to_owned()),
             metrics: MetricsEndpoint {
                 path: cfg!(feature = "metrics").then(|| "/metrics".to_owned()),
@@ -64,6 +75,13 @@ impl Default for Config {
             dev_servers: BTreeMap::new(),
         }
     }
+}
+
+/// Files for TLS. Each certificate has its key at the same position. Without any, the service does not use TLS.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: Vec<PathBuf>,
+    pub(crate) key: Vec<PathBuf>,
 }
 
 /// Settings of the metrics endpoint.

@@ -6,6 +6,7 @@
 mod alias_route;
 mod body_pump;
 mod body_reader;
+mod browser;
 mod compression;
 mod connection;
 mod endpoints;
@@ -17,8 +18,10 @@ mod request_check;
 mod request_handler;
 mod response_body;
 mod router;
+mod url_secrets;
 
 pub(crate) use body_reader::read_within as read_body;
+pub(crate) use browser::BrowserRules;
 pub(crate) use compression::{Coding, Encoder, begin_stream};
 pub(crate) use connection::connection_state::Connection;
 pub(crate) use connection::future_pool::AnyFuturePool;
@@ -32,3 +35,4 @@ pub(crate) use outgoing_response::finish_head;
 pub(crate) use rejection::Rejection;
 pub(crate) use request_handler::{Matched, RequestSource, handle, observe, panicked, receive};
 pub(crate) use router::{RouteMatch, Router};
+pub(crate) use url_secrets::UrlSecretCheck;

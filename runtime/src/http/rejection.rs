@@ -40,6 +40,10 @@ pub(crate) enum Rejection {
     /// The body is not of the coding that the request names.
     #[cfg(feature = "compression")]
     BodyMalformed(&'static str),
+    /// A browser has sent the request on behalf of another site.
+    CrossOrigin,
+    /// A browser asks on behalf of a site that may not read responses.
+    Origin,
 }
 
 impl Rejection {
@@ -87,6 +91,7 @@ impl Rejection {
             Self::HeadersTooLarge(_) | Self::TooManyHeaders(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::PathNotFound | Self::MountedElsewhere(..) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::CrossOrigin | Self::Origin => StatusCode::FORBIDDEN,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             #[cfg(feature = "compression")]
@@ -134,6 +139,11 @@ impl Rejection {
             Self::NotReady => Failure::unavailable("service").message("not ready yet"),
             Self::BodyTooLarge(limit) => too_large("body", limit),
             Self::BodyTooSlow => Failure::new(FailureKind::Timeout, "body").message("arrived too slowly"),
+            Self::CrossOrigin => Failure::forbidden("origin").message(
+                "a page of another origin has made the browser send this request; csrf.trusted lists those that may",
+            ),
+            Self::Origin => Failure::forbidden("origin")
+                .message("pages of this origin may not use this service; cors.origins lists those that may"),
             Self::BodyBroken => Failure::invalid("body").message("incomplete, or not HTTP"),
             #[cfg(feature = "compression")]
             Self::UnsupportedEncoding => {

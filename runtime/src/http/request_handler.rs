@@ -109,6 +109,10 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
     let ReceivedRequest { worker, in_flight, active, body, is_head, is_http2 } = received;
     let (id, watch, mut matched) = (active.id, active.watch.clone(), Matched::default());
     let mut active = Some(active);
+    let origin = match (&worker.service.browser, &mut active) {
+        (Some(browser), Some(active)) => active.request().and_then(|request| browser.allowed_origin(request)),
+        _ => None,
+    };
     let source = RequestSource::Connection(&in_flight.conn, body);
     let handled = AssertUnwindSafe(handle(&mut active, &mut matched, &worker, source))
         .catch_unwind()
@@ -122,6 +126,9 @@ pub(super) async fn answer(received: ReceivedRequest) -> Result<http::Response<R
         let (min_bytes, runtime) =
             (worker.service.compression.min_bytes, worker.service.effect_runtime.handle());
         Box::pin(compression::compress(&mut pending.response, coding, min_bytes, runtime)).await;
+    }
+    if let Some(browser) = &worker.service.browser {
+        browser.finish(&mut pending.response.headers, origin.as_deref());
     }
     let unix_ns = observe(&worker, id, matched.flow, &watch, &pending, end);
     matched.add_headers(&mut pending);
@@ -383,6 +390,12 @@ async fn answer_by_fallback(
 ) -> (PendingResponse, Instant) {
     let Some(mut active) = slot.take() else { return (missing_response(), Instant::now()) };
     active.set_fallback();
+    if let (Some(browser), RequestSource::Connection(..)) = (&worker.service.browser, &source)
+        && let Some(Err(rejection)) = active.request().map(|request| browser.check(request))
+    {
+        source.abandon();
+        return reject(&mut active, &worker.service, &rejection);
+    }
     if !worker.service.readiness.is_ready() {
         source.abandon();
         return reject(&mut active, &worker.service, &Rejection::NotReady);
@@ -439,6 +452,8 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules, matc
         let (pending, end) = reject(active, service, &rejection);
         Route::Answered(pending, end)
     };
+    // The host of a mounted flow has rules of its own.
+    let browser = service.browser.as_ref().filter(|_| !rules.is_host_checked);
     match checked {
         Ok(Routed::Flow(flow, context, alias)) => {
             matched.alias = alias;
@@ -448,15 +463,35 @@ fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules, matc
                 return answered(active, response);
             }
             let number = flow.number();
+            if let Some(check) = &service.url_secrets
+                && let Some(query) = active.request().and_then(|request| request.uri.query())
+            {
+                check.check(&flow.info().name, query, &service.secrets);
+            }
             active.set_flow(flow);
+            if let Some(browser) = browser
+                && let Some(Err(rejection)) = active.request().map(|request| browser.check(request))
+            {
+                return rejected(active, rejection);
+            }
             if !service.readiness.is_ready() {
                 return rejected(active, Rejection::NotReady);
             }
             Route::Flow(number, context)
         }
         Ok(Routed::Options(allow)) => {
-            let mut response = Response::no_content();
-            response.headers.insert(header::ALLOW, allow);
+            let preflight = browser
+                .zip(active.request())
+                .and_then(|(browser, request)| browser.preflight(request, &allow));
+            let response = match preflight {
+                Some(Ok(response)) => response,
+                Some(Err(rejection)) => return rejected(active, rejection),
+                None => {
+                    let mut response = Response::no_content();
+                    response.headers.insert(header::ALLOW, allow);
+                    response
+                }
+            };
             answered(active, response)
         }
         Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {

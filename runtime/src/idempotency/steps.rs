@@ -52,6 +52,7 @@ impl<S: Scope, const REQUIRED: bool> Step for ClaimKey<S, REQUIRED> {
         writes: <Decision<IdempotencyKey> as IntoDecision>::WRITES,
         inputs: if REQUIRED { &[Some(REQUIRED_KEY)] } else { &[Some(OPTIONAL_KEY)] },
         is_final: false,
+        protects: false,
         run: |input| claim_key(input, S::owner, REQUIRED).into_decision(),
     };
 }
@@ -70,6 +71,7 @@ impl Step for AnswerKnownKey {
         writes: <Decision<()> as IntoDecision>::WRITES,
         inputs: &[],
         is_final: false,
+        protects: false,
         run: |input| answer(input.read::<IdempotencyKey>(0)).into_decision(),
     };
 }

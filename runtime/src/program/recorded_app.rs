@@ -46,6 +46,7 @@ impl RecordedApp {
             chaos: chaos(loaded, environment.dev)?,
             sink: recorder.as_ref().map(Recorder::sink),
             record_token: loaded.config.recording.token.clone(),
+            report_url_secrets: environment.dev,
             #[cfg(feature = "replay")]
             on_impure_step: environment.purity_check.then(|| Arc::new(report_impure_step) as _),
             ..StartOptions::default()

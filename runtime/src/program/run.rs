@@ -14,7 +14,7 @@ use super::log_printer;
 use super::recorded_app::RecordedApp;
 use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
-use crate::config::{Layers, LoadedSettings};
+use crate::config::{Layers, LoadedSettings, TlsFiles};
 use crate::execution::panic_report;
 use crate::operator_log;
 use crate::platform;
@@ -133,7 +133,13 @@ fn prepare(app: App, environment: &Environment) -> Result<Option<(App, Layers, L
         print(&loaded.document())?;
         return Ok(None);
     }
-    let app = app.with_config(loaded.config.clone());
+    let mut config = loaded.config.clone();
+    if environment.dev && !config.tls.cert.is_empty() {
+        // `dev` reads the status of the service, and suggests commands for it.
+        config.tls = TlsFiles::default();
+        operator_log::info("TLS is off under zerver dev");
+    }
+    let app = app.with_config(config);
     operator_log::mask(app.secrets());
     #[cfg(feature = "replay")]
     if let Some(socket) = &environment.ipc {
@@ -161,7 +167,8 @@ fn try_run(app: App) -> Result<(), StartError> {
     let server = app.start(StartOptions { listener: Some(listener), ..options })?;
     let notify = environment.notify.as_deref();
     if !environment.dev {
-        operator_log::info(&format!("listening on http://{}", server.addr()));
+        let scheme = if server.uses_tls() { "https" } else { "http" };
+        operator_log::info(&format!("listening on {scheme}://{}", server.addr()));
     }
     let mut reload = SettingsReload {
         layers: Arc::new(layers),
@@ -184,7 +191,10 @@ fn try_run(app: App) -> Result<(), StartError> {
                 },
                 action = signals.next() => match action {
                     SignalAction::Stop => break None,
-                    SignalAction::ReloadSettings => reload.begin(),
+                    SignalAction::ReloadSettings => {
+                        server.reload_certificates();
+                        reload.begin();
+                    }
                 },
                 read = reload.reading.done() => reload.apply(read),
             }

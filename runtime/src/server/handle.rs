@@ -35,6 +35,19 @@ impl Server {
         self.running.service.readiness.wait().await
     }
 
+    /// Has the certificates of TLS read again, soon. This happens by itself every 10 seconds.
+    pub fn reload_certificates(&self) {
+        self.running.reload_certificates();
+    }
+
+    /// Returns true if the service uses TLS.
+    pub fn uses_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.running.service.certificates.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// Replaces the settings that can change while the service runs.
     pub(crate) fn retune(&self, tuning: Tuning) {
         self.running.retune(tuning);

@@ -19,6 +19,8 @@ use crate::app::startup::{AsyncHook, KeptValues, Startup};
 use crate::scheduler;
 use crate::scheduler::{BatchPool, Tuning};
 use crate::time::ServiceClock;
+#[cfg(feature = "tls")]
+use crate::tls::{CertificateStore, ReloadThread};
 
 /// A service that is ready to run, but has no threads yet.
 pub(crate) struct PreparedService {
@@ -28,6 +30,15 @@ pub(crate) struct PreparedService {
     pub(crate) startup: Startup,
     /// Startup hook that runs once the service listens.
     pub(crate) open: Option<AsyncHook>,
+}
+
+impl PreparedService {
+    /// Has the service use TLS with these certificates, if there are any.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_certificates(mut self, certificates: Option<Arc<CertificateStore>>) -> Self {
+        self.service.certificates = certificates;
+        self
+    }
 }
 
 /// A service that runs. When it is dropped, the service stops in the background.
@@ -41,6 +52,9 @@ pub(crate) struct RunningService {
     watchdog: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
     /// Values of [`App::on_startup`](crate::App::on_startup) that must outlive the threads.
     _kept_values: Arc<Mutex<KeptValues>>,
+    /// The thread that looks for new certificates ends when this is dropped.
+    #[cfg(feature = "tls")]
+    certificates: Option<ReloadThread>,
     /// The startup hook is canceled when this is dropped.
     starting: Option<oneshot::Sender<()>>,
 }
@@ -97,8 +111,14 @@ impl RunningService {
                     worker_context,
                     watchdog: Some(watchdog),
                     _kept_values: kept,
+                    #[cfg(feature = "tls")]
+                    certificates: None,
                     starting: None,
                 };
+                #[cfg(feature = "tls")]
+                if let Some(store) = running.service.certificates.clone() {
+                    running.certificates = Some(ReloadThread::start(store).map_err(StartError::Worker)?);
+                }
                 running.starting = starting.transpose().map_err(StartError::Worker)?;
                 Ok(running)
             }
@@ -113,6 +133,12 @@ impl RunningService {
     pub(crate) fn retune(&self, tuning: Tuning) {
         self.service.readiness.interpreters().configure(&tuning.outbound);
         scheduler::retune(&self.worker_context, &self.service.scheduler, tuning);
+    }
+
+    /// Has the certificates read again.
+    pub(crate) fn reload_certificates(&self) {
+        #[cfg(feature = "tls")]
+        self.certificates.iter().for_each(ReloadThread::reload);
     }
 
     /// Stops accepting requests, waits for those in flight, and ends the threads. This blocks.

@@ -18,8 +18,10 @@ use crate::config::MetricsEndpoint;
 use crate::execution::checked_job::PurityCheck;
 use crate::execution::effect_runtime::EffectRuntime;
 use crate::fallback::Fallback;
-use crate::http::{Router, tokens_match};
+use crate::http::{BrowserRules, Router, UrlSecretCheck, tokens_match};
 use crate::scheduler::SchedulerState;
+#[cfg(feature = "tls")]
+use crate::tls::CertificateStore;
 
 /// Returns the status of the recorder.
 #[cfg(feature = "metrics")]
@@ -34,6 +36,11 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     /// Names of hosts that the service serves. Empty if it serves all.
     pub(crate) allowed_hosts: Vec<String>,
+    /// Rules for requests of browsers. `None` if the settings ask for none.
+    pub(crate) browser: Option<Box<BrowserRules>>,
+    /// Certificates of the service. `None` if it does not use TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) certificates: Option<Arc<CertificateStore>>,
     /// True if the settings list hosts that receive the `baggage` of requests.
     pub(crate) passes_baggage: bool,
     #[cfg(feature = "compression")]
@@ -43,6 +50,8 @@ pub(crate) struct Service {
     pub(crate) secrets: secret::Rule,
     /// Token with which a request is recorded regardless of the recording policy.
     pub(crate) record_token: Option<String>,
+    /// Set if secrets in URLs are reported.
+    pub(crate) url_secrets: Option<UrlSecretCheck>,
     /// Set if each step runs twice.
     pub(crate) purity_check: Option<Arc<PurityCheck>>,
     pub(crate) scheduler: SchedulerState,

@@ -1,6 +1,7 @@
 //! All integration tests of the crate, in one binary that is linked once.
 
 mod aliases;
+mod browsers;
 mod cache;
 mod catalog;
 mod chaos;
@@ -42,6 +43,7 @@ mod streamed_bodies;
 mod streamed_responses;
 mod stuck_steps;
 mod test_requests;
+mod tls;
 mod trace_propagation;
 mod typed_input;
 mod undelivered_responses;

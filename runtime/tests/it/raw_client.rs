@@ -126,6 +126,11 @@ impl Client {
         (body, false)
     }
 
+    /// Reads until the other side closes the connection.
+    pub(crate) fn drain(&mut self) {
+        while self.fill() {}
+    }
+
     /// Returns true if the other side closes the connection without sending more.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.buffer.is_empty() && !self.fill()

@@ -16,6 +16,8 @@ struct Inner {
     /// Parameters of the path and the query. Each belongs to a flow, or to every flow if `None`.
     params: Vec<(Option<String>, String)>,
     stems: Stems,
+    /// The only headers whose values are no secrets, in lower case. Empty if names decide.
+    clear_headers: Vec<String>,
 }
 
 static BUILT_IN: LazyLock<Rule> = LazyLock::new(|| Rule::new::<&str>(&[], &[]));
@@ -37,7 +39,27 @@ impl Rule {
         let stems = names.iter().filter_map(|words| words.iter().max_by_key(|word| word.len()).cloned());
         let params =
             params.iter().map(|(flow, name)| (flow.map(str::to_owned), (*name).to_owned())).collect();
-        Self(Arc::new(Inner { stems: Stems::with(stems.collect()), names, params }))
+        let stems = Stems::with(stems.collect());
+        Self(Arc::new(Inner { stems, names, params, clear_headers: Vec::new() }))
+    }
+
+    /// Makes the values of all headers secret but those of the listed ones. An empty list changes nothing.
+    #[must_use]
+    pub fn with_clear_headers<S: AsRef<str>>(self, clear: &[S]) -> Self {
+        let Inner { names, params, stems, .. } = &*self.0;
+        let clear_headers = clear.iter().map(|name| name.as_ref().to_ascii_lowercase()).collect();
+        let (names, params, stems) = (names.clone(), params.clone(), stems.clone());
+        Self(Arc::new(Inner { names, params, stems, clear_headers }))
+    }
+
+    /// Returns true if the value of a header is a secret only because the header is not listed as one in the clear.
+    pub fn is_unlisted_header(&self, name: &str) -> bool {
+        self.is_unlisted(name) && !self.is_named_header(name)
+    }
+
+    fn is_unlisted(&self, name: &str) -> bool {
+        let clear = &self.0.clear_headers;
+        !clear.is_empty() && !clear.iter().any(|listed| listed.eq_ignore_ascii_case(name))
     }
 
     /// Classifies the name of a field.
@@ -66,6 +88,10 @@ impl Rule {
 
     /// Returns true if the value of a header with this name is a secret.
     pub fn is_header(&self, name: &str) -> bool {
+        self.is_unlisted(name) || self.is_named_header(name)
+    }
+
+    fn is_named_header(&self, name: &str) -> bool {
         if !self.may_be_name(name) {
             return false;
         }
@@ -78,12 +104,17 @@ impl Rule {
         self.is_path_parameter(flow, name) || names::is_parameter(&NameWords::split(name.as_bytes()))
     }
 
+    /// Returns true if a flow, or the program, marks the parameter of this name as a secret.
+    pub fn is_marked_parameter(&self, flow: &str, name: &str) -> bool {
+        let is_this =
+            |(of, param): &(Option<String>, String)| param == name && of.as_ref().is_none_or(|of| of == flow);
+        self.0.params.iter().any(is_this)
+    }
+
     /// Returns true if the value of a path parameter with this name is a secret in the given flow. Short names mean less
     /// here than in a query.
     pub(crate) fn is_path_parameter(&self, flow: &str, name: &str) -> bool {
-        let is_this =
-            |(of, param): &(Option<String>, String)| param == name && of.as_ref().is_none_or(|of| of == flow);
-        self.name(name) != Sensitivity::NotSecret || self.0.params.iter().any(is_this)
+        self.name(name) != Sensitivity::NotSecret || self.is_marked_parameter(flow, name)
     }
 
     /// Returns false only if a text, or the tokens of a value, cannot contain a secret. This is a fast check.

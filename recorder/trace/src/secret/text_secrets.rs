@@ -12,7 +12,8 @@ impl Rule {
 
     /// Returns the spans of the secrets in the value of a header.
     pub fn header_spans(&self, name: &str, value: &[u8], author: Author) -> Vec<Range<usize>> {
-        let is_secret = self.is_header(name) && !placeholder::is_visible(value, Author::Client);
+        let is_visible = !self.is_unlisted_header(name) && placeholder::is_visible(value, Author::Client);
+        let is_secret = self.is_header(name) && !is_visible;
         if is_secret { std::iter::once(0..value.len()).collect() } else { self.spans(value, author) }
     }
 

@@ -36,6 +36,7 @@ pub struct FlowDef {
     responses: &'static [ResponseDoc],
     /// Unused entries are empty.
     secret_params: [&'static str; MAX_SECRET_PARAMS],
+    is_public: bool,
 }
 
 /// Maximum number of secret parameters of a flow.
@@ -68,6 +69,7 @@ impl FlowDef {
             slo: Slo::new(),
             responses: &[],
             secret_params: [""; MAX_SECRET_PARAMS],
+            is_public: false,
         }
     }
 
@@ -266,6 +268,24 @@ impl FlowDef {
         assert!(at < MAX_SECRET_PARAMS, "a flow has at most eight secret parameters");
         self.secret_params[at] = name;
         self
+    }
+
+    /// Declares that anyone may use it, for services that require each flow to be protected or public.
+    #[must_use]
+    pub const fn public(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+
+    /// Returns true if it is declared as public.
+    pub const fn is_public(&self) -> bool {
+        self.is_public
+    }
+
+    /// Returns the name of the first step that protects it, if there is one.
+    pub fn protected_by(&self) -> Option<&'static str> {
+        let mut steps = self.chains.iter().flat_map(|chain| chain.steps);
+        steps.find(|step| step.protects).map(|step| step.name)
     }
 
     /// Returns the parameters that are marked as secrets.

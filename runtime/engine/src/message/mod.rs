@@ -3,6 +3,7 @@
 mod byte_ranges;
 mod conditional;
 mod cookie;
+mod cross_origin;
 mod failure_response;
 mod json_object;
 mod page;

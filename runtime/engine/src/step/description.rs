@@ -29,6 +29,8 @@ pub struct StepDesc {
     pub inputs: &'static [Option<InputDesc>],
     /// True if it never goes on to the next step, so that a flow may end with it.
     pub is_final: bool,
+    /// True if it refuses requests that are not allowed, so that the steps after it are protected.
+    pub protects: bool,
     /// Calls the function.
     pub run: fn(&StepInput<'_>) -> ErasedDecision,
 }

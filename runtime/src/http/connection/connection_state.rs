@@ -15,6 +15,7 @@ use http::StatusCode;
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
+use super::client_socket::ClientSocket;
 use super::message_framing::BodyFraming;
 use crate::Limits;
 use crate::execution::delivery::Delivery;
@@ -63,7 +64,7 @@ pub(crate) struct Connection {
     /// Captures whose responses hyper has taken but may not have written yet.
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
     /// The socket, which hyper uses through [`SocketIo`](super::socket_io::SocketIo).
-    socket: RefCell<Option<TcpStream>>,
+    socket: RefCell<Option<ClientSocket>>,
 }
 
 /// A write that waits because the client does not read.
@@ -389,18 +390,18 @@ impl Connection {
         }
     }
 
-    pub(crate) fn set_socket(&self, socket: TcpStream) {
+    pub(crate) fn set_socket(&self, socket: ClientSocket) {
         *self.socket.borrow_mut() = Some(socket);
     }
 
-    pub(crate) fn take_socket(&self) -> Option<TcpStream> {
+    pub(crate) fn take_socket(&self) -> Option<ClientSocket> {
         self.socket.borrow_mut().take()
     }
 
     /// Calls `poll` with the socket. Fails if the connection has none.
     pub(crate) fn with_socket<T>(
         &self,
-        poll: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
+        poll: impl FnOnce(Pin<&mut ClientSocket>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match &mut *self.socket.borrow_mut() {
             Some(socket) => poll(Pin::new(socket)),

@@ -1,6 +1,7 @@
 //! A client connection: its bytes, its time limits and its requests.
 
 pub(super) mod chunked_framing;
+pub(super) mod client_socket;
 pub(super) mod connection_state;
 pub(super) mod future_pool;
 pub(super) mod in_flight_guard;

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
+use super::client_socket::ClientSocket;
 use super::connection_state::Connection;
 use super::malformed_request;
 use super::message_framing::MessageFraming;
@@ -57,9 +58,9 @@ pub(crate) async fn initialize_date() {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, mut socket: TcpStream) {
+pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, socket: TcpStream) {
     let limits = &worker.service.limits;
-    let Ok(Some((is_http2, first))) = tokio::time::timeout(limits.head, detect_protocol(&mut socket)).await
+    let Ok(Some((socket, is_http2, first))) = tokio::time::timeout(limits.head, open(&worker, socket)).await
     else {
         return;
     };
@@ -126,9 +127,25 @@ async fn answer_malformed(
     watch(http, |http| http.graceful_shutdown(), conn, worker).await;
 }
 
+/// Performs the handshake if the service uses TLS, and reads the first bytes. They tell HTTP/2 from HTTP/1, whatever the client
+/// has negotiated. `None` if the client closes the connection first, or the handshake fails.
+async fn open(worker: &Worker, socket: TcpStream) -> Option<(ClientSocket, bool, Vec<u8>)> {
+    #[cfg(feature = "tls")]
+    if let Some(certificates) = &worker.service.certificates {
+        let mut socket = Box::pin(crate::tls::accept(certificates, socket)).await?;
+        let (is_http2, first) = detect_protocol(&mut socket).await?;
+        return Some((ClientSocket::Tls(socket), is_http2, first));
+    }
+    #[cfg(not(feature = "tls"))]
+    let _ = worker;
+    let mut socket = socket;
+    let (is_http2, first) = detect_protocol(&mut socket).await?;
+    Some((ClientSocket::Plain(socket), is_http2, first))
+}
+
 /// Reads the first bytes of a connection. Returns true for HTTP/2, and the bytes read. `None` if the client closes the
 /// connection first.
-async fn detect_protocol(socket: &mut TcpStream) -> Option<(bool, Vec<u8>)> {
+async fn detect_protocol(socket: &mut (impl AsyncRead + Unpin)) -> Option<(bool, Vec<u8>)> {
     let mut first = Vec::with_capacity(PREFACE.len());
     loop {
         let mut rest = [0; PREFACE.len()];
@@ -237,7 +254,7 @@ async fn wait_for_close(socket: io::Result<TcpStream>, has_closed: bool) -> Clie
 }
 
 /// Closes the sending side, and reads until the client closes its own or a limit is reached.
-async fn linger(mut socket: TcpStream) {
+async fn linger(mut socket: ClientSocket) {
     let reading = async {
         socket.shutdown().await.ok()?;
         let mut buffer = vec![0; 4096];

@@ -147,7 +147,12 @@ impl AsyncWrite for SocketIo {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.conn.with_socket(|socket| socket.poll_flush(cx)))?;
+        let flushed = self.conn.with_socket(|socket| socket.poll_flush(cx));
+        if flushed.is_pending() {
+            // TLS has encrypted bytes that the client has not read. A plain socket is always flushed.
+            self.conn.note_write_pending();
+        }
+        ready!(flushed)?;
         self.conn.note_flushed();
         Poll::Ready(Ok(()))
     }
