@@ -23,6 +23,7 @@ pub struct RequireBearer<S>(PhantomData<S>);
 
 impl<S: BearerToken> Step for RequireBearer<S> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "require_bearer",
         doc: "Looks up the bearer token of the request, which must be valid.",
         file: file!(),
@@ -41,6 +42,7 @@ pub struct BearerIfAny<S>(PhantomData<S>);
 
 impl<S: BearerToken> Step for BearerIfAny<S> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "bearer_if_any",
         doc: "Looks up the bearer token of the request, if it has one.",
         file: file!(),

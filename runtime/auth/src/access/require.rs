@@ -17,6 +17,7 @@ pub struct RequireRole<P, N>(PhantomData<(P, N)>);
 
 impl<P: Principal, N: AnyOf> Step for RequireRole<P, N> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "require_role",
         doc: "Fails unless the client has a role.",
         file: file!(),
@@ -38,6 +39,7 @@ pub struct RequireCapability<P, N>(PhantomData<(P, N)>);
 
 impl<P: Principal, N: AnyOf> Step for RequireCapability<P, N> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "require_capability",
         doc: "Fails unless the client has a capability.",
         file: file!(),

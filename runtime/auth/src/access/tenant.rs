@@ -21,6 +21,7 @@ pub struct RequireTenant<P, N>(PhantomData<(P, N)>);
 
 impl<P: Principal, N: Named> Step for RequireTenant<P, N> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "require_tenant",
         doc: "Fails unless the client belongs to the tenant in the path.",
         file: file!(),

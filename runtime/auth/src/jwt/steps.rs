@@ -53,6 +53,7 @@ pub struct RequireJwt<S>(PhantomData<S>);
 
 impl<S: JwtClaims> Step for RequireJwt<S> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "require_jwt",
         doc: "Verifies the JSON Web Token of the request, and writes its claims.",
         file: file!(),
@@ -72,6 +73,7 @@ pub struct JwtIfAny<S>(PhantomData<S>);
 
 impl<S: JwtClaims> Step for JwtIfAny<S> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "jwt_if_any",
         doc: "Verifies the JSON Web Token of the request, if it has one.",
         file: file!(),

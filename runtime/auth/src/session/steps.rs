@@ -19,6 +19,7 @@ pub struct RequireSession<S>(PhantomData<S>);
 
 impl<S: SessionData> Step for RequireSession<S> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "require_session",
         doc: "Loads the session of the request.",
         file: file!(),
@@ -38,6 +39,7 @@ pub struct SessionIfAny<S>(PhantomData<S>);
 
 impl<S: SessionData> Step for SessionIfAny<S> {
     const DESC: StepDesc = StepDesc {
+        inputs: &[],
         name: "session_if_any",
         doc: "Loads the session of the request, if it has one.",
         file: file!(),
