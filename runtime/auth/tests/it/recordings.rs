@@ -36,7 +36,8 @@ fn sealed() -> FlowDef {
     flow!("sealed", GET "/sealed", before: chain![RequireJwt<Patient>], steps: [show])
 }
 
-fn verdict(flow: &FlowDef, trace: Trace, secrets: Secrets) -> (&'static str, String) {
+/// Replays a request without its service, and returns the verdict and the report.
+pub(crate) fn verdict(flow: &FlowDef, trace: Trace, secrets: Secrets) -> (&'static str, String) {
     let flow = Arc::new(Flow::new(flow, |failure, _| failure.to_response()).unwrap());
     let replay = Replay {
         recording: &Recording { trace, secrets },

@@ -9,7 +9,9 @@ use zerver_auth::session::{
     self, NewSession, RequireSession, SessionData, SessionId, SessionIfAny, SessionKeys,
 };
 use zerver_recorder::{Reader, Recorder, RecorderOptions};
+use zerver_replay::Secrets;
 
+use crate::recordings::verdict;
 use crate::service::start;
 
 #[slot]
@@ -60,11 +62,19 @@ fn goodbye() -> Response {
 const GUEST: Chain = chain![SessionIfAny<User>];
 const USER: Chain = chain![RequireSession<User>];
 
+fn login() -> FlowDef {
+    flow!("login", POST "/login", before: GUEST, steps: [begin, welcome])
+}
+
+fn visit() -> FlowDef {
+    flow!("visit", POST "/visit", before: USER, steps: [count, greet])
+}
+
 fn app() -> App {
     App::new()
-        .flow(flow!("login", POST "/login", before: GUEST, steps: [begin, welcome]))
+        .flow(login())
         .flow(flow!("home", GET "/home", before: GUEST, steps: [greet_any]))
-        .flow(flow!("visit", POST "/visit", before: USER, steps: [count, greet]))
+        .flow(visit())
         .flow(flow!("logout", POST "/logout", before: USER, steps: [end, goodbye]))
         .interpreter(SessionKeys::new([1; 32]).unwrap())
 }
@@ -144,7 +154,7 @@ fn odd_cookies_are_refused() {
 }
 
 #[test]
-fn cookies_are_not_recorded_in_clear() {
+fn cookies_are_not_recorded_in_clear_and_replays_need_no_keys() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(RecorderOptions::new(dir.path())).unwrap();
     let service = start(app(), StartOptions { sink: Some(recorder.sink()), ..StartOptions::default() });
@@ -157,8 +167,16 @@ fn cookies_are_not_recorded_in_clear() {
     let stored = std::fs::read(dir.path().join("traces.redb")).unwrap();
     assert!(!stored.windows(id.len()).any(|window| window == id.as_bytes()));
     let reader = Reader::open(dir.path()).unwrap();
-    for summary in reader.list(&zerver_trace::Query::default()).unwrap() {
-        let shown = format!("{:?}", reader.load(summary.id).unwrap().unwrap());
+    let summaries: Vec<_> = reader.list(&zerver_trace::Query::default()).unwrap();
+    assert_eq!(summaries.len(), 2);
+    for summary in summaries {
+        let trace = reader.load(summary.id).unwrap().unwrap();
+        let shown = format!("{trace:?}");
         assert!(!shown.contains(id) && shown.contains("zerver-session"), "{shown}");
+        // A replay has neither the keys nor the store, and issues the same cookie.
+        let flow = if trace.flow.name == "login" { login() } else { visit() };
+        let secrets = reader.open_secrets(&trace).map(Secrets).unwrap();
+        let (same, report) = verdict(&flow, trace, secrets);
+        assert_eq!(same, "same", "{report}");
     }
 }
