@@ -76,6 +76,15 @@ async fn zeros(blocks: u64, #[resource] probe: &Arc<Probe>, to: StreamSender<Byt
     }
 }
 
+/// Sends events as fast as the client takes them.
+#[stream]
+async fn flood(to: StreamSender<ServerEvent>) {
+    let data = "0".repeat(16 << 10);
+    for id in 0_u64.. {
+        to.send(ServerEvent::new(data.as_str()).id(id.to_string())).await;
+    }
+}
+
 #[stream]
 async fn bug(to: StreamSender<&'static str>) {
     to.send("before the bug").await;
@@ -129,6 +138,11 @@ fn send_zeros(request: &Request) -> Result<Response, Failure> {
 }
 
 #[step]
+fn send_flood() -> Response {
+    Response::stream(flood())
+}
+
+#[step]
 fn send_bug() -> Response {
     Response::stream(bug())
 }
@@ -153,11 +167,13 @@ fn app(probe: &Arc<Probe>) -> App {
         .flow(flow!("rows-concluded", GET "/concluded/{count}", steps: [wait, send_rows]))
         .flow(flow!("events", GET "/events", steps: [send_events]))
         .flow(flow!("zeros", GET "/zeros/{blocks}", steps: [send_zeros]))
+        .flow(flow!("flood", GET "/flood", steps: [send_flood]))
         .flow(flow!("bug", GET "/bug", steps: [send_bug]))
         .flow(flow!("letters", GET "/letters/{length}", steps: [send_letters]))
         .effect::<rows>()
         .effect::<events>()
         .effect::<zeros>()
+        .effect::<flood>()
         .effect::<bug>()
         .interpreter::<Letters>(LettersInterpreter)
         .resource(Arc::clone(probe))
@@ -521,4 +537,27 @@ fn a_mounted_flow_streams_through_its_host() {
             end("rows", "failed", true)
         ]
     );
+}
+
+#[test]
+fn clients_that_never_read_do_not_hold_others() {
+    let (server, collector, _) = start_app();
+    let mut clients: Vec<_> = (0..100).map(|_| Client::connect(server.addr())).collect();
+    for client in &mut clients {
+        client.send(get("/flood"));
+    }
+    // Half of them read nothing.
+    let (unread, readers) = clients.split_at_mut(50);
+    for client in readers {
+        assert_eq!(client.head_answer().unwrap().status, 200);
+        for id in 0..100 {
+            let event = client.chunk().unwrap();
+            assert!(event.starts_with(&format!("id: {id}\ndata: 0")), "{}", &event[..20]);
+        }
+    }
+    assert_eq!(Client::connect(server.addr()).request(get("/rows/0")).status, 200);
+    assert_eq!(unread.len(), 50);
+    drop(clients);
+    let captures = collector.wait_for(101);
+    assert!(captures.iter().all(|capture| capture.outcome == Outcome::Done));
 }
