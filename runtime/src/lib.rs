@@ -118,7 +118,7 @@ pub use app::builder::App;
 pub use app::start_options::StartOptions;
 pub use app::startup::{BoxError, Startup};
 pub use config::{
-    Compression, Cors, Csrf, Egress, Idempotency, Keep, KeyStore, Limits, Recording, SecurityHeaders,
+    Compression, Cors, Csrf, Egress, Idempotency, Keep, KeyStore, Limits, Proxies, Recording, SecurityHeaders,
 };
 #[cfg(feature = "replay")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay")))]

@@ -12,7 +12,7 @@ use zerver_trace::{CatalogFlow, FlowInfo, secret};
 use super::startup::{BoxError, Startup, StartupHook};
 use crate::catalog::declaration::catalog_flows;
 use crate::catalog::openapi::{self, ApiInfo};
-use crate::config::{Compression, Config, Egress, Idempotency, Limits, Recording};
+use crate::config::{Compression, Config, Egress, Idempotency, Limits, Proxies, Recording};
 use crate::effects::effect_function::Binding;
 use crate::effects::interpreter::{Interpreter, Interpreters};
 use crate::effects::kv;
@@ -361,6 +361,12 @@ impl App {
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn metrics(mut self, path: Option<&str>) -> Self {
         self.config.metrics.path = path.map(str::to_owned);
+        self
+    }
+
+    /// Sets the proxies in front of the service, which know the address of the client.
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.config.proxies = proxies;
         self
     }
 

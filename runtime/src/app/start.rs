@@ -137,6 +137,7 @@ impl CheckedApp {
             // Only a service that listens uses TLS.
             #[cfg(feature = "tls")]
             certificates: None,
+            proxies: TrustedProxies::new(&config.proxies),
             passes_baggage: !config.egress.baggage.is_empty(),
             #[cfg(feature = "compression")]
             compression: config.compression,

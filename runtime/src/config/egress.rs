@@ -111,7 +111,8 @@ impl EgressRules {
         self.lists_host(host, port) || address().is_some_and(|address| self.lists_address(address))
     }
 
-    fn lists_address(&self, address: IpAddr) -> bool {
+    /// Returns true if an entry contains an address.
+    pub(crate) fn lists_address(&self, address: IpAddr) -> bool {
         self.allowed.iter().any(|destination| match destination {
             Destination::Range { bits: range, prefix } => {
                 let shift = 128 - prefix;

@@ -13,6 +13,7 @@ mod layers;
 mod limits;
 mod list_syntax;
 mod mask;
+mod proxies;
 mod recording;
 mod settings;
 mod target_keys;
@@ -28,6 +29,7 @@ pub(crate) use key::variables;
 pub(crate) use layers::{Layers, LoadedSettings};
 pub use limits::Limits;
 pub(crate) use mask::MASK;
+pub use proxies::Proxies;
 pub use recording::{Keep, Recording};
 #[cfg(feature = "metrics")]
 pub(crate) use settings::MetricsEndpoint;

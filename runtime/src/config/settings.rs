@@ -7,7 +7,7 @@ use std::time::Duration;
 use zerver_engine::SchedulingSettings;
 
 use super::{
-    ChaosSettings, Compression, Cors, Csrf, Egress, Idempotency, Limits, Recording, SecurityHeaders,
+    ChaosSettings, Compression, Cors, Csrf, Egress, Idempotency, Limits, Proxies, Recording, SecurityHeaders,
 };
 use crate::scheduler::{ClassRule, TargetSettings};
 
@@ -27,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) egress: Egress,
     pub(crate) idempotency: Idempotency,
     pub(crate) compression: Compression,
+    pub(crate) proxies: Proxies,
     pub(crate) tls: TlsFiles,
     pub(crate) cors: Cors,
     pub(crate) csrf: Csrf,
@@ -59,6 +60,7 @@ impl Default for Config {
             egress: Egress::default(),
             idempotency: Idempotency::default(),
             compression: Compression::default(),
+            proxies: Proxies::default(),
             tls: TlsFiles::default(),
             cors: Cors::default(),
             csrf: Csrf::default(),

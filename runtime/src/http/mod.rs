@@ -27,6 +27,7 @@ pub(crate) use connection::connection_state::Connection;
 pub(crate) use connection::future_pool::AnyFuturePool;
 pub(crate) use connection::serve::{initialize_date, serve};
 pub(crate) use headers::date_header::DateCache;
+pub(crate) use headers::forwarded::TrustedProxies;
 pub(crate) use headers::local_client::is_local_client;
 pub(crate) use headers::token_check::tokens_match;
 #[cfg(feature = "replay")]

@@ -62,6 +62,10 @@ impl ReceivedRequest {
             http_body::Body::size_hint(&body).exact().map_or(BodyFraming::Chunked, BodyFraming::Length),
         );
         let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
+        let peer = match &worker.service.proxies {
+            None => conn.peer,
+            Some(proxies) => proxies.client_of(conn.peer, &parts.headers),
+        };
         let request = Request {
             method: parts.method,
             uri: parts.uri,
@@ -70,7 +74,7 @@ impl ReceivedRequest {
             body: Bytes::new(),
             received: None,
             params: Params::new(),
-            peer: Some(conn.peer),
+            peer: Some(peer),
         };
         let mut active = receive(worker, watch, request);
         #[cfg(feature = "compression")]

@@ -18,7 +18,7 @@ use crate::config::MetricsEndpoint;
 use crate::execution::checked_job::PurityCheck;
 use crate::execution::effect_runtime::EffectRuntime;
 use crate::fallback::Fallback;
-use crate::http::{BrowserRules, Router, UrlSecretCheck, tokens_match};
+use crate::http::{BrowserRules, Router, TrustedProxies, UrlSecretCheck, tokens_match};
 use crate::scheduler::SchedulerState;
 #[cfg(feature = "tls")]
 use crate::tls::CertificateStore;
@@ -41,6 +41,8 @@ pub(crate) struct Service {
     /// Certificates of the service. `None` if it does not use TLS.
     #[cfg(feature = "tls")]
     pub(crate) certificates: Option<Arc<CertificateStore>>,
+    /// Proxies that tell the address of the client. `None` if none is trusted.
+    pub(crate) proxies: Option<Box<TrustedProxies>>,
     /// True if the settings list hosts that receive the `baggage` of requests.
     pub(crate) passes_baggage: bool,
     #[cfg(feature = "compression")]
