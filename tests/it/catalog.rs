@@ -1,4 +1,4 @@
-//! What flows say about themselves: catalogs and how they differ, OpenAPI, objectives.
+//! Definitions of flows, as commands show them: catalogs and how they differ, OpenAPI, objectives.
 
 use std::fs;
 

@@ -121,7 +121,12 @@ fn explain(
         return Ok(());
     }
     output.print("\n")?;
-    compare_sets::run_against_rest(&[report.query.clone()], Limit(Some(COMPARED)), global, output)?;
+    compare_sets::run_against_rest(
+        std::slice::from_ref(&report.query),
+        Limit(Some(COMPARED)),
+        global,
+        output,
+    )?;
     Ok(())
 }
 

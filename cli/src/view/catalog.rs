@@ -154,7 +154,7 @@ mod tests {
         let text = catalog(&[CatalogFlow::new(flow, Some(declaration))], None);
         insta::assert_snapshot!(strip_str(&text).to_string(), @r"
         todos-item v2  GET /v1/todos/{id}  interactive
-             owner checkout␛[31m
+             owner checkout\u{1b}[31m
              alias /todos/{id}, redirects, deprecated since 2026-12-01, until 2027-03-01
              alias /t/{id}
              deadline 2.00 s

@@ -69,6 +69,9 @@ pub(crate) fn read_catalog(
     }))
 }
 
+/// Declarations of flows, by the names of the flows.
+type Declarations = Vec<(String, FlowDeclaration)>;
+
 /// Returns the table, the key and the encoded record for the declarations of the flows of a build.
 pub(crate) fn declarations_record(declarations: &[(String, FlowDeclaration)]) -> (Table, u64, Vec<u8>) {
     let encoded = codec::encode(declarations);
@@ -78,7 +81,7 @@ pub(crate) fn declarations_record(declarations: &[(String, FlowDeclaration)]) ->
 /// Reads the record. `None` if no build has written one, as before schema 3.6.
 pub(crate) fn read_declarations(
     snapshot: &Snapshot,
-) -> Result<Option<Result<Vec<(String, FlowDeclaration)>, FormatError>>, StoreError> {
+) -> Result<Option<Result<Declarations, FormatError>>, StoreError> {
     let record = snapshot.get(Table::Meta, DECLARATIONS)?;
     Ok(record
         .map(|record| codec::decode(&record::read(RecordKind::FlowDeclarations, DECLARATIONS, &record)?)))

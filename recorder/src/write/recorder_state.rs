@@ -47,7 +47,7 @@ pub(crate) struct Counts {
     pub(crate) replaced: AtomicU64,
 }
 
-/// What the build says about its flows. `None` for what it has not said yet.
+/// Declarations of the flows of a build. Parts that it has not declared yet are `None`.
 #[derive(Debug, Default)]
 pub(crate) struct Declared {
     pub(crate) flows: Option<Vec<Arc<FlowInfo>>>,

@@ -14,7 +14,7 @@ pub struct CatalogFlow {
     /// Position of the recovery step among the steps, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_step: Option<usize>,
-    /// What else its definition says. `None` for a route that a layer has recorded, and in stores of earlier builds.
+    /// Other parts of its definition. `None` for a route that a layer has recorded, and in stores of earlier builds.
     #[serde(flatten)]
     pub declaration: Option<FlowDeclaration>,
 }
@@ -33,7 +33,7 @@ impl From<FlowInfo> for CatalogFlow {
     }
 }
 
-/// What the definition of a flow says beyond what a trace needs.
+/// The parts of the definition of a flow that no trace needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct FlowDeclaration {
     /// Version, from 1.

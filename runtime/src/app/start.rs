@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use zerver_engine::Flow;
+use zerver_engine::{Alias, Flow};
 
 use super::builder::App;
 use super::start_options::StartOptions;
@@ -14,7 +14,8 @@ use crate::config::cores;
 use crate::execution::effect_runtime::EffectRuntime;
 #[cfg(feature = "replay")]
 use crate::execution::purity_check::PurityCheck;
-use crate::http::{BrowserRules, Router, UrlSecretCheck};
+use crate::http::{BrowserRules, Router, TrustedProxies, UrlSecretCheck};
+use crate::operator_log;
 use crate::scheduler::{BatchStatus, SchedulerState, Tuning};
 use crate::server::handle::Server;
 use crate::server::listener;
@@ -81,6 +82,7 @@ impl App {
         self.check_protection()?;
         let flows = self.ready_flows()?;
         let browser = BrowserRules::new(&self.config)?;
+        ended_aliases(&flows, wall_now()).iter().for_each(|message| operator_log::warn(message));
         Ok(CheckedApp { router: Router::new(&flows)?, flows, browser, app: self })
     }
 }
@@ -162,6 +164,20 @@ impl CheckedApp {
     }
 }
 
+/// Returns a message for each alias that was to end before now. It is served nevertheless.
+fn ended_aliases(flows: &[Arc<Flow>], now: SystemTime) -> Vec<String> {
+    let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let aliases = flows.iter().flat_map(|flow| flow.aliases().iter().map(move |alias| (flow, alias)));
+    let message = |(flow, alias): (&Arc<Flow>, &Alias)| {
+        let until = alias.sunset().filter(|until| until.unix_seconds() <= now_s)?;
+        let (pattern, name) = (alias.pattern(), &flow.info().name);
+        Some(format!(
+            "alias {pattern} of flow {name} was to end on {until}, and is still served; remove it from the flow"
+        ))
+    };
+    aliases.filter_map(message).collect()
+}
+
 /// Checks the wall clock. hyper reads it at each poll of an HTTP/1 connection, and panics if the first time that a thread
 /// reads is before 1970, so that clients would get no response at all. Later times may be; see
 /// [`initialize_date`](crate::http::initialize_date).
@@ -182,6 +198,22 @@ mod tests {
         assert_eq!(
             error.full_message(),
             "limits.effects is 0, so that no effect could be performed; it must be at least 1"
+        );
+    }
+
+    #[test]
+    fn an_alias_that_was_to_end_is_named() {
+        const ALIASES: &[Alias] =
+            &[Alias::serve("/old").deprecated("2026-12-01").until("2027-03-01"), Alias::serve("/other")];
+        let flow = zerver_engine::FlowDef::new("orders", "GET", "/orders", &[]).aliases(ALIASES);
+        let flows = App::new().flow(flow).ready_flows().unwrap();
+        let end = UNIX_EPOCH + Duration::from_secs(1_803_859_200);
+        assert!(ended_aliases(&flows, end - Duration::from_secs(1)).is_empty());
+        assert_eq!(
+            ended_aliases(&flows, end),
+            [
+                "alias /old of flow orders was to end on 2027-03-01, and is still served; remove it from the flow"
+            ]
         );
     }
 

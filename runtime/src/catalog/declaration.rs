@@ -9,7 +9,7 @@ use zerver_trace::{AliasInfo, CatalogFlow, FlowDeclaration, FlowInfo, InputInfo,
 use super::plan_hash::plan_hash;
 use crate::time::nanos;
 
-/// Returns the flows of the catalog. Shapes of types are found out anew each time, so this is for starts and for people.
+/// Returns the flows of the catalog. Each call traces all types again, so this is for starts and for people.
 pub(crate) fn catalog_flows(defs: &[FlowDef], infos: &[Arc<FlowInfo>]) -> Vec<CatalogFlow> {
     let flow = |(def, info): (&FlowDef, &Arc<FlowInfo>)| {
         CatalogFlow::new((**info).clone(), Some(declaration(def, info)))

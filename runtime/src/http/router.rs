@@ -37,7 +37,7 @@ pub(crate) struct Route {
     alias: Option<AliasedRoute>,
 }
 
-/// What distinguishes the route of an alias.
+/// The part of a route that only an alias has.
 struct AliasedRoute {
     route: Arc<AliasRoute>,
     /// For each parameter of the flow's route, its position in the alias.

@@ -59,7 +59,7 @@ pub(crate) struct Service {
     pub(crate) scheduler: SchedulerState,
     /// Path of the health endpoint. A flow with the same path takes precedence.
     pub(crate) health_path: Option<String>,
-    /// What the service says about its flows.
+    /// Documents about the flows.
     pub(crate) documents: ServedDocuments,
     /// Path of the catalog, likewise.
     pub(crate) catalog_path: Option<String>,

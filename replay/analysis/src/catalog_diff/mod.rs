@@ -22,12 +22,12 @@ pub struct CatalogDiff {
 pub struct CatalogChange {
     /// Name of the flow.
     pub flow: String,
-    /// What has changed: `flow`, `route`, `alias`, `version`, `owner`, `class`, `deadline`, `slo`, `steps`, `step NAME`,
+    /// Subject: `flow`, `route`, `alias`, `version`, `owner`, `class`, `deadline`, `slo`, `steps`, `step NAME`,
     /// `recovery step`, `slot NAME`, `input` or `plan`.
     pub subject: String,
-    /// What it was. `None` if it was added.
+    /// Earlier value. `None` if it was added.
     pub old: Option<String>,
-    /// What it is. `None` if it was removed.
+    /// Later value. `None` if it was removed.
     pub new: Option<String>,
     /// Effect on clients.
     pub breaking: Breaking,

@@ -48,6 +48,11 @@ fn alias(pattern: &str, until: Option<&str>) -> AliasInfo {
     }
 }
 
+/// Compares a flow with a later version of it.
+fn diff_of(old: &CatalogFlow, new: &CatalogFlow) -> Vec<String> {
+    diff(std::slice::from_ref(old), std::slice::from_ref(new))
+}
+
 /// Returns one line for each change: `!` breaks clients, `?` may.
 fn diff(old: &[CatalogFlow], new: &[CatalogFlow]) -> Vec<String> {
     let mark = |breaking| match breaking {
@@ -94,10 +99,7 @@ fn flows_are_added_and_removed() {
 #[test]
 fn a_route_that_moves_breaks_clients_unless_it_stays_as_an_alias() {
     let (old, moved) = (flow("a", "/a/{id}", &["one"]), flow("a", "/v2/a/{id}", &["one"]));
-    assert_eq!(
-        diff(&[old.clone()], &[moved.clone()]),
-        ["! a route: GET /a/{id} => GET /v2/a/{id} (the version is still v1)"]
-    );
+    assert_eq!(diff_of(&old, &moved), ["! a route: GET /a/{id} => GET /v2/a/{id} (the version is still v1)"]);
     let kept = with(moved, |d| (d.version, d.aliases) = (2, vec![alias("/a/{id}", Some("2027-03-01"))]));
     assert_eq!(
         diff(&[old], &[kept]),
@@ -138,7 +140,7 @@ fn steps_slots_and_inputs_are_compared() {
         d.plan_hash = "2".to_owned();
     });
     assert_eq!(
-        diff(&[old.clone()], &[new]),
+        diff_of(&old, &new),
         [
             "  a steps: one, two => one, three",
             "  a step one: reads Request; writes Order? => reads Request?; writes Order?",
@@ -151,5 +153,5 @@ fn steps_slots_and_inputs_are_compared() {
         ]
     );
     // Something that the catalog does not list.
-    assert_eq!(diff(&[old.clone()], &[with(old, |d| d.plan_hash = "2".to_owned())]), ["  a plan: 1 => 2"]);
+    assert_eq!(diff_of(&old, &with(old.clone(), |d| d.plan_hash = "2".to_owned())), ["  a plan: 1 => 2"]);
 }

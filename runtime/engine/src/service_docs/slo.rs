@@ -29,7 +29,7 @@ pub struct SloMetrics {
     pub budget: f64,
     /// All requests so far.
     pub requests: u64,
-    /// Those that missed the objective.
+    /// Requests that missed the objective.
     pub bad: u64,
     /// The last 5 minutes, hour and 6 hours.
     pub windows: Vec<BurnWindow>,
@@ -44,7 +44,7 @@ pub struct BurnWindow {
     pub minutes: u32,
     /// Requests that ended in it.
     pub requests: u64,
-    /// Those that missed the objective.
+    /// Requests among them that missed the objective.
     pub bad: u64,
     /// Share of bad requests, relative to the budget: 1 uses up exactly the budget.
     pub burn_rate: f64,

@@ -1,7 +1,7 @@
-//! What is known about the values of a type while it is traced.
+//! Values of a type, as far as they are known while it is traced.
 
 use super::samples::{INTEGERS, ShapeFormat, TEXTS};
-use super::{Shape, ShapeField};
+use super::shape_type::{Shape, ShapeField};
 
 /// Position of a node in the [`Arena`].
 pub(super) type NodeId = usize;

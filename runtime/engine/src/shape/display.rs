@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Formatter};
 
-use super::{Shape, ShapeFormat};
+use super::samples::ShapeFormat;
+use super::shape_type::Shape;
 
 /// Writes the shape like a type: `NewTodo { title: text, tags?: [text] }`. A `?` follows a field that may be absent.
 impl fmt::Display for Shape {

@@ -6,9 +6,9 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use super::access::{FieldNames, KeyProbe, OneEntry, OneVariant, Repeated};
 use super::arena::{FieldNode, Node, NodeId};
 use super::samples::{INTEGERS, TEXTS};
-use super::tracer::{ProbeError, Tracer};
+use super::tracer::{MAX_NODES, ProbeError, Tracer};
 
-/// Longest tuple whose parts are told apart. The parts of longer ones, which are arrays, have one shape.
+/// Longest tuple whose parts have shapes of their own. The parts of longer ones, which are arrays, have one shape.
 const MAX_TUPLE: usize = 16;
 
 /// A value that is asked for.
@@ -21,7 +21,8 @@ impl Probe<'_> {
     /// Notes what the value is, unless it is known.
     fn note(&mut self, node: impl FnOnce(&mut Tracer) -> Node) -> Node {
         if matches!(self.tracer.arena.get(self.node), Node::New) {
-            let node = node(self.tracer);
+            let is_full = self.tracer.arena.len() > MAX_NODES;
+            let node = if is_full { Node::Any } else { node(self.tracer) };
             *self.tracer.arena.get_mut(self.node) = node;
         }
         self.tracer.arena.get(self.node).clone()

@@ -218,3 +218,30 @@ fn a_panic_is_contained() {
 
     assert_eq!(of::<Vec<Bad>>(), "any");
 }
+
+#[test]
+fn a_tree_of_large_types_stays_cheap() {
+    macro_rules! level {
+        ($name:ident $inner:ty) => {
+            #[derive(Deserialize)]
+            #[expect(dead_code)]
+            struct $name {
+                a: $inner,
+                b: Option<$inner>,
+                c: Vec<$inner>,
+                d: BTreeMap<String, $inner>,
+                e: Option<$inner>,
+            }
+        };
+    }
+    level!(A u8);
+    level!(B A);
+    level!(C B);
+    level!(D C);
+    level!(E D);
+    level!(F E);
+    // 15,625 leaves.
+    let text = of::<F>();
+    assert!(text.starts_with("F { a: E { a: D {") && text.contains("any"), "{text}");
+    assert!(text.len() < 100_000, "{} bytes", text.len());
+}

@@ -4,12 +4,14 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::Shape;
 use super::arena::{Arena, Node, NodeId};
 use super::probe::Probe;
+use super::shape_type::Shape;
 
 /// Maximum number of runs. The type is described as far as it is known then.
-const MAX_RUNS: usize = 2_000;
+const MAX_RUNS: usize = 500;
+/// Number of values from which their parts stay unknown, so that a tree of large types costs no more.
+pub(super) const MAX_NODES: usize = 1_000;
 
 /// State of a trace, across runs.
 #[derive(Debug)]

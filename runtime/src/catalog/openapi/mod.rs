@@ -17,7 +17,7 @@ use self::path_template::PathTemplates;
 /// Version of OpenAPI.
 const OPENAPI: &str = "3.1.1";
 
-/// What a document says about the whole service.
+/// The part of a document that is about the whole service.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiInfo {
     pub(crate) title: String,

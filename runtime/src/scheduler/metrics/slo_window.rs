@@ -75,7 +75,7 @@ impl SloWindow {
         }
     }
 
-    /// Adds the requests of the minute that has not ended, and of so many minutes before it.
+    /// Adds the requests of the minute that has not ended, and of the given number of minutes before it.
     #[cfg(feature = "metrics")]
     pub(crate) fn add_last(&self, now_ns: u64, minutes: u32, counts: &mut SloCounts) {
         let now = minute_number(now_ns);

@@ -1,8 +1,8 @@
 //! Text graph of a flow: its steps from top to bottom, each with its reads, effects and writes.
 
-use zerver_analysis::{Baseline, Distribution, TimePart};
+use zerver_analysis::{Baseline, Distribution, TimePart, slo_text};
 use zerver_trace::text::clean;
-use zerver_trace::{FlowInfo, StepInfo, duration};
+use zerver_trace::{FlowDeclaration, FlowInfo, StepInfo, duration};
 
 use crate::draw::{StyledLine, Tone, width};
 
@@ -10,6 +10,13 @@ use crate::draw::{StyledLine, Tone, width};
 const MAX_NAME: usize = 44;
 /// Minimum width of a name.
 const MIN_NAME: usize = 34;
+
+/// Returns a line with the owner and the objectives of a flow, if it has any.
+pub(super) fn declared(declaration: &FlowDeclaration) -> Option<StyledLine> {
+    let owner = declaration.owner.iter().map(|owner| format!("owner {}", clean(owner)));
+    let parts: Vec<_> = owner.chain(declaration.slo.iter().map(slo_text)).collect();
+    (!parts.is_empty()).then(|| StyledLine::new(parts.join("  "), Tone::Secondary))
+}
 
 /// Returns the lines of a flow, with times if they are known.
 pub(super) fn lines(flow: &FlowInfo, times: Option<&Baseline>) -> Vec<StyledLine> {

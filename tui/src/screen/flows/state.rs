@@ -100,16 +100,18 @@ impl FlowsScreen {
 
     /// Regenerates the graph of the selected flow, and requests its times if necessary.
     pub(super) fn settle(&mut self) -> Vec<Command> {
-        let Some(flow) = self.selected() else {
+        let Some(entry) = self.selected_entry() else {
             self.graph = Vec::new();
             return Vec::new();
         };
+        let flow = &entry.flow;
         let name = flow.name.clone();
         let measured = match self.measured.get(&name) {
             Some(FlowTimes::Done(measured)) => Some(&**measured),
             _ => None,
         };
-        self.graph = flow_graph::lines(flow, measured.map(|measured| &measured.times));
+        let steps = flow_graph::lines(flow, measured.map(|measured| &measured.times));
+        self.graph = entry.declaration.iter().filter_map(flow_graph::declared).chain(steps).collect();
         if self.measured.contains_key(&name) {
             return Vec::new();
         }

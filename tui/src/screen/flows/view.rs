@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use zerver_analysis::{FlowSummary, slo_text};
+use zerver_analysis::FlowSummary;
 use zerver_trace::duration;
 use zerver_trace::text::clean;
 
@@ -45,14 +45,8 @@ fn draw_lines(lines: &[StyledLine], shared: &SharedState, area: Rect, buffer: &m
 
 /// Returns the name of the selected flow, with the number of requests measured.
 fn title(flows: &FlowsScreen) -> String {
-    let Some(entry) = flows.selected_entry() else { return "steps".to_owned() };
-    let flow = &entry.flow;
-    let mut name = format!("{}  {} {}  {}", flow.name, flow.method, flow.pattern, flow.class.as_str());
-    if let Some(declaration) = &entry.declaration {
-        let owner = declaration.owner.iter().map(|owner| format!("owner {owner}"));
-        let objectives = declaration.slo.iter().map(slo_text);
-        owner.chain(objectives).for_each(|text| name += &format!("  {text}"));
-    }
+    let Some(flow) = flows.selected() else { return "steps".to_owned() };
+    let name = format!("{}  {} {}  {}", flow.name, flow.method, flow.pattern, flow.class.as_str());
     let name = clean(&name);
     match flows.measured.get(&flow.name) {
         None | Some(FlowTimes::Running) => format!("{name}: measuring"),
