@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn another_program_is_incompatible() {
         let hello = |magic, versions| Hello { magic, versions, build: String::new() };
-        assert!(hello(MAGIC, (0, 7)).is_compatible());
-        assert!(!hello(MAGIC, (0, 5)).is_compatible() && !hello(MAGIC, (7, 7)).is_compatible());
+        assert!(hello(MAGIC, (0, 8)).is_compatible());
+        assert!(!hello(MAGIC, (0, 6)).is_compatible() && !hello(MAGIC, (8, 8)).is_compatible());
         assert!(!hello(*b"HTTP/1.1", VERSIONS).is_compatible());
     }
 }

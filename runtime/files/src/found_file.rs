@@ -7,7 +7,7 @@ use zerver::prelude::*;
 use crate::file_stream::FileStream;
 use crate::folder::Folder;
 
-/// What is known about a file before it is read.
+/// Properties of a file, known before it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileInfo {
     /// Path within the folder.

@@ -1,6 +1,6 @@
 //! Settings of compression between the service and its clients.
 
-/// What is compressed, `[compression]` in `zerver.toml`. Needs the Cargo feature `compression`.
+/// Choice of the messages that are compressed, `[compression]` in `zerver.toml`. Needs the Cargo feature `compression`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compression {
     /// Compress responses for clients that accept it. Off by default: with compression, the length of a response that contains a

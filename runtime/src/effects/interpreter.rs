@@ -18,7 +18,7 @@ use zerver_trace::{SpanId, TraceParent, Value};
 use super::chaos_injection;
 use super::explanation::{Explain, ExplainResult, typed};
 use super::outbound::Outbound;
-use super::stream::{StreamOutput, UnreadBody};
+use super::stream::{BodyError, RequestBody, StreamOutput, UnreadBody};
 use crate::execution::request_ids::RequestIds;
 use crate::time::nanos;
 
@@ -70,6 +70,17 @@ impl EffectContext {
         let parent = self.traceparent?;
         let span_id = self.request_id.map_or(parent.span_id, |id| SpanId::of_call(id, call.number));
         Some(TraceParent { span_id, ..parent })
+    }
+}
+
+impl EffectContext {
+    /// Returns the body of the request, which this effect reads.
+    ///
+    /// # Errors
+    /// `Absent` if the flow does not declare [`streamed_body`](crate::prelude::FlowDef::streamed_body), or the body was taken
+    /// before.
+    pub fn request_body(&self) -> Result<RequestBody, BodyError> {
+        self.body.as_ref().and_then(UnreadBody::take).ok_or(BodyError::Absent)
     }
 }
 

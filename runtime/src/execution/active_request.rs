@@ -10,9 +10,10 @@ use super::delivery::Delivery;
 use super::request_ids::RequestIds;
 use super::response_capture::CapturedResponse;
 use super::safe_drop::discard;
+use super::streamed_body::StreamReceiver;
 use super::undo_task;
 use crate::effects::interpreter::EffectContext;
-use crate::effects::stream::{StreamOutput, StreamReceiver};
+use crate::effects::stream::StreamOutput;
 use crate::http::Coding;
 use crate::scheduler::{ActiveEntry, ThreadStatus};
 use crate::server::service::WorkerService;
@@ -281,7 +282,7 @@ impl ActiveRequest {
             capture.response = Some(Arc::new(CapturedResponse::new(&response, self.streamed_to.as_ref())));
             Delivery::new(Arc::clone(&self.service), capture, kept)
         });
-        Some(PendingResponse { response, delivery, coding: self.coding, stream: None })
+        Some(PendingResponse { response, delivery, coding: self.coding, announced: None, stream: None })
     }
 }
 
@@ -293,6 +294,8 @@ pub(crate) struct PendingResponse {
     /// The coding that the client accepts for it, if it may be compressed.
     #[cfg_attr(not(feature = "compression"), expect(dead_code, reason = "there is no coding"))]
     pub(crate) coding: Option<Coding>,
+    /// Length of the body that the response to a HEAD request does not have, if another service announces it.
+    pub(crate) announced: Option<u64>,
     /// Receiver of the body, if it is streamed. Dropping it cancels the stream.
     pub(crate) stream: Option<StreamReceiver>,
 }
@@ -300,7 +303,7 @@ pub(crate) struct PendingResponse {
 impl PendingResponse {
     /// Creates a response that is sent as it is, and is not recorded.
     pub(crate) const fn whole(response: Response) -> Self {
-        Self { response, delivery: None, coding: None, stream: None }
+        Self { response, delivery: None, coding: None, announced: None, stream: None }
     }
 }
 

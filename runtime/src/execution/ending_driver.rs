@@ -54,7 +54,7 @@ impl<'d> EndingDriver<'d> {
         self.run(next).await;
     }
 
-    /// Ends a stream that nobody receives any more. Its calls are canceled.
+    /// Ends a stream whose client has left. Its calls are canceled.
     pub(super) fn stop_stream(&mut self) {
         for effect in std::mem::take(&mut self.in_flight) {
             if let EffectFuture::Running(effect) = effect {

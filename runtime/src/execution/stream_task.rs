@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use zerver_engine::Response;
 use zerver_trace::{LogLevel, Name, Outcome};
 
 use super::active_request::{ActiveRequest, PendingResponse};
 use super::ending_driver::EndingDriver;
+use super::streamed_body::{StreamReceiver, StreamResult};
 use crate::effects::interpreter::EffectContext;
 use crate::effects::stream::{self, StreamMessage, StreamOutput};
 use crate::http::begin_stream;
@@ -41,8 +42,10 @@ fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectC
     let length = response.stream.as_ref().and_then(|stream| stream.known_length());
     let is_endless = response.stream.as_ref().is_some_and(|stream| stream.format().is_endless);
     let encoder = begin_stream(&mut response, active.coding);
-    let (output, mut receiver) = stream::channel(length, encoder, service.sink.is_some());
-    receiver.is_endless = is_endless;
+    // The length of what is compressed is not known.
+    let sent_length = length.filter(|_| encoder.is_none());
+    let (output, messages) = stream::channel(length, encoder, service.sink.is_some());
+    let (result_tx, receiver) = StreamReceiver::new(messages, sent_length, is_endless);
     context.stream = Some(output.clone());
     active.begin_stream_task(output.clone());
     let runtime = Arc::clone(&service.effect_runtime);
@@ -74,13 +77,13 @@ fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectC
                 driver.stop_stream();
             }
         }
-        end(active, &output).await;
+        end(active, &output, result_tx).await;
     });
     PendingResponse { stream: Some(receiver), ..PendingResponse::whole(response) }
 }
 
 /// Passes on how the stream has ended, with the capture.
-async fn end(mut active: ActiveRequest, output: &StreamOutput) {
+async fn end(mut active: ActiveRequest, output: &StreamOutput, result_tx: oneshot::Sender<StreamResult>) {
     record_waits(&mut active, output);
     let is_complete = active.outcome() == Some(&Outcome::Done);
     let delivery = active.finish().and_then(|pending| pending.delivery);
@@ -88,9 +91,10 @@ async fn end(mut active: ActiveRequest, output: &StreamOutput) {
         if let Some(end) = output.take_end().filter(|_| is_complete) {
             let _ = to.send(StreamMessage::Item(end)).await;
         }
-        // If the client has left, this drops the capture, which records that the response was not delivered.
-        let _ = to.send(StreamMessage::End { delivery, is_complete }).await;
+        let _ = to.send(StreamMessage::End).await;
     }
+    // If the client has left, this drops the capture, which records that the response was not delivered.
+    let _ = result_tx.send(StreamResult { delivery, is_complete });
 }
 
 /// Records how long the stream waited for the client, if it was long.

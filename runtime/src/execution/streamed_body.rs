@@ -1,30 +1,64 @@
 //! The body of a streamed response, as the server that sends it takes it. It receives what the
 //! [stream task](super::stream_task) sends.
 
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::delivery::Delivery;
-use crate::effects::stream::{StreamMessage, StreamReceiver};
+use crate::effects::stream::StreamMessage;
 
 /// A streamed response failed: the body ends before its end, and the client must notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the stream of the response has failed")]
 pub struct BrokenStream;
 
+/// The receiving side of a stream.
+pub(crate) struct StreamReceiver {
+    messages: mpsc::Receiver<StreamMessage>,
+    end: oneshot::Receiver<StreamResult>,
+    /// Length of the whole body, if it is known.
+    length: Option<u64>,
+    /// True if the stream has no end of its own.
+    pub(crate) is_endless: bool,
+}
+
+/// Result of a stream.
+pub(crate) struct StreamResult {
+    /// Capture of the request, if it is kept.
+    pub(crate) delivery: Option<Delivery>,
+    /// True if the body is complete.
+    pub(crate) is_complete: bool,
+}
+
+impl StreamReceiver {
+    /// Creates the receiver of these messages, and the sender of the result.
+    pub(crate) fn new(
+        messages: mpsc::Receiver<StreamMessage>,
+        length: Option<u64>,
+        is_endless: bool,
+    ) -> (oneshot::Sender<StreamResult>, Self) {
+        let (end_tx, end) = oneshot::channel();
+        (end_tx, Self { messages, end, length, is_endless })
+    }
+}
+
 /// The items of a stream as chunks.
 pub(crate) struct StreamedBody {
     /// `None` once the stream has ended.
     receiver: Option<mpsc::Receiver<StreamMessage>>,
+    end: oneshot::Receiver<StreamResult>,
     trailers: Option<HeaderMap>,
     /// The rest of the item that is being sent.
     item: Bytes,
     /// Length of what is left, if it is known.
     left: Option<u64>,
+    /// True once nothing follows but the result.
+    has_end: bool,
     /// True if the stream has failed and the server does not know it yet.
     is_broken: bool,
     /// Capture of the request, once the stream has ended and if it is kept.
@@ -32,12 +66,14 @@ pub(crate) struct StreamedBody {
 }
 
 impl StreamedBody {
-    pub(crate) fn new(StreamReceiver { messages, length, .. }: StreamReceiver) -> Self {
+    pub(crate) fn new(StreamReceiver { messages, end, length, .. }: StreamReceiver) -> Self {
         Self {
             receiver: Some(messages),
+            end,
             trailers: None,
             item: Bytes::new(),
             left: length,
+            has_end: false,
             is_broken: false,
             delivery: None,
         }
@@ -49,12 +85,12 @@ impl StreamedBody {
         max: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenStream>>> {
-        if self.item.is_empty() && !std::task::ready!(self.poll_message(cx))? {
+        if self.item.is_empty() && !ready!(self.poll_message(cx))? {
             return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
         }
         // A server that knows the length takes nothing after the last byte, so the end is taken before it.
         while self.receiver.is_some() && self.left == Some(self.item.len() as u64) {
-            std::task::ready!(self.poll_message(cx))?;
+            ready!(self.poll_message(cx))?;
         }
         let chunk = self.item.split_to(self.item.len().min(max));
         self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
@@ -67,30 +103,35 @@ impl StreamedBody {
             let is_broken = std::mem::take(&mut self.is_broken);
             return Poll::Ready(if is_broken { Err(BrokenStream) } else { Ok(false) });
         };
-        Poll::Ready(match std::task::ready!(receiver.poll_recv(cx)) {
-            Some(StreamMessage::Item(item)) => {
-                self.item = item;
-                Ok(true)
+        if !self.has_end {
+            match ready!(receiver.poll_recv(cx)) {
+                Some(StreamMessage::Item(item)) => {
+                    self.item = item;
+                    return Poll::Ready(Ok(true));
+                }
+                Some(StreamMessage::Trailers(trailers)) => {
+                    self.trailers = Some(trailers);
+                    return self.poll_message(cx);
+                }
+                Some(StreamMessage::End) | None => self.has_end = true,
             }
-            Some(StreamMessage::Trailers(trailers)) => {
-                self.trailers = Some(trailers);
-                return self.poll_message(cx);
-            }
-            Some(StreamMessage::End { delivery, is_complete: true }) => {
-                self.receiver = None;
+        }
+        let result = ready!(Pin::new(&mut self.end).poll(cx));
+        self.receiver = None;
+        match result {
+            Ok(StreamResult { delivery, is_complete: true }) => {
                 self.delivery = delivery;
-                Ok(false)
+                Poll::Ready(Ok(false))
             }
             // Dropping the delivery records that the body was not delivered.
-            Some(StreamMessage::End { is_complete: false, .. }) | None => {
-                self.receiver = None;
+            Ok(_) | Err(_) => {
                 self.item = Bytes::new();
                 self.is_broken = true;
                 // hyper discards what it has not written yet when a body fails, so it gets the time to write.
                 cx.waker().wake_by_ref();
-                return Poll::Pending;
+                Poll::Pending
             }
-        })
+        }
     }
 
     /// Returns true once the end has been taken.

@@ -13,6 +13,7 @@ use super::fallback_body::FallbackBody;
 use super::fallback_service::AnyBody;
 use crate::effects::stream::{self, RequestBody, StreamMessage, StreamOutput};
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
+use crate::execution::streamed_body::{StreamReceiver, StreamResult};
 use crate::server::service::WorkerService;
 
 /// Has the fallback answer a request with this body. Dropping the future cancels it. Returns `None` if the service stops.
@@ -77,11 +78,19 @@ async fn send(
     // The answer to HEAD announces the length of a body that it does not have.
     let announced = parts.headers.get(http::header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-    let (output, mut receiver) = stream::channel(length, None, service.sink.is_some());
-    receiver.announced = announced;
-    active.begin_stream_task(output.clone());
     let head = Response { headers: parts.headers, ..Response::new(parts.status) };
-    let pending = PendingResponse { stream: Some(receiver), ..PendingResponse::whole(head.clone()) };
+    if length == Some(0) {
+        // A server takes nothing of such a body.
+        active.watch.tick();
+        let pending = active.answer(head, Outcome::Done);
+        let _ = head_tx.send(pending.map(|pending| PendingResponse { announced, ..pending }));
+        return;
+    }
+    let (output, messages) = stream::channel(length, None, service.sink.is_some());
+    let (result_tx, receiver) = StreamReceiver::new(messages, length, false);
+    active.begin_stream_task(output.clone());
+    let pending =
+        PendingResponse { announced, stream: Some(receiver), ..PendingResponse::whole(head.clone()) };
     if head_tx.send(Some(pending)).is_err() {
         return;
     }
@@ -98,7 +107,8 @@ async fn send(
         None => (Outcome::ClientLeft { step: 0 }, false),
     };
     let delivery = active.answer(head, outcome).and_then(|pending| pending.delivery);
-    let _ = to.send(StreamMessage::End { delivery, is_complete }).await;
+    let _ = to.send(StreamMessage::End).await;
+    let _ = result_tx.send(StreamResult { delivery, is_complete });
 }
 
 async fn send_body(mut body: AnyBody, output: &StreamOutput) -> Result<(), FailureInfo> {

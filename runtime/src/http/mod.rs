@@ -3,22 +3,21 @@
 //! hyper implements the protocol. This module adds the size limits, the time limits and the checks that hyper leaves
 //! out. Nothing here depends on steps.
 
-mod alias_route;
 mod body_pump;
 mod body_reader;
 mod browser;
 mod compression;
 mod connection;
 mod endpoints;
+mod fallback_request;
 mod headers;
 mod outgoing_response;
-mod path_param;
 mod rejection;
 mod request_check;
 mod request_handler;
+mod request_source;
 mod response_body;
-mod router;
-mod url_secrets;
+mod routing;
 
 pub(crate) use body_reader::read_within as read_body;
 pub(crate) use browser::BrowserRules;
@@ -34,6 +33,6 @@ pub(crate) use headers::token_check::tokens_match;
 pub(crate) use headers::trace_context::{TraceContext, baggage};
 pub(crate) use outgoing_response::finish_head;
 pub(crate) use rejection::Rejection;
-pub(crate) use request_handler::{Matched, RequestSource, handle, observe, panicked, receive};
-pub(crate) use router::{RouteMatch, Router};
-pub(crate) use url_secrets::UrlSecretCheck;
+pub(crate) use request_handler::{handle, observe, panicked, receive};
+pub(crate) use request_source::RequestSource;
+pub(crate) use routing::{Matched, RouteMatch, Router, UrlSecretCheck};

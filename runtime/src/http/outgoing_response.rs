@@ -29,29 +29,29 @@ pub(super) struct OutgoingResponse {
 impl OutgoingResponse {
     /// Converts the response, and wraps its body for this connection.
     pub(super) fn into_http(self, conn: Rc<Connection>) -> http::Response<ResponseBody> {
-        let Self { pending: PendingResponse { response, delivery, .. }, id, date, is_head, is_http2, close } =
-            self;
-        finish(response, id, date, is_head, close).map(|body| match is_http2 && !body.is_empty() {
-            true => ResponseBody::framed(body, conn, delivery),
-            false => ResponseBody::whole(body, conn, delivery),
+        let Self { pending, id, date, is_head, is_http2, close } = self;
+        let PendingResponse { response, delivery, announced, .. } = pending;
+        finish(response, id, date, (is_head, announced), close).map(|body| {
+            match is_http2 && !body.is_empty() {
+                true => ResponseBody::framed(body, conn, delivery),
+                false => ResponseBody::whole(body, conn, delivery),
+            }
         })
     }
 
     /// Converts the head of a response whose body is being made.
     pub(super) fn into_streamed_http(self, in_flight: InFlightGuard) -> http::Response<ResponseBody> {
-        let Self { pending: PendingResponse { response, stream, .. }, id, date, is_head, is_http2, close } =
-            self;
-        let mut response = finish(response, id, date, false, close);
-        if let Some(length) = stream.as_ref().and_then(|stream| stream.announced).filter(|_| is_head) {
-            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        response.map(|body| match stream {
-            Some(stream) => {
-                let is_endless = stream.is_endless;
-                ResponseBody::streamed(StreamedBody::new(stream), in_flight, is_endless, is_http2)
-            }
-            None => ResponseBody::whole(body, in_flight.end(Instant::now()), None),
-        })
+        let Self { pending, id, date, is_head, is_http2, close } = self;
+        let PendingResponse { response, stream, announced, .. } = pending;
+        finish(response, id, date, (is_head && announced.is_some(), announced), close).map(
+            |body| match stream {
+                Some(stream) => {
+                    let is_endless = stream.is_endless;
+                    ResponseBody::streamed(StreamedBody::new(stream), in_flight, is_endless, is_http2)
+                }
+                None => ResponseBody::whole(body, in_flight.end(Instant::now()), None),
+            },
+        )
     }
 }
 
@@ -59,10 +59,10 @@ fn finish(
     response: Response,
     id: RequestId,
     date: HeaderValue,
-    is_head: bool,
+    (is_head, announced): (bool, Option<u64>),
     close: bool,
 ) -> http::Response<Bytes> {
-    let mut response = finish_head(response, id, is_head);
+    let mut response = finish_head(response, id, is_head, announced);
     let headers = response.headers_mut();
     headers.entry(header::DATE).or_insert(date);
     if close {
@@ -71,9 +71,14 @@ fn finish(
     response
 }
 
-/// Adds the headers that HTTP and zerver require. Returns a response whose body is to be sent as it is.
+/// Adds the headers that HTTP and zerver require. `announced` is the length for a HEAD request, if the response does not tell it. Returns a response whose body is to be sent as it is.
 #[inline]
-pub(crate) fn finish_head(response: Response, id: RequestId, is_head: bool) -> http::Response<Bytes> {
+pub(crate) fn finish_head(
+    response: Response,
+    id: RequestId,
+    is_head: bool,
+    announced: Option<u64>,
+) -> http::Response<Bytes> {
     let Response { mut status, mut headers, mut body, stream } = response;
     // A final response must not have an informational status.
     if status.is_informational() {
@@ -88,7 +93,7 @@ pub(crate) fn finish_head(response: Response, id: RequestId, is_head: bool) -> h
     headers.insert(REQUEST_ID, request_ids::header_value(id));
     if is_head {
         let length = match &stream {
-            None => Some(body.len() as u64),
+            None => announced.or(Some(body.len() as u64)),
             Some(stream) => stream.known_length(),
         };
         if let Some(length) = length {

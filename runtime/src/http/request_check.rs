@@ -5,12 +5,11 @@ use std::sync::Arc;
 use http::{HeaderValue, Method, header};
 use zerver_engine::{Flow, Request};
 
-use super::alias_route::AliasUse;
 use super::headers::header_scan::{HeaderValues, ScannedHeaders};
 use super::headers::host_header;
 use super::headers::trace_context::TraceContext;
 use super::rejection::Rejection;
-use super::router::RouteMatch;
+use super::routing::{AliasUse, RouteMatch};
 use crate::config::Limits;
 use crate::server::service::Service;
 

@@ -3,43 +3,34 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{Fuse, LocalBoxFuture};
-use http::{Method, Version, header};
+use http::{Method, Version};
 use hyper::body::Incoming;
-use zerver_engine::{Failure, Params, ReceivedBody, Request, RequestId, Response};
-use zerver_trace::{Event, Outcome, RequestPart, SharedValue};
+use zerver_engine::{Failure, Params, ReceivedBody, Request, RequestId};
+use zerver_trace::{Event, RequestPart, SharedValue};
 
-use super::alias_route::AliasUse;
+use super::body_reader;
 #[cfg(feature = "compression")]
 use super::compression;
 use super::connection::connection_state::Connection;
 use super::connection::in_flight_guard::InFlightGuard;
 use super::connection::message_framing::BodyFraming;
-#[cfg(feature = "metrics")]
-use super::endpoints::metrics_endpoint;
-use super::endpoints::service_endpoints::{OwnEndpoint, STATUS_PATH, health, is_status_poll, own_endpoint};
+use super::fallback_request::answer_by_fallback;
 use super::headers::trace_context::{self, TraceContext};
 use super::outgoing_response::OutgoingResponse;
-use super::rejection::Rejection;
-use super::request_check::{HeadRules, Routed, check};
+use super::request_source::{RequestSource, while_pumping};
 use super::response_body::ResponseBody;
-use super::{body_pump, body_reader};
-use crate::Limits;
+use super::routing::{Matched, Route, missing_response, reject, route};
 use crate::effects::interpreter::EffectContext;
-use crate::effects::stream::{BodySender, body_channel};
+use crate::effects::stream::body_channel;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
 use crate::execution::safe_drop::discard;
 use crate::execution::{stream_task, undo_task};
-use crate::fallback;
 use crate::scheduler;
-use crate::server::service::Service;
 use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
 
@@ -177,82 +168,6 @@ pub(crate) fn observe(
     unix_ns
 }
 
-/// The route that a request has taken.
-#[derive(Debug, Default)]
-pub(crate) struct Matched {
-    /// Number of the flow.
-    pub(crate) flow: Option<u16>,
-    alias: Option<Box<AliasUse>>,
-}
-
-impl Matched {
-    /// Adds what the client of an alias must know to the response.
-    #[inline]
-    pub(crate) fn add_headers(&self, pending: &mut PendingResponse) {
-        if let Some(alias) = &self.alias {
-            alias.add_headers(&mut pending.response.headers);
-        }
-    }
-}
-
-/// The server that has received a request, with the body.
-pub(crate) enum RequestSource<'c> {
-    /// This one, on a connection of its own.
-    Connection(&'c Rc<Connection>, Incoming),
-    /// Another one, which has checked the host and has read the body, or knows why it could not.
-    Host {
-        /// Number of the flow to which it routes the request, or `None` if it leaves the routing to this service.
-        flow: Option<u16>,
-        body: Result<Bytes, Rejection>,
-    },
-}
-
-impl<'c> RequestSource<'c> {
-    /// Returns the rules for the head of the request.
-    const fn head_rules(&self) -> HeadRules {
-        match self {
-            Self::Connection(..) => HeadRules::ANY,
-            Self::Host { flow, .. } => HeadRules { is_host_checked: true, only_flow: *flow },
-        }
-    }
-
-    /// Returns the future that passes the body on to an effect.
-    fn stream_body(
-        self,
-        mut sender: BodySender,
-        limit: u64,
-        limits: &'c Limits,
-    ) -> Result<Pump<'c>, Rejection> {
-        Ok(match self {
-            Self::Connection(conn, body) => {
-                if http_body::Body::size_hint(&body).lower() > limit {
-                    conn.set_unread_body();
-                    return Err(Rejection::BodyTooLarge(usize::try_from(limit).unwrap_or(usize::MAX)));
-                }
-                body_pump::pump(body, sender, limits, conn).boxed_local().fuse()
-            }
-            Self::Host { body, .. } => {
-                let body = body?;
-                let passed_on = async move {
-                    if sender.send(body).await {
-                        sender.finish().await;
-                    }
-                };
-                passed_on.boxed_local().fuse()
-            }
-        })
-    }
-
-    /// Notes that the body of a request is not read.
-    fn abandon(self) {
-        if let Self::Connection(conn, body) = self
-            && !http_body::Body::is_end_stream(&body)
-        {
-            conn.set_unread_body();
-        }
-    }
-}
-
 /// Handles a request whose head has arrived, and sets the route that it takes. Returns the response and the time
 /// at which it was ready.
 pub(crate) async fn handle(
@@ -370,181 +285,8 @@ pub(crate) async fn handle(
     (active.finish().unwrap_or_else(missing_response), end)
 }
 
-/// Passes the body of a request on.
-type Pump<'c> = Fuse<LocalBoxFuture<'c, ()>>;
-
-/// Runs a request while its body is passed on. What is not read when it ends stays unread.
-async fn while_pumping<T>(request: impl Future<Output = T>, pump: &mut Pump<'_>) -> T {
-    let mut request = pin!(request);
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(ended) = request.as_mut().poll(cx) {
-            return Poll::Ready(ended);
-        }
-        let _ = pump.poll_unpin(cx);
-        Poll::Pending
-    })
-    .await
-}
-
-/// Has the fallback answer a request.
-async fn answer_by_fallback(
-    slot: &mut Option<ActiveRequest>,
-    worker: &Rc<Worker>,
-    source: RequestSource<'_>,
-) -> (PendingResponse, Instant) {
-    let Some(mut active) = slot.take() else { return (missing_response(), Instant::now()) };
-    active.set_fallback();
-    if let (Some(browser), RequestSource::Connection(..)) = (&worker.service.browser, &source)
-        && let Some(Err(rejection)) = active.request().map(|request| browser.check(request))
-    {
-        source.abandon();
-        return reject(&mut active, &worker.service, &rejection);
-    }
-    if !worker.service.readiness.is_ready() {
-        source.abandon();
-        return reject(&mut active, &worker.service, &Rejection::NotReady);
-    }
-    let received = ReceivedBody::default();
-    if let Some(request) = active.request() {
-        request.received = Some(received.clone());
-    }
-    let (sender, unread) = body_channel(u64::MAX, received);
-    match source {
-        // The body may still arrive while the response is sent.
-        RequestSource::Connection(conn, body) => {
-            let (worker, conn) = (Rc::clone(worker), Rc::clone(conn));
-            tokio::task::spawn_local(async move {
-                body_pump::pump(body, sender, &worker.service.limits, &conn).await;
-            });
-        }
-        source => match source.stream_body(sender, u64::MAX, &worker.service.limits) {
-            Ok(pump) => pump.await,
-            Err(rejection) => return reject(&mut active, &worker.service, &rejection),
-        },
-    }
-    let pending = match unread.take() {
-        Some(body) => fallback::answer(active, body).await,
-        None => None,
-    };
-    (pending.unwrap_or_else(missing_response), Instant::now())
-}
-
-/// Destination of a request.
-enum Route {
-    /// The flow with this number, which is set in the request. Also contains the trace context.
-    Flow(u16, TraceContext),
-    /// The service that answers what no flow takes.
-    Fallback,
-    /// No step runs. Contains the response, and the time at which it was ready.
-    Answered(PendingResponse, Instant),
-}
-
-/// Checks the head of a request, and finds its flow.
-fn route(active: &mut ActiveRequest, worker: &Rc<Worker>, rules: HeadRules, matched: &mut Matched) -> Route {
-    let service = &*worker.service;
-    if rules.only_flow.is_none() && active.request().is_some_and(|request| is_status_poll(request)) {
-        let response = match &service.health_path {
-            Some(_) => health(worker, true, false),
-            None => Failure::not_found("path", STATUS_PATH).to_response(),
-        };
-        active.skip_recording();
-        return Route::Answered(PendingResponse::whole(response), Instant::now());
-    }
-    let checked =
-        active.request().map_or(Err(Rejection::PathNotFound), |request| check(request, service, rules));
-    let rejected = |active: &mut ActiveRequest, rejection| {
-        let (pending, end) = reject(active, service, &rejection);
-        Route::Answered(pending, end)
-    };
-    // The host of a mounted flow has rules of its own.
-    let browser = service.browser.as_ref().filter(|_| !rules.is_host_checked);
-    match checked {
-        Ok(Routed::Flow(flow, context, alias)) => {
-            matched.alias = alias;
-            let uri = active.request().map(|request| &request.uri);
-            let redirect = matched.alias.as_ref().zip(uri).and_then(|(alias, uri)| alias.redirect(uri));
-            if let Some(response) = redirect {
-                return answered(active, response);
-            }
-            let number = flow.number();
-            if let Some(check) = &service.url_secrets
-                && let Some(query) = active.request().and_then(|request| request.uri.query())
-            {
-                check.check(&flow.info().name, query, &service.secrets);
-            }
-            active.set_flow(flow);
-            if let Some(browser) = browser
-                && let Some(Err(rejection)) = active.request().map(|request| browser.check(request))
-            {
-                return rejected(active, rejection);
-            }
-            if !service.readiness.is_ready() {
-                return rejected(active, Rejection::NotReady);
-            }
-            Route::Flow(number, context)
-        }
-        Ok(Routed::Options(allow)) => {
-            let preflight = browser
-                .zip(active.request())
-                .and_then(|(browser, request)| browser.preflight(request, &allow));
-            let response = match preflight {
-                Some(Ok(response)) => response,
-                Some(Err(rejection)) => return rejected(active, rejection),
-                None => {
-                    let mut response = Response::no_content();
-                    response.headers.insert(header::ALLOW, allow);
-                    response
-                }
-            };
-            answered(active, response)
-        }
-        Err(Rejection::PathNotFound) if let Some(own_endpoint) = own_endpoint(active, service) => {
-            let response = match own_endpoint {
-                OwnEndpoint::Health { is_local, is_liveness } => health(worker, is_local, is_liveness),
-                OwnEndpoint::Catalog => service.documents.catalog(),
-                OwnEndpoint::OpenApi => service.documents.openapi(),
-                #[cfg(feature = "metrics")]
-                OwnEndpoint::Metrics(headers) => metrics_endpoint::answer(worker, &headers),
-            };
-            active.skip_recording();
-            Route::Answered(PendingResponse::whole(response), Instant::now())
-        }
-        Err(Rejection::PathNotFound | Rejection::MethodNotAllowed(_)) if service.fallback.is_some() => {
-            Route::Fallback
-        }
-        Err(rejection) => rejected(active, rejection),
-    }
-}
-
-/// Ends a request that needs no step with this response.
-fn answered(active: &mut ActiveRequest, response: Response) -> Route {
-    active.watch.tick();
-    let end = active.watch.now();
-    Route::Answered(active.answer(response, Outcome::Done).unwrap_or_else(missing_response), end)
-}
-
 /// Undoes what a failed request has done, and returns its response.
 async fn undo(active: ActiveRequest, context: EffectContext) -> (PendingResponse, Instant) {
     let pending = undo_task::start(active, context).await.ok().flatten();
     (pending.unwrap_or_else(missing_response), Instant::now())
-}
-
-pub(super) fn reject(
-    active: &mut ActiveRequest,
-    service: &Service,
-    rejection: &Rejection,
-) -> (PendingResponse, Instant) {
-    let flow = active.flow().cloned();
-    let (response, outcome) = match active.request() {
-        Some(request) => rejection.response(request, flow.as_deref(), service),
-        None => return (missing_response(), active.watch.now()),
-    };
-    active.watch.tick();
-    let end = active.watch.now();
-    (active.answer(response, outcome).unwrap_or_else(missing_response), end)
-}
-
-/// Response to a request that should have one but does not.
-fn missing_response() -> PendingResponse {
-    PendingResponse::whole(Failure::internal("request").to_response())
 }

@@ -24,7 +24,7 @@ pub(crate) struct ResponseBody {
     delivery: Option<Delivery>,
 }
 
-/// What is sent.
+/// Content of a body.
 enum Content {
     Whole(Bytes),
     /// Boxed, because few responses are streamed.

@@ -54,8 +54,8 @@ pub(crate) async fn serve(InFlight(worker): &InFlight, mounted: MountedRequest) 
         // The request is recorded as one whose client has left.
         () = respond_to.closed() => return,
     };
-    let PendingResponse { response, delivery, stream, .. } = pending;
-    let response = finish_head(response, id, is_head).map(|bytes| match stream {
+    let PendingResponse { response, delivery, announced, stream, .. } = pending;
+    let response = finish_head(response, id, is_head, announced).map(|bytes| match stream {
         Some(stream) => MountedBody::streamed(StreamedBody::new(stream)),
         None => MountedBody::new(bytes, delivery),
     });

@@ -21,7 +21,7 @@ use crate::collector::{Collector, start};
 use crate::http2;
 use crate::raw_client::{Client, get};
 
-/// What the streams of a service share with its test.
+/// State that the streams of a service share with its test.
 #[derive(Default)]
 struct Probe {
     /// Items that were made.

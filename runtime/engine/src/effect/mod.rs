@@ -19,6 +19,7 @@ mod requested_call;
 mod retry;
 mod settle;
 mod standalone;
+mod stream_op;
 
 pub use any::{any, first_success};
 pub use attempt_end::{AttemptEnd, RetryVerdict};
@@ -34,3 +35,4 @@ pub use requested_call::RequestedCall;
 pub use retry::Retry;
 pub use settle::{Settle, Settled, settle, settle_each};
 pub use standalone::StandaloneEffect;
+pub(crate) use stream_op::stream_effect;

@@ -5,7 +5,7 @@ use zerver_trace::Outcome;
 
 use super::lifecycle::Next;
 use super::state_machine::Job;
-use crate::effect::EffectMachine;
+use crate::effect::{EffectMachine, stream_effect};
 use crate::{Failure, Response};
 
 /// The end of a request whose body is still being made.
@@ -27,7 +27,8 @@ impl Job {
 
     /// Returns true if the body of this response has to be made: it is streamed, and has a body.
     pub(super) fn has_streamed_body(&self, response: &Response) -> bool {
-        response.stream.is_some()
+        // A body that is known to be empty is none.
+        response.stream.as_ref().is_some_and(|stream| stream.known_length() != Some(0))
             && self.request().method != Method::HEAD
             && !response.status.is_informational()
             && !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
@@ -37,7 +38,8 @@ impl Job {
     pub fn start_stream(&mut self, at_ns: u64) -> Next {
         let stream = self.streaming.as_ref().and_then(|streaming| streaming.response.stream.as_ref());
         let (Some(stream), None) = (stream, &self.effect) else { return self.next() };
-        self.effect = Some(Box::new(EffectMachine::from_effect(stream.effect(), self.next_call_number())));
+        let effect = stream_effect(stream.call().clone());
+        self.effect = Some(Box::new(EffectMachine::from_effect(effect, self.next_call_number())));
         self.advance(at_ns)
     }
 

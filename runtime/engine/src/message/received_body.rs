@@ -1,4 +1,4 @@
-//! What has been received of a body that an effect reads, for the recording.
+//! The received part of a body that an effect reads, for the recording.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,7 @@ impl fmt::Debug for ReceivedBody {
     }
 }
 
-/// What was received does not make requests different: it is the work of an effect.
+/// Always equal: to receive the body is the work of an effect, and does not make requests different.
 impl PartialEq for ReceivedBody {
     fn eq(&self, _other: &Self) -> bool {
         true

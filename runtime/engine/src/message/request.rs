@@ -39,7 +39,7 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Body. Empty if an effect reads it.
     pub body: Bytes,
-    /// What has been received of a body that an effect reads, of a flow with a
+    /// The received part of a body that an effect reads, of a flow with a
     /// [streamed body](crate::FlowDef::streamed_body).
     pub received: Option<ReceivedBody>,
     /// Path parameters, decoded.

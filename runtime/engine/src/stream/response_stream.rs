@@ -4,12 +4,11 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use zerver_trace::{EffectError, Value};
+use zerver_trace::Value;
 
 use super::item::{StreamFormat, StreamItem};
-use super::kind::{StreamEnd, StreamKind};
-use crate::effect::{Call, Effect};
-use crate::{Failure, Writes};
+use super::kind::StreamKind;
+use crate::effect::Call;
 
 /// The body of a response that an effect makes while it is sent. `#[stream]` functions return it, and
 /// [`Response::stream`](crate::Response::stream) takes it.
@@ -24,7 +23,6 @@ pub struct ResponseStream {
 /// Functions of one [`StreamKind`].
 struct KindTable {
     format: StreamFormat,
-    effect: fn(Call) -> Effect<Writes>,
     part: fn(&Call, Range<u64>) -> Option<Call>,
 }
 
@@ -33,13 +31,6 @@ struct Table<K>(std::marker::PhantomData<K>);
 impl<K: StreamKind> Table<K> {
     const TABLE: &'static KindTable = &KindTable {
         format: K::Item::FORMAT,
-        effect: |call| {
-            Effect::from_call::<K>(call, |result: Result<&StreamEnd, EffectError>| match result {
-                Ok(_) => Ok(()),
-                Err(error) => Err(Failure::from_effect(K::KIND, &error)),
-            })
-            .into_writes()
-        },
         part: |call, bytes| call.args::<K>()?.part(bytes).map(Call::new),
     };
 }
@@ -84,11 +75,6 @@ impl ResponseStream {
             call = call.timeout(limit);
         }
         Some(Self { call, kind: self.kind, length: Some(length) })
-    }
-
-    /// Returns the effect that makes the body.
-    pub(crate) fn effect(&self) -> Effect<Writes> {
-        (self.kind.effect)(self.call.clone())
     }
 }
 

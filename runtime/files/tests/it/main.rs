@@ -52,6 +52,7 @@ fn folder() -> TempDir {
     fs::write(root.join("index.html"), "<h1>home</h1>").unwrap();
     fs::write(root.join("docs/index.html"), "<h1>docs</h1>").unwrap();
     fs::write(root.join("app.js"), "0123456789").unwrap();
+    fs::write(root.join("empty.txt"), "").unwrap();
     fs::write(root.join("raw"), [0, 159, 146, 150]).unwrap();
     fs::write(root.join("with space.txt"), "space").unwrap();
     fs::write(root.join(".secret"), "secret").unwrap();
@@ -97,6 +98,10 @@ fn files_are_sent_with_what_clients_expect() {
     assert_eq!(fetch(addr, "GET", "/", "").1, b"<h1>home</h1>");
     assert_eq!(fetch(addr, "GET", "/assets/docs", "").1, b"<h1>docs</h1>");
     assert_eq!(fetch(addr, "GET", "/assets/with%20space.txt", "").1, b"space");
+    let (head, body) = fetch(addr, "GET", "/assets/empty.txt", "");
+    assert!(
+        head.starts_with("HTTP/1.1 200") && header(&head, "content-length") == Some("0") && body.is_empty()
+    );
     let (head, body) = fetch(addr, "GET", "/assets/raw", "");
     assert_eq!(header(&head, "content-type"), Some("application/octet-stream"));
     assert_eq!(body, [0, 159, 146, 150]);

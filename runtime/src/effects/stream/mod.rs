@@ -30,7 +30,7 @@ mod request_body;
 mod sender;
 
 pub use output::StreamOutput;
-pub(crate) use output::{StreamMessage, StreamReceiver, channel};
+pub(crate) use output::{StreamMessage, channel};
 pub use perform::perform_stream;
 pub use request_body::{BodyError, RequestBody, UnreadBody};
 pub(crate) use request_body::{BodySender, body_channel};

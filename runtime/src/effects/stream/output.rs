@@ -9,7 +9,6 @@ use http::HeaderMap;
 use tokio::sync::{Notify, mpsc};
 use zerver_engine::{EffectError, EffectErrorKind, StreamEnd};
 
-use crate::execution::delivery::Delivery;
 use crate::http::Encoder;
 
 /// Number of items that wait for the client. Then the stream waits.
@@ -19,28 +18,12 @@ const BUFFERED_ITEMS: usize = 8;
 /// than that of other bodies.
 const RECORDED_BYTES: usize = 16 << 10;
 
-/// What a body receives.
+/// A message to the body of a response.
 pub(crate) enum StreamMessage {
     Item(Bytes),
     Trailers(HeaderMap),
-    /// The stream has ended.
-    End {
-        /// Capture of the request, if it is kept.
-        delivery: Option<Delivery>,
-        /// True if the body is complete.
-        is_complete: bool,
-    },
-}
-
-/// The receiving side of a stream. Dropping it tells the stream that the client has left.
-pub(crate) struct StreamReceiver {
-    pub(crate) messages: mpsc::Receiver<StreamMessage>,
-    /// Length of the whole body, if it is known.
-    pub(crate) length: Option<u64>,
-    /// Length that the response to a HEAD request announces.
-    pub(crate) announced: Option<u64>,
-    /// True if the stream has no end of its own.
-    pub(crate) is_endless: bool,
+    /// Nothing follows.
+    End,
 }
 
 /// Where a stream sends its items.
@@ -58,7 +41,7 @@ struct Shared {
     failed: Notify,
 }
 
-/// What has been sent.
+/// Account of the items so far.
 #[derive(Default)]
 struct Sent {
     items: u64,
@@ -77,18 +60,17 @@ struct Sent {
     encoder: Option<Encoder>,
 }
 
-/// Creates the output of a stream whose body has this length, if it is known.
+/// Creates the output of a stream whose body has this length, if it is known, and the receiver of its messages. Dropping the receiver
+/// tells the stream that the client has left.
 pub(crate) fn channel(
     length: Option<u64>,
     encoder: Option<Encoder>,
     is_recorded: bool,
-) -> (StreamOutput, StreamReceiver) {
+) -> (StreamOutput, mpsc::Receiver<StreamMessage>) {
     let (to, messages) = mpsc::channel(BUFFERED_ITEMS);
     let output = StreamOutput::new(Some(to), length, is_recorded);
-    // The length of what is compressed is not known.
-    let length = length.filter(|_| encoder.is_none());
     output.sent().encoder = encoder;
-    (output, StreamReceiver { messages, length, announced: None, is_endless: false })
+    (output, messages)
 }
 
 impl StreamOutput {

@@ -9,15 +9,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 use zerver_engine::{Failure, FailureKind, ReceivedBody};
 
-use crate::effects::interpreter::EffectContext;
-
 /// Number of pieces that wait for the effect. Then the client waits.
 const BUFFERED_PIECES: usize = 4;
 
 /// Reason why a body cannot be read to its end. As a [`Failure`], it is one of the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum BodyError {
-    /// It is longer than [`FlowDef::streamed_body`](crate::prelude::FlowDef::streamed_body) allows.
+    /// More bytes than [`FlowDef::streamed_body`](crate::prelude::FlowDef::streamed_body) allows.
     #[error("more than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
@@ -113,17 +111,6 @@ impl RequestBody {
     /// Returns true once the end has been taken.
     pub(crate) const fn has_ended(&self) -> bool {
         self.has_ended
-    }
-}
-
-impl EffectContext {
-    /// Returns the body of the request, which this effect reads.
-    ///
-    /// # Errors
-    /// `Absent` if the flow does not declare [`streamed_body`](crate::prelude::FlowDef::streamed_body), or the body was taken
-    /// before.
-    pub fn request_body(&self) -> Result<RequestBody, BodyError> {
-        self.body.as_ref().and_then(UnreadBody::take).ok_or(BodyError::Absent)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the function of a stream sends its items with.
+//! The sender with which the function of a stream sends its items.
 
 use std::fmt;
 use std::marker::PhantomData;

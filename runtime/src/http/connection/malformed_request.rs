@@ -11,8 +11,9 @@ use super::connection_state::Connection;
 use super::in_flight_guard::InFlightGuard;
 use crate::http::outgoing_response::OutgoingResponse;
 use crate::http::rejection::Rejection;
-use crate::http::request_handler::{receive, reject};
+use crate::http::request_handler::receive;
 use crate::http::response_body::ResponseBody;
+use crate::http::routing::reject;
 use crate::server::workers::worker::Worker;
 use crate::time::Stopwatch;
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use zerver_engine::{Alias, Response};
 
-use super::headers::date_header::http_date;
+use crate::http::headers::date_header::http_date;
 
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
@@ -99,7 +99,7 @@ fn local_path(path: &str) -> String {
 
 impl AliasUse {
     /// Returns the redirect to the path of the flow, if the alias is one.
-    pub(super) fn redirect(&self, uri: &Uri) -> Option<Response> {
+    pub(in crate::http) fn redirect(&self, uri: &Uri) -> Option<Response> {
         if !self.route.alias.is_redirect() {
             return None;
         }
