@@ -26,7 +26,7 @@ async fn count(at_most: u64, #[context] context: &EffectContext) -> Result<(u64,
         pieces += 1;
         bytes += piece.len() as u64;
     }
-    assert!(pieces == at_most || body.next().await? == None, "the end is repeated");
+    assert!(pieces == at_most || body.next().await?.is_none(), "the end is repeated");
     Ok((pieces, bytes))
 }
 

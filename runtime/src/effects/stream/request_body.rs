@@ -79,7 +79,7 @@ impl From<BodyError> for Failure {
 /// ```
 #[derive(Debug)]
 pub struct RequestBody {
-    receiver: mpsc::Receiver<Result<Bytes, BodyError>>,
+    receiver: Pieces,
     has_ended: bool,
 }
 
@@ -116,7 +116,10 @@ impl RequestBody {
 
 /// The body of a request, until an effect reads it.
 #[derive(Clone)]
-pub struct UnreadBody(Arc<Mutex<Option<mpsc::Receiver<Result<Bytes, BodyError>>>>>);
+pub struct UnreadBody(Arc<Mutex<Option<Pieces>>>);
+
+/// Receiver of the pieces of a body.
+type Pieces = mpsc::Receiver<Result<Bytes, BodyError>>;
 
 impl fmt::Debug for UnreadBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
