@@ -21,7 +21,7 @@
 //!     Response::stream(countdown(10))
 //! }
 //!
-//! let app = App::new().flow(flow!("countdown", GET "/countdown", [start])).effect::<countdown>();
+//! let app = App::new().flow(flow!("countdown", GET "/countdown", steps: [start])).effect::<countdown>();
 //! ```
 
 mod output;
