@@ -235,7 +235,7 @@ impl App {
     /// ```
     ///
     /// It runs on the effect runtime, not on the workers, so its handlers may wait and spawn tasks. Bodies of both directions are
-    /// passed on while they arrive, with trailers; upgrades to other protocols are not. The [`RequestId`] and the address of
+    /// passed on while they arrive, with trailers; upgrades to other protocols are not. The [`RequestId`](crate::prelude::RequestId) and the address of
     /// the client ([`SocketAddr`](std::net::SocketAddr)) are extensions of the request. Deadlines, classes and compression do not
     /// apply. Its requests are recorded from outside, as the flow `fallback`, and cannot be replayed.
     pub fn fallback<S, B>(mut self, service: S) -> Self
