@@ -120,7 +120,7 @@ pub fn chain(item: TokenStream) -> TokenStream {
 /// `public` declares that anyone may use the flow: `flow!("about", GET "/about", public, steps: [show])`. It matters to
 /// services with `App::require_protection`.
 ///
-/// What the catalog and OpenAPI say about the flow is optional, too: its version after the name, and the keys `owner`,
+/// The description of the flow for the catalog and OpenAPI is optional, too: its version after the name, and the keys `owner`,
 /// `summary`, `aliases`, `slo` and `responses`. They are constants, so that a date that does not exist is an error of the
 /// compiler: `flow!("order-show" v2, GET "/v2/orders/{id}", owner: "checkout", aliases: [Alias::redirect("/orders/{id}")
 /// .deprecated("2026-12-01").until("2027-03-01")], steps: [load, show])`.

@@ -42,7 +42,7 @@ impl Default for Cors {
 
 /// Protection from requests that other sites make a browser send (CSRF).
 ///
-/// It is off by default, because it protects those whose browsers authenticate them by themselves, with cookies. Steps that read
+/// Off by default, because only services that authenticate browsers with cookies need it. Steps that read
 /// sessions from cookies check by themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Csrf {

@@ -211,11 +211,6 @@ impl ActiveRequest {
         self.streamed_to = Some(output);
     }
 
-    /// Returns the outcome of the job, once it has ended.
-    pub(crate) fn outcome(&self) -> Option<&Outcome> {
-        self.job.as_ref()?.outcome().map(|(outcome, _)| outcome)
-    }
-
     /// Returns the thread that runs the request, or that of its connection.
     pub(crate) fn thread(&self) -> Option<Thread> {
         let row = self.row.as_ref().and_then(|(thread_status, _)| thread_status.thread());

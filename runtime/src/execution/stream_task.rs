@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use zerver_engine::Response;
-use zerver_trace::{LogLevel, Name, Outcome};
+use zerver_trace::{LogLevel, Name};
 
 use super::active_request::{ActiveRequest, PendingResponse};
 use super::ending_driver::EndingDriver;
@@ -51,7 +51,7 @@ fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectC
     let runtime = Arc::clone(&service.effect_runtime);
     let mut stopping = is_endless.then(|| runtime.stopping());
     runtime.handle_for(active.thread()).spawn(async move {
-        let base_ns = active.base_ns;
+        let (base_ns, mut is_stopped) = (active.base_ns, false);
         if let Some((job, watch)) = active.job() {
             let until_ns = watch.tick().saturating_add(nanos(NO_LIMIT));
             let mut driver = EndingDriver::new((job, watch), &service, &context, base_ns, until_ns);
@@ -68,24 +68,30 @@ fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectC
                     }
                 }
             };
-            let has_ended = tokio::select! {
+            is_stopped = tokio::select! {
                 biased;
-                () = driver.stream() => true,
-                () = ends_early => false,
+                () = driver.stream() => false,
+                () = ends_early => true,
             };
-            if !has_ended {
+            if is_stopped {
                 driver.stop_stream();
             }
         }
-        end(active, &output, result_tx).await;
+        // That is how an endless stream ends. The outcome does not tell: the response may be that of a failure.
+        let is_complete = output.is_finished() || is_stopped && is_endless;
+        end(active, &output, result_tx, is_complete).await;
     });
     PendingResponse { stream: Some(receiver), ..PendingResponse::whole(response) }
 }
 
 /// Passes on how the stream has ended, with the capture.
-async fn end(mut active: ActiveRequest, output: &StreamOutput, result_tx: oneshot::Sender<StreamResult>) {
+async fn end(
+    mut active: ActiveRequest,
+    output: &StreamOutput,
+    result_tx: oneshot::Sender<StreamResult>,
+    is_complete: bool,
+) {
     record_waits(&mut active, output);
-    let is_complete = active.outcome() == Some(&Outcome::Done);
     let delivery = active.finish().and_then(|pending| pending.delivery);
     if let Some(to) = output.channel() {
         if let Some(end) = output.take_end().filter(|_| is_complete) {

@@ -86,7 +86,8 @@ async fn send(
         let _ = head_tx.send(pending.map(|pending| PendingResponse { announced, ..pending }));
         return;
     }
-    let (output, messages) = stream::channel(length, None, service.sink.is_some());
+    // The server checks the length that the service has announced.
+    let (output, messages) = stream::channel(None, None, service.sink.is_some());
     let (result_tx, receiver) = StreamReceiver::new(messages, length, false);
     active.begin_stream_task(output.clone());
     let pending =

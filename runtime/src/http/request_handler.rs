@@ -254,10 +254,12 @@ pub(crate) async fn handle(
         body: unread_body,
     };
     // Rare paths are boxed: they must not enlarge the future of every request, which is copied into the pool.
-    let dispatched = scheduler::dispatch_request(worker, active, &context);
     let handoff = match &mut pump {
-        None => dispatched.await,
-        Some(pump) => Box::pin(while_pumping(dispatched, pump)).await,
+        // Awaited in place: a future that is kept in a variable first would take its room twice.
+        None => scheduler::dispatch_request(worker, active, &context).await,
+        Some(pump) => {
+            Box::pin(while_pumping(scheduler::dispatch_request(worker, active, &context), pump)).await
+        }
     };
     let must_undo = handoff.is_none() && active.must_undo();
     if must_undo && let Some(active) = slot.take() {

@@ -1,7 +1,9 @@
 //! Another service that answers what no flow takes.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,6 +32,26 @@ impl Drop for Dropped {
     }
 }
 
+/// A body of more bytes than it announces.
+struct Longer(u8);
+
+impl http_body::Body for Longer {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        self.0 = self.0.saturating_sub(1);
+        Poll::Ready((self.0 > 0).then(|| Ok(http_body::Frame::data(Bytes::from_static(b"12345")))))
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(5)
+    }
+}
+
 async fn panics() -> &'static str {
     panic!("an old bug")
 }
@@ -43,6 +65,7 @@ fn router(dropped: Sender<()>) -> Router {
         }
     };
     Router::new()
+        .route("/longer", on_get(|| async { Body::new(Longer(3)) }))
         .route("/old/{name}", on_get(|Path(name): Path<String>| async move { format!("old {name}") }))
         .route(
             "/old-status",
@@ -175,10 +198,12 @@ fn what_goes_wrong_in_the_fallback_is_recorded() {
     assert_eq!((&*failure.what, failure.message.as_str()), ("response body", "the source is gone"));
     assert!(capture.is_undelivered);
     let mut client = Client::connect(server.addr());
+    assert_eq!(client.request(get("/longer")).body, "12345", "the client gets no more than was announced");
+    let mut client = Client::connect(server.addr());
     client.send(get("/pending"));
     drop(client);
     dropped.recv().unwrap();
-    assert_eq!(collector.wait_for(3)[2].outcome, Outcome::ClientLeft { step: 0 });
+    assert_eq!(collector.wait_for(4)[3].outcome, Outcome::ClientLeft { step: 0 });
 }
 
 #[test]

@@ -142,6 +142,16 @@ fn send_flood() -> Response {
     Response::stream(flood())
 }
 
+/// Renders failures as streams.
+fn explain(_: &Failure, _: &Request) -> Response {
+    Response::stream(rows(2, false)).status(StatusCode::NOT_FOUND)
+}
+
+#[step]
+fn fail() -> Result<Response, Failure> {
+    Err(Failure::not_found("row", 1))
+}
+
 #[step]
 fn send_bug() -> Response {
     Response::stream(bug())
@@ -168,6 +178,7 @@ fn app(probe: &Arc<Probe>) -> App {
         .flow(flow!("events", GET "/events", steps: [send_events]))
         .flow(flow!("zeros", GET "/zeros/{blocks}", steps: [send_zeros]))
         .flow(flow!("flood", GET "/flood", steps: [send_flood]))
+        .flow(flow!("explained", GET "/explained", steps: [fail]).on_failure(explain))
         .flow(flow!("bug", GET "/bug", steps: [send_bug]))
         .flow(flow!("letters", GET "/letters/{length}", steps: [send_letters]))
         .effect::<rows>()
@@ -274,6 +285,16 @@ fn a_failure_breaks_the_body_off() {
         // What the client has received is known all the same.
         assert_eq!(body(capture), (sent.clone(), sent.len() as u64), "{path}");
     }
+}
+
+#[test]
+fn the_response_of_a_failure_can_be_streamed() {
+    let (server, collector, _) = start_app();
+    let mut client = Client::connect(server.addr());
+    assert_eq!(client.request(get("/explained")).status, 404);
+    assert_eq!(client.chunks(), (lines(2), true));
+    let capture = collector.one();
+    assert!(matches!(capture.outcome, Outcome::Failed(_)) && !capture.is_undelivered);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How a call ends that a run has made: as an edit says, as recorded, or as it is performed now.
+//! The end of each call of a run: the one that an edit sets, the recorded one, or that of a call performed now.
 
 use std::time::Duration;
 

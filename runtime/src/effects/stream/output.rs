@@ -56,6 +56,8 @@ struct Sent {
     waited: Duration,
     error: Option<EffectError>,
     is_started: bool,
+    /// True once the last item was sent.
+    is_finished: bool,
     /// Compresses the items, if the client accepts that.
     encoder: Option<Encoder>,
 }
@@ -177,10 +179,11 @@ impl StreamOutput {
     /// # Errors
     /// If it is shorter than the response has promised.
     pub(super) fn finish(&self) -> Result<StreamEnd, EffectError> {
-        let sent = self.sent();
+        let mut sent = self.sent();
         if self.0.length.is_some_and(|length| sent.bytes != length) {
             return Err(self.wrong_length());
         }
+        sent.is_finished = true;
         let hash = sent.hasher.finalize().to_hex()[..32].to_owned();
         Ok(StreamEnd { items: sent.items, bytes: sent.bytes, hash })
     }
@@ -188,6 +191,11 @@ impl StreamOutput {
     /// Returns what the client needs after the last item to read all of them, if they are compressed.
     pub(crate) fn take_end(&self) -> Option<Bytes> {
         self.sent().encoder.take()?.finish().ok()
+    }
+
+    /// Returns true once the last item was sent.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.sent().is_finished
     }
 
     /// Returns the time of the last item.
