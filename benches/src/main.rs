@@ -14,7 +14,7 @@ mod tables;
 
 use std::process::ExitCode;
 
-use plan::QUICK;
+use plan::{Plan, QUICK};
 use report::print_line;
 use tables::TABLES;
 
@@ -32,17 +32,19 @@ fn main() -> ExitCode {
     let named = arguments.len();
     arguments.retain(|argument| argument != "--quick");
     let is_quick = arguments.len() < named;
-    let wanted = match arguments.as_slice() {
-        [] => "light",
-        [name] => name,
-        _ => "",
+    let (wanted, only) = match arguments.as_slice() {
+        [] => ("light", None),
+        [name] => (name.as_str(), None),
+        // The program ends with the tables.
+        [name, only] => (name.as_str(), Some(&*only.clone().leak())),
+        _ => ("", None),
     };
     // `all` is every table that needs nothing but this program.
     let is_wanted = |name| name == wanted || (wanted == "all" && name != tables::INSTRUCTIONS);
     let tables: Vec<_> = TABLES.iter().filter(|(name, ..)| is_wanted(*name)).collect();
     if tables.is_empty() {
         let names: Vec<_> = TABLES.iter().map(|(name, ..)| *name).collect();
-        print_line(&format!("usage: zerver-benches [all|{}] [--quick]", names.join("|")));
+        print_line(&format!("usage: zerver-benches [all|{}] [ROW|ROW..] [--quick]", names.join("|")));
         return ExitCode::from(2);
     }
     for (at, (name, compare, plan)) in tables.into_iter().enumerate() {
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
             print_line("");
         }
         let mut attempts = if is_quick { QUICK_ATTEMPTS } else { 1 };
-        while let Err(error) = compare(if is_quick { &QUICK } else { plan }) {
+        while let Err(error) = compare(&Plan { only, ..if is_quick { QUICK } else { *plan } }) {
             print_line(&format!("error: {name}: {error}"));
             attempts -= 1;
             if attempts == 0 {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 /// Parameters of one table.
+#[derive(Clone, Copy)]
 pub(crate) struct Plan {
     /// Number of rounds, in each of which every server is measured once.
     pub(crate) rounds: usize,
@@ -12,10 +13,20 @@ pub(crate) struct Plan {
     pub(crate) connections: usize,
     /// Number of items in tables that count items: idle connections, stolen requests, requests under valgrind.
     pub(crate) count: usize,
+    /// Parts of the names of the rows to measure, separated by `|`, for tables with many rows. A ratio is left out if the
+    /// row that it refers to is not measured.
+    pub(crate) only: Option<&'static str>,
+}
+
+impl Plan {
+    /// Returns true if the row with this name is measured.
+    pub(crate) fn includes(&self, name: &str) -> bool {
+        self.only.is_none_or(|only| only.split('|').any(|part| name.contains(part)))
+    }
 }
 
 pub(crate) const FULL: Plan =
-    Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64, count: 10_000 };
+    Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64, count: 10_000, only: None };
 pub(crate) const LONG: Plan = Plan { rounds: 3, time: Duration::from_secs(5), ..FULL };
 pub(crate) const QUICK: Plan =
-    Plan { rounds: 1, time: Duration::from_millis(200), connections: 8, count: 50 };
+    Plan { rounds: 1, time: Duration::from_millis(200), connections: 8, count: 50, only: None };

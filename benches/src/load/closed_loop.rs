@@ -2,27 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-
-const REQUEST: &[u8] =
-    b"GET /v1/todos/7 HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer ann-token\r\naccept: */*\r\n\r\n";
-
-/// A request, and the body of its answer. Any other answer is an error, so that no server wins by failing.
-#[derive(Clone)]
-pub(crate) struct Asked {
-    pub(crate) request: Vec<u8>,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Asked {
-    fn todo() -> Self {
-        let body = br#"{"id":7,"title":"Buy milk","completed":false,"order":7}"#;
-        Self { request: REQUEST.to_vec(), body: body.to_vec() }
-    }
-}
+use super::traffic::Requests;
 
 /// Totals of a run.
 pub(crate) struct Done {
@@ -30,25 +13,25 @@ pub(crate) struct Done {
     pub(crate) took: Duration,
 }
 
-/// Sends requests for a todo for `time`.
-pub(crate) fn run(addr: SocketAddr, connections: usize, time: Duration) -> io::Result<Done> {
-    run_asking(addr, &Asked::todo(), connections, time)
-}
-
 /// Sends requests for `time`.
-pub(crate) fn run_asking(
+pub(crate) fn run(
     addr: SocketAddr,
-    asked: &Asked,
+    requests: &Requests,
     connections: usize,
     time: Duration,
 ) -> io::Result<Done> {
     let end = Instant::now() + time;
-    run_while(addr, asked, connections, move |_| Instant::now() < end)
+    run_while(addr, requests, connections, move |_| Instant::now() < end)
 }
 
-/// Sends `each` requests for a todo on every connection.
-pub(crate) fn count(addr: SocketAddr, connections: usize, each: u64) -> io::Result<Done> {
-    run_while(addr, &Asked::todo(), connections, move |sent| sent < each)
+/// Sends `each` requests on every connection.
+pub(crate) fn count(
+    addr: SocketAddr,
+    requests: &Requests,
+    connections: usize,
+    each: u64,
+) -> io::Result<Done> {
+    run_while(addr, requests, connections, move |sent| sent < each)
 }
 
 /// Sends one request and returns the body of the answer.
@@ -67,16 +50,15 @@ pub(crate) fn once(addr: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
 /// Sends requests while `goes_on` holds for the number of requests that a connection has sent.
 fn run_while(
     addr: SocketAddr,
-    asked: &Asked,
+    requests: &Requests,
     connections: usize,
     goes_on: impl Fn(u64) -> bool + Copy + Send + 'static,
 ) -> io::Result<Done> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = Arc::new(asked.clone());
     runtime.block_on(async {
         let start = Instant::now();
         let asking = (0..connections)
-            .map(|_| tokio::spawn(ask(addr, Arc::clone(&asked), goes_on)))
+            .map(|client| tokio::spawn(ask(addr, requests.of_client(client), goes_on)))
             .collect::<Vec<_>>();
         let mut requests = 0;
         for connection in asking {
@@ -86,12 +68,13 @@ fn run_while(
     })
 }
 
-async fn ask(addr: SocketAddr, asked: Arc<Asked>, goes_on: impl Fn(u64) -> bool) -> io::Result<u64> {
+async fn ask(addr: SocketAddr, mut asked: Requests, goes_on: impl Fn(u64) -> bool) -> io::Result<u64> {
     let mut connection = Connection::open(addr).await?;
     let mut requests = 0;
     while goes_on(requests) {
-        let answer = connection.ask(&asked.request).await?;
-        if answer.status != 200 || answer.body != asked.body {
+        asked.advance();
+        let answer = connection.ask(asked.request()).await?;
+        if answer.status != 200 || answer.body != asked.body() {
             let text = String::from_utf8_lossy(answer.body);
             return Err(io::Error::other(format!("{}: {text}", answer.status)));
         }

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 
 use zerver_tower::{Keep, Recording};
 
-use super::memory::Memory;
+use super::memory::{Memory, Page};
 use super::single_thread;
 use super::todos::Todo;
 
@@ -23,8 +23,21 @@ async fn show(
     memory.show(&headers, id).map(Json)
 }
 
+async fn show_page(
+    State(memory): State<Arc<Memory>>,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Result<Json<Arc<Page>>, StatusCode> {
+    memory.show_page(&headers, id).map(Json)
+}
+
+fn router() -> Router {
+    let routes = Router::new().route("/v1/todos/{id}", get(show)).route("/v1/pages/{id}", get(show_page));
+    routes.with_state(Memory::new())
+}
+
 pub(crate) fn serve(ready: impl FnOnce(SocketAddr) + Send + 'static) -> Result<(), String> {
-    run(Router::new().route("/v1/todos/{id}", get(show)).with_state(Memory::new()), ready)
+    run(router(), ready)
 }
 
 /// Serves the same service behind the layer of `zerver-tower`.
@@ -35,8 +48,7 @@ pub(crate) fn serve_recorded(
     let store = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE is not set")?;
     let recording = Recording { store: Some(store.into()), keep, ..Recording::default() };
     let record = zerver_tower::try_record_with(recording).map_err(|error| error.to_string())?;
-    let app = Router::new().route("/v1/todos/{id}", get(show)).with_state(Memory::new());
-    run(app.layer(record.clone()), ready)?;
+    run(router().layer(record.clone()), ready)?;
     record.flush();
     match record.status() {
         Some(status) if status.dropped + status.lost == 0 => Ok(()),

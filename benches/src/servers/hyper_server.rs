@@ -16,10 +16,10 @@ use super::memory::Memory;
 use super::single_thread;
 
 fn show(memory: &Memory, request: &Request<Incoming>) -> Result<Vec<u8>, StatusCode> {
-    let id = request.uri().path().strip_prefix("/v1/todos/").ok_or(StatusCode::NOT_FOUND)?;
     if request.method() != Method::GET {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
+    let id = request.uri().path().strip_prefix("/v1/todos/").ok_or(StatusCode::NOT_FOUND)?;
     let id = id.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
     let todo = memory.show(request.headers(), id)?;
     serde_json::to_vec(&todo).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)

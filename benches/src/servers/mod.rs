@@ -1,5 +1,6 @@
 //! The servers, their data, and the processes that run them.
 
+mod axum_fastrace;
 pub(crate) mod axum_otlp;
 mod axum_server;
 pub(crate) mod busy;
@@ -8,7 +9,7 @@ mod collector;
 pub(crate) mod conduit;
 pub(crate) mod cpu_work;
 mod hyper_server;
-mod memory;
+pub(crate) mod memory;
 pub(crate) mod process;
 mod single_thread;
 pub(crate) mod todos;

@@ -7,6 +7,8 @@ use zerver::effects::kv;
 use zerver::prelude::*;
 use zerver_recorder::{Recorder, RecorderOptions, RecordingPolicy};
 
+use super::memory;
+
 /// The authenticated user.
 #[slot]
 #[derive(Debug, Clone)]
@@ -25,15 +27,27 @@ pub(crate) struct Todo {
     pub(crate) order: u64,
 }
 
+/// Several todos.
+#[slot]
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    pub(crate) page: u64,
+    pub(crate) todos: Vec<Todo>,
+}
+
 impl Claims {
-    pub(crate) fn ann() -> Self {
-        Self { sub: "ann".to_owned(), roles: vec!["writer".to_owned(), "admin".to_owned()] }
+    pub(crate) fn admin(sub: String) -> Self {
+        Self { sub, roles: vec!["writer".to_owned(), "admin".to_owned()] }
     }
 }
 
 impl Todo {
     pub(crate) fn milk() -> Self {
         Self { id: 7, title: "Buy milk".to_owned(), completed: false, order: 7 }
+    }
+
+    pub(crate) fn numbered(id: u64) -> Self {
+        Self { id, title: format!("Todo {id}"), completed: false, order: id }
     }
 }
 
@@ -78,11 +92,31 @@ fn render_todo(todo: &Todo) -> Response {
     Response::json(todo)
 }
 
+#[slot]
+#[derive(Debug)]
+struct PageId(u64);
+
+#[step]
+fn parse_page_id(request: &Request) -> Result<PageId, Failure> {
+    request.param("id").map(PageId)
+}
+
+#[step]
+fn load_page(id: &PageId) -> Decision<Shared<Page>> {
+    Need(kv::get_shared::<Page>(("page", id.0)).or_not_found("page", id.0))
+}
+
+#[step]
+fn render_page(page: &Page) -> Response {
+    Response::json(page)
+}
+
 #[step]
 fn seed() -> Decision<()> {
-    Need(
-        all((kv::put(("user", "ann-token"), Claims::ann()), kv::put(("todo", 7u64), Todo::milk()))).map(drop),
-    )
+    let users = memory::users().map(|(token, claims)| kv::put(("user", token), claims));
+    let todos = memory::todos().map(|todo| kv::put(("todo", todo.id), todo));
+    let pages = memory::pages().map(|(id, page)| kv::put(("page", id), page));
+    Need(join_all(users.chain(todos).chain(pages)).map(drop))
 }
 
 #[step]
@@ -97,6 +131,10 @@ pub(crate) fn item() -> FlowDef {
     flow!("todos-item", GET "/v1/todos/{id}", before: AUTH, steps: [parse_id, load_todo, render_todo])
 }
 
+fn page() -> FlowDef {
+    flow!("todos-page", GET "/v1/pages/{id}", before: AUTH, steps: [parse_page_id, load_page, render_page])
+}
+
 /// Serves the flow until `ready` returns. Without a policy nothing is recorded.
 pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
     let recorder = policy.map(open).transpose()?;
@@ -107,6 +145,7 @@ pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAd
     };
     let running = App::new()
         .flow(item())
+        .flow(page())
         .flow(flow!("seed", POST "/seed", steps: [seed, seeded]))
         .workers(1)
         .start(settings)

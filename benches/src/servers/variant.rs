@@ -1,4 +1,4 @@
-//! The servers that answer `GET /v1/todos/7`, and starting one with its collector.
+//! The servers that answer `GET /v1/todos/{id}`, and starting one with its collector.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -8,7 +8,7 @@ use zerver_tower::Keep;
 
 use super::collector::Collector;
 use super::process::Server;
-use super::{axum_otlp, axum_server, hyper_server, todos};
+use super::{axum_fastrace, axum_otlp, axum_server, hyper_server, todos};
 
 /// A server of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub(crate) enum Variant {
     Hyper,
     Axum,
     AxumOtlp,
+    AxumFastrace,
     LayerTail,
     LayerAll,
     Unrecorded,
@@ -25,10 +26,11 @@ pub(crate) enum Variant {
 
 impl Variant {
     /// All variants in the order of their declaration, so that `variant as usize` is an index.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Hyper,
         Self::Axum,
         Self::AxumOtlp,
+        Self::AxumFastrace,
         Self::LayerTail,
         Self::LayerAll,
         Self::Unrecorded,
@@ -41,6 +43,7 @@ impl Variant {
             Self::Hyper => "hyper 1",
             Self::Axum => "axum 0.8",
             Self::AxumOtlp => "axum 0.8, OTLP batch",
+            Self::AxumFastrace => "axum 0.8, fastrace",
             Self::LayerTail => "axum 0.8, layer, tail",
             Self::LayerAll => "axum 0.8, layer, all",
             Self::Unrecorded => "zerver, unrecorded",
@@ -54,22 +57,12 @@ impl Variant {
             Self::Hyper => "hyper",
             Self::Axum => "axum",
             Self::AxumOtlp => "axum-otlp",
+            Self::AxumFastrace => "axum-fastrace",
             Self::LayerTail => "axum-layer-tail",
             Self::LayerAll => "axum-layer-all",
             Self::Unrecorded => "off",
             Self::Tail => "tail",
             Self::All => "all",
-        }
-    }
-
-    /// Returns the aim: the processor time relative to axum without tracing.
-    pub(crate) const fn aim(self) -> Option<f64> {
-        match self {
-            Self::Hyper | Self::Axum | Self::AxumOtlp | Self::LayerAll => None,
-            Self::LayerTail => Some(1.1),
-            Self::Unrecorded => Some(0.9),
-            Self::Tail => Some(1.0),
-            Self::All => Some(1.2),
         }
     }
 
@@ -79,6 +72,7 @@ impl Variant {
             Self::Hyper => hyper_server::serve(ready),
             Self::Axum => axum_server::serve(ready),
             Self::AxumOtlp => axum_otlp::serve(ready),
+            Self::AxumFastrace => axum_fastrace::serve(ready),
             Self::LayerTail => axum_server::serve_recorded(Keep::Tail, ready),
             Self::LayerAll => axum_server::serve_recorded(Keep::All, ready),
             Self::Unrecorded => todos::serve(None, ready),

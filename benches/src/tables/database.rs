@@ -8,8 +8,9 @@ use zerver_local_server as local;
 use zerver_postgres::Postgres;
 use zerver_recorder::{RecordingPolicy, TailPolicy};
 
-use crate::load::closed_loop::{self, Asked};
+use crate::load::closed_loop;
 use crate::load::connection;
+use crate::load::traffic::Requests;
 use crate::plan::Plan;
 use crate::report::{median, print_line, quantile};
 use crate::servers::conduit::DATABASE;
@@ -123,11 +124,11 @@ fn measure(
         Some(body) => body.clone(),
         None => expected.insert(closed_loop::once(server.addr(), &request).map_err(text)?).clone(),
     };
-    let asked = Asked { request, body };
+    let asked = Requests::identical(request, body);
     let warm_up =
-        closed_loop::run_asking(server.addr(), &asked, plan.connections, plan.time / 4).map_err(text)?;
+        closed_loop::run(server.addr(), &asked, plan.connections, plan.time / 4).map_err(text)?;
     let before = server.cpu_at_rest().map_err(text)?;
-    let done = closed_loop::run_asking(server.addr(), &asked, plan.connections, plan.time).map_err(text)?;
+    let done = closed_loop::run(server.addr(), &asked, plan.connections, plan.time).map_err(text)?;
     // Work on other threads, such as the recorder, counts as well.
     let cpu = server.cpu_at_rest().map_err(text)? - before;
     server.stop(|_| Ok(()))?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::load::closed_loop;
+use crate::load::traffic::{Requests, Traffic};
 use crate::plan::Plan;
 use crate::report::print_line;
 use crate::servers::process;
@@ -36,36 +37,51 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
     process::pin_to(1);
     let (many, few) = (plan.count as u64, plan.count as u64 / 5);
     let mut each = Vec::new();
-    for variant in Variant::ALL {
-        let text = |error| format!("{}: {error}", variant.name());
-        let (few, few_requests) = count(variant, few).map_err(text)?;
-        let (many, requests) = count(variant, many).map_err(text)?;
+    let rows: Vec<_> = rows().filter(|row| plan.includes(&name(*row))).collect();
+    for &(traffic, variant) in &rows {
+        let text = |error| format!("{}: {error}", name((traffic, variant)));
+        let (few, few_requests) = count(variant, traffic, few).map_err(text)?;
+        let (many, requests) = count(variant, traffic, many).map_err(text)?;
         let per_request =
             |few: u64, many: u64| (many as f64 - few as f64) / (requests as f64 - few_requests as f64);
         each.push([per_request(few.serving, many.serving), per_request(few.others, many.others)]);
     }
-    let all = |variant: Variant| each[variant as usize].iter().sum::<f64>();
+    let of = |row: usize, variant: Variant| {
+        let other = rows.iter().position(|other| *other == (rows[row].0, variant))?;
+        Some(each[row].iter().sum::<f64>() / each[other].iter().sum::<f64>())
+    };
+    let ratio = |ratio: Option<f64>| ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
     print_line(&format!(
-        "GET /v1/todos/7, {CONNECTIONS} connections, {many} requests minus {few}, without the kernel"
+        "GET /v1/todos/{{id}}, {CONNECTIONS} connections, {many} requests minus {few}, without the kernel"
     ));
     print_line(
         "| server | instructions/request | of axum | of axum with OTLP | on the serving thread | on other threads |",
     );
     print_line("|---|---|---|---|---|---|");
-    for (variant, [serving, others]) in std::iter::zip(Variant::ALL, &each) {
-        let own = all(variant);
+    for (row, [serving, others]) in each.iter().enumerate() {
         print_line(&format!(
-            "| {} | {own:.0} | {:.2} | {:.2} | {serving:.0} | {others:.0} |",
-            variant.name(),
-            own / all(Variant::Axum),
-            own / all(Variant::AxumOtlp),
+            "| {} | {:.0} | {} | {} | {serving:.0} | {others:.0} |",
+            name(rows[row]),
+            serving + others,
+            ratio(of(row, Variant::Axum)),
+            ratio(of(row, Variant::AxumOtlp)),
         ));
     }
     Ok(())
 }
 
+fn name((traffic, variant): (Traffic, Variant)) -> String {
+    format!("{}{}", variant.name(), traffic.suffix())
+}
+
+/// Returns the rows in the order of the table.
+fn rows() -> impl Iterator<Item = (Traffic, Variant)> {
+    let traffics = [Traffic::Sessions, Traffic::Unique, Traffic::Identical];
+    traffics.into_iter().flat_map(|traffic| Variant::ALL.map(|variant| (traffic, variant)))
+}
+
 /// Counts the instructions of a server from start to end; returns them with the number of requests it answered.
-fn count(variant: Variant, requests: u64) -> Result<(Count, u64), String> {
+fn count(variant: Variant, traffic: Traffic, requests: u64) -> Result<(Count, u64), String> {
     let text = |error: std::io::Error| error.to_string();
     let folder = std::env::temp_dir().join(format!("zerver-bench-{}-callgrind", std::process::id()));
     fs::create_dir_all(&folder).map_err(text)?;
@@ -74,7 +90,8 @@ fn count(variant: Variant, requests: u64) -> Result<(Count, u64), String> {
     command.arg(format!("--callgrind-out-file={}", folder.join("out").display()));
     command.arg(process::program()?);
     let counted = Started::new(variant, command).and_then(|started| {
-        let done = closed_loop::count(started.server.addr(), CONNECTIONS, requests / CONNECTIONS as u64);
+        let (addr, each) = (started.server.addr(), requests / CONNECTIONS as u64);
+        let done = closed_loop::count(addr, &Requests::new(traffic), CONNECTIONS, each);
         let done = done.map_err(text)?.requests;
         started.stop(done)?;
         Ok((read(&folder).map_err(text)?, done))

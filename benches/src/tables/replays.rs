@@ -11,6 +11,7 @@ use zerver_replay::{Edits, Recording, Replay, ReplayContext, Secrets};
 use zerver_trace::{Query, Trace};
 
 use crate::load::closed_loop;
+use crate::load::traffic::{Requests, Traffic};
 use crate::plan::Plan;
 use crate::report::{median, print_line};
 use crate::servers::process::{self, Server};
@@ -51,9 +52,10 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
 fn serve(plan: &Plan) -> Result<(f64, Vec<Recording>), String> {
     let text = |error: std::io::Error| error.to_string();
     let server = Server::start(Variant::All.argument())?;
-    closed_loop::run(server.addr(), plan.connections, plan.time / 4).map_err(text)?;
+    let requests = Requests::new(Traffic::Identical);
+    closed_loop::run(server.addr(), &requests, plan.connections, plan.time / 4).map_err(text)?;
     let before = server.cpu().map_err(text)?;
-    let done = closed_loop::run(server.addr(), plan.connections, plan.time).map_err(text)?;
+    let done = closed_loop::run(server.addr(), &requests, plan.connections, plan.time).map_err(text)?;
     // The work of the writer thread counts as well.
     let cpu = server.cpu_at_rest().map_err(text)? - before;
     let recorded = server.stop(|store| {
