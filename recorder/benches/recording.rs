@@ -1,17 +1,20 @@
 //! Measures the cost of recording: CPU time of the writer and disk space per trace, the time to hand over a trace, and
 //! the response times of a large store.
 //!
-//! `cargo bench -p zerver-recorder`. A number after `--` sets the number of traces in the large store.
+//! `cargo bench -p zerver-recorder`. A number after `--` sets the number of traces in the large store, which is left
+//! out if it is 0, and a second one that of the others. A text selects rows.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod sample;
+mod traffic;
 
 use std::time::Instant;
 
 use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy};
-use zerver_trace::{Query, TraceSelector};
+use zerver_trace::{Capture, Query, TraceSelector};
 
 use sample::{capture, flow};
+use traffic::Traffic;
 
 /// CPU time of a thread, in nanoseconds.
 fn cpu_ns(of: &str) -> u64 {
@@ -25,17 +28,22 @@ fn cpu_ns(of: &str) -> u64 {
         .sum()
 }
 
-fn record(name: &str, count: u64, secret: bool, policy: RecordingPolicy) -> tempfile::TempDir {
+/// Records `count` requests. `requests` makes those with the given numbers.
+fn record(
+    name: &str,
+    count: u64,
+    policy: RecordingPolicy,
+    requests: impl Fn(std::ops::Range<u64>) -> Vec<Box<Capture>>,
+) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let options =
         RecorderOptions { policy, max_age: None, max_bytes: None, ..RecorderOptions::new(dir.path()) };
     let recorder = Recorder::open(options).expect("a new store");
-    let (sink, flow) = (recorder.sink(), flow(secret));
+    let sink = recorder.sink();
     let (mut handing_ns, mut writing_ns) = (0, 0);
     // The number of requests in 50 ms at 80,000 per second.
     for chunk in 0..count / 4_000 {
-        let captures: Vec<_> =
-            (chunk * 4_000..(chunk + 1) * 4_000).map(|n| capture(n, &flow, secret)).collect();
+        let captures = requests(chunk * 4_000..(chunk + 1) * 4_000);
         let before = cpu_ns("zerver-recorder");
         let began = Instant::now();
         captures.into_iter().for_each(|capture| sink.accept(capture));
@@ -69,11 +77,31 @@ fn timed<T>(name: &str, f: impl Fn() -> T) {
 }
 
 fn main() {
-    let large = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1_000_000);
-    record("all, no secrets", 100_000, false, RecordingPolicy::All);
-    record("all, bearer token", 100_000, true, RecordingPolicy::All);
-    record("tail", 100_000, true, RecordingPolicy::Tail(TailPolicy::default()));
-    let dir = record("large", large, false, RecordingPolicy::All);
+    let mut numbers = std::env::args().filter_map(|arg| arg.parse().ok());
+    let (large, count) = (numbers.next().unwrap_or(1_000_000), numbers.next().unwrap_or(100_000));
+    let only = std::env::args().skip(1).find(|arg| arg.parse::<u64>().is_err() && !arg.starts_with('-'));
+    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
+    let record = |name: &str, count, policy, requests: &dyn Fn(std::ops::Range<u64>) -> Vec<Box<Capture>>| {
+        is_wanted(name).then(|| record(name, count, policy, requests))
+    };
+    let varied = |name, traffic: Traffic| {
+        record(name, count, RecordingPolicy::All, &|numbers| {
+            traffic.requests(numbers).into_iter().map(Box::new).collect()
+        });
+    };
+    varied("all, sessions", Traffic::new());
+    varied("all, unique", Traffic::new().with_unique_cookies());
+    let same = |secret| {
+        let flow = flow(secret);
+        move |numbers: std::ops::Range<u64>| numbers.map(|n| capture(n, &flow, secret)).collect()
+    };
+    record("all, no secrets", count, RecordingPolicy::All, &same(false));
+    record("all, bearer token", count, RecordingPolicy::All, &same(true));
+    record("tail", count, RecordingPolicy::Tail(TailPolicy::default()), &same(true));
+    if large == 0 {
+        return;
+    }
+    let Some(dir) = record("large", large, RecordingPolicy::All, &same(false)) else { return };
     timed("open", || Reader::open(dir.path()).expect("a store"));
     let reader = Reader::open(dir.path()).expect("a store");
     let query = |limit| Query { limit, ..Query::default() };

@@ -10,10 +10,10 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use fastrace::Span;
 use fastrace::collector::{Config, Reporter, SpanRecord};
 use fastrace::local::LocalSpan;
 use fastrace::prelude::SpanContext;
-use fastrace::Span;
 
 use super::axum_server;
 use super::memory::{Memory, parse_auth, verify_roles};

@@ -125,8 +125,7 @@ fn measure(
         None => expected.insert(closed_loop::once(server.addr(), &request).map_err(text)?).clone(),
     };
     let asked = Requests::identical(request, body);
-    let warm_up =
-        closed_loop::run(server.addr(), &asked, plan.connections, plan.time / 4).map_err(text)?;
+    let warm_up = closed_loop::run(server.addr(), &asked, plan.connections, plan.time / 4).map_err(text)?;
     let before = server.cpu_at_rest().map_err(text)?;
     let done = closed_loop::run(server.addr(), &asked, plan.connections, plan.time).map_err(text)?;
     // Work on other threads, such as the recorder, counts as well.

@@ -78,7 +78,8 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         // Each round starts with another row, so that none always follows the same one.
         for at in 0..rows.len() {
             let at = (at + round * 7) % rows.len();
-            let measured = measure(rows[at], plan).map_err(|error| format!("{}: {error}", rows[at].name()))?;
+            let measured =
+                measure(rows[at], plan).map_err(|error| format!("{}: {error}", rows[at].name()))?;
             rounds[at].push(measured);
         }
     }

@@ -1,4 +1,5 @@
 //! Varied traffic: many flows, users and todos, requests that overlap, and some that fail.
+#![allow(dead_code, reason = "each benchmark uses a part")]
 
 use std::sync::Arc;
 
@@ -16,13 +17,19 @@ const FLOWS: u64 = 12;
 /// A service under load.
 pub(crate) struct Traffic {
     flows: Vec<Arc<FlowInfo>>,
+    has_unique_cookies: bool,
 }
 
 impl Traffic {
     pub(crate) fn new() -> Self {
         let numbered =
             |number| Arc::new(FlowInfo { name: format!("todos-{number}"), ..FlowInfo::clone(&flow(false)) });
-        Self { flows: (0..FLOWS).map(numbered).collect() }
+        Self { flows: (0..FLOWS).map(numbered).collect(), has_unique_cookies: false }
+    }
+
+    /// Returns the same traffic with cookies that never repeat.
+    pub(crate) fn with_unique_cookies(self) -> Self {
+        Self { has_unique_cookies: true, ..self }
     }
 
     pub(crate) fn flows(&self) -> &[Arc<FlowInfo>] {
@@ -47,6 +54,7 @@ impl Traffic {
         // Most requests belong to a few flows.
         let flow = (noise >> 40).trailing_zeros().min(FLOWS as u32 - 1);
         let mut capture = *capture(n, &self.flows[flow as usize], false);
+        let session = if self.has_unique_cookies { noise } else { user };
         let header = |name: &str, value: String| Header { name: name.to_owned(), value: value.into_bytes() };
         capture.request = Arc::new(FixedMessage(MessageInfo::Request(RequestInfo {
             method: "GET".to_owned(),
@@ -58,7 +66,7 @@ impl Traffic {
                 header("user-agent", format!("client/{}", noise % 30)),
                 header(
                     "cookie",
-                    format!("session={:016x}{user:08x}", user.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+                    format!("session={:016x}{user:08x}", session.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
                 ),
                 header("traceparent", format!("00-{noise:016x}{n:016x}-{noise:016x}-01")),
             ],

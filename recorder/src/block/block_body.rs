@@ -18,7 +18,7 @@ pub(crate) const MAX_TRACE_BYTES: usize = 4 << 20;
 const MAX_PIECES: u32 = 3 << 20;
 
 /// Returns the range of an entry, given the end offset of each.
-pub(super) fn span(ends: &[u32], number: u32) -> Option<Range<usize>> {
+fn span(ends: &[u32], number: u32) -> Option<Range<usize>> {
     let at = number as usize;
     let end = *ends.get(at)? as usize;
     Some(at.checked_sub(1).map_or(0, |before| ends[before] as usize)..end)
@@ -30,9 +30,8 @@ pub(crate) struct BlockBody<'a> {
     flows: Vec<Arc<FlowInfo>>,
     base_ms: u64,
     trace_ends: Vec<u32>,
-    piece_ends: Vec<u32>,
-    /// Offset of the first piece in `raw`.
-    pieces: usize,
+    /// Range of each piece in `raw`.
+    piece_spans: Vec<(u32, u32)>,
 }
 
 impl<'a> BlockBody<'a> {
@@ -57,12 +56,13 @@ impl<'a> BlockBody<'a> {
             Ok(ends)
         };
         let (trace_ends, piece_ends) = (ends(traces)?, ends(pieces)?);
-        let last = |ends: &[u32]| ends.last().map_or(0, |&end| end as usize);
-        let pieces = last(&trace_ends);
-        if pieces + last(&piece_ends) != at || !rest.is_empty() {
+        let last = |ends: &[u32]| ends.last().copied().unwrap_or_default();
+        let first_piece = last(&trace_ends);
+        if first_piece as usize + last(&piece_ends) as usize != at {
             return Err(malformed());
         }
-        Ok(Self { raw, flows, base_ms, trace_ends, piece_ends, pieces })
+        let piece_spans = piece_spans(&piece_ends, first_piece, rest)?;
+        Ok(Self { raw, flows, base_ms, trace_ends, piece_spans })
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -71,12 +71,12 @@ impl<'a> BlockBody<'a> {
 
     /// Returns the same body with bytes of its own.
     pub(crate) fn into_owned(self) -> BlockBody<'static> {
-        let Self { raw, flows, base_ms, trace_ends, piece_ends, pieces } = self;
-        BlockBody { raw: Cow::Owned(raw.into_owned()), flows, base_ms, trace_ends, piece_ends, pieces }
+        let Self { raw, flows, base_ms, trace_ends, piece_spans } = self;
+        BlockBody { raw: Cow::Owned(raw.into_owned()), flows, base_ms, trace_ends, piece_spans }
     }
 
     pub(crate) const fn piece_count(&self) -> usize {
-        self.piece_ends.len()
+        self.piece_spans.len()
     }
 
     /// Reads the beginning of the trace at a position.
@@ -96,8 +96,9 @@ impl<'a> BlockBody<'a> {
     }
 
     fn piece_bytes(&self, number: PieceId) -> Result<&[u8], FormatError> {
-        span(&self.piece_ends, number)
-            .and_then(|span| self.raw.get(self.pieces + span.start..self.pieces + span.end))
+        self.piece_spans
+            .get(number as usize)
+            .and_then(|&(start, end)| self.raw.get(start as usize..end as usize))
             .ok_or_else(|| FormatError::Malformed(format!("piece {number} is missing from the block")))
     }
 
@@ -116,6 +117,34 @@ impl<'a> BlockBody<'a> {
         let flow = Arc::clone(self.flow(stored.flow)?);
         stored.into_trace(flow, &mut pieces)
     }
+}
+
+/// Returns the range of each piece. The opaque pieces lie before the others; `opaque` lists their distances.
+fn piece_spans(ends: &[u32], first: u32, mut opaque: &[u8]) -> Result<Vec<(u32, u32)>, FormatError> {
+    let missing = || FormatError::Malformed("an opaque piece is missing from the block".to_owned());
+    let mut spans = Vec::with_capacity(ends.len());
+    let mut before = 0;
+    for &end in ends {
+        spans.push((0, end - before));
+        before = end;
+    }
+    let (mut at, mut next) = (first, 0u64);
+    let mut is_opaque = vec![false; if opaque.is_empty() { 0 } else { ends.len() }];
+    while !opaque.is_empty() {
+        let number = next.saturating_add(delta_varint::read(&mut opaque)?);
+        let place = usize::try_from(number).ok().filter(|place| *place < spans.len()).ok_or_else(missing)?;
+        spans[place] = (at, at + spans[place].1);
+        at = spans[place].1;
+        is_opaque[place] = true;
+        next = number + 1;
+    }
+    for (place, span) in spans.iter_mut().enumerate() {
+        if !is_opaque.get(place).copied().unwrap_or_default() {
+            *span = (at, at + span.1);
+            at = span.1;
+        }
+    }
+    Ok(spans)
 }
 
 /// Reads the pieces of one trace, within a memory budget.
@@ -157,7 +186,7 @@ mod tests {
         let mut builder = BlockBuilder::default();
         builder.push_trace(&trace).unwrap();
         // The block holds the piece once, however many events refer to it.
-        assert!(builder.piece_bytes() < 201_000);
+        assert!(builder.pieces_len() < 201_000);
         assert_eq!(BlockBody::read(1, &builder.build_records(1).body).unwrap().trace(0).unwrap(), trace);
         trace.events = vec![event; 100];
         assert!(builder.push_trace(&trace).is_err());
@@ -165,7 +194,7 @@ mod tests {
         let record = builder.build_records(1).body;
         let body = BlockBody::read(1, &record).unwrap();
         let mut pieces = PieceReader { body: &body, left: MAX_TRACE_BYTES };
-        let mut stored = StoredTrace::read(&body.raw[..body.pieces], body.base_ms, &mut pieces).unwrap();
+        let mut stored = StoredTrace::read(body.trace_bytes(0).unwrap(), body.base_ms, &mut pieces).unwrap();
         stored.events = vec![stored.events[0].clone(); 100];
         builder.push(&mut stored, 0).unwrap();
         let record = builder.build_records(1).body;

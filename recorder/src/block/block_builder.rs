@@ -6,9 +6,10 @@ use std::sync::Arc;
 use bincode::Encode;
 use zerver_trace::{FlowInfo, Origin, Outcome, Trace};
 
-use crate::block::block_body::{MAX_TRACE_BYTES, span};
+use crate::block::block_body::MAX_TRACE_BYTES;
 use crate::block::block_index::BlockIndex;
 use crate::block::compact_id;
+use crate::block::pieces::Pieces;
 use crate::block::stored_trace::{PieceId, StoredTrace};
 use crate::block::summaries::SummariesBuilder;
 use crate::block::trace_shape::{ShapeDelta, TraceShape};
@@ -28,9 +29,9 @@ const SHAPES_SEARCHED: usize = 24;
 
 /// A block that is being filled.
 ///
-/// Layout of the body: the traces, which are not compressed; the pieces; the number of traces and of pieces, the base
-/// time and the flows; the length of each trace and of each piece; and, in the last four bytes, the offset at which the
-/// pieces end.
+/// Layout of the body: the traces and the opaque pieces, which are not compressed; the other pieces; the number of traces and
+/// of pieces, the base time and the flows; the length of each trace and of each piece; the distance of each opaque piece
+/// from the one before, if there are any; and, in the last four bytes, the offset at which the pieces end.
 #[derive(Debug, Default)]
 pub(crate) struct BlockBuilder {
     pub(crate) index: BlockIndex,
@@ -39,8 +40,7 @@ pub(crate) struct BlockBuilder {
     base_ms: u64,
     traces: Vec<u8>,
     trace_ends: Vec<u32>,
-    pieces: Vec<u8>,
-    piece_ends: Vec<u32>,
+    pieces: Pieces,
     pub(crate) summaries: SummariesBuilder,
     /// Recently used shapes come first.
     shapes: Vec<TraceShape>,
@@ -71,41 +71,42 @@ impl BlockBuilder {
 
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= MAX_TRACES
-            || self.traces.len() + self.pieces.len() >= MAX_BYTES
+            || self.traces.len() + self.pieces_len() >= MAX_BYTES
             || self.summaries.is_full()
             || (self.len() >= MIN_TRACES && self.fills_its_pages())
     }
 
     /// Returns true if the body, as far as its length is known, nearly fills the pages it is going to occupy.
     fn fills_its_pages(&self) -> bool {
-        let pieces = self.pieces.len() * self.compressed_256ths.unwrap_or(128) / 256;
-        let expected = self.traces.len() + pieces + 2 * self.len();
+        let pieces = self.pieces.plain().len() * self.compressed_256ths.unwrap_or(128) / 256;
+        let expected = self.traces.len() + self.pieces.opaque().len() + pieces + 2 * self.len();
         // The next trace may be longer than the average, and compress less well.
         expected > 2048 && disk_bytes(expected) != disk_bytes(expected + expected / 32)
     }
 
-    #[cfg(test)]
-    pub(super) const fn piece_bytes(&self) -> usize {
-        self.pieces.len()
+    pub(super) fn pieces_len(&self) -> usize {
+        self.pieces.plain().len() + self.pieces.opaque().len()
     }
 
     /// Number of pieces so far, for [`BlockBuilder::truncate_pieces`].
     pub(crate) const fn piece_count(&self) -> usize {
-        self.piece_ends.len()
+        self.pieces.count()
     }
 
     /// Removes every piece after the first `count`.
     pub(crate) fn truncate_pieces(&mut self, count: usize) {
-        self.piece_ends.truncate(count);
-        self.pieces.truncate(self.piece_ends.last().map_or(0, |&end| end as usize));
+        self.pieces.truncate(count);
         self.shapes.retain(|shape| (shape.piece as usize) < count);
     }
 
     /// Adds a piece without looking for an equal one.
     pub(crate) fn add_piece(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> PieceId {
-        encode(&mut self.pieces);
-        self.piece_ends.push(self.pieces.len() as u32);
-        (self.piece_ends.len() - 1) as PieceId
+        self.pieces.add(false, encode)
+    }
+
+    /// Adds a piece that compression does not make smaller.
+    pub(crate) fn add_opaque_piece(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> PieceId {
+        self.pieces.add(true, encode)
     }
 
     /// Returns the position of a flow among the flows of the block, which is added if necessary.
@@ -119,7 +120,12 @@ impl BlockBuilder {
 
     /// Length of a piece, in bytes.
     pub(crate) fn piece_len(&self, piece: PieceId) -> usize {
-        span(&self.piece_ends, piece).map_or(0, |span| span.len())
+        self.pieces.get(piece).len()
+    }
+
+    /// Returns the encoded piece.
+    pub(crate) fn piece_bytes(&self, piece: PieceId) -> &[u8] {
+        self.pieces.get(piece)
     }
 
     /// Adds a trace whose pieces are in the block already; `len` is their total length in bytes.
@@ -149,8 +155,10 @@ impl BlockBuilder {
         let flow = &self.flows[fields.flow as usize];
         self.index.add(&fields, &flow.name);
         // The piece of a text holds its encoding.
-        let text =
-            |piece| span(&self.piece_ends, piece).and_then(|span| self.pieces.get(span)).unwrap_or(&[0]);
+        let text = |piece| match self.pieces.get(piece) {
+            [] => &[0],
+            text => text,
+        };
         let origin = fields.origin.map(text);
         let texts = [text(fields.method), text(fields.path)];
         self.summaries.push(&fields, self.base_ms, &flow.name, texts, origin);
@@ -161,12 +169,10 @@ impl BlockBuilder {
     fn shape_index(&mut self, stored: &StoredTrace) -> usize {
         let candidates = self.shapes.iter().take(SHAPES_SEARCHED);
         let at = candidates.into_iter().position(|shape| shape.matches(stored)).unwrap_or_else(|| {
-            let (pieces, ends) = (&mut self.pieces, &mut self.piece_ends);
-            let start = pieces.len();
+            let pieces = &mut self.pieces;
             let shape = TraceShape::new(stored, &self.delta, |stored| {
-                codec::encode_into(stored, pieces);
-                ends.push(pieces.len() as u32);
-                ((ends.len() - 1) as PieceId, pieces.len() - start)
+                let piece = pieces.add(false, |out| codec::encode_into(stored, out));
+                (piece, pieces.get(piece).len())
             });
             self.shapes.push(shape);
             self.shapes.len() - 1
@@ -236,19 +242,20 @@ impl BlockBuilder {
     pub(crate) fn build_records(&mut self, key: u64) -> BlockRecords {
         let rest = &mut self.scratch;
         rest.clear();
-        rest.extend_from_slice(&self.pieces);
-        let counts = (self.trace_ends.len() as u32, self.piece_ends.len() as u32);
+        rest.extend_from_slice(self.pieces.plain());
+        let counts = (self.trace_ends.len() as u32, self.pieces.count() as u32);
         codec::encode_into((counts, self.base_ms, &self.flows), rest);
-        for ends in [&self.trace_ends, &self.piece_ends] {
-            let mut before = 0;
-            for &end in ends {
-                delta_varint::write(u64::from(end - before), rest);
-                before = end;
-            }
+        let mut before = 0;
+        for &end in &self.trace_ends {
+            delta_varint::write(u64::from(end - before), rest);
+            before = end;
         }
-        rest.extend_from_slice(&((self.traces.len() + self.pieces.len()) as u32).to_le_bytes());
-        let body = record::write_split(RecordKind::Block, key, &self.traces, rest);
-        self.compressed_256ths = Some(body.len().saturating_sub(self.traces.len()) * 256 / rest.len());
+        self.pieces.write_lengths(rest);
+        self.pieces.write_opaque(rest);
+        let plain_len = self.traces.len() + self.pieces.opaque().len();
+        rest.extend_from_slice(&((plain_len + self.pieces.plain().len()) as u32).to_le_bytes());
+        let body = record::write_split(RecordKind::Block, key, &[&self.traces, self.pieces.opaque()], rest);
+        self.compressed_256ths = Some(body.len().saturating_sub(plain_len) * 256 / rest.len());
         let summaries = self.summaries.record(key);
         self.index.bytes = disk_bytes(body.len()) + disk_bytes(summaries.len()) + 256;
         let index = record::write(RecordKind::BlockIndex, key, &codec::encode(&self.index));
@@ -262,7 +269,6 @@ impl BlockBuilder {
         self.traces.clear();
         self.trace_ends.clear();
         self.pieces.clear();
-        self.piece_ends.clear();
         self.summaries.clear();
         self.shapes.clear();
         self.interned.clear();

@@ -11,6 +11,7 @@ pub(crate) mod block_builder;
 pub(crate) mod block_group;
 pub(crate) mod block_index;
 mod compact_id;
+mod pieces;
 pub(crate) mod stored_trace;
 pub(crate) mod summaries;
 pub(crate) mod trace_outline;

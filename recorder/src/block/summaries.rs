@@ -66,7 +66,7 @@ impl SummariesBuilder {
         let len = self.shared.len();
         self.shared.extend_from_slice(&self.base_ms.to_le_bytes());
         self.shared.extend_from_slice(&(self.own.len() as u32).to_le_bytes());
-        let record = record::write_split(RecordKind::Summaries, key, &self.own, &self.shared);
+        let record = record::write_split(RecordKind::Summaries, key, &[&self.own], &self.shared);
         self.shared.truncate(len);
         record
     }

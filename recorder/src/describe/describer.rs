@@ -47,6 +47,7 @@ impl Describer {
     /// Seals under another key from now on. The block must be empty.
     pub(crate) fn use_key(&mut self, key: SecretKey) {
         self.sealer = Sealer::new(key);
+        self.interner.table.forget_seals();
     }
 
     /// Adds a capture to the block. If it exceeds the limit of a trace, only its outline is added.

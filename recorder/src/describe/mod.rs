@@ -2,6 +2,7 @@
 
 pub(crate) mod describer;
 mod event_parts;
+mod known_parts;
 mod message_parts;
 mod part;
 mod part_content;

@@ -12,9 +12,18 @@ use crate::describe::part_content::{OwnSecrets, PartContent};
 use crate::secrets::sealer::Sealer;
 use crate::secrets::trace_secrets::TraceSecrets;
 
+/// Maximum length of a part whose trigrams are collected, in bytes.
+const MAX_FILTERED: usize = 512;
+
 /// A part, with what is known about it so far.
 #[derive(Debug)]
 pub(super) struct Part {
+    /// Number of the part, which no other part ever has.
+    pub(super) serial: u64,
+    /// Hash of its bytes.
+    pub(super) hash: u64,
+    /// True if it occurred in an earlier block.
+    pub(super) is_known: bool,
     pub(super) salt: u64,
     /// Range of the bytes by which the table recognizes the part.
     pub(super) bytes: Range<usize>,
@@ -34,13 +43,31 @@ pub(super) struct Part {
     pub(super) clear_of_set: u64,
     /// Pieces with copies masked, by the number of the set of secrets.
     pub(super) masked_pieces: Vec<(u64, PieceId)>,
+    /// The piece for traces whose secrets do not occur in a known part, if it took more than encoding the content.
+    pub(super) plain_encoding: Option<Encoding>,
+    /// The last piece with copies masked of a known part, and the number of the set of secrets.
+    pub(super) masked_encoding: Option<(u64, Encoding)>,
+}
+
+/// An encoded piece that is added to each block in which its part occurs.
+#[derive(Debug)]
+pub(super) struct Encoding {
+    bytes: Box<[u8]>,
+    is_opaque: bool,
+}
+
+impl Encoding {
+    pub(super) fn add_to(&self, builder: &mut BlockBuilder) -> PieceId {
+        let copy = |out: &mut Vec<u8>| out.extend_from_slice(&self.bytes);
+        if self.is_opaque { builder.add_opaque_piece(copy) } else { builder.add_piece(copy) }
+    }
 }
 
 impl Part {
     /// Returns false only if none of the secrets occurs in the part. Faster than a search.
     pub(super) fn may_contain(&mut self, secrets: &TraceSecrets) -> bool {
-        // Most parts are searched once, which costs less than collecting their trigrams.
-        if !std::mem::replace(&mut self.was_checked, true) {
+        // Most parts are searched once, which costs less than collecting their trigrams. A long one has most of them.
+        if !std::mem::replace(&mut self.was_checked, true) || self.bytes.len() > MAX_FILTERED {
             return true;
         }
         let content = &self.content;
@@ -63,14 +90,57 @@ impl Part {
         if let Some(plain) = self.plain_piece {
             return plain;
         }
+        if let Some(encoding) = &self.plain_encoding {
+            let piece = encoding.add_to(builder);
+            self.plain_piece = Some(piece);
+            return piece;
+        }
         let instead = match (self.is_secret, &self.own_secrets) {
             (true, _) => self.content.sealed(sealer),
             (false, OwnSecrets::Nothing) => None,
             (false, _) => self.masked(&TraceSecrets::default(), rule, sealer),
         };
-        let piece = builder.add_piece(|out| self.content.encode(instead.as_ref(), prefix, out));
+        let (piece, is_opaque) = self.add_piece(instead.as_ref(), prefix, builder);
         self.plain_piece = Some(piece);
+        if self.is_known && instead.is_some() {
+            self.plain_encoding = Some(Encoding { bytes: builder.piece_bytes(piece).into(), is_opaque });
+        }
         piece
+    }
+
+    /// Adds a piece with copies masked, and remembers it.
+    pub(super) fn add_masked_piece(
+        &mut self,
+        set: u64,
+        masked: &PartContent,
+        prefix: &[u8],
+        builder: &mut BlockBuilder,
+    ) -> PieceId {
+        let (piece, is_opaque) = self.add_piece(Some(masked), prefix, builder);
+        self.masked_pieces.push((set, piece));
+        if self.is_known {
+            let encoding = Encoding { bytes: builder.piece_bytes(piece).into(), is_opaque };
+            self.masked_encoding = Some((set, encoding));
+        }
+        piece
+    }
+
+    fn add_piece(
+        &self,
+        instead: Option<&PartContent>,
+        prefix: &[u8],
+        builder: &mut BlockBuilder,
+    ) -> (PieceId, bool) {
+        let is_opaque = matches!(instead, Some(PartContent::Value(Recorded::Sealed { .. })));
+        let encode = |out: &mut Vec<u8>| self.content.encode(instead, prefix, out);
+        (if is_opaque { builder.add_opaque_piece(encode) } else { builder.add_piece(encode) }, is_opaque)
+    }
+
+    /// Forgets the pieces of a block that has ended.
+    pub(super) fn leave_block(&mut self) {
+        self.plain_piece = None;
+        self.masked_pieces.clear();
+        self.is_known = true;
     }
 
     /// Returns the content with copies of the secrets masked. `None` if it contains no copies.

@@ -50,10 +50,10 @@ impl NewPart {
         let mut is_secret = matches!(role, ValueRole::Secret | ValueRole::MarkedHeader);
         let (mut own_secrets, mut secrets) = (OwnSecrets::Nothing, TraceSecrets::default());
         if let Recorded::Plain { value, summary } = &recorded {
-            let root = value.root();
-            let bytes = || root.as_bytes().unwrap_or_default();
+            // A tree of a large value takes long to make, and most values cannot contain a secret.
+            let bytes = || value.root().as_bytes().unwrap_or_default();
             match role {
-                ValueRole::Secret => secrets.add_all(&root),
+                ValueRole::Secret => secrets.add_all(&value.root()),
                 ValueRole::MarkedHeader => secrets.add_header_value(&bytes()),
                 ValueRole::Header(name, author) => {
                     let value = bytes();
@@ -85,7 +85,7 @@ impl NewPart {
                 }
                 ValueRole::Other => {
                     if rule.may_be_in(value.tokens()) {
-                        rule.secrets_of(&root, Author::Service, &mut |secret| {
+                        rule.secrets_of(&value.root(), Author::Service, &mut |secret| {
                             own_secrets = OwnSecrets::Named;
                             is_secret |= secret.len() < SHORT;
                             secrets.add_header_value(secret);

@@ -1,7 +1,7 @@
 //! The parts of the traces in a block.
 //!
 //! A part that occurs again, such as a header, a shared value or an empty body, is recognized by its bytes. It is
-//! described, searched for secrets and sealed once per block.
+//! described, searched for secrets and sealed once per block, or once at all if it occurs in many blocks.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,10 +12,14 @@ use zerver_trace::secret::Rule;
 
 use crate::block::block_builder::BlockBuilder;
 use crate::block::stored_trace::PieceId;
+use crate::describe::known_parts::KnownParts;
 use crate::describe::part::Part;
 use crate::describe::part_content::NewPart;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::trace_secrets::TraceSecrets;
+
+/// Maximum number of sets of secrets that are remembered.
+const MAX_SETS: usize = 4096;
 
 /// Number of a part in its table.
 pub(crate) type PartId = u32;
@@ -35,9 +39,13 @@ pub(crate) struct PartTable {
     current: usize,
     /// Number of parts of the current trace so far.
     position: usize,
-    /// Sets of secrets, by the parts that contain them, and the set that was used last.
-    sets: HashMap<Vec<PartId>, SecretSet>,
-    last_set: Option<(Vec<PartId>, SecretSet)>,
+    /// Parts of earlier blocks.
+    known: KnownParts,
+    /// Number of parts that were ever created.
+    created: u64,
+    /// Sets of secrets, by the serial numbers of the parts that contain them, and the set that was used last.
+    sets: HashMap<Vec<u64>, SecretSet>,
+    last_set: Option<(Vec<u64>, SecretSet)>,
     /// Number of the next set. Numbers are unique across blocks.
     next_set: u64,
 }
@@ -124,22 +132,35 @@ impl PartTable {
                 return part;
             }
         }
-        let NewPart { content, is_secret, own_secrets, secrets } = describe(&self.rule);
+        let range = start..self.bytes.len();
+        let entry = match self.known.take(hash, salt, prefix.len(), &self.bytes[start..]) {
+            Some(known) => Part { bytes: range, ..known },
+            None => {
+                let NewPart { content, is_secret, own_secrets, secrets } = describe(&self.rule);
+                self.created += 1;
+                Part {
+                    serial: self.created,
+                    hash,
+                    is_known: false,
+                    salt,
+                    bytes: range,
+                    prefix_len: prefix.len(),
+                    content,
+                    is_secret,
+                    own_secrets,
+                    secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
+                    was_checked: false,
+                    trigrams: None,
+                    plain_piece: None,
+                    clear_of_set: 0,
+                    masked_pieces: Vec::new(),
+                    plain_encoding: None,
+                    masked_encoding: None,
+                }
+            }
+        };
         let part = self.parts.len() as PartId;
-        self.parts.push(Part {
-            salt,
-            bytes: start..self.bytes.len(),
-            prefix_len: prefix.len(),
-            content,
-            is_secret,
-            own_secrets,
-            secrets: (!secrets.is_empty()).then(|| Arc::new(secrets)),
-            was_checked: false,
-            trigrams: None,
-            plain_piece: None,
-            clear_of_set: 0,
-            masked_pieces: Vec::new(),
-        });
+        self.parts.push(entry);
         self.by_hash.insert(hash, part);
         part
     }
@@ -164,17 +185,20 @@ impl PartTable {
         if parts.is_empty() && more.is_empty() {
             return None;
         }
+        let serials = parts.iter().map(|part| self.parts[*part as usize].serial);
         if more.is_empty() {
             if let Some((last, set)) = &self.last_set
-                && last == parts
+                && serials.clone().eq(last.iter().copied())
             {
                 return Some(set.clone());
             }
-            if let Some(set) = self.sets.get(parts) {
-                self.last_set = Some((parts.to_vec(), set.clone()));
-                return Some(set.clone());
+            let serials: Vec<u64> = serials.clone().collect();
+            if let Some(set) = self.sets.get(&serials).cloned() {
+                self.last_set = Some((serials, set.clone()));
+                return Some(set);
             }
         }
+        let serials: Vec<u64> = serials.collect();
         self.next_set += 1;
         let secrets = match parts {
             [part] if more.is_empty() => self.parts[*part as usize].secrets.clone().unwrap_or_default(),
@@ -191,7 +215,10 @@ impl PartTable {
         };
         let set = SecretSet { number: self.next_set, secrets };
         if more.is_empty() {
-            self.sets.insert(parts.to_vec(), set.clone());
+            if self.sets.len() >= MAX_SETS {
+                self.sets.clear();
+            }
+            self.sets.insert(serials, set.clone());
         }
         Some(set)
     }
@@ -220,23 +247,34 @@ impl PartTable {
         if let Some((_, piece)) = entry.masked_pieces.iter().rev().find(|(number, _)| *number == set.number) {
             return *piece;
         }
+        if let Some((number, encoding)) = &entry.masked_encoding
+            && *number == set.number
+        {
+            let piece = encoding.add_to(builder);
+            entry.masked_pieces.push((set.number, piece));
+            return piece;
+        }
         let Some(hidden) = entry.with_copies_masked(set.secrets(), &self.rule, sealer) else {
             entry.clear_of_set = number;
             return entry.add_plain_piece(prefix, &self.rule, sealer, builder);
         };
-        let piece = builder.add_piece(|out| entry.content.encode(Some(&hidden), prefix, out));
-        entry.masked_pieces.push((set.number, piece));
-        piece
+        entry.add_masked_piece(set.number, &hidden, prefix, builder)
     }
 
-    /// Empties the table for the next block, and keeps its memory.
+    /// Empties the table for the next block, and keeps its memory and the parts that are likely to occur again.
     pub(crate) fn clear(&mut self) {
         self.by_hash.clear();
-        self.parts.clear();
+        for part in self.parts.drain(..) {
+            let bytes = &self.bytes[part.bytes.clone()];
+            self.known.keep(part, bytes);
+        }
         self.bytes.clear();
         self.predictions.clear();
-        self.sets.clear();
-        self.last_set = None;
+    }
+
+    /// Forgets what is sealed under the key so far. The table must be empty.
+    pub(crate) fn forget_seals(&mut self) {
+        self.known.clear();
     }
 }
 

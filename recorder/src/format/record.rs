@@ -87,25 +87,31 @@ pub(crate) fn write(kind: RecordKind, key: u64, raw: &[u8]) -> Vec<u8> {
     write_split(kind, key, &[], raw)
 }
 
-/// Encodes a record whose body has two parts, of which the first is not worth compressing.
-pub(crate) fn write_split(kind: RecordKind, key: u64, plain: &[u8], rest: &[u8]) -> Vec<u8> {
-    let raw_len = plain.len() + rest.len();
+/// Encodes a record whose body has two parts, of which the first is not worth compressing. That part is given in pieces.
+pub(crate) fn write_split(kind: RecordKind, key: u64, plain: &[&[u8]], rest: &[u8]) -> Vec<u8> {
+    let plain_len = plain.iter().map(|part| part.len()).sum::<usize>();
+    let raw_len = plain_len + rest.len();
     let small = if rest.len() < MIN_COMPRESSED {
         None
     } else {
-        with_compressed(rest, |rest| match plain {
-            [] => assemble(kind, key, raw_len, COMPRESSED, &[rest]),
-            _ => {
-                let begins = (plain.len() as u32).to_le_bytes();
-                assemble(kind, key, raw_len, END_COMPRESSED, &[&begins, plain, rest])
-            }
+        with_compressed(rest, |rest| match plain_len {
+            0 => assemble(kind, key, raw_len, COMPRESSED, &[], &[], rest),
+            _ => assemble(kind, key, raw_len, END_COMPRESSED, &(plain_len as u32).to_le_bytes(), plain, rest),
         })
     };
-    small.unwrap_or_else(|| assemble(kind, key, raw_len, 0, &[plain, rest]))
+    small.unwrap_or_else(|| assemble(kind, key, raw_len, 0, &[], plain, rest))
 }
 
-fn assemble(kind: RecordKind, key: u64, raw_len: usize, flags: u8, body: &[&[u8]]) -> Vec<u8> {
-    let len = body.iter().map(|part| part.len()).sum::<usize>();
+fn assemble(
+    kind: RecordKind,
+    key: u64,
+    raw_len: usize,
+    flags: u8,
+    begins: &[u8],
+    plain: &[&[u8]],
+    rest: &[u8],
+) -> Vec<u8> {
+    let len = begins.len() + plain.iter().map(|part| part.len()).sum::<usize>() + rest.len();
     let mut out = Vec::with_capacity(ENVELOPE + len);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&SCHEMA.to_bytes());
@@ -114,7 +120,9 @@ fn assemble(kind: RecordKind, key: u64, raw_len: usize, flags: u8, body: &[&[u8]
     out.extend_from_slice(&(raw_len as u32).to_le_bytes());
     out.extend_from_slice(&(len as u32).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    body.iter().for_each(|part| out.extend_from_slice(part));
+    out.extend_from_slice(begins);
+    plain.iter().for_each(|part| out.extend_from_slice(part));
+    out.extend_from_slice(rest);
     let sum = checksum(&out);
     out[24..32].copy_from_slice(&sum.to_le_bytes());
     out
@@ -229,7 +237,7 @@ mod tests {
     fn a_record_is_read_only_under_its_kind_and_key() {
         for len in [0, 1, 255, 256, 5_000, 300_000] {
             let raw: Vec<u8> = (0..len).map(|n: u32| (n / 7) as u8).collect();
-            let parts = write_split(RecordKind::Block, 7, &raw[..raw.len() / 3], &raw[raw.len() / 3..]);
+            let parts = write_split(RecordKind::Block, 7, &[&raw[..raw.len() / 3]], &raw[raw.len() / 3..]);
             assert_eq!(read(RecordKind::Block, 7, &parts).unwrap(), raw);
             assert!(parts.len() < 1000 + raw.len() / 2);
             let record = write(RecordKind::Block, 7, &raw);
@@ -268,7 +276,7 @@ mod tests {
         record[24..32].copy_from_slice(&sum.to_le_bytes());
         assert!(matches!(read(RecordKind::Block, 1, &record), Err(FormatError::Malformed(_))));
         // A second part that begins after the end, or is longer than the whole body.
-        let record = write_split(RecordKind::Block, 1, &[1; 500], &[0; 10_000]);
+        let record = write_split(RecordKind::Block, 1, &[&[1; 500]], &[0; 10_000]);
         for (at, number) in [(32, u32::MAX), (32, 400), (16, 499), (16, 10_499), (16, 10_501)] {
             let mut record = record.clone();
             record[at..at + 4].copy_from_slice(&number.to_le_bytes());

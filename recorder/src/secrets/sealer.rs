@@ -1,6 +1,7 @@
 //! Seals values under the key of a store. Must not decide what is a secret.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use chacha20poly1305::aead::{Aead, Payload};
 use zerver_trace::{Masked, MissingReason, Recorded, Value};
@@ -8,8 +9,10 @@ use zerver_trace::{Masked, MissingReason, Recorded, Value};
 use crate::format::codec;
 use crate::secrets::secret_key::{NONCE_LEN, PURPOSE, SecretKey};
 
-/// Maximum number of sealed values that are kept for reuse.
-const REMEMBERED: usize = 1024;
+/// Size of the sealed values that are kept for reuse, in bytes, from which on those that were not used lately are forgotten.
+const REMEMBERED_BYTES: usize = 1 << 20;
+/// Maximum length of a sealed value that is kept for reuse.
+const MAX_REMEMBERED: usize = 4096;
 
 /// Seals values under one key.
 pub(crate) struct Sealer {
@@ -18,12 +21,58 @@ pub(crate) struct Sealer {
     random: Vec<u8>,
     /// Sealed values by the hash of their contents. Equal values share one seal, which makes blocks smaller. Their
     /// hashes reveal that they are equal anyway.
-    remembered: HashMap<[u8; 16], Vec<u8>>,
+    remembered: Remembered,
+}
+
+/// Sealed values in two generations. A value that is used moves to the newer one; once that is large enough, the older one
+/// is forgotten.
+#[derive(Default)]
+struct Remembered {
+    newer: HashMap<[u8; 16], Vec<u8>, BuildHasherDefault<FirstBytes>>,
+    older: HashMap<[u8; 16], Vec<u8>, BuildHasherDefault<FirstBytes>>,
+    /// Size of the newer generation.
+    bytes: usize,
+}
+
+impl Remembered {
+    fn get(&mut self, name: &[u8; 16]) -> Option<Vec<u8>> {
+        if let Some(sealed) = self.newer.get(name) {
+            return Some(sealed.clone());
+        }
+        let sealed = self.older.remove(name)?;
+        self.insert(*name, sealed.clone());
+        Some(sealed)
+    }
+
+    fn insert(&mut self, name: [u8; 16], sealed: Vec<u8>) {
+        if self.bytes >= REMEMBERED_BYTES {
+            self.older = std::mem::take(&mut self.newer);
+            self.bytes = 0;
+        }
+        self.bytes += sealed.len() + size_of::<([u8; 16], Vec<u8>)>();
+        self.newer.insert(name, sealed);
+    }
+}
+
+/// Hasher for keys that begin with a keyed hash.
+#[derive(Default)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
 }
 
 impl Sealer {
     pub(crate) fn new(key: SecretKey) -> Self {
-        Self { key, random: Vec::new(), remembered: HashMap::new() }
+        Self { key, random: Vec::new(), remembered: Remembered::default() }
     }
 
     pub(crate) const fn key(&self) -> &SecretKey {
@@ -36,13 +85,10 @@ impl Sealer {
         let plain = codec::encode((value, summary));
         let name = if summary.is_some() { self.key.hash(&plain) } else { hash };
         let sealed = match self.remembered.get(&name) {
-            Some(sealed) => sealed.clone(),
+            Some(sealed) => sealed,
             None => match self.encrypt(&plain) {
                 Some(sealed) => {
-                    if self.remembered.len() >= REMEMBERED {
-                        self.remembered.clear();
-                    }
-                    if sealed.len() <= 4096 {
+                    if sealed.len() <= MAX_REMEMBERED {
                         self.remembered.insert(name, sealed.clone());
                     }
                     sealed

@@ -18,6 +18,9 @@ use crate::secrets::secret_key::SecretKey;
 /// Maximum number of secrets that are searched for. A trace with more is sealed completely.
 const MAX_SECRETS: usize = 64;
 
+/// Length from which on each secret is searched for by itself, which takes long to prepare and is fast then, in bytes.
+const LONG: usize = 512;
+
 /// Number of bytes to compare with a value that was serialized as a sequence of numbers.
 const MAX_NUMBERS_COMPARED: usize = 16;
 
@@ -30,11 +33,13 @@ pub(crate) struct TraceSecrets {
     masks_everything: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Needle {
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     /// Start of the tokens of a `Vec<u8>` that was serialized as a sequence of numbers, from the first number on.
-    numbers: Vec<u8>,
+    numbers: Box<[u8]>,
+    /// True if the other forms in which it may be copied were added as well.
+    has_all_forms: bool,
 }
 
 impl TraceSecrets {
@@ -53,44 +58,50 @@ impl TraceSecrets {
                 self.masks_everything = true;
                 return;
             }
-            self.push(Needle { bytes: needle.bytes.clone(), numbers: needle.numbers.clone() });
+            self.push(needle.clone());
         }
     }
 
     /// Adds a secret in every form in which it may be copied. A secret that could be a plain word is ignored.
     pub(crate) fn add(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
-        self.add_needle(secret);
+        match self.needles.iter_mut().find(|known| *known.bytes == *secret) {
+            Some(known) if known.has_all_forms => return,
+            Some(known) => known.has_all_forms = true,
+            None => self.add_needle(secret, true),
+        }
         let decoded = percent_decoded(secret);
         if *decoded != *secret {
-            self.add_needle(&decoded);
+            self.add_needle(&decoded, false);
         }
         if let Some(encoded) = percent_encoded(secret) {
-            self.add_needle(&encoded);
+            self.add_needle(&encoded, false);
         }
         if secret.contains(&b'\\') {
-            self.add_needle(&json_unescaped(secret));
+            self.add_needle(&json_unescaped(secret), false);
         }
         if secret.iter().any(|b| matches!(b, b'"' | b'\\' | b'\n')) {
             let text = String::from_utf8_lossy(secret);
             let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            self.add_needle(escaped.as_bytes());
+            self.add_needle(escaped.as_bytes(), false);
         }
     }
 
-    fn add_needle(&mut self, bytes: &[u8]) {
-        if !is_searchable(bytes) || self.needles.iter().any(|known| known.bytes == bytes) {
+    fn add_needle(&mut self, bytes: &[u8], has_all_forms: bool) {
+        if !is_searchable(bytes) || self.needles.iter().any(|known| *known.bytes == *bytes) {
             return;
         }
         if self.needles.len() >= MAX_SECRETS {
             self.masks_everything = true;
             return;
         }
-        let tokens = Value::from_serialize(&bytes[..bytes.len().min(MAX_NUMBERS_COMPARED)])
-            .map_or(Vec::new(), |value| value.tokens().to_vec());
+        let mut tokens = Encoder::new();
         // Omits the tags of the sequence and of its first number, and the end.
-        let numbers = tokens.get(2..tokens.len().saturating_sub(1)).unwrap_or_default().to_vec();
-        self.push(Needle { bytes: bytes.to_vec(), numbers });
+        let numbers = match tokens.put(&bytes[..bytes.len().min(MAX_NUMBERS_COMPARED)]) {
+            Ok(()) => tokens.written().get(2..tokens.written().len().saturating_sub(1)),
+            Err(_) => None,
+        };
+        self.push(Needle { bytes: bytes.into(), numbers: numbers.unwrap_or_default().into(), has_all_forms });
     }
 
     fn push(&mut self, needle: Needle) {
@@ -136,14 +147,20 @@ impl TraceSecrets {
 
     /// Returns true if a secret occurs in the bytes, which may be the tokens of a value.
     pub(crate) fn occur_in(&self, bytes: &[u8]) -> bool {
-        self.masks_everything
-            || self.candidates(bytes).any(|at| {
-                let rest = &bytes[at..];
-                self.needles.iter().any(|needle| {
-                    rest.starts_with(&needle.bytes)
-                        || (!needle.numbers.is_empty() && rest.starts_with(&needle.numbers))
-                })
+        if self.masks_everything {
+            return true;
+        }
+        if bytes.len() >= LONG {
+            let is_in = |run: &[u8]| !run.is_empty() && memchr::memmem::find(bytes, run).is_some();
+            return self.needles.iter().any(|needle| is_in(&needle.bytes) || is_in(&needle.numbers));
+        }
+        self.candidates(bytes).any(|at| {
+            let rest = &bytes[at..];
+            self.needles.iter().any(|needle| {
+                rest.starts_with(&needle.bytes)
+                    || (!needle.numbers.is_empty() && rest.starts_with(&needle.numbers))
             })
+        })
     }
 
     /// Returns false only if no secret occurs in the bytes with these trigrams. Fast.

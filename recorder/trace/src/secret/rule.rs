@@ -1,7 +1,9 @@
 //! The rule that decides which names mark a secret: the built-in lists with the additions of the settings.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
+use super::names::name_memo::{self, NameClass};
 use super::names::{self, NameWords, Sensitivity};
 use super::stems::Stems;
 
@@ -11,6 +13,8 @@ pub struct Rule(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// Number of the rule within this process, from one.
+    number: u64,
     /// Words of each name that the settings add, in lower case.
     names: Vec<Vec<String>>,
     /// Parameters of the path and the query. Each belongs to a flow, or to every flow if `None`.
@@ -18,6 +22,13 @@ struct Inner {
     stems: Stems,
     /// The only headers whose values are no secrets, in lower case. Empty if names decide.
     clear_headers: Vec<String>,
+}
+
+/// Number of the last rule that was created.
+static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+fn next_number() -> u64 {
+    LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 static BUILT_IN: LazyLock<Rule> = LazyLock::new(|| Rule::new::<&str>(&[], &[]));
@@ -40,7 +51,7 @@ impl Rule {
         let params =
             params.iter().map(|(flow, name)| (flow.map(str::to_owned), (*name).to_owned())).collect();
         let stems = Stems::with(stems.collect());
-        Self(Arc::new(Inner { stems, names, params, clear_headers: Vec::new() }))
+        Self(Arc::new(Inner { number: next_number(), stems, names, params, clear_headers: Vec::new() }))
     }
 
     /// Makes the values of all headers secret but those of the listed ones. An empty list changes nothing.
@@ -49,7 +60,7 @@ impl Rule {
         let Inner { names, params, stems, .. } = &*self.0;
         let clear_headers = clear.iter().map(|name| name.as_ref().to_ascii_lowercase()).collect();
         let (names, params, stems) = (names.clone(), params.clone(), stems.clone());
-        Self(Arc::new(Inner { names, params, stems, clear_headers }))
+        Self(Arc::new(Inner { number: next_number(), names, params, stems, clear_headers }))
     }
 
     /// Returns true if the value of a header is a secret only because the header is not listed as one in the clear.
@@ -64,10 +75,18 @@ impl Rule {
 
     /// Classifies the name of a field.
     pub fn name(&self, name: &str) -> Sensitivity {
-        match self.may_be_name(name) {
-            true => self.words(&NameWords::split(name.as_bytes())),
-            false => Sensitivity::NotSecret,
-        }
+        self.class(name).field
+    }
+
+    fn class(&self, name: &str) -> NameClass {
+        name_memo::classified(self.0.number, name.as_bytes(), || {
+            if !self.may_be_name(name) {
+                return NameClass::default();
+            }
+            let words = NameWords::split(name.as_bytes());
+            let field = self.words(&words);
+            NameClass { field, is_secret_header: field != Sensitivity::NotSecret || names::is_header(&words) }
+        })
     }
 
     /// Returns false only if the name cannot mark a secret. Names of the settings may be too short for the stems.
@@ -92,11 +111,7 @@ impl Rule {
     }
 
     fn is_named_header(&self, name: &str) -> bool {
-        if !self.may_be_name(name) {
-            return false;
-        }
-        let words = NameWords::split(name.as_bytes());
-        self.words(&words) != Sensitivity::NotSecret || names::is_header(&words)
+        self.class(name).is_secret_header
     }
 
     /// Returns true if the value of a URL parameter with this name is a secret in the given flow.

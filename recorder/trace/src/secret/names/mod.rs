@@ -1,6 +1,7 @@
 //! Names of secrets: a name is split into words, and the words decide.
 
 mod lists;
+pub(super) mod name_memo;
 mod sensitivity;
 mod words;
 
