@@ -8,6 +8,7 @@ mod busy_axum;
 mod collector;
 pub(crate) mod conduit;
 pub(crate) mod cpu_work;
+pub(crate) mod growth;
 mod hyper_server;
 pub(crate) mod memory;
 pub(crate) mod process;
@@ -42,6 +43,10 @@ pub(crate) fn serve(name: &str) -> ExitCode {
         (None, "conduit-off" | "conduit-tail" | "conduit-all") => {
             conduit::zerver::serve(crate::tables::policy(name), ready)
         }
+        (None, name) if let Some(more) = name.strip_prefix("growth-") => more
+            .parse()
+            .map_err(|_| format!("unknown server {name}"))
+            .and_then(|more| growth::serve(more, ready)),
         (None, _) => Err(format!("unknown server {name}")),
     };
     match result {

@@ -54,12 +54,12 @@ impl Server {
 
     /// Returns the processor time of all threads since the start.
     pub(crate) fn cpu(&self) -> std::io::Result<Duration> {
-        let mut total = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            total += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
-        }
-        Ok(Duration::from_nanos(total))
+        cpu_of(self.child.id(), |_| true)
+    }
+
+    /// Returns the processor time of the threads of this name.
+    pub(crate) fn thread_cpu(&self, name: &str) -> std::io::Result<Duration> {
+        cpu_of(self.child.id(), |found| found == name)
     }
 
     /// Returns the same once the server is at rest, and has written what it recorded.
@@ -101,6 +101,25 @@ impl Server {
         let _ = std::fs::remove_dir_all(&self.store);
         if status.success() { inspected } else { Err(format!("the server exited with {status}")) }
     }
+}
+
+/// Returns the processor time of this process, including threads that have ended.
+pub(crate) fn own_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+/// Returns the processor time of the threads of a process whose names `is_wanted`.
+fn cpu_of(process: u32, is_wanted: impl Fn(&str) -> bool) -> std::io::Result<Duration> {
+    let mut total = 0;
+    for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let task = task?.path();
+        if is_wanted(std::fs::read_to_string(task.join("comm"))?.trim()) {
+            let text = std::fs::read_to_string(task.join("schedstat"))?;
+            total += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    Ok(Duration::from_nanos(total))
 }
 
 /// Returns the path of this program.

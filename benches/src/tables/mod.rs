@@ -3,6 +3,7 @@
 mod cache;
 mod database;
 mod effects;
+mod growth;
 mod idle;
 mod instructions;
 mod light;
@@ -12,6 +13,7 @@ mod replays;
 mod steal_queue;
 mod steals;
 mod steps;
+mod stores;
 
 pub(crate) use database::policy;
 pub(crate) use instructions::NAME as INSTRUCTIONS;
@@ -22,7 +24,7 @@ use crate::plan::{FULL, LONG, Plan};
 type Table = fn(&Plan) -> Result<(), String>;
 
 /// Every table, with its name and the size of a full run.
-pub(crate) const TABLES: [(&str, Table, Plan); 11] = [
+pub(crate) const TABLES: [(&str, Table, Plan); 13] = [
     ("light", light::compare, FULL),
     ("mixed", mixed::compare, LONG),
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
@@ -32,6 +34,8 @@ pub(crate) const TABLES: [(&str, Table, Plan); 11] = [
     ("database", database::compare, FULL),
     ("effects", effects::compare, FULL),
     ("cache", cache::compare, FULL),
+    ("growth", growth::compare, Plan { rounds: 3, ..FULL }),
+    ("stores", stores::compare, Plan { rounds: 3, ..FULL }),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),
 ];
