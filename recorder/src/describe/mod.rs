@@ -1,4 +1,4 @@
-//! Turns captures into stored traces: describes values, each distinct one once per block, and hides secrets.
+//! Turns captures into stored traces: describes values, each distinct one once as long as it keeps occurring, and hides secrets.
 
 pub(crate) mod describer;
 mod event_parts;
