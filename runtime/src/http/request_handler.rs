@@ -280,7 +280,7 @@ pub(crate) async fn handle(
     }
     if let Some(active) = slot.take_if(|active| active.streamed_response().is_some()) {
         let end = active.watch.now();
-        return (stream_task::respond(active, context).unwrap_or_else(missing_response), end);
+        return (stream_task::respond(active, context, is_read_here).unwrap_or_else(missing_response), end);
     }
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     let end = active.watch.now();

@@ -48,3 +48,4 @@ mod trace_propagation;
 mod typed_input;
 mod undelivered_responses;
 mod undo;
+mod web_sockets;

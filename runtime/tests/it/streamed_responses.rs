@@ -15,9 +15,9 @@ use zerver::effects::{EffectContext, EffectResult, Interpreter, Interpreters, St
 use zerver::engine::{ResponseStream, StreamEnd, StreamKind};
 use zerver::prelude::*;
 use zerver::{BrokenStream, Limits, Server, StartOptions};
-use zerver_trace::{Answer, Capture, CaptureSink, Event, LogLevel, MessageInfo, Outcome, Value};
+use zerver_trace::{CaptureSink, Event, LogLevel, Outcome, Value};
 
-use crate::collector::{Collector, start};
+use crate::collector::{Collector, ended, response_body as body, start};
 use crate::http2;
 use crate::raw_client::{Client, get};
 
@@ -199,33 +199,6 @@ fn start_app() -> (Server, Arc<Collector>, Arc<Probe>) {
 
 fn lines(count: u64) -> String {
     (0..count).map(|number| format!("{{\"number\":{number}}}\n")).collect()
-}
-
-/// Returns the recorded body and its whole length.
-fn body(capture: &Capture) -> (String, u64) {
-    match capture.response.as_ref().unwrap().describe(usize::MAX) {
-        MessageInfo::Response(response) => {
-            (String::from_utf8(response.body.bytes).unwrap(), response.body.full_len)
-        }
-        MessageInfo::Request(_) => panic!("a request"),
-    }
-}
-
-/// Returns the answer of the last call, as JSON or as the text of its error, and the points of the calls.
-fn ended(capture: &Capture) -> (String, Vec<String>) {
-    let mut answers = capture.events.iter().filter_map(|event| match event {
-        Event::EffectCompleted { answer: Answer::Ok(output), .. } => {
-            Some(Value::from_recordable(&**output).unwrap().to_string())
-        }
-        Event::EffectCompleted { answer: Answer::Err(error), .. } => Some(error.message.clone()),
-        Event::EffectCompleted { answer: Answer::Canceled, .. } => Some("canceled".to_owned()),
-        _ => None,
-    });
-    let points = capture.events.iter().filter_map(|event| match event {
-        Event::EffectPoint { point, .. } => Some(point.to_string()),
-        _ => None,
-    });
-    (answers.next_back().unwrap_or_default(), points.collect())
 }
 
 #[test]

@@ -19,6 +19,8 @@ use super::client_socket::ClientSocket;
 use super::message_framing::BodyFraming;
 use crate::Limits;
 use crate::execution::delivery::Delivery;
+#[cfg(feature = "websocket")]
+use crate::execution::streamed_body::StreamReceiver;
 
 /// Bytes of a response that a client must read for it to count as progress.
 const PROGRESS_BYTES: usize = 16 * 1024;
@@ -63,6 +65,9 @@ pub(crate) struct Connection {
     waker: RefCell<Option<Waker>>,
     /// Captures whose responses hyper has taken but may not have written yet.
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
+    /// The session that begins once hyper has written the response, and has ended.
+    #[cfg(feature = "websocket")]
+    session: RefCell<Option<Box<StreamReceiver>>>,
     /// The socket, which hyper uses through [`SocketIo`](super::socket_io::SocketIo).
     socket: RefCell<Option<ClientSocket>>,
 }
@@ -120,6 +125,8 @@ impl Connection {
             intercepted_status: Cell::new(None),
             waker: RefCell::default(),
             deliveries: RefCell::default(),
+            #[cfg(feature = "websocket")]
+            session: RefCell::default(),
             socket: RefCell::default(),
         }
     }
@@ -388,6 +395,18 @@ impl Connection {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Sets the session that begins with the response.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn set_session(&self, session: StreamReceiver) {
+        *self.session.borrow_mut() = Some(Box::new(session));
+    }
+
+    /// Takes the session. `None` if there is none, or the client does not have the response.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn take_session(&self) -> Option<Box<StreamReceiver>> {
+        self.session.borrow_mut().take().filter(|_| !self.has_unflushed_response.get())
     }
 
     pub(crate) fn set_socket(&self, socket: ClientSocket) {

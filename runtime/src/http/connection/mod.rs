@@ -9,3 +9,5 @@ pub(super) mod malformed_request;
 pub(super) mod message_framing;
 pub(super) mod serve;
 pub(super) mod socket_io;
+#[cfg(feature = "websocket")]
+mod upgrade;
