@@ -54,8 +54,8 @@ impl ReceivedRequest {
         );
         let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
         let peer = match &worker.service.proxies {
-            None => conn.peer,
-            Some(proxies) => proxies.client_of(conn.peer, &parts.headers),
+            None => conn.peer(),
+            Some(proxies) => proxies.client_of(conn.peer(), &parts.headers),
         };
         let request = Request {
             method: parts.method,

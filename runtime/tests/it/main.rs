@@ -30,6 +30,7 @@ mod operator_events;
 mod overload;
 mod policies;
 mod policy_replays;
+mod proxy_protocol;
 mod purity_check;
 mod random_flows;
 mod raw_client;

@@ -83,7 +83,14 @@ impl Authority {
         addr: SocketAddr,
         name: &str,
     ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
-        let socket = TcpStream::connect(addr)?;
+        self.handshake(TcpStream::connect(addr)?, name)
+    }
+
+    pub(crate) fn handshake(
+        &self,
+        socket: TcpStream,
+        name: &str,
+    ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
         socket.set_read_timeout(Some(PATIENCE))?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connection = ClientConnection::new(self.client(&[b"http/1.1"]), name).unwrap();

@@ -31,7 +31,8 @@ const CLOSED_GRACE: Duration = Duration::from_millis(250);
 
 /// State of a client connection.
 pub(crate) struct Connection {
-    pub(crate) peer: SocketAddr,
+    /// Address of the client: that of the other side, or the one that a trusted proxy announces.
+    peer: Cell<SocketAddr>,
     /// Times at which the connection was accepted, and opened by its worker. `None` once it has received a request.
     open_times: Cell<Option<(Instant, Instant)>>,
     /// True for HTTP/2, where frames arrive at any time and only requests change the phase.
@@ -106,7 +107,7 @@ enum Phase {
 impl Connection {
     pub(crate) fn new(peer: SocketAddr, accepted: Instant, now: Instant) -> Self {
         Self {
-            peer,
+            peer: Cell::new(peer),
             open_times: Cell::new(Some((accepted, now))),
             is_http2: Cell::new(false),
             phase: Cell::new(Phase::ReadingHead(Some(now))),
@@ -129,6 +130,15 @@ impl Connection {
             session: RefCell::default(),
             socket: RefCell::default(),
         }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer.get()
+    }
+
+    /// Sets the address of the client that a proxy has announced.
+    pub(crate) fn set_peer(&self, peer: SocketAddr) {
+        self.peer.set(peer);
     }
 
     /// Returns the times at which the connection was accepted and opened, once, for its first request.

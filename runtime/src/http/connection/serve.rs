@@ -18,6 +18,7 @@ use super::client_socket::ClientSocket;
 use super::connection_state::Connection;
 use super::malformed_request;
 use super::message_framing::MessageFraming;
+use super::proxy_header::{self, Malformed};
 use super::socket_io::SocketIo;
 #[cfg(feature = "websocket")]
 use super::upgrade;
@@ -62,7 +63,8 @@ pub(crate) async fn initialize_date() {
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, socket: TcpStream) {
     let limits = &worker.service.limits;
-    let Ok(Some((socket, is_http2, first))) = tokio::time::timeout(limits.head, open(&worker, socket)).await
+    let Ok(Some((socket, is_http2, first))) =
+        tokio::time::timeout(limits.head, open(&worker, &conn, socket)).await
     else {
         return;
     };
@@ -133,18 +135,30 @@ async fn answer_malformed(
     watch(pin!(http), |http| http.graceful_shutdown(), conn, worker).await;
 }
 
-/// Performs the handshake if the service uses TLS, and reads the first bytes. They tell HTTP/2 from HTTP/1, whatever the client
+/// Reads what a proxy says about the client, if it has to, performs the handshake if the service uses TLS, and reads the first bytes. They tell HTTP/2 from HTTP/1, whatever the client
 /// has negotiated. `None` if the client closes the connection first, or the handshake fails.
-async fn open(worker: &Worker, socket: TcpStream) -> Option<(ClientSocket, bool, Vec<u8>)> {
+async fn open(
+    worker: &Worker,
+    conn: &Connection,
+    mut socket: TcpStream,
+) -> Option<(ClientSocket, bool, Vec<u8>)> {
+    if let Some(proxies) = &worker.service.proxies
+        && proxies.announces_clients(conn.peer())
+    {
+        match proxy_header::read(&mut socket).await {
+            Ok(client) => client.into_iter().for_each(|client| conn.set_peer(client)),
+            Err(Malformed) => {
+                worker.thread_status.count_malformed();
+                return None;
+            }
+        }
+    }
     #[cfg(feature = "tls")]
     if let Some(certificates) = &worker.service.certificates {
         let mut socket = Box::pin(crate::tls::accept(certificates, socket)).await?;
         let (is_http2, first) = detect_protocol(&mut socket).await?;
         return Some((ClientSocket::Tls(socket), is_http2, first));
     }
-    #[cfg(not(feature = "tls"))]
-    let _ = worker;
-    let mut socket = socket;
     let (is_http2, first) = detect_protocol(&mut socket).await?;
     Some((ClientSocket::Plain(socket), is_http2, first))
 }
