@@ -90,6 +90,8 @@ fn an_assistant_finds_and_reads_requests_and_nothing_else() {
     let diff = client.document("diff", json!({"a": "@fastest:report", "b": "@slowest:report"}));
     assert!(diff.is_object(), "{diff}");
     assert!(client.document("why", json!({"id": "@slowest:report"})).is_object());
+    let slo = client.document("slo", json!({"limit": 2}));
+    assert!(slo["objectives"].is_array(), "{slo}");
     let test = client.document("export_test", json!({"id": "@last:todo-show"}));
     assert!(test.as_str().is_some_and(|text| text.contains("#[test]")), "{test}");
 
