@@ -19,7 +19,7 @@ pub struct ResponseStream {
     call: Call,
     kind: &'static KindTable,
     length: Option<u64>,
-    /// What a session over a WebSocket accepts. `None` if the stream is a body.
+    /// Rules of the session of a WebSocket. `None` if the stream is a body.
     web_socket: Option<Box<WebSocketRules>>,
 }
 

@@ -18,7 +18,7 @@ pub trait WebSocketKind: EffectKind<Output = WebSocketEnd> {}
 #[must_use = "a session does nothing until a step responds with it"]
 pub struct WebSocketSession(ResponseStream);
 
-/// What a session accepts.
+/// Rules of a session: which clients may open it, and what they may send.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WebSocketRules {
     /// Protocols that the service speaks, in order of preference.

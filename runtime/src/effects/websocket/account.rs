@@ -28,7 +28,7 @@ struct Account {
     sent: Direction,
     first: Vec<RecordedMessage>,
     first_bytes: usize,
-    /// Who closed the session first, with which code and reason.
+    /// Side that closed the session first, its code and its reason.
     close: Option<(ClosedBy, u16, String)>,
 }
 

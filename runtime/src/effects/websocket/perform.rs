@@ -65,7 +65,7 @@ where
     })
 }
 
-/// What happened first.
+/// Event that ends the exchange of messages.
 enum First<T, P> {
     Returned(T),
     Closed(P),

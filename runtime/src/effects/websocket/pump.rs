@@ -50,7 +50,7 @@ pub(super) struct Pump<S> {
     activity: Activity,
 }
 
-/// What the client was heard to do since the last ping.
+/// Activity of the client since the last ping.
 #[derive(Default)]
 struct Activity {
     was_heard: AtomicBool,

@@ -21,11 +21,11 @@ pub(crate) struct SessionLimits {
 #[derive(Debug)]
 pub(crate) struct UpgradedSocket {
     pub(crate) socket: ClientSocket,
-    /// What the client has sent after its request.
+    /// Bytes that the client has sent after its request.
     pub(crate) early: Vec<u8>,
 }
 
-/// What a session needs, until it takes it.
+/// The parts of a session, until it takes them.
 pub(crate) struct SessionSlot {
     pending: Mutex<Option<PendingSession>>,
     account: SharedAccount,

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::message::WebSocketMessage;
 
-/// What a session sends.
+/// A message of a session on its way out.
 pub(super) enum Outgoing {
     Message(WebSocketMessage),
     /// The last thing that is sent: a code and a reason.
