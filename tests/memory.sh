@@ -12,7 +12,10 @@ bin=$(cd "${2:-${CARGO_TARGET_DIR:-target}/release}" && pwd)
 dir=$(mktemp -d)
 service=''
 end() {
-    [ -z "$service" ] || kill -9 "$service" 2>/dev/null || true
+    if [ -n "$service" ]; then
+        kill -9 "$service" 2>/dev/null || true
+        wait "$service" 2>/dev/null || true
+    fi
     rm -rf "$dir"
 }
 trap end EXIT
@@ -56,7 +59,7 @@ for _ in {1..500}; do
 done
 readers=()
 for part in {1..4}; do
-    curl -sf -Z --parallel-max 125 --parallel-immediate -o "$dir/events.$part.#1" "$addr/events/200?[1-125]" &
+    curl -sf --no-progress-meter -Z --parallel-max 125 --parallel-immediate -o "$dir/events.$part.#1" "$addr/events/200?[1-125]" &
     readers+=($!)
 done
 wait "${readers[@]}"
