@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use zerver_engine::Response;
-use zerver_trace::{LogLevel, Name, Outcome};
+use zerver_trace::{LogLevel, Name};
 
 use super::active_request::{ActiveRequest, PendingResponse};
 use super::ending_driver::EndingDriver;
@@ -110,7 +110,7 @@ fn start(
             let has_failed = active
                 .job()
                 .and_then(|(job, _)| job.outcome())
-                .is_some_and(|(outcome, _)| *outcome != Outcome::Done);
+                .is_some_and(|(outcome, _)| *outcome != zerver_trace::Outcome::Done);
             if is_stopped || has_failed {
                 record_line(&mut active, session.summary());
             }

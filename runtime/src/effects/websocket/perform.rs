@@ -46,8 +46,8 @@ where
             return Err(EffectError::new(EffectErrorKind::Internal, message));
         };
         let Ok(UpgradedSocket { socket, early }) = (&mut pending.upgraded).await else {
-            let message = "the client left before the session began";
-            return Err(EffectError::new(EffectErrorKind::Unreachable, message));
+            // The client has left before the session began. The call is canceled.
+            return std::future::pending().await;
         };
         let socket = socket
             .into_current_runtime()
