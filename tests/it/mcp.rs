@@ -74,7 +74,7 @@ fn an_assistant_finds_and_reads_requests_and_nothing_else() {
     let tools = client.ask("tools/list", json!({}));
     let tools = tools["result"]["tools"].as_array().unwrap();
     assert!(
-        tools.len() == 9 && tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true),
+        tools.len() == 10 && tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true),
         "{tools:?}"
     );
 

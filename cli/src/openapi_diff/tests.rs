@@ -1,3 +1,5 @@
+//! Tests of the differences between OpenAPI documents.
+
 use serde_json::json;
 
 use super::*;

@@ -51,4 +51,6 @@ mod trace_propagation;
 mod typed_input;
 mod undelivered_responses;
 mod undo;
+mod web_socket_app;
+mod web_socket_handshakes;
 mod web_sockets;

@@ -1,152 +1,21 @@
-//! WebSockets: handshakes, messages in both directions, every way in which a session ends, and what the trace says.
+//! Sessions over WebSockets: messages in both directions, every way in which a session ends, and what the trace says.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error, Message, WebSocket as Client, client};
-use tower_service::Service as _;
-use zerver::effects::websocket::WebSocketClosed;
-use zerver::prelude::*;
-use zerver::{Limits, Server, StartOptions};
-use zerver_trace::{CaptureSink, Event, LogLevel, Outcome, Value};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use zerver::Limits;
+use zerver_trace::{Event, LogLevel, Outcome, Value};
 
-use crate::collector::{Collector, ended, start};
-use crate::http2;
-use crate::raw_client::{self, PATIENCE, get};
-use crate::tls::Authority;
-
-/// State that the sessions of a service share with its test.
-#[derive(Default)]
-struct Probe {
-    sent: AtomicU64,
-    proceed: Notify,
-    /// Receives a message when a session is dropped or ends.
-    ended: std::sync::Mutex<Option<Sender<()>>>,
-}
-
-struct OnDrop<'p>(&'p Probe);
-
-impl Drop for OnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.ended.lock().unwrap().iter().for_each(|ended| ended.send(()).unwrap());
-    }
-}
-
-/// Sends each message back, and obeys some texts.
-#[websocket]
-async fn echo(name: String, mut socket: WebSocket) -> Result<(), String> {
-    while let Some(message) = socket.receive().await {
-        match message.as_text() {
-            Some("fail") => return Err("the room is gone".to_owned()),
-            Some("panic") => panic!("a bug in a session"),
-            Some("return") => return Ok(()),
-            Some("leave") => {
-                socket.close(4001, "you asked for it").await;
-                return Ok(());
-            }
-            Some(text) => socket.send(format!("{name}: {text}")).await.map_err(|error| error.to_string())?,
-            None => socket.send(message).await.map_err(|error| error.to_string())?,
-        }
-    }
-    Ok(())
-}
-
-/// Sends messages as fast as the client takes them.
-#[websocket]
-async fn flood(count: u64, #[resource] probe: &Arc<Probe>, socket: WebSocket) -> Result<(), WebSocketClosed> {
-    let _on_drop = OnDrop(probe);
-    for _ in 0..count {
-        socket.send(vec![0; 64 << 10]).await?;
-        probe.sent.fetch_add(1, Ordering::SeqCst);
-    }
-    Ok(())
-}
-
-/// Receives nothing until the test says so.
-#[websocket]
-async fn hold(#[resource] probe: &Arc<Probe>, mut socket: WebSocket) {
-    let _on_drop = OnDrop(probe);
-    probe.proceed.notified().await;
-    while let Some(message) = socket.receive().await {
-        probe.sent.fetch_add(message.as_bytes().len() as u64, Ordering::SeqCst);
-    }
-}
-
-#[step]
-fn check_token(request: &Request) -> Result<(), Failure> {
-    match request.header("authorization") {
-        Some("Bearer no") => Err(Failure::unauthorized("token")),
-        _ => Ok(()),
-    }
-}
-
-#[step]
-fn open_echo(Path(name): Path<String>) -> Response {
-    Response::websocket(echo(name).protocols(&["v2", "v1"]).max_message(1 << 20))
-}
-
-#[step]
-fn open_flood(Path(count): Path<u64>) -> Response {
-    Response::websocket(flood(count))
-}
-
-#[step]
-fn open_hold() -> Response {
-    Response::websocket(hold())
-}
-
-fn app(probe: &Arc<Probe>) -> App {
-    App::new()
-        .flow(flow!("echo", GET "/echo/{name}", steps: [check_token, open_echo]))
-        .flow(flow!("flood", GET "/flood/{count}", steps: [open_flood]))
-        .flow(flow!("hold", GET "/hold", steps: [open_hold]))
-        .effect::<echo>()
-        .effect::<flood>()
-        .effect::<hold>()
-        .resource(Arc::clone(probe))
-        .stuck_after(1.hours())
-}
-
-fn start_app() -> (Server, Arc<Collector>, Arc<Probe>) {
-    let probe = Arc::new(Probe::default());
-    let (server, collector) = start(app(&probe));
-    (server, collector, probe)
-}
-
-fn connect(addr: SocketAddr, path: &str) -> Client<TcpStream> {
-    let socket = TcpStream::connect(addr).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.set_write_timeout(Some(PATIENCE)).unwrap();
-    client(format!("ws://{addr}{path}"), socket).unwrap().0
-}
-
-/// Receives what is left, up to the close of the service. Returns its code and its reason, or `None` if the connection is lost.
-fn close_of<S: Read + Write>(client: &mut Client<S>) -> Option<(u16, String)> {
-    let mut close = None;
-    loop {
-        match client.read() {
-            Ok(Message::Close(frame)) => {
-                close = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
-            }
-            Ok(_) => {}
-            Err(Error::ConnectionClosed) => return close,
-            Err(_) => return close,
-        }
-    }
-}
-
-fn texts(collector: &Collector, at: usize) -> (Outcome, u16, String, bool) {
-    let capture = &collector.wait_for(at + 1)[at];
-    (capture.outcome.clone(), capture.status, ended(capture).0, capture.is_undelivered)
-}
+use crate::collector::{ended, start};
+use crate::raw_client::PATIENCE;
+use crate::web_socket_app::{Probe, app, close_of, connect, end_of, start_app};
 
 #[test]
 fn messages_go_both_ways_and_are_recorded() {
@@ -206,35 +75,6 @@ fn the_output_of_a_session_can_be_read_back() {
 }
 
 #[test]
-fn steps_decide_whether_a_session_begins() {
-    let (server, collector, _) = start_app();
-    let addr = server.addr();
-    let request = ClientRequestBuilder::new(format!("ws://{addr}/echo/ann").parse().unwrap());
-    let denied =
-        client(request.clone().with_header("authorization", "Bearer no"), TcpStream::connect(addr).unwrap());
-    assert!(denied.unwrap_err().to_string().contains("401"));
-    let cross = client(
-        request.clone().with_header("origin", "https://evil.example"),
-        TcpStream::connect(addr).unwrap(),
-    );
-    assert!(cross.unwrap_err().to_string().contains("403"));
-    let (_, response) = client(request.with_sub_protocol("v1"), TcpStream::connect(addr).unwrap()).unwrap();
-    assert_eq!(response.headers()["sec-websocket-protocol"], "v1");
-    assert!(response.headers().contains_key("x-request-id"));
-    // A request without an upgrade is answered, and its connection stays open.
-    let mut plain = raw_client::Client::connect(addr);
-    let answer = plain.request(get("/echo/ann"));
-    assert_eq!((answer.status, answer.header("upgrade")), (426, Some("websocket")));
-    assert_eq!(answer.header("sec-websocket-version"), Some("13"));
-    assert!(answer.body.contains("speaks WebSocket only"), "{}", answer.body);
-    assert!(answer.body.contains(r#""title":"Upgrade Required","status":426"#), "{}", answer.body);
-    assert_eq!(plain.request(get("/echo/ann")).status, 426);
-    for capture in collector.wait_for(4).iter().filter(|capture| capture.status != 101) {
-        assert_eq!(ended(capture), (String::new(), vec![]), "no session has begun");
-    }
-}
-
-#[test]
 fn each_end_of_the_function_closes_the_socket() {
     let (server, collector, _) = start_app();
     for (at, (text, code, reason)) in
@@ -245,7 +85,7 @@ fn each_end_of_the_function_closes_the_socket() {
         let mut client = connect(server.addr(), "/echo/ann");
         client.send(Message::text(text)).unwrap();
         assert_eq!(close_of(&mut client), Some((code, reason.to_owned())), "{text}");
-        let (outcome, status, answer, is_undelivered) = texts(&collector, at);
+        let (outcome, status, answer, is_undelivered) = end_of(&collector, at);
         assert_eq!((status, is_undelivered), (101, false), "{text}");
         let lines: Vec<_> = collector.wait_for(at + 1)[at]
             .events
@@ -289,7 +129,7 @@ fn clients_that_break_the_protocol_are_told_so() {
         let mut client = connect(server.addr(), "/echo/ann");
         client.get_mut().write_all(bytes).unwrap();
         assert_eq!(close_of(&mut client), Some((code, String::new())), "{code}");
-        let (outcome, _, answer, _) = texts(&collector, at);
+        let (outcome, _, answer, _) = end_of(&collector, at);
         assert_eq!(outcome, Outcome::Done);
         assert!(answer.contains(&format!("closed_by: service, code: {code}")), "{answer}");
     }
@@ -302,7 +142,7 @@ fn a_client_that_leaves_ends_the_session() {
     client.send(Message::text("before")).unwrap();
     client.read().unwrap();
     drop(client);
-    let (outcome, status, answer, is_undelivered) = texts(&collector, 0);
+    let (outcome, status, answer, is_undelivered) = end_of(&collector, 0);
     assert_eq!((outcome, status, is_undelivered), (Outcome::Done, 101, false));
     assert!(answer.contains("closed_by: nobody, code: 1006"), "{answer}");
     assert!(answer.contains("received: {messages: 1"), "{answer}");
@@ -316,7 +156,7 @@ fn every_message_before_the_end_arrives() {
         assert_eq!(client.read().unwrap().len(), 64 << 10, "{at}");
     }
     assert_eq!(close_of(&mut client), Some((1000, String::new())));
-    assert!(texts(&collector, 0).2.contains("sent: {messages: 200, bytes: 13107200,"));
+    assert!(end_of(&collector, 0).2.contains("sent: {messages: 200, bytes: 13107200,"));
 }
 
 #[test]
@@ -328,7 +168,7 @@ fn a_client_that_does_not_read_holds_the_session() {
     let (server, collector) = start(app(&probe).limits(limits));
     let client = connect(server.addr(), "/flood/1000000");
     dropped.recv().unwrap();
-    let (outcome, _, answer, _) = texts(&collector, 0);
+    let (outcome, _, answer, _) = end_of(&collector, 0);
     assert_eq!(outcome, Outcome::Done);
     assert!(
         answer.contains(r#"closed_by: nobody, code: 1006, reason: "the client does not read""#),
@@ -361,7 +201,7 @@ fn a_session_that_does_not_receive_holds_its_client() {
     while client.flush().is_err() {}
     client.close(None).unwrap();
     close_of(&mut client);
-    assert!(texts(&collector, 0).2.contains("closed_by: client"));
+    assert!(end_of(&collector, 0).2.contains("closed_by: client"));
     assert_eq!(probe.sent.load(Ordering::SeqCst), (sent + 1) << 16);
 }
 
@@ -379,89 +219,8 @@ fn sessions_end_when_the_service_stops() {
     }
     stopping.join().unwrap();
     for at in 0..5 {
-        let (outcome, _, answer, is_undelivered) = texts(&collector, at);
+        let (outcome, _, answer, is_undelivered) = end_of(&collector, at);
         assert_eq!((outcome, is_undelivered), (Outcome::Done, false));
         assert!(answer.contains("closed_by: service, code: 1001"), "{answer}");
     }
-}
-
-#[test]
-fn messages_that_arrive_with_the_request_are_not_lost() {
-    let (server, _, _) = start_app();
-    let mut socket = TcpStream::connect(server.addr()).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head = "GET /echo/ann HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-                sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    let mut bytes = head.as_bytes().to_vec();
-    bytes.extend_from_slice(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']);
-    socket.write_all(&bytes).unwrap();
-    let (mut answer, mut some) = (Vec::new(), [0; 1024]);
-    while !answer.ends_with(b"ann: hi") {
-        let read = socket.read(&mut some).unwrap();
-        assert!(read > 0, "{}", String::from_utf8_lossy(&answer));
-        answer.extend_from_slice(&some[..read]);
-    }
-    let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-    // The example of RFC 6455, section 1.3.
-    assert!(answer.starts_with("http/1.1 101 switching protocols\r\n"), "{answer}");
-    assert!(answer.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n"), "{answer}");
-    assert!(!answer.contains("content-length") && !answer.contains("transfer-encoding"), "{answer}");
-}
-
-#[test]
-fn sessions_run_over_tls() {
-    let authority = Authority::new();
-    let (cert, key) = authority.issue("a", "a.example", 4000);
-    let (server, collector) = start(app(&Arc::default()).tls(cert, key));
-    let stream = authority.connect(server.addr(), "a.example").unwrap();
-    let mut client = client("wss://a.example/echo/ann", stream).unwrap().0;
-    let long = "x".repeat(500_000);
-    client.send(Message::text(long.clone())).unwrap();
-    assert_eq!(client.read().unwrap(), Message::text(format!("ann: {long}")));
-    client.send(Message::text("return")).unwrap();
-    assert_eq!(close_of(&mut client), Some((1000, String::new())));
-    assert_eq!(texts(&collector, 0).0, Outcome::Done);
-}
-
-#[test]
-fn there_are_no_sessions_over_http2() {
-    let (server, _, _) = start_app();
-    http2::block_on(async {
-        let mut client = http2::connect(server.addr()).await;
-        let request = http2::request("GET", "/echo/ann", "");
-        let (status, _, body) = http2::fetch(&mut client, request).await;
-        let body = String::from_utf8_lossy(&body).into_owned();
-        assert_eq!(status, 400);
-        assert!(body.contains("needs HTTP/1.1"), "{body}");
-    });
-}
-
-#[test]
-fn a_mounted_flow_refuses_sessions() {
-    let collector = Arc::new(Collector::default());
-    let sink: Arc<dyn CaptureSink> = collector.clone();
-    let options = StartOptions { sink: Some(sink), ..StartOptions::default() };
-    let flows = app(&Arc::default()).workers(1).mount_with(options).unwrap();
-    let request = ::http::Request::get("/echo/ann")
-        .header("upgrade", "websocket")
-        .header("connection", "upgrade")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .body(String::new())
-        .unwrap();
-    let status = http2::block_on(async { flows.all().call(request).await.unwrap().status() });
-    assert_eq!(status, 500);
-    let capture = collector.one();
-    let Outcome::Failed(failure) = &capture.outcome else { panic!("{:?}", capture.outcome) };
-    assert!(failure.message.contains("served by another server"), "{failure:?}");
-    assert_eq!(ended(&capture), (String::new(), vec![]));
-}
-
-#[test]
-fn a_test_shows_which_session_a_flow_begins() {
-    let probe = Arc::new(Probe::default());
-    let response = app(&probe).test("echo").get("/echo/ann").websocket().run();
-    response.assert_status(101);
-    assert_eq!(format!("{:?}", response.stream().unwrap().call()), r#"echo {name: "ann"}"#);
-    app(&probe).test("echo").get("/echo/ann").run().assert_status(426);
 }

@@ -18,7 +18,10 @@ async fn echo(name: String, mut socket: WebSocket) -> Result<(), WebSocketClosed
         match message.as_text() {
             Some("bye") => return Ok(()),
             Some(text) => socket.send(format!("{name}: {text}")).await?,
-            None => return Ok(socket.close(1003, "texts only").await),
+            None => {
+                socket.close(1003, "texts only").await;
+                break;
+            }
         }
     }
     Ok(())
