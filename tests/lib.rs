@@ -86,5 +86,9 @@ mod file_upload {}
 mod stream_responses {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/how-to/web-sockets.md")]
+mod web_sockets {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/how-to/settings-and-keys.md")]
 mod settings_and_keys {}

@@ -14,6 +14,7 @@ mod error;
 mod html_file;
 mod locale;
 mod locate;
+mod openapi_diff;
 mod output;
 mod paths;
 mod platform;

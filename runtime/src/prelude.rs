@@ -21,6 +21,8 @@ pub use zerver_engine::Decision::{self, Continue, Done, Fail, Need, Yield};
 pub use zerver_engine::input::{
     Cookies, Form, FromRequest, Headers, InvalidFields, Json, Path, Query, Valid, Validate,
 };
+#[cfg(feature = "websocket")]
+pub use zerver_engine::websocket;
 pub use zerver_engine::{
     Alias, ArrivalTime, Chain, Class, Cookie, Effect, EffectError, EffectErrorKind, EffectKind, Failure,
     Final, FlowDef, Hedge, JsonLine, JsonObject, Page, Random, Request, RequestId, Response, ResponseDoc,
@@ -30,4 +32,6 @@ pub use zerver_engine::{
 
 pub use crate::effects::Durations;
 pub use crate::effects::stream::StreamSender;
+#[cfg(feature = "websocket")]
+pub use crate::effects::websocket::{WebSocket, WebSocketMessage};
 pub use crate::{App, HeaderMap, Method, StatusCode};

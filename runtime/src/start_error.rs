@@ -71,6 +71,11 @@ pub enum StartError {
          browser; list the origins"
     )]
     CorsCredentials,
+    /// Proxies announce connections, but none is trusted.
+    #[error(
+        "proxy.protocol is set, but proxy.trusted lists no proxy from which a connection may be announced"
+    )]
+    UntrustedProxies,
     /// A setting of CORS cannot be in a header.
     #[error("the settings of CORS contain {value:?}, which cannot be in a header")]
     CorsValue {

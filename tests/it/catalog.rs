@@ -54,6 +54,33 @@ fn the_openapi_document_of_a_program_is_printed() {
 }
 
 #[test]
+fn two_openapi_documents_are_compared() {
+    let place = Place::new();
+    let program = programs().todos.to_str().unwrap();
+    let document = place.json(&["openapi", "--exe", program]);
+    let file = place.path().join("old.json");
+    fs::write(&file, document.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let same = place.zerver(&["openapi", "diff", file, program]);
+    assert_eq!((same.code, same.out.as_str()), (Some(0), "no difference\n"), "{same:?}");
+    let mut changed = document;
+    changed["paths"]["/v1/todos/{id}"]["get"]["parameters"][0]["schema"] = json!({ "type": "null" });
+    let other = place.path().join("new.json");
+    fs::write(&other, changed.to_string()).unwrap();
+    let diff = place.zerver(&["openapi", "diff", file, other.to_str().unwrap(), "--json"]);
+    assert_eq!(diff.code, Some(1), "{diff:?}");
+    let diff: Json = serde_json::from_str(&diff.out).unwrap();
+    assert_eq!(
+        (&diff["breaking"], &diff["changes"][0]["operation"]),
+        (&json!("yes"), &json!("GET /v1/todos/{id}"))
+    );
+    fs::write(&other, "{}").unwrap();
+    let diff = place.zerver(&["openapi", "diff", file, other.to_str().unwrap()]);
+    assert_eq!(diff.code, Some(2), "{diff:?}");
+    assert!(diff.err.contains("no member `openapi`"), "{diff:?}");
+}
+
+#[test]
 fn a_store_tells_how_the_objectives_of_its_flows_are_met() {
     let place = Place::new();
     let dev = place.dev();

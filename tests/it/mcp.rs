@@ -74,7 +74,7 @@ fn an_assistant_finds_and_reads_requests_and_nothing_else() {
     let tools = client.ask("tools/list", json!({}));
     let tools = tools["result"]["tools"].as_array().unwrap();
     assert!(
-        tools.len() == 9 && tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true),
+        tools.len() == 10 && tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true),
         "{tools:?}"
     );
 
@@ -90,6 +90,8 @@ fn an_assistant_finds_and_reads_requests_and_nothing_else() {
     let diff = client.document("diff", json!({"a": "@fastest:report", "b": "@slowest:report"}));
     assert!(diff.is_object(), "{diff}");
     assert!(client.document("why", json!({"id": "@slowest:report"})).is_object());
+    let slo = client.document("slo", json!({"limit": 2}));
+    assert!(slo["objectives"].is_array(), "{slo}");
     let test = client.document("export_test", json!({"id": "@last:todo-show"}));
     assert!(test.as_str().is_some_and(|text| text.contains("#[test]")), "{test}");
 

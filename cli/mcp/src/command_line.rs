@@ -124,6 +124,7 @@ mod tests {
                 json!({"id": "@last", "set": ["A=1", "--live=kv"], "fail": []}),
                 "replay --json --app /app --set=A=1 --set=--live=kv -- @last",
             ),
+            ("slo", json!({"flow": "--until=1h", "limit": 3}), "slo --json --limit=3 -- --until=1h"),
             ("catalog", json!({}), "catalog --json /app --"),
             (
                 "export_test",

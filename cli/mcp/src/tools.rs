@@ -152,6 +152,33 @@ pub(crate) const TOOLS: &[Tool] = &[
         builds: false,
     },
     Tool {
+        name: "slo",
+        summary: "Shows how fast requests use up the error budgets of their flows, and which requests missed an objective",
+        command: &["slo"],
+        parameters: &[
+            Parameter {
+                name: "until",
+                kind: ParameterKind::Option { name: "--until", words: &[] },
+                is_required: false,
+                summary: "End of the windows, such as 14:30 or 2h ago; by default that of the newest request",
+            },
+            Parameter {
+                name: "limit",
+                kind: ParameterKind::Number { name: "--limit", max: 1000 },
+                is_required: false,
+                summary: "Maximum number of requests to name for each objective, 5 by default",
+            },
+            OFFSET,
+            Parameter {
+                name: "flow",
+                kind: ParameterKind::Query,
+                is_required: false,
+                summary: "Name of a flow; by default all flows with objectives",
+            },
+        ],
+        builds: false,
+    },
+    Tool {
         name: "replay",
         summary: "Builds the service, runs a request again offline with edits, and compares the result with the \
                   recording. No effect is performed",

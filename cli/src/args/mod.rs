@@ -25,7 +25,8 @@ pub(crate) use self::requests::{
     RequestOrder, Resend, Simulate, Slo, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
 pub(crate) use self::service::{
-    Catalog, CatalogDiff, ComparedDocuments, Config, Dev, New, OpenApi, Program, Template, Top, TopOrder, Web,
+    Catalog, CatalogDiff, ComparedDocuments, Config, Dev, New, OpenApi, OpenApiDiff, Program, Template, Top,
+    TopOrder, Web,
 };
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 

@@ -201,10 +201,23 @@ pub(crate) struct ComparedDocuments {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct OpenApi {
     /// Folder of the service's package
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) app: PathBuf,
     #[command(flatten)]
     pub(crate) program: Program,
+    #[command(subcommand)]
+    pub(crate) diff: Option<OpenApiDiff>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OpenApiDiff {
+    /// Compare two OpenAPI documents: operations that were added or removed, what has changed, and what breaks clients
+    ///
+    /// A document is a file of JSON, the folder of a package, which is built, or a program. A change breaks clients if a
+    /// request that was valid no longer is, or a response can be what it could not be before.
+    #[command(after_help = super::DIFFERENCE_EXIT_CODES)]
+    Diff(ComparedDocuments),
 }

@@ -12,7 +12,11 @@ use crate::clock::local_clock;
 /// Returns the host and port of an address, which may be a URL as a service prints it.
 pub(crate) fn host_and_port(addr: &str) -> &str {
     let rest = match addr.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+        Some((scheme, rest))
+            if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") =>
+        {
+            rest
+        }
         _ => addr,
     };
     rest.split(['/', '?', '#']).next().unwrap_or(rest)

@@ -79,7 +79,7 @@ fn load(path: &Path, global: &Global) -> Result<Vec<CatalogFlow>, CommandError> 
 }
 
 /// Returns true if a file can be run, and is no JSON.
-fn is_program(path: &Path) -> bool {
+pub(super) fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     !is_json && fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o111 != 0)

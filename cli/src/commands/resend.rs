@@ -51,6 +51,10 @@ pub(super) fn run(
         let error = CommandError::new("parts of the request were not recorded");
         return Err(request.missing.iter().fold(error, |error, part| error.with_cause(part.to_string())));
     }
+    if args.addr.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+        return Err(CommandError::new("requests are not resent over TLS")
+            .with_hint("`zerver export --curl` writes the request as a command of curl, which speaks TLS"));
+    }
     let addr = host_and_port(&args.addr);
     confirm(args, &recording.trace, &request, addr)?;
     let failed = || CommandError::new(format!("cannot send the request to {addr}"));

@@ -6,6 +6,7 @@ pub(crate) mod fault_groups;
 pub(crate) mod fault_trial;
 pub(crate) mod host;
 pub(crate) mod host_pool;
+pub(crate) mod http_get;
 pub(crate) mod metrics;
 pub(crate) mod output_lines;
 pub(crate) mod process;

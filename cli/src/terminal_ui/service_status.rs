@@ -1,7 +1,5 @@
 //! The status of a running service, from `/.zerver/status`, which answers local clients.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -9,6 +7,7 @@ use zerver_trace::text::clean;
 use zerver_tui::{RunningStep, SchedulerStatus, WorkerStatus};
 
 use crate::args::host_and_port;
+use crate::service::http_get::Get;
 
 /// Maximum time for the connection and for each read.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -20,12 +19,14 @@ const MAX_WORKERS: usize = 64;
 /// Maximum number of open circuit breakers shown.
 const MAX_BREAKERS: usize = 16;
 
-/// Fetches the status of the service at an address, which may start with `http://`.
+/// Fetches the status of the service at an address, which may be a URL as a service prints it.
 pub(super) fn fetch(addr: &str) -> Result<SchedulerStatus, String> {
+    let get = Get { path: "/.zerver/status", accept: "*/*", timeout: TIMEOUT, max_len: MAX_LEN };
+    let reply = get.send(addr);
     let addr = host_and_port(addr);
-    let response = get(addr).map_err(|error| format!("cannot connect to {}: {error}", clean(addr)))?;
-    let status = response.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
-    let status: Json = status
+    let reply = reply.map_err(|error| format!("cannot connect to {}: {error}", clean(addr)))?;
+    let status: Json = serde_json::from_str(&reply.body)
+        .ok()
         .ok_or_else(|| format!("{} does not report its status; are health checks disabled?", clean(addr)))?;
     if status["workers"].is_null() {
         return Err(format!(
@@ -34,19 +35,6 @@ pub(super) fn fetch(addr: &str) -> Result<SchedulerStatus, String> {
         ));
     }
     Ok(health(&status))
-}
-
-fn get(addr: &str) -> io::Result<String> {
-    let to = addr.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    // The service knows this machine by its loopback address, not by a name.
-    let host = if to.ip().is_loopback() { to.to_string() } else { addr.to_owned() };
-    let mut stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET /.zerver/status HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
-    let mut response = String::new();
-    stream.take(MAX_LEN).read_to_string(&mut response)?;
-    Ok(response)
 }
 
 fn health(status: &Json) -> SchedulerStatus {

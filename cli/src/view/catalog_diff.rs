@@ -1,10 +1,11 @@
-//! Differences between two catalogs, as a table.
+//! Differences between two catalogs, or two OpenAPI documents, as a table.
 
 use zerver_analysis::{Breaking, CatalogChange, CatalogDiff};
 use zerver_trace::text::clean;
 
 use super::table::{Column, Table};
 use super::{count, paint, style};
+use crate::openapi_diff::OpenApiChange;
 
 /// Returns a row for each change, and what it means for clients.
 pub(crate) fn catalog_diff(diff: &CatalogDiff, columns: Option<usize>) -> String {
@@ -31,7 +32,44 @@ pub(crate) fn catalog_diff(diff: &CatalogDiff, columns: Option<usize>) -> String
             (style::PLAIN, with_note(text(&change.new), change)),
         ]);
     }
-    let number = |breaking| diff.changes.iter().filter(|change| change.breaking == breaking).count() as u64;
+    with_verdict(&table, columns, diff.changes.iter().map(|change| change.breaking))
+}
+
+/// Returns a row for each difference between two OpenAPI documents, and what it means for clients.
+pub(crate) fn openapi_diff(changes: &[OpenApiChange], columns: Option<usize>) -> String {
+    if changes.is_empty() {
+        return "no difference\n".to_owned();
+    }
+    let mut table = Table::new(&[
+        Column::Left(""),
+        Column::Left("operation"),
+        Column::Shrinks("part"),
+        Column::Left("old"),
+        Column::Left("new"),
+    ]);
+    for change in changes {
+        let (mark, mark_style) = mark(change.breaking);
+        let text = |side: &Option<String>| {
+            side.as_deref().map_or_else(|| "-".to_owned(), |text| clean(text).into_owned())
+        };
+        table.row(vec![
+            (mark_style, mark.to_owned()),
+            (style::STRONG, clean(&change.operation).into_owned()),
+            (style::PLAIN, clean(&change.part).into_owned()),
+            (style::FAINT, text(&change.old)),
+            (style::PLAIN, text(&change.new)),
+        ]);
+    }
+    with_verdict(&table, columns, changes.iter().map(|change| change.breaking))
+}
+
+/// Returns the table, and what the changes mean altogether.
+fn with_verdict(
+    table: &Table,
+    columns: Option<usize>,
+    changes: impl Iterator<Item = Breaking> + Clone,
+) -> String {
+    let number = |breaking| changes.clone().filter(|found| *found == breaking).count() as u64;
     let (yes, maybe) = (number(Breaking::Yes), number(Breaking::Maybe));
     let verdict = match (yes, maybe) {
         (0, 0) => paint(style::FAINT, "nothing here breaks clients"),

@@ -95,9 +95,12 @@ pub use slot::{
     ArrivalTime, Random, Shared, Slot, SlotDesc, SlotOutput, StepInput, StepOutput, WriteDesc, Writes,
 };
 pub use step::{Decision, ErasedDecision, Final, IntoDecision, NoProgress, ReadDesc, Step, StepDesc};
-pub use stream::{JsonLine, ResponseStream, ServerEvent, StreamEnd, StreamFormat, StreamItem, StreamKind};
+pub use stream::{
+    ClosedBy, JsonLine, MessageCount, RecordedMessage, ResponseStream, ServerEvent, StreamEnd, StreamFormat,
+    StreamItem, StreamKind, WebSocketEnd, WebSocketKind, WebSocketRules, WebSocketSession,
+};
 
-pub use zerver_macros::{Row, Slot, chain, effect, flow, input, slot, step, stream};
+pub use zerver_macros::{Row, Slot, chain, effect, flow, input, slot, step, stream, websocket};
 pub use zerver_trace::{Class, EffectError, EffectErrorKind, FailureKind, RequestId, Value};
 
 /// Crates that the code of the macros names. Not a public interface.

@@ -80,7 +80,23 @@ pub fn effect(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Options, as in `#[stream(kind = "prices")]`: `kind = ".."`, `target = ..`, `summary = ..` and `safe`.
 #[proc_macro_attribute]
 pub fn stream(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    stream::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    let expanded = stream::expand(stream::Attribute::Stream, arguments.into(), item.into());
+    expanded.unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes an async function the session of a WebSocket: it exchanges messages with the client.
+///
+/// The last parameter is the socket (`WebSocket`); the others are those of [`macro@effect`]. Calling `chat(room)` describes the
+/// session, which a step responds with: `Response::websocket(chat(room))`. `App::effect::<chat>()` registers it, as for
+/// [`macro@stream`]. It needs the Cargo feature `websocket` of zerver.
+///
+/// The function returns nothing or a `Result`. When it ends, the socket is closed, with the code 1011 after an error.
+///
+/// Options, as in `#[websocket(kind = "chat")]`: `kind = ".."`, `target = ..`, `summary = ..` and `safe`.
+#[proc_macro_attribute]
+pub fn websocket(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = stream::expand(stream::Attribute::WebSocket, arguments.into(), item.into());
+    expanded.unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a struct or an enum the typed input of steps, such as the `NewTodo` of `Json<NewTodo>`: it derives serde's

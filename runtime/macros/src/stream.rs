@@ -1,26 +1,51 @@
-//! `#[stream]`: an async function that makes the body of a response while it is sent.
+//! `#[stream]`: an async function that makes the body of a response while it is sent. `#[websocket]`: one that exchanges messages
+//! with the client.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Error, FnArg, GenericArgument, ItemFn, LitStr, Pat, PathArguments, Result, ReturnType, Type};
 
 use crate::effect::{Options, Parameter, Role, is_doc, is_result, referent};
 
-const SENDER: &str = "the last parameter of a stream is its sender, such as `to: StreamSender<ServerEvent>`";
+/// The attribute that is expanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    Stream,
+    WebSocket,
+}
 
-pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+impl Attribute {
+    /// Returns the name, what a function with it is, and what its last parameter must be.
+    const fn texts(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Stream => (
+                "#[stream]",
+                "a stream",
+                "the last parameter of a stream is its sender, such as `to: StreamSender<ServerEvent>`",
+            ),
+            Self::WebSocket => (
+                "#[websocket]",
+                "a session",
+                "the last parameter of a session is its socket, such as `mut socket: WebSocket`",
+            ),
+        }
+    }
+}
+
+pub(crate) fn expand(attribute: Attribute, arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let options = Options::parse(arguments.clone())?;
     if options.is_about_output() {
-        return Err(Error::new_spanned(
-            arguments,
-            "`#[stream]` takes `kind`, `target`, `summary` and `safe`: what the client has received cannot be repeated",
-        ));
+        let (name, ..) = attribute.texts();
+        let message = format!(
+            "`{name}` takes `kind`, `target`, `summary` and `safe`: what the client has received cannot be repeated"
+        );
+        return Err(Error::new_spanned(arguments, message));
     }
     let function: ItemFn = syn::parse2(item)?;
-    reject(&function)?;
+    reject(attribute, &function)?;
     let mut inputs: Vec<_> = function.sig.inputs.iter().collect();
     let Sender { pattern: sender, declared: sender_type, item: stream_item } =
-        Sender::new(inputs.pop(), &function)?;
+        Sender::new(attribute, inputs.pop(), &function)?;
     let parameters = inputs.into_iter().map(Parameter::new).collect::<Result<Vec<_>>>()?;
     let is_result = is_result(&function.sig.output);
 
@@ -98,14 +123,14 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
             ::core::result::Result::Ok(())
         },
     };
-    let kind_doc = format!("The kind of the stream of [`{name}`]: its arguments, as they are recorded.");
-    let perform_doc = format!("Makes the items of [`{name}`].");
+    let Expansion { returned, created, output: end, kind_impl, perform, docs: (kind_doc, perform_doc) } =
+        Expansion::new(attribute, name, stream_item, &engine, &zerver);
     Ok(quote! {
         #(#docs)*
         #(#others)*
         #[allow(clippy::too_many_arguments)]
-        #visibility fn #name(#(#constructor_parameters),*) -> #engine::ResponseStream {
-            #engine::ResponseStream::new(#name { #(#constructor_fields),* })
+        #visibility fn #name(#(#constructor_parameters),*) -> #returned {
+            #created(#name { #(#constructor_fields),* })
         }
 
         #(#cfgs)*
@@ -118,7 +143,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         #(#cfgs)*
         impl #engine::EffectKind for #name {
             const KIND: &'static str = #kind;
-            type Output = #engine::StreamEnd;
+            type Output = #end;
 
             #summary
             #target
@@ -133,9 +158,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
         }
 
         #(#cfgs)*
-        impl #engine::StreamKind for #name {
-            type Item = #stream_item;
-        }
+        #kind_impl
 
         #(#cfgs)*
         impl #name {
@@ -157,7 +180,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
                     move |arguments: &Self, context: &#zerver::effects::EffectContext| {
                         #(let #resource_names = ::std::sync::Arc::clone(&#resource_names);)*
                         #(let #argument_names = ::core::clone::Clone::clone(&arguments.#argument_names);)*
-                        #zerver::effects::stream::perform_stream(context, |__sender: #sender_type| {
+                        #perform(context, |__sender: #sender_type| {
                             #[allow(unused_variables)]
                             let context = ::core::clone::Clone::clone(context);
                             async move {
@@ -173,58 +196,115 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     })
 }
 
+/// The parts in which both attributes differ.
+struct Expansion {
+    /// Type that the function of the description returns, and the function that creates it.
+    returned: TokenStream,
+    created: TokenStream,
+    output: TokenStream,
+    kind_impl: TokenStream,
+    /// Function that performs it.
+    perform: TokenStream,
+    /// Documentation of the kind, and of the function itself.
+    docs: (String, String),
+}
+
+impl Expansion {
+    fn new(
+        attribute: Attribute,
+        name: &Ident,
+        item: Option<&Type>,
+        engine: &TokenStream,
+        zerver: &TokenStream,
+    ) -> Self {
+        match attribute {
+            Attribute::Stream => Self {
+                returned: quote!(#engine::ResponseStream),
+                created: quote!(#engine::ResponseStream::new),
+                output: quote!(#engine::StreamEnd),
+                kind_impl: quote!(impl #engine::StreamKind for #name { type Item = #item; }),
+                perform: quote!(#zerver::effects::stream::perform_stream),
+                docs: (
+                    format!("The kind of the stream of [`{name}`]: its arguments, as they are recorded."),
+                    format!("Makes the items of [`{name}`]."),
+                ),
+            },
+            Attribute::WebSocket => Self {
+                returned: quote!(#engine::WebSocketSession),
+                created: quote!(#engine::WebSocketSession::new),
+                output: quote!(#engine::WebSocketEnd),
+                kind_impl: quote!(impl #engine::WebSocketKind for #name {}),
+                perform: quote!(#zerver::effects::websocket::perform_websocket),
+                docs: (
+                    format!("The kind of the session of [`{name}`]: its arguments, as they are recorded."),
+                    format!("Exchanges the messages of [`{name}`]."),
+                ),
+            },
+        }
+    }
+}
+
 /// The last parameter.
 struct Sender<'f> {
     pattern: &'f Pat,
     declared: &'f Type,
-    /// Type of the items.
-    item: &'f Type,
+    /// Type of the items of a stream.
+    item: Option<&'f Type>,
 }
 
 impl<'f> Sender<'f> {
-    fn new(parameter: Option<&'f FnArg>, function: &'f ItemFn) -> Result<Self> {
-        let error = |tokens: &dyn ToTokens| Error::new_spanned(tokens, SENDER);
+    fn new(attribute: Attribute, parameter: Option<&'f FnArg>, function: &'f ItemFn) -> Result<Self> {
+        let (.., expected) = attribute.texts();
+        let error = |tokens: &dyn ToTokens| Error::new_spanned(tokens, expected);
         let typed = match parameter {
             Some(FnArg::Typed(typed)) => typed,
             Some(other) => return Err(error(other)),
             None => return Err(error(&function.sig.ident)),
         };
         let Type::Path(path) = &*typed.ty else { return Err(error(typed)) };
-        let last = path.path.segments.last().filter(|last| last.ident == "StreamSender");
-        let arguments = last.map(|last| &last.arguments);
-        let Some(PathArguments::AngleBracketed(arguments)) = arguments else { return Err(error(typed)) };
-        match arguments.args.first() {
-            Some(GenericArgument::Type(item)) => Ok(Self { pattern: &typed.pat, declared: &typed.ty, item }),
-            _ => Err(error(typed)),
-        }
+        let last = path.path.segments.last();
+        let item = match (attribute, last.map(|last| (last.ident.to_string(), &last.arguments))) {
+            (Attribute::WebSocket, Some((name, _))) if name == "WebSocket" => None,
+            (Attribute::Stream, Some((name, PathArguments::AngleBracketed(arguments))))
+                if name == "StreamSender" =>
+            {
+                match arguments.args.first() {
+                    Some(GenericArgument::Type(item)) => Some(item),
+                    _ => return Err(error(typed)),
+                }
+            }
+            _ => return Err(error(typed)),
+        };
+        Ok(Self { pattern: &typed.pat, declared: &typed.ty, item })
     }
 }
 
 /// Rejects functions that cannot be streams.
-fn reject(function: &ItemFn) -> Result<()> {
+fn reject(attribute: Attribute, function: &ItemFn) -> Result<()> {
+    let (_, what, _) = attribute.texts();
     let signature = &function.sig;
     if signature.asyncness.is_none() {
-        return Err(Error::new_spanned(
-            signature.fn_token,
-            "a stream is an `async fn`, so that it can wait for the client; use tokio::task::spawn_blocking for code that \
-             blocks its thread",
-        ));
+        let message = format!(
+            "{what} is an `async fn`, so that it can wait for the client; use tokio::task::spawn_blocking for code that \
+             blocks its thread"
+        );
+        return Err(Error::new_spanned(signature.fn_token, message));
     }
     let generics = &signature.generics;
     if !generics.params.is_empty() || generics.where_clause.is_some() {
-        return Err(Error::new_spanned(
-            generics,
-            "a stream cannot be generic: its arguments are recorded, and a replay reads them back",
-        ));
+        let message =
+            format!("{what} cannot be generic: its arguments are recorded, and a replay reads them back");
+        return Err(Error::new_spanned(generics, message));
     }
     if let ReturnType::Type(_, output) = &signature.output
         && !is_result(&signature.output)
         && !matches!(&**output, Type::Tuple(tuple) if tuple.elems.is_empty())
     {
-        return Err(Error::new_spanned(
-            output,
-            "a stream returns nothing, or a `Result`: its items go to the sender",
-        ));
+        let last = match attribute {
+            Attribute::Stream => "its items go to the sender",
+            Attribute::WebSocket => "its messages go to the socket",
+        };
+        return Err(Error::new_spanned(output, format!("{what} returns nothing, or a `Result`: {last}")));
     }
     Ok(())
 }

@@ -72,6 +72,9 @@ impl App {
         if self.config.limits.effects == 0 {
             return Err(StartError::NoEffects);
         }
+        if self.config.proxies.protocol && self.config.proxies.trusted.is_empty() {
+            return Err(StartError::UntrustedProxies);
+        }
         let compression = &self.config.compression;
         if !cfg!(feature = "compression") && (compression.responses || compression.requests) {
             return Err(StartError::MissingFeature {

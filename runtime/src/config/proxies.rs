@@ -10,4 +10,7 @@ pub struct Proxies {
     /// True if they send `Forwarded` (RFC 7239). By default they send `X-Forwarded-For`. Only the header that they send is
     /// read, because a client can send the other one.
     pub forwarded: bool,
+    /// True if they announce each connection with a header of the PROXY protocol, version 1 or 2. A connection from a trusted address
+    /// must begin with one, and another must not.
+    pub protocol: bool,
 }

@@ -10,7 +10,8 @@
 //! - [`rate_limit`]: limits of how often something may happen,
 //! - [`sleep`](sleep()): waiting,
 //! - [`clock`]: the time of day while a request runs,
-//! - [`stream`]: bodies of responses that are made while they are sent.
+//! - [`stream`]: bodies of responses that are made while they are sent,
+//! - `websocket`: sessions that exchange messages with the client (the Cargo feature `websocket`).
 //!
 //! ```
 //! use zerver::effects::{http, kv};
@@ -51,6 +52,9 @@ pub mod rate_limit;
 pub mod sleep;
 pub mod sql;
 pub mod stream;
+#[cfg(feature = "websocket")]
+#[cfg_attr(docsrs, doc(cfg(feature = "websocket")))]
+pub mod websocket;
 
 pub use duration_literals::Durations;
 #[doc(hidden)]

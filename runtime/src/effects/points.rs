@@ -2,6 +2,8 @@
 
 /// The pool had a connection for the call.
 pub const CONNECTION: &str = "connection";
+/// The connection of the client is a WebSocket.
+pub const OPENED: &str = "opened";
 /// The name was resolved, and a new connection is open, including TLS.
 pub const CONNECTED: &str = "connected";
 /// The statement was prepared by the server.

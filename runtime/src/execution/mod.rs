@@ -20,3 +20,4 @@ pub(crate) mod stream_task;
 pub(crate) mod streamed_body;
 mod undo_counter;
 pub(crate) mod undo_task;
+mod web_socket;

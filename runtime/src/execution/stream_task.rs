@@ -12,9 +12,11 @@ use zerver_trace::{LogLevel, Name};
 use super::active_request::{ActiveRequest, PendingResponse};
 use super::ending_driver::EndingDriver;
 use super::streamed_body::{StreamReceiver, StreamResult};
+use super::web_socket;
 use crate::effects::interpreter::EffectContext;
 use crate::effects::stream::{self, StreamMessage, StreamOutput};
 use crate::http::begin_stream;
+use crate::server::service::WorkerService;
 use crate::time::nanos;
 
 /// Time without an item after which an endless stream gets a comment. Proxies close connections that are idle for longer; the
@@ -30,26 +32,51 @@ const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Time for which a stream must have waited for the client altogether for the trace to say so.
 const LONG_WAIT: Duration = Duration::from_millis(10);
 
-/// Returns the response of a request whose steps have ended. If it is streamed, starts to make its body. Returns `None` if there
-/// is no response.
-pub(crate) fn respond(mut active: ActiveRequest, context: EffectContext) -> Option<PendingResponse> {
-    let Some(response) = active.streamed_response().cloned() else { return active.finish() };
-    Some(start(active, response, context))
-}
-
-fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectContext) -> PendingResponse {
+/// Returns the response of a request whose steps have ended. If it is streamed, starts to make its body, or to run its session if
+/// the request `has_connection`. Returns `None` if there is no response.
+pub(crate) fn respond(
+    mut active: ActiveRequest,
+    context: EffectContext,
+    has_connection: bool,
+) -> Option<PendingResponse> {
+    let Some(mut response) = active.streamed_response().cloned() else { return active.finish() };
     let service = Arc::clone(active.service());
+    if response.stream.as_ref().is_some_and(|stream| stream.web_socket_rules().is_some()) {
+        return match web_socket::begin(&active, &service, &mut response, has_connection) {
+            Ok((output, receiver)) => Some(start(active, &service, response, context, output, receiver)),
+            Err(failure) => {
+                if let Some((job, _)) = active.job() {
+                    job.refuse_stream(&failure);
+                }
+                active.finish()
+            }
+        };
+    }
     let length = response.stream.as_ref().and_then(|stream| stream.known_length());
     let is_endless = response.stream.as_ref().is_some_and(|stream| stream.format().is_endless);
     let encoder = begin_stream(&mut response, active.coding);
     // The length of what is compressed is not known.
     let sent_length = length.filter(|_| encoder.is_none());
     let (output, messages) = stream::channel(length, encoder, service.sink.is_some());
-    let (result_tx, receiver) = StreamReceiver::new(messages, sent_length, is_endless);
+    let receiver = StreamReceiver::new(messages, sent_length, is_endless);
+    Some(start(active, &service, response, context, output, receiver))
+}
+
+fn start(
+    mut active: ActiveRequest,
+    service: &Arc<WorkerService>,
+    response: Response,
+    mut context: EffectContext,
+    output: StreamOutput,
+    (result_tx, receiver): (oneshot::Sender<StreamResult>, StreamReceiver),
+) -> PendingResponse {
+    let service = Arc::clone(service);
+    let (is_endless, is_upgrade) = (receiver.is_endless, receiver.is_upgrade);
     context.stream = Some(output.clone());
     active.begin_stream_task(output.clone());
     let runtime = Arc::clone(&service.effect_runtime);
-    let mut stopping = is_endless.then(|| runtime.stopping());
+    // A session closes its socket by itself when the service stops.
+    let mut stopping = (is_endless && !is_upgrade).then(|| runtime.stopping());
     runtime.handle_for(active.thread()).spawn(async move {
         let (base_ns, mut is_stopped) = (active.base_ns, false);
         if let Some((job, watch)) = active.job() {
@@ -77,8 +104,19 @@ fn start(mut active: ActiveRequest, mut response: Response, mut context: EffectC
                 driver.stop_stream();
             }
         }
+        #[cfg(feature = "websocket")]
+        if let Some(session) = output.session() {
+            // What a session that failed has exchanged is not among its output, because there is none.
+            let has_failed = active
+                .job()
+                .and_then(|(job, _)| job.outcome())
+                .is_some_and(|(outcome, _)| *outcome != zerver_trace::Outcome::Done);
+            if is_stopped || has_failed {
+                record_line(&mut active, session.summary());
+            }
+        }
         // That is how an endless stream ends. The outcome does not tell: the response may be that of a failure.
-        let is_complete = output.is_finished() || is_stopped && is_endless;
+        let is_complete = output.is_finished() || is_stopped && is_endless && !is_upgrade;
         end(active, &output, result_tx, is_complete).await;
     });
     PendingResponse { stream: Some(receiver), ..PendingResponse::whole(response) }
@@ -110,7 +148,10 @@ fn record_waits(active: &mut ActiveRequest, output: &StreamOutput) {
         return;
     }
     let times = if waits == 1 { "once".to_owned() } else { format!("{waits} times") };
-    let line = format!("waited for the client {times}, for {waited:.1?} altogether");
+    record_line(active, format!("waited for the client {times}, for {waited:.1?} altogether"));
+}
+
+fn record_line(active: &mut ActiveRequest, line: String) {
     if let Some((job, watch)) = active.job()
         && let Some(call) = job.last_call()
     {

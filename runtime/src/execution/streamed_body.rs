@@ -11,6 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::delivery::Delivery;
 use crate::effects::stream::StreamMessage;
+#[cfg(feature = "websocket")]
+use crate::effects::websocket::UpgradedSocket;
 
 /// A streamed response failed: the body ends before its end, and the client must notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +27,8 @@ pub(crate) struct StreamReceiver {
     length: Option<u64>,
     /// True if the stream has no end of its own.
     pub(crate) is_endless: bool,
+    /// True if there is no body: the connection becomes a WebSocket.
+    pub(crate) is_upgrade: bool,
 }
 
 /// Result of a stream.
@@ -43,7 +47,31 @@ impl StreamReceiver {
         is_endless: bool,
     ) -> (oneshot::Sender<StreamResult>, Self) {
         let (end_tx, end) = oneshot::channel();
-        (end_tx, Self { messages, end, length, is_endless })
+        (end_tx, Self { messages, end, length, is_endless, is_upgrade: false })
+    }
+}
+
+#[cfg(feature = "websocket")]
+impl StreamReceiver {
+    /// Creates the receiver of a session, and the sender of its result.
+    pub(crate) fn of_session(
+        messages: mpsc::Receiver<StreamMessage>,
+    ) -> (oneshot::Sender<StreamResult>, Self) {
+        let (end_tx, receiver) = Self::new(messages, None, true);
+        (end_tx, Self { is_upgrade: true, ..receiver })
+    }
+
+    /// Passes the socket on to the session, and waits for its end. Dropping this future cancels the session.
+    pub(crate) async fn run_session(self, socket: UpgradedSocket) {
+        let Self { mut messages, end, .. } = self;
+        let Some(StreamMessage::Upgrade(to)) = messages.recv().await else { return };
+        if to.send(socket).is_err() {
+            return;
+        }
+        // The client has the response.
+        if let Some(delivery) = end.await.ok().and_then(|result| result.delivery) {
+            delivery.complete();
+        }
     }
 }
 
@@ -113,6 +141,9 @@ impl StreamedBody {
                     self.trailers = Some(trailers);
                     return self.poll_message(cx);
                 }
+                #[cfg(feature = "websocket")]
+                // It has no body, which nothing reads.
+                Some(StreamMessage::Upgrade(_)) => self.has_end = true,
                 Some(StreamMessage::End) | None => self.has_end = true,
             }
         }

@@ -29,7 +29,7 @@ pub(crate) fn start(
             let until_ns = watch.tick().saturating_add(nanos(UNDO_GRACE));
             EndingDriver::new((job, watch), &service, &context, base_ns, until_ns).undo().await;
         }
-        let _ = response_tx.send(stream_task::respond(active, context));
+        let _ = response_tx.send(stream_task::respond(active, context, false));
         drop(guard);
     });
     response_rx

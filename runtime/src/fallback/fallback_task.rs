@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use http::StatusCode;
 use http_body::Body as _;
 use tokio::sync::oneshot;
 use zerver_engine::{Failure, Response};
@@ -74,6 +75,13 @@ async fn send(
     head_tx: oneshot::Sender<Option<PendingResponse>>,
 ) {
     let (parts, body) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        active.watch.tick();
+        let outcome =
+            Outcome::Failed(failed("service", &"a fallback cannot take the connection of its client"));
+        let _ = head_tx.send(active.answer(Failure::internal("service").to_response(), outcome));
+        return;
+    }
     let length = body.size_hint().exact();
     // The answer to HEAD announces the length of a body that it does not have.
     let announced = parts.headers.get(http::header::CONTENT_LENGTH);

@@ -22,6 +22,8 @@ mod routing;
 pub(crate) use body_reader::read_within as read_body;
 pub(crate) use browser::BrowserRules;
 pub(crate) use compression::{Coding, Encoder, begin_stream};
+#[cfg(feature = "websocket")]
+pub(crate) use connection::client_socket::ClientSocket;
 pub(crate) use connection::connection_state::Connection;
 pub(crate) use connection::future_pool::AnyFuturePool;
 pub(crate) use connection::serve::{initialize_date, serve};

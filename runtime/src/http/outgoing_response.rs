@@ -39,10 +39,20 @@ impl OutgoingResponse {
         })
     }
 
-    /// Converts the head of a response whose body is being made.
+    /// Converts the head of a response whose body is being made, or after which a session begins.
     pub(super) fn into_streamed_http(self, in_flight: InFlightGuard) -> http::Response<ResponseBody> {
         let Self { pending, id, date, is_head, is_http2, close } = self;
         let PendingResponse { response, stream, announced, .. } = pending;
+        #[cfg(feature = "websocket")]
+        let stream = match stream {
+            Some(session) if session.is_upgrade => {
+                let conn = in_flight.end(Instant::now());
+                conn.set_session(session);
+                return finish(response, id, date, (false, None), false)
+                    .map(|body| ResponseBody::whole(body, conn, None));
+            }
+            stream => stream,
+        };
         finish(response, id, date, (is_head && announced.is_some(), announced), close).map(
             |body| match stream {
                 Some(stream) => {
@@ -81,7 +91,8 @@ pub(crate) fn finish_head(
 ) -> http::Response<Bytes> {
     let Response { mut status, mut headers, mut body, stream } = response;
     // A final response must not have an informational status.
-    if status.is_informational() {
+    let is_upgrade = || stream.as_ref().is_some_and(|stream| stream.web_socket_rules().is_some());
+    if status.is_informational() && !is_upgrade() {
         status = StatusCode::INTERNAL_SERVER_ERROR;
     }
     // Checking first is cheaper than removing headers that are almost never present.

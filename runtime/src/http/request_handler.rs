@@ -54,8 +54,8 @@ impl ReceivedRequest {
         );
         let (is_head, is_http2) = (parts.method == Method::HEAD, parts.version == Version::HTTP_2);
         let peer = match &worker.service.proxies {
-            None => conn.peer,
-            Some(proxies) => proxies.client_of(conn.peer, &parts.headers),
+            None => conn.peer(),
+            Some(proxies) => proxies.client_of(conn.peer(), &parts.headers),
         };
         let request = Request {
             method: parts.method,
@@ -280,7 +280,7 @@ pub(crate) async fn handle(
     }
     if let Some(active) = slot.take_if(|active| active.streamed_response().is_some()) {
         let end = active.watch.now();
-        return (stream_task::respond(active, context).unwrap_or_else(missing_response), end);
+        return (stream_task::respond(active, context, is_read_here).unwrap_or_else(missing_response), end);
     }
     let Some(active) = slot else { return (missing_response(), Instant::now()) };
     let end = active.watch.now();

@@ -125,6 +125,12 @@ impl TestRequest {
         self
     }
 
+    /// Adds the headers with which a client asks for a WebSocket.
+    pub fn websocket(self) -> Self {
+        let request = self.header("upgrade", "websocket").header("connection", "upgrade");
+        request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    }
+
     /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.request.body = body.into();

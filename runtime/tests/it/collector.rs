@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use zerver::{App, Server, StartOptions};
-use zerver_trace::{Capture, CaptureSink, MessageInfo, RequestId};
+use zerver_trace::{Answer, Capture, CaptureSink, Event, MessageInfo, RequestId, Value};
 
 use crate::raw_client::PATIENCE;
 
@@ -77,4 +77,31 @@ pub(crate) fn request(capture: &Capture) -> (String, Vec<u8>) {
         MessageInfo::Request(request) => (request.target, request.body.bytes),
         MessageInfo::Response(_) => panic!("a response instead of a request"),
     }
+}
+
+/// Returns the recorded body and its whole length.
+pub(crate) fn response_body(capture: &Capture) -> (String, u64) {
+    match capture.response.as_ref().unwrap().describe(usize::MAX) {
+        MessageInfo::Response(response) => {
+            (String::from_utf8(response.body.bytes).unwrap(), response.body.full_len)
+        }
+        MessageInfo::Request(_) => panic!("a request"),
+    }
+}
+
+/// Returns the answer of the last call, as JSON or as the text of its error, and the points of the calls.
+pub(crate) fn ended(capture: &Capture) -> (String, Vec<String>) {
+    let mut answers = capture.events.iter().filter_map(|event| match event {
+        Event::EffectCompleted { answer: Answer::Ok(output), .. } => {
+            Some(Value::from_recordable(&**output).unwrap().to_string())
+        }
+        Event::EffectCompleted { answer: Answer::Err(error), .. } => Some(error.message.clone()),
+        Event::EffectCompleted { answer: Answer::Canceled, .. } => Some("canceled".to_owned()),
+        _ => None,
+    });
+    let points = capture.events.iter().filter_map(|event| match event {
+        Event::EffectPoint { point, .. } => Some(point.to_string()),
+        _ => None,
+    });
+    (answers.next_back().unwrap_or_default(), points.collect())
 }

@@ -85,6 +85,7 @@ fn router(dropped: Sender<()>) -> Router {
             }),
         )
         .route("/panics", on_get(panics))
+        .route("/upgrades", on_get(|| async { StatusCode::SWITCHING_PROTOCOLS }))
         .route("/pending", on_get(pending))
         .route(
             "/broken",
@@ -199,11 +200,14 @@ fn what_goes_wrong_in_the_fallback_is_recorded() {
     assert!(capture.is_undelivered);
     let mut client = Client::connect(server.addr());
     assert_eq!(client.request(get("/longer")).body, "12345", "the client gets no more than was announced");
+    assert_eq!(client.request(get("/upgrades")).status, 500);
+    let Outcome::Failed(failure) = &collector.wait_for(4)[3].outcome else { panic!("an upgrade") };
+    assert!(failure.message.contains("cannot take the connection"), "{failure:?}");
     let mut client = Client::connect(server.addr());
     client.send(get("/pending"));
     drop(client);
     dropped.recv().unwrap();
-    assert_eq!(collector.wait_for(4)[3].outcome, Outcome::ClientLeft { step: 0 });
+    assert_eq!(collector.wait_for(5)[4].outcome, Outcome::ClientLeft { step: 0 });
 }
 
 #[test]

@@ -34,14 +34,14 @@ fn app() -> App {
 }
 
 /// An authority, and files with certificates that it has issued.
-struct Authority {
+pub(crate) struct Authority {
     folder: tempfile::TempDir,
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -50,7 +50,7 @@ impl Authority {
     }
 
     /// Writes the files for a certificate of a name. The files are named after `file`.
-    fn issue(&self, file: &str, name: &str, until_year: i32) -> (PathBuf, PathBuf) {
+    pub(crate) fn issue(&self, file: &str, name: &str, until_year: i32) -> (PathBuf, PathBuf) {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(until_year, 1, 1);
@@ -78,12 +78,19 @@ impl Authority {
         Arc::new(config)
     }
 
-    fn connect(
+    pub(crate) fn connect(
         &self,
         addr: SocketAddr,
         name: &str,
     ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
-        let socket = TcpStream::connect(addr)?;
+        self.handshake(TcpStream::connect(addr)?, name)
+    }
+
+    pub(crate) fn handshake(
+        &self,
+        socket: TcpStream,
+        name: &str,
+    ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
         socket.set_read_timeout(Some(PATIENCE))?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connection = ClientConnection::new(self.client(&[b"http/1.1"]), name).unwrap();

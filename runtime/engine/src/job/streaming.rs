@@ -27,8 +27,12 @@ impl Job {
 
     /// Returns true if the body of this response has to be made: it is streamed, and has a body.
     pub(super) fn has_streamed_body(&self, response: &Response) -> bool {
+        let Some(stream) = &response.stream else { return false };
+        if stream.web_socket_rules().is_some() {
+            return response.status == StatusCode::SWITCHING_PROTOCOLS;
+        }
         // A body that is known to be empty is none.
-        response.stream.as_ref().is_some_and(|stream| stream.known_length() != Some(0))
+        stream.known_length() != Some(0)
             && self.request().method != Method::HEAD
             && !response.status.is_informational()
             && !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
@@ -41,6 +45,18 @@ impl Job {
         let effect = stream_effect(stream.call().clone());
         self.effect = Some(Box::new(EffectMachine::from_effect(effect, self.next_call_number())));
         self.advance(at_ns)
+    }
+
+    /// Ends the job without the stream, after [`Next::Stream`]: the server that has the connection cannot send it. Nothing has been
+    /// sent so far.
+    pub fn refuse_stream(&mut self, failure: &Failure) -> Next {
+        if self.streaming.take().is_none() {
+            return self.next();
+        }
+        let response = self.render(failure);
+        // A failure that is rendered as a stream of this kind would be refused again.
+        let response = if response.stream.is_some() { failure.to_response() } else { response };
+        self.end_now(Outcome::Failed(failure.info(Some(self.step))), Some(response))
     }
 
     /// Takes in how the stream ended. The client has the head of the response already, so a failure changes only the outcome.

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 use super::byte_ranges;
+use super::handshake;
 use super::request::Request;
 use super::response::Response;
 use crate::failure::Failure;
@@ -15,6 +16,9 @@ const VALIDATORS: [HeaderName; 3] = [header::ETAG, header::LAST_MODIFIED, header
 /// # Errors
 /// `precondition_failed`, for the service to render.
 pub(crate) fn evaluate(request: &Request, response: Response) -> Result<Response, Failure> {
+    if response.stream.as_ref().is_some_and(|stream| stream.web_socket_rules().is_some()) {
+        return handshake::evaluate(request, response);
+    }
     let is_read = matches!(request.method, Method::GET | Method::HEAD);
     if !is_read || response.status != StatusCode::OK {
         return Ok(response);

@@ -15,7 +15,11 @@ impl Failure {
     /// `{"type", "title", "status", "detail"?, "kind", "what", "key"?, "fields"?: [{"field", "message", "pointer"?}],
     /// "not_undone"?: [..]}`.
     pub fn to_response(&self) -> Response {
-        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.to_response_as(StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    /// Returns the default response with a status that no kind of failure has.
+    pub(super) fn to_response_as(&self, status: StatusCode) -> Response {
         let (uri, title) = match self.problem() {
             Some(problem) => (problem.uri, problem.title),
             None => ("about:blank", status.canonical_reason().unwrap_or("Unknown")),
@@ -31,7 +35,7 @@ impl Failure {
             fields: self.fields(),
             not_undone: self.not_undone(),
         };
-        let mut response = self.to_response_with(&problem);
+        let mut response = self.to_response_with(&problem).status(status);
         response.headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         response
     }

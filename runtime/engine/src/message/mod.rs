@@ -5,6 +5,7 @@ mod conditional;
 mod cookie;
 mod cross_origin;
 mod failure_response;
+mod handshake;
 mod json_object;
 mod page;
 mod parts;

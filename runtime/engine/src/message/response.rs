@@ -7,7 +7,7 @@ use zerver_trace::{Message, MessagePart};
 
 use super::parts::visit_headers_and_body;
 use crate::failure::Failure;
-use crate::stream::ResponseStream;
+use crate::stream::{ResponseStream, WebSocketSession};
 
 /// An HTTP response, with its whole body or the description of a stream.
 ///
@@ -62,6 +62,16 @@ impl Response {
         }
         response.stream = Some(Box::new(stream));
         response
+    }
+
+    /// Creates a 101 response: the connection becomes a WebSocket, and the session begins.
+    ///
+    /// A request that does not ask for a WebSocket gets 426 instead, an invalid one 400, and one that a page of another site makes a
+    /// browser send 403; see [`WebSocketSession::origin`]. The steps before have run by then.
+    pub fn websocket(session: WebSocketSession) -> Self {
+        let stream = Some(Box::new(session.into_stream()));
+        let response = Self { stream, ..Self::new(StatusCode::SWITCHING_PROTOCOLS) };
+        response.header("upgrade", "websocket").header("connection", "upgrade")
     }
 
     /// Creates a 303 response: the client gets the result of a form at another address.

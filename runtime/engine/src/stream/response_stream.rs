@@ -8,6 +8,7 @@ use zerver_trace::Value;
 
 use super::item::{StreamFormat, StreamItem};
 use super::kind::StreamKind;
+use super::web_socket::{WebSocketKind, WebSocketRules};
 use crate::effect::Call;
 
 /// The body of a response that an effect makes while it is sent. `#[stream]` functions return it, and
@@ -18,6 +19,8 @@ pub struct ResponseStream {
     call: Call,
     kind: &'static KindTable,
     length: Option<u64>,
+    /// Rules of the session of a WebSocket. `None` if the stream is a body.
+    web_socket: Option<Box<WebSocketRules>>,
 }
 
 /// Functions of one [`StreamKind`].
@@ -35,10 +38,27 @@ impl<K: StreamKind> Table<K> {
     };
 }
 
+/// A session is no body: it has no type, and no parts. It ends when the service stops, and a client that leaves is not a failure.
+const WEB_SOCKET: &KindTable =
+    &KindTable { format: StreamFormat { content_type: "", is_endless: true }, part: |_, _| None };
+
 impl ResponseStream {
     /// Creates the stream of a kind.
     pub fn new<K: StreamKind>(kind: K) -> Self {
-        Self { call: Call::new(kind), kind: Table::<K>::TABLE, length: None }
+        Self { call: Call::new(kind), kind: Table::<K>::TABLE, length: None, web_socket: None }
+    }
+
+    pub(super) fn web_socket<K: WebSocketKind>(kind: K) -> Self {
+        Self { call: Call::new(kind), kind: WEB_SOCKET, length: None, web_socket: Some(Box::default()) }
+    }
+
+    pub(super) fn change_rules(&mut self, change: impl FnOnce(&mut WebSocketRules)) {
+        change(self.web_socket.get_or_insert_default());
+    }
+
+    /// Returns what the session accepts, if this is the session of a WebSocket instead of a body.
+    pub fn web_socket_rules(&self) -> Option<&WebSocketRules> {
+        self.web_socket.as_deref()
     }
 
     /// Sets the length of the whole body, in bytes, which clients receive as `Content-Length`. The stream fails if it turns out to
@@ -74,7 +94,7 @@ impl ResponseStream {
         if let Some(limit) = self.call.time_limit() {
             call = call.timeout(limit);
         }
-        Some(Self { call, kind: self.kind, length: Some(length) })
+        Some(Self { call, kind: self.kind, length: Some(length), web_socket: None })
     }
 }
 
@@ -90,6 +110,7 @@ impl PartialEq for ResponseStream {
         let args = |stream: &Self| Value::from_recordable(&**stream.call.args_value()).ok();
         self.call.kind() == other.call.kind()
             && (self.length, self.call.time_limit()) == (other.length, other.call.time_limit())
+            && self.web_socket == other.web_socket
             && args(self) == args(other)
     }
 }

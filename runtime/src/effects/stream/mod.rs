@@ -30,6 +30,8 @@ mod request_body;
 mod sender;
 
 pub use output::StreamOutput;
+#[cfg(feature = "websocket")]
+pub(crate) use output::session_channel;
 pub(crate) use output::{StreamMessage, channel};
 pub use perform::perform_stream;
 pub use request_body::{BodyError, RequestBody, UnreadBody};

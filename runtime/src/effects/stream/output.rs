@@ -9,6 +9,8 @@ use http::HeaderMap;
 use tokio::sync::{Notify, mpsc};
 use zerver_engine::{EffectError, EffectErrorKind, StreamEnd};
 
+#[cfg(feature = "websocket")]
+use crate::effects::websocket::SessionSlot;
 use crate::http::Encoder;
 
 /// Number of items that wait for the client. Then the stream waits.
@@ -22,6 +24,9 @@ const RECORDED_BYTES: usize = 16 << 10;
 pub(crate) enum StreamMessage {
     Item(Bytes),
     Trailers(HeaderMap),
+    /// The session of a WebSocket wants its socket. There is no body.
+    #[cfg(feature = "websocket")]
+    Upgrade(tokio::sync::oneshot::Sender<crate::effects::websocket::UpgradedSocket>),
     /// Nothing follows.
     End,
 }
@@ -39,6 +44,9 @@ struct Shared {
     sent: Mutex<Sent>,
     /// Notified once the stream has failed by what it sent.
     failed: Notify,
+    /// The session, if this is that of a WebSocket instead of a body.
+    #[cfg(feature = "websocket")]
+    session: Option<SessionSlot>,
 }
 
 /// Account of the items so far.
@@ -70,19 +78,47 @@ pub(crate) fn channel(
     is_recorded: bool,
 ) -> (StreamOutput, mpsc::Receiver<StreamMessage>) {
     let (to, messages) = mpsc::channel(BUFFERED_ITEMS);
-    let output = StreamOutput::new(Some(to), length, is_recorded);
+    let output = StreamOutput::new(Shared::new(Some(to), length, is_recorded));
     output.sent().encoder = encoder;
     (output, messages)
 }
 
-impl StreamOutput {
+/// Creates the output of a session over a WebSocket, which has no items, and the receiver of its messages.
+#[cfg(feature = "websocket")]
+pub(crate) fn session_channel(session: SessionSlot) -> (StreamOutput, mpsc::Receiver<StreamMessage>) {
+    let (to, messages) = mpsc::channel(1);
+    let shared = Shared { session: Some(session), ..Shared::new(Some(to), None, false) };
+    (StreamOutput::new(shared), messages)
+}
+
+impl Shared {
     fn new(to: Option<mpsc::Sender<StreamMessage>>, length: Option<u64>, is_recorded: bool) -> Self {
-        Self(Arc::new(Shared { to, length, is_recorded, sent: Mutex::default(), failed: Notify::new() }))
+        Self {
+            to,
+            length,
+            is_recorded,
+            sent: Mutex::default(),
+            failed: Notify::new(),
+            #[cfg(feature = "websocket")]
+            session: None,
+        }
+    }
+}
+
+impl StreamOutput {
+    fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
     }
 
     /// Returns an output that only counts, for a stream outside a request.
     pub(super) fn counting() -> Self {
-        Self::new(None, None, false)
+        Self::new(Shared::new(None, None, false))
+    }
+
+    /// Returns the session, if this is that of a WebSocket.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn session(&self) -> Option<&SessionSlot> {
+        self.0.session.as_ref()
     }
 
     fn sent(&self) -> MutexGuard<'_, Sent> {

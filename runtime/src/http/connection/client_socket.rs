@@ -16,6 +16,22 @@ pub(crate) enum ClientSocket {
     Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
 }
 
+#[cfg(feature = "websocket")]
+impl ClientSocket {
+    /// Moves the socket to the runtime of the current task, so that it no longer waits for steps. The bytes below TLS still pass
+    /// through the runtime of the worker.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub(crate) fn into_current_runtime(self) -> io::Result<Self> {
+        match self {
+            Self::Plain(socket) => TcpStream::from_std(socket.into_std()?).map(Self::Plain),
+            #[cfg(feature = "tls")]
+            Self::Tls(socket) => Ok(Self::Tls(socket)),
+        }
+    }
+}
+
 /// Calls a method of either socket.
 macro_rules! either {
     ($socket:expr, $inner:ident => $call:expr) => {

@@ -19,6 +19,8 @@ use super::client_socket::ClientSocket;
 use super::message_framing::BodyFraming;
 use crate::Limits;
 use crate::execution::delivery::Delivery;
+#[cfg(feature = "websocket")]
+use crate::execution::streamed_body::StreamReceiver;
 
 /// Bytes of a response that a client must read for it to count as progress.
 const PROGRESS_BYTES: usize = 16 * 1024;
@@ -29,7 +31,8 @@ const CLOSED_GRACE: Duration = Duration::from_millis(250);
 
 /// State of a client connection.
 pub(crate) struct Connection {
-    pub(crate) peer: SocketAddr,
+    /// Address of the client: that of the other side, or the one that a trusted proxy announces.
+    peer: Cell<SocketAddr>,
     /// Times at which the connection was accepted, and opened by its worker. `None` once it has received a request.
     open_times: Cell<Option<(Instant, Instant)>>,
     /// True for HTTP/2, where frames arrive at any time and only requests change the phase.
@@ -63,6 +66,9 @@ pub(crate) struct Connection {
     waker: RefCell<Option<Waker>>,
     /// Captures whose responses hyper has taken but may not have written yet.
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
+    /// The session that begins once hyper has written the response, and has ended.
+    #[cfg(feature = "websocket")]
+    session: RefCell<Option<Box<StreamReceiver>>>,
     /// The socket, which hyper uses through [`SocketIo`](super::socket_io::SocketIo).
     socket: RefCell<Option<ClientSocket>>,
 }
@@ -101,7 +107,7 @@ enum Phase {
 impl Connection {
     pub(crate) fn new(peer: SocketAddr, accepted: Instant, now: Instant) -> Self {
         Self {
-            peer,
+            peer: Cell::new(peer),
             open_times: Cell::new(Some((accepted, now))),
             is_http2: Cell::new(false),
             phase: Cell::new(Phase::ReadingHead(Some(now))),
@@ -120,8 +126,19 @@ impl Connection {
             intercepted_status: Cell::new(None),
             waker: RefCell::default(),
             deliveries: RefCell::default(),
+            #[cfg(feature = "websocket")]
+            session: RefCell::default(),
             socket: RefCell::default(),
         }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer.get()
+    }
+
+    /// Sets the address of the client that a proxy has announced.
+    pub(crate) fn set_peer(&self, peer: SocketAddr) {
+        self.peer.set(peer);
     }
 
     /// Returns the times at which the connection was accepted and opened, once, for its first request.
@@ -388,6 +405,18 @@ impl Connection {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Sets the session that begins with the response.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn set_session(&self, session: StreamReceiver) {
+        *self.session.borrow_mut() = Some(Box::new(session));
+    }
+
+    /// Takes the session. `None` if there is none, or the client does not have the response.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn take_session(&self) -> Option<Box<StreamReceiver>> {
+        self.session.borrow_mut().take().filter(|_| !self.has_unflushed_response.get())
     }
 
     pub(crate) fn set_socket(&self, socket: ClientSocket) {

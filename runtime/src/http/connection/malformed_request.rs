@@ -31,7 +31,7 @@ pub(crate) fn answer(
         // Neither a method that a client would use nor a path.
         method: Method::from_bytes(b"-").unwrap_or_default(),
         uri: Uri::from_static("*"),
-        peer: Some(conn.peer),
+        peer: Some(conn.peer()),
         ..Request::default()
     };
     let limits = &worker.service.limits;

@@ -7,5 +7,8 @@ pub(super) mod future_pool;
 pub(super) mod in_flight_guard;
 pub(super) mod malformed_request;
 pub(super) mod message_framing;
+mod proxy_header;
 pub(super) mod serve;
 pub(super) mod socket_io;
+#[cfg(feature = "websocket")]
+mod upgrade;

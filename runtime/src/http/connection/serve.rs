@@ -18,7 +18,10 @@ use super::client_socket::ClientSocket;
 use super::connection_state::Connection;
 use super::malformed_request;
 use super::message_framing::MessageFraming;
+use super::proxy_header::{self, Malformed};
 use super::socket_io::SocketIo;
+#[cfg(feature = "websocket")]
+use super::upgrade;
 use crate::Limits;
 use crate::http::request_handler::{ReceivedRequest, answer};
 use crate::platform::CLOSE_INTEREST;
@@ -60,7 +63,8 @@ pub(crate) async fn initialize_date() {
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, socket: TcpStream) {
     let limits = &worker.service.limits;
-    let Ok(Some((socket, is_http2, first))) = tokio::time::timeout(limits.head, open(&worker, socket)).await
+    let Ok(Some((socket, is_http2, first))) =
+        tokio::time::timeout(limits.head, open(&worker, &conn, socket)).await
     else {
         return;
     };
@@ -85,15 +89,19 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, socket: TcpS
             .max_local_error_reset_streams(MAX_REFUSED_STREAMS)
             .auto_date_header(false)
             .serve_connection(io, service);
-        watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
+        watch(pin!(http), |http| http.graceful_shutdown(), &conn, &worker).await;
     } else {
-        let http = hyper::server::conn::http1::Builder::new()
+        let mut http = hyper::server::conn::http1::Builder::new()
             // `watch` enforces this timeout without a timer for each request.
             .header_read_timeout(None)
             .max_buf_size(BUFFER_BYTES)
             .auto_date_header(false)
             .serve_connection(io, service);
-        let ended = watch(http, |http| http.graceful_shutdown(), &conn, &worker).await;
+        let ended = watch(Pin::new(&mut http), |http| http.graceful_shutdown(), &conn, &worker).await;
+        #[cfg(feature = "websocket")]
+        if let (Some(Ok(())), Some(session)) = (&ended, conn.take_session()) {
+            return Box::pin(upgrade::run(*session, &conn, http.into_parts())).await;
+        }
         let is_malformed = matches!(ended, Some(Err(_)));
         if let (Some(Err(error)), Some(status)) = (ended, conn.take_intercepted_error()) {
             Box::pin(answer_malformed(&worker, &conn, status, &error)).await;
@@ -124,21 +132,33 @@ async fn answer_malformed(
         .auto_date_header(false)
         .half_close(true)
         .serve_connection(io, service);
-    watch(http, |http| http.graceful_shutdown(), conn, worker).await;
+    watch(pin!(http), |http| http.graceful_shutdown(), conn, worker).await;
 }
 
-/// Performs the handshake if the service uses TLS, and reads the first bytes. They tell HTTP/2 from HTTP/1, whatever the client
+/// Reads what a proxy says about the client, if it has to, performs the handshake if the service uses TLS, and reads the first bytes. They tell HTTP/2 from HTTP/1, whatever the client
 /// has negotiated. `None` if the client closes the connection first, or the handshake fails.
-async fn open(worker: &Worker, socket: TcpStream) -> Option<(ClientSocket, bool, Vec<u8>)> {
+async fn open(
+    worker: &Worker,
+    conn: &Connection,
+    mut socket: TcpStream,
+) -> Option<(ClientSocket, bool, Vec<u8>)> {
+    if let Some(proxies) = &worker.service.proxies
+        && proxies.announces_clients(conn.peer())
+    {
+        match proxy_header::read(&mut socket).await {
+            Ok(client) => client.into_iter().for_each(|client| conn.set_peer(client)),
+            Err(Malformed) => {
+                worker.thread_status.count_malformed();
+                return None;
+            }
+        }
+    }
     #[cfg(feature = "tls")]
     if let Some(certificates) = &worker.service.certificates {
         let mut socket = Box::pin(crate::tls::accept(certificates, socket)).await?;
         let (is_http2, first) = detect_protocol(&mut socket).await?;
         return Some((ClientSocket::Tls(socket), is_http2, first));
     }
-    #[cfg(not(feature = "tls"))]
-    let _ = worker;
-    let mut socket = socket;
     let (is_http2, first) = detect_protocol(&mut socket).await?;
     Some((ClientSocket::Plain(socket), is_http2, first))
 }
@@ -162,7 +182,7 @@ async fn detect_protocol(socket: &mut (impl AsyncRead + Unpin)) -> Option<(bool,
 
 /// Polls a connection until it ends or reaches a time limit. Shuts it down when the service stops.
 async fn watch<C, E>(
-    http: C,
+    mut http: Pin<&mut C>,
     shut_down: fn(Pin<&mut C>),
     conn: &Connection,
     worker: &Worker,
@@ -171,7 +191,6 @@ where
     C: Future<Output = Result<(), E>>,
 {
     let limits: &Limits = &worker.service.limits;
-    let mut http = pin!(http);
     let mut armed = conn.close_at(limits).unwrap_or_else(|| Instant::now() + limits.keep_alive);
     let mut sleep = pin!(tokio::time::sleep_until(armed.into()));
     let (mut is_timer_set, mut is_shutting_down) = (false, false);

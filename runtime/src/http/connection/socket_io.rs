@@ -32,6 +32,12 @@ impl SocketIo {
         Self { unpassed, passed: 0, framing, conn }
     }
 
+    /// Returns the bytes that were read, and that hyper has not asked for.
+    #[cfg(feature = "websocket")]
+    pub(super) fn unpassed(&self) -> &[u8] {
+        &self.unpassed[self.passed..]
+    }
+
     /// Passes to hyper the bytes that were read earlier, as far as the framing allows.
     fn pass_earlier(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
         let bytes = &self.unpassed[self.passed..];

@@ -12,13 +12,21 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) struct TrustedProxies {
     addresses: EgressRules,
     header: HeaderName,
+    uses_protocol: bool,
 }
 
 impl TrustedProxies {
     /// Returns `None` if no proxy is trusted.
-    pub(crate) fn new(Proxies { trusted, forwarded }: &Proxies) -> Option<Box<Self>> {
+    pub(crate) fn new(Proxies { trusted, forwarded, protocol }: &Proxies) -> Option<Box<Self>> {
         let header = if *forwarded { header::FORWARDED } else { X_FORWARDED_FOR };
-        (!trusted.is_empty()).then(|| Box::new(Self { addresses: EgressRules::of_hosts(trusted), header }))
+        let uses_protocol = *protocol;
+        let addresses = || EgressRules::of_hosts(trusted);
+        (!trusted.is_empty()).then(|| Box::new(Self { addresses: addresses(), header, uses_protocol }))
+    }
+
+    /// Returns true if connections from this address begin with a header of the PROXY protocol.
+    pub(crate) fn announces_clients(&self, peer: SocketAddr) -> bool {
+        self.uses_protocol && self.addresses.lists_address(peer.ip())
     }
 
     /// Returns the address of the client. Each proxy appends the address from which it received the request, so the last one that
@@ -67,7 +75,7 @@ mod tests {
 
     fn client(forwarded: bool, peer: &str, lines: &[&str]) -> String {
         let trusted = ["10.0.0.0/8", "127.0.0.1", "fd00::/8"].map(str::to_owned).into();
-        let proxies = TrustedProxies::new(&Proxies { trusted, forwarded }).unwrap();
+        let proxies = TrustedProxies::new(&Proxies { trusted, forwarded, protocol: false }).unwrap();
         let mut headers = HeaderMap::new();
         for line in lines {
             let name = if forwarded { header::FORWARDED } else { X_FORWARDED_FOR };
@@ -118,7 +126,7 @@ mod tests {
         }
         // The other header, which the client may have sent, does not count.
         let trusted = vec!["10.0.0.0/8".to_owned()];
-        let proxies = TrustedProxies::new(&Proxies { trusted, forwarded: true }).unwrap();
+        let proxies = TrustedProxies::new(&Proxies { trusted, forwarded: true, protocol: false }).unwrap();
         let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, "198.51.100.7".parse().unwrap())]);
         let peer = "10.0.0.1:9".parse().unwrap();
         assert_eq!(proxies.client_of(peer, &headers), peer);
