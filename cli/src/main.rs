@@ -22,6 +22,7 @@ mod requests;
 mod safe_json;
 mod service;
 mod shell_completion;
+mod store_place;
 mod store_source;
 mod stored_replay;
 mod terminal_ui;

@@ -61,7 +61,7 @@ pub use value::side_by_side::side_by_side;
 pub use zerver_engine::ChaosRule;
 pub use zerver_engine::service_docs::{
     AliasMetrics, BurnWindow, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyBucket,
-    RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, SloMetrics, SloState, StepMetrics,
+    FleetMetrics, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, SloMetrics, SloState, StepMetrics,
     TargetMetrics, WorkerMetrics,
 };
 pub use zerver_trace::nearest_name;

@@ -1,5 +1,7 @@
 //! `zerver doctor`: the health of the store, and its repair.
 
+mod fleet;
+
 use serde::Serialize;
 use zerver_analysis::rfc3339;
 use zerver_recorder::{StoreCounts, StoreReport, examine_with, repair};
@@ -12,6 +14,7 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
 use crate::paths;
+use crate::store_place::StorePlace;
 use crate::view::layout::field;
 use crate::view::{count, paint, style};
 
@@ -25,7 +28,11 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let dir = locate::store_dir(global)?;
+    let dir = match locate::store_place(global)? {
+        StorePlace::Folder(dir) => dir,
+        StorePlace::Fleet(url) if args.repair => return Err(locate::needs_folder(&url, "repair")),
+        StorePlace::Fleet(url) => return fleet::run(&url, output),
+    };
     let report = if args.repair {
         repair(&dir).map_err(|error| {
             CommandError::new(format!("cannot repair the store in {}", dir.display())).caused_by(&error)
@@ -161,7 +168,7 @@ fn to_the_second(unix_ns: u64) -> String {
     rfc3339(unix_ns).split('.').next().map(|time| format!("{time}Z")).unwrap_or_default()
 }
 
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     match n {
         0..1_024 => format!("{n} B"),
         1_024..1_048_576 => format!("{:.1} KiB", n as f64 / 1_024.0),

@@ -40,6 +40,26 @@ pub enum ReadError {
         /// Description of the damage.
         reason: String,
     },
+    /// A block of a fleet is not what its node recorded: its checksum fails.
+    #[error("{block} at {place} is not what was recorded: {reason}; somebody changed it, or the disk of the database is damaged")]
+    Altered {
+        /// Name of the database, without a password.
+        place: String,
+        /// Name of the block.
+        block: String,
+        /// Description of the damage.
+        reason: String,
+    },
+    /// The database of a fleet cannot be read.
+    #[error("{place}: {reason}")]
+    Fleet {
+        /// Name of the database, without a password.
+        place: String,
+        /// The cause.
+        reason: String,
+        /// Advice on what to do.
+        hint: Option<String>,
+    },
     /// An I/O operation failed.
     #[error("{}: {source}", path.display())]
     Io {

@@ -6,7 +6,7 @@ mod slo;
 
 pub use metrics::{
     AliasMetrics, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyBucket, LatencyExemplar,
-    RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    FleetMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 pub use settings::{SettingDoc, SettingSource};
 pub use slo::{BurnWindow, SLO_WINDOWS_MIN, SloMetrics, SloState, slo_objectives};
