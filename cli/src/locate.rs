@@ -300,10 +300,8 @@ fn not_found(place: &StorePlace, reader: &Reader, find: &TraceSelector, error: F
                 .with_hint(format!("matching ids include {some}"))
                 .with_hint("add more digits")
         }
-        FindError::Empty { .. } => {
-            CommandError::new(format!("no request matches {find} in {place}"))
-                .with_hint("send the service a request, or list the requests with `zerver ls`")
-        }
+        FindError::Empty { .. } => CommandError::new(format!("no request matches {find} in {place}"))
+            .with_hint("send the service a request, or list the requests with `zerver ls`"),
         FindError::Read(error) => unreadable_store(place, &error),
     }
 }

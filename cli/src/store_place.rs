@@ -22,9 +22,10 @@ impl StorePlace {
     /// Returns the place that a user named.
     pub(crate) fn named(name: &Path) -> Result<Self, CommandError> {
         match name.to_str().filter(|text| FleetUrl::is_url(text)) {
-            Some(text) => text.parse().map(Self::Fleet).map_err(|error| {
-                CommandError::new("cannot use the URL of --store").caused_by(&error)
-            }),
+            Some(text) => text
+                .parse()
+                .map(Self::Fleet)
+                .map_err(|error| CommandError::new("cannot use the URL of --store").caused_by(&error)),
             None => Ok(Self::Folder(name.to_owned())),
         }
     }

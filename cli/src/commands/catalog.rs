@@ -13,8 +13,8 @@ use crate::args::{self, Catalog, ComparedDocuments, Global, Program};
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
-use crate::store_place::StorePlace;
 use crate::service::query::{self, query};
+use crate::store_place::StorePlace;
 use crate::view;
 
 /// Maximum size of a file with a catalog, in bytes.

@@ -6,11 +6,11 @@ use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
 use crate::args::{Fleet, FleetCommand, Global};
+use crate::commands::doctor::bytes;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::store_place::StorePlace;
 use crate::view::table::{Column, Table};
-use crate::commands::doctor::bytes;
 use crate::view::{count, style};
 
 pub(super) fn run(
@@ -51,8 +51,7 @@ fn run_init(
     keep_days: Option<u32>,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let outcome =
-        init(url, InitOptions { keep_days }).map_err(|error| failed(url, "initialize", &error))?;
+    let outcome = init(url, InitOptions { keep_days }).map_err(|error| failed(url, "initialize", &error))?;
     if output.is_json {
         output.json(&serde_json::json!({
             "namespace": url.namespace(),

@@ -7,10 +7,10 @@ use zerver_trace::Query;
 use crate::args::{FlowSort, Flows, Global, parse_query};
 use crate::clock::{local_clock, now_unix_ns};
 use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
 use crate::output::Output;
 use crate::requests::selection;
 use crate::view::{count, flow_list};
-use crate::locate;
 
 /// `{"flows": [...]}`.
 #[derive(Serialize)]

@@ -38,7 +38,11 @@ pub(crate) struct StoreFollower {
 
 impl StoreFollower {
     /// Reports every request that began at `since_unix_ns` or later.
-    pub(crate) fn start(place: StorePlace, since_unix_ns: u64, report: impl Fn(News) + Send + 'static) -> Self {
+    pub(crate) fn start(
+        place: StorePlace,
+        since_unix_ns: u64,
+        report: impl Fn(News) + Send + 'static,
+    ) -> Self {
         let (reader, cursor, known) = (None, None, HashSet::new());
         Self::follow(Followed { place, since_unix_ns, reader, cursor, known }, report)
     }

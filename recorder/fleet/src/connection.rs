@@ -25,7 +25,8 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(url: FleetUrl) -> Result<Self, FleetError> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| FleetError::passing(format!("cannot use the network: {error}")))?;
+        let runtime =
+            runtime.map_err(|error| FleetError::passing(format!("cannot use the network: {error}")))?;
         Ok(Self { url, runtime, client: None })
     }
 

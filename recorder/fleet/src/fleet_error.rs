@@ -70,7 +70,8 @@ impl FleetError {
             return Self::lasting(reason, hint);
         }
         if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
-            let hint = "write the password into the URL, or a file that it names: ?passfile=/run/secrets/fleet";
+            let hint =
+                "write the password into the URL, or a file that it names: ?passfile=/run/secrets/fleet";
             return Self::lasting(reason, hint);
         }
         if *code == SqlState::INVALID_CATALOG_NAME {
@@ -84,7 +85,8 @@ impl FleetError {
             return Self::lasting(reason, format!("run `zerver fleet upgrade --store '{url}'`"));
         }
         if code.code() == COLLISION {
-            let hint = "two services write with copies of one store: remove the copy, so that it gets a new id";
+            let hint =
+                "two services write with copies of one store: remove the copy, so that it gets a new id";
             return Self::lasting(reason, hint);
         }
         Self::passing(reason)

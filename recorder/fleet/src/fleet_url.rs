@@ -22,7 +22,9 @@ pub enum UrlError {
     #[error("not the URL of a fleet; write one like postgres://user@host/database?ns=shop_prod")]
     Scheme,
     /// A namespace that is no plain name.
-    #[error("{0:?} is not a namespace: use up to 63 of a-z, 0-9 and _, beginning with a letter and not with pg_")]
+    #[error(
+        "{0:?} is not a namespace: use up to 63 of a-z, 0-9 and _, beginning with a letter and not with pg_"
+    )]
     Namespace(String),
     /// A file with a password that cannot be read.
     #[error("cannot read the password in {path}: {reason}")]
@@ -131,8 +133,16 @@ mod tests {
     fn a_url_names_a_namespace_and_is_shown_without_its_password() {
         for (text, namespace, shown) in [
             ("postgres://h/d", "zerver", "postgres://h/d"),
-            ("postgres://ann:p%40w@h:5433/d?ns=shop_prod", "shop_prod", "postgres://ann@h:5433/d?ns=shop_prod"),
-            ("postgresql://ann@h/d?sslmode=require&ns=a1", "a1", "postgresql://ann@h/d?sslmode=require&ns=a1"),
+            (
+                "postgres://ann:p%40w@h:5433/d?ns=shop_prod",
+                "shop_prod",
+                "postgres://ann@h:5433/d?ns=shop_prod",
+            ),
+            (
+                "postgresql://ann@h/d?sslmode=require&ns=a1",
+                "a1",
+                "postgresql://ann@h/d?sslmode=require&ns=a1",
+            ),
             ("postgres:///d?host=/tmp&password=pw&ns=x", "x", "postgres:///d?host=/tmp&ns=x"),
         ] {
             let url: FleetUrl = text.parse().unwrap();

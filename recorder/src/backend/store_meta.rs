@@ -11,8 +11,8 @@ use crate::backend::table::Table;
 use crate::block::block_group::{self, GroupBuilder};
 use crate::block::block_index::BlockIndex;
 use crate::format::record::RecordKind;
-use crate::read::blocks::{BuildRecord, NodeId};
 use crate::format::{FormatError, Schema, codec, record};
+use crate::read::blocks::{BuildRecord, NodeId};
 
 /// Keys of the records in [`Table::Meta`].
 const META: u64 = 0;

@@ -81,7 +81,10 @@ fn write(builder: &mut BlockBuilder, group: &mut GroupBuilder, meta: &mut StoreM
 }
 
 /// Returns the ids in the store that may be among those of the traces.
-fn known_ids(view: &StoreView<FolderView>, traces: &[Trace]) -> Result<HashSet<zerver_trace::RequestId>, OpenError> {
+fn known_ids(
+    view: &StoreView<FolderView>,
+    traces: &[Trace],
+) -> Result<HashSet<zerver_trace::RequestId>, OpenError> {
     let ids = || traces.iter().map(|trace| trace.id);
     let (Some(min), Some(max)) = (ids().min(), ids().max()) else { return Ok(HashSet::new()) };
     let mut keys = Vec::new();

@@ -35,7 +35,8 @@ pub fn verify(reader: &Reader, progress: &mut dyn FnMut(u64)) -> Result<Verifica
                 found.secrets += secrets.all;
                 let ids = Wanted::Ids(index.min_id, index.max_id);
                 if !is_found(&view, &ids, at)? {
-                    let reason = format!("{}: the columns do not match the block", view.blocks.block_name(at));
+                    let reason =
+                        format!("{}: the columns do not match the block", view.blocks.block_name(at));
                     found.damaged.push(DamagedBlock { key: at, reason });
                 }
             }

@@ -193,10 +193,7 @@ pub struct BlockTrace<'b> {
 
 impl std::fmt::Debug for BlockTrace<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BlockTrace")
-            .field("block", &self.block.at)
-            .field("position", &self.position)
-            .finish()
+        f.debug_struct("BlockTrace").field("block", &self.block.at).field("position", &self.position).finish()
     }
 }
 

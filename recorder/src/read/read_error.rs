@@ -41,7 +41,9 @@ pub enum ReadError {
         reason: String,
     },
     /// A block of a fleet is not what its node recorded: its checksum fails.
-    #[error("{block} at {place} is not what was recorded: {reason}; somebody changed it, or the disk of the database is damaged")]
+    #[error(
+        "{block} at {place} is not what was recorded: {reason}; somebody changed it, or the disk of the database is damaged"
+    )]
     Altered {
         /// Name of the database, without a password.
         place: String,

@@ -92,10 +92,13 @@ impl Reader {
                 find_extreme(&view, &Wanted::Slowest(flow.as_deref()), |flow| flow.slowest_ns, |ns| ns)?
                     .ok_or_else(|| empty(flow))?
             }
-            TraceSelector::Fastest(flow) => {
-                find_extreme(&view, &Wanted::Fastest(flow.as_deref()), |flow| flow.fastest_ns, |ns| u64::MAX - ns)?
-                    .ok_or_else(|| empty(flow))?
-            }
+            TraceSelector::Fastest(flow) => find_extreme(
+                &view,
+                &Wanted::Fastest(flow.as_deref()),
+                |flow| flow.fastest_ns,
+                |ns| u64::MAX - ns,
+            )?
+            .ok_or_else(|| empty(flow))?,
         };
         Ok(view.load_at(at.key, at.position, at.id)?)
     }
@@ -138,10 +141,14 @@ fn find_by_prefix(view: &StoreView, prefix: IdPrefix) -> Result<TraceLocation, F
 /// Returns the ids with the longest common prefix with a missing one, then those that are closest in time.
 fn nearest_ids(view: &StoreView, prefix: IdPrefix) -> Result<Vec<RequestId>, ReadError> {
     let mut indexes: Vec<(u64, BlockIndex)> = Vec::new();
-    view.for_each_wanted(&Wanted::Around(&[prefix.first()]), |_| true, |key, index| {
-        indexes.push((key, index));
-        ControlFlow::Continue(())
-    })?;
+    view.for_each_wanted(
+        &Wanted::Around(&[prefix.first()]),
+        |_| true,
+        |key, index| {
+            indexes.push((key, index));
+            ControlFlow::Continue(())
+        },
+    )?;
     let wanted = prefix.first();
     let rank =
         |id: RequestId| (usize::MAX - id.shared_digits(wanted), id.as_u128().abs_diff(wanted.as_u128()));
@@ -160,10 +167,7 @@ fn nearest_ids(view: &StoreView, prefix: IdPrefix) -> Result<Vec<RequestId>, Rea
 }
 
 /// Finds the newest trace of a flow, or the newest one that failed.
-fn find_newest(
-    view: &Rc<StoreView>,
-    query: &Query,
-) -> Result<Option<TraceLocation>, ReadError> {
+fn find_newest(view: &Rc<StoreView>, query: &Query) -> Result<Option<TraceLocation>, ReadError> {
     let (mut found, mut failed) = (None, None);
     if view.blocks.is_merged() {
         visit_merged(view, query, &mut |request| {

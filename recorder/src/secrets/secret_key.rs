@@ -44,7 +44,9 @@ pub enum SealError {
         path: PathBuf,
     },
     /// The key is on the node that recorded the trace, and is never sent to a fleet.
-    #[error("the key of these secrets stays on the node that recorded them, and {place} has only sealed values; use the store of that node")]
+    #[error(
+        "the key of these secrets stays on the node that recorded them, and {place} has only sealed values; use the store of that node"
+    )]
     Elsewhere {
         /// Name of the database of the fleet, without a password.
         place: String,

@@ -6,5 +6,5 @@ mod log_printer;
 mod recorded_app;
 pub(crate) mod recorder_startup;
 pub(crate) mod run;
-pub(crate) mod shipped_recorder;
 pub(crate) mod settings_reload;
+pub(crate) mod shipped_recorder;

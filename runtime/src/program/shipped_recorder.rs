@@ -5,9 +5,9 @@ use std::time::Duration;
 
 #[cfg(feature = "metrics")]
 use zerver_engine::service_docs::FleetMetrics;
-use zerver_recorder::Recorder;
 #[cfg(feature = "fleet")]
 use zerver_fleet::{Shipper, ShipperEvent, ShipperOptions};
+use zerver_recorder::Recorder;
 
 use crate::StartError;
 use crate::config::LoadedSettings;
@@ -83,9 +83,10 @@ fn start(recorder: &Recorder, loaded: &LoadedSettings) -> Result<Option<Shipper>
     let fleet = &loaded.config.fleet;
     let Some(url) = &fleet.store else { return Ok(None) };
     let place = || loaded.place("fleet.store").unwrap_or("fleet.store").to_owned();
-    let url = url
-        .parse()
-        .map_err(|error: zerver_fleet::UrlError| StartError::Setting { place: place(), reason: error.to_string() })?;
+    let url = url.parse().map_err(|error: zerver_fleet::UrlError| StartError::Setting {
+        place: place(),
+        reason: error.to_string(),
+    })?;
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let options = ShipperOptions { url, every: fleet.every, name };
     let shipper = Shipper::start(recorder.spool(), options, report).map_err(StartError::Worker)?;
@@ -115,7 +116,9 @@ fn report(event: &ShipperEvent) {
         }
         ShipperEvent::Online => operator_log::info("the fleet is online again"),
         ShipperEvent::Left { traces: 0 } => {
-            operator_log::warn("the fleet is offline; what was recorded is shipped when the service starts again");
+            operator_log::warn(
+                "the fleet is offline; what was recorded is shipped when the service starts again",
+            );
         }
         ShipperEvent::Left { traces } => operator_log::warn(&format!(
             "{traces} recorded requests were not shipped; they are when the service starts again"

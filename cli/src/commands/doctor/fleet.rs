@@ -11,8 +11,8 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
 use crate::store_place::StorePlace;
-use crate::view::layout::field;
 use crate::view::count;
+use crate::view::layout::field;
 
 /// `{"store": ..}`.
 #[derive(Serialize)]
@@ -81,7 +81,9 @@ fn of_node(node: &NodeStatus) -> Option<String> {
     let name = clean(&node.name);
     if node.has_too_many() {
         let extra = count(node.shipped - node.recorded, "request", "requests");
-        return Some(format!("{extra} of {name} arrived in excess of those that it recorded: a count is wrong"));
+        return Some(format!(
+            "{extra} of {name} arrived in excess of those that it recorded: a count is wrong"
+        ));
     }
     (node.missing() > 0).then(|| {
         let missing = count(node.missing(), "request", "requests");

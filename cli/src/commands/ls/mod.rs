@@ -13,13 +13,13 @@ use zerver_trace::{Query, Summary};
 use crate::args::{Global, Ls, RequestOrder};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
 use crate::output::Output;
 use crate::requests::fleet_nodes::{ChosenNodes, missing_notices};
 use crate::requests::groups::{GroupsJson, group_requests};
 use crate::requests::json::{CountJson, RequestJson, RequestsJson};
 use crate::requests::selection::{self, Condition};
 use crate::view::{count, duration_histogram as histogram_view, request_groups, request_list};
-use crate::locate;
 
 /// `{"histogram": [...]}`.
 #[derive(Serialize)]

@@ -2,7 +2,8 @@
 
 use anstyle::Style;
 use zerver_replay::{
-    ClassMetrics, EffectMetrics, FleetMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    ClassMetrics, EffectMetrics, FleetMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics,
+    WorkerMetrics,
 };
 use zerver_trace::text::clean;
 

@@ -134,7 +134,10 @@ impl BlockSelect {
         let conditions = self.conditions.join(" and ");
         if let Some(order) = self.only_first_by {
             let none = if after.is_some() { " and false" } else { "" };
-            return format!("select {COLUMNS} from {} where {conditions}{none} order by {order} limit 1", self.from);
+            return format!(
+                "select {COLUMNS} from {} where {conditions}{none} order by {order} limit 1",
+                self.from
+            );
         }
         let (sign, direction) = match self.order {
             Order::NewestFirst => ("<", " desc"),

@@ -33,10 +33,13 @@ mod tests {
     fn pauses_grow_to_a_limit_and_begin_again() {
         let mut backoff = Backoff::default();
         let longest = |backoff: &mut Backoff, attempts: u32| {
-            (0..64).map(|_| {
-                backoff.attempts = attempts;
-                backoff.next_pause()
-            }).max().unwrap_or_default()
+            (0..64)
+                .map(|_| {
+                    backoff.attempts = attempts;
+                    backoff.next_pause()
+                })
+                .max()
+                .unwrap_or_default()
         };
         assert!(longest(&mut backoff, 0) <= FIRST);
         assert!(longest(&mut backoff, 5) > FIRST);

@@ -2,6 +2,6 @@
 
 mod backoff;
 pub(crate) mod block_columns;
+mod shipment;
 pub(crate) mod shipper;
 pub(crate) mod shipper_status;
-mod shipment;

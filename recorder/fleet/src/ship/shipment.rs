@@ -140,7 +140,8 @@ impl Shipment {
     ) -> Result<u64, ShipError> {
         let columns = BlockColumns::new(blocks);
         let build = self.declared.as_ref().map_or("", |declared| declared.build.as_str());
-        let counters = backlog.map(|left| [left.recorded, left.not_kept, left.dropped, left.traces, left.bytes]);
+        let counters =
+            backlog.map(|left| [left.recorded, left.not_kept, left.dropped, left.traces, left.bytes]);
         let counters: Vec<i64> = counters.into_iter().flatten().map(number).collect();
         let id = node.0.cast_signed();
         let mut parameters: Vec<Parameter<'_>> = vec![

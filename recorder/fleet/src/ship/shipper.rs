@@ -81,7 +81,8 @@ impl Shipper {
     ) -> io::Result<Self> {
         let (signal, status) = (Arc::new(Signal::default()), Arc::new(SharedStatus::default()));
         let ShipperOptions { url, every, name } = options;
-        let shipment = Shipment::new(spool.clone(), url, name, Arc::clone(&status)).map_err(io::Error::other)?;
+        let shipment =
+            Shipment::new(spool.clone(), url, name, Arc::clone(&status)).map_err(io::Error::other)?;
         let rounds = Rounds {
             signal: Arc::clone(&signal),
             status: Arc::clone(&status),

@@ -93,7 +93,10 @@ fn a_block_that_somebody_changed_is_named_and_never_shown() {
             "body" => fleet.load(id(3)).unwrap_err(),
             _ => fleet.list(&Query::default()).unwrap_err(),
         };
-        assert!(matches!(&error, ReadError::Altered { block, .. } if block.contains("node")), "{column}: {error:?}");
+        assert!(
+            matches!(&error, ReadError::Altered { block, .. } if block.contains("node")),
+            "{column}: {error:?}"
+        );
         change("# 1");
         assert_eq!(reader(&url).list(&Query::default()).unwrap().len(), 20, "{column}");
     }
@@ -119,7 +122,10 @@ fn blocks_of_a_copied_store_are_refused() {
     second.sink().accept(Box::new(capture(2)));
     let copy = Shipping::start(&second, &url, "pod-2");
     let event = copy.events.recv_timeout(PATIENCE).unwrap();
-    assert!(matches!(&event, ShipperEvent::Offline { reason, .. } if reason.contains("another service")), "{event:?}");
+    assert!(
+        matches!(&event, ShipperEvent::Offline { reason, .. } if reason.contains("another service")),
+        "{event:?}"
+    );
 }
 
 #[test]

@@ -37,7 +37,9 @@ fn requests_of_two_services_are_read_as_one_list() {
     assert_eq!(fleet.flows().unwrap(), [(*flow()).clone()]);
     let digits = fleet.unique_digits(&[id(7), id(8)]).unwrap();
     assert_eq!(fleet.find(&id(7).short(digits).parse().unwrap()).unwrap().id, id(7));
-    assert!(matches!(fleet.find(&"00".parse().unwrap()), Err(FindError::NotFound { nearest, .. }) if !nearest.is_empty()));
+    assert!(
+        matches!(fleet.find(&"00".parse().unwrap()), Err(FindError::NotFound { nearest, .. }) if !nearest.is_empty())
+    );
     let mut nodes = Vec::new();
     fleet
         .visit(&Query { limit: Some(2), ..Query::default() }, |request| {

@@ -8,8 +8,8 @@ use crate::backend::table::Table;
 use crate::block::block_group::{self, blocks_of, group_of};
 use crate::block::block_index::BlockIndex;
 use crate::read::blocks::Order;
-use crate::read::read_error::ReadError;
 use crate::read::folder::folder_view::{FolderView, damaged};
+use crate::read::read_error::ReadError;
 
 impl FolderView {
     fn last_key(&self) -> Option<u64> {

@@ -63,8 +63,7 @@ impl Writer {
 
     /// Closes the block that is being filled, if a shipper asks for it and everything is committed.
     pub(super) fn close_block_if_wanted(&mut self) {
-        let is_committed =
-            self.retry_at.is_none() && self.pending == 0 && self.committed == self.block.len();
+        let is_committed = self.retry_at.is_none() && self.pending == 0 && self.committed == self.block.len();
         if self.state.take_block_end() && is_committed && !self.block.is_empty() {
             self.close_block();
         }

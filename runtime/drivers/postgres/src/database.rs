@@ -14,11 +14,11 @@ use zerver::effects::{
 };
 use zerver::prelude::*;
 
-use zerver_postgres_connect::{SettingsError, TlsConnector};
 use crate::checkout::Checkout;
 use crate::error_mapping::{Stop, connecting, unreachable};
 use crate::plan_reader::PlanReader;
 use crate::{explain, statement, transaction};
+use zerver_postgres_connect::{SettingsError, TlsConnector};
 
 /// Default of [`Postgres::pool_size`].
 const POOL_SIZE: usize = 16;

@@ -71,7 +71,7 @@ mod plan_reader;
 mod statement;
 mod transaction;
 
-pub use zerver_postgres_connect::SettingsError;
 pub use database::Postgres;
 pub use migrate::MigrateError;
 pub use once::DONE_TABLE;
+pub use zerver_postgres_connect::SettingsError;

@@ -13,8 +13,8 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::service_docs::{
-    AliasMetrics, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyExemplar,
-    ServiceMetrics, SloMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    AliasMetrics, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyExemplar, ServiceMetrics,
+    SloMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 use zerver_engine::{Chaos, ChaosRule, Failure, Response};
 
@@ -244,7 +244,12 @@ impl Collector for Scrape {
             recorder.store_replaced,
         )?;
         let Some(fleet) = &recorder.fleet else { return Ok(()) };
-        out.gauge("fleet_online", "1 if the last shipment succeeded", None, f64::from(u8::from(fleet.online)))?;
+        out.gauge(
+            "fleet_online",
+            "1 if the last shipment succeeded",
+            None,
+            f64::from(u8::from(fleet.online)),
+        )?;
         out.gauge("fleet_waiting", "Recorded requests that wait to be shipped", None, fleet.waiting as f64)?;
         let bytes = fleet.behind_bytes as f64;
         out.gauge("fleet_behind", "Size of the closed blocks that wait", Some(Unit::Bytes), bytes)?;
