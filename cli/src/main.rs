@@ -11,6 +11,7 @@ mod commands;
 mod dev;
 mod editor;
 mod error;
+mod fleet_failure;
 mod html_file;
 mod locale;
 mod locate;

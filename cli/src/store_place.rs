@@ -15,7 +15,7 @@ pub(crate) enum StorePlace {
     /// A folder, as `--store` or the nearest `.zerver` names it.
     Folder(PathBuf),
     /// The database of a fleet.
-    Fleet(FleetUrl),
+    Fleet(Box<FleetUrl>),
 }
 
 impl StorePlace {
@@ -24,7 +24,7 @@ impl StorePlace {
         match name.to_str().filter(|text| FleetUrl::is_url(text)) {
             Some(text) => text
                 .parse()
-                .map(Self::Fleet)
+                .map(|url| Self::Fleet(Box::new(url)))
                 .map_err(|error| CommandError::new("cannot use the URL of --store").caused_by(&error)),
             None => Ok(Self::Folder(name.to_owned())),
         }

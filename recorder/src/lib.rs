@@ -31,6 +31,7 @@ mod sync;
 mod write;
 
 pub use self::backend::store_dir::{FileMark, find_store};
+pub use self::backend::store_identity::{BuildRecord, NodeId};
 pub use self::backend::store_meta::{FlowCatalog, StoreOrigin};
 pub use self::backend::writer_lock::LockHolder;
 pub use self::block::block_index::BlockIndex;
@@ -41,11 +42,12 @@ pub use self::maintenance::import::import;
 pub use self::maintenance::portable;
 pub use self::maintenance::repair::{RepairError, reopen, repair};
 pub use self::maintenance::verify::{Verification, verify};
-pub use self::read::blocks::{BlockPart, Blocks, BlocksView, BuildRecord, NodeId, Order, Wanted};
+pub use self::read::blocks::{BlockPart, Blocks, BlocksView, Order, Wanted};
 pub use self::read::open_block::BlockTrace;
 pub use self::read::pages::Page;
 pub use self::read::read_error::ReadError;
-pub use self::read::reader::{Reader, StoreCounts};
+pub use self::read::reader::Reader;
+pub use self::read::store_counts::StoreCounts;
 pub use self::read::trace_lookup::FindError;
 pub use self::secrets::secret_key::SealError;
 pub use self::spool::{

@@ -21,7 +21,7 @@ fn commands_read_the_requests_of_two_services_from_a_database() {
     assert!(missing.err.contains("zerver fleet init --store"), "{}", missing.err);
     let created = fleet(&["fleet", "init", "--json"]);
     assert_eq!(created.code, Some(0), "{created:?}");
-    assert!(created.out.contains("\"created\": true"), "{}", created.out);
+    assert!(created.out.contains("\"created\":true"), "{}", created.out);
     let services = [&first, &second].map(|place| {
         let mut command = place.service();
         command.env("ZERVER_FLEET_STORE", &url).env("ZERVER_FLEET_EVERY", "50ms");

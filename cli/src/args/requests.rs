@@ -69,6 +69,8 @@ pub(crate) enum RequestColumn {
     Class,
     Outcome,
     Worker,
+    /// Node of a fleet that recorded the request
+    Node,
 }
 
 /// Order of requests in a list.

@@ -1,17 +1,17 @@
 //! `zerver fleet`: the database of a fleet.
 
 use serde::Serialize;
-use zerver_fleet::{FleetError, FleetStatus, FleetUrl, InitOptions, NodeStatus, init, status, upgrade};
+use zerver_fleet::{FleetStatus, FleetUrl, InitOptions, NodeStatus, init, status, upgrade};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
 use crate::args::{Fleet, FleetCommand, Global};
-use crate::commands::doctor::bytes;
 use crate::error::{CommandError, CommandOutcome};
+use crate::fleet_failure::failed;
 use crate::output::Output;
 use crate::store_place::StorePlace;
 use crate::view::table::{Column, Table};
-use crate::view::{count, style};
+use crate::view::{bytes, count, style};
 
 pub(super) fn run(
     args: &Fleet,
@@ -32,18 +32,11 @@ fn fleet_url(global: &Global) -> Result<FleetUrl, CommandError> {
         return Err(CommandError::new("no fleet is named").with_hint(example));
     };
     match StorePlace::named(name)? {
-        StorePlace::Fleet(url) => Ok(url),
+        StorePlace::Fleet(url) => Ok(*url),
         StorePlace::Folder(dir) => {
             Err(CommandError::new(format!("{} is not a fleet", dir.display())).with_hint(example))
         }
     }
-}
-
-/// Returns the error of a command on a fleet.
-pub(crate) fn failed(url: &FleetUrl, action: &str, error: &FleetError) -> CommandError {
-    let shown = CommandError::new(format!("cannot {action} the fleet at {}", clean(&url.to_string())));
-    let shown = shown.with_cause(clean(&error.reason));
-    error.hint.iter().fold(shown, |shown, hint| shown.with_hint(clean(hint)))
 }
 
 fn run_init(

@@ -1,15 +1,17 @@
 //! The nodes of a fleet: which one recorded a request, and what is missing from them.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use zerver_fleet::{NodeStatus, nodes};
 use zerver_recorder::{BlockTrace, NodeId};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
+use zerver_trace::{RequestId, TraceView as _};
 
-use crate::commands::fleet::failed;
 use crate::error::CommandError;
+use crate::fleet_failure::failed;
 use crate::store_place::StorePlace;
 use crate::view::count;
 
@@ -18,35 +20,67 @@ const SILENT: Duration = Duration::from_secs(60);
 /// Maximum number of messages.
 const MAX_NOTICES: usize = 5;
 
-/// Nodes that a user chose.
-pub(crate) struct ChosenNodes(BTreeSet<NodeId>);
+/// The nodes of a fleet that a user chose, and which of them recorded each request that was read.
+pub(crate) struct FleetNodes {
+    names: BTreeMap<NodeId, String>,
+    of_requests: RefCell<HashMap<RequestId, NodeId>>,
+}
 
-impl ChosenNodes {
-    /// Finds the nodes with a name, or with an id that begins like this.
-    pub(crate) fn find(place: &StorePlace, name: &str) -> Result<Self, CommandError> {
+impl FleetNodes {
+    /// Finds the nodes with a name, or with an id that begins like this; all if there is none. Returns `None` for a
+    /// folder, which has no nodes.
+    pub(crate) fn find(place: &StorePlace, chosen: Option<&str>) -> Result<Option<Self>, CommandError> {
         let StorePlace::Fleet(url) = place else {
-            return Err(CommandError::new("only a fleet has nodes")
-                .with_hint("name one with --store 'postgres://user@host/database?ns=shop_prod'"));
+            return match chosen {
+                None => Ok(None),
+                Some(_) => Err(CommandError::new("only a fleet has nodes")
+                    .with_hint("name one with --store 'postgres://user@host/database?ns=shop_prod'")),
+            };
         };
         let all = nodes(url).map_err(|error| failed(url, "read", &error))?;
-        let chosen: BTreeSet<NodeId> = all
-            .iter()
-            .filter(|node| node.name == name || node.node.to_string().starts_with(name))
-            .map(|node| node.node)
-            .collect();
-        if chosen.is_empty() {
-            let names: BTreeSet<_> = all.iter().map(|node| clean(&node.name)).collect();
-            let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            return Err(CommandError::new(format!("no node is called {}", clean(name)))
-                .with_hint(format!("the nodes are {names}; `zerver fleet status` shows more")));
+        let mut names = names(&all);
+        if let Some(chosen) = chosen {
+            let known = names.values().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let is_chosen = |node: &NodeStatus| {
+                node.name == chosen
+                    || node.node.to_string().starts_with(chosen)
+                    || names[&node.node] == chosen
+            };
+            let kept: BTreeSet<NodeId> =
+                all.iter().filter(|node| is_chosen(node)).map(|node| node.node).collect();
+            names.retain(|node, _| kept.contains(node));
+            if names.is_empty() {
+                return Err(CommandError::new(format!("no node is called {}", clean(chosen)))
+                    .with_hint(format!("the nodes are {known}; `zerver fleet status` shows more")));
+            }
         }
-        Ok(Self(chosen))
+        Ok(Some(Self { names, of_requests: RefCell::default() }))
     }
 
-    /// Returns true if one of them recorded the request.
-    pub(crate) fn contain(&self, request: &BlockTrace<'_>) -> bool {
-        request.node().is_some_and(|node| self.0.contains(&node))
+    /// Returns true if one of the nodes recorded the request, and remembers which.
+    pub(crate) fn note(&self, request: &BlockTrace<'_>) -> bool {
+        let node = request.node().filter(|node| self.names.contains_key(node));
+        if let Some(node) = node {
+            self.of_requests.borrow_mut().insert(request.summary().id, node);
+        }
+        node.is_some()
     }
+
+    /// Returns the name of the node that recorded a request.
+    pub(crate) fn of(&self, id: RequestId) -> Option<&str> {
+        let node = *self.of_requests.borrow().get(&id)?;
+        self.names.get(&node).map(String::as_str)
+    }
+}
+
+/// Returns the names of nodes. Nodes with the same name also show the start of their ids.
+fn names(all: &[NodeStatus]) -> BTreeMap<NodeId, String> {
+    let is_shared = |name: &str| all.iter().filter(|node| node.name == name).count() > 1;
+    let name = |node: &NodeStatus| match clean(&node.name) {
+        name if is_shared(&node.name) => format!("{name}/{}", &node.node.to_string()[..4]),
+        name => name.into_owned(),
+    };
+    all.iter().map(|node| (node.node, name(node))).collect()
 }
 
 /// Returns messages about requests that a fleet lacks.
@@ -79,10 +113,9 @@ fn notice(node: &NodeStatus) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_a_fleet_lacks_is_told_by_node() {
-        let node = |recorded, shipped, waiting, seconds| NodeStatus {
-            node: NodeId(7),
+    fn node(recorded: u64, shipped: u64, waiting: u64, seconds: u64) -> NodeStatus {
+        NodeStatus {
+            node: NodeId(7 << 48),
             name: "pod-17".to_owned(),
             build: String::new(),
             seen: Duration::from_secs(seconds),
@@ -90,7 +123,19 @@ mod tests {
             shipped,
             waiting,
             behind_bytes: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn nodes_of_the_same_name_are_told_apart() {
+        let other = |id| NodeStatus { node: NodeId(id), ..node(0, 0, 0, 0) };
+        let named = NodeStatus { name: "pod-2".to_owned(), ..other(9) };
+        let names = names(&[other(1 << 48), other(2 << 48), named]);
+        assert_eq!(names.into_values().collect::<Vec<_>>(), ["pod-2", "pod-17/0001", "pod-17/0002"]);
+    }
+
+    #[test]
+    fn what_a_fleet_lacks_is_listed_by_node() {
         assert_eq!(notice(&node(10, 10, 0, 9_000)), None);
         assert_eq!(notice(&node(10, 8, 2, 5)), None);
         assert_eq!(

@@ -7,12 +7,12 @@ use zerver_trace::FlowDeclaration;
 
 use crate::backend::snapshot::Snapshot;
 use crate::backend::store_error::StoreError;
+use crate::backend::store_identity::{BuildRecord, NodeId};
 use crate::backend::table::Table;
 use crate::block::block_group::{self, GroupBuilder};
 use crate::block::block_index::BlockIndex;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, Schema, codec, record};
-use crate::read::blocks::{BuildRecord, NodeId};
 
 /// Keys of the records in [`Table::Meta`].
 const META: u64 = 0;

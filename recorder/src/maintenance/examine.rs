@@ -20,7 +20,7 @@ use crate::read::blocks::{BlocksView, Order};
 use crate::read::folder::folder_blocks::FolderBlocks;
 use crate::read::folder::folder_view::FolderView;
 use crate::read::read_error::ReadError;
-use crate::read::reader::StoreCounts;
+use crate::read::store_counts::StoreCounts;
 use crate::read::store_view::StoreView;
 use crate::secrets::secret_key::{SealError, SecretKey};
 

@@ -10,9 +10,10 @@ use std::path::Path;
 use zerver_trace::{Query, RequestId};
 
 use crate::backend::store_dir::FileMark;
+use crate::backend::store_identity::{BuildRecord, NodeId};
 use crate::block::block_index::BlockIndex;
 use crate::read::read_error::ReadError;
-use crate::read::reader::StoreCounts;
+use crate::read::store_counts::StoreCounts;
 
 /// A source of blocks, which another process may be adding to.
 pub trait Blocks: Send + Sync {
@@ -147,32 +148,4 @@ pub enum BlockPart {
     Summaries,
     /// The traces.
     Body,
-}
-
-/// A record that describes a build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BuildRecord {
-    /// Id and flows.
-    Catalog,
-    /// What the definitions of the flows say.
-    Declarations,
-    /// Package and program.
-    Origin,
-}
-
-/// Id of a store that wrote blocks: random, and made with the store.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u64);
-
-/// Writes 16 hexadecimal digits.
-impl Display for NodeId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl std::fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Display::fmt(self, f)
-    }
 }

@@ -10,6 +10,7 @@ pub(crate) mod open_block;
 pub(crate) mod pages;
 pub(crate) mod read_error;
 pub(crate) mod reader;
+pub(crate) mod store_counts;
 pub(crate) mod store_view;
 pub(crate) mod trace_lookup;
 mod unsealed;

@@ -11,11 +11,11 @@ use zerver_trace::{
     TraceView, ValuePlace, test_subjects,
 };
 
+use crate::backend::store_identity::NodeId;
 use crate::block::block_body::BlockBody;
 use crate::block::stored_trace::PieceId;
 use crate::block::trace_outline::OutlineShape;
 use crate::format::FormatError;
-use crate::read::blocks::NodeId;
 use crate::read::read_error::ReadError;
 use crate::read::store_view::StoreView;
 

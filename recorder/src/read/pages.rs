@@ -93,6 +93,7 @@ impl Reader {
                 }
                 // The block was readable when it was listed, and is damaged now.
                 Err(_) if cursor == (Cursor { block: key, seen: u32::MAX }) => {}
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     page.reached = Cursor { block: key, seen: u32::MAX };
                     page.damage.get_or_insert(error);
@@ -144,6 +145,7 @@ impl Reader {
                     let seen = if key == cursor.block { cursor.seen as usize } else { block.len() };
                     page.summaries.extend(block.into_iter().take(seen).rev());
                 }
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     page.damage.get_or_insert(error);
                     damaged += 1;

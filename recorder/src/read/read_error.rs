@@ -42,7 +42,7 @@ pub enum ReadError {
     },
     /// A block of a fleet is not what its node recorded: its checksum fails.
     #[error(
-        "{block} at {place} is not what was recorded: {reason}; somebody changed it, or the disk of the database is damaged"
+        "{block} at {place} is not what was recorded: {reason}; it was changed in the database, or the disk is damaged"
     )]
     Altered {
         /// Name of the database, without a password.
@@ -70,6 +70,13 @@ pub enum ReadError {
         /// The cause.
         source: io::Error,
     },
+}
+
+impl ReadError {
+    /// Returns true if nothing else can be read either, because the database of a fleet does not answer.
+    pub(crate) const fn is_outage(&self) -> bool {
+        matches!(self, Self::Fleet { .. })
+    }
 }
 
 impl From<StoreError> for ReadError {

@@ -10,25 +10,16 @@ use zerver_trace::{
 };
 
 use crate::backend::store_dir::FileMark;
+use crate::backend::store_identity::BuildRecord;
 use crate::backend::store_meta::{self, FlowCatalog, StoreOrigin};
 use crate::format::FormatError;
-use crate::read::blocks::{Blocks, BuildRecord, Wanted};
+use crate::read::blocks::{Blocks, Wanted};
 use crate::read::folder::folder_blocks::FolderBlocks;
 use crate::read::newest_first::visit_merged;
 use crate::read::read_error::ReadError;
+use crate::read::store_counts::StoreCounts;
 use crate::read::store_view::StoreView;
 use crate::secrets::secret_key::{SealError, SecretKey};
-
-/// Counters of a store since it was created.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StoreCounts {
-    /// Traces that were recorded, including those that were removed since.
-    pub recorded: u64,
-    /// Requests that the policy did not keep.
-    pub not_kept: u64,
-    /// Requests that were dropped because the queue was full.
-    pub dropped: u64,
-}
 
 /// Reads a store, which another process may be writing to, or those of a fleet.
 pub struct Reader {

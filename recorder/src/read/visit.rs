@@ -90,8 +90,12 @@ impl Reader {
             if left.is_empty() {
                 break;
             }
-            let Ok(block) = self.open_block(key, index.count) else { continue };
-            let Some(block) = block else { break };
+            let block = match self.open_block(key, index.count) {
+                Ok(Some(block)) => block,
+                Ok(None) => break,
+                Err(error) if error.is_outage() => return Err(error),
+                Err(_) => continue,
+            };
             for position in (0..block.summaries().len()).rev() {
                 // A request that was both recorded and imported is there twice.
                 if left.remove(&block.summaries()[position].id) && f(&block.trace_at(position)).is_break() {

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::backend::store_identity::BuildRecord;
 use crate::backend::store_meta::{self, StoreMeta};
 use crate::backend::table::Table;
 use crate::block::block_index::BlockIndex;
-use crate::read::blocks::{Blocks as _, BuildRecord};
+use crate::read::blocks::Blocks as _;
 use crate::read::folder::folder_blocks::FolderBlocks;
 use crate::read::folder::folder_view::FolderView;
 use crate::read::read_error::ReadError;
@@ -34,13 +35,13 @@ pub struct BuildRecords {
     pub build: String,
     /// Id and flows.
     pub catalog: Option<Vec<u8>>,
-    /// What the definitions of the flows say.
+    /// Declarations of the flows.
     pub declarations: Option<Vec<u8>>,
     /// Package and program.
     pub origin: Option<Vec<u8>>,
 }
 
-/// What has not been shipped, and the counters of the store at the same moment.
+/// Traces that were not shipped, and the counters of the store at the same moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Traces in blocks that were not shipped, closed or not.

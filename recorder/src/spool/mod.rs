@@ -1,4 +1,4 @@
-//! What the shipper of a fleet reads: the closed blocks of a store, and how far they reach while a recorder writes.
+//! The store as the shipper of a fleet reads it: its closed blocks, and how far they reach while a recorder writes.
 
 mod block_bounds;
 mod closed_blocks;

@@ -1,12 +1,12 @@
-//! How far the closed blocks of a store reach while a recorder writes to it.
+//! The end of the closed blocks of a store, which moves while a recorder writes to it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::read::blocks::NodeId;
+use crate::backend::store_identity::NodeId;
 use crate::write::recorder_state::RecorderState;
 
-/// How far the closed blocks of a store reach. A closed block is committed and never changes.
+/// The end of the closed blocks of a store. A closed block is committed and never changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SpoolEnd {
     /// The store. Another one takes its place if it is removed while a recorder writes to it.

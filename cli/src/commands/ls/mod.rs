@@ -15,7 +15,7 @@ use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
-use crate::requests::fleet_nodes::{ChosenNodes, missing_notices};
+use crate::requests::fleet_nodes::{FleetNodes, missing_notices};
 use crate::requests::groups::{GroupsJson, group_requests};
 use crate::requests::json::{CountJson, RequestJson, RequestsJson};
 use crate::requests::selection::{self, Condition};
@@ -40,8 +40,8 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
     let wanted = if needs_all { None } else { Some(limit.saturating_add(1)) };
     let stored = args.requests.filter.query(now_unix_ns(), wanted);
     let reader = locate::open_reader(&place)?;
-    let nodes = args.node.as_deref().map(|name| ChosenNodes::find(&place, name)).transpose()?;
-    let of_nodes = nodes.as_ref().map(|nodes| move |request: &BlockTrace<'_>| nodes.contain(request));
+    let nodes = FleetNodes::find(&place, args.node.as_deref())?;
+    let of_nodes = nodes.as_ref().map(|nodes| move |request: &BlockTrace<'_>| nodes.note(request));
     let condition = of_nodes.as_ref().map(|of_nodes| of_nodes as Condition<'_>);
     let mut requests = selection::select_where(&reader, stored.clone(), &query, output, condition)?;
     for notice in locate::dropped_notice(&reader).into_iter().chain(missing_notices(&place)) {
@@ -81,12 +81,12 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
     requests.truncate(limit);
     if args.ndjson {
         for request in &requests {
-            output.json_line(&RequestJson::new(request))?;
+            output.json_line(&RequestJson::of_fleet(request, nodes.as_ref()))?;
         }
         return Ok(CommandOutcome::Success);
     }
     if output.is_json {
-        output.json(&RequestsJson::new(&requests))?;
+        output.json(&RequestsJson::of_fleet(&requests, nodes.as_ref()))?;
         return Ok(CommandOutcome::Success);
     }
     if requests.is_empty() && !is_truncated {
@@ -105,8 +105,8 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
     let digits = locate::unique_digits(&reader, &ids);
     let now = now_unix_ns();
     let table = match args.columns.as_slice() {
-        [] => request_list::table(&requests, digits, now, output.columns()),
-        columns => request_list::table_of(columns, &requests, digits, now, output.columns()),
+        [] => request_list::table_of_fleet(&requests, nodes.as_ref(), digits, now, output.columns()),
+        columns => request_list::table_of(columns, &requests, nodes.as_ref(), digits, now, output.columns()),
     };
     output.print(&table)?;
     if is_truncated {

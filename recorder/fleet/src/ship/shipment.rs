@@ -1,4 +1,4 @@
-//! One round of shipping: everything that the spool has, and a report.
+//! A round of shipping: everything that the spool has, and a report.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

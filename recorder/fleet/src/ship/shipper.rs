@@ -37,7 +37,7 @@ pub struct Shipper {
     thread: Option<JoinHandle<()>>,
 }
 
-/// When to stop: until then, the last round may go on.
+/// The time of the stop, until which the last round may go on.
 #[derive(Debug, Default)]
 struct Signal {
     until: Mutex<Option<Instant>>,

@@ -1,4 +1,4 @@
-//! How far a shipper is, for metrics and messages.
+//! The progress of a shipper, for metrics and messages.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use zerver_fleet::status;
+use zerver_fleet::{InitOptions, init, status};
 use zerver_recorder::{Cursor, FindError, Reader};
 use zerver_trace::{Query, TraceSelector};
 
-use crate::harness::{PATIENCE, Shipping, new_fleet, reader, recorder};
+use crate::harness::{PATIENCE, Shipping, execute, new_fleet, reader, recorder};
 use crate::sample_traces::{capture, flow, id};
 
 #[test]
@@ -18,9 +18,9 @@ fn requests_of_two_services_are_read_as_one_list() {
     for n in 0..300 {
         services[n as usize % 2].sink().accept(Box::new(capture(n)));
     }
-    services.each_ref().map(|service| service.declare(&[flow()]));
+    services.iter().for_each(|service| service.declare(&[flow()]));
     let shippers = [0, 1].map(|n| Shipping::start(&services[n], &url, ["pod-1", "pod-2"][n]));
-    shippers.each_ref().map(|shipping| shipping.wait_until_shipped(150));
+    shippers.iter().for_each(|shipping| shipping.wait_until_shipped(150));
     let fleet = reader(&url);
     let all = fleet.list(&Query::default()).unwrap();
     let ids: Vec<_> = all.iter().map(|summary| summary.id).collect();
@@ -113,4 +113,51 @@ fn a_service_that_starts_again_ships_what_it_had_left_and_nothing_twice() {
     let status = status(&url).unwrap();
     assert_eq!((status.nodes.len(), status.nodes[0].shipped, status.nodes[0].missing()), (1, 60, 0));
     assert!(status.nodes[0].seen < Duration::from_secs(600));
+}
+
+#[test]
+fn what_is_sent_twice_arrives_once() {
+    let url = new_fleet();
+    let dir = tempfile::tempdir().unwrap();
+    let service = recorder(dir.path());
+    (0..150).for_each(|n| service.sink().accept(Box::new(capture(n))));
+    let first = Shipping::start(&service, &url, "pod-1");
+    first.wait_until_shipped(150);
+    drop(first);
+    let before = reader(&url).list(&Query::default()).unwrap();
+    // As if the answers to all shipments had been lost.
+    execute(&format!("update {}.node set next_seq = 0", url.namespace()));
+    let second = Shipping::start(&service, &url, "pod-1");
+    service.sink().accept(Box::new(capture(150)));
+    second.wait_until_shipped(151);
+    service.close();
+    second.shipper.stop(PATIENCE);
+    let after = reader(&url).list(&Query::default()).unwrap();
+    assert_eq!((after.len(), &after[1..]), (151, &before[..]));
+    let status = status(&url).unwrap();
+    assert_eq!((status.nodes[0].recorded, status.nodes[0].shipped, status.nodes[0].missing()), (151, 151, 0));
+}
+
+#[test]
+fn old_blocks_are_dropped_with_their_day_and_new_ones_have_a_partition() {
+    let url = new_fleet();
+    let dir = tempfile::tempdir().unwrap();
+    let service = recorder(dir.path());
+    service.sink().accept(Box::new(capture(1)));
+    let mut recent = capture(2);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    recent.started_unix_ns = now.as_nanos() as u64;
+    let shipping = Shipping::start(&service, &url, "pod-1");
+    shipping.wait_until_shipped(1);
+    service.sink().accept(Box::new(recent));
+    shipping.wait_until_shipped(2);
+    let ns = url.namespace();
+    execute(&format!(
+        "do $$ begin if (select count(*) from {ns}.block_default) <> 1 then raise 'no partition'; end if; end $$"
+    ));
+    init(&url, InitOptions { keep_days: Some(7) }).unwrap();
+    execute(&format!("select {ns}.maintain()"));
+    let left = reader(&url).list(&Query::default()).unwrap();
+    assert_eq!(left.iter().map(|summary| summary.id).collect::<Vec<_>>(), [id(2)]);
+    assert!(reader(&url).load(id(1)).unwrap().is_none());
 }

@@ -4,12 +4,13 @@ use std::fmt::Display;
 use std::ops::{ControlFlow, Range};
 
 use crate::backend::snapshot::Snapshot;
+use crate::backend::store_identity::{BuildRecord, NodeId};
 use crate::backend::store_meta::{self, StoreMeta};
 use crate::backend::table::Table;
 use crate::block::block_index::BlockIndex;
-use crate::read::blocks::{BlockPart, BlocksView, BuildRecord, NodeId, Order, Wanted};
+use crate::read::blocks::{BlockPart, BlocksView, Order, Wanted};
 use crate::read::read_error::ReadError;
-use crate::read::reader::StoreCounts;
+use crate::read::store_counts::StoreCounts;
 
 pub(crate) fn damaged(snapshot: &Snapshot, what: &str, error: &dyn Display) -> ReadError {
     ReadError::Damaged { path: snapshot.path().to_owned(), reason: format!("{what}: {error}") }

@@ -5,14 +5,16 @@ use zerver_fleet::{FleetStatus, FleetUrl, NodeStatus, status};
 use zerver_recorder::{Verification, verify};
 use zerver_trace::text::clean;
 
-use super::{MAX_LISTED, bytes};
-use crate::commands::fleet::failed;
 use crate::error::{CommandError, CommandOutcome};
+use crate::fleet_failure::failed;
 use crate::locate;
 use crate::output::Output;
 use crate::store_place::StorePlace;
-use crate::view::count;
 use crate::view::layout::field;
+use crate::view::{bytes, count};
+
+/// Maximum number of damaged blocks to list.
+const MAX_LISTED: usize = 10;
 
 /// `{"store": ..}`.
 #[derive(Serialize)]
@@ -29,7 +31,7 @@ struct FleetDocument<'f> {
 
 pub(super) fn run(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     let state = status(url).map_err(|error| failed(url, "check", &error))?;
-    let place = StorePlace::Fleet(url.clone());
+    let place = StorePlace::Fleet(Box::new(url.clone()));
     let reader = locate::open_reader(&place)?;
     let found = verify(&reader, &mut |read| {
         if read % 64 == 63 {
