@@ -10,6 +10,8 @@ use zerver_recorder::{Reader, find_store};
 use zerver_trace::text::clean;
 use zerver_trace::{FlowInfo, Query, duration};
 
+use crate::store_place::StorePlace;
+
 /// Number of requests to choose from.
 const MAX_REQUESTS: usize = 30;
 const KEYWORDS: [(&str, &str); 4] = [
@@ -61,11 +63,11 @@ fn stored_flows() -> Vec<FlowInfo> {
 /// Opens the store that the command line being completed names, or else the one that a command would find.
 fn reader() -> Option<Reader> {
     let named = store_option(env::args_os()).or_else(|| env::var_os("ZERVER_STORE").map(PathBuf::from));
-    let dir = match named {
-        Some(dir) => dir,
-        None => find_store(&env::current_dir().ok()?)?,
+    let place = match named {
+        Some(name) => StorePlace::named(&name).ok()?,
+        None => find_store(&env::current_dir().ok()?)?.into(),
     };
-    Reader::open(&dir).ok()
+    place.open().ok()
 }
 
 /// Returns the value of `--store` on a command line.

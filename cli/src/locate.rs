@@ -6,13 +6,16 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use zerver_analysis::{QueueHolders, Timeline};
+use zerver_fleet::FleetUrl;
 use zerver_recorder::{FindError, ReadError, Reader, find_store, portable, regular_file, reopen};
 use zerver_replay::nearest_name;
+use zerver_trace::text::clean;
 use zerver_trace::{Query, RecordedBy, RequestId, Trace, TraceSelector};
 
 use crate::args::{Global, TraceRef};
 use crate::error::CommandError;
 use crate::paths;
+use crate::store_place::StorePlace;
 use crate::view::count;
 use crate::view::request_list::MIN_DIGITS;
 
@@ -21,11 +24,13 @@ const MAX_FILE_LEN: u64 = 64 << 20;
 /// Maximum number of ids in a hint.
 const MAX_SUGGESTED: usize = 5;
 
-/// Returns the folder of the store: the one the user named, or the nearest above the current folder.
-pub(crate) fn store_dir(global: &Global) -> Result<PathBuf, CommandError> {
-    if let Some(dir) = &global.store {
+/// Returns the place of the store: the one the user named, or the nearest folder above the current one.
+pub(crate) fn store_place(global: &Global) -> Result<StorePlace, CommandError> {
+    if let Some(name) = &global.store {
+        let place = StorePlace::named(name)?;
+        let StorePlace::Folder(dir) = &place else { return Ok(place) };
         return match fs::metadata(dir) {
-            Ok(found) if found.is_dir() => Ok(dir.clone()),
+            Ok(found) if found.is_dir() => Ok(place),
             Ok(_) => Err(not_a_folder(dir)),
             Err(error) => Err(CommandError::new(format!("cannot open the store in {}", dir.display()))
                 .caused_by(&error)
@@ -34,7 +39,22 @@ pub(crate) fn store_dir(global: &Global) -> Result<PathBuf, CommandError> {
     }
     let here = env::current_dir()
         .map_err(|error| CommandError::new("cannot read the current folder").caused_by(&error))?;
-    find_store(&here).ok_or_else(|| no_store(&format!("{} or any folder above it", here.display())))
+    let found = find_store(&here).map(StorePlace::Folder);
+    found.ok_or_else(|| no_store(&format!("{} or any folder above it", here.display())))
+}
+
+/// Returns the folder of the store, for a command that writes to it.
+pub(crate) fn store_folder(global: &Global, action: &str) -> Result<PathBuf, CommandError> {
+    match store_place(global)? {
+        StorePlace::Folder(dir) => Ok(dir),
+        StorePlace::Fleet(url) => Err(needs_folder(&url, action)),
+    }
+}
+
+/// Returns the error for a fleet where only a folder will do.
+pub(crate) fn needs_folder(url: &FleetUrl, action: &str) -> CommandError {
+    CommandError::new(format!("cannot {action} the fleet at {url}"))
+        .with_hint("name the folder of a store with --store DIR")
 }
 
 fn no_store(place: &str) -> CommandError {
@@ -51,14 +71,17 @@ pub(crate) fn not_a_folder(dir: &Path) -> CommandError {
 
 /// Opens the store for reading. A store whose writer was killed is first opened for writing and closed, which loses
 /// nothing; if the disk is full or read-only, the store is read as it is.
-pub(crate) fn open_reader(dir: &Path) -> Result<Reader, CommandError> {
+pub(crate) fn open_reader(place: &StorePlace) -> Result<Reader, CommandError> {
+    let StorePlace::Folder(dir) = place else {
+        return place.open().map_err(|error| unreadable_store(place, &error));
+    };
     match Reader::open(dir) {
         Err(ReadError::Missing { .. }) => Err(no_store(&paths::display(dir))),
         Err(ReadError::NeedsRepair { .. }) => match reopen(dir) {
-            Ok(()) => Reader::open(dir).map_err(|error| unreadable_store(dir, &error)),
-            Err(cause) => Reader::open_unrepaired(dir).map_err(|_| unreadable_store(dir, &cause)),
+            Ok(()) => Reader::open(dir).map_err(|error| unreadable_store(place, &error)),
+            Err(cause) => Reader::open_unrepaired(dir).map_err(|_| unreadable_store(place, &cause)),
         },
-        opened => opened.map_err(|error| unreadable_store(dir, &error)),
+        opened => opened.map_err(|error| unreadable_store(place, &error)),
     }
 }
 
@@ -77,10 +100,17 @@ pub(crate) fn dropped_notice(reader: &Reader) -> Option<String> {
 }
 
 /// Returns the error for a store that cannot be read.
-pub(crate) fn unreadable_store(dir: &Path, error: &dyn std::error::Error) -> CommandError {
-    CommandError::new(format!("cannot read the store in {}", dir.display()))
+pub(crate) fn unreadable_store(
+    place: &dyn std::fmt::Display,
+    error: &(dyn std::error::Error + 'static),
+) -> CommandError {
+    if let Some(ReadError::Fleet { reason, hint, .. }) = error.downcast_ref() {
+        let error = CommandError::new(format!("cannot read the fleet at {place}")).with_cause(clean(reason));
+        return hint.iter().fold(error, |error, hint| error.with_hint(clean(hint)));
+    }
+    CommandError::new(format!("cannot read the store in {place}"))
         .caused_by(error)
-        .with_hint(format!("check it with `zerver doctor --store {}`", dir.display()))
+        .with_hint(format!("check it with `zerver doctor --store {place}`"))
 }
 
 /// A trace, and the store it comes from unless it comes from a file.
@@ -141,18 +171,22 @@ pub(crate) fn load_trace(global: &Global, trace: &TraceRef) -> Result<LoadedTrac
         TraceRef::File(path) => read_one(path).map(|trace| LoadedTrace { trace, reader: None }),
         TraceRef::StandardInput => read_one(Path::new("-")).map(|trace| LoadedTrace { trace, reader: None }),
         TraceRef::Stored(find) => {
-            let dir = store_dir(global)?;
-            let reader = open_reader(&dir)?;
-            let trace = find_trace(&dir, &reader, find)?;
+            let place = store_place(global)?;
+            let reader = open_reader(&place)?;
+            let trace = find_trace(&place, &reader, find)?;
             Ok(LoadedTrace { trace, reader: Some(reader) })
         }
     }
 }
 
 /// Finds and loads a trace in an open store.
-pub(crate) fn find_trace(dir: &Path, reader: &Reader, find: &TraceSelector) -> Result<Trace, CommandError> {
+pub(crate) fn find_trace(
+    place: &StorePlace,
+    reader: &Reader,
+    find: &TraceSelector,
+) -> Result<Trace, CommandError> {
     reader.find(find).map_err(|error| {
-        let not_found = not_found(dir, reader, find, error);
+        let not_found = not_found(place, reader, find, error);
         let flow = match find {
             TraceSelector::Last(flow)
             | TraceSelector::Slowest(flow)
@@ -244,14 +278,14 @@ fn portable_trace(path: &Path, bytes: &[u8]) -> Result<Trace, CommandError> {
     })
 }
 
-fn not_found(dir: &Path, reader: &Reader, find: &TraceSelector, error: FindError) -> CommandError {
+fn not_found(place: &StorePlace, reader: &Reader, find: &TraceSelector, error: FindError) -> CommandError {
     let names = |ids: &[RequestId]| {
         let digits = unique_digits(reader, ids);
         ids.iter().map(|id| id.short(digits)).collect::<Vec<_>>().join(", ")
     };
     match error {
         FindError::NotFound { nearest, .. } => {
-            let error = CommandError::new(format!("no request {find} in {}", dir.display()));
+            let error = CommandError::new(format!("no request {find} in {place}"));
             let error = match nearest.as_slice() {
                 [] => error,
                 ids => {
@@ -266,11 +300,9 @@ fn not_found(dir: &Path, reader: &Reader, find: &TraceSelector, error: FindError
                 .with_hint(format!("matching ids include {some}"))
                 .with_hint("add more digits")
         }
-        FindError::Empty { .. } => {
-            CommandError::new(format!("no request matches {find} in {}", dir.display()))
-                .with_hint("send the service a request, or list the requests with `zerver ls`")
-        }
-        FindError::Read(error) => unreadable_store(dir, &error),
+        FindError::Empty { .. } => CommandError::new(format!("no request matches {find} in {place}"))
+            .with_hint("send the service a request, or list the requests with `zerver ls`"),
+        FindError::Read(error) => unreadable_store(place, &error),
     }
 }
 

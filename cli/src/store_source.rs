@@ -1,7 +1,7 @@
 //! The store as the terminal UI and the web UI read it. It may not exist yet, and may be replaced by another.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,9 +12,11 @@ use zerver_trace::{
     CatalogFlow, Cursor, Query, RequestId, SourceError, Summary, Trace, TraceSource, TraceView,
 };
 
+use crate::store_place::StorePlace;
+
 /// The store in a folder.
 pub(crate) struct StoreSource {
-    dir: PathBuf,
+    place: StorePlace,
     reader: Mutex<Option<Arc<Reader>>>,
     /// True if the store has been opened since the last read of new requests.
     is_reopened: AtomicBool,
@@ -23,11 +25,16 @@ pub(crate) struct StoreSource {
     /// First damage found.
     damage: Mutex<Option<String>>,
     idle: Mutex<IdleStore>,
+    /// Time at which a fleet was read last.
+    polled: Mutex<Option<Instant>>,
 }
 
 /// Time for which a store must not have changed before it is only read again after a change. File systems distinguish
 /// changes that are at least two seconds apart.
 const QUIET: Duration = Duration::from_secs(3);
+
+/// Interval between two reads of a fleet, which is on the other side of a network.
+const FLEET_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Since when a store has not changed. Reading one that is idle costs more than looking at its file.
 #[derive(Debug, Default)]
@@ -50,19 +57,20 @@ impl IdleStore {
 
 impl StoreSource {
     /// Returns a store that is open.
-    pub(crate) fn from_reader(dir: PathBuf, reader: Reader) -> Self {
-        Self { reader: Mutex::new(Some(Arc::new(reader))), ..Self::new(dir) }
+    pub(crate) fn from_reader(place: StorePlace, reader: Reader) -> Self {
+        Self { reader: Mutex::new(Some(Arc::new(reader))), ..Self::new(place) }
     }
 
     /// Returns a store that need not exist yet.
-    pub(crate) fn new(dir: PathBuf) -> Self {
+    pub(crate) fn new(place: StorePlace) -> Self {
         Self {
-            dir,
+            place,
             reader: Mutex::new(None),
             is_reopened: AtomicBool::new(false),
             extra: Vec::new(),
             damage: Mutex::default(),
             idle: Mutex::default(),
+            polled: Mutex::default(),
         }
     }
 
@@ -82,9 +90,9 @@ impl StoreSource {
         self.read(Reader::catalog)
     }
 
-    /// Returns the folder of the store.
+    /// Returns the folder of the store. Empty for a fleet.
     pub(crate) fn dir(&self) -> &Path {
-        &self.dir
+        self.place.folder().unwrap_or(Path::new(""))
     }
 
     /// Reopens the store at the next read: another one may have replaced it.
@@ -97,7 +105,7 @@ impl StoreSource {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.as_ref().is_none_or(|reader| !reader.is_in_place()) {
             *reader = None;
-            match Reader::open(&self.dir) {
+            match self.place.open() {
                 Ok(opened) => {
                     *reader = Some(Arc::new(opened));
                     self.is_reopened.store(true, Ordering::Release);
@@ -107,6 +115,17 @@ impl StoreSource {
             }
         }
         Ok(reader.clone())
+    }
+
+    /// Returns true if new requests may be looked for: always in a folder, and now and then in a fleet.
+    fn is_poll_due(&self, now: Instant) -> bool {
+        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = self.place.folder().is_some()
+            || polled.is_none_or(|last| now.saturating_duration_since(last) >= FLEET_INTERVAL);
+        if is_due {
+            *polled = Some(now);
+        }
+        is_due
     }
 
     /// Keeps the first damage found.
@@ -188,6 +207,9 @@ impl TraceSource for StoreSource {
     }
 
     fn list_since(&self, cursor: Cursor, limit: usize) -> Result<(Vec<Summary>, Cursor), SourceError> {
+        if !self.is_poll_due(Instant::now()) {
+            return Ok((Vec::new(), cursor));
+        }
         let mark = self.reader()?.and_then(|reader| reader.mark());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.is_idle(mark, cursor, Instant::now()) {
@@ -202,6 +224,10 @@ impl TraceSource for StoreSource {
         })?;
         Ok(news.map_or((Vec::new(), cursor), |page| {
             self.keep_damage(page.damage);
+            if !page.summaries.is_empty() {
+                // There may be more.
+                *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
             (page.summaries, page.reached)
         }))
     }
@@ -220,7 +246,7 @@ mod tests {
     fn a_store_may_be_created_later_and_be_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join(".zerver");
-        let source = StoreSource::new(store.clone());
+        let source = StoreSource::new(store.clone().into());
         let numbered = |number| {
             let mut trace = sample::slow();
             trace.id = RequestId::from_u128(number);
@@ -281,7 +307,7 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at + 40] ^= 1;
             std::fs::write(&file, bytes).unwrap();
-            let source = StoreSource::new(dir.path().to_owned());
+            let source = StoreSource::new(dir.path().to_owned().into());
             let Ok(newest) = source.end() else { continue };
             let Ok((requests, None)) = source.list_before(newest, 100) else { continue };
             assert!(requests.len() == 8 || source.damage().is_some(), "at {at}: {}", requests.len());

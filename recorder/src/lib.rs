@@ -4,7 +4,8 @@
 //! which captures are kept (`intake`). The thread of the recorder describes their values and hides secrets (`describe`,
 //! `secrets`), collects them in blocks (`block`), and commits many traces at a time (`write`, `backend`).
 //!
-//! To read, a program opens a [`Reader`] (`read`). [`portable`] files hold a single trace. [`import()`], [`examine`]
+//! To read, a program opens a [`Reader`] (`read`), over a folder or over [`Blocks`] that lie elsewhere. A shipper sends
+//! them there (`spool`). [`portable`] files hold a single trace. [`import()`], [`examine`]
 //! and [`repair`] work on a whole store (`maintenance`). Every file is opened by [`regular_file`].
 //!
 //! A store is a folder with the database `traces.redb`, the `key` of its secrets, and the `lock` of its only writer.
@@ -25,24 +26,33 @@ pub mod regular_file;
 #[cfg(test)]
 mod sample_traces;
 mod secrets;
+mod spool;
 mod sync;
 mod write;
 
 pub use self::backend::store_dir::{FileMark, find_store};
+pub use self::backend::store_identity::{BuildRecord, NodeId};
 pub use self::backend::store_meta::{FlowCatalog, StoreOrigin};
 pub use self::backend::writer_lock::LockHolder;
+pub use self::block::block_index::BlockIndex;
 pub use self::format::{FormatError, Schema};
 pub use self::intake::recording_policy::{RecordingPolicy, TailPolicy};
 pub use self::maintenance::examine::{DamagedBlock, StoreReport, examine, examine_with};
 pub use self::maintenance::import::import;
 pub use self::maintenance::portable;
 pub use self::maintenance::repair::{RepairError, reopen, repair};
+pub use self::maintenance::verify::{Verification, verify};
+pub use self::read::blocks::{BlockPart, Blocks, BlocksView, Order, Wanted};
 pub use self::read::open_block::BlockTrace;
 pub use self::read::pages::Page;
 pub use self::read::read_error::ReadError;
-pub use self::read::reader::{Reader, StoreCounts};
+pub use self::read::reader::Reader;
+pub use self::read::store_counts::StoreCounts;
 pub use self::read::trace_lookup::FindError;
 pub use self::secrets::secret_key::SealError;
+pub use self::spool::{
+    Backlog, BlockBounds, BuildRecords, ClosedBlock, FlowBounds, Spool, SpoolEnd, SpoolReader,
+};
 pub use self::write::open_error::OpenError;
 pub use self::write::recorder::{Recorder, RecorderOptions};
 pub use self::write::recorder_state::RecorderStatus;

@@ -60,9 +60,9 @@ pub use unreplayable::removed_flow_report;
 pub use value::side_by_side::side_by_side;
 pub use zerver_engine::ChaosRule;
 pub use zerver_engine::service_docs::{
-    AliasMetrics, BurnWindow, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyBucket,
-    RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, SloMetrics, SloState, StepMetrics,
-    TargetMetrics, WorkerMetrics,
+    AliasMetrics, BurnWindow, ChaosMetrics, ClassMetrics, EffectMetrics, FleetMetrics, FlowMetrics,
+    LatencyBucket, RecorderMetrics, ServiceMetrics, SettingDoc, SettingSource, SloMetrics, SloState,
+    StepMetrics, TargetMetrics, WorkerMetrics,
 };
 pub use zerver_trace::nearest_name;
 pub use zerver_trace::value::json::RecordedJson;

@@ -17,6 +17,7 @@ mod disk;
 mod documentation;
 mod drills;
 mod explain;
+mod fleet;
 mod formats;
 mod glossary;
 mod harness;

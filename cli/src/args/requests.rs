@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 use zerver_replay::ValuePath;
 use zerver_trace::duration::HumanDuration;
@@ -24,6 +24,9 @@ pub(crate) struct Ls {
     /// Show at most N requests or groups, or `all`
     #[arg(long, short = 'n', value_name = "N", default_value = "50")]
     pub(crate) limit: Limit,
+    /// Show only requests of this node of a fleet: its name, or the start of its id
+    #[arg(long, value_name = "NODE", conflicts_with = "follow")]
+    pub(crate) node: Option<String>,
     /// Order of the requests; `took` shows the slowest first
     #[arg(long, value_name = "KEY", default_value = "started")]
     pub(crate) sort: RequestOrder,
@@ -66,6 +69,8 @@ pub(crate) enum RequestColumn {
     Class,
     Outcome,
     Worker,
+    /// Node of a fleet that recorded the request
+    Node,
 }
 
 /// Order of requests in a list.
@@ -327,6 +332,31 @@ pub(crate) struct Doctor {
     /// Repair what can be repaired
     #[arg(long)]
     pub(crate) repair: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fleet {
+    #[command(subcommand)]
+    pub(crate) command: FleetCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetCommand {
+    /// Create the namespace of a fleet, or change its settings
+    ///
+    /// Creates a schema, its tables and functions, and the roles `zerver_ship` and `zerver_read`. May run again.
+    Init(FleetInit),
+    /// Bring the namespace of a fleet to the version of this build, in place
+    Upgrade,
+    /// List the nodes of a fleet, and how far behind each is
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetInit {
+    /// Number of days for which requests are kept [default: 30]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) keep_days: Option<u32>,
 }
 
 #[cfg(feature = "mcp")]

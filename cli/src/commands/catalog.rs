@@ -14,6 +14,7 @@ use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
 use crate::service::query::{self, query};
+use crate::store_place::StorePlace;
 use crate::view;
 
 /// Maximum size of a file with a catalog, in bytes.
@@ -30,7 +31,7 @@ pub(super) fn run(
     let flows: Vec<CatalogFlow> = match (&args.app, &args.program.exe) {
         (Some(app), _) => query(app, &args.program, global, query::FLOWS)?,
         (None, Some(_)) => query(Path::new("."), &args.program, global, query::FLOWS)?,
-        (None, None) => of_store(&locate::store_dir(global)?)?,
+        (None, None) => of_store(&locate::store_place(global)?)?,
     };
     if output.is_json {
         output.json(&Document { flows })?;
@@ -65,7 +66,7 @@ fn load(path: &Path, global: &Global) -> Result<Vec<CatalogFlow>, CommandError> 
         return query(path, &Program::default(), global, query::FLOWS);
     }
     if found.is_dir() {
-        return of_store(path);
+        return of_store(&path.to_owned().into());
     }
     if is_program(path) {
         let program = Program { exe: Some(path.to_owned()), ..Program::default() };
@@ -85,9 +86,9 @@ pub(super) fn is_program(path: &Path) -> bool {
     !is_json && fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o111 != 0)
 }
 
-fn of_store(dir: &Path) -> Result<Vec<CatalogFlow>, CommandError> {
-    let reader = locate::open_reader(dir)?;
-    reader.catalog().map_err(|error| locate::unreadable_store(dir, &error))
+fn of_store(place: &StorePlace) -> Result<Vec<CatalogFlow>, CommandError> {
+    let reader = locate::open_reader(place)?;
+    reader.catalog().map_err(|error| locate::unreadable_store(place, &error))
 }
 
 /// `{"flows": [...]}`.

@@ -29,8 +29,8 @@ pub(super) fn run(
 ) -> Result<CommandOutcome, CommandError> {
     let parse = |text: &str| parse_query(&[text.to_owned()], &local_clock());
     let (query_a, query_b) = (parse(queries.a)?, parse(queries.b)?);
-    let dir = locate::store_dir(global)?;
-    let reader = locate::open_reader(&dir)?;
+    let place = locate::store_place(global)?;
+    let reader = locate::open_reader(&place)?;
     let a = select(&reader, &query_a, queries.a, output)?;
     let b = select(&reader, &query_b, queries.b, output)?;
     let sets = SeparatedSets::new(a, b);
@@ -52,8 +52,8 @@ pub(super) fn run_against_rest(
 ) -> Result<CommandOutcome, CommandError> {
     let query = parse_query(words, &local_clock())?;
     let text = words.join(" ");
-    let dir = locate::store_dir(global)?;
-    let reader = locate::open_reader(&dir)?;
+    let place = locate::store_place(global)?;
+    let reader = locate::open_reader(&place)?;
     let these = select(&reader, &query, &text, output)?;
     let flows: BTreeSet<String> = these.iter().map(|request| request.flow.clone()).collect();
     let all = selection::select(&reader, Query::default(), &RequestQuery::default(), output)?;

@@ -55,7 +55,7 @@ fn unpack_into(dir: &Path, output: &mut Output) -> Result<CommandOutcome, Comman
     }
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| failed(&error))?;
     unpack(dir).map_err(|error| failed(&error))?;
-    let requests = list(&locate::open_reader(dir)?)?.len() as u64;
+    let requests = list(&locate::open_reader(&dir.to_owned().into())?)?.len() as u64;
     if output.is_json {
         output.json(&serde_json::json!({ "store": dir, "requests": requests }))?;
         return Ok(CommandOutcome::Success);
@@ -75,9 +75,9 @@ fn open(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let reader = locate::open_reader(dir)?;
+    let reader = locate::open_reader(&dir.to_owned().into())?;
     if !args.no_tui && can_open(output) {
-        let source = StoreSource::from_reader(dir.to_owned(), reader);
+        let source = StoreSource::from_reader(dir.to_owned().into(), reader);
         let here = env::current_dir().unwrap_or_default();
         let replayer = Replayer::new(service_folder(&here), Program::default());
         let services = services(&Arc::new(source), replayer);
@@ -109,7 +109,7 @@ fn service_folder(here: &Path) -> Option<PathBuf> {
 }
 
 fn list(reader: &Reader) -> Result<Vec<zerver_trace::Summary>, CommandError> {
-    reader.list(&Query::default()).map_err(|error| locate::unreadable_store(reader.dir(), &error))
+    reader.list(&Query::default()).map_err(|error| locate::unreadable_store(&reader.place(), &error))
 }
 
 /// Writes the files of the store into a folder. They are private, as those of any store.

@@ -83,9 +83,9 @@ fn load_typical(
     global: &Global,
     output: &mut Output,
 ) -> Result<(Identified, Identified), CommandError> {
-    let dir = locate::store_dir(global)?;
-    let reader = locate::open_reader(&dir)?;
-    let unreadable = |error: &dyn std::error::Error| locate::unreadable_store(&dir, error);
+    let place = locate::store_place(global)?;
+    let reader = locate::open_reader(&place)?;
+    let unreadable = |error: &(dyn std::error::Error + 'static)| locate::unreadable_store(&place, error);
     let query = Query { flow: Some(flow.to_owned()), limit: Some(POPULATION), ..Query::default() };
     let requests = reader.list(&query).map_err(|error| unreadable(&error))?;
     let found = typical_pair(&requests).map_err(|error| {

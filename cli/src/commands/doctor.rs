@@ -8,12 +8,14 @@ use zerver_trace::text::clean;
 
 use crate::args::{Doctor, Global};
 use crate::clock::now_unix_ns;
+use crate::commands::fleet_health;
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::output::Output;
 use crate::paths;
+use crate::store_place::StorePlace;
 use crate::view::layout::field;
-use crate::view::{count, paint, style};
+use crate::view::{bytes, count, paint, style};
 
 /// Smallest difference between clocks that is reported, in nanoseconds.
 const MINUTE_NS: u64 = 60_000_000_000;
@@ -25,7 +27,11 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let dir = locate::store_dir(global)?;
+    let dir = match locate::store_place(global)? {
+        StorePlace::Folder(dir) => dir,
+        StorePlace::Fleet(url) if args.repair => return Err(locate::needs_folder(&url, "repair")),
+        StorePlace::Fleet(url) => return fleet_health::run(&url, output),
+    };
     let report = if args.repair {
         repair(&dir).map_err(|error| {
             CommandError::new(format!("cannot repair the store in {}", dir.display())).caused_by(&error)
@@ -159,15 +165,6 @@ fn text(report: &StoreReport, findings: &[String]) -> String {
 /// Formats a time to the second.
 fn to_the_second(unix_ns: u64) -> String {
     rfc3339(unix_ns).split('.').next().map(|time| format!("{time}Z")).unwrap_or_default()
-}
-
-fn bytes(n: u64) -> String {
-    match n {
-        0..1_024 => format!("{n} B"),
-        1_024..1_048_576 => format!("{:.1} KiB", n as f64 / 1_024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
-        _ => format!("{:.2} GiB", n as f64 / 1_073_741_824.0),
-    }
 }
 
 #[derive(Serialize)]

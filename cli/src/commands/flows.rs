@@ -7,10 +7,10 @@ use zerver_trace::Query;
 use crate::args::{FlowSort, Flows, Global, parse_query};
 use crate::clock::{local_clock, now_unix_ns};
 use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
 use crate::output::Output;
 use crate::requests::selection;
 use crate::view::{count, flow_list};
-use crate::{locate, paths};
 
 /// `{"flows": [...]}`.
 #[derive(Serialize)]
@@ -29,8 +29,8 @@ pub(super) fn run(
     if args.sort == FlowSort::Change && versus.is_none() {
         return Err(CommandError::new("--sort change needs something to compare with: add --vs QUERY"));
     }
-    let dir = locate::store_dir(global)?;
-    let reader = locate::open_reader(&dir)?;
+    let place = locate::store_place(global)?;
+    let reader = locate::open_reader(&place)?;
     let stored = args.requests.filter.query(now_unix_ns(), None);
     let requests = selection::select(&reader, stored, &query, output)?;
     let versus = match &versus {
@@ -55,7 +55,7 @@ pub(super) fn run(
         return Ok(CommandOutcome::Success);
     }
     if flows.is_empty() {
-        output.info(&format!("no matching requests in {}", paths::display(&dir)));
+        output.info(&format!("no matching requests in {place}"));
         return Ok(CommandOutcome::Success);
     }
     output.print(&flow_list::table(&flows, args.vs.is_some(), output.columns()))?;

@@ -3,6 +3,7 @@
 use crate::args::{Global, Import};
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
+use crate::store_place::StorePlace;
 use crate::view::count;
 use crate::{locate, paths};
 
@@ -16,8 +17,12 @@ pub(super) fn run(
     let traces = read.concat();
     let found = traces.len();
     let dir = match &global.store {
-        Some(dir) => dir.clone(),
-        None => locate::store_dir(global)?,
+        // A new folder will do.
+        Some(name) => match StorePlace::named(name)? {
+            StorePlace::Folder(dir) => dir,
+            StorePlace::Fleet(url) => return Err(locate::needs_folder(&url, "import into")),
+        },
+        None => locate::store_folder(global, "import into")?,
     };
     let imported = zerver_recorder::import(&dir, traces).map_err(|error| {
         CommandError::new(format!("cannot import into the store in {}", dir.display())).caused_by(&error)

@@ -9,6 +9,8 @@ mod diff;
 mod doctor;
 mod explain;
 mod export;
+mod fleet;
+mod fleet_health;
 mod flows;
 mod import;
 mod ls;
@@ -56,6 +58,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Catalog(args) => catalog::run(args, global, output),
         Command::OpenApi(args) => openapi::run(args, global, output),
         Command::Slo(args) => slo::run(args, global, output),
+        Command::Fleet(args) => fleet::run(args, global, output),
         Command::Config(args) => config::run(args, global, output),
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),

@@ -13,7 +13,7 @@ use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::requests::selection;
-use crate::{locate, paths, view};
+use crate::{locate, view};
 use zerver_trace::duration::HumanDuration;
 
 pub(super) fn run(
@@ -26,8 +26,8 @@ pub(super) fn run(
     let mut other = recorded_on.clone();
     assign(&mut other, &args.set)?;
     let other = (!args.set.is_empty()).then_some(other);
-    let dir = locate::store_dir(global)?;
-    let reader = locate::open_reader(&dir)?;
+    let place = locate::store_place(global)?;
+    let reader = locate::open_reader(&place)?;
     let query = args.requests.parse()?;
     let stored = args.requests.filter.query(now_unix_ns(), args.limit.0);
     let (mut traces, mut unreadable): (Vec<Trace>, _) = (Vec::new(), 0_u64);
@@ -63,7 +63,7 @@ pub(super) fn run(
             simulation: &simulation,
         })?;
     } else if simulation.requests == 0 {
-        output.info(&format!("no matching requests that ran a step in {}", paths::display(&dir)));
+        output.info(&format!("no matching requests that ran a step in {place}"));
         return Ok(CommandOutcome::Success);
     } else {
         let columns = output.columns();

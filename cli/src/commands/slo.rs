@@ -25,9 +25,9 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let dir = locate::store_dir(global)?;
-    let reader = locate::open_reader(&dir)?;
-    let flows = reader.catalog().map_err(|error| locate::unreadable_store(&dir, &error))?;
+    let place = locate::store_place(global)?;
+    let reader = locate::open_reader(&place)?;
+    let flows = reader.catalog().map_err(|error| locate::unreadable_store(&place, &error))?;
     let flows = with_objectives(flows, args.flow.as_deref())?;
     let requests = selection::select(&reader, Query::default(), &RequestQuery::default(), output)?;
     let until_unix_ns = match &args.until {

@@ -1,6 +1,5 @@
 //! `zerver tui`: the terminal UI over a store.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use zerver_tui::StartScreen;
@@ -9,6 +8,7 @@ use crate::args::{Global, TraceRef, Tui};
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate;
 use crate::service::replayer::Replayer;
+use crate::store_place::StorePlace;
 use crate::store_source::StoreSource;
 use crate::terminal_ui::{appearance, check_terminal, services, show};
 
@@ -22,26 +22,26 @@ pub(super) fn run(args: &Tui, global: &Global) -> Result<CommandOutcome, Command
                 _ => StartScreen::Requests,
             };
             // With one request, the list shows the store, if there is one. Several are a list of their own.
-            let dir = match traces.len() {
-                1 => locate::store_dir(global).unwrap_or_default(),
-                _ => PathBuf::default(),
+            let place = match traces.len() {
+                1 => locate::store_place(global).unwrap_or_default(),
+                _ => StorePlace::default(),
             };
-            (start_screen, StoreSource::new(dir).with_extra(traces))
+            (start_screen, StoreSource::new(place).with_extra(traces))
         }
         Some(TraceRef::StandardInput) => {
             return Err(CommandError::new("the terminal UI reads keys from standard input")
                 .with_hint("write the trace to a file, and name that"));
         }
         id => {
-            let dir = locate::store_dir(global)?;
-            let reader = locate::open_reader(&dir)?;
+            let place = locate::store_place(global)?;
+            let reader = locate::open_reader(&place)?;
             let start_screen = match id {
                 Some(TraceRef::Stored(find)) => {
-                    StartScreen::Timeline(locate::find_trace(&dir, &reader, find)?.id)
+                    StartScreen::Timeline(locate::find_trace(&place, &reader, find)?.id)
                 }
                 _ => StartScreen::Requests,
             };
-            (start_screen, StoreSource::from_reader(dir, reader))
+            (start_screen, StoreSource::from_reader(place, reader))
         }
     };
     let replayer = Replayer::new(args.app.clone(), args.program.clone());

@@ -27,15 +27,15 @@ pub(super) fn run(args: &Web, global: &Global, output: &mut Output) -> Result<Co
             let trace = locate::read_portable(path)?;
             page = format!("requests/{}", trace.id);
             // The list shows the store, if there is one.
-            StoreSource::new(locate::store_dir(global).unwrap_or_default()).with_extra(vec![trace])
+            StoreSource::new(locate::store_place(global).unwrap_or_default()).with_extra(vec![trace])
         }
         path => {
-            let dir = match path {
-                Some(dir) => dir.clone(),
-                None => locate::store_dir(global)?,
+            let place = match path {
+                Some(dir) => dir.clone().into(),
+                None => locate::store_place(global)?,
             };
-            let reader = locate::open_reader(&dir)?;
-            StoreSource::from_reader(dir, reader)
+            let reader = locate::open_reader(&place)?;
+            StoreSource::from_reader(place, reader)
         }
     };
     let replayer = Replayer::new(args.app.clone(), args.program.clone());

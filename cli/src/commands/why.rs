@@ -81,6 +81,6 @@ fn others(loaded: &LoadedTrace, output: &mut Output) -> Result<Vec<Trace>, Comma
         others.extend(request.load().ok());
         ControlFlow::Continue(())
     });
-    visited.map_err(|error| locate::unreadable_store(reader.dir(), &error))?;
+    visited.map_err(|error| locate::unreadable_store(&reader.place(), &error))?;
     Ok(others)
 }

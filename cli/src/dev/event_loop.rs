@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Co
         args.args.clone(),
         drill::variables(args),
     )?;
-    let follower = StoreFollower::start(store.clone(), now_unix_ns(), {
+    let follower = StoreFollower::start(store.clone().into(), now_unix_ns(), {
         let events = events.clone();
         move |news| drop(events.send(DevEvent::News(news)))
     });

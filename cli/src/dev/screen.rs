@@ -55,7 +55,7 @@ impl DevScreen {
     ) -> Self {
         let (sender, received) = zerver_tui::channel();
         let handle = ScreenHandle { sender: sender.clone(), is_closed: Arc::default() };
-        let source = Arc::new(StoreSource::new(store));
+        let source = Arc::new(StoreSource::new(store.into()));
         let current = replayer.current();
         let services = services(&source, replayer);
         let on_close = OnClose { is_closed: Arc::clone(&handle.is_closed), then: Some(closed) };

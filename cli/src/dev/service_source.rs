@@ -9,6 +9,7 @@ use crate::args::{Dev, Global};
 use crate::error::CommandError;
 use crate::locate;
 use crate::service::cargo::Package;
+use crate::store_place::StorePlace;
 
 pub(super) enum ServiceSource {
     Package(Package),
@@ -72,7 +73,17 @@ impl ServiceSource {
 
 /// Returns the folder of the store as an absolute path. It need not exist yet.
 pub(super) fn store_dir(global: &Global, folder: &Path) -> Result<PathBuf, CommandError> {
-    let dir = global.store.clone().unwrap_or_else(|| folder.join(".zerver"));
+    let dir = match &global.store {
+        Some(name) => match StorePlace::named(name)? {
+            StorePlace::Folder(dir) => dir,
+            StorePlace::Fleet(url) => {
+                return Err(locate::needs_folder(&url, "record into").with_hint(
+                    "a service records into its own store, and ships to a fleet with ZERVER_FLEET_STORE",
+                ));
+            }
+        },
+        None => folder.join(".zerver"),
+    };
     // Reported before anything is built.
     if dir.exists() && !dir.is_dir() {
         return Err(locate::not_a_folder(&dir));

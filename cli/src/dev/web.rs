@@ -23,7 +23,7 @@ pub(super) struct DevWeb {
 impl DevWeb {
     /// Starts to serve. `service` is the URL of the service.
     pub(super) fn start(args: &Dev, store: &Path, service: &str) -> Result<Self, CommandError> {
-        let source = Arc::new(StoreSource::new(store.to_owned()));
+        let source = Arc::new(StoreSource::new(store.to_owned().into()));
         let replayer = Replayer::new(Some(args.app.clone()), args.program.clone());
         let current = replayer.current();
         let services = web_ui::services(Arc::clone(&source), replayer, Some(service.to_owned()));

@@ -4,6 +4,8 @@ use serde::Serialize;
 use zerver_analysis::rfc3339;
 use zerver_trace::{Class, Summary};
 
+use crate::requests::fleet_nodes::FleetNodes;
+
 /// Stable JSON form of a request in a list. Fields may be added.
 #[derive(Serialize)]
 pub(crate) struct RequestJson<'a> {
@@ -19,6 +21,9 @@ pub(crate) struct RequestJson<'a> {
     failed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<u16>,
+    /// Node of a fleet that recorded the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
     /// Authority in the request target; left out if the target has none.
     #[serde(skip_serializing_if = "str::is_empty")]
     authority: &'a str,
@@ -26,6 +31,11 @@ pub(crate) struct RequestJson<'a> {
 
 impl<'a> RequestJson<'a> {
     pub(crate) fn new(summary: &'a Summary) -> Self {
+        Self::of_fleet(summary, None)
+    }
+
+    /// Returns a request with its node.
+    pub(crate) fn of_fleet(summary: &'a Summary, nodes: Option<&'a FleetNodes>) -> Self {
         Self {
             id: summary.id.to_string(),
             flow: &summary.flow,
@@ -38,6 +48,7 @@ impl<'a> RequestJson<'a> {
             outcome: &summary.outcome,
             failed: summary.is_failed,
             worker: summary.worker,
+            node: nodes.and_then(|nodes| nodes.of(summary.id)),
             authority: &summary.authority,
         }
     }
@@ -57,7 +68,12 @@ pub(crate) struct CountJson {
 
 impl<'a> RequestsJson<'a> {
     pub(crate) fn new(requests: &'a [Summary]) -> Self {
-        Self { requests: requests.iter().map(RequestJson::new).collect() }
+        Self::of_fleet(requests, None)
+    }
+
+    /// Returns requests with their nodes.
+    pub(crate) fn of_fleet(requests: &'a [Summary], nodes: Option<&'a FleetNodes>) -> Self {
+        Self { requests: requests.iter().map(|request| RequestJson::of_fleet(request, nodes)).collect() }
     }
 }
 

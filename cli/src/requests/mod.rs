@@ -1,5 +1,6 @@
 //! Recorded requests as lists: selected, grouped, followed, and in JSON.
 
+pub(crate) mod fleet_nodes;
 pub(crate) mod groups;
 pub(crate) mod json;
 pub(crate) mod selection;

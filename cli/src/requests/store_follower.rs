@@ -1,7 +1,6 @@
 //! Follows the store while another process writes to it.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -11,9 +10,12 @@ use zerver_recorder::{Cursor, ReadError, Reader};
 use zerver_trace::{Query, RequestId, Summary};
 
 use crate::locate;
+use crate::store_place::StorePlace;
 
 /// Interval between two reads of the store. A trace appears within 50 ms of its response.
 const POLL_INTERVAL: Duration = Duration::from_millis(30);
+/// Interval between two reads of a fleet, which is on the other side of a network.
+const FLEET_INTERVAL: Duration = Duration::from_millis(500);
 /// Interval between two attempts to read a store that cannot be read.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Number of consecutive failures after which they are reported.
@@ -36,19 +38,23 @@ pub(crate) struct StoreFollower {
 
 impl StoreFollower {
     /// Reports every request that began at `since_unix_ns` or later.
-    pub(crate) fn start(dir: PathBuf, since_unix_ns: u64, report: impl Fn(News) + Send + 'static) -> Self {
+    pub(crate) fn start(
+        place: StorePlace,
+        since_unix_ns: u64,
+        report: impl Fn(News) + Send + 'static,
+    ) -> Self {
         let (reader, cursor, known) = (None, None, HashSet::new());
-        Self::follow(Followed { dir, since_unix_ns, reader, cursor, known }, report)
+        Self::follow(Followed { place, since_unix_ns, reader, cursor, known }, report)
     }
 
     /// Reports every request recorded after `cursor`, except those that are known already.
     pub(crate) fn resume(
-        dir: PathBuf,
+        place: StorePlace,
         cursor: Cursor,
         known: HashSet<RequestId>,
         report: impl Fn(News) + Send + 'static,
     ) -> Self {
-        Self::follow(Followed { dir, since_unix_ns: 0, reader: None, cursor: Some(cursor), known }, report)
+        Self::follow(Followed { place, since_unix_ns: 0, reader: None, cursor: Some(cursor), known }, report)
     }
 
     fn follow(mut state: Followed, report: impl Fn(News) + Send + 'static) -> Self {
@@ -57,6 +63,7 @@ impl StoreFollower {
         let (finishing, replaced) = (Arc::clone(&is_finishing), Arc::clone(&is_replaced));
         let thread = thread::spawn(move || {
             let mut failures = 0;
+            let interval = if state.place.folder().is_some() { POLL_INTERVAL } else { FLEET_INTERVAL };
             loop {
                 // Requests written before the call of `finish` are still reported.
                 let is_last = finishing.load(Ordering::Acquire);
@@ -70,7 +77,7 @@ impl StoreFollower {
                             let digits = state.digits(&requests);
                             report(News::Requests(requests, digits));
                         }
-                        POLL_INTERVAL
+                        interval
                     }
                     // The service has not created it yet.
                     Err(ReadError::Missing { .. }) => POLL_INTERVAL,
@@ -109,7 +116,7 @@ impl StoreFollower {
 
 /// A store, and how far it has been read.
 struct Followed {
-    dir: PathBuf,
+    place: StorePlace,
     since_unix_ns: u64,
     reader: Option<Reader>,
     cursor: Option<Cursor>,
@@ -140,7 +147,7 @@ impl Followed {
 
     /// Opens the store. If it is another one than before, everything in it is new.
     fn open(&mut self) -> Result<Reader, ReadError> {
-        let reader = Reader::open(&self.dir)?;
+        let reader = self.place.open()?;
         if let Some(cursor) = self.cursor
             && reader.end()? < cursor
         {
@@ -172,7 +179,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join(".zerver");
         let (sender, reported) = mpsc::channel();
-        let mut follower = StoreFollower::start(store.clone(), 0, move |news| {
+        let mut follower = StoreFollower::start(store.clone().into(), 0, move |news| {
             let News::Requests(requests, _) = news else { panic!("the store could not be read") };
             let _ = sender.send(requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>());
         });

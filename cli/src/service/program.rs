@@ -35,7 +35,7 @@ impl ServiceProgram {
         if let Some(app) = app {
             return Package::find(app, bin).map(Self::Package);
         }
-        if let Some(package) = store.and_then(|store| package_of(store.dir())) {
+        if let Some(package) = store.and_then(Reader::dir).and_then(package_of) {
             return Package::find(&package, bin).map(Self::Package);
         }
         let origin = store.and_then(|store| store.origin().ok()).unwrap_or_default();

@@ -30,7 +30,7 @@ pub(crate) fn can_open(output: &Output) -> bool {
 pub(crate) fn show_diff(traces: [Trace; 2], args: &ThemeArgs, global: &Global) -> Result<(), CommandError> {
     let start_screen = StartScreen::Diff(traces[0].id, traces[1].id);
     let source =
-        StoreSource::new(locate::store_dir(global).unwrap_or_default()).with_extra(Vec::from(traces));
+        StoreSource::new(locate::store_place(global).unwrap_or_default()).with_extra(Vec::from(traces));
     show(start_screen, &services(&Arc::new(source), Replayer::default()), appearance(args, global), None)
 }
 

@@ -29,4 +29,4 @@ pub(crate) mod why_value;
 
 use zerver_analysis::display as value;
 
-pub(crate) use self::text::{count, fill, fit, fold, fold_words, paint, width};
+pub(crate) use self::text::{bytes, count, fill, fit, fold, fold_words, paint, width};

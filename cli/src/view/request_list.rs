@@ -8,6 +8,7 @@ use zerver_trace::{Summary, implies_outcome};
 use super::table::{Column, Table};
 use super::{paint, style};
 use crate::args::RequestColumn;
+use crate::requests::fleet_nodes::FleetNodes;
 use zerver_trace::duration;
 
 /// Minimum width of a path, in columns.
@@ -31,7 +32,22 @@ pub(crate) const MIN_DIGITS: usize = 8;
 
 /// Returns a table of requests.
 pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, columns: Option<usize>) -> String {
-    let mut table = Table::new(&DEFAULT_COLUMNS.map(title));
+    table_of_fleet(requests, None, digits, now_unix_ns, columns)
+}
+
+/// Returns a table of requests, with their nodes if there are some.
+pub(crate) fn table_of_fleet(
+    requests: &[Summary],
+    nodes: Option<&FleetNodes>,
+    digits: usize,
+    now_unix_ns: u64,
+    columns: Option<usize>,
+) -> String {
+    let mut shown = DEFAULT_COLUMNS.to_vec();
+    if nodes.is_some() {
+        shown.insert(2, RequestColumn::Node);
+    }
+    let mut table = Table::new(&shown.iter().map(|column| title(*column)).collect::<Vec<_>>());
     table.optional("class", 24);
     // Next to the status, most outcomes add nothing.
     let is_plain = |request: &Summary| match &*request.outcome {
@@ -49,8 +65,7 @@ pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, colum
         table.optional("outcome", MIN_PATH);
     }
     for request in requests {
-        let cells = DEFAULT_COLUMNS.map(|column| cell(column, request, digits, now_unix_ns));
-        table.row(cells.to_vec());
+        table.row(shown.iter().map(|column| cell(*column, request, nodes, digits, now_unix_ns)).collect());
     }
     table.draw(columns)
 }
@@ -59,6 +74,7 @@ pub(crate) fn table(requests: &[Summary], digits: usize, now_unix_ns: u64, colum
 pub(crate) fn table_of(
     shown: &[RequestColumn],
     requests: &[Summary],
+    nodes: Option<&FleetNodes>,
     digits: usize,
     now_unix_ns: u64,
     columns: Option<usize>,
@@ -66,7 +82,7 @@ pub(crate) fn table_of(
     let titles: Vec<_> = shown.iter().map(|column| title(*column)).collect();
     let mut table = Table::new(&titles);
     for request in requests {
-        table.row(shown.iter().map(|column| cell(*column, request, digits, now_unix_ns)).collect());
+        table.row(shown.iter().map(|column| cell(*column, request, nodes, digits, now_unix_ns)).collect());
     }
     table.draw(columns)
 }
@@ -85,10 +101,17 @@ const fn title(column: RequestColumn) -> Column {
         RequestColumn::Class => Column::Left("class"),
         RequestColumn::Outcome => Column::Left("outcome"),
         RequestColumn::Worker => Column::Right("worker"),
+        RequestColumn::Node => Column::Left("node"),
     }
 }
 
-fn cell(column: RequestColumn, request: &Summary, digits: usize, now_unix_ns: u64) -> (Style, String) {
+fn cell(
+    column: RequestColumn,
+    request: &Summary,
+    nodes: Option<&FleetNodes>,
+    digits: usize,
+    now_unix_ns: u64,
+) -> (Style, String) {
     let text = |text: &str| if text.is_empty() { "-".to_owned() } else { clean(text).into_owned() };
     match column {
         RequestColumn::Id => (style::ID, request.id.short(digits)),
@@ -104,6 +127,9 @@ fn cell(column: RequestColumn, request: &Summary, digits: usize, now_unix_ns: u6
         RequestColumn::Outcome => {
             let style = if request.is_failed { style::failure(request.status) } else { style::FAINT };
             (style, text(&request.outcome))
+        }
+        RequestColumn::Node => {
+            (style::FAINT, nodes.and_then(|nodes| nodes.of(request.id)).map_or_else(|| "-".to_owned(), text))
         }
         RequestColumn::Worker => {
             (style::PLAIN, request.worker.map_or_else(|| "-".to_owned(), |worker| worker.to_string()))

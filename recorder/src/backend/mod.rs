@@ -11,6 +11,7 @@ pub(crate) mod snapshot;
 mod storage_file;
 pub(crate) mod store_dir;
 pub(crate) mod store_error;
+pub(crate) mod store_identity;
 pub(crate) mod store_meta;
 pub(crate) mod table;
 pub(crate) mod write_batch;

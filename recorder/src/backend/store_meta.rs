@@ -7,6 +7,7 @@ use zerver_trace::FlowDeclaration;
 
 use crate::backend::snapshot::Snapshot;
 use crate::backend::store_error::StoreError;
+use crate::backend::store_identity::{BuildRecord, NodeId};
 use crate::backend::table::Table;
 use crate::block::block_group::{self, GroupBuilder};
 use crate::block::block_index::BlockIndex;
@@ -18,6 +19,7 @@ const META: u64 = 0;
 const CATALOG: u64 = 1;
 const ORIGIN: u64 = 2;
 const DECLARATIONS: u64 = 3;
+const NODE: u64 = 4;
 
 /// The range of blocks, and the counters since the store was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
@@ -59,18 +61,22 @@ pub(crate) fn catalog_record(
     (Table::Meta, CATALOG, record::write(RecordKind::FlowCatalog, CATALOG, &codec::encode((build, flows))))
 }
 
-pub(crate) fn read_catalog(
-    snapshot: &Snapshot,
-) -> Result<Option<Result<FlowCatalog, FormatError>>, StoreError> {
-    let record = snapshot.get(Table::Meta, CATALOG)?;
-    Ok(record.map(|record| {
-        let (build, flows) = codec::decode(&record::read(RecordKind::FlowCatalog, CATALOG, &record)?)?;
-        Ok(FlowCatalog { build, flows })
-    }))
+/// Returns the key of a record that describes the build.
+pub(crate) const fn build_record_key(kind: BuildRecord) -> u64 {
+    match kind {
+        BuildRecord::Catalog => CATALOG,
+        BuildRecord::Declarations => DECLARATIONS,
+        BuildRecord::Origin => ORIGIN,
+    }
+}
+
+pub(crate) fn decode_catalog(record: &[u8]) -> Result<FlowCatalog, FormatError> {
+    let (build, flows) = codec::decode(&record::read(RecordKind::FlowCatalog, CATALOG, record)?)?;
+    Ok(FlowCatalog { build, flows })
 }
 
 /// Declarations of flows, by the names of the flows.
-type Declarations = Vec<(String, FlowDeclaration)>;
+pub(crate) type Declarations = Vec<(String, FlowDeclaration)>;
 
 /// Returns the table, the key and the encoded record for the declarations of the flows of a build.
 pub(crate) fn declarations_record(declarations: &[(String, FlowDeclaration)]) -> (Table, u64, Vec<u8>) {
@@ -78,13 +84,9 @@ pub(crate) fn declarations_record(declarations: &[(String, FlowDeclaration)]) ->
     (Table::Meta, DECLARATIONS, record::write(RecordKind::FlowDeclarations, DECLARATIONS, &encoded))
 }
 
-/// Reads the record. `None` if no build has written one, as before schema 3.6.
-pub(crate) fn read_declarations(
-    snapshot: &Snapshot,
-) -> Result<Option<Result<Declarations, FormatError>>, StoreError> {
-    let record = snapshot.get(Table::Meta, DECLARATIONS)?;
-    Ok(record
-        .map(|record| codec::decode(&record::read(RecordKind::FlowDeclarations, DECLARATIONS, &record)?)))
+/// Decodes the record, which builds before schema 3.6 do not write.
+pub(crate) fn decode_declarations(record: &[u8]) -> Result<Declarations, FormatError> {
+    codec::decode(&record::read(RecordKind::FlowDeclarations, DECLARATIONS, record)?)
 }
 
 /// The flows of the build that wrote to a store last.
@@ -113,15 +115,24 @@ impl StoreOrigin {
         (Table::Meta, ORIGIN, record::write(RecordKind::StoreOrigin, ORIGIN, &encoded))
     }
 
-    /// Reads the record. `None` if no service has written to the store.
-    pub(crate) fn read(snapshot: &Snapshot) -> Result<Option<Result<Self, FormatError>>, StoreError> {
-        let record = snapshot.get(Table::Meta, ORIGIN)?;
-        Ok(record.map(|record| {
-            let origin: (Option<String>, Option<String>) =
-                codec::decode(&record::read(RecordKind::StoreOrigin, ORIGIN, &record)?)?;
-            Ok(Self { package: origin.0.map(PathBuf::from), program: origin.1.map(PathBuf::from) })
-        }))
+    /// Decodes the record.
+    pub(crate) fn decode(record: &[u8]) -> Result<Self, FormatError> {
+        let (package, program): (Option<String>, Option<String>) =
+            codec::decode(&record::read(RecordKind::StoreOrigin, ORIGIN, record)?)?;
+        Ok(Self { package: package.map(PathBuf::from), program: program.map(PathBuf::from) })
     }
+}
+
+/// Returns the table, the key and the encoded record for the id of a store.
+pub(crate) fn node_record(node: NodeId) -> (Table, u64, Vec<u8>) {
+    (Table::Meta, NODE, record::write(RecordKind::StoreNode, NODE, &codec::encode(node.0)))
+}
+
+/// Reads the id of a store. Earlier versions made none, and a damaged one is replaced.
+pub(crate) fn read_node(snapshot: &Snapshot) -> Result<Option<NodeId>, StoreError> {
+    let record = snapshot.get(Table::Meta, NODE)?;
+    let read = |record: &[u8]| codec::decode(&record::read(RecordKind::StoreNode, NODE, record)?).map(NodeId);
+    Ok(record.and_then(|record| read(&record).ok()))
 }
 
 /// Reads the index of every block, with its key. `None` for an index that cannot be read.

@@ -20,9 +20,9 @@ pub(crate) struct FlowStats {
     pub(crate) slowest_ns: u64,
 }
 
-/// The index of a block.
+/// The index of a block: counts and bounds of its traces.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct BlockIndex {
+pub struct BlockIndex {
     pub(crate) count: u32,
     pub(crate) min_id: RequestId,
     pub(crate) max_id: RequestId,
@@ -58,7 +58,11 @@ impl Default for BlockIndex {
 }
 
 impl BlockIndex {
-    pub(crate) fn read(key: u64, record: &[u8]) -> Result<Self, FormatError> {
+    /// Reads the record that was written under this key.
+    ///
+    /// # Errors
+    /// If it is damaged, or another record.
+    pub fn read(key: u64, record: &[u8]) -> Result<Self, FormatError> {
         codec::decode(&record::read(RecordKind::BlockIndex, key, record)?)
     }
 
@@ -179,7 +183,7 @@ impl BlockIndex {
     }
 }
 
-const fn status_bit(status: u16) -> u8 {
+pub(crate) const fn status_bit(status: u16) -> u8 {
     match status / 100 {
         class @ 1..=7 => 1 << class,
         _ => 1,

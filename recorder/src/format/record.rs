@@ -49,6 +49,7 @@ pub(crate) enum RecordKind {
     StoreOrigin = 7,
     BlockGroup = 8,
     FlowDeclarations = 9,
+    StoreNode = 10,
 }
 
 thread_local! {

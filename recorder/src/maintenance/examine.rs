@@ -16,8 +16,11 @@ use crate::block::block_group::{self, GroupBuilder};
 use crate::block::block_index::BlockIndex;
 use crate::block::trace_values::each_value;
 use crate::format::{FormatError, Schema};
+use crate::read::blocks::{BlocksView, Order};
+use crate::read::folder::folder_blocks::FolderBlocks;
+use crate::read::folder::folder_view::FolderView;
 use crate::read::read_error::ReadError;
-use crate::read::reader::{Reader, StoreCounts};
+use crate::read::store_counts::StoreCounts;
 use crate::read::store_view::StoreView;
 use crate::secrets::secret_key::{SealError, SecretKey};
 
@@ -108,18 +111,24 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> StoreRepo
         }
     }
     // The writer will close the store properly, or is waiting for disk space to do so.
-    let reader = Reader::open(dir).or_else(|error| match error {
-        ReadError::NeedsRepair { .. } if report.holder.is_some() => Reader::open_unrepaired(dir),
+    let opened = FolderBlocks::open(dir).or_else(|error| match error {
+        ReadError::NeedsRepair { .. } if report.holder.is_some() => FolderBlocks::open_unrepaired(dir),
         error => Err(error),
     });
-    let read = reader.and_then(|reader| inspect(&reader.view()?, key.as_ref(), &mut report, progress));
+    let read = opened.and_then(|store| {
+        let view = StoreView { blocks: Box::new(store.folder_view()?) };
+        inspect(&view, key.as_ref(), &mut report, progress)
+    });
     if let Err(error) = read {
         report.repairable = match &error {
             ReadError::NeedsRepair { .. } | ReadError::Damaged { .. } => true,
             ReadError::Unreadable { source, .. } => {
                 matches!(source, FormatError::Checksum | FormatError::Truncated { .. })
             }
-            ReadError::Missing { .. } | ReadError::Io { .. } => false,
+            ReadError::Missing { .. }
+            | ReadError::Io { .. }
+            | ReadError::Altered { .. }
+            | ReadError::Fleet { .. } => false,
         };
         report.problem = Some(error.to_string());
     }
@@ -128,18 +137,18 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> StoreRepo
 }
 
 fn inspect(
-    view: &StoreView,
+    view: &StoreView<FolderView>,
     key: Option<&SecretKey>,
     report: &mut StoreReport,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), ReadError> {
-    report.schema = store_meta::store_schema(&view.snapshot)?;
-    let StoreMeta { first, next, recorded, not_kept, dropped, .. } = view.meta;
+    report.schema = store_meta::store_schema(&view.blocks.snapshot)?;
+    let StoreMeta { first, next, recorded, not_kept, dropped, .. } = view.blocks.meta;
     report.counts = StoreCounts { recorded, not_kept, dropped };
     report.blocks = next.saturating_sub(first);
     // Damaged metadata may state any number of blocks, so missing ones are not counted one by one.
     let present: HashSet<u64> =
-        store_meta::all_block_indexes(&view.snapshot)?.into_iter().map(|(key, _)| key).collect();
+        store_meta::all_block_indexes(&view.blocks.snapshot)?.into_iter().map(|(key, _)| key).collect();
     let missing =
         report.blocks.saturating_sub(present.iter().filter(|key| (first..next).contains(key)).count() as u64);
     if missing > 0 {
@@ -150,7 +159,7 @@ fn inspect(
         });
     }
     if missing == 0
-        && let Err(error) = view.for_each_index(false, |_, _| ControlFlow::Continue(()))
+        && let Err(error) = view.for_each_index(Order::OldestFirst, |_, _| ControlFlow::Continue(()))
     {
         report.damaged.push(DamagedBlock { key: next.saturating_sub(1), reason: error.to_string() });
     }
@@ -177,16 +186,16 @@ fn inspect(
 }
 
 /// Finds the indexes of groups that differ from those of their blocks.
-fn damaged_groups(view: &StoreView) -> Result<Vec<DamagedBlock>, ReadError> {
+fn damaged_groups(view: &StoreView<FolderView>) -> Result<Vec<DamagedBlock>, ReadError> {
     let mut expected = BTreeMap::new();
     let mut group = GroupBuilder::default();
-    for (key, index) in store_meta::all_block_indexes(&view.snapshot)? {
+    for (key, index) in store_meta::all_block_indexes(&view.blocks.snapshot)? {
         if let Some(index) = index {
             expected.extend(group.add(key, &index));
         }
     }
     let mut damaged = Vec::new();
-    view.snapshot.scan(Table::BlockGroups, 0..=u64::MAX, false, |number, record| {
+    view.blocks.snapshot.scan(Table::BlockGroups, 0..=u64::MAX, false, |number, record| {
         let read = block_group::read(number, record);
         let wanted = expected.get(&number).and_then(|record| block_group::read(number, record).ok());
         let reason = match (read, wanted) {
@@ -205,14 +214,14 @@ fn damaged_groups(view: &StoreView) -> Result<Vec<DamagedBlock>, ReadError> {
 
 /// Number of sealed values in a block.
 #[derive(Default)]
-struct SealedValues {
-    all: u64,
+pub(super) struct SealedValues {
+    pub(super) all: u64,
     lost: u64,
 }
 
 /// Reads every trace of a block, and compares it with its summary.
-fn inspect_block(
-    view: &StoreView,
+pub(super) fn inspect_block<V: BlocksView + ?Sized>(
+    view: &StoreView<V>,
     block: u64,
     key: Option<&SecretKey>,
 ) -> Result<(BlockIndex, SealedValues), ReadError> {

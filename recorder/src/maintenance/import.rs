@@ -15,6 +15,8 @@ use crate::backend::writer_lock::WriterLock;
 use crate::block::block_builder::BlockBuilder;
 use crate::block::block_group::GroupBuilder;
 use crate::block::block_index::BlockIndex;
+use crate::read::blocks::Wanted;
+use crate::read::folder::folder_view::FolderView;
 use crate::read::read_error::ReadError;
 use crate::read::store_view::StoreView;
 use crate::write::open_error::{OpenError, lock_dir};
@@ -36,7 +38,7 @@ pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) 
     let snapshot = store.snapshot()?;
     let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
     let mut group = store_meta::unfinished_group(&snapshot, meta.next)?;
-    let mut known = known_ids(StoreView { snapshot, meta }, &traces)?;
+    let mut known = known_ids(&StoreView { blocks: Box::new(FolderView { snapshot, meta }) }, &traces)?;
     let mut imported = 0;
     let (mut builder, mut batch) = (BlockBuilder::default(), WriteBatch::default());
     for trace in traces {
@@ -79,12 +81,15 @@ fn write(builder: &mut BlockBuilder, group: &mut GroupBuilder, meta: &mut StoreM
 }
 
 /// Returns the ids in the store that may be among those of the traces.
-fn known_ids(view: StoreView, traces: &[Trace]) -> Result<HashSet<zerver_trace::RequestId>, OpenError> {
+fn known_ids(
+    view: &StoreView<FolderView>,
+    traces: &[Trace],
+) -> Result<HashSet<zerver_trace::RequestId>, OpenError> {
     let ids = || traces.iter().map(|trace| trace.id);
     let (Some(min), Some(max)) = (ids().min(), ids().max()) else { return Ok(HashSet::new()) };
     let mut keys = Vec::new();
     let overlaps = |index: &BlockIndex| index.min_id <= max && min <= index.max_id;
-    view.for_each_index_in(false, overlaps, |key, index| {
+    view.for_each_wanted(&Wanted::Ids(min, max), overlaps, |key, index| {
         if overlaps(&index) {
             keys.push((key, index.count));
         }
@@ -106,5 +111,8 @@ fn unreadable(error: ReadError) -> OpenError {
         ReadError::Unreadable { path, source } => OpenError::Unreadable { path, source },
         ReadError::Damaged { path, reason } => OpenError::Damaged { path, reason },
         ReadError::Io { path, source } => OpenError::Io { path, source },
+        error @ (ReadError::Altered { .. } | ReadError::Fleet { .. }) => {
+            OpenError::Io { path: std::path::PathBuf::new(), source: io::Error::other(error) }
+        }
     }
 }

@@ -4,3 +4,4 @@ pub(crate) mod examine;
 pub(crate) mod import;
 pub mod portable;
 pub(crate) mod repair;
+pub(crate) mod verify;

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use zerver_trace::RequestId;
 
 use crate::block::block_index::BlockIndex;
+use crate::read::blocks::Wanted;
 use crate::read::read_error::ReadError;
 use crate::read::reader::Reader;
 
@@ -46,7 +47,7 @@ impl Reader {
             shared_with_ends.set(nearest);
             first_inside < first_after
         };
-        view.for_each_index_in(true, may_contain, |key, index| {
+        view.for_each_wanted(&Wanted::Around(&wanted), may_contain, |key, index| {
             if may_contain(&index) {
                 to_read.insert(key, index.count);
             }

@@ -2,12 +2,15 @@
 //!
 //! Whatever the file contains, the result is what was recorded, or an error.
 
-mod block_walk;
+pub(crate) mod blocks;
+pub(crate) mod folder;
 mod id_digits;
+mod newest_first;
 pub(crate) mod open_block;
 pub(crate) mod pages;
 pub(crate) mod read_error;
 pub(crate) mod reader;
+pub(crate) mod store_counts;
 pub(crate) mod store_view;
 pub(crate) mod trace_lookup;
 mod unsealed;

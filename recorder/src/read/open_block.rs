@@ -11,17 +11,18 @@ use zerver_trace::{
     TraceView, ValuePlace, test_subjects,
 };
 
+use crate::backend::store_identity::NodeId;
 use crate::block::block_body::BlockBody;
 use crate::block::stored_trace::PieceId;
 use crate::block::trace_outline::OutlineShape;
 use crate::format::FormatError;
 use crate::read::read_error::ReadError;
-use crate::read::store_view::{StoreView, damaged};
+use crate::read::store_view::StoreView;
 
 /// A block of which the summaries have been read. Its body is read when it is first needed.
 pub(crate) struct OpenBlock {
-    view: StoreView,
-    key: u64,
+    view: Rc<StoreView>,
+    at: u64,
     summaries: Vec<Summary>,
     body: OnceCell<Result<BlockBody<'static>, ReadError>>,
     search: RefCell<BlockSearch>,
@@ -55,9 +56,9 @@ struct TraceOutline {
 
 impl OpenBlock {
     /// Opens the first `count` traces of a block.
-    pub(crate) fn new(view: StoreView, key: u64, count: u32) -> Result<Self, ReadError> {
-        let summaries = view.first_summaries(key, count)?;
-        Ok(Self { view, key, summaries, body: OnceCell::new(), search: RefCell::default() })
+    pub(crate) fn new(view: Rc<StoreView>, at: u64, count: u32) -> Result<Self, ReadError> {
+        let summaries = view.first_summaries(at, count)?;
+        Ok(Self { view, at, summaries, body: OnceCell::new(), search: RefCell::default() })
     }
 
     pub(crate) fn summaries(&self) -> &[Summary] {
@@ -69,11 +70,11 @@ impl OpenBlock {
     }
 
     fn body(&self) -> Result<&BlockBody<'static>, ReadError> {
-        self.body.get_or_init(|| self.view.body(self.key)).as_ref().map_err(repeat)
+        self.body.get_or_init(|| self.view.body(self.at)).as_ref().map_err(repeat)
     }
 
     fn damaged(&self, error: &FormatError) -> ReadError {
-        damaged(&self.view.snapshot, &format!("block {}", self.key), error)
+        self.view.block_error(self.at, error)
     }
 }
 
@@ -90,6 +91,12 @@ fn repeat(error: &ReadError) -> ReadError {
         }
         ReadError::Io { path, source } => {
             ReadError::Io { path: path.clone(), source: io::Error::new(source.kind(), source.to_string()) }
+        }
+        ReadError::Altered { place, block, reason } => {
+            ReadError::Altered { place: place.clone(), block: block.clone(), reason: reason.clone() }
+        }
+        ReadError::Fleet { place, reason, hint } => {
+            ReadError::Fleet { place: place.clone(), reason: reason.clone(), hint: hint.clone() }
         }
     }
 }
@@ -186,16 +193,23 @@ pub struct BlockTrace<'b> {
 
 impl std::fmt::Debug for BlockTrace<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BlockTrace")
-            .field("block", &self.block.key)
-            .field("position", &self.position)
-            .finish()
+        f.debug_struct("BlockTrace").field("block", &self.block.at).field("position", &self.position).finish()
     }
 }
 
 impl BlockTrace<'_> {
-    fn summary(&self) -> &Summary {
+    pub(super) fn summary(&self) -> &Summary {
         &self.block.summaries[self.position]
+    }
+
+    /// Returns the position of the block, and that of the trace in it.
+    pub(super) fn place(&self) -> (u64, usize) {
+        (self.block.at, self.position)
+    }
+
+    /// Returns the node that recorded the request, if the source has several.
+    pub fn node(&self) -> Option<NodeId> {
+        self.block.view.blocks.node(self.block.at)
     }
 
     /// Loads the whole trace.

@@ -2,6 +2,7 @@
 
 use zerver_trace::{Cursor, Summary};
 
+use crate::read::blocks::Order;
 use crate::read::read_error::ReadError;
 use crate::read::reader::Reader;
 use crate::read::store_view::StoreView;
@@ -33,7 +34,13 @@ impl Reader {
     /// If the store cannot be read.
     pub fn end(&self) -> Result<Cursor, ReadError> {
         let view = self.view()?;
-        let Some(last) = view.last_key() else { return Ok(Cursor { block: view.meta.next, seen: 0 }) };
+        let Some(last) = view.last_position() else {
+            return Ok(Cursor { block: view.blocks.range().end, seen: 0 });
+        };
+        // Only the newest block of a folder grows.
+        if view.blocks.is_merged() {
+            return Ok(Cursor { block: last, seen: u32::MAX });
+        }
         // A damaged block will not show anything new.
         Ok(Cursor { block: last, seen: view.index(last).map_or(u32::MAX, |index| index.count) })
     }
@@ -72,7 +79,9 @@ impl Reader {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: cursor, damage: None };
         let mut damaged = 0;
-        for key in view.meta.first.max(cursor.block)..view.meta.next {
+        let all = view.blocks.range();
+        for key in view.blocks.positions(all.start.max(cursor.block)..all.end, Order::OldestFirst) {
+            let key = key?;
             if page.summaries.len() >= limit {
                 break;
             }
@@ -84,6 +93,7 @@ impl Reader {
                 }
                 // The block was readable when it was listed, and is damaged now.
                 Err(_) if cursor == (Cursor { block: key, seen: u32::MAX }) => {}
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     page.reached = Cursor { block: key, seen: u32::MAX };
                     page.damage.get_or_insert(error);
@@ -122,7 +132,10 @@ impl Reader {
         let view = self.view()?;
         let mut page = Page { summaries: Vec::new(), reached: None, damage: None };
         let mut damaged = 0;
-        for key in (view.meta.first..view.meta.next.min(cursor.block.saturating_add(1))).rev() {
+        let all = view.blocks.range();
+        let range = all.start..all.end.min(cursor.block.saturating_add(1));
+        for key in view.blocks.positions(range, Order::NewestFirst) {
+            let key = key?;
             if page.summaries.len() >= limit {
                 page.reached = Some(Cursor { block: key, seen: u32::MAX });
                 break;
@@ -132,6 +145,7 @@ impl Reader {
                     let seen = if key == cursor.block { cursor.seen as usize } else { block.len() };
                     page.summaries.extend(block.into_iter().take(seen).rev());
                 }
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     page.damage.get_or_insert(error);
                     damaged += 1;

@@ -40,6 +40,28 @@ pub enum ReadError {
         /// Description of the damage.
         reason: String,
     },
+    /// A block of a fleet is not what its node recorded: its checksum fails.
+    #[error(
+        "{block} at {place} is not what was recorded: {reason}; it was changed in the database, or the disk is damaged"
+    )]
+    Altered {
+        /// Name of the database, without a password.
+        place: String,
+        /// Name of the block.
+        block: String,
+        /// Description of the damage.
+        reason: String,
+    },
+    /// The database of a fleet cannot be read.
+    #[error("{place}: {reason}")]
+    Fleet {
+        /// Name of the database, without a password.
+        place: String,
+        /// The cause.
+        reason: String,
+        /// Advice on what to do.
+        hint: Option<String>,
+    },
     /// An I/O operation failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -48,6 +70,13 @@ pub enum ReadError {
         /// The cause.
         source: io::Error,
     },
+}
+
+impl ReadError {
+    /// Returns true if nothing else can be read either, because the database of a fleet does not answer.
+    pub(crate) const fn is_outage(&self) -> bool {
+        matches!(self, Self::Fleet { .. })
+    }
 }
 
 impl From<StoreError> for ReadError {

@@ -1,49 +1,34 @@
 //! Reads a store.
 
-use std::cell::Cell;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::rc::Rc;
 
 use zerver_trace::{
     CatalogFlow, Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource,
     TraceView,
 };
 
-use crate::backend::read_store::ReadStore;
 use crate::backend::store_dir::FileMark;
-use crate::backend::store_error::StoreError;
-use crate::backend::store_meta::{self, FlowCatalog, StoreMeta, StoreOrigin};
-use crate::backend::writer_lock::WriterLock;
-use crate::block::block_index::BlockIndex;
+use crate::backend::store_identity::BuildRecord;
+use crate::backend::store_meta::{self, FlowCatalog, StoreOrigin};
 use crate::format::FormatError;
+use crate::read::blocks::{Blocks, Wanted};
+use crate::read::folder::folder_blocks::FolderBlocks;
+use crate::read::newest_first::visit_merged;
 use crate::read::read_error::ReadError;
-use crate::read::store_view::{StoreView, damaged};
+use crate::read::store_counts::StoreCounts;
+use crate::read::store_view::StoreView;
 use crate::secrets::secret_key::{SealError, SecretKey};
 
-/// Maximum time to wait for a store that a writer is just opening.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Counters of a store since it was created.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StoreCounts {
-    /// Traces that were recorded, including those that were removed since.
-    pub recorded: u64,
-    /// Requests that the policy did not keep.
-    pub not_kept: u64,
-    /// Requests that were dropped because the queue was full.
-    pub dropped: u64,
-}
-
-/// Reads a store, which another process may be writing to.
+/// Reads a store, which another process may be writing to, or those of a fleet.
 pub struct Reader {
-    dir: PathBuf,
-    store: ReadStore,
+    blocks: Box<dyn Blocks>,
 }
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("dir", &self.dir).finish_non_exhaustive()
+        f.debug_struct("Reader").field("place", &self.place()).finish_non_exhaustive()
     }
 }
 
@@ -55,20 +40,7 @@ impl Reader {
     /// until another writer has opened the store, or [`crate::reopen`] was called. Reopening takes milliseconds and
     /// loses nothing.
     pub fn open(dir: &Path) -> Result<Self, ReadError> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match ReadStore::open(dir) {
-                Ok(store) => return Ok(Self { dir: dir.to_owned(), store }),
-                // The writer is just opening the store.
-                Err(
-                    StoreError::NeedsRepair { .. }
-                    | StoreError::Format { source: FormatError::Truncated { .. }, .. },
-                ) if WriterLock::holder(dir).is_some() && Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok(Self::of(Box::new(FolderBlocks::open(dir)?)))
     }
 
     /// Opens a store that was not closed properly, without changing it. For stores that [`crate::reopen`] cannot fix
@@ -77,32 +49,36 @@ impl Reader {
     /// # Errors
     /// If there is no store, or it cannot be read.
     pub fn open_unrepaired(dir: &Path) -> Result<Self, ReadError> {
-        Ok(Self { dir: dir.to_owned(), store: ReadStore::open_copy_on_write(dir)? })
+        Ok(Self::of(Box::new(FolderBlocks::open_unrepaired(dir)?)))
+    }
+
+    /// Reads the blocks of another source.
+    pub fn of(blocks: Box<dyn Blocks>) -> Self {
+        Self { blocks }
     }
 
     /// Returns true if the open file is still the one in the folder, and was not removed or replaced.
     pub fn is_in_place(&self) -> bool {
-        self.store.is_in_place()
+        self.blocks.is_in_place()
     }
 
     /// Returns the mark of the file in the folder, which tells cheaply whether a store has changed.
     pub fn mark(&self) -> Option<FileMark> {
-        self.store.mark()
+        self.blocks.mark()
     }
 
-    /// Returns the folder of the store.
-    pub fn dir(&self) -> &Path {
-        &self.dir
+    /// Returns the folder of the store. `None` for a fleet.
+    pub fn dir(&self) -> Option<&Path> {
+        self.blocks.dir()
+    }
+
+    /// Returns the name of the store for messages: its folder, or the URL of a fleet without its password.
+    pub fn place(&self) -> String {
+        self.blocks.place()
     }
 
     pub(crate) fn view(&self) -> Result<StoreView, ReadError> {
-        let snapshot = self.store.snapshot()?;
-        let meta = match StoreMeta::read(&snapshot)? {
-            None => StoreMeta::default(),
-            Some(Ok(meta)) => meta,
-            Some(Err(error)) => return Err(damaged(&snapshot, "store metadata", &error)),
-        };
-        Ok(StoreView { snapshot, meta })
+        Ok(StoreView { blocks: self.blocks.view()? })
     }
 
     /// Returns the flows of the build that wrote to the store last.
@@ -113,17 +89,21 @@ impl Reader {
         self.flow_catalog().map(|catalog| catalog.flows)
     }
 
-    /// Returns the flows and the id of the build that wrote to the store last.
+    /// Returns the flows and the id of the build that wrote to the store last. In a fleet, flows that only other builds
+    /// have follow.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub fn flow_catalog(&self) -> Result<FlowCatalog, ReadError> {
-        let snapshot = self.store.snapshot()?;
-        match store_meta::read_catalog(&snapshot)? {
-            None => Ok(FlowCatalog::default()),
-            Some(Ok(catalog)) => Ok(catalog),
-            Some(Err(error)) => Err(damaged(&snapshot, "flow catalog", &error)),
+        let read = |record: &[u8]| store_meta::decode_catalog(record);
+        let mut catalogs = self.build_records(BuildRecord::Catalog, "flow catalog", read)?.into_iter();
+        let mut newest = catalogs.next().unwrap_or_default();
+        for flow in catalogs.flat_map(|older| older.flows) {
+            if !newest.flows.iter().any(|known| known.name == flow.name) {
+                newest.flows.push(flow);
+            }
         }
+        Ok(newest)
     }
 
     /// Returns the flows of the build that wrote to the store last, with what their definitions say.
@@ -132,15 +112,12 @@ impl Reader {
     /// If the store cannot be read.
     pub fn catalog(&self) -> Result<Vec<CatalogFlow>, ReadError> {
         let flows = self.flows()?;
-        let snapshot = self.store.snapshot()?;
-        let mut declarations = match store_meta::read_declarations(&snapshot)? {
-            None => Vec::new(),
-            Some(Ok(declarations)) => declarations,
-            Some(Err(error)) => return Err(damaged(&snapshot, "declarations of flows", &error)),
-        };
+        let read = |record: &[u8]| store_meta::decode_declarations(record);
+        let mut declarations =
+            self.build_records(BuildRecord::Declarations, "declarations of flows", read)?.concat();
         let flow = |flow: FlowInfo| {
             let at = declarations.iter().position(|(name, _)| *name == flow.name);
-            let declaration = at.map(|at| declarations.swap_remove(at).1);
+            let declaration = at.map(|at| declarations.remove(at).1);
             CatalogFlow::new(flow, declaration)
         };
         Ok(flows.into_iter().map(flow).collect())
@@ -151,12 +128,20 @@ impl Reader {
     /// # Errors
     /// If the store cannot be read.
     pub fn origin(&self) -> Result<StoreOrigin, ReadError> {
-        let snapshot = self.store.snapshot()?;
-        match StoreOrigin::read(&snapshot)? {
-            None => Ok(StoreOrigin::default()),
-            Some(Ok(origin)) => Ok(origin),
-            Some(Err(error)) => Err(damaged(&snapshot, "origin", &error)),
-        }
+        let origins = self.build_records(BuildRecord::Origin, "origin", StoreOrigin::decode)?;
+        Ok(origins.into_iter().next().unwrap_or_default())
+    }
+
+    /// Returns a record of each build, that of the newest first.
+    fn build_records<T>(
+        &self,
+        kind: BuildRecord,
+        what: &str,
+        read: impl Fn(&[u8]) -> Result<T, FormatError>,
+    ) -> Result<Vec<T>, ReadError> {
+        let blocks = self.blocks.view()?;
+        let records = blocks.build_records(kind)?;
+        records.iter().map(|record| read(record).map_err(|error| blocks.damaged(what, &error))).collect()
     }
 
     /// Returns the counters of the store.
@@ -164,8 +149,7 @@ impl Reader {
     /// # Errors
     /// If the store cannot be read.
     pub fn counts(&self) -> Result<StoreCounts, ReadError> {
-        let StoreMeta { recorded, not_kept, dropped, .. } = self.view()?.meta;
-        Ok(StoreCounts { recorded, not_kept, dropped })
+        Ok(self.blocks.view()?.counts())
     }
 
     /// Returns the number of requests that were dropped since the oldest request in the store.
@@ -173,17 +157,7 @@ impl Reader {
     /// # Errors
     /// If the store cannot be read.
     pub fn dropped_since_oldest(&self) -> Result<u64, ReadError> {
-        let dropped = Cell::new(0u64);
-        let add = |index: &BlockIndex| dropped.set(dropped.get().saturating_add(index.dropped));
-        let add_group = |index: &BlockIndex| {
-            add(index);
-            false
-        };
-        self.view()?.for_each_index_in(false, add_group, |_, index| {
-            add(&index);
-            ControlFlow::Continue(())
-        })?;
-        Ok(dropped.get())
+        self.blocks.view()?.dropped()
     }
 
     /// Opens a sealed value with the key of the store. Any other value is returned unchanged.
@@ -191,7 +165,13 @@ impl Reader {
     /// # Errors
     /// If the key is missing, or the value was sealed under another one.
     pub fn unseal(&self, value: &Recorded) -> Result<Recorded, SealError> {
-        if value.is_secret() { SecretKey::load(&self.dir)?.unseal(value) } else { Ok(value.clone()) }
+        if value.is_secret() { self.key()?.unseal(value) } else { Ok(value.clone()) }
+    }
+
+    /// Loads the key of the store.
+    pub(super) fn key(&self) -> Result<SecretKey, SealError> {
+        let elsewhere = || SealError::Elsewhere { place: self.place() };
+        SecretKey::load(self.dir().ok_or_else(elsewhere)?)
     }
 
     /// Returns the summaries of the traces that match a query, newest first.
@@ -205,8 +185,15 @@ impl Reader {
         if limit == 0 {
             return Ok(found);
         }
-        view.for_each_index_in(
-            true,
+        if view.blocks.is_merged() {
+            visit_merged(&Rc::new(view), query, &mut |request| {
+                found.push(request.summary().clone());
+                ControlFlow::Continue(())
+            })?;
+            return Ok(found);
+        }
+        view.for_each_wanted(
+            &Wanted::Matching(query),
             |index| index.may_match(query),
             |key, index| {
                 if !index.may_match(query) {

@@ -4,58 +4,66 @@ use std::ops::ControlFlow;
 
 use zerver_trace::{RequestId, Summary, Trace};
 
-use crate::backend::snapshot::Snapshot;
-use crate::backend::store_meta::StoreMeta;
-use crate::backend::table::Table;
 use crate::block::block_body::BlockBody;
 use crate::block::block_index::BlockIndex;
 use crate::block::summaries;
 use crate::format::FormatError;
+use crate::read::blocks::{BlockPart, BlocksView, Order, Wanted};
 use crate::read::read_error::ReadError;
 
-pub(crate) fn damaged(snapshot: &Snapshot, what: &str, error: &dyn std::fmt::Display) -> ReadError {
-    ReadError::Damaged { path: snapshot.path().to_owned(), reason: format!("{what}: {error}") }
-}
-
 /// The store at one moment.
-pub(crate) struct StoreView {
-    pub(crate) snapshot: Snapshot,
-    pub(crate) meta: StoreMeta,
+pub(crate) struct StoreView<V: BlocksView + ?Sized = dyn BlocksView> {
+    pub(crate) blocks: Box<V>,
 }
 
-impl StoreView {
-    pub(crate) fn last_key(&self) -> Option<u64> {
-        (self.meta.first < self.meta.next).then(|| self.meta.next - 1)
+impl<V: BlocksView + ?Sized> StoreView<V> {
+    /// Returns the position of the newest block.
+    pub(crate) fn last_position(&self) -> Option<u64> {
+        let range = self.blocks.range();
+        (range.start < range.end).then(|| range.end - 1)
     }
 
-    /// Reads a record of a block.
+    /// Reads a record of a block. Returns `None` if there is none.
+    fn find<T>(
+        &self,
+        part: BlockPart,
+        at: u64,
+        read: impl FnOnce(u64, &[u8]) -> Result<T, FormatError>,
+    ) -> Result<Option<T>, ReadError> {
+        let (mut read, mut found) = (Some(read), None);
+        self.blocks.read(part, at, &mut |key, record| found = read.take().map(|read| read(key, record)))?;
+        found.transpose().map_err(|error| self.block_error(at, &error))
+    }
+
     fn record<T>(
         &self,
-        table: Table,
-        key: u64,
-        read: impl FnOnce(&[u8]) -> Result<T, FormatError>,
+        part: BlockPart,
+        at: u64,
+        read: impl FnOnce(u64, &[u8]) -> Result<T, FormatError>,
     ) -> Result<T, ReadError> {
-        let what = || format!("block {key}");
-        let record = self.snapshot.get(table, key)?;
-        let record = record.ok_or_else(|| damaged(&self.snapshot, &what(), &"missing"))?;
-        read(&record).map_err(|error| damaged(&self.snapshot, &what(), &error))
+        self.find(part, at, read)?.ok_or_else(|| self.block_error(at, &"missing"))
     }
 
-    pub(crate) fn index(&self, key: u64) -> Result<BlockIndex, ReadError> {
-        self.record(Table::BlockIndexes, key, |record| BlockIndex::read(key, record))
+    /// Returns the error for a block that cannot be read.
+    pub(crate) fn block_error(&self, at: u64, error: &dyn std::fmt::Display) -> ReadError {
+        self.blocks.damaged(&self.blocks.block_name(at), error)
+    }
+
+    pub(crate) fn index(&self, at: u64) -> Result<BlockIndex, ReadError> {
+        self.record(BlockPart::Index, at, BlockIndex::read)
     }
 
     /// Reads the summaries of a block, which must be `count`, as its index states.
-    pub(crate) fn summaries(&self, key: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
-        self.record(Table::Summaries, key, |record| {
+    pub(crate) fn summaries(&self, at: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
+        self.record(BlockPart::Summaries, at, |key, record| {
             let summaries = summaries::read(key, record)?;
             if summaries.len() == count as usize { Ok(summaries) } else { Err(FormatError::Misplaced) }
         })
     }
 
     /// Reads the first `count` summaries of a block, to which others may have been added since.
-    pub(crate) fn first_summaries(&self, key: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
-        self.record(Table::Summaries, key, |record| {
+    pub(crate) fn first_summaries(&self, at: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
+        self.record(BlockPart::Summaries, at, |key, record| {
             let mut summaries = summaries::read(key, record)?;
             if summaries.len() < count as usize {
                 return Err(FormatError::Misplaced);
@@ -66,45 +74,68 @@ impl StoreView {
     }
 
     /// Reads the body of a block into memory.
-    pub(crate) fn body(&self, key: u64) -> Result<BlockBody<'static>, ReadError> {
-        self.record(Table::Blocks, key, |record| Ok(BlockBody::read(key, record)?.into_owned()))
+    pub(crate) fn body(&self, at: u64) -> Result<BlockBody<'static>, ReadError> {
+        self.record(BlockPart::Body, at, |key, record| Ok(BlockBody::read(key, record)?.into_owned()))
     }
 
     pub(crate) fn with_body<T>(
         &self,
-        key: u64,
+        at: u64,
         f: impl FnOnce(&BlockBody<'_>) -> Result<T, FormatError>,
     ) -> Result<T, ReadError> {
-        self.record(Table::Blocks, key, |record| f(&BlockBody::read(key, record)?))
+        self.record(BlockPart::Body, at, |key, record| f(&BlockBody::read(key, record)?))
+    }
+
+    /// Calls `f` with the index of every block until it breaks. A missing or damaged block is an error.
+    pub(crate) fn for_each_index(
+        &self,
+        order: Order,
+        mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.blocks.walk(&Wanted::Every, order, &mut |_| true, &mut f)
+    }
+
+    /// Like [`StoreView::for_each_index`], newest first, but may skip blocks that are not wanted, and those for whose
+    /// index, or that of several blocks, `may_contain` returns false.
+    pub(crate) fn for_each_wanted(
+        &self,
+        wanted: &Wanted<'_>,
+        mut may_contain: impl FnMut(&BlockIndex) -> bool,
+        mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.blocks.walk(wanted, Order::NewestFirst, &mut may_contain, &mut f)
     }
 
     /// Returns the trace with this id, even if other blocks are damaged. `None` only if the whole store is readable.
     pub(crate) fn load(&self, id: RequestId) -> Result<Option<Trace>, ReadError> {
         let (mut candidates, mut damage) = (Vec::new(), None);
         let may_contain = |index: &BlockIndex| index.may_contain(id);
-        let scanned = self.for_each_readable_index(may_contain, |key, index| {
+        let scanned = self.blocks.walk_readable(&Wanted::Ids(id, id), &may_contain, &mut |at, index| {
             if may_contain(&index) {
-                candidates.push((key, index.count));
+                candidates.push((at, index.count));
             }
         });
-        for (key, count) in candidates {
-            match self.summaries(key, count) {
+        for (at, count) in candidates {
+            match self.summaries(at, count) {
                 Ok(summaries) => {
                     if let Some(position) = summaries.iter().position(|summary| summary.id == id) {
-                        return self.load_at(key, position, id).map(Some);
+                        return self.load_at(at, position, id).map(Some);
                     }
                 }
                 Err(error) => damage = Some(error),
             }
         }
         scanned?;
-        self.for_each_index(true, |_, _| ControlFlow::Continue(()))?;
+        // The database of a fleet finds the blocks by their bounds, and damage elsewhere hides nothing from it.
+        if !self.blocks.is_merged() {
+            self.for_each_index(Order::NewestFirst, |_, _| ControlFlow::Continue(()))?;
+        }
         damage.map_or(Ok(None), Err)
     }
 
     /// Loads the trace at a position of a block, which must have this id.
-    pub(crate) fn load_at(&self, key: u64, position: usize, id: RequestId) -> Result<Trace, ReadError> {
-        self.with_body(key, |body| {
+    pub(crate) fn load_at(&self, at: u64, position: usize, id: RequestId) -> Result<Trace, ReadError> {
+        self.with_body(at, |body| {
             let trace = body.trace(position)?;
             if trace.id == id { Ok(trace) } else { Err(FormatError::Misplaced) }
         })

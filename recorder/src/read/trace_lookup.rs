@@ -2,11 +2,14 @@
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use thiserror::Error;
-use zerver_trace::{IdPrefix, RequestId, Summary, Trace, TraceSelector};
+use zerver_trace::{IdPrefix, Query, RequestId, Summary, Trace, TraceSelector};
 
 use crate::block::block_index::{BlockIndex, FlowStats};
+use crate::read::blocks::Wanted;
+use crate::read::newest_first::visit_merged;
 use crate::read::read_error::ReadError;
 use crate::read::reader::Reader;
 use crate::read::store_view::StoreView;
@@ -76,25 +79,26 @@ impl Reader {
     /// # Errors
     /// If no trace or more than one matches, or the store cannot be read.
     pub fn find(&self, what: &TraceSelector) -> Result<Trace, FindError> {
-        let view = self.view()?;
+        let view = Rc::new(self.view()?);
+        let newest = |flow: &Option<String>, only_failed| {
+            find_newest(&view, &Query { flow: flow.clone(), only_failed, limit: Some(1), ..Query::default() })
+        };
         let empty = |flow: &Option<String>| FindError::Empty { wanted: what.to_string(), flow: flow.clone() };
         let at = match what {
             TraceSelector::Id(prefix) => find_by_prefix(&view, *prefix)?,
-            TraceSelector::Last(flow) => {
-                find_newest(&view, flow.as_deref(), |_| true, |_| true)?.ok_or_else(|| empty(flow))?
-            }
-            TraceSelector::Failed(flow) => {
-                find_newest(&view, flow.as_deref(), |flow| flow.failed > 0, |summary| summary.is_failed)?
-                    .ok_or_else(|| empty(flow))?
-            }
+            TraceSelector::Last(flow) => newest(flow, false)?.ok_or_else(|| empty(flow))?,
+            TraceSelector::Failed(flow) => newest(flow, true)?.ok_or_else(|| empty(flow))?,
             TraceSelector::Slowest(flow) => {
-                find_extreme(&view, flow.as_deref(), |flow| flow.slowest_ns, |ns| ns)?
+                find_extreme(&view, &Wanted::Slowest(flow.as_deref()), |flow| flow.slowest_ns, |ns| ns)?
                     .ok_or_else(|| empty(flow))?
             }
-            TraceSelector::Fastest(flow) => {
-                find_extreme(&view, flow.as_deref(), |flow| flow.fastest_ns, |ns| u64::MAX - ns)?
-                    .ok_or_else(|| empty(flow))?
-            }
+            TraceSelector::Fastest(flow) => find_extreme(
+                &view,
+                &Wanted::Fastest(flow.as_deref()),
+                |flow| flow.fastest_ns,
+                |ns| u64::MAX - ns,
+            )?
+            .ok_or_else(|| empty(flow))?,
         };
         Ok(view.load_at(at.key, at.position, at.id)?)
     }
@@ -103,7 +107,7 @@ impl Reader {
 fn find_by_prefix(view: &StoreView, prefix: IdPrefix) -> Result<TraceLocation, FindError> {
     let mut blocks = Vec::new();
     let may_contain = |index: &BlockIndex| index.min_id <= prefix.last() && prefix.first() <= index.max_id;
-    view.for_each_index_in(true, may_contain, |key, index| {
+    view.for_each_wanted(&Wanted::Ids(prefix.first(), prefix.last()), may_contain, |key, index| {
         if may_contain(&index) {
             blocks.push((key, index.count));
         }
@@ -137,10 +141,14 @@ fn find_by_prefix(view: &StoreView, prefix: IdPrefix) -> Result<TraceLocation, F
 /// Returns the ids with the longest common prefix with a missing one, then those that are closest in time.
 fn nearest_ids(view: &StoreView, prefix: IdPrefix) -> Result<Vec<RequestId>, ReadError> {
     let mut indexes: Vec<(u64, BlockIndex)> = Vec::new();
-    view.for_each_index(true, |key, index| {
-        indexes.push((key, index));
-        ControlFlow::Continue(())
-    })?;
+    view.for_each_wanted(
+        &Wanted::Around(&[prefix.first()]),
+        |_| true,
+        |key, index| {
+            indexes.push((key, index));
+            ControlFlow::Continue(())
+        },
+    )?;
     let wanted = prefix.first();
     let rank =
         |id: RequestId| (usize::MAX - id.shared_digits(wanted), id.as_u128().abs_diff(wanted.as_u128()));
@@ -158,16 +166,22 @@ fn nearest_ids(view: &StoreView, prefix: IdPrefix) -> Result<Vec<RequestId>, Rea
     Ok(ids)
 }
 
-/// Finds the newest matching trace of a flow.
-fn find_newest(
-    view: &StoreView,
-    flow: Option<&str>,
-    in_block: impl Fn(&FlowStats) -> bool,
-    wanted: impl Fn(&Summary) -> bool,
-) -> Result<Option<TraceLocation>, ReadError> {
+/// Finds the newest trace of a flow, or the newest one that failed.
+fn find_newest(view: &Rc<StoreView>, query: &Query) -> Result<Option<TraceLocation>, ReadError> {
     let (mut found, mut failed) = (None, None);
+    if view.blocks.is_merged() {
+        visit_merged(view, query, &mut |request| {
+            let (key, position) = request.place();
+            found = Some(TraceLocation { key, position, id: request.summary().id });
+            ControlFlow::Break(())
+        })?;
+        return Ok(found);
+    }
+    let flow = query.flow.as_deref();
+    let wanted = |summary: &Summary| !query.only_failed || summary.is_failed;
+    let in_block = |flow: &FlowStats| !query.only_failed || flow.failed > 0;
     let may_contain = |index: &BlockIndex| index.flows_named(flow).any(&in_block);
-    view.for_each_index_in(true, may_contain, |key, index| {
+    view.for_each_wanted(&Wanted::Matching(query), may_contain, |key, index| {
         if !may_contain(&index) {
             return ControlFlow::Continue(());
         }
@@ -188,10 +202,14 @@ fn find_newest(
 /// Finds the successful trace of a flow whose duration has the greatest rank. Among equal ones, the newest.
 fn find_extreme(
     view: &StoreView,
-    flow: Option<&str>,
+    wanted: &Wanted<'_>,
     of_block: impl Fn(&FlowStats) -> u64,
     rank: impl Fn(u64) -> u64,
 ) -> Result<Option<TraceLocation>, ReadError> {
+    let flow = match wanted {
+        Wanted::Slowest(flow) | Wanted::Fastest(flow) => *flow,
+        _ => None,
+    };
     let best: Cell<Option<(u64, u64, u32)>> = Cell::new(None);
     // Returns the greatest rank of the flow, if it exceeds that of the newer blocks.
     let better = |index: &BlockIndex| {
@@ -200,7 +218,7 @@ fn find_extreme(
         ranks.max().filter(|ranked| best.get().is_none_or(|(best, ..)| *ranked > best))
     };
     let may_contain = |index: &BlockIndex| better(index).is_some();
-    view.for_each_index_in(true, may_contain, |key, index| {
+    view.for_each_wanted(wanted, may_contain, |key, index| {
         if let Some(ranked) = better(&index) {
             best.set(Some((ranked, key, index.count)));
         }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use zerver_trace::{Query, RequestId, Trace};
 
 use crate::block::block_index::BlockIndex;
+use crate::read::blocks::Wanted;
+use crate::read::newest_first::visit_merged;
 use crate::read::open_block::{BlockTrace, OpenBlock};
 use crate::read::read_error::ReadError;
 use crate::read::reader::Reader;
@@ -28,15 +31,20 @@ impl Reader {
         if left == 0 {
             return Ok(());
         }
+        let view = self.view()?;
+        if view.blocks.is_merged() {
+            return visit_merged(&Rc::new(view), query, &mut f);
+        }
         let (mut blocks, mut certain) = (Vec::new(), 0_usize);
         let may_match = |index: &BlockIndex| index.may_match(query);
-        self.view()?.for_each_index_in(true, may_match, |key, index| {
+        view.for_each_wanted(&Wanted::Matching(query), may_match, |key, index| {
             if may_match(&index) {
                 blocks.push((key, index.count));
                 certain = certain.saturating_add(index.certain_matches(query));
             }
             if certain < left { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
+        drop(view);
         for (key, count) in blocks {
             let Some(block) = self.open_block(key, count)? else { break };
             for position in (0..block.summaries().len()).rev() {
@@ -70,18 +78,24 @@ impl Reader {
         let may_contain = |index: &BlockIndex| {
             index.min_id <= index.max_id && left.range(index.min_id..=index.max_id).next().is_some()
         };
-        self.view()?.for_each_readable_index(may_contain, |key, index| {
+        let view = self.view()?;
+        view.blocks.walk_readable(&Wanted::AnyOf(ids), &may_contain, &mut |key, index| {
             if may_contain(&index) {
                 blocks.push((key, index));
             }
         })?;
+        drop(view);
         for (key, index) in blocks {
             // Overlapping blocks may have had all of them.
             if left.is_empty() {
                 break;
             }
-            let Ok(block) = self.open_block(key, index.count) else { continue };
-            let Some(block) = block else { break };
+            let block = match self.open_block(key, index.count) {
+                Ok(Some(block)) => block,
+                Ok(None) => break,
+                Err(error) if error.is_outage() => return Err(error),
+                Err(_) => continue,
+            };
             for position in (0..block.summaries().len()).rev() {
                 // A request that was both recorded and imported is there twice.
                 if left.remove(&block.summaries()[position].id) && f(&block.trace_at(position)).is_break() {
@@ -116,9 +130,9 @@ impl Reader {
     /// block has its own.
     fn open_block(&self, key: u64, count: u32) -> Result<Option<OpenBlock>, ReadError> {
         let view = self.view()?;
-        if key < view.meta.first {
+        if key < view.blocks.range().start {
             return Ok(None);
         }
-        OpenBlock::new(view, key, count).map(Some)
+        OpenBlock::new(Rc::new(view), key, count).map(Some)
     }
 }

@@ -43,6 +43,14 @@ pub enum SealError {
         /// Path of the key that was tried.
         path: PathBuf,
     },
+    /// The key is on the node that recorded the trace, and is never sent to a fleet.
+    #[error(
+        "the key of these secrets stays on the node that recorded them, and {place} has only sealed values; use the store of that node"
+    )]
+    Elsewhere {
+        /// Name of the database of the fleet, without a password.
+        place: String,
+    },
     /// The trace was exported, and only hashes of its secrets are left.
     #[error("the trace was exported without its secrets; use the store that recorded it")]
     Exported,

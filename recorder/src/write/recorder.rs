@@ -16,6 +16,7 @@ use crate::intake::capture_queue::CaptureQueue;
 use crate::intake::recording_policy::RecordingPolicy;
 use crate::secrets::sealer::Sealer;
 use crate::secrets::secret_key::{SealError, SecretKey};
+use crate::spool::Spool;
 use crate::write::open_error::{OpenError, lock_dir};
 use crate::write::recorder_state::{RecorderState, RecorderStatus};
 use crate::write::retention::Retention;
@@ -71,6 +72,7 @@ impl RecorderOptions {
 /// Dropping the recorder is the same as [`Recorder::close`].
 #[derive(Debug)]
 pub struct Recorder {
+    dir: PathBuf,
     state: Arc<RecorderState>,
     thread: Option<JoinHandle<()>>,
 }
@@ -96,7 +98,7 @@ impl Recorder {
         let state = Arc::new(RecorderState::new(queue));
         let thread_state = Arc::clone(&state);
         let writer = Writer::new(
-            dir,
+            dir.clone(),
             lock,
             store,
             Arc::clone(&state),
@@ -114,7 +116,7 @@ impl Recorder {
                 }
             })
             .map_err(|source| OpenError::Io { path: options.dir, source })?;
-        Ok(Self { state, thread: Some(thread) })
+        Ok(Self { dir, state, thread: Some(thread) })
     }
 
     /// Returns the sink for captures. Captures that it accepts after [`Recorder::close`] count as dropped.
@@ -152,6 +154,11 @@ impl Recorder {
     pub fn watch(&self) -> impl Fn() -> RecorderStatus + Send + Sync + 'static + use<> {
         let state = Arc::clone(&self.state);
         move || state.status()
+    }
+
+    /// Returns the store as a shipper sees it, which may outlive the recorder.
+    pub fn spool(&self) -> Spool {
+        Spool::new(Arc::clone(&self.state), self.dir.clone())
     }
 
     /// Waits until everything accepted so far is visible to other processes, or recording is paused.

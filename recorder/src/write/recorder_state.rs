@@ -7,6 +7,7 @@ use zerver_trace::{FlowDeclaration, FlowInfo};
 
 use crate::catch_panic;
 use crate::intake::capture_queue::CaptureQueue;
+use crate::spool::SpoolEnd;
 use crate::write::status_event::StatusEvent;
 
 /// Maximum number of events that are kept for a later observer.
@@ -75,6 +76,8 @@ pub(crate) struct RecorderState {
     has_declared: AtomicBool,
     is_closing: AtomicBool,
     flush_wanted: AtomicU64,
+    is_block_end_wanted: AtomicBool,
+    spool_end: Mutex<SpoolEnd>,
     flushed: Mutex<u64>,
     flush_done: Condvar,
 }
@@ -103,6 +106,8 @@ impl RecorderState {
             has_declared: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
             flush_wanted: AtomicU64::new(0),
+            is_block_end_wanted: AtomicBool::new(false),
+            spool_end: Mutex::default(),
             flushed: Mutex::new(0),
             flush_done: Condvar::new(),
         }
@@ -179,6 +184,23 @@ impl RecorderState {
             return None;
         }
         Some(std::mem::take(&mut *lock(&self.declared)))
+    }
+
+    /// Has the next flush close the block that is being filled.
+    pub(crate) fn want_block_end(&self) {
+        self.is_block_end_wanted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn take_block_end(&self) -> bool {
+        self.is_block_end_wanted.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn set_spool_end(&self, end: SpoolEnd) {
+        *lock(&self.spool_end) = end;
+    }
+
+    pub(crate) fn spool_end(&self) -> SpoolEnd {
+        *lock(&self.spool_end)
     }
 
     pub(crate) fn close(&self) {

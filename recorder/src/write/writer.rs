@@ -22,6 +22,7 @@ use zerver_trace::{Capture, Kept};
 use self::size_limit::SizeLimit;
 use crate::backend::store_dir::FileIdentity;
 use crate::backend::store_error::StoreError;
+use crate::backend::store_identity::NodeId;
 use crate::backend::store_meta::{self, StoreMeta, StoreOrigin};
 use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
@@ -32,6 +33,7 @@ use crate::block::block_group::GroupBuilder;
 use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::intake::capture_queue::QueuedCapture;
+use crate::spool::SpoolEnd;
 use crate::write::observed_clock::ClockDifference;
 use crate::write::recorder_state::{Declared, RecorderState};
 use crate::write::retention::Retention;
@@ -85,6 +87,8 @@ pub(crate) struct Writer {
     /// The group of that block, with the blocks before it.
     group: GroupBuilder,
     meta: StoreMeta,
+    /// Id of the store.
+    node: NodeId,
     /// Counters as of the last written block.
     not_kept: u64,
     dropped: u64,
@@ -114,7 +118,8 @@ impl Writer {
         build: String,
         origin: StoreOrigin,
     ) -> Result<Self, StoreError> {
-        let Loaded { meta, group, missing_groups } = load_meta(&store, &mut retention)?;
+        let Loaded { meta, node, group, missing } = load_meta(&store, &mut retention)?;
+        state.set_spool_end(SpoolEnd { node: Some(node), closed: meta.next });
         let reporter = StatusReporter::new(Arc::clone(&state));
         if let Some(ClockDifference { by, is_ahead }) = retention.begin() {
             reporter.report(&StatusEvent::ClockDiffers { by, is_ahead });
@@ -139,9 +144,10 @@ impl Writer {
             committed: 0,
             group,
             meta,
+            node,
             not_kept: 0,
             dropped: 0,
-            batch: missing_groups,
+            batch: missing,
             pending: 0,
             last_commit: None,
             last_take: Instant::now(),
@@ -190,6 +196,7 @@ impl Writer {
             self.enforce_size_limit();
         }
         if is_forced && !is_closing {
+            self.close_block_if_wanted();
             self.state.flushed(flush);
         }
     }
@@ -298,6 +305,8 @@ impl Writer {
                 self.try_commit();
             }
             if self.retry_at.is_none() && self.close_store() {
+                let closed = self.meta.next + u64::from(!self.block.is_empty());
+                self.state.set_spool_end(SpoolEnd { node: Some(self.node), closed });
                 break;
             }
         }
@@ -314,8 +323,10 @@ struct Loaded {
     meta: StoreMeta,
     /// The group of the next block.
     group: GroupBuilder,
-    /// Indexes of complete groups that the store lacks, because an earlier version wrote it.
-    missing_groups: WriteBatch,
+    node: NodeId,
+    /// Records that the store lacks, because it is new or an earlier version wrote it: its id, and indexes of complete
+    /// groups.
+    missing: WriteBatch,
 }
 
 /// Reads where to continue. Damage is left to `zerver doctor`, and does not prevent recording.
@@ -327,18 +338,30 @@ fn load_meta(store: &WriteStore, retention: &mut Retention) -> Result<Loaded, St
         known_groups.insert(group);
         ControlFlow::Continue(())
     })?;
-    let (mut group, mut missing_groups) = (GroupBuilder::default(), WriteBatch::default());
+    let (mut group, mut missing) = (GroupBuilder::default(), WriteBatch::default());
+    let node = match store_meta::read_node(&snapshot)? {
+        Some(node) => node,
+        None => {
+            let node = NodeId(getrandom::u64().map_err(|error| StoreError::Io {
+                path: snapshot.path().to_owned(),
+                source: std::io::Error::other(error.to_string()),
+            })?);
+            let (table, key, record) = store_meta::node_record(node);
+            missing.put(table, key, record);
+            node
+        }
+    };
     for (key, index) in store_meta::all_block_indexes(&snapshot)? {
         if let Some(index) = &index
             && let Some((number, record)) = group.add(key, index)
             && !known_groups.contains(&number)
         {
-            missing_groups.put(Table::BlockGroups, number, record);
+            missing.put(Table::BlockGroups, number, record);
         }
         retention.add_found(key, &index.unwrap_or_default());
         meta.next = meta.next.max(key.saturating_add(1));
     }
-    Ok(Loaded { meta, group, missing_groups })
+    Ok(Loaded { meta, node, group, missing })
 }
 
 #[cfg(test)]

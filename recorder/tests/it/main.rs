@@ -14,6 +14,7 @@ mod roundtrip;
 mod sample_traces;
 mod secret_places;
 mod secrets;
+mod spool;
 mod visits;
 
 /// Returns options without an age limit, since the samples are old.

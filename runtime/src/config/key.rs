@@ -123,6 +123,8 @@ pub(super) const KEYS: &[Key] = &[
     fixed("recording.token"),
     fixed("recording.secrets"),
     fixed("recording.clear_headers"),
+    fixed("fleet.store"),
+    fixed("fleet.every"),
     fixed("chaos.rules"),
     fixed("chaos.seed"),
     fixed("chaos.allow_outside_dev"),
@@ -160,6 +162,7 @@ impl Key {
     pub(super) fn missing_feature(self) -> Option<&'static str> {
         let section = self.name.split_once('.').map_or("", |(section, _)| section);
         let features = [
+            ("fleet", cfg!(feature = "fleet")),
             ("compression", cfg!(feature = "compression")),
             ("metrics", cfg!(feature = "metrics")),
             ("tls", cfg!(feature = "tls")),
@@ -176,6 +179,7 @@ impl Key {
             scheduling,
             limits,
             recording,
+            fleet,
             targets,
             egress,
             idempotency,
@@ -258,6 +262,8 @@ impl Key {
             "recording.token" => Field::Secret(&mut recording.token),
             "recording.secrets" => Field::Names(&mut recording.secrets),
             "recording.clear_headers" => Field::HeaderNames(&mut recording.clear_headers, Wildcard::Refused),
+            "fleet.store" => Field::Secret(&mut fleet.store),
+            "fleet.every" => Field::Time(&mut fleet.every),
             "dev.servers" => Field::DevServers(dev_servers),
             "chaos.rules" => Field::ChaosRules(&mut chaos.rules),
             "chaos.seed" => Field::Seed(&mut chaos.seed),

@@ -7,6 +7,7 @@ mod compression;
 mod egress;
 mod field;
 mod file;
+mod fleet;
 mod idempotency;
 mod key;
 mod layers;

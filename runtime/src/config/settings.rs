@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use zerver_engine::SchedulingSettings;
 
+use super::fleet::Fleet;
 use super::{
     ChaosSettings, Compression, Cors, Csrf, Egress, Idempotency, Limits, Proxies, Recording, SecurityHeaders,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Config {
     /// Path of the OpenAPI document.
     pub(crate) openapi: Option<String>,
     pub(crate) recording: Recording,
+    pub(crate) fleet: Fleet,
     pub(crate) chaos: ChaosSettings,
     /// Servers that `zerver dev` starts, by the variables with their URLs. The service itself does not use them.
     pub(crate) dev_servers: BTreeMap<String, String>,
@@ -73,6 +75,7 @@ impl Default for Config {
             catalog: Some("/_zerver/catalog".to_owned()),
             openapi: None,
             recording: Recording::default(),
+            fleet: Fleet::default(),
             chaos: ChaosSettings::default(),
             dev_servers: BTreeMap::new(),
         }

@@ -9,7 +9,7 @@ use zerver_trace::{FlowInfo, nearest_name};
 
 use super::flow_service::FlowService;
 use super::mounted_request::MountedRequest;
-use crate::program::recorder_startup;
+use crate::program::shipped_recorder::ShippedRecorder;
 use crate::server::running_service::RunningService;
 use crate::{App, Limits, StartError, StartOptions};
 
@@ -105,7 +105,7 @@ impl MountedFlows {
 
     /// Returns the recorder, or `None` if nothing is recorded.
     pub(crate) fn recorder(&self) -> Option<&Recorder> {
-        self.host.recorder.as_ref()
+        self.host.recorder.as_deref()
     }
 
     /// Returns the token with which a client may have a request recorded.
@@ -137,14 +137,14 @@ pub(super) struct Host {
     running: Option<RunningService>,
     limits: Limits,
     /// Recorder that ends with the service.
-    recorder: Option<Recorder>,
+    recorder: Option<ShippedRecorder>,
 }
 
 impl Host {
     fn start(
         app: App,
         options: StartOptions,
-        recorder: Option<Recorder>,
+        recorder: Option<ShippedRecorder>,
     ) -> Result<MountedFlows, StartError> {
         let running = RunningService::start(app.check()?.prepare(options)?, None)?;
         let limits = running.service.limits.clone();
@@ -191,7 +191,7 @@ impl Drop for Host {
             running.stop();
         }
         if let Some(recorder) = self.recorder.take() {
-            recorder_startup::close(recorder);
+            recorder.close();
         }
     }
 }

@@ -9,6 +9,7 @@ use zerver_recorder::Recorder;
 use zerver_trace::{FlowInfo, RequestId};
 
 use super::environment::Environment;
+use super::shipped_recorder::ShippedRecorder;
 use super::{recorder_startup, run};
 use crate::config::{Config, LoadedSettings};
 use crate::execution::request_ids::{RequestIds, header_value};
@@ -39,7 +40,7 @@ pub struct LayerRecorder {
 #[derive(Debug)]
 enum RecorderOwner {
     /// The layer. `None` once it is dropped.
-    Layer(Option<Recorder>),
+    Layer(Option<ShippedRecorder>),
     /// Flows that the program mounts next to its handlers.
     Flows(MountedFlows),
 }
@@ -80,7 +81,7 @@ impl LayerRecorder {
     /// Returns the recorder.
     pub fn recorder(&self) -> Option<&Recorder> {
         match &self.owner {
-            RecorderOwner::Layer(recorder) => recorder.as_ref(),
+            RecorderOwner::Layer(recorder) => recorder.as_deref(),
             RecorderOwner::Flows(flows) => flows.recorder(),
         }
     }
@@ -117,7 +118,7 @@ impl Drop for LayerRecorder {
         if let RecorderOwner::Layer(recorder) = &mut self.owner
             && let Some(recorder) = recorder.take()
         {
-            recorder_startup::close(recorder);
+            recorder.close();
         }
     }
 }

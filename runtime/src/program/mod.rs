@@ -7,3 +7,4 @@ mod recorded_app;
 pub(crate) mod recorder_startup;
 pub(crate) mod run;
 pub(crate) mod settings_reload;
+pub(crate) mod shipped_recorder;

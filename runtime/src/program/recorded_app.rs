@@ -5,11 +5,13 @@ use std::io;
 use std::sync::Arc;
 
 use zerver_engine::Chaos;
-use zerver_recorder::Recorder;
+#[cfg(feature = "metrics")]
+use zerver_engine::service_docs::RecorderMetrics;
 use zerver_trace::CatalogFlow;
 
 use super::environment::Environment;
 use super::recorder_startup;
+use super::shipped_recorder::ShippedRecorder;
 #[cfg(feature = "replay")]
 use crate::ImpureStep;
 use crate::config::LoadedSettings;
@@ -21,7 +23,7 @@ pub(crate) struct RecordedApp {
     pub(crate) app: App,
     pub(crate) options: StartOptions,
     /// `None` if nothing is recorded.
-    pub(crate) recorder: Option<Recorder>,
+    pub(crate) recorder: Option<ShippedRecorder>,
 }
 
 impl RecordedApp {
@@ -39,12 +41,18 @@ impl RecordedApp {
         }
         #[cfg(feature = "metrics")]
         let app = match &recorder {
-            Some(recorder) => app.recorded_by(Box::new(recorder.watch())),
+            Some(recorder) => {
+                let (status, fleet) = (recorder.watch(), recorder.watch_fleet());
+                app.recorded_by(Box::new(move || RecorderMetrics {
+                    fleet: fleet.as_ref().map(|fleet| fleet()),
+                    ..recorder_startup::metrics(&status())
+                }))
+            }
             None => app,
         };
         let options = StartOptions {
             chaos: chaos(loaded, environment.dev)?,
-            sink: recorder.as_ref().map(Recorder::sink),
+            sink: recorder.as_ref().map(|recorder| recorder.sink()),
             record_token: loaded.config.recording.token.clone(),
             report_url_secrets: environment.dev,
             #[cfg(feature = "replay")]

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use std::{fs, io};
 
+#[cfg(feature = "metrics")]
+use zerver_engine::service_docs::RecorderMetrics;
 use zerver_recorder::{Recorder, RecorderOptions, RecorderStatus, StatusEvent};
 use zerver_trace::secret::Rule;
 
@@ -14,6 +16,7 @@ use crate::StartError;
 use crate::config::{LoadedSettings, STORE};
 use crate::operator_log;
 use crate::program::environment::Environment;
+use crate::program::shipped_recorder::ShippedRecorder;
 
 /// Opens the store, if recording is on.
 ///
@@ -24,7 +27,7 @@ pub(crate) fn open(
     loaded: &LoadedSettings,
     environment: &Environment,
     rule: Rule,
-) -> Result<Option<Recorder>, StartError> {
+) -> Result<Option<ShippedRecorder>, StartError> {
     let recording = &loaded.config.recording;
     let Some(policy) = recording.policy() else { return Ok(None) };
     let dir = recording.store.clone().unwrap_or_else(|| PathBuf::from(STORE));
@@ -46,7 +49,7 @@ pub(crate) fn open(
     match Recorder::open(options) {
         Ok(recorder) => {
             recorder.observe(report);
-            Ok(Some(recorder))
+            ShippedRecorder::new(recorder, loaded).map(Some)
         }
         Err(error) if is_explicit => Err(StartError::Store { dir, error }),
         Err(error) => {
@@ -97,6 +100,22 @@ fn report(event: &StatusEvent) {
         StatusEvent::Stopped { reason } => {
             operator_log::warn(&format!("recording stopped: {reason}; requests are still served"));
         }
+    }
+}
+
+/// Returns the status of a recorder as metrics.
+#[cfg(feature = "metrics")]
+pub(crate) fn metrics(status: &RecorderStatus) -> RecorderMetrics {
+    RecorderMetrics {
+        backlog: status.waiting,
+        recorded: status.recorded,
+        not_kept: status.not_kept,
+        dropped: status.dropped,
+        lost: status.lost,
+        bytes_on_disk: status.bytes_on_disk,
+        paused: status.paused.is_some(),
+        store_replaced: status.replaced,
+        fleet: None,
     }
 }
 

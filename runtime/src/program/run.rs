@@ -12,7 +12,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::environment::Environment;
 use super::log_printer;
 use super::recorded_app::RecordedApp;
-use super::recorder_startup;
 use super::settings_reload::{BackgroundRead, SettingsReload};
 use crate::config::{Layers, LoadedSettings, TlsFiles};
 use crate::execution::panic_report;
@@ -175,7 +174,7 @@ fn try_run(app: App) -> Result<(), StartError> {
         started: loaded.clone(),
         loaded,
         server: &server,
-        recorder: recorder.as_ref(),
+        recorder: recorder.as_deref(),
         reading: BackgroundRead::default(),
     };
     let mut is_ready = false;
@@ -207,7 +206,7 @@ fn try_run(app: App) -> Result<(), StartError> {
     });
     server.stop();
     if let Some(recorder) = recorder {
-        recorder_startup::close(recorder);
+        recorder.close();
     }
     startup_error.map_or(Ok(()), Err)
 }

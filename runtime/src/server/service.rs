@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 #[cfg(feature = "metrics")]
-use zerver_recorder::RecorderStatus;
+use zerver_engine::service_docs::RecorderMetrics;
+use zerver_engine::{Failure, Flow, RenderFailure, Request, Response};
 use zerver_trace::{CaptureSink, FlowInfo, secret};
 
 use super::readiness::Readiness;
@@ -25,7 +25,7 @@ use crate::tls::CertificateStore;
 
 /// Returns the status of the recorder.
 #[cfg(feature = "metrics")]
-pub(crate) type RecorderStatusFn = Box<dyn Fn() -> RecorderStatus + Send + Sync>;
+pub(crate) type RecorderStatusFn = Box<dyn Fn() -> RecorderMetrics + Send + Sync>;
 
 pub(crate) struct Service {
     pub(crate) router: Router,

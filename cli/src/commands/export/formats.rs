@@ -1,6 +1,6 @@
 //! Exports requests in the formats of other tools, to a file, to standard output or, as spans, to a collector.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,6 +15,7 @@ use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
 use crate::requests::selection;
+use crate::store_place::StorePlace;
 use crate::view::count;
 use crate::{locate, paths};
 
@@ -114,36 +115,36 @@ struct Selected {
 
 fn select(args: &Export, global: &Global, output: &mut Output) -> Result<Selected, CommandError> {
     let mut traces = Vec::new();
-    let mut reader: Option<(PathBuf, Reader)> = None;
+    let mut reader: Option<(StorePlace, Reader)> = None;
     match args.selection()? {
         Ok(named) => {
             for request in &named {
                 match (request, &mut reader) {
                     (TraceRef::File(path), _) => traces.append(&mut locate::read_traces(path)?),
                     (TraceRef::StandardInput, _) => traces.append(&mut locate::read_traces(Path::new("-"))?),
-                    (TraceRef::Stored(find), Some((dir, reader))) => {
-                        traces.push(locate::find_trace(dir, reader, find)?);
+                    (TraceRef::Stored(find), Some((place, reader))) => {
+                        traces.push(locate::find_trace(place, reader, find)?);
                     }
                     (TraceRef::Stored(find), none) => {
-                        let (dir, opened) = open(global)?;
-                        traces.push(locate::find_trace(&dir, &opened, find)?);
-                        *none = Some((dir, opened));
+                        let (place, opened) = open(global)?;
+                        traces.push(locate::find_trace(&place, &opened, find)?);
+                        *none = Some((place, opened));
                     }
                 }
             }
         }
         Err(requests) => {
             let query = requests.parse()?;
-            let (dir, opened) = open(global)?;
+            let (place, opened) = open(global)?;
             let stored = requests.filter.query(now_unix_ns(), args.limit.0);
             for summary in selection::select(&opened, stored, &query, output)? {
                 let loaded =
-                    opened.load(summary.id).map_err(|error| locate::unreadable_store(&dir, &error))?;
+                    opened.load(summary.id).map_err(|error| locate::unreadable_store(&place, &error))?;
                 // Removed in the meantime, if there is none.
                 traces.extend(loaded);
             }
             traces.reverse();
-            reader = Some((dir, opened));
+            reader = Some((place, opened));
         }
     }
     let recorded = || reader.as_ref().and_then(|(_, reader)| service_name(reader));
@@ -151,10 +152,10 @@ fn select(args: &Export, global: &Global, output: &mut Output) -> Result<Selecte
     Ok(Selected { traces, service_name })
 }
 
-fn open(global: &Global) -> Result<(PathBuf, Reader), CommandError> {
-    let dir = locate::store_dir(global)?;
-    let reader = locate::open_reader(&dir)?;
-    Ok((dir, reader))
+fn open(global: &Global) -> Result<(StorePlace, Reader), CommandError> {
+    let place = locate::store_place(global)?;
+    let reader = locate::open_reader(&place)?;
+    Ok((place, reader))
 }
 
 /// Returns the name of the program that wrote to the store last.

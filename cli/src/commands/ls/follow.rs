@@ -1,7 +1,6 @@
 //! `zerver ls --follow`: prints requests as they are recorded.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::mpsc;
 
 use zerver_analysis::RequestQuery;
@@ -16,19 +15,20 @@ use crate::output::Output;
 use crate::requests::json::RequestJson;
 use crate::requests::selection;
 use crate::requests::store_follower::{News, StoreFollower};
+use crate::store_place::StorePlace;
 use crate::view::request_list;
 
 /// Prints the newest requests, oldest first, and then new ones until the process is interrupted or its output closed.
 pub(super) fn run(
-    dir: &Path,
+    place: &StorePlace,
     args: &Ls,
     query: &RequestQuery,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let reader = locate::open_reader(dir)?;
+    let reader = locate::open_reader(place)?;
     let stored = args.requests.filter.query(now_unix_ns(), args.limit.0);
     // A request that is recorded between these two reads is listed by both.
-    let cursor = reader.end().map_err(|error| locate::unreadable_store(dir, &error))?;
+    let cursor = reader.end().map_err(|error| locate::unreadable_store(place, &error))?;
     let mut requests = selection::select(&reader, stored.clone(), query, output)?;
     requests.reverse();
     let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
@@ -38,7 +38,7 @@ pub(super) fn run(
     }
     let (sender, news) = mpsc::channel();
     let known: HashSet<_> = ids.into_iter().collect();
-    let _follower = StoreFollower::resume(dir.to_owned(), cursor, known, move |news| {
+    let _follower = StoreFollower::resume(place.clone(), cursor, known, move |news| {
         // The receiver is gone when the command ends.
         let _ = sender.send(news);
     });
@@ -47,24 +47,24 @@ pub(super) fn run(
         match news {
             News::Requests(requests, digits) => {
                 for request in requests {
-                    if stored.matches(&request) && matches(query, &request, dir, &mut reader) {
+                    if stored.matches(&request) && matches(query, &request, place, &mut reader) {
                         print(&request, digits, args, output)?;
                     }
                 }
             }
-            News::Unreadable(error) => return Err(locate::unreadable_store(dir, &error)),
+            News::Unreadable(error) => return Err(locate::unreadable_store(place, &error)),
         }
     }
     Ok(CommandOutcome::Success)
 }
 
 /// Returns true if the request matches. A trace that was removed or cannot be read does not.
-fn matches(query: &RequestQuery, request: &Summary, dir: &Path, reader: &mut Option<Reader>) -> bool {
+fn matches(query: &RequestQuery, request: &Summary, place: &StorePlace, reader: &mut Option<Reader>) -> bool {
     if let Some(is_match) = query.matches_summary(request) {
         return is_match;
     }
     if !reader.as_ref().is_some_and(Reader::is_in_place) {
-        *reader = Reader::open(dir).ok();
+        *reader = place.open().ok();
     }
     let trace = reader.as_ref().and_then(|reader| reader.load(request.id).ok().flatten());
     trace.is_some_and(|trace| query.matches(&trace))

@@ -6,18 +6,20 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 use zerver_analysis::{DurationBucket, duration_histogram};
+use zerver_recorder::BlockTrace;
 use zerver_trace::text::clean;
 use zerver_trace::{Query, Summary};
 
 use crate::args::{Global, Ls, RequestOrder};
 use crate::clock::now_unix_ns;
 use crate::error::{CommandError, CommandOutcome};
+use crate::locate;
 use crate::output::Output;
+use crate::requests::fleet_nodes::{FleetNodes, missing_notices};
 use crate::requests::groups::{GroupsJson, group_requests};
 use crate::requests::json::{CountJson, RequestJson, RequestsJson};
-use crate::requests::selection;
+use crate::requests::selection::{self, Condition};
 use crate::view::{count, duration_histogram as histogram_view, request_groups, request_list};
-use crate::{locate, paths};
 
 /// `{"histogram": [...]}`.
 #[derive(Serialize)]
@@ -27,24 +29,27 @@ struct HistogramJson {
 
 pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     let query = args.requests.parse()?;
-    let dir = locate::store_dir(global)?;
+    let place = locate::store_place(global)?;
     let limit = args.limit.0.unwrap_or(usize::MAX);
     if args.follow {
-        return follow::run(&dir, args, &query, output);
+        return follow::run(&place, args, &query, output);
     }
     // One request more shows whether the list is complete. Another order, and all that counts, needs all requests.
     let needs_all =
         args.sort != RequestOrder::Started || args.count || args.histogram || !args.group_by.is_empty();
     let wanted = if needs_all { None } else { Some(limit.saturating_add(1)) };
     let stored = args.requests.filter.query(now_unix_ns(), wanted);
-    let reader = locate::open_reader(&dir)?;
-    let mut requests = selection::select(&reader, stored.clone(), &query, output)?;
-    if let Some(notice) = locate::dropped_notice(&reader) {
+    let reader = locate::open_reader(&place)?;
+    let nodes = FleetNodes::find(&place, args.node.as_deref())?;
+    let of_nodes = nodes.as_ref().map(|nodes| move |request: &BlockTrace<'_>| nodes.note(request));
+    let condition = of_nodes.as_ref().map(|of_nodes| of_nodes as Condition<'_>);
+    let mut requests = selection::select_where(&reader, stored.clone(), &query, output, condition)?;
+    for notice in locate::dropped_notice(&reader).into_iter().chain(missing_notices(&place)) {
         output.info(&notice);
     }
     if let (Some(end), None) = (stored.until_unix_ns, args.requests.filter.until) {
         let later = Query { since_unix_ns: Some(end), until_unix_ns: None, limit: None, ..stored };
-        let later = selection::select(&reader, later, &query, output)?.len() as u64;
+        let later = selection::select_where(&reader, later, &query, output, condition)?.len() as u64;
         if later > 0 {
             let requests = count(later, "request", "requests");
             output.info(&format!("{requests} in the future left out: a clock was or is wrong"));
@@ -76,16 +81,16 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
     requests.truncate(limit);
     if args.ndjson {
         for request in &requests {
-            output.json_line(&RequestJson::new(request))?;
+            output.json_line(&RequestJson::of_fleet(request, nodes.as_ref()))?;
         }
         return Ok(CommandOutcome::Success);
     }
     if output.is_json {
-        output.json(&RequestsJson::new(&requests))?;
+        output.json(&RequestsJson::of_fleet(&requests, nodes.as_ref()))?;
         return Ok(CommandOutcome::Success);
     }
     if requests.is_empty() && !is_truncated {
-        output.info(&format!("no matching requests in {}", paths::display(&dir)));
+        output.info(&format!("no matching requests in {place}"));
         let flow = args.requests.filter.flow.as_deref();
         if let Some(hint) = flow.and_then(|flow| locate::unknown_flow_hint(&reader, flow)) {
             output.info(&clean(&hint));
@@ -100,8 +105,8 @@ pub(super) fn run(args: &Ls, global: &Global, output: &mut Output) -> Result<Com
     let digits = locate::unique_digits(&reader, &ids);
     let now = now_unix_ns();
     let table = match args.columns.as_slice() {
-        [] => request_list::table(&requests, digits, now, output.columns()),
-        columns => request_list::table_of(columns, &requests, digits, now, output.columns()),
+        [] => request_list::table_of_fleet(&requests, nodes.as_ref(), digits, now, output.columns()),
+        columns => request_list::table_of(columns, &requests, nodes.as_ref(), digits, now, output.columns()),
     };
     output.print(&table)?;
     if is_truncated {

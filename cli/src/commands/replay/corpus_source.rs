@@ -40,7 +40,7 @@ impl CorpusSource {
         let stored = args.filter.query(now_unix_ns(), args.limit.0);
         let (mut reader, mut files) = (None, Vec::new());
         if selection.paths.is_empty() {
-            reader = Some(locate::open_reader(&locate::store_dir(global)?)?);
+            reader = Some(locate::open_reader(&locate::store_place(global)?)?);
         }
         for path in &selection.paths {
             match path.is_dir() {
@@ -93,7 +93,7 @@ impl CorpusSource {
                     }
                 });
                 let error = visited.err().or(damaged);
-                error.map(|error| locate::unreadable_store(reader.dir(), &error))
+                error.map(|error| locate::unreadable_store(&reader.place(), &error))
             }
         };
         let warning = undecrypted.map(|error| {
@@ -144,7 +144,7 @@ impl CorpusSource {
             None => CommandError::new("no request in these files matches")
                 .with_hint("leave out filters and query"),
             Some(reader) => {
-                let dir = paths::display(reader.dir());
+                let dir = reader.place();
                 CommandError::new(format!("no requests to replay in {dir}")).with_hint(match is_filtered {
                     true => "`zerver ls` accepts the same query and lists what matches",
                     false => "`zerver dev` records the requests of a service",

@@ -2,7 +2,8 @@
 
 use anstyle::Style;
 use zerver_replay::{
-    ClassMetrics, EffectMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    ClassMetrics, EffectMetrics, FleetMetrics, RecorderMetrics, ServiceMetrics, StepMetrics, TargetMetrics,
+    WorkerMetrics,
 };
 use zerver_trace::text::clean;
 
@@ -81,8 +82,17 @@ pub(crate) fn stale(why: &str, last: &str) -> String {
 }
 
 fn recording(recorder: &RecorderMetrics) -> String {
-    let RecorderMetrics { backlog, recorded, not_kept, dropped, lost, bytes_on_disk, paused, store_replaced } =
-        recorder;
+    let RecorderMetrics {
+        backlog,
+        recorded,
+        not_kept,
+        dropped,
+        lost,
+        bytes_on_disk,
+        paused,
+        store_replaced,
+        fleet,
+    } = recorder;
     let mut line = format!(
         "recorder  {recorded} recorded  {not_kept} not kept  backlog {backlog}  dropped {dropped}  lost {lost}  {:.1} MiB",
         *bytes_on_disk as f64 / f64::from(1 << 20),
@@ -94,7 +104,18 @@ fn recording(recorder: &RecorderMetrics) -> String {
         let times = count(*store_replaced, "time", "times");
         line += &format!("  {}", paint(style::BAD, &format!("the store was replaced {times}")));
     }
-    line + "\n"
+    line += "\n";
+    if let Some(FleetMetrics { shipped, waiting, behind_bytes, failures, online }) = fleet {
+        line += &format!(
+            "fleet     {shipped} shipped  {waiting} waiting  {:.1} MiB behind  {failures} failed attempts",
+            *behind_bytes as f64 / f64::from(1 << 20),
+        );
+        if !online {
+            line += &format!("  {}", paint(style::BAD, "offline"));
+        }
+        line += "\n";
+    }
+    line
 }
 
 fn classes(now: &ServiceMetrics, before: &ServiceMetrics, span_ns: u64, columns: Option<usize>) -> String {

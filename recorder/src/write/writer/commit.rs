@@ -9,6 +9,7 @@ use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
 use crate::block::block_group;
+use crate::spool::SpoolEnd;
 
 /// Minimum number of new traces with which a commit ends a block. A block with fewer is extended and rewritten by the
 /// next commits.
@@ -49,8 +50,22 @@ impl Writer {
         if self.try_commit() && new_traces > 0 {
             self.committed = self.block.len();
             if new_traces >= MIN_NEW_TRACES && !self.block.is_empty() {
-                self.next_block();
+                self.close_block();
             }
+        }
+    }
+
+    /// Closes the committed block, so that it never changes again.
+    fn close_block(&mut self) {
+        self.next_block();
+        self.state.set_spool_end(SpoolEnd { node: Some(self.node), closed: self.meta.next });
+    }
+
+    /// Closes the block that is being filled, if a shipper asks for it and everything is committed.
+    pub(super) fn close_block_if_wanted(&mut self) {
+        let is_committed = self.retry_at.is_none() && self.pending == 0 && self.committed == self.block.len();
+        if self.state.take_block_end() && is_committed && !self.block.is_empty() {
+            self.close_block();
         }
     }
 
@@ -93,6 +108,7 @@ impl Writer {
                 self.pending = 0;
                 self.batch = WriteBatch::default();
                 self.last_commit = Some(Instant::now());
+                self.state.set_spool_end(SpoolEnd { node: Some(self.node), closed: self.meta.next });
                 if self.retry_at.take().is_some() {
                     self.reporter.resumed();
                 }

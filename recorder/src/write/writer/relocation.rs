@@ -55,7 +55,7 @@ impl Writer {
         let key = self.describer.key().restore(&self.dir);
         let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
         let mut retention = self.retention.for_another_store();
-        let Loaded { mut meta, mut group, missing_groups } = load_meta(store, &mut retention)?;
+        let Loaded { mut meta, node, mut group, missing } = load_meta(store, &mut retention)?;
         let _ = retention.begin();
         let mut puts = BTreeMap::new();
         // Includes the traces of this block that were committed to the missing file.
@@ -68,7 +68,7 @@ impl Writer {
                 puts.insert((key, table as u8), (table, record));
             }
         }
-        let (mut batch, mut moved, mut traces) = (missing_groups, BTreeMap::new(), 0);
+        let (mut batch, mut moved, mut traces) = (missing, BTreeMap::new(), 0);
         for ((key, _), (table, record)) in puts {
             let new = *moved.entry(key).or_insert_with(|| {
                 meta.next += 1;
@@ -95,6 +95,7 @@ impl Writer {
         meta.dropped = meta.dropped.wrapping_sub(self.state.queue.inbox.dropped());
         (self.batch, self.meta, self.retention, self.group) = (batch, meta, retention, group);
         self.identity = Some(store.identity());
+        self.node = node;
         self.block.clear();
         self.describer.end_block();
         self.committed = 0;

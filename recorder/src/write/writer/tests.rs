@@ -11,6 +11,7 @@ use crate::backend::store_dir;
 use crate::backend::table::Table;
 use crate::backend::write_batch::WriteBatch;
 use crate::backend::write_store::WriteStore;
+use crate::read::folder::folder_blocks::FolderBlocks;
 use crate::{Reader, Recorder, RecorderOptions, RecorderStatus, StatusEvent, StoreOrigin, sample_traces};
 
 /// Time limit of every wait.
@@ -294,7 +295,7 @@ fn a_store_of_an_earlier_version_gets_indexes_of_its_groups() {
     }
     first.close();
     let groups = || {
-        let (mut groups, view) = (Vec::new(), Reader::open(dir.path()).unwrap().view().unwrap());
+        let (mut groups, view) = (Vec::new(), FolderBlocks::open(dir.path()).unwrap().folder_view().unwrap());
         let scanned = view.snapshot.scan(Table::BlockGroups, 0..=u64::MAX, false, |group, record| {
             groups.push((group, record.to_vec()));
             ControlFlow::Continue(())

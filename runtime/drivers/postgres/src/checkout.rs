@@ -3,7 +3,7 @@
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio::runtime::Handle;
 
-use crate::tls::TlsConnector;
+use zerver_postgres_connect::TlsConnector;
 
 /// A connection that is borrowed from the pool. If it is dropped while a statement runs, because the effect has ended
 /// early, the statement is canceled on the server.

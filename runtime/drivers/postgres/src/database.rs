@@ -15,11 +15,10 @@ use zerver::effects::{
 use zerver::prelude::*;
 
 use crate::checkout::Checkout;
-use crate::connect_settings::{self, SettingsError};
 use crate::error_mapping::{Stop, connecting, unreachable};
 use crate::plan_reader::PlanReader;
-use crate::tls::TlsConnector;
 use crate::{explain, statement, transaction};
+use zerver_postgres_connect::{SettingsError, TlsConnector};
 
 /// Default of [`Postgres::pool_size`].
 const POOL_SIZE: usize = 16;
@@ -48,7 +47,7 @@ impl Postgres {
     /// # Errors
     /// If the URL or a file that it names is invalid.
     pub fn from_url(url: &str) -> Result<Self, SettingsError> {
-        let (config, tls) = connect_settings::parse(url)?;
+        let (config, tls) = zerver_postgres_connect::parse(url)?;
         let plans = Some(PlanReader::new(config.clone(), tls.clone()));
         Ok(Self::with_pool(POOL_SIZE, config, tls, plans))
     }

@@ -60,7 +60,6 @@
 #![warn(missing_debug_implementations)]
 
 mod checkout;
-mod connect_settings;
 mod database;
 mod error_mapping;
 mod explain;
@@ -70,10 +69,9 @@ mod once;
 mod plan_json;
 mod plan_reader;
 mod statement;
-mod tls;
 mod transaction;
 
-pub use connect_settings::SettingsError;
 pub use database::Postgres;
 pub use migrate::MigrateError;
 pub use once::DONE_TABLE;
+pub use zerver_postgres_connect::SettingsError;

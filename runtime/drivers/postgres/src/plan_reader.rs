@@ -10,7 +10,7 @@ use zerver::effects::sql::{Plan, PlanWatch, Statement};
 
 use crate::error_mapping::{Stop, chain};
 use crate::explain::read_plan;
-use crate::tls::TlsConnector;
+use zerver_postgres_connect::TlsConnector;
 
 /// Maximum number of plans that wait to be read.
 const MAX_WAITING: usize = 64;

@@ -241,4 +241,22 @@ pub struct RecorderMetrics {
     /// Number of times the store was removed or replaced during writing.
     #[serde(default)]
     pub store_replaced: u64,
+    /// Shipper; `None` if the service belongs to no fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetMetrics>,
+}
+
+/// Metrics of the shipper that sends recorded requests to a fleet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetMetrics {
+    /// Requests that arrived.
+    pub shipped: u64,
+    /// Requests in the store that wait.
+    pub waiting: u64,
+    /// Bytes of the closed blocks that wait.
+    pub behind_bytes: u64,
+    /// Failed attempts.
+    pub failures: u64,
+    /// True if the last attempt succeeded.
+    pub online: bool,
 }

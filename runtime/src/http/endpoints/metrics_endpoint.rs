@@ -13,11 +13,10 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use zerver_engine::service_docs::{
-    AliasMetrics, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyExemplar, RecorderMetrics,
-    ServiceMetrics, SloMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
+    AliasMetrics, ChaosMetrics, ClassMetrics, EffectMetrics, FlowMetrics, LatencyExemplar, ServiceMetrics,
+    SloMetrics, StepMetrics, TargetMetrics, WorkerMetrics,
 };
 use zerver_engine::{Chaos, ChaosRule, Failure, Response};
-use zerver_recorder::RecorderStatus;
 
 use crate::scheduler;
 use crate::server::workers::worker::Worker;
@@ -40,7 +39,7 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
             requests: alias.requests(),
         })
         .collect();
-    metrics.recorder = worker.service.recorder_status.as_ref().map(|status| recorder(&status()));
+    metrics.recorder = worker.service.recorder_status.as_ref().map(|status| status());
     let wants_json = headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if wants_json {
         return Response::json(&metrics);
@@ -60,19 +59,6 @@ pub(crate) fn answer(worker: &Worker, headers: &HeaderMap) -> Response {
 fn chaos(chaos: &Chaos) -> Vec<ChaosMetrics> {
     let rule = |(rule, injected): (&ChaosRule, u64)| ChaosMetrics { rule: rule.to_string(), injected };
     chaos.rules().map(rule).collect()
-}
-
-fn recorder(status: &RecorderStatus) -> RecorderMetrics {
-    RecorderMetrics {
-        backlog: status.waiting,
-        recorded: status.recorded,
-        not_kept: status.not_kept,
-        dropped: status.dropped,
-        lost: status.lost,
-        bytes_on_disk: status.bytes_on_disk,
-        paused: status.paused.is_some(),
-        store_replaced: status.replaced,
-    }
 }
 
 #[derive(Debug)]
@@ -256,7 +242,19 @@ impl Collector for Scrape {
             "recorder_store_replaced",
             "Number of times the store was removed or replaced while it was in use",
             recorder.store_replaced,
-        )
+        )?;
+        let Some(fleet) = &recorder.fleet else { return Ok(()) };
+        out.gauge(
+            "fleet_online",
+            "1 if the last shipment succeeded",
+            None,
+            f64::from(u8::from(fleet.online)),
+        )?;
+        out.gauge("fleet_waiting", "Recorded requests that wait to be shipped", None, fleet.waiting as f64)?;
+        let bytes = fleet.behind_bytes as f64;
+        out.gauge("fleet_behind", "Size of the closed blocks that wait", Some(Unit::Bytes), bytes)?;
+        out.count("fleet_shipped", "Requests that arrived at the fleet", fleet.shipped)?;
+        out.count("fleet_failures", "Shipments that failed", fleet.failures)
     }
 }
 

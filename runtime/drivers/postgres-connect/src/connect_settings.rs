@@ -24,7 +24,10 @@ pub enum SettingsError {
 
 /// Parses a URL (`postgresql://user@host/database`), or pairs (`host=.. user=..`). `sslmode` and `sslrootcert` are taken
 /// out, because the client does not know all of their values.
-pub(crate) fn parse(url: &str) -> Result<(Config, TlsConnector), SettingsError> {
+///
+/// # Errors
+/// If it is no URL, or the certificates cannot be read.
+pub fn parse(url: &str) -> Result<(Config, TlsConnector), SettingsError> {
     let (rest, mode) = without_setting(url, "sslmode");
     let (rest, root_file) = without_setting(&rest, "sslrootcert");
     let verification = match mode.as_deref() {
@@ -52,7 +55,7 @@ pub(crate) fn parse(url: &str) -> Result<(Config, TlsConnector), SettingsError> 
 }
 
 /// Returns the text without a setting, and the value of that setting.
-fn without_setting(url: &str, name: &str) -> (String, Option<String>) {
+pub fn without_setting(url: &str, name: &str) -> (String, Option<String>) {
     let is_url = url.contains("://");
     let (start, separators): (usize, &[char]) =
         if is_url { (url.find('?').map_or(url.len(), |at| at + 1), &['&']) } else { (0, &[' ', '\n', '\t']) };

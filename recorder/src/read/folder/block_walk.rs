@@ -1,40 +1,55 @@
 //! Walks over the indexes of the blocks of a store. Groups of blocks are skipped as a whole if their index allows it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use crate::backend::table::Table;
 use crate::block::block_group::{self, blocks_of, group_of};
 use crate::block::block_index::BlockIndex;
+use crate::read::blocks::Order;
+use crate::read::folder::folder_view::{FolderView, damaged};
 use crate::read::read_error::ReadError;
-use crate::read::store_view::{StoreView, damaged};
 
-impl StoreView {
-    /// Calls `f` with the index of every block until it breaks. A missing or damaged block is an error.
-    pub(crate) fn for_each_index(
-        &self,
-        newest_first: bool,
-        f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
-        self.walk(newest_first, &BTreeMap::new(), |_| true, f)
+impl FolderView {
+    fn last_key(&self) -> Option<u64> {
+        (self.meta.first < self.meta.next).then(|| self.meta.next - 1)
     }
 
-    /// Like [`StoreView::for_each_index`], but skips every group of blocks for whose index `may_contain` returns false.
-    pub(crate) fn for_each_index_in(
+    /// Calls `f` with the index of every block until it breaks. Skips every group of blocks for whose index `may_contain`
+    /// returns false, unless each block is to be looked at. A missing or damaged block is an error.
+    pub(super) fn walk_all(
         &self,
-        newest_first: bool,
-        may_contain: impl FnMut(&BlockIndex) -> bool,
-        f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+        each: bool,
+        order: Order,
+        may_contain: &mut dyn FnMut(&BlockIndex) -> bool,
+        f: &mut dyn FnMut(u64, BlockIndex) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        self.walk(newest_first, &self.groups()?, may_contain, f)
+        let groups = if each { BTreeMap::new() } else { self.groups()? };
+        self.walk_groups(order == Order::NewestFirst, &groups, may_contain, f)
+    }
+
+    /// Returns the number of requests that were dropped since the oldest request in the store.
+    pub(super) fn dropped_since_oldest(&self) -> Result<u64, ReadError> {
+        let dropped = Cell::new(0u64);
+        let add = |index: &BlockIndex| dropped.set(dropped.get().saturating_add(index.dropped));
+        let mut add_group = |index: &BlockIndex| {
+            add(index);
+            false
+        };
+        self.walk_all(false, Order::OldestFirst, &mut add_group, &mut |_, index| {
+            add(&index);
+            ControlFlow::Continue(())
+        })?;
+        Ok(dropped.get())
     }
 
     /// Calls `f` with the index of every block that can be read, newest first. Skips every group of blocks for whose
     /// index `may_contain` returns false.
-    pub(crate) fn for_each_readable_index(
+    pub(super) fn walk_all_readable(
         &self,
-        may_contain: impl Fn(&BlockIndex) -> bool,
-        mut f: impl FnMut(u64, BlockIndex),
+        may_contain: &dyn Fn(&BlockIndex) -> bool,
+        f: &mut dyn FnMut(u64, BlockIndex),
     ) -> Result<(), ReadError> {
         let groups = self.groups()?;
         let mut left = self.last_key().map(|last| self.meta.first..=last);
@@ -91,12 +106,12 @@ impl StoreView {
         )
     }
 
-    fn walk(
+    fn walk_groups(
         &self,
         newest_first: bool,
         groups: &BTreeMap<u64, BlockIndex>,
-        mut may_contain: impl FnMut(&BlockIndex) -> bool,
-        mut f: impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+        may_contain: &mut dyn FnMut(&BlockIndex) -> bool,
+        f: &mut dyn FnMut(u64, BlockIndex) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         let mut traces = 0;
         for (group, blocks) in self.ranges(newest_first) {
@@ -106,7 +121,7 @@ impl StoreView {
                 traces += u64::from(index.count);
                 continue;
             }
-            if self.walk_blocks(newest_first, blocks, &mut traces, &mut f)?.is_break() {
+            if self.walk_blocks(newest_first, blocks, &mut traces, f)?.is_break() {
                 return Ok(());
             }
         }
@@ -123,7 +138,7 @@ impl StoreView {
         newest_first: bool,
         blocks: RangeInclusive<u64>,
         traces: &mut u64,
-        f: &mut impl FnMut(u64, BlockIndex) -> ControlFlow<()>,
+        f: &mut dyn FnMut(u64, BlockIndex) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ReadError> {
         let mut wanted = Some(if newest_first { *blocks.end() } else { *blocks.start() });
         let (mut failed, mut flow) = (None, ControlFlow::Continue(()));

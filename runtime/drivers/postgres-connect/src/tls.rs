@@ -25,7 +25,13 @@ pub(crate) enum Verification {
 
 /// Creates the TLS of connections.
 #[derive(Clone)]
-pub(crate) struct TlsConnector(MakeRustlsConnect);
+pub struct TlsConnector(MakeRustlsConnect);
+
+impl std::fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsConnector").finish_non_exhaustive()
+    }
+}
 
 impl<S> MakeTlsConnect<S> for TlsConnector
 where

@@ -1,0 +1,142 @@
+//! The health of a fleet: every block, and whether the counts of its nodes add up.
+
+use serde::Serialize;
+use zerver_fleet::{FleetStatus, FleetUrl, NodeStatus, status};
+use zerver_recorder::{Verification, verify};
+use zerver_trace::text::clean;
+
+use crate::error::{CommandError, CommandOutcome};
+use crate::fleet_failure::failed;
+use crate::locate;
+use crate::output::Output;
+use crate::store_place::StorePlace;
+use crate::view::layout::field;
+use crate::view::{bytes, count};
+
+/// Maximum number of damaged blocks to list.
+const MAX_LISTED: usize = 10;
+
+/// `{"store": ..}`.
+#[derive(Serialize)]
+struct FleetDocument<'f> {
+    store: String,
+    healthy: bool,
+    findings: &'f [String],
+    traces: u64,
+    blocks: u64,
+    secrets: u64,
+    nodes: usize,
+    bytes: u64,
+}
+
+pub(super) fn run(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome, CommandError> {
+    let state = status(url).map_err(|error| failed(url, "check", &error))?;
+    let place = StorePlace::Fleet(Box::new(url.clone()));
+    let reader = locate::open_reader(&place)?;
+    let found = verify(&reader, &mut |read| {
+        if read % 64 == 63 {
+            output.progress(&format!("checking block {read} of {}", state.blocks));
+        }
+    });
+    output.clear_progress();
+    let found = found.map_err(|error| locate::unreadable_store(&place, &error))?;
+    let findings = findings(&state, &found);
+    if output.is_json {
+        output.json(&FleetDocument {
+            store: url.to_string(),
+            healthy: findings.is_empty(),
+            findings: &findings,
+            traces: found.traces,
+            blocks: found.blocks,
+            secrets: found.secrets,
+            nodes: state.nodes.len(),
+            bytes: state.bytes,
+        })?;
+    } else {
+        let mut out = field("fleet", &[place.to_string()]);
+        out += &field("nodes", &[count(state.nodes.len() as u64, "node", "nodes")]);
+        out += &field("holds", &[count(found.traces, "request", "requests")]);
+        out += &field("size", &[bytes(state.bytes)]);
+        if found.secrets > 0 {
+            let secrets = count(found.secrets, "secret", "secrets");
+            out += &field("secrets", &[format!("{secrets}, sealed; their keys are on the nodes")]);
+        }
+        let health = if findings.is_empty() { &["good".to_owned()][..] } else { &findings };
+        out += &field("health", health);
+        output.print(&out)?;
+    }
+    Ok(if findings.is_empty() { CommandOutcome::Success } else { CommandOutcome::Finding })
+}
+
+fn findings(state: &FleetStatus, found: &Verification) -> Vec<String> {
+    let mut findings: Vec<String> =
+        found.damaged.iter().take(MAX_LISTED).map(|block| clean(&block.reason).into_owned()).collect();
+    if found.damaged.len() > MAX_LISTED {
+        findings.push(format!("and {} more damaged blocks", found.damaged.len() - MAX_LISTED));
+    }
+    findings.extend(state.nodes.iter().filter_map(of_node));
+    findings
+}
+
+/// Checks `recorded = shipped + waiting + missing` for a node.
+fn of_node(node: &NodeStatus) -> Option<String> {
+    let name = clean(&node.name);
+    if node.has_too_many() {
+        let extra = count(node.shipped - node.recorded, "request", "requests");
+        return Some(format!(
+            "{extra} of {name} arrived in excess of those that it recorded: a count is wrong"
+        ));
+    }
+    (node.missing() > 0).then(|| {
+        let missing = count(node.missing(), "request", "requests");
+        format!("{missing} of {name} are missing: its store dropped them before they were shipped")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use zerver_recorder::{DamagedBlock, NodeId};
+
+    fn node(recorded: u64, shipped: u64, waiting: u64) -> NodeStatus {
+        NodeStatus {
+            node: NodeId(7),
+            name: "pod-17".to_owned(),
+            build: String::new(),
+            seen: Duration::ZERO,
+            recorded,
+            shipped,
+            waiting,
+            behind_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn counts_that_do_not_add_up_are_findings() {
+        assert_eq!(of_node(&node(10, 7, 3)), None);
+        assert_eq!(
+            of_node(&node(500, 80, 8)).unwrap(),
+            "412 requests of pod-17 are missing: its store dropped them before they were shipped"
+        );
+        assert!(of_node(&node(10, 11, 0)).unwrap().contains("1 request of pod-17 arrived in excess"));
+    }
+
+    #[test]
+    fn only_some_damaged_blocks_are_listed() {
+        let damaged = |key| DamagedBlock { key, reason: format!("block {key}") };
+        let found = Verification { damaged: (0..12).map(damaged).collect(), ..Verification::default() };
+        let state = FleetStatus {
+            version: 1,
+            keep_days: 30,
+            blocks: 12,
+            traces: 0,
+            bytes: 0,
+            builds: 0,
+            nodes: Vec::new(),
+        };
+        let found = findings(&state, &found);
+        assert_eq!((found.len(), found[10].as_str()), (11, "and 2 more damaged blocks"));
+    }
+}

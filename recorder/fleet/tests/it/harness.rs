@@ -1,0 +1,81 @@
+//! The server that all tests share, and a namespace for each of them.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, mpsc};
+use std::time::{Duration, Instant};
+
+use tokio_postgres::NoTls;
+use zerver_fleet::{FleetBlocks, FleetUrl, InitOptions, Shipper, ShipperEvent, ShipperOptions, init};
+use zerver_local_server::Postgres;
+use zerver_recorder::{Reader, Recorder, RecorderOptions};
+
+/// Time limit of every wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Returns the server of all tests. It ends with their process.
+fn server() -> &'static Postgres {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    SERVER.get_or_init(|| Postgres::start().unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Returns the URL of a namespace that is not there yet.
+pub(crate) fn unused_url() -> FleetUrl {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let namespace = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    format!("{}&ns={namespace}", server().url()).parse().unwrap()
+}
+
+/// Creates a namespace that keeps the samples, which are old.
+pub(crate) fn new_fleet() -> FleetUrl {
+    let url = unused_url();
+    init(&url, InitOptions { keep_days: Some(100_000) }).unwrap();
+    url
+}
+
+/// Runs statements on the server.
+pub(crate) fn execute(text: &str) {
+    // Statements that create roles would collide.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&server().url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(text).await.unwrap();
+    });
+}
+
+pub(crate) fn reader(url: &FleetUrl) -> Reader {
+    Reader::of(Box::new(FleetBlocks::open(url).unwrap()))
+}
+
+/// Returns options without an age limit, since the samples are old.
+pub(crate) fn recorder(dir: &Path) -> Recorder {
+    let options = RecorderOptions { max_age: None, build: "b1".to_owned(), ..RecorderOptions::new(dir) };
+    Recorder::open(options).unwrap()
+}
+
+/// A shipper, and what it reports.
+pub(crate) struct Shipping {
+    pub(crate) shipper: Shipper,
+    pub(crate) events: mpsc::Receiver<ShipperEvent>,
+}
+
+impl Shipping {
+    pub(crate) fn start(recorder: &Recorder, url: &FleetUrl, name: &str) -> Self {
+        let (sender, events) = mpsc::channel();
+        let options =
+            ShipperOptions { url: url.clone(), every: Duration::from_millis(20), name: name.to_owned() };
+        let report = move |event: &ShipperEvent| drop(sender.send(event.clone()));
+        Self { shipper: Shipper::start(recorder.spool(), options, report).unwrap(), events }
+    }
+
+    pub(crate) fn wait_until_shipped(&self, traces: u64) {
+        let until = Instant::now() + PATIENCE;
+        while self.shipper.status().shipped < traces {
+            assert!(Instant::now() < until, "{:?}", self.shipper.status());
+            std::thread::yield_now();
+        }
+    }
+}

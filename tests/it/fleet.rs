@@ -1,0 +1,86 @@
+//! Two services that ship to one PostgreSQL, and the commands that read it.
+
+use std::time::{Duration, Instant};
+
+use zerver_local_server::Postgres;
+
+use crate::harness::{Dev, Place, programs};
+
+/// Time limit of every wait.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn commands_read_the_requests_of_two_services_from_a_database() {
+    let database = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let url = format!("{}&ns=shop", database.url());
+    let (first, second) = (Place::new(), Place::new());
+    let fleet = |arguments: &[&str]| first.zerver(&[arguments, &["--store", &url]].concat());
+    // Before the namespace is there, a command says what to do, and a service starts.
+    let missing = fleet(&["ls"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.err.contains("zerver fleet init --store"), "{}", missing.err);
+    let created = fleet(&["fleet", "init", "--json"]);
+    assert_eq!(created.code, Some(0), "{created:?}");
+    assert!(created.out.contains("\"created\":true"), "{}", created.out);
+    let services = [&first, &second].map(|place| {
+        let mut command = place.service();
+        command.env("ZERVER_FLEET_STORE", &url).env("ZERVER_FLEET_EVERY", "50ms");
+        Dev::start(command)
+    });
+    for (n, service) in services.iter().enumerate() {
+        for _ in 0..=n {
+            assert_eq!(service.get("/reports/todos").status, 200);
+        }
+        assert_eq!(service.get("/nowhere").status, 404);
+    }
+    let listed = |arguments: &[&str]| {
+        let ran = fleet(&[&["ls", "--json"], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        json["requests"].as_array().unwrap().clone()
+    };
+    let until = Instant::now() + PATIENCE;
+    while listed(&[]).len() < 5 {
+        assert!(Instant::now() < until, "{:?}", fleet(&["fleet", "status"]));
+        std::thread::yield_now();
+    }
+    assert_eq!(listed(&["status:404"]).len(), 2);
+    let reports = listed(&["flow:report"]);
+    assert_eq!(reports.len(), 3);
+    let id = |at: usize| reports[at]["id"].as_str().unwrap();
+    for arguments in [
+        &["trace", "@last"][..],
+        &["trace", id(2)],
+        &["flows"],
+        &["why", "@slowest"],
+        &["catalog"],
+        &["export", id(0), "-o", "-"],
+        &["doctor"],
+        &["fleet", "status"],
+    ] {
+        let ran = fleet(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+    }
+    let compared = fleet(&["diff", id(0), id(2), "--no-tui"]);
+    assert!(matches!(compared.code, Some(0 | 1)), "{compared:?}");
+    let exe = programs().todos.to_str().unwrap();
+    let replayed = fleet(&["replay", id(2), "--exe", exe]);
+    assert_eq!(replayed.code, Some(0), "{replayed:?}");
+    let many = fleet(&["replay", "--all", "flow:report", "--exe", exe]);
+    assert_eq!(many.code, Some(0), "{many:?}");
+    let simulated = fleet(&["simulate", "--json"]);
+    assert!(matches!(simulated.code, Some(0 | 1)), "{simulated:?}");
+    for refused in [&["doctor", "--repair"][..], &["import", "/nowhere.zrv"], &["dev", "--exe", exe]] {
+        assert_eq!(fleet(refused).code, Some(2), "{refused:?}");
+    }
+    // What is recorded last is shipped while the service ends.
+    assert_eq!(services[0].get("/last").status, 404);
+    let [one, two] = services;
+    assert!(one.stop().success() && two.stop().success());
+    assert_eq!(listed(&[]).len(), 6);
+    let status = fleet(&["fleet", "status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
+    for node in status["nodes"].as_array().unwrap() {
+        assert_eq!((&node["missing"], &node["waiting"]), (&0.into(), &0.into()), "{node}");
+    }
+}
