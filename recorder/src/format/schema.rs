@@ -50,7 +50,7 @@ impl fmt::Display for Schema {
 /// - 3.4 added traces that were imported from other tracers, and lines that effects log.
 /// - 3.5 added traces that a layer recorded, and lines that are logged outside of effects.
 /// - 3.6 added the declarations of flows: versions, owners, aliases, objectives.
-/// - 3.7 added opaque pieces, which a block keeps apart from those that it compresses.
+/// - 3.7 added opaque pieces, which a block keeps apart from those that it compresses, and the identity of a store.
 pub(crate) const SCHEMA: Schema = Schema::new(3, 7);
 /// Oldest schema of a store that this build reads.
 pub(super) const OLDEST: Schema = Schema::new(3, 0);
