@@ -52,7 +52,8 @@ pub(crate) fn serve(name: &str) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_line(&error);
+            // Nobody reads standard output any more.
+            let _ = writeln!(std::io::stderr(), "{name}: {error}");
             ExitCode::from(2)
         }
     }

@@ -163,7 +163,11 @@ pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAd
 
 pub(super) fn open(policy: RecordingPolicy) -> Result<Recorder, String> {
     let dir = std::env::var_os("ZERVER_STORE").ok_or("ZERVER_STORE is not set")?;
-    Recorder::open(RecorderOptions { policy, ..RecorderOptions::new(dir) }).map_err(|error| error.to_string())
+    // Server and writer share one core, and requests arrive as fast as they are answered. What the writer has not written then
+    // waits, and its work counts as well; a trace that is dropped would cost nothing.
+    let queue = RecorderOptions { queue_len: 1 << 20, queue_bytes: 8 << 30, ..RecorderOptions::new(dir) };
+    let options = RecorderOptions { policy, max_bytes: Some(16 << 30), ..queue };
+    Recorder::open(options).map_err(|error| error.to_string())
 }
 
 /// Stores the user and the todo by a request, as a client would.

@@ -9,6 +9,7 @@ use zerver_tower::Keep;
 use super::collector::Collector;
 use super::process::Server;
 use super::{axum_fastrace, axum_otlp, axum_server, hyper_server, todos};
+use crate::load::traffic::Traffic;
 
 /// A server of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,12 @@ impl Variant {
             Self::Tail => "tail",
             Self::All => "all",
         }
+    }
+
+    /// Returns true if the server can record all of the traffic. The layer has the queue of its users, which is too short for
+    /// a server that shares a core with the writer.
+    pub(crate) fn takes(self, traffic: Traffic) -> bool {
+        self != Self::LayerAll || traffic == Traffic::Identical
     }
 
     /// Serves until `ready` returns.

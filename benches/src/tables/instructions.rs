@@ -77,7 +77,8 @@ fn name((traffic, variant): (Traffic, Variant)) -> String {
 /// Returns the rows in the order of the table.
 fn rows() -> impl Iterator<Item = (Traffic, Variant)> {
     let traffics = [Traffic::Sessions, Traffic::Unique, Traffic::Identical];
-    traffics.into_iter().flat_map(|traffic| Variant::ALL.map(|variant| (traffic, variant)))
+    let each = traffics.into_iter().flat_map(|traffic| Variant::ALL.map(|variant| (traffic, variant)));
+    each.filter(|(traffic, variant)| variant.takes(*traffic))
 }
 
 /// Counts the instructions of a server from start to end; returns them with the number of requests it answered.

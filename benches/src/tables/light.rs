@@ -123,7 +123,8 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
 fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for traffic in [Traffic::Sessions, Traffic::Unique, Traffic::Identical] {
-        rows.extend(Variant::ALL.map(|variant| Row { variant, load: Load::Http1(traffic) }));
+        let takes = Variant::ALL.into_iter().filter(|variant| variant.takes(traffic));
+        rows.extend(takes.map(|variant| Row { variant, load: Load::Http1(traffic) }));
     }
     rows.extend(MAIN.map(|variant| Row { variant, load: Load::Http1(Traffic::Page) }));
     for shape in SHAPES {
