@@ -1,4 +1,4 @@
-//! A closed loop: keep-alive connections that each send the next request as soon as they have the answer.
+//! A closed loop: keep-alive connections that each send the next request as soon as they have the answer, or at their pace.
 
 use std::io;
 use std::net::SocketAddr;
@@ -58,7 +58,12 @@ fn run_while(
     runtime.block_on(async {
         let start = Instant::now();
         let asking = (0..connections)
-            .map(|client| tokio::spawn(ask(addr, requests.of_client(client), goes_on)))
+            .map(|client| {
+                let interval = requests.interval(connections);
+                // The clients do not start together.
+                let due = interval.map(|interval| start + interval * client as u32 / connections as u32);
+                tokio::spawn(ask(addr, requests.of_client(client), due.zip(interval), goes_on))
+            })
             .collect::<Vec<_>>();
         let mut requests = 0;
         for connection in asking {
@@ -68,11 +73,21 @@ fn run_while(
     })
 }
 
-async fn ask(addr: SocketAddr, mut asked: Requests, goes_on: impl Fn(u64) -> bool) -> io::Result<u64> {
+/// `pace` is the time of the first request and the time between two of them.
+async fn ask(
+    addr: SocketAddr,
+    mut asked: Requests,
+    mut pace: Option<(Instant, Duration)>,
+    goes_on: impl Fn(u64) -> bool,
+) -> io::Result<u64> {
     let mut connection = Connection::open(addr).await?;
     let mut requests = 0;
     while goes_on(requests) {
         asked.advance();
+        if let Some((due, interval)) = &mut pace {
+            tokio::time::sleep_until((*due).into()).await;
+            *due += *interval;
+        }
         let answer = connection.ask(asked.request()).await?;
         if answer.status != 200 || answer.body != asked.body() {
             let text = String::from_utf8_lossy(answer.body);

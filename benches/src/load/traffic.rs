@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::servers::memory::{FIRST_PAGE, FIRST_TODO, PAGES, Page, TODOS, USERS};
 
@@ -31,6 +32,17 @@ impl Traffic {
             Self::Page => ", 7 KB",
         }
     }
+
+    /// Returns the number of requests per second. `None` if each connection sends the next request as soon as it has the
+    /// answer. A recorder whose writer shares one core with the server would fall behind then, and what it reads would have
+    /// left the cache.
+    const fn per_second(self) -> Option<u32> {
+        match self {
+            Self::Identical => None,
+            Self::Sessions | Self::Unique => Some(8_000),
+            Self::Page => Some(2_000),
+        }
+    }
 }
 
 /// A stream of requests. Each client has its own.
@@ -38,6 +50,7 @@ impl Traffic {
 pub(crate) struct Requests {
     request: Vec<u8>,
     body: Vec<u8>,
+    per_second: Option<u32>,
     varied: Option<Varied>,
 }
 
@@ -65,7 +78,7 @@ enum Answer {
 impl Requests {
     /// Returns requests that are all the same.
     pub(crate) const fn identical(request: Vec<u8>, body: Vec<u8>) -> Self {
-        Self { request, body, varied: None }
+        Self { request, body, per_second: None, varied: None }
     }
 
     pub(crate) fn new(traffic: Traffic) -> Self {
@@ -105,7 +118,7 @@ impl Requests {
             context: after(b"traceparent: 00-"),
             answer,
         };
-        Self { request, body, varied: Some(varied) }
+        Self { request, body, per_second: traffic.per_second(), varied: Some(varied) }
     }
 
     /// Returns the requests of another client.
@@ -115,6 +128,11 @@ impl Requests {
             varied.random = splitmix(client as u64 + 1);
         }
         requests
+    }
+
+    /// Returns the time between two requests of each of the clients.
+    pub(crate) fn interval(&self, clients: usize) -> Option<Duration> {
+        Some(Duration::from_secs(1) * clients as u32 / self.per_second?)
     }
 
     /// Writes the next request.

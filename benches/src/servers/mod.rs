@@ -52,7 +52,7 @@ pub(crate) fn serve(name: &str) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody reads standard output any more.
+            // The parent has stopped reading standard output.
             let _ = writeln!(std::io::stderr(), "{name}: {error}");
             ExitCode::from(2)
         }

@@ -16,7 +16,7 @@ use crate::servers::growth::{FLOWS, SLOTS, STEPS};
 use crate::servers::process::{self, Server};
 use crate::servers::variant::Variant;
 
-/// How a cost may grow with the size.
+/// Permitted growth of a cost with the size.
 #[derive(Clone, Copy)]
 enum Growth {
     /// Each further item costs the same.
