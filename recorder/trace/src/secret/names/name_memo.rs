@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_that_share_a_place_are_not_confused() {
-        let class = |n: usize| NameClass { is_secret_header: n % 3 == 0, ..NameClass::default() };
+        let class = |n: usize| NameClass { is_secret_header: n.is_multiple_of(3), ..NameClass::default() };
         for _ in 0..2 {
             for n in 0..PLACES * 4 {
                 assert_eq!(classified(1, format!("name-{n}").as_bytes(), || class(n)), class(n));
