@@ -17,6 +17,6 @@ pub use export::{ExportOptions, spans_of};
 pub use files::{chrome_trace, folded_stacks, har};
 pub use import::{ImportError, LiveSpan, decode_spans, traces_of};
 pub use otlp::{
-    AttributeValue, Attributes, JsonError, ResourceSpans, ScopeSpans, Span, SpanBatch, SpanEvent, SpanKind,
-    Status, StatusCode, decode_json, encode_json,
+    AttributeValue, Attributes, JsonError, OverBudget, ResourceSpans, ScopeSpans, Span, SpanBatch, SpanEvent,
+    SpanKind, Status, StatusCode, decode_json, encode_json,
 };

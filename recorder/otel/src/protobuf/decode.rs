@@ -5,10 +5,10 @@ use super::field_numbers::{
     status,
 };
 use super::wire::{FieldReader, FieldValue, Malformed};
-use crate::otlp::limits::{MAX_DEPTH, MAX_PARTS};
+use crate::otlp::limits::{MAX_DEPTH, MemoryBudget};
 use crate::otlp::{
-    AttributeValue, Attributes, ResourceSpans, ScopeSpans, Span, SpanBatch, SpanEvent, SpanKind, Status,
-    StatusCode,
+    AttributeValue, Attributes, OverBudget, ResourceSpans, ScopeSpans, Span, SpanBatch, SpanEvent, SpanKind,
+    Status, StatusCode,
 };
 
 /// Reason why bytes are not the spans of OTLP in Protocol Buffers.
@@ -17,9 +17,9 @@ pub enum ProtobufError {
     /// The bytes are no Protocol Buffers, or end within a field.
     #[error("not Protocol Buffers, or cut off")]
     Malformed,
-    /// There are too many spans, events and attributes.
-    #[error("more than {MAX_PARTS} spans, events and attributes")]
-    TooMany,
+    /// The bytes are few, and their spans would take a lot of memory.
+    #[error(transparent)]
+    TooLarge(#[from] OverBudget),
     /// A value contains values too deeply.
     #[error("a value is nested more than {MAX_DEPTH} deep")]
     TooDeep,
@@ -38,11 +38,12 @@ type Decoded<T> = Result<T, ProtobufError>;
 /// # Errors
 /// If the bytes are malformed, or exceed a limit.
 pub fn decode(bytes: &[u8]) -> Decoded<SpanBatch> {
-    let mut decoder = Decoder { parts_left: MAX_PARTS };
+    let mut decoder = Decoder { budget: MemoryBudget::for_input(bytes.len()) };
     let mut spans = SpanBatch::default();
     decoder.each(bytes, |decoder, field, value| {
         if field == batch::RESOURCE_SPANS {
-            spans.resources.push(decoder.resource_spans(value.bytes())?);
+            let resource = decoder.resource_spans(value.bytes())?;
+            decoder.budget.push(&mut spans.resources, resource)?;
         }
         Ok(())
     })?;
@@ -69,9 +70,9 @@ pub fn decode_partial_success(bytes: &[u8]) -> Option<(u64, String)> {
     Some((rejected, message))
 }
 
-/// Decodes messages, and counts them: an empty message takes two bytes in a file, and a hundred in memory.
+/// Decodes messages, and counts what they take: an empty message takes two bytes in a file, and two hundred in memory.
 struct Decoder {
-    parts_left: usize,
+    budget: MemoryBudget,
 }
 
 impl Decoder {
@@ -80,7 +81,6 @@ impl Decoder {
         message: &'a [u8],
         mut visit: impl FnMut(&mut Self, u32, FieldValue<'a>) -> Decoded<()>,
     ) -> Decoded<()> {
-        self.parts_left = self.parts_left.checked_sub(1).ok_or(ProtobufError::TooMany)?;
         let mut fields = FieldReader::new(message);
         while let Some((field, value)) = fields.next()? {
             visit(self, field, value)?;
@@ -99,7 +99,8 @@ impl Decoder {
                     Ok(())
                 })?,
                 resource_spans::SCOPE_SPANS | resource_spans::LIBRARY_SPANS => {
-                    spans.scopes.push(decoder.scope_spans(value.bytes())?);
+                    let scope = decoder.scope_spans(value.bytes())?;
+                    decoder.budget.push(&mut spans.scopes, scope)?;
                 }
                 _ => {}
             }
@@ -112,15 +113,18 @@ impl Decoder {
         let mut spans = ScopeSpans::default();
         self.each(message, |decoder, field, value| {
             match field {
-                scope_spans::SCOPE => decoder.each(value.bytes(), |_, field, value| {
+                scope_spans::SCOPE => decoder.each(value.bytes(), |decoder, field, value| {
                     match field {
-                        scope::NAME => spans.name = value.text(),
-                        scope::VERSION => spans.version = value.text(),
+                        scope::NAME => spans.name = decoder.text(value)?,
+                        scope::VERSION => spans.version = decoder.text(value)?,
                         _ => {}
                     }
                     Ok(())
                 })?,
-                scope_spans::SPANS => spans.spans.push(decoder.span(value.bytes())?),
+                scope_spans::SPANS => {
+                    let span = decoder.span(value.bytes())?;
+                    decoder.budget.push(&mut spans.spans, span)?;
+                }
                 _ => {}
             }
             Ok(())
@@ -136,16 +140,19 @@ impl Decoder {
                     one.trace_id = value.bytes().try_into().map_or(0, u128::from_be_bytes);
                 }
                 span::SPAN_ID => one.span_id = value.bytes().try_into().map_or(0, u64::from_be_bytes),
-                span::TRACE_STATE => one.trace_state = value.text(),
+                span::TRACE_STATE => one.trace_state = decoder.text(value)?,
                 span::PARENT_SPAN_ID => {
                     one.parent_span_id = value.bytes().try_into().map_or(0, u64::from_be_bytes);
                 }
-                span::NAME => one.name = value.text(),
+                span::NAME => one.name = decoder.text(value)?,
                 span::KIND => one.kind = numbered(&SpanKind::ALL, value),
                 span::START => one.start_unix_ns = value.number(),
                 span::END => one.end_unix_ns = value.number(),
                 span::ATTRIBUTES => decoder.attribute(value.bytes(), &mut one.attributes, 0)?,
-                span::EVENTS => one.events.push(decoder.event(value.bytes())?),
+                span::EVENTS => {
+                    let event = decoder.event(value.bytes())?;
+                    decoder.budget.push(&mut one.events, event)?;
+                }
                 span::STATUS => one.status = decoder.status(value.bytes())?,
                 span::FLAGS => one.flags = value.number() as u32,
                 _ => {}
@@ -160,7 +167,7 @@ impl Decoder {
         self.each(message, |decoder, field, value| {
             match field {
                 event::TIME => one.unix_ns = value.number(),
-                event::NAME => one.name = value.text(),
+                event::NAME => one.name = decoder.text(value)?,
                 event::ATTRIBUTES => decoder.attribute(value.bytes(), &mut one.attributes, 0)?,
                 _ => {}
             }
@@ -171,9 +178,9 @@ impl Decoder {
 
     fn status(&mut self, message: &[u8]) -> Decoded<Status> {
         let mut one = Status::default();
-        self.each(message, |_, field, value| {
+        self.each(message, |decoder, field, value| {
             match field {
-                status::MESSAGE => one.message = value.text(),
+                status::MESSAGE => one.message = decoder.text(value)?,
                 status::CODE => one.code = numbered(&StatusCode::ALL, value),
                 _ => {}
             }
@@ -186,14 +193,20 @@ impl Decoder {
         let (mut name, mut content) = (String::new(), AttributeValue::Empty);
         self.each(message, |decoder, field, value| {
             match field {
-                key_value::KEY => name = value.text(),
+                key_value::KEY => name = decoder.text(value)?,
                 key_value::VALUE => content = decoder.any_value(value.bytes(), depth)?,
                 _ => {}
             }
             Ok(())
         })?;
-        into.add(name, content);
-        Ok(())
+        Ok(self.budget.push(&mut into.0, (name, content))?)
+    }
+
+    /// Returns a text. Bytes that are not UTF-8 are replaced, which takes up to three times as many.
+    fn text(&mut self, value: FieldValue<'_>) -> Decoded<String> {
+        let text = value.text();
+        self.budget.take(text.len())?;
+        Ok(text)
     }
 
     fn any_value(&mut self, message: &[u8], depth: usize) -> Decoded<AttributeValue> {
@@ -203,16 +216,20 @@ impl Decoder {
         let mut content = AttributeValue::Empty;
         self.each(message, |decoder, field, value| {
             content = match field {
-                any_value::TEXT => AttributeValue::Text(value.text()),
+                any_value::TEXT => AttributeValue::Text(decoder.text(value)?),
                 any_value::BOOL => AttributeValue::Bool(value.number() != 0),
                 any_value::INT => AttributeValue::Int(value.number().cast_signed()),
                 any_value::FLOAT => AttributeValue::Float(f64::from_bits(value.number())),
-                any_value::BYTES => AttributeValue::Bytes(value.bytes().to_owned()),
+                any_value::BYTES => {
+                    decoder.budget.take(value.bytes().len())?;
+                    AttributeValue::Bytes(value.bytes().to_owned())
+                }
                 any_value::LIST => {
                     let mut values = Vec::new();
                     decoder.each(value.bytes(), |decoder, field, value| {
                         if field == VALUES {
-                            values.push(decoder.any_value(value.bytes(), depth + 1)?);
+                            let value = decoder.any_value(value.bytes(), depth + 1)?;
+                            decoder.budget.push(&mut values, value)?;
                         }
                         Ok(())
                     })?;

@@ -41,9 +41,15 @@ fn deep_and_numerous_messages_are_errors() {
     let deep = (0..100).fold(Vec::new(), |inner, _| wrap(5, &wrap(1, &inner)));
     let document = wrap(1, &wrap(1, &wrap(1, &wrap(2, &deep))));
     assert_eq!(protobuf::decode(&document), Err(protobuf::ProtobufError::TooDeep));
-    let spans = [0x12, 0].repeat(4_000_001);
-    let document = wrap(1, &wrap(2, &spans));
-    assert_eq!(protobuf::decode(&document), Err(protobuf::ProtobufError::TooMany));
+    // Empty spans, attributes of a resource, and values of a list: two bytes each.
+    let spans = wrap(1, &wrap(2, &[0x12, 0].repeat(1_000_000)));
+    let attributes = wrap(1, &wrap(1, &[0x0a, 0].repeat(1_000_000)));
+    let list = wrap(5, &[0x0a, 0].repeat(1_000_000));
+    let values = wrap(1, &wrap(1, &wrap(1, &wrap(2, &list))));
+    for document in [spans, attributes, values] {
+        let refused = protobuf::decode(&document).unwrap_err().to_string();
+        assert_eq!(refused, "its spans would take more memory than 4 MiB and 6 times its size");
+    }
 }
 
 proptest! {
