@@ -244,7 +244,7 @@ pub(crate) fn read_traces(path: &Path) -> Result<Vec<Trace>, CommandError> {
             .caused_by(&error)
             .with_hint("files may contain OTLP, as JSON or Protocol Buffers, or one request from `zerver export <id>`")
     })?;
-    Ok(zerver_otel::traces_of(&spans))
+    Ok(zerver_otel::traces_of(&spans).collect())
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {

@@ -50,10 +50,12 @@ pub fn decode_spans(bytes: &[u8]) -> Result<SpanBatch, ImportError> {
 }
 
 /// Returns the traces of spans, oldest first: one for each span whose parent is not among them. Ids follow from those of the
-/// spans, so that importing spans twice gives the same traces.
-pub fn traces_of(spans: &SpanBatch) -> Vec<Trace> {
+/// spans, so that importing spans twice gives the same traces. Each trace is built when it is asked for, since it takes more
+/// memory than its spans.
+pub fn traces_of(spans: &SpanBatch) -> impl Iterator<Item = Trace> {
     let tree = SpanTree::new(spans);
-    let mut traces: Vec<_> = tree.roots().map(|root| trace_builder::trace(&tree, root)).collect();
-    traces.sort_by_key(|trace| trace.started_unix_ns);
-    traces
+    let mut roots: Vec<_> =
+        tree.roots().map(|root| (trace_builder::start_unix_ns(&tree, root), root)).collect();
+    roots.sort_unstable();
+    roots.into_iter().map(move |(_, root)| trace_builder::trace(&tree, root))
 }

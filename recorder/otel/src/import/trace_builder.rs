@@ -25,21 +25,26 @@ const MAX_POINTS: usize = 16;
 pub(super) fn trace(tree: &SpanTree<'_>, root: usize) -> Trace {
     let node = tree.node(root);
     let masks = Masks::default();
-    let mut builder = TraceBuilder::new(node, &masks);
-    if node.span.start_unix_ns == 0 {
-        // Without its own start, the request begins with the first span below it.
-        let mut first = u64::MAX;
-        tree.walk(root, |_, at| match tree.node(at).span.start_unix_ns {
-            0 => {}
-            start_unix_ns => first = first.min(start_unix_ns),
-        });
-        builder.base_unix_ns = if first == u64::MAX { 0 } else { first };
-    }
+    let mut builder = TraceBuilder::new(node, &masks, start_unix_ns(tree, root));
     tree.walk(root, |visit, at| match visit {
         Visit::Start { depth } => builder.start(at, tree.node(at), depth),
         Visit::End => builder.end(at, tree.node(at)),
     });
     builder.finish()
+}
+
+/// Returns the time at which a request began. Without its own start, it begins with the first span below it.
+pub(super) fn start_unix_ns(tree: &SpanTree<'_>, root: usize) -> u64 {
+    let own = tree.node(root).span.start_unix_ns;
+    if own != 0 {
+        return own;
+    }
+    let mut first = u64::MAX;
+    tree.walk(root, |_, at| match tree.node(at).span.start_unix_ns {
+        0 => {}
+        start_unix_ns => first = first.min(start_unix_ns),
+    });
+    if first == u64::MAX { 0 } else { first }
 }
 
 struct TraceBuilder<'s> {
@@ -64,11 +69,11 @@ struct TraceBuilder<'s> {
 }
 
 impl<'s> TraceBuilder<'s> {
-    fn new(root: SpanNode<'s>, masks: &'s Masks) -> Self {
+    fn new(root: SpanNode<'s>, masks: &'s Masks, base_unix_ns: u64) -> Self {
         Self {
             root,
             masks,
-            base_unix_ns: root.span.start_unix_ns,
+            base_unix_ns,
             steps: Vec::new(),
             step_at: BTreeMap::new(),
             foreign_step: None,

@@ -9,7 +9,7 @@ use zerver_trace::{Answer, Event, Kept, Outcome, Recordable as _, Recorded, Trac
 use crate::samples;
 
 fn import(document: &Value) -> Vec<Trace> {
-    traces_of(&decode_spans(document.to_string().as_bytes()).unwrap())
+    traces_of(&decode_spans(document.to_string().as_bytes()).unwrap()).collect()
 }
 
 fn span(id: u64, parent: u64, kind: u8, name: &str, times: (u64, u64), attributes: Value) -> Value {
@@ -278,7 +278,7 @@ fn a_live_span_becomes_what_it_becomes_when_it_is_imported() {
     ];
     let document = json!({ "resourceSpans": [service("shop", &spans)] });
     let batch = decode_spans(document.to_string().as_bytes()).unwrap();
-    let [trace] = traces_of(&batch).try_into().unwrap();
+    let [trace] = traces_of(&batch).collect::<Vec<_>>().try_into().unwrap();
     let timeline = Timeline::of(&trace);
     let imported = timeline.runs.iter().flat_map(|run| &run.effects);
     let live = batch.resources[0].scopes[0].spans[1..].iter();
