@@ -28,14 +28,20 @@ pub(super) struct KnownParts {
 
 #[derive(Debug)]
 struct KnownPart {
-    part: Part,
+    part: Box<Part>,
     /// The bytes by which it is recognized.
     bytes: Box<[u8]>,
 }
 
 impl KnownParts {
     /// Removes the part with these bytes, and returns it.
-    pub(super) fn take(&mut self, hash: u64, salt: u64, prefix_len: usize, bytes: &[u8]) -> Option<Part> {
+    pub(super) fn take(
+        &mut self,
+        hash: u64,
+        salt: u64,
+        prefix_len: usize,
+        bytes: &[u8],
+    ) -> Option<Box<Part>> {
         for generation in [&mut self.newer, &mut self.older] {
             if let Some(known) = generation.get(&hash)
                 && known.part.salt == salt
@@ -49,7 +55,7 @@ impl KnownParts {
     }
 
     /// Keeps a part of a block that has ended, if it has occurred before.
-    pub(super) fn keep(&mut self, mut part: Part, bytes: &[u8]) {
+    pub(super) fn keep(&mut self, mut part: Box<Part>, bytes: &[u8]) {
         if bytes.len() > MAX_PART || !(part.is_known || self.seen.insert(part.hash)) {
             return;
         }
@@ -58,7 +64,7 @@ impl KnownParts {
             self.bytes = 0;
         }
         part.leave_block();
-        self.bytes += 2 * bytes.len() + size_of::<KnownPart>();
+        self.bytes += 2 * bytes.len() + size_of::<KnownPart>() + size_of::<Part>();
         self.newer.insert(part.hash, KnownPart { part, bytes: bytes.into() });
     }
 

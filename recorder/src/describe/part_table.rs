@@ -29,7 +29,11 @@ pub(crate) type PartId = u32;
 pub(crate) struct PartTable {
     rule: Rule,
     by_hash: HashMap<u64, PartId, BuildHasherDefault<IdentityHasher>>,
-    parts: Vec<Part>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a part is large, and moves between here and the parts that are known"
+    )]
+    parts: Vec<Box<Part>>,
     /// The bytes by which parts are recognized, followed by those of the current search.
     bytes: Vec<u8>,
     /// Parts of the last trace of each flow, in their order. The next trace of the flow usually has the same ones,
@@ -134,11 +138,14 @@ impl PartTable {
         }
         let range = start..self.bytes.len();
         let entry = match self.known.take(hash, salt, prefix.len(), &self.bytes[start..]) {
-            Some(known) => Part { bytes: range, ..known },
+            Some(mut known) => {
+                known.bytes = range;
+                known
+            }
             None => {
                 let NewPart { content, is_secret, own_secrets, secrets } = describe(&self.rule);
                 self.created += 1;
-                Part {
+                Box::new(Part {
                     serial: self.created,
                     hash,
                     is_known: false,
@@ -156,7 +163,7 @@ impl PartTable {
                     masked_pieces: Vec::new(),
                     plain_encoding: None,
                     masked_encoding: None,
-                }
+                })
             }
         };
         let part = self.parts.len() as PartId;

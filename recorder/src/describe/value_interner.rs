@@ -69,9 +69,10 @@ impl ValueInterner {
             return self.intern_missing(role, MissingReason::TooLarge);
         }
         self.bytes_left -= len;
+        let scratch = &mut self.scratch;
         let part = self.table.intern(salt, &self.prefix, bytes, |rule| {
-            let mut encoder = Encoder::new();
-            let recorded = match encode(&mut encoder).and_then(|()| encoder.finish()) {
+            scratch.clear();
+            let recorded = match encode(scratch).and_then(|()| scratch.copy()) {
                 Ok(value) => Recorded::Plain { value, summary: None },
                 Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(MissingReason::TooLarge),
                 Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),

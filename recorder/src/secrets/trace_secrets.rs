@@ -21,6 +21,10 @@ const MAX_SECRETS: usize = 64;
 /// Length from which on each secret is searched for by itself, which takes long to prepare and is fast then, in bytes.
 const LONG: usize = 512;
 
+/// Every how many bytes a text is looked at. The first trigrams of a needle, one for each of these bytes, lead to it.
+/// Needles are long enough: those that are searched for have eight bytes.
+const STRIDE: usize = 4;
+
 /// Number of bytes to compare with a value that was serialized as a sequence of numbers.
 const MAX_NUMBERS_COMPARED: usize = 16;
 
@@ -28,8 +32,10 @@ const MAX_NUMBERS_COMPARED: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct TraceSecrets {
     needles: Vec<Needle>,
-    /// First three bytes of each needle, to rule out most positions quickly.
-    prefixes: TrigramFilter,
+    /// First [`STRIDE`] trigrams of each needle, to rule out most positions quickly.
+    beginnings: TrigramFilter,
+    /// True if a needle is too short for all these trigrams, so that every position has to be looked at.
+    has_short_needle: bool,
     masks_everything: bool,
 }
 
@@ -105,8 +111,9 @@ impl TraceSecrets {
     }
 
     fn push(&mut self, needle: Needle) {
-        for start in [needle.bytes.first_chunk(), needle.numbers.first_chunk()].into_iter().flatten() {
-            self.prefixes.insert(*start);
+        for run in [&needle.bytes, &needle.numbers] {
+            self.beginnings.insert_all(&run[..run.len().min(STRIDE + 2)]);
+            self.has_short_needle |= !run.is_empty() && run.len() < STRIDE + 2;
         }
         self.needles.push(needle);
     }
@@ -154,27 +161,51 @@ impl TraceSecrets {
             let is_in = |run: &[u8]| !run.is_empty() && memchr::memmem::find(bytes, run).is_some();
             return self.needles.iter().any(|needle| is_in(&needle.bytes) || is_in(&needle.numbers));
         }
-        self.candidates(bytes).any(|at| {
+        self.find_candidate(bytes, 0, |at| {
             let rest = &bytes[at..];
             self.needles.iter().any(|needle| {
                 rest.starts_with(&needle.bytes)
                     || (!needle.numbers.is_empty() && rest.starts_with(&needle.numbers))
             })
         })
+        .is_some()
     }
 
     /// Returns false only if no secret occurs in the bytes with these trigrams. Fast.
     pub(crate) fn may_occur_in(&self, trigrams: &TrigramFilter) -> bool {
         self.masks_everything
             || self.needles.iter().any(|needle| {
-                trigrams.may_have(&needle.bytes)
-                    || (!needle.numbers.is_empty() && trigrams.may_have(&needle.numbers))
+                let may_have =
+                    |run: &[u8]| (0..6).all(|at| chunk(run, at).is_none_or(|three| trigrams.has(three)));
+                may_have(&needle.bytes) || (!needle.numbers.is_empty() && may_have(&needle.numbers))
             })
     }
 
-    /// Positions at which a needle may begin.
-    fn candidates(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
-        self.prefixes.positions(bytes)
+    /// Returns the first position from `from` on where a needle may begin, and for which `is_needle` returns true.
+    #[inline]
+    fn find_candidate(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        mut is_needle: impl FnMut(usize) -> bool,
+    ) -> Option<usize> {
+        if self.needles.is_empty() {
+            return None;
+        }
+        let stride = if self.has_short_needle { 1 } else { STRIDE };
+        // The trigrams of a needle that begins at `from` may be looked at up to `stride - 1` bytes later.
+        let (mut at, mut next) = (from + stride - 1, from);
+        while let Some(three) = chunk(bytes, at) {
+            if self.beginnings.has(three) {
+                let first = next.max(at + 1 - stride);
+                if let Some(found) = (first..=at).find(|at| is_needle(*at)) {
+                    return Some(found);
+                }
+                next = at + 1;
+            }
+            at += stride;
+        }
+        None
     }
 
     /// Returns the text with the secrets and the ranges `found` masked. `None` if there is nothing to mask.
@@ -192,13 +223,18 @@ impl TraceSecrets {
     /// Returns the ranges of copies of secrets. Overlapping and adjacent ones are merged.
     fn copies_in(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut spans: Vec<Range<usize>> = Vec::new();
-        for at in self.candidates(bytes) {
+        let mut from = 0;
+        let longest_at = |at: usize| {
             let found = self.needles.iter().filter(|needle| bytes[at..].starts_with(&needle.bytes));
-            let Some(len) = found.map(|needle| needle.bytes.len()).max() else { continue };
+            found.map(|needle| needle.bytes.len()).max()
+        };
+        while let Some(at) = self.find_candidate(bytes, from, |at| longest_at(at).is_some()) {
+            let end = at + longest_at(at).unwrap_or_default();
             match spans.last_mut() {
-                Some(last) if at <= last.end => last.end = last.end.max(at + len),
-                _ => spans.push(at..at + len),
+                Some(last) if at <= last.end => last.end = last.end.max(end),
+                _ => spans.push(at..end),
             }
+            from = at + 1;
         }
         spans
     }
@@ -234,6 +270,11 @@ impl Masker for CopyMasks<'_> {
     }
 }
 
+/// Returns the three bytes at this position.
+fn chunk(bytes: &[u8], at: usize) -> Option<[u8; 3]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
 fn unquoted(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text)
 }
@@ -261,4 +302,35 @@ fn percent_encoded(raw: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of one copy")]
+    fn copies_are_found_wherever_they_are() {
+        let mut secrets = TraceSecrets::default();
+        let needles = ["3f9a2c71d0e4", "ann-token-7", "f9a2c71d0e4b99"];
+        needles.iter().for_each(|needle| secrets.add(needle.as_bytes()));
+        for needle in needles {
+            for (before, after) in (0..9).flat_map(|before| (0..5).map(move |after| (before, after))) {
+                let text = format!("{}{needle}{}", "q".repeat(before), "a".repeat(after));
+                assert!(secrets.occur_in(text.as_bytes()), "{text}");
+                let copies = secrets.copies_in(text.as_bytes());
+                assert_eq!(copies, [before..before + needle.len()], "{text}");
+                let cut = &text.as_bytes()[..before + needle.len() - 1];
+                assert!(!secrets.occur_in(cut) && secrets.copies_in(cut).is_empty(), "{text}");
+            }
+        }
+        // Two that overlap, and two that are next to each other.
+        assert_eq!(secrets.copies_in(b"x3f9a2c71d0e4b99"), [1..16]);
+        assert_eq!(secrets.copies_in(b"ann-token-73f9a2c71d0e4 ann-token-7"), [0..23, 24..35]);
+        let bytes: Vec<u64> = b"x".iter().chain(b"ann-token-7").map(|byte| u64::from(*byte)).collect();
+        let mut tokens = Encoder::new();
+        tokens.put(&bytes).unwrap();
+        assert!(secrets.occur_in(tokens.written()), "as numbers");
+        assert!(!TraceSecrets::default().occur_in(b"anything"));
+    }
 }

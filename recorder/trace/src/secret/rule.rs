@@ -80,12 +80,19 @@ impl Rule {
 
     fn class(&self, name: &str) -> NameClass {
         name_memo::classified(self.0.number, name.as_bytes(), || {
-            if !self.may_be_name(name) {
-                return NameClass::default();
-            }
             let words = NameWords::split(name.as_bytes());
+            // Names of URL parameters may be too short for the stems.
+            let is_parameter = names::is_parameter(&words);
+            if !self.may_be_name(name) {
+                return NameClass { is_secret_parameter: is_parameter, ..NameClass::default() };
+            }
             let field = self.words(&words);
-            NameClass { field, is_secret_header: field != Sensitivity::NotSecret || names::is_header(&words) }
+            let is_secret = field != Sensitivity::NotSecret;
+            NameClass {
+                field,
+                is_secret_header: is_secret || names::is_header(&words),
+                is_secret_parameter: is_secret || is_parameter,
+            }
         })
     }
 
@@ -116,7 +123,7 @@ impl Rule {
 
     /// Returns true if the value of a URL parameter with this name is a secret in the given flow.
     pub fn is_parameter(&self, flow: &str, name: &str) -> bool {
-        self.is_path_parameter(flow, name) || names::is_parameter(&NameWords::split(name.as_bytes()))
+        self.class(name).is_secret_parameter || self.is_marked_parameter(flow, name)
     }
 
     /// Returns true if a flow, or the program, marks the parameter of this name as a secret.

@@ -1,7 +1,5 @@
 //! Stems: the beginnings of secrets and of their names. Searching for them is a fast check that most texts fail.
 
-use super::TrigramFilter;
-
 /// Beginnings of the names of secrets, and of secrets that are recognized by their beginning, in lower case.
 #[rustfmt::skip]
 const STEMS: [&str; 56] = [
@@ -17,13 +15,18 @@ const STEMS: [&str; 56] = [
 /// A search for stems.
 #[derive(Debug, Clone)]
 pub(super) struct Stems {
-    /// First trigrams of the stems, with the bit set that distinguishes lower from upper case.
-    beginnings: TrigramFilter,
+    /// First three bytes of each stem, with the bit set that distinguishes lower from upper case.
+    beginnings: Vec<u32>,
     /// Bit set of the first two pairs of letters of each stem. Only the lower five bits of a letter count, which do not
     /// depend on case.
     pairs: [u64; 16],
     /// Stems of the settings.
     more: Vec<String>,
+}
+
+/// Packs three bytes, with the bit set that distinguishes lower from upper case.
+const fn lower_three([a, b, c]: [u8; 3]) -> u32 {
+    ((a as u32) << 16 | (b as u32) << 8 | c as u32) | 0x20_2020
 }
 
 const fn pair(a: u8, b: u8) -> usize {
@@ -34,16 +37,18 @@ impl Stems {
     /// Creates a search for the built-in stems and these, which are in lower case. Stems of less than three bytes are
     /// not found.
     pub(super) fn with(more: Vec<String>) -> Self {
-        let mut stems = Self { beginnings: TrigramFilter::default(), pairs: [0; 16], more };
+        let mut stems = Self { beginnings: Vec::new(), pairs: [0; 16], more };
         let more = std::mem::take(&mut stems.more);
         for stem in STEMS.iter().copied().chain(more.iter().map(String::as_str)) {
             if let Some(&[a, b, c]) = stem.as_bytes().first_chunk() {
-                stems.beginnings.insert([a | 32, b | 32, c | 32]);
+                stems.beginnings.push(lower_three([a, b, c]));
                 for pair in [pair(a, b), pair(b, c)] {
                     stems.pairs[pair >> 6] |= 1 << (pair & 63);
                 }
             }
         }
+        stems.beginnings.sort_unstable();
+        stems.beginnings.dedup();
         stems.more = more;
         stems
     }
@@ -56,8 +61,10 @@ impl Stems {
         while at + 1 < rest.len() {
             let pair = pair(rest[at], rest[at + 1]);
             if self.pairs[pair >> 6] >> (pair & 63) & 1 == 1 {
-                let found = (at.saturating_sub(1)..=at).find(|&at| self.is_at(&rest[at..]));
-                if let Some(at) = found {
+                if at > 0 && self.is_at(&rest[at - 1..]) {
+                    return Some(from + at - 1);
+                }
+                if self.is_at(&rest[at..]) {
                     return Some(from + at);
                 }
             }
@@ -66,12 +73,20 @@ impl Stems {
         None
     }
 
+    #[inline]
     fn is_at(&self, bytes: &[u8]) -> bool {
+        let Some(three) = bytes.first_chunk() else { return false };
+        let three = lower_three(*three);
+        // Compared with all, not searched: that takes a few instructions for several at a time.
+        self.beginnings.iter().fold(false, |is_one, beginning| is_one | (*beginning == three))
+            && self.begins_with_stem(bytes)
+    }
+
+    fn begins_with_stem(&self, bytes: &[u8]) -> bool {
         let begins = |stem: &str| {
             bytes.get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes()))
         };
-        bytes.first_chunk().is_some_and(|three: &[u8; 3]| self.beginnings.has(three.map(|byte| byte | 32)))
-            && (STEMS.iter().any(|stem| begins(stem)) || self.more.iter().any(|stem| begins(stem)))
+        STEMS.iter().any(|stem| begins(stem)) || self.more.iter().any(|stem| begins(stem))
     }
 }
 

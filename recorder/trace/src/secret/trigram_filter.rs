@@ -16,29 +16,21 @@ impl TrigramFilter {
         bytes.windows(3).for_each(|three| self.insert([three[0], three[1], three[2]]));
     }
 
-    /// Returns false only if the bytes whose trigrams were added do not contain `run`. Checks the first few trigrams.
-    pub fn may_have(&self, run: &[u8]) -> bool {
-        run.windows(3).take(6).all(|three| self.has([three[0], three[1], three[2]]))
-    }
-
     const fn hash(three: u32) -> usize {
         (three.wrapping_mul(0x9e37_79b1) >> 22) as usize
     }
 
     /// Returns false only if the trigram was not added.
-    pub fn has(&self, [a, b, c]: [u8; 3]) -> bool {
-        let hash = Self::hash(u32::from(a) << 16 | u32::from(b) << 8 | u32::from(c));
+    #[inline]
+    pub const fn has(&self, [a, b, c]: [u8; 3]) -> bool {
+        let hash = Self::hash((a as u32) << 16 | (b as u32) << 8 | c as u32);
         self.0[hash >> 6] >> (hash & 63) & 1 == 1
     }
 
     /// Returns the indices at which an added trigram may begin.
     #[inline]
     pub fn positions(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
-        let mut three = 0;
-        bytes.iter().enumerate().filter_map(move |(at, &byte)| {
-            three = (three << 8 | u32::from(byte)) & 0xff_ffff;
-            let hash = Self::hash(three);
-            (self.0[hash >> 6] >> (hash & 63) & 1 == 1 && at >= 2).then(|| at - 2)
-        })
+        let each = bytes.windows(3).enumerate();
+        each.filter(|(_, three)| self.has([three[0], three[1], three[2]])).map(|(at, _)| at)
     }
 }

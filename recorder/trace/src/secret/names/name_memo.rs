@@ -17,6 +17,8 @@ pub(crate) struct NameClass {
     pub(crate) field: Sensitivity,
     /// True if the value of a header of this name is a secret.
     pub(crate) is_secret_header: bool,
+    /// True if the value of a URL parameter of this name is a secret in every flow.
+    pub(crate) is_secret_parameter: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -32,7 +34,7 @@ const FREE: Entry = Entry {
     rule: 0,
     name: [0; MAX_LEN],
     len: 0,
-    class: NameClass { field: Sensitivity::NotSecret, is_secret_header: false },
+    class: NameClass { field: Sensitivity::NotSecret, is_secret_header: false, is_secret_parameter: false },
 };
 
 thread_local! {
