@@ -5,6 +5,7 @@
 //! cost nothing.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasherDefault;
 
 use crate::describe::part::Part;
@@ -19,19 +20,15 @@ const MAX_PART: usize = 64 << 10;
 /// enough, the older one is forgotten.
 #[derive(Debug, Default)]
 pub(super) struct KnownParts {
-    newer: HashMap<u64, KnownPart, BuildHasherDefault<IdentityHasher>>,
-    older: HashMap<u64, KnownPart, BuildHasherDefault<IdentityHasher>>,
+    newer: Generation,
+    older: Generation,
     /// Size of the newer generation.
     bytes: usize,
     seen: SeenFilter,
 }
 
-#[derive(Debug)]
-struct KnownPart {
-    part: Box<Part>,
-    /// The bytes by which it is recognized.
-    bytes: Box<[u8]>,
-}
+/// Parts by their hashes.
+type Generation = HashMap<u64, Box<Part>, BuildHasherDefault<IdentityHasher>>;
 
 impl KnownParts {
     /// Removes the part with these bytes, and returns it.
@@ -43,12 +40,12 @@ impl KnownParts {
         bytes: &[u8],
     ) -> Option<Box<Part>> {
         for generation in [&mut self.newer, &mut self.older] {
-            if let Some(known) = generation.get(&hash)
-                && known.part.salt == salt
-                && known.part.prefix_len == prefix_len
-                && *known.bytes == *bytes
+            if let Entry::Occupied(known) = generation.entry(hash)
+                && known.get().salt == salt
+                && known.get().prefix_len == prefix_len
+                && known.get().known_bytes.as_deref() == Some(bytes)
             {
-                return generation.remove(&hash).map(|known| known.part);
+                return Some(known.remove());
             }
         }
         None
@@ -56,16 +53,16 @@ impl KnownParts {
 
     /// Keeps a part of a block that has ended, if it has occurred before.
     pub(super) fn keep(&mut self, mut part: Box<Part>, bytes: &[u8]) {
-        if bytes.len() > MAX_PART || !(part.is_known || self.seen.insert(part.hash)) {
+        if bytes.len() > MAX_PART || !(part.known_bytes.is_some() || self.seen.insert(part.hash)) {
             return;
         }
         if self.bytes >= MAX_BYTES {
             self.older = std::mem::take(&mut self.newer);
             self.bytes = 0;
         }
-        part.leave_block();
-        self.bytes += 2 * bytes.len() + size_of::<KnownPart>() + size_of::<Part>();
-        self.newer.insert(part.hash, KnownPart { part, bytes: bytes.into() });
+        part.leave_block(bytes);
+        self.bytes += 2 * bytes.len() + size_of::<Part>();
+        self.newer.insert(part.hash, part);
     }
 
     /// Forgets all parts.

@@ -22,8 +22,8 @@ pub(super) struct Part {
     pub(super) serial: u64,
     /// Hash of its bytes.
     pub(super) hash: u64,
-    /// True if it occurred in an earlier block.
-    pub(super) is_known: bool,
+    /// The bytes by which the table recognizes the part, if it occurred in an earlier block.
+    pub(super) known_bytes: Option<Box<[u8]>>,
     pub(super) salt: u64,
     /// Range of the bytes by which the table recognizes the part.
     pub(super) bytes: Range<usize>,
@@ -102,7 +102,7 @@ impl Part {
         };
         let (piece, is_opaque) = self.add_piece(instead.as_ref(), prefix, builder);
         self.plain_piece = Some(piece);
-        if self.is_known && instead.is_some() {
+        if self.known_bytes.is_some() && instead.is_some() {
             self.plain_encoding = Some(Encoding { bytes: builder.piece_bytes(piece).into(), is_opaque });
         }
         piece
@@ -118,7 +118,7 @@ impl Part {
     ) -> PieceId {
         let (piece, is_opaque) = self.add_piece(Some(masked), prefix, builder);
         self.masked_pieces.push((set, piece));
-        if self.is_known {
+        if self.known_bytes.is_some() {
             let encoding = Encoding { bytes: builder.piece_bytes(piece).into(), is_opaque };
             self.masked_encoding = Some((set, encoding));
         }
@@ -136,11 +136,11 @@ impl Part {
         (if is_opaque { builder.add_opaque_piece(encode) } else { builder.add_piece(encode) }, is_opaque)
     }
 
-    /// Forgets the pieces of a block that has ended.
-    pub(super) fn leave_block(&mut self) {
+    /// Forgets the pieces of a block that has ended. `bytes` are those by which its table recognized the part.
+    pub(super) fn leave_block(&mut self, bytes: &[u8]) {
         self.plain_piece = None;
         self.masked_pieces.clear();
-        self.is_known = true;
+        self.known_bytes.get_or_insert_with(|| bytes.into());
     }
 
     /// Returns the content with copies of the secrets masked. `None` if it contains no copies.

@@ -148,7 +148,7 @@ impl PartTable {
                 Box::new(Part {
                     serial: self.created,
                     hash,
-                    is_known: false,
+                    known_bytes: None,
                     salt,
                     bytes: range,
                     prefix_len: prefix.len(),

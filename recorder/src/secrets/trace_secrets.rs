@@ -26,12 +26,14 @@ const LONG: usize = 512;
 const STRIDE: usize = 4;
 
 /// Number of bytes to compare with a value that was serialized as a sequence of numbers.
-const MAX_NUMBERS_COMPARED: usize = 16;
+const MAX_NUMBERS_COMPARED: usize = 8;
 
 /// The byte strings that must not be visible anywhere in a trace.
 #[derive(Debug, Default)]
 pub(crate) struct TraceSecrets {
     needles: Vec<Needle>,
+    /// The bytes of all needles.
+    bytes: Vec<u8>,
     /// First [`STRIDE`] trigrams of each needle, to rule out most positions quickly.
     beginnings: TrigramFilter,
     /// True if a needle is too short for all these trigrams, so that every position has to be looked at.
@@ -39,11 +41,13 @@ pub(crate) struct TraceSecrets {
     masks_everything: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Needle {
-    bytes: Box<[u8]>,
-    /// Start of the tokens of a `Vec<u8>` that was serialized as a sequence of numbers, from the first number on.
-    numbers: Box<[u8]>,
+    /// Positions in the bytes of all needles: the secret ends and the numbers begin at the middle one. The numbers are the
+    /// start of the tokens of a `Vec<u8>` that was serialized as a sequence of numbers, from the first number on.
+    start: usize,
+    middle: usize,
+    end: usize,
     /// True if the other forms in which it may be copied were added as well.
     has_all_forms: bool,
 }
@@ -53,27 +57,39 @@ impl TraceSecrets {
         self.needles.is_empty() && !self.masks_everything
     }
 
+    fn secret(&self, needle: Needle) -> &[u8] {
+        &self.bytes[needle.start..needle.middle]
+    }
+
+    fn numbers(&self, needle: Needle) -> &[u8] {
+        &self.bytes[needle.middle..needle.end]
+    }
+
+    fn has(&self, secret: &[u8]) -> bool {
+        self.needles.iter().any(|needle| self.secret(*needle) == secret)
+    }
+
     /// Adds the secrets of another part of the trace.
     pub(crate) fn extend(&mut self, others: &Self) {
         self.masks_everything |= others.masks_everything;
         for needle in &others.needles {
-            if self.needles.iter().any(|known| known.bytes == needle.bytes) {
+            if self.has(others.secret(*needle)) {
                 continue;
             }
             if self.needles.len() >= MAX_SECRETS {
                 self.masks_everything = true;
                 return;
             }
-            self.push(needle.clone());
+            self.push(others.secret(*needle), others.numbers(*needle), needle.has_all_forms);
         }
     }
 
     /// Adds a secret in every form in which it may be copied. A secret that could be a plain word is ignored.
     pub(crate) fn add(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
-        match self.needles.iter_mut().find(|known| *known.bytes == *secret) {
-            Some(known) if known.has_all_forms => return,
-            Some(known) => known.has_all_forms = true,
+        match self.needles.iter().position(|known| self.secret(*known) == secret) {
+            Some(at) if self.needles[at].has_all_forms => return,
+            Some(at) => self.needles[at].has_all_forms = true,
             None => self.add_needle(secret, true),
         }
         let decoded = percent_decoded(secret);
@@ -94,7 +110,7 @@ impl TraceSecrets {
     }
 
     fn add_needle(&mut self, bytes: &[u8], has_all_forms: bool) {
-        if !is_searchable(bytes) || self.needles.iter().any(|known| *known.bytes == *bytes) {
+        if !is_searchable(bytes) || self.has(bytes) {
             return;
         }
         if self.needles.len() >= MAX_SECRETS {
@@ -107,15 +123,20 @@ impl TraceSecrets {
             Ok(()) => tokens.written().get(2..tokens.written().len().saturating_sub(1)),
             Err(_) => None,
         };
-        self.push(Needle { bytes: bytes.into(), numbers: numbers.unwrap_or_default().into(), has_all_forms });
+        self.push(bytes, numbers.unwrap_or_default(), has_all_forms);
     }
 
-    fn push(&mut self, needle: Needle) {
-        for run in [&needle.bytes, &needle.numbers] {
+    fn push(&mut self, secret: &[u8], numbers: &[u8], has_all_forms: bool) {
+        for run in [secret, numbers] {
             self.beginnings.insert_all(&run[..run.len().min(STRIDE + 2)]);
             self.has_short_needle |= !run.is_empty() && run.len() < STRIDE + 2;
         }
-        self.needles.push(needle);
+        let start = self.bytes.len();
+        self.bytes.reserve(secret.len() + numbers.len());
+        self.bytes.extend_from_slice(secret);
+        let middle = self.bytes.len();
+        self.bytes.extend_from_slice(numbers);
+        self.needles.push(Needle { start, middle, end: self.bytes.len(), has_all_forms });
     }
 
     /// Adds the value of a secret header, and those of its components that may be copied separately.
@@ -159,13 +180,16 @@ impl TraceSecrets {
         }
         if bytes.len() >= LONG {
             let is_in = |run: &[u8]| !run.is_empty() && memchr::memmem::find(bytes, run).is_some();
-            return self.needles.iter().any(|needle| is_in(&needle.bytes) || is_in(&needle.numbers));
+            return self
+                .needles
+                .iter()
+                .any(|needle| is_in(self.secret(*needle)) || is_in(self.numbers(*needle)));
         }
         self.find_candidate(bytes, 0, |at| {
             let rest = &bytes[at..];
             self.needles.iter().any(|needle| {
-                rest.starts_with(&needle.bytes)
-                    || (!needle.numbers.is_empty() && rest.starts_with(&needle.numbers))
+                let numbers = self.numbers(*needle);
+                rest.starts_with(self.secret(*needle)) || (!numbers.is_empty() && rest.starts_with(numbers))
             })
         })
         .is_some()
@@ -177,7 +201,8 @@ impl TraceSecrets {
             || self.needles.iter().any(|needle| {
                 let may_have =
                     |run: &[u8]| (0..6).all(|at| chunk(run, at).is_none_or(|three| trigrams.has(three)));
-                may_have(&needle.bytes) || (!needle.numbers.is_empty() && may_have(&needle.numbers))
+                let numbers = self.numbers(*needle);
+                may_have(self.secret(*needle)) || (!numbers.is_empty() && may_have(numbers))
             })
     }
 
@@ -225,8 +250,8 @@ impl TraceSecrets {
         let mut spans: Vec<Range<usize>> = Vec::new();
         let mut from = 0;
         let longest_at = |at: usize| {
-            let found = self.needles.iter().filter(|needle| bytes[at..].starts_with(&needle.bytes));
-            found.map(|needle| needle.bytes.len()).max()
+            let secrets = self.needles.iter().map(|needle| self.secret(*needle));
+            secrets.filter(|secret| bytes[at..].starts_with(secret)).map(<[u8]>::len).max()
         };
         while let Some(at) = self.find_candidate(bytes, from, |at| longest_at(at).is_some()) {
             let end = at + longest_at(at).unwrap_or_default();

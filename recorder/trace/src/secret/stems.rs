@@ -1,5 +1,7 @@
 //! Stems: the beginnings of secrets and of their names. Searching for them is a fast check that most texts fail.
 
+use super::TrigramFilter;
+
 /// Beginnings of the names of secrets, and of secrets that are recognized by their beginning, in lower case.
 #[rustfmt::skip]
 const STEMS: [&str; 56] = [
@@ -16,17 +18,19 @@ const STEMS: [&str; 56] = [
 #[derive(Debug, Clone)]
 pub(super) struct Stems {
     /// First three bytes of each stem, with the bit set that distinguishes lower from upper case.
-    beginnings: Vec<u32>,
+    beginnings: TrigramFilter,
     /// Bit set of the first two pairs of letters of each stem. Only the lower five bits of a letter count, which do not
     /// depend on case.
     pairs: [u64; 16],
-    /// Stems of the settings.
-    more: Vec<String>,
+    /// All stems, by the lower five bits of their first byte.
+    by_first: Vec<Box<str>>,
+    /// Positions in `by_first`: those of `n` begin at the `n`th and end at the next one.
+    starts: [u32; 33],
 }
 
-/// Packs three bytes, with the bit set that distinguishes lower from upper case.
-const fn lower_three([a, b, c]: [u8; 3]) -> u32 {
-    ((a as u32) << 16 | (b as u32) << 8 | c as u32) | 0x20_2020
+/// Sets the bit that distinguishes lower from upper case.
+const fn lower([a, b, c]: [u8; 3]) -> [u8; 3] {
+    [a | 32, b | 32, c | 32]
 }
 
 const fn pair(a: u8, b: u8) -> usize {
@@ -37,19 +41,24 @@ impl Stems {
     /// Creates a search for the built-in stems and these, which are in lower case. Stems of less than three bytes are
     /// not found.
     pub(super) fn with(more: Vec<String>) -> Self {
-        let mut stems = Self { beginnings: Vec::new(), pairs: [0; 16], more };
-        let more = std::mem::take(&mut stems.more);
-        for stem in STEMS.iter().copied().chain(more.iter().map(String::as_str)) {
+        let more = more.into_iter().map(String::into_boxed_str);
+        let mut all: Vec<Box<str>> = STEMS.into_iter().map(Box::from).chain(more).collect();
+        all.retain(|stem| stem.len() >= 3);
+        all.sort_by_key(|stem| group(stem.as_bytes()));
+        let mut stems =
+            Self { beginnings: TrigramFilter::default(), pairs: [0; 16], starts: [0; 33], by_first: all };
+        for stem in &stems.by_first {
+            stems.starts[group(stem.as_bytes()) + 1] += 1;
             if let Some(&[a, b, c]) = stem.as_bytes().first_chunk() {
-                stems.beginnings.push(lower_three([a, b, c]));
+                stems.beginnings.insert(lower([a, b, c]));
                 for pair in [pair(a, b), pair(b, c)] {
                     stems.pairs[pair >> 6] |= 1 << (pair & 63);
                 }
             }
         }
-        stems.beginnings.sort_unstable();
-        stems.beginnings.dedup();
-        stems.more = more;
+        for at in 1..stems.starts.len() {
+            stems.starts[at] += stems.starts[at - 1];
+        }
         stems
     }
 
@@ -75,19 +84,23 @@ impl Stems {
 
     #[inline]
     fn is_at(&self, bytes: &[u8]) -> bool {
-        let Some(three) = bytes.first_chunk() else { return false };
-        let three = lower_three(*three);
-        // Compared with all, not searched: that takes a few instructions for several at a time.
-        self.beginnings.iter().fold(false, |is_one, beginning| is_one | (*beginning == three))
+        bytes.first_chunk().is_some_and(|three| self.beginnings.has(lower(*three)))
             && self.begins_with_stem(bytes)
     }
 
     fn begins_with_stem(&self, bytes: &[u8]) -> bool {
+        let group = group(bytes);
+        let within = self.starts[group] as usize..self.starts[group + 1] as usize;
         let begins = |stem: &str| {
             bytes.get(..stem.len()).is_some_and(|word| word.eq_ignore_ascii_case(stem.as_bytes()))
         };
-        STEMS.iter().any(|stem| begins(stem)) || self.more.iter().any(|stem| begins(stem))
+        self.by_first[within].iter().any(|stem| begins(stem))
     }
+}
+
+/// Returns the group of a text that is not empty: the lower five bits of its first byte, which do not depend on case.
+const fn group(bytes: &[u8]) -> usize {
+    bytes[0] as usize & 31
 }
 
 #[cfg(test)]
