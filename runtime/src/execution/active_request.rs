@@ -141,10 +141,15 @@ impl ActiveRequest {
                 Arrival { request: Arc::clone(request), id: self.id, unix_ns: self.unix_ns, seed: self.seed };
             let service = &self.service;
             let is_recorded = service.sink.is_some() || service.purity_check.is_some();
-            let new = if is_recorded { Job::new } else { Job::new_unrecorded };
-            let mut job = new(Arc::clone(flow), arrival, self.watch.now_ns());
+            let (flow, received_ns, check) =
+                (Arc::clone(flow), self.watch.now_ns(), service.purity_check.clone());
+            // Boxed at once: the job is large.
+            let mut job = match is_recorded {
+                true => Box::new(CheckedJob::new(Job::new(flow, arrival, received_ns), check)),
+                false => Box::new(CheckedJob::new(Job::new_unrecorded(flow, arrival, received_ns), check)),
+            };
             job.record_read_delays(std::mem::take(&mut self.read_delays));
-            self.job = Some(Box::new(CheckedJob::new(job, service.purity_check.clone())));
+            self.job = Some(job);
         }
         self.job.as_deref_mut().map(|job| (job, &mut self.watch))
     }

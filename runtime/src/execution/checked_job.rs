@@ -43,6 +43,7 @@ struct Twin {
 }
 
 impl CheckedJob {
+    #[inline(always)]
     pub(crate) const fn new(job: Job, check: Option<Arc<PurityCheck>>) -> Self {
         Self { job, check, twin: None }
     }

@@ -203,10 +203,12 @@ impl<'d> Driver<'d> {
                 Some(EffectProgress::Completed(CompletedEffect { number, completion, call })) => {
                     let Completion { result, at, points, notes } = completion;
                     self.record_points(number, points);
-                    if self.job.is_waiting_for(number) {
-                        self.slice.record_completion_delay(self.job, number, self.watch, at);
-                    } else {
-                        self.slice.record_late_completion();
+                    match at {
+                        _ if !self.job.is_waiting_for(number) => self.slice.record_late_completion(),
+                        Some(at) => self.slice.record_completion_delay(self.job, number, self.watch, at),
+                        None => {
+                            self.watch.tick();
+                        }
                     }
                     self.record_policy_decisions(number, notes);
                     next = self.complete(number, result, call);

@@ -55,10 +55,11 @@ pub(crate) struct RunningEffect {
     call: Option<TargetCall>,
 }
 
-/// Result of an effect, the time at which it completed, the points that it reached, and what policies decided meanwhile.
+/// Result of an effect, the points that it reached, and what policies decided meanwhile.
 pub(crate) struct Completion {
     pub(crate) result: CallResult,
-    pub(crate) at: Instant,
+    /// Time at which the effect completed. `None` if it was ready at once.
+    pub(crate) at: Option<Instant>,
     pub(crate) points: Vec<Point>,
     pub(crate) notes: Vec<PolicyNote>,
 }
@@ -119,8 +120,7 @@ pub(crate) fn perform(
     let mut points = Vec::new();
     let future = match poll_first(requested, Some(runtime), interpreters, context, &mut points) {
         Started::Ready(result) => {
-            let completion = Completion { points, ..Completion::new(result) };
-            return Started::Ready(completion.ended(access().pass));
+            return Started::Ready(Completion::at_once(result, points).ended(access().pass));
         }
         Started::Pending(future) => SharedFuture::new(Mutex::new(InFlight { future: Some(future), points })),
     };
@@ -308,7 +308,12 @@ impl Drop for RunningEffect {
 
 impl Completion {
     pub(super) fn new(result: CallResult) -> Self {
-        Self { result, at: Instant::now(), points: Vec::new(), notes: Vec::new() }
+        Self { at: Some(Instant::now()), ..Self::at_once(result, Vec::new()) }
+    }
+
+    /// The thread of the request, which has not waited, reads the clock when it goes on.
+    const fn at_once(result: CallResult, points: Vec<Point>) -> Self {
+        Self { result, at: None, points, notes: Vec::new() }
     }
 
     pub(super) fn refused(CallRefusal { error, note }: CallRefusal) -> Self {
@@ -317,7 +322,10 @@ impl Completion {
 
     /// Reports the end of the call to its target.
     fn ended(mut self, pass: Option<TargetPass>) -> Self {
-        self.notes.extend(pass.and_then(|pass| pass.end(&self.result, self.at)));
+        if let Some(pass) = pass {
+            let at = self.at.unwrap_or_else(Instant::now);
+            self.notes.extend(pass.end(&self.result, at));
+        }
         self
     }
 }
@@ -406,7 +414,7 @@ impl EffectTask {
             },
             None => (&mut self).await,
         };
-        let at = Instant::now();
+        let at = Some(Instant::now());
         let points = std::mem::take(&mut self.lock().points);
         drop(self);
         Completion { result, at, points, notes }

@@ -31,7 +31,7 @@ impl OutgoingResponse {
     pub(super) fn into_http(self, conn: Rc<Connection>) -> http::Response<ResponseBody> {
         let Self { pending, id, date, is_head, is_http2, close } = self;
         let PendingResponse { response, delivery, announced, .. } = pending;
-        finish(response, id, date, (is_head, announced), close).map(|body| {
+        finish(response, id, date, (is_head, announced), (is_http2, close)).map(|body| {
             match is_http2 && !body.is_empty() {
                 true => ResponseBody::framed(body, conn, delivery),
                 false => ResponseBody::whole(body, conn, delivery),
@@ -48,12 +48,12 @@ impl OutgoingResponse {
             Some(session) if session.is_upgrade => {
                 let conn = in_flight.end(Instant::now());
                 conn.set_session(session);
-                return finish(response, id, date, (false, None), false)
+                return finish(response, id, date, (false, None), (is_http2, false))
                     .map(|body| ResponseBody::whole(body, conn, None));
             }
             stream => stream,
         };
-        finish(response, id, date, (is_head && announced.is_some(), announced), close).map(
+        finish(response, id, date, (is_head && announced.is_some(), announced), (is_http2, close)).map(
             |body| match stream {
                 Some(stream) => {
                     let is_endless = stream.is_endless;
@@ -70,9 +70,12 @@ fn finish(
     id: RequestId,
     date: HeaderValue,
     (is_head, announced): (bool, Option<u64>),
-    close: bool,
+    (is_http2, close): (bool, bool),
 ) -> http::Response<Bytes> {
-    let mut response = finish_head(response, id, is_head, announced);
+    let mut request_id = request_ids::header_value(id);
+    // Never repeats, so it must not take the places of other headers in the table of HPACK (RFC 7541, section 6.2.3).
+    request_id.set_sensitive(is_http2);
+    let mut response = finish_head(response, request_id, is_head, announced);
     let headers = response.headers_mut();
     headers.entry(header::DATE).or_insert(date);
     if close {
@@ -85,7 +88,7 @@ fn finish(
 #[inline]
 pub(crate) fn finish_head(
     response: Response,
-    id: RequestId,
+    request_id: HeaderValue,
     is_head: bool,
     announced: Option<u64>,
 ) -> http::Response<Bytes> {
@@ -101,7 +104,7 @@ pub(crate) fn finish_head(
         headers.remove(header::TRANSFER_ENCODING);
         headers.remove(header::CONTENT_LENGTH);
     }
-    headers.insert(REQUEST_ID, request_ids::header_value(id));
+    headers.insert(REQUEST_ID, request_id);
     if is_head {
         let length = match &stream {
             None => announced.or(Some(body.len() as u64)),

@@ -12,6 +12,7 @@ use zerver_trace::RequestPart;
 use super::mounted_body::MountedBody;
 use super::mounted_request::MountedRequest;
 use crate::execution::active_request::{ActiveRequest, PendingResponse};
+use crate::execution::request_ids;
 use crate::execution::streamed_body::StreamedBody;
 use crate::http::{Matched, Rejection, RequestSource, finish_head, handle, observe, panicked, receive};
 use crate::server::workers::worker::Worker;
@@ -55,10 +56,11 @@ pub(crate) async fn serve(InFlight(worker): &InFlight, mounted: MountedRequest) 
         () = respond_to.closed() => return,
     };
     let PendingResponse { response, delivery, announced, stream, .. } = pending;
-    let response = finish_head(response, id, is_head, announced).map(|bytes| match stream {
-        Some(stream) => MountedBody::streamed(StreamedBody::new(stream)),
-        None => MountedBody::new(bytes, delivery),
-    });
+    let response =
+        finish_head(response, request_ids::header_value(id), is_head, announced).map(|bytes| match stream {
+            Some(stream) => MountedBody::streamed(StreamedBody::new(stream)),
+            None => MountedBody::new(bytes, delivery),
+        });
     let _ = respond_to.send(response);
 }
 

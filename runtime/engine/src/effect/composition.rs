@@ -224,6 +224,7 @@ impl<T: Send + 'static> Effect<T> {
 
 impl<T> Effect<T> {
     /// Creates a machine that performs it. `next_call` is the number of its first call.
+    #[inline(always)]
     pub(crate) fn into_machine(self, next_call: u32) -> EffectMachine<T> {
         EffectMachine::new(self.program, self.take, next_call)
     }

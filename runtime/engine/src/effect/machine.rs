@@ -98,6 +98,7 @@ enum Work {
 
 impl<T> EffectMachine<T> {
     /// Creates a machine for a program whose output `take` takes. `next_call` is the number of its first call.
+    #[inline(always)]
     pub(super) fn new(program: Program, take: Take<T>, next_call: u32) -> Self {
         let fiber = Fiber { program, ..Fiber::default() };
         Self {

@@ -44,6 +44,8 @@ pub struct Job {
 
 impl Job {
     /// Creates a job whose body had been read at `received_ns`.
+    // Inlined like those below, so that the large value is made in its place instead of being moved there.
+    #[inline(always)]
     pub fn new(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
         let mut events = Vec::with_capacity(flow.event_capacity());
         events.push(Event::BodyReceived { at_ns: received_ns });
@@ -52,6 +54,7 @@ impl Job {
     }
 
     /// Creates a job that records no events.
+    #[inline(always)]
     pub fn new_unrecorded(flow: Arc<Flow>, arrival: Arrival, received_ns: u64) -> Self {
         let mut slots = SmallVec::new();
         slots.resize_with(flow.slot_count(), || None);
