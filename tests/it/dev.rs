@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Dev, Place, programs, root};
+use crate::harness::{Dev, OtherBuilds, Place, programs, root};
 
 const MAIN: &str = r#"
 use zerver::prelude::*;
@@ -39,11 +39,11 @@ fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
     let app = place.path().join("say");
     package(&app);
     let mut command = place.command(&["dev", app.to_str().unwrap(), "--addr", "127.0.0.1:0"]);
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    command.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
+    let builds = OtherBuilds::begin();
+    command.envs(builds.environment());
     // The dependencies may not have been built with these settings yet, which takes too long on a busy machine.
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.arg("build").current_dir(&app).env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
+    build.arg("build").current_dir(&app).envs(builds.environment());
     let built = build.output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let mut dev = Dev::start(command);

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -71,17 +71,40 @@ pub(crate) fn programs() -> &'static Programs {
     })
 }
 
-/// Builds all programs, and returns the output of Cargo.
+/// Builds all programs, and returns the output of Cargo. The tests are built as well, which they have been already: without
+/// them, Cargo would choose other features of the dependencies, and compile 150 crates again.
 fn build(more: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--workspace", "--bins", "--offline", "--message-format=json"])
+        .args(["build", "--workspace", "--bins", "--tests", "--offline", "--message-format=json"])
         .args(more)
         .current_dir(root())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Builds of packages outside of this workspace. They share what they depend on, and would wait for one another, so that a test
+/// holds this while it needs them.
+pub(crate) struct OtherBuilds(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+
+impl OtherBuilds {
+    /// Waits until no other test builds packages.
+    pub(crate) fn begin() -> Self {
+        static ONE: Mutex<()> = Mutex::new(());
+        Self(ONE.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the environment in which Cargo builds them.
+    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 4] {
+        [
+            ("CARGO_TARGET_DIR", root().join("target/new")),
+            ("CARGO_PROFILE_DEV_DEBUG", "0".into()),
+            ("CARGO_INCREMENTAL", "0".into()),
+            ("CARGO_NET_OFFLINE", "true".into()),
+        ]
+    }
 }
 
 fn executable(messages: &str, name: &str) -> PathBuf {

@@ -5,12 +5,13 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{Place, root};
+use crate::harness::{OtherBuilds, Place, root};
 
 #[test]
 fn every_template_compiles_and_passes_its_tests() {
     let place = Place::new();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let builds = OtherBuilds::begin();
     for template in ["hello", "sqlite", "axum"] {
         let name = format!("new-{template}");
         let ran = place.zerver(&["new", &name, "--template", template]);
@@ -21,9 +22,7 @@ fn every_template_compiles_and_passes_its_tests() {
         let output = Command::new(&cargo)
             .args(["test", "--offline"])
             .current_dir(&folder)
-            .env("CARGO_TARGET_DIR", root().join("target/new"))
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
-            .env("CARGO_INCREMENTAL", "0")
+            .envs(builds.environment())
             .output()
             .unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

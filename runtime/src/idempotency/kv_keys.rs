@@ -13,25 +13,39 @@ use crate::effects::kv;
 struct Entry {
     /// Hash of the method, the target and the body of the first request.
     fingerprint: String,
+    /// Identifies the request that has claimed the key.
+    claim: String,
     /// `None` while the first request runs.
     kept: Option<Kept>,
 }
 
+impl Entry {
+    fn claimed(policy: &Policy, used: &KeyUse) -> Self {
+        Self { fingerprint: used.fingerprint.clone(), claim: policy.claim.clone(), kept: None }
+    }
+}
+
 pub(super) fn claim(policy: &Policy, used: &KeyUse) -> Effect<Claim> {
     let fingerprint = used.fingerprint.clone();
-    let entry = Entry { fingerprint: fingerprint.clone(), kept: None };
+    let entry = Entry::claimed(policy, used);
     kv::expires_in(policy.lease()).put_if_absent(store_key(used), entry).map(move |put| match put {
         kv::Put::Stored => Claim::New,
         kv::Put::Existing(entry) => Claim::of_other(&fingerprint, &entry.fingerprint, entry.kept),
     })
 }
 
+/// A request that has lost its claim, because it ran for longer than the lease, changes nothing.
 pub(super) fn conclude(policy: &Policy, used: &KeyUse, kept: Option<Kept>) -> Effect<()> {
-    let key = store_key(used);
+    let (key, claimed) = (store_key(used), Entry::claimed(policy, used));
     if kept.is_none() {
-        return kv::delete(key).map(|_| ());
+        return kv::delete_if(key, claimed).map(drop);
     }
-    kv::expires_in(policy.keep()).put(key, Entry { fingerprint: used.fingerprint.clone(), kept })
+    let (known, keep) = (Entry { kept, ..claimed.clone() }, policy.keep());
+    kv::expires_in(keep).replace(key.clone(), claimed, known.clone()).and_then(move |put| match put {
+        // The lease has passed, and nobody has claimed the key since.
+        kv::Put::Existing(None) => kv::expires_in(keep).put_if_absent(key, known).map(drop),
+        kv::Put::Stored | kv::Put::Existing(Some(_)) => Effect::ready(()),
+    })
 }
 
 fn store_key(used: &KeyUse) -> kv::Key {

@@ -1,7 +1,9 @@
 //! Idempotent requests over real sockets.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use zerver::effects::{EffectContext, EffectResult as Performed, Interpreter, Started, kv};
 use zerver::prelude::*;
@@ -154,6 +156,28 @@ fn a_request_is_refused_while_the_first_is_running() {
 }
 
 #[test]
+fn a_request_that_ran_for_longer_than_its_lease_keeps_no_response() {
+    let (app, paying, gate) = app();
+    let passed_s = Arc::new(AtomicU64::new(1_700_000_000));
+    let now = Arc::clone(&passed_s);
+    let (server, _) =
+        start(app.kv(kv::Memory::with_clock(move || Duration::from_secs(now.load(Ordering::SeqCst)))));
+    let keyed = post("/pay", "idempotency-key: \"k1\"\r\n", "seven b");
+    let mut clients: Vec<_> = (0..3).map(|_| Client::connect(server.addr())).collect();
+    clients[0].send(&keyed);
+    paying.recv_timeout(PATIENCE).unwrap();
+    passed_s.fetch_add(24 * 3600, Ordering::SeqCst);
+    clients[1].send(&keyed);
+    paying.recv_timeout(PATIENCE).unwrap();
+    gate.add_permits(1);
+    assert_eq!(shown(&clients[0].answer().unwrap()), (201, "paid 7, payment 1", false));
+    assert_eq!(clients[2].request(&keyed).status, 409, "the second request is still running");
+    gate.add_permits(1);
+    assert_eq!(shown(&clients[1].answer().unwrap()), (201, "paid 7, payment 2", false));
+    assert_eq!(shown(&clients[2].request(&keyed)), (201, "paid 7, payment 2", true));
+}
+
+#[test]
 fn a_client_error_is_kept_and_a_server_error_or_an_aborted_request_is_not() {
     let (app, paying, gate) = app();
     let (server, collector) = start(app);
@@ -203,5 +227,5 @@ fn a_trace_of_an_idempotent_request_shows_its_effects() {
         .collect();
     assert_eq!(kinds.len(), 5, "{kinds:?}");
     assert_eq!(kinds[0], "idempotency policy");
-    assert_eq!(kinds[4], "kv put zerver-idempotency::k for 86400s");
+    assert_eq!(kinds[4], "kv replace zerver-idempotency::k if unchanged for 86400s");
 }

@@ -138,6 +138,28 @@ fn only_one_of_many_concurrent_puts_finds_the_key_absent() {
 }
 
 #[test]
+fn a_value_is_replaced_or_deleted_only_if_it_is_unchanged() {
+    every_store(|store| {
+        assert_eq!(store.run(kv::replace("key", 1, 2)), Put::Existing(None));
+        assert!(!store.run(kv::delete_if("key", 1)));
+        store.run(kv::put("key", 1));
+        let replaced = store.run(join_all((2..=20).map(|to| kv::replace("key", 1, to))));
+        assert_eq!(replaced.iter().filter(|put| put.is_stored()).count(), 1);
+        let now = store.run(kv::get::<i32>("key")).unwrap();
+        assert!(replaced.into_iter().all(|put| put.existing().unwrap_or(Some(now)) == Some(now)));
+        assert!(!store.run(kv::delete_if("key", 1)));
+        assert!(store.run(kv::delete_if("key", now)));
+        assert_eq!(store.run(kv::get::<i32>("key")), None);
+        // A value that has expired is no value.
+        store.run(kv::put("key", 1));
+        assert!(store.run(kv::expires_in(10.seconds()).replace("key", 1, 2)).is_stored());
+        store.time.pass(10.seconds());
+        assert_eq!(store.run(kv::replace("key", 2, 3)), Put::Existing(None));
+        assert!(!store.run(kv::delete_if("key", 2)));
+    });
+}
+
+#[test]
 fn numbers_add_up() {
     every_store(|store| {
         assert_eq!(store.run(kv::add("n", 5)), 5);
@@ -380,7 +402,7 @@ fn prefix() -> impl Strategy<Value = Key> {
 fn value() -> impl Strategy<Value = Stored> {
     prop_oneof![
         any::<i64>().prop_map(Stored::new),
-        any::<u8>().prop_map(Stored::new),
+        (0..3u8).prop_map(Stored::new),
         (0..100u64).prop_map(|id| Stored::new(todo(id))),
         any::<Option<String>>().prop_map(Stored::new),
     ]
@@ -394,6 +416,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(key, value, expires_in_ms)| Op::Put { key, value, expires_in_ms }),
         2 => (small_key(), value(), expires())
             .prop_map(|(key, value, expires_in_ms)| Op::PutIfAbsent { key, value, expires_in_ms }),
+        1 => (small_key(), value(), value(), expires())
+            .prop_map(|(key, from, value, expires_in_ms)| Op::Replace { key, from, value, expires_in_ms }),
+        1 => (small_key(), value()).prop_map(|(key, value)| Op::DeleteIf { key, value }),
         2 => (small_key(), any::<i64>(), expires())
             .prop_map(|(key, delta, expires_in_ms)| Op::Add { key, delta, expires_in_ms }),
         2 => small_key().prop_map(|key| Op::Delete { key }),

@@ -5,6 +5,7 @@
 
 mod binary_parameter;
 mod cell;
+pub mod done_table;
 mod numeric;
 mod parameter;
 

@@ -73,5 +73,5 @@ mod transaction;
 
 pub use database::Postgres;
 pub use migrate::MigrateError;
-pub use once::DONE_TABLE;
 pub use zerver_postgres_connect::SettingsError;
+pub use zerver_postgres_values::done_table::CREATE as DONE_TABLE;

@@ -4,28 +4,9 @@ use deadpool_postgres::Object;
 use tokio_postgres::error::SqlState;
 use zerver::effects::sql::{Once, Reply, SqlError};
 use zerver::effects::{points, report_point};
+use zerver_postgres_values::done_table::{CLAIM, CREATE, KEEP, LOCK, LOOK_UP};
 
 use crate::error_mapping::{Stop, after_sending, before_sending};
-
-/// Statement that creates the table in which [`once`](zerver::effects::sql::Query::once) keeps keys and answers. It is
-/// performed when the table is needed first. A service whose user may not create tables performs it as a migration.
-///
-/// Rows are never removed by themselves. How long a key protects is decided by a statement such as `delete from zerver_done
-/// where created_at < now() - interval '30 days'`, performed now and then.
-pub const DONE_TABLE: &str = "create table if not exists zerver_done (
-    key text primary key,
-    fingerprint text not null,
-    answer bytea,
-    created_at timestamptz not null default now())";
-
-/// If another transaction has added the key and not ended yet, this waits for its end.
-const CLAIM: &str = "insert into zerver_done (key, fingerprint) values ($1, $2) on conflict (key) do nothing";
-const LOOK_UP: &str = "select fingerprint, answer from zerver_done where key = $1";
-const KEEP: &str = "update zerver_done set answer = $2 where key = $1";
-
-/// Number of the lock under which the table is created, because PostgreSQL fails one of two transactions that create a table
-/// at the same time, also with `if not exists`.
-const LOCK: i64 = 0x7a65_7276_6573;
 
 /// State of a key at the start of a transaction.
 pub(crate) enum Claim {
@@ -73,7 +54,7 @@ pub(crate) async fn keep(client: &Object, once: &Once<'_>, reply: &Reply) -> Res
 
 /// Creates the table, outside of a transaction.
 pub(crate) async fn create_table(client: &Object) -> Result<(), Stop> {
-    let statements = format!("begin; select pg_advisory_xact_lock({LOCK}); {DONE_TABLE}; commit");
+    let statements = format!("begin; select pg_advisory_xact_lock({LOCK}); {CREATE}; commit");
     let Err(error) = client.batch_execute(&statements).await else { return Ok(()) };
     let mut stop = before_sending(&error);
     if let Stop::Database(error) = &mut stop {

@@ -51,6 +51,7 @@
 mod backend_ids;
 mod checkout;
 mod error_mapping;
+mod once;
 mod parameters;
 mod postgres;
 mod server_type;
@@ -58,3 +59,4 @@ mod statement;
 mod transaction;
 
 pub use postgres::Postgres;
+pub use zerver_postgres_values::done_table::CREATE as DONE_TABLE;

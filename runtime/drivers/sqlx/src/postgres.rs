@@ -89,11 +89,6 @@ impl Postgres {
     }
 
     async fn perform(self, sql: Sql) -> EffectResult<Sql> {
-        // Without the table of keys, the statements could be performed twice.
-        if sql.once.is_some() {
-            let message = "zerver-sqlx does not support `once`: use zerver-postgres for this database";
-            return Err(EffectError::new(EffectErrorKind::Invalid, message));
-        }
         let mut checkout = self.checkout().await?;
         let performed = match (&sql.transaction, sql.statements.as_slice()) {
             (Some(transaction), _) => transaction::perform(&mut checkout, &sql, transaction).await,

@@ -1,13 +1,15 @@
-//! Performs the statements of a batch in one transaction.
+//! Performs statements in one transaction, once if they have a key.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
-use zerver::effects::sql::{Isolation, Reply, Rows, Sql, Transaction};
+use zerver::effects::sql::{Isolation, Once, Reply, Rows, Sql, Transaction};
 use zerver::prelude::*;
+use zerver_postgres_values::done_table::CLAIM;
 
 use crate::checkout::Checkout;
 use crate::error_mapping::{Stop, after_sending, before_sending, unreachable};
+use crate::once::{self, Claim};
 use crate::statement;
 
 /// Pause before the second attempt. Each further one doubles it.
@@ -21,9 +23,23 @@ pub(crate) async fn perform(
     transaction: &Transaction,
 ) -> Result<Reply, Stop> {
     let mut attempts = 1;
+    let once = sql.once()?;
+    let mut has_table = false;
     loop {
-        match attempt(checkout, sql, transaction).await {
-            Ok(results) => return Ok(Reply { attempts, result: Ok(results) }),
+        match attempt(checkout, sql, transaction, once.as_ref(), attempts).await {
+            Ok(Some(reply)) => return Ok(reply),
+            Ok(None) if has_table => {
+                return Err(internal("the table zerver_done was created, and is not found").into());
+            }
+            Ok(None) => {
+                has_table = true;
+                let created = once::create_table(checkout.client().ok_or_else(gone)?).await;
+                if matches!(created, Ok(()) | Err(Stop::Database(_))) {
+                    checkout.set_idle();
+                }
+                created?;
+                continue;
+            }
             Err(Stop::Database(error)) => {
                 if !error.is_conflict_of_transactions() || attempts >= transaction.attempts {
                     return Ok(Reply { attempts, result: Err(*error) });
@@ -50,18 +66,36 @@ async fn command(connection: &mut PgConnection, text: String) -> Result<(), sqlx
     connection.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop)
 }
 
-async fn attempt(checkout: &mut Checkout, sql: &Sql, transaction: &Transaction) -> Result<Vec<Rows>, Stop> {
-    let gone = || Stop::Effect(unreachable("the connection is gone"));
+/// Work of a transaction before its end.
+enum Work {
+    /// The statements were performed.
+    Performed(Reply),
+    /// A result was cut off, which leaves the connection in the middle of an answer.
+    CutOff(Reply),
+    /// The key is known, and nothing was performed.
+    Known(Reply),
+    /// There is no table of keys.
+    NoTable,
+}
+
+/// Performs the statements in a transaction. Returns `None` if they have a key, and there is no table of keys.
+async fn attempt(
+    checkout: &mut Checkout,
+    sql: &Sql,
+    transaction: &Transaction,
+    once: Option<&Once<'_>>,
+    attempts: u32,
+) -> Result<Option<Reply>, Stop> {
     let begin = begin(sql, transaction);
     let began = command(checkout.client().ok_or_else(gone)?, begin).await;
     began.map_err(|error| before_sending(&error))?;
-    match statements(checkout, sql).await {
-        Ok((results, false)) => {
+    match work(checkout, sql, once, attempts).await {
+        Ok(Work::Performed(reply)) => {
             let committed = command(checkout.client().ok_or_else(gone)?, "commit".to_owned()).await;
             match committed {
                 Ok(()) => {
                     checkout.set_idle();
-                    Ok(results)
+                    Ok(Some(reply))
                 }
                 Err(error) => {
                     let mut stop = after_sending(&error);
@@ -73,9 +107,15 @@ async fn attempt(checkout: &mut Checkout, sql: &Sql, transaction: &Transaction) 
                 }
             }
         }
-        // A result that was cut off leaves the connection in the middle of an answer. Only a batch that can change nothing
-        // is cut off, so nothing is lost with it.
-        Ok((results, true)) => Ok(results),
+        // Only a batch that can change nothing is cut off, so nothing is lost with the connection.
+        Ok(Work::CutOff(reply)) => Ok(Some(reply)),
+        Ok(end @ (Work::Known(_) | Work::NoTable)) => {
+            // Nothing was changed, so the answer does not depend on the success of this.
+            if command(checkout.client().ok_or_else(gone)?, "rollback".to_owned()).await.is_ok() {
+                checkout.set_idle();
+            }
+            Ok(if let Work::Known(reply) = end { Some(reply) } else { None })
+        }
         // Nothing was committed, so the outcome is known.
         Err(Stop::Lost(reason)) => {
             checkout.set_lost();
@@ -88,6 +128,38 @@ async fn attempt(checkout: &mut Checkout, sql: &Sql, transaction: &Transaction) 
             Err(stop)
         }
     }
+}
+
+/// Performs the statements within the transaction that has begun, and the work for their key.
+async fn work(
+    checkout: &mut Checkout,
+    sql: &Sql,
+    once: Option<&Once<'_>>,
+    attempts: u32,
+) -> Result<Work, Stop> {
+    if let Some(once) = once {
+        // Waits for another transaction with the same key, and is canceled with the effect.
+        let connection = checkout.begin(CLAIM.into()).ok_or_else(gone)?;
+        match once::claim(connection, once).await? {
+            Claim::New => {}
+            Claim::Known(reply) => return Ok(Work::Known(reply)),
+            Claim::NoTable => return Ok(Work::NoTable),
+        }
+    }
+    let (results, is_cut_off) = statements(checkout, sql).await?;
+    let reply = Reply { attempts, result: Ok(results) };
+    if let Some(once) = once {
+        once::keep(checkout.client().ok_or_else(gone)?, once, &reply).await?;
+    }
+    Ok(if is_cut_off { Work::CutOff(reply) } else { Work::Performed(reply) })
+}
+
+fn gone() -> Stop {
+    unreachable("the connection is gone").into()
+}
+
+fn internal(message: &str) -> EffectError {
+    EffectError::new(EffectErrorKind::Internal, message)
 }
 
 fn begin(sql: &Sql, transaction: &Transaction) -> String {

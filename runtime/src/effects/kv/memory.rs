@@ -113,6 +113,29 @@ impl Memory {
                     }
                 }
             }
+            Op::Replace { key, from, value, expires_in_ms } => {
+                let mut entries = self.write(key);
+                entries.sweep(clock);
+                match entries.live(key, clock) {
+                    Some(entry) if entry.value == *from => {
+                        entries.set(key, value.clone(), clock.after(*expires_in_ms));
+                        Answer::Stored
+                    }
+                    Some(entry) => Answer::Existing(entry.value.clone()),
+                    None => Answer::Absent,
+                }
+            }
+            Op::DeleteIf { key, value } => {
+                let mut entries = self.write(key);
+                match entries.live(key, clock) {
+                    Some(entry) if entry.value == *value => {
+                        entries.remove(key);
+                        Answer::Deleted(1)
+                    }
+                    Some(entry) => Answer::Existing(entry.value.clone()),
+                    None => Answer::Absent,
+                }
+            }
             Op::Add { key, delta, expires_in_ms } => {
                 let mut entries = self.write(key);
                 entries.sweep(clock);

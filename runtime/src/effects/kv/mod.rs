@@ -131,6 +131,16 @@ where
     Writing::WITHOUT_EXPIRY.put_if_absent(key, value)
 }
 
+/// Sets the value of a key if it is `from`: values are equal if they are encoded as the same bytes. The new value does not
+/// expire. If several calls replace the same value concurrently, exactly one succeeds. A call that fails has the value that the
+/// key has instead, if it has one.
+pub fn replace<T>(key: impl Into<Key>, from: T, to: T) -> Effect<Put<Option<T>>>
+where
+    T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    Writing::WITHOUT_EXPIRY.replace(key, from, to)
+}
+
 /// Adds to a number and returns the sum. A key without a value counts as 0.
 pub fn add(key: impl Into<Key>, delta: i64) -> Effect<i64> {
     Writing::WITHOUT_EXPIRY.add(key, delta)
@@ -142,6 +152,17 @@ pub fn delete(key: impl Into<Key>) -> Effect<bool> {
     kv_effect(Op::Delete { key: key.clone() }, move |answer| match answer {
         Answer::Deleted(n) => Ok(*n > 0),
         Answer::Absent => Ok(false),
+        other => Err(unexpected(&key, other)),
+    })
+}
+
+/// Deletes the value of a key if it is `value`. Returns true if it was.
+pub fn delete_if<T: Serialize + Send + Sync + 'static>(key: impl Into<Key>, value: T) -> Effect<bool> {
+    let key = key.into();
+    let op = Op::DeleteIf { key: key.clone(), value: Stored::new(value) };
+    kv_effect(op, move |answer| match answer {
+        Answer::Deleted(n) => Ok(*n > 0),
+        Answer::Absent | Answer::Existing(_) => Ok(false),
         other => Err(unexpected(&key, other)),
     })
 }
@@ -208,6 +229,24 @@ impl Writing {
         })
     }
 
+    /// Like [`replace`].
+    pub fn replace<T>(self, key: impl Into<Key>, from: T, to: T) -> Effect<Put<Option<T>>>
+    where
+        T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        let key = key.into();
+        let (from, value) = (Stored::new(from), Stored::new(to));
+        let op = Op::Replace { key: key.clone(), from, value, expires_in_ms: self.expires_in_ms() };
+        kv_effect(op, move |answer| match answer {
+            Answer::Stored => Ok(Put::Stored),
+            Answer::Absent => Ok(Put::Existing(None)),
+            Answer::Existing(value) => {
+                value.get().map(|value| Put::Existing(Some(value))).map_err(|error| unreadable(&key, error))
+            }
+            other => Err(unexpected(&key, other)),
+        })
+    }
+
     /// Like [`add`]. The time applies to a number that starts with this call. Later additions do not extend it, so the
     /// number counts within a fixed window.
     pub fn add(self, key: impl Into<Key>, delta: i64) -> Effect<i64> {
@@ -224,7 +263,7 @@ impl Writing {
     }
 }
 
-/// Result of [`put_if_absent`].
+/// Result of [`put_if_absent`] and [`replace`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put<T> {
     /// The value was written.

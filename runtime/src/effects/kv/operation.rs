@@ -36,6 +36,24 @@ pub enum Op {
         /// Time after which the value expires, in milliseconds; `None` means never.
         expires_in_ms: Option<u64>,
     },
+    /// Sets the value of a key if it has this one.
+    Replace {
+        /// Key.
+        key: Key,
+        /// Value that the key must have. Values are equal if they are encoded as the same bytes.
+        from: Stored,
+        /// New value.
+        value: Stored,
+        /// Time after which the new value expires, in milliseconds; `None` means never.
+        expires_in_ms: Option<u64>,
+    },
+    /// Deletes the value of a key if it is this one.
+    DeleteIf {
+        /// Key.
+        key: Key,
+        /// Value that the key must have.
+        value: Stored,
+    },
     /// Adds to a number. A key without a value counts as 0.
     Add {
         /// Key.
@@ -72,15 +90,15 @@ pub enum Op {
 pub enum Answer {
     /// The value. Answers [`Op::Get`].
     Found(Stored),
-    /// The key has no value. Answers [`Op::Get`] and [`Op::Delete`].
+    /// The key has no value. Answers [`Op::Get`], [`Op::Delete`], [`Op::Replace`] and [`Op::DeleteIf`].
     Absent,
-    /// The value was written. Answers [`Op::Put`] and [`Op::PutIfAbsent`].
+    /// The value was written. Answers [`Op::Put`], [`Op::PutIfAbsent`] and [`Op::Replace`].
     Stored,
-    /// The value was not written, because the key has this one. Answers [`Op::PutIfAbsent`].
+    /// Nothing was changed, because the key has this value. Answers [`Op::PutIfAbsent`], [`Op::Replace`] and [`Op::DeleteIf`].
     Existing(Stored),
     /// The sum. Answers [`Op::Add`].
     Number(i64),
-    /// Number of deleted values. Answers [`Op::Delete`] and [`Op::DeleteAll`].
+    /// Number of deleted values. Answers [`Op::Delete`], [`Op::DeleteIf`] and [`Op::DeleteAll`].
     Deleted(u64),
     /// The entries. Answers [`Op::List`].
     Entries(Vec<(Key, Stored)>),
@@ -93,6 +111,8 @@ impl Op {
             Self::Get { key }
             | Self::Put { key, .. }
             | Self::PutIfAbsent { key, .. }
+            | Self::Replace { key, .. }
+            | Self::DeleteIf { key, .. }
             | Self::Add { key, .. }
             | Self::Delete { key } => key,
             Self::DeleteAll { prefix } | Self::List { prefix, .. } => prefix,
@@ -138,9 +158,12 @@ impl EffectKind for Op {
         self.is_read()
     }
 
-    /// Returns true except for additions, and for puts whose answer depends on an earlier attempt.
+    /// Returns true except for additions, and for changes whose answer depends on an earlier attempt.
     fn is_idempotent(&self) -> bool {
-        !matches!(self, Self::Add { .. } | Self::PutIfAbsent { .. })
+        !matches!(
+            self,
+            Self::Add { .. } | Self::PutIfAbsent { .. } | Self::Replace { .. } | Self::DeleteIf { .. }
+        )
     }
 }
 
@@ -149,6 +172,7 @@ impl fmt::Display for Op {
         let expires_in_ms = match self {
             Self::Get { key } => return write!(f, "get {key}"),
             Self::Delete { key } => return write!(f, "delete {key}"),
+            Self::DeleteIf { key, .. } => return write!(f, "delete {key} if unchanged"),
             Self::DeleteAll { prefix } => return write!(f, "delete all {prefix}"),
             Self::List { prefix, after: None, .. } => return write!(f, "list {prefix}"),
             Self::List { prefix, after: Some(after), .. } => return write!(f, "list {prefix} after {after}"),
@@ -158,6 +182,10 @@ impl fmt::Display for Op {
             }
             Self::PutIfAbsent { key, expires_in_ms, .. } => {
                 write!(f, "put {key} if absent")?;
+                expires_in_ms
+            }
+            Self::Replace { key, expires_in_ms, .. } => {
+                write!(f, "replace {key} if unchanged")?;
                 expires_in_ms
             }
             Self::Add { key, delta, expires_in_ms } => {

@@ -9,6 +9,7 @@ use zerver::effects::{EffectContext, Interpreters, sql};
 use zerver::idempotency::CREATE_TABLE;
 use zerver::prelude::*;
 use zerver_local_server as local;
+pub(crate) use zerver_postgres::DONE_TABLE;
 use zerver_postgres::Postgres;
 
 /// Returns the server of all tests. It ends with their process.
@@ -37,6 +38,11 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new() -> Self {
         Self::connect(&new_database())
+    }
+
+    /// Creates a client with the driver under test alone, which is the only one here.
+    pub(crate) fn alone() -> Self {
+        Self::new()
     }
 
     pub(crate) fn connect(url: &str) -> Self {

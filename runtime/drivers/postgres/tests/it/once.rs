@@ -5,15 +5,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use zerver::effects::sql::{self, Isolation, Reply, SqlError, SqlValue};
 use zerver::prelude::*;
-use zerver_postgres::{DONE_TABLE, Postgres};
 use zerver_recorder::Reader;
 
-use crate::harness::{Client, cause};
+use crate::harness::{Client, DONE_TABLE, cause};
 use crate::lost_connections::{cut_after, eventually};
 use crate::recordings::{record, replayed};
 
 fn payments() -> Client {
-    let client = Client::new();
+    let client = Client::alone();
     client.execute(
         "create table payments (id int8 generated always as identity, cents int8 check (cents > 0))",
     );
@@ -133,13 +132,12 @@ fn a_user_who_may_not_create_the_table_is_told_how_it_is_created() {
     let url = client.url.replace("user=postgres", "user=clerk");
     assert_ne!(url, client.url);
     client.execute("grant insert, select on payments to clerk");
-    let clerk = Client::of(Postgres::from_url(&url).unwrap(), &url);
+    let clerk = Client::connect(&url);
     let error = clerk.run(pay(1).once("k").send()).unwrap().result.unwrap_err();
     assert_eq!(error.sqlstate, "42501");
     assert!(error.to_string().contains("zerver_done does not exist and cannot be created"), "{error}");
-    assert!(error.to_string().contains("perform zerver_postgres::DONE_TABLE as a migration"), "{error}");
-    let migrations = sql::Migrations::of([("1.sql", DONE_TABLE)]);
-    client.block_on(client.postgres.migrate_all(&migrations)).unwrap();
+    assert!(error.to_string().contains("::DONE_TABLE as a migration"), "{error}");
+    client.execute(DONE_TABLE);
     client.execute("grant insert, select, update on zerver_done to clerk");
     assert_eq!(clerk.run(pay(1).once("k").execute()), Ok(1));
     assert_eq!(clerk.run(pay(1).once("k").execute()), Ok(1));
@@ -164,7 +162,7 @@ fn render_visits(visits: &Visits) -> Response {
 
 #[test]
 fn a_call_that_was_already_done_is_recorded_and_replayed() {
-    let direct = Client::new();
+    let direct = Client::alone();
     direct.execute("create table visits (user_id int8)");
     direct.execute(DONE_TABLE);
     // The answers to commits are lost.

@@ -10,6 +10,7 @@ use zerver::effects::{EffectContext, EffectResult, Interpreter, Interpreters, St
 use zerver::idempotency::CREATE_TABLE;
 use zerver::prelude::*;
 use zerver_local_server as local;
+pub(crate) use zerver_sqlx::DONE_TABLE;
 use zerver_sqlx::Postgres;
 
 /// Returns the server of all tests. It ends with their process.
@@ -42,6 +43,11 @@ impl Client {
     /// driver on the other, and the answers are compared.
     pub(crate) fn new() -> Self {
         Self::of(new_database(), Some(new_database()), 4, runtime())
+    }
+
+    /// Creates a client of a new database with the driver under test alone.
+    pub(crate) fn alone() -> Self {
+        Self::connect(&new_database())
     }
 
     /// Creates a client of this database with the driver under test alone.

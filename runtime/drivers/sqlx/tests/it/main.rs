@@ -9,6 +9,8 @@ mod outages;
 mod idempotency;
 #[path = "../../../postgres/tests/it/lost_connections.rs"]
 mod lost_connections;
+#[path = "../../../postgres/tests/it/once.rs"]
+mod once;
 #[path = "../../../postgres/tests/it/recordings.rs"]
 mod recordings;
 #[path = "../../../postgres/tests/it/results.rs"]

@@ -94,6 +94,22 @@ impl<'a> Tables<'a> {
                 }
                 Err(error) => Ok(Err(error)),
             },
+            Op::Replace { key, from, expires_in_ms, .. } => match self.live(key)? {
+                Ok(Some(record)) if record.value == *from => {
+                    self.set(key, tokens, self.clock.after(*expires_in_ms))?;
+                    Ok(Ok(Answer::Stored))
+                }
+                Ok(other) => Ok(Ok(other.map_or(Answer::Absent, |record| Answer::Existing(record.value)))),
+                Err(error) => Ok(Err(error)),
+            },
+            Op::DeleteIf { key, value } => match self.live(key)? {
+                Ok(Some(record)) if record.value == *value => {
+                    self.remove(key.as_bytes())?;
+                    Ok(Ok(Answer::Deleted(1)))
+                }
+                Ok(other) => Ok(Ok(other.map_or(Answer::Absent, |record| Answer::Existing(record.value)))),
+                Err(error) => Ok(Err(error)),
+            },
             Op::Add { key, delta, expires_in_ms } => {
                 let (sum, expires_ms) = match self.live(key)? {
                     Ok(Some(record)) => match sum(key, &record.value, *delta) {
@@ -185,7 +201,7 @@ impl<'a> Tables<'a> {
 /// Returns the tokens of the value that an operation puts. `None` if it puts no value.
 pub(super) fn tokens(op: &Op) -> Result<Option<Value>, EffectError> {
     match op {
-        Op::Put { key, value, .. } | Op::PutIfAbsent { key, value, .. } => {
+        Op::Put { key, value, .. } | Op::PutIfAbsent { key, value, .. } | Op::Replace { key, value, .. } => {
             Stored::value(value).map(Some).map_err(|error| unstorable(key, &error))
         }
         _ => Ok(None),
