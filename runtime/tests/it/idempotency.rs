@@ -1,8 +1,11 @@
 //! Idempotent requests over real sockets.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::task::Poll;
 use std::time::Duration;
 
 use zerver::effects::{EffectContext, EffectResult as Performed, Interpreter, Started, kv};
@@ -27,10 +30,17 @@ struct PayInterpreter {
 
 impl Interpreter<Pay> for PayInterpreter {
     fn start(&self, pay: &Pay, _: &EffectContext) -> Started<Performed<Pay>> {
-        self.sender.send(()).unwrap();
-        let (gate, cents) = (Arc::clone(&self.gate), pay.0);
+        let (gate, sender, cents) = (Arc::clone(&self.gate), self.sender.clone(), pay.0);
         Started::Pending(Box::pin(async move {
-            gate.acquire().await.unwrap().forget();
+            let mut place = pin!(gate.acquire());
+            // Those that wait go on in the order in which the test learns of them.
+            let first = poll_fn(|cx| Poll::Ready(place.as_mut().poll(cx))).await;
+            sender.send(()).unwrap();
+            let permit = match first {
+                Poll::Ready(permit) => permit,
+                Poll::Pending => place.await,
+            };
+            permit.unwrap().forget();
             Ok(cents)
         }))
     }
