@@ -9,6 +9,7 @@ mod catalog;
 mod changed;
 mod config;
 mod corpus;
+mod dap;
 mod demo;
 mod demo_store;
 mod dev;

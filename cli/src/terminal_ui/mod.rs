@@ -3,7 +3,6 @@
 mod clipboard;
 mod service_status;
 mod services;
-mod source_code;
 mod theme_choice;
 
 pub(crate) use self::services::{can_open, services, show, show_diff};

@@ -10,7 +10,7 @@ use zerver_tui::{
 };
 
 use super::theme_choice::{appearance, check_terminal};
-use super::{clipboard, service_status, source_code};
+use super::{clipboard, service_status};
 use crate::args::{Global, ThemeArgs};
 use crate::clock::local_clock;
 use crate::editor;
@@ -18,6 +18,7 @@ use crate::error::CommandError;
 use crate::locate;
 use crate::output::Output;
 use crate::service::replayer::Replayer;
+use crate::source_code;
 use crate::store_source::StoreSource;
 use crate::stored_replay::{replay_stored, slice_stored};
 
