@@ -6,11 +6,15 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use zerver_testkit::sample;
+use zerver_testkit::{hostile, sample};
 use zerver_trace::Trace;
+use zerver_trace::text::is_dangerous;
 
 use crate::adapter::Adapter;
 use crate::protocol::framing::{self, Received};
+use crate::request::loaded::LoadedRequest;
+use crate::request::variable_tree::VariableTree;
+use crate::source_files::SourceFiles;
 use crate::{Recordings, SourceText};
 
 /// Samples, and the sources of their steps: each function is where it was recorded, and three lines long.
@@ -376,6 +380,26 @@ proptest! {
         let mut client = Client::at("@failed");
         for (command, arguments) in asked {
             client.response(commands[command], arguments);
+        }
+    }
+
+    /// A trace may contain anything. Nothing of it reaches an editor as it is.
+    #[test]
+    fn any_trace_is_shown_in_safe_text(trace in hostile::any_trace()) {
+        let request = LoadedRequest::new(trace);
+        let mut sources = SourceFiles::default();
+        for row in 0..request.rows.len() {
+            for of_frame in request.frame_rows(row) {
+                let frame = request.frame(of_frame, row, &mut sources, &Samples);
+                prop_assert!(!frame.name.chars().any(is_dangerous), "{:?}", frame.name);
+            }
+            let mut trees: Vec<VariableTree> =
+                request.scopes(row).into_iter().flat_map(|scope| scope.variables).collect();
+            while let Some(tree) = trees.pop() {
+                let texts = [Some(&tree.name), Some(&tree.text), tree.path.as_ref()];
+                prop_assert!(!texts.into_iter().flatten().any(|text| text.chars().any(is_dangerous)), "{tree:?}");
+                trees.extend(tree.parts);
+            }
         }
     }
 }
