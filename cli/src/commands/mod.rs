@@ -46,7 +46,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Ls(args) => ls::run(args, global, output),
         Command::Flows(args) => flows::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
-        Command::Tui(args) => tui::run(args, global),
+        Command::Tui(args) => tui::run(args, global, output),
         Command::Web(args) => web::run(args, global, output),
         Command::Replay(args) => replay::run(args, global, output),
         Command::Resend(args) => resend::run(args, global, output),

@@ -11,4 +11,4 @@ mod tabs;
 mod timeline;
 
 pub(crate) use interface::{Screen, is_available};
-pub(crate) use tabs::{Screens, Tab};
+pub(crate) use tabs::{Screens, Tab, all_keys};

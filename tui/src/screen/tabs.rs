@@ -6,6 +6,7 @@ use super::interface::Screen;
 use super::replay::ReplayScreen;
 use super::requests::RequestsScreen;
 use super::timeline::TimelineScreen;
+use crate::keys::KeyBinding;
 
 /// Current screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,28 @@ pub(crate) enum Tab {
 impl Tab {
     /// In the order of their numbers.
     pub(crate) const ALL: [Self; 5] = [Self::Requests, Self::Timeline, Self::Diff, Self::Replay, Self::Flows];
+
+    /// Returns the name of the screen.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Timeline => "timeline",
+            Self::Diff => "diff",
+            Self::Replay => "replay",
+            Self::Flows => "flows",
+        }
+    }
+}
+
+/// Returns the key tables of a screen in all of its states.
+pub(crate) fn all_keys(tab: Tab) -> Vec<&'static [KeyBinding]> {
+    match tab {
+        Tab::Requests => RequestsScreen::all_keys(),
+        Tab::Timeline => TimelineScreen::all_keys(),
+        Tab::Diff => DiffScreen::all_keys(),
+        Tab::Replay => ReplayScreen::all_keys(),
+        Tab::Flows => FlowsScreen::all_keys(),
+    }
 }
 
 /// All screens.
