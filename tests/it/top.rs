@@ -9,7 +9,7 @@ fn rows_below_the_screen_can_be_scrolled_to() {
     let dev = place.dev();
     dev.get("/todos");
     let mut terminal = Terminal::start(&place.command(&["top", "--addr", &dev.addr]), 100, 14);
-    let text = terminal.wait_for(&["j k scroll   rows 1–12 of ", "requests/s"]);
+    let text = terminal.wait_for(&["j k scroll   rows 1–12 of ", "late completions"]);
     let all: usize = text.split(" of ").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
     assert!(all > 13, "{text}");
     terminal.press("j");
@@ -20,9 +20,9 @@ fn rows_below_the_screen_can_be_scrolled_to() {
     });
     terminal.press("G");
     let last = terminal.wait_for(&[&format!("–{all} of {all}")]);
-    assert!(last.contains("q quit") && !last.contains("requests/s"), "the first line stays: {last}");
+    assert!(last.contains("q quit") && !last.contains("late completions"), "the first line stays: {last}");
     terminal.press("g");
-    terminal.wait_for(&["rows 1–12 of ", "requests/s"]);
+    terminal.wait_for(&["rows 1–12 of ", "late completions"]);
     terminal.resize(100, 60);
     terminal.wait("everything", |screen| !screen.contents().contains("scroll"));
     terminal.press("q");

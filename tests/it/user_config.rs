@@ -19,10 +19,10 @@ fn tui(demo: &DemoStore, file: &str) -> Command {
 #[test]
 fn the_users_keys_and_colors_apply_and_a_mistake_is_shown() {
     let demo = DemoStore::unpack();
-    let file = "[colors]\nid = \"#010203\"\n[keys]\nquit = \"Z\"\ndwon = \"j\"\n";
+    let file = "[colors]\nselected = \"on #010203\"\n[keys]\nquit = \"Z\"\ndwon = \"j\"\n";
     let mut terminal = Terminal::start(&tui(&demo, file), 100, 24);
     terminal.wait_for(&["requests", "line 5: there is no action dwon; did you mean down?"]);
-    assert!(String::from_utf8_lossy(&terminal.written()).contains("38;2;1;2;3"), "the ids have the color");
+    assert!(String::from_utf8_lossy(&terminal.written()).contains("48;2;1;2;3"), "the tab has the color");
     terminal.press("?");
     terminal.wait_for(&["Filter the list", "Open the request"]);
     terminal.press("\u{1b}");
@@ -34,7 +34,7 @@ fn the_users_keys_and_colors_apply_and_a_mistake_is_shown() {
     plain.env("NO_COLOR", "1");
     let mut terminal = Terminal::start(&plain, 100, 24);
     terminal.wait_for(&["requests", "line 5"]);
-    assert!(!String::from_utf8_lossy(&terminal.written()).contains("38;2;"), "NO_COLOR wins");
+    assert!(!String::from_utf8_lossy(&terminal.written()).contains("8;2;"), "NO_COLOR wins");
     terminal.press("\u{3}");
     assert!(terminal.end().success(), "ctrl-c always quits");
 }
@@ -50,7 +50,7 @@ fn the_defaults_are_printed_and_a_file_is_checked() {
         checked.code == Some(0) && checked.out.is_empty() && checked.err.contains("no mistakes"),
         "{checked:?}"
     );
-    let checked = run("theme = \"night\"\n[keys]\ndwon = \"j\"\nup = \"\u{1b}[2J\"\n", "--check-config");
+    let checked = run("theme = \"night\"\n[keys]\ndwon = \"j\"\nup = \"\\u001b[2J\"\n", "--check-config");
     let lines: Vec<_> = checked.out.lines().collect();
     assert!(checked.code == Some(1) && lines.len() == 3, "{checked:?}");
     assert!(!checked.out.contains('\u{1b}'), "{checked:?}");

@@ -334,7 +334,7 @@ fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
 
 fn no_effect(app: &App, press: Option<KeyPress>) -> Notice {
     let name = press.map_or_else(|| "that key".to_owned(), KeyPress::name);
-    let help = app.shared.key_map.name_of(app.tab, Action::Help);
+    let help = app.shared.key_map.name_of(app.tab, &app.keys(), Action::Help);
     Notice::hint(format!("{name} does nothing here; {help} lists all keys"))
 }
 

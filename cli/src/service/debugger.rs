@@ -26,7 +26,7 @@ use crate::output::Output;
 /// Longest wait for a person with a debugger.
 const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How the program runs in a debugger.
+/// Way of running the program in a debugger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Debugger {
     /// A debugger attaches to the waiting program.

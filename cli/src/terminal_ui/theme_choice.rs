@@ -27,7 +27,7 @@ pub(crate) fn check_terminal() -> Result<(), CommandError> {
     }
 }
 
-/// How the terminal UI looks, and which keys it has.
+/// Look and keys of the terminal UI.
 #[derive(Clone)]
 pub(crate) struct Look {
     pub(crate) appearance: Appearance,

@@ -72,8 +72,8 @@ impl StyledLine {
         self.0.iter().map(|(text, _)| text.as_str()).collect()
     }
 
-    /// Returns the line for a number of columns: as it is, or as two lines, the second of which is indented. What is too
-    /// long for that is cut: the part at the end of the first line, so that those after it stay visible.
+    /// Returns the line for a number of columns: as it is, or as two lines, the second of which is indented. A part without
+    /// a space that is too long for the first line is cut, so that those after it stay visible.
     pub(crate) fn folded(&self, columns: usize, theme: &Theme) -> Vec<Self> {
         let drawn = |text: &str| width(&theme.drawable(&clean(text)));
         let mut taken = 0;
@@ -88,10 +88,19 @@ impl StyledLine {
         }
         let before: usize = self.0[..over].iter().map(|(text, _)| drawn(text)).sum();
         let (mut first, mut rest) = (self.0[..over].to_vec(), self.0[over..].to_vec());
-        // Most of the line is empty without the part, so that its beginning stays there.
+        // Most of the line is empty without the part, so that its beginning stays there: up to a space, or cut.
         if before * 2 < columns {
             let (text, tone) = rest.remove(0);
-            first.push((fit(&clean(&text), columns - before, theme.glyphs.ellipsis), tone));
+            let (text, room) = (clean(&text).into_owned(), columns - before);
+            let spaces = text.match_indices(' ').map(|(at, _)| at);
+            let fits = |at: &usize| (room / 2..=room).contains(&drawn(&text[..*at]));
+            match spaces.filter(fits).last() {
+                Some(at) => {
+                    first.push((text[..at].to_owned(), tone));
+                    rest.insert(0, (text[at..].to_owned(), tone));
+                }
+                None => first.push((fit(&text, room, theme.glyphs.ellipsis), tone)),
+            }
         }
         match rest.first_mut() {
             None => vec![Self(first)],

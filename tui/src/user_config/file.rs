@@ -8,9 +8,9 @@ use zerver_trace::nearest_name;
 use zerver_trace::text::clean;
 
 use super::action_names::ACTIONS;
-use super::key_map::{KeyMap, UserKeys};
+use super::key_map::UserKeys;
 use super::style_names::{STYLES, StyleChange};
-use super::{ConfigMistake, ThemeName, UserConfig, key_names, style_text};
+use super::{ConfigMistake, ThemeName, UserConfig, key_conflicts, key_names, style_text};
 use crate::keys;
 use crate::screen::{Tab, all_keys};
 use crate::theme::ColorScheme;
@@ -109,7 +109,7 @@ impl Reader<'_> {
                 }
             }
         }
-        config.keys = KeyMap::new(keys, &mut self.mistakes);
+        config.keys = key_conflicts::checked(keys, &mut self.mistakes);
     }
 
     fn theme(&mut self, span: Range<usize>, name: &str, kind: FileKind) -> Option<ThemeName> {

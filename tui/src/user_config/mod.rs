@@ -1,11 +1,12 @@
 //! The user's keys and colors, from the text of a file. Whatever is wrong in it is reported and left out; the rest applies.
 //!
-//! `action_names` and `key_names` are the words of the file, `key_map` applies the keys, `style_names` and `style_text` are
+//! `action_names` and `key_names` are the words of the file, `key_map` applies the keys, `key_conflicts` checks them, `style_names` and `style_text` are
 //! about colors, `file` reads the file, and `defaults` writes one. Nothing here opens a file.
 
 mod action_names;
 mod defaults;
 mod file;
+mod key_conflicts;
 mod key_map;
 mod key_names;
 mod style_names;
@@ -47,7 +48,7 @@ pub enum ThemeName {
 pub struct ConfigMistake {
     /// Line, from 1.
     pub line: usize,
-    /// What is wrong, and what would be right.
+    /// The mistake, and what would be right.
     pub what: String,
 }
 

@@ -6,7 +6,7 @@ use zerver_trace::text::clean;
 use crate::loaded_trace::LoadedTrace;
 use crate::url;
 
-/// How values are shown: on a page, or in a file without links.
+/// Style of values: on a page, or in a file without links.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ValueStyle {
     /// Maximum length of a value, in bytes.

@@ -34,9 +34,9 @@ pub(crate) struct ValueSourcesView<'a> {
     pub(crate) loaded: &'a LoadedTrace,
     /// Name of the value, as it was typed; may be empty.
     pub(crate) of: &'a str,
-    /// What the declarations say, if a value is named.
+    /// Result of the declarations, if a value is named.
     pub(crate) declared: Option<Result<StaticSlice, ReplayError>>,
-    /// What runs have found, if they were asked for.
+    /// Result of the runs, if they were asked for.
     pub(crate) found: Option<Result<ValueSlice, ReplayError>>,
     pub(crate) values: &'a [NamedValue],
     pub(crate) now_unix_ns: u64,

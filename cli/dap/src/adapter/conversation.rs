@@ -37,7 +37,7 @@ pub(super) struct Debugged {
     pub(super) row: usize,
     pub(super) hit: Option<Hit>,
     pub(super) variables: Variables,
-    /// As the user named the request.
+    /// Id of the request.
     pub(super) name: String,
     stops_on_entry: bool,
     has_begun: bool,

@@ -11,7 +11,7 @@ const MAX_LINE: u64 = 1 << 10;
 /// Maximum number of lines of a head.
 const MAX_LINES: usize = 32;
 
-/// What came in one frame.
+/// Content of a frame.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Received {
     /// JSON.

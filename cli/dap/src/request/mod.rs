@@ -1,4 +1,4 @@
-//! What is shown of the loaded request: its rows as places to stop at, frames, scopes and variables.
+//! The loaded request as it is shown: its rows as places to stop at, frames, scopes and variables.
 
 pub(crate) mod frames;
 pub(crate) mod loaded;

@@ -1,4 +1,4 @@
-//! Variables that the client has been told about, by reference. References hold until the next stop.
+//! Variables that the client knows, by reference. References hold until the next stop.
 
 use std::collections::BTreeMap;
 

@@ -149,7 +149,7 @@ impl ReplayScreen {
         };
         let text = text.unwrap_or_default();
         if text.contains('\n') {
-            let key = shared.key_map.name_of(Tab::Replay, Action::EditInEditor);
+            let key = shared.key_map.name_of(Tab::Replay, &Self::all_keys(), Action::EditInEditor);
             shared.notice =
                 Some(Notice::error(format!("the value has several lines; {key} opens it in $EDITOR")));
             return;

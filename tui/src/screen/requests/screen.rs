@@ -170,7 +170,7 @@ impl Screen for RequestsScreen {
                 let marks = self.marks.clone();
                 let is_marked = |seq| marks.contains(&seq);
                 if !self.seek(shared, true, is_marked) && !self.seek_from_top(shared, is_marked) {
-                    let key = shared.key_map.name_of(Tab::Requests, Action::Mark);
+                    let key = shared.key_map.name_of(Tab::Requests, &Self::all_keys(), Action::Mark);
                     shared.notice =
                         Some(Notice::error(format!("no marked requests in the list; {key} marks one")));
                 }
