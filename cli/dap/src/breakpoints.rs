@@ -9,7 +9,7 @@ use zerver_replay::nearest_name;
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
-use crate::Recordings;
+use crate::recordings::Recordings;
 use crate::request::loaded::LoadedRequest;
 use crate::source_files::SourceFiles;
 

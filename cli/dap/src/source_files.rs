@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zerver_analysis::function_line;
 
-use crate::Recordings;
+use crate::recordings::Recordings;
 
 /// Source files that have been looked for, by the name that the compiler was given.
 #[derive(Default)]

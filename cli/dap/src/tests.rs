@@ -12,10 +12,10 @@ use zerver_trace::text::is_dangerous;
 
 use crate::adapter::Adapter;
 use crate::protocol::framing::{self, Received};
+use crate::recordings::{Recordings, SourceText};
 use crate::request::loaded::LoadedRequest;
 use crate::request::variable_tree::VariableTree;
 use crate::source_files::SourceFiles;
-use crate::{Recordings, SourceText};
 
 /// Samples, and the sources of their steps: each function is where it was recorded, and three lines long.
 struct Samples;

@@ -1,5 +1,6 @@
 //! The command line as clap parses it: commands, options, and their help.
 
+mod debugger;
 mod export;
 mod filter;
 mod query;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) use self::debugger::Debugger;
 pub(crate) use self::export::{Expect, Export, ExportFormat, OtlpEncoding};
 pub(crate) use self::filter::Filter;
 pub(crate) use self::query::{RequestArgs, parse_query};

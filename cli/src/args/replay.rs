@@ -9,10 +9,9 @@ use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit};
 
 use super::requests::ID_HELP;
 use super::value::{at_least_one, header, latency};
-use super::{Filter, Limit, Program, TraceRef};
+use super::{Debugger, Filter, Limit, Program, TraceRef};
 use crate::candidates::{query_words, requests};
 use crate::error::CommandError;
-use crate::service::debugger::Debugger;
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {

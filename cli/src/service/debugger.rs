@@ -5,7 +5,6 @@ use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, atomic::AtomicBool};
 use std::thread;
@@ -20,32 +19,12 @@ use zerver_trace::text::clean;
 use super::host::{HostEvent, ReplayHost};
 use super::process::spawn_lock;
 use super::query::{self, ask};
+use crate::args::Debugger;
 use crate::error::CommandError;
 use crate::output::Output;
 
 /// Longest wait for a person with a debugger.
 const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// Way of running the program in a debugger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Debugger {
-    /// A debugger attaches to the waiting program.
-    Attach,
-    /// This command runs the program. It may have arguments, quoted as in a shell.
-    Command(String),
-}
-
-impl FromStr for Debugger {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim() {
-            "" => Err("write the command of a debugger, such as rust-gdb, or attach".to_owned()),
-            "attach" => Ok(Self::Attach),
-            command => Ok(Self::Command(command.to_owned())),
-        }
-    }
-}
 
 /// Source lines of steps.
 type StepLines = Vec<(String, u32)>;
@@ -260,12 +239,5 @@ mod tests {
         check("'/usr/bin/gdb' -x a", "-q -ex break -source \"src/main.rs\" -line 12 -ex run --args /app");
         check("lldb", "-o breakpoint set --file \"src/main.rs\" --line 12 -o run -- /app");
         check("rr record", "/app");
-    }
-
-    #[test]
-    fn a_debugger_is_a_command_or_attached() {
-        assert_eq!("attach".parse(), Ok(Debugger::Attach));
-        assert_eq!("rust-gdb -q".parse(), Ok(Debugger::Command("rust-gdb -q".to_owned())));
-        assert!(" ".parse::<Debugger>().is_err());
     }
 }

@@ -92,9 +92,9 @@ impl StyledLine {
         if before * 2 < columns {
             let (text, tone) = rest.remove(0);
             let (text, room) = (clean(&text).into_owned(), columns - before);
-            let spaces = text.match_indices(' ').map(|(at, _)| at);
+            let mut spaces = text.match_indices(' ').map(|(at, _)| at);
             let fits = |at: &usize| (room / 2..=room).contains(&drawn(&text[..*at]));
-            match spaces.filter(fits).last() {
+            match spaces.rfind(fits) {
                 Some(at) => {
                     first.push((text[..at].to_owned(), tone));
                     rest.insert(0, (text[at..].to_owned(), tone));

@@ -7,7 +7,7 @@ use zerver_analysis::display::request_line;
 use zerver_analysis::shell_word;
 use zerver_trace::text::clean;
 
-use super::Answer;
+use super::answer::Answer;
 use super::conversation::{Conversation, Debugged, THREAD};
 use crate::breakpoints::{Placed, step_lines};
 use crate::protocol::arguments::{

@@ -7,11 +7,11 @@ use zerver_analysis::display::request_line;
 use zerver_trace::duration::show;
 use zerver_trace::text::clean;
 
-use super::Answer;
-use crate::Recordings;
+use super::answer::Answer;
 use crate::breakpoints::{Breakpoints, Hit};
 use crate::movement::Movement;
 use crate::protocol::arguments::{Launch, OfFrame};
+use crate::recordings::Recordings;
 use crate::request::loaded::LoadedRequest;
 use crate::request::variables::Variables;
 use crate::source_files::SourceFiles;

@@ -2,6 +2,7 @@
 //!
 //! `conversation` holds what has been agreed and loaded, and sends. `answers` has what is answered from the loaded request.
 
+mod answer;
 mod answers;
 mod conversation;
 
@@ -12,41 +13,19 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use zerver_trace::text::clean;
 
+use self::answer::Answer;
 use self::conversation::Conversation;
-use crate::Recordings;
 use crate::breakpoints::{CLIENT_ERROR, FAILED, SLOW};
 use crate::movement::Movement;
 use crate::protocol::arguments::{Initialize, Launch};
 use crate::protocol::framing::send;
+use crate::recordings::Recordings;
 
 /// Answers the requests of one client.
 pub(crate) struct Adapter<'r, W> {
     output: W,
     sent: u64,
     conversation: Conversation<'r>,
-}
-
-/// Answer to a request.
-struct Answer {
-    body: Value,
-    /// Events that follow the answer, with their bodies.
-    events: Vec<(&'static str, Value)>,
-    is_last: bool,
-}
-
-impl Answer {
-    fn of(body: Value) -> Self {
-        Self { body, events: Vec::new(), is_last: false }
-    }
-
-    fn nothing() -> Self {
-        Self::of(Value::Null)
-    }
-
-    fn then(mut self, event: &'static str, body: Value) -> Self {
-        self.events.push((event, body));
-        self
-    }
 }
 
 impl<'r, W: Write> Adapter<'r, W> {

@@ -4,7 +4,7 @@ use zerver_analysis::RowSubject;
 use zerver_trace::text::clean;
 
 use super::loaded::LoadedRequest;
-use crate::Recordings;
+use crate::recordings::Recordings;
 use crate::source_files::{FunctionPlace, SourceFiles};
 
 /// A frame.

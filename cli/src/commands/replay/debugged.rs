@@ -5,10 +5,10 @@ use std::path::Path;
 use zerver_replay::{Edits, Recording};
 
 use super::replayable::check_possible;
+use crate::args::Debugger;
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate::LoadedTrace;
 use crate::output::Output;
-use crate::service::debugger::Debugger;
 use crate::view::replay::replay;
 
 pub(super) fn run(
