@@ -1,4 +1,4 @@
-//! Shows a recorded request in the debugger of an editor, over the Debug Adapter Protocol (version 1.70).
+//! Shows a recorded request in the debugger of an editor, over the Debug Adapter Protocol.
 //!
 //! The recording stands for the process: it is stepped forwards and backwards, and nothing runs. `protocol` reads and writes
 //! messages, `request` has what is shown of the loaded request, `adapter` answers the client's requests, and `source_files`
