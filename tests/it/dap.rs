@@ -240,7 +240,7 @@ fn a_program_waits_for_a_debugger_to_attach() {
 #[test]
 fn gdb_stops_in_the_steps_with_their_recorded_inputs() {
     if Command::new("gdb").arg("--version").output().is_err() {
-        eprintln!("skipped: gdb is not installed");
+        writeln!(std::io::stderr(), "skipped: gdb is not installed").unwrap();
         return;
     }
     let demo = DemoStore::unpack();
