@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Decodes hostile bytes: portable files, frames, values, blocks, queries, spans. No input may cause a panic, or take more than 16 MiB in
+# Decodes hostile bytes: portable files, frames, values, blocks, queries, spans, messages of a debugger. No input may cause a panic, or take more than 16 MiB in
 # addition to its own size. Uses libfuzzer if cargo-fuzz and a nightly compiler are installed, and mutates the fixtures if not.
 # Usage: tests/fuzz.sh [SECONDS] [TARGET..]   SECONDS for all targets together, 300 by default
 set -euo pipefail
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../fuzz"
 seconds=${1:-300}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(portable body frame value block query spans)
+[ ${#targets[@]} -gt 0 ] || targets=(portable body frame value block query spans debugger)
 fixtures=("$PWD"/../fixtures/stories/*.zrv "$PWD"/../fixtures/golden/*/trace.zrv)
 
 # The initial corpus of the targets.

@@ -24,6 +24,7 @@ mod requests;
 mod safe_json;
 mod service;
 mod shell_completion;
+mod source_code;
 mod store_place;
 mod store_source;
 mod stored_replay;

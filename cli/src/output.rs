@@ -105,11 +105,16 @@ impl Output {
         if self.is_ascii { locale::to_ascii(text) } else { Cow::Borrowed(text) }
     }
 
+    /// Returns the number of rows that [`Output::redraw`] shows.
+    pub(crate) fn rows(&self) -> usize {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        size.map_or(usize::MAX, |size| usize::from(size.ws_row).saturating_sub(1).max(1))
+    }
+
     /// Replaces the contents of the screen without clearing it first, which would flicker. Rows below the screen are
     /// left out.
     pub(crate) fn redraw(&mut self, text: &str) -> Result<(), CommandError> {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let rows = size.map_or(usize::MAX, |size| usize::from(size.ws_row).saturating_sub(1).max(1));
+        let rows = self.rows();
         let text = match self.stdout.current_choice() {
             ColorChoice::Never => strip_str(text).to_string(),
             _ => text.to_owned(),

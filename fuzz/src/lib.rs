@@ -1,4 +1,5 @@
-//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store, queries, spans. No target may
+//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store, queries, spans,
+//! messages of a debugger. No target may
 //! panic, or take more than [`BEYOND`] bytes in addition to its input. Decoded data is used in the same way as by the
 //! commands.
 
@@ -7,6 +8,7 @@ mod memory;
 use std::sync::OnceLock;
 
 use zerver_analysis::{QueryClock, RequestQuery, Timeline, TimelineJson};
+use zerver_dap::{Recordings, SourceText};
 use zerver_otel::{
     ExportOptions, chrome_trace, decode_spans, folded_stacks, har, protobuf, spans_of, traces_of,
 };
@@ -100,6 +102,25 @@ pub fn spans(bytes: &[u8]) {
     let binary = protobuf::decode(&protobuf::encode(&exported)).expect("what was written can be read");
     assert_eq!(binary.span_count(), exported.span_count());
     let _ = (chrome_trace(&traces), har(&traces), folded_stacks(&traces));
+}
+
+/// The request that a debugger shows.
+struct Example;
+
+impl Recordings for Example {
+    fn load(&self, _: &str, _: Option<&str>) -> Result<Trace, String> {
+        Ok(EXAMPLE.get_or_init(|| file::read(EXAMPLE_FILE).expect("a fixture")).clone())
+    }
+
+    fn source(&self, file: &str) -> Option<SourceText> {
+        Some(SourceText { path: file.into(), text: "fn load() {\n}\n".to_owned() })
+    }
+}
+
+/// Answers the messages of a debugger's client.
+pub fn debugger(bytes: &[u8]) {
+    // An error is a frame without an end.
+    let _ = memory::bounded(bytes, || zerver_dap::serve(bytes, std::io::sink(), &Example));
 }
 
 /// Uses a trace as the commands do.

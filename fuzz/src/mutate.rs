@@ -30,19 +30,40 @@ const QUERIES: [&str; 8] = [
     "since:yesterday until:today since:14:30 until:2026-11-29T14:30:00+01:00 since:now",
 ];
 
+/// Requests of a debugger's client, in an order that answers most of them.
+const MESSAGES: [&str; 16] = [
+    r#""command":"initialize","arguments":{"linesStartAt1":true,"pathFormat":"path"}"#,
+    r#""command":"launch","arguments":{"id":"@last","stopOnEntry":true}"#,
+    r#""command":"setBreakpoints","arguments":{"source":{"path":"src/main.rs"},"breakpoints":[{"line":1}]}"#,
+    r#""command":"setFunctionBreakpoints","arguments":{"breakpoints":[{"name":"http"},{"name":"load"}]}"#,
+    r#""command":"setExceptionBreakpoints","arguments":{"filterOptions":[{"filterId":"slow","condition":"1ms"}]}"#,
+    r#""command":"setDataBreakpoints","arguments":{"breakpoints":[{"dataId":"Todo"}]}"#,
+    r#""command":"configurationDone""#,
+    r#""command":"stepIn","arguments":{"threadId":1}"#,
+    r#""command":"continue","arguments":{"threadId":1}"#,
+    r#""command":"stackTrace","arguments":{"threadId":1,"startFrame":0,"levels":20}"#,
+    r#""command":"scopes","arguments":{"frameId":3}"#,
+    r#""command":"variables","arguments":{"variablesReference":1,"start":0,"count":100}"#,
+    r#""command":"evaluate","arguments":{"expression":"effect.0.args.url","frameId":1}"#,
+    r#""command":"setVariable","arguments":{"variablesReference":1,"name":"Todo","value":"7"}"#,
+    r#""command":"stepBack","arguments":{"threadId":1}"#,
+    r#""command":"reverseContinue","arguments":{"threadId":1}"#,
+];
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let first = arguments.next().unwrap_or_else(|| "30".to_owned());
     let corpus = (first == "--corpus").then(|| arguments.next().expect("a folder"));
     let seconds = first.parse().unwrap_or(30);
     let files: Vec<Vec<u8>> = arguments.map(|path| std::fs::read(&path).expect(&path)).collect();
-    let targets: [(&str, Target, Vec<Vec<u8>>); 7] = [
+    let targets: [(&str, Target, Vec<Vec<u8>>); 8] = [
         ("portable", zerver_fuzz::portable, files.clone()),
         ("body", zerver_fuzz::body, files.iter().filter_map(|file| fuzzing::body(file)).collect()),
         ("frame", zerver_fuzz::frame, files.iter().filter_map(|file| framed(file)).collect()),
         ("value", zerver_fuzz::value, files.iter().flat_map(|file| values(file)).collect()),
         ("block", zerver_fuzz::block, files.iter().filter_map(|file| fuzzing::block(file)).collect()),
         ("spans", zerver_fuzz::spans, files.iter().flat_map(|file| exported(file)).collect()),
+        ("debugger", zerver_fuzz::debugger, vec![conversation()]),
         ("query", zerver_fuzz::query, QUERIES.map(|query| query.as_bytes().to_vec()).to_vec()),
     ];
     if let Some(folder) = corpus {
@@ -95,6 +116,15 @@ fn regressions(targets: &[(&str, Target, Vec<Vec<u8>>)]) -> Result<(), PathBuf> 
         catch_unwind(|| target(&bytes)).map_err(|_| path)?;
     }
     Ok(())
+}
+
+/// Returns the messages of a debugger's client, each in its frame.
+fn conversation() -> Vec<u8> {
+    let framed = |(seq, message): (usize, &&str)| {
+        let message = format!("{{\"type\":\"request\",\"seq\":{seq},{message}}}");
+        format!("Content-Length: {}\r\n\r\n{message}", message.len()).into_bytes()
+    };
+    MESSAGES.iter().enumerate().flat_map(framed).collect()
 }
 
 /// Returns the spans of a trace in both encodings.

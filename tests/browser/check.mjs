@@ -145,6 +145,16 @@ for (const colorScheme of ['light', 'dark']) {
   check('the slider keeps the focus', await page.evaluate(() => document.activeElement.id) === 'at');
   await leave('w');
   check('w says why', path().endsWith('/why'), path());
+  await leave('o');
+  check('o lists the values', path().endsWith('/value'), path());
+  await press('j');
+  await leave('Enter');
+  check('Enter names the value in the URL', page.url().includes('of=response.status'), page.url());
+  await page.focus('#sources-form button.primary');
+  await press('Enter');
+  await page.waitForSelector('#sources-title');
+  check('the sources are in place', page.url().includes('of=response.status'), page.url());
+  await axe(page, 'the sources of a value');
   await leave('r');
   check('r shows the form', path().endsWith('/replay'), path());
   await page.focus('[data-fill]');

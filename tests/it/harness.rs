@@ -144,6 +144,8 @@ impl Place {
             .env("TODOS_DATA", "memory")
             .envs(PATIENT)
             .env_remove("NO_COLOR")
+            .env_remove("ZERVER_TUI_CONFIG")
+            .env("XDG_CONFIG_HOME", self.path())
             .stdin(Stdio::null());
         command
     }

@@ -5,8 +5,9 @@ use ratatui::layout::Size;
 use crate::keys::{self, Action, KeyBinding};
 use crate::overlay::{KeyTables, Overlay};
 use crate::screen::{Screens, Tab, is_available};
-use crate::state::SharedState;
+use crate::state::{Notice, SharedState};
 use crate::theme::Appearance;
+use crate::user_config::UserConfig;
 
 /// The state of the terminal UI.
 #[derive(Debug)]
@@ -31,6 +32,16 @@ impl App {
             trail: Vec::new(),
             overlay: None,
             is_changed: true,
+        }
+    }
+
+    /// Applies the keys and colors of the user, and shows what is wrong with them.
+    pub fn configure(&mut self, config: &UserConfig, appearance: Appearance) {
+        config.color(&mut self.shared.theme, appearance.colors);
+        self.shared.key_map = config.keys.clone();
+        if let Some(warning) = &config.warning {
+            self.shared.notice = Some(Notice::error(warning.clone()));
+            self.shared.notice_unix_ns = self.shared.now_unix_ns;
         }
     }
 

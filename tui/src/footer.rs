@@ -5,13 +5,13 @@ use ratatui::layout::Rect;
 
 use crate::draw::Pen;
 use crate::keys::{self, KeyBinding};
-use crate::screen::{Screen, is_available};
+use crate::screen::{Screen, Tab, is_available};
 use crate::state::{NoticeKind, SharedState};
 
 /// Columns between two keys.
 const GAP: usize = 2;
 
-pub(crate) fn draw(screen: &dyn Screen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(screen: &dyn Screen, tab: Tab, shared: &SharedState, area: Rect, buffer: &mut Buffer) {
     let theme = &shared.theme;
     let mut pen = Pen::new(buffer, area, 0, theme.glyphs.ellipsis);
     pen.skip(1);
@@ -32,7 +32,8 @@ pub(crate) fn draw(screen: &dyn Screen, shared: &SharedState, area: Rect, buffer
     }
     let hints = |tables: Vec<&'static [KeyBinding]>| -> Vec<(String, &'static str)> {
         let keys = tables.into_iter().flatten().filter(|key| is_available(screen, shared, key.action));
-        keys.filter_map(|key| Some((key.presses.first()?.name(), key.hint?))).collect()
+        keys.filter_map(|key| Some((shared.key_map.presses(Some(tab), key).first()?.name(), key.hint?)))
+            .collect()
     };
     // The keys for help and quitting always fit; as many others come before them as there is room for.
     let last = hints(vec![keys::EVERYWHERE]);

@@ -21,7 +21,7 @@ impl App {
         let (head, body, foot) = areas(buffer.area);
         self.draw_tabs(head, buffer);
         self.screens.get(self.tab).draw(&self.shared, body, buffer);
-        footer::draw(self.screens.get(self.tab), &self.shared, foot, buffer);
+        footer::draw(self.screens.get(self.tab), self.tab, &self.shared, foot, buffer);
         if let Some(overlay) = &self.overlay {
             overlay.draw(&self.shared, buffer.area, buffer);
         }

@@ -23,6 +23,7 @@ mod state;
 mod text_input;
 mod theme;
 mod update;
+mod user_config;
 
 #[cfg(test)]
 mod tests;
@@ -37,3 +38,4 @@ pub use state::{
     WorkerStatus,
 };
 pub use theme::{Appearance, ColorScheme};
+pub use user_config::{ConfigMistake, ThemeName, UserConfig};

@@ -5,7 +5,7 @@ use ratatui::layout::{Rect, Size};
 use zerver_trace::RequestId;
 
 use crate::app::App;
-use crate::keys::{self, Action, KeyPress};
+use crate::keys::{Action, KeyPress};
 use crate::layout::areas;
 use crate::message::StartScreen;
 use crate::message::{Command, Message, Navigation};
@@ -318,22 +318,24 @@ fn on_key(app: &mut App, key: &KeyEvent) -> Vec<Command> {
         return commands;
     }
     let press = KeyPress::from_event(key);
-    let Some(action) = press.and_then(|press| keys::find(&app.keys(), press)) else {
-        app.shared.notice = Some(no_effect(press));
+    let Some(action) = press.and_then(|press| app.shared.key_map.find(Some(app.tab), &app.keys(), press))
+    else {
+        app.shared.notice = Some(no_effect(app, press));
         return Vec::new();
     };
     let is_available = app.is_available(action);
     let commands = run_action(app, action);
     // Screens often know a better explanation.
     if !is_available && app.shared.notice.is_none() {
-        app.shared.notice = Some(no_effect(press));
+        app.shared.notice = Some(no_effect(app, press));
     }
     commands
 }
 
-fn no_effect(press: Option<KeyPress>) -> Notice {
+fn no_effect(app: &App, press: Option<KeyPress>) -> Notice {
     let name = press.map_or_else(|| "that key".to_owned(), KeyPress::name);
-    Notice::hint(format!("{name} does nothing here; ? lists all keys"))
+    let help = app.shared.key_map.name_of(app.tab, &app.keys(), Action::Help);
+    Notice::hint(format!("{name} does nothing here; {help} lists all keys"))
 }
 
 fn on_paste(app: &mut App, text: &str) -> Vec<Command> {
@@ -350,13 +352,16 @@ pub(crate) fn run_action(app: &mut App, action: Action) -> Vec<Command> {
         Action::Suspend => vec![Command::Suspend],
         Action::Redraw => vec![Command::Redraw],
         Action::Help => {
-            app.overlay = Some(Overlay::Help(Help::new(app.key_tables())));
+            app.overlay = Some(Overlay::Help(Help::new(app.key_tables(), app.tab, &app.shared.key_map)));
             Vec::new()
         }
         Action::Palette => {
-            app.overlay = Some(Overlay::Palette(CommandPalette::new(app.key_tables(), |action| {
-                app.is_available(action)
-            })));
+            app.overlay = Some(Overlay::Palette(CommandPalette::new(
+                app.key_tables(),
+                app.tab,
+                &app.shared.key_map,
+                |action| app.is_available(action),
+            )));
             Vec::new()
         }
         Action::Screen(number) => {

@@ -20,6 +20,7 @@ mod selection;
 mod server;
 mod services;
 mod url;
+mod value_paths;
 mod view;
 
 pub use server::{WebOptions, WebServer};

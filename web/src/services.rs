@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_analysis::QueryClock;
-use zerver_replay::{Edits, ReplayError, Report, ServiceMetrics};
+use zerver_replay::{Edits, ReplayError, Report, ServiceMetrics, ValuePath, ValueSlice};
 use zerver_trace::{CatalogFlow, Trace, TraceSource};
 
 /// Services for the pages. They are called on threads on which they may block.
@@ -16,6 +16,12 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// The reason, its causes and hints for the user.
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayOutcome, ReplayError>;
+
+    /// Finds the sources of a value of a request with the current code, which is built if necessary.
+    ///
+    /// # Errors
+    /// The reason, its causes and hints for the user.
+    fn value_sources(&self, trace: Trace, value: ValuePath) -> Result<ValueSlice, ReplayError>;
 
     /// Lists the flows, with what their definitions say.
     ///

@@ -1,5 +1,6 @@
 //! The command line as clap parses it: commands, options, and their help.
 
+mod debugger;
 mod export;
 mod filter;
 mod query;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) use self::debugger::Debugger;
 pub(crate) use self::export::{Expect, Export, ExportFormat, OtlpEncoding};
 pub(crate) use self::filter::Filter;
 pub(crate) use self::query::{RequestArgs, parse_query};
@@ -26,8 +28,8 @@ pub(crate) use self::requests::{
     WhyValue,
 };
 pub(crate) use self::service::{
-    Catalog, CatalogDiff, ComparedDocuments, Config, Dev, New, OpenApi, OpenApiDiff, Program, Template, Top,
-    TopOrder, Web,
+    Catalog, CatalogDiff, ComparedDocuments, Config, Dap, Dev, New, OpenApi, OpenApiDiff, Program, Template,
+    Top, TopOrder, Web,
 };
 pub(crate) use self::value::{Limit, TraceRef, host_and_port};
 
@@ -85,6 +87,7 @@ Examples:
   zerver replay @last --batched                           answer repeated SQL statements together
   zerver replay @last --faults                            inject every fault, one at a time
   zerver replay @last --set TodoId=2 --live kv            perform new effects for real
+  zerver replay @last --debugger rust-gdb                 stop in each step, with a native debugger
 
 EFFECT is a name as `zerver trace` prints it, or the number of a call, counted from 0.
 With edits, time is virtual: steps and effects take their recorded time, and the replay never waits.
@@ -324,6 +327,12 @@ pub(crate) enum Command {
     /// The tools only read: they list and explain requests, and replay them offline. Recorded text is marked as untrusted.
     #[cfg(feature = "mcp")]
     Mcp(Mcp),
+    /// Show recorded requests in the debugger of an editor: the Debug Adapter Protocol, on standard input and output
+    ///
+    /// Editors start it. A recorded request stands for the process: it is stepped through forwards and backwards, with its
+    /// steps and effects as frames, and its slots as variables. Nothing is built, and nothing runs.
+    #[command(after_help = EXIT_CODES)]
+    Dap(Dap),
     /// Print a shell completion script
     ///
     /// In bash: `source <(zerver completions bash)`. It completes commands, options, requests, flows and queries.

@@ -9,7 +9,7 @@ use zerver_replay::{AnswerEdit, Fault, LiveKind, SlotEdit};
 
 use super::requests::ID_HELP;
 use super::value::{at_least_one, header, latency};
-use super::{Filter, Limit, Program, TraceRef};
+use super::{Debugger, Filter, Limit, Program, TraceRef};
 use crate::candidates::{query_words, requests};
 use crate::error::CommandError;
 
@@ -78,6 +78,13 @@ pub(crate) struct Replay {
     /// Write the report as an HTML file, or to standard output with -; an existing file is replaced
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "all", conflicts_with = "faults")]
     pub(crate) html: Option<PathBuf>,
+    /// Run the service in a native debugger, which stops in the steps of the request with their recorded inputs
+    ///
+    /// gdb, lldb, rust-gdb and rust-lldb, with or without arguments, get a breakpoint at each step and start at once. Any
+    /// other command gets the program as its last argument. With `attach`, the program waits, so that the debugger of an
+    /// editor can attach to it. No time limit applies.
+    #[arg(long, value_name = "COMMAND|attach", conflicts_with_all = ["all", "faults"])]
+    pub(crate) debugger: Option<Debugger>,
     /// Edit the slots in $VISUAL or $EDITOR
     #[arg(long)]
     pub(crate) edit: bool,

@@ -169,6 +169,12 @@ pub(crate) struct Tui {
     pub(crate) program: Program,
     #[command(flatten)]
     pub(crate) theme: ThemeArgs,
+    /// Print a file with the default keys and colors, to begin ~/.config/zerver/tui.toml with
+    #[arg(long, conflicts_with = "check_config")]
+    pub(crate) print_config: bool,
+    /// Print the mistakes in the file with keys and colors
+    #[arg(long)]
+    pub(crate) check_config: bool,
 }
 
 #[derive(Debug, Args)]

@@ -92,6 +92,13 @@ pub(crate) struct Web {
     pub(crate) program: Program,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Dap {
+    /// Folder of the service's package, to find its sources [default: the folders above the store and this folder]
+    #[arg(long, value_name = "APP", value_hint = ValueHint::DirPath)]
+    pub(crate) app: Option<PathBuf>,
+}
+
 /// The program of a service, and how to build it.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Program {

@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::requests::json::RequestsJson;
 use crate::service::replayer::Replayer;
 use crate::store_source::StoreSource;
-use crate::terminal_ui::{appearance, can_open, services, show};
+use crate::terminal_ui::{can_open, look, services, show};
 use crate::view::{count, request_list};
 use crate::{locate, paths};
 
@@ -81,7 +81,7 @@ fn open(
         let here = env::current_dir().unwrap_or_default();
         let replayer = Replayer::new(service_folder(&here), Program::default());
         let services = services(&Arc::new(source), replayer);
-        show(StartScreen::Requests, &services, appearance(&args.theme, global), None)?;
+        show(StartScreen::Requests, &services, look(&args.theme, global), None)?;
         return Ok(CommandOutcome::Success);
     }
     let requests = list(&reader)?;

@@ -4,6 +4,7 @@ mod catalog;
 mod compare_sets;
 mod completions;
 mod config;
+mod dap;
 mod demo;
 mod diff;
 mod doctor;
@@ -45,7 +46,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Ls(args) => ls::run(args, global, output),
         Command::Flows(args) => flows::run(args, global, output),
         Command::Trace(args) => trace::run(args, global, output),
-        Command::Tui(args) => tui::run(args, global),
+        Command::Tui(args) => tui::run(args, global, output),
         Command::Web(args) => web::run(args, global, output),
         Command::Replay(args) => replay::run(args, global, output),
         Command::Resend(args) => resend::run(args, global, output),
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: &Cli, output: &mut Output) -> Result<CommandOutcome, Comm
         Command::Export(args) => export::run(args, global, output),
         Command::Import(args) => import::run(args, global, output),
         Command::Doctor(args) => doctor::run(args, global, output),
+        Command::Dap(args) => dap::run(args, global),
         #[cfg(feature = "mcp")]
         Command::Mcp(args) => mcp::run(args, global),
         Command::Completions(args) => completions::run(args, output),

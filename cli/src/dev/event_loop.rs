@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Dev, global: &Global, output: &mut Output) -> Result<Co
     let screen = opens_screen.then(|| {
         let events = events.clone();
         let replayer = Replayer::new(Some(args.app.clone()), args.program.clone());
-        DevScreen::start(store.clone(), replayer, terminal_ui::appearance(&args.theme, global), move || {
+        DevScreen::start(store.clone(), replayer, terminal_ui::look(&args.theme, global), move || {
             drop(events.send(DevEvent::ScreenClosed))
         })
     });

@@ -7,15 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use zerver_tui::{
-    Appearance, BuildProgress, Message, MessageSender, Options, ServiceEvent, ServiceState, StartScreen,
-};
+use zerver_tui::{BuildProgress, Message, MessageSender, Options, ServiceEvent, ServiceState, StartScreen};
 
 use crate::args::{self, Global};
 use crate::clock::local_clock;
 use crate::service::replayer::{CurrentProgram, Replayer};
 use crate::store_source::StoreSource;
-use crate::terminal_ui::{check_terminal, services};
+use crate::terminal_ui::{Look, check_terminal, services};
 
 /// The terminal UI on another thread.
 pub(super) struct DevScreen {
@@ -50,7 +48,7 @@ impl DevScreen {
     pub(super) fn start(
         store: PathBuf,
         replayer: Replayer,
-        appearance: Appearance,
+        look: Look,
         closed: impl FnOnce() + Send + 'static,
     ) -> Self {
         let (sender, received) = zerver_tui::channel();
@@ -62,7 +60,8 @@ impl DevScreen {
         let thread = thread::spawn(move || {
             let _on_close = on_close;
             let options = Options {
-                appearance,
+                appearance: look.appearance,
+                config: look.config,
                 start_screen: StartScreen::Requests,
                 has_external_signal_handling: true,
                 is_panic_handled: Some(zerver_recorder::catch_panic::is_catching),

@@ -238,6 +238,11 @@ impl ReplayHost {
         }
     }
 
+    /// Returns the number of the process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Returns true if the program still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         !self.process.has_ended()

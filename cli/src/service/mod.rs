@@ -2,6 +2,7 @@
 
 pub(crate) mod build_progress;
 pub(crate) mod cargo;
+pub(crate) mod debugger;
 pub(crate) mod fault_groups;
 pub(crate) mod fault_trial;
 pub(crate) mod host;

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use zerver_recorder::catch_panic;
 use zerver_replay::{Edits, ReplayError, ValuePath, ValueSlice};
 use zerver_trace::{CatalogFlow, Trace, TraceSource};
-use zerver_tui::{
-    Appearance, CopyOutcome, Message, Options, ReplayResult, SchedulerStatus, Services, StartScreen,
-};
+use zerver_tui::{CopyOutcome, Message, Options, ReplayResult, SchedulerStatus, Services, StartScreen};
 
-use super::theme_choice::{appearance, check_terminal};
-use super::{clipboard, service_status, source_code};
+use super::theme_choice::{Look, check_terminal, look};
+use super::{clipboard, service_status};
 use crate::args::{Global, ThemeArgs};
 use crate::clock::local_clock;
 use crate::editor;
@@ -18,6 +16,7 @@ use crate::error::CommandError;
 use crate::locate;
 use crate::output::Output;
 use crate::service::replayer::Replayer;
+use crate::source_code;
 use crate::store_source::StoreSource;
 use crate::stored_replay::{replay_stored, slice_stored};
 
@@ -31,14 +30,14 @@ pub(crate) fn show_diff(traces: [Trace; 2], args: &ThemeArgs, global: &Global) -
     let start_screen = StartScreen::Diff(traces[0].id, traces[1].id);
     let source =
         StoreSource::new(locate::store_place(global).unwrap_or_default()).with_extra(Vec::from(traces));
-    show(start_screen, &services(&Arc::new(source), Replayer::default()), appearance(args, global), None)
+    show(start_screen, &services(&Arc::new(source), Replayer::default()), look(args, global), None)
 }
 
 /// Shows the terminal UI until the user leaves it. `addr` is the address of a running service.
 pub(crate) fn show(
     start_screen: StartScreen,
     services: &Arc<dyn Services>,
-    appearance: Appearance,
+    look: Look,
     addr: Option<&str>,
 ) -> Result<(), CommandError> {
     let (sender, received) = zerver_tui::channel();
@@ -46,7 +45,8 @@ pub(crate) fn show(
         sender.send(Message::ServiceAddress(addr.to_owned()));
     }
     let options = Options {
-        appearance,
+        appearance: look.appearance,
+        config: look.config,
         start_screen,
         is_panic_handled: Some(catch_panic::is_catching),
         has_external_signal_handling: false,

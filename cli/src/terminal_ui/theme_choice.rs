@@ -3,8 +3,9 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
-use zerver_tui::{Appearance, ColorScheme};
+use zerver_tui::{Appearance, ColorScheme, ThemeName, UserConfig};
 
+use super::config_file::ConfigFile;
 use crate::args::{Color, Global, Theme, ThemeArgs};
 use crate::error::CommandError;
 use crate::locale;
@@ -26,8 +27,21 @@ pub(crate) fn check_terminal() -> Result<(), CommandError> {
     }
 }
 
-/// Returns how to draw, from the arguments and the environment.
-pub(crate) fn appearance(args: &ThemeArgs, global: &Global) -> Appearance {
+/// Look and keys of the terminal UI.
+#[derive(Clone)]
+pub(crate) struct Look {
+    pub(crate) appearance: Appearance,
+    pub(crate) config: UserConfig,
+}
+
+/// Returns how to draw, from the arguments, the environment and the user's file.
+pub(crate) fn look(args: &ThemeArgs, global: &Global) -> Look {
+    let config = ConfigFile::load().into_config();
+    Look { appearance: appearance(args, global, config.theme.as_ref()), config }
+}
+
+/// Returns colors and glyphs. `theme` is that of the user's file, over which the arguments have precedence.
+pub(crate) fn appearance(args: &ThemeArgs, global: &Global, theme: Option<&ThemeName>) -> Appearance {
     let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let is_mono = match global.color {
         Color::Auto => var("NO_COLOR").is_some(),
@@ -35,7 +49,11 @@ pub(crate) fn appearance(args: &ThemeArgs, global: &Global) -> Appearance {
         Color::Never => true,
     };
     Appearance {
-        colors: if is_mono { ColorScheme::Mono } else { palette(args.theme, &var) },
+        colors: match theme {
+            _ if is_mono => ColorScheme::Mono,
+            Some(ThemeName::Builtin(colors)) if args.theme == Theme::Auto => *colors,
+            _ => palette(args.theme, &var),
+        },
         is_ascii: args.ascii || locale::is_ascii(),
     }
 }

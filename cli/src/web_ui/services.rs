@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_analysis::QueryClock;
-use zerver_replay::{Edits, ReplayError, ServiceMetrics};
+use zerver_replay::{Edits, ReplayError, ServiceMetrics, ValuePath, ValueSlice};
 use zerver_trace::{CatalogFlow, Trace, TraceSource};
 use zerver_web::{ReplayOutcome, Services};
 
@@ -11,7 +11,7 @@ use crate::clock::local_clock;
 use crate::service::metrics;
 use crate::service::replayer::Replayer;
 use crate::store_source::StoreSource;
-use crate::stored_replay::replay_stored;
+use crate::stored_replay::{replay_stored, slice_stored};
 
 /// Returns the services over a store. `service` is the address of a running service.
 pub(crate) fn services(
@@ -36,6 +36,10 @@ impl Services for StoreServices {
     fn replay(&self, trace: Trace, edits: Edits) -> Result<ReplayOutcome, ReplayError> {
         replay_stored(&self.source, &self.replayer, trace, edits)
             .map(|(report, build)| ReplayOutcome { report, build })
+    }
+
+    fn value_sources(&self, trace: Trace, value: ValuePath) -> Result<ValueSlice, ReplayError> {
+        slice_stored(&self.source, &self.replayer, trace, value)
     }
 
     fn catalog(&self) -> Result<Vec<CatalogFlow>, String> {

@@ -22,6 +22,7 @@ mod diff;
 pub mod display;
 mod duration_histogram;
 mod flow_summary;
+mod function_line;
 mod generalized_text;
 mod quantile;
 mod query;
@@ -52,6 +53,7 @@ pub use diff::{
 };
 pub use duration_histogram::{DurationBucket, duration_histogram};
 pub use flow_summary::{FlowOrder, FlowSummary, summarize_flows};
+pub use function_line::function_line;
 pub use generalized_text::generalize;
 pub use quantile::quantile;
 pub use query::{QueryClock, QueryError, RequestFields, RequestQuery, TimeZone, complete_query, field_names};

@@ -24,6 +24,7 @@ use crate::services::Services;
 use crate::state::Notice;
 use crate::theme::Appearance;
 use crate::update::{start, update};
+use crate::user_config::UserConfig;
 
 /// Start-up options.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Options {
     pub is_panic_handled: Option<fn() -> bool>,
     /// True if the caller handles SIGINT, SIGTERM and SIGHUP, and sends [`Message::Exit`] for them.
     pub has_external_signal_handling: bool,
+    /// Keys and colors of the user.
+    pub config: UserConfig,
     /// Time zone of the user.
     pub time_zone: TimeZone,
 }
@@ -68,6 +71,7 @@ pub fn run(
     let mut app = App::new(options.appearance, Size::new(width, height), now_unix_ns());
     app.shared.time_zone = options.time_zone;
     let pending = start(&mut app, options.start_screen).into();
+    app.configure(&options.config, options.appearance);
     let runner = CommandRunner::new(Arc::clone(services), sender.clone());
     let mut run = EventLoop { app, terminal, services: Arc::clone(services), runner, input, pending };
     let mut ended = run.run_commands()?;

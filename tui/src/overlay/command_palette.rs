@@ -9,8 +9,10 @@ use ratatui::layout::Rect;
 use super::outcome::{KeyTables, OverlayOutcome, centered};
 use crate::draw::{Pen, Scroll, border};
 use crate::keys::Action;
+use crate::screen::Tab;
 use crate::state::SharedState;
 use crate::text_input::TextInput;
+use crate::user_config::KeyMap;
 
 const WIDTH: u16 = 70;
 /// Number of visible entries.
@@ -35,14 +37,20 @@ struct PaletteEntry {
 
 impl CommandPalette {
     /// Lists the actions for which `is_available` returns true.
-    pub(crate) fn new(tables: KeyTables, is_available: impl Fn(Action) -> bool) -> Self {
+    pub(crate) fn new(
+        tables: KeyTables,
+        tab: Tab,
+        map: &KeyMap,
+        is_available: impl Fn(Action) -> bool,
+    ) -> Self {
         let keys = tables.into_iter().flat_map(|(_, tables)| tables).flatten();
         let mut entries: Vec<PaletteEntry> = Vec::new();
         for key in keys {
             // The most specific table wins, as for keys. Movements are left out.
             let is_known = entries.iter().any(|entry| entry.action == key.action);
             if !is_known && !key.action.is_moving() && is_available(key.action) {
-                let press = key.presses.first().map_or_else(String::new, |press| press.name());
+                let press =
+                    map.presses(Some(tab), key).first().map_or_else(String::new, |press| press.name());
                 entries.push(PaletteEntry { action: key.action, description: key.description, press });
             }
         }

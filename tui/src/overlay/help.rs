@@ -7,7 +7,9 @@ use ratatui::layout::Rect;
 use super::outcome::{KeyTables, OverlayOutcome, centered};
 use crate::draw::{Pen, Scroll, border, scrollbar, split_columns};
 use crate::keys::{self, KeyPress};
+use crate::screen::Tab;
 use crate::state::SharedState;
+use crate::user_config::KeyMap;
 
 /// Width of the key column.
 const KEYS: usize = 17;
@@ -43,7 +45,7 @@ const LEGEND: &[(&str, &str)] = &[
 ];
 
 impl Help {
-    pub(crate) fn new(tables: KeyTables) -> Self {
+    pub(crate) fn new(tables: KeyTables, tab: Tab, map: &KeyMap) -> Self {
         let mut lines = Vec::new();
         for (title, tables) in tables {
             if !lines.is_empty() {
@@ -51,7 +53,8 @@ impl Help {
             }
             lines.push(HelpLine::Title(title.to_owned()));
             for key in tables.into_iter().flatten() {
-                let presses: Vec<String> = key.presses.iter().map(|press| press.name()).collect();
+                let presses: Vec<String> =
+                    map.presses(Some(tab), key).iter().map(|press| press.name()).collect();
                 lines.push(HelpLine::Key(presses.join(" "), key.description));
             }
         }
@@ -87,7 +90,8 @@ impl Help {
         }
         let (area, middle) = self.layout(shared);
         let height = usize::from(area.height.saturating_sub(2));
-        let action = KeyPress::from_event(key).and_then(|press| keys::find(&[keys::MOVING], press));
+        let action =
+            KeyPress::from_event(key).and_then(|press| shared.key_map.find(None, &[keys::MOVING], press));
         if let Some(action) = action.filter(|_| middle.is_none()) {
             // There is no cursor: keys scroll the view.
             let most = self.lines.len().saturating_sub(height);

@@ -60,7 +60,9 @@ impl ValueSources {
         }
         let area = Self::area(shared);
         let height = usize::from(area.height.saturating_sub(2));
-        if let Some(action) = KeyPress::from_event(key).and_then(|press| keys::find(&[keys::MOVING], press)) {
+        if let Some(action) =
+            KeyPress::from_event(key).and_then(|press| shared.key_map.find(None, &[keys::MOVING], press))
+        {
             // There is no cursor: keys scroll the view.
             let most = self.lines(shared, usize::from(area.width)).len().saturating_sub(height);
             let mut scroll = Scroll { cursor: self.first, first: 0 };

@@ -7,8 +7,10 @@ mod flows;
 mod interface;
 mod replay;
 mod requests;
+mod tab;
 mod tabs;
 mod timeline;
 
 pub(crate) use interface::{Screen, is_available};
-pub(crate) use tabs::{Screens, Tab};
+pub(crate) use tab::Tab;
+pub(crate) use tabs::{Screens, all_keys};

@@ -1,25 +1,23 @@
-//! All screens, and the current one.
+//! All screens.
 
 use super::diff::DiffScreen;
 use super::flows::FlowsScreen;
 use super::interface::Screen;
 use super::replay::ReplayScreen;
 use super::requests::RequestsScreen;
+use super::tab::Tab;
 use super::timeline::TimelineScreen;
+use crate::keys::KeyBinding;
 
-/// Current screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tab {
-    Requests,
-    Timeline,
-    Diff,
-    Replay,
-    Flows,
-}
-
-impl Tab {
-    /// In the order of their numbers.
-    pub(crate) const ALL: [Self; 5] = [Self::Requests, Self::Timeline, Self::Diff, Self::Replay, Self::Flows];
+/// Returns the key tables of a screen in all of its states.
+pub(crate) fn all_keys(tab: Tab) -> Vec<&'static [KeyBinding]> {
+    match tab {
+        Tab::Requests => RequestsScreen::all_keys(),
+        Tab::Timeline => TimelineScreen::all_keys(),
+        Tab::Diff => DiffScreen::all_keys(),
+        Tab::Replay => ReplayScreen::all_keys(),
+        Tab::Flows => FlowsScreen::all_keys(),
+    }
 }
 
 /// All screens.

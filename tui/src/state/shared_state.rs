@@ -13,11 +13,14 @@ use super::trace_cache::TraceCache;
 
 use crate::index::RequestIndex;
 use crate::theme::{Appearance, Theme};
+use crate::user_config::KeyMap;
 
 /// State shared by all screens.
 #[derive(Debug)]
 pub(crate) struct SharedState {
     pub(crate) theme: Theme,
+    /// Keys that the user has chosen.
+    pub(crate) key_map: KeyMap,
     /// Size of the whole terminal.
     pub(crate) size: Size,
     pub(crate) now_unix_ns: u64,
@@ -55,6 +58,7 @@ impl SharedState {
     pub(crate) fn new(appearance: Appearance, size: Size, now_unix_ns: u64) -> Self {
         Self {
             theme: Theme::new(appearance),
+            key_map: KeyMap::default(),
             size,
             now_unix_ns,
             time_zone: TimeZone::UTC,

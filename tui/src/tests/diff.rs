@@ -58,18 +58,55 @@ fn a_diff_names_the_rate_limit_that_a_request_waited_for() {
      limit of figures.internal (0 ns -> 1.20 s); first difference: effect wait of
      http GET figures.internal/figures?.. 370 µs -> 1.20 s
     ─ steps: a, b, b-a   ▀ a  ▄ b  █ both ──────────────────────────────────────────
-       parse_report                          8.00 µs  8.00 µs     0 ns █
-       gather                                10.0 µs  10.0 µs     0 ns █
-         ↳ http GET figures.internal/figur…   370 µs   1.20 s  +1.20 s █▄▄▄▄▄▄▄▄▄▄▄
+       parse_report                          8.00 µs  8.00 µs     0 ns █           ┃
+       gather                                10.0 µs  10.0 µs     0 ns █           ┃
+         ↳ http GET figures.internal/figur…   370 µs   1.20 s  +1.20 s █▄▄▄▄▄▄▄▄▄▄▄┃
          ↳ kv list todo                      10.0 µs  10.0 µs     0 ns █
-       render_report                         25.0 µs  25.0 µs     0 ns ▀          ▄
     ─ differences ──────────────────────────────────────────────────────────────────
      causes of the time difference
-       +1.20 s  queue       wait for the rate limit of figures.internal  0 ns -> 1…
+       +1.20 s  queue       wait for the rate limit of figures.internal
+           0 ns -> 1.20 s
        +1.20 s  total
      same request, decisions, values and response
      tab pane  enter open step  x swap  esc back  r replay b  ? keys  q quit
     ");
+}
+
+#[test]
+fn from_120_columns_the_differences_are_beside_the_steps() {
+    insta::assert_snapshot!(diff(120, 30).text(), @r"
+     zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+     a 019aa4c2-1f3b  200     430 µs  GET /reports/todos?latency_ms=0  report
+     b 019aa5bc-1f3b  200     250 ms  GET /reports/todos?latency_ms=250  report
+     250 ms slower: 100% http GET figures.internal/figures?.. (370 µs -> 250 ms); first difference: request query
+     latency_ms 0 -> 250
+    ─ steps: a, b, b-a   ▀ a  ▄ b  █ both ────────────────────── ─ differences ─────────────────────────────────────────────
+     ≠ parse_report  Report…  8.00 µs  8.00 µs     0 ns █       │ causes of the time difference
+       gather                 10.0 µs  10.0 µs     0 ns █       │   +250 ms  effect      http GET figures.internal/figures…
+     ≠   ↳ http GET…  argum…   370 µs   250 ms  +250 ms █▄▄▄▄▄▄ │       370 µs -> 250 ms
+         ↳ kv list todo       10.0 µs  10.0 µs     0 ns █       │   +250 ms  total
+       render_report          25.0 µs  25.0 µs     0 ns ▀     ▄ │
+                                                                │ request
+                                                                │   query latency_ms  0 -> 250
+                                                                │
+                                                                │ effects
+                                                                │   http GET figures.internal/figures?..  argument url
+                                                                │     - http://figures.internal/figures?latency_ms=0
+                                                                │     + http://figures.internal/figures?latency_ms=250
+                                                                │   http GET figures.internal/figures?..  result took_ms
+                                                                │       0 -> 250
+                                                                │
+                                                                │ slots
+                                                                │   ReportParams.latency_ms  0 -> 250
+                                                                │
+                                                                │
+                                                                │
+                                                                │
+                                                                │
+                                                                │
+     tab pane  enter open step  x swap  esc back  r replay b  ? keys  q quit
+    ");
+    assert!(!diff(119, 30).text().contains("│"), "{}", diff(119, 30).text());
 }
 
 #[test]

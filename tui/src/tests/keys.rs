@@ -5,6 +5,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use super::*;
 use crate::screen::Tab;
 use crate::state::{ServiceEvent, ServiceState};
+use crate::user_config::UserConfig;
 
 #[test]
 fn keys_navigate_between_screens() {
@@ -244,4 +245,42 @@ fn a_key_without_an_effect_gives_a_notice() {
     let text = TestApp::new(80, 24, vec![sample::slow()]).press("rf").text();
     assert!(text.contains("only effects can fail") && !text.contains("does nothing"), "{text}");
     assert!(!ui.press("<esc><esc>").text().contains("does nothing"), "esc is always allowed");
+}
+
+/// Returns an app whose user has this file.
+fn configured(text: &str) -> TestApp {
+    let (mut config, mistakes) = UserConfig::read(text);
+    config.warning = mistakes.first().map(ToString::to_string);
+    let mut ui = TestApp::new(80, 24, three());
+    ui.app.configure(&config, LOOK);
+    ui
+}
+
+#[test]
+fn the_keys_of_the_user_act_and_are_shown() {
+    let mut ui = configured(
+        "[keys]\ndown = \"t\"\nhelp = \"H\"\n[keys.requests]\nopen = \"o\"\n[keys.timeline]\nfold = \"o\"\n",
+    );
+    let second = TestApp::new(80, 24, three()).press("j").text();
+    assert!(ui.press("t").text().lines().zip(second.lines()).take(20).all(|(own, wanted)| own == wanted));
+    assert!(ui.text().contains("H keys") && ui.text().contains("o open"), "{}", ui.text());
+    assert!(ui.press("j").text().contains("j does nothing here; H lists all keys"), "{}", ui.text());
+    let help = ui.press("H").text();
+    assert!(
+        help.contains(" o                 Open the request") && !help.contains("enter l right"),
+        "{help}"
+    );
+    assert_eq!(ui.press("<esc>o").app.tab, Tab::Timeline);
+    assert!(ui.press(":fold").text().contains(" o "), "{}", ui.text());
+    assert_eq!(ui.press("<esc><c-c>").commands, [Command::Quit]);
+}
+
+#[test]
+fn a_mistake_is_shown_and_nothing_else_changes() {
+    let mut ui = configured("[keys]\ndown = \"n\"");
+    assert!(ui.text().contains("line 2: n is both"), "{}", ui.text());
+    assert_eq!(ui.press("jy").commands, [Command::copy_id(three()[1].id)]);
+    let mut broken = configured("keys = [");
+    assert!(broken.text().contains("line 1: "), "{}", broken.text());
+    assert_eq!(broken.press("jy").commands, [Command::copy_id(three()[1].id)]);
 }

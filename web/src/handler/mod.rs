@@ -8,6 +8,7 @@ mod request;
 mod requests;
 mod service;
 mod state;
+mod value;
 
 use http::StatusCode;
 use maud::Markup;
@@ -39,12 +40,13 @@ pub(crate) fn show(state: &WebState, path: &str, params: &Params) -> Reply {
     reply(page)
 }
 
-/// Performs an action, and returns a page with its result. Replays are the only action, and fire nothing.
+/// Performs an action, and returns a page with its result. Replays are the only actions, and fire nothing.
 pub(crate) fn act(state: &WebState, path: &str, form: &Params) -> Reply {
-    let target = path.strip_prefix("/requests/").and_then(|rest| rest.strip_suffix("/replay"));
+    let target = path.strip_prefix("/requests/").and_then(|rest| rest.split_once('/'));
     reply(match target {
-        Some(id) => replay::run(state, id, form),
-        None => Err(PageError::not_found("there is no such action")),
+        Some((id, "replay")) => replay::run(state, id, form),
+        Some((id, "value")) => value::run(state, id, form),
+        _ => Err(PageError::not_found("there is no such action")),
     })
 }
 

@@ -7,6 +7,7 @@ use zerver_trace::{Query, RequestId, Trace};
 use super::page_error::PageError;
 use super::replay;
 use super::state::WebState;
+use super::value;
 use crate::loaded_trace::LoadedTrace;
 use crate::selection::traces;
 use crate::url::{self, Params};
@@ -37,6 +38,7 @@ pub(super) fn page(state: &WebState, rest: &str, params: &Params) -> Result<Mark
             let others = others(state, &loaded.trace)?;
             ("why", why_page(&loaded, &Why::of(&loaded.trace, &others), now_unix_ns))
         }
+        "value" => ("value", value::page(state, &loaded, params)),
         "replay" => ("replay", replay::form(state, &loaded, params)),
         "compare" => ("compare", compare(state, &loaded, now_unix_ns)?),
         _ => return Err(PageError::not_found("a request has no such page")),

@@ -31,10 +31,11 @@ const TABS: [(Tab, &str, &str, &str); 6] = [
 ];
 
 /// Pages of a request, with their keys.
-const REQUEST_TABS: [(&str, &str, &str); 5] = [
+const REQUEST_TABS: [(&str, &str, &str); 6] = [
     ("", "Timeline", "2"),
     ("slots", "Slots over time", "t"),
     ("why", "Why", "w"),
+    ("value", "Sources of values", "o"),
     ("replay", "Replay", "r"),
     ("compare", "Compare", "3"),
 ];

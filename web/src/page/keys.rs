@@ -32,6 +32,7 @@ pub(crate) const KEYS: &[(&str, KeyScope, &str)] = &[
     ("3", KeyScope::Request, "Compare with another request"),
     ("4 r", KeyScope::Request, "Replay"),
     ("w", KeyScope::Request, "Why it was slow"),
+    ("o", KeyScope::Request, "Where a value came from"),
     ("t", KeyScope::Request, "Slots over time"),
     ("h l", KeyScope::Request, "Previous and next event"),
     ("[ ]", KeyScope::Request, "Older and newer request of the flow"),
@@ -49,7 +50,7 @@ mod tests {
         for (keys, _, what) in KEYS {
             for key in keys.split(' ') {
                 let is_link = key.bytes().all(|byte| byte.is_ascii_digit())
-                    || ["s", "r", "w", "t", "h", "l", "z", "[", "]"].contains(&key);
+                    || ["s", "r", "w", "o", "t", "h", "l", "z", "[", "]"].contains(&key);
                 assert_eq!(SCRIPT.contains(&format!("case \"{key}\"")), !is_link, "{key}: {what}");
             }
         }

@@ -8,6 +8,7 @@ use super::document::document;
 use crate::loaded_trace::LoadedTrace;
 use crate::page::{amount, duration, safe};
 use crate::view::request::{FileParts, detail, head};
+use crate::view::value_link::ValueStyle;
 
 /// Maximum number of rows, and of events.
 const MAX_ROWS: usize = 400;
@@ -40,7 +41,7 @@ fn details(loaded: &LoadedTrace) -> Markup {
         if matches!(row.subject, RowSubject::Request | RowSubject::Response) {
             continue;
         }
-        let content = detail(loaded, row.subject, MAX_VALUE);
+        let content = detail(loaded, row.subject, ValueStyle { limit: MAX_VALUE, has_links: false });
         match room.checked_sub(content.0.len()) {
             Some(rest) => {
                 room = rest;

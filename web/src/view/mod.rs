@@ -13,4 +13,6 @@ pub(crate) mod scheduler;
 pub(crate) mod sql;
 #[cfg(test)]
 mod tests;
+pub(crate) mod value_link;
+pub(crate) mod value_sources;
 pub(crate) mod why;

@@ -25,7 +25,18 @@ pub(crate) fn all_pages(service: &SampleService) -> Vec<String> {
     .map(str::to_owned)
     .into();
     for id in [item, hostile, export] {
-        for page in ["", "?fold=1&phases=1&min=10", "?row=1", "/slots?at=3", "/why", "/replay", "/compare"] {
+        for page in [
+            "",
+            "?fold=1&phases=1&min=10",
+            "?row=1",
+            "/slots?at=3",
+            "/why",
+            "/value",
+            "/value?of=response.status",
+            "/value?of=slot.Nothing",
+            "/replay",
+            "/compare",
+        ] {
             pages.push(format!("/requests/{id}{page}"));
         }
         pages.push(format!("/diff?a={item}&b={id}"));
@@ -210,6 +221,48 @@ fn mistakes_in_the_form_and_failed_replays_are_explained() {
     let page = site.post(&target, "at=refuse");
     assert!(page.body.contains("cannot build the service") && page.body.contains("fix the error"));
     assert!(!page.body.contains("<img src=x"));
+}
+
+#[test]
+fn a_value_leads_to_its_sources() {
+    let site = Site::start();
+    let id = site.service.id_of("/v1/todos/456");
+    let page = site.get(&format!("/requests/{id}")).body;
+    for of in ["response.status", "response.body", "effect.1.args", "slot.Todo"] {
+        assert!(
+            page.contains(&format!(
+                "/requests/{id}/value?of={of}\">from where?<span class=\"visually-hidden\"> {of}<"
+            )),
+            "{of}"
+        );
+    }
+    let all = site.get(&format!("/requests/{id}/value")).body;
+    assert!(all.contains("value?of=slot.Todo.title") && !all.contains("sources-form"), "{all}");
+
+    // A GET reads the declarations only.
+    let narrowed = site.get(&format!("/requests/{id}/value?of=slot.Todo.title")).body;
+    assert!(
+        narrowed.contains("Made by")
+            && narrowed.contains("load_todo")
+            && narrowed.contains("Cannot have an influence")
+    );
+    let wrong = site.get(&format!("/requests/{id}/value?of=slot.Tod")).body;
+    assert!(wrong.contains("did you mean Todo?") && wrong.contains("aria-invalid=\"true\""), "{wrong}");
+    assert!(site.service.asked_values.lock().unwrap().is_empty());
+
+    let found = site.post(&format!("/requests/{id}/value"), "of=slot.Todo.title").body;
+    assert_eq!(*site.service.asked_values.lock().unwrap(), ["slot.Todo.title"]);
+    for shown in
+        ["Sources of slot.Todo.title", "Flows into it", "makes it", "query.full", "param.id", "412 runs"]
+    {
+        assert!(found.contains(shown), "{shown}: {found}");
+    }
+    assert!(!without_names(&found).contains("<img src=x"));
+    let wrong = site.post(&format!("/requests/{id}/value"), "of=nonsense").body;
+    assert!(
+        wrong.contains("names no value") && site.service.asked_values.lock().unwrap().len() == 1,
+        "{wrong}"
+    );
 }
 
 #[test]

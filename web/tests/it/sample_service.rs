@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use zerver_analysis::QueryClock;
 use zerver_replay::{
-    AppliedEdit, ClassMetrics, Coverage, Edits, Finding, FindingClass, ReplayError, ReplayedResponse, Report,
-    ReportedValue, ServiceMetrics, WorkerMetrics,
+    AppliedEdit, ChangedInput, ClassMetrics, Coverage, Edits, Finding, FindingClass, InputInfluence,
+    Relation, ReplayError, ReplayedResponse, Report, ReportedValue, RuledOut, ServiceMetrics, Undecided,
+    ValuePath, ValueSlice, WorkerMetrics,
 };
 use zerver_testkit::sample;
 use zerver_trace::{
@@ -65,6 +66,8 @@ pub(crate) struct SampleService {
     pub(crate) source: MemorySource,
     /// Replays that were asked for.
     pub(crate) replays: Mutex<Vec<(RequestId, Edits)>>,
+    /// Values whose sources were asked for.
+    pub(crate) asked_values: Mutex<Vec<String>>,
 }
 
 impl Default for SampleService {
@@ -89,7 +92,11 @@ impl SampleService {
             trace.id = id(at);
             trace.started_unix_ns = NOW - 100_000_000_000 + at as u64 * 1_000_000;
         }
-        Self { source: MemorySource(Arc::new(Mutex::new(traces))), replays: Mutex::default() }
+        Self {
+            source: MemorySource(Arc::new(Mutex::new(traces))),
+            replays: Mutex::default(),
+            asked_values: Mutex::default(),
+        }
     }
 
     /// Records another request.
@@ -164,6 +171,26 @@ impl Services for SampleService {
             ..Report::default()
         };
         Ok(ReplayOutcome { report, build: "todos 0.2.0".into() })
+    }
+
+    fn value_sources(&self, _: Trace, value: ValuePath) -> Result<ValueSlice, ReplayError> {
+        self.asked_values.lock().unwrap().push(value.to_string());
+        let text = ReportedValue::text;
+        Ok(ValueSlice {
+            target: value.to_string(),
+            value: Some(text(HOSTILE)),
+            sources: vec![InputInfluence {
+                input: format!("header.{HOSTILE}"),
+                relation: Relation::FlowsInto,
+                shown_by: ChangedInput { from: text("4"), to: text("5"), value: text(HOSTILE) },
+                through_slots: vec!["slot.Todo".into()],
+                through_effects: vec![1],
+            }],
+            ruled_out: vec![RuledOut { input: "query.full".into(), tried: 4, reason: String::new() }],
+            undecided: vec![Undecided { input: "param.id".into(), reason: HOSTILE.into() }],
+            runs: 412,
+            ..ValueSlice::default()
+        })
     }
 
     fn catalog(&self) -> Result<Vec<CatalogFlow>, String> {

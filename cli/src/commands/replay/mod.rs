@@ -1,6 +1,7 @@
 //! `zerver replay`: replays one recorded request with today's code, or many.
 
 mod corpus_source;
+mod debugged;
 mod fault_trials;
 mod many;
 mod many_faults;

@@ -9,7 +9,7 @@ use zerver_trace::Trace;
 use zerver_trace::text::clean;
 
 use super::replayable::{announce, check_possible};
-use super::{fault_trials, slot_editor};
+use super::{debugged, fault_trials, slot_editor};
 use crate::args::{Global, Replay, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
 use crate::locate::{self, LoadedTrace};
@@ -42,6 +42,9 @@ pub(super) fn run(
     let program = ServiceProgram::find(app, &args.program, loaded.reader.as_ref())?;
     let exe = program.build(args.program.release, global)?;
     let opened = open(loaded.trace.clone(), &loaded, output);
+    if let Some(debugger) = &args.debugger {
+        return debugged::run(&exe, debugger, opened, edits, &loaded, output);
+    }
     if args.faults {
         return fault_trials::run(&exe, &opened, &edits, &loaded, output);
     }

@@ -15,6 +15,18 @@ use crate::error::CommandError;
 pub(super) enum TopKey {
     Quit,
     NextOrder,
+    Scroll(Scroll),
+}
+
+/// Movement of the visible part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scroll {
+    Down,
+    Up,
+    PageDown,
+    PageUp,
+    Top,
+    Bottom,
 }
 
 /// Keys from the terminal, and signals as the key that quits.
@@ -69,17 +81,52 @@ fn without_lines() -> Option<Termios> {
     Some(before)
 }
 
-/// Returns the keys that have a meaning. Arrows and the like begin with the byte of the escape key.
-fn keys_of(input: &[u8]) -> Vec<TopKey> {
-    if input.len() > 1 && input[0] == 0x1b {
-        return Vec::new();
+/// Sequences that terminals send for keys without a character.
+const SEQUENCES: [(&[u8], Scroll); 12] = [
+    (b"\x1b[A", Scroll::Up),
+    (b"\x1bOA", Scroll::Up),
+    (b"\x1b[B", Scroll::Down),
+    (b"\x1bOB", Scroll::Down),
+    (b"\x1b[5~", Scroll::PageUp),
+    (b"\x1b[6~", Scroll::PageDown),
+    (b"\x1b[H", Scroll::Top),
+    (b"\x1b[1~", Scroll::Top),
+    (b"\x1bOH", Scroll::Top),
+    (b"\x1b[F", Scroll::Bottom),
+    (b"\x1b[4~", Scroll::Bottom),
+    (b"\x1bOF", Scroll::Bottom),
+];
+
+/// Returns the keys that have a meaning. A terminal sends the sequence of a key at once, so that the byte of the escape key
+/// by itself is that key.
+fn keys_of(mut input: &[u8]) -> Vec<TopKey> {
+    let mut keys = Vec::new();
+    while let Some((first, rest)) = input.split_first() {
+        if let Some((sequence, scroll)) = SEQUENCES.iter().find(|(sequence, _)| input.starts_with(sequence)) {
+            keys.push(TopKey::Scroll(*scroll));
+            input = &input[sequence.len()..];
+            continue;
+        }
+        match (first, rest) {
+            (0x1b, [b'[' | b'O', unknown @ ..]) => {
+                // It ends with the first byte that is neither a digit nor a separator.
+                let end = unknown.iter().position(|byte| (0x40..=0x7e).contains(byte));
+                input = end.map_or(&[], |end| &unknown[end + 1..]);
+                continue;
+            }
+            (b'q' | b'Q' | 0x1b | 0x04, _) => keys.push(TopKey::Quit),
+            (b's', _) => keys.push(TopKey::NextOrder),
+            (b'j', _) => keys.push(TopKey::Scroll(Scroll::Down)),
+            (b'k', _) => keys.push(TopKey::Scroll(Scroll::Up)),
+            (b' ' | 0x06, _) => keys.push(TopKey::Scroll(Scroll::PageDown)),
+            (b'b' | 0x02, _) => keys.push(TopKey::Scroll(Scroll::PageUp)),
+            (b'g', _) => keys.push(TopKey::Scroll(Scroll::Top)),
+            (b'G', _) => keys.push(TopKey::Scroll(Scroll::Bottom)),
+            _ => {}
+        }
+        input = rest;
     }
-    let key = |byte: &u8| match byte {
-        b'q' | b'Q' | 0x1b | 0x04 => Some(TopKey::Quit),
-        b's' => Some(TopKey::NextOrder),
-        _ => None,
-    };
-    input.iter().filter_map(key).collect()
+    keys
 }
 
 #[cfg(test)]
@@ -88,9 +135,16 @@ mod tests {
 
     #[test]
     fn bytes_are_keys() {
-        assert_eq!(keys_of(b"sxq"), [TopKey::NextOrder, TopKey::Quit]);
-        assert_eq!(keys_of(b"\x1b"), [TopKey::Quit]);
-        assert_eq!(keys_of(b"\x1b[A"), []);
+        use TopKey::{NextOrder, Quit};
+        let scroll = TopKey::Scroll;
+        assert_eq!(keys_of(b"sxq"), [NextOrder, Quit]);
+        assert_eq!(keys_of(b"\x1b"), [Quit]);
+        assert_eq!(
+            keys_of(b"\x1b[A\x1b[Bj"),
+            [scroll(Scroll::Up), scroll(Scroll::Down), scroll(Scroll::Down)]
+        );
+        assert_eq!(keys_of(b"\x1b[6~\x1b[1;5Cg"), [scroll(Scroll::PageDown), scroll(Scroll::Top)]);
+        assert_eq!(keys_of(b"\x1b["), []);
         assert_eq!(keys_of(b""), []);
     }
 }

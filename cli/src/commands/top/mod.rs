@@ -1,6 +1,7 @@
 //! `zerver top`: live metrics of a running service.
 
 mod keys;
+mod page;
 
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use zerver_replay::ServiceMetrics;
 
 use self::keys::{TopKey, TopKeys};
+use self::page::Page;
 use crate::args::Top;
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
@@ -33,6 +35,7 @@ pub(super) fn run(args: &Top, output: &mut Output) -> Result<CommandOutcome, Com
     let mut before = ServiceMetrics::default();
     let mut failure: Option<String> = None;
     let mut order = args.sort;
+    let mut page = Page::default();
     let input = TopKeys::open()?;
     loop {
         let next_fetch = Instant::now() + INTERVAL;
@@ -43,10 +46,14 @@ pub(super) fn run(args: &Top, output: &mut Output) -> Result<CommandOutcome, Com
                 Some(why) => view::top::stale(why, &text),
                 None => text,
             };
-            output.redraw(&(view::top::keys(order) + &text))?;
+            // The first row stays.
+            let shown = page.of(&text, output.rows().saturating_sub(1));
+            let head = view::top::keys(order, page.position());
+            output.redraw(&(head + &shown))?;
             match input.keys.recv_timeout(next_fetch.saturating_duration_since(Instant::now())) {
                 Ok(TopKey::Quit) => return Ok(CommandOutcome::Success),
                 Ok(TopKey::NextOrder) => order = order.next(),
+                Ok(TopKey::Scroll(scroll)) => page.scroll(scroll),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }

@@ -70,9 +70,12 @@ pub(crate) fn measures(
     out
 }
 
-/// Returns the order and the keys, for the first line.
-pub(crate) fn keys(order: TopOrder) -> String {
-    let text = format!("by {}   s next order   q quit", order.words());
+/// Returns the order and the keys, for the first line, and which rows are shown if not all are.
+pub(crate) fn keys(order: TopOrder, position: Option<(usize, usize, usize)>) -> String {
+    let mut text = format!("by {}   s next order   q quit", order.words());
+    if let Some((first, last, all)) = position {
+        text += &format!("   j k scroll   rows {first}–{last} of {all}");
+    }
     format!("{}\n", paint(style::FAINT, &text))
 }
 

@@ -8,3 +8,4 @@ mod http_and_sql;
 mod import;
 mod otlp;
 mod samples;
+mod schemas;

@@ -5,7 +5,21 @@ use ratatui::layout::Rect;
 use crate::draw::{VerticalSplit, split_columns};
 
 /// Width from which the differences are beside the steps.
-const WIDE: u16 = 150;
+const WIDE: u16 = 120;
+
+/// Width from which the steps get more than half of it.
+const VERY_WIDE: u16 = 150;
+
+/// Returns the width of the steps beside the differences.
+const fn steps_width(width: u16) -> u16 {
+    if width >= VERY_WIDE { width * 11 / 20 } else { width / 2 }
+}
+
+/// Returns the width of the differences, without the margin and the scroll bar.
+pub(super) const fn details_columns(width: u16) -> usize {
+    let whole = if width >= WIDE { width - steps_width(width) - 1 } else { width };
+    whole.saturating_sub(2) as usize
+}
 
 /// Areas of the screen.
 pub(super) struct Areas {
@@ -26,7 +40,7 @@ pub(super) fn areas(area: Rect, verdict: usize, rows: usize, details: usize) -> 
     let titles = stack.take(1);
     if area.width >= WIDE {
         let body = stack.take(usize::MAX);
-        let left = body.width * 11 / 20;
+        let left = steps_width(body.width);
         let ((rows_title, _, details_title), (rows, wall, details)) =
             (split_columns(titles, left), split_columns(body, left));
         return Areas { headings, verdict, rows_title, rows, wall, details_title, details };

@@ -32,6 +32,13 @@ const KEYS: &[KeyBinding] = &[
     binding(&[key('d')], Action::Diff, "Compare b with another request", None),
 ];
 
+impl DiffScreen {
+    /// Returns the key tables of all states.
+    pub(crate) fn all_keys() -> Vec<&'static [KeyBinding]> {
+        vec![KEYS, keys::MOVING]
+    }
+}
+
 impl Screen for DiffScreen {
     fn name(&self) -> &'static str {
         "diff"

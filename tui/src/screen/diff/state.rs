@@ -6,7 +6,7 @@ use zerver_trace::RequestId;
 
 use super::diff_lines::{DiffLines, verdict};
 use super::layout::{self, Areas};
-use crate::draw::Scroll;
+use crate::draw::{Scroll, StyledLine};
 use crate::message::Command;
 use crate::state::SharedState;
 
@@ -32,7 +32,13 @@ pub(super) enum Pane {
 /// Returns the areas of the screen.
 pub(super) fn areas(diff_lines: &DiffLines, shared: &SharedState, area: Rect) -> Areas {
     let verdict = verdict(diff_lines, shared, area.width).len();
-    layout::areas(area, verdict, diff_lines.lines.len(), diff_lines.details.len())
+    layout::areas(area, verdict, diff_lines.lines.len(), details(diff_lines, shared, area).len())
+}
+
+/// Returns the differences as lines of the width that the screen has for them.
+pub(super) fn details(diff_lines: &DiffLines, shared: &SharedState, area: Rect) -> Vec<StyledLine> {
+    let columns = layout::details_columns(area.width);
+    diff_lines.details.iter().flat_map(|line| line.folded(columns, &shared.theme)).collect()
 }
 
 impl DiffScreen {
@@ -69,7 +75,10 @@ impl DiffScreen {
         let areas = areas(diff_lines, shared, area);
         Some(match self.pane {
             Pane::Rows => (&mut self.rows, diff_lines.lines.len(), usize::from(areas.rows.height)),
-            Pane::Details => (&mut self.details, diff_lines.details.len(), usize::from(areas.details.height)),
+            Pane::Details => {
+                let len = details(diff_lines, shared, area).len();
+                (&mut self.details, len, usize::from(areas.details.height))
+            }
         })
     }
 }

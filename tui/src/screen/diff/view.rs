@@ -6,7 +6,7 @@ use zerver_analysis::{DiffRow as Pair, RowStatus};
 use zerver_trace::duration;
 
 use super::diff_lines::{DiffLines, name_width, time, verdict};
-use super::state::{DiffScreen, Pane, areas};
+use super::state::{DiffScreen, Pane, areas, details};
 use crate::draw::{Pen, fit, scrollbar, titled_rule, vertical_line, width};
 use crate::state::SharedState;
 
@@ -33,16 +33,17 @@ pub(super) fn draw(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer
     vertical_line(areas.wall, theme.border, theme, buffer);
     draw_rows(screen, diff_lines, shared, areas.rows, buffer);
     let mut scroll = screen.details;
-    scroll.clamp(diff_lines.details.len(), usize::from(areas.details.height));
+    let lines = details(diff_lines, shared, area);
+    scroll.clamp(lines.len(), usize::from(areas.details.height));
     // The last column belongs to the scroll bar.
     let text = Rect { width: areas.details.width.saturating_sub(1), ..areas.details };
-    for (row, line) in (0..areas.details.height).zip(diff_lines.details.iter().skip(scroll.first)) {
+    for (row, line) in (0..areas.details.height).zip(lines.iter().skip(scroll.first)) {
         line.draw(Pen::new(buffer, text, row, theme.glyphs.ellipsis).skip(1), theme);
     }
     if screen.pane == Pane::Details {
         scroll.highlight_cursor(areas.details, theme.selected, buffer);
     }
-    scrollbar(areas.details, scroll.first, diff_lines.details.len(), theme, buffer);
+    scrollbar(areas.details, scroll.first, lines.len(), theme, buffer);
 }
 
 fn draw_missing(screen: &DiffScreen, shared: &SharedState, area: Rect, buffer: &mut Buffer) {

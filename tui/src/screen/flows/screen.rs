@@ -43,6 +43,13 @@ const KEYS: &[KeyBinding] = &[
     ),
 ];
 
+impl FlowsScreen {
+    /// Returns the key tables of all states.
+    pub(crate) fn all_keys() -> Vec<&'static [KeyBinding]> {
+        vec![KEYS, keys::MOVING]
+    }
+}
+
 impl Screen for FlowsScreen {
     fn name(&self) -> &'static str {
         "flows"

@@ -78,6 +78,13 @@ const KEYS: &[KeyBinding] = &[
     binding(&[key('d')], Action::Diff, "Compare the request with another", None),
 ];
 
+impl ReplayScreen {
+    /// Returns the key tables of all states.
+    pub(crate) fn all_keys() -> Vec<&'static [KeyBinding]> {
+        vec![ITEM_KEYS, FINDING_KEYS, KEYS, keys::MOVING]
+    }
+}
+
 impl Screen for ReplayScreen {
     fn name(&self) -> &'static str {
         "replay"

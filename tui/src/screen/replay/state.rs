@@ -12,8 +12,10 @@ use super::layout::{self, Areas, Contents};
 use super::open_prompt::{OpenPrompt, SubmittedPrompt};
 use super::response_view::response_lines;
 use crate::draw::{Scroll, StyledLine};
+use crate::keys::Action;
 use crate::message::{Command, Navigation};
 use crate::replay_command::replay_command;
+use crate::screen::Tab;
 use crate::services::ReplayResult;
 use crate::state::{LoadedTrace, Notice, SharedState};
 
@@ -147,7 +149,9 @@ impl ReplayScreen {
         };
         let text = text.unwrap_or_default();
         if text.contains('\n') {
-            shared.notice = Some(Notice::error("the value has several lines; E opens it in $EDITOR"));
+            let key = shared.key_map.name_of(Tab::Replay, &Self::all_keys(), Action::EditInEditor);
+            shared.notice =
+                Some(Notice::error(format!("the value has several lines; {key} opens it in $EDITOR")));
             return;
         }
         self.prompt = Some(OpenPrompt::new(target, &text));

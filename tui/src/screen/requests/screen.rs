@@ -11,6 +11,7 @@ use crate::draw::{MouseHit, Scroll};
 use crate::index::{Filter, SCAN_CHUNK, SortOrder};
 use crate::keys::{self, Action, KeyBinding, binding, key, named};
 use crate::message::{Command, Message, Navigation};
+use crate::screen::Tab;
 use crate::screen::interface::Screen;
 use crate::state::Notice;
 use crate::state::SharedState;
@@ -52,6 +53,13 @@ const CHECK_KEYS: &[KeyBinding] = &[binding(
 /// Only for `zerver dev`.
 const LOG_KEYS: &[KeyBinding] =
     &[binding(&[key('L')], Action::ToggleLog, "Show or hide the service log", Some("log"))];
+
+impl RequestsScreen {
+    /// Returns the key tables of all states.
+    pub(crate) fn all_keys() -> Vec<&'static [KeyBinding]> {
+        vec![KEYS, LIVE_KEYS, PAUSED_KEYS, LIST_KEYS, keys::REQUEST, CHECK_KEYS, LOG_KEYS, keys::MOVING]
+    }
+}
 
 impl Screen for RequestsScreen {
     fn name(&self) -> &'static str {
@@ -162,7 +170,9 @@ impl Screen for RequestsScreen {
                 let marks = self.marks.clone();
                 let is_marked = |seq| marks.contains(&seq);
                 if !self.seek(shared, true, is_marked) && !self.seek_from_top(shared, is_marked) {
-                    shared.notice = Some(Notice::error("no marked requests in the list; m marks one"));
+                    let key = shared.key_map.name_of(Tab::Requests, &Self::all_keys(), Action::Mark);
+                    shared.notice =
+                        Some(Notice::error(format!("no marked requests in the list; {key} marks one")));
                 }
             }
             Action::NextFailed | Action::PreviousFailed => {

@@ -67,6 +67,13 @@ const KEYS: &[KeyBinding] = &[
     binding(&[key('-')], Action::Shrink, "Shrink the waterfall", None),
 ];
 
+impl TimelineScreen {
+    /// Returns the key tables of all states.
+    pub(crate) fn all_keys() -> Vec<&'static [KeyBinding]> {
+        vec![EVENT_KEYS, keys::REQUEST, KEYS, keys::MOVING]
+    }
+}
+
 impl Screen for TimelineScreen {
     fn name(&self) -> &'static str {
         "timeline"

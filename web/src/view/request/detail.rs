@@ -8,25 +8,26 @@ use super::exchange;
 use crate::loaded_trace::LoadedTrace;
 use crate::page::values::{block, slot_block};
 use crate::page::{duration, safe};
+use crate::view::value_link::ValueStyle;
 
 /// Maximum number of rows of a result.
 const MAX_RESULT_ROWS: usize = 200;
 
 /// Returns the details of a row.
-pub(crate) fn detail(loaded: &LoadedTrace, subject: RowSubject, limit: usize) -> Markup {
+pub(crate) fn detail(loaded: &LoadedTrace, subject: RowSubject, style: ValueStyle) -> Markup {
     let runs = &loaded.timeline.runs;
     match subject {
-        RowSubject::Request => html! { h2 { "Request" } (exchange::request(loaded, limit)) },
-        RowSubject::Response => html! { h2 { "Response" } (exchange::response(loaded, limit)) },
-        RowSubject::Run(run) => runs.get(run).map_or_else(Markup::default, |run| step(loaded, run, limit)),
+        RowSubject::Request => html! { h2 { "Request" } (exchange::request(loaded, style)) },
+        RowSubject::Response => html! { h2 { "Response" } (exchange::response(loaded, style)) },
+        RowSubject::Run(run) => runs.get(run).map_or_else(Markup::default, |run| step(loaded, run, style)),
         RowSubject::Effect(run, effect) => {
             let found = runs.get(run).and_then(|run| Some((run, run.effects.get(effect)?)));
-            found.map_or_else(Markup::default, |(run, effect)| self::effect(run, effect, limit))
+            found.map_or_else(Markup::default, |(run, effect)| self::effect(loaded, run, effect, style))
         }
     }
 }
 
-fn step(loaded: &LoadedTrace, run: &StepRun, limit: usize) -> Markup {
+fn step(loaded: &LoadedTrace, run: &StepRun, style: ValueStyle) -> Markup {
     let info = loaded.trace.flow.steps.get(usize::from(run.step.index));
     let doc = info.map(|info| info.doc.trim()).unwrap_or_default();
     html! {
@@ -43,11 +44,12 @@ fn step(loaded: &LoadedTrace, run: &StepRun, limit: usize) -> Markup {
             @if !run.step.reads.is_empty() { dt { "Reads" } dd { (safe(&run.step.reads.join(", "))) } }
             @if !run.effects.is_empty() { dt { "Needs" } dd { @for effect in &run.effects { code { (safe(&effect.label())) } br; } } }
         }
-        (writes(&run.writes, limit))
+        (writes(loaded, &run.writes, style))
     }
 }
 
-fn effect(run: &StepRun, effect: &Effect, limit: usize) -> Markup {
+fn effect(loaded: &LoadedTrace, run: &StepRun, effect: &Effect, style: ValueStyle) -> Markup {
+    let call = effect.attempts.first().map_or(0, |attempt| attempt.call);
     html! {
         h2 { "Effect " (safe(&effect.label())) }
         dl {
@@ -59,8 +61,8 @@ fn effect(run: &StepRun, effect: &Effect, limit: usize) -> Markup {
         }
         (attempts(effect))
         (phases(effect))
-        h3 { "Arguments" }
-        (block(&effect.args, limit))
+        h3 { "Arguments" (style.sources_link(loaded, &format!("effect.{call}.args"))) }
+        (block(&effect.args, style.limit))
         @for plan in effect.attempts.iter().filter_map(|attempt| attempt.plan.as_ref()).take(1) {
             h3 { "Plan" }
             pre.value tabindex="0" { (safe(&plan.text)) }
@@ -69,9 +71,9 @@ fn effect(run: &StepRun, effect: &Effect, limit: usize) -> Markup {
             @let tables = ResultTable::of(effect);
             h3 { "Result" }
             @for table in &tables { (result_table(table)) }
-            @if tables.is_empty() { (block(output, limit)) }
+            @if tables.is_empty() { (block(output, style.limit)) }
         }
-        (writes(&effect.writes, limit))
+        (writes(loaded, &effect.writes, style))
     }
 }
 
@@ -136,11 +138,11 @@ fn result_table(table: &ResultTable) -> Markup {
 }
 
 /// Returns the slots that were written, with their values.
-fn writes(writes: &[SlotWrite], limit: usize) -> Markup {
+fn writes(loaded: &LoadedTrace, writes: &[SlotWrite], style: ValueStyle) -> Markup {
     html! {
         @for write in writes {
-            h3 { "Writes " (safe(&write.name)) }
-            (slot_block(write, limit))
+            h3 { "Writes " (safe(&write.name)) (style.sources_link(loaded, &format!("slot.{}", write.name))) }
+            (slot_block(write, style.limit))
         }
     }
 }

@@ -8,19 +8,20 @@ use zerver_trace::{Header, Recorded};
 use crate::loaded_trace::LoadedTrace;
 use crate::page::values::body_block;
 use crate::page::{safe, status_text};
+use crate::view::value_link::ValueStyle;
 
 /// Maximum length of a command that is shown.
 const MAX_COMMAND: usize = 16 << 10;
 
 /// Returns the request as received.
-pub(crate) fn request(loaded: &LoadedTrace, limit: usize) -> Markup {
+pub(crate) fn request(loaded: &LoadedTrace, style: ValueStyle) -> Markup {
     let trace = &loaded.trace;
     html! {
         p { code { (safe(&trace.method)) " " (display::wire(&trace.target).join("\\n")) " " (safe(&trace.version)) } }
         @if !trace.peer.is_empty() { p.secondary { "from " (safe(&trace.peer)) } }
         (headers(&trace.request_headers, "Request headers"))
         h3 { "Request body" }
-        (body_block(&trace.request_body, limit))
+        (body_block(&trace.request_body, style.limit))
         @let command = curl_command(trace).text;
         @if command.len() <= MAX_COMMAND {
             details {
@@ -32,13 +33,13 @@ pub(crate) fn request(loaded: &LoadedTrace, limit: usize) -> Markup {
 }
 
 /// Returns the response.
-pub(crate) fn response(loaded: &LoadedTrace, limit: usize) -> Markup {
+pub(crate) fn response(loaded: &LoadedTrace, style: ValueStyle) -> Markup {
     let trace = &loaded.trace;
     html! {
-        p { code { (status_text(trace.status)) } }
+        p { code { (status_text(trace.status)) } @if trace.status > 0 { (style.sources_link(loaded, "response.status")) } }
         (headers(&trace.response_headers, "Response headers"))
-        h3 { "Response body" }
-        (body_block(&trace.response_body, limit))
+        h3 { "Response body" @if trace.response_body.full_len > 0 { (style.sources_link(loaded, "response.body")) } }
+        (body_block(&trace.response_body, style.limit))
     }
 }
 

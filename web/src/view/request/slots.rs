@@ -11,6 +11,7 @@ use crate::loaded_trace::LoadedTrace;
 use crate::page::values::{MAX_SHOWN, block};
 use crate::page::{duration, safe};
 use crate::url;
+use crate::view::value_link::ValueStyle;
 
 /// Number of moments listed around the current one.
 const MAX_LISTED: usize = 200;
@@ -55,7 +56,7 @@ pub(crate) fn slots_page(view: &SlotsView<'_>) -> Markup {
                 section aria-labelledby="slots-title" {
                     h2 #slots-title { "Slots at this moment" }
                     @if held.is_empty() { p.empty { "None written yet." } }
-                    @for slot in &held { (slot_at(&trace.flow, slot)) }
+                    @for slot in &held { (slot_at(view.loaded, slot)) }
                     @if !later.is_empty() { p.secondary { "Written later: " (safe(&later.join(", "))) } }
                 }
                 section aria-labelledby="events-title" {
@@ -67,7 +68,9 @@ pub(crate) fn slots_page(view: &SlotsView<'_>) -> Markup {
     }
 }
 
-fn slot_at(flow: &FlowInfo, slot: &SlotSnapshot<'_>) -> Markup {
+fn slot_at(loaded: &LoadedTrace, slot: &SlotSnapshot<'_>) -> Markup {
+    let flow: &FlowInfo = &loaded.trace.flow;
+    let style = ValueStyle { limit: MAX_SHOWN, has_links: true };
     let index =
         flow.slots.iter().position(|info| info.name == slot.name).and_then(|at| u16::try_from(at).ok());
     let names = |touches: &dyn Fn(&StepInfo, u16) -> bool| -> String {
@@ -78,7 +81,7 @@ fn slot_at(flow: &FlowInfo, slot: &SlotSnapshot<'_>) -> Markup {
     let readers = names(&|step, slot| step.reads.iter().any(|read| read.slot == slot));
     html! {
         article.slot class=[slot.is_new.then_some("new")] {
-            h3 { (safe(slot.name)) @if slot.is_new { " " span.tag { "just written" } } }
+            h3 { (safe(slot.name)) @if slot.is_new { " " span.tag { "just written" } } (style.sources_link(loaded, &format!("slot.{}", slot.name))) }
             p.secondary {
                 "written by " (if writers.is_empty() { "no step" } else { &writers })
                 "; read by " (if readers.is_empty() { "no step" } else { &readers })

@@ -14,6 +14,7 @@ use crate::loaded_trace::LoadedTrace;
 use crate::page::amount;
 use crate::page::values::MAX_SHOWN;
 use crate::url::{self, Params};
+use crate::view::value_link::ValueStyle;
 
 /// Maximum number of rows on a page.
 const PAGE: usize = 500;
@@ -35,6 +36,7 @@ pub(crate) struct TimelineView<'a> {
 
 pub(crate) fn timeline_page(view: &TimelineView<'_>) -> Markup {
     let (loaded, params) = (view.loaded, view.params);
+    let style = ValueStyle { limit: MAX_SHOWN, has_links: true };
     let path = url::request(loaded.trace.id, "");
     let selected = params.number("row").filter(|at| *at < loaded.rows.len()).or_else(|| default_row(loaded));
     let shown = shown_rows(loaded, params);
@@ -56,13 +58,13 @@ pub(crate) fn timeline_page(view: &TimelineView<'_>) -> Markup {
         div.split {
             div.scroll tabindex="0" role="group" aria-label="Waterfall" { (waterfall.table()) (pages(params, &path, shown.len(), first, loaded)) }
             section #detail aria-label="Details of the selected row" {
-                @if let Some(row) = selected.and_then(|at| loaded.rows.get(at)) { (detail(loaded, row.subject, MAX_SHOWN)) }
+                @if let Some(row) = selected.and_then(|at| loaded.rows.get(at)) { (detail(loaded, row.subject, style)) }
             }
         }
         div.columns {
             (totals(loaded))
-            section aria-labelledby="request-title" { h2 #request-title { "Request" } (exchange::request(loaded, MAX_SHOWN)) }
-            section aria-labelledby="response-title" { h2 #response-title { "Response" } (exchange::response(loaded, MAX_SHOWN)) }
+            section aria-labelledby="request-title" { h2 #request-title { "Request" } (exchange::request(loaded, style)) }
+            section aria-labelledby="response-title" { h2 #response-title { "Response" } (exchange::response(loaded, style)) }
         }
     }
 }

@@ -26,9 +26,15 @@ pub(crate) fn edit(store: &Path, file: &str, line: u32) -> Result<(), String> {
 }
 
 /// Returns the text of a source file.
-pub(super) fn text(store: &Path, file: &str) -> Option<String> {
-    let path = find(file, &[store, &env::current_dir().unwrap_or_default()])?;
-    regular_file::read_text(&path, MAX_SOURCE).ok()
+pub(crate) fn text(store: &Path, file: &str) -> Option<String> {
+    read(file, &[store, &env::current_dir().unwrap_or_default()]).map(|(_, text)| text)
+}
+
+/// Finds a source file from these folders, and returns its absolute path and its text.
+pub(crate) fn read(file: &str, below: &[&Path]) -> Option<(PathBuf, String)> {
+    let path = find(file, below)?.canonicalize().ok()?;
+    let text = regular_file::read_text(&path, MAX_SOURCE).ok()?;
+    Some((path, text))
 }
 
 /// Finds a file that is named from the root of its workspace, which is above the store or the current folder.
