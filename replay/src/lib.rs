@@ -50,7 +50,7 @@ pub use report::{
     AppliedEdit, Consequence, ConsequenceState, Coverage, EditedOutcome, Finding, FindingClass,
     ReplayedResponse, Report, ReportedValue, SourceLocation,
 };
-pub use run::context::{LivePerformer, Progress, ReplayContext, TimerPerformer};
+pub use run::context::{LivePerformer, Progress, ReplayContext, TargetLimits, TimerPerformer};
 pub use sameness::Sameness;
 pub use slice::{
     ChangedInput, EffectOnPath, InputInfluence, Relation, RuledOut, SliceRequest, SlotOnPath, StaticSlice,

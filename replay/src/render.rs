@@ -129,7 +129,8 @@ pub(crate) fn ending(
         failure_kind: match outcome {
             Outcome::Failed(info) => info.kind.as_str(),
             Outcome::TimedOut { .. } if replay.flow.deadline().is_some() => "flow_deadline",
-            Outcome::TimedOut { .. } => "default_deadline",
+            Outcome::TimedOut { .. } if replay.context.is_default_deadline => "default_deadline",
+            Outcome::TimedOut { .. } => "service_deadline",
             _ => "",
         }
         .to_owned(),

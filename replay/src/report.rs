@@ -66,7 +66,8 @@ pub struct EditedOutcome {
     /// The failure in words; empty if nothing failed.
     pub failure: String,
     /// Kind of the failure, such as `timeout`. If the request's deadline passed: `flow_deadline` for a deadline of the
-    /// flow, `default_deadline` for the service's default. Empty if nothing failed.
+    /// flow, `service_deadline` for that of the service, `default_deadline` if it has none of its own. Empty if nothing
+    /// failed.
     pub failure_kind: String,
     /// Call whose error became the failure without a step handling it.
     pub call: Option<u32>,

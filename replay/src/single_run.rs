@@ -39,6 +39,7 @@ impl Replay<'_> {
             let ReplayContext { timers, live, .. } = self.context;
             outside = LiveAccess {
                 timers,
+                targets: self.context.targets,
                 live: live.filter(|_| !edits.live.is_empty() && earlier.is_none()),
                 kinds: &edits.live,
                 mask,

@@ -21,6 +21,10 @@ pub enum Progress<'a> {
 pub struct ReplayContext<'r> {
     /// Deadline of requests whose flow has none; `None` means no limit.
     pub deadline: Option<Duration>,
+    /// True if nobody has set that deadline, neither in the code nor in the settings of the service.
+    pub is_default_deadline: bool,
+    /// Time limits that the settings give the calls of targets.
+    pub targets: Option<&'r dyn TargetLimits>,
     /// Answers calls that depend on time alone, if the recording does not.
     pub timers: Option<&'r dyn TimerPerformer>,
     /// Performs calls for real, if neither the recording nor an edit answers them.
@@ -43,6 +47,12 @@ impl ReplayContext<'_> {
     pub(crate) fn rule(&self) -> Rule {
         self.secret_rule.cloned().unwrap_or_default()
     }
+}
+
+/// Time limits of calls that have none of their own.
+pub trait TargetLimits {
+    /// Returns the time limit of the calls of a target.
+    fn time_limit(&self, target: &str) -> Option<Duration>;
 }
 
 /// Answers calls that depend on time alone, such as timers and clocks. In virtual time, these answers are known.

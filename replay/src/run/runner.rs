@@ -18,7 +18,7 @@ use crate::replay_error::ReplayError;
 use crate::report::AppliedEdit;
 use crate::run::call_names::CallNames;
 use crate::run::clock::{Due, ReplayClock};
-use crate::run::context::{LivePerformer, Progress, TimerPerformer};
+use crate::run::context::{LivePerformer, Progress, TargetLimits, TimerPerformer};
 use crate::run::found_call::{CallPlace, FoundCall};
 use crate::run::input::ReplayInput;
 use crate::run::recorded_answers::{FlowPosition, NoAnswer, RecordedAnswers};
@@ -66,6 +66,8 @@ const ASSUMED_UNDONE: &str = "undos and conclusions without a recorded answer co
 #[derive(Default)]
 pub(crate) struct LiveAccess<'r> {
     pub(crate) timers: Option<&'r dyn TimerPerformer>,
+    /// Time limits of calls that have none of their own.
+    pub(crate) targets: Option<&'r dyn TargetLimits>,
     pub(crate) live: Option<&'r dyn LivePerformer>,
     /// Kinds that may be performed for real.
     pub(crate) kinds: &'r [LiveKind],
@@ -296,7 +298,7 @@ impl<'r> Runner<'r> {
             self.performed.insert(start.number, names.label().to_owned());
         }
         let wrong = self.edits.fault(names, known.and_then(ObservedCall::took_ns), &mut self.applied);
-        let limit = call.time_limit();
+        let limit = call.time_limit().or_else(|| self.access.targets?.time_limit(&call.target()?));
         let is_failing = !matches!(wrong, None | Some(FaultKind::Latency { .. }));
         known.filter(|_| is_failing).into_iter().for_each(|known| self.answers.put_back(known));
         let end = match &wrong {

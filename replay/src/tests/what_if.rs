@@ -149,6 +149,64 @@ fn a_fault_decides_the_outcome() {
     ");
 }
 
+/// An effect of a target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Remote(u64);
+
+impl EffectKind for Remote {
+    const KIND: &'static str = "remote";
+    type Output = u64;
+
+    fn target(&self) -> Option<std::borrow::Cow<'_, str>> {
+        Some("bank".into())
+    }
+}
+
+#[step]
+fn ask_remote(start: &Start) -> Decision<(Sum, Sort)> {
+    Need(effect(Remote(start.0)).map(|of| (Sum { of, sort: None }, Sort::Even)))
+}
+
+struct OfBank;
+
+impl TargetLimits for OfBank {
+    fn time_limit(&self, target: &str) -> Option<Duration> {
+        (target == "bank").then_some(Duration::from_millis(200))
+    }
+}
+
+#[test]
+fn the_settings_of_a_target_limit_its_calls() {
+    let def = || flow!("remote", GET "/", steps: [parse, ask_remote, check, render]);
+    let request = Request::get("/?n=4").with_header("authorization", "Bearer canary-7");
+    let mut perform = |call: &Call| Ok(Call::output::<Remote>(call.args::<Remote>().unwrap().0));
+    let trace = record_by(&def(), request, true, usize::MAX, &mut perform);
+    let recording = Recording { trace, secrets: Secrets::default() };
+    let ends = |edits: &Edits, context: ReplayContext<'_>| {
+        let flow = ready(&def());
+        let replay = Replay { recording: &recording, flow: &flow, route: &|_| true, edits, context };
+        let report = replay.run(&mut |_| {}).unwrap();
+        let kind = report.edited_outcome.as_ref().map(|outcome| outcome.failure_kind.clone());
+        (ended(&report), kind.unwrap_or_default())
+    };
+    let none = ReplayContext { deadline: Some(Duration::from_secs(1)), ..ReplayContext::default() };
+    let limited = ReplayContext { targets: Some(&OfBank), ..none };
+    for edits in [fail("remote 4=timeout"), late("remote 4", 300_000_000)] {
+        let (told, kind) = ends(&edits, limited);
+        assert!(told.starts_with("504 failed timeout remote at ask_remote, 2000000"), "{told}");
+        assert_eq!(kind, "timeout");
+        let is_default_deadline = ReplayContext { is_default_deadline: true, ..none };
+        let kinds = [ends(&edits, none).1, ends(&edits, is_default_deadline).1];
+        if edits.faults == fail("remote 4=timeout").faults {
+            assert_eq!(kinds, ["service_deadline", "default_deadline"]);
+        } else {
+            assert_eq!(kinds, ["", ""], "late, but within the deadline");
+        }
+    }
+    let (told, _) = ends(&late("remote 4", 100_000_000), limited);
+    assert!(told.starts_with("200 done"), "{told}");
+}
+
 #[test]
 fn a_fault_without_an_effect_is_an_error() {
     let refused = |edits: &Edits| {

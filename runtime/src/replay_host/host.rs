@@ -13,14 +13,17 @@ use std::{any::Any, error::Error, io};
 use zerver_engine::{EffectError, EffectErrorKind, Flow, Request};
 use zerver_replay::wire::{Hello, HostReply, HostRequest, receive, send};
 use zerver_replay::{
-    Edits, ExplainCall, Progress, Recording, Replay, ReplayContext, ReplayError, Report, removed_flow_report,
+    Edits, ExplainCall, Progress, Recording, Replay, ReplayContext, ReplayError, Report, TargetLimits,
+    removed_flow_report,
 };
 use zerver_trace::secret::Rule;
 
 use super::live_performer::LivePerformer;
 use super::virtual_timers::VirtualTimers;
 use crate::app::startup::BoxError;
+use crate::config::Config;
 use crate::http::{RouteMatch, Router};
+use crate::scheduler::TargetSettings;
 use crate::{App, StartError, build_id};
 
 /// Message of the error for a call that is not explained.
@@ -33,7 +36,8 @@ pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
     zerver_engine::install_panic_hook();
     let flows = app.ready_flows()?.into_iter().map(HostedFlow::new).collect();
     let (deadline, rule) = (app.config().deadline, app.secrets());
-    let mut host = Host { flows, deadline, rule, unopened: Some(app), live: None };
+    let targets = app.config().targets.clone();
+    let mut host = Host { flows, deadline, targets, rule, unopened: Some(app), live: None };
     let result = UnixStream::connect(socket).and_then(|stream| host.answer_requests(stream));
     result.map_err(|error| StartError::Ipc { socket: socket.to_owned(), error })
 }
@@ -41,11 +45,18 @@ pub(crate) fn serve(app: App, socket: &Path) -> Result<(), StartError> {
 struct Host {
     flows: Vec<HostedFlow>,
     deadline: Duration,
+    targets: TargetSettings,
     rule: Rule,
     /// The app, until its startup hook runs.
     unopened: Option<App>,
     /// Performer of effects, opened by the first replay that performs effects for real.
     live: Option<LivePerformer>,
+}
+
+impl TargetLimits for TargetSettings {
+    fn time_limit(&self, target: &str) -> Option<Duration> {
+        self.policy(target).timeout
+    }
 }
 
 impl Host {
@@ -135,6 +146,8 @@ impl Host {
             .filter(|_| !edits.live.is_empty());
         let context = ReplayContext {
             deadline: Some(self.deadline),
+            is_default_deadline: self.deadline == Config::default().deadline,
+            targets: Some(&self.targets),
             timers: Some(&VirtualTimers),
             live,
             secret_rule: Some(&self.rule),
