@@ -1,10 +1,10 @@
-//! Two services that ship to one PostgreSQL, and the commands that read it.
+//! Two services that ship to one PostgreSQL or one bucket, and the commands that read it.
 
 use std::time::{Duration, Instant};
 
-use zerver_local_server::Postgres;
+use zerver_local_server::{Postgres, S3};
 
-use crate::harness::{Dev, Place, programs};
+use crate::harness::{Dev, Place, Ran, programs};
 
 /// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -12,9 +12,44 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[test]
 fn commands_read_the_requests_of_two_services_from_a_database() {
     let database = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
-    let url = format!("{}&ns=shop", database.url());
+    ship_and_read(&format!("{}&ns=shop", database.url()), &[]);
+}
+
+#[test]
+fn commands_read_the_requests_of_two_services_from_a_bucket() {
+    let server = S3::start(&["traces"]).unwrap_or_else(|error| panic!("{error}"));
+    let url = format!("s3://traces/fleet?ns=shop&endpoint={}", server.url());
+    let key = [("AWS_ACCESS_KEY_ID", S3::KEY), ("AWS_SECRET_ACCESS_KEY", S3::SECRET)];
+    let first = ship_and_read(&url, &key);
+    let fleet = |arguments: &[&str]| run(&first, &[arguments, &["--store", &url]].concat(), &key);
+    let without_key = first.zerver(&["ls", "--store", &url]);
+    assert_eq!(without_key.code, Some(2), "{without_key:?}");
+    assert!(without_key.err.contains("AWS_ACCESS_KEY_ID"), "{}", without_key.err);
+    // The present hour is not packed, and nothing changes.
+    let compacted = fleet(&["fleet", "compact", "--settle", "0s", "--grace", "0s", "--json"]);
+    assert_eq!(compacted.code, Some(0), "{compacted:?}");
+    let listed = fleet(&["ls", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!(json["requests"].as_array().unwrap().len(), 6);
+    // An object that somebody removed is found.
+    let live = server.bucket_folder("traces").join("fleet/shop/live");
+    let hour = std::fs::read_dir(live).unwrap().next().unwrap().unwrap().path();
+    let mut segments: Vec<_> = std::fs::read_dir(hour).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    std::fs::remove_file(segments.pop().unwrap()).unwrap();
+    let doctor = fleet(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    assert!(doctor.out.contains("their object is missing"), "{}", doctor.out);
+}
+
+fn run(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    Ran::of(place.command(arguments).envs(variables.iter().copied()).output().unwrap())
+}
+
+/// Returns the place from which the commands ran.
+fn ship_and_read(url: &str, variables: &[(&str, &str)]) -> Place {
     let (first, second) = (Place::new(), Place::new());
-    let fleet = |arguments: &[&str]| first.zerver(&[arguments, &["--store", &url]].concat());
+    let fleet = |arguments: &[&str]| run(&first, &[arguments, &["--store", url]].concat(), variables);
     // Before the namespace is there, a command says what to do, and a service starts.
     let missing = fleet(&["ls"]);
     assert_eq!(missing.code, Some(2));
@@ -24,7 +59,8 @@ fn commands_read_the_requests_of_two_services_from_a_database() {
     assert!(created.out.contains("\"created\":true"), "{}", created.out);
     let services = [&first, &second].map(|place| {
         let mut command = place.service();
-        command.env("ZERVER_FLEET_STORE", &url).env("ZERVER_FLEET_EVERY", "50ms");
+        command.env("ZERVER_FLEET_STORE", url).env("ZERVER_FLEET_EVERY", "50ms");
+        command.envs(variables.iter().copied());
         Dev::start(command)
     });
     for (n, service) in services.iter().enumerate() {
@@ -83,4 +119,5 @@ fn commands_read_the_requests_of_two_services_from_a_database() {
     for node in status["nodes"].as_array().unwrap() {
         assert_eq!((&node["missing"], &node["waiting"]), (&0.into(), &0.into()), "{node}");
     }
+    first
 }

@@ -344,12 +344,27 @@ pub(crate) struct Fleet {
 pub(crate) enum FleetCommand {
     /// Create the namespace of a fleet, or change its settings
     ///
-    /// Creates a schema, its tables and functions, and the roles `zerver_ship` and `zerver_read`. May run again.
+    /// In PostgreSQL, creates a schema, its tables and functions, and the roles `zerver_ship` and `zerver_read`. In a bucket,
+    /// writes the settings. May run again.
     Init(FleetInit),
     /// Bring the namespace of a fleet to the version of this build, in place
     Upgrade,
     /// List the nodes of a fleet, and how far behind each is
     Status,
+    /// Pack what services have written to a bucket into few objects, and delete what is too old
+    ///
+    /// To be run once an hour. Commands read meanwhile as always.
+    Compact(FleetCompact),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetCompact {
+    /// Time after the end of an hour when it is packed
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) settle: HumanDuration,
+    /// Time for which objects stay after they were packed, for readers that have listed them
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) grace: HumanDuration,
 }
 
 #[derive(Debug, Args)]

@@ -34,7 +34,7 @@ impl FleetNodes {
             return match chosen {
                 None => Ok(None),
                 Some(_) => Err(CommandError::new("only a fleet has nodes")
-                    .with_hint("name one with --store 'postgres://user@host/database?ns=shop_prod'")),
+                    .with_hint("name one with --store 'postgres://user@host/database?ns=shop_prod' or 's3://bucket/prefix?ns=shop_prod'")),
             };
         };
         let all = nodes(url).map_err(|error| failed(url, "read", &error))?;

@@ -1,6 +1,9 @@
-//! Tests of a fleet on a real PostgreSQL.
+//! Tests of a fleet on a real PostgreSQL and a real object store.
 
 mod alike;
+mod bucket;
+mod bucket_faults;
+mod compaction;
 mod faults;
 mod harness;
 #[path = "../../../src/sample_traces.rs"]

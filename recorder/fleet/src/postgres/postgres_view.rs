@@ -12,9 +12,9 @@ use zerver_recorder::{
     BlockIndex, BlockPart, BlocksView, BuildRecord, NodeId, Order, ReadError, StoreCounts, Wanted,
 };
 
-use crate::read::block_select::{BlockSelect, by_position};
-use crate::read::fleet_blocks::SharedConnection;
-use crate::ship::block_columns::number;
+use crate::postgres::block_columns::number;
+use crate::postgres::block_select::{BlockSelect, by_position};
+use crate::postgres::postgres_blocks::SharedConnection;
 
 /// Number of blocks in the first answer, and the maximum; each is four times as long as the one before.
 const FIRST_PAGE: usize = 16;
@@ -25,7 +25,7 @@ const REMEMBERED: usize = 4096;
 const MAX_BUILDS: i64 = 64;
 
 /// The blocks of a fleet at one moment.
-pub(super) struct FleetView {
+pub(super) struct PostgresView {
     shared: Arc<SharedConnection>,
     range: Range<u64>,
     counts: StoreCounts,
@@ -43,7 +43,7 @@ struct KnownBlock {
     summaries: Vec<u8>,
 }
 
-impl FleetView {
+impl PostgresView {
     pub(super) fn new(shared: Arc<SharedConnection>, range: Range<u64>, counts: StoreCounts) -> Self {
         Self { shared, range, counts, known: RefCell::default() }
     }
@@ -122,13 +122,13 @@ impl FleetView {
     }
 }
 
-impl BlocksView for FleetView {
+impl BlocksView for PostgresView {
     fn range(&self) -> Range<u64> {
         self.range.clone()
     }
 
-    fn counts(&self) -> StoreCounts {
-        self.counts
+    fn counts(&self) -> Result<StoreCounts, ReadError> {
+        Ok(self.counts)
     }
 
     fn dropped(&self) -> Result<u64, ReadError> {

@@ -6,29 +6,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_postgres::Row;
 use zerver_recorder::{Blocks, BlocksView, FileMark, ReadError, StoreCounts};
 
-use crate::connection::{Connection, Parameter};
 use crate::fleet_error::FleetError;
-use crate::fleet_url::FleetUrl;
-use crate::read::fleet_view::FleetView;
-use crate::schema::VERSION;
+use crate::postgres::VERSION;
+use crate::postgres::connection::{Connection, Parameter};
+use crate::postgres::postgres_url::PostgresUrl;
+use crate::postgres::postgres_view::PostgresView;
 
-/// The blocks of a fleet, for [`zerver_recorder::Reader::of`]. Must not be used on a thread of an asynchronous runtime.
-pub struct FleetBlocks {
+/// The blocks in the tables of a namespace.
+pub(crate) struct PostgresBlocks {
     shared: Arc<SharedConnection>,
 }
 
-impl std::fmt::Debug for FleetBlocks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FleetBlocks").field("url", &self.shared.url).finish_non_exhaustive()
-    }
-}
-
-impl FleetBlocks {
+impl PostgresBlocks {
     /// Connects to a fleet.
     ///
     /// # Errors
     /// If the database cannot be reached or read, or the namespace is not there or has another version.
-    pub fn open(url: &FleetUrl) -> Result<Self, ReadError> {
+    pub(crate) fn open(url: &PostgresUrl) -> Result<Self, ReadError> {
         let connection = Connection::new(url.clone()).map_err(|error| error.into_read_error(url))?;
         let shared = SharedConnection { url: url.clone(), connection: Mutex::new(connection) };
         let blocks = Self { shared: Arc::new(shared) };
@@ -36,7 +30,7 @@ impl FleetBlocks {
         Ok(blocks)
     }
 
-    fn view_now(&self) -> Result<FleetView, ReadError> {
+    fn view_now(&self) -> Result<PostgresView, ReadError> {
         let rows = self.shared.query(
             "select version, next_at, coalesce((select min(at) from {ns}.block), next_at), n.recorded, n.not_kept, \
              n.dropped from {ns}.fleet, (select coalesce(sum(recorded), 0)::bigint as recorded, \
@@ -51,15 +45,15 @@ impl FleetBlocks {
         };
         let version: i32 = row.get(0);
         if version != VERSION {
-            return Err(FleetError::version(url, version, VERSION).into_read_error(url));
+            return Err(FleetError::version(url.namespace(), url, version, VERSION).into_read_error(url));
         }
         let count = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or_default();
         let counts = StoreCounts { recorded: count(3), not_kept: count(4), dropped: count(5) };
-        Ok(FleetView::new(Arc::clone(&self.shared), count(2)..count(1), counts))
+        Ok(PostgresView::new(Arc::clone(&self.shared), count(2)..count(1), counts))
     }
 }
 
-impl Blocks for FleetBlocks {
+impl Blocks for PostgresBlocks {
     fn place(&self) -> String {
         self.shared.url.to_string()
     }
@@ -83,7 +77,7 @@ impl Blocks for FleetBlocks {
 
 /// The connection that all views of a fleet share.
 pub(super) struct SharedConnection {
-    pub(super) url: FleetUrl,
+    pub(super) url: PostgresUrl,
     connection: Mutex<Connection>,
 }
 
