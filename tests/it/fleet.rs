@@ -31,7 +31,7 @@ fn commands_read_the_requests_of_two_services_from_a_bucket() {
     let listed = fleet(&["ls", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
     assert_eq!(json["requests"].as_array().unwrap().len(), 6);
-    // An object that somebody removed is found.
+    // An object that was removed by hand is found.
     let live = server.bucket_folder("traces").join("fleet/shop/live");
     let hour = std::fs::read_dir(live).unwrap().next().unwrap().unwrap().path();
     let mut segments: Vec<_> = std::fs::read_dir(hour).unwrap().map(|entry| entry.unwrap().path()).collect();

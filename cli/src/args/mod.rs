@@ -21,9 +21,9 @@ pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 #[cfg(feature = "mcp")]
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
-    Completions, Demo, Diff, Doctor, Explain, Fleet, FleetCommand, FleetCompact, FlowSort, Flows, GroupKey,
-    Import, Ls, ManPages, RequestColumn, RequestOrder, Resend, Simulate, Slo, Theme, ThemeArgs, Trace, Tui,
-    Why, WhyValue,
+    Completions, Demo, Diff, Doctor, Explain, Fleet, FleetArchive, FleetCommand, FleetCompact, FlowSort,
+    Flows, GroupKey, Import, Ls, ManPages, RequestColumn, RequestOrder, Resend, Simulate, Slo, Theme,
+    ThemeArgs, Trace, Tui, Why, WhyValue,
 };
 pub(crate) use self::service::{
     Catalog, CatalogDiff, ComparedDocuments, Config, Dev, New, OpenApi, OpenApiDiff, Program, Template, Top,

@@ -355,6 +355,20 @@ pub(crate) enum FleetCommand {
     ///
     /// To be run once an hour. Commands read meanwhile as always.
     Compact(FleetCompact),
+    /// Move old days from a database to a bucket, which commands on the database then read too
+    ///
+    /// The oldest day first. A day is read again from the bucket before it is removed from the database.
+    Archive(FleetArchive),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetArchive {
+    /// Bucket, such as s3://bucket/prefix?ns=shop_prod, that `zerver fleet init` has prepared
+    #[arg(value_name = "URL")]
+    pub(crate) to: String,
+    /// Age of the days that are moved, in whole days
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
+    pub(crate) older_than: HumanDuration,
 }
 
 #[derive(Debug, Args)]

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use zerver_fleet::{
-    CompactOptions, CompactOutcome, FleetStatus, FleetUrl, InitOptions, NodeStatus, compact, init, status,
-    upgrade,
+    CompactOptions, CompactOutcome, FleetStatus, FleetUrl, InitOptions, NodeStatus, archive, compact, init,
+    status, upgrade,
 };
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
-use crate::args::{Fleet, FleetCommand, FleetCompact, Global};
+use crate::args::{Fleet, FleetArchive, FleetCommand, FleetCompact, Global};
 use crate::error::{CommandError, CommandOutcome};
 use crate::fleet_failure::failed;
 use crate::output::Output;
@@ -29,6 +29,7 @@ pub(super) fn run(
         FleetCommand::Upgrade => run_upgrade(&url, output),
         FleetCommand::Status => run_status(&url, output),
         FleetCommand::Compact(args) => run_compact(&url, args, output),
+        FleetCommand::Archive(args) => run_archive(&url, args, output),
     }
 }
 
@@ -110,6 +111,9 @@ fn run_status(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome, Com
         bytes(found.bytes),
         count(u64::from(found.keep_days), "day", "days"),
     ));
+    if let Some(archive) = &found.archive {
+        output.info(&format!("older days are in {}", clean(archive)));
+    }
     if let Some(first) = found.foreign.first() {
         let foreign = count(found.foreign.len() as u64, "object is", "objects are");
         output.info(&format!("{foreign} not of zerver, and ignored: {}", clean(first)));
@@ -149,6 +153,38 @@ fn run_compact(
         }
     }
     Ok(if damaged.is_empty() { CommandOutcome::Success } else { CommandOutcome::Finding })
+}
+
+fn run_archive(
+    url: &FleetUrl,
+    args: &FleetArchive,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let to: FleetUrl = args
+        .to
+        .parse()
+        .map_err(|error| CommandError::new("cannot use the URL of the archive").caused_by(&error))?;
+    let days = u32::try_from(args.older_than.ns / (24 * 60 * 60 * 1_000_000_000)).unwrap_or(u32::MAX);
+    let result = archive(url, &to, days, &mut |day| output.progress(&format!("moving day {day} since 1970")));
+    output.clear_progress();
+    let done = result.map_err(|error| failed(url, "archive", &error))?;
+    if output.is_json {
+        output.json(&serde_json::json!({
+            "days": done.days,
+            "blocks": done.blocks,
+            "packs": done.packs,
+            "bytes": done.bytes,
+        }))?;
+    } else {
+        output.info(&format!(
+            "moved {} with {} to {} ({})",
+            count(done.days, "day", "days"),
+            count(done.blocks, "block", "blocks"),
+            count(done.packs, "object", "objects"),
+            bytes(done.bytes),
+        ));
+    }
+    Ok(CommandOutcome::Success)
 }
 
 fn nodes_table(nodes: &[NodeStatus], columns: Option<usize>) -> String {
@@ -193,6 +229,8 @@ struct StatusJson<'s> {
     bytes: u64,
     builds: u64,
     nodes: Vec<NodeJson<'s>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive: Option<&'s str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     foreign: &'s [String],
 }
@@ -223,9 +261,23 @@ impl<'s> StatusJson<'s> {
             behind_bytes: node.behind_bytes,
             missing: node.missing(),
         });
-        let FleetStatus { version, keep_days, traces, blocks, bytes, builds, ref foreign, .. } = *status;
+        let FleetStatus {
+            version, keep_days, traces, blocks, bytes, builds, ref archive, ref foreign, ..
+        } = *status;
         let (fleet, namespace) = (url.to_string(), url.namespace());
         let nodes = nodes.collect();
-        Self { fleet, namespace, version, keep_days, traces, blocks, bytes, builds, nodes, foreign }
+        Self {
+            fleet,
+            namespace,
+            version,
+            keep_days,
+            traces,
+            blocks,
+            bytes,
+            builds,
+            nodes,
+            archive: archive.as_deref(),
+            foreign,
+        }
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use zerver_recorder::{Blocks, BlocksView, FileMark, ReadError};
 
+use crate::archive::archived_blocks::ArchivedBlocks;
 use crate::bucket::read::bucket_blocks::BucketBlocks;
 use crate::fleet_url::{FleetUrl, Location};
-use crate::postgres::postgres_blocks::PostgresBlocks;
 
 /// The blocks of a fleet, for [`zerver_recorder::Reader::of`]. Must not be used on a thread of an asynchronous runtime.
 pub struct FleetBlocks(Box<dyn Blocks>);
@@ -24,7 +24,7 @@ impl FleetBlocks {
     /// If the fleet cannot be reached or read, or the namespace is not there or has another version.
     pub fn open(url: &FleetUrl) -> Result<Self, ReadError> {
         Ok(Self(match &url.0 {
-            Location::Postgres(url) => Box::new(PostgresBlocks::open(url)?),
+            Location::Postgres(url) => Box::new(ArchivedBlocks::open(url)?),
             Location::Bucket(url) => Box::new(BucketBlocks::open(url)?),
         }))
     }

@@ -38,6 +38,9 @@ pub enum UrlError {
     /// A setting that PostgreSQL does not know.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Another word for whether the archive is read.
+    #[error("archive is on or off")]
+    Archive,
     /// A bucket, an endpoint or a setting that cannot be used.
     #[error("{0}")]
     Bucket(String),
@@ -64,13 +67,13 @@ impl FleetUrl {
     }
 
     /// Parses a URL. `variable` returns the variables of the environment, which may have the key, the region and the
-    /// endpoint of a bucket.
+    /// endpoint of a bucket or an archive.
     ///
     /// # Errors
     /// If it is no URL of a fleet.
     pub fn parse_with(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
         if PostgresUrl::is_url(text) {
-            return Ok(Self(Location::Postgres(Box::new(PostgresUrl::parse(text)?))));
+            return Ok(Self(Location::Postgres(Box::new(PostgresUrl::parse(text, variable)?))));
         }
         if BucketUrl::is_url(text) {
             return Ok(Self(Location::Bucket(Box::new(BucketUrl::parse(text, variable)?))));

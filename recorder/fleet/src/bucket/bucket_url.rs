@@ -10,6 +10,16 @@ use crate::fleet_url::{UrlError, namespace_of};
 
 const SCHEME: &str = "s3://";
 const DEFAULT_REGION: &str = "us-east-1";
+/// Variables of the environment that a URL of a bucket leaves things to.
+pub(crate) const VARIABLES: [&str; 7] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+];
 /// Maximum length of the prefix of all keys, in bytes. A key may have 1024.
 const MAX_PREFIX: usize = 512;
 

@@ -54,7 +54,7 @@ pub struct CompactOutcome {
     pub replaced: u64,
     /// Number of objects that were deleted because of their age.
     pub expired: u64,
-    /// What cannot be read, and stays as it is.
+    /// Names of objects that cannot be read, which stay as they are.
     pub damaged: Vec<String>,
 }
 

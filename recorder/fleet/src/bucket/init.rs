@@ -28,7 +28,7 @@ pub(crate) fn upgrade(url: &BucketUrl) -> Result<i32, FleetError> {
 }
 
 /// Reads the settings of a namespace, which must be there.
-pub(super) fn settings(store: &ObjectStore) -> Result<Settings, FleetError> {
+pub(crate) fn settings(store: &ObjectStore) -> Result<Settings, FleetError> {
     let url = &store.url;
     if let Some(found) = find_settings(store)? {
         return Ok(found);

@@ -13,10 +13,11 @@
 pub(crate) mod bucket_destination;
 pub(crate) mod bucket_url;
 pub(crate) mod compact;
-mod format;
+pub(crate) mod format;
 pub(crate) mod init;
 mod inventory;
-mod object_store;
+mod node_reports;
+pub(crate) mod object_store;
 pub(crate) mod read;
 mod refusals;
 pub(crate) mod status;

@@ -34,39 +34,39 @@ const MAX_OBJECT: u64 = 512 << 20;
 
 /// An object in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     /// Key below the prefix.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// Size in bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Time of the last change, by the clock of the server.
-    pub(super) modified: Timestamp,
+    pub(crate) modified: Timestamp,
 }
 
 /// A list of objects in the order of their keys, and the time of the answer by the clock of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listing {
-    pub(super) objects: Vec<Listed>,
-    pub(super) now: Timestamp,
+pub(crate) struct Listing {
+    pub(crate) objects: Vec<Listed>,
+    pub(crate) now: Timestamp,
 }
 
 /// A part of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Key below the prefix.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// Bytes of the object. `None` for all.
-    pub(super) range: Option<Range<u64>>,
+    pub(crate) range: Option<Range<u64>>,
 }
 
 /// The objects of a namespace.
-pub(super) struct ObjectStore {
-    pub(super) url: BucketUrl,
+pub(crate) struct ObjectStore {
+    pub(crate) url: BucketUrl,
     runtime: Runtime,
 }
 
 impl ObjectStore {
-    pub(super) fn new(url: &BucketUrl) -> Result<Self, FleetError> {
+    pub(crate) fn new(url: &BucketUrl) -> Result<Self, FleetError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| FleetError::passing(format!("cannot use the network: {error}")))?;
@@ -78,19 +78,19 @@ impl ObjectStore {
     }
 
     /// Reads an object. Returns `None` if there is none.
-    pub(super) fn get(&self, key: &str) -> Result<Option<Bytes>, FleetError> {
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Bytes>, FleetError> {
         self.runtime.block_on(self.get_part(&Part { key: key.to_owned(), range: None }))
     }
 
     /// Reads parts of objects at the same time. A part that ends before its range does is shorter.
-    pub(super) fn get_parts(&self, parts: &[Part]) -> Vec<Result<Option<Bytes>, FleetError>> {
+    pub(crate) fn get_parts(&self, parts: &[Part]) -> Vec<Result<Option<Bytes>, FleetError>> {
         self.runtime
             .block_on(stream::iter(parts).map(|part| self.get_part(part)).buffered(CONCURRENT).collect())
     }
 
     /// Writes an object. With `only_new`, an object that is there stays as it is, if the server knows conditions. Returns
     /// true if it was written.
-    pub(super) fn put(&self, key: &str, content: Bytes, only_new: bool) -> Result<bool, FleetError> {
+    pub(crate) fn put(&self, key: &str, content: Bytes, only_new: bool) -> Result<bool, FleetError> {
         self.runtime.block_on(async {
             let connection = &self.url.connection;
             let (bucket, path) = (connection.bucket(), self.path(key));
@@ -113,7 +113,7 @@ impl ObjectStore {
     }
 
     /// Deletes objects. One that is not there is no error.
-    pub(super) fn delete(&self, keys: &[String]) -> Result<(), FleetError> {
+    pub(crate) fn delete(&self, keys: &[String]) -> Result<(), FleetError> {
         self.runtime.block_on(async {
             let mut deleted = stream::iter(keys).map(|key| self.delete_one(key)).buffer_unordered(CONCURRENT);
             while let Some(result) = deleted.next().await {
@@ -124,7 +124,7 @@ impl ObjectStore {
     }
 
     /// Lists the objects whose keys begin with `start` and come after `after`, however many pages they fill.
-    pub(super) fn list(&self, start: &str, after: Option<&str>) -> Result<Listing, FleetError> {
+    pub(crate) fn list(&self, start: &str, after: Option<&str>) -> Result<Listing, FleetError> {
         self.runtime.block_on(async {
             let mut listing = Listing { objects: Vec::new(), now: Timestamp::UNIX_EPOCH };
             let (mut token, start) = (None, self.path(start));

@@ -1,21 +1,21 @@
 //! The state of a namespace: its nodes, and what its objects hold.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use zerver_recorder::NodeId;
 
 use crate::bucket::bucket_url::BucketUrl;
-use crate::bucket::format::records::{NodeReport, parse_node_key};
+use crate::bucket::format::records::NodeReport;
 use crate::bucket::format::segment::Run;
 use crate::bucket::format::segment_name::hour_of;
 use crate::bucket::init::settings;
 use crate::bucket::inventory::{Inventory, open_packs};
-use crate::bucket::object_store::{ObjectStore, Part};
+use crate::bucket::node_reports::reports;
+use crate::bucket::object_store::ObjectStore;
 use crate::bucket::read::bucket_blocks::BucketBlocks;
 use crate::bucket::{NODES, SETTINGS};
 use crate::fleet_error::FleetError;
-use crate::fleet_status::{FleetStatus, NodeStatus};
+use crate::node_status::{FleetStatus, NodeStatus};
 
 /// Reads the state of a namespace.
 pub(crate) fn status(url: &BucketUrl) -> Result<FleetStatus, FleetError> {
@@ -41,6 +41,7 @@ pub(crate) fn status(url: &BucketUrl) -> Result<FleetStatus, FleetError> {
         bytes: inventory.bytes,
         builds: inventory.builds,
         nodes: read_nodes(&store)?,
+        archive: None,
         foreign: inventory.foreign.iter().map(|key| format!("{}{key}", url.prefix)).collect(),
     })
 }
@@ -66,31 +67,6 @@ fn read_nodes(store: &ObjectStore) -> Result<Vec<NodeStatus>, FleetError> {
         .collect();
     nodes.sort_by_key(|node| (node.seen, node.node));
     Ok(nodes)
-}
-
-/// Reads the reports of the nodes, and the time since each was written.
-pub(super) fn reports(store: &ObjectStore) -> Result<Vec<(NodeId, Duration, NodeReport)>, FleetError> {
-    let listing = store.list(NODES, None)?;
-    let listed: Vec<_> = listing
-        .objects
-        .into_iter()
-        .filter_map(|object| Some((parse_node_key(&object.key)?, object)))
-        .collect();
-    let parts = listed.iter().map(|(_, object)| Part { key: object.key.clone(), range: None });
-    let contents = store.get_parts(&parts.collect::<Vec<_>>());
-    let mut reports = Vec::with_capacity(listed.len());
-    for ((node, object), content) in listed.into_iter().zip(contents) {
-        let Some(content) = content? else { continue };
-        let report = serde_json::from_slice(&content).map_err(|_| {
-            FleetError::lasting(
-                format!("the object {}{} is not a report of a node", store.url.prefix, object.key),
-                "restore an earlier version of it",
-            )
-        })?;
-        let seen = listing.now.duration_since(object.modified);
-        reports.push((node, Duration::try_from(seen).unwrap_or_default(), report));
-    }
-    Ok(reports)
 }
 
 /// Finds blocks that were shipped and are not there, although later ones of the same node are or the node knows of them.

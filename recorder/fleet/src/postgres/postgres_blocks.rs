@@ -1,16 +1,15 @@
 //! The database of a fleet, open for reading.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_postgres::Row;
-use zerver_recorder::{Blocks, BlocksView, FileMark, ReadError, StoreCounts};
+use zerver_recorder::{ReadError, StoreCounts};
 
 use crate::fleet_error::FleetError;
 use crate::postgres::VERSION;
 use crate::postgres::connection::{Connection, Parameter};
 use crate::postgres::postgres_url::PostgresUrl;
-use crate::postgres::postgres_view::PostgresView;
+use crate::postgres::postgres_view::{Archived, PostgresView};
 
 /// The blocks in the tables of a namespace.
 pub(crate) struct PostgresBlocks {
@@ -30,48 +29,39 @@ impl PostgresBlocks {
         Ok(blocks)
     }
 
-    fn view_now(&self) -> Result<PostgresView, ReadError> {
+    pub(crate) fn place(&self) -> String {
+        self.shared.url.to_string()
+    }
+
+    /// Returns the blocks as they are now.
+    pub(crate) fn view_now(&self) -> Result<PostgresView, ReadError> {
+        let url = &self.shared.url;
+        // Another version may lack columns.
+        let versions = self.shared.query("select version from {ns}.fleet", &[])?;
+        let Some(version) = versions.first().map(|row| row.get(0)) else {
+            let hint = format!("run `zerver fleet init --store '{url}'`");
+            return Err(FleetError::lasting("the namespace is empty", hint).into_read_error(url));
+        };
+        if version != VERSION {
+            return Err(FleetError::version(url.namespace(), url, version, VERSION).into_read_error(url));
+        }
         let rows = self.shared.query(
-            "select version, next_at, coalesce((select min(at) from {ns}.block), next_at), n.recorded, n.not_kept, \
-             n.dropped from {ns}.fleet, (select coalesce(sum(recorded), 0)::bigint as recorded, \
+            "select next_at, coalesce((select min(at) from {ns}.block), next_at), n.recorded, n.not_kept, n.dropped, \
+             archive, archived_before from {ns}.fleet, (select coalesce(sum(recorded), 0)::bigint as recorded, \
              coalesce(sum(not_kept), 0)::bigint as not_kept, coalesce(sum(dropped), 0)::bigint as dropped \
              from {ns}.node) n",
             &[],
         )?;
-        let url = &self.shared.url;
         let Some(row) = rows.first() else {
-            let hint = format!("run `zerver fleet init --store '{url}'`");
-            return Err(FleetError::lasting("the namespace is empty", hint).into_read_error(url));
+            return Err(FleetError::passing("the namespace was removed meanwhile").into_read_error(url));
         };
-        let version: i32 = row.get(0);
-        if version != VERSION {
-            return Err(FleetError::version(url.namespace(), url, version, VERSION).into_read_error(url));
-        }
         let count = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or_default();
-        let counts = StoreCounts { recorded: count(3), not_kept: count(4), dropped: count(5) };
-        Ok(PostgresView::new(Arc::clone(&self.shared), count(2)..count(1), counts))
-    }
-}
-
-impl Blocks for PostgresBlocks {
-    fn place(&self) -> String {
-        self.shared.url.to_string()
-    }
-
-    fn dir(&self) -> Option<&Path> {
-        None
-    }
-
-    fn view(&self) -> Result<Box<dyn BlocksView>, ReadError> {
-        Ok(Box::new(self.view_now()?))
-    }
-
-    fn is_in_place(&self) -> bool {
-        true
-    }
-
-    fn mark(&self) -> Option<FileMark> {
-        None
+        let counts = StoreCounts { recorded: count(2), not_kept: count(3), dropped: count(4) };
+        let archive: Option<String> = row.get(5);
+        let archived = archive
+            .filter(|_| url.is_archive_read)
+            .map(|archive| Archived { url: archive, before: row.get(6) });
+        Ok(PostgresView::new(Arc::clone(&self.shared), count(1)..count(0), counts, archived))
     }
 }
 

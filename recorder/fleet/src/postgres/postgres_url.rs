@@ -1,5 +1,6 @@
 //! The URL of a fleet on PostgreSQL: a database, and a namespace in it, which is a schema.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use tokio_postgres::Config;
 use zerver_postgres_connect::{TlsConnector, parse, without_setting};
 use zerver_recorder::regular_file;
 
+use crate::bucket::bucket_url::VARIABLES;
 use crate::fleet_url::{UrlError, namespace_of};
 
 /// Maximum length of a file with a password, in bytes.
@@ -19,6 +21,10 @@ pub(crate) struct PostgresUrl {
     namespace: String,
     pub(crate) config: Config,
     pub(crate) tls: TlsConnector,
+    /// False if the archive of the namespace is not to be read.
+    pub(crate) is_archive_read: bool,
+    /// Variables of the environment with the key of the archive.
+    pub(crate) variables: BTreeMap<&'static str, String>,
 }
 
 impl PostgresUrl {
@@ -26,8 +32,15 @@ impl PostgresUrl {
         text.starts_with("postgres://") || text.starts_with("postgresql://")
     }
 
-    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
+    pub(crate) fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
         let (rest, namespace) = namespace_of(text)?;
+        let (rest, archive) = without_setting(&rest, "archive");
+        let is_archive_read = match archive.as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(_) => return Err(UrlError::Archive),
+        };
+        let variables = VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))).collect();
         let (rest, password_file) = without_setting(&rest, "passfile");
         let (mut config, tls) = parse(&rest)?;
         if let Some(path) = password_file {
@@ -36,7 +49,7 @@ impl PostgresUrl {
                 password.map_err(|error| UrlError::Password { path, reason: error.to_string() })?;
             config.password(password.trim_end_matches(['\n', '\r']));
         }
-        Ok(Self { shown: without_password(text), namespace, config, tls })
+        Ok(Self { shown: without_password(text), namespace, config, tls, is_archive_read, variables })
     }
 
     /// Returns the namespace: the name of a schema.
@@ -74,7 +87,11 @@ impl fmt::Display for PostgresUrl {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{PostgresUrl, UrlError, without_password};
+
+    fn parse(text: &str) -> Result<PostgresUrl, UrlError> {
+        PostgresUrl::parse(text, &|_| None)
+    }
 
     #[test]
     fn a_url_names_a_namespace_and_is_shown_without_its_password() {
@@ -92,13 +109,18 @@ mod tests {
             ),
             ("postgres:///d?host=/tmp&password=pw&ns=x", "x", "postgres:///d?host=/tmp&ns=x"),
         ] {
-            let url = PostgresUrl::parse(text).unwrap();
+            let url = parse(text).unwrap();
             assert_eq!((url.namespace(), url.to_string().as_str()), (namespace, shown), "{text}");
         }
-        for wrong in ["postgres://h/d?ns=a;drop", "postgres://h/d?ns=pg_x", "postgres://h/d?ns="] {
-            assert!(PostgresUrl::parse(wrong).is_err(), "{wrong}");
+        for wrong in [
+            "postgres://h/d?ns=a;drop",
+            "postgres://h/d?ns=pg_x",
+            "postgres://h/d?ns=",
+            "postgres://h/d?archive=no",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
-        let error = PostgresUrl::parse("postgres://u:hunter2@h:x/d").map(|_| ()).unwrap_err();
+        let error = parse("postgres://u:hunter2@h:x/d").map(|_| ()).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("hunter2"));
         assert!(!without_password("postgres://u:hun/ter@h/d").contains("hun"));
     }
@@ -108,8 +130,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("password");
         std::fs::write(&file, "hunter2\n").unwrap();
-        let url = PostgresUrl::parse(&format!("postgres://u@h/d?passfile={}", file.display())).unwrap();
+        let url = parse(&format!("postgres://u@h/d?passfile={}", file.display())).unwrap();
         assert_eq!(url.config.get_password(), Some(&b"hunter2"[..]));
-        assert!(PostgresUrl::parse("postgres://u@h/d?passfile=/nowhere").is_err());
+        assert!(parse("postgres://u@h/d?passfile=/nowhere").is_err());
     }
 }

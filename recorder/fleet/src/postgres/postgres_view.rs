@@ -25,12 +25,22 @@ const REMEMBERED: usize = 4096;
 const MAX_BUILDS: i64 = 64;
 
 /// The blocks of a fleet at one moment.
-pub(super) struct PostgresView {
+pub(crate) struct PostgresView {
     shared: Arc<SharedConnection>,
     range: Range<u64>,
     counts: StoreCounts,
+    pub(crate) archived: Option<Archived>,
     /// Blocks that were selected, so that their summaries need no further round trip.
     known: RefCell<HashMap<u64, KnownBlock>>,
+}
+
+/// The archive of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Archived {
+    /// URL of the bucket.
+    pub(crate) url: String,
+    /// The first day that is not there, counted from 1970.
+    pub(crate) before: i32,
 }
 
 /// A block that was selected.
@@ -44,8 +54,26 @@ struct KnownBlock {
 }
 
 impl PostgresView {
-    pub(super) fn new(shared: Arc<SharedConnection>, range: Range<u64>, counts: StoreCounts) -> Self {
-        Self { shared, range, counts, known: RefCell::default() }
+    pub(super) fn new(
+        shared: Arc<SharedConnection>,
+        range: Range<u64>,
+        counts: StoreCounts,
+        archived: Option<Archived>,
+    ) -> Self {
+        Self { shared, range, counts, archived, known: RefCell::default() }
+    }
+
+    pub(crate) fn place(&self) -> String {
+        self.shared.url.to_string()
+    }
+
+    /// Returns the first day that is not in the archive now, counted from 1970.
+    pub(crate) fn archived_before_now(&self) -> Result<i32, ReadError> {
+        if self.archived.is_none() {
+            return Ok(0);
+        }
+        let rows = self.shared.query("select archived_before from {ns}.fleet", &[])?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
     /// Remembers the selected blocks, and returns their positions.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use zerver_recorder::NodeId;
 
 use crate::fleet_error::FleetError;
-use crate::fleet_status::{FleetStatus, NodeStatus};
+use crate::node_status::{FleetStatus, NodeStatus};
 use crate::postgres::VERSION;
 use crate::postgres::connection::Connection;
 use crate::postgres::postgres_url::PostgresUrl;
@@ -34,7 +34,9 @@ pub(crate) fn status(url: &PostgresUrl) -> Result<FleetStatus, FleetError> {
     let (blocks, traces, builds, bytes) = (count(2), count(3), count(4), count(5));
     let keep_days = u32::try_from(row.get::<_, i32>(1)).unwrap_or_default();
     let nodes = read_nodes(&mut connection)?;
-    Ok(FleetStatus { version, keep_days, blocks, traces, bytes, builds, nodes, foreign: Vec::new() })
+    let archives = connection.query("select archive from {ns}.fleet", &[])?;
+    let archive = archives.first().and_then(|row| row.get(0));
+    Ok(FleetStatus { version, keep_days, blocks, traces, bytes, builds, nodes, archive, foreign: Vec::new() })
 }
 
 /// Reads the state of the nodes of a fleet, the one that was seen last first.

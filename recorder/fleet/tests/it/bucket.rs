@@ -1,4 +1,4 @@
-//! What a bucket holds after services have shipped to it, also after they were interrupted.
+//! The objects of a bucket after services have shipped to it, also after they were interrupted.
 
 use zerver_fleet::{InitOptions, ShipperEvent, gaps, init, status, upgrade};
 use zerver_recorder::Recorder;

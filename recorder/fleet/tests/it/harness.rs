@@ -24,7 +24,7 @@ fn server() -> &'static Postgres {
 pub(crate) fn unused_url() -> FleetUrl {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let namespace = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    format!("{}&ns={namespace}", server().url()).parse().unwrap()
+    with_key(&format!("{}&ns={namespace}", server().url()))
 }
 
 /// Creates a namespace that keeps the samples, which are old.
@@ -42,8 +42,12 @@ fn objects() -> &'static S3 {
 
 /// Returns the URL of a namespace in a bucket of a server, with a key that it knows.
 pub(crate) fn bucket_url(server: &S3, bucket: &str, namespace: &str) -> FleetUrl {
-    let url = format!("s3://{bucket}/fleet?ns={namespace}&endpoint={}", server.url());
-    FleetUrl::parse_with(&url, &|name| match name {
+    with_key(&format!("s3://{bucket}/fleet?ns={namespace}&endpoint={}", server.url()))
+}
+
+/// Parses a URL as if the environment had the key of the object store.
+pub(crate) fn with_key(url: &str) -> FleetUrl {
+    FleetUrl::parse_with(url, &|name| match name {
         "AWS_ACCESS_KEY_ID" => Some(S3::KEY.to_owned()),
         "AWS_SECRET_ACCESS_KEY" => Some(S3::SECRET.to_owned()),
         _ => None,

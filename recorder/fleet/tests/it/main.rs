@@ -1,6 +1,7 @@
 //! Tests of a fleet on a real PostgreSQL and a real object store.
 
 mod alike;
+mod archive;
 mod bucket;
 mod bucket_faults;
 mod compaction;

@@ -8,10 +8,10 @@ use hyper::body::Incoming;
 /// The reason why a body was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// It has more bytes than the limit.
+    /// The body has more bytes than the limit.
     #[error("the object has more than {0} bytes")]
     TooLarge(u64),
-    /// The connection ended before the body.
+    /// The connection ended before the body did.
     #[error("the connection was lost: {0}")]
     Lost(String),
 }

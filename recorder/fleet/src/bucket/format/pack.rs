@@ -7,9 +7,7 @@ use zerver_recorder::{BlockIndex, FormatError, NodeId};
 
 use crate::bucket::format::container::{self, ContainerError};
 use crate::bucket::format::segment::{self, BlockRecords, Run};
-use crate::bucket::format::segment_name::{Bounds, PackName, id_start};
-
-const MS_NS: u64 = 1_000_000;
+use crate::bucket::format::segment_name::{Bounds, PackName};
 
 /// The directory at the end of a pack.
 #[derive(Debug, Serialize, Deserialize)]
@@ -124,12 +122,5 @@ pub(crate) fn read_directory(
 }
 
 fn bounds_of(block: &BlockRecords) -> Result<Bounds, FormatError> {
-    let bounds = BlockIndex::read(block.seq, &block.index)?.bounds();
-    Ok(Bounds {
-        traces: u64::from(bounds.count),
-        min_ms: bounds.min_started_unix_ns / MS_NS,
-        max_ms: bounds.max_started_unix_ns / MS_NS,
-        min_id: id_start(bounds.min_id),
-        max_id: id_start(bounds.max_id),
-    })
+    Ok(Bounds::of_index(&BlockIndex::read(block.seq, &block.index)?))
 }

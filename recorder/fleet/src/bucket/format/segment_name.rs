@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use zerver_recorder::{ClosedBlock, NodeId};
+use zerver_recorder::{BlockIndex, ClosedBlock, NodeId};
 use zerver_trace::{Query, RequestId};
 
 use crate::bucket::{LIVE, PACKS};
@@ -17,6 +17,8 @@ const MS_NS: u64 = 1_000_000;
 pub(crate) struct Bounds {
     /// Number of traces.
     pub(crate) traces: u64,
+    /// Requests before the blocks that were dropped because the queue was full.
+    pub(crate) dropped: u64,
     /// Earliest start of a request, rounded down, in milliseconds since the Unix epoch.
     pub(crate) min_ms: u64,
     /// Latest start of a request, rounded down, in milliseconds since the Unix epoch.
@@ -29,9 +31,14 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub(crate) fn of(block: &ClosedBlock) -> Self {
-        let bounds = block.index.bounds();
+        Self::of_index(&block.index)
+    }
+
+    pub(crate) fn of_index(index: &BlockIndex) -> Self {
+        let bounds = index.bounds();
         Self {
             traces: u64::from(bounds.count),
+            dropped: bounds.dropped,
             min_ms: bounds.min_started_unix_ns / MS_NS,
             max_ms: bounds.max_started_unix_ns / MS_NS,
             min_id: id_start(bounds.min_id),
@@ -42,6 +49,7 @@ impl Bounds {
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             traces: self.traces.saturating_add(other.traces),
+            dropped: self.dropped.saturating_add(other.dropped),
             min_ms: self.min_ms.min(other.min_ms),
             max_ms: self.max_ms.max(other.max_ms),
             min_id: self.min_id.min(other.min_id),
@@ -72,16 +80,16 @@ impl Bounds {
     }
 
     fn write(self, name: &mut String) {
-        let Self { traces, min_ms, max_ms, min_id, max_id } = self;
+        let Self { traces, dropped, min_ms, max_ms, min_id, max_id } = self;
         // Writing to a string cannot fail.
-        let _ = write!(name, "-{traces}-{min_ms}-{max_ms}-{min_id:012x}-{max_id:012x}");
+        let _ = write!(name, "-{traces}-{dropped}-{min_ms}-{max_ms}-{min_id:012x}-{max_id:012x}");
     }
 
     fn read<'p>(parts: &mut impl Iterator<Item = &'p str>) -> Option<Self> {
-        let (traces, min_ms, max_ms) =
-            (decimal(parts.next()?)?, decimal(parts.next()?)?, decimal(parts.next()?)?);
+        let (traces, dropped) = (decimal(parts.next()?)?, decimal(parts.next()?)?);
+        let (min_ms, max_ms) = (decimal(parts.next()?)?, decimal(parts.next()?)?);
         let (min_id, max_id) = (hexadecimal(parts.next()?, 12)?, hexadecimal(parts.next()?, 12)?);
-        (min_ms <= max_ms).then_some(Self { traces, min_ms, max_ms, min_id, max_id })
+        (min_ms <= max_ms).then_some(Self { traces, dropped, min_ms, max_ms, min_id, max_id })
     }
 }
 
@@ -232,9 +240,10 @@ mod tests {
     use super::*;
 
     fn bounds() -> impl Strategy<Value = Bounds> {
-        (any::<u64>(), 0..4_000_000_000_000_u64, 0..4_000_000_000_u64, 0..1_u64 << 48, 0..1_u64 << 48)
-            .prop_map(|(traces, min_ms, span, min_id, max_id)| Bounds {
+        (any::<(u64, u64)>(), 0..4_000_000_000_000_u64, 0..4_000_000_000_u64, 0..1_u64 << 48, 0..1_u64 << 48)
+            .prop_map(|((traces, dropped), min_ms, span, min_id, max_id)| Bounds {
                 traces,
+                dropped,
                 min_ms,
                 max_ms: min_ms + span,
                 min_id,
@@ -284,6 +293,7 @@ mod tests {
             last: 19,
             bounds: Bounds {
                 traces: 120,
+                dropped: 0,
                 min_ms: 1_796_094_120_000,
                 max_ms: 1_796_094_125_000,
                 min_id: 1,
@@ -293,7 +303,7 @@ mod tests {
         };
         assert_eq!(
             name.key(),
-            "live/2026120103/0203-00000000000000ab-17-19-120-1796094120000-1796094125000-000000000001-000000000002-4000"
+            "live/2026120103/0203-00000000000000ab-17-19-120-0-1796094120000-1796094125000-000000000001-000000000002-4000"
         );
         assert_eq!(hour_end_ms("2026120103"), Some(1_796_097_600_000));
         for foreign in ["live/notes.txt", "live/2026120103/", "live/2026139902/0000-1", "packs/x/y", ""] {

@@ -30,7 +30,7 @@ impl BucketBlocks {
         Ok(Self { shared: Arc::new(SharedBucket::new(store)) })
     }
 
-    fn view_now(&self) -> Result<BucketView, ReadError> {
+    pub(crate) fn view_now(&self) -> Result<BucketView, ReadError> {
         self.shared.refresh()?;
         Ok(BucketView::new(Arc::clone(&self.shared)))
     }

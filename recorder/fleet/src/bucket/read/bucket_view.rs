@@ -11,11 +11,11 @@ use zerver_recorder::{
 
 use crate::bucket::BUILDS;
 use crate::bucket::format::records::read_build;
+use crate::bucket::node_reports::reports;
 use crate::bucket::object_store::Part;
 use crate::bucket::read::catalog::Unit;
 use crate::bucket::read::shared_bucket::{Loaded, SharedBucket};
 use crate::bucket::read::unit_walk::UnitWalk;
-use crate::bucket::status::reports;
 
 /// Number of segments that are read at the same time for positions.
 const AT_ONCE: usize = 16;
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 16;
 const MAX_BUILDS: usize = 64;
 
 /// The blocks of a bucket at one moment.
-pub(super) struct BucketView {
+pub(crate) struct BucketView {
     shared: Arc<SharedBucket>,
     range: Range<u64>,
 }
@@ -116,12 +116,8 @@ impl BlocksView for BucketView {
     }
 
     fn dropped(&self) -> Result<u64, ReadError> {
-        let mut dropped = 0_u64;
-        self.walk(&Wanted::Every, Order::NewestFirst, &mut |_| true, &mut |_, index| {
-            dropped = dropped.saturating_add(index.bounds().dropped);
-            ControlFlow::Continue(())
-        })?;
-        Ok(dropped)
+        let units = self.shared.units(self.range.clone());
+        Ok(units.iter().map(|unit| unit.bounds().dropped).sum())
     }
 
     fn walk(

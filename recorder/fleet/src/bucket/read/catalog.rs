@@ -1,4 +1,4 @@
-//! What a process knows about the objects of a namespace: the position of each block, and where it lies.
+//! The objects of a namespace, as far as a process knows them: the position of each block, and where it lies.
 //!
 //! Positions are given in the order in which objects are found, so that what a reader has not seen has greater ones. A block
 //! keeps its position when its segment is packed. Each belongs to one segment, even if two objects hold it.
@@ -204,6 +204,7 @@ impl Catalog {
         source: &Source,
     ) {
         for (first, last) in self.claim(node, range) {
+            let bounds = if (first, last) == range { bounds } else { Bounds { dropped: 0, ..bounds } };
             let (hour, source) = (hour.to_owned(), source.clone());
             let segment = Segment { node, first, last, base: *base, bounds, hour, source };
             let end = segment.positions().end;
@@ -228,6 +229,20 @@ impl Catalog {
         }
         self.claimed.extend(free.iter().map(|(first, last)| ((node, *first), *last)));
         free
+    }
+
+    /// Returns the packs of hours of which there are segments outside of them too.
+    pub(super) fn overlapping_packs(&self) -> Vec<Arc<ClosedPack>> {
+        let segments = self.units.values().filter_map(|unit| match unit {
+            Unit::Segment(segment) => Some(segment.hour.as_str()),
+            Unit::Pack(_) => None,
+        });
+        let hours: HashSet<&str> = segments.collect();
+        let packs = self.units.values().filter_map(|unit| match unit {
+            Unit::Pack(pack) if hours.contains(pack.name.hour.as_str()) => Some(Arc::clone(pack)),
+            _ => None,
+        });
+        packs.collect()
     }
 
     /// Returns the packs of an hour whose directory was not read.
@@ -278,7 +293,7 @@ mod tests {
             let mut catalog = Catalog::default();
             let mut wanted = BTreeSet::new();
             for (node, first, length) in ranges {
-                let bounds = Bounds { traces: 1, min_ms: first, max_ms: first, min_id: 0, max_id: 0 };
+                let bounds = Bounds { traces: 1, dropped: 0, min_ms: first, max_ms: first, min_id: 0, max_id: 0 };
                 let (node, last) = (NodeId(node), first + length);
                 catalog.add(vec![(SegmentName { time_ms: 0, node, first, last, bounds, tail: 1 }, 10)], vec![]);
                 wanted.extend((first..=last).map(|seq| (node, seq)));

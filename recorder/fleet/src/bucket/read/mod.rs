@@ -1,7 +1,7 @@
 //! Reads the blocks of a namespace in a bucket.
 
 pub(crate) mod bucket_blocks;
-mod bucket_view;
+pub(crate) mod bucket_view;
 mod catalog;
 mod shared_bucket;
 mod tail_cache;

@@ -1,4 +1,4 @@
-//! What all views of a bucket share: its objects as they are known, and the tails that were read.
+//! State that all views of a bucket share: its objects as they are known, and the tails that were read.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -122,6 +122,9 @@ impl SharedBucket {
         let live = inventory.live.into_iter().map(|(name, object)| (name, object.size)).collect();
         let packs = inventory.packs.into_iter().map(|(name, object)| (name, object.size)).collect();
         self.catalog().add(live, packs);
+        // For a while, segments are there a second time in a pack.
+        let overlapping = self.catalog().overlapping_packs();
+        self.open_packs(&overlapping)?;
         let now = Some(Instant::now());
         *listed = Listed { recent: now, wide: now, full: now, now_ms: milliseconds(inventory.now) };
         Ok(())
