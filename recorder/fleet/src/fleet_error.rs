@@ -67,7 +67,8 @@ impl FleetError {
         }
         if *code == SqlState::INSUFFICIENT_PRIVILEGE {
             let hint = format!(
-                "readers need the role zerver_read, services zerver_ship: `grant zerver_read to {user}`"
+                "readers need the role zerver_read, services zerver_ship, and `zerver fleet` that of the owner: `grant \
+                 zerver_read to {user}`"
             );
             return Self::lasting(reason, hint);
         }
@@ -80,7 +81,12 @@ impl FleetError {
             return Self::lasting(reason, "create the database first");
         }
         if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
-            let hint = "the database is read-only, perhaps a replica: ship to the primary";
+            let hint = "the database is read-only, perhaps because it is a replica: name the primary";
+            return Self { reason, hint: Some(hint.to_owned()), is_passing: true };
+        }
+        if *code == SqlState::DISK_FULL {
+            let hint = "the disk of the database is full: `zerver fleet init --keep-days` or `zerver fleet archive` \
+                        keep less in it";
             return Self { reason, hint: Some(hint.to_owned()), is_passing: true };
         }
         if code.code() == OTHER_VERSION {

@@ -108,12 +108,17 @@ pub(crate) fn folder(url: &FleetUrl) -> PathBuf {
 
 /// Runs statements on the server.
 pub(crate) fn execute(text: &str) {
+    execute_on(&server().url(), text);
+}
+
+/// Runs statements on another server.
+pub(crate) fn execute_on(url: &str, text: &str) {
     // Statements that create roles would collide.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(&server().url(), NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute(text).await.unwrap();
     });

@@ -5,6 +5,7 @@ mod archive;
 mod bucket;
 mod bucket_faults;
 mod compaction;
+mod database_faults;
 mod faults;
 mod harness;
 #[path = "../../../src/sample_traces.rs"]
