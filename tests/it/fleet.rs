@@ -1,5 +1,7 @@
 //! Two services that ship to one PostgreSQL or one bucket, and the commands that read it.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use zerver_local_server::{Postgres, S3};
@@ -109,10 +111,32 @@ fn ship_and_read(url: &str, variables: &[(&str, &str)]) -> Place {
     for refused in [&["doctor", "--repair"][..], &["import", "/nowhere.zrv"], &["dev", "--exe", exe]] {
         assert_eq!(fleet(refused).code, Some(2), "{refused:?}");
     }
+    let json =
+        |arguments: &[&str]| -> serde_json::Value { serde_json::from_str(&fleet(arguments).out).unwrap() };
+    let traced = json(&["trace", id(0), "--json"]);
+    assert_eq!(traced["node"], reports[0]["node"], "{traced}");
+    let compared = json(&["diff", id(0), id(2), "--json"]);
+    assert_eq!(compared["nodes"], serde_json::json!([reports[0]["node"], reports[2]["node"]]), "{compared}");
+    // Both services run on one machine, so that the start of an id chooses between them.
+    let node = reports[0]["node"].as_str().unwrap().to_owned();
+    let follow = ["ls", "--follow", "--ndjson", "path:/last", "--store", url];
+    let mut following = first.command(&follow);
+    following.envs(variables.iter().copied()).stdout(Stdio::piped());
+    let mut following = following.spawn().unwrap();
     // What is recorded last is shipped while the service ends.
     assert_eq!(services[0].get("/last").status, 404);
     let [one, two] = services;
     assert!(one.stop().success() && two.stop().success());
+    let mut line = String::new();
+    BufReader::new(following.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    following.kill().unwrap();
+    following.wait().unwrap();
+    let seen: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(seen["path"], "/last", "{seen}");
+    assert!(
+        seen["node"].as_str().is_some_and(|seen| seen.split('/').next() == node.split('/').next()),
+        "{seen}"
+    );
     assert_eq!(listed(&[]).len(), 6);
     let status = fleet(&["fleet", "status", "--json"]);
     let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();

@@ -96,7 +96,7 @@ impl BucketDestination {
         self.report.next_seq = self.report.next_seq.max(name.last + 1);
         self.report.shipped = self.report.shipped.saturating_add(name.bounds.traces);
         sent.next = self.report.next_seq;
-        sent.traces += name.bounds.traces;
+        sent.traces = sent.traces.saturating_add(name.bounds.traces);
         sent.blocks += name.last - name.first + 1;
     }
 }

@@ -32,7 +32,8 @@ pub(crate) fn status(url: &BucketUrl) -> Result<FleetStatus, FleetError> {
         !packs.is_some_and(|packs| packs.iter().any(|pack| pack.covering(name).is_some()))
     });
     let traces = live.map(|(name, _)| name.bounds.traces);
-    let traces = traces.chain(inventory.packs.iter().map(|(name, _)| name.bounds.traces)).sum();
+    let traces = traces.chain(inventory.packs.iter().map(|(name, _)| name.bounds.traces));
+    let traces = traces.fold(0, u64::saturating_add);
     Ok(FleetStatus {
         version: settings.version,
         keep_days: settings.keep_days,
@@ -97,7 +98,7 @@ pub(crate) fn gaps(url: &BucketUrl) -> Result<Vec<String>, FleetError> {
             if let Some(reached) = reached.filter(|reached| run.after > *reached) {
                 gap(reached, run.after);
             }
-            reached = reached.max(Some(run.last + 1));
+            reached = reached.max(run.last.checked_add(1));
         }
         if let (Some(reached), Some(report)) = (reached, report)
             && report.next_seq > reached

@@ -7,7 +7,7 @@ use zerver_recorder::{BlockIndex, FormatError, NodeId};
 
 use crate::bucket::format::container::{self, ContainerError};
 use crate::bucket::format::segment::{self, BlockRecords, Run};
-use crate::bucket::format::segment_name::{Bounds, PackName};
+use crate::bucket::format::segment_name::{Bounds, MAX_BLOCKS, PackName};
 
 /// The directory at the end of a pack.
 #[derive(Debug, Serialize, Deserialize)]
@@ -109,13 +109,16 @@ pub(crate) fn read_directory(
     let end = size.checked_sub(name.directory).ok_or(ContainerError::End)?;
     let fits = |segment: &PackedSegment| {
         segment.first <= segment.last
+            && segment.last - segment.first < MAX_BLOCKS
             && segment.bodies_at <= segment.tail_at
             && segment.tail_at.checked_add(segment.tail).is_some_and(|at| at <= end)
     };
     // The name of another pack, or of another hour.
-    let span =
-        directory.segments.iter().map(|segment| segment.last.saturating_sub(segment.first) + 1).sum::<u64>();
-    if directory.hour != name.hour || span != name.span || !directory.segments.iter().all(fits) {
+    if directory.hour != name.hour || !directory.segments.iter().all(fits) {
+        return Err(ContainerError::Description);
+    }
+    let spans = directory.segments.iter().map(|segment| segment.last - segment.first + 1);
+    if spans.fold(0, u64::saturating_add) != name.span {
         return Err(ContainerError::Description);
     }
     Ok(directory.segments)

@@ -11,6 +11,10 @@ use zerver_trace::{Query, RequestId};
 use crate::bucket::{LIVE, PACKS};
 
 const MS_NS: u64 = 1_000_000;
+/// Limits of what a name may say, so that sums of positions cannot overflow. Real ones are far smaller.
+pub(crate) const MAX_BLOCKS: u64 = 1 << 32;
+const MAX_SPAN: u64 = 1 << 40;
+const MAX_SEQ: u64 = 1 << 62;
 
 /// Bounds of the requests of several blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +136,8 @@ impl SegmentName {
         let bounds = Bounds::read(&mut parts)?;
         let name = Self { time_ms, node, first, last, bounds, tail: decimal(parts.next()?)? };
         // Only one key stands for a segment.
-        (first <= last && name.key() == key).then_some(name)
+        let is_possible = first <= last && last < MAX_SEQ && last - first < MAX_BLOCKS;
+        (is_possible && name.key() == key).then_some(name)
     }
 }
 
@@ -168,7 +173,7 @@ impl PackName {
         let bounds = Bounds::read(&mut parts)?;
         let (span, directory) = (decimal(parts.next()?)?, decimal(parts.next()?)?);
         let name = Self { hour: hour.to_owned(), bounds, span, directory, hash };
-        (name.key() == key).then_some(name)
+        (span <= MAX_SPAN && name.key() == key).then_some(name)
     }
 }
 
@@ -306,7 +311,18 @@ mod tests {
             "live/2026120103/0203-00000000000000ab-17-19-120-0-1796094120000-1796094125000-000000000001-000000000002-4000"
         );
         assert_eq!(hour_end_ms("2026120103"), Some(1_796_097_600_000));
-        for foreign in ["live/notes.txt", "live/2026120103/", "live/2026139902/0000-1", "packs/x/y", ""] {
+        let endless = SegmentName { first: 0, last: u64::MAX, ..name.clone() }.key();
+        let hash = PackName {
+            hour: hour_of(name.time_ms),
+            bounds: name.bounds,
+            span: u64::MAX,
+            directory: 1,
+            hash: 1,
+        };
+        let wide = hash.key();
+        for foreign in
+            ["live/notes.txt", "live/2026120103/", "live/2026139902/0000-1", "packs/x/y", "", &endless, &wide]
+        {
             assert_eq!(SegmentName::parse(foreign), None, "{foreign}");
             assert_eq!(PackName::parse(foreign), None, "{foreign}");
         }

@@ -108,16 +108,16 @@ impl BlocksView for BucketView {
         let reports = reports(self.shared.store()).map_err(|error| self.shared.outage(error))?;
         let mut counts = StoreCounts::default();
         for (_, _, report) in reports {
-            counts.recorded += report.recorded;
-            counts.not_kept += report.not_kept;
-            counts.dropped += report.dropped;
+            counts.recorded = counts.recorded.saturating_add(report.recorded);
+            counts.not_kept = counts.not_kept.saturating_add(report.not_kept);
+            counts.dropped = counts.dropped.saturating_add(report.dropped);
         }
         Ok(counts)
     }
 
     fn dropped(&self) -> Result<u64, ReadError> {
         let units = self.shared.units(self.range.clone());
-        Ok(units.iter().map(|unit| unit.bounds().dropped).sum())
+        Ok(units.iter().map(|unit| unit.bounds().dropped).fold(0, u64::saturating_add))
     }
 
     fn walk(

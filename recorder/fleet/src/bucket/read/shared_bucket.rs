@@ -18,7 +18,7 @@ use crate::bucket::{LIVE, PACKS};
 use crate::fleet_error::FleetError;
 
 /// Time for which a list is taken as new.
-const FRESH: Duration = Duration::from_millis(200);
+const FRESH: Duration = Duration::from_secs(2);
 /// The parts of the keys that are listed again: those of the last minutes each time, more of them now and then, and all of
 /// them rarely. A node that catches up after an outage adds to older hours.
 const RECENT_MS: u64 = 10 * 60 * 1000;
