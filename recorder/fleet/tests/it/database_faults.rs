@@ -152,7 +152,8 @@ fn a_database_that_is_read_only_or_full_is_read_and_takes_everything_later() {
     let full = "create function shop.is_full() returns trigger language plpgsql as $$ begin raise exception 'could \
                 not extend file \"base/5/16384\": No space left on device' using errcode = 'disk_full'; end $$; \
                 create trigger is_full before insert on shop.block for each row execute function shop.is_full()";
-    let steps: [(&dyn Fn(), &dyn Fn(), &str, &str); 2] = [
+    type Step<'s> = (&'s dyn Fn(), &'s dyn Fn(), &'static str, &'static str);
+    let steps: [Step<'_>; 2] = [
         (&|| read_only("on"), &|| read_only("off"), "read-only transaction", "primary"),
         (
             &|| execute_on(&server.url(), full),
@@ -256,7 +257,7 @@ fn a_pooler_of_transactions_may_lie_between() {
     for n in 0..60 {
         services[n as usize % 2].sink().accept(Box::new(capture(n)));
         if n % 20 == 19 {
-            shippers.iter().for_each(|shipping| shipping.wait_until_shipped((n + 1) / 2));
+            shippers.iter().for_each(|shipping| shipping.wait_until_shipped(n.div_ceil(2)));
             for reader in &readers {
                 assert_eq!(reader.list(&Query::default()).unwrap().len() as u64, n + 1);
                 assert_eq!(reader.load(id(n)).unwrap().unwrap().id, id(n));
