@@ -1,4 +1,4 @@
-//! Errors of the database of a fleet, as those of commands.
+//! Errors of a fleet, as those of commands.
 
 use zerver_fleet::{FleetError, FleetUrl};
 use zerver_trace::text::clean;

@@ -15,6 +15,7 @@ use zerver_trace::{Query, RecordedBy, RequestId, Trace, TraceSelector};
 use crate::args::{Global, TraceRef};
 use crate::error::CommandError;
 use crate::paths;
+use crate::requests::fleet_nodes::node_of;
 use crate::store_place::StorePlace;
 use crate::view::count;
 use crate::view::request_list::MIN_DIGITS;
@@ -123,6 +124,11 @@ impl LoadedTrace {
     /// Returns the number of digits that identify the request in its store.
     pub(crate) fn digits(&self) -> usize {
         self.reader.as_ref().map_or(MIN_DIGITS, |reader| unique_digits(reader, &[self.trace.id]))
+    }
+
+    /// Returns the node that recorded the request, if it comes from a fleet.
+    pub(crate) fn node(&self, global: &Global) -> Option<String> {
+        node_of(&store_place(global).ok()?, self.reader.as_ref()?, self.trace.id)
     }
 
     /// Returns what the request waited behind in run queues. `None` if it hardly did, or if the trace comes from a file.

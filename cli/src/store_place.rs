@@ -1,4 +1,4 @@
-//! Where a store is: a folder of this machine, or the database of a fleet.
+//! Where a store is: a folder of this machine, or a fleet.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::paths;
 pub(crate) enum StorePlace {
     /// A folder, as `--store` or the nearest `.zerver` names it.
     Folder(PathBuf),
-    /// The database of a fleet.
+    /// A fleet, in a database or a bucket.
     Fleet(Box<FleetUrl>),
 }
 

@@ -136,11 +136,14 @@ impl StoreSource {
         }
     }
 
-    /// Reads from the store; returns the default if there is none. After an error, the store is reopened at the next read.
+    /// Reads from the store; returns the default if there is none. After an error, the store is reopened at the next read. A
+    /// fleet connects again by itself, and keeps the positions that cursors name.
     fn read<T: Default>(&self, f: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Result<T, SourceError> {
         let Some(reader) = self.reader()? else { return Ok(T::default()) };
         f(&reader).map_err(|error| {
-            self.reopen();
+            if self.place.folder().is_some() {
+                self.reopen();
+            }
             error.into()
         })
     }

@@ -58,7 +58,7 @@
 //! All are on by default. A setting that needs a missing feature is an error when the service starts.
 //!
 //! - `compression`: compression of responses and of the bodies of requests. It is off by default.
-//! - `fleet`: ships recorded requests to the database of a fleet. It is off by default.
+//! - `fleet`: ships recorded requests to the database or bucket of a fleet. It is off by default.
 //! - `http-client`: the module `effects::http`, whose client also needs TLS.
 //! - `kv-disk`: the key-value store on disk.
 //! - `metrics`: the endpoint `/metrics`.

@@ -77,7 +77,22 @@ fn the_lower_crates_stay_small_and_without_io() {
     check("zerver-engine", &engine);
     check("zerver-replay", &["bincode", "http", "serde", "serde_json", "thiserror"]);
     check("zerver-analysis", &["http", "jiff", "libm", "serde", "similar", "thiserror"]);
-    check("zerver-fleet", &["getrandom", "thiserror", "tokio", "tokio-postgres"]);
+    let fleet = [
+        "blake3",
+        "bytes",
+        "futures-util",
+        "getrandom",
+        "http",
+        "http-body-util",
+        "hyper",
+        "jiff",
+        "serde",
+        "serde_json",
+        "thiserror",
+        "tokio",
+        "tokio-postgres",
+    ];
+    check("zerver-fleet", &fleet);
     check("zerver-otel", &["base64", "serde", "serde_json", "thiserror"]);
     for name in ["zerver-cli", "zerver-tui"] {
         assert!(!outside(name).contains("redb") && !outside(name).contains("hyper"), "{name}");
@@ -171,6 +186,7 @@ fn drivers_are_named_by_services_only() {
             &["zerver"][..],
             &["zerver", "zerver-postgres-values"],
             &["zerver", "zerver-postgres-connect", "zerver-postgres-values"],
+            &["zerver", "zerver-s3-connect"],
         ];
         assert!(ours.is_empty() || may_name.contains(&&*ours), "{} names {ours:?}", driver.name);
     }
@@ -179,7 +195,9 @@ fn drivers_are_named_by_services_only() {
         // Benchmarks compare drivers with others.
         let may_name =
             name.starts_with("zerver-example") || ["zerver-benches", "zerver-tests"].contains(&&*name);
-        let is_shared = |name: &str| ["zerver-postgres-connect", "zerver-postgres-values"].contains(&name);
+        let is_shared = |name: &str| {
+            ["zerver-postgres-connect", "zerver-postgres-values", "zerver-s3-connect"].contains(&name)
+        };
         let shares_values = named.iter().all(|driver| is_shared(&driver.name));
         // It starts servers for services, and talks to none of them.
         let starts_servers =

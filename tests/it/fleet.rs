@@ -1,10 +1,12 @@
-//! Two services that ship to one PostgreSQL, and the commands that read it.
+//! Two services that ship to one PostgreSQL or one bucket, and the commands that read it.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use zerver_local_server::Postgres;
+use zerver_local_server::{Postgres, S3};
 
-use crate::harness::{Dev, Place, programs};
+use crate::harness::{Dev, Place, Ran, programs};
 
 /// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -12,9 +14,44 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[test]
 fn commands_read_the_requests_of_two_services_from_a_database() {
     let database = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
-    let url = format!("{}&ns=shop", database.url());
+    ship_and_read(&format!("{}&ns=shop", database.url()), &[]);
+}
+
+#[test]
+fn commands_read_the_requests_of_two_services_from_a_bucket() {
+    let server = S3::start(&["traces"]).unwrap_or_else(|error| panic!("{error}"));
+    let url = format!("s3://traces/fleet?ns=shop&endpoint={}", server.url());
+    let key = [("AWS_ACCESS_KEY_ID", S3::KEY), ("AWS_SECRET_ACCESS_KEY", S3::SECRET)];
+    let first = ship_and_read(&url, &key);
+    let fleet = |arguments: &[&str]| run(&first, &[arguments, &["--store", &url]].concat(), &key);
+    let without_key = first.zerver(&["ls", "--store", &url]);
+    assert_eq!(without_key.code, Some(2), "{without_key:?}");
+    assert!(without_key.err.contains("AWS_ACCESS_KEY_ID"), "{}", without_key.err);
+    // The present hour is not packed, and nothing changes.
+    let compacted = fleet(&["fleet", "compact", "--settle", "0s", "--grace", "0s", "--json"]);
+    assert_eq!(compacted.code, Some(0), "{compacted:?}");
+    let listed = fleet(&["ls", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!(json["requests"].as_array().unwrap().len(), 6);
+    // An object that was removed by hand is found.
+    let live = server.bucket_folder("traces").join("fleet/shop/live");
+    let hour = std::fs::read_dir(live).unwrap().next().unwrap().unwrap().path();
+    let mut segments: Vec<_> = std::fs::read_dir(hour).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    std::fs::remove_file(segments.pop().unwrap()).unwrap();
+    let doctor = fleet(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    assert!(doctor.out.contains("their object is missing"), "{}", doctor.out);
+}
+
+fn run(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    Ran::of(place.command(arguments).envs(variables.iter().copied()).output().unwrap())
+}
+
+/// Returns the place from which the commands ran.
+fn ship_and_read(url: &str, variables: &[(&str, &str)]) -> Place {
     let (first, second) = (Place::new(), Place::new());
-    let fleet = |arguments: &[&str]| first.zerver(&[arguments, &["--store", &url]].concat());
+    let fleet = |arguments: &[&str]| run(&first, &[arguments, &["--store", url]].concat(), variables);
     // Before the namespace is there, a command says what to do, and a service starts.
     let missing = fleet(&["ls"]);
     assert_eq!(missing.code, Some(2));
@@ -24,7 +61,8 @@ fn commands_read_the_requests_of_two_services_from_a_database() {
     assert!(created.out.contains("\"created\":true"), "{}", created.out);
     let services = [&first, &second].map(|place| {
         let mut command = place.service();
-        command.env("ZERVER_FLEET_STORE", &url).env("ZERVER_FLEET_EVERY", "50ms");
+        command.env("ZERVER_FLEET_STORE", url).env("ZERVER_FLEET_EVERY", "50ms");
+        command.envs(variables.iter().copied());
         Dev::start(command)
     });
     for (n, service) in services.iter().enumerate() {
@@ -73,14 +111,37 @@ fn commands_read_the_requests_of_two_services_from_a_database() {
     for refused in [&["doctor", "--repair"][..], &["import", "/nowhere.zrv"], &["dev", "--exe", exe]] {
         assert_eq!(fleet(refused).code, Some(2), "{refused:?}");
     }
+    let json =
+        |arguments: &[&str]| -> serde_json::Value { serde_json::from_str(&fleet(arguments).out).unwrap() };
+    let traced = json(&["trace", id(0), "--json"]);
+    assert_eq!(traced["node"], reports[0]["node"], "{traced}");
+    let compared = json(&["diff", id(0), id(2), "--json"]);
+    assert_eq!(compared["nodes"], serde_json::json!([reports[0]["node"], reports[2]["node"]]), "{compared}");
+    // Both services run on one machine, so that the start of an id chooses between them.
+    let node = reports[0]["node"].as_str().unwrap().to_owned();
+    let follow = ["ls", "--follow", "--ndjson", "path:/last", "--store", url];
+    let mut following = first.command(&follow);
+    following.envs(variables.iter().copied()).stdout(Stdio::piped());
+    let mut following = following.spawn().unwrap();
     // What is recorded last is shipped while the service ends.
     assert_eq!(services[0].get("/last").status, 404);
     let [one, two] = services;
     assert!(one.stop().success() && two.stop().success());
+    let mut line = String::new();
+    BufReader::new(following.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    following.kill().unwrap();
+    following.wait().unwrap();
+    let seen: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(seen["path"], "/last", "{seen}");
+    assert!(
+        seen["node"].as_str().is_some_and(|seen| seen.split('/').next() == node.split('/').next()),
+        "{seen}"
+    );
     assert_eq!(listed(&[]).len(), 6);
     let status = fleet(&["fleet", "status", "--json"]);
     let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
     for node in status["nodes"].as_array().unwrap() {
         assert_eq!((&node["missing"], &node["waiting"]), (&0.into(), &0.into()), "{node}");
     }
+    first
 }

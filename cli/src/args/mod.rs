@@ -23,9 +23,9 @@ pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 #[cfg(feature = "mcp")]
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
-    Completions, Demo, Diff, Doctor, Explain, Fleet, FleetCommand, FlowSort, Flows, GroupKey, Import, Ls,
-    ManPages, RequestColumn, RequestOrder, Resend, Simulate, Slo, Theme, ThemeArgs, Trace, Tui, Why,
-    WhyValue,
+    Completions, Demo, Diff, Doctor, Explain, Fleet, FleetArchive, FleetCommand, FleetCompact, FlowSort,
+    Flows, GroupKey, Import, Ls, ManPages, RequestColumn, RequestOrder, Resend, Simulate, Slo, Theme,
+    ThemeArgs, Trace, Tui, Why, WhyValue,
 };
 pub(crate) use self::service::{
     Catalog, CatalogDiff, ComparedDocuments, Config, Dap, Dev, New, OpenApi, OpenApiDiff, Program, Template,
@@ -144,8 +144,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Store to use: a folder, or the URL of a fleet, such as postgres://user@host/database?ns=shop_prod [default: .zerver
-    /// in this folder or the nearest folder above]
+    /// Store to use: a folder, or the URL of a fleet, such as postgres://user@host/database?ns=shop_prod or
+    /// s3://bucket/prefix?ns=shop_prod [default: .zerver in this folder or the nearest folder above]
     #[arg(long, global = true, env = "ZERVER_STORE", hide_env_values = true, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<PathBuf>,
     /// Print JSON
@@ -313,7 +313,7 @@ pub(crate) enum Command {
     /// replayed, because spans do not contain the request.
     #[command(after_help = EXIT_CODES)]
     Import(Import),
-    /// Create, upgrade and inspect the database of a fleet, to which services ship their requests
+    /// Create, upgrade and inspect the database or bucket of a fleet, to which services ship their requests
     ///
     /// `--store postgres://user@host/database?ns=shop_prod` names the database and a namespace in it. Commands that read
     /// take the same URL.

@@ -1,5 +1,6 @@
 //! `zerver diff`: why one request took longer than another, and what differs first; or how two sets differ.
 
+use serde::Serialize;
 use zerver_analysis::{Diff, DiffJson, IgnoredHeaders, QueueHolders, Timeline, typical_pair};
 use zerver_trace::text::clean;
 use zerver_trace::{Query, RequestId, Trace};
@@ -13,6 +14,7 @@ use crate::output::Output;
 use crate::terminal_ui;
 use crate::view;
 use crate::view::compare_sets::SetNames;
+use crate::view::layout::field;
 
 /// Maximum number of requests to choose typical ones from; the newest are used.
 const POPULATION: usize = 1_000;
@@ -23,6 +25,17 @@ struct Identified {
     digits: usize,
     /// Holders of its threads while it was queued.
     queue: Option<QueueHolders>,
+    /// Node of a fleet that recorded it.
+    node: Option<String>,
+}
+
+#[derive(Serialize)]
+struct NodesJson {
+    #[serde(flatten)]
+    diff: DiffJson,
+    /// Nodes of a fleet that recorded the requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<[Option<String>; 2]>,
 }
 
 pub(super) fn run(
@@ -44,6 +57,7 @@ pub(super) fn run(
     let ignored = if args.all_headers { IgnoredHeaders::nothing() } else { IgnoredHeaders::default() };
     let digits = a.digits.max(b.digits).max(distinguishing_digits(a.trace.id, b.trace.id));
     let queues = [a.queue, b.queue];
+    let nodes = Some([a.node, b.node]).filter(|nodes| nodes.iter().any(Option::is_some));
     let (a, b) = (a.trace, b.trace);
     let diff = Diff::of(&a, &b, &ignored);
     let sameness = diff.sameness();
@@ -52,10 +66,15 @@ pub(super) fn run(
     } else if !args.no_tui && !args.all_headers && terminal_ui::can_open(output) {
         terminal_ui::show_diff([a, b], &args.theme, global)?;
     } else if output.is_json {
-        output.json(&DiffJson::new(&diff).with_queues(queues))?;
+        output.json(&NodesJson { diff: DiffJson::new(&diff).with_queues(queues), nodes })?;
     } else {
         let layout = output.layout(digits);
         output.print(&view::diff::diff(&a, &b, &diff, &queues, layout))?;
+        if let Some(nodes) = nodes {
+            let [a, b] = nodes.each_ref().map(|node| clean(node.as_deref().unwrap_or("a file")));
+            let nodes = if a == b { a.into_owned() } else { format!("{a} and {b}") };
+            output.print(&field("nodes", &[nodes]))?;
+        }
     }
     Ok(sameness.into())
 }
@@ -69,12 +88,12 @@ fn distinguishing_digits(a: RequestId, b: RequestId) -> usize {
 /// Loads a trace and closes the store again: the other trace may be in the same one.
 fn load(trace: &TraceRef, global: &Global) -> Result<Identified, CommandError> {
     let loaded = locate::load_trace(global, trace)?;
-    Ok(identified(&loaded))
+    Ok(identified(&loaded, global))
 }
 
-fn identified(loaded: &LoadedTrace) -> Identified {
+fn identified(loaded: &LoadedTrace, global: &Global) -> Identified {
     let (digits, queue) = (loaded.digits(), loaded.queue_holders(&Timeline::of(&loaded.trace)));
-    Identified { trace: loaded.trace.clone(), digits, queue }
+    Identified { trace: loaded.trace.clone(), digits, queue, node: loaded.node(global) }
 }
 
 /// Loads a typical fast request of a flow, and a typical slow one.
@@ -108,6 +127,6 @@ fn load_typical(
     };
     let (fast, slow) = (load(found.fast)?, load(found.slow)?);
     let fast = LoadedTrace { trace: fast, reader: Some(reader) };
-    let (fast, reader) = (identified(&fast), fast.reader);
-    Ok((fast, identified(&LoadedTrace { trace: slow, reader })))
+    let (fast, reader) = (identified(&fast, global), fast.reader);
+    Ok((fast, identified(&LoadedTrace { trace: slow, reader }, global)))
 }

@@ -1,11 +1,16 @@
-//! `zerver fleet`: the database of a fleet.
+//! `zerver fleet`: the database or the bucket of a fleet.
+
+use std::time::Duration;
 
 use serde::Serialize;
-use zerver_fleet::{FleetStatus, FleetUrl, InitOptions, NodeStatus, init, status, upgrade};
+use zerver_fleet::{
+    CompactOptions, CompactOutcome, FleetStatus, FleetUrl, InitOptions, NodeStatus, archive, compact, init,
+    status, upgrade,
+};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
-use crate::args::{Fleet, FleetCommand, Global};
+use crate::args::{Fleet, FleetArchive, FleetCommand, FleetCompact, Global};
 use crate::error::{CommandError, CommandOutcome};
 use crate::fleet_failure::failed;
 use crate::output::Output;
@@ -23,11 +28,14 @@ pub(super) fn run(
         FleetCommand::Init(args) => run_init(&url, args.keep_days, output),
         FleetCommand::Upgrade => run_upgrade(&url, output),
         FleetCommand::Status => run_status(&url, output),
+        FleetCommand::Compact(args) => run_compact(&url, args, output),
+        FleetCommand::Archive(args) => run_archive(&url, args, output),
     }
 }
 
 fn fleet_url(global: &Global) -> Result<FleetUrl, CommandError> {
-    let example = "name its database with --store or ZERVER_STORE: --store 'postgres://user@host/database?ns=shop_prod'";
+    let example = "name it with --store or ZERVER_STORE: --store 'postgres://user@host/database?ns=shop_prod' or \
+                   's3://bucket/prefix?ns=shop_prod'";
     let Some(name) = &global.store else {
         return Err(CommandError::new("no fleet is named").with_hint(example));
     };
@@ -61,7 +69,11 @@ fn run_init(
     } else {
         format!("the namespace {namespace} was there already; it keeps requests for {days}")
     });
-    output.info(&if outcome.has_roles {
+    output.info(&if url.is_bucket() {
+        "services need the right to list, read and write its objects, readers to list and read them; \
+         `zerver fleet compact`, once an hour, also deletes"
+            .to_owned()
+    } else if outcome.has_roles {
         "grant zerver_ship to the users of services, and zerver_read to those of people".to_owned()
     } else {
         "this user may not create roles: the owner of the namespace ships and reads".to_owned()
@@ -89,15 +101,89 @@ fn run_status(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome, Com
     if !found.nodes.is_empty() {
         output.print(&nodes_table(&found.nodes, output.columns()))?;
     }
+    let blocks = if url.is_bucket() { ["object", "objects"] } else { ["block", "blocks"] };
     output.info(&format!(
         "{} of {} and {}, in {} ({}), kept for {}",
         count(found.traces, "request", "requests"),
         count(found.nodes.len() as u64, "node", "nodes"),
         count(found.builds, "build", "builds"),
-        count(found.blocks, "block", "blocks"),
+        count(found.blocks, blocks[0], blocks[1]),
         bytes(found.bytes),
         count(u64::from(found.keep_days), "day", "days"),
     ));
+    if let Some(archive) = &found.archive {
+        output.info(&format!("older days are in {}", clean(archive)));
+    }
+    if let Some(first) = found.foreign.first() {
+        let foreign = count(found.foreign.len() as u64, "object is", "objects are");
+        output.info(&format!("{foreign} not of zerver, and ignored: {}", clean(first)));
+    }
+    Ok(CommandOutcome::Success)
+}
+
+fn run_compact(
+    url: &FleetUrl,
+    args: &FleetCompact,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let options = CompactOptions {
+        settle: Duration::from_nanos(args.settle.ns),
+        grace: Duration::from_nanos(args.grace.ns),
+    };
+    let done = compact(url, options).map_err(|error| failed(url, "compact", &error))?;
+    let CompactOutcome { packed, packs, replaced, expired, damaged } = &done;
+    if output.is_json {
+        output.json(&serde_json::json!({
+            "packed": packed,
+            "packs": packs,
+            "replaced": replaced,
+            "expired": expired,
+            "damaged": damaged,
+        }))?;
+    } else {
+        output.info(&format!(
+            "packed {} into {}; deleted {} that were packed before, and {} that were too old",
+            count(*packed, "segment", "segments"),
+            count(*packs, "object", "objects"),
+            count(*replaced, "segment", "segments"),
+            count(*expired, "object", "objects"),
+        ));
+        for object in damaged {
+            output.info(&format!("left alone: {}", clean(object)));
+        }
+    }
+    Ok(if damaged.is_empty() { CommandOutcome::Success } else { CommandOutcome::Finding })
+}
+
+fn run_archive(
+    url: &FleetUrl,
+    args: &FleetArchive,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    let to: FleetUrl = args
+        .to
+        .parse()
+        .map_err(|error| CommandError::new("cannot use the URL of the archive").caused_by(&error))?;
+    let days = u32::try_from(args.older_than.ns / (24 * 60 * 60 * 1_000_000_000)).unwrap_or(u32::MAX);
+    let result = archive(url, &to, days, &mut |day| output.progress(&format!("moving day {day} since 1970")));
+    output.clear_progress();
+    let done = result.map_err(|error| failed(url, "archive", &error))?;
+    if output.is_json {
+        output.json(&serde_json::json!({
+            "days": done.days,
+            "blocks": done.blocks,
+            "packs": done.packs,
+            "bytes": done.bytes,
+        }))?;
+    } else {
+        output.info(&format!(
+            "moved {} with {} to {} ({})",
+            count(done.days, "day", "days"),
+            count(done.blocks, "block", "blocks"),
+            count(done.packs, "object", "objects"),
+            bytes(done.bytes),
+        ));
+    }
     Ok(CommandOutcome::Success)
 }
 
@@ -143,6 +229,10 @@ struct StatusJson<'s> {
     bytes: u64,
     builds: u64,
     nodes: Vec<NodeJson<'s>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive: Option<&'s str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    foreign: &'s [String],
 }
 
 #[derive(Serialize)]
@@ -171,8 +261,23 @@ impl<'s> StatusJson<'s> {
             behind_bytes: node.behind_bytes,
             missing: node.missing(),
         });
-        let FleetStatus { version, keep_days, traces, blocks, bytes, builds, .. } = *status;
+        let FleetStatus {
+            version, keep_days, traces, blocks, bytes, builds, ref archive, ref foreign, ..
+        } = *status;
         let (fleet, namespace) = (url.to_string(), url.namespace());
-        Self { fleet, namespace, version, keep_days, traces, blocks, bytes, builds, nodes: nodes.collect() }
+        let nodes = nodes.collect();
+        Self {
+            fleet,
+            namespace,
+            version,
+            keep_days,
+            traces,
+            blocks,
+            bytes,
+            builds,
+            nodes,
+            archive: archive.as_deref(),
+            foreign,
+        }
     }
 }

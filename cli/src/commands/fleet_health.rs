@@ -1,7 +1,7 @@
 //! The health of a fleet: every block, and whether the counts of its nodes add up.
 
 use serde::Serialize;
-use zerver_fleet::{FleetStatus, FleetUrl, NodeStatus, status};
+use zerver_fleet::{FleetStatus, FleetUrl, NodeStatus, gaps, status};
 use zerver_recorder::{Verification, verify};
 use zerver_trace::text::clean;
 
@@ -40,7 +40,10 @@ pub(super) fn run(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome,
     });
     output.clear_progress();
     let found = found.map_err(|error| locate::unreadable_store(&place, &error))?;
-    let findings = findings(&state, &found);
+    let mut findings = findings(&state, &found);
+    findings.extend(
+        gaps(url).map_err(|error| failed(url, "check", &error))?.iter().map(|gap| clean(gap).into_owned()),
+    );
     if output.is_json {
         output.json(&FleetDocument {
             store: url.to_string(),
@@ -127,15 +130,7 @@ mod tests {
     fn only_some_damaged_blocks_are_listed() {
         let damaged = |key| DamagedBlock { key, reason: format!("block {key}") };
         let found = Verification { damaged: (0..12).map(damaged).collect(), ..Verification::default() };
-        let state = FleetStatus {
-            version: 1,
-            keep_days: 30,
-            blocks: 12,
-            traces: 0,
-            bytes: 0,
-            builds: 0,
-            nodes: Vec::new(),
-        };
+        let state = FleetStatus { blocks: 12, ..FleetStatus::default() };
         let found = findings(&state, &found);
         assert_eq!((found.len(), found[10].as_str()), (11, "and 2 more damaged blocks"));
     }

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 use zerver_analysis::{QueueHolders, Timeline, TimelineJson, Verdict};
+use zerver_trace::text::clean;
 
 use crate::args::{Global, Trace, TraceRef};
 use crate::error::{CommandError, CommandOutcome};
 use crate::output::Output;
+use crate::view::layout::field;
 use crate::{locate, view};
 
 /// Maximum number of requests for the median of the flow; the newest are used.
@@ -14,7 +16,16 @@ const POPULATION: usize = 1_000;
 /// `{"traces": [...]}`, for several requests.
 #[derive(Serialize)]
 struct TracesJson {
-    traces: Vec<TimelineJson>,
+    traces: Vec<TraceJson>,
+}
+
+#[derive(Serialize)]
+struct TraceJson {
+    #[serde(flatten)]
+    timeline: TimelineJson,
+    /// Node of a fleet that recorded the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
 }
 
 pub(super) fn run(
@@ -35,11 +46,12 @@ pub(super) fn run(
         }
         return Ok(CommandOutcome::Success);
     }
-    for (at, LoadedTimeline { trace, timeline, queue, verdict, digits }) in traces.iter().enumerate() {
+    for (at, LoadedTimeline { trace, timeline, queue, verdict, digits, node }) in traces.iter().enumerate() {
         let separator = if at == 0 { "" } else { "\n" };
         let layout = output.layout(*digits);
         let shown = view::timeline::timeline(trace, timeline, queue.as_ref(), verdict.as_ref(), layout);
-        output.print(&format!("{separator}{shown}"))?;
+        let node = field("node", &node.iter().map(|node| clean(node).into_owned()).collect::<Vec<_>>());
+        output.print(&format!("{separator}{shown}{node}"))?;
     }
     Ok(CommandOutcome::Success)
 }
@@ -51,11 +63,13 @@ struct LoadedTimeline {
     queue: Option<QueueHolders>,
     verdict: Option<Verdict>,
     digits: usize,
+    node: Option<String>,
 }
 
 impl LoadedTimeline {
-    fn document(&self) -> TimelineJson {
-        TimelineJson::new(&self.trace, &self.timeline, self.verdict.as_ref()).with_queue(self.queue.clone())
+    fn document(&self) -> TraceJson {
+        let timeline = TimelineJson::new(&self.trace, &self.timeline, self.verdict.as_ref());
+        TraceJson { timeline: timeline.with_queue(self.queue.clone()), node: self.node.clone() }
     }
 }
 
@@ -65,5 +79,6 @@ fn load(id: &TraceRef, global: &Global) -> Result<LoadedTimeline, CommandError> 
     let timeline = Timeline::of(&loaded.trace);
     let verdict = timeline.verdict(&loaded.population(POPULATION));
     let (digits, queue) = (loaded.digits(), loaded.queue_holders(&timeline));
-    Ok(LoadedTimeline { trace: loaded.trace, timeline, queue, verdict, digits })
+    let node = loaded.node(global);
+    Ok(LoadedTimeline { trace: loaded.trace, timeline, queue, verdict, digits, node })
 }

@@ -190,7 +190,7 @@ impl DevLoop<'_> {
         }
         self.follower.finish();
         for event in received.try_iter() {
-            if let DevEvent::News(News::Requests(requests, digits)) = event {
+            if let DevEvent::News(News::Requests(requests, digits, _)) = event {
                 self.reporter.print(&requests, digits)?;
             }
         }
@@ -272,7 +272,7 @@ impl DevLoop<'_> {
                 None => return Ok(Vec::new()),
             },
             DevEvent::Ready { .. } | DevEvent::Ended { .. } => return Ok(Vec::new()),
-            DevEvent::News(News::Requests(requests, digits)) => {
+            DevEvent::News(News::Requests(requests, digits, _)) => {
                 return match self.reporter.print(&requests, digits) {
                     // The reader of our output is gone: let the service finish its requests.
                     Err(error) if error.is_broken_pipe => {

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use zerver_fleet::{NodeStatus, nodes};
-use zerver_recorder::{BlockTrace, NodeId};
+use zerver_recorder::{BlockTrace, NodeId, Reader};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 use zerver_trace::{RequestId, TraceView as _};
@@ -34,7 +35,7 @@ impl FleetNodes {
             return match chosen {
                 None => Ok(None),
                 Some(_) => Err(CommandError::new("only a fleet has nodes")
-                    .with_hint("name one with --store 'postgres://user@host/database?ns=shop_prod'")),
+                    .with_hint("name one with --store 'postgres://user@host/database?ns=shop_prod' or 's3://bucket/prefix?ns=shop_prod'")),
             };
         };
         let all = nodes(url).map_err(|error| failed(url, "read", &error))?;
@@ -66,6 +67,15 @@ impl FleetNodes {
         node.is_some()
     }
 
+    /// Returns true if the node is known, and one of those that were chosen, and remembers what it recorded.
+    pub(crate) fn learn(&self, id: RequestId, node: NodeId) -> bool {
+        let is_known = self.names.contains_key(&node);
+        if is_known {
+            self.of_requests.borrow_mut().insert(id, node);
+        }
+        is_known
+    }
+
     /// Returns the name of the node that recorded a request.
     pub(crate) fn of(&self, id: RequestId) -> Option<&str> {
         let node = *self.of_requests.borrow().get(&id)?;
@@ -81,6 +91,20 @@ fn names(all: &[NodeStatus]) -> BTreeMap<NodeId, String> {
         name => name.into_owned(),
     };
     all.iter().map(|node| (node.node, name(node))).collect()
+}
+
+/// Returns the name of the node of a fleet that recorded a request, or its id if it has never reported.
+pub(crate) fn node_of(place: &StorePlace, reader: &Reader, id: RequestId) -> Option<String> {
+    let StorePlace::Fleet(url) = place else { return None };
+    let mut found = None;
+    // The request is shown without its node if the fleet has just become unreachable.
+    let _ = reader.visit_ids(&[id], |request| {
+        found = request.node();
+        ControlFlow::Break(())
+    });
+    let node = found?;
+    let names = names(&nodes(url).unwrap_or_default());
+    Some(names.get(&node).cloned().unwrap_or_else(|| node.to_string()))
 }
 
 /// Returns messages about requests that a fleet lacks.

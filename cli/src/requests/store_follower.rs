@@ -1,13 +1,13 @@
 //! Follows the store while another process writes to it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use zerver_recorder::{Cursor, ReadError, Reader};
-use zerver_trace::{Query, RequestId, Summary};
+use zerver_recorder::{Cursor, NodeId, ReadError, Reader};
+use zerver_trace::{Query, RequestId, Summary, TraceView as _};
 
 use crate::locate;
 use crate::store_place::StorePlace;
@@ -23,8 +23,8 @@ const REPORTED_FAILURES: u32 = 20;
 
 /// News from the store.
 pub(crate) enum News {
-    /// Requests, oldest first, and the number of digits that identify each of them.
-    Requests(Vec<Summary>, usize),
+    /// Requests, oldest first, the number of digits that identify each of them, and the nodes of a fleet that recorded them.
+    Requests(Vec<Summary>, usize, HashMap<RequestId, NodeId>),
     /// The store has been unreadable for some time.
     Unreadable(ReadError),
 }
@@ -47,14 +47,15 @@ impl StoreFollower {
         Self::follow(Followed { place, since_unix_ns, reader, cursor, known }, report)
     }
 
-    /// Reports every request recorded after `cursor`, except those that are known already.
+    /// Reports every request recorded after a position of an open store, except those that are known already.
     pub(crate) fn resume(
         place: StorePlace,
-        cursor: Cursor,
+        (reader, cursor): (Reader, Cursor),
         known: HashSet<RequestId>,
         report: impl Fn(News) + Send + 'static,
     ) -> Self {
-        Self::follow(Followed { place, since_unix_ns: 0, reader: None, cursor: Some(cursor), known }, report)
+        let (reader, cursor) = (Some(reader), Some(cursor));
+        Self::follow(Followed { place, since_unix_ns: 0, reader, cursor, known }, report)
     }
 
     fn follow(mut state: Followed, report: impl Fn(News) + Send + 'static) -> Self {
@@ -74,8 +75,8 @@ impl StoreFollower {
                     Ok(requests) => {
                         failures = 0;
                         if !requests.is_empty() {
-                            let digits = state.digits(&requests);
-                            report(News::Requests(requests, digits));
+                            let (digits, nodes) = (state.digits(&requests), state.nodes(&requests));
+                            report(News::Requests(requests, digits, nodes));
                         }
                         interval
                     }
@@ -130,14 +131,32 @@ impl Followed {
         self.reader.as_ref().map_or(32, |reader| locate::unique_digits(reader, &ids))
     }
 
+    /// Returns the nodes that recorded requests, if the store is a fleet.
+    fn nodes(&self, requests: &[Summary]) -> HashMap<RequestId, NodeId> {
+        let mut nodes = HashMap::new();
+        let ids: Vec<_> = requests.iter().map(|request| request.id).collect();
+        if let Some(reader) = self.reader.as_ref().filter(|reader| reader.dir().is_none()) {
+            // A request without a node is reported all the same.
+            let _ = reader.visit_ids(&ids, |request| {
+                nodes.extend(request.node().map(|node| (request.summary().id, node)));
+                std::ops::ControlFlow::Continue(())
+            });
+        }
+        nodes
+    }
+
     fn news(&mut self) -> Result<Vec<Summary>, ReadError> {
         let reader = match self.reader.take().filter(Reader::is_in_place) {
             Some(reader) => reader,
             None => self.open()?,
         };
         let Some(cursor) = self.cursor else { return self.first(reader) };
-        let (mut requests, next) = reader.list_since(cursor)?;
-        self.reader = Some(reader);
+        let found = reader.list_since(cursor);
+        // A fleet connects again by itself, and keeps the positions that the cursor names.
+        if found.is_ok() || reader.dir().is_none() {
+            self.reader = Some(reader);
+        }
+        let (mut requests, next) = found?;
         self.cursor = Some(next);
         requests.retain(|request| {
             request.started_unix_ns >= self.since_unix_ns && !self.known.remove(&request.id)
@@ -180,7 +199,7 @@ mod tests {
         let store = dir.path().join(".zerver");
         let (sender, reported) = mpsc::channel();
         let mut follower = StoreFollower::start(store.clone().into(), 0, move |news| {
-            let News::Requests(requests, _) = news else { panic!("the store could not be read") };
+            let News::Requests(requests, ..) = news else { panic!("the store could not be read") };
             let _ = sender.send(requests.into_iter().map(|request| request.id.as_u128()).collect::<Vec<_>>());
         });
         let numbered = |number| {

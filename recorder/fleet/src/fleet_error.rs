@@ -1,17 +1,18 @@
-//! The reasons why the database of a fleet does not do what was asked.
+//! The reasons why a fleet does not do what was asked.
 
 use std::error::Error as _;
+use std::fmt::Display;
 
 use tokio_postgres::error::SqlState;
 use zerver_recorder::ReadError;
 
-use crate::fleet_url::FleetUrl;
+use crate::postgres::postgres_url::PostgresUrl;
 
 /// States that the functions of the schema raise.
 const COLLISION: &str = "ZV001";
 const OTHER_VERSION: &str = "ZV002";
 
-/// The reason why the database of a fleet does not do what was asked, and advice. The text names no password.
+/// The reason why a fleet does not do what was asked, and advice. The text names no password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct FleetError {
@@ -19,7 +20,7 @@ pub struct FleetError {
     pub reason: String,
     /// Advice on what to do.
     pub hint: Option<String>,
-    /// True if another attempt can succeed without a change by the operator: the database was not reachable or busy.
+    /// True if another attempt can succeed without a change by the operator: the fleet was not reachable or busy.
     pub is_passing: bool,
 }
 
@@ -32,9 +33,9 @@ impl FleetError {
         Self { reason: reason.into(), hint: Some(hint.into()), is_passing: false }
     }
 
-    /// Returns the error for a schema of another version.
-    pub(crate) fn version(url: &FleetUrl, found: i32, known: i32) -> Self {
-        let reason = format!("the namespace {} has version {found} of the schema", url.namespace());
+    /// Returns the error for a namespace of another version.
+    pub(crate) fn version(namespace: &str, url: &dyn Display, found: i32, known: i32) -> Self {
+        let reason = format!("the namespace {namespace} has version {found} of the schema");
         if found < known {
             Self::lasting(reason, format!("run `zerver fleet upgrade --store '{url}'`"))
         } else {
@@ -42,7 +43,8 @@ impl FleetError {
         }
     }
 
-    pub(crate) fn new(url: &FleetUrl, error: &tokio_postgres::Error) -> Self {
+    /// Returns the error for one of PostgreSQL.
+    pub(crate) fn of_database(url: &PostgresUrl, error: &tokio_postgres::Error) -> Self {
         let Some(found) = error.as_db_error() else {
             let mut reason = error.to_string();
             if let Some(source) = error.source() {
@@ -65,7 +67,8 @@ impl FleetError {
         }
         if *code == SqlState::INSUFFICIENT_PRIVILEGE {
             let hint = format!(
-                "readers need the role zerver_read, services zerver_ship: `grant zerver_read to {user}`"
+                "readers need the role zerver_read, services zerver_ship, and `zerver fleet` that of the owner: `grant \
+                 zerver_read to {user}`"
             );
             return Self::lasting(reason, hint);
         }
@@ -78,7 +81,12 @@ impl FleetError {
             return Self::lasting(reason, "create the database first");
         }
         if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
-            let hint = "the database is read-only, perhaps a replica: ship to the primary";
+            let hint = "the database is read-only, perhaps because it is a replica: name the primary";
+            return Self { reason, hint: Some(hint.to_owned()), is_passing: true };
+        }
+        if *code == SqlState::DISK_FULL {
+            let hint = "the disk of the database is full: `zerver fleet init --keep-days` or `zerver fleet archive` \
+                        keep less in it";
             return Self { reason, hint: Some(hint.to_owned()), is_passing: true };
         }
         if code.code() == OTHER_VERSION {
@@ -93,7 +101,7 @@ impl FleetError {
     }
 
     /// Returns the same as the error of a reader.
-    pub(crate) fn into_read_error(self, url: &FleetUrl) -> ReadError {
+    pub(crate) fn into_read_error(self, url: &dyn Display) -> ReadError {
         ReadError::Fleet { place: url.to_string(), reason: self.reason, hint: self.hint }
     }
 }

@@ -1,25 +1,26 @@
-//! The URL of a fleet: a database, and a namespace in it.
+//! The URL of a fleet: a database or a bucket, and a namespace in it.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
-use tokio_postgres::Config;
-use zerver_postgres_connect::{SettingsError, TlsConnector, parse, without_setting};
-use zerver_recorder::regular_file;
+use zerver_postgres_connect::{SettingsError, without_setting};
+
+use crate::bucket::bucket_url::BucketUrl;
+use crate::postgres::postgres_url::PostgresUrl;
 
 /// Namespace of a URL without one.
 const DEFAULT_NAMESPACE: &str = "zerver";
 /// Maximum length of a name in PostgreSQL, in bytes.
 const MAX_NAME: usize = 63;
-/// Maximum length of a file with a password, in bytes.
-const MAX_PASSWORD: u64 = 4096;
 
 /// The reason why a text is no URL of a fleet. It contains no part of the text, which may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
-    /// Another scheme than that of PostgreSQL.
-    #[error("not the URL of a fleet; write one like postgres://user@host/database?ns=shop_prod")]
+    /// Another scheme than those of PostgreSQL and S3.
+    #[error(
+        "not the URL of a fleet; write one like postgres://user@host/database?ns=shop_prod or \
+         s3://bucket/prefix?ns=shop_prod"
+    )]
     Scheme,
     /// A namespace that is no plain name.
     #[error(
@@ -37,31 +38,60 @@ pub enum UrlError {
     /// A setting that PostgreSQL does not know.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Another word for whether the archive is read.
+    #[error("archive is on or off")]
+    Archive,
+    /// A bucket, an endpoint or a setting that cannot be used.
+    #[error("{0}")]
+    Bucket(String),
 }
 
-/// The URL of a fleet: `postgres://user@host/database?ns=shop_prod`. Displayed without its password.
+/// The URL of a fleet: `postgres://user@host/database?ns=shop_prod` or `s3://bucket/prefix?ns=shop_prod`. Displayed without
+/// its password.
 #[derive(Clone)]
-pub struct FleetUrl {
-    shown: String,
-    namespace: String,
-    pub(crate) config: Config,
-    pub(crate) tls: TlsConnector,
+pub struct FleetUrl(pub(crate) Location);
+
+/// Where a fleet is.
+#[derive(Clone)]
+pub(crate) enum Location {
+    /// A database.
+    Postgres(Box<PostgresUrl>),
+    /// A bucket.
+    Bucket(Box<BucketUrl>),
 }
 
 impl FleetUrl {
     /// Returns true if a text is meant as the URL of a fleet.
     pub fn is_url(text: &str) -> bool {
-        text.starts_with("postgres://") || text.starts_with("postgresql://")
+        PostgresUrl::is_url(text) || BucketUrl::is_url(text)
     }
 
-    /// Returns the namespace: the name of a schema of PostgreSQL.
+    /// Parses a URL. `variable` returns the variables of the environment, which may have the key, the region and the
+    /// endpoint of a bucket or an archive.
+    ///
+    /// # Errors
+    /// If it is no URL of a fleet.
+    pub fn parse_with(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
+        if PostgresUrl::is_url(text) {
+            return Ok(Self(Location::Postgres(Box::new(PostgresUrl::parse(text, variable)?))));
+        }
+        if BucketUrl::is_url(text) {
+            return Ok(Self(Location::Bucket(Box::new(BucketUrl::parse(text, variable)?))));
+        }
+        Err(UrlError::Scheme)
+    }
+
+    /// Returns the namespace: a schema of PostgreSQL, or a folder of the bucket.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        match &self.0 {
+            Location::Postgres(url) => url.namespace(),
+            Location::Bucket(url) => url.namespace(),
+        }
     }
 
-    /// Returns a statement for this namespace, from one with `{ns}` in its place.
-    pub(crate) fn sql(&self, text: &str) -> String {
-        text.replace("{ns}", &self.namespace)
+    /// Returns true if the fleet is in a bucket.
+    pub const fn is_bucket(&self) -> bool {
+        matches!(self.0, Location::Bucket(_))
     }
 }
 
@@ -69,24 +99,15 @@ impl FromStr for FleetUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        if !Self::is_url(text) {
-            return Err(UrlError::Scheme);
-        }
-        let (rest, namespace) = without_setting(text, "ns");
-        let (rest, password_file) = without_setting(&rest, "passfile");
-        let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
-        if !is_name(&namespace) {
-            return Err(UrlError::Namespace(namespace));
-        }
-        let (mut config, tls) = parse(&rest)?;
-        if let Some(path) = password_file {
-            let password = regular_file::read_text(Path::new(&path), MAX_PASSWORD);
-            let password =
-                password.map_err(|error| UrlError::Password { path, reason: error.to_string() })?;
-            config.password(password.trim_end_matches(['\n', '\r']));
-        }
-        Ok(Self { shown: without_password(text), namespace, config, tls })
+        Self::parse_with(text, &|name| std::env::var(name).ok())
     }
+}
+
+/// Returns a URL without its namespace, and the namespace.
+pub(crate) fn namespace_of(url: &str) -> Result<(String, String), UrlError> {
+    let (rest, namespace) = without_setting(url, "ns");
+    let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    if is_name(&namespace) { Ok((rest, namespace)) } else { Err(UrlError::Namespace(namespace)) }
 }
 
 /// Returns true if a name needs no quotes in a statement, so that it cannot end one.
@@ -97,25 +118,12 @@ fn is_name(text: &str) -> bool {
         && !text.starts_with("pg_")
 }
 
-fn without_password(url: &str) -> String {
-    let (url, _) = without_setting(url, "password");
-    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    // A password may contain an @ or a slash that should have been escaped.
-    let (user, host) = match rest.rfind('@') {
-        Some(at) if at > end => return format!("{scheme}://..."),
-        _ => authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host)),
-    };
-    match user.split_once(':').map_or(user, |(name, _)| name) {
-        "" => format!("{scheme}://{host}{path}"),
-        user => format!("{scheme}://{user}@{host}{path}"),
-    }
-}
-
 impl fmt::Display for FleetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        match &self.0 {
+            Location::Postgres(url) => url.fmt(f),
+            Location::Bucket(url) => url.fmt(f),
+        }
     }
 }
 
@@ -130,40 +138,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_names_a_namespace_and_is_shown_without_its_password() {
-        for (text, namespace, shown) in [
-            ("postgres://h/d", "zerver", "postgres://h/d"),
-            (
-                "postgres://ann:p%40w@h:5433/d?ns=shop_prod",
-                "shop_prod",
-                "postgres://ann@h:5433/d?ns=shop_prod",
-            ),
-            (
-                "postgresql://ann@h/d?sslmode=require&ns=a1",
-                "a1",
-                "postgresql://ann@h/d?sslmode=require&ns=a1",
-            ),
-            ("postgres:///d?host=/tmp&password=pw&ns=x", "x", "postgres:///d?host=/tmp&ns=x"),
-        ] {
-            let url: FleetUrl = text.parse().unwrap();
-            assert_eq!((url.namespace(), url.to_string().as_str()), (namespace, shown), "{text}");
-            assert!(!format!("{url:?}").contains("pw"));
+    fn schemes_tell_databases_from_buckets_and_both_from_folders() {
+        assert!(!"postgres://h/d".parse::<FleetUrl>().unwrap().is_bucket());
+        let url: FleetUrl = "s3://traces/prod?ns=shop".parse().unwrap();
+        assert!(url.is_bucket() && url.namespace() == "shop");
+        for wrong in ["./store", "mysql://h/d", "s3:bucket"] {
+            assert!(!FleetUrl::is_url(wrong) && wrong.parse::<FleetUrl>().is_err(), "{wrong}");
         }
-        for wrong in ["postgres://h/d?ns=a;drop", "postgres://h/d?ns=pg_x", "postgres://h/d?ns=", "./store"] {
-            assert!(wrong.parse::<FleetUrl>().is_err(), "{wrong}");
-        }
-        let error = "postgres://u:hunter2@h:x/d".parse::<FleetUrl>().unwrap_err();
-        assert!(!format!("{error:?} {error}").contains("hunter2"));
-        assert!(!without_password("postgres://u:hun/ter@h/d").contains("hun"));
-    }
-
-    #[test]
-    fn a_password_may_lie_in_a_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("password");
-        std::fs::write(&file, "hunter2\n").unwrap();
-        let url: FleetUrl = format!("postgres://u@h/d?passfile={}", file.display()).parse().unwrap();
-        assert_eq!(url.config.get_password(), Some(&b"hunter2"[..]));
-        assert!("postgres://u@h/d?passfile=/nowhere".parse::<FleetUrl>().is_err());
+        let secret: FleetUrl = "postgres://u:hunter2@h/d".parse().unwrap();
+        assert!(!format!("{secret} {secret:?}").contains("hunter2"));
     }
 }

@@ -1,24 +1,32 @@
-//! The traces of a fleet on PostgreSQL.
+//! The traces of a fleet on PostgreSQL or in a bucket with the interface of Amazon S3.
 //!
-//! Each service records into its own store, the spool. A [`Shipper`] sends the closed blocks of the spool to a database,
-//! byte for byte, on a thread of its own (`ship`). [`FleetBlocks`] hands them to the reader of `zerver-recorder`, which
-//! reads them like those of a folder (`read`). [`init`] and [`status`] are for operators (`schema`).
+//! Each service records into its own store, the spool. A [`Shipper`] sends the closed blocks of the spool to the fleet, byte
+//! for byte, on a thread of its own (`ship`). [`FleetBlocks`] hands them to the reader of `zerver-recorder`, which reads them
+//! like those of a folder. [`init`], [`status`], [`compact`] and [`archive()`] are for operators. What a place does with blocks is below
+//! `postgres` and `bucket`; nothing outside of these two names a table or an object.
 //!
 //! Statements are sent without a prepared form and without a session, so that a pooler such as PgBouncer may lie between.
 
 #![warn(missing_debug_implementations)]
 
-mod connection;
+mod archive;
+mod bucket;
+mod fleet_blocks;
 mod fleet_error;
+mod fleet_init;
+mod fleet_status;
 mod fleet_url;
-mod read;
-mod schema;
+mod node_status;
+mod postgres;
 mod ship;
 
+pub use self::archive::archive_run::{ArchiveOutcome, archive};
+pub use self::bucket::compact::{CompactOptions, CompactOutcome, compact};
+pub use self::fleet_blocks::FleetBlocks;
 pub use self::fleet_error::FleetError;
+pub use self::fleet_init::{InitOptions, InitOutcome, init, upgrade};
+pub use self::fleet_status::{gaps, nodes, status};
 pub use self::fleet_url::{FleetUrl, UrlError};
-pub use self::read::fleet_blocks::FleetBlocks;
-pub use self::schema::init::{InitOptions, InitOutcome, init, upgrade};
-pub use self::schema::status::{FleetStatus, NodeStatus, nodes, status};
+pub use self::node_status::{FleetStatus, NodeStatus};
 pub use self::ship::shipper::{Shipper, ShipperOptions};
 pub use self::ship::shipper_status::{ShipperEvent, ShipperStatus};

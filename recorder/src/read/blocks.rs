@@ -1,4 +1,4 @@
-//! The seam between what a reader knows and where its blocks lie: in the folder of a store, or in the database of a fleet.
+//! The seam between what a reader knows and where its blocks lie: in the folder of a store, or in a fleet.
 //!
 //! A source hands out the records of blocks as they were written. Each is checked by its own envelope, so that a source
 //! can lose a block, and cannot change one unnoticed.
@@ -44,7 +44,10 @@ pub trait BlocksView {
     fn range(&self) -> Range<u64>;
 
     /// Returns the counters of the source.
-    fn counts(&self) -> StoreCounts;
+    ///
+    /// # Errors
+    /// If the source cannot be read.
+    fn counts(&self) -> Result<StoreCounts, ReadError>;
 
     /// Returns the number of requests that were dropped since the oldest block.
     ///

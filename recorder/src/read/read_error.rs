@@ -42,20 +42,20 @@ pub enum ReadError {
     },
     /// A block of a fleet is not what its node recorded: its checksum fails.
     #[error(
-        "{block} at {place} is not what was recorded: {reason}; it was changed in the database, or the disk is damaged"
+        "{block} at {place} is not what was recorded: {reason}; it was changed where it is stored, or the disk is damaged"
     )]
     Altered {
-        /// Name of the database, without a password.
+        /// Name of the fleet, without a password.
         place: String,
         /// Name of the block.
         block: String,
         /// Description of the damage.
         reason: String,
     },
-    /// The database of a fleet cannot be read.
+    /// A fleet cannot be read.
     #[error("{place}: {reason}")]
     Fleet {
-        /// Name of the database, without a password.
+        /// Name of the fleet, without a password.
         place: String,
         /// The cause.
         reason: String,
@@ -73,7 +73,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Returns true if nothing else can be read either, because the database of a fleet does not answer.
+    /// Returns true if nothing else can be read either, because a fleet does not answer.
     pub(crate) const fn is_outage(&self) -> bool {
         matches!(self, Self::Fleet { .. })
     }

@@ -149,7 +149,7 @@ impl Reader {
     /// # Errors
     /// If the store cannot be read.
     pub fn counts(&self) -> Result<StoreCounts, ReadError> {
-        Ok(self.blocks.view()?.counts())
+        self.blocks.view()?.counts()
     }
 
     /// Returns the number of requests that were dropped since the oldest request in the store.

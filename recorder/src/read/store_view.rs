@@ -126,8 +126,10 @@ impl<V: BlocksView + ?Sized> StoreView<V> {
             }
         }
         scanned?;
-        // The database of a fleet finds the blocks by their bounds, and damage elsewhere hides nothing from it.
-        if !self.blocks.is_merged() {
+        // A fleet finds the blocks by their bounds, and damage elsewhere hides nothing from it.
+        if self.blocks.is_merged() {
+            self.for_each_wanted(&Wanted::Ids(id, id), |_| true, |_, _| ControlFlow::Continue(()))?;
+        } else {
             self.for_each_index(Order::NewestFirst, |_, _| ControlFlow::Continue(()))?;
         }
         damage.map_or(Ok(None), Err)

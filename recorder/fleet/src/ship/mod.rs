@@ -1,7 +1,7 @@
-//! Sends the closed blocks of a spool to the database of a fleet.
+//! Sends the closed blocks of a spool to a fleet.
 
 mod backoff;
-pub(crate) mod block_columns;
+pub(crate) mod destination;
 mod shipment;
 pub(crate) mod shipper;
 pub(crate) mod shipper_status;

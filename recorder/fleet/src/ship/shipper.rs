@@ -10,6 +10,7 @@ use zerver_recorder::Spool;
 use crate::fleet_error::FleetError;
 use crate::fleet_url::FleetUrl;
 use crate::ship::backoff::Backoff;
+use crate::ship::destination::destination;
 use crate::ship::shipment::{ShipError, Shipment};
 use crate::ship::shipper_status::{SharedStatus, ShipperEvent, ShipperStatus};
 
@@ -19,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(200);
 /// Settings of a [`Shipper`].
 #[derive(Debug, Clone)]
 pub struct ShipperOptions {
-    /// The database.
+    /// The fleet.
     pub url: FleetUrl,
     /// Time between two rounds.
     pub every: Duration,
@@ -81,8 +82,8 @@ impl Shipper {
     ) -> io::Result<Self> {
         let (signal, status) = (Arc::new(Signal::default()), Arc::new(SharedStatus::default()));
         let ShipperOptions { url, every, name } = options;
-        let shipment =
-            Shipment::new(spool.clone(), url, name, Arc::clone(&status)).map_err(io::Error::other)?;
+        let destination = destination(url, name).map_err(io::Error::other)?;
+        let shipment = Shipment::new(spool.clone(), destination, Arc::clone(&status));
         let rounds = Rounds {
             signal: Arc::clone(&signal),
             status: Arc::clone(&status),
@@ -120,7 +121,7 @@ impl Shipper {
     fn end(&mut self, limit: Duration) {
         self.signal.stop(Instant::now() + limit);
         let Some(thread) = self.thread.take() else { return };
-        // A database that does not answer must not keep the service from ending. The thread ends with the process.
+        // A fleet that does not answer must not keep the service from ending. The thread ends with the process.
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(limit + GRACE) != Err(mpsc::RecvTimeoutError::Timeout) {
             // The thread has no result.
@@ -175,7 +176,7 @@ impl Rounds {
                 }
             };
             if let Some(until) = stops
-                // A database that was down before need not delay the end of the service.
+                // A fleet that was down before need not delay the end of the service.
                 && (is_shipped || was_offline || Instant::now() >= until)
             {
                 break;

@@ -7,9 +7,9 @@ use zerver_recorder::Backlog;
 /// Status of a shipper. The counts begin when it was started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ShipperStatus {
-    /// Traces that the database has acknowledged.
+    /// Traces that the fleet has acknowledged.
     pub shipped: u64,
-    /// Blocks that the database has acknowledged.
+    /// Blocks that the fleet has acknowledged.
     pub blocks: u64,
     /// Traces in the store that wait, as of the last round.
     pub waiting: u64,
@@ -52,10 +52,9 @@ pub(crate) struct SharedStatus {
 }
 
 impl SharedStatus {
-    pub(super) fn shipped(&self, traces: u64, blocks: u64, left: Option<Backlog>) {
+    pub(super) fn shipped(&self, traces: u64, blocks: u64, left: Backlog) {
         self.shipped.fetch_add(traces, Ordering::Relaxed);
         self.blocks.fetch_add(blocks, Ordering::Relaxed);
-        let Some(left) = left else { return };
         self.waiting.store(left.traces, Ordering::Relaxed);
         self.behind_bytes.store(left.bytes, Ordering::Relaxed);
     }

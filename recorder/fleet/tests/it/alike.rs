@@ -1,25 +1,26 @@
-//! A folder and a database answer the same queries alike.
+//! A folder, a database and a bucket answer the same queries alike.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
-use zerver_fleet::FleetUrl;
-use zerver_recorder::{FindError, Reader};
+use zerver_fleet::{CompactOptions, compact};
+use zerver_recorder::{FindError, Reader, verify};
 use zerver_trace::{Query, RequestId, StatusFilter, Summary, TraceSelector};
 
-use crate::harness::{PATIENCE, Shipping, new_fleet, reader, recorder};
+use crate::harness::{PATIENCE, Shipping, files, new_bucket, new_fleet, reader, recorder};
 use crate::sample_traces::{START_NS, capture, id};
 
 /// Number of requests. They lie a millisecond apart.
 const REQUESTS: u64 = 400;
 
-/// Returns a store, and the fleet to which it was shipped.
-fn shipped() -> (Reader, Reader) {
-    static SHIPPED: OnceLock<(TempDir, FleetUrl)> = OnceLock::new();
-    let (dir, url) = SHIPPED.get_or_init(|| {
-        let (dir, url) = (tempfile::tempdir().unwrap(), new_fleet());
+/// Returns a store, and the fleets to which it was shipped: in a database, in a bucket, and in a bucket that was compacted.
+fn shipped() -> (&'static Reader, &'static [Reader; 3]) {
+    static SHIPPED: OnceLock<(TempDir, Reader, [Reader; 3])> = OnceLock::new();
+    let (_, folder, fleets) = SHIPPED.get_or_init(|| {
+        let (dir, urls) = (tempfile::tempdir().unwrap(), [new_fleet(), new_bucket(), new_bucket()]);
         let service = recorder(dir.path());
         for n in 0..REQUESTS {
             let mut request = capture(n);
@@ -29,15 +30,27 @@ fn shipped() -> (Reader, Reader) {
             }
             service.sink().accept(Box::new(request));
             if n % 45 == 44 {
-                service.flush();
+                // A segment of its own.
+                service.spool().close_block();
+                for url in &urls {
+                    Shipping::start(&service, url, "pod").shipper.stop(PATIENCE);
+                }
             }
         }
-        let shipping = Shipping::start(&service, &url, "pod");
+        let shippers = urls.each_ref().map(|url| Shipping::start(&service, url, "pod"));
         service.close();
-        assert_eq!(shipping.shipper.stop(PATIENCE).shipped, REQUESTS);
-        (dir, url)
+        for shipping in shippers {
+            assert_eq!(shipping.shipper.stop(PATIENCE).waiting, 0);
+        }
+        let at_once = CompactOptions { settle: Duration::ZERO, grace: Duration::ZERO };
+        assert!(compact(&urls[2], at_once).unwrap().packed > 5);
+        assert!(compact(&urls[2], at_once).unwrap().replaced > 5);
+        assert!(files(&urls[1], "live/").len() > 5 && files(&urls[2], "live/").is_empty());
+        assert_eq!(files(&urls[2], "packs/").len(), 1);
+        let (folder, fleets) = (Reader::open(dir.path()).unwrap(), urls.each_ref().map(reader));
+        (dir, folder, fleets)
     });
-    (Reader::open(dir.path()).unwrap(), reader(url))
+    (folder, fleets)
 }
 
 fn query() -> impl Strategy<Value = Query> {
@@ -71,37 +84,31 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn a_folder_and_a_database_list_the_same_requests(query in query(), limit in 0..30_usize) {
-        let (folder, fleet) = shipped();
-        let (mut wanted, found) = (folder.list(&query).unwrap(), fleet.list(&query).unwrap());
-        prop_assert_eq!(ids(&found), ids(&wanted));
+    fn all_stores_list_the_same_requests(query in query(), limit in 0..30_usize) {
+        let (folder, fleets) = shipped();
+        let mut wanted = folder.list(&query).unwrap();
+        let all = ids(&wanted);
         wanted.sort_by_key(|summary| std::cmp::Reverse(summary.started_unix_ns));
-        prop_assert_eq!(&found, &wanted, "newest first");
-        let first = fleet.list(&Query { limit: Some(limit), ..query.clone() }).unwrap();
-        prop_assert_eq!(&first[..], &wanted[..limit.min(wanted.len())]);
-        let mut visited = Vec::new();
-        fleet.visit(&Query { limit: Some(limit), ..query }, |request| {
-            visited.push(request.load().unwrap().id);
-            std::ops::ControlFlow::Continue(())
-        }).unwrap();
-        prop_assert_eq!(visited, first.iter().map(|summary| summary.id).collect::<Vec<_>>());
+        for fleet in fleets {
+            let found = fleet.list(&query).unwrap();
+            prop_assert_eq!(ids(&found), all.clone());
+            prop_assert_eq!(&found, &wanted, "newest first");
+            let first = fleet.list(&Query { limit: Some(limit), ..query.clone() }).unwrap();
+            prop_assert_eq!(&first[..], &wanted[..limit.min(wanted.len())]);
+            let mut visited = Vec::new();
+            fleet.visit(&Query { limit: Some(limit), ..query.clone() }, |request| {
+                visited.push(request.load().unwrap().id);
+                std::ops::ControlFlow::Continue(())
+            }).unwrap();
+            prop_assert_eq!(visited, first.iter().map(|summary| summary.id).collect::<Vec<_>>());
+        }
     }
 
     #[test]
-    fn a_folder_and_a_database_find_the_same_requests(n in 0..REQUESTS + 5, digits in 1..33_usize) {
-        let (folder, fleet) = shipped();
+    fn all_stores_find_the_same_requests(n in 0..REQUESTS + 5, digits in 1..33_usize) {
+        let (folder, fleets) = shipped();
         let prefix: TraceSelector = id(n).short(digits).parse().unwrap();
-        match (folder.find(&prefix), fleet.find(&prefix)) {
-            (Ok(wanted), Ok(found)) => prop_assert_eq!(wanted, found),
-            (Err(FindError::NotFound { nearest: wanted, .. }), Err(FindError::NotFound { nearest, .. })) => {
-                prop_assert_eq!(wanted.first(), nearest.first());
-            }
-            (Err(FindError::Ambiguous { .. }), Err(FindError::Ambiguous { .. })) => {}
-            (wanted, found) => prop_assert!(false, "{:?} {:?}", wanted, found),
-        }
         let pair = [id(n), id(n * 31 % REQUESTS)];
-        prop_assert_eq!(folder.unique_digits(&pair).unwrap(), fleet.unique_digits(&pair).unwrap());
-        prop_assert_eq!(folder.load(id(n)).unwrap(), fleet.load(id(n)).unwrap());
         let visit = |reader: &Reader| {
             let mut seen = BTreeSet::new();
             reader.visit_ids(&pair, |request| {
@@ -110,26 +117,43 @@ proptest! {
             }).unwrap();
             seen
         };
-        prop_assert_eq!(visit(&folder), visit(&fleet));
+        for fleet in fleets {
+            match (folder.find(&prefix), fleet.find(&prefix)) {
+                (Ok(wanted), Ok(found)) => prop_assert_eq!(wanted, found),
+                (Err(FindError::NotFound { nearest: wanted, .. }), Err(FindError::NotFound { nearest, .. })) => {
+                    prop_assert_eq!(wanted.first(), nearest.first());
+                }
+                (Err(FindError::Ambiguous { .. }), Err(FindError::Ambiguous { .. })) => {}
+                (wanted, found) => prop_assert!(false, "{:?} {:?}", wanted, found),
+            }
+            prop_assert_eq!(folder.unique_digits(&pair).unwrap(), fleet.unique_digits(&pair).unwrap());
+            prop_assert_eq!(folder.load(id(n)).unwrap(), fleet.load(id(n)).unwrap());
+            prop_assert_eq!(visit(folder), visit(fleet));
+        }
     }
 }
 
 #[test]
-fn a_folder_and_a_database_agree_on_the_extremes() {
-    let (folder, fleet) = shipped();
-    for flow in [None, Some("todos-item".to_owned()), Some("other".to_owned())] {
-        for selector in [
-            TraceSelector::Last(flow.clone()),
-            TraceSelector::Slowest(flow.clone()),
-            TraceSelector::Fastest(flow.clone()),
-            TraceSelector::Failed(flow.clone()),
-        ] {
-            let (wanted, found) = (folder.find(&selector), fleet.find(&selector));
-            assert_eq!(wanted.is_ok(), found.is_ok(), "{selector}");
-            if let (Ok(wanted), Ok(found)) = (wanted, found) {
-                assert_eq!(wanted.duration_ns, found.duration_ns, "{selector}");
+fn all_stores_agree_on_the_extremes() {
+    let (folder, fleets) = shipped();
+    for fleet in fleets {
+        for flow in [None, Some("todos-item".to_owned()), Some("other".to_owned())] {
+            for selector in [
+                TraceSelector::Last(flow.clone()),
+                TraceSelector::Slowest(flow.clone()),
+                TraceSelector::Fastest(flow.clone()),
+                TraceSelector::Failed(flow.clone()),
+            ] {
+                let (wanted, found) = (folder.find(&selector), fleet.find(&selector));
+                assert_eq!(wanted.is_ok(), found.is_ok(), "{selector}");
+                if let (Ok(wanted), Ok(found)) = (wanted, found) {
+                    assert_eq!(wanted.duration_ns, found.duration_ns, "{selector}");
+                }
             }
         }
+        assert_eq!(folder.counts().unwrap(), fleet.counts().unwrap());
+        assert_eq!(folder.dropped_since_oldest().unwrap(), fleet.dropped_since_oldest().unwrap());
+        let whole = verify(fleet, &mut |_| {}).unwrap();
+        assert_eq!((whole.traces, whole.damaged), (REQUESTS, Vec::new()));
     }
-    assert_eq!(folder.counts().unwrap(), fleet.counts().unwrap());
 }

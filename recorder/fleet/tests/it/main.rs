@@ -1,6 +1,11 @@
-//! Tests of a fleet on a real PostgreSQL.
+//! Tests of a fleet on a real PostgreSQL and a real object store.
 
 mod alike;
+mod archive;
+mod bucket;
+mod bucket_faults;
+mod compaction;
+mod database_faults;
 mod faults;
 mod harness;
 #[path = "../../../src/sample_traces.rs"]

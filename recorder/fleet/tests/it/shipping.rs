@@ -1,27 +1,35 @@
 //! Services that ship, and readers of what arrived.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use zerver_fleet::{InitOptions, init, status};
+use zerver_fleet::{FleetUrl, InitOptions, init, status};
 use zerver_recorder::{Cursor, FindError, Reader};
-use zerver_trace::{Query, TraceSelector};
+use zerver_trace::{Capture, Query, TraceSelector};
 
-use crate::harness::{PATIENCE, Shipping, execute, new_fleet, reader, recorder};
+use crate::harness::{PATIENCE, Shipping, execute, new_bucket, new_fleet, reader, recorder};
 use crate::sample_traces::{capture, flow, id};
 
 #[test]
-fn requests_of_two_services_are_read_as_one_list() {
-    let url = new_fleet();
+fn requests_of_two_services_are_read_as_one_list_from_a_database() {
+    read_two_services(&new_fleet());
+}
+
+#[test]
+fn requests_of_two_services_are_read_as_one_list_from_a_bucket() {
+    read_two_services(&new_bucket());
+}
+
+fn read_two_services(url: &FleetUrl) {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let services = dirs.each_ref().map(|dir| recorder(dir.path()));
     for n in 0..300 {
         services[n as usize % 2].sink().accept(Box::new(capture(n)));
     }
     services.iter().for_each(|service| service.declare(&[flow()]));
-    let shippers = [0, 1].map(|n| Shipping::start(&services[n], &url, ["pod-1", "pod-2"][n]));
+    let shippers = [0, 1].map(|n| Shipping::start(&services[n], url, ["pod-1", "pod-2"][n]));
     shippers.iter().for_each(|shipping| shipping.wait_until_shipped(150));
-    let fleet = reader(&url);
+    let fleet = reader(url);
     let all = fleet.list(&Query::default()).unwrap();
     let ids: Vec<_> = all.iter().map(|summary| summary.id).collect();
     assert_eq!(ids, (0..300).rev().map(id).collect::<Vec<_>>(), "newest first, over both nodes");
@@ -54,7 +62,7 @@ fn requests_of_two_services_are_read_as_one_list() {
         service.close();
         assert_eq!(shipping.shipper.stop(PATIENCE).waiting, 0);
     }
-    let status = status(&url).unwrap();
+    let status = status(url).unwrap();
     assert_eq!((status.traces, status.nodes.len()), (302, 2));
     for node in &status.nodes {
         assert_eq!((node.recorded, node.shipped, node.waiting, node.missing()), (151, 151, 0, 0), "{node:?}");
@@ -63,20 +71,38 @@ fn requests_of_two_services_are_read_as_one_list() {
 }
 
 #[test]
-fn a_follower_sees_each_request_once_and_pages_lead_back_to_the_first() {
-    let url = new_fleet();
+fn a_follower_of_a_database_sees_each_request_once_and_pages_lead_back_to_the_first() {
+    follow(&new_fleet());
+}
+
+#[test]
+fn a_follower_of_a_bucket_sees_each_request_once_and_pages_lead_back_to_the_first() {
+    follow(&new_bucket());
+}
+
+/// Returns a capture that began just now.
+fn recent(n: u64) -> Capture {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Capture { started_unix_ns: now.as_nanos() as u64, ..capture(n) }
+}
+
+fn follow(url: &FleetUrl) {
     let dir = tempfile::tempdir().unwrap();
     let service = recorder(dir.path());
-    let shipping = Shipping::start(&service, &url, "pod-1");
-    let fleet = reader(&url);
+    let shipping = Shipping::start(&service, url, "pod-1");
+    let fleet = reader(url);
     let (mut cursor, mut seen) = (Reader::start(), Vec::new());
     for n in 0..40 {
-        service.sink().accept(Box::new(capture(n)));
+        service.sink().accept(Box::new(recent(n)));
         if n % 10 == 9 {
             shipping.wait_until_shipped(n + 1);
-            let (news, reached) = fleet.list_since(cursor).unwrap();
-            seen.extend(news.into_iter().map(|summary| summary.id));
-            cursor = reached;
+            let until = Instant::now() + PATIENCE;
+            while seen.len() as u64 <= n {
+                assert!(Instant::now() < until, "{seen:?}");
+                let (news, reached) = fleet.list_since(cursor).unwrap();
+                seen.extend(news.into_iter().map(|summary| summary.id));
+                cursor = reached;
+            }
         }
     }
     assert_eq!(seen, (0..40).map(id).collect::<Vec<_>>());
@@ -94,7 +120,12 @@ fn a_follower_sees_each_request_once_and_pages_lead_back_to_the_first() {
 
 #[test]
 fn a_service_that_starts_again_ships_what_it_had_left_and_nothing_twice() {
-    let url = new_fleet();
+    for url in [new_fleet(), new_bucket()] {
+        start_again(&url);
+    }
+}
+
+fn start_again(url: &FleetUrl) {
     let dir = tempfile::tempdir().unwrap();
     for round in 0..3 {
         let service = recorder(dir.path());
@@ -103,14 +134,14 @@ fn a_service_that_starts_again_ships_what_it_had_left_and_nothing_twice() {
             service.close();
             continue;
         }
-        let shipping = Shipping::start(&service, &url, "pod-1");
+        let shipping = Shipping::start(&service, url, "pod-1");
         service.close();
         shipping.shipper.stop(PATIENCE);
     }
     let ids: Vec<_> =
-        reader(&url).list(&Query::default()).unwrap().into_iter().map(|summary| summary.id).collect();
+        reader(url).list(&Query::default()).unwrap().into_iter().map(|summary| summary.id).collect();
     assert_eq!(ids, (0..60).rev().map(id).collect::<Vec<_>>());
-    let status = status(&url).unwrap();
+    let status = status(url).unwrap();
     assert_eq!((status.nodes.len(), status.nodes[0].shipped, status.nodes[0].missing()), (1, 60, 0));
     assert!(status.nodes[0].seen < Duration::from_secs(600));
 }

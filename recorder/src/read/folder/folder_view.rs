@@ -27,9 +27,9 @@ impl BlocksView for FolderView {
         self.meta.first..self.meta.next
     }
 
-    fn counts(&self) -> StoreCounts {
+    fn counts(&self) -> Result<StoreCounts, ReadError> {
         let StoreMeta { recorded, not_kept, dropped, .. } = self.meta;
-        StoreCounts { recorded, not_kept, dropped }
+        Ok(StoreCounts { recorded, not_kept, dropped })
     }
 
     fn dropped(&self) -> Result<u64, ReadError> {

@@ -12,6 +12,7 @@
 //! ```
 
 mod installed_program;
+mod pgbouncer;
 mod postgres;
 mod redis;
 mod s3;
@@ -21,6 +22,7 @@ mod supervised_process;
 mod temporary_folder;
 mod temporary_server;
 
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use s3::S3;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 
 use crate::ServerError;
 use crate::installed_program::{folder_with, folders};
@@ -55,6 +56,11 @@ impl S3 {
     /// Returns the URL of the server.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns the folder with the objects of a bucket, which are files.
+    pub fn bucket_folder(&self, bucket: &str) -> PathBuf {
+        self.server.folder().join("data").join(bucket)
     }
 
     /// Stops the server. It keeps its objects until this is dropped.

@@ -164,7 +164,7 @@ impl SupervisedProcess {
                         lines.pop_front();
                     }
                     lines.push_back(line);
-                    if lines.back().is_some_and(|line| line.contains("FATAL")) {
+                    if lines.back().is_some_and(|line| is_fatal(line)) {
                         // A server that does not start says why in one such line.
                         let _ = ready_tx.send(());
                     }
@@ -173,8 +173,8 @@ impl SupervisedProcess {
         });
         let process = Self { supervisor, stdin, keeps_folder: false };
         let ready = ready_rx.recv_timeout(START_TIMEOUT);
-        let is_fatal = |lines: &VecDeque<String>| lines.iter().any(|line| line.contains("FATAL"));
-        if ready.is_ok() && !is_fatal(&output.lock().unwrap_or_else(PoisonError::into_inner)) {
+        let has_failed = |lines: &VecDeque<String>| lines.iter().any(|line| is_fatal(line));
+        if ready.is_ok() && !has_failed(&output.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(process);
         }
         if ready.is_ok() {
@@ -207,4 +207,10 @@ impl Drop for SupervisedProcess {
         }
         let _ = self.supervisor.wait();
     }
+}
+
+/// Returns true for the line with which a server says why it does not start. PostgreSQL also refuses a client with such a
+/// line, if one connects too early.
+fn is_fatal(line: &str) -> bool {
+    line.contains("FATAL") && !line.contains("the database system is ")
 }

@@ -1,22 +1,19 @@
 //! A bucket: its address and credentials, and the interpreter of its operations.
 
-use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rusty_s3::actions::{ListObjectsV2, S3Action as _};
-use rusty_s3::{Credentials, UrlStyle};
 use zerver::effects::{EffectContext, EffectResult, Interpreter, Started, points, report_point};
 use zerver::prelude::*;
+use zerver_s3_connect::rusty_s3::Credentials;
+use zerver_s3_connect::rusty_s3::actions::list_objects_v2::ListObjectsContent;
+use zerver_s3_connect::rusty_s3::actions::{ListObjectsV2, S3Action as _};
+use zerver_s3_connect::{BodyError, S3Connection, SettingsError, read_body};
 
 use crate::content::Content;
 use crate::operation::{Answer, Info, Listed, Method, Object, Op, Reply};
@@ -25,35 +22,15 @@ use crate::s3_error::S3Error;
 /// Time for which the signature of a request is valid. It is sent at once.
 const SIGNED: Duration = Duration::from_secs(300);
 
-/// Limit of the time to open a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Largest answer that is not an object: a list of 1,000 keys, or an error.
 const MAX_DOCUMENT: u64 = 4 * 1024 * 1024;
 
 /// Longest time for which a URL can be valid.
 const MAX_VALID_S: u64 = 7 * 24 * 3600;
 
-type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
-
-/// Error in the settings of a bucket.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// The endpoint or the name cannot be used.
-    #[error("cannot use this endpoint and bucket: {0}")]
-    Bucket(String),
-}
-
 /// A bucket of an object store. A clone is another handle of the same connections.
 #[derive(Clone)]
-pub struct Bucket(Arc<Inner>);
-
-struct Inner {
-    bucket: rusty_s3::Bucket,
-    credentials: Option<Credentials>,
-    client: HttpClient,
-}
+pub struct Bucket(Arc<S3Connection>);
 
 impl Bucket {
     /// Describes a bucket at an endpoint (`https://s3.eu-central-1.amazonaws.com`) in a region. Its name is a part of the path,
@@ -62,33 +39,17 @@ impl Bucket {
     /// # Errors
     /// If the endpoint is not a URL.
     pub fn new(endpoint: &str, region: &str, name: &str) -> Result<Self, SettingsError> {
-        let url =
-            endpoint.parse().map_err(|_| SettingsError::Bucket("the endpoint is not a URL".to_owned()))?;
-        let bucket = rusty_s3::Bucket::new(url, UrlStyle::Path, name.to_owned(), region.to_owned());
-        let bucket = bucket.map_err(|error| SettingsError::Bucket(error.to_string()))?;
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| SettingsError::Bucket(error.to_string()))?;
-        let connector = https.https_or_http().enable_http1().wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self(Arc::new(Inner { bucket, credentials: None, client })))
+        Ok(Self(Arc::new(S3Connection::new(endpoint, region, name)?)))
     }
 
     /// Signs requests with this key. Without one, only what is public can be read.
     #[must_use]
     pub fn credentials(self, key: impl Into<String>, secret: impl Into<String>) -> Self {
-        let Inner { bucket, client, .. } = &*self.0;
-        let credentials = Some(Credentials::new(key, secret));
-        Self(Arc::new(Inner { bucket: bucket.clone(), credentials, client: client.clone() }))
+        Self(Arc::new(S3Connection::clone(&self.0).with_credentials(Credentials::new(key, secret))))
     }
 
     async fn perform(self, op: Op) -> EffectResult<Op> {
-        let Inner { bucket, credentials, .. } = &*self.0;
-        let credentials = credentials.as_ref();
+        let (bucket, credentials) = (self.0.bucket(), self.0.credentials());
         match op {
             Op::Put { key, media_type, content } => {
                 let Content::Bytes(bytes) = content else {
@@ -162,47 +123,31 @@ impl Bucket {
     ) -> Result<Response<Incoming>, EffectError> {
         let request =
             request.map_err(|error| EffectError::new(EffectErrorKind::Invalid, error.to_string()))?;
-        match self.0.client.request(request).await {
+        match self.0.send(request).await {
             Ok(response) => {
                 report_point(points::FIRST_BYTE);
                 Ok(response)
             }
-            Err(error) if error.is_connect() || is_safe => {
-                Err(EffectError::new(EffectErrorKind::Unreachable, chain(&error)))
+            Err(error) if error.is_unsent || is_safe => {
+                Err(EffectError::new(EffectErrorKind::Unreachable, error.reason))
             }
             Err(error) => Err(EffectError::new(
                 EffectErrorKind::UnknownOutcome,
-                format!("the connection was lost before the answer arrived: {}", chain(&error)),
+                format!("the connection was lost before the answer arrived: {error}"),
             )),
         }
     }
 }
 
-/// Reads a body of at most this size. A larger one is not read to its end.
+/// Reads a body of at most this size.
 async fn read(response: Response<Incoming>, max_bytes: u64) -> Result<Bytes, EffectError> {
-    let too_large = || {
-        let message = format!("the object has more than {max_bytes} bytes");
-        EffectError::new(EffectErrorKind::TooLarge, message)
-    };
-    let announced = header_text(response.headers(), header::CONTENT_LENGTH.as_str());
-    let announced: Option<u64> = announced.and_then(|text| text.parse().ok());
-    if announced.is_some_and(|size| size > max_bytes) {
-        return Err(too_large());
-    }
-    let mut body = response.into_body();
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            EffectError::new(EffectErrorKind::Unreachable, format!("the connection was lost: {error}"))
-        })?;
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() as u64 + data.len() as u64 > max_bytes {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
-    Ok(bytes.freeze())
+    read_body(response, max_bytes).await.map_err(|error| {
+        let kind = match error {
+            BodyError::TooLarge(_) => EffectErrorKind::TooLarge,
+            BodyError::Lost(_) => EffectErrorKind::Unreachable,
+        };
+        EffectError::new(kind, error.to_string())
+    })
 }
 
 async fn done(response: Response<Incoming>) -> EffectResult<Op> {
@@ -227,10 +172,8 @@ fn listed(body: &[u8]) -> EffectResult<Op> {
     let malformed = |reason: String| EffectError::new(EffectErrorKind::Malformed, reason);
     let text = str::from_utf8(body).map_err(|error| malformed(error.to_string()))?;
     let list = ListObjectsV2::parse_response(text).map_err(|error| malformed(error.to_string()))?;
-    let listed = |object: rusty_s3::actions::list_objects_v2::ListObjectsContent| Listed {
-        key: object.key,
-        size: object.size.unwrap_or_default(),
-    };
+    let listed =
+        |object: ListObjectsContent| Listed { key: object.key, size: object.size.unwrap_or_default() };
     Ok(Reply::Answer(Answer::Objects(list.contents.into_iter().map(listed).collect())))
 }
 
@@ -248,12 +191,6 @@ fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Returns an error with its sources on one line. It contains no URL, which has a signature.
-fn chain(error: &hyper_util::client::legacy::Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| (*error).source());
-    std::iter::once(error.to_string()).chain(sources.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
-}
-
 impl Interpreter<Op> for Bucket {
     fn start(&self, op: &Op, _context: &EffectContext) -> Started<EffectResult<Op>> {
         Started::Pending(Box::pin(self.clone().perform(op.clone())))
@@ -263,6 +200,6 @@ impl Interpreter<Op> for Bucket {
 /// Shows no credentials.
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Bucket").field(&self.0.bucket.name()).finish()
+        f.debug_tuple("Bucket").field(&self.0.bucket().name()).finish()
     }
 }

@@ -43,10 +43,11 @@ mod content;
 mod operation;
 mod s3_error;
 
-pub use bucket::{Bucket, SettingsError};
+pub use bucket::Bucket;
 pub use content::{Content, RECORDED_BYTES};
 pub use operation::{
     Answer, DEFAULT_MAX_BYTES, Info, Listed, Method, Object, Op, Reply, delete, get, get_up_to, head, list,
     presigned_get, presigned_put, put,
 };
 pub use s3_error::S3Error;
+pub use zerver_s3_connect::SettingsError;

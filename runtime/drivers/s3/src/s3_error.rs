@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use zerver::prelude::*;
+use zerver_s3_connect::Refusal;
 
 /// The server refused the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +20,8 @@ pub struct S3Error {
 impl S3Error {
     /// Reads the error from the body of an answer.
     pub(crate) fn parse(status: u16, body: &str) -> Self {
-        let tag = |name: &str| {
-            let (_, rest) = body.split_once(&format!("<{name}>"))?;
-            Some(rest.split_once("</")?.0.chars().take(500).collect::<String>())
-        };
-        Self { status, code: tag("Code").unwrap_or_default(), message: tag("Message").unwrap_or_default() }
+        let Refusal { code, message } = Refusal::parse(body);
+        Self { status, code, message }
     }
 
     /// Returns true if another attempt may succeed.

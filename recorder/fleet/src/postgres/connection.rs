@@ -7,7 +7,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::fleet_error::FleetError;
-use crate::fleet_url::FleetUrl;
+use crate::postgres::postgres_url::PostgresUrl;
 
 /// Time limit of a statement, in addition to the time that PostgreSQL may set itself.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
@@ -17,13 +17,13 @@ pub(crate) type Parameter<'p> = (&'p (dyn ToSql + Sync), Type);
 
 /// A connection to the database of a fleet. Statements are neither prepared nor do they depend on a session.
 pub(crate) struct Connection {
-    pub(crate) url: FleetUrl,
+    pub(crate) url: PostgresUrl,
     runtime: Runtime,
     client: Option<Client>,
 }
 
 impl Connection {
-    pub(crate) fn new(url: FleetUrl) -> Result<Self, FleetError> {
+    pub(crate) fn new(url: PostgresUrl) -> Result<Self, FleetError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| FleetError::passing(format!("cannot use the network: {error}")))?;
@@ -74,7 +74,7 @@ impl Connection {
                     if !open.is_closed() && !matches!(&result, Err(error) if error.as_db_error().is_none()) {
                         *client = Some(open);
                     }
-                    result.map_err(|error| FleetError::new(url, &error))
+                    result.map_err(|error| FleetError::of_database(url, &error))
                 }
                 Err(_) => Err(FleetError::passing("the database did not answer within 60 s")),
             }
@@ -82,11 +82,11 @@ impl Connection {
     }
 }
 
-async fn connect(url: &FleetUrl) -> Result<Client, FleetError> {
+async fn connect(url: &PostgresUrl) -> Result<Client, FleetError> {
     let limit = url.config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5)) * 2;
     let opened = tokio::time::timeout(limit, url.config.connect(url.tls.clone())).await;
     let opened = opened.map_err(|_| FleetError::passing("the database did not answer"))?;
-    let (client, connection) = opened.map_err(|error| FleetError::new(url, &error))?;
+    let (client, connection) = opened.map_err(|error| FleetError::of_database(url, &error))?;
     // It ends with the client, and an error reaches the statement that waits for it.
     tokio::spawn(async move {
         let _ = connection.await;

@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 use zerver_recorder::ClosedBlock;
 use zerver_trace::RequestId;
 
-use crate::connection::Parameter;
+use crate::postgres::connection::Parameter;
 
 const DAY_NS: u64 = 24 * 60 * 60 * 1_000_000_000;
 /// Time that the ids of a block may span, in milliseconds, so that it is found by its lowest id alone.

@@ -2,41 +2,24 @@
 
 use tokio_postgres::types::Type;
 
-use crate::connection::Connection;
 use crate::fleet_error::FleetError;
-use crate::fleet_url::FleetUrl;
-use crate::schema::VERSION;
+use crate::fleet_init::{InitOptions, InitOutcome};
+use crate::postgres::VERSION;
+use crate::postgres::connection::Connection;
+use crate::postgres::postgres_url::PostgresUrl;
 
 const SCHEMA: &str = include_str!("init.sql");
-
-/// Settings of a namespace.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct InitOptions {
-    /// Number of days for which blocks stay. `None` keeps the setting that a namespace has, which is 30 at first.
-    pub keep_days: Option<u32>,
-}
-
-/// Result of an initialization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InitOutcome {
-    /// True if the namespace was not there before.
-    pub is_new: bool,
-    /// Number of days for which blocks stay.
-    pub keep_days: u32,
-    /// True if the roles `zerver_ship` and `zerver_read` exist.
-    pub has_roles: bool,
-}
 
 /// Creates the schema of a namespace. If it is there already, only its settings are changed.
 ///
 /// # Errors
 /// If the database cannot be reached, the user may not create a schema in it, or the schema has another version.
-pub fn init(url: &FleetUrl, options: InitOptions) -> Result<InitOutcome, FleetError> {
+pub(crate) fn init(url: &PostgresUrl, options: InitOptions) -> Result<InitOutcome, FleetError> {
     let mut connection = Connection::new(url.clone())?;
     let found = version(&mut connection)?;
     match found {
         Some(VERSION) | None => apply(&mut connection, options, found.is_none()),
-        Some(other) => Err(FleetError::version(url, other, VERSION)),
+        Some(other) => Err(FleetError::version(url.namespace(), url, other, VERSION)),
     }
 }
 
@@ -44,14 +27,14 @@ pub fn init(url: &FleetUrl, options: InitOptions) -> Result<InitOutcome, FleetEr
 ///
 /// # Errors
 /// As for [`init`], and if the namespace is not there.
-pub fn upgrade(url: &FleetUrl) -> Result<i32, FleetError> {
+pub(crate) fn upgrade(url: &PostgresUrl) -> Result<i32, FleetError> {
     let mut connection = Connection::new(url.clone())?;
     match version(&mut connection)? {
         None => Err(FleetError::lasting(
             format!("the namespace {} is not there", url.namespace()),
             format!("run `zerver fleet init --store '{url}'` once"),
         )),
-        Some(newer) if newer > VERSION => Err(FleetError::version(url, newer, VERSION)),
+        Some(newer) if newer > VERSION => Err(FleetError::version(url.namespace(), url, newer, VERSION)),
         Some(found) => {
             apply(&mut connection, InitOptions::default(), false)?;
             Ok(found)

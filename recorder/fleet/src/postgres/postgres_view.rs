@@ -12,9 +12,9 @@ use zerver_recorder::{
     BlockIndex, BlockPart, BlocksView, BuildRecord, NodeId, Order, ReadError, StoreCounts, Wanted,
 };
 
-use crate::read::block_select::{BlockSelect, by_position};
-use crate::read::fleet_blocks::SharedConnection;
-use crate::ship::block_columns::number;
+use crate::postgres::block_columns::number;
+use crate::postgres::block_select::{BlockSelect, by_position};
+use crate::postgres::postgres_blocks::SharedConnection;
 
 /// Number of blocks in the first answer, and the maximum; each is four times as long as the one before.
 const FIRST_PAGE: usize = 16;
@@ -25,12 +25,22 @@ const REMEMBERED: usize = 4096;
 const MAX_BUILDS: i64 = 64;
 
 /// The blocks of a fleet at one moment.
-pub(super) struct FleetView {
+pub(crate) struct PostgresView {
     shared: Arc<SharedConnection>,
     range: Range<u64>,
     counts: StoreCounts,
+    pub(crate) archived: Option<Archived>,
     /// Blocks that were selected, so that their summaries need no further round trip.
     known: RefCell<HashMap<u64, KnownBlock>>,
+}
+
+/// The archive of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Archived {
+    /// URL of the bucket.
+    pub(crate) url: String,
+    /// The first day that is not there, counted from 1970.
+    pub(crate) before: i32,
 }
 
 /// A block that was selected.
@@ -43,9 +53,27 @@ struct KnownBlock {
     summaries: Vec<u8>,
 }
 
-impl FleetView {
-    pub(super) fn new(shared: Arc<SharedConnection>, range: Range<u64>, counts: StoreCounts) -> Self {
-        Self { shared, range, counts, known: RefCell::default() }
+impl PostgresView {
+    pub(super) fn new(
+        shared: Arc<SharedConnection>,
+        range: Range<u64>,
+        counts: StoreCounts,
+        archived: Option<Archived>,
+    ) -> Self {
+        Self { shared, range, counts, archived, known: RefCell::default() }
+    }
+
+    pub(crate) fn place(&self) -> String {
+        self.shared.url.to_string()
+    }
+
+    /// Returns the first day that is not in the archive now, counted from 1970.
+    pub(crate) fn archived_before_now(&self) -> Result<i32, ReadError> {
+        if self.archived.is_none() {
+            return Ok(0);
+        }
+        let rows = self.shared.query("select archived_before from {ns}.fleet", &[])?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
     /// Remembers the selected blocks, and returns their positions.
@@ -122,13 +150,13 @@ impl FleetView {
     }
 }
 
-impl BlocksView for FleetView {
+impl BlocksView for PostgresView {
     fn range(&self) -> Range<u64> {
         self.range.clone()
     }
 
-    fn counts(&self) -> StoreCounts {
-        self.counts
+    fn counts(&self) -> Result<StoreCounts, ReadError> {
+        Ok(self.counts)
     }
 
     fn dropped(&self) -> Result<u64, ReadError> {

@@ -4,8 +4,8 @@ use tokio_postgres::types::{ToSql, Type};
 use zerver_recorder::{BlockBounds, Order, Wanted};
 use zerver_trace::{Query, RequestId};
 
-use crate::connection::Parameter;
-use crate::ship::block_columns::{NARROW_MS, day_of, id_bytes, number};
+use crate::postgres::block_columns::{NARROW_MS, day_of, id_bytes, number};
+use crate::postgres::connection::Parameter;
 
 /// Columns of a selected block.
 const COLUMNS: &str = "b.at, b.day, b.node, b.seq, b.max_ns, b.head, b.summaries";

@@ -12,6 +12,10 @@ create table if not exists {ns}.fleet (
     born timestamptz not null default now()
 );
 
+-- Since version 2: the bucket to which old days go, and the first day that has not gone there.
+alter table {ns}.fleet add column if not exists archive text;
+alter table {ns}.fleet add column if not exists archived_before integer not null default 0;
+
 -- The stores of services. Counters are those of the node, except for `shipped`, which counts traces that arrived.
 create table if not exists {ns}.node (
     node bigint primary key,
@@ -92,6 +96,8 @@ language plpgsql security definer set search_path = {ns}, pg_temp as $body$
 declare
     today integer := floor(extract(epoch from now()) / 86400);
     keep integer;
+    is_archived boolean;
+    gone integer;
     suffix text;
     old name;
 begin
@@ -99,7 +105,7 @@ begin
         return;
     end if;
     perform set_config('lock_timeout', '5s', true);
-    select keep_days into keep from fleet;
+    select keep_days, archive is not null, archived_before into keep, is_archived, gone from fleet;
     for d in today - 1 .. today + 3 loop
         suffix := to_char(date '1970-01-01' + d, 'YYYYMMDD');
         -- Strays of this day stay where they are.
@@ -118,11 +124,33 @@ begin
         where i.inhparent in ('{ns}.block'::regclass, '{ns}.part'::regclass)
             and c.relname ~ '_[0-9]{8}$'
             and to_date(right(c.relname, 8), 'YYYYMMDD') - date '1970-01-01' < today - keep
+            -- What goes to an archive is removed by that.
+            and (not is_archived or to_date(right(c.relname, 8), 'YYYYMMDD') - date '1970-01-01' < gone)
     loop
         execute format('drop table {ns}.%I', old);
     end loop;
-    delete from block_default where day < today - keep;
-    delete from part_default where day < today - keep;
+    delete from block_default where day < today - keep and (not is_archived or day < gone);
+    delete from part_default where day < today - keep and (not is_archived or day < gone);
+end
+$body$;
+
+-- Removes a day that is in the archive, if it still has this many blocks. Returns false if it has others.
+create or replace function {ns}.drop_archived(a_day integer, a_blocks bigint) returns boolean
+language plpgsql set search_path = {ns}, pg_temp as $body$
+declare
+    suffix text := to_char(date '1970-01-01' + a_day, 'YYYYMMDD');
+begin
+    perform set_config('lock_timeout', '10s', true);
+    lock table block, part in access exclusive mode;
+    if (select count(*) from block where day = a_day) <> a_blocks then
+        return false;
+    end if;
+    execute format('drop table if exists {ns}.%I', 'block_' || suffix);
+    execute format('drop table if exists {ns}.%I', 'part_' || suffix);
+    delete from block where day = a_day;
+    delete from part where day = a_day;
+    update fleet set archived_before = greatest(archived_before, a_day + 1);
+    return true;
 end
 $body$;
 
@@ -216,6 +244,7 @@ begin
             create role zerver_read nologin;
         end if;
     end if;
+    revoke all on function {ns}.drop_archived from public;
     revoke all on function {ns}.maintain from public;
     revoke all on function {ns}.declare_build from public;
     revoke all on function {ns}.ship from public;

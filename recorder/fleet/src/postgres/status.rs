@@ -4,69 +4,17 @@ use std::time::Duration;
 
 use zerver_recorder::NodeId;
 
-use crate::connection::Connection;
 use crate::fleet_error::FleetError;
-use crate::fleet_url::FleetUrl;
-use crate::schema::VERSION;
-
-/// State of a fleet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FleetStatus {
-    /// Version of the schema.
-    pub version: i32,
-    /// Number of days for which blocks stay.
-    pub keep_days: u32,
-    /// Number of blocks.
-    pub blocks: u64,
-    /// Number of traces in the blocks.
-    pub traces: u64,
-    /// Disk space of the namespace, in bytes.
-    pub bytes: u64,
-    /// Builds that were seen.
-    pub builds: u64,
-    /// Nodes, the one that was seen last first.
-    pub nodes: Vec<NodeStatus>,
-}
-
-/// State of a node, as of its last report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeStatus {
-    /// Id of its store.
-    pub node: NodeId,
-    /// Name of its machine.
-    pub name: String,
-    /// Id of its build.
-    pub build: String,
-    /// Time since its last report.
-    pub seen: Duration,
-    /// Traces that it recorded since its store was created.
-    pub recorded: u64,
-    /// Traces that arrived, including those that were removed since.
-    pub shipped: u64,
-    /// Traces that waited in its store.
-    pub waiting: u64,
-    /// Bytes of the closed blocks that waited there.
-    pub behind_bytes: u64,
-}
-
-impl NodeStatus {
-    /// Returns the number of traces that its store dropped before they were shipped: `recorded = shipped + waiting +
-    /// missing`.
-    pub const fn missing(&self) -> u64 {
-        self.recorded.saturating_sub(self.shipped).saturating_sub(self.waiting)
-    }
-
-    /// Returns true if more arrived than was recorded, which means that a count is wrong.
-    pub const fn has_too_many(&self) -> bool {
-        self.shipped > self.recorded
-    }
-}
+use crate::node_status::{FleetStatus, NodeStatus};
+use crate::postgres::VERSION;
+use crate::postgres::connection::Connection;
+use crate::postgres::postgres_url::PostgresUrl;
 
 /// Reads the state of a fleet.
 ///
 /// # Errors
 /// If the database cannot be read, or the namespace has another version.
-pub fn status(url: &FleetUrl) -> Result<FleetStatus, FleetError> {
+pub(crate) fn status(url: &PostgresUrl) -> Result<FleetStatus, FleetError> {
     let mut connection = Connection::new(url.clone())?;
     let rows = connection.query(
         "select version, keep_days, (select count(*) from {ns}.block), \
@@ -80,20 +28,22 @@ pub fn status(url: &FleetUrl) -> Result<FleetStatus, FleetError> {
     })?;
     let version: i32 = row.get(0);
     if version != VERSION {
-        return Err(FleetError::version(url, version, VERSION));
+        return Err(FleetError::version(url.namespace(), url, version, VERSION));
     }
     let count = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or_default();
     let (blocks, traces, builds, bytes) = (count(2), count(3), count(4), count(5));
     let keep_days = u32::try_from(row.get::<_, i32>(1)).unwrap_or_default();
     let nodes = read_nodes(&mut connection)?;
-    Ok(FleetStatus { version, keep_days, blocks, traces, bytes, builds, nodes })
+    let archives = connection.query("select archive from {ns}.fleet", &[])?;
+    let archive = archives.first().and_then(|row| row.get(0));
+    Ok(FleetStatus { version, keep_days, blocks, traces, bytes, builds, nodes, archive, foreign: Vec::new() })
 }
 
 /// Reads the state of the nodes of a fleet, the one that was seen last first.
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn nodes(url: &FleetUrl) -> Result<Vec<NodeStatus>, FleetError> {
+pub(crate) fn nodes(url: &PostgresUrl) -> Result<Vec<NodeStatus>, FleetError> {
     read_nodes(&mut Connection::new(url.clone())?)
 }
 
