@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::harness::{Dev, OtherBuilds, Place, programs, root};
+use crate::harness::{Dev, OtherBuilds, Place, cargo, programs, root};
 
 const MAIN: &str = r#"
 use zerver::prelude::*;
@@ -42,7 +41,7 @@ fn a_change_is_built_and_served_and_a_broken_one_is_shown_and_not() {
     let builds = OtherBuilds::begin();
     command.envs(builds.environment());
     // The dependencies may not have been built with these settings yet, which takes too long on a busy machine.
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut build = cargo();
     build.arg("build").current_dir(&app).envs(builds.environment());
     let built = build.output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));

@@ -71,11 +71,25 @@ pub(crate) fn programs() -> &'static Programs {
     })
 }
 
+/// Returns the command `cargo`, without what Cargo has told this test about its package: build scripts depend on that, so that
+/// everything would be compiled again.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let of_package = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Builds all programs, and returns the output of Cargo. The tests are built as well, which they have been already: without
 /// them, Cargo would choose other features of the dependencies, and compile 150 crates again.
 fn build(more: &[&str]) -> String {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args(["build", "--workspace", "--bins", "--tests", "--offline", "--message-format=json"])
         .args(more)
         .current_dir(root())
@@ -110,7 +124,8 @@ impl OtherBuilds {
 fn executable(messages: &str, name: &str) -> PathBuf {
     let found = messages.lines().find_map(|line| {
         let message: Json = serde_json::from_str(line).ok()?;
-        let ours = message["target"]["name"] == name && message["executable"].is_string();
+        let is_test = message["profile"]["test"] == true;
+        let ours = message["target"]["name"] == name && message["executable"].is_string() && !is_test;
         ours.then(|| PathBuf::from(message["executable"].as_str().unwrap()))
     });
     found.unwrap_or_else(|| panic!("no executable called {name}"))

@@ -1,16 +1,14 @@
 //! `zerver new`: what it writes compiles, passes its own tests, and nothing is overwritten.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{OtherBuilds, Place, root};
+use crate::harness::{OtherBuilds, Place, cargo, root};
 
 #[test]
 fn every_template_compiles_and_passes_its_tests() {
     let place = Place::new();
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let builds = OtherBuilds::begin();
     for template in ["hello", "sqlite", "axum"] {
         let name = format!("new-{template}");
@@ -19,7 +17,7 @@ fn every_template_compiles_and_passes_its_tests() {
         let folder = place.path().join(&name);
         // The versions that are known to work here, without asking the registry.
         fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-        let output = Command::new(&cargo)
+        let output = cargo()
             .args(["test", "--offline"])
             .current_dir(&folder)
             .envs(builds.environment())

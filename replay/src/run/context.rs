@@ -21,7 +21,7 @@ pub enum Progress<'a> {
 pub struct ReplayContext<'r> {
     /// Deadline of requests whose flow has none; `None` means no limit.
     pub deadline: Option<Duration>,
-    /// True if nobody has set that deadline, neither in the code nor in the settings of the service.
+    /// True if that deadline is the default: neither the code nor the settings of the service set another.
     pub is_default_deadline: bool,
     /// Time limits that the settings give the calls of targets.
     pub targets: Option<&'r dyn TargetLimits>,

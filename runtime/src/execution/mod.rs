@@ -5,6 +5,7 @@ pub(crate) mod checked_job;
 pub(crate) mod delivery;
 pub(crate) mod driver;
 pub(crate) mod effect_future;
+mod effect_poll;
 pub(crate) mod effect_runtime;
 mod effect_start;
 mod ending_driver;

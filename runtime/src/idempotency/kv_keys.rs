@@ -42,7 +42,7 @@ pub(super) fn conclude(policy: &Policy, used: &KeyUse, kept: Option<Kept>) -> Ef
     }
     let (known, keep) = (Entry { kept, ..claimed.clone() }, policy.keep());
     kv::expires_in(keep).replace(key.clone(), claimed, known.clone()).and_then(move |put| match put {
-        // The lease has passed, and nobody has claimed the key since.
+        // The lease has passed, and no other request has claimed the key since.
         kv::Put::Existing(None) => kv::expires_in(keep).put_if_absent(key, known).map(drop),
         kv::Put::Stored | kv::Put::Existing(Some(_)) => Effect::ready(()),
     })

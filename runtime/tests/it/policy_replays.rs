@@ -109,7 +109,8 @@ fn replay(recording: &Recording, edits: &Edits) -> Report {
         request.params = [("to".into(), to.clone())].into_iter().collect();
         true
     };
-    let replay = Replay { recording, flow: &flow, route: &route, edits, context: ReplayContext::default() };
+    let context = ReplayContext { is_default_deadline: true, ..ReplayContext::default() };
+    let replay = Replay { recording, flow: &flow, route: &route, edits, context };
     replay.run(&mut |_| {}).unwrap_or_else(|error| panic!("{edits:?}: {error:?}"))
 }
 
