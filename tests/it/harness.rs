@@ -71,7 +71,7 @@ pub(crate) fn programs() -> &'static Programs {
     })
 }
 
-/// Returns the command `cargo`, without what Cargo has told this test about its package: build scripts depend on that, so that
+/// Returns the command `cargo` without the variables that describe the package of this test. Build scripts depend on them, so that
 /// everything would be compiled again.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
