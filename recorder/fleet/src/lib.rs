@@ -10,6 +10,7 @@
 #![warn(missing_debug_implementations)]
 
 mod archive;
+mod block_visits;
 mod bucket;
 mod fleet_blocks;
 mod fleet_error;

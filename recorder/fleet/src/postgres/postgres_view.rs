@@ -12,6 +12,7 @@ use zerver_recorder::{
     BlockIndex, BlockPart, BlocksView, BuildRecord, NodeId, Order, ReadError, StoreCounts, Wanted,
 };
 
+use crate::block_visits::{self, Found};
 use crate::postgres::block_columns::number;
 use crate::postgres::block_select::{BlockSelect, by_position};
 use crate::postgres::postgres_blocks::SharedConnection;
@@ -173,16 +174,8 @@ impl BlocksView for PostgresView {
         may_contain: &mut dyn FnMut(&BlockIndex) -> bool,
         f: &mut dyn FnMut(u64, BlockIndex) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        let mut failed = None;
-        self.select(wanted, order, &mut |at, index| match index {
-            Ok(index) if may_contain(&index) => f(at, index),
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        failed.map_or(Ok(()), Err)
+        let find = |found: &mut Found<'_>| self.select(wanted, order, found);
+        block_visits::each(find, may_contain, f)
     }
 
     fn walk_readable(
@@ -191,14 +184,8 @@ impl BlocksView for PostgresView {
         may_contain: &dyn Fn(&BlockIndex) -> bool,
         f: &mut dyn FnMut(u64, BlockIndex),
     ) -> Result<(), ReadError> {
-        self.select(wanted, Order::NewestFirst, &mut |at, index| {
-            if let Ok(index) = index
-                && may_contain(&index)
-            {
-                f(at, index);
-            }
-            ControlFlow::Continue(())
-        })
+        let find = |found: &mut Found<'_>| self.select(wanted, Order::NewestFirst, found);
+        block_visits::each_readable(find, may_contain, f)
     }
 
     fn positions(

@@ -9,6 +9,7 @@ use zerver_recorder::{
     BlockIndex, BlockPart, BlocksView, BuildRecord, NodeId, Order, ReadError, StoreCounts, Wanted,
 };
 
+use crate::block_visits::{self, Found};
 use crate::bucket::BUILDS;
 use crate::bucket::format::records::read_build;
 use crate::bucket::node_reports::reports;
@@ -127,16 +128,9 @@ impl BlocksView for BucketView {
         may_contain: &mut dyn FnMut(&BlockIndex) -> bool,
         f: &mut dyn FnMut(u64, BlockIndex) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        let mut failed = None;
-        UnitWalk::new(&self.shared, wanted, order, self.range.end).run(&mut |at, index| match index {
-            Ok(index) if may_contain(&index) => f(at, index),
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        failed.map_or(Ok(()), Err)
+        let find =
+            |found: &mut Found<'_>| UnitWalk::new(&self.shared, wanted, order, self.range.end).run(found);
+        block_visits::each(find, may_contain, f)
     }
 
     fn walk_readable(
@@ -145,14 +139,10 @@ impl BlocksView for BucketView {
         may_contain: &dyn Fn(&BlockIndex) -> bool,
         f: &mut dyn FnMut(u64, BlockIndex),
     ) -> Result<(), ReadError> {
-        UnitWalk::new(&self.shared, wanted, Order::NewestFirst, self.range.end).run(&mut |at, index| {
-            if let Ok(index) = index
-                && may_contain(&index)
-            {
-                f(at, index);
-            }
-            ControlFlow::Continue(())
-        })
+        let find = |found: &mut Found<'_>| {
+            UnitWalk::new(&self.shared, wanted, Order::NewestFirst, self.range.end).run(found)
+        };
+        block_visits::each_readable(find, may_contain, f)
     }
 
     fn positions(
