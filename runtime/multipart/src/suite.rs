@@ -69,7 +69,11 @@ fn the_forms_of_python_multipart() {
         let form = parsed.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert_eq!(form.parts().len(), expected.len(), "{name}");
         for (part, expected) in std::iter::zip(form.parts(), expected) {
-            assert_eq!((part.name(), part.file_name()), (&*expected.name, expected.file_name.as_deref()), "{name}");
+            assert_eq!(
+                (part.name(), part.file_name()),
+                (&*expected.name, expected.file_name.as_deref()),
+                "{name}"
+            );
             if let (Some(media_type), Some(_)) = (&expected.content_type, part.file_name()) {
                 assert_eq!(part.media_type(), Some(media_type.as_str()), "{name}");
             }

@@ -26,7 +26,10 @@ fn the_texts_of_the_json_test_suite() {
         .collect();
     assert_eq!(cases.len(), 316);
     cases.push(("n_structure_100000_opening_arrays".to_owned(), b"[".repeat(100_000)));
-    cases.push(("n_structure_open_array_object".to_owned(), [b"[{\"\":".repeat(50_000), b"\n".to_vec()].concat()));
+    cases.push((
+        "n_structure_open_array_object".to_owned(),
+        [b"[{\"\":".repeat(50_000), b"\n".to_vec()].concat(),
+    ));
     let wrong: Vec<_> = cases
         .into_iter()
         .map(|(name, body)| (status(body), name))

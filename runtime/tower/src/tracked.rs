@@ -8,7 +8,8 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use tracing::Span;
 use zerver_trace::{
-    Answer, EffectError, EffectErrorKind, FailureInfo, FailureKind, FlowInfo, Outcome, TypedValue,
+    Answer, EffectError, EffectErrorKind, EndedRequest, FailureInfo, FailureKind, FlowInfo, Outcome,
+    TypedValue,
 };
 
 use crate::body_prefix::BodyPrefix;
@@ -131,11 +132,14 @@ impl Tracked {
             let Response { status, headers, body, .. } = response;
             RecordedResponse { status, headers, body }
         });
-        let failure = response.as_ref().filter(|_| outcome == Outcome::Done).and_then(grpc_status::failure_of);
+        let failure =
+            response.as_ref().filter(|_| outcome == Outcome::Done).and_then(grpc_status::failure_of);
         let outcome = failure.map_or(outcome, Outcome::Failed);
         let flow = self.flow(response.as_ref());
-        if let Some(capture) = self.exchange.end(flow, response, outcome, is_undelivered) {
-            self.store.accept(capture);
+        let decide = |ended: &EndedRequest<'_>| self.store.decide(ended);
+        let ended = self.exchange.end(&flow, response, outcome, is_undelivered, decide);
+        if let Some((capture, kept)) = ended {
+            self.store.accept(capture, kept);
         }
     }
 

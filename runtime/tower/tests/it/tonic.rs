@@ -26,8 +26,8 @@ async fn served<H: Health, F: Future<Output = ()>>(
     let addr = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let router = Server::builder().layer(record(dir.path())).add_service(health);
-    let serving = router
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener), async move { drop(stopped.await) });
+    let serving =
+        router.serve_with_incoming_shutdown(TcpIncoming::from(listener), async move { drop(stopped.await) });
     let server = tokio::spawn(serving);
     let channel = Channel::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap();
     calls(HealthClient::new(channel.clone()), channel).await;
@@ -73,8 +73,12 @@ async fn calls_and_streams_of_tonic_are_recorded() {
         .collect();
     let (check, watch) = ("post-grpc-health-v1-health-check", "post-grpc-health-v1-health-watch");
     // The client canceled the stream, so that it has no status. An error that the client caused is an answer.
-    let expected =
-        [format!("{check} done 0"), format!("{check} done 5"), format!("{watch} done "), "unmatched done 12".to_owned()];
+    let expected = [
+        format!("{check} done 0"),
+        format!("{check} done 5"),
+        format!("{watch} done "),
+        "unmatched done 12".to_owned(),
+    ];
     assert_eq!(rows, expected);
     assert!(traces[2].is_undelivered);
     assert_eq!(traces[0].version, "HTTP/2.0");
