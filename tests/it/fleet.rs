@@ -74,19 +74,27 @@ fn three_replicas_of_conduit_are_one_fleet() {
     assert_eq!(addrs.len(), 3);
     let until = Instant::now() + PATIENCE;
     for addr in &addrs {
-        while std::net::TcpStream::connect(addr).is_err() {
-            assert!(Instant::now() < until, "{addr} does not listen");
+        // A replica listens before its database has answered, and says 503 meanwhile.
+        let answer = loop {
+            assert!(Instant::now() < until, "{addr} is not ready");
+            if std::net::TcpStream::connect(addr).is_ok() {
+                let answer = Asking::new(addr, "GET", "/api/articles").send();
+                if answer.status != 503 {
+                    break answer;
+                }
+            }
             std::thread::yield_now();
-        }
-        let answer = Asking::new(addr, "GET", "/api/articles").send();
+        };
         assert_eq!((answer.status, answer.json()["articlesCount"].as_u64()), (200, Some(3)));
     }
     let listed = loop {
-        let listed = place.json(&["ls", "flow:articles", "--store", &store]);
-        if listed["requests"].as_array().unwrap().len() == 3 {
-            break listed;
+        // The flow is unknown until the first replica has shipped its catalog.
+        let listed = place.zerver(&["ls", "flow:articles", "status:200", "--json", "--store", &store]);
+        let json: serde_json::Value = serde_json::from_str(&listed.out).unwrap_or_default();
+        if json["requests"].as_array().is_some_and(|requests| requests.len() == 3) {
+            break json;
         }
-        assert!(Instant::now() < until, "{listed}");
+        assert!(Instant::now() < until, "{listed:?}");
     };
     let nodes: std::collections::BTreeSet<_> = listed["requests"]
         .as_array()
@@ -118,7 +126,8 @@ struct Script(std::process::Child);
 
 impl Drop for Script {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        let id = self.0.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
         let _ = self.0.wait();
     }
 }
