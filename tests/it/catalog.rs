@@ -37,7 +37,7 @@ fn the_catalog_of_a_store_says_what_flows_call() {
     let service = place.dev();
     assert_eq!(service.get("/reports/todos").status, 200);
     place.wait_for(1);
-    let catalog = place.json(&["catalog"]);
+    let catalog = place.json(&["catalog", "--json"]);
     let flows = catalog["flows"].as_array().unwrap();
     let targets = |name: &str| flows.iter().find(|flow| flow["name"] == name).unwrap()["targets"].clone();
     assert_eq!(targets("report"), json!([{"kind": "http", "host": "figures.internal"}, {"kind": "kv"}]));
@@ -46,7 +46,7 @@ fn the_catalog_of_a_store_says_what_flows_call() {
     assert!(text.contains("calls http figures.internal, kv\n"), "{text}");
     // A definition does not say it.
     let program = programs().todos.to_str().unwrap();
-    assert_eq!(place.json(&["catalog", "--exe", program])["flows"][0].get("targets"), None);
+    assert_eq!(place.json(&["catalog", "--exe", program, "--json"])["flows"][0].get("targets"), None);
 }
 
 #[test]
