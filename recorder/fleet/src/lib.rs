@@ -12,6 +12,7 @@
 mod archive;
 mod block_visits;
 mod bucket;
+mod fault_point;
 mod fleet_blocks;
 mod fleet_error;
 mod fleet_init;
@@ -19,6 +20,10 @@ mod fleet_status;
 mod fleet_url;
 mod node_status;
 mod postgres;
+#[cfg(test)]
+#[path = "../../src/sample_traces.rs"]
+#[expect(dead_code, reason = "the recorder uses all of it")]
+mod sample_traces;
 mod ship;
 
 pub use self::archive::archive_run::{ArchiveOutcome, archive};
