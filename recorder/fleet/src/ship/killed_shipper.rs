@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use zerver_local_server::{Postgres, S3};
 use zerver_recorder::{NodeId, Reader, Recorder, RecorderOptions};
-use zerver_trace::{Query, RequestId};
+use zerver_trace::{Query, RequestId, TraceView as _};
 
 use crate::fleet_url::FleetUrl;
 use crate::sample_traces::{START_NS, capture, flow, id};
