@@ -20,10 +20,6 @@ mod fleet_status;
 mod fleet_url;
 mod node_status;
 mod postgres;
-#[cfg(test)]
-#[path = "../../src/sample_traces.rs"]
-#[expect(dead_code, reason = "the recorder uses all of it")]
-mod sample_traces;
 mod ship;
 
 pub use self::archive::archive_run::{ArchiveOutcome, archive};

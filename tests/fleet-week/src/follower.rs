@@ -11,7 +11,7 @@ use zerver_recorder::{Cursor, ReadError, Reader};
 use crate::pod::AcceptTimes;
 use crate::seen::Seen;
 use crate::traffic::Request;
-use crate::{PATIENCE, Result};
+use crate::{PATIENCE, POLL, Result};
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(100);
@@ -75,7 +75,7 @@ impl Follower {
         let until = Instant::now() + PATIENCE;
         let count = || self.state.lock().unwrap_or_else(PoisonError::into_inner).seen.count();
         while count() < wanted && Instant::now() < until {
-            thread::yield_now();
+            thread::park_timeout(POLL);
         }
         self.end();
         let mut followed = std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));

@@ -26,3 +26,5 @@ pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + S
 
 /// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// Time between two looks at what is waited for.
+const POLL: Duration = Duration::from_millis(5);

@@ -14,7 +14,7 @@ use crate::schedule::HOURS;
 use crate::servers::{Place, Servers};
 use crate::traffic::{self, Era, Request, mix};
 use crate::week::{HOUR_MS, TRACES, now_ms, on_pods, partitions};
-use crate::{PATIENCE, Result};
+use crate::{PATIENCE, POLL, Result};
 
 /// Number of questions of each kind.
 const QUESTIONS: usize = 1_000;
@@ -116,7 +116,7 @@ fn ingest(pods: &mut [Pod], database: &FleetUrl, measured: &mut Measurements) ->
         if started.elapsed() > PATIENCE {
             return Err("the pods do not get rid of what they have".into());
         }
-        std::thread::park_timeout(Duration::from_millis(5));
+        std::thread::park_timeout(POLL);
     }
     let time = started.elapsed().as_secs_f64();
     measured.traces = traces;

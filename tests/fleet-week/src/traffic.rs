@@ -9,7 +9,7 @@ use zerver_trace::{
 };
 
 /// A text that occurs in secret values alone.
-pub const NEEDLE: &str = "needle-7f3c91";
+pub(crate) const NEEDLE: &str = "needle-7f3c91";
 /// A text that occurs in other values.
 pub(crate) const MARKER: &str = "marker-20ac55";
 

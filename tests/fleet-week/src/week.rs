@@ -13,7 +13,7 @@ use crate::oracle::{self, Content, Counts, Findings};
 use crate::pod::{AcceptTimes, CLUMP, Pod, PodSettings};
 use crate::schedule::{Fault, HOURS, OUTAGE, schedule};
 use crate::servers::{Place, Servers};
-use crate::{PATIENCE, Result};
+use crate::{PATIENCE, POLL, Result};
 
 /// Requests that fifty nodes with the policy `tail` keep in a week, of ten thousand a second.
 pub(crate) const TRACES: f64 = 139e6;
@@ -48,7 +48,7 @@ pub struct WeekOptions {
 impl WeekOptions {
     /// Returns a week of fifty nodes.
     pub const fn new(scale: u32) -> Self {
-        Self { scale, nodes: 50, seed: 17, max_per_second: 20, every: Duration::from_millis(500) }
+        Self { scale, nodes: 50, seed: 17, max_per_second: 20, every: Duration::from_secs(3) }
     }
 }
 
@@ -95,8 +95,11 @@ pub fn run(options: &WeekOptions) -> Result<WeekOutcome> {
         week.serve(hour)?;
     }
     let time = started.elapsed();
+    eprintln!("TMP loop {time:?}");
     week.wait_until_shipped()?;
+    eprintln!("TMP shipped {:?}", started.elapsed());
     let lags = week.serve_present()?;
+    eprintln!("TMP present {:?}", started.elapsed());
     let mut outcome = week.finish(followers, lags)?;
     outcome.time = time;
     Ok(outcome)
@@ -245,7 +248,7 @@ impl Week {
             if Instant::now() > until {
                 return Err("the pods do not get rid of what they have".into());
             }
-            thread::yield_now();
+            thread::park_timeout(POLL);
         }
         Ok(())
     }
@@ -283,6 +286,7 @@ impl Week {
         let mut pods = std::mem::take(&mut self.pods);
         pods.append(&mut self.lost);
         let of_pods: BTreeMap<u16, NodeId> = pods.iter().map(|pod| (pod.number, pod.node)).collect();
+        let began = Instant::now();
         let mut findings = Findings::default();
         let mut places = Vec::new();
         for (place, present) in Place::ALL.into_iter().zip(&mut present) {
@@ -302,6 +306,7 @@ impl Week {
                 expired: 0,
             }));
         }
+        eprintln!("TMP places {:?}", began.elapsed());
         for (number, follower) in followers.into_iter().enumerate() {
             let (content, outcome) = &mut places[Place::Database as usize];
             let followed = follower.finish(content.seen.count());
@@ -313,11 +318,14 @@ impl Week {
         for (place, (content, outcome)) in Place::ALL.into_iter().zip(&mut places) {
             outcome.expired = self.remove_old(place, content, &of_pods, &mut findings)?;
         }
+        eprintln!("TMP old {:?}", began.elapsed());
         self.check_archive(&of_pods, &mut findings)?;
+        eprintln!("TMP archive {:?}", began.elapsed());
         for folder in self.servers.folders() {
             let (found, all) = oracle::files_with_secrets(&folder)?;
             findings.check(found == 0 && all > 0, || format!("{found} of {all} files in {folder:?} have secrets"));
         }
+        eprintln!("TMP files {:?}", began.elapsed());
         let places = places.into_iter().map(|(_, outcome)| outcome).collect();
         Ok(WeekOutcome { places, faults: self.faults, findings: findings.into_vec(), time: Duration::ZERO })
     }

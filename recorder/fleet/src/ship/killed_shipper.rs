@@ -6,14 +6,17 @@ use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use zerver_local_server::{Postgres, S3};
 use zerver_recorder::{NodeId, Reader, Recorder, RecorderOptions};
-use zerver_trace::{Query, RequestId, TraceView as _};
+use zerver_trace::{
+    Body, Capture, Class, FlowInfo, MessageInfo, Outcome, Query, RecordedBy, RequestId, RequestInfo, ResponseInfo,
+    TraceView as _,
+};
 
 use crate::fleet_url::FleetUrl;
-use crate::sample_traces::{START_NS, capture, flow, id};
 use crate::ship::shipper::{Shipper, ShipperOptions};
 use crate::{FleetBlocks, InitOptions, fault_point, init, nodes};
 
@@ -25,6 +28,7 @@ const POINTS: &str = "ZERVER_TEST_KILL_POINTS";
 const FIRST: &str = "ZERVER_TEST_KILL_FIRST";
 const LIMIT: &str = "ZERVER_TEST_KILL_LIMIT";
 
+const START_MS: u64 = 1_790_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Requests of one process, and those that follow when it has started again.
 const REQUESTS: u64 = 60;
@@ -35,6 +39,40 @@ const STRIDE: u64 = 10_000_000;
 const BLOCK: u64 = 10;
 /// Milliseconds from the first half of the requests to the second: they are of different hours.
 const GAP: u64 = 3_600_000;
+
+fn id(n: u64) -> RequestId {
+    RequestId::from_u128(u128::from(START_MS + n) << 80 | 0x7 << 76 | 0x2 << 62 | u128::from(n))
+}
+
+fn flow() -> Arc<FlowInfo> {
+    let (slots, steps) = (Vec::new(), Vec::new());
+    let (name, method, pattern) = ("item".to_owned(), "GET".to_owned(), "/items".to_owned());
+    Arc::new(FlowInfo { name, method, pattern, class: Class::Interactive, slots, steps })
+}
+
+/// Returns a request that began this many milliseconds after the first.
+fn capture(n: u64) -> Capture {
+    let request = RequestInfo { method: "GET".to_owned(), target: format!("/items?n={n}"), ..RequestInfo::default() };
+    let response = ResponseInfo { status: 200, headers: Vec::new(), body: Body::default() };
+    Capture {
+        id: id(n),
+        flow: flow(),
+        class: Class::Interactive,
+        started_unix_ns: (START_MS + n) * 1_000_000,
+        duration_ns: 1_000_000,
+        seed: n,
+        request: Arc::new(MessageInfo::Request(request)),
+        response: Some(Arc::new(MessageInfo::Response(response))),
+        status: 200,
+        outcome: Outcome::Done,
+        events: Vec::new(),
+        events_dropped: 0,
+        is_recording_requested: false,
+        worker: None,
+        is_undelivered: false,
+        recorded_by: RecordedBy::Runtime,
+    }
+}
 
 fn service(dir: &Path) -> Recorder {
     let options = RecorderOptions { max_age: None, build: "b1".to_owned(), ..RecorderOptions::new(dir) };
@@ -109,7 +147,7 @@ fn killed_at(dir: &Path, fleet: &str, first: u64, points: u64, limit: u32) -> Op
 
 /// Returns the ids that a fleet has of a process, and checks that each is there once.
 fn found(fleet: &FleetUrl, first: u64, node: NodeId) -> BTreeSet<RequestId> {
-    let since = START_NS + first * 1_000_000;
+    let since = (START_MS + first) * 1_000_000;
     let query = Query {
         since_unix_ns: Some(since),
         until_unix_ns: Some(since + STRIDE * 1_000_000),
@@ -173,9 +211,9 @@ const FEW: u32 = 1;
 #[test]
 fn a_service_killed_at_any_step_has_everything_in_its_database_once() {
     let server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
-    let steps = kill_everywhere(&format!("{}&ns=all", server.url()), u32::MAX);
-    assert!(steps.len() >= 10, "{steps:?}");
-    let limited = kill_everywhere(&format!("{}&ns=few", server.url()), FEW);
+    let steps = kill_everywhere(&format!("{}&ns=whole", server.url()), u32::MAX);
+    assert!(steps.len() >= 9, "{steps:?}");
+    let limited = kill_everywhere(&format!("{}&ns=limited", server.url()), FEW);
     assert!(limited.contains("blocks were left out"), "{limited:?}");
 }
 
@@ -183,8 +221,8 @@ fn a_service_killed_at_any_step_has_everything_in_its_database_once() {
 fn a_service_killed_at_any_step_has_everything_in_its_bucket_once() {
     let server = S3::start(&["traces"]).unwrap_or_else(|error| panic!("{error}"));
     let url = |namespace: &str| format!("s3://traces/x?ns={namespace}&endpoint={}", server.url());
-    let steps = kill_everywhere(&url("all"), u32::MAX);
+    let steps = kill_everywhere(&url("whole"), u32::MAX);
     assert!(steps.len() >= 12, "{steps:?}");
-    let limited = kill_everywhere(&url("few"), FEW);
+    let limited = kill_everywhere(&url("limited"), FEW);
     assert!(limited.contains("blocks were left out"), "{limited:?}");
 }

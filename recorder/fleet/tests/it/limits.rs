@@ -1,12 +1,13 @@
 //! Nodes that record more than they may ship.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use zerver_fleet::{FleetUrl, Shipper, ShipperOptions, gaps, nodes};
-use zerver_recorder::{Reader, Recorder};
+use zerver_fleet::{CompactOptions, FleetUrl, Shipper, ShipperOptions, compact, gaps, nodes};
+use zerver_recorder::{Reader, Recorder, verify};
 use zerver_trace::{Query, RequestId};
 
-use crate::harness::{PATIENCE, Shipping, new_bucket, new_fleet, reader, recorder, unused_bucket, unused_url};
+use crate::harness::{PATIENCE, Shipping, files, new_bucket, new_fleet, reader, recorder, unused_bucket, unused_url};
 use crate::sample_traces::{capture, id};
 
 /// Requests of a block, and blocks of a burst. They lie a millisecond apart.
@@ -16,6 +17,32 @@ const BLOCKS: u64 = 40;
 const LIMIT: u32 = 10;
 /// Requests that are shipped of the burst: a share of ten seconds, in whole blocks.
 const SHIPPED: u64 = 3 * BLOCK;
+
+#[test]
+fn segments_with_blocks_left_out_between_them_are_packed_and_read() {
+    let url = new_bucket();
+    let dir = tempfile::tempdir().unwrap();
+    let service = recorder(dir.path());
+    let shipped_at = |milliseconds: u64| {
+        (0..BLOCK).for_each(|n| service.sink().accept(Box::new(capture(milliseconds + n))));
+        service.spool().close_block();
+    };
+    // A share of ten seconds, what exceeds it, and what comes a minute later, in the same hour.
+    [0, 50, 100, 150, 200, 60_000].into_iter().for_each(shipped_at);
+    let shipping = Shipping::start_limited(&service, &url, "pod", LIMIT);
+    service.close();
+    assert_eq!(shipping.shipper.stop(PATIENCE).unshipped, 2 * BLOCK);
+    let before = ids(&reader(&url));
+    assert_eq!((before.len() as u64, files(&url, "live/").len()), (4 * BLOCK, 2));
+    // For a while, the segments are there beside the pack.
+    for grace in [PATIENCE, Duration::ZERO, Duration::ZERO] {
+        compact(&url, CompactOptions { settle: Duration::ZERO, grace }).unwrap();
+        assert_eq!(files(&url, "packs/").len(), 1);
+        assert_eq!(ids(&reader(&url)), before);
+        assert!(verify(&reader(&url), &mut |_| {}).unwrap().damaged.is_empty());
+    }
+    assert!(files(&url, "live/").is_empty() && gaps(&url).unwrap().is_empty());
+}
 
 fn record_burst(service: &Recorder) {
     for block in 0..BLOCKS {
