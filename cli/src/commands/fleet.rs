@@ -197,6 +197,7 @@ fn nodes_table(nodes: &[NodeStatus], columns: Option<usize>) -> String {
         Right("shipped"),
         Right("waiting"),
         Right("behind"),
+        Right("unshipped"),
         Right("missing"),
     ]);
     table.optional("build", 12);
@@ -212,6 +213,7 @@ fn nodes_table(nodes: &[NodeStatus], columns: Option<usize>) -> String {
             (style::PLAIN, node.shipped.to_string()),
             (style::PLAIN, node.waiting.to_string()),
             (style::PLAIN, bytes(node.behind_bytes)),
+            (style::PLAIN, node.unshipped.to_string()),
             (if missing > 0 { style::BAD } else { style::FAINT }, missing.to_string()),
         ]);
     }
@@ -245,6 +247,7 @@ struct NodeJson<'s> {
     shipped: u64,
     waiting: u64,
     behind_bytes: u64,
+    unshipped: u64,
     missing: u64,
 }
 
@@ -259,6 +262,7 @@ impl<'s> StatusJson<'s> {
             shipped: node.shipped,
             waiting: node.waiting,
             behind_bytes: node.behind_bytes,
+            unshipped: node.unshipped,
             missing: node.missing(),
         });
         let FleetStatus {

@@ -9,10 +9,14 @@ pub(crate) struct Fleet {
     pub(crate) store: Option<String>,
     /// Time between two shipments.
     pub(crate) every: Duration,
+    /// Number of requests that are shipped of each second. More are only in the store.
+    pub(crate) max_per_second: u32,
+    /// True if the service does not start while the fleet is out of reach.
+    pub(crate) required: bool,
 }
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { store: None, every: Duration::from_secs(10) }
+        Self { store: None, every: Duration::from_secs(10), max_per_second: 200, required: false }
     }
 }

@@ -32,6 +32,9 @@ create table if not exists {ns}.node (
     behind_bytes bigint not null default 0
 );
 
+-- Since version 3: traces that stay in the store of the node, because it recorded too many at once.
+alter table {ns}.node add column if not exists unshipped bigint not null default 0;
+
 -- What builds say about themselves.
 create table if not exists {ns}.catalog (
     build text primary key,
@@ -165,7 +168,9 @@ returns void language sql security definer set search_path = {ns}, pg_temp as $b
 $body$;
 
 -- Takes blocks and a report of a node, and returns the key of the block that it should send next. What arrived before
--- is skipped, so that a node may send again whatever it is not sure of.
+-- is skipped, so that a node may send again whatever it is not sure of. `a_counters` may be empty, and has at least
+-- recorded, not_kept, dropped, waiting and behind_bytes. For blocks that stay in the store of the node, it also has the
+-- key of the first of them, the key after the last, and the number of their traces.
 create or replace function {ns}.ship(
     a_version integer, a_node bigint, a_name text, a_build text, a_counters bigint[],
     a_seq bigint[], a_day integer[], a_n integer[], a_min_id bytea[], a_max_id bytea[], a_wide boolean[],
@@ -219,15 +224,17 @@ begin
         )
         select coalesce(sum(n), 0) into arrived from stored;
     end if;
-    insert into node as k (node, name, build, next_seq, shipped, recorded, not_kept, dropped, waiting, behind_bytes)
-    values (a_node, a_name, a_build, coalesce((select max(s) + 1 from unnest(a_seq) s), 0), arrived,
+    insert into node as k (node, name, build, next_seq, shipped, recorded, not_kept, dropped, waiting, behind_bytes,
+        unshipped)
+    values (a_node, a_name, a_build, coalesce((select max(s) + 1 from unnest(a_seq) s), a_counters[7], 0), arrived,
         coalesce(a_counters[1], 0), coalesce(a_counters[2], 0), coalesce(a_counters[3], 0), coalesce(a_counters[4], 0),
-        coalesce(a_counters[5], 0))
+        coalesce(a_counters[5], 0), coalesce(a_counters[8], 0))
     on conflict (node) do update set name = excluded.name, build = excluded.build, seen = now(),
         next_seq = greatest(k.next_seq, excluded.next_seq), shipped = k.shipped + excluded.shipped,
         recorded = coalesce(a_counters[1], k.recorded), not_kept = coalesce(a_counters[2], k.not_kept),
         dropped = coalesce(a_counters[3], k.dropped), waiting = coalesce(a_counters[4], k.waiting),
-        behind_bytes = coalesce(a_counters[5], k.behind_bytes)
+        behind_bytes = coalesce(a_counters[5], k.behind_bytes),
+        unshipped = k.unshipped + case when k.next_seq <= a_counters[6] then excluded.unshipped else 0 end
     returning next_seq into wanted;
     return wanted;
 end
