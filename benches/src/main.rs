@@ -25,7 +25,8 @@ const QUICK_ATTEMPTS: usize = 4;
 /// Removes `--scale N` from the arguments, and returns the number.
 fn take_scale(arguments: &mut Vec<String>) -> Result<Option<u32>, String> {
     let Some(at) = arguments.iter().position(|argument| argument == "--scale") else { return Ok(None) };
-    let wanted = "--scale needs a number from 1 on: --scale 100 is a hundredth of a week of 139 million requests";
+    let wanted =
+        "--scale needs a number from 1 on: --scale 100 is a hundredth of a week of 139 million requests";
     let scale = arguments.get(at + 1).and_then(|scale| scale.parse().ok()).filter(|scale| *scale > 0);
     arguments.drain(at..(at + 2).min(arguments.len()));
     scale.map(Some).ok_or_else(|| wanted.to_owned())
@@ -60,7 +61,10 @@ fn main() -> ExitCode {
     let tables: Vec<_> = TABLES.iter().filter(|(name, ..)| is_wanted(*name)).collect();
     if tables.is_empty() {
         let names: Vec<_> = TABLES.iter().map(|(name, ..)| *name).collect();
-        print_line(&format!("usage: zerver-benches [all|{}] [ROW|ROW..] [--quick] [--scale N]", names.join("|")));
+        print_line(&format!(
+            "usage: zerver-benches [all|{}] [ROW|ROW..] [--quick] [--scale N]",
+            names.join("|")
+        ));
         return ExitCode::from(2);
     }
     for (at, (name, compare, plan)) in tables.into_iter().enumerate() {

@@ -32,8 +32,20 @@ impl Plan {
     }
 }
 
-pub(crate) const FULL: Plan =
-    Plan { rounds: 7, time: Duration::from_millis(1500), connections: 64, count: 10_000, scale: 100, only: None };
+pub(crate) const FULL: Plan = Plan {
+    rounds: 7,
+    time: Duration::from_millis(1500),
+    connections: 64,
+    count: 10_000,
+    scale: 100,
+    only: None,
+};
 pub(crate) const LONG: Plan = Plan { rounds: 3, time: Duration::from_secs(5), ..FULL };
-pub(crate) const QUICK: Plan =
-    Plan { rounds: 1, time: Duration::from_millis(200), connections: 8, count: 50, scale: 20_000, only: None };
+pub(crate) const QUICK: Plan = Plan {
+    rounds: 1,
+    time: Duration::from_millis(200),
+    connections: 8,
+    count: 50,
+    scale: 20_000,
+    only: None,
+};

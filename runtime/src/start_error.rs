@@ -210,7 +210,9 @@ pub enum StartError {
         error: zerver_recorder::OpenError,
     },
     /// The fleet is out of reach, and the settings require it.
-    #[error("{place}: the fleet is out of reach: {reason}; {hint}without fleet.required, the service starts and ships later")]
+    #[error(
+        "{place}: the fleet is out of reach: {reason}; {hint}without fleet.required, the service starts and ships later"
+    )]
     Fleet {
         /// File and line, or the variable.
         place: String,

@@ -29,7 +29,9 @@ pub(crate) fn compare(plan: &Plan) -> Result<(), String> {
         week.faults.values().sum::<u64>(),
         week.faults.len(),
     ));
-    print_line("| place | recorded | shipped | unshipped | missing | lost with disks | answers lost | follow p50 s | p99 s |");
+    print_line(
+        "| place | recorded | shipped | unshipped | missing | lost with disks | answers lost | follow p50 s | p99 s |",
+    );
     print_line("|---|---|---|---|---|---|---|---|---|");
     week.places.iter().for_each(print_place);
     let measured = measure(plan.scale, options.nodes).map_err(text)?;
@@ -64,7 +66,9 @@ fn print_measurements(measured: &Measurements) {
     print_line(&format!("Of {traces} requests in each place:"));
     print_line("| what | measured | target |");
     print_line("|---|---|---|");
-    let row = |what: &str, measured: String, target: &str| print_line(&format!("| {what} | {measured} | {target} |"));
+    let row = |what: &str, measured: String, target: &str| {
+        print_line(&format!("| {what} | {measured} | {target} |"))
+    };
     let (without, with) = select_ns;
     row(
         "in the thread of a request, `tail`, without and with a shipper",
@@ -77,7 +81,11 @@ fn print_measurements(measured: &Measurements) {
     row("one PostgreSQL takes", format!("{ingested_per_second:.0} requests/s"), "150,000");
     let (local, shipped) = bytes;
     let limit = local * 1.15 + 35.0;
-    row("size of a request in stores, in the database", format!("{local:.0} B, {shipped:.0} B"), &format!("{limit:.0} B"));
+    row(
+        "size of a request in stores, in the database",
+        format!("{local:.0} B, {shipped:.0} B"),
+        &format!("{limit:.0} B"),
+    );
     print_questions("the database", database, ["10 ms", "20 ms", "5 ms"]);
     print_questions("the bucket", bucket, ["", "", ""]);
     let (gets, lists) = requests_by_id;
@@ -92,7 +100,11 @@ fn print_questions(place: &str, questions: &Questions, targets: [&str; 3]) {
     ];
     for ((what, times), target) in kinds.into_iter().zip(targets) {
         let ms = |part| seconds(times, part) * 1e3;
-        print_line(&format!("| {place}: {what}, p50 and p99 | {:.2} ms, {:.2} ms | {target} |", ms(0.5), ms(0.99)));
+        print_line(&format!(
+            "| {place}: {what}, p50 and p99 | {:.2} ms, {:.2} ms | {target} |",
+            ms(0.5),
+            ms(0.99)
+        ));
     }
 }
 

@@ -128,7 +128,9 @@ fn notice(node: &NodeStatus) -> Option<String> {
     }
     if node.unshipped > 0 {
         let unshipped = count(node.unshipped, "request", "requests");
-        return Some(format!("{unshipped} of {name} only in its store: more than fleet.max_per_second allows"));
+        return Some(format!(
+            "{unshipped} of {name} only in its store: more than fleet.max_per_second allows"
+        ));
     }
     (node.waiting > 0 && node.seen > SILENT).then(|| {
         let seen = HumanDuration { ns: node.seen.as_secs().saturating_mul(1_000_000_000) };

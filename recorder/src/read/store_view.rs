@@ -61,6 +61,11 @@ impl<V: BlocksView + ?Sized> StoreView<V> {
         })
     }
 
+    /// Returns true if the source still has a block.
+    pub(crate) fn is_there(&self, at: u64) -> Result<bool, ReadError> {
+        Ok(self.find(BlockPart::Index, at, |_, _| Ok(()))?.is_some())
+    }
+
     /// Reads the first `count` summaries of a block, to which others may have been added since.
     pub(crate) fn first_summaries(&self, at: u64, count: u32) -> Result<Vec<Summary>, ReadError> {
         self.record(BlockPart::Summaries, at, |key, record| {

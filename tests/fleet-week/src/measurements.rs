@@ -93,7 +93,8 @@ pub fn measure(scale: u32, nodes: usize) -> Result<Measurements> {
 
 /// Returns pods that have recorded a week, and shipped nothing.
 fn fill(scale: u32, nodes: usize, start_ms: u64) -> Result<Vec<Pod>> {
-    let settings = PodSettings { urls: [None, None], every: Duration::from_millis(50), max_per_second: u32::MAX };
+    let settings =
+        PodSettings { urls: [None, None], every: Duration::from_millis(50), max_per_second: u32::MAX };
     let mut pods = Vec::new();
     for slot in 0..nodes {
         pods.push(Pod::start(slot as u16, slot, 0, &settings)?);
@@ -132,7 +133,9 @@ fn shipper_cpu() -> Result<f64> {
         let path = task?.path();
         // A thread may end meanwhile.
         let Ok(text) = fs::read_to_string(path.join("stat")) else { continue };
-        let Some((name, rest)) = text.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else { continue };
+        let Some((name, rest)) = text.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else {
+            continue;
+        };
         if name == "zerver-shipper" {
             let times = rest.split_whitespace().skip(11).take(2);
             ticks += times.filter_map(|time| time.parse::<f64>().ok()).sum::<f64>();
@@ -188,12 +191,20 @@ fn time<T, E>(f: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Res
 fn select_cost(url: &FleetUrl) -> Result<(f64, f64)> {
     let dir = tempfile::tempdir()?;
     let tail = TailPolicy { sample: 0.0, ..TailPolicy::default() };
-    let options =
-        RecorderOptions { policy: RecordingPolicy::Tail(tail), max_age: None, ..RecorderOptions::new(dir.path()) };
+    let options = RecorderOptions {
+        policy: RecordingPolicy::Tail(tail),
+        max_age: None,
+        ..RecorderOptions::new(dir.path())
+    };
     let recorder = Recorder::open(options)?;
     let without = select(&recorder);
     let every = Duration::from_millis(50);
-    let options = zerver_fleet::ShipperOptions { url: url.clone(), every, name: "tail".to_owned(), max_per_second: 200 };
+    let options = zerver_fleet::ShipperOptions {
+        url: url.clone(),
+        every,
+        name: "tail".to_owned(),
+        max_per_second: 200,
+    };
     let shipper = zerver_fleet::Shipper::start(recorder.spool(), options, |_| {})?;
     let with = select(&recorder);
     recorder.close();
@@ -206,7 +217,8 @@ fn select(recorder: &Recorder) -> f64 {
     let (sink, flows) = (recorder.sink(), traffic::flows(Era::Old));
     let mut least = f64::INFINITY;
     for _ in 0..ROUNDS {
-        let succeeded = |n: &u32| Request { pod: 0, n: *n, era: Era::Old, ms: now_ms() }.facts().status == 200;
+        let succeeded =
+            |n: &u32| Request { pod: 0, n: *n, era: Era::Old, ms: now_ms() }.facts().status == 200;
         let capture = |n| Capture {
             duration_ns: 1_000_000,
             ..traffic::capture(Request { pod: 0, n, era: Era::Old, ms: now_ms() }, &flows)

@@ -72,7 +72,11 @@ pub(crate) struct Content {
 }
 
 /// Reads everything that is in a place, and checks each request.
-pub(crate) fn content(url: &FleetUrl, nodes: &BTreeMap<u16, NodeId>, findings: &mut Findings) -> Result<Content> {
+pub(crate) fn content(
+    url: &FleetUrl,
+    nodes: &BTreeMap<u16, NodeId>,
+    findings: &mut Findings,
+) -> Result<Content> {
     let mut content = Content::default();
     open(url)?.visit(&Query::default(), |found| {
         let summary = found.summary();
@@ -82,9 +86,12 @@ pub(crate) fn content(url: &FleetUrl, nodes: &BTreeMap<u16, NodeId>, findings: &
         };
         let is_new = content.seen.add(request);
         findings.check(is_new, || format!("{} is there twice", summary.id));
-        findings.check(request.is_described_by(&summary), || format!("{} is not as recorded: {summary:?}", summary.id));
+        findings.check(request.is_described_by(&summary), || {
+            format!("{} is not as recorded: {summary:?}", summary.id)
+        });
         let node = nodes.get(&request.pod);
-        findings.check(found.node().as_ref() == node, || format!("{} is of node {:?}", summary.id, found.node()));
+        findings
+            .check(found.node().as_ref() == node, || format!("{} is of node {:?}", summary.id, found.node()));
         let (facts, hour) = (request.facts(), request.started_unix_ns() / HOUR_NS);
         *content.counts.entry((facts.flow, facts.status, hour)).or_default() += 1;
         *content.days.entry(hour / 24).or_default() += 1;
@@ -102,20 +109,24 @@ pub(crate) fn check_pods(
     content: &Content,
     findings: &mut Findings,
 ) -> Result<Counts> {
-    let reports: BTreeMap<NodeId, NodeStatus> = nodes(url)?.into_iter().map(|report| (report.node, report)).collect();
+    let reports: BTreeMap<NodeId, NodeStatus> =
+        nodes(url)?.into_iter().map(|report| (report.node, report)).collect();
     let mut counts = Counts::default();
     for pod in pods {
         let accepted = u64::from(pod.accepted);
         let (found, end) = content.seen.of_pod(pod.number);
         counts.recorded += accepted;
-        findings.check(end <= pod.accepted, || format!("pod {} never recorded request {}", pod.number, end - 1));
+        findings
+            .check(end <= pod.accepted, || format!("pod {} never recorded request {}", pod.number, end - 1));
         let Some(report) = reports.get(&pod.node) else {
             findings.check(found == 0, || format!("{}: no report of pod {}", place.name(), pod.number));
             findings.check(pod.is_lost(), || format!("{}: pod {} never shipped", place.name(), pod.number));
             counts.lost_at_end += accepted;
             continue;
         };
-        let about = |what: &str| format!("{}: pod {}: {what}: {report:?}, {found} of {accepted}", place.name(), pod.number);
+        let about = |what: &str| {
+            format!("{}: pod {}: {what}: {report:?}, {found} of {accepted}", place.name(), pod.number)
+        };
         counts.shipped += report.shipped;
         counts.unshipped += report.unshipped;
         findings.check(report.shipped == found, || about("what arrived is not what is there"));
@@ -127,14 +138,17 @@ pub(crate) fn check_pods(
             continue;
         }
         counts.missing += report.missing();
-        findings.check(report.recorded == accepted && report.waiting == 0, || about("not everything was shipped"));
+        findings.check(report.recorded == accepted && report.waiting == 0, || {
+            about("not everything was shipped")
+        });
         findings.check(report.missing() == 0 || pod.has_small_disk, || about("requests are missing"));
         let law = report.shipped + report.unshipped + report.waiting + report.missing();
         findings.check(law == accepted, || about("the counts do not add up"));
         let elsewhere = found_nowhere(pod, content)?;
-        findings.check(elsewhere == report.missing() || pod.has_small_disk && elsewhere <= report.missing(), || {
-            about(&format!("{elsewhere} requests are neither there nor in the store of the pod"))
-        });
+        findings.check(
+            elsewhere == report.missing() || pod.has_small_disk && elsewhere <= report.missing(),
+            || about(&format!("{elsewhere} requests are neither there nor in the store of the pod")),
+        );
     }
     let Counts { recorded, shipped, unshipped, missing, lost_at_end } = counts;
     findings.check(recorded == shipped + unshipped + missing + lost_at_end, || {

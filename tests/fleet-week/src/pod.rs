@@ -122,12 +122,8 @@ impl Pod {
         let recorder = self.recorder.as_ref().ok_or("the pod has ended")?;
         let PodSettings { urls, every, max_per_second } = &self.settings;
         let Some(url) = urls[place as usize].clone() else { return Ok(()) };
-        let options = ShipperOptions {
-            url,
-            every: *every,
-            name: self.name.clone(),
-            max_per_second: *max_per_second,
-        };
+        let options =
+            ShipperOptions { url, every: *every, name: self.name.clone(), max_per_second: *max_per_second };
         let (end, ended) = mpsc::channel::<()>();
         // The thread owns what it reports with.
         let shipper = Shipper::start(recorder.spool(), options, move |_| drop(end.clone()))?;
@@ -232,7 +228,14 @@ impl Pod {
         self.serve(now_ms, 0, 1, self.era, Some(times))
     }
 
-    fn serve(&mut self, from_ms: u64, apart_ms: u64, count: u32, era: Era, times: Option<&AcceptTimes>) -> Result<()> {
+    fn serve(
+        &mut self,
+        from_ms: u64,
+        apart_ms: u64,
+        count: u32,
+        era: Era,
+        times: Option<&AcceptTimes>,
+    ) -> Result<()> {
         let recorder = self.recorder.as_ref().ok_or("the pod has ended")?;
         let sink = recorder.sink();
         for n in 0..count {

@@ -42,7 +42,9 @@ impl Fault {
         match self {
             Self::Stop(Place::Database) => "the database was killed",
             Self::Stop(Place::Bucket) => "the object store was stopped",
-            Self::Resume(_) | Self::Stall(_, false) | Self::FullDisk(false) | Self::OtherVersion(false) => "ends of faults",
+            Self::Resume(_) | Self::Stall(_, false) | Self::FullDisk(false) | Self::OtherVersion(false) => {
+                "ends of faults"
+            }
             Self::Cut(_) => "an answer was to be lost",
             Self::Stall(..) => "the network stalled",
             Self::KillShipper(_) => "a shipper was killed",

@@ -55,7 +55,8 @@ impl Seen {
     pub(crate) fn without(&self, other: &Self) -> u64 {
         let of_pod = |(pod, bits): (&u16, &Vec<u64>)| {
             let others = other.pods.get(pod).map(Vec::as_slice).unwrap_or_default();
-            let word = |(at, word): (usize, &u64)| u64::from((word & !others.get(at).unwrap_or(&0)).count_ones());
+            let word =
+                |(at, word): (usize, &u64)| u64::from((word & !others.get(at).unwrap_or(&0)).count_ones());
             bits.iter().enumerate().map(word).sum::<u64>()
         };
         self.pods.iter().map(of_pod).sum()

@@ -78,7 +78,8 @@ impl Servers {
         match place {
             Place::Database => {
                 let text = fs::read_to_string(self.database.folder().join("data/postmaster.pid"))?;
-                let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+                let pid =
+                    text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
                 kill_process(pid.ok_or("postmaster.pid names no process")?, Signal::QUIT)?;
                 self.database.stop();
             }
@@ -106,7 +107,10 @@ impl Servers {
             let done = client.batch_execute(text).await;
             drop(client);
             connection.await??;
-            Ok(done?)
+            done.map_err(|error| match error.as_db_error() {
+                Some(said) => format!("{text}: {said}").into(),
+                None => error.into(),
+            })
         })
     }
 

@@ -130,7 +130,8 @@ pub(crate) fn flows(era: Era) -> Vec<Arc<FlowInfo>> {
 }
 
 fn flow(name: &str, method: &str, pattern: &str) -> FlowInfo {
-    let slot = |name: &str, is_secret| SlotInfo { name: name.to_owned(), path: format!("shop::{name}"), is_secret };
+    let slot =
+        |name: &str, is_secret| SlotInfo { name: name.to_owned(), path: format!("shop::{name}"), is_secret };
     let step = |name: &str, line| StepInfo {
         name: name.to_owned(),
         doc: String::new(),
@@ -182,7 +183,13 @@ pub(crate) fn capture(request: Request, flows: &[Arc<FlowInfo>]) -> Capture {
         headers: vec![header("content-type", "application/json")],
         body: Body { full_len: body.len() as u64, bytes: body },
     };
-    let ran = |step, at_ns, decision| Event::StepRan { step, ready_ns: at_ns, at_ns: at_ns + 10, cpu_ns: 9, decision };
+    let ran = |step, at_ns, decision| Event::StepRan {
+        step,
+        ready_ns: at_ns,
+        at_ns: at_ns + 10,
+        cpu_ns: 9,
+        decision,
+    };
     let events = vec![
         Event::BodyReceived { at_ns: 10 },
         Event::SlotWritten { step: 0, slot: 0, at_ns: 12, value: datum(format!("{NEEDLE} of {user}")) },
@@ -197,7 +204,11 @@ pub(crate) fn capture(request: Request, flows: &[Arc<FlowInfo>]) -> Capture {
             attempt: 1,
             timeout_ns: None,
         },
-        Event::EffectCompleted { call: 0, at_ns: 90_000, answer: Answer::Ok(datum(format!("{MARKER} {item}"))) },
+        Event::EffectCompleted {
+            call: 0,
+            at_ns: 90_000,
+            answer: Answer::Ok(datum(format!("{MARKER} {item}"))),
+        },
         Event::SlotWritten { step: 1, slot: 2, at_ns: 90_010, value: datum(item) },
         ran(2, 90_020, Decision::Done),
     ];
@@ -231,7 +242,10 @@ mod tests {
             let request = Request { pod: 12_345, n, era, ms: 1_790_000_000_123 };
             assert_eq!(Request::of(request.id()), Some(request));
             let capture = capture(request, &flows(era));
-            assert_eq!((capture.flow.name.as_str(), capture.status), (request.facts().flow, request.facts().status));
+            assert_eq!(
+                (capture.flow.name.as_str(), capture.status),
+                (request.facts().flow, request.facts().status)
+            );
         }
         assert_eq!(Request::of(RequestId::from_u128(7)), None);
     }

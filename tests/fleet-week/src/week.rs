@@ -95,11 +95,8 @@ pub fn run(options: &WeekOptions) -> Result<WeekOutcome> {
         week.serve(hour)?;
     }
     let time = started.elapsed();
-    eprintln!("TMP loop {time:?}");
     week.wait_until_shipped()?;
-    eprintln!("TMP shipped {:?}", started.elapsed());
     let lags = week.serve_present()?;
-    eprintln!("TMP present {:?}", started.elapsed());
     let mut outcome = week.finish(followers, lags)?;
     outcome.time = time;
     Ok(outcome)
@@ -146,7 +143,8 @@ impl Week {
         let start_ms = now_ms() / HOUR_MS * HOUR_MS - HOURS * HOUR_MS;
         servers.execute(&partitions("week", start_ms / HOUR_MS / 24))?;
         let pods_ship_to = urls.clone().map(Some);
-        let settings = PodSettings { urls: pods_ship_to, every: options.every, max_per_second: options.max_per_second };
+        let settings =
+            PodSettings { urls: pods_ship_to, every: options.every, max_per_second: options.max_per_second };
         let schedule = schedule(options.seed, options.nodes);
         let mut week = Self {
             options: options.clone(),
@@ -181,13 +179,18 @@ impl Week {
     fn follow_database(&self) -> Result<Vec<Follower>> {
         let url = self.url(Place::Database);
         let follower = |name, reopens| Follower::start(name, url, true, reopens, None);
-        Ok(vec![follower("a follower of the database", false)?, follower("a follower that reconnects", true)?])
+        Ok(vec![
+            follower("a follower of the database", false)?,
+            follower("a follower that reconnects", true)?,
+        ])
     }
 
     /// Injects the faults of an hour.
     fn inject(&mut self, hour: u64) -> Result<()> {
         for fault in self.schedule.remove(&hour).unwrap_or_default() {
-            if self.is_stalled && matches!(fault, Fault::KillShipper(_) | Fault::Restart(_) | Fault::LosePod(_)) {
+            if self.is_stalled
+                && matches!(fault, Fault::KillShipper(_) | Fault::Restart(_) | Fault::LosePod(_))
+            {
                 // A thread that waits for the network cannot be killed by itself, as a process can.
                 self.schedule.entry(hour + 1).or_default().push(fault);
                 continue;
@@ -208,7 +211,9 @@ impl Week {
                     let next = self.new_pod(slot, hour)?;
                     self.lost.push(std::mem::replace(&mut self.pods[slot], next));
                 }
-                Fault::FullDisk(is_full) => self.servers.execute(if is_full { FILL_DISK } else { FREE_DISK })?,
+                Fault::FullDisk(is_full) => {
+                    self.servers.execute(if is_full { FILL_DISK } else { FREE_DISK })?
+                }
                 Fault::OtherVersion(is_other) => {
                     let sign = if is_other { '+' } else { '-' };
                     self.servers.execute(&format!("update week.fleet set version = version {sign} 100"))?;
@@ -269,7 +274,8 @@ impl Week {
         for (followed, place) in followed.iter_mut().zip(Place::ALL) {
             let count = followed.seen.count();
             if count != wanted {
-                let finding = format!("a follower of {} saw {count} of {wanted} present requests", place.name());
+                let finding =
+                    format!("a follower of {} saw {count} of {wanted} present requests", place.name());
                 followed.findings.push(finding);
             }
         }
@@ -286,7 +292,7 @@ impl Week {
         let mut pods = std::mem::take(&mut self.pods);
         pods.append(&mut self.lost);
         let of_pods: BTreeMap<u16, NodeId> = pods.iter().map(|pod| (pod.number, pod.node)).collect();
-        let began = Instant::now();
+
         let mut findings = Findings::default();
         let mut places = Vec::new();
         for (place, present) in Place::ALL.into_iter().zip(&mut present) {
@@ -297,35 +303,39 @@ impl Week {
             oracle::check_secrets(url, &mut findings)?;
             findings.extend(std::mem::take(&mut present.findings));
             findings.extend(zerver_fleet::gaps(url)?);
-            places.push((content, PlaceOutcome {
-                place: place.name(),
-                counts,
-                cut: self.servers.proxy(place).cut(),
-                followed: present.seen.count(),
-                lags: std::mem::take(&mut present.lags),
-                expired: 0,
-            }));
+            places.push((
+                content,
+                PlaceOutcome {
+                    place: place.name(),
+                    counts,
+                    cut: self.servers.proxy(place).cut(),
+                    followed: present.seen.count(),
+                    lags: std::mem::take(&mut present.lags),
+                    expired: 0,
+                },
+            ));
         }
-        eprintln!("TMP places {:?}", began.elapsed());
         for (number, follower) in followers.into_iter().enumerate() {
             let (content, outcome) = &mut places[Place::Database as usize];
             let followed = follower.finish(content.seen.count());
-            let (missed, extra) = (content.seen.without(&followed.seen), followed.seen.without(&content.seen));
-            findings.check(missed + extra == 0, || format!("follower {number} missed {missed} and saw {extra} others"));
+            let (missed, extra) =
+                (content.seen.without(&followed.seen), followed.seen.without(&content.seen));
+            findings.check(missed + extra == 0, || {
+                format!("follower {number} missed {missed} and saw {extra} others")
+            });
             findings.extend(followed.findings);
             outcome.followed += followed.seen.count();
         }
         for (place, (content, outcome)) in Place::ALL.into_iter().zip(&mut places) {
             outcome.expired = self.remove_old(place, content, &of_pods, &mut findings)?;
         }
-        eprintln!("TMP old {:?}", began.elapsed());
         self.check_archive(&of_pods, &mut findings)?;
-        eprintln!("TMP archive {:?}", began.elapsed());
         for folder in self.servers.folders() {
             let (found, all) = oracle::files_with_secrets(&folder)?;
-            findings.check(found == 0 && all > 0, || format!("{found} of {all} files in {folder:?} have secrets"));
+            findings.check(found == 0 && all > 0, || {
+                format!("{found} of {all} files in {folder:?} have secrets")
+            });
         }
-        eprintln!("TMP files {:?}", began.elapsed());
         let places = places.into_iter().map(|(_, outcome)| outcome).collect();
         Ok(WeekOutcome { places, faults: self.faults, findings: findings.into_vec(), time: Duration::ZERO })
     }
@@ -346,7 +356,9 @@ impl Week {
         let from = now_ms() / HOUR_MS;
         match place {
             Place::Database => self.servers.execute("select week.maintain()")?,
-            Place::Bucket => drop(compact(url, CompactOptions { settle: Duration::ZERO, grace: Duration::ZERO })?),
+            Place::Bucket => {
+                drop(compact(url, CompactOptions { settle: Duration::ZERO, grace: Duration::ZERO })?)
+            }
         }
         let until = now_ms() / HOUR_MS;
         let after = oracle::content(url, of_pods, findings)?;
@@ -357,14 +369,21 @@ impl Week {
                 Place::Database => (now / 24 - u64::from(KEEP_DAYS)) * 24,
                 Place::Bucket => now - u64::from(KEEP_DAYS) * 24,
             };
-            let of = |now: u64| before.hours.iter().filter(|(hour, _)| **hour >= first(now)).map(|(_, n)| n).sum();
+            let of =
+                |now: u64| before.hours.iter().filter(|(hour, _)| **hour >= first(now)).map(|(_, n)| n).sum();
             vec![of(hours.start), of(hours.end)]
         };
         let kept = kept(from..until);
         findings.check(kept.contains(&after.seen.count()), || {
-            format!("{} has {} requests, and not {kept:?}, without its first days", place.name(), after.seen.count())
+            format!(
+                "{} has {} requests, and not {kept:?}, without its first days",
+                place.name(),
+                after.seen.count()
+            )
         });
-        findings.check(after.seen.without(&before.seen) == 0, || "new requests after days were removed".to_owned());
+        findings.check(after.seen.without(&before.seen) == 0, || {
+            "new requests after days were removed".to_owned()
+        });
         Ok(before.seen.count() - after.seen.count())
     }
 
@@ -377,7 +396,11 @@ impl Week {
         findings.check(moved.days > 0, || format!("no day was moved to the archive: {moved:?}"));
         let after = oracle::content(url, of_pods, findings)?;
         findings.check(after.seen == before.seen, || {
-            format!("with the archive, {} requests are there, and not {}", after.seen.count(), before.seen.count())
+            format!(
+                "with the archive, {} requests are there, and not {}",
+                after.seen.count(),
+                before.seen.count()
+            )
         });
         oracle::check_queries(url, &after, findings)
     }

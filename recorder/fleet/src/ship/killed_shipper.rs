@@ -12,8 +12,8 @@ use std::time::Duration;
 use zerver_local_server::{Postgres, S3};
 use zerver_recorder::{NodeId, Reader, Recorder, RecorderOptions};
 use zerver_trace::{
-    Body, Capture, Class, FlowInfo, MessageInfo, Outcome, Query, RecordedBy, RequestId, RequestInfo, ResponseInfo,
-    TraceView as _,
+    Body, Capture, Class, FlowInfo, MessageInfo, Outcome, Query, RecordedBy, RequestId, RequestInfo,
+    ResponseInfo, TraceView as _,
 };
 
 use crate::fleet_url::FleetUrl;
@@ -52,7 +52,8 @@ fn flow() -> Arc<FlowInfo> {
 
 /// Returns a request that began this many milliseconds after the first.
 fn capture(n: u64) -> Capture {
-    let request = RequestInfo { method: "GET".to_owned(), target: format!("/items?n={n}"), ..RequestInfo::default() };
+    let request =
+        RequestInfo { method: "GET".to_owned(), target: format!("/items?n={n}"), ..RequestInfo::default() };
     let response = ResponseInfo { status: 200, headers: Vec::new(), body: Body::default() };
     Capture {
         id: id(n),

@@ -70,8 +70,7 @@ mod tests {
 
     /// Returns the number of traces that are shipped of blocks with 100 traces each, `every_ms` apart.
     fn shipped(quota: &mut RateQuota, first: u64, from_ms: u64, every_ms: u64, blocks: u64) -> u64 {
-        let is_shipped =
-            |n: &u64| quota.decide(first + n, (from_ms + n * every_ms) * 1_000_000, 100);
+        let is_shipped = |n: &u64| quota.decide(first + n, (from_ms + n * every_ms) * 1_000_000, 100);
         (0..blocks).filter(is_shipped).count() as u64 * 100
     }
 

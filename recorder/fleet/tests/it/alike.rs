@@ -77,7 +77,8 @@ fn stores() -> &'static Stores {
         assert!(compact(&urls[2], at_once).unwrap().packed > 5);
         assert!(compact(&urls[2], at_once).unwrap().replaced > 5);
         assert!(files(&urls[1], "live/").len() > 5 && !files(&urls[2], "packs/").is_empty());
-        let today = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
+        let today =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
         let half = today - (START_NS / DAY_NS + 2);
         let moved = archive(&urls[3], &new_bucket(), u32::try_from(half).unwrap(), &mut |_| {}).unwrap();
         assert_eq!(moved.days, 2, "{moved:?}");
@@ -203,7 +204,8 @@ fn is_of(trace: &Trace, flow: Option<&str>) -> bool {
 }
 
 fn parse(text: &str) -> RequestQuery {
-    RequestQuery::parse(text, &QueryClock::utc(started(REQUESTS))).unwrap_or_else(|error| panic!("{text}: {error}"))
+    RequestQuery::parse(text, &QueryClock::utc(started(REQUESTS)))
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// Selects requests as the commands do.
@@ -232,19 +234,20 @@ fn query() -> impl Strategy<Value = Query> {
         Just(Some(StatusFilter::Class(2))),
     ];
     let limit = prop::option::weighted(0.7, 0..30_usize);
-    (flow(), status, any::<bool>(), time(), time(), time(), prop::option::of(0..1_000_000_u64), limit).prop_map(
-        |(flow, status, only_failed, since_unix_ns, until_unix_ns, at, slower_than_ns, limit)| Query {
-            flow,
-            status,
-            only_failed: only_failed && slower_than_ns.is_none_or(|ns| ns % 2 == 0),
-            since_unix_ns,
-            until_unix_ns,
-            in_progress_unix_ns: at.filter(|ns| ns % 3 == 0).map(|ns| (ns, ns + 500_000)),
-            slower_than_ns,
-            limit,
-            ..Query::default()
-        },
-    )
+    (flow(), status, any::<bool>(), time(), time(), time(), prop::option::of(0..1_000_000_u64), limit)
+        .prop_map(|(flow, status, only_failed, since_unix_ns, until_unix_ns, at, slower_than_ns, limit)| {
+            Query {
+                flow,
+                status,
+                only_failed: only_failed && slower_than_ns.is_none_or(|ns| ns % 2 == 0),
+                since_unix_ns,
+                until_unix_ns,
+                in_progress_unix_ns: at.filter(|ns| ns % 3 == 0).map(|ns| (ns, ns + 500_000)),
+                slower_than_ns,
+                limit,
+                ..Query::default()
+            }
+        })
 }
 
 fn flow() -> impl Strategy<Value = Option<String>> {
@@ -269,17 +272,19 @@ fn term() -> impl Strategy<Value = String> {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop::collection::vec((any::<bool>(), term(), prop::sample::select(vec![" ", " or "])), 1..4).prop_map(|terms| {
-        let mut text = String::new();
-        for (is_negated, term, word) in terms {
-            if !text.is_empty() {
-                text += word;
+    prop::collection::vec((any::<bool>(), term(), prop::sample::select(vec![" ", " or "])), 1..4).prop_map(
+        |terms| {
+            let mut text = String::new();
+            for (is_negated, term, word) in terms {
+                if !text.is_empty() {
+                    text += word;
+                }
+                text += if is_negated { "not " } else { "" };
+                text += &term;
             }
-            text += if is_negated { "not " } else { "" };
-            text += &term;
-        }
-        text
-    })
+            text
+        },
+    )
 }
 
 fn question() -> impl Strategy<Value = Question> {

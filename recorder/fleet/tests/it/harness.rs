@@ -146,7 +146,12 @@ impl Shipping {
     }
 
     /// Starts a shipper that ships at most this many traces a second.
-    pub(crate) fn start_limited(recorder: &Recorder, url: &FleetUrl, name: &str, max_per_second: u32) -> Self {
+    pub(crate) fn start_limited(
+        recorder: &Recorder,
+        url: &FleetUrl,
+        name: &str,
+        max_per_second: u32,
+    ) -> Self {
         let (sender, events) = mpsc::channel();
         let (every, name) = (Duration::from_millis(20), name.to_owned());
         let options = ShipperOptions { url: url.clone(), every, name, max_per_second };

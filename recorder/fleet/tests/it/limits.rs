@@ -7,7 +7,9 @@ use zerver_fleet::{CompactOptions, FleetUrl, Shipper, ShipperOptions, compact, g
 use zerver_recorder::{Reader, Recorder, verify};
 use zerver_trace::{Query, RequestId};
 
-use crate::harness::{PATIENCE, Shipping, files, new_bucket, new_fleet, reader, recorder, unused_bucket, unused_url};
+use crate::harness::{
+    PATIENCE, Shipping, files, new_bucket, new_fleet, reader, recorder, unused_bucket, unused_url,
+};
 use crate::sample_traces::{capture, id};
 
 /// Requests of a block, and blocks of a burst. They lie a millisecond apart.

@@ -233,7 +233,8 @@ impl SharedBucket {
         let tail = Tail::read(bytes.slice(place(source.tail.start)..place(source.tail.end)), segment.node);
         let tail = tail.map_err(|error| self.damaged(&source.key, error))?;
         // What another object holds too is left out of the range, which may then lie between two blocks of this one.
-        let ends = (tail.blocks().first().map(|block| block.seq), tail.blocks().last().map(|block| block.seq));
+        let ends =
+            (tail.blocks().first().map(|block| block.seq), tail.blocks().last().map(|block| block.seq));
         let is_whole =
             matches!(ends, (Some(first), Some(last)) if first <= segment.first && segment.last <= last);
         if !is_whole || source.bodies_at + tail.bodies_length() > source.tail.start {
