@@ -1,5 +1,6 @@
 //! Settings of the fleet that a service belongs to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Settings of the fleet that a service belongs to.
@@ -9,10 +10,12 @@ pub(crate) struct Fleet {
     pub(crate) store: Option<String>,
     /// Time between two shipments.
     pub(crate) every: Duration,
+    /// File with the hash key of the fleet. With it, secrets are sealed for the holder of the private key of the fleet.
+    pub(crate) hash_key: Option<PathBuf>,
 }
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { store: None, every: Duration::from_secs(10) }
+        Self { store: None, every: Duration::from_secs(10), hash_key: None }
     }
 }

@@ -1,11 +1,13 @@
 //! A round of shipping: everything that the spool has, and a report.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zerver_recorder::{Backlog, BuildRecords, ClosedBlock, NodeId, ReadError, Spool, SpoolEnd, SpoolReader};
 
 use crate::fleet_error::FleetError;
+use crate::keys::wrapped_key::WrappedKey;
 use crate::ship::destination::Destination;
 use crate::ship::shipper_status::SharedStatus;
 
@@ -45,12 +47,14 @@ pub(super) struct Shipment {
     /// The store that is shipped, and the key of its next block.
     position: Option<(NodeId, u64)>,
     declared: Option<BuildRecords>,
+    /// Data keys that the fleet has, by their ids.
+    shared: BTreeSet<[u8; 8]>,
 }
 
 impl Shipment {
     pub(super) fn new(spool: Spool, destination: Box<dyn Destination>, status: Arc<SharedStatus>) -> Self {
-        let (reader, position, declared) = (None, None, None);
-        Self { spool, destination, status, reader, position, declared }
+        let (reader, position, declared, shared) = (None, None, None, BTreeSet::new());
+        Self { spool, destination, status, reader, position, declared, shared }
     }
 
     /// Ships every closed block. `pause` waits for a time, and returns false if there is none left.
@@ -66,6 +70,7 @@ impl Shipment {
         if result.is_err() {
             // The destination may come back as it was earlier, from a backup.
             self.position = None;
+            self.shared.clear();
         }
         result
     }
@@ -78,6 +83,7 @@ impl Shipment {
         pause: &mut dyn FnMut(Duration) -> bool,
     ) -> Result<(), ShipError> {
         self.declare(reader)?;
+        self.share_keys(reader, node)?;
         let mut next = match self.position {
             Some((known, next)) if known == node => next,
             _ => self.destination.wanted(node)?,
@@ -124,6 +130,35 @@ impl Shipment {
         }
         self.destination.declare(&build)?;
         self.declared = Some(build);
+        Ok(())
+    }
+
+    /// Wraps the data keys of the store for the fleet, before the blocks that are sealed under them. Without a key of the fleet,
+    /// nothing is shipped: the secrets would be lost with the store.
+    fn share_keys(&mut self, reader: &SpoolReader, node: NodeId) -> Result<(), ShipError> {
+        let Some(hash_key) = self.spool.hash_key() else { return Ok(()) };
+        let keys = reader.data_keys(|id| self.shared.contains(&id))?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let Some(offered) = self.destination.current_key()? else {
+            return Err(ShipError::Fleet(FleetError::lasting(
+                "the fleet has no key for which secrets could be sealed",
+                "run `zerver fleet key new` once, or remove fleet.hash_key from the settings of this service",
+            )));
+        };
+        if !hash_key.has_proved(offered.public.bytes(), &offered.proof) {
+            return Err(ShipError::Fleet(FleetError::lasting(
+                format!("the key {} of the fleet was not made with the hash key of this service", offered.public.id()),
+                "give the service the file that `zerver fleet key new` names as its hash key; if that is the one it has, the public                  key was exchanged",
+            )));
+        }
+        for key in keys {
+            let wrapped = WrappedKey::new(&key, &offered.public)
+                .map_err(|error| FleetError::passing(format!("cannot wrap a data key: {error}")))?;
+            self.destination.share_key(node, &wrapped)?;
+            self.shared.insert(key.id());
+        }
         Ok(())
     }
 }

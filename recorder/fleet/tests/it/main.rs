@@ -11,4 +11,7 @@ mod harness;
 #[path = "../../../src/sample_traces.rs"]
 #[expect(dead_code, reason = "the recorder uses all of it")]
 mod sample_traces;
+mod sealing;
+mod sealing_faults;
+mod sealing_keys;
 mod shipping;
