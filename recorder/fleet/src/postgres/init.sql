@@ -90,6 +90,22 @@ create index if not exists part_flow on {ns}.part (flow, max_ns desc, at desc);
 create index if not exists part_slowest on {ns}.part (flow, slowest_ns desc);
 create index if not exists part_fastest on {ns}.part (flow, fastest_ns);
 
+-- Since version 3: what the columns say about requests, for tools that speak SQL. A row is a flow within a block.
+create or replace view {ns}.traces as
+select date '1970-01-01' + p.day as day,
+    coalesce(k.name, lpad(to_hex(b.node), 16, '0')) as node,
+    p.flow,
+    to_timestamp(b.min_ns / 1e9) as first_started,
+    to_timestamp(b.max_ns / 1e9) as last_started,
+    p.n as requests,
+    p.failed,
+    (p.fastest_ns / 1e6)::float8 as fastest_ms,
+    (p.slowest_ns / 1e6)::float8 as slowest_ms,
+    (p.longest_ns / 1e6)::float8 as longest_ms
+from {ns}.part p
+join {ns}.block b on b.day = p.day and b.at = p.at
+left join {ns}.node k on k.node = b.node;
+
 -- Since version 3: the public halves of the keys for which services wrap their data keys, each with a proof by the hash key
 -- that services have and the database has not. The last one is current.
 create table if not exists {ns}.public_key (
@@ -300,7 +316,7 @@ begin
     if exists (select from pg_roles where rolname = 'zerver_read') then
         grant usage on schema {ns} to zerver_read;
         grant select on {ns}.fleet, {ns}.node, {ns}.catalog, {ns}.block, {ns}.part,
-            {ns}.public_key, {ns}.sealing_key to zerver_read;
+            {ns}.public_key, {ns}.sealing_key, {ns}.traces to zerver_read;
         grant execute on function {ns}.current_key to zerver_read;
     end if;
 end

@@ -240,7 +240,7 @@ fn a_namespace_of_the_first_version_is_upgraded_in_place() {
     ship_days(&service, &url);
     execute(&format!(
         "alter table {0}.fleet drop column archive, drop column archived_before; drop function \
-         {0}.drop_archived, {0}.current_key, {0}.share_key; drop table {0}.public_key, {0}.sealing_key; update {0}.fleet set version = 1",
+         {0}.drop_archived, {0}.current_key, {0}.share_key; drop table {0}.public_key, {0}.sealing_key; drop view {0}.traces; update {0}.fleet set version = 1",
         url.namespace()
     ));
     let old = zerver_fleet::FleetBlocks::open(&url).unwrap_err();

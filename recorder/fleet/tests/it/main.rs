@@ -3,6 +3,7 @@
 mod alike;
 mod archive;
 mod bucket;
+mod bucket_access;
 mod bucket_faults;
 mod compaction;
 mod database_faults;
