@@ -74,7 +74,7 @@ pub(super) fn run(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome,
     Ok(if findings.is_empty() { CommandOutcome::Success } else { CommandOutcome::Finding })
 }
 
-/// Who can read the secrets.
+/// Secrets by what it takes to read them.
 #[derive(Default)]
 struct Secrets {
     /// Number of those that the keys which were given open.

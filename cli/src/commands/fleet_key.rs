@@ -30,11 +30,7 @@ pub(super) fn run(
     }
 }
 
-fn run_new(
-    url: &FleetUrl,
-    args: &NewFleetKey,
-    output: &mut Output,
-) -> Result<CommandOutcome, CommandError> {
+fn run_new(url: &FleetUrl, args: &NewFleetKey, output: &mut Output) -> Result<CommandOutcome, CommandError> {
     let NewKey { id, is_new_hash_key, is_replaced_hash_key } =
         create_key(url, &args.file, &args.hash_key, args.new_hash_key)
             .map_err(|error| failed(url, "make a key for", &error))?;

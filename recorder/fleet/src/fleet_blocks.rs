@@ -67,7 +67,9 @@ impl Blocks for FleetBlocks {
         let SealedBy(Some(id)) = sealed_by else { return Err(SealError::Elsewhere { place }) };
         let id = KeyId(id);
         self.keys.data_key(id, &place, || {
-            self.blocks.wrapped_key(id).map_err(|error| SealError::Wrapped { reason: error.to_string(), is_lost: false })
+            self.blocks
+                .wrapped_key(id)
+                .map_err(|error| SealError::Wrapped { reason: error.to_string(), is_lost: false })
         })
     }
 

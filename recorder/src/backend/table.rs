@@ -16,14 +16,8 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 6] = [
-        Self::Blocks,
-        Self::BlockIndexes,
-        Self::Summaries,
-        Self::Meta,
-        Self::BlockGroups,
-        Self::DataKeys,
-    ];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Blocks, Self::BlockIndexes, Self::Summaries, Self::Meta, Self::BlockGroups, Self::DataKeys];
 
     pub(super) const fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
         TableDefinition::new(match self {

@@ -123,7 +123,11 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> StoreRepo
         let mut keys = OpenKeys::new();
         if let Some(key) = &key {
             let data_keys = data_keys(&view.blocks.snapshot)?.into_iter();
-            keys.extend(data_keys.filter_map(|(_, sealed)| sealed.open(key)).map(|key| (SealedBy(Some(key.id())), key)));
+            keys.extend(
+                data_keys
+                    .filter_map(|(_, sealed)| sealed.open(key))
+                    .map(|key| (SealedBy(Some(key.id())), key)),
+            );
             keys.insert(SealedBy(None), key.data_key());
         }
         inspect(&view, &keys, &mut report, progress)

@@ -53,7 +53,10 @@ pub(crate) fn data_keys(snapshot: &Snapshot) -> Result<Vec<(u64, SealedDataKey)>
 }
 
 /// Returns the numbers of the keys under which no block is sealed any more, if the oldest block is `first`.
-pub(crate) fn unused_numbers(snapshot: &Snapshot, first: u64) -> Result<Option<RangeInclusive<u64>>, StoreError> {
+pub(crate) fn unused_numbers(
+    snapshot: &Snapshot,
+    first: u64,
+) -> Result<Option<RangeInclusive<u64>>, StoreError> {
     let mut newest = None;
     snapshot.scan(Table::DataKeys, 0..=first, true, |number, _| {
         newest = Some(number);

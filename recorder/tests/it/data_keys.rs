@@ -170,7 +170,15 @@ fn keys_go_when_their_last_block_has_gone() {
         let recorder = Recorder::open(options()).unwrap();
         for n in from..from + 200 {
             let mut request = secret_capture(n);
-            let noise: String = (0..15_000).map(|at| char::from(33 + ((n * 31 + at * at * 7) % 90) as u8)).collect();
+            let mut state = n + 1;
+            let noise: String = std::iter::repeat_with(|| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                char::from(33 + (state % 90) as u8)
+            })
+            .take(15_000)
+            .collect();
             request.events.push(Event::SlotWritten { step: 0, slot: 2, at_ns: 22, value: datum(noise) });
             recorder.sink().accept(Box::new(request));
             if n % 50 == 0 {

@@ -213,7 +213,8 @@ fn the_text_around_a_secret_stays_visible() {
 fn the_key_opens_secrets_and_equal_ones_have_equal_hashes() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, trace) = recorded(dir.path());
-    let Recorded::Plain { value, .. } = reader.unseal(&trace, &trace.request_headers[1].value).unwrap() else {
+    let Recorded::Plain { value, .. } = reader.unseal(&trace, &trace.request_headers[1].value).unwrap()
+    else {
         panic!()
     };
     assert_eq!(value.to_typed::<String>().unwrap(), format!("Bearer {}", canary("bearer")));

@@ -80,8 +80,9 @@ impl BucketUrl {
             return Err(wrong("the endpoint has to be like https://s3.eu-central-1.amazonaws.com"));
         }
         let unusable = |error: SettingsError| UrlError::Bucket(error.to_string());
-        let mut connection =
-            S3Connection::new(&endpoint, &region, bucket).and_then(|open| open.with_environment(&variable)).map_err(unusable)?;
+        let mut connection = S3Connection::new(&endpoint, &region, bucket)
+            .and_then(|open| open.with_environment(&variable))
+            .map_err(unusable)?;
         if let Some(file) = certificates.or_else(|| variable("AWS_CA_BUNDLE")) {
             connection = connection.with_certificates(Path::new(&file)).map_err(unusable)?;
         }

@@ -69,8 +69,11 @@ pub(crate) fn keys(url: &BucketUrl) -> Result<Vec<FleetKeyStatus>, FleetError> {
     let store = ObjectStore::new(url)?;
     settings(&store)?;
     let listing = store.list(PUBLIC_KEYS, None)?;
-    let public: Vec<_> =
-        listing.objects.into_iter().filter_map(|object| Some((PublicKeyName::parse(&object.key)?, object))).collect();
+    let public: Vec<_> = listing
+        .objects
+        .into_iter()
+        .filter_map(|object| Some((PublicKeyName::parse(&object.key)?, object)))
+        .collect();
     let data = store.list(DATA_KEYS, None)?.objects;
     let data: Vec<_> = data.iter().filter_map(|object| DataKeyName::parse(&object.key)).collect();
     Ok(statuses(&public, &data, |object| listing.now.duration_since(object.modified)))
@@ -185,8 +188,12 @@ mod tests {
         let data = DataKeyName { id: KeyId([2; 8]), public: KeyId([3; 8]), node: NodeId(9) };
         assert_eq!(data.key(), "keys/0202020202020202-0303030303030303-0000000000000009");
         assert_eq!(DataKeyName::parse(&data.key()), Some(data));
-        for other in ["keys/", "keys/02-03-04", "keys/0202020202020202-0303030303030303", "public-keys/7-0101010101010101"]
-        {
+        for other in [
+            "keys/",
+            "keys/02-03-04",
+            "keys/0202020202020202-0303030303030303",
+            "public-keys/7-0101010101010101",
+        ] {
             assert!(DataKeyName::parse(other).is_none() && PublicKeyName::parse(other).is_none(), "{other}");
         }
     }

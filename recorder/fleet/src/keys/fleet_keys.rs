@@ -37,8 +37,9 @@ pub fn create_key(
     replaces_hash_key: bool,
 ) -> Result<NewKey, FleetError> {
     let current = current_key(url)?;
-    let is_ours =
-        |key: &HashKey| current.as_ref().is_none_or(|there| key.has_proved(there.public.bytes(), &there.proof));
+    let is_ours = |key: &HashKey| {
+        current.as_ref().is_none_or(|there| key.has_proved(there.public.bytes(), &there.proof))
+    };
     let has_keys = current.is_some();
     let (hash_key, is_new_hash_key) = match read_hash_key(hash) {
         Ok(key) if is_ours(&key) || replaces_hash_key => (key, false),
@@ -138,13 +139,15 @@ fn offer_key(url: &FleetUrl, key: &OfferedKey) -> Result<(), FleetError> {
 /// If the line is no wrapped key, or no key in the file opens it.
 pub fn unwrap_line(line: &str, private: &Path) -> Result<String, FleetError> {
     let lasting = |reason: String| FleetError { reason, hint: None, is_passing: false };
-    let wrapped = WrappedKey::from_line(line)
-        .ok_or_else(|| lasting("the input is no wrapped key, which is a line of 194 hexadecimal digits".to_owned()))?;
+    let wrapped = WrappedKey::from_line(line).ok_or_else(|| {
+        lasting("the input is no wrapped key, which is a line of 194 hexadecimal digits".to_owned())
+    })?;
     let keys = crate::keys::key_file::read_private(private).map_err(|error| unusable(&error))?;
     let to = wrapped.wrapped_for();
     let key = keys.iter().find(|key| key.public().id() == to);
     let key = key.ok_or_else(|| lasting(format!("{} lacks the private half of {to}", private.display())))?;
     let open = wrapped.open(key);
-    let open = open.ok_or_else(|| lasting(format!("the private half of {to} does not open it: it was changed")))?;
+    let open =
+        open.ok_or_else(|| lasting(format!("the private half of {to} does not open it: it was changed")))?;
     Ok(format!("{}\n", super::hex::encode(open.bytes())))
 }

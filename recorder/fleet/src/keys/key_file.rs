@@ -33,7 +33,8 @@ impl KeyFileError {
 
 /// Reads the private keys in a file.
 pub(crate) fn read_private(path: &Path) -> Result<Vec<PrivateKey>, KeyFileError> {
-    let wrong = || KeyFileError::new(path, format!("it has a line that is no private key of a fleet ({PRIVATE}..)"));
+    let wrong =
+        || KeyFileError::new(path, format!("it has a line that is no private key of a fleet ({PRIVATE}..)"));
     let keys = lines(path, PRIVATE)?.into_iter().map(|bytes| PrivateKey::new(&bytes?));
     let keys: Option<Vec<_>> = keys.collect();
     keys.filter(|keys| !keys.is_empty()).ok_or_else(wrong)

@@ -104,7 +104,10 @@ impl KeyRing {
             None => unwrap(command, &wrapped, self.limit),
         };
         result.map_err(|failure| {
-            let shown = wrong(format!("the command in {COMMAND_VARIABLE} did not unwrap the data key {id}: {}", failure.reason));
+            let shown = wrong(format!(
+                "the command in {COMMAND_VARIABLE} did not unwrap the data key {id}: {}",
+                failure.reason
+            ));
             if failure.is_hanging {
                 known.hanging = Some(failure);
             }

@@ -100,10 +100,12 @@ fn end(
     let printed = str::from_utf8(&printed).ok().and_then(|text| hex::decode(text.trim()));
     match printed {
         // What it printed may be another key, and is not repeated.
-        None => Err(CommandFailure::new("it printed something other than a key, which is 64 hexadecimal digits")),
-        Some(bytes) => {
-            key.check(&bytes).ok_or_else(|| CommandFailure::new("it printed another key than the one that was wrapped"))
+        None => {
+            Err(CommandFailure::new("it printed something other than a key, which is 64 hexadecimal digits"))
         }
+        Some(bytes) => key
+            .check(&bytes)
+            .ok_or_else(|| CommandFailure::new("it printed another key than the one that was wrapped")),
     }
 }
 

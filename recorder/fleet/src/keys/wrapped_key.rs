@@ -11,7 +11,10 @@
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable as _, HpkeError, Kem, OpModeR, OpModeS, Serializable as _, single_shot_open, single_shot_seal};
+use hpke::{
+    Deserializable as _, HpkeError, Kem, OpModeR, OpModeS, Serializable as _, single_shot_open,
+    single_shot_seal,
+};
 use zerver_recorder::DataKey;
 
 use crate::keys::hex;

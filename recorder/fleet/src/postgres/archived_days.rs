@@ -141,7 +141,8 @@ impl ArchivedDays {
 
     /// Returns the wrapped data keys.
     pub(crate) fn data_keys(&mut self) -> Result<Vec<(DataKeyName, Vec<u8>)>, FleetError> {
-        let rows = self.connection.query("select key_id, public_id, node, wrapped from {ns}.sealing_key", &[])?;
+        let rows =
+            self.connection.query("select key_id, public_id, node, wrapped from {ns}.sealing_key", &[])?;
         let key = |row: &Row| {
             let id = |at| row.get::<_, &[u8]>(at).try_into().ok().map(KeyId);
             let node = NodeId(row.get::<_, i64>(2).cast_unsigned());

@@ -149,7 +149,10 @@ impl Shipment {
         };
         if !hash_key.has_proved(offered.public.bytes(), &offered.proof) {
             return Err(ShipError::Fleet(FleetError::lasting(
-                format!("the key {} of the fleet was not made with the hash key of this service", offered.public.id()),
+                format!(
+                    "the key {} of the fleet was not made with the hash key of this service",
+                    offered.public.id()
+                ),
                 "give the service the file that `zerver fleet key new` names as its hash key; if that is the one it has, the public                  key was exchanged",
             )));
         }

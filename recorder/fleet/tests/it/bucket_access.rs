@@ -35,7 +35,10 @@ impl KeyService {
                 let request = read(&stream);
                 let (status, body) = answer(&request);
                 seen.lock().unwrap().push(request.line);
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
                 // A client whose time is over has left.
                 let _ = (&stream).write_all((head + &body).as_bytes());
             }
@@ -135,7 +138,8 @@ fn a_container_is_asked_with_the_token_in_its_file() {
     let file = dir.path().join("token");
     std::fs::write(&file, "first\n").unwrap();
     let service = KeyService::start(|asked| {
-        let end = if asked.headers["authorization"] == "first" { jiff::SignedDuration::from_mins(1) } else { HOUR };
+        let end =
+            if asked.headers["authorization"] == "first" { jiff::SignedDuration::from_mins(1) } else { HOUR };
         (200, document(S3::KEY, end))
     });
     let uri = format!("{}/v1/credentials", service.url);
@@ -162,8 +166,16 @@ fn a_service_that_gives_no_key_is_named_and_nothing_is_sent_unsigned() {
     let answers: [(Answer, &str); 5] = [
         (|_| (403, String::new()), "it answered 403"),
         (|asked| machine(asked, || "hunter2".to_owned()), "its answer is no key"),
-        (|asked| machine(asked, || r#"{"Code": "Failed", "SecretAccessKey": "hunter2"}"#.to_owned()), "is no key"),
-        (|asked| if asked.line.starts_with("PUT") { (200, "t".to_owned()) } else { (200, "\n".to_owned()) }, "has no role"),
+        (
+            |asked| machine(asked, || r#"{"Code": "Failed", "SecretAccessKey": "hunter2"}"#.to_owned()),
+            "is no key",
+        ),
+        (
+            |asked| {
+                if asked.line.starts_with("PUT") { (200, "t".to_owned()) } else { (200, "\n".to_owned()) }
+            },
+            "has no role",
+        ),
         (|_| (200, "x".repeat(100_000)), "more than"),
     ];
     for (answer, reason) in answers {
@@ -187,7 +199,8 @@ fn tls_before(address: String, certificate: rcgen::CertifiedKey<rcgen::KeyPair>)
         runtime.block_on(async move {
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(certificate.signing_key.serialize_der()));
             let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+            let config =
+                rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
             let config = config.unwrap().with_no_client_auth();
             let config = config.with_single_cert(vec![certificate.cert.der().clone()], key).unwrap();
             let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -224,7 +237,8 @@ fn a_server_with_a_certificate_of_a_private_authority_is_trusted_if_its_file_is_
         let pairs = [&key[..], more].concat();
         let variable =
             |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        init(&FleetUrl::parse_with(text, &variable).unwrap(), InitOptions::default()).map(|outcome| outcome.is_new)
+        init(&FleetUrl::parse_with(text, &variable).unwrap(), InitOptions::default())
+            .map(|outcome| outcome.is_new)
     };
     for untrusted in [secure("localhost"), secure("127.0.0.1") + &format!("&ca={file}")] {
         let error = try_init(&untrusted, &[]).unwrap_err();

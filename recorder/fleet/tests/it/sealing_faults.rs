@@ -51,13 +51,17 @@ fn a_wrapped_key_that_was_changed_or_removed_in_a_database_is_named() {
         }
     };
     for at in [0, 3, 12, 20, 60] {
-        let change =
-            format!("update {ns}.sealing_key set wrapped = set_byte(wrapped, {at}, get_byte(wrapped, {at}) # 1)");
+        let change = format!(
+            "update {ns}.sealing_key set wrapped = set_byte(wrapped, {at}, get_byte(wrapped, {at}) # 1)"
+        );
         execute(&change);
         let fleet = operator.reader("private");
         let reason = secret(&fleet, 1).unwrap_err();
         // The id of the public key is the 12th byte, and then another private key seems to be needed.
-        assert!(reason.contains("was changed in the fleet") || (at == 12 && reason.contains("is not here")), "{at}: {reason}");
+        assert!(
+            reason.contains("was changed in the fleet") || (at == 12 && reason.contains("is not here")),
+            "{at}: {reason}"
+        );
         execute(&change);
         assert_eq!(secret(&operator.reader("private"), 1), Ok(()), "{at}");
     }
@@ -101,7 +105,10 @@ fn a_command_that_fails_or_prints_something_else_opens_nothing() {
         ("/nonexistent/unwrap", "it failed"),
     ] {
         let found = secret(&operator.reader_with_command(command), 1).unwrap_err();
-        assert!(found.contains("ZERVER_FLEET_UNWRAP_COMMAND") && found.contains(reason), "{command}: {found}");
+        assert!(
+            found.contains("ZERVER_FLEET_UNWRAP_COMMAND") && found.contains(reason),
+            "{command}: {found}"
+        );
     }
 }
 
@@ -109,7 +116,8 @@ fn a_command_that_fails_or_prints_something_else_opens_nothing() {
 fn an_archive_has_the_keys_of_what_was_moved() {
     let (url, to) = (new_fleet(), new_bucket());
     let operator = sealed_fleet(&url);
-    let today = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
+    let today =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
     let age = today - START_NS / 86_400_000_000_000 - 1;
     assert_eq!(archive(&url, &to, u32::try_from(age).unwrap(), &mut |_| {}).unwrap().days, 1);
     assert_eq!(secret(&operator.reader("private"), 1), Ok(()), "through the database");

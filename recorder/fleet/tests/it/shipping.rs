@@ -212,7 +212,8 @@ fn a_view_counts_the_requests_of_each_flow_for_tools_that_speak_sql() {
         "select concat_ws(' ', min(day), min(node), flow, sum(requests), sum(failed), min(fastest_ms), max(slowest_ms), \
          max(longest_ms), extract(epoch from max(last_started) - min(first_started))::float8) from {ns}.traces group by flow"
     ));
-    let day = jiff::Timestamp::from_nanosecond(i128::from(START_NS)).unwrap().strftime("%Y-%m-%d").to_string();
+    let day =
+        jiff::Timestamp::from_nanosecond(i128::from(START_NS)).unwrap().strftime("%Y-%m-%d").to_string();
     assert_eq!(found, format!("{day} pod-1 todos-item 30 3 1.000021 1.000203 1.000203 0.029"));
     execute(&format!(
         "do $body$ begin create role analyst_{ns} login in role zerver_read; set local role analyst_{ns}; perform * from \

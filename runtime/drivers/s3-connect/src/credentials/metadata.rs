@@ -19,7 +19,8 @@ const MACHINE: &str = "http://169.254.169.254";
 /// Address of the service of a container.
 const CONTAINER: &str = "http://169.254.170.2";
 /// Hosts that may be asked without TLS: this machine, and those services.
-const LOCAL: [&str; 6] = ["127.0.0.1", "localhost", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
+const LOCAL: [&str; 6] =
+    ["127.0.0.1", "localhost", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 /// Time limit of a request. A machine without the service does not answer at all.
 const LIMIT: Duration = Duration::from_secs(2);
 /// Largest answer.
@@ -63,7 +64,9 @@ impl Container {
     pub(super) fn find(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
         let url = match variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
             Some(path) if path.starts_with('/') => format!("{CONTAINER}{path}"),
-            Some(_) => return Err("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI has to begin with a slash".to_owned()),
+            Some(_) => {
+                return Err("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI has to begin with a slash".to_owned());
+            }
             None => match variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
                 Some(url) => url,
                 None => return Ok(None),
@@ -75,7 +78,10 @@ impl Container {
                 || (url.scheme_str() == Some("http") && url.host().is_some_and(|host| LOCAL.contains(&host)))
         });
         if !is_allowed {
-            return Err("AWS_CONTAINER_CREDENTIALS_FULL_URI has to be a URL with https, or one of this machine".to_owned());
+            return Err(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI has to be a URL with https, or one of this machine"
+                    .to_owned(),
+            );
         }
         let token = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
         Ok(Some(Self { url, token, token_file: variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") }))
@@ -84,12 +90,15 @@ impl Container {
     async fn fetch(&self, client: &HttpClient) -> Result<GivenKey, String> {
         let token = match &self.token_file {
             Some(path) => {
-                let text = fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+                let text =
+                    fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
                 Some(text.trim().to_owned())
             }
             None => self.token.clone(),
         };
-        let request = token.iter().fold(Request::get(&self.url), |request, token| request.header("authorization", token));
+        let request = token
+            .iter()
+            .fold(Request::get(&self.url), |request, token| request.header("authorization", token));
         read(&send(client, request).await?)
     }
 }
@@ -140,8 +149,9 @@ async fn send(client: &HttpClient, request: http::request::Builder) -> Result<By
 
 fn read(body: &[u8]) -> Result<GivenKey, String> {
     // What a document lacks is named; what it has may be a key.
-    let document: Document = serde_json::from_slice(body)
-        .map_err(|error| format!("its answer is no key (line {}, column {})", error.line(), error.column()))?;
+    let document: Document = serde_json::from_slice(body).map_err(|error| {
+        format!("its answer is no key (line {}, column {})", error.line(), error.column())
+    })?;
     let Document { access_key_id, secret_access_key, token, expiration } = document;
     let expires = match expiration {
         Some(time) => Some(time.parse().map_err(|_| "its answer has no valid time".to_owned())?),
@@ -160,7 +170,12 @@ mod tests {
             Container::find(&move |asked| (asked == name).then(|| value.to_owned()))
         };
         let full = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-        for allowed in ["http://127.0.0.1:90/key", "http://169.254.170.23/v1", "http://[::1]/", "https://keys.internal/a"] {
+        for allowed in [
+            "http://127.0.0.1:90/key",
+            "http://169.254.170.23/v1",
+            "http://[::1]/",
+            "https://keys.internal/a",
+        ] {
             assert_eq!(find(full, allowed).unwrap().unwrap().url, allowed);
         }
         for refused in ["http://keys.internal/a", "ftp://127.0.0.1/", "http://127.0.0.1.evil/", "nothing"] {

@@ -57,7 +57,8 @@ impl KeySource {
     /// a key.
     pub(crate) fn find(variable: Variable<'_>, is_amazon: bool) -> Result<Self, SettingsError> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-        if let (Some(key), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        if let (Some(key), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
+        {
             return Ok(Self::fixed(credentials(key, secret, variable("AWS_SESSION_TOKEN"))));
         }
         let named_file = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
@@ -75,7 +76,8 @@ impl KeySource {
             return Ok(Self::temporary(Metadata::Container(container)));
         }
         let endpoint = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-        let is_disabled = variable("AWS_EC2_METADATA_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        let is_disabled =
+            variable("AWS_EC2_METADATA_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
         if !is_disabled && (is_amazon || endpoint.is_some()) {
             return Ok(Self::temporary(Metadata::machine(endpoint)));
         }
@@ -112,9 +114,8 @@ mod tests {
     use super::*;
 
     fn find(pairs: &[(&str, &str)], is_amazon: bool) -> Result<KeySource, SettingsError> {
-        let variable = |name: &str| {
-            pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        };
+        let variable =
+            |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         KeySource::find(&variable, is_amazon)
     }
 
@@ -136,14 +137,21 @@ mod tests {
         )
         .unwrap();
         let file = ("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap());
-        let both = [("AWS_ACCESS_KEY_ID", "env"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_SESSION_TOKEN", "t"), file];
+        let both =
+            [("AWS_ACCESS_KEY_ID", "env"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_SESSION_TOKEN", "t"), file];
         assert_eq!(key(&find(&both, true).unwrap()), ("env", Some("t")));
         assert_eq!(key(&find(&[file], true).unwrap()), ("one", None));
         assert_eq!(key(&find(&[file, ("AWS_PROFILE", "shop")], true).unwrap()), ("two", Some("t2")));
-        assert!(find(&[file, ("AWS_PROFILE", "other")], true).is_err(), "a profile that is named must be there");
+        assert!(
+            find(&[file, ("AWS_PROFILE", "other")], true).is_err(),
+            "a profile that is named must be there"
+        );
         let nowhere = [("HOME", dir.path().to_str().unwrap())];
         assert!(matches!(find(&nowhere, true).unwrap(), KeySource::Temporary(_)));
-        assert!(matches!(find(&nowhere, false).unwrap(), KeySource::None), "another server than one of Amazon");
+        assert!(
+            matches!(find(&nowhere, false).unwrap(), KeySource::None),
+            "another server than one of Amazon"
+        );
         let disabled = [nowhere[0], ("AWS_EC2_METADATA_DISABLED", "true")];
         assert!(matches!(find(&disabled, true).unwrap(), KeySource::None));
         let container = [nowhere[0], ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/1")];

@@ -33,7 +33,8 @@ impl TemporaryKey {
     pub(super) async fn get(&self, client: &HttpClient) -> Result<Arc<Credentials>, CredentialError> {
         let mut held = self.held.lock().await;
         let now = Timestamp::now();
-        let ends_within = |key: &HeldKey, time| key.expires.is_some_and(|end| end.duration_since(now) <= time);
+        let ends_within =
+            |key: &HeldKey, time| key.expires.is_some_and(|end| end.duration_since(now) <= time);
         if let Some(key) = held.as_ref().filter(|key| !ends_within(key, AHEAD)) {
             return Ok(Arc::clone(&key.credentials));
         }
