@@ -111,7 +111,7 @@ fn unlock_and_examine(dir: &Path, lock: WriterLock) -> StoreReport {
 /// Number of bytes of a file to search at a time. A record that begins in the first half lies within it.
 const WINDOW: usize = 4 * MAX_RAW;
 
-/// What is readable in a damaged file.
+/// The readable parts of a damaged file.
 struct Salvage {
     traces: Vec<Trace>,
     keys: Vec<SealedDataKey>,

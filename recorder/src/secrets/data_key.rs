@@ -14,7 +14,7 @@ pub(super) const NONCE_LEN: usize = 12;
 /// Associated data of every sealed value, so that data sealed for another purpose does not open here.
 pub(super) const PURPOSE: &[u8] = b"zerver recorded value 1";
 
-/// A key under which values are sealed. Whoever has it can read them.
+/// A key under which values are sealed. Its holder can read them.
 #[derive(Clone)]
 pub struct DataKey {
     bytes: [u8; KEY_LEN],
@@ -67,7 +67,7 @@ impl std::fmt::Debug for DataKey {
 }
 
 /// A key that the services of a fleet share, so that equal secrets have equal hashes and masks wherever they were recorded.
-/// It opens nothing, but whoever has it can try values that a secret may have.
+/// It opens nothing, but its holder can try values that a secret may have.
 #[derive(Clone)]
 pub struct HashKey([u8; KEY_LEN]);
 

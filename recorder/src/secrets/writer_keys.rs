@@ -11,8 +11,8 @@ use crate::secrets::store_key::StoreKey;
 /// The key of a store, and the data key of the process if its service belongs to a fleet whose services share a hash key.
 ///
 /// Blocks travel to a fleet unchanged, so a process seals with its data key from the start. The store keeps the data key
-/// sealed under its own key: whoever reads the store needs no other file than before, and a copy of the database alone
-/// reveals nothing.
+/// sealed under its own key: to read the store, no other file is needed than before, and a copy of the database alone reveals
+/// nothing.
 pub(crate) struct WriterKeys {
     store: StoreKey,
     process: Option<ProcessKey>,

@@ -69,7 +69,7 @@ fn a_file_that_is_not_a_store_is_refused_and_left_unchanged() {
             FormatError::Newer { found: Schema::new(4, 0), newest: Schema::new(3, 8) },
         ),
         (
-            with_schema(Schema::new(3, 8)),
+            with_schema(Schema::new(3, 9)),
             FormatError::Newer { found: Schema::new(3, 9), newest: Schema::new(3, 8) },
         ),
         (

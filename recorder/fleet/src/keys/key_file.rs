@@ -65,8 +65,7 @@ fn lines(path: &Path, start: &str) -> Result<Vec<Option<Vec<u8>>>, KeyFileError>
 /// Writes a private key to a new file of mode 0600.
 pub(crate) fn write_private(path: &Path, key: &PrivateKey, namespace: &str) -> Result<(), KeyFileError> {
     let remark = format!(
-        "# Private half of the key {} of the fleet {namespace}. Whoever has it can read the secrets of the fleet, and without it\n\
-         # nothing can.",
+        "# Private half of the key {} of the fleet {namespace}. Nothing else opens the secrets that are sealed for it.",
         key.public().id()
     );
     write(path, &format!("{remark}\n{PRIVATE}{}\n", hex::encode(&key.bytes())))
