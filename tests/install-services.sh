@@ -19,13 +19,26 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
     command -v google-chrome >/dev/null 2>&1 || [ -d '/Applications/Google Chrome.app' ] || missing="$missing chromium"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
-# No distribution has a package of this one.
-command -v s3s-fs >/dev/null 2>&1 || [ -x "$HOME/.cargo/bin/s3s-fs" ] ||
-    cargo install --locked --quiet s3s-fs --version 0.14.1 --features binary
-if [ -z "$missing" ]; then
-    install_packages
-    exit 0
+# No distribution has a package of this one. It is compiled while the others are installed, without optimization, which is much
+# quicker and makes no difference to the tests.
+compiling=
+if ! command -v s3s-fs >/dev/null 2>&1 && [ ! -x "$HOME/.cargo/bin/s3s-fs" ]; then
+    CARGO_PROFILE_DEV_DEBUG=false \
+        cargo install --debug --locked --quiet s3s-fs --version 0.14.1 --features binary &
+    compiling=$!
 fi
+
+# Ends the script once everything is installed.
+finish() {
+    install_packages
+    [ -z "$compiling" ] || wait "$compiling" || {
+        echo 's3s-fs, which the tests of buckets start, could not be compiled' >&2
+        exit 1
+    }
+    exit 0
+}
+
+[ -n "$missing" ] || finish
 
 if ! command -v apt-get >/dev/null 2>&1; then
     echo "install these with the package manager of this system:$missing" >&2
@@ -38,4 +51,4 @@ echo 'create_main_cluster = false' | $sudo tee /etc/postgresql-common/createclus
 $sudo apt-get update -q
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends $missing
-install_packages
+finish

@@ -22,6 +22,16 @@ use tables::TABLES;
 /// fail, for example because not all of the load could be recorded.
 const QUICK_ATTEMPTS: usize = 4;
 
+/// Removes `--scale N` from the arguments, and returns the number.
+fn take_scale(arguments: &mut Vec<String>) -> Result<Option<u32>, String> {
+    let Some(at) = arguments.iter().position(|argument| argument == "--scale") else { return Ok(None) };
+    let wanted =
+        "--scale needs a number from 1 on: --scale 100 is a hundredth of a week of 139 million requests";
+    let scale = arguments.get(at + 1).and_then(|scale| scale.parse().ok()).filter(|scale| *scale > 0);
+    arguments.drain(at..(at + 2).min(arguments.len()));
+    scale.map(Some).ok_or_else(|| wanted.to_owned())
+}
+
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [serve, server] = arguments.as_slice()
@@ -32,6 +42,13 @@ fn main() -> ExitCode {
     let named = arguments.len();
     arguments.retain(|argument| argument != "--quick");
     let is_quick = arguments.len() < named;
+    let scale = match take_scale(&mut arguments) {
+        Ok(scale) => scale,
+        Err(error) => {
+            print_line(&error);
+            return ExitCode::from(2);
+        }
+    };
     let (wanted, only) = match arguments.as_slice() {
         [] => ("light", None),
         [name] => (name.as_str(), None),
@@ -44,7 +61,10 @@ fn main() -> ExitCode {
     let tables: Vec<_> = TABLES.iter().filter(|(name, ..)| is_wanted(*name)).collect();
     if tables.is_empty() {
         let names: Vec<_> = TABLES.iter().map(|(name, ..)| *name).collect();
-        print_line(&format!("usage: zerver-benches [all|{}] [ROW|ROW..] [--quick]", names.join("|")));
+        print_line(&format!(
+            "usage: zerver-benches [all|{}] [ROW|ROW..] [--quick] [--scale N]",
+            names.join("|")
+        ));
         return ExitCode::from(2);
     }
     for (at, (name, compare, plan)) in tables.into_iter().enumerate() {
@@ -52,7 +72,8 @@ fn main() -> ExitCode {
             print_line("");
         }
         let mut attempts = if is_quick { QUICK_ATTEMPTS } else { 1 };
-        while let Err(error) = compare(&Plan { only, ..if is_quick { QUICK } else { *plan } }) {
+        let plan = if is_quick { QUICK } else { *plan };
+        while let Err(error) = compare(&Plan { only, scale: scale.unwrap_or(plan.scale), ..plan }) {
             print_line(&format!("error: {name}: {error}"));
             attempts -= 1;
             if attempts == 0 {

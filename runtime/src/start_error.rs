@@ -209,6 +209,18 @@ pub enum StartError {
         #[source]
         error: zerver_recorder::OpenError,
     },
+    /// The fleet is out of reach, and the settings require it.
+    #[error(
+        "{place}: the fleet is out of reach: {reason}; {hint}without fleet.required, the service starts and ships later"
+    )]
+    Fleet {
+        /// File and line, or the variable.
+        place: String,
+        /// Reason.
+        reason: String,
+        /// Advice on what to do, or nothing.
+        hint: String,
+    },
     /// The wall clock shows a time before 1970, for which no response could be written.
     #[error(
         "the system clock shows a time before 1970, which the date header of a response cannot express; set the clock"

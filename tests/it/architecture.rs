@@ -264,6 +264,7 @@ fn every_source_file_opens_with_its_purpose_and_is_short() {
         "fixtures/src",
         "examples",
         "benches/src",
+        "tests/fleet-week",
         "tests/testkit",
     ];
     for folder in folders {

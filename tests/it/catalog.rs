@@ -32,6 +32,24 @@ fn two_catalogs_are_compared() {
 }
 
 #[test]
+fn the_catalog_of_a_store_says_what_flows_call() {
+    let place = Place::new();
+    let service = place.dev();
+    assert_eq!(service.get("/reports/todos").status, 200);
+    place.wait_for(1);
+    let catalog = place.json(&["catalog", "--json"]);
+    let flows = catalog["flows"].as_array().unwrap();
+    let targets = |name: &str| flows.iter().find(|flow| flow["name"] == name).unwrap()["targets"].clone();
+    assert_eq!(targets("report"), json!([{"kind": "http", "host": "figures.internal"}, {"kind": "kv"}]));
+    assert_eq!(targets("todos-clear"), json!([]));
+    let text = place.zerver(&["catalog"]).out;
+    assert!(text.contains("calls http figures.internal, kv\n"), "{text}");
+    // A definition does not say it.
+    let program = programs().todos.to_str().unwrap();
+    assert_eq!(place.json(&["catalog", "--exe", program, "--json"])["flows"][0].get("targets"), None);
+}
+
+#[test]
 fn what_is_no_catalog_is_an_error() {
     let place = Place::new();
     let file = place.path().join("other.json");

@@ -1,12 +1,12 @@
 //! Two services that ship to one PostgreSQL or one bucket, and the commands that read it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use zerver_local_server::{Postgres, S3};
 
-use crate::harness::{Dev, Place, Ran, programs};
+use crate::harness::{Asking, Dev, Place, Ran, programs, root};
 
 /// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -42,6 +42,94 @@ fn commands_read_the_requests_of_two_services_from_a_bucket() {
     let doctor = fleet(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
     assert!(doctor.out.contains("their object is missing"), "{}", doctor.out);
+}
+
+/// Returns the first of three ports in a row that are free now.
+fn three_ports() -> u16 {
+    let free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let found = (first..u16::MAX - 2).find(|&port| (port..port + 3).all(free));
+    found.expect("no three ports are free")
+}
+
+#[test]
+fn three_replicas_of_conduit_are_one_fleet() {
+    let database = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let place = Place::new();
+    let mut command = Command::new(root().join("examples/conduit/fleet/replicas.sh"));
+    command.env("DATABASE_URL", database.url()).env("PORT", three_ports().to_string());
+    command.env("BIN_DIR", programs().zerver.parent().unwrap()).env("REPLICAS_DIR", place.path());
+    let mut script = Script(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(script.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (mut addrs, mut store) = (Vec::new(), String::new());
+    for line in lines.by_ref() {
+        if let Some((_, rest)) = line.split_once(": http://") {
+            addrs.push(rest.split('/').next().unwrap().to_owned());
+        }
+        if let Some(url) = line.strip_prefix("export ZERVER_STORE=") {
+            store = url.trim_matches('\'').to_owned();
+            break;
+        }
+    }
+    assert_eq!(addrs.len(), 3);
+    let until = Instant::now() + PATIENCE;
+    for addr in &addrs {
+        // A replica listens before its database has answered, and says 503 meanwhile.
+        let answer = loop {
+            assert!(Instant::now() < until, "{addr} is not ready");
+            if std::net::TcpStream::connect(addr).is_ok() {
+                let answer = Asking::new(addr, "GET", "/api/articles").send();
+                if answer.status != 503 {
+                    break answer;
+                }
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!((answer.status, answer.json()["articlesCount"].as_u64()), (200, Some(3)));
+    }
+    let listed = loop {
+        // The flow is unknown until the first replica has shipped its catalog.
+        let listed = place.zerver(&["ls", "flow:articles", "status:200", "--json", "--store", &store]);
+        let json: serde_json::Value = serde_json::from_str(&listed.out).unwrap_or_default();
+        if json["requests"].as_array().is_some_and(|requests| requests.len() == 3) {
+            break json;
+        }
+        assert!(Instant::now() < until, "{listed:?}");
+    };
+    let nodes: std::collections::BTreeSet<_> = listed["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|request| request["node"].as_str().unwrap())
+        .collect();
+    assert_eq!(nodes.len(), 3, "{listed}");
+    // A token of one replica is valid for the others.
+    let user = serde_json::json!({"user": {"email": "ann@example.com", "password": "conduit-demo"}});
+    let token =
+        Asking::new(&addrs[0], "POST", "/api/users/login").json(user).send().json()["user"]["token"].clone();
+    for addr in &addrs {
+        let request = Asking::new(addr, "GET", "/api/user");
+        let answer = request.header("authorization", &format!("Token {}", token.as_str().unwrap())).send();
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    // The script ends its replicas.
+    let id = script.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(script.0.wait().unwrap().success());
+    for addr in &addrs {
+        assert!(std::net::TcpStream::connect(addr).is_err(), "{addr} still listens");
+    }
+}
+
+/// A script that is killed if the test fails.
+struct Script(std::process::Child);
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let id = self.0.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
+        let _ = self.0.wait();
+    }
 }
 
 fn run(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {

@@ -202,6 +202,7 @@ fn nodes_table(nodes: &[NodeStatus], columns: Option<usize>) -> String {
         Right("shipped"),
         Right("waiting"),
         Right("behind"),
+        Right("unshipped"),
         Right("missing"),
     ]);
     table.optional("build", 12);
@@ -217,6 +218,7 @@ fn nodes_table(nodes: &[NodeStatus], columns: Option<usize>) -> String {
             (style::PLAIN, node.shipped.to_string()),
             (style::PLAIN, node.waiting.to_string()),
             (style::PLAIN, bytes(node.behind_bytes)),
+            (style::PLAIN, node.unshipped.to_string()),
             (if missing > 0 { style::BAD } else { style::FAINT }, missing.to_string()),
         ]);
     }
@@ -251,6 +253,7 @@ struct NodeJson<'s> {
     shipped: u64,
     waiting: u64,
     behind_bytes: u64,
+    unshipped: u64,
     missing: u64,
 }
 
@@ -265,6 +268,7 @@ impl<'s> StatusJson<'s> {
             shipped: node.shipped,
             waiting: node.waiting,
             behind_bytes: node.behind_bytes,
+            unshipped: node.unshipped,
             missing: node.missing(),
         });
         let FleetStatus {

@@ -124,11 +124,11 @@ fn findings(state: &FleetStatus, found: &Verification) -> Vec<String> {
     findings
 }
 
-/// Checks `recorded = shipped + waiting + missing` for a node.
+/// Checks `recorded = shipped + unshipped + waiting + missing` for a node.
 fn of_node(node: &NodeStatus) -> Option<String> {
     let name = clean(&node.name);
     if node.has_too_many() {
-        let extra = count(node.shipped - node.recorded, "request", "requests");
+        let extra = count(node.shipped.saturating_add(node.unshipped) - node.recorded, "request", "requests");
         return Some(format!(
             "{extra} of {name} arrived in excess of those that it recorded: a count is wrong"
         ));
@@ -156,12 +156,14 @@ mod tests {
             shipped,
             waiting,
             behind_bytes: 0,
+            unshipped: 0,
         }
     }
 
     #[test]
     fn counts_that_do_not_add_up_are_findings() {
         assert_eq!(of_node(&node(10, 7, 3)), None);
+        assert_eq!(of_node(&NodeStatus { unshipped: 2, ..node(10, 5, 3) }), None);
         assert_eq!(
             of_node(&node(500, 80, 8)).unwrap(),
             "412 requests of pod-17 are missing: its store dropped them before they were shipped"

@@ -126,6 +126,12 @@ fn notice(node: &NodeStatus) -> Option<String> {
         let missing = count(node.missing(), "request", "requests");
         return Some(format!("{missing} of {name} missing: its store dropped them before they were shipped"));
     }
+    if node.unshipped > 0 {
+        let unshipped = count(node.unshipped, "request", "requests");
+        return Some(format!(
+            "{unshipped} of {name} only in its store: more than fleet.max_per_second allows"
+        ));
+    }
     (node.waiting > 0 && node.seen > SILENT).then(|| {
         let seen = HumanDuration { ns: node.seen.as_secs().saturating_mul(1_000_000_000) };
         let waiting = count(node.waiting, "request", "requests");
@@ -147,6 +153,7 @@ mod tests {
             shipped,
             waiting,
             behind_bytes: 0,
+            unshipped: 0,
         }
     }
 
@@ -167,5 +174,7 @@ mod tests {
             "pod-17 has not reported for 5m; 2 requests waited in its store"
         );
         assert!(notice(&node(500, 80, 8, 5)).unwrap().starts_with("412 requests of pod-17 missing"));
+        let limited = NodeStatus { unshipped: 412, ..node(500, 80, 8, 5) };
+        assert!(notice(&limited).unwrap().starts_with("412 requests of pod-17 only in its store"));
     }
 }

@@ -1,7 +1,8 @@
 //! Flows: route, class, and the steps with the slots they read and write.
 
 use anstream::adapter::strip_str;
-use zerver_analysis::slo_text;
+use serde::{Deserialize, Serialize};
+use zerver_analysis::{FlowTarget, slo_text};
 use zerver_trace::text::clean;
 use zerver_trace::{AliasInfo, CatalogFlow, FlowDeclaration, FlowInfo, StepInfo, duration};
 
@@ -10,12 +11,24 @@ use super::{fill, fit, paint, style, width};
 /// Indentation of the steps of a flow, in columns.
 const INDENT: usize = 5;
 
-/// Returns one block per flow, with a maximum width in columns if there is one.
-pub(crate) fn catalog(flows: &[CatalogFlow], columns: Option<usize>) -> String {
-    flows.iter().map(|info| flow(info, columns.unwrap_or(usize::MAX))).collect::<Vec<_>>().join("\n")
+/// A flow, and what its requests called, if they were looked at.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ListedFlow {
+    #[serde(flatten)]
+    pub(crate) flow: CatalogFlow,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) targets: Option<Vec<FlowTarget>>,
 }
 
-fn flow(CatalogFlow { flow, declaration, .. }: &CatalogFlow, columns: usize) -> String {
+/// Returns one block per flow, with a maximum width in columns if there is one.
+pub(crate) fn catalog(flows: &[ListedFlow], columns: Option<usize>) -> String {
+    flows.iter().map(|listed| flow(listed, columns.unwrap_or(usize::MAX))).collect::<Vec<_>>().join("\n")
+}
+
+fn flow(
+    ListedFlow { flow: CatalogFlow { flow, declaration, .. }, targets }: &ListedFlow,
+    columns: usize,
+) -> String {
     let version = declaration.as_ref().map(|declaration| declaration.version).filter(|version| *version > 1);
     let mut out = format!(
         "{}{}  {} {}  {}\n",
@@ -25,7 +38,9 @@ fn flow(CatalogFlow { flow, declaration, .. }: &CatalogFlow, columns: usize) -> 
         clean(&flow.pattern),
         paint(style::FAINT, flow.class.as_str()),
     );
-    for (name, text) in declaration.iter().flat_map(facts) {
+    let targets = targets.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let calls = (!targets.is_empty()).then_some(("calls", targets));
+    for (name, text) in declaration.iter().flat_map(facts).chain(calls) {
         let text = fit(&clean(&text), columns.saturating_sub(INDENT + name.len() + 1));
         out += &format!("     {} {text}\n", paint(style::FAINT, name));
     }
@@ -111,6 +126,10 @@ mod tests {
     use zerver_testkit::sample;
     use zerver_trace::SloInfo;
 
+    const fn listed(flow: CatalogFlow) -> ListedFlow {
+        ListedFlow { flow, targets: None }
+    }
+
     #[test]
     fn the_recovery_step_is_no_ordinary_step() {
         let mut flow = (*sample::slow().flow).clone();
@@ -122,7 +141,7 @@ mod tests {
         });
         let failure = flow.slots.len() as u16 - 1;
         flow.steps[1].reads = vec![zerver_trace::ReadInfo { slot: failure, is_optional: false }];
-        let text = strip_str(&catalog(&[CatalogFlow::new(flow, None)], None)).to_string();
+        let text = strip_str(&catalog(&[listed(CatalogFlow::new(flow, None))], None)).to_string();
         insta::assert_snapshot!(text, @r"
         todos-item  GET /v1/todos/{id}  interactive
           1  parse_auth    writes AuthHeader (secret)
@@ -151,7 +170,16 @@ mod tests {
             slo: Some(SloInfo { p95_ns: Some(50_000_000), p99_ns: None, errors_ppm: Some(1_000) }),
             ..FlowDeclaration::default()
         };
-        let text = catalog(&[CatalogFlow::new(flow, Some(declaration))], None);
+        let text = catalog(
+            &[ListedFlow {
+                flow: CatalogFlow::new(flow, Some(declaration)),
+                targets: Some(vec![
+                    FlowTarget { kind: "http".to_owned(), host: Some("rates.example\u{1b}".to_owned()) },
+                    FlowTarget { kind: "kv".to_owned(), host: None },
+                ]),
+            }],
+            None,
+        );
         insta::assert_snapshot!(strip_str(&text).to_string(), @r"
         todos-item v2  GET /v1/todos/{id}  interactive
              owner checkout\u{1b}[31m
@@ -159,6 +187,7 @@ mod tests {
              alias /t/{id}
              deadline 2.00 s
              slo p95 50.0 ms, errors 0.1%
+             calls http rates.example\u{1b}, kv
           1  parse_auth   writes AuthHeader (secret)
              src/todos.rs:10  What parse_auth is for.
         ");
@@ -171,7 +200,7 @@ mod tests {
             zerver_trace::ReadInfo { slot: 1, is_optional: true },
             zerver_trace::ReadInfo { slot: 9, is_optional: false },
         ];
-        let text = strip_str(&catalog(&[CatalogFlow::new(flow, None)], None)).to_string();
+        let text = strip_str(&catalog(&[listed(CatalogFlow::new(flow, None))], None)).to_string();
         insta::assert_snapshot!(text, @r"
         todos-item  GET /v1/todos/{id}  interactive
           1  parse_auth     writes AuthHeader (secret)

@@ -15,6 +15,7 @@
 mod archive;
 mod block_visits;
 mod bucket;
+mod fault_point;
 mod fleet_blocks;
 mod fleet_error;
 mod fleet_init;

@@ -50,17 +50,19 @@ pub struct NodeStatus {
     pub waiting: u64,
     /// Bytes of the closed blocks that waited there.
     pub behind_bytes: u64,
+    /// Traces that stay in its store, because it recorded too many at once.
+    pub unshipped: u64,
 }
 
 impl NodeStatus {
-    /// Returns the number of traces that its store dropped before they were shipped: `recorded = shipped + waiting +
-    /// missing`.
+    /// Returns the number of traces that its store dropped before they were shipped: `recorded = shipped + unshipped
+    /// + waiting + missing`.
     pub const fn missing(&self) -> u64 {
-        self.recorded.saturating_sub(self.shipped).saturating_sub(self.waiting)
+        self.recorded.saturating_sub(self.shipped).saturating_sub(self.unshipped).saturating_sub(self.waiting)
     }
 
     /// Returns true if more arrived than was recorded, which means that a count is wrong.
     pub const fn has_too_many(&self) -> bool {
-        self.shipped > self.recorded
+        self.shipped.saturating_add(self.unshipped) > self.recorded
     }
 }

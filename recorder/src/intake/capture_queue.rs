@@ -1,7 +1,7 @@
 //! The queue of captures from the workers to the writer.
 //!
-//! It is bounded, and workers never wait for it. The policy is applied on the worker that made the capture, so that a
-//! capture which is not kept is freed by the thread that allocated it. A kept capture returns to that worker once it
+//! It is bounded, and workers never wait for it. The policy is applied on the worker that ends the request, before a
+//! capture is made, so that a request which is not kept costs nothing more. A kept capture returns to that worker once it
 //! was described, and is freed when the worker delivers its next one. Freeing memory of another thread is expensive for
 //! both.
 
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Receiver;
-use zerver_trace::{Capture, CaptureSink, Kept};
+use zerver_trace::{Capture, CaptureSink, EndedRequest, Kept};
 
 use crate::catch_panic;
 use crate::intake::inbox::Inbox;
@@ -163,8 +163,17 @@ impl CaptureQueue {
     fn take_returned(&self, shard: usize) -> Option<Box<Capture>> {
         self.shards[shard].returned.try_lock().ok()?.pop().map(|accepted| accepted.capture)
     }
+}
 
-    fn decide(&self, capture: &Capture) -> Option<Kept> {
+impl CaptureSink for CaptureQueue {
+    fn accept(&self, capture: Box<Capture>) {
+        match self.decide(&capture.ended()) {
+            Some(kept) => self.accept_kept(capture, kept),
+            None => drop_capture(capture),
+        }
+    }
+
+    fn decide(&self, ended: &EndedRequest<'_>) -> Option<Kept> {
         if self.keeps_all.load(Ordering::Relaxed) {
             return Some(Kept::All);
         }
@@ -173,7 +182,7 @@ impl CaptureQueue {
             let shard = &shards[at % SHARDS];
             // Another worker holds this shard, and may have been preempted. The next shard will do.
             let Ok(mut sampler) = shard.sampler.try_lock() else { continue };
-            let kept = sampler.decide(capture);
+            let kept = sampler.decide(ended);
             if kept.is_none() {
                 shard.not_kept.fetch_add(1, Ordering::Relaxed);
             }
@@ -182,26 +191,8 @@ impl CaptureQueue {
         shards[first % SHARDS].not_kept.fetch_add(1, Ordering::Relaxed);
         None
     }
-}
 
-impl CaptureSink for CaptureQueue {
-    fn accept(&self, capture: Box<Capture>) {
-        if let Some((capture, kept)) = self.select(capture) {
-            self.accept_selected(capture, kept);
-        }
-    }
-
-    fn select(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
-        match self.decide(&capture) {
-            Some(kept) => Some((capture, kept)),
-            None => {
-                drop_capture(capture);
-                None
-            }
-        }
-    }
-
-    fn accept_selected(&self, capture: Box<Capture>, kept: Kept) {
+    fn accept_kept(&self, capture: Box<Capture>, kept: Kept) {
         let shard = own_shard();
         match self.reserve_bytes(&capture) {
             Some(bytes) => {

@@ -29,6 +29,8 @@ impl BudgetClass {
             Outcome::Rejected { .. } if matches!(status, 400..=499) && status != 429 => Self::Client,
             Outcome::Rejected { .. } => Self::Shed,
             Outcome::Panicked { .. } | Outcome::TimedOut { .. } => Self::Failure,
+            // A gRPC call fails with status 200.
+            Outcome::Failed(failure) if status < 400 && failure.kind.status() >= 500 => Self::Failure,
             Outcome::Failed(_) | Outcome::ClientLeft { .. } if status < 500 => Self::Client,
             Outcome::Failed(_) | Outcome::ClientLeft { .. } => Self::Failure,
             Outcome::Done if status >= 500 => Self::Failure,
@@ -83,8 +85,12 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn failed() -> Outcome {
+        failed_as(FailureKind::NotFound)
+    }
+
+    fn failed_as(kind: FailureKind) -> Outcome {
         Outcome::Failed(FailureInfo {
-            kind: FailureKind::NotFound,
+            kind,
             what: Name::from("todo"),
             key: String::new(),
             message: String::new(),
@@ -120,6 +126,13 @@ pub(crate) mod tests {
         for status in [400, 401, 404, 409, 422, 429] {
             check(&failed, status, true, Some(BudgetClass::Client));
         }
+        // The status of a gRPC call that failed, and of a service that returned an error instead of a response.
+        for status in [200, 0] {
+            check(&failed_as(FailureKind::Unavailable), status, true, Some(BudgetClass::Failure));
+            check(&failed, status, true, Some(BudgetClass::Client));
+        }
+        // The flow rendered its failure as the client's.
+        check(&failed_as(FailureKind::Unavailable), 404, true, Some(BudgetClass::Client));
         check(&Outcome::ClientLeft { step: 0 }, 0, true, Some(BudgetClass::Client));
         for status in [400, 408, 413] {
             check(&rejected, status, true, Some(BudgetClass::Client));

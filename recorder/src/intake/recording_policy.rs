@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
-use zerver_trace::{Capture, Kept};
+use zerver_trace::{EndedRequest, Kept};
 
 use crate::intake::rate_budget::{BudgetClass, RateBudgets};
 
@@ -40,7 +40,7 @@ impl Default for TailPolicy {
     }
 }
 
-/// Applies a [`TailPolicy`] to captures.
+/// Applies a [`TailPolicy`] to requests.
 #[derive(Debug)]
 pub(crate) struct TailSampler {
     tail: TailPolicy,
@@ -58,23 +58,23 @@ impl TailSampler {
         self.tail = tail;
     }
 
-    /// Returns the reason to keep a capture. `None` if it is only counted.
-    pub(crate) fn decide(&mut self, capture: &Capture) -> Option<Kept> {
-        let has_flow = !capture.flow.name.is_empty();
-        let failed = BudgetClass::for_failure(&capture.outcome, capture.status, has_flow);
-        let slow = match self.flows.get_mut(&capture.flow.name) {
-            Some(durations) => durations.is_slow(capture.duration_ns, &self.tail),
+    /// Returns the reason to keep a request. `None` if it is only counted.
+    pub(crate) fn decide(&mut self, ended: &EndedRequest<'_>) -> Option<Kept> {
+        let has_flow = !ended.flow.name.is_empty();
+        let failed = BudgetClass::for_failure(ended.outcome, ended.status, has_flow);
+        let slow = match self.flows.get_mut(&ended.flow.name) {
+            Some(durations) => durations.is_slow(ended.duration_ns, &self.tail),
             None => {
                 let mut durations = DurationHistogram::new();
-                durations.is_slow(capture.duration_ns, &self.tail);
-                self.flows.insert(capture.flow.name.clone(), durations);
+                durations.is_slow(ended.duration_ns, &self.tail);
+                self.flows.insert(ended.flow.name.clone(), durations);
                 false
             }
         };
-        if capture.is_recording_requested {
+        if ended.is_recording_requested {
             return Some(Kept::Requested);
         }
-        let allows = |class| self.budgets.try_spend(class, capture.started_unix_ns);
+        let allows = |class| self.budgets.try_spend(class, ended.started_unix_ns);
         if failed.is_some_and(allows) {
             return Some(Kept::Failed);
         }
@@ -83,7 +83,7 @@ impl TailSampler {
             return Some(Kept::Slow);
         }
         // Sampled by id, so that every service with this id makes the same decision.
-        let share = xxh3_64(&capture.id.as_u128().to_le_bytes()) as f64 / u64::MAX as f64;
+        let share = xxh3_64(&ended.id.as_u128().to_le_bytes()) as f64 / u64::MAX as f64;
         (share < self.tail.sample).then_some(Kept::Sampled)
     }
 }
@@ -180,7 +180,7 @@ mod tests {
         for n in 0..2_000 {
             let mut capture = sample_traces::capture(n);
             capture.duration_ns = 1_000_000 + n % 100 * 1_000;
-            match sampler.decide(&capture) {
+            match sampler.decide(&capture.ended()) {
                 Some(Kept::Sampled) => sampled += 1,
                 Some(other) => panic!("{n} kept as {other:?}"),
                 None => {}
@@ -189,12 +189,12 @@ mod tests {
         assert!((150..250).contains(&sampled), "{sampled}");
         let mut slow = sample_traces::capture(3_000);
         slow.duration_ns = 5_000_000;
-        assert_eq!(sampler.decide(&slow), Some(Kept::Slow));
+        assert_eq!(sampler.decide(&slow.ended()), Some(Kept::Slow));
         slow.is_recording_requested = true;
-        assert_eq!(sampler.decide(&slow), Some(Kept::Requested));
+        assert_eq!(sampler.decide(&slow.ended()), Some(Kept::Requested));
         let mut failed = sample_traces::capture(3_001);
         failed.outcome = Outcome::TimedOut { step: 0 };
-        assert_eq!(sampler.decide(&failed), Some(Kept::Failed));
+        assert_eq!(sampler.decide(&failed.ended()), Some(Kept::Failed));
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
             let mut capture = sample_traces::capture(*n);
             capture.started_unix_ns = sample_traces::START_NS;
             capture.status = 503;
-            sampler.decide(&capture).is_some()
+            sampler.decide(&capture.ended()).is_some()
         });
         assert_eq!(kept.count(), 10);
     }
@@ -221,7 +221,7 @@ mod tests {
                 if !has_flow {
                     capture.flow = Arc::new(FlowInfo::default());
                 }
-                kept[at] += usize::from(sampler.decide(&capture).is_some());
+                kept[at] += usize::from(sampler.decide(&capture.ended()).is_some());
             }
         }
         kept
@@ -260,7 +260,7 @@ mod tests {
             capture.duration_ns = 1_000 * n;
             (capture.outcome, capture.status) = (rejected(), 404);
             capture.flow = Arc::new(FlowInfo::default());
-            kept += usize::from(sampler.decide(&capture).is_some());
+            kept += usize::from(sampler.decide(&capture.ended()).is_some());
         }
         assert_eq!(kept, 1);
     }

@@ -66,8 +66,8 @@ pub(super) fn visit_merged(
                 break;
             }
             let Some(newest) = waiting.pop() else { break };
-            left -= 1;
-            f(&newest.block.trace_at(newest.position))?;
+            // Once it breaks, it is not called again.
+            left = if f(&newest.block.trace_at(newest.position)).is_break() { 0 } else { left - 1 };
         }
         if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };

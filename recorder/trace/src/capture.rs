@@ -40,19 +40,54 @@ pub struct Capture {
     pub recorded_by: RecordedBy,
 }
 
+/// What the recording policy knows of a request that has ended, before a capture is made of it.
+#[derive(Debug, Clone, Copy)]
+pub struct EndedRequest<'a> {
+    /// Id of the request.
+    pub id: RequestId,
+    /// Flow of the request.
+    pub flow: &'a FlowInfo,
+    /// Arrival of the complete request head, in nanoseconds since the Unix epoch.
+    pub started_unix_ns: u64,
+    /// Time from the arrival of the head to the response, in nanoseconds.
+    pub duration_ns: u64,
+    /// Status of the response, or 0 without a response.
+    pub status: u16,
+    /// Outcome of the request.
+    pub outcome: &'a Outcome,
+    /// True if the request asked to be recorded and was allowed to.
+    pub is_recording_requested: bool,
+}
+
+impl Capture {
+    /// Returns what the recording policy knows of the request.
+    pub fn ended(&self) -> EndedRequest<'_> {
+        EndedRequest {
+            id: self.id,
+            flow: &self.flow,
+            started_unix_ns: self.started_unix_ns,
+            duration_ns: self.duration_ns,
+            status: self.status,
+            outcome: &self.outcome,
+            is_recording_requested: self.is_recording_requested,
+        }
+    }
+}
+
 /// A destination of captures. Implementations must neither block nor fail.
 pub trait CaptureSink: Send + Sync {
     /// Takes over the capture of a finished request.
     fn accept(&self, capture: Box<Capture>);
 
-    /// Applies the recording policy. Returns the capture and the reason if it is to be kept; the caller passes both to
-    /// [`CaptureSink::accept_selected`] when the capture is complete. The capture need not have its response yet.
-    fn select(&self, capture: Box<Capture>) -> Option<(Box<Capture>, Kept)> {
-        Some((capture, Kept::All))
+    /// Applies the recording policy, once for each request. Returns the reason if the request is to be kept; the caller passes it
+    /// to [`CaptureSink::accept_kept`] with the capture. No capture needs to be made of the others, which are only counted.
+    fn decide(&self, ended: &EndedRequest<'_>) -> Option<Kept> {
+        let _ = ended;
+        Some(Kept::All)
     }
 
-    /// Takes over a capture that [`CaptureSink::select`] returned.
-    fn accept_selected(&self, capture: Box<Capture>, kept: Kept) {
+    /// Takes over the capture of a request that [`CaptureSink::decide`] keeps.
+    fn accept_kept(&self, capture: Box<Capture>, kept: Kept) {
         let _ = kept;
         self.accept(capture);
     }

@@ -20,7 +20,7 @@ mod trace_context;
 mod traces;
 pub mod value;
 
-pub use capture::{Capture, CaptureSink};
+pub use capture::{Capture, CaptureSink, EndedRequest};
 pub use catalog::{AliasInfo, CatalogFlow, FlowDeclaration, InputInfo, SloInfo};
 pub use events::{
     Answer, Decision, EffectError, EffectErrorKind, Event, LogLevel, PlanShape, PolicyDecision, QueueReason,

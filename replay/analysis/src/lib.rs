@@ -22,6 +22,7 @@ mod diff;
 pub mod display;
 mod duration_histogram;
 mod flow_summary;
+mod flow_targets;
 mod function_line;
 mod generalized_text;
 mod quantile;
@@ -53,6 +54,7 @@ pub use diff::{
 };
 pub use duration_histogram::{DurationBucket, duration_histogram};
 pub use flow_summary::{FlowOrder, FlowSummary, summarize_flows};
+pub use flow_targets::FlowTarget;
 pub use function_line::function_line;
 pub use generalized_text::generalize;
 pub use quantile::quantile;

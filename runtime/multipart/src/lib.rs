@@ -22,6 +22,9 @@
 
 #![warn(missing_debug_implementations)]
 
+#[cfg(test)]
+mod suite;
+
 use std::convert::Infallible;
 
 use bytes::Bytes;

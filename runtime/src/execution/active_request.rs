@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerver_engine::{Arrival, Class, Flow, Job, Request, RequestId, Response, StopReason};
-use zerver_trace::{Capture, Event, Outcome, RecordedBy, SharedValue, Thread};
+use zerver_trace::{Capture, EndedRequest, Event, Message, Outcome, RecordedBy, SharedValue, Thread};
 
 use super::checked_job::CheckedJob;
 use super::delivery::Delivery;
@@ -245,27 +245,45 @@ impl ActiveRequest {
     ) -> Option<PendingResponse> {
         self.leave_thread();
         let request = self.request.take()?;
-        let Some(sink) = self.service.sink.as_ref().filter(|_| !self.is_captured) else {
-            discard((events, request));
-            return response
-                .map(|response| PendingResponse { coding: self.coding, ..PendingResponse::whole(response) });
-        };
         let fallback = self.service.fallback.as_ref().filter(|_| self.is_of_fallback);
         let flow = match (&self.flow, fallback) {
             (Some(flow), _) => flow.info(),
             (None, Some(fallback)) => &fallback.flow,
             (None, None) => &self.service.no_flow,
         };
+        let (status, duration_ns) =
+            (response.as_ref().map_or(0, |response| response.status.as_u16()), self.watch.now_ns());
+        let sink = self.service.sink.as_ref().filter(|_| !self.is_captured);
+        let kept = sink.and_then(|sink| {
+            let kept = sink.decide(&EndedRequest {
+                id: self.id,
+                flow,
+                started_unix_ns: self.unix_ns,
+                duration_ns,
+                status,
+                outcome: &outcome,
+                is_recording_requested: self.is_recording_requested,
+            })?;
+            Some((sink, kept))
+        });
+        let Some((sink, kept)) = kept else {
+            discard((events, request));
+            return response
+                .map(|response| PendingResponse { coding: self.coding, ..PendingResponse::whole(response) });
+        };
+        let captured = response.as_ref().map(|response| {
+            Arc::new(CapturedResponse::new(response, self.streamed_to.as_ref())) as Arc<dyn Message>
+        });
         let capture = Box::new(Capture {
             id: self.id,
             flow: Arc::clone(flow),
             class: self.class,
             started_unix_ns: self.unix_ns,
-            duration_ns: self.watch.now_ns(),
+            duration_ns,
             seed: self.seed,
             request,
-            status: response.as_ref().map_or(0, |response| response.status.as_u16()),
-            response: None,
+            status,
+            response: captured,
             outcome,
             events,
             events_dropped,
@@ -275,13 +293,10 @@ impl ActiveRequest {
             recorded_by: if fallback.is_some() { RecordedBy::Layer } else { RecordedBy::Runtime },
         });
         let Some(response) = response else {
-            sink.accept(capture);
+            sink.accept_kept(capture, kept);
             return None;
         };
-        let delivery = sink.select(capture).map(|(mut capture, kept)| {
-            capture.response = Some(Arc::new(CapturedResponse::new(&response, self.streamed_to.as_ref())));
-            Delivery::new(Arc::clone(&self.service), capture, kept)
-        });
+        let delivery = Some(Delivery::new(Arc::clone(&self.service), capture, kept));
         Some(PendingResponse { response, delivery, coding: self.coding, announced: None, stream: None })
     }
 }

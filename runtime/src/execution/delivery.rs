@@ -26,7 +26,7 @@ impl Delivery {
     fn hand_over(&mut self, is_undelivered: bool) {
         if let (Some((mut capture, kept)), Some(sink)) = (self.capture.take(), &self.service.sink) {
             capture.is_undelivered = is_undelivered;
-            sink.accept_selected(capture, kept);
+            sink.accept_kept(capture, kept);
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn open(
         ..RecorderOptions::new(&dir)
     };
     let is_explicit = environment.dev
+        || loaded.config.fleet.required
         || loaded.is_set_anywhere("recording.store")
         || loaded.is_set_anywhere("recording.keep");
     match Recorder::open(options) {

@@ -33,7 +33,8 @@ impl ShippedRecorder {
     /// Starts to ship, if the settings name a fleet.
     ///
     /// # Errors
-    /// If the URL is invalid, or the thread cannot be started. A database that is not reachable is no error.
+    /// If the URL is invalid, or the thread cannot be started. A fleet that is out of reach is an error only if the settings
+    /// say so.
     pub(crate) fn new(recorder: Recorder, loaded: &LoadedSettings) -> Result<Self, StartError> {
         let drain = loaded.config.limits.drain;
         #[cfg(feature = "fleet")]
@@ -101,14 +102,29 @@ pub(crate) fn hash_key(loaded: &LoadedSettings) -> Result<Option<HashKey>, Start
 #[cfg(feature = "fleet")]
 fn start(recorder: &Recorder, loaded: &LoadedSettings) -> Result<Option<Shipper>, StartError> {
     let fleet = &loaded.config.fleet;
-    let Some(url) = &fleet.store else { return Ok(None) };
     let place = || loaded.place("fleet.store").unwrap_or("fleet.store").to_owned();
+    let Some(url) = &fleet.store else {
+        if !fleet.required {
+            return Ok(None);
+        }
+        return Err(StartError::Setting {
+            place: loaded.place("fleet.required").unwrap_or("fleet.required").to_owned(),
+            reason: "fleet.store names no fleet: set it, or remove fleet.required".to_owned(),
+        });
+    };
     let url = url.parse().map_err(|error: zerver_fleet::UrlError| StartError::Setting {
         place: place(),
         reason: error.to_string(),
     })?;
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let options = ShipperOptions { url, every: fleet.every, name };
+    let options = ShipperOptions { url, every: fleet.every, name, max_per_second: fleet.max_per_second };
+    if fleet.required {
+        Shipper::check(&recorder.spool(), &options).map_err(|error| StartError::Fleet {
+            place: place(),
+            reason: error.reason,
+            hint: error.hint.map(|hint| format!("{hint}; ")).unwrap_or_default(),
+        })?;
+    }
     let shipper = Shipper::start(recorder.spool(), options, report).map_err(StartError::Worker)?;
     Ok(Some(shipper))
 }
@@ -117,6 +133,7 @@ fn start(recorder: &Recorder, loaded: &LoadedSettings) -> Result<Option<Shipper>
 const fn metrics(status: zerver_fleet::ShipperStatus) -> FleetMetrics {
     FleetMetrics {
         shipped: status.shipped,
+        unshipped: status.unshipped,
         waiting: status.waiting,
         behind_bytes: status.behind_bytes,
         failures: status.failures,

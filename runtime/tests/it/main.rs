@@ -20,6 +20,7 @@ mod http1;
 mod http2;
 mod http_client;
 mod idempotency;
+mod json_suite;
 mod kv_disk;
 mod kv_stores;
 mod many_effects;

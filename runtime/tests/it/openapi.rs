@@ -68,6 +68,8 @@ fn example() -> Value {
             aliases: [Alias::redirect("/o/{id}/{shop}").deprecated("2026-12-01").until("2027-03-01")],
             steps: [show],
             responses: [ResponseDoc::json::<NewOrder>(200, "The order")]),
+        flow!("order-changes", GET "/shops/{shop}/changes", steps: [talk],
+            responses: [ResponseDoc::websocket("Orders as they change")]),
     ];
     document(&App::new().api("Orders", "1").flows(flows))
 }
@@ -205,4 +207,22 @@ fn a_public_validator_accepts_the_documents() {
     let mut broken = example();
     broken["paths"]["/shops/{shop}/orders"]["get"]["parameters"][0]["in"] = "nowhere".into();
     assert_eq!(validate(&broken)["valid"], false);
+}
+
+#[step]
+fn talk() -> Response {
+    Response::no_content()
+}
+
+#[test]
+fn a_websocket_is_described_with_its_refusals() {
+    let flow = flow!("room", GET "/rooms/{room}",
+        responses: [ResponseDoc::websocket("The messages of the room")], steps: [talk]);
+    let document = document(&App::new().api("Rooms", "1").flow(flow));
+    let responses = &document["paths"]["/rooms/{room}"]["get"]["responses"];
+    assert_eq!(responses["101"]["description"], "The messages of the room");
+    assert_eq!(responses["101"]["headers"]["upgrade"]["description"], "`websocket`");
+    assert_eq!(responses["101"]["content"], Value::Null);
+    let statuses: Vec<_> = responses.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(statuses, ["101", "403", "426", "default"]);
 }

@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use zerver_trace::{
-    Answer, Capture, Class, Event, FlowInfo, LogLevel, Message, MessagePart, Name, Outcome, RecordedBy,
-    RequestId, SharedValue, TypedValue,
+    Answer, Capture, Class, EndedRequest, Event, FlowInfo, Kept, LogLevel, Message, MessagePart, Name,
+    Outcome, RecordedBy, RequestId, SharedValue, TypedValue,
 };
 
 use crate::body_prefix::BodyPrefix;
@@ -162,35 +162,47 @@ impl Exchange {
         }
     }
 
-    /// Ends the exchange, and returns its capture. Returns `None` if it has ended before.
+    /// Ends the exchange, and returns its capture. Returns `None` if it has ended before, or if `decide`, the policy, does not keep
+    /// it.
     pub(crate) fn end(
         self: &Arc<Self>,
-        flow: Arc<FlowInfo>,
+        flow: &Arc<FlowInfo>,
         response: Option<RecordedResponse>,
         outcome: Outcome,
         is_undelivered: bool,
-    ) -> Option<Box<Capture>> {
+        decide: impl FnOnce(&EndedRequest<'_>) -> Option<Kept>,
+    ) -> Option<(Box<Capture>, Kept)> {
         let duration_ns = self.now_ns();
-        let mut progress = self.progress();
-        if std::mem::replace(&mut progress.has_ended, true) {
-            return None;
-        }
-        let mut events = std::mem::take(&mut progress.events);
-        let events_dropped = progress.dropped;
-        drop(progress);
+        let status = response.as_ref().map_or(0, |response| response.status);
+        let (mut events, events_dropped) = {
+            let mut progress = self.progress();
+            if std::mem::replace(&mut progress.has_ended, true) {
+                return None;
+            }
+            (std::mem::take(&mut progress.events), progress.dropped)
+        };
+        let kept = decide(&EndedRequest {
+            id: self.id,
+            flow,
+            started_unix_ns: self.started_unix_ns,
+            duration_ns,
+            status,
+            outcome: &outcome,
+            is_recording_requested: self.is_recording_requested,
+        })?;
         // A call that was reported when it was over began before events that were reported earlier.
         if !events.is_sorted_by_key(at_ns) {
             events.sort_by_key(at_ns);
         }
-        Some(Box::new(Capture {
+        let capture = Box::new(Capture {
             id: self.id,
-            flow,
+            flow: Arc::clone(flow),
             class: Class::default(),
             started_unix_ns: self.started_unix_ns,
             duration_ns,
             seed: 0,
             request: Arc::clone(self) as Arc<dyn Message>,
-            status: response.as_ref().map_or(0, |response| response.status),
+            status,
             response: response.map(|response| Arc::new(response) as Arc<dyn Message>),
             outcome,
             events,
@@ -199,7 +211,8 @@ impl Exchange {
             worker: None,
             is_undelivered,
             recorded_by: RecordedBy::Layer,
-        }))
+        });
+        Some((capture, kept))
     }
 }
 

@@ -42,6 +42,7 @@
 mod body_prefix;
 mod exchange;
 mod flow_table;
+mod grpc_status;
 mod messages;
 mod open_store;
 mod record;

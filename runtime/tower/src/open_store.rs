@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zerver::layer::LayerRecorder;
 use zerver_recorder::Recorder;
-use zerver_trace::{Capture, CaptureSink, FlowInfo};
+use zerver_trace::{Capture, CaptureSink, EndedRequest, FlowInfo, Kept};
 
 use crate::flow_table::FlowTable;
 
@@ -38,10 +38,15 @@ impl OpenStore {
         self.recorder.is_token(received)
     }
 
-    /// Passes a capture to the recorder, whose policy decides.
-    pub(crate) fn accept(&self, capture: Box<Capture>) {
+    /// Returns the reason to keep a request that has ended, if the recorder's policy keeps it.
+    pub(crate) fn decide(&self, ended: &EndedRequest<'_>) -> Option<Kept> {
+        self.sink.as_ref()?.decide(ended)
+    }
+
+    /// Passes a capture that is kept to the recorder.
+    pub(crate) fn accept(&self, capture: Box<Capture>, kept: Kept) {
         if let Some(sink) = &self.sink {
-            sink.accept(capture);
+            sink.accept_kept(capture, kept);
         }
     }
 

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use tracing::Span;
 use zerver_trace::{
-    Answer, EffectError, EffectErrorKind, FailureInfo, FailureKind, FlowInfo, Outcome, TypedValue,
+    Answer, EffectError, EffectErrorKind, EndedRequest, FailureInfo, FailureKind, FlowInfo, Outcome,
+    TypedValue,
 };
 
 use crate::body_prefix::BodyPrefix;
 use crate::exchange::Exchange;
+use crate::grpc_status;
 use crate::messages::{HeaderList, RecordedResponse, header_list};
 use crate::open_store::OpenStore;
 use crate::spans;
 
 /// Duration of a response's body from which it gets a row of its own, in nanoseconds.
 const MIN_STREAM_NS: u64 = 1_000_000;
-/// Code of gRPC for a method that the service does not have.
-const GRPC_UNIMPLEMENTED: &[u8] = b"12";
 
 /// An exchange whose end is not recorded yet.
 pub(crate) struct Tracked {
@@ -132,9 +132,14 @@ impl Tracked {
             let Response { status, headers, body, .. } = response;
             RecordedResponse { status, headers, body }
         });
+        let failure =
+            response.as_ref().filter(|_| outcome == Outcome::Done).and_then(grpc_status::failure_of);
+        let outcome = failure.map_or(outcome, Outcome::Failed);
         let flow = self.flow(response.as_ref());
-        if let Some(capture) = self.exchange.end(flow, response, outcome, is_undelivered) {
-            self.store.accept(capture);
+        let decide = |ended: &EndedRequest<'_>| self.store.decide(ended);
+        let ended = self.exchange.end(&flow, response, outcome, is_undelivered, decide);
+        if let Some((capture, kept)) = ended {
+            self.store.accept(capture, kept);
         }
     }
 
@@ -165,11 +170,7 @@ impl Tracked {
             return flows.of_route(&head.method, route.pattern(), |flows| self.store.declare(flows));
         }
         let is_unknown = response.is_none_or(|response| {
-            matches!(response.status, 400..=499)
-                || response
-                    .headers
-                    .iter()
-                    .any(|(name, value)| name == "grpc-status" && value.as_bytes() == GRPC_UNIMPLEMENTED)
+            matches!(response.status, 400..=499) || grpc_status::is_unimplemented(response)
         });
         match is_unknown {
             true => flows.unmatched(),

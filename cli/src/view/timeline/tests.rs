@@ -382,7 +382,16 @@ fn recorded_text_is_never_printed_raw() {
         styled(&trace, 100, true),
         crate::view::request_list::table(std::slice::from_ref(&summary), 15, 0, None),
         crate::view::request_list::line(&summary, 8),
-        crate::view::catalog::catalog(&[zerver_trace::CatalogFlow::new(flow, None)], None),
+        crate::view::catalog::catalog(
+            &[crate::view::catalog::ListedFlow {
+                flow: zerver_trace::CatalogFlow::new(flow, None),
+                targets: Some(vec![zerver_analysis::FlowTarget {
+                    kind: EVIL.into(),
+                    host: Some(EVIL.into()),
+                }]),
+            }],
+            None,
+        ),
     ];
     for text in texts {
         // Our own styles are the only escapes: without them, nothing dangerous is left.

@@ -108,11 +108,14 @@ fn recording(recorder: &RecorderMetrics) -> String {
         line += &format!("  {}", paint(style::BAD, &format!("the store was replaced {times}")));
     }
     line += "\n";
-    if let Some(FleetMetrics { shipped, waiting, behind_bytes, failures, online }) = fleet {
+    if let Some(FleetMetrics { shipped, unshipped, waiting, behind_bytes, failures, online }) = fleet {
         line += &format!(
             "fleet     {shipped} shipped  {waiting} waiting  {:.1} MiB behind  {failures} failed attempts",
             *behind_bytes as f64 / f64::from(1 << 20),
         );
+        if *unshipped > 0 {
+            line += &format!("  {unshipped} unshipped");
+        }
         if !online {
             line += &format!("  {}", paint(style::BAD, "offline"));
         }

@@ -15,10 +15,11 @@ use crate::bucket::format::segment_name::{Bounds, SegmentName, hour_of};
 use crate::bucket::init::settings;
 use crate::bucket::keys::{DataKeyName, put_data_key, read_current_key};
 use crate::bucket::object_store::ObjectStore;
+use crate::fault_point;
 use crate::fleet_error::FleetError;
 use crate::keys::key_status::OfferedKey;
 use crate::keys::wrapped_key::WrappedKey;
-use crate::ship::destination::{Destination, Sent};
+use crate::ship::destination::{Destination, Sent, traces};
 
 /// Time after which a report that says nothing new is written again.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
@@ -46,16 +47,19 @@ impl BucketDestination {
         if !self.is_certain
             && let Some(found) = self.find(node, blocks)?
         {
+            fault_point::reached("a segment was found");
             self.arrived(&found, sent);
             return Ok(());
         }
         let Some((name, content)) = segment(node, blocks, self.report.next_seq) else { return Ok(()) };
         let content = Bytes::from(content);
+        fault_point::reached("a segment is built");
         if !self.store.put(&name.key(), content.clone(), true)?
             && self.store.get(&name.key())?.is_some_and(|there| there != content)
         {
             return Err(collision(node));
         }
+        fault_point::reached("a segment was written");
         self.is_certain = true;
         self.arrived(&name, sent);
         Ok(())
@@ -91,14 +95,38 @@ impl BucketDestination {
     }
 
     fn not_shipped<'b>(&self, blocks: &'b [ClosedBlock]) -> &'b [ClosedBlock] {
-        let next = blocks.iter().position(|block| block.seq >= self.report.next_seq);
+        let next = blocks.iter().position(|block| block.seq >= self.report.wanted());
         blocks.get(next.unwrap_or(blocks.len())..).unwrap_or_default()
+    }
+
+    /// Writes the report, if it says something new or was last written some time ago.
+    fn write_report(&mut self, node: NodeId, left: Backlog, before: &NodeReport) -> Result<(), FleetError> {
+        let Backlog { traces, bytes, recorded, not_kept, dropped } = left;
+        let report = NodeReport {
+            name: self.name.clone(),
+            build: self.build.clone(),
+            recorded,
+            not_kept,
+            dropped,
+            waiting: traces,
+            behind_bytes: bytes,
+            ..self.report.clone()
+        };
+        let is_due = self.reported.is_none_or(|(of, at)| of != node || at.elapsed() >= REPORT_INTERVAL);
+        fault_point::reached("a report is due, or not");
+        if is_due || report != *before {
+            self.store.put(&node_key(node), records::write(&report), false)?;
+            fault_point::reached("a report was written");
+            self.reported = Some((node, Instant::now()));
+        }
+        self.report = report;
+        Ok(())
     }
 
     fn arrived(&mut self, name: &SegmentName, sent: &mut Sent) {
         self.report.next_seq = self.report.next_seq.max(name.last + 1);
         self.report.shipped = self.report.shipped.saturating_add(name.bounds.traces);
-        sent.next = self.report.next_seq;
+        sent.next = self.report.wanted();
         sent.traces = sent.traces.saturating_add(name.bounds.traces);
         sent.blocks += name.last - name.first + 1;
     }
@@ -127,7 +155,7 @@ impl Destination for BucketDestination {
             })?,
         };
         self.reported = None;
-        Ok(self.report.next_seq)
+        Ok(self.report.wanted())
     }
 
     fn current_key(&mut self) -> Result<Option<OfferedKey>, FleetError> {
@@ -140,7 +168,7 @@ impl Destination for BucketDestination {
     }
 
     fn send(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<Sent, FleetError> {
-        let mut sent = Sent { next: self.report.next_seq, ..Sent::default() };
+        let mut sent = Sent { next: self.report.wanted(), ..Sent::default() };
         let before = self.report.clone();
         let hour = |block: &ClosedBlock| hour_of(Bounds::of(block).max_ms);
         for part in blocks.chunk_by(|one, next| hour(one) == hour(next)) {
@@ -151,24 +179,19 @@ impl Destination for BucketDestination {
                 rest = self.not_shipped(rest);
             }
         }
-        let Backlog { traces, bytes, recorded, not_kept, dropped } = left;
-        let report = NodeReport {
-            name: self.name.clone(),
-            build: self.build.clone(),
-            recorded,
-            not_kept,
-            dropped,
-            waiting: traces,
-            behind_bytes: bytes,
-            ..self.report.clone()
-        };
-        let is_due = self.reported.is_none_or(|(of, at)| of != node || at.elapsed() >= REPORT_INTERVAL);
-        if is_due || report != before {
-            self.store.put(&node_key(node), records::write(&report), false)?;
-            self.reported = Some((node, Instant::now()));
-        }
-        self.report = report;
+        self.write_report(node, left, &before)?;
         Ok(sent)
+    }
+
+    fn leave(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<u64, FleetError> {
+        let before = self.report.clone();
+        let blocks = self.not_shipped(blocks);
+        if let Some(last) = blocks.last() {
+            self.report.unshipped = self.report.unshipped.saturating_add(traces(blocks));
+            self.report.left_until = last.seq + 1;
+        }
+        self.write_report(node, left, &before)?;
+        Ok(self.report.wanted())
     }
 }
 

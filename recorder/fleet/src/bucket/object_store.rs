@@ -18,6 +18,7 @@ use zerver_s3_connect::{BodyError, Refusal, read_body};
 
 use crate::bucket::bucket_url::BucketUrl;
 use crate::bucket::refusals::refused;
+use crate::fault_point;
 use crate::fleet_error::FleetError;
 
 /// Time for which the signature of a request is valid. It is sent at once.
@@ -258,7 +259,9 @@ impl ObjectStore {
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
             let request = build().map_err(|error| FleetError::passing(error.to_string()))?;
+            fault_point::reached("a request of the bucket is ready");
             let sent = tokio::time::timeout(REQUEST_LIMIT, self.url.connection.send(request)).await;
+            fault_point::reached("a request of the bucket was answered");
             let failed = match sent {
                 Ok(Ok(response)) => {
                     let is_busy = response.status().is_server_error()

@@ -68,6 +68,7 @@ fn read_nodes(store: &ObjectStore) -> Result<Vec<NodeStatus>, FleetError> {
             shipped: report.shipped,
             waiting: report.waiting,
             behind_bytes: report.behind_bytes,
+            unshipped: report.unshipped,
         })
         .collect();
     nodes.sort_by_key(|node| (node.seen, node.node));

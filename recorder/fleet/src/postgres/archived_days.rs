@@ -108,7 +108,8 @@ impl ArchivedDays {
     /// Returns the last reports of the nodes.
     pub(crate) fn reports(&mut self) -> Result<Vec<(NodeId, NodeReport)>, FleetError> {
         let nodes = self.connection.query(
-            "select node, name, build, shipped, recorded, not_kept, dropped, waiting, behind_bytes from {ns}.node",
+            "select node, name, build, shipped, recorded, not_kept, dropped, waiting, behind_bytes, unshipped \
+             from {ns}.node",
             &[],
         )?;
         let count = |row: &Row, at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or_default();
@@ -123,6 +124,8 @@ impl ArchivedDays {
                 dropped: count(row, 6),
                 waiting: count(row, 7),
                 behind_bytes: count(row, 8),
+                unshipped: count(row, 9),
+                left_until: 0,
             };
             (NodeId(row.get::<_, i64>(0).cast_unsigned()), report)
         });

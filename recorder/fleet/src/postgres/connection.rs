@@ -6,6 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+use crate::fault_point;
 use crate::fleet_error::FleetError;
 use crate::postgres::postgres_url::PostgresUrl;
 
@@ -64,12 +65,16 @@ impl Connection {
         run: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, FleetError> {
         let Self { url, runtime, client } = self;
+        fault_point::reached("a statement is ready");
         runtime.block_on(async {
             let open = match client.take().filter(|client| !client.is_closed()) {
                 Some(open) => open,
                 None => connect(url).await?,
             };
-            match tokio::time::timeout(STATEMENT_LIMIT, run(&open)).await {
+            fault_point::reached("the database is connected");
+            let ran = tokio::time::timeout(STATEMENT_LIMIT, run(&open)).await;
+            fault_point::reached("a statement was answered");
+            match ran {
                 Ok(result) => {
                     if !open.is_closed() && !matches!(&result, Err(error) if error.as_db_error().is_none()) {
                         *client = Some(open);

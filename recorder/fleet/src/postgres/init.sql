@@ -32,6 +32,9 @@ create table if not exists {ns}.node (
     behind_bytes bigint not null default 0
 );
 
+-- Since version 3: traces that stay in the store of the node, because it recorded too many at once.
+alter table {ns}.node add column if not exists unshipped bigint not null default 0;
+
 -- What builds say about themselves.
 create table if not exists {ns}.catalog (
     build text primary key,
@@ -90,7 +93,7 @@ create index if not exists part_flow on {ns}.part (flow, max_ns desc, at desc);
 create index if not exists part_slowest on {ns}.part (flow, slowest_ns desc);
 create index if not exists part_fastest on {ns}.part (flow, fastest_ns);
 
--- Since version 3: what the columns say about requests, for tools that speak SQL. A row is a flow within a block.
+-- Since version 4: what the columns say about requests, for tools that speak SQL. A row is a flow within a block.
 create or replace view {ns}.traces as
 select date '1970-01-01' + p.day as day,
     coalesce(k.name, lpad(to_hex(b.node), 16, '0')) as node,
@@ -106,7 +109,7 @@ from {ns}.part p
 join {ns}.block b on b.day = p.day and b.at = p.at
 left join {ns}.node k on k.node = b.node;
 
--- Since version 3: the public halves of the keys for which services wrap their data keys, each with a proof by the hash key
+-- Since version 4: the public halves of the keys for which services wrap their data keys, each with a proof by the hash key
 -- that services have and the database has not. The last one is current.
 create table if not exists {ns}.public_key (
     number bigint primary key generated always as identity,
@@ -220,7 +223,9 @@ end
 $body$;
 
 -- Takes blocks and a report of a node, and returns the key of the block that it should send next. What arrived before
--- is skipped, so that a node may send again whatever it is not sure of.
+-- is skipped, so that a node may send again whatever it is not sure of. `a_counters` may be empty, and has at least
+-- recorded, not_kept, dropped, waiting and behind_bytes. For blocks that stay in the store of the node, it also has the
+-- key of the first of them, the key after the last, and the number of their traces.
 create or replace function {ns}.ship(
     a_version integer, a_node bigint, a_name text, a_build text, a_counters bigint[],
     a_seq bigint[], a_day integer[], a_n integer[], a_min_id bytea[], a_max_id bytea[], a_wide boolean[],
@@ -274,15 +279,17 @@ begin
         )
         select coalesce(sum(n), 0) into arrived from stored;
     end if;
-    insert into node as k (node, name, build, next_seq, shipped, recorded, not_kept, dropped, waiting, behind_bytes)
-    values (a_node, a_name, a_build, coalesce((select max(s) + 1 from unnest(a_seq) s), 0), arrived,
+    insert into node as k (node, name, build, next_seq, shipped, recorded, not_kept, dropped, waiting, behind_bytes,
+        unshipped)
+    values (a_node, a_name, a_build, coalesce((select max(s) + 1 from unnest(a_seq) s), a_counters[7], 0), arrived,
         coalesce(a_counters[1], 0), coalesce(a_counters[2], 0), coalesce(a_counters[3], 0), coalesce(a_counters[4], 0),
-        coalesce(a_counters[5], 0))
+        coalesce(a_counters[5], 0), coalesce(a_counters[8], 0))
     on conflict (node) do update set name = excluded.name, build = excluded.build, seen = now(),
         next_seq = greatest(k.next_seq, excluded.next_seq), shipped = k.shipped + excluded.shipped,
         recorded = coalesce(a_counters[1], k.recorded), not_kept = coalesce(a_counters[2], k.not_kept),
         dropped = coalesce(a_counters[3], k.dropped), waiting = coalesce(a_counters[4], k.waiting),
-        behind_bytes = coalesce(a_counters[5], k.behind_bytes)
+        behind_bytes = coalesce(a_counters[5], k.behind_bytes),
+        unshipped = k.unshipped + case when k.next_seq <= a_counters[6] then excluded.unshipped else 0 end
     returning next_seq into wanted;
     return wanted;
 end

@@ -13,7 +13,7 @@ use crate::postgres::block_columns::{BlockColumns, number};
 use crate::postgres::connection::{Connection, Parameter};
 use crate::postgres::keys::read_current_key;
 use crate::postgres::postgres_url::PostgresUrl;
-use crate::ship::destination::{Destination, Sent};
+use crate::ship::destination::{Destination, Sent, traces};
 
 /// Time between two calls for partitions.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -43,11 +43,15 @@ impl PostgresDestination {
         &mut self,
         node: NodeId,
         blocks: &[ClosedBlock],
+        left_out: &[ClosedBlock],
         left: Option<Backlog>,
     ) -> Result<u64, FleetError> {
         let columns = BlockColumns::new(blocks);
         let counters = left.map(|left| [left.recorded, left.not_kept, left.dropped, left.traces, left.bytes]);
-        let counters: Vec<i64> = counters.into_iter().flatten().map(number).collect();
+        let mut counters: Vec<i64> = counters.into_iter().flatten().map(number).collect();
+        if let (Some(first), Some(last)) = (left_out.first(), left_out.last()) {
+            counters.extend([first.seq, last.seq + 1, traces(left_out)].map(number));
+        }
         let id = node.0.cast_signed();
         let mut parameters: Vec<Parameter<'_>> = vec![
             (&VERSION, Type::INT4),
@@ -77,7 +81,7 @@ impl Destination for PostgresDestination {
     }
 
     fn wanted(&mut self, node: NodeId) -> Result<u64, FleetError> {
-        self.ship(node, &[], None)
+        self.ship(node, &[], &[], None)
     }
 
     fn current_key(&mut self) -> Result<Option<OfferedKey>, FleetError> {
@@ -98,7 +102,11 @@ impl Destination for PostgresDestination {
     }
 
     fn send(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<Sent, FleetError> {
-        Ok(Sent::all(blocks, self.ship(node, blocks, Some(left))?))
+        Ok(Sent::all(blocks, self.ship(node, blocks, &[], Some(left))?))
+    }
+
+    fn leave(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<u64, FleetError> {
+        self.ship(node, &[], blocks, Some(left))
     }
 
     /// Has the database make partitions ahead and drop old ones. Any node may do it.

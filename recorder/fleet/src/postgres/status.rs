@@ -52,7 +52,7 @@ pub(crate) fn nodes(url: &PostgresUrl) -> Result<Vec<NodeStatus>, FleetError> {
 fn read_nodes(connection: &mut Connection) -> Result<Vec<NodeStatus>, FleetError> {
     let rows = connection.query(
         "select node, name, build, extract(epoch from now() - seen)::float8, recorded, shipped, waiting, \
-         behind_bytes from {ns}.node order by seen desc, node",
+         behind_bytes, unshipped from {ns}.node order by seen desc, node",
         &[],
     )?;
     let nodes = rows.iter().map(|row| {
@@ -66,6 +66,7 @@ fn read_nodes(connection: &mut Connection) -> Result<Vec<NodeStatus>, FleetError
             shipped: count(5),
             waiting: count(6),
             behind_bytes: count(7),
+            unshipped: count(8),
         }
     });
     Ok(nodes.collect())

@@ -26,6 +26,9 @@ pub(crate) trait Destination: Send {
     /// Takes blocks, in order, and a report of what is left in the spool after them.
     fn send(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<Sent, FleetError>;
 
+    /// Counts blocks, in order, that stay in the spool for good. Returns the key of the block that is wanted next.
+    fn leave(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<u64, FleetError>;
+
     /// Does what has to be done now and then. A failure is reported by what follows.
     fn maintain(&mut self) {}
 }
@@ -44,9 +47,13 @@ pub(crate) struct Sent {
 impl Sent {
     /// Returns the result for blocks of which all are there.
     pub(crate) fn all(blocks: &[ClosedBlock], next: u64) -> Self {
-        let traces = blocks.iter().map(|block| u64::from(block.index.bounds().count)).sum();
-        Self { next, traces, blocks: blocks.len() as u64 }
+        Self { next, traces: traces(blocks), blocks: blocks.len() as u64 }
     }
+}
+
+/// Returns the number of traces in blocks.
+pub(crate) fn traces(blocks: &[ClosedBlock]) -> u64 {
+    blocks.iter().map(|block| u64::from(block.index.bounds().count)).sum()
 }
 
 /// Returns the destination that a URL names. Nothing is sent yet.

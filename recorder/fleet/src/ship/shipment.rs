@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use zerver_recorder::{Backlog, BuildRecords, ClosedBlock, NodeId, ReadError, Spool, SpoolEnd, SpoolReader};
 
+use crate::fault_point;
 use crate::fleet_error::FleetError;
 use crate::keys::wrapped_key::WrappedKey;
-use crate::ship::destination::Destination;
+use crate::ship::destination::{Destination, traces};
+use crate::ship::rate_quota::RateQuota;
 use crate::ship::shipper_status::SharedStatus;
 
 /// Maximum number of blocks that are sent at once, and of bytes.
@@ -42,6 +44,7 @@ impl From<FleetError> for ShipError {
 pub(super) struct Shipment {
     spool: Spool,
     destination: Box<dyn Destination>,
+    quota: RateQuota,
     status: Arc<SharedStatus>,
     reader: Option<SpoolReader>,
     /// The store that is shipped, and the key of its next block.
@@ -52,9 +55,14 @@ pub(super) struct Shipment {
 }
 
 impl Shipment {
-    pub(super) fn new(spool: Spool, destination: Box<dyn Destination>, status: Arc<SharedStatus>) -> Self {
+    pub(super) fn new(
+        spool: Spool,
+        destination: Box<dyn Destination>,
+        quota: RateQuota,
+        status: Arc<SharedStatus>,
+    ) -> Self {
         let (reader, position, declared, shared) = (None, None, None, BTreeSet::new());
-        Self { spool, destination, status, reader, position, declared, shared }
+        Self { spool, destination, quota, status, reader, position, declared, shared }
     }
 
     /// Ships every closed block. `pause` waits for a time, and returns false if there is none left.
@@ -65,6 +73,7 @@ impl Shipment {
             Some(reader) => reader,
             None => SpoolReader::open(self.spool.dir())?,
         };
+        fault_point::reached("the spool is open");
         let result = self.ship_all(&reader, node, end, &mut pause);
         self.reader = Some(reader);
         if result.is_err() {
@@ -83,26 +92,37 @@ impl Shipment {
         pause: &mut dyn FnMut(Duration) -> bool,
     ) -> Result<(), ShipError> {
         self.declare(reader)?;
+        fault_point::reached("the build is described");
         self.share_keys(reader, node)?;
+        fault_point::reached("the keys are shared");
         let mut next = match self.position {
             Some((known, next)) if known == node => next,
             _ => self.destination.wanted(node)?,
         };
+        fault_point::reached("the next block is known");
         self.destination.maintain();
+        fault_point::reached("the fleet is maintained");
         loop {
             let Some(blocks) = reader.closed_blocks(end, next, MAX_BLOCKS, MAX_BYTES)? else { return Ok(()) };
-            if blocks.is_empty() {
-                break;
-            }
-            let Some(backlog) = reader.backlog(end, blocks.last().map_or(next, |last| last.seq + 1))? else {
-                return Ok(());
-            };
+            let (blocks, is_shipped) = self.alike(&blocks);
+            let Some(last) = blocks.last() else { break };
+            let Some(backlog) = reader.backlog(end, last.seq + 1)? else { return Ok(()) };
+            fault_point::reached("blocks are read");
             let started = Instant::now();
-            next = self.send(node, &blocks, backlog)?;
+            next = if is_shipped {
+                self.send(node, blocks, backlog)?
+            } else {
+                let next = self.destination.leave(node, blocks, backlog)?;
+                self.status.left(traces(blocks), backlog);
+                fault_point::reached("blocks were left out");
+                next
+            };
+            self.quota.settle(next);
             self.position = Some((node, next));
-            let bytes: usize = blocks.iter().map(|block| block.body.len() + block.summaries.len()).sum();
+            let bytes = blocks.iter().map(|block| block.body.len() + block.summaries.len());
+            let bytes: usize = if is_shipped { bytes.sum() } else { 0 };
             let due = Duration::from_secs_f64(bytes as f64 / MAX_BYTES_PER_SECOND);
-            let is_behind = blocks.len() == MAX_BLOCKS || bytes > MAX_BYTES;
+            let is_behind = is_shipped && (blocks.len() == MAX_BLOCKS || bytes > MAX_BYTES);
             if is_behind && !pause(due.saturating_sub(started.elapsed())) {
                 return Ok(());
             }
@@ -115,9 +135,18 @@ impl Shipment {
         Ok(())
     }
 
+    /// Returns the first blocks that are all shipped, or all left in the spool, and which of both.
+    fn alike<'b>(&mut self, blocks: &'b [ClosedBlock]) -> (&'b [ClosedBlock], bool) {
+        let Some((first, rest)) = blocks.split_first() else { return (blocks, true) };
+        let is_shipped = self.quota.admits(first);
+        let others = rest.iter().position(|block| self.quota.admits(block) != is_shipped);
+        (blocks.get(..others.map_or(blocks.len(), |others| others + 1)).unwrap_or(blocks), is_shipped)
+    }
+
     /// Sends blocks with a report. Returns the key of the block that is wanted next.
     fn send(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<u64, ShipError> {
         let sent = self.destination.send(node, blocks, left)?;
+        fault_point::reached("blocks or a report were acknowledged");
         self.status.shipped(sent.traces, sent.blocks, left);
         Ok(sent.next)
     }

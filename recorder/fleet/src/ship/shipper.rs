@@ -11,6 +11,7 @@ use crate::fleet_error::FleetError;
 use crate::fleet_url::FleetUrl;
 use crate::ship::backoff::Backoff;
 use crate::ship::destination::destination;
+use crate::ship::rate_quota::RateQuota;
 use crate::ship::shipment::{ShipError, Shipment};
 use crate::ship::shipper_status::{SharedStatus, ShipperEvent, ShipperStatus};
 
@@ -26,6 +27,8 @@ pub struct ShipperOptions {
     pub every: Duration,
     /// Name of the node: that of its machine or pod.
     pub name: String,
+    /// Number of traces that are shipped of each second. Blocks that exceed it stay in the store, and are counted.
+    pub max_per_second: u32,
 }
 
 /// Ships the closed blocks of a store to a fleet, on a thread of its own. It never touches a request.
@@ -81,9 +84,10 @@ impl Shipper {
         report: impl Fn(&ShipperEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let (signal, status) = (Arc::new(Signal::default()), Arc::new(SharedStatus::default()));
-        let ShipperOptions { url, every, name } = options;
+        let ShipperOptions { url, every, name, max_per_second } = options;
         let destination = destination(url, name).map_err(io::Error::other)?;
-        let shipment = Shipment::new(spool.clone(), destination, Arc::clone(&status));
+        let quota = RateQuota::new(max_per_second);
+        let shipment = Shipment::new(spool.clone(), destination, quota, Arc::clone(&status));
         let rounds = Rounds {
             signal: Arc::clone(&signal),
             status: Arc::clone(&status),
@@ -99,6 +103,15 @@ impl Shipper {
             drop(end);
         })?;
         Ok(Self { signal, status, ended: Mutex::new(ended), thread: Some(thread) })
+    }
+
+    /// Asks a fleet for the block that it wants next, as a shipper does first.
+    ///
+    /// # Errors
+    /// If the fleet cannot be reached, or does not take what this service ships.
+    pub fn check(spool: &Spool, options: &ShipperOptions) -> Result<(), FleetError> {
+        let mut destination = destination(options.url.clone(), options.name.clone())?;
+        spool.end().node.map_or(Ok(()), |node| destination.wanted(node).map(|_| ()))
     }
 
     /// Returns the current status. Cheap.

@@ -11,6 +11,8 @@ pub struct ShipperStatus {
     pub shipped: u64,
     /// Blocks that the fleet has acknowledged.
     pub blocks: u64,
+    /// Traces that stay in the store, because there were too many in their second.
+    pub unshipped: u64,
     /// Traces in the store that wait, as of the last round.
     pub waiting: u64,
     /// Bytes of the closed blocks that wait, as of the last round.
@@ -45,6 +47,7 @@ pub enum ShipperEvent {
 pub(crate) struct SharedStatus {
     shipped: AtomicU64,
     blocks: AtomicU64,
+    unshipped: AtomicU64,
     waiting: AtomicU64,
     behind_bytes: AtomicU64,
     failures: AtomicU64,
@@ -55,6 +58,15 @@ impl SharedStatus {
     pub(super) fn shipped(&self, traces: u64, blocks: u64, left: Backlog) {
         self.shipped.fetch_add(traces, Ordering::Relaxed);
         self.blocks.fetch_add(blocks, Ordering::Relaxed);
+        self.wait_for(left);
+    }
+
+    pub(super) fn left(&self, traces: u64, left: Backlog) {
+        self.unshipped.fetch_add(traces, Ordering::Relaxed);
+        self.wait_for(left);
+    }
+
+    fn wait_for(&self, left: Backlog) {
         self.waiting.store(left.traces, Ordering::Relaxed);
         self.behind_bytes.store(left.bytes, Ordering::Relaxed);
     }
@@ -73,6 +85,7 @@ impl SharedStatus {
         ShipperStatus {
             shipped: count(&self.shipped),
             blocks: count(&self.blocks),
+            unshipped: count(&self.unshipped),
             waiting: count(&self.waiting),
             behind_bytes: count(&self.behind_bytes),
             failures: count(&self.failures),

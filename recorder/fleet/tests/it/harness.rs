@@ -142,9 +142,19 @@ pub(crate) struct Shipping {
 
 impl Shipping {
     pub(crate) fn start(recorder: &Recorder, url: &FleetUrl, name: &str) -> Self {
+        Self::start_limited(recorder, url, name, u32::MAX)
+    }
+
+    /// Starts a shipper that ships at most this many traces a second.
+    pub(crate) fn start_limited(
+        recorder: &Recorder,
+        url: &FleetUrl,
+        name: &str,
+        max_per_second: u32,
+    ) -> Self {
         let (sender, events) = mpsc::channel();
-        let options =
-            ShipperOptions { url: url.clone(), every: Duration::from_millis(20), name: name.to_owned() };
+        let (every, name) = (Duration::from_millis(20), name.to_owned());
+        let options = ShipperOptions { url: url.clone(), every, name, max_per_second };
         let report = move |event: &ShipperEvent| drop(sender.send(event.clone()));
         Self { shipper: Shipper::start(recorder.spool(), options, report).unwrap(), events }
     }

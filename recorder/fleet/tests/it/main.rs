@@ -9,6 +9,7 @@ mod compaction;
 mod database_faults;
 mod faults;
 mod harness;
+mod limits;
 #[path = "../../../src/sample_traces.rs"]
 #[expect(dead_code, reason = "the recorder uses all of it")]
 mod sample_traces;

@@ -21,6 +21,7 @@ pub use rows::effect::{
 pub use rows::failure::Failure;
 pub use rows::gap::Gap;
 pub use rows::policy_wait::PolicyWait;
+pub(crate) use rows::policy_wait::http_host;
 pub use rows::slot_write::SlotWrite;
 pub use rows::step::Step;
 pub use rows::timeline::{Migration, Reclassification, StepRun, Timeline};

@@ -48,4 +48,16 @@ impl ResponseDoc {
     pub const fn empty(status: u16, description: &'static str) -> Self {
         Self { status, description, media_type: None, shape: None }
     }
+
+    /// Describes the response that begins a WebSocket session: status 101. The refusals of a handshake follow from it.
+    pub const fn websocket(description: &'static str) -> Self {
+        Self::empty(Self::SWITCHING, description)
+    }
+
+    const SWITCHING: u16 = 101;
+
+    /// Returns true if this response begins a WebSocket session.
+    pub const fn is_websocket(&self) -> bool {
+        self.status == Self::SWITCHING
+    }
 }

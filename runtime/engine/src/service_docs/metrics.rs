@@ -251,6 +251,9 @@ pub struct RecorderMetrics {
 pub struct FleetMetrics {
     /// Requests that arrived.
     pub shipped: u64,
+    /// Requests that stay in the store, because there were too many in their second.
+    #[serde(default)]
+    pub unshipped: u64,
     /// Requests in the store that wait.
     pub waiting: u64,
     /// Bytes of the closed blocks that wait.

@@ -14,9 +14,18 @@ pub(super) fn responses(flow: &FlowDef, inputs: &[InputDesc], has_problems: bool
             let schema = response.shape.map_or_else(|| json!({}), |shape| schema(&shape()));
             described["content"] = json!({ media_type: { "schema": schema } });
         }
+        if response.is_websocket() {
+            let text = |text: &str| json!({ "description": text, "schema": { "type": "string" } });
+            described["headers"] = json!({
+                "upgrade": text("`websocket`"),
+                "sec-websocket-accept": text("The proof that the handshake was understood (RFC 6455, section 4.2.2)"),
+            });
+        }
         responses[response.status.to_string()] = described;
     }
-    for (status, description) in inputs.iter().flat_map(|input| failures(input.part)) {
+    let handshakes = flow.response_docs().iter().filter(|response| response.is_websocket());
+    let refusals = handshakes.flat_map(|_| REFUSED_HANDSHAKES);
+    for (status, description) in inputs.iter().flat_map(|input| failures(input.part)).chain(refusals) {
         let status = status.to_string();
         if responses.get(&status).is_none() {
             responses[status] = failure(description, has_problems);
@@ -37,6 +46,12 @@ pub(super) fn moved() -> Json {
         "headers": { "location": { "description": "That path", "schema": { "type": "string" } } },
     } })
 }
+
+/// Refusals of a request that does not begin a WebSocket session.
+const REFUSED_HANDSHAKES: &[(u16, &str)] = &[
+    (403, "The page that asks for the WebSocket is of another origin"),
+    (426, "The request does not ask for a WebSocket of version 13 over HTTP/1.1"),
+];
 
 /// Returns the failures that a part of the request can cause.
 fn failures(part: InputPart) -> &'static [(u16, &'static str)] {

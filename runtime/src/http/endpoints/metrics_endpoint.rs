@@ -254,6 +254,8 @@ impl Collector for Scrape {
         let bytes = fleet.behind_bytes as f64;
         out.gauge("fleet_behind", "Size of the closed blocks that wait", Some(Unit::Bytes), bytes)?;
         out.count("fleet_shipped", "Requests that arrived at the fleet", fleet.shipped)?;
+        let unshipped = "Recorded requests that exceeded fleet.max_per_second and are not shipped";
+        out.count("fleet_unshipped", unshipped, fleet.unshipped)?;
         out.count("fleet_failures", "Shipments that failed", fleet.failures)
     }
 }

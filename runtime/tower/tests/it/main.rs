@@ -8,3 +8,4 @@ mod http2;
 mod requests;
 mod spans;
 mod stores;
+mod tonic;

@@ -27,6 +27,19 @@ pub(crate) struct NodeReport {
     pub(crate) dropped: u64,
     pub(crate) waiting: u64,
     pub(crate) behind_bytes: u64,
+    /// Traces in blocks that stay in the store of the node.
+    #[serde(default)]
+    pub(crate) unshipped: u64,
+    /// Key after that of the last of these blocks.
+    #[serde(default)]
+    pub(crate) left_until: u64,
+}
+
+impl NodeReport {
+    /// Returns the key of the block that is wanted next.
+    pub(crate) fn wanted(&self) -> u64 {
+        self.next_seq.max(self.left_until)
+    }
 }
 
 /// Returns the key of the report of a node.

@@ -232,8 +232,11 @@ impl SharedBucket {
             |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX).min(bytes.len());
         let tail = Tail::read(bytes.slice(place(source.tail.start)..place(source.tail.end)), segment.node);
         let tail = tail.map_err(|error| self.damaged(&source.key, error))?;
-        let is_whole = tail.block(segment.first).is_some()
-            || tail.blocks().iter().any(|block| (segment.first..=segment.last).contains(&block.seq));
+        // What another object holds too is left out of the range, which may then lie between two blocks of this one.
+        let ends =
+            (tail.blocks().first().map(|block| block.seq), tail.blocks().last().map(|block| block.seq));
+        let is_whole =
+            matches!(ends, (Some(first), Some(last)) if first <= segment.first && segment.last <= last);
         if !is_whole || source.bodies_at + tail.bodies_length() > source.tail.start {
             return Err(self.damaged(&source.key, "it holds other blocks than its name says"));
         }

@@ -50,13 +50,17 @@ impl PolicyWait {
 
 /// Returns the target of an effect as far as its summary names it: the host of an HTTP call, or the effect itself.
 pub(crate) fn target(kind: &str, summary: &str) -> String {
-    let url = summary.split_once(' ').map(|(_, url)| url).filter(|_| kind == "http");
-    let host = url.map(|url| url.split(['/', '?']).next().unwrap_or_default());
-    match host.filter(|host| !host.is_empty()) {
+    match http_host(kind, summary) {
         Some(host) => host.to_owned(),
         None if summary.is_empty() => kind.to_owned(),
         None => format!("{kind} {summary}"),
     }
+}
+
+/// Returns the host of an HTTP call with this summary, such as `GET rates.example/latest`.
+pub(crate) fn http_host<'s>(kind: &str, summary: &'s str) -> Option<&'s str> {
+    let (_, url) = summary.split_once(' ').filter(|_| kind == "http")?;
+    url.split(['/', '?']).next().filter(|host| !host.is_empty())
 }
 
 impl Effect {

@@ -1,0 +1,25 @@
+//! The week of fifty nodes, as small as a test may be.
+
+use zerver_fleet_week::{WeekOptions, run};
+
+/// The week has 139 million requests divided by this.
+const SCALE: u32 = 2_000;
+
+#[test]
+fn everything_that_fifty_nodes_acknowledge_in_a_week_of_faults_is_there_once() {
+    let mut options = WeekOptions::new(SCALE);
+    if let Ok(n) = std::env::var("TMP_NODES") {
+        options.nodes = n.parse().unwrap();
+        options.scale = std::env::var("TMP_SCALE").unwrap().parse().unwrap();
+    }
+    let outcome = run(&options).unwrap_or_else(|error| panic!("{error}"));
+    assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+    assert!(outcome.faults.len() >= 10, "{:?}", outcome.faults);
+    for place in &outcome.places {
+        let counts = place.counts;
+        // Every fault left its mark.
+        assert!(counts.recorded > u64::from(139_000_000 / options.scale), "{place:?}");
+        assert!(counts.unshipped > 0 && counts.missing > 0 && counts.lost_at_end > 0, "{place:?}");
+        assert!(place.cut > 0 && place.expired > 0 && place.followed > 0, "{place:?}");
+    }
+}
