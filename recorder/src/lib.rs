@@ -49,7 +49,8 @@ pub use self::read::read_error::ReadError;
 pub use self::read::reader::Reader;
 pub use self::read::store_counts::StoreCounts;
 pub use self::read::trace_lookup::FindError;
-pub use self::secrets::secret_key::SealError;
+pub use self::secrets::data_key::{DataKey, HashKey};
+pub use self::secrets::seal_error::SealError;
 pub use self::spool::{
     Backlog, BlockBounds, BuildRecords, ClosedBlock, FlowBounds, Spool, SpoolEnd, SpoolReader,
 };

@@ -70,8 +70,11 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Creates a file with mode 0600. Fails if the name is taken.
-pub(crate) fn create(path: &Path) -> io::Result<File> {
+/// Creates a file with mode 0600.
+///
+/// # Errors
+/// If the name is taken, or the file cannot be created.
+pub fn create(path: &Path) -> io::Result<File> {
     open_as(path, OpenOptions::new().write(true).create_new(true).mode(PRIVATE), Access::Write)
 }
 

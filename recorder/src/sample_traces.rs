@@ -95,6 +95,7 @@ pub(crate) fn trace(n: u64) -> Trace {
         redaction: zerver_trace::Redaction::default(),
         is_undelivered: n % 5 == 1,
         recorded_by: RecordedBy::Runtime,
+        sealed_by: zerver_trace::SealedBy(None),
     }
 }
 

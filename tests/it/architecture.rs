@@ -82,6 +82,7 @@ fn the_lower_crates_stay_small_and_without_io() {
         "bytes",
         "futures-util",
         "getrandom",
+        "hpke",
         "http",
         "http-body-util",
         "hyper",

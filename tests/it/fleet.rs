@@ -233,3 +233,74 @@ fn ship_and_read(url: &str, variables: &[(&str, &str)]) -> Place {
     }
     first
 }
+
+#[test]
+fn whoever_has_the_private_key_replays_requests_with_secrets_from_anywhere() {
+    let database = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let url = format!("{}&ns=sealed", database.url());
+    let (operator, node) = (Place::new(), Place::new());
+    let with = |arguments: &[&str], variables: &[(&str, &str)]| {
+        run(&operator, &[arguments, &["--store", &url]].concat(), variables)
+    };
+    let fleet = |arguments: &[&str]| with(arguments, &[]);
+    let [key, hash] = ["fleet.key", "hash.key"].map(|name| operator.path().join(name).display().to_string());
+    assert_eq!(fleet(&["fleet", "init"]).code, Some(0));
+    assert!(fleet(&["fleet", "key", "list"]).err.contains("has no key"));
+    let made = fleet(&["fleet", "key", "new", &key, "--hash-key", &hash, "--json"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let made: serde_json::Value = serde_json::from_str(&made.out).unwrap();
+    let again = fleet(&["fleet", "key", "new", &key, "--hash-key", &hash]);
+    assert!(again.code == Some(2) && again.err.contains("never overwritten"), "{again:?}");
+    let mut command = node.service();
+    command
+        .env("ZERVER_FLEET_STORE", &url)
+        .env("ZERVER_FLEET_EVERY", "50ms")
+        .env("ZERVER_FLEET_HASH_KEY", &hash);
+    let service = Dev::start(command);
+    let needle = "needle-hunter2-correct-horse";
+    let id = service.ask("GET", "/v1/todos/1").bearer(needle).send().id().to_owned();
+    let until = Instant::now() + PATIENCE;
+    while fleet(&["trace", &id]).code != Some(0) {
+        assert!(Instant::now() < until, "{:?}", fleet(&["fleet", "status"]));
+        std::thread::yield_now();
+    }
+    let exe = programs().todos.to_str().unwrap();
+    let replay = ["replay", &id, "--exe", exe];
+    let locked = fleet(&replay);
+    let key_id = made["id"].as_str().unwrap();
+    assert!(locked.err.contains("cannot decrypt its secrets") && locked.err.contains(key_id), "{locked:?}");
+    let unwrap = format!("'{}' fleet key unwrap '{key}'", programs().zerver.display());
+    for open in [("ZERVER_FLEET_KEY", key.as_str()), ("ZERVER_FLEET_UNWRAP_COMMAND", &unwrap)] {
+        let replayed = with(&replay, &[open]);
+        assert!(replayed.code == Some(0) && !replayed.err.contains("decrypt"), "{replayed:?}");
+        let test = with(&["export", &id, "--test", "--with-secrets", "-o", "-"], &[open]);
+        assert!(test.out.contains(needle), "{test:?}");
+        let shown = with(&["trace", &id, "-v"], &[open]);
+        assert!(!shown.out.contains(needle), "{shown:?}");
+        let checked = with(&["doctor"], &[open]);
+        assert!(
+            checked.code == Some(0) && checked.out.contains("readable with the keys that are here"),
+            "{checked:?}"
+        );
+    }
+    let resent = fleet(&["resend", &id, "--addr", "127.0.0.1:1", "--yes"]);
+    assert!(resent.code == Some(2) && resent.err.contains("cannot decrypt its secrets"), "{resent:?}");
+    let listed = fleet(&["fleet", "key", "list"]);
+    assert!(listed.out.contains(&format!("key {key_id}, current")), "{listed:?}");
+    assert!(listed.out.contains("1 process on 1 node"), "{listed:?}");
+    let status = fleet(&["fleet", "status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(
+        (&status["keys"][0]["id"], &status["keys"][0]["processes"]),
+        (&made["id"], &1.into()),
+        "{status}"
+    );
+    assert!(service.stop().success());
+    // A service whose hash key is another file does not start.
+    let mut command = node.service();
+    command.env("ZERVER_FLEET_STORE", &url).env("ZERVER_FLEET_HASH_KEY", &key);
+    let refused = command.output().unwrap();
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("ZERVER_FLEET_HASH_KEY") && said.contains("not the hash key of a fleet"), "{said}");
+}

@@ -210,6 +210,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
         recorded_by: RecordedBy::Runtime,
+        sealed_by: zerver_trace::SealedBy(None),
     }
 }
 

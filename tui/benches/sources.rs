@@ -196,6 +196,7 @@ fn trace(n: u64) -> Trace {
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
         recorded_by: RecordedBy::Runtime,
+        sealed_by: zerver_trace::SealedBy(None),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Export {
     pub(crate) limit: Limit,
     /// File to write, or - for standard output [default: ID.zrv, ID.html, or standard output with --test]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    #[arg(conflicts_with_all = ["otlp", "chrome", "har", "folded"])]
+    #[arg(conflicts_with_all = ["otlp", "chrome", "har", "folded", "parquet"])]
     pub(crate) output: Option<PathBuf>,
     /// Write a Rust test: the request, the results of its effects, and the expected outcome
     #[arg(long, group = "format")]
@@ -69,6 +69,11 @@ pub(crate) struct Export {
     /// Write folded stacks, from which flame graphs are drawn
     #[arg(long, group = "format", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) folded: Option<PathBuf>,
+    /// Write a table of summaries as a Parquet file, for tools that read tables
+    ///
+    /// Needs a command that was built with the Cargo feature `parquet`.
+    #[arg(long, group = "format", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) parquet: Option<PathBuf>,
     /// Overwrite an existing file
     #[arg(long)]
     pub(crate) force: bool,
@@ -99,11 +104,11 @@ impl Export {
     pub(crate) fn one_request(&self) -> Result<TraceRef, CommandError> {
         let [request] = self.requests.as_slice() else {
             return Err(CommandError::new("name one request to export")
-                .with_hint("--otlp, --chrome, --har and --folded take several, or a query"));
+                .with_hint("--otlp, --chrome, --har, --folded and --parquet take several, or a query"));
         };
         if self.filter != Filter::default() {
             return Err(CommandError::new("a portable file and a test contain one request, which has an id")
-                .with_hint("--otlp, --chrome, --har and --folded take filters"));
+                .with_hint("--otlp, --chrome, --har, --folded and --parquet take filters"));
         }
         request.parse().map_err(CommandError::new)
     }

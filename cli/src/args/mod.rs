@@ -3,6 +3,7 @@
 mod debugger;
 mod export;
 mod filter;
+mod fleet;
 mod query;
 mod replay;
 mod requests;
@@ -18,14 +19,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 pub(crate) use self::debugger::Debugger;
 pub(crate) use self::export::{Expect, Export, ExportFormat, OtlpEncoding};
 pub(crate) use self::filter::Filter;
+pub(crate) use self::fleet::{
+    Fleet, FleetArchive, FleetCommand, FleetCompact, FleetKey, FleetKeyCommand, NewFleetKey, UnwrapKey,
+};
 pub(crate) use self::query::{RequestArgs, parse_query};
 pub(crate) use self::replay::{CorpusSelection, Replay, Selection};
 #[cfg(feature = "mcp")]
 pub(crate) use self::requests::Mcp;
 pub(crate) use self::requests::{
-    Completions, Demo, Diff, Doctor, Explain, Fleet, FleetArchive, FleetCommand, FleetCompact, FlowSort,
-    Flows, GroupKey, Import, Ls, ManPages, RequestColumn, RequestOrder, Resend, Simulate, Slo, Theme,
-    ThemeArgs, Trace, Tui, Why, WhyValue,
+    Completions, Demo, Diff, Doctor, Explain, FlowSort, Flows, GroupKey, Import, Ls, ManPages, RequestColumn,
+    RequestOrder, Resend, Simulate, Slo, Theme, ThemeArgs, Trace, Tui, Why, WhyValue,
 };
 pub(crate) use self::service::{
     Catalog, CatalogDiff, ComparedDocuments, Config, Dap, Dev, New, OpenApi, OpenApiDiff, Program, Template,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 use zerver_replay::ValuePath;
 use zerver_trace::duration::HumanDuration;
@@ -338,60 +338,6 @@ pub(crate) struct Doctor {
     /// Repair what can be repaired
     #[arg(long)]
     pub(crate) repair: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Fleet {
-    #[command(subcommand)]
-    pub(crate) command: FleetCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum FleetCommand {
-    /// Create the namespace of a fleet, or change its settings
-    ///
-    /// In PostgreSQL, creates a schema, its tables and functions, and the roles `zerver_ship` and `zerver_read`. In a bucket,
-    /// writes the settings. May run again.
-    Init(FleetInit),
-    /// Bring the namespace of a fleet to the version of this build, in place
-    Upgrade,
-    /// List the nodes of a fleet, and how far behind each is
-    Status,
-    /// Pack what services have written to a bucket into few objects, and delete what is too old
-    ///
-    /// To be run once an hour. Commands read meanwhile as always.
-    Compact(FleetCompact),
-    /// Move old days from a database to a bucket, which commands on the database then read too
-    ///
-    /// The oldest day first. A day is read again from the bucket before it is removed from the database.
-    Archive(FleetArchive),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FleetArchive {
-    /// Bucket, such as s3://bucket/prefix?ns=shop_prod, that `zerver fleet init` has prepared
-    #[arg(value_name = "URL")]
-    pub(crate) to: String,
-    /// Age of the days that are moved, in whole days
-    #[arg(long, value_name = "DURATION", default_value = "7d")]
-    pub(crate) older_than: HumanDuration,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FleetCompact {
-    /// Time after the end of an hour when it is packed
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
-    pub(crate) settle: HumanDuration,
-    /// Time for which objects stay after they were packed, for readers that have listed them
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
-    pub(crate) grace: HumanDuration,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FleetInit {
-    /// Number of days for which requests are kept [default: 30]
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) keep_days: Option<u32>,
 }
 
 #[cfg(feature = "mcp")]

@@ -11,6 +11,7 @@ use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
 
 use crate::args::{Fleet, FleetArchive, FleetCommand, FleetCompact, Global};
+use crate::commands::fleet_key::{self, KeyJson};
 use crate::error::{CommandError, CommandOutcome};
 use crate::fleet_failure::failed;
 use crate::output::Output;
@@ -23,17 +24,18 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
-    let url = fleet_url(global)?;
+    let url = || fleet_url(global);
     match &args.command {
-        FleetCommand::Init(args) => run_init(&url, args.keep_days, output),
-        FleetCommand::Upgrade => run_upgrade(&url, output),
-        FleetCommand::Status => run_status(&url, output),
-        FleetCommand::Compact(args) => run_compact(&url, args, output),
-        FleetCommand::Archive(args) => run_archive(&url, args, output),
+        FleetCommand::Init(args) => run_init(&url()?, args.keep_days, output),
+        FleetCommand::Upgrade => run_upgrade(&url()?, output),
+        FleetCommand::Status => run_status(&url()?, output),
+        FleetCommand::Compact(args) => run_compact(&url()?, args, output),
+        FleetCommand::Archive(args) => run_archive(&url()?, args, output),
+        FleetCommand::Key(args) => fleet_key::run(args, global, output),
     }
 }
 
-fn fleet_url(global: &Global) -> Result<FleetUrl, CommandError> {
+pub(super) fn fleet_url(global: &Global) -> Result<FleetUrl, CommandError> {
     let example = "name it with --store or ZERVER_STORE: --store 'postgres://user@host/database?ns=shop_prod' or \
                    's3://bucket/prefix?ns=shop_prod'";
     let Some(name) = &global.store else {
@@ -111,6 +113,9 @@ fn run_status(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome, Com
         bytes(found.bytes),
         count(u64::from(found.keep_days), "day", "days"),
     ));
+    for key in &found.keys {
+        output.info(&fleet_key::describe(key));
+    }
     if let Some(archive) = &found.archive {
         output.info(&format!("older days are in {}", clean(archive)));
     }
@@ -231,6 +236,7 @@ struct StatusJson<'s> {
     bytes: u64,
     builds: u64,
     nodes: Vec<NodeJson<'s>>,
+    keys: Vec<KeyJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     archive: Option<&'s str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -280,6 +286,7 @@ impl<'s> StatusJson<'s> {
             bytes,
             builds,
             nodes,
+            keys: status.keys.iter().map(KeyJson::from).collect(),
             archive: archive.as_deref(),
             foreign,
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use zerver_fleet::{FleetStatus, FleetUrl, NodeStatus, gaps, status};
-use zerver_recorder::{Verification, verify};
+use zerver_recorder::{Reader, SealError, Verification, verify};
 use zerver_trace::text::clean;
 
 use crate::error::{CommandError, CommandOutcome};
@@ -25,6 +25,7 @@ struct FleetDocument<'f> {
     traces: u64,
     blocks: u64,
     secrets: u64,
+    readable_secrets: u64,
     nodes: usize,
     bytes: u64,
 }
@@ -44,6 +45,8 @@ pub(super) fn run(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome,
     findings.extend(
         gaps(url).map_err(|error| failed(url, "check", &error))?.iter().map(|gap| clean(gap).into_owned()),
     );
+    let secrets = Secrets::of(&found, &reader);
+    findings.extend(secrets.lost.iter().map(|reason| clean(reason).into_owned()));
     if output.is_json {
         output.json(&FleetDocument {
             store: url.to_string(),
@@ -52,6 +55,7 @@ pub(super) fn run(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome,
             traces: found.traces,
             blocks: found.blocks,
             secrets: found.secrets,
+            readable_secrets: secrets.readable,
             nodes: state.nodes.len(),
             bytes: state.bytes,
         })?;
@@ -61,14 +65,53 @@ pub(super) fn run(url: &FleetUrl, output: &mut Output) -> Result<CommandOutcome,
         out += &field("holds", &[count(found.traces, "request", "requests")]);
         out += &field("size", &[bytes(state.bytes)]);
         if found.secrets > 0 {
-            let secrets = count(found.secrets, "secret", "secrets");
-            out += &field("secrets", &[format!("{secrets}, sealed; their keys are on the nodes")]);
+            out += &field("secrets", &secrets.lines(found.secrets));
         }
         let health = if findings.is_empty() { &["good".to_owned()][..] } else { &findings };
         out += &field("health", health);
         output.print(&out)?;
     }
     Ok(if findings.is_empty() { CommandOutcome::Success } else { CommandOutcome::Finding })
+}
+
+/// Secrets by what it takes to read them.
+#[derive(Default)]
+struct Secrets {
+    /// Number of those that the keys which were given open.
+    readable: u64,
+    /// Number of those whose keys stay on the nodes.
+    at_home: u64,
+    /// Reason why others cannot be read.
+    closed: Option<String>,
+    /// Data keys that no reader can unwrap.
+    lost: Vec<String>,
+}
+
+impl Secrets {
+    fn of(found: &Verification, reader: &Reader) -> Self {
+        let mut secrets = Self::default();
+        for (key, count) in &found.secrets_by_key {
+            match reader.unreadable_secrets(*key) {
+                None => secrets.readable += count,
+                Some(SealError::Elsewhere { .. }) => secrets.at_home += count,
+                Some(SealError::Wrapped { reason, is_lost: true }) => secrets.lost.push(reason),
+                Some(error) => drop(secrets.closed.get_or_insert_with(|| error.to_string())),
+            }
+        }
+        secrets
+    }
+
+    fn lines(&self, all: u64) -> Vec<String> {
+        let mut lines = vec![format!("{}, sealed", count(all, "secret", "secrets"))];
+        if self.readable > 0 {
+            lines.push(format!("{} readable with the keys that are here", self.readable));
+        }
+        if self.at_home > 0 {
+            lines.push(format!("{} sealed under keys that stay on the nodes", self.at_home));
+        }
+        lines.extend(self.closed.as_ref().map(|reason| clean(reason).into_owned()));
+        lines
+    }
 }
 
 fn findings(state: &FleetStatus, found: &Verification) -> Vec<String> {

@@ -12,6 +12,7 @@ mod explain;
 mod export;
 mod fleet;
 mod fleet_health;
+mod fleet_key;
 mod flows;
 mod import;
 mod ls;

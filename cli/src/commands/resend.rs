@@ -35,8 +35,9 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<CommandOutcome, CommandError> {
     let loaded = locate::load_trace(global, &args.id)?;
-    let secrets = match &loaded.reader {
-        Some(reader) => reader.open_secrets(&loaded.trace).unwrap_or_default(),
+    let (secrets, sealed) = match loaded.reader.as_ref().map(|reader| reader.open_secrets(&loaded.trace)) {
+        Some(Ok(secrets)) => (secrets, None),
+        Some(Err(error)) => (Default::default(), Some(error.to_string())),
         None => Default::default(),
     };
     let digits = loaded.digits();
@@ -49,7 +50,11 @@ pub(super) fn run(
     let request = RebuiltRequest::new(&recording, &edits).map_err(CommandError::from)?;
     if !request.missing.is_empty() {
         let error = CommandError::new("parts of the request were not recorded");
-        return Err(request.missing.iter().fold(error, |error, part| error.with_cause(part.to_string())));
+        let error = request.missing.iter().fold(error, |error, part| error.with_cause(part.to_string()));
+        return Err(match sealed {
+            Some(reason) => error.with_hint(format!("cannot decrypt its secrets: {}", clean(&reason))),
+            None => error,
+        });
     }
     if args.addr.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
         return Err(CommandError::new("requests are not resent over TLS")

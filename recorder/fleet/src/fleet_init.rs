@@ -28,7 +28,7 @@ pub struct InitOutcome {
 /// # Errors
 /// If the fleet cannot be reached, the user may not create a namespace in it, or the namespace has another version.
 pub fn init(url: &FleetUrl, options: InitOptions) -> Result<InitOutcome, FleetError> {
-    match &url.0 {
+    match &url.location {
         Location::Postgres(url) => postgres::init::init(url, options),
         Location::Bucket(url) => bucket::init::init(url, options),
     }
@@ -39,7 +39,7 @@ pub fn init(url: &FleetUrl, options: InitOptions) -> Result<InitOutcome, FleetEr
 /// # Errors
 /// As for [`init`], and if the namespace is not there.
 pub fn upgrade(url: &FleetUrl) -> Result<i32, FleetError> {
-    match &url.0 {
+    match &url.location {
         Location::Postgres(url) => postgres::init::upgrade(url),
         Location::Bucket(url) => bucket::init::upgrade(url),
     }

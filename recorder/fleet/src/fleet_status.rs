@@ -11,7 +11,7 @@ use crate::postgres;
 /// # Errors
 /// If the fleet cannot be read, or the namespace has another version.
 pub fn status(url: &FleetUrl) -> Result<FleetStatus, FleetError> {
-    match &url.0 {
+    match &url.location {
         Location::Postgres(url) => postgres::status::status(url),
         Location::Bucket(url) => bucket::status::status(url),
     }
@@ -22,7 +22,7 @@ pub fn status(url: &FleetUrl) -> Result<FleetStatus, FleetError> {
 /// # Errors
 /// If the fleet cannot be read.
 pub fn nodes(url: &FleetUrl) -> Result<Vec<NodeStatus>, FleetError> {
-    match &url.0 {
+    match &url.location {
         Location::Postgres(url) => postgres::status::nodes(url),
         Location::Bucket(url) => bucket::status::nodes(url),
     }
@@ -34,7 +34,7 @@ pub fn nodes(url: &FleetUrl) -> Result<Vec<NodeStatus>, FleetError> {
 /// # Errors
 /// If the fleet cannot be read.
 pub fn gaps(url: &FleetUrl) -> Result<Vec<String>, FleetError> {
-    match &url.0 {
+    match &url.location {
         Location::Postgres(_) => Ok(Vec::new()),
         Location::Bucket(url) => bucket::status::gaps(url),
     }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use zerver_postgres_connect::{SettingsError, without_setting};
 
 use crate::bucket::bucket_url::BucketUrl;
+use crate::keys::key_ring::KeySource;
 use crate::postgres::postgres_url::PostgresUrl;
 
 /// Namespace of a URL without one.
@@ -49,7 +50,11 @@ pub enum UrlError {
 /// The URL of a fleet: `postgres://user@host/database?ns=shop_prod` or `s3://bucket/prefix?ns=shop_prod`. Displayed without
 /// its password.
 #[derive(Clone)]
-pub struct FleetUrl(pub(crate) Location);
+pub struct FleetUrl {
+    pub(crate) location: Location,
+    /// The keys with which secrets can be read.
+    pub(crate) keys: KeySource,
+}
 
 /// Where a fleet is.
 #[derive(Clone)]
@@ -67,23 +72,25 @@ impl FleetUrl {
     }
 
     /// Parses a URL. `variable` returns the variables of the environment, which may have the key, the region and the
-    /// endpoint of a bucket or an archive.
+    /// endpoint of a bucket or an archive, and name the keys with which secrets can be read.
     ///
     /// # Errors
     /// If it is no URL of a fleet.
     pub fn parse_with(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
-        if PostgresUrl::is_url(text) {
-            return Ok(Self(Location::Postgres(Box::new(PostgresUrl::parse(text, variable)?))));
-        }
-        if BucketUrl::is_url(text) {
-            return Ok(Self(Location::Bucket(Box::new(BucketUrl::parse(text, variable)?))));
-        }
-        Err(UrlError::Scheme)
+        let (text, key_file) = without_setting(text, "keyfile");
+        let location = if PostgresUrl::is_url(&text) {
+            Location::Postgres(Box::new(PostgresUrl::parse(&text, variable)?))
+        } else if BucketUrl::is_url(&text) {
+            Location::Bucket(Box::new(BucketUrl::parse(&text, variable)?))
+        } else {
+            return Err(UrlError::Scheme);
+        };
+        Ok(Self { location, keys: KeySource::new(key_file, variable) })
     }
 
     /// Returns the namespace: a schema of PostgreSQL, or a folder of the bucket.
     pub fn namespace(&self) -> &str {
-        match &self.0 {
+        match &self.location {
             Location::Postgres(url) => url.namespace(),
             Location::Bucket(url) => url.namespace(),
         }
@@ -91,7 +98,7 @@ impl FleetUrl {
 
     /// Returns true if the fleet is in a bucket.
     pub const fn is_bucket(&self) -> bool {
-        matches!(self.0, Location::Bucket(_))
+        matches!(self.location, Location::Bucket(_))
     }
 }
 
@@ -120,7 +127,7 @@ fn is_name(text: &str) -> bool {
 
 impl fmt::Display for FleetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.location {
             Location::Postgres(url) => url.fmt(f),
             Location::Bucket(url) => url.fmt(f),
         }
@@ -145,6 +152,9 @@ mod tests {
         for wrong in ["./store", "mysql://h/d", "s3:bucket"] {
             assert!(!FleetUrl::is_url(wrong) && wrong.parse::<FleetUrl>().is_err(), "{wrong}");
         }
+        let with_key: FleetUrl = "postgres://h/d?keyfile=/run/key&ns=shop".parse().unwrap();
+        assert_eq!(with_key.to_string(), "postgres://h/d?ns=shop");
+        assert_eq!(with_key.keys, KeySource::new(Some("/run/key".to_owned()), &|_| None));
         let secret: FleetUrl = "postgres://u:hunter2@h/d".parse().unwrap();
         assert!(!format!("{secret} {secret:?}").contains("hunter2"));
     }

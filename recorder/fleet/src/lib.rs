@@ -5,6 +5,9 @@
 //! like those of a folder. [`init`], [`status`], [`compact`] and [`archive()`] are for operators. What a place does with blocks is below
 //! `postgres` and `bucket`; nothing outside of these two names a table or an object.
 //!
+//! A service that has the hash key of the fleet ([`read_hash_key`]) seals under a data key, which the shipper wraps for the public
+//! half of a pair ([`create_key`]). Only readers with the private half open it (`keys`).
+//!
 //! Statements are sent without a prepared form and without a session, so that a pooler such as PgBouncer may lie between.
 
 #![warn(missing_debug_implementations)]
@@ -18,6 +21,7 @@ mod fleet_error;
 mod fleet_init;
 mod fleet_status;
 mod fleet_url;
+mod keys;
 mod node_status;
 mod postgres;
 mod ship;
@@ -29,6 +33,10 @@ pub use self::fleet_error::FleetError;
 pub use self::fleet_init::{InitOptions, InitOutcome, init, upgrade};
 pub use self::fleet_status::{gaps, nodes, status};
 pub use self::fleet_url::{FleetUrl, UrlError};
+pub use self::keys::fleet_keys::{NewKey, create_key, keys, unwrap_line};
+pub use self::keys::key_file::{KeyFileError, read_hash_key};
+pub use self::keys::key_status::FleetKeyStatus;
+pub use self::keys::pair::KeyId;
 pub use self::node_status::{FleetStatus, NodeStatus};
 pub use self::ship::shipper::{Shipper, ShipperOptions};
 pub use self::ship::shipper_status::{ShipperEvent, ShipperStatus};

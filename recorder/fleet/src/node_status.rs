@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use zerver_recorder::NodeId;
 
+use crate::keys::key_status::FleetKeyStatus;
+
 /// State of a fleet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FleetStatus {
@@ -21,6 +23,8 @@ pub struct FleetStatus {
     pub builds: u64,
     /// Nodes, the one that was seen last first.
     pub nodes: Vec<NodeStatus>,
+    /// Public keys for which secrets are sealed, the current one first.
+    pub keys: Vec<FleetKeyStatus>,
     /// URL of the bucket to which a database moves old days.
     pub archive: Option<String>,
     /// Keys of objects in the namespace that nothing of zerver has written. Readers ignore them.

@@ -11,11 +11,13 @@ pub(crate) enum Table {
     Meta,
     /// Indexes of groups of blocks, by the number of the group.
     BlockGroups,
+    /// Data keys, by the number of the first block that is sealed under each.
+    DataKeys,
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Blocks, Self::BlockIndexes, Self::Summaries, Self::Meta, Self::BlockGroups];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Blocks, Self::BlockIndexes, Self::Summaries, Self::Meta, Self::BlockGroups, Self::DataKeys];
 
     pub(super) const fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
         TableDefinition::new(match self {
@@ -24,6 +26,7 @@ impl Table {
             Self::Summaries => "summaries",
             Self::Meta => "meta",
             Self::BlockGroups => "groups",
+            Self::DataKeys => "keys",
         })
     }
 }

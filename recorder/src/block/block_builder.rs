@@ -219,6 +219,7 @@ impl BlockBuilder {
             redaction: trace.redaction.clone(),
             undelivered: trace.is_undelivered,
             recorded_by: trace.recorded_by,
+            sealed_by: trace.sealed_by,
         };
         let mut len = 0;
         stored.map_pieces(|piece| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use zerver_trace::{
     Class, Event, FlowInfo, Header, Kept, Origin, Outcome, Recorded, RecordedBody, RecordedBy, Redaction,
-    RequestId, Trace,
+    RequestId, SealedBy, Trace,
 };
 
 use crate::block::trace_values::event_value_mut;
@@ -46,8 +46,10 @@ pub(crate) struct StoredTrace {
     pub(crate) origin: Origin<PieceId>,
     pub(crate) redaction: Redaction,
     pub(crate) undelivered: bool,
-    /// Last, because it was added with schema 3.5.
+    /// Late, because it was added with schema 3.5.
     pub(crate) recorded_by: RecordedBy,
+    /// Last, because it was added with schema 3.8.
+    pub(crate) sealed_by: SealedBy,
 }
 
 /// Source of the pieces to which a stored trace refers.
@@ -225,6 +227,7 @@ impl StoredTrace {
             redaction: self.redaction,
             is_undelivered: self.undelivered,
             recorded_by: self.recorded_by,
+            sealed_by: self.sealed_by,
         })
     }
 }

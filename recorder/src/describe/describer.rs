@@ -39,11 +39,6 @@ impl Describer {
         Self { sealer, build, body_limit: body_limit.min(MAX_BODY), interner: ValueInterner::new(rule) }
     }
 
-    /// Returns the key under which secrets are sealed.
-    pub(crate) const fn key(&self) -> &SecretKey {
-        self.sealer.key()
-    }
-
     /// Seals under another key from now on. The block must be empty.
     pub(crate) fn use_key(&mut self, key: SecretKey) {
         self.sealer = Sealer::new(key);
@@ -148,9 +143,10 @@ impl Describer {
             events_dropped: capture.events_dropped.saturating_add(dropped),
             worker: capture.worker,
             origin: request.origin.map_or(Origin::Absent, Origin::Named),
-            redaction: Redaction { key: Some(self.sealer.key().id()), texts: Vec::new() },
+            redaction: Redaction { key: Some(self.sealer.key().hash_id()), texts: Vec::new() },
             undelivered: capture.is_undelivered,
             recorded_by: capture.recorded_by,
+            sealed_by: self.sealer.key().sealed_by(),
         }
     }
 

@@ -50,6 +50,7 @@ pub(crate) enum RecordKind {
     BlockGroup = 8,
     FlowDeclarations = 9,
     StoreNode = 10,
+    DataKey = 11,
 }
 
 thread_local! {

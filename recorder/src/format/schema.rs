@@ -51,7 +51,8 @@ impl fmt::Display for Schema {
 /// - 3.5 added traces that a layer recorded, and lines that are logged outside of effects.
 /// - 3.6 added the declarations of flows: versions, owners, aliases, objectives.
 /// - 3.7 added opaque pieces, which a block keeps apart from those that it compresses, and the identity of a store.
-pub(crate) const SCHEMA: Schema = Schema::new(3, 7);
+/// - 3.8 added data keys, and the key under which the secrets of a trace are sealed.
+pub(crate) const SCHEMA: Schema = Schema::new(3, 8);
 /// Oldest schema of a store that this build reads.
 pub(super) const OLDEST: Schema = Schema::new(3, 0);
 /// Oldest schema of a portable file that this build reads.
@@ -65,7 +66,7 @@ mod tests {
     fn a_schema_is_two_bytes_whose_order_is_that_of_versions() {
         // Before there were minor versions, the schema was a number in little endian.
         assert_eq!(Schema::from_bytes(3u16.to_le_bytes()), Schema::new(3, 0));
-        assert_eq!(Schema::from_bytes(Schema::new(3, 7).to_bytes()).to_string(), "3.7");
+        assert_eq!(Schema::from_bytes(Schema::new(3, 8).to_bytes()).to_string(), "3.8");
         assert!(Schema::new(3, 0) < Schema::new(3, 1) && Schema::new(3, 255) < Schema::new(4, 0));
     }
 }

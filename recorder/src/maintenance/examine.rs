@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use zerver_trace::Recorded;
+use zerver_trace::{Recorded, SealedBy};
 
 use crate::backend::store_dir;
 use crate::backend::store_meta::{self, StoreMeta};
@@ -22,7 +22,10 @@ use crate::read::folder::folder_view::FolderView;
 use crate::read::read_error::ReadError;
 use crate::read::store_counts::StoreCounts;
 use crate::read::store_view::StoreView;
-use crate::secrets::secret_key::{SealError, SecretKey};
+use crate::secrets::data_key::DataKey;
+use crate::secrets::data_key_record::data_keys;
+use crate::secrets::seal_error::SealError;
+use crate::secrets::store_key::StoreKey;
 
 /// Result of an examination.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,7 +96,7 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> StoreRepo
     if let Ok(data) = fs::symlink_metadata(&file) {
         (report.bytes, report.bytes_on_disk) = (data.len(), data.blocks() * 512);
     }
-    let key = match SecretKey::load(dir) {
+    let key = match StoreKey::load(dir) {
         Err(SealError::BadKey { path, reason }) => {
             report.invalid_files.push((path, reason));
             None
@@ -117,7 +120,17 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> StoreRepo
     });
     let read = opened.and_then(|store| {
         let view = StoreView { blocks: Box::new(store.folder_view()?) };
-        inspect(&view, key.as_ref(), &mut report, progress)
+        let mut keys = OpenKeys::new();
+        if let Some(key) = &key {
+            let data_keys = data_keys(&view.blocks.snapshot)?.into_iter();
+            keys.extend(
+                data_keys
+                    .filter_map(|(_, sealed)| sealed.open(key))
+                    .map(|key| (SealedBy(Some(key.id())), key)),
+            );
+            keys.insert(SealedBy(None), key.data_key());
+        }
+        inspect(&view, &keys, &mut report, progress)
     });
     if let Err(error) = read {
         report.repairable = match &error {
@@ -138,7 +151,7 @@ pub fn examine_with(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> StoreRepo
 
 fn inspect(
     view: &StoreView<FolderView>,
-    key: Option<&SecretKey>,
+    keys: &OpenKeys,
     report: &mut StoreReport,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), ReadError> {
@@ -169,7 +182,7 @@ fn inspect(
     let of = blocks.len() as u64;
     for (read, block) in (0..).zip(blocks) {
         progress(read, of);
-        match inspect_block(view, block, key) {
+        match inspect_block(view, block, keys) {
             Ok((index, secrets)) => {
                 report.traces += u64::from(index.count);
                 report.bytes_used += index.bytes;
@@ -212,18 +225,23 @@ fn damaged_groups(view: &StoreView<FolderView>) -> Result<Vec<DamagedBlock>, Rea
     Ok(damaged)
 }
 
+/// The keys that are open, by what traces call them.
+pub(super) type OpenKeys = BTreeMap<SealedBy, DataKey>;
+
 /// Number of sealed values in a block.
 #[derive(Default)]
 pub(super) struct SealedValues {
     pub(super) all: u64,
     lost: u64,
+    /// By the keys under which they are sealed.
+    pub(super) by_key: BTreeMap<SealedBy, u64>,
 }
 
 /// Reads every trace of a block, and compares it with its summary.
 pub(super) fn inspect_block<V: BlocksView + ?Sized>(
     view: &StoreView<V>,
     block: u64,
-    key: Option<&SecretKey>,
+    keys: &OpenKeys,
 ) -> Result<(BlockIndex, SealedValues), ReadError> {
     let index = view.index(block)?;
     let summaries = view.summaries(block, index.count)?;
@@ -237,12 +255,17 @@ pub(super) fn inspect_block<V: BlocksView + ?Sized>(
             if trace.summary() != *summary {
                 return Err(FormatError::Malformed("a summary does not match its trace".to_owned()));
             }
+            let (sealed_by, before) = (trace.sealed_by, secrets.all);
             each_value(&mut trace, |recorded| {
                 if let Recorded::Sealed { .. } = recorded {
+                    let key = keys.get(&sealed_by);
                     secrets.all += 1;
                     secrets.lost += u64::from(key.is_none_or(|key| key.unseal(recorded).is_err()));
                 }
             });
+            if secrets.all > before {
+                *secrets.by_key.entry(sealed_by).or_default() += secrets.all - before;
+            }
         }
         Ok(())
     })?;

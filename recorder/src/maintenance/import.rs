@@ -19,6 +19,7 @@ use crate::read::blocks::Wanted;
 use crate::read::folder::folder_view::FolderView;
 use crate::read::read_error::ReadError;
 use crate::read::store_view::StoreView;
+use crate::secrets::data_key_record::SealedDataKey;
 use crate::write::open_error::{OpenError, lock_dir};
 
 /// Adds traces to the store in a folder, which is created if necessary. The oldest come first, as if they had been
@@ -30,10 +31,16 @@ use crate::write::open_error::{OpenError, lock_dir};
 pub fn import(dir: &Path, mut traces: Vec<Trace>) -> Result<usize, OpenError> {
     let lock = lock_dir(dir)?;
     traces.sort_by_key(|trace| trace.started_unix_ns);
-    import_locked(&lock, dir, traces)
+    import_locked(&lock, dir, traces, &[])
 }
 
-pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) -> Result<usize, OpenError> {
+/// Adds traces, and the data keys under which their secrets are sealed.
+pub(crate) fn import_locked(
+    _lock: &WriterLock,
+    dir: &Path,
+    traces: Vec<Trace>,
+    keys: &[SealedDataKey],
+) -> Result<usize, OpenError> {
     let store = WriteStore::open(dir)?;
     let snapshot = store.snapshot()?;
     let mut meta = StoreMeta::read(&snapshot)?.and_then(Result::ok).unwrap_or_default();
@@ -41,6 +48,8 @@ pub(crate) fn import_locked(_lock: &WriterLock, dir: &Path, traces: Vec<Trace>) 
     let mut known = known_ids(&StoreView { blocks: Box::new(FolderView { snapshot, meta }) }, &traces)?;
     let mut imported = 0;
     let (mut builder, mut batch) = (BlockBuilder::default(), WriteBatch::default());
+    // The last numbers are those of no block, so that these keys stay, whichever blocks they belong to.
+    (0..).zip(keys).for_each(|(n, key)| key.put(u64::MAX - n, &mut batch));
     for trace in traces {
         if !known.insert(trace.id) {
             continue;

@@ -87,10 +87,14 @@ mod tests {
     fn a_file_of_a_schema_before_3_5_was_recorded_by_the_runtime() {
         let trace = sample_traces::trace(1);
         let raw = codec::encode(&trace);
+        let key = codec::encode(zerver_trace::SealedBy(None));
+        let raw = raw.strip_suffix(&key[..]).unwrap();
+        assert_eq!(read_raw(raw).unwrap(), trace, "3.8");
         let last = codec::encode(zerver_trace::RecordedBy::Runtime);
         assert_eq!(read_raw(raw.strip_suffix(&last[..]).unwrap()).unwrap(), trace);
-        let unknown = [&raw[..raw.len() - last.len()], &[9]].concat();
-        assert!(matches!(read_raw(&unknown), Err(FormatError::Malformed(_))));
+        for unknown in [[&raw[..raw.len() - last.len()], &[9]].concat(), [raw, &[9]].concat()] {
+            assert!(matches!(read_raw(&unknown), Err(FormatError::Malformed(_))));
+        }
     }
 
     #[test]

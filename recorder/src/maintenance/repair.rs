@@ -1,6 +1,6 @@
 //! Repairs a store. Nothing that is still readable is discarded.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -20,6 +20,7 @@ use crate::format::{FormatError, record};
 use crate::maintenance::examine::{StoreReport, examine};
 use crate::maintenance::import::import_locked;
 use crate::regular_file;
+use crate::secrets::data_key_record::SealedDataKey;
 use crate::write::open_error::{OpenError, lock_dir};
 
 /// The reason why a store was not repaired.
@@ -81,7 +82,7 @@ pub fn repair(dir: &Path) -> Result<StoreReport, RepairError> {
         Err(StoreError::Format { source: FormatError::Checksum | FormatError::Truncated { .. }, .. }) => true,
         // The header itself may be damaged.
         Err(StoreError::Format { path, source: FormatError::Foreign }) => {
-            if salvage_traces(&path)?.is_empty() {
+            if salvage(&path)?.traces.is_empty() {
                 return Err(OpenError::Unreadable { path, source: FormatError::Foreign }.into());
             }
             true
@@ -93,12 +94,12 @@ pub fn repair(dir: &Path) -> Result<StoreReport, RepairError> {
     }
     let io = |source| RepairError::Io { path: path.clone(), source };
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let traces = salvage_traces(&path)?;
+    let Salvage { traces, keys } = salvage(&path)?;
     let moved_to =
         (0..).map(|n| dir.join(format!("traces.redb.damaged-{seconds}-{n}"))).find(|path| !path.exists());
     let moved_to = moved_to.ok_or_else(|| io(io::ErrorKind::AlreadyExists.into()))?;
     fs::rename(&path, &moved_to).map_err(io)?;
-    let salvaged = import_locked(&lock, dir, traces)?;
+    let salvaged = import_locked(&lock, dir, traces, &keys)?;
     Ok(StoreReport { moved_to: Some(moved_to), salvaged: salvaged as u64, ..unlock_and_examine(dir, lock) })
 }
 
@@ -110,13 +111,19 @@ fn unlock_and_examine(dir: &Path, lock: WriterLock) -> StoreReport {
 /// Number of bytes of a file to search at a time. A record that begins in the first half lies within it.
 const WINDOW: usize = 4 * MAX_RAW;
 
-/// Finds the traces of every undamaged block anywhere in a file, in the order of their blocks. A block that was
-/// rewritten occurs more than once; each trace is returned once.
-fn salvage_traces(path: &Path) -> Result<Vec<Trace>, RepairError> {
+/// The readable parts of a damaged file.
+struct Salvage {
+    traces: Vec<Trace>,
+    keys: Vec<SealedDataKey>,
+}
+
+/// Finds the traces of every undamaged block anywhere in a file, in the order of their blocks, and the data keys. A block
+/// that was rewritten occurs more than once; each trace is returned once.
+fn salvage(path: &Path) -> Result<Salvage, RepairError> {
     let io = |source| RepairError::Io { path: path.to_owned(), source };
     let file = regular_file::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();
-    let (mut at, mut found) = (0, Vec::new());
+    let (mut at, mut found, mut keys) = (0, Vec::new(), BTreeMap::new());
     let mut window = vec![0; WINDOW.min(usize::try_from(len).unwrap_or(WINDOW))];
     while at < len {
         let here = window.len().min(usize::try_from(len - at).unwrap_or(WINDOW));
@@ -126,9 +133,13 @@ fn salvage_traces(path: &Path) -> Result<Vec<Trace>, RepairError> {
                 found.extend((0..body.len()).filter_map(|position| Some((key, body.trace(position).ok()?))));
             }
         }
+        for (number, record) in record::find_all(RecordKind::DataKey, &window[..here]) {
+            keys.extend(SealedDataKey::read(number, record).ok().map(|key| (key.id, key)));
+        }
         at += (WINDOW / 2) as u64;
     }
     found.sort_by_key(|(key, _)| *key);
     let mut seen = HashSet::new();
-    Ok(found.into_iter().map(|(_, trace)| trace).filter(|trace| seen.insert(trace.id)).collect())
+    let traces = found.into_iter().map(|(_, trace)| trace).filter(|trace| seen.insert(trace.id)).collect();
+    Ok(Salvage { traces, keys: keys.into_values().collect() })
 }

@@ -1,6 +1,10 @@
 //! Verifies every block of a source, wherever it lies.
 
-use crate::maintenance::examine::{DamagedBlock, inspect_block};
+use std::collections::BTreeMap;
+
+use zerver_trace::SealedBy;
+
+use crate::maintenance::examine::{DamagedBlock, OpenKeys, inspect_block};
 use crate::read::blocks::{Order, Wanted};
 use crate::read::read_error::ReadError;
 use crate::read::reader::Reader;
@@ -14,6 +18,8 @@ pub struct Verification {
     pub traces: u64,
     /// Number of sealed values.
     pub secrets: u64,
+    /// The same by the keys under which they are sealed.
+    pub secrets_by_key: BTreeMap<SealedBy, u64>,
     /// Blocks that are not what was recorded, by their position.
     pub damaged: Vec<DamagedBlock>,
 }
@@ -29,10 +35,13 @@ pub fn verify(reader: &Reader, progress: &mut dyn FnMut(u64)) -> Result<Verifica
         let at = at?;
         progress(found.blocks);
         found.blocks += 1;
-        match inspect_block(&view, at, None) {
+        match inspect_block(&view, at, &OpenKeys::new()) {
             Ok((index, secrets)) => {
                 found.traces += u64::from(index.count);
                 found.secrets += secrets.all;
+                for (key, count) in secrets.by_key {
+                    *found.secrets_by_key.entry(key).or_default() += count;
+                }
                 let ids = Wanted::Ids(index.min_id, index.max_id);
                 if !is_found(&view, &ids, at)? {
                     let reason =

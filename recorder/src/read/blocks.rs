@@ -7,20 +7,22 @@ use std::fmt::Display;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-use zerver_trace::{Query, RequestId};
+use zerver_trace::{Query, RequestId, SealedBy};
 
 use crate::backend::store_dir::FileMark;
 use crate::backend::store_identity::{BuildRecord, NodeId};
 use crate::block::block_index::BlockIndex;
 use crate::read::read_error::ReadError;
 use crate::read::store_counts::StoreCounts;
+use crate::secrets::data_key::DataKey;
+use crate::secrets::seal_error::SealError;
 
 /// A source of blocks, which another process may be adding to.
 pub trait Blocks: Send + Sync {
     /// Returns the name of the source for messages, without a password.
     fn place(&self) -> String;
 
-    /// Returns the folder of the store, if it is one. Only a folder has the key of its secrets.
+    /// Returns the folder of the store, if it is one.
     fn dir(&self) -> Option<&Path>;
 
     /// Returns the blocks as they are now.
@@ -28,6 +30,12 @@ pub trait Blocks: Send + Sync {
     /// # Errors
     /// If the source cannot be read.
     fn view(&self) -> Result<Box<dyn BlocksView>, ReadError>;
+
+    /// Returns the key under which the secrets of a trace are sealed.
+    ///
+    /// # Errors
+    /// If the key is missing, or not here, or cannot be opened.
+    fn data_key(&self, sealed_by: SealedBy) -> Result<DataKey, SealError>;
 
     /// Returns true if the open source is still the one under its name.
     fn is_in_place(&self) -> bool;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::rc::Rc;
 
 use zerver_trace::{
-    CatalogFlow, Cursor, FlowInfo, Query, Recorded, RequestId, SourceError, Summary, Trace, TraceSource,
-    TraceView,
+    CatalogFlow, Cursor, FlowInfo, Query, Recorded, RequestId, SealedBy, SourceError, Summary, Trace,
+    TraceSource, TraceView,
 };
 
 use crate::backend::store_dir::FileMark;
@@ -19,7 +19,8 @@ use crate::read::newest_first::visit_merged;
 use crate::read::read_error::ReadError;
 use crate::read::store_counts::StoreCounts;
 use crate::read::store_view::StoreView;
-use crate::secrets::secret_key::{SealError, SecretKey};
+use crate::secrets::data_key::DataKey;
+use crate::secrets::seal_error::SealError;
 
 /// Reads a store, which another process may be writing to, or those of a fleet.
 pub struct Reader {
@@ -160,18 +161,22 @@ impl Reader {
         self.blocks.view()?.dropped()
     }
 
-    /// Opens a sealed value with the key of the store. Any other value is returned unchanged.
+    /// Opens a sealed value of a trace. Any other value is returned unchanged.
     ///
     /// # Errors
     /// If the key is missing, or the value was sealed under another one.
-    pub fn unseal(&self, value: &Recorded) -> Result<Recorded, SealError> {
-        if value.is_secret() { self.key()?.unseal(value) } else { Ok(value.clone()) }
+    pub fn unseal(&self, trace: &Trace, value: &Recorded) -> Result<Recorded, SealError> {
+        if value.is_secret() { self.data_key(trace)?.unseal(value) } else { Ok(value.clone()) }
     }
 
-    /// Loads the key of the store.
-    pub(super) fn key(&self) -> Result<SecretKey, SealError> {
-        let elsewhere = || SealError::Elsewhere { place: self.place() };
-        SecretKey::load(self.dir().ok_or_else(elsewhere)?)
+    /// Returns the key under which the secrets of a trace are sealed.
+    pub(super) fn data_key(&self, trace: &Trace) -> Result<DataKey, SealError> {
+        self.blocks.data_key(trace.sealed_by)
+    }
+
+    /// Returns the reason why secrets that are sealed under a key cannot be read here. `None` if they can.
+    pub fn unreadable_secrets(&self, sealed_by: SealedBy) -> Option<SealError> {
+        self.blocks.data_key(sealed_by).err()
     }
 
     /// Returns the summaries of the traces that match a query, newest first.

@@ -1,4 +1,4 @@
-//! Reads the values behind seals, for replays on the machine that recorded them.
+//! Reads the values behind seals, for replays by those who have the key.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use zerver_trace::{Recorded, Trace, Value};
 
 use crate::block::trace_values::each_value;
 use crate::read::reader::Reader;
-use crate::secrets::secret_key::SealError;
+use crate::secrets::seal_error::SealError;
 
 impl Reader {
     /// Opens the sealed values of a trace, and returns them by their hash. Values of which only a hash is left are
@@ -24,7 +24,7 @@ impl Reader {
         if sealed.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let key = self.key()?;
+        let key = self.data_key(trace)?;
         let mut opened = BTreeMap::new();
         for (hash, recorded) in sealed {
             if let Recorded::Plain { value, .. } = key.unseal(&recorded)? {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use chacha20poly1305::aead::{Aead, Payload};
 use zerver_trace::{Masked, MissingReason, Recorded, Value};
 
 use crate::format::codec;
-use crate::secrets::secret_key::{NONCE_LEN, PURPOSE, SecretKey};
+use crate::secrets::data_key::{NONCE_LEN, PURPOSE, seal};
+use crate::secrets::secret_key::SecretKey;
 
 /// Size of the sealed values that are kept for reuse, in bytes, from which on those that were not used lately are forgotten.
 const REMEMBERED_BYTES: usize = 1 << 20;
@@ -109,8 +109,7 @@ impl Sealer {
         }
         let nonce: [u8; NONCE_LEN] = *self.random.last_chunk()?;
         self.random.truncate(self.random.len() - NONCE_LEN);
-        let sealed = self.key.cipher.encrypt(&nonce.into(), Payload { msg: plain, aad: PURPOSE }).ok()?;
-        Some([&nonce[..], &sealed].concat())
+        seal(&self.key.data.cipher, nonce, plain, PURPOSE)
     }
 }
 
@@ -121,24 +120,25 @@ mod tests {
 
     use super::*;
     use crate::backend::store_dir;
-    use crate::secrets::secret_key::SealError;
+    use crate::secrets::seal_error::SealError;
+    use crate::secrets::store_key::StoreKey;
 
     #[test]
     fn a_sealed_value_opens_under_its_own_key_only() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut sealer = Sealer::new(SecretKey::load_or_create(one.path()).unwrap());
+        let mut sealer = Sealer::new(StoreKey::load_or_create(one.path()).unwrap().secret_key());
         let value = Value::from_serialize("hunter2 hunter2").unwrap();
         let sealed = sealer.seal(&value, Some("a line"), None);
-        let again = SecretKey::load(one.path()).unwrap().unseal(&sealed).unwrap();
+        let again = StoreKey::load(one.path()).unwrap().data_key().unseal(&sealed).unwrap();
         assert_eq!(again, Recorded::Plain { value: value.clone(), summary: Some("a line".to_owned()) });
 
-        let other = SecretKey::load_or_create(two.path()).unwrap();
+        let other = StoreKey::load_or_create(two.path()).unwrap().data_key();
         assert!(matches!(other.unseal(&sealed), Err(SealError::WrongKey { .. })));
         let Recorded::Sealed { hash, mut sealed, masked } = sealed else { panic!("not sealed") };
         assert!(memchr::memmem::find(&sealed, b"hunter2").is_none());
         *sealed.last_mut().unwrap() ^= 1;
         let damaged = Recorded::Sealed { hash, sealed, masked };
-        assert!(matches!(sealer.key().unseal(&damaged), Err(SealError::WrongKey { .. })));
+        assert!(matches!(sealer.key().data.unseal(&damaged), Err(SealError::WrongKey { .. })));
         let mode = fs::metadata(store_dir::key_file(one.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn equal_values_have_equal_hashes_and_no_nonce_is_reused() {
         let dir = tempfile::tempdir().unwrap();
-        let mut sealer = Sealer::new(SecretKey::load_or_create(dir.path()).unwrap());
+        let mut sealer = Sealer::new(StoreKey::load_or_create(dir.path()).unwrap().secret_key());
         let mut seen = std::collections::HashSet::new();
         for n in 0..3_000u32 {
             let Recorded::Sealed { sealed, .. } =

@@ -11,6 +11,9 @@ use crate::read::blocks::Blocks as _;
 use crate::read::folder::folder_blocks::FolderBlocks;
 use crate::read::folder::folder_view::FolderView;
 use crate::read::read_error::ReadError;
+use crate::secrets::data_key::DataKey;
+use crate::secrets::data_key_record::data_keys;
+use crate::secrets::store_key::StoreKey;
 use crate::spool::spool_end::SpoolEnd;
 
 /// A closed block: its three records, byte for byte.
@@ -150,6 +153,21 @@ impl SpoolReader {
         let Ok(decoded) = store_meta::decode_catalog(&catalog) else { return Ok(None) };
         let (declarations, origin) = (read(BuildRecord::Declarations)?, read(BuildRecord::Origin)?);
         Ok(Some(BuildRecords { build: decoded.build, catalog: Some(catalog), declarations, origin }))
+    }
+
+    /// Reads the data keys of the store that are not among those which are known, for a shipper to wrap. Those that the key of
+    /// the store does not open are left out: nothing else opens them either.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn data_keys(&self, is_known: impl Fn([u8; 8]) -> bool) -> Result<Vec<DataKey>, ReadError> {
+        let mut keys = data_keys(&self.0.folder_view()?.snapshot)?;
+        keys.retain(|(_, key)| !is_known(key.id));
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(Ok(store)) = self.0.dir().map(StoreKey::load) else { return Ok(Vec::new()) };
+        Ok(keys.iter().filter_map(|(_, key)| key.open(&store)).collect())
     }
 
     fn view_of(&self, end: SpoolEnd) -> Result<Option<FolderView>, ReadError> {

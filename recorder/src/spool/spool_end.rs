@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::store_identity::NodeId;
+use crate::secrets::data_key::HashKey;
 use crate::write::recorder_state::RecorderState;
 
 /// The end of the closed blocks of a store. A closed block is committed and never changes.
@@ -20,11 +21,17 @@ pub struct SpoolEnd {
 pub struct Spool {
     state: Arc<RecorderState>,
     dir: PathBuf,
+    hash_key: Option<HashKey>,
 }
 
 impl Spool {
-    pub(crate) const fn new(state: Arc<RecorderState>, dir: PathBuf) -> Self {
-        Self { state, dir }
+    pub(crate) const fn new(state: Arc<RecorderState>, dir: PathBuf, hash_key: Option<HashKey>) -> Self {
+        Self { state, dir, hash_key }
+    }
+
+    /// Returns the key that the services of the fleet share, if secrets are sealed for it.
+    pub const fn hash_key(&self) -> Option<&HashKey> {
+        self.hash_key.as_ref()
     }
 
     /// Returns the folder of the store.

@@ -9,7 +9,7 @@ use crate::backend::store_dir;
 use crate::backend::store_error::StoreError;
 use crate::backend::writer_lock::{LockError, WriterLock};
 use crate::format::FormatError;
-use crate::secrets::secret_key::SealError;
+use crate::secrets::seal_error::SealError;
 
 /// The reason why a store cannot be written to. Nothing in its folder was changed.
 #[derive(Debug, Error)]

@@ -14,8 +14,11 @@ use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::intake::capture_queue::CaptureQueue;
 use crate::intake::recording_policy::RecordingPolicy;
+use crate::secrets::data_key::HashKey;
+use crate::secrets::seal_error::SealError;
 use crate::secrets::sealer::Sealer;
-use crate::secrets::secret_key::{SealError, SecretKey};
+use crate::secrets::store_key::StoreKey;
+use crate::secrets::writer_keys::WriterKeys;
 use crate::spool::Spool;
 use crate::write::open_error::{OpenError, lock_dir};
 use crate::write::recorder_state::{RecorderState, RecorderStatus};
@@ -47,6 +50,9 @@ pub struct RecorderOptions {
     pub max_bytes: Option<u64>,
     /// Rule that identifies secrets.
     pub rule: Rule,
+    /// Key that the services of a fleet share. With it, secrets are sealed under a data key of this process, which a shipper
+    /// wraps for the fleet; without, under the key of the store, which stays where it is.
+    pub hash_key: Option<HashKey>,
 }
 
 impl RecorderOptions {
@@ -63,6 +69,7 @@ impl RecorderOptions {
             max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
             max_bytes: Some(1 << 30),
             rule: Rule::default(),
+            hash_key: None,
         }
     }
 }
@@ -73,6 +80,7 @@ impl RecorderOptions {
 #[derive(Debug)]
 pub struct Recorder {
     dir: PathBuf,
+    hash_key: Option<HashKey>,
     state: Arc<RecorderState>,
     thread: Option<JoinHandle<()>>,
 }
@@ -86,13 +94,14 @@ impl Recorder {
         let dir = options.dir.clone();
         let lock = lock_dir(&dir)?;
         // Checked before the database is created.
-        match SecretKey::load(&dir) {
+        match StoreKey::load(&dir) {
             Ok(_) | Err(SealError::NoKey { .. }) => {}
             Err(error) => return Err(error.into()),
         }
         let retention = Retention::new(options.max_age, options.max_bytes);
         let store = WriteStore::open_with_limit(&dir, retention.max_bytes())?;
-        let sealer = Sealer::new(SecretKey::load_or_create(&dir)?);
+        let keys = WriterKeys::open(&dir, options.hash_key.clone())?;
+        let sealer = Sealer::new(keys.secret_key());
         let describer = Describer::new(sealer, options.rule, options.build.clone(), options.body_limit);
         let (queue, receiver) = CaptureQueue::new(&options.policy, options.queue_len, options.queue_bytes);
         let state = Arc::new(RecorderState::new(queue));
@@ -104,6 +113,7 @@ impl Recorder {
             Arc::clone(&state),
             receiver,
             describer,
+            keys,
             retention,
             options.build,
             options.origin,
@@ -116,7 +126,7 @@ impl Recorder {
                 }
             })
             .map_err(|source| OpenError::Io { path: options.dir, source })?;
-        Ok(Self { dir, state, thread: Some(thread) })
+        Ok(Self { dir, hash_key: options.hash_key, state, thread: Some(thread) })
     }
 
     /// Returns the sink for captures. Captures that it accepts after [`Recorder::close`] count as dropped.
@@ -158,7 +168,7 @@ impl Recorder {
 
     /// Returns the store as a shipper sees it, which may outlive the recorder.
     pub fn spool(&self) -> Spool {
-        Spool::new(Arc::clone(&self.state), self.dir.clone())
+        Spool::new(Arc::clone(&self.state), self.dir.clone(), self.hash_key.clone())
     }
 
     /// Waits until everything accepted so far is visible to other processes, or recording is paused.

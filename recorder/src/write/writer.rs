@@ -33,6 +33,8 @@ use crate::block::block_group::GroupBuilder;
 use crate::catch_panic;
 use crate::describe::describer::Describer;
 use crate::intake::capture_queue::QueuedCapture;
+use crate::secrets::data_key_record::unused_numbers;
+use crate::secrets::writer_keys::WriterKeys;
 use crate::spool::SpoolEnd;
 use crate::write::observed_clock::ClockDifference;
 use crate::write::recorder_state::{Declared, RecorderState};
@@ -75,6 +77,9 @@ pub(crate) struct Writer {
     /// Captures that were described and not yet returned to the workers.
     described: Vec<QueuedCapture>,
     describer: Describer,
+    keys: WriterKeys,
+    /// True if the data key is in the batch or in the store.
+    has_put_key: bool,
     retention: Retention,
     build: String,
     origin: StoreOrigin,
@@ -114,6 +119,7 @@ impl Writer {
         state: Arc<RecorderState>,
         receiver: Receiver<QueuedCapture>,
         describer: Describer,
+        keys: WriterKeys,
         mut retention: Retention,
         build: String,
         origin: StoreOrigin,
@@ -136,6 +142,8 @@ impl Writer {
             receiver,
             described: Vec::new(),
             describer,
+            keys,
+            has_put_key: false,
             retention,
             build,
             origin,
@@ -325,7 +333,7 @@ struct Loaded {
     group: GroupBuilder,
     node: NodeId,
     /// Records that the store lacks, because it is new or an earlier version wrote it: its id, and indexes of complete
-    /// groups.
+    /// groups. Removes the data keys that are not used any more.
     missing: WriteBatch,
 }
 
@@ -339,6 +347,9 @@ fn load_meta(store: &WriteStore, retention: &mut Retention) -> Result<Loaded, St
         ControlFlow::Continue(())
     })?;
     let (mut group, mut missing) = (GroupBuilder::default(), WriteBatch::default());
+    if let Some(numbers) = unused_numbers(&snapshot, meta.first)? {
+        missing.remove(Table::DataKeys, numbers);
+    }
     let node = match store_meta::read_node(&snapshot)? {
         Some(node) => node,
         None => {

@@ -66,11 +66,11 @@ fn a_file_that_is_not_a_store_is_refused_and_left_unchanged() {
         (b"redb\x1a\x0a\xa9\x0d\x0a\0\0\0".repeat(1000), FormatError::Foreign),
         (
             with_schema(Schema::new(4, 0)),
-            FormatError::Newer { found: Schema::new(4, 0), newest: Schema::new(3, 7) },
+            FormatError::Newer { found: Schema::new(4, 0), newest: Schema::new(3, 8) },
         ),
         (
-            with_schema(Schema::new(3, 8)),
-            FormatError::Newer { found: Schema::new(3, 8), newest: Schema::new(3, 7) },
+            with_schema(Schema::new(3, 9)),
+            FormatError::Newer { found: Schema::new(3, 9), newest: Schema::new(3, 8) },
         ),
         (
             with_schema(Schema::new(2, 0)),

@@ -108,11 +108,11 @@ fn write(folder: &Path) {
 fn traces_and_secrets(reader: &Reader) -> Vec<(Trace, Vec<Recorded>)> {
     let list = reader.list(&Query::default()).unwrap();
     let tell = |summary: &zerver_trace::Summary| {
-        let mut trace = reader.load(summary.id).unwrap().unwrap();
+        let trace = reader.load(summary.id).unwrap().unwrap();
         let mut unsealed = Vec::new();
-        for event in &mut trace.events {
+        for event in &trace.events {
             if let Event::SlotWritten { value, .. } = event {
-                unsealed.push(reader.unseal(value).unwrap());
+                unsealed.push(reader.unseal(&trace, value).unwrap());
             }
         }
         // A portable file holds everything but the sealed bytes.

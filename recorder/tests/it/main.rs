@@ -3,6 +3,7 @@
 mod access;
 mod crash;
 mod damage;
+mod data_keys;
 mod examine;
 mod golden;
 mod id_digits;

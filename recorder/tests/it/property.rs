@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use zerver_recorder::{Reader, Recorder, portable};
 use zerver_trace::{
-    Body, Capture, Event, FailureInfo, FailureKind, MessageInfo, Name, Outcome, Recorded, RequestInfo, Value,
+    Body, Capture, Event, FailureInfo, FailureKind, MessageInfo, Name, Outcome, Recorded, RequestInfo, Trace,
+    Value,
 };
 
 use crate::options;
@@ -90,8 +91,8 @@ impl Case {
     }
 }
 
-fn plain(reader: &Reader, recorded: &Recorded) -> Value {
-    match reader.unseal(recorded).unwrap() {
+fn plain(reader: &Reader, trace: &Trace, recorded: &Recorded) -> Value {
+    match reader.unseal(trace, recorded).unwrap() {
         Recorded::Plain { value, .. } => value,
         other => panic!("{other:?}"),
     }
@@ -119,11 +120,11 @@ proptest! {
             let bytes = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
             prop_assert!(!seen.contains(&bytes), "{secret}: {seen}");
 
-            prop_assert_eq!(plain(&reader, &trace.target), Value::from_serialize(&format!("/a/{}", case.copy())).unwrap());
-            prop_assert_eq!(plain(&reader, &trace.request_headers[0].value), Value::from_serialize(&case.copy()).unwrap());
-            prop_assert_eq!(plain(&reader, &trace.request_body.bytes), Value::from_bytes(&case.body).unwrap());
+            prop_assert_eq!(plain(&reader, &trace, &trace.target), Value::from_serialize(&format!("/a/{}", case.copy())).unwrap());
+            prop_assert_eq!(plain(&reader, &trace, &trace.request_headers[0].value), Value::from_serialize(&case.copy()).unwrap());
+            prop_assert_eq!(plain(&reader, &trace, &trace.request_body.bytes), Value::from_bytes(&case.body).unwrap());
             let wrote = trace.events.iter().map(|event| match event {
-                Event::SlotWritten { slot, value, .. } => (*slot, plain(&reader, value)),
+                Event::SlotWritten { slot, value, .. } => (*slot, plain(&reader, &trace, value)),
                 other => panic!("{other:?}"),
             });
             prop_assert_eq!(wrote.collect::<Vec<_>>(), case.values());

@@ -217,7 +217,9 @@ fn the_authority_is_read_back_and_its_user_information_is_masked() {
     assert_eq!(trace(0).origin, Origin::Absent);
     for n in 1..4 {
         let Origin::Named(recorded) = trace(n).origin else { panic!("{n}") };
-        let Recorded::Plain { value, .. } = reader.unseal(&recorded).unwrap() else { panic!("{n}") };
+        let Recorded::Plain { value, .. } = reader.unseal(&trace(n), &recorded).unwrap() else {
+            panic!("{n}")
+        };
         assert_eq!(value.root().as_str(), Some(origins[n as usize]));
         let shown = trace(n).summary().authority;
         assert_eq!(reader.list(&Query::default()).unwrap()[3 - n as usize].authority, shown);

@@ -213,12 +213,13 @@ fn the_text_around_a_secret_stays_visible() {
 fn the_key_opens_secrets_and_equal_ones_have_equal_hashes() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, trace) = recorded(dir.path());
-    let Recorded::Plain { value, .. } = reader.unseal(&trace.request_headers[1].value).unwrap() else {
+    let Recorded::Plain { value, .. } = reader.unseal(&trace, &trace.request_headers[1].value).unwrap()
+    else {
         panic!()
     };
     assert_eq!(value.to_typed::<String>().unwrap(), format!("Bearer {}", canary("bearer")));
     let Event::EffectRequested { args, .. } = &trace.events[4] else { panic!() };
-    let Recorded::Plain { value, summary } = reader.unseal(args).unwrap() else { panic!() };
+    let Recorded::Plain { value, summary } = reader.unseal(&trace, args).unwrap() else { panic!() };
     assert!(
         value.to_string().contains(&canary("upstream")) && summary.unwrap().contains(&canary("signature"))
     );
@@ -240,9 +241,9 @@ fn the_key_opens_secrets_and_equal_ones_have_equal_hashes() {
     assert_eq!(trace.target.value(), other.target.value());
 
     let exported = portable::read(&portable::write(&trace).unwrap()).unwrap();
-    assert!(matches!(reader.unseal(&exported.target), Err(SealError::Exported)));
+    assert!(matches!(reader.unseal(&exported, &exported.target), Err(SealError::Exported)));
     std::fs::remove_file(dir.path().join("key")).unwrap();
-    assert!(matches!(reader.unseal(slot), Err(SealError::NoKey { .. })));
+    assert!(matches!(reader.unseal(&trace, slot), Err(SealError::NoKey { .. })));
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn values_with_short_or_too_many_secrets_are_sealed_as_a_whole() {
         let trace = reader.load(sample_traces::id(n)).unwrap().unwrap();
         let Event::SlotWritten { value, .. } = &trace.events[event] else { panic!() };
         assert!(matches!(value, Recorded::Sealed { masked: None, .. }), "{value:?}");
-        assert!(matches!(reader.unseal(value).unwrap(), Recorded::Plain { .. }));
+        assert!(matches!(reader.unseal(&trace, value).unwrap(), Recorded::Plain { .. }));
     }
 }
 

@@ -39,7 +39,7 @@ pub use source::{
 };
 pub use trace_context::{SpanId, TraceParent};
 pub use traces::{
-    Masked, MissingReason, Origin, Recorded, RecordedBody, RecordedBy, RedactedText, Redaction, Summary,
-    TextPlace, Trace,
+    Masked, MissingReason, Origin, Recorded, RecordedBody, RecordedBy, RedactedText, Redaction, SealedBy,
+    Summary, TextPlace, Trace,
 };
 pub use value::{Node, Recordable, SharedValue, TypedValue, Value, ValueError};

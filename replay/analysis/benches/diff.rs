@@ -109,6 +109,7 @@ fn trace(steps: u32, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
         recorded_by: RecordedBy::Runtime,
+        sealed_by: zerver_trace::SealedBy(None),
     }
 }
 

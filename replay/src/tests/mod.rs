@@ -203,6 +203,7 @@ fn record_by(
         },
         is_undelivered: false,
         recorded_by: RecordedBy::Runtime,
+        sealed_by: zerver_trace::SealedBy(None),
         flow: Arc::clone(flow.info()),
     }
 }

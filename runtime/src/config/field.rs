@@ -68,6 +68,7 @@ pub(super) enum Field<'c> {
     Keep(&'c mut Keep),
     KeyStore(&'c mut KeyStore),
     Directory(&'c mut Option<PathBuf>),
+    File(&'c mut Option<PathBuf>),
     Secret(&'c mut Option<String>),
     ChaosRules(&'c mut Vec<ChaosRule>),
     /// Servers by the variables with their URLs.
@@ -318,6 +319,10 @@ impl Field<'_> {
                 let text = text.filter(|text| !text.is_empty()).ok_or("the path of a directory")?;
                 *folder = Some(PathBuf::from(text));
             }
+            Self::File(file) => {
+                let text = text.filter(|text| !text.is_empty()).ok_or("the path of a file")?;
+                *file = Some(PathBuf::from(text));
+            }
             Self::Secret(secret) => {
                 *secret = Some(text.ok_or("text")?.to_owned()).filter(|secret| !secret.is_empty());
             }
@@ -370,6 +375,7 @@ impl Field<'_> {
             Self::Directory(folder) => {
                 folder.as_ref().map_or_else(|| STORE.into(), |folder| folder.to_string_lossy().into())
             }
+            Self::File(file) => file.as_ref().map_or(Json::Null, |file| file.to_string_lossy().into()),
             Self::Secret(secret) => secret.as_ref().map_or(Json::Null, |_| MASK.into()),
         }
     }
@@ -409,7 +415,7 @@ impl Field<'_> {
             Self::Flag(at) => std::ptr::from_mut(at).addr(),
             Self::Keep(at) => std::ptr::from_mut(at).addr(),
             Self::KeyStore(at) => std::ptr::from_mut(at).addr(),
-            Self::Directory(at) => std::ptr::from_mut(at).addr(),
+            Self::Directory(at) | Self::File(at) => std::ptr::from_mut(at).addr(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Settings of the fleet that a service belongs to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Settings of the fleet that a service belongs to.
@@ -9,6 +10,8 @@ pub(crate) struct Fleet {
     pub(crate) store: Option<String>,
     /// Time between two shipments.
     pub(crate) every: Duration,
+    /// File with the hash key of the fleet. With it, secrets are sealed for the holder of the private key of the fleet.
+    pub(crate) hash_key: Option<PathBuf>,
     /// Number of requests that are shipped of each second. More are only in the store.
     pub(crate) max_per_second: u32,
     /// True if the service does not start while the fleet is out of reach.
@@ -17,6 +20,12 @@ pub(crate) struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { store: None, every: Duration::from_secs(10), max_per_second: 200, required: false }
+        Self {
+            store: None,
+            every: Duration::from_secs(10),
+            hash_key: None,
+            max_per_second: 200,
+            required: false,
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::StartError;
 use crate::config::{LoadedSettings, STORE};
 use crate::operator_log;
 use crate::program::environment::Environment;
-use crate::program::shipped_recorder::ShippedRecorder;
+use crate::program::shipped_recorder::{self, ShippedRecorder};
 
 /// Opens the store, if recording is on.
 ///
@@ -41,6 +41,7 @@ pub(crate) fn open(
         max_age: recording.max_age,
         max_bytes: recording.max_bytes,
         rule,
+        hash_key: shipped_recorder::hash_key(loaded)?,
         ..RecorderOptions::new(&dir)
     };
     let is_explicit = environment.dev

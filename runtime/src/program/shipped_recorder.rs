@@ -7,7 +7,7 @@ use std::time::Duration;
 use zerver_engine::service_docs::FleetMetrics;
 #[cfg(feature = "fleet")]
 use zerver_fleet::{Shipper, ShipperEvent, ShipperOptions};
-use zerver_recorder::Recorder;
+use zerver_recorder::{HashKey, Recorder};
 
 use crate::StartError;
 use crate::config::LoadedSettings;
@@ -77,6 +77,26 @@ impl Deref for ShippedRecorder {
     fn deref(&self) -> &Recorder {
         &self.recorder
     }
+}
+
+/// Reads the key that the services of the fleet share, if the settings name a fleet and the key.
+///
+/// # Errors
+/// If the file cannot be read, or is no such key.
+pub(crate) fn hash_key(loaded: &LoadedSettings) -> Result<Option<HashKey>, StartError> {
+    #[cfg(feature = "fleet")]
+    if loaded.config.fleet.store.is_some()
+        && let Some(path) = &loaded.config.fleet.hash_key
+    {
+        let place = || loaded.place("fleet.hash_key").unwrap_or("fleet.hash_key").to_owned();
+        let wrong = |error: zerver_fleet::KeyFileError| StartError::Setting {
+            place: place(),
+            reason: error.to_string(),
+        };
+        return zerver_fleet::read_hash_key(path).map(Some).map_err(wrong);
+    }
+    let _ = loaded;
+    Ok(None)
 }
 
 #[cfg(feature = "fleet")]

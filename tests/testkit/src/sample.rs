@@ -94,6 +94,7 @@ pub fn trace(flow: FlowInfo, duration_ns: u64, events: Vec<Event<Recorded>>) -> 
         origin: zerver_trace::Origin::Absent,
         is_undelivered: false,
         recorded_by: RecordedBy::Runtime,
+        sealed_by: zerver_trace::SealedBy(None),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zerver_otel::{ExportOptions, chrome_trace, encode_json, folded_stacks, har, protobuf, spans_of};
 use zerver_recorder::Reader;
-use zerver_trace::Trace;
+use zerver_trace::{Summary, Trace};
 
 use super::otlp_endpoint::OtlpEndpoint;
 use super::write;
@@ -44,11 +44,7 @@ pub(super) fn run(
         _ => None,
     };
     let Selected { traces, service_name } = select(args, global, output)?;
-    if traces.is_empty() {
-        return Err(
-            CommandError::new("no request matches the query").with_hint("`zerver ls` lists the requests")
-        );
-    }
+    check_any(traces.len())?;
     let options = ExportOptions { service_name, with_values: args.slots };
     let (path, content) = match (format, endpoint) {
         (ExportFormat::Otlp(to), Some(endpoint)) => {
@@ -68,6 +64,17 @@ pub(super) fn run(
             (path.as_path(), Content::Bytes(folded_stacks(&traces).into_bytes()))
         }
     };
+    finish(path, content, traces.len(), args, output)
+}
+
+/// Writes the content to a file, or to standard output.
+fn finish(
+    path: &Path,
+    content: Content,
+    requests: usize,
+    args: &Export,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
     if path == Path::new("-") {
         match content {
             Content::Json(document) => output.json(&document)?,
@@ -78,12 +85,47 @@ pub(super) fn run(
     let bytes = content.into_bytes();
     write(path, &bytes, args.force)?;
     if output.is_json {
-        let (file, requests) = (path, traces.len());
-        output.json(&serde_json::json!({ "file": file, "requests": requests, "bytes": bytes.len() }))?;
+        output.json(&serde_json::json!({ "file": path, "requests": requests, "bytes": bytes.len() }))?;
     } else {
         output.print(&format!("{}\n", paths::display(path)))?;
     }
     Ok(CommandOutcome::Success)
+}
+
+/// Writes a table of summaries.
+pub(super) fn run_table(
+    args: &Export,
+    path: &Path,
+    global: &Global,
+    output: &mut Output,
+) -> Result<CommandOutcome, CommandError> {
+    if cfg!(not(feature = "parquet")) {
+        return Err(CommandError::new("this command was built without the Cargo feature parquet")
+            .with_hint("install it with `cargo install zerver-cli --features parquet`"));
+    }
+    let requests = select_summaries(args, global, output)?;
+    check_any(requests.len())?;
+    finish(path, Content::Bytes(as_parquet(&requests)?), requests.len(), args, output)
+}
+
+#[cfg(feature = "parquet")]
+fn as_parquet(requests: &[Summary]) -> Result<Vec<u8>, CommandError> {
+    super::parquet_file::parquet(requests)
+        .map_err(|error| CommandError::new("cannot write a Parquet file").caused_by(&error))
+}
+
+#[cfg(not(feature = "parquet"))]
+const fn as_parquet(_: &[Summary]) -> Result<Vec<u8>, CommandError> {
+    Ok(Vec::new())
+}
+
+fn check_any(requests: usize) -> Result<(), CommandError> {
+    match requests {
+        0 => {
+            Err(CommandError::new("no request matches the query").with_hint("`zerver ls` lists the requests"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Content of a file.
@@ -150,6 +192,23 @@ fn select(args: &Export, global: &Global, output: &mut Output) -> Result<Selecte
     let recorded = || reader.as_ref().and_then(|(_, reader)| service_name(reader));
     let service_name = args.service.clone().or_else(recorded).unwrap_or_default();
     Ok(Selected { traces, service_name })
+}
+
+/// Returns the summaries of the requests, the oldest first. A query loads nothing else of them.
+fn select_summaries(
+    args: &Export,
+    global: &Global,
+    output: &mut Output,
+) -> Result<Vec<Summary>, CommandError> {
+    let Err(requests) = args.selection()? else {
+        return Ok(select(args, global, output)?.traces.iter().map(Trace::summary).collect());
+    };
+    let query = requests.parse()?;
+    let (_, opened) = open(global)?;
+    let stored = requests.filter.query(now_unix_ns(), args.limit.0);
+    let mut found = selection::select(&opened, stored, &query, output)?;
+    found.reverse();
+    Ok(found)
 }
 
 fn open(global: &Global) -> Result<(StorePlace, Reader), CommandError> {

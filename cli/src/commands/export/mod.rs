@@ -4,6 +4,8 @@
 mod effect_ends;
 mod formats;
 mod otlp_endpoint;
+#[cfg(feature = "parquet")]
+mod parquet_file;
 mod rust_test;
 
 use std::io::{self, Write};
@@ -26,6 +28,9 @@ pub(super) fn run(
 ) -> Result<CommandOutcome, CommandError> {
     if let Some(format) = args.format() {
         return formats::run(args, format, global, output);
+    }
+    if let Some(path) = &args.parquet {
+        return formats::run_table(args, path, global, output);
     }
     let request = args.one_request()?;
     let to_stdout = args.output.as_ref().map_or(args.test || args.curl, |path| path == Path::new("-"));

@@ -10,6 +10,7 @@ use crate::bucket::format::records::{self, node_key};
 use crate::bucket::format::segment::{BlockRecords, Run};
 use crate::bucket::format::segment_name::hour_of;
 use crate::bucket::init::settings;
+use crate::bucket::keys::{copy_public, put_data_key};
 use crate::bucket::object_store::ObjectStore;
 use crate::fleet_error::FleetError;
 use crate::fleet_url::{FleetUrl, Location};
@@ -48,7 +49,7 @@ pub fn archive(
     older_than_days: u32,
     progress: &mut dyn FnMut(i32),
 ) -> Result<ArchiveOutcome, FleetError> {
-    let (Location::Postgres(database), Location::Bucket(bucket)) = (&from.0, &to.0) else {
+    let (Location::Postgres(database), Location::Bucket(bucket)) = (&from.location, &to.location) else {
         return Err(FleetError::lasting(
             "an archive is a bucket, and what moves there is in a database",
             "zerver fleet archive --store 'postgres://user@host/database?ns=shop_prod' 's3://bucket/prefix?ns=shop_prod'",
@@ -175,7 +176,7 @@ impl ArchiveRun {
         Ok(())
     }
 
-    /// Copies what is known about nodes and builds, so that the archive can be read by itself.
+    /// Copies what is known about nodes and builds, and the keys, so that the archive can be read by itself.
     fn copy_origins(&mut self) -> Result<(), FleetError> {
         for (node, report) in self.days.reports()? {
             self.store.put(&node_key(node), records::write(&report), false)?;
@@ -183,6 +184,10 @@ impl ArchiveRun {
         for build in self.days.builds()? {
             let (key, content) = records::write_build(&build);
             self.store.put(&key, content, false)?;
+        }
+        copy_public(&self.store, &self.days.public_keys()?)?;
+        for (name, wrapped) in self.days.data_keys()? {
+            put_data_key(&self.store, name, &wrapped)?;
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! The blocks of a fleet in a database, and those of its archive, if it has one.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use zerver_recorder::{Blocks, BlocksView, FileMark, ReadError};
+use zerver_recorder::{BlocksView, ReadError};
 
 use crate::archive::archived_view::ArchivedView;
 use crate::bucket::bucket_url::BucketUrl;
 use crate::bucket::read::bucket_blocks::BucketBlocks;
+use crate::fleet_blocks::SealedBlocks;
+use crate::keys::pair::KeyId;
 use crate::postgres::postgres_blocks::PostgresBlocks;
 use crate::postgres::postgres_url::PostgresUrl;
 
@@ -25,25 +26,18 @@ impl ArchivedBlocks {
     }
 }
 
-impl Blocks for ArchivedBlocks {
+impl SealedBlocks for ArchivedBlocks {
     fn place(&self) -> String {
         self.recent.place()
-    }
-
-    fn dir(&self) -> Option<&Path> {
-        None
     }
 
     fn view(&self) -> Result<Box<dyn BlocksView>, ReadError> {
         Ok(Box::new(ArchivedView::new(self.recent.view_now()?, Arc::clone(&self.archive))))
     }
 
-    fn is_in_place(&self) -> bool {
-        true
-    }
-
-    fn mark(&self) -> Option<FileMark> {
-        None
+    /// The database keeps the keys of what was moved.
+    fn wrapped_key(&self, id: KeyId) -> Result<Option<Vec<u8>>, ReadError> {
+        self.recent.wrapped_key(id)
     }
 }
 

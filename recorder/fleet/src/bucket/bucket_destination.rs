@@ -13,9 +13,12 @@ use crate::bucket::format::records::{self, NodeReport, node_key};
 use crate::bucket::format::segment::{BlockRecords, WholeSegment, segment};
 use crate::bucket::format::segment_name::{Bounds, SegmentName, hour_of};
 use crate::bucket::init::settings;
+use crate::bucket::keys::{DataKeyName, put_data_key, read_current_key};
 use crate::bucket::object_store::ObjectStore;
 use crate::fault_point;
 use crate::fleet_error::FleetError;
+use crate::keys::key_status::OfferedKey;
+use crate::keys::wrapped_key::WrappedKey;
 use crate::ship::destination::{Destination, Sent, traces};
 
 /// Time after which a report that says nothing new is written again.
@@ -153,6 +156,15 @@ impl Destination for BucketDestination {
         };
         self.reported = None;
         Ok(self.report.wanted())
+    }
+
+    fn current_key(&mut self) -> Result<Option<OfferedKey>, FleetError> {
+        read_current_key(&self.store)
+    }
+
+    fn share_key(&mut self, node: NodeId, key: &WrappedKey) -> Result<(), FleetError> {
+        let name = DataKeyName { id: key.id(), public: key.wrapped_for(), node };
+        put_data_key(&self.store, name, key.bytes())
     }
 
     fn send(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<Sent, FleetError> {

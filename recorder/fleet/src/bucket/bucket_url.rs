@@ -1,25 +1,19 @@
-//! The URL of a fleet in a bucket. The key that signs requests comes from the environment, and never from the URL.
+//! The URL of a fleet in a bucket. The key that signs requests comes from where programs of Amazon find theirs, and never from
+//! the URL.
 
 use std::fmt;
+use std::path::Path;
 
 use zerver_postgres_connect::without_setting;
-use zerver_s3_connect::S3Connection;
-use zerver_s3_connect::rusty_s3::Credentials;
+use zerver_s3_connect::{S3Connection, SettingsError, VARIABLES};
 
 use crate::fleet_url::{UrlError, namespace_of};
 
 const SCHEME: &str = "s3://";
 const DEFAULT_REGION: &str = "us-east-1";
-/// Variables of the environment that a URL of a bucket leaves things to.
-pub(crate) const VARIABLES: [&str; 7] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-];
+/// Variables of the environment that name what a URL leaves open.
+const PLACE_VARIABLES: [&str; 4] =
+    ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 /// Maximum length of the prefix of all keys, in bytes. A key may have 1024.
 const MAX_PREFIX: usize = 512;
 
@@ -34,16 +28,22 @@ pub(crate) struct BucketUrl {
 }
 
 impl BucketUrl {
+    /// Returns the variables of the environment that a URL of a bucket leaves things to.
+    pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
+        PLACE_VARIABLES.into_iter().chain(VARIABLES)
+    }
+
     pub(crate) fn is_url(text: &str) -> bool {
         text.starts_with(SCHEME)
     }
 
     pub(crate) fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, UrlError> {
         let wrong = |reason: &str| UrlError::Bucket(reason.to_owned());
-        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let (rest, namespace) = namespace_of(text)?;
         let (rest, endpoint) = without_setting(&rest, "endpoint");
         let (rest, region) = without_setting(&rest, "region");
+        let (rest, certificates) = without_setting(&rest, "ca");
         let path = rest.strip_prefix(SCHEME).ok_or(UrlError::Scheme)?;
         if path.contains('@') {
             return Err(wrong(
@@ -53,7 +53,7 @@ impl BucketUrl {
         if let Some((_, unknown)) = path.split_once('?') {
             let name: String = unknown.split('=').next().unwrap_or_default().chars().take(40).collect();
             return Err(UrlError::Bucket(format!(
-                "the setting {name:?} of the URL is not known: use ns, endpoint and region"
+                "the setting {name:?} of the URL is not known: use ns, endpoint, region, ca and keyfile"
             )));
         }
         let (bucket, folder) = path.split_once('/').unwrap_or((path, ""));
@@ -79,14 +79,12 @@ impl BucketUrl {
         if endpoint.contains('@') || !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
             return Err(wrong("the endpoint has to be like https://s3.eu-central-1.amazonaws.com"));
         }
-        let connection = S3Connection::new(&endpoint, &region, bucket);
-        let mut connection = connection.map_err(|error| UrlError::Bucket(error.to_string()))?;
-        if let (Some(key), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
-        {
-            connection = connection.with_credentials(match variable("AWS_SESSION_TOKEN") {
-                Some(token) => Credentials::new_with_token(key, secret, token),
-                None => Credentials::new(key, secret),
-            });
+        let unusable = |error: SettingsError| UrlError::Bucket(error.to_string());
+        let mut connection = S3Connection::new(&endpoint, &region, bucket)
+            .and_then(|open| open.with_environment(&variable))
+            .map_err(unusable)?;
+        if let Some(file) = certificates.or_else(|| variable("AWS_CA_BUNDLE")) {
+            connection = connection.with_certificates(Path::new(&file)).map_err(unusable)?;
         }
         let prefix =
             if folder.is_empty() { format!("{namespace}/") } else { format!("{folder}/{namespace}/") };
@@ -134,7 +132,7 @@ mod tests {
             let url = parsed(text).unwrap();
             assert_eq!(url.prefix, prefix, "{text}");
             assert_eq!(url.connection.bucket().object_url("a").as_str(), object, "{text}");
-            assert!(url.connection.credentials().is_some());
+            assert!(url.connection.has_credentials());
             assert_eq!(url.to_string(), text);
         }
     }
@@ -151,6 +149,7 @@ mod tests {
             ("s3://traces?endpoint=ftp://h", "the endpoint"),
             ("s3://traces?endpoint=https://u:hunter2@h", "the endpoint"),
             ("s3://traces?ns=a;b", "not a namespace"),
+            ("s3://traces?ca=/nowhere", "certificates in /nowhere"),
         ] {
             let error = parsed(text).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(reason) && !error.contains("hunter2"), "{text}: {error}");

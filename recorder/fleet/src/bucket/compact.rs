@@ -63,7 +63,7 @@ pub struct CompactOutcome {
 /// # Errors
 /// If the bucket cannot be reached or written, or the fleet is in a database.
 pub fn compact(url: &FleetUrl, options: CompactOptions) -> Result<CompactOutcome, FleetError> {
-    match &url.0 {
+    match &url.location {
         Location::Bucket(url) => Compaction::new(url, options)?.run(),
         Location::Postgres(_) => Err(FleetError::lasting(
             "only a bucket is compacted",

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::bucket::format::pack::{PackedSegment, read_directory};
 use crate::bucket::format::records::parse_node_key;
 use crate::bucket::format::segment_name::{PackName, SegmentName};
+use crate::bucket::keys::{DataKeyName, PublicKeyName};
 use crate::bucket::object_store::{Listed, ObjectStore, Part};
 use crate::bucket::{BUILDS, SETTINGS};
 use crate::fleet_error::FleetError;
@@ -17,6 +18,8 @@ pub(super) struct Inventory {
     pub(super) live: Vec<(SegmentName, Listed)>,
     pub(super) packs: Vec<(PackName, Listed)>,
     pub(super) builds: u64,
+    pub(super) public_keys: Vec<(PublicKeyName, Listed)>,
+    pub(super) data_keys: Vec<DataKeyName>,
     /// Size of all objects, in bytes.
     pub(super) bytes: u64,
     /// Keys that zerver has not written.
@@ -37,6 +40,10 @@ impl Inventory {
                 inventory.live.push((name, object));
             } else if let Some(name) = PackName::parse(&object.key) {
                 inventory.packs.push((name, object));
+            } else if let Some(name) = PublicKeyName::parse(&object.key) {
+                inventory.public_keys.push((name, object));
+            } else if let Some(name) = DataKeyName::parse(&object.key) {
+                inventory.data_keys.push(name);
             } else if object.key.starts_with(BUILDS) {
                 inventory.builds += 1;
             } else if object.key != SETTINGS && parse_node_key(&object.key).is_none() {

@@ -4,6 +4,7 @@
 //! - `settings`: the version, and how long blocks stay,
 //! - `nodes/<node>`: the last report of a node, which only that node writes,
 //! - `builds/<hash>`: what a build says about itself,
+//! - `public-keys/` and `keys/`: the keys of the namespace, see `keys`,
 //! - `live/<hour>/<segment>`: blocks as a node shipped them,
 //! - `packs/<hour>/<pack>`: the segments of an hour, once they are complete.
 //!
@@ -16,6 +17,7 @@ pub(crate) mod compact;
 pub(crate) mod format;
 pub(crate) mod init;
 mod inventory;
+pub(crate) mod keys;
 mod node_reports;
 pub(crate) mod object_store;
 pub(crate) mod read;
@@ -30,5 +32,7 @@ const LIVE: &str = "live/";
 const PACKS: &str = "packs/";
 const NODES: &str = "nodes/";
 const BUILDS: &str = "builds/";
+const PUBLIC_KEYS: &str = "public-keys/";
+const DATA_KEYS: &str = "keys/";
 /// Key of the settings.
 const SETTINGS: &str = "settings";

@@ -1,6 +1,7 @@
 //! The objects of a namespace, for code that is not asynchronous. Keys are those below the prefix of the namespace.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use tokio::runtime::{Builder, Runtime};
+use zerver_s3_connect::rusty_s3::Credentials;
 use zerver_s3_connect::rusty_s3::actions::{ListObjectsV2, S3Action as _};
 use zerver_s3_connect::{BodyError, Refusal, read_body};
 
@@ -93,10 +95,10 @@ impl ObjectStore {
     /// true if it was written.
     pub(crate) fn put(&self, key: &str, content: Bytes, only_new: bool) -> Result<bool, FleetError> {
         self.runtime.block_on(async {
-            let connection = &self.url.connection;
-            let (bucket, path) = (connection.bucket(), self.path(key));
+            let (bucket, path) = (self.url.connection.bucket(), self.path(key));
+            let credentials = self.credentials().await?;
             let build = || {
-                let url = bucket.put_object(connection.credentials(), &path).sign(SIGNED);
+                let url = bucket.put_object(credentials.as_deref(), &path).sign(SIGNED);
                 let mut request = Request::put(url.as_str());
                 request = request.header(header::CONTENT_TYPE, "application/octet-stream");
                 if only_new {
@@ -148,8 +150,8 @@ impl ObjectStore {
         after: Option<&str>,
         token: Option<&str>,
     ) -> Result<Option<String>, FleetError> {
-        let connection = &self.url.connection;
-        let mut action = connection.bucket().list_objects_v2(connection.credentials());
+        let credentials = self.credentials().await?;
+        let mut action = self.url.connection.bucket().list_objects_v2(credentials.as_deref());
         action.with_prefix(start);
         action.with_max_keys(1000);
         if let Some(after) = after {
@@ -181,13 +183,13 @@ impl ObjectStore {
     }
 
     async fn get_part(&self, part: &Part) -> Result<Option<Bytes>, FleetError> {
-        let connection = &self.url.connection;
-        let (bucket, path) = (connection.bucket(), self.path(&part.key));
+        let (bucket, path) = (self.url.connection.bucket(), self.path(&part.key));
         if part.range.as_ref().is_some_and(Range::is_empty) {
             return Ok(Some(Bytes::new()));
         }
+        let credentials = self.credentials().await?;
         let build = || {
-            let url = bucket.get_object(connection.credentials(), &path).sign(SIGNED);
+            let url = bucket.get_object(credentials.as_deref(), &path).sign(SIGNED);
             let request = Request::get(url.as_str());
             let request = match &part.range {
                 Some(range) => {
@@ -217,10 +219,10 @@ impl ObjectStore {
     }
 
     async fn delete_one(&self, key: &str) -> Result<(), FleetError> {
-        let connection = &self.url.connection;
-        let path = self.path(key);
+        let (bucket, path) = (self.url.connection.bucket(), self.path(key));
+        let credentials = self.credentials().await?;
         let build = || {
-            let url = connection.bucket().delete_object(connection.credentials(), &path).sign(SIGNED);
+            let url = bucket.delete_object(credentials.as_deref(), &path).sign(SIGNED);
             Request::builder().method(Method::DELETE).uri(url.as_str()).body(Full::default())
         };
         let (status, body) = self.exchange(&build, MAX_DOCUMENT).await?;
@@ -229,6 +231,11 @@ impl ObjectStore {
         } else {
             Err(self.refused(status, &body))
         }
+    }
+
+    /// Returns the key that signs requests. One that expires is fetched when it is due.
+    async fn credentials(&self) -> Result<Option<Arc<Credentials>>, FleetError> {
+        self.url.connection.credentials().await.map_err(|error| FleetError::passing(error.to_string()))
     }
 
     fn path(&self, key: &str) -> String {

@@ -30,12 +30,12 @@ pub(super) fn refused(url: &BucketUrl, status: u16, refusal: &Refusal) -> FleetE
         }
         "RequestTimeTooSkewed" => FleetError::lasting(reason, "set the clock of this machine"),
         _ if status == 401 || status == 403 => {
-            let hint = match url.connection.credentials() {
-                Some(_) => {
+            let hint = match url.connection.has_credentials() {
+                true => {
                     "readers need s3:ListBucket and s3:GetObject, services s3:PutObject too, and compaction \
                      s3:DeleteObject"
                 }
-                None => "there is no key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                false => "there is no key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             };
             FleetError::lasting(reason, hint)
         }

@@ -10,6 +10,7 @@ use crate::bucket::format::segment::Run;
 use crate::bucket::format::segment_name::hour_of;
 use crate::bucket::init::settings;
 use crate::bucket::inventory::{Inventory, open_packs};
+use crate::bucket::keys::statuses;
 use crate::bucket::node_reports::reports;
 use crate::bucket::object_store::ObjectStore;
 use crate::bucket::read::bucket_blocks::BucketBlocks;
@@ -42,6 +43,9 @@ pub(crate) fn status(url: &BucketUrl) -> Result<FleetStatus, FleetError> {
         bytes: inventory.bytes,
         builds: inventory.builds,
         nodes: read_nodes(&store)?,
+        keys: statuses(&inventory.public_keys, &inventory.data_keys, |object| {
+            inventory.now.duration_since(object.modified)
+        }),
         archive: None,
         foreign: inventory.foreign.iter().map(|key| format!("{}{key}", url.prefix)).collect(),
     })

@@ -7,7 +7,10 @@ use zerver_recorder::{BuildRecords, NodeId};
 
 use crate::bucket::format::records::NodeReport;
 use crate::bucket::format::segment::BlockRecords;
+use crate::bucket::keys::DataKeyName;
 use crate::fleet_error::FleetError;
+use crate::keys::key_status::OfferedKey;
+use crate::keys::pair::{KeyId, PublicKey};
 use crate::postgres::VERSION;
 use crate::postgres::block_columns::number;
 use crate::postgres::connection::Connection;
@@ -127,6 +130,28 @@ impl ArchivedDays {
             (NodeId(row.get::<_, i64>(0).cast_unsigned()), report)
         });
         Ok(nodes.collect())
+    }
+
+    /// Returns the public keys, the oldest first.
+    pub(crate) fn public_keys(&mut self) -> Result<Vec<OfferedKey>, FleetError> {
+        let rows = self.connection.query("select public, proof from {ns}.public_key order by number", &[])?;
+        let key = |row: &Row| {
+            let proof = row.get::<_, &[u8]>(1).try_into().ok()?;
+            Some(OfferedKey { public: PublicKey::new(row.get(0))?, proof })
+        };
+        Ok(rows.iter().filter_map(key).collect())
+    }
+
+    /// Returns the wrapped data keys.
+    pub(crate) fn data_keys(&mut self) -> Result<Vec<(DataKeyName, Vec<u8>)>, FleetError> {
+        let rows =
+            self.connection.query("select key_id, public_id, node, wrapped from {ns}.sealing_key", &[])?;
+        let key = |row: &Row| {
+            let id = |at| row.get::<_, &[u8]>(at).try_into().ok().map(KeyId);
+            let node = NodeId(row.get::<_, i64>(2).cast_unsigned());
+            Some((DataKeyName { id: id(0)?, public: id(1)?, node }, row.get(3)))
+        };
+        Ok(rows.iter().filter_map(key).collect())
     }
 
     /// Returns the descriptions of the builds.

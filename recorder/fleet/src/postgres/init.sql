@@ -93,6 +93,41 @@ create index if not exists part_flow on {ns}.part (flow, max_ns desc, at desc);
 create index if not exists part_slowest on {ns}.part (flow, slowest_ns desc);
 create index if not exists part_fastest on {ns}.part (flow, fastest_ns);
 
+-- Since version 4: what the columns say about requests, for tools that speak SQL. A row is a flow within a block.
+create or replace view {ns}.traces as
+select date '1970-01-01' + p.day as day,
+    coalesce(k.name, lpad(to_hex(b.node), 16, '0')) as node,
+    p.flow,
+    to_timestamp(b.min_ns / 1e9) as first_started,
+    to_timestamp(b.max_ns / 1e9) as last_started,
+    p.n as requests,
+    p.failed,
+    (p.fastest_ns / 1e6)::float8 as fastest_ms,
+    (p.slowest_ns / 1e6)::float8 as slowest_ms,
+    (p.longest_ns / 1e6)::float8 as longest_ms
+from {ns}.part p
+join {ns}.block b on b.day = p.day and b.at = p.at
+left join {ns}.node k on k.node = b.node;
+
+-- Since version 4: the public halves of the keys for which services wrap their data keys, each with a proof by the hash key
+-- that services have and the database has not. The last one is current.
+create table if not exists {ns}.public_key (
+    number bigint primary key generated always as identity,
+    id bytea not null unique check (octet_length(id) = 8),
+    public bytea not null check (octet_length(public) = 32),
+    proof bytea not null check (octet_length(proof) = 32),
+    born timestamptz not null default now()
+);
+
+-- The keys under which processes seal secrets, wrapped for a public key.
+create table if not exists {ns}.sealing_key (
+    key_id bytea primary key check (octet_length(key_id) = 8),
+    public_id bytea not null check (octet_length(public_id) = 8),
+    node bigint not null,
+    wrapped bytea not null check (octet_length(wrapped) <= 1024),
+    born timestamptz not null default now()
+);
+
 -- Makes partitions ahead, and drops those that are older than the fleet keeps.
 create or replace function {ns}.maintain() returns void
 language plpgsql security definer set search_path = {ns}, pg_temp as $body$
@@ -165,6 +200,26 @@ returns void language sql security definer set search_path = {ns}, pg_temp as $b
     on conflict (build) do update set seen = now(), catalog = excluded.catalog,
         declarations = coalesce(excluded.declarations, c.declarations),
         origin = coalesce(excluded.origin, c.origin);
+$body$;
+
+-- Returns the public key for which data keys are wrapped.
+create or replace function {ns}.current_key() returns table (public bytea, proof bytea)
+language sql stable security definer set search_path = {ns}, pg_temp as $body$
+    select k.public, k.proof from public_key k order by number desc limit 1;
+$body$;
+
+-- Takes a wrapped data key. One that is there stays as it is.
+create or replace function {ns}.share_key(a_version integer, a_key_id bytea, a_public_id bytea, a_node bigint,
+    a_wrapped bytea) returns void
+language plpgsql security definer set search_path = {ns}, pg_temp as $body$
+begin
+    if (select version from fleet) is distinct from a_version then
+        raise exception 'the namespace {ns} has another version of the schema than this service' using errcode = 'ZV002';
+    end if;
+    insert into sealing_key (key_id, public_id, node, wrapped)
+    values (a_key_id, a_public_id, a_node, a_wrapped)
+    on conflict do nothing;
+end
 $body$;
 
 -- Takes blocks and a report of a node, and returns the key of the block that it should send next. What arrived before
@@ -254,16 +309,22 @@ begin
     revoke all on function {ns}.drop_archived from public;
     revoke all on function {ns}.maintain from public;
     revoke all on function {ns}.declare_build from public;
+    revoke all on function {ns}.current_key from public;
+    revoke all on function {ns}.share_key from public;
     revoke all on function {ns}.ship from public;
     if exists (select from pg_roles where rolname = 'zerver_ship') then
         grant usage on schema {ns} to zerver_ship;
         grant execute on function {ns}.maintain to zerver_ship;
         grant execute on function {ns}.declare_build to zerver_ship;
+        grant execute on function {ns}.current_key to zerver_ship;
+        grant execute on function {ns}.share_key to zerver_ship;
         grant execute on function {ns}.ship to zerver_ship;
     end if;
     if exists (select from pg_roles where rolname = 'zerver_read') then
         grant usage on schema {ns} to zerver_read;
-        grant select on {ns}.fleet, {ns}.node, {ns}.catalog, {ns}.block, {ns}.part to zerver_read;
+        grant select on {ns}.fleet, {ns}.node, {ns}.catalog, {ns}.block, {ns}.part,
+            {ns}.public_key, {ns}.sealing_key, {ns}.traces to zerver_read;
+        grant execute on function {ns}.current_key to zerver_read;
     end if;
 end
 $body$;

@@ -5,6 +5,7 @@ mod block_columns;
 mod block_select;
 mod connection;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod postgres_blocks;
 pub(crate) mod postgres_destination;
 pub(crate) mod postgres_url;
@@ -12,4 +13,4 @@ pub(crate) mod postgres_view;
 pub(crate) mod status;
 
 /// Version of the schema that this build reads and writes.
-pub(crate) const VERSION: i32 = 3;
+pub(crate) const VERSION: i32 = 4;

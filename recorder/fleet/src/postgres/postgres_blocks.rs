@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 use zerver_recorder::{ReadError, StoreCounts};
 
 use crate::fleet_error::FleetError;
+use crate::keys::pair::KeyId;
 use crate::postgres::VERSION;
 use crate::postgres::connection::{Connection, Parameter};
 use crate::postgres::postgres_url::PostgresUrl;
@@ -31,6 +33,15 @@ impl PostgresBlocks {
 
     pub(crate) fn place(&self) -> String {
         self.shared.url.to_string()
+    }
+
+    /// Reads a wrapped data key.
+    pub(crate) fn wrapped_key(&self, id: KeyId) -> Result<Option<Vec<u8>>, ReadError> {
+        let id = &id.0[..];
+        let rows = self
+            .shared
+            .query("select wrapped from {ns}.sealing_key where key_id = $1", &[(&id, Type::BYTEA)])?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
     /// Returns the blocks as they are now.

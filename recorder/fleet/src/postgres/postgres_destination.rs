@@ -6,9 +6,12 @@ use tokio_postgres::types::Type;
 use zerver_recorder::{Backlog, BuildRecords, ClosedBlock, NodeId};
 
 use crate::fleet_error::FleetError;
+use crate::keys::key_status::OfferedKey;
+use crate::keys::wrapped_key::WrappedKey;
 use crate::postgres::VERSION;
 use crate::postgres::block_columns::{BlockColumns, number};
 use crate::postgres::connection::{Connection, Parameter};
+use crate::postgres::keys::read_current_key;
 use crate::postgres::postgres_url::PostgresUrl;
 use crate::ship::destination::{Destination, Sent, traces};
 
@@ -79,6 +82,23 @@ impl Destination for PostgresDestination {
 
     fn wanted(&mut self, node: NodeId) -> Result<u64, FleetError> {
         self.ship(node, &[], &[], None)
+    }
+
+    fn current_key(&mut self) -> Result<Option<OfferedKey>, FleetError> {
+        read_current_key(&mut self.connection)
+    }
+
+    fn share_key(&mut self, node: NodeId, key: &WrappedKey) -> Result<(), FleetError> {
+        let (id, public, wrapped) = (&key.id().0[..], &key.wrapped_for().0[..], key.bytes());
+        let parameters: [Parameter<'_>; 5] = [
+            (&VERSION, Type::INT4),
+            (&id, Type::BYTEA),
+            (&public, Type::BYTEA),
+            (&node.0.cast_signed(), Type::INT8),
+            (&wrapped, Type::BYTEA),
+        ];
+        self.connection.query("select {ns}.share_key($1, $2, $3, $4, $5)", &parameters)?;
+        Ok(())
     }
 
     fn send(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<Sent, FleetError> {

@@ -8,7 +8,7 @@ use tokio_postgres::Config;
 use zerver_postgres_connect::{TlsConnector, parse, without_setting};
 use zerver_recorder::regular_file;
 
-use crate::bucket::bucket_url::VARIABLES;
+use crate::bucket::bucket_url::BucketUrl;
 use crate::fleet_url::{UrlError, namespace_of};
 
 /// Maximum length of a file with a password, in bytes.
@@ -40,7 +40,7 @@ impl PostgresUrl {
             Some("off") => false,
             Some(_) => return Err(UrlError::Archive),
         };
-        let variables = VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))).collect();
+        let variables = BucketUrl::variables().filter_map(|name| Some((name, variable(name)?))).collect();
         let (rest, password_file) = without_setting(&rest, "passfile");
         let (mut config, tls) = parse(&rest)?;
         if let Some(path) = password_file {

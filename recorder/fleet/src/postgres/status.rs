@@ -8,6 +8,7 @@ use crate::fleet_error::FleetError;
 use crate::node_status::{FleetStatus, NodeStatus};
 use crate::postgres::VERSION;
 use crate::postgres::connection::Connection;
+use crate::postgres::keys::read_keys;
 use crate::postgres::postgres_url::PostgresUrl;
 
 /// Reads the state of a fleet.
@@ -36,7 +37,8 @@ pub(crate) fn status(url: &PostgresUrl) -> Result<FleetStatus, FleetError> {
     let nodes = read_nodes(&mut connection)?;
     let archives = connection.query("select archive from {ns}.fleet", &[])?;
     let archive = archives.first().and_then(|row| row.get(0));
-    Ok(FleetStatus { version, keep_days, blocks, traces, bytes, builds, nodes, archive, foreign: Vec::new() })
+    let (keys, foreign) = (read_keys(&mut connection)?, Vec::new());
+    Ok(FleetStatus { version, keep_days, blocks, traces, bytes, builds, nodes, keys, archive, foreign })
 }
 
 /// Reads the state of the nodes of a fleet, the one that was seen last first.

@@ -5,6 +5,8 @@ use zerver_recorder::{Backlog, BuildRecords, ClosedBlock, NodeId};
 use crate::bucket::bucket_destination::BucketDestination;
 use crate::fleet_error::FleetError;
 use crate::fleet_url::{FleetUrl, Location};
+use crate::keys::key_status::OfferedKey;
+use crate::keys::wrapped_key::WrappedKey;
 use crate::postgres::postgres_destination::PostgresDestination;
 
 /// Takes the blocks of a node. What arrived before is not taken again, so that a node may send whatever it is not sure of.
@@ -14,6 +16,12 @@ pub(crate) trait Destination: Send {
 
     /// Returns the key of the block that the node should send next.
     fn wanted(&mut self, node: NodeId) -> Result<u64, FleetError>;
+
+    /// Returns the public key for which data keys are to be wrapped, if the fleet has one.
+    fn current_key(&mut self) -> Result<Option<OfferedKey>, FleetError>;
+
+    /// Takes a data key of a node. One that is there stays as it is.
+    fn share_key(&mut self, node: NodeId, key: &WrappedKey) -> Result<(), FleetError>;
 
     /// Takes blocks, in order, and a report of what is left in the spool after them.
     fn send(&mut self, node: NodeId, blocks: &[ClosedBlock], left: Backlog) -> Result<Sent, FleetError>;
@@ -50,7 +58,7 @@ pub(crate) fn traces(blocks: &[ClosedBlock]) -> u64 {
 
 /// Returns the destination that a URL names. Nothing is sent yet.
 pub(crate) fn destination(url: FleetUrl, name: String) -> Result<Box<dyn Destination>, FleetError> {
-    Ok(match url.0 {
+    Ok(match url.location {
         Location::Postgres(url) => Box::new(PostgresDestination::new(*url, name)?),
         Location::Bucket(url) => Box::new(BucketDestination::new(&url, name)?),
     })

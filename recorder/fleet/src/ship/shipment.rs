@@ -1,5 +1,6 @@
 //! A round of shipping: everything that the spool has, and a report.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use zerver_recorder::{Backlog, BuildRecords, ClosedBlock, NodeId, ReadError, Spo
 
 use crate::fault_point;
 use crate::fleet_error::FleetError;
+use crate::keys::wrapped_key::WrappedKey;
 use crate::ship::destination::{Destination, traces};
 use crate::ship::rate_quota::RateQuota;
 use crate::ship::shipper_status::SharedStatus;
@@ -48,6 +50,8 @@ pub(super) struct Shipment {
     /// The store that is shipped, and the key of its next block.
     position: Option<(NodeId, u64)>,
     declared: Option<BuildRecords>,
+    /// Data keys that the fleet has, by their ids.
+    shared: BTreeSet<[u8; 8]>,
 }
 
 impl Shipment {
@@ -57,8 +61,8 @@ impl Shipment {
         quota: RateQuota,
         status: Arc<SharedStatus>,
     ) -> Self {
-        let (reader, position, declared) = (None, None, None);
-        Self { spool, destination, quota, status, reader, position, declared }
+        let (reader, position, declared, shared) = (None, None, None, BTreeSet::new());
+        Self { spool, destination, quota, status, reader, position, declared, shared }
     }
 
     /// Ships every closed block. `pause` waits for a time, and returns false if there is none left.
@@ -75,6 +79,7 @@ impl Shipment {
         if result.is_err() {
             // The destination may come back as it was earlier, from a backup.
             self.position = None;
+            self.shared.clear();
         }
         result
     }
@@ -88,6 +93,8 @@ impl Shipment {
     ) -> Result<(), ShipError> {
         self.declare(reader)?;
         fault_point::reached("the build is described");
+        self.share_keys(reader, node)?;
+        fault_point::reached("the keys are shared");
         let mut next = match self.position {
             Some((known, next)) if known == node => next,
             _ => self.destination.wanted(node)?,
@@ -152,6 +159,38 @@ impl Shipment {
         }
         self.destination.declare(&build)?;
         self.declared = Some(build);
+        Ok(())
+    }
+
+    /// Wraps the data keys of the store for the fleet, before the blocks that are sealed under them. Without a key of the fleet,
+    /// nothing is shipped: the secrets would be lost with the store.
+    fn share_keys(&mut self, reader: &SpoolReader, node: NodeId) -> Result<(), ShipError> {
+        let Some(hash_key) = self.spool.hash_key() else { return Ok(()) };
+        let keys = reader.data_keys(|id| self.shared.contains(&id))?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let Some(offered) = self.destination.current_key()? else {
+            return Err(ShipError::Fleet(FleetError::lasting(
+                "the fleet has no key for which secrets could be sealed",
+                "run `zerver fleet key new` once, or remove fleet.hash_key from the settings of this service",
+            )));
+        };
+        if !hash_key.has_proved(offered.public.bytes(), &offered.proof) {
+            return Err(ShipError::Fleet(FleetError::lasting(
+                format!(
+                    "the key {} of the fleet was not made with the hash key of this service",
+                    offered.public.id()
+                ),
+                "give the service the file that `zerver fleet key new` names as its hash key; if that is the one it has, the public                  key was exchanged",
+            )));
+        }
+        for key in keys {
+            let wrapped = WrappedKey::new(&key, &offered.public)
+                .map_err(|error| FleetError::passing(format!("cannot wrap a data key: {error}")))?;
+            self.destination.share_key(node, &wrapped)?;
+            self.shared.insert(key.id());
+        }
         Ok(())
     }
 }

@@ -240,7 +240,8 @@ fn a_namespace_of_the_first_version_is_upgraded_in_place() {
     ship_days(&service, &url);
     execute(&format!(
         "alter table {0}.fleet drop column archive, drop column archived_before; alter table {0}.node drop column \
-         unshipped; drop function {0}.drop_archived; update {0}.fleet set version = 1",
+         unshipped; drop function {0}.drop_archived, {0}.current_key, {0}.share_key; drop view {0}.traces; drop table \
+         {0}.public_key, {0}.sealing_key; update {0}.fleet set version = 1",
         url.namespace()
     ));
     let old = zerver_fleet::FleetBlocks::open(&url).unwrap_err();
@@ -250,5 +251,5 @@ fn a_namespace_of_the_first_version_is_upgraded_in_place() {
     );
     assert_eq!(upgrade(&url).unwrap(), 1);
     assert_eq!(reader(&url).list(&Query::default()).unwrap().len(), 120);
-    assert_eq!(status(&url).unwrap().version, 3);
+    assert_eq!(status(&url).unwrap().version, 4);
 }

@@ -27,7 +27,7 @@ fn a_namespace_that_is_missing_or_has_another_version_is_named_with_what_to_do()
     assert!(first.is_new && first.has_roles && first.keep_days == 30, "{first:?}");
     let again = init(&url, InitOptions { keep_days: Some(7) }).unwrap();
     assert!(!again.is_new && again.keep_days == 7, "{again:?}");
-    assert_eq!(upgrade(&url).unwrap(), 3);
+    assert_eq!(upgrade(&url).unwrap(), 4);
     assert_eq!(status(&url).unwrap().keep_days, 7, "an upgrade keeps the settings");
     execute(&format!("update {}.fleet set version = 99", url.namespace()));
     let (reason, advice) = hint(FleetBlocks::open(&url).unwrap_err());
@@ -168,8 +168,8 @@ fn secrets_stay_sealed_and_their_key_stays_at_home() {
     let trace = fleet.load(id(1)).unwrap().unwrap();
     assert!(!format!("{trace:?}").contains("needle"));
     let Some(Event::SlotWritten { value: sealed, .. }) = trace.events.last() else { panic!("{trace:?}") };
-    assert!(matches!(fleet.unseal(sealed), Err(SealError::Elsewhere { .. })));
+    assert!(matches!(fleet.unseal(&trace, sealed), Err(SealError::Elsewhere { .. })));
     assert!(matches!(fleet.open_secrets(&trace), Err(SealError::Elsewhere { .. })));
     let home = Reader::open(dir.path()).unwrap();
-    assert!(format!("{:?}", home.unseal(sealed).unwrap()).contains("needle"));
+    assert!(format!("{:?}", home.unseal(&trace, sealed).unwrap()).contains("needle"));
 }

@@ -167,3 +167,14 @@ impl Shipping {
         }
     }
 }
+
+/// Returns the text that a statement selects.
+pub(crate) fn query_text(text: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&server().url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let row = client.query_one(text, &[]).await.unwrap();
+        row.get::<_, Option<String>>(0).unwrap_or_default()
+    })
+}

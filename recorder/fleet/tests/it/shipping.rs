@@ -7,8 +7,8 @@ use zerver_fleet::{FleetUrl, InitOptions, init, status};
 use zerver_recorder::{Cursor, FindError, Reader};
 use zerver_trace::{Capture, Query, TraceSelector};
 
-use crate::harness::{PATIENCE, Shipping, execute, new_bucket, new_fleet, reader, recorder};
-use crate::sample_traces::{capture, flow, id};
+use crate::harness::{PATIENCE, Shipping, execute, new_bucket, new_fleet, query_text, reader, recorder};
+use crate::sample_traces::{START_NS, capture, flow, id};
 
 #[test]
 fn requests_of_two_services_are_read_as_one_list_from_a_database() {
@@ -191,4 +191,32 @@ fn old_blocks_are_dropped_with_their_day_and_new_ones_have_a_partition() {
     let left = reader(&url).list(&Query::default()).unwrap();
     assert_eq!(left.iter().map(|summary| summary.id).collect::<Vec<_>>(), [id(2)]);
     assert!(reader(&url).load(id(1)).unwrap().is_none());
+}
+
+#[test]
+fn a_view_counts_the_requests_of_each_flow_for_tools_that_speak_sql() {
+    let url = new_fleet();
+    let dir = tempfile::tempdir().unwrap();
+    let service = recorder(dir.path());
+    for n in 0..30 {
+        let mut request = capture(n);
+        if n < 3 {
+            request.status = 503;
+        }
+        service.sink().accept(Box::new(request));
+    }
+    let shipping = Shipping::start(&service, &url, "pod-1");
+    shipping.wait_until_shipped(30);
+    let ns = url.namespace();
+    let found = query_text(&format!(
+        "select concat_ws(' ', min(day), min(node), flow, sum(requests), sum(failed), min(fastest_ms), max(slowest_ms), \
+         max(longest_ms), extract(epoch from max(last_started) - min(first_started))::float8) from {ns}.traces group by flow"
+    ));
+    let day =
+        jiff::Timestamp::from_nanosecond(i128::from(START_NS)).unwrap().strftime("%Y-%m-%d").to_string();
+    assert_eq!(found, format!("{day} pod-1 todos-item 30 3 1.000021 1.000203 1.000203 0.029"));
+    execute(&format!(
+        "do $body$ begin create role analyst_{ns} login in role zerver_read; set local role analyst_{ns}; perform * from \
+         {ns}.traces; end $body$"
+    ));
 }

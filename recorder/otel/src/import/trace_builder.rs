@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zerver_trace::{
     Answer, Class, Event, FlowInfo, Header, Kept, MissingReason, Name, Recorded, RecordedBy, Redaction,
-    SpanId, StepInfo, Trace, TraceParent, Value,
+    SealedBy, SpanId, StepInfo, Trace, TraceParent, Value,
 };
 
 use super::attribute_masks::{Masks, cut};
@@ -251,6 +251,7 @@ impl<'s> TraceBuilder<'s> {
             redaction: Redaction::default(),
             is_undelivered: false,
             recorded_by: RecordedBy::Runtime,
+            sealed_by: SealedBy(None),
         }
     }
 }

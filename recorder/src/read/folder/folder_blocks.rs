@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use zerver_trace::SealedBy;
+
 use crate::backend::read_store::ReadStore;
 use crate::backend::store_dir::FileMark;
 use crate::backend::store_error::StoreError;
@@ -12,6 +14,10 @@ use crate::format::FormatError;
 use crate::read::blocks::{Blocks, BlocksView};
 use crate::read::folder::folder_view::{FolderView, damaged};
 use crate::read::read_error::ReadError;
+use crate::secrets::data_key::{DataKey, id_text};
+use crate::secrets::data_key_record::data_keys;
+use crate::secrets::seal_error::SealError;
+use crate::secrets::store_key::StoreKey;
 
 /// Maximum time to wait for a store that a writer is just opening.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -66,6 +72,17 @@ impl Blocks for FolderBlocks {
 
     fn view(&self) -> Result<Box<dyn BlocksView>, ReadError> {
         Ok(Box::new(self.folder_view()?))
+    }
+
+    fn data_key(&self, sealed_by: SealedBy) -> Result<DataKey, SealError> {
+        let store = StoreKey::load(&self.dir)?;
+        let SealedBy(Some(id)) = sealed_by else { return Ok(store.data_key()) };
+        let bad_key = |reason: String| SealError::BadKey { path: store.path().to_owned(), reason };
+        let snapshot = self.store.snapshot().map_err(|error| bad_key(ReadError::from(error).to_string()))?;
+        let keys = data_keys(&snapshot).map_err(|error| bad_key(ReadError::from(error).to_string()))?;
+        let sealed = keys.into_iter().map(|(_, sealed)| sealed).find(|sealed| sealed.id == id);
+        let sealed = sealed.ok_or_else(|| bad_key(format!("the data key {} is missing", id_text(id))))?;
+        sealed.open(&store).ok_or_else(|| SealError::WrongKey { key: store.path().display().to_string() })
     }
 
     fn is_in_place(&self) -> bool {

@@ -23,6 +23,11 @@ impl Writer {
         self.block.index.dropped += dropped - self.dropped;
         (self.not_kept, self.dropped) = (not_kept, dropped);
         let key = self.meta.next;
+        if !std::mem::replace(&mut self.has_put_key, true)
+            && let Some(sealed) = self.keys.sealed_data_key()
+        {
+            sealed.put(key, &mut self.batch);
+        }
         let records = self.block.build_records(key);
         self.batch.put(Table::BlockIndexes, key, records.index);
         self.batch.put(Table::Summaries, key, records.summaries);

@@ -52,8 +52,8 @@ impl Writer {
 
     /// Prepares to append everything that is not committed to another file.
     fn continue_in(&mut self, store: &WriteStore) -> Result<(), StoreError> {
-        let key = self.describer.key().restore(&self.dir);
-        let key = key.map_err(|error| store_error(error.into(), &self.dir))?;
+        let has_other_key =
+            self.keys.restore(&self.dir).map_err(|error| store_error(error.into(), &self.dir))?;
         let mut retention = self.retention.for_another_store();
         let Loaded { mut meta, node, mut group, missing } = load_meta(store, &mut retention)?;
         let _ = retention.begin();
@@ -64,11 +64,15 @@ impl Writer {
         }
         for (table, key, record) in std::mem::take(&mut self.batch).into_puts() {
             // The last record under a key replaces the others.
-            if !matches!(table, Table::Meta | Table::BlockGroups) {
+            if !matches!(table, Table::Meta | Table::BlockGroups | Table::DataKeys) {
                 puts.insert((key, table as u8), (table, record));
             }
         }
         let (mut batch, mut moved, mut traces) = (missing, BTreeMap::new(), 0);
+        if let Some(sealed) = self.keys.sealed_data_key() {
+            sealed.put(meta.next, &mut batch);
+        }
+        self.has_put_key = true;
         for ((key, _), (table, record)) in puts {
             let new = *moved.entry(key).or_insert_with(|| {
                 meta.next += 1;
@@ -99,8 +103,8 @@ impl Writer {
         self.block.clear();
         self.describer.end_block();
         self.committed = 0;
-        if let Some(key) = key {
-            self.describer.use_key(key);
+        if has_other_key {
+            self.describer.use_key(self.keys.secret_key());
         }
         self.put_meta();
         self.state.counts.replaced.fetch_add(1, Ordering::Relaxed);

@@ -17,7 +17,7 @@ pub enum RecordedBy {
     Layer,
 }
 
-/// Decodes the last field of a trace. Traces of a schema before 3.5 end before it.
+/// Decodes a late field of a trace. Traces of a schema before 3.5 end before it.
 impl<C> Decode<C> for RecordedBy {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         match u32::decode(decoder) {

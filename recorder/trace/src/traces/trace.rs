@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 
-use super::{Origin, Recorded, RecordedBody, RecordedBy, Redaction, Summary};
+use super::{Origin, Recorded, RecordedBody, RecordedBy, Redaction, SealedBy, Summary};
 use crate::{Class, Event, FlowInfo, Header, Kept, Outcome, RequestId};
 
 /// Everything that is known about one request.
@@ -62,6 +62,8 @@ pub struct Trace {
     pub is_undelivered: bool,
     /// The part of zerver that recorded the request.
     pub recorded_by: RecordedBy,
+    /// The key of its secrets.
+    pub sealed_by: SealedBy,
 }
 
 impl Trace {

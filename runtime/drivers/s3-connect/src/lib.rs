@@ -4,11 +4,13 @@
 #![warn(missing_debug_implementations)]
 
 mod connection;
+mod credentials;
 mod refusal;
 mod response_body;
 
 pub use rusty_s3;
 
 pub use self::connection::{S3Connection, SendError, SettingsError};
+pub use self::credentials::{CredentialError, VARIABLES};
 pub use self::refusal::Refusal;
 pub use self::response_body::{BodyError, read_body};

@@ -1,6 +1,7 @@
 //! A bucket: its address and credentials, and the interpreter of its operations.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,8 +49,31 @@ impl Bucket {
         Self(Arc::new(S3Connection::clone(&self.0).with_credentials(Credentials::new(key, secret))))
     }
 
+    /// Signs requests with the key that programs of Amazon find: in the environment (`AWS_ACCESS_KEY_ID`), in the file of shared
+    /// credentials, or given to the container or, for a bucket of Amazon, to the virtual machine. Keys that expire are replaced.
+    /// Without any, only what is public can be read.
+    ///
+    /// # Errors
+    /// If what the environment names cannot be used.
+    pub fn credentials_from_environment(self) -> Result<Self, SettingsError> {
+        let connection = S3Connection::clone(&self.0);
+        Ok(Self(Arc::new(connection.with_environment(&|name| std::env::var(name).ok())?)))
+    }
+
+    /// Trusts the certificates in a file (PEM) instead of those that browsers trust.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or contains no certificate.
+    pub fn certificates(self, file: impl AsRef<Path>) -> Result<Self, SettingsError> {
+        Ok(Self(Arc::new(S3Connection::clone(&self.0).with_certificates(file.as_ref())?)))
+    }
+
     async fn perform(self, op: Op) -> EffectResult<Op> {
-        let (bucket, credentials) = (self.0.bucket(), self.0.credentials());
+        let bucket = self.0.bucket();
+        let credentials = self.0.credentials().await;
+        let credentials =
+            credentials.map_err(|error| EffectError::new(EffectErrorKind::Unreachable, error.to_string()))?;
+        let credentials = credentials.as_deref();
         match op {
             Op::Put { key, media_type, content } => {
                 let Content::Bytes(bytes) = content else {

@@ -1,18 +1,20 @@
 //! A namespace in a bucket, open for reading.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use zerver_recorder::{Blocks, BlocksView, FileMark, NodeId, ReadError};
+use zerver_recorder::{BlocksView, NodeId, ReadError};
 
 use crate::bucket::bucket_url::BucketUrl;
 use crate::bucket::format::segment::Run;
 use crate::bucket::init::settings;
+use crate::bucket::keys::wrapped_key;
 use crate::bucket::object_store::ObjectStore;
 use crate::bucket::read::bucket_view::BucketView;
 use crate::bucket::read::catalog::Unit;
 use crate::bucket::read::shared_bucket::SharedBucket;
+use crate::fleet_blocks::SealedBlocks;
+use crate::keys::pair::KeyId;
 
 /// Number of tails that are read at the same time.
 const AT_ONCE: usize = 64;
@@ -64,24 +66,17 @@ impl BucketBlocks {
     }
 }
 
-impl Blocks for BucketBlocks {
+impl SealedBlocks for BucketBlocks {
     fn place(&self) -> String {
         self.shared.place()
-    }
-
-    fn dir(&self) -> Option<&Path> {
-        None
     }
 
     fn view(&self) -> Result<Box<dyn BlocksView>, ReadError> {
         Ok(Box::new(self.view_now()?))
     }
 
-    fn is_in_place(&self) -> bool {
-        true
-    }
-
-    fn mark(&self) -> Option<FileMark> {
-        None
+    fn wrapped_key(&self, id: KeyId) -> Result<Option<Vec<u8>>, ReadError> {
+        let found = wrapped_key(self.shared.store(), id).map_err(|error| self.shared.outage(error))?;
+        Ok(found.map(|wrapped| wrapped.to_vec()))
     }
 }
