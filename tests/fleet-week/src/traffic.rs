@@ -105,7 +105,8 @@ impl Request {
             _ if share < 98 => 500,
             _ => 503,
         };
-        let duration_ns = 200_000 + bits % 5_000_000 + if bits % 1000 == 0 { 900_000_000 } else { 0 };
+        let duration_ns =
+            200_000 + bits % 5_000_000 + if bits.is_multiple_of(1000) { 900_000_000 } else { 0 };
         Facts { flow: FLOWS[self.flow_number()].0, status, duration_ns }
     }
 
@@ -163,7 +164,8 @@ pub(crate) fn capture(request: Request, flows: &[Arc<FlowInfo>]) -> Capture {
     let (facts, bits) = (request.facts(), request.bits());
     let flow = Arc::clone(&flows[request.flow_number()]);
     let (item, user) = (bits % 5_000, bits / 7 % 2_000);
-    let body = format!(r#"{{"id":{item},"title":"{MARKER} {item}","done":{}}}"#, bits % 3 == 0).into_bytes();
+    let body = format!(r#"{{"id":{item},"title":"{MARKER} {item}","done":{}}}"#, bits.is_multiple_of(3))
+        .into_bytes();
     let target = flow.pattern.replace("{id}", &item.to_string());
     let asked = RequestInfo {
         method: flow.method.clone(),

@@ -349,6 +349,12 @@ impl Week {
         findings: &mut Findings,
     ) -> Result<u64> {
         let url = self.url(place);
+        let at_once = CompactOptions { settle: Duration::ZERO, grace: Duration::ZERO };
+        if place == Place::Bucket {
+            // Everything is in packs from here on.
+            compact(url, at_once)?;
+            compact(url, at_once)?;
+        }
         // The positions in a bucket are those of a process.
         let reopens = place == Place::Database;
         let follower = Follower::start("a follower of days that are removed", url, true, reopens, None)?;
@@ -356,9 +362,7 @@ impl Week {
         let from = now_ms() / HOUR_MS;
         match place {
             Place::Database => self.servers.execute("select week.maintain()")?,
-            Place::Bucket => {
-                drop(compact(url, CompactOptions { settle: Duration::ZERO, grace: Duration::ZERO })?)
-            }
+            Place::Bucket => drop(compact(url, at_once)?),
         }
         let until = now_ms() / HOUR_MS;
         let after = oracle::content(url, of_pods, findings)?;

@@ -7,11 +7,7 @@ const SCALE: u32 = 2_000;
 
 #[test]
 fn everything_that_fifty_nodes_acknowledge_in_a_week_of_faults_is_there_once() {
-    let mut options = WeekOptions::new(SCALE);
-    if let Ok(n) = std::env::var("TMP_NODES") {
-        options.nodes = n.parse().unwrap();
-        options.scale = std::env::var("TMP_SCALE").unwrap().parse().unwrap();
-    }
+    let options = WeekOptions::new(SCALE);
     let outcome = run(&options).unwrap_or_else(|error| panic!("{error}"));
     assert!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
     assert!(outcome.faults.len() >= 10, "{:?}", outcome.faults);
