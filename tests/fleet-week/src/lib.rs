@@ -17,7 +17,7 @@ mod week;
 
 use std::time::Duration;
 
-pub use self::measurements::{Measurements, measure};
+pub use self::measurements::{Measurements, Questions, measure};
 pub use self::oracle::Counts;
 pub use self::week::{PlaceOutcome, WeekOptions, WeekOutcome, run};
 
