@@ -46,8 +46,8 @@ fn id_of(n: u64) -> RequestId {
 fn request(n: u64) -> Capture {
     let mut request = Capture { id: id_of(n), started_unix_ns: started(n), ..capture(n) };
     // Some are late, so that blocks overlap.
-    if n % 7 == 0 {
-        request.status = if n % 2 == 0 { 503 } else { 404 };
+    if n.is_multiple_of(7) {
+        request.status = if n.is_multiple_of(2) { 503 } else { 404 };
     }
     request
 }
