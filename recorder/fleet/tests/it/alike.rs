@@ -1,20 +1,25 @@
 //! A folder, a database and a bucket answer the same queries alike.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 use zerver_fleet::{CompactOptions, compact};
 use zerver_recorder::{FindError, Reader, verify};
-use zerver_trace::{Query, RequestId, StatusFilter, Summary, TraceSelector};
+use zerver_trace::{FlowInfo, Query, RequestId, SlotCondition, StatusFilter, Summary, TraceSelector};
 
 use crate::harness::{PATIENCE, Shipping, files, new_bucket, new_fleet, reader, recorder};
-use crate::sample_traces::{START_NS, capture, id};
+use crate::sample_traces::{START_NS, capture, flow, id};
 
 /// Number of requests. They lie a millisecond apart.
 const REQUESTS: u64 = 400;
+
+/// Number of requests that were recorded without an index of slots.
+const UNINDEXED: u64 = 90;
+/// Position of the slot with an index, in which each request has another value.
+const TODO: usize = 2;
 
 /// Returns a store, and the fleets to which it was shipped: in a database, in a bucket, and in a bucket that was compacted.
 fn shipped() -> (&'static Reader, &'static [Reader; 3]) {
@@ -22,8 +27,15 @@ fn shipped() -> (&'static Reader, &'static [Reader; 3]) {
     let (_, folder, fleets) = SHIPPED.get_or_init(|| {
         let (dir, urls) = (tempfile::tempdir().unwrap(), [new_fleet(), new_bucket(), new_bucket()]);
         let service = recorder(dir.path());
+        let mut indexed = FlowInfo::clone(&flow());
+        indexed.slots[TODO].is_indexed = true;
+        let indexed = Arc::new(indexed);
         for n in 0..REQUESTS {
             let mut request = capture(n);
+            // The first blocks are of an earlier build, without an index.
+            if n >= UNINDEXED {
+                request.flow = Arc::clone(&indexed);
+            }
             // Some are late, so that blocks overlap.
             if n % 7 == 0 {
                 request.status = if n % 2 == 0 { 503 } else { 404 };
@@ -53,6 +65,11 @@ fn shipped() -> (&'static Reader, &'static [Reader; 3]) {
     (folder, fleets)
 }
 
+/// Returns the condition that only one request meets.
+fn todo(n: u64) -> SlotCondition {
+    SlotCondition { slot: "Todo".to_owned(), path: Vec::new(), values: vec![format!("todo-{n}")] }
+}
+
 fn query() -> impl Strategy<Value = Query> {
     let time = || prop::option::of((0..REQUESTS + 20).prop_map(|ms| START_NS + ms * 1_000_000));
     let status = prop_oneof![
@@ -62,8 +79,9 @@ fn query() -> impl Strategy<Value = Query> {
         Just(Some(StatusFilter::Class(2))),
     ];
     let flow = prop_oneof![3 => Just(None), 2 => Just(Some("todos-item")), 1 => Just(Some("other"))];
-    (flow, status, any::<bool>(), time(), time(), time(), prop::option::of(0..1_000_000_u64)).prop_map(
-        |(flow, status, only_failed, since_unix_ns, until_unix_ns, at, slower_than_ns)| Query {
+    let slot = prop::option::weighted(0.3, (0..REQUESTS + 20).prop_map(|n| vec![todo(n)]));
+    (flow, status, any::<bool>(), time(), time(), time(), prop::option::of(0..1_000_000_u64), slot).prop_map(
+        |(flow, status, only_failed, since_unix_ns, until_unix_ns, at, slower_than_ns, slot)| Query {
             flow: flow.map(str::to_owned),
             status,
             only_failed: only_failed && slower_than_ns.is_none_or(|ns| ns % 2 == 0),
@@ -71,6 +89,7 @@ fn query() -> impl Strategy<Value = Query> {
             until_unix_ns,
             in_progress_unix_ns: at.filter(|ns| ns % 3 == 0).map(|ns| (ns, ns + 500_000)),
             slower_than_ns,
+            slots: slot.unwrap_or_default(),
             ..Query::default()
         },
     )
@@ -129,6 +148,18 @@ proptest! {
             prop_assert_eq!(folder.unique_digits(&pair).unwrap(), fleet.unique_digits(&pair).unwrap());
             prop_assert_eq!(folder.load(id(n)).unwrap(), fleet.load(id(n)).unwrap());
             prop_assert_eq!(visit(folder), visit(fleet));
+        }
+    }
+}
+
+#[test]
+fn a_value_of_a_slot_is_looked_for_in_few_blocks() {
+    let (folder, fleets) = shipped();
+    for (n, at_most) in [(5, 135), (200, 135), (REQUESTS + 1, 90)] {
+        for reader in std::iter::once(folder).chain(fleets) {
+            let found = reader.list(&Query { slots: vec![todo(n)], ..Query::default() }).unwrap();
+            assert_eq!(found.iter().any(|summary| summary.id == id(n)), n < REQUESTS);
+            assert!(found.len() <= at_most, "{n}: {}", found.len());
         }
     }
 }
