@@ -11,7 +11,8 @@ pub(crate) struct Plan {
     pub(crate) time: Duration,
     /// Number of connections of the load.
     pub(crate) connections: usize,
-    /// Number of items in tables that count items: idle connections, stolen requests, requests under valgrind.
+    /// Number of items in tables that count items: idle connections, stolen requests, requests under valgrind,
+    /// recorded requests.
     pub(crate) count: usize,
     /// Parts of the names of the rows to measure, separated by `|`, for tables with many rows. A ratio is left out if the
     /// row that it refers to is not measured.

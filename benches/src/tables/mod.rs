@@ -1,6 +1,7 @@
 //! The tables, one file each: measure every server, and print a row for each.
 
 mod cache;
+mod commands;
 mod database;
 mod effects;
 mod growth;
@@ -24,7 +25,7 @@ use crate::plan::{FULL, LONG, Plan};
 type Table = fn(&Plan) -> Result<(), String>;
 
 /// Every table, with its name and the size of a full run.
-pub(crate) const TABLES: [(&str, Table, Plan); 13] = [
+pub(crate) const TABLES: [(&str, Table, Plan); 14] = [
     ("light", light::compare, FULL),
     ("mixed", mixed::compare, LONG),
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),
@@ -36,6 +37,7 @@ pub(crate) const TABLES: [(&str, Table, Plan); 13] = [
     ("cache", cache::compare, FULL),
     ("growth", growth::compare, Plan { rounds: 3, ..FULL }),
     ("stores", stores::compare, Plan { rounds: 3, ..FULL }),
+    ("commands", commands::compare, Plan { rounds: 9, count: 1_000_000, ..FULL }),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),
 ];
