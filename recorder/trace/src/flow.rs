@@ -72,16 +72,13 @@ pub struct SlotInfo {
     pub is_indexed: bool,
 }
 
-/// Bits of the last byte of an encoded slot. Before schema 3.8, it was a boolean.
-const SECRET: u8 = 1;
-const INDEXED: u8 = 2;
-
+/// The last byte is a boolean before schema 3.8, and a set of two bits since then.
 impl Encode for SlotInfo {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
         let Self { name, path, is_secret, is_indexed } = self;
         name.encode(encoder)?;
         path.encode(encoder)?;
-        (u8::from(*is_secret) * SECRET | u8::from(*is_indexed) * INDEXED).encode(encoder)
+        (u8::from(*is_secret) | u8::from(*is_indexed) << 1).encode(encoder)
     }
 }
 
@@ -89,9 +86,7 @@ impl<C> Decode<C> for SlotInfo {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let (name, path) = (Decode::decode(decoder)?, Decode::decode(decoder)?);
         match u8::decode(decoder)? {
-            bits @ 0..=3 => {
-                Ok(Self { name, path, is_secret: bits & SECRET != 0, is_indexed: bits & INDEXED != 0 })
-            }
+            bits @ 0..=3 => Ok(Self { name, path, is_secret: bits & 1 != 0, is_indexed: bits & 2 != 0 }),
             _ => Err(DecodeError::Other("unknown property of a slot")),
         }
     }
