@@ -7,10 +7,15 @@
 mod load;
 mod plan;
 mod report;
+/// Invented requests, as the benchmarks of the recorder have them.
+#[path = "../../recorder/benches/sample/mod.rs"]
+mod sample;
 mod servers;
 /// The names under which files of the runtime that are measured by themselves import the standard library.
 mod sync;
 mod tables;
+#[path = "../../recorder/benches/traffic/mod.rs"]
+mod traffic;
 
 use std::process::ExitCode;
 

@@ -11,7 +11,8 @@ pub(crate) struct Plan {
     pub(crate) time: Duration,
     /// Number of connections of the load.
     pub(crate) connections: usize,
-    /// Number of items in tables that count items: idle connections, stolen requests, requests under valgrind.
+    /// Number of items in tables that count items: idle connections, stolen requests, requests under valgrind,
+    /// recorded requests.
     pub(crate) count: usize,
     /// Number by which the size of a fleet's week is divided.
     pub(crate) scale: u32,

@@ -38,6 +38,14 @@ impl StorePlace {
         }
     }
 
+    /// Returns the URL, if it is a fleet.
+    pub(crate) fn fleet(&self) -> Option<&FleetUrl> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Fleet(url) => Some(url),
+        }
+    }
+
     /// Opens the store for reading.
     pub(crate) fn open(&self) -> Result<Reader, ReadError> {
         match self {

@@ -12,6 +12,7 @@ use zerver_trace::{
     CatalogFlow, Cursor, Query, RequestId, SourceError, Summary, Trace, TraceSource, TraceView,
 };
 
+use crate::requests::fleet_nodes::KnownNodes;
 use crate::store_place::StorePlace;
 
 /// The store in a folder.
@@ -27,6 +28,7 @@ pub(crate) struct StoreSource {
     idle: Mutex<IdleStore>,
     /// Time at which a fleet was read last.
     polled: Mutex<Option<Instant>>,
+    nodes: KnownNodes,
 }
 
 /// Time for which a store must not have changed before it is only read again after a change. File systems distinguish
@@ -71,6 +73,7 @@ impl StoreSource {
             damage: Mutex::default(),
             idle: Mutex::default(),
             polled: Mutex::default(),
+            nodes: KnownNodes::default(),
         }
     }
 
@@ -174,6 +177,15 @@ impl TraceSource for StoreSource {
         ids: &[RequestId],
         f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
+        self.visit_ids_matching(ids, &Query::default(), f)
+    }
+
+    fn visit_ids_matching(
+        &self,
+        ids: &[RequestId],
+        query: &Query,
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
         let is_extra = |id: &RequestId| self.extra.iter().any(|trace| trace.id == *id);
         for trace in self.extra.iter().filter(|trace| ids.contains(&trace.id)) {
             if f(trace).is_break() {
@@ -181,7 +193,12 @@ impl TraceSource for StoreSource {
             }
         }
         let ids: Vec<RequestId> = ids.iter().copied().filter(|id| !is_extra(id)).collect();
-        self.read(|reader| reader.visit_ids(&ids, |request| f(request)))
+        self.read(|reader| reader.visit_ids_matching(&ids, query, |request| f(request)))
+    }
+
+    fn nodes(&self, ids: &[RequestId]) -> Vec<(RequestId, String)> {
+        let (Some(url), Ok(Some(reader))) = (self.place.fleet(), self.reader()) else { return Vec::new() };
+        self.nodes.of(url, &reader, ids)
     }
 
     fn end(&self) -> Result<Cursor, SourceError> {

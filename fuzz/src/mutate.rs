@@ -150,7 +150,7 @@ fn bombs(file: &[u8]) -> Vec<Trace> {
         })
     };
     let text = String::new;
-    let slot = SlotInfo { name: text(), path: text(), is_secret: false };
+    let slot = SlotInfo { name: text(), path: text(), ..SlotInfo::default() };
     let read = ReadInfo { slot: 0, is_optional: false };
     let (name, doc, file) = (text(), text(), text());
     let none = StepInfo { name, doc, file, line: 0, reads: Vec::new(), writes: Vec::new() };

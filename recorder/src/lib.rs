@@ -35,6 +35,7 @@ pub use self::backend::store_identity::{BuildRecord, NodeId};
 pub use self::backend::store_meta::{FlowCatalog, StoreOrigin};
 pub use self::backend::writer_lock::LockHolder;
 pub use self::block::block_index::BlockIndex;
+pub use self::block::slot_index::slot_keys;
 pub use self::format::{FormatError, Schema};
 pub use self::intake::recording_policy::{RecordingPolicy, TailPolicy};
 pub use self::maintenance::examine::{DamagedBlock, StoreReport, examine, examine_with};

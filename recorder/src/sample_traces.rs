@@ -23,6 +23,7 @@ pub(crate) fn flow() -> Arc<FlowInfo> {
         name: name.to_owned(),
         path: format!("todos::{name}"),
         is_secret: secret,
+        is_indexed: false,
     };
     let step = |name: &str, line| StepInfo {
         name: name.to_owned(),

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use zerver_local_server::{Postgres, S3};
 
 use crate::harness::{Asking, Dev, Place, Ran, programs, root};
+use crate::pty::Terminal;
+use crate::web::Browser;
 
 /// Time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -136,6 +138,39 @@ fn run(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     Ran::of(place.command(arguments).envs(variables.iter().copied()).output().unwrap())
 }
 
+/// Both UIs name the nodes of the listed requests, in lists, above a request and above a comparison.
+fn nodes_are_shown(place: &Place, url: &str, variables: &[(&str, &str)], [a, b]: &[&serde_json::Value; 2]) {
+    let text = |request: &serde_json::Value, key: &str| request[key].as_str().unwrap().to_owned();
+    let (node, id, other) = (text(a, "node"), text(a, "id"), text(b, "id"));
+    // A narrow list shows the ends of names.
+    let end = &node[node.len().saturating_sub(7)..];
+    for (columns, rows) in [(80, 24), (200, 50)] {
+        let mut command = place.command(&["tui", "--store", url]);
+        command.envs(variables.iter().copied());
+        let mut terminal = Terminal::start(&command, columns, rows);
+        terminal.wait_for(&["age↑  node", "method", end, "/reports"]);
+        terminal.press("\r");
+        terminal.wait_for(&[", node "]);
+        terminal.press("q");
+        assert!(terminal.end().success());
+    }
+    let mut web = place.command(&["web", "--json", "--addr", "127.0.0.1:0", "--store", url]);
+    let mut web = web.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(web.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let browser = Browser::sign_in(line["url"].as_str().unwrap());
+    let list = browser.get("/").body;
+    assert!(list.contains("<th scope=\"col\">Node</th>") && list.contains(&node), "{list}");
+    let head = format!("node {node}");
+    for page in [format!("/requests/{id}"), format!("/diff?a={id}&b={other}")] {
+        let body = browser.get(&page).body;
+        assert!(body.contains(&head), "{page}: {body}");
+    }
+    web.kill().unwrap();
+    web.wait().unwrap();
+}
+
 /// Returns the place from which the commands ran.
 fn ship_and_read(url: &str, variables: &[(&str, &str)]) -> Place {
     let (first, second) = (Place::new(), Place::new());
@@ -189,6 +224,7 @@ fn ship_and_read(url: &str, variables: &[(&str, &str)]) -> Place {
     }
     let compared = fleet(&["diff", id(0), id(2), "--no-tui"]);
     assert!(matches!(compared.code, Some(0 | 1)), "{compared:?}");
+    nodes_are_shown(&first, url, variables, &[&reports[0], &reports[2]]);
     let exe = programs().todos.to_str().unwrap();
     let replayed = fleet(&["replay", id(2), "--exe", exe]);
     assert_eq!(replayed.code, Some(0), "{replayed:?}");

@@ -5,13 +5,13 @@ use std::fs;
 use crate::harness::{Answer, Asking, Dev, Place, programs};
 
 /// A browser that has signed in with the URL that a command has printed.
-struct Browser {
+pub(crate) struct Browser {
     addr: String,
     cookie: String,
 }
 
 impl Browser {
-    fn sign_in(url: &str) -> Self {
+    pub(crate) fn sign_in(url: &str) -> Self {
         let (addr, token) = url.trim().strip_prefix("http://").unwrap().split_once("/?token=").unwrap();
         let answer = Asking::new(addr, "GET", &format!("/?token={token}")).send();
         assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{answer:?}");
@@ -19,7 +19,7 @@ impl Browser {
         Self { addr: addr.to_owned(), cookie: cookie.to_owned() }
     }
 
-    fn get(&self, target: &str) -> Answer {
+    pub(crate) fn get(&self, target: &str) -> Answer {
         Asking::new(&self.addr, "GET", target).header("cookie", &self.cookie).send()
     }
 

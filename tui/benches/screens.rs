@@ -167,7 +167,7 @@ fn many_steps(id: u128, extra_ns: u64) -> Trace {
         events.push(Event::SlotWritten { step, slot: step, at_ns: answered_ns, value: plain(row) });
     }
     let body = || RecordedBody { full_len: 0, kept_len: 0, bytes: plain("") };
-    let slot = |n: u16| SlotInfo { name: format!("Slot{n}"), path: String::new(), is_secret: false };
+    let slot = |n: u16| SlotInfo { name: format!("Slot{n}"), path: String::new(), ..SlotInfo::default() };
     let step = |n: u16| StepInfo {
         name: format!("step_{n}"),
         doc: String::new(),

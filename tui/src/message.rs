@@ -43,6 +43,8 @@ pub enum Message {
     },
     /// Result of [`Command::ReadQueries`]: a query string, with its question mark, for each request.
     Queries(Vec<(RequestId, String)>),
+    /// Names of the nodes that recorded requests, in a fleet. Comes before [`Message::Queries`].
+    Nodes(Vec<(RequestId, String)>),
     /// Result of [`Command::ReadSource`]: file and text, or `None` if the file was not found.
     SourceText(String, Option<String>),
     /// Event of the service that `zerver dev` runs.
@@ -97,7 +99,7 @@ pub enum Command {
         /// Query that they must match.
         query: Arc<RequestQuery>,
     },
-    /// Read the query strings of requests; returns [`Message::Queries`].
+    /// Read the query strings of requests, and their nodes; returns [`Message::Queries`] and, in a fleet, [`Message::Nodes`].
     ReadQueries(Vec<RequestId>),
     /// Replay a request; returns [`Message::Replayed`].
     Replay {

@@ -93,6 +93,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Command> {
         Message::Explained(..)
         | Message::Scanned { .. }
         | Message::Queries(_)
+        | Message::Nodes(_)
         | Message::Replayed(..)
         | Message::Edited(_)
         | Message::Flows(_)

@@ -1,6 +1,7 @@
 //! The tables, one file each: measure every server, and print a row for each.
 
 mod cache;
+mod commands;
 mod database;
 mod effects;
 mod fleet;
@@ -38,6 +39,7 @@ pub(crate) const TABLES: [(&str, Table, Plan); 14] = [
     ("growth", growth::compare, Plan { rounds: 3, ..FULL }),
     ("stores", stores::compare, Plan { rounds: 3, ..FULL }),
     ("fleet", fleet::compare, FULL),
+    ("commands", commands::compare, Plan { rounds: 9, count: 1_000_000, ..FULL }),
     ("replays", replays::compare, Plan { rounds: 5, ..FULL }),
     (INSTRUCTIONS, instructions::compare, Plan { count: 5_000, ..FULL }),
 ];

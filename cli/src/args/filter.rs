@@ -50,6 +50,7 @@ impl Filter {
             until_unix_ns: self.until.map(|time| time.unix_ns).or(latest),
             in_progress_unix_ns: None,
             worker: self.worker,
+            slots: Vec::new(),
             limit,
         }
     }

@@ -59,6 +59,7 @@ fn filters_are_checked_while_parsing() {
         until_unix_ns: Some(6_060_000_000_000),
         in_progress_unix_ns: None,
         worker: Some(1),
+        slots: Vec::new(),
         limit: Some(3),
     };
     assert_eq!((ls.limit, ls.requests.filter.query(6_000_000_000_000, Some(3))), (Limit(Some(3)), wanted));

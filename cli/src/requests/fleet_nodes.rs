@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use zerver_fleet::{NodeStatus, nodes};
+use zerver_fleet::{FleetUrl, NodeStatus, nodes};
 use zerver_recorder::{BlockTrace, NodeId, Reader};
 use zerver_trace::duration::HumanDuration;
 use zerver_trace::text::clean;
@@ -80,6 +81,30 @@ impl FleetNodes {
     pub(crate) fn of(&self, id: RequestId) -> Option<&str> {
         let node = *self.of_requests.borrow().get(&id)?;
         self.names.get(&node).map(String::as_str)
+    }
+}
+
+/// The names of the nodes of a fleet, for views that show requests again and again.
+#[derive(Default)]
+pub(crate) struct KnownNodes(Mutex<BTreeMap<NodeId, String>>);
+
+impl KnownNodes {
+    /// Returns the names of the nodes that recorded requests. A node without a report has its id. What cannot be read is
+    /// shown without its node.
+    pub(crate) fn of(&self, url: &FleetUrl, reader: &Reader, ids: &[RequestId]) -> Vec<(RequestId, String)> {
+        let mut found = Vec::with_capacity(ids.len());
+        let _ = reader.visit_ids(ids, |request| {
+            found.extend(request.node().map(|node| (request.summary().id, node)));
+            ControlFlow::Continue(())
+        });
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.iter().any(|(_, node)| !known.contains_key(node))
+            && let Ok(all) = nodes(url)
+        {
+            *known = names(&all);
+        }
+        let name = |node: NodeId| known.get(&node).cloned().unwrap_or_else(|| node.to_string());
+        found.into_iter().map(|(id, node)| (id, name(node))).collect()
     }
 }
 

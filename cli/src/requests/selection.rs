@@ -95,3 +95,6 @@ fn visit_where(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,7 +137,7 @@ mod tests {
         flow.slots.push(zerver_trace::SlotInfo {
             name: "Failure".to_owned(),
             path: FlowInfo::FAILURE_PATH.to_owned(),
-            is_secret: false,
+            ..zerver_trace::SlotInfo::default()
         });
         let failure = flow.slots.len() as u16 - 1;
         flow.steps[1].reads = vec![zerver_trace::ReadInfo { slot: failure, is_optional: false }];

@@ -19,8 +19,8 @@ const TOKEN_LIFETIME_S: u64 = 60 * 24 * 3600;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token(pub String);
 
-/// The user who sent the request.
-#[slot]
+/// The user who sent the request. With an index, so that the requests of one user are found at once.
+#[slot(index)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Viewer {
     pub id: i64,

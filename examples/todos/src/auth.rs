@@ -14,8 +14,8 @@ const PER_MINUTE: u32 = 600;
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuthHeader(String);
 
-/// The user, as the identity provider knows them.
-#[slot]
+/// The user, as the identity provider knows them. With an index, so that the requests of one user are found at once.
+#[slot(index)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
     pub sub: String,

@@ -69,6 +69,7 @@ pub(crate) fn flow(secret: bool) -> Arc<FlowInfo> {
         name: (*name).to_owned(),
         path: format!("todos::{name}"),
         is_secret: secret && *name == "AuthHeader",
+        is_indexed: false,
     };
     Arc::new(FlowInfo {
         name: "todos-item".to_owned(),

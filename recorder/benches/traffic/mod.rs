@@ -32,6 +32,16 @@ impl Traffic {
         Self { has_unique_cookies: true, ..self }
     }
 
+    /// Returns the same traffic with an index of the slot `TodoId`.
+    pub(crate) fn with_index(mut self) -> Self {
+        for flow in &mut self.flows {
+            let mut indexed = FlowInfo::clone(flow);
+            indexed.slots.iter_mut().for_each(|slot| slot.is_indexed = slot.name == "TodoId");
+            *flow = Arc::new(indexed);
+        }
+        self
+    }
+
     pub(crate) fn flows(&self) -> &[Arc<FlowInfo>] {
         &self.flows
     }

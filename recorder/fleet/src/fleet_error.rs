@@ -55,15 +55,13 @@ impl FleetError {
         let reason = found.message().to_owned();
         let user = url.config.get_user().unwrap_or("the user");
         let code = found.code();
-        let missing = [
-            SqlState::INVALID_SCHEMA_NAME,
-            SqlState::UNDEFINED_TABLE,
-            SqlState::UNDEFINED_FUNCTION,
-            SqlState::UNDEFINED_COLUMN,
-        ];
-        if missing.contains(code) {
+        if [SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_TABLE].contains(code) {
             let reason = format!("the namespace {} is not there: {reason}", url.namespace());
             return Self::lasting(reason, format!("run `zerver fleet init --store '{url}'` once"));
+        }
+        if [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_COLUMN].contains(code) {
+            let reason = format!("the namespace {} is incomplete or old: {reason}", url.namespace());
+            return Self::lasting(reason, format!("run `zerver fleet upgrade --store '{url}'` once"));
         }
         if *code == SqlState::INSUFFICIENT_PRIVILEGE {
             let hint = format!(

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bincode::Encode;
-use zerver_trace::{FlowInfo, Origin, Outcome, Trace};
+use zerver_trace::{Event, FlowInfo, Origin, Outcome, Trace};
 
 use crate::block::block_body::MAX_TRACE_BYTES;
 use crate::block::block_index::BlockIndex;
 use crate::block::compact_id;
 use crate::block::pieces::Pieces;
+use crate::block::slot_index::SlotIndexer;
 use crate::block::stored_trace::{PieceId, StoredTrace};
 use crate::block::summaries::SummariesBuilder;
 use crate::block::trace_shape::{ShapeDelta, TraceShape};
@@ -42,6 +43,7 @@ pub(crate) struct BlockBuilder {
     trace_ends: Vec<u32>,
     pieces: Pieces,
     pub(crate) summaries: SummariesBuilder,
+    slots: SlotIndexer,
     /// Recently used shapes come first.
     shapes: Vec<TraceShape>,
     delta: ShapeDelta,
@@ -96,6 +98,7 @@ impl BlockBuilder {
     /// Removes every piece after the first `count`.
     pub(crate) fn truncate_pieces(&mut self, count: usize) {
         self.pieces.truncate(count);
+        self.slots.truncate_pieces(count);
         self.shapes.retain(|shape| (shape.piece as usize) < count);
     }
 
@@ -113,6 +116,7 @@ impl BlockBuilder {
     pub(crate) fn flow_index(&mut self, flow: &Arc<FlowInfo>) -> u32 {
         let known = self.flows.iter().position(|known| Arc::ptr_eq(known, flow) || known == flow);
         known.unwrap_or_else(|| {
+            self.slots.add_flow(flow, !self.is_empty());
             self.flows.push(Arc::clone(flow));
             self.flows.len() - 1
         }) as u32
@@ -128,12 +132,18 @@ impl BlockBuilder {
         self.pieces.get(piece)
     }
 
+    /// Adds what a trace of a flow wrote to slots to the index.
+    pub(super) fn add_slots(&mut self, flow: u32, events: &[Event<PieceId>]) {
+        self.slots.add_trace(flow, &self.flows[flow as usize], events, &self.pieces);
+    }
+
     /// Adds a trace whose pieces are in the block already; `len` is their total length in bytes.
     ///
     /// # Errors
     /// [`TraceTooLarge`] if the trace exceeds [`MAX_TRACE_BYTES`]. `stored` is then unchanged.
     pub(crate) fn push(&mut self, stored: &mut StoredTrace, len: usize) -> Result<(), TraceTooLarge> {
         let fields = stored.summary_fields();
+        self.add_slots(fields.flow, &stored.events);
         let outcome = std::mem::replace(&mut stored.outcome, Outcome::Done);
         stored.strip_to_shape(&mut self.delta);
         let outcome_piece =
@@ -258,7 +268,9 @@ impl BlockBuilder {
         let body = record::write_split(RecordKind::Block, key, &[&self.traces, self.pieces.opaque()], rest);
         self.compressed_256ths = Some(body.len().saturating_sub(plain_len) * 256 / rest.len());
         let summaries = self.summaries.record(key);
-        self.index.bytes = disk_bytes(body.len()) + disk_bytes(summaries.len()) + 256;
+        self.index.slots = self.slots.keys();
+        let index_len = self.index.slots.len() + 256;
+        self.index.bytes = disk_bytes(body.len()) + disk_bytes(summaries.len()) + index_len as u64;
         let index = record::write(RecordKind::BlockIndex, key, &codec::encode(&self.index));
         BlockRecords { index, summaries, body }
     }
@@ -271,6 +283,7 @@ impl BlockBuilder {
         self.trace_ends.clear();
         self.pieces.clear();
         self.summaries.clear();
+        self.slots.clear();
         self.shapes.clear();
         self.interned.clear();
     }
@@ -287,7 +300,7 @@ pub(crate) struct TraceTooLarge;
 
 #[cfg(test)]
 mod tests {
-    use zerver_trace::{Decision, Event};
+    use zerver_trace::Decision;
 
     use super::*;
     use crate::block::block_body::BlockBody;

@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use zerver_trace::{Query, RequestId, StatusFilter};
 
+use crate::block::slot_index::SlotKeys;
 use crate::block::stored_trace::SummaryFields;
 use crate::format::record::RecordKind;
 use crate::format::{FormatError, codec, record};
@@ -38,6 +39,8 @@ pub struct BlockIndex {
     pub(crate) dropped: u64,
     /// Bytes that the block occupies in the file.
     pub(crate) bytes: u64,
+    /// Keys of the values that the traces wrote to slots. Last, because it was added with schema 3.8.
+    pub(crate) slots: SlotKeys,
 }
 
 impl Default for BlockIndex {
@@ -53,6 +56,7 @@ impl Default for BlockIndex {
             not_kept: 0,
             dropped: 0,
             bytes: 0,
+            slots: SlotKeys::default(),
         }
     }
 }
@@ -101,7 +105,7 @@ impl BlockIndex {
         &mut self.flows[at]
     }
 
-    /// Adds the traces of another block, for the index of both.
+    /// Adds the traces of another block, for the index of both, which has no keys of values.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.count = self.count.saturating_add(other.count);
         self.min_id = self.min_id.min(other.min_id);
@@ -121,6 +125,7 @@ impl BlockIndex {
         self.not_kept = self.not_kept.saturating_add(other.not_kept);
         self.dropped = self.dropped.saturating_add(other.dropped);
         self.bytes = self.bytes.saturating_add(other.bytes);
+        self.slots = SlotKeys::default();
     }
 
     /// Returns true if an id lies between the lowest and the highest of the block.
@@ -139,6 +144,7 @@ impl BlockIndex {
             until_unix_ns,
             in_progress_unix_ns,
             worker,
+            slots,
             limit: _,
         } = query;
         let is_by_flow = status.is_none()
@@ -147,7 +153,8 @@ impl BlockIndex {
             && since_unix_ns.is_none()
             && until_unix_ns.is_none()
             && in_progress_unix_ns.is_none()
-            && worker.is_none();
+            && worker.is_none()
+            && slots.is_empty();
         if !is_by_flow {
             return 0;
         }
@@ -175,6 +182,7 @@ impl BlockIndex {
                 (!query.only_failed || flow.failed > 0)
                     && query.slower_than_ns.is_none_or(|ns| flow.max_duration_ns > ns)
             })
+            && query.slots.iter().all(|condition| self.slots.may_meet(condition))
     }
 
     /// Iterates over the flows in the block: all of them, or only the one with this name.

@@ -12,6 +12,7 @@ pub(crate) mod block_group;
 pub(crate) mod block_index;
 mod compact_id;
 mod pieces;
+pub(crate) mod slot_index;
 pub(crate) mod stored_trace;
 pub(crate) mod summaries;
 pub(crate) mod trace_outline;

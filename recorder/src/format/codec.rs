@@ -1,8 +1,9 @@
 //! Encodes and decodes values with bincode. No other file may name its functions.
 
 use bincode::config::{Configuration, LittleEndian, Varint};
+use bincode::de::{BorrowDecode, BorrowDecoder, Decoder};
 use bincode::enc::write::Writer;
-use bincode::error::EncodeError;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use zerver_trace::bounded_decode;
 
@@ -19,6 +20,31 @@ impl Writer for Append<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
         Ok(())
+    }
+}
+
+/// The last field of a record. Records of a schema before it end without it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode)]
+pub(crate) struct LastField<T>(pub(crate) Option<T>);
+
+impl<T> LastField<T> {
+    fn of(decoded: Result<Option<T>, DecodeError>) -> Result<Self, DecodeError> {
+        match decoded {
+            Err(DecodeError::UnexpectedEnd { .. }) => Ok(Self(None)),
+            field => field.map(Self),
+        }
+    }
+}
+
+impl<C, T: Decode<C>> Decode<C> for LastField<T> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::of(Option::decode(decoder))
+    }
+}
+
+impl<'de, C, T: BorrowDecode<'de, C>> BorrowDecode<'de, C> for LastField<T> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Self::of(Option::borrow_decode(decoder))
     }
 }
 
@@ -50,7 +76,7 @@ pub(crate) fn encode<T: Encode>(value: T) -> Vec<u8> {
 pub(crate) fn decode_prefix<T: Decode<()>>(bytes: &[u8]) -> Result<(T, &[u8]), FormatError> {
     match bounded_decode::decode_prefix(bytes) {
         Ok((value, used)) => Ok((value, &bytes[used..])),
-        Err(bincode::error::DecodeError::LimitExceeded) => Err(FormatError::TooLarge),
+        Err(DecodeError::LimitExceeded) => Err(FormatError::TooLarge),
         Err(error) => Err(FormatError::Malformed(error.to_string())),
     }
 }

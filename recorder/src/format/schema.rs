@@ -51,7 +51,8 @@ impl fmt::Display for Schema {
 /// - 3.5 added traces that a layer recorded, and lines that are logged outside of effects.
 /// - 3.6 added the declarations of flows: versions, owners, aliases, objectives.
 /// - 3.7 added opaque pieces, which a block keeps apart from those that it compresses, and the identity of a store.
-/// - 3.8 added data keys, and the key under which the secrets of a trace are sealed.
+/// - 3.8 added data keys, and the key under which the secrets of a trace are sealed; slots with an index, and the keys of their
+///   values in a block.
 pub(crate) const SCHEMA: Schema = Schema::new(3, 8);
 /// Oldest schema of a store that this build reads.
 pub(super) const OLDEST: Schema = Schema::new(3, 0);

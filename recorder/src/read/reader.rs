@@ -254,6 +254,15 @@ impl TraceSource for Reader {
         Ok(Self::visit_ids(self, ids, |request| f(request))?)
     }
 
+    fn visit_ids_matching(
+        &self,
+        ids: &[RequestId],
+        query: &Query,
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        Ok(Self::visit_ids_matching(self, ids, query, |request| f(request))?)
+    }
+
     fn end(&self) -> Result<Cursor, SourceError> {
         Ok(Self::end(self)?)
     }

@@ -71,6 +71,19 @@ impl Reader {
     pub fn visit_ids(
         &self,
         ids: &[RequestId],
+        f: impl FnMut(&BlockTrace<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.visit_ids_matching(ids, &Query::default(), f)
+    }
+
+    /// Like [`Reader::visit_ids`], but skips blocks in which nothing can match a query. Others may be visited as a whole.
+    ///
+    /// # Errors
+    /// If nothing in the store can be read.
+    pub fn visit_ids_matching(
+        &self,
+        ids: &[RequestId],
+        query: &Query,
         mut f: impl FnMut(&BlockTrace<'_>) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
         let mut left: BTreeSet<RequestId> = ids.iter().copied().collect();
@@ -80,7 +93,7 @@ impl Reader {
         };
         let view = self.view()?;
         view.blocks.walk_readable(&Wanted::AnyOf(ids), &may_contain, &mut |key, index| {
-            if may_contain(&index) {
+            if may_contain(&index) && index.may_match(query) {
                 blocks.push((key, index));
             }
         })?;

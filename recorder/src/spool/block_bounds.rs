@@ -68,6 +68,11 @@ impl BlockIndex {
         }
     }
 
+    /// Iterates over the keys of the values that the traces wrote to slots, for [`crate::slot_keys`].
+    pub fn slot_keys(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter()
+    }
+
     /// Iterates over the flows of the traces.
     pub fn flows(&self) -> impl Iterator<Item = FlowBounds<'_>> {
         self.flows.iter().map(|flow| FlowBounds {

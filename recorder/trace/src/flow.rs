@@ -1,6 +1,9 @@
 //! Description of a flow. It is stored with every trace, so that a trace can be read without the program that recorded
 //! it.
 
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +58,7 @@ impl FlowInfo {
 }
 
 /// A slot of a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SlotInfo {
     /// Name of the slot's type, such as `Todo`.
     pub name: String,
@@ -64,7 +67,32 @@ pub struct SlotInfo {
     /// True if the values are sealed in the store and masked on screen.
     #[serde(rename = "secret")]
     pub is_secret: bool,
+    /// True if stores keep an index of the values, so that queries for them read few traces.
+    #[serde(rename = "index", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_indexed: bool,
 }
+
+/// The last byte is a boolean before schema 3.8, and a set of two bits since then.
+impl Encode for SlotInfo {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let Self { name, path, is_secret, is_indexed } = self;
+        name.encode(encoder)?;
+        path.encode(encoder)?;
+        (u8::from(*is_secret) | u8::from(*is_indexed) << 1).encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for SlotInfo {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let (name, path) = (Decode::decode(decoder)?, Decode::decode(decoder)?);
+        match u8::decode(decoder)? {
+            bits @ 0..=3 => Ok(Self { name, path, is_secret: bits & 1 != 0, is_indexed: bits & 2 != 0 }),
+            _ => Err(DecodeError::Other("unknown property of a slot")),
+        }
+    }
+}
+
+bincode::impl_borrow_decode!(SlotInfo);
 
 /// A step of a flow.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]

@@ -34,8 +34,8 @@ pub use request::{
     Outcome, ParseIdError, RequestId, RequestInfo, ResponseInfo, implies_outcome, is_client_error,
 };
 pub use source::{
-    Cursor, EventSubject, PlacedValue, Query, SourceError, StatusFilter, Tally, TraceSelector, TraceSource,
-    TraceView, ValuePlace, test_subjects,
+    Cursor, EventSubject, PlacedValue, Query, SlotCondition, SourceError, StatusFilter, Tally, TraceSelector,
+    TraceSource, TraceView, ValuePlace, test_subjects,
 };
 pub use trace_context::{SpanId, TraceParent};
 pub use traces::{

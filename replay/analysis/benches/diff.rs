@@ -75,7 +75,7 @@ fn trace(steps: u32, duration_ns: u64, events: Vec<Event<Recorded>>) -> Trace {
         writes: Vec::new(),
     };
     let slot =
-        |n: u32| SlotInfo { name: format!("Slot{n}"), path: format!("app::Slot{n}"), is_secret: false };
+        |n: u32| SlotInfo { name: format!("Slot{n}"), path: format!("app::Slot{n}"), ..SlotInfo::default() };
     let body = || RecordedBody { full_len: 0, kept_len: 0, bytes: plain("") };
     Trace {
         id: RequestId::from_u128(1),

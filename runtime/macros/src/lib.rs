@@ -36,7 +36,8 @@ pub fn step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// It derives `Slot`, and serde's `Serialize` and `Deserialize`, which recordings need. The service needs no dependency
 /// on serde for that; `#[serde(..)]` attributes and further derives work as usual.
 ///
-/// `#[slot(secret)]` seals the values in the store and masks them wherever they are shown.
+/// `#[slot(secret)]` seals the values in the store and masks them wherever they are shown. `#[slot(index)]` has stores keep
+/// an index of the values, so that `zerver ls slot.UserId=ann` reads few requests.
 #[proc_macro_attribute]
 pub fn slot(arguments: TokenStream, item: TokenStream) -> TokenStream {
     slot::expand_attribute(arguments.into(), item.into())
@@ -108,7 +109,7 @@ pub fn input(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Implements `Slot` alone, for types with their own `Serialize` and `Deserialize`. Most slots use `#[slot]` instead.
 ///
-/// `#[slot(secret)]` after the derive marks the slot as a secret.
+/// `#[slot(secret)]` or `#[slot(index)]` after the derive marks the slot as a secret, or as one with an index.
 #[proc_macro_derive(Slot, attributes(slot))]
 pub fn derive_slot(item: TokenStream) -> TokenStream {
     slot::expand_derive(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -8,7 +8,7 @@ use syn::{Attribute, Data, DeriveInput, Error, Item, Meta, Path, Result};
 /// Expands `#[slot]` into the derives of `Slot`, `Serialize` and `Deserialize`, by paths that need no dependency on
 /// serde.
 pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let is_secret = is_secret(arguments)?;
+    let properties = Properties::parse(arguments)?;
     let item: Item = syn::parse2(item)?;
     let attributes = match &item {
         Item::Struct(item) => &item.attrs,
@@ -18,7 +18,7 @@ pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Res
     if let Some(second) = attributes.iter().find(|attribute| attribute.path().is_ident("slot")) {
         return Err(Error::new_spanned(
             second,
-            "a second `#[slot]`: write one, as `#[slot]` or `#[slot(secret)]`",
+            "a second `#[slot]`: write one, as `#[slot]`, `#[slot(secret)]` or `#[slot(index)]`",
         ));
     }
     let derived = derived(attributes)?;
@@ -31,10 +31,10 @@ pub(crate) fn expand_attribute(arguments: TokenStream, item: TokenStream) -> Res
     let engine = crate::crate_paths::engine();
     let SerdeDerives { derives, path } =
         SerdeDerives::missing(attributes, &derived, &["Serialize", "Deserialize"]);
-    let secret = is_secret.then(|| quote!(#[slot(secret)]));
+    let properties = properties.attribute();
     Ok(quote! {
         #[derive(#(#derives,)* #engine::Slot)]
-        #secret
+        #properties
         #path
         #item
     })
@@ -97,12 +97,13 @@ pub(crate) fn expand_derive(item: TokenStream) -> Result<TokenStream> {
             "a slot has no generic parameters, because each slot is one type: wrap the generic type in a struct",
         ));
     }
-    let mut is_secret_slot = false;
+    let mut properties = Properties::default();
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("slot")) {
         if let Meta::List(list) = &attribute.meta {
-            is_secret_slot |= is_secret(list.tokens.clone())?;
+            properties.add(list.tokens.clone())?;
         }
     }
+    let Properties { is_secret, is_indexed } = properties;
     let engine = crate::crate_paths::engine();
     let name = &input.ident;
     let text = name.to_string();
@@ -111,7 +112,8 @@ pub(crate) fn expand_derive(item: TokenStream) -> Result<TokenStream> {
             const DESC: #engine::SlotDesc = #engine::SlotDesc {
                 name: #text,
                 path: ::core::concat!(::core::module_path!(), "::", #text),
-                is_secret: #is_secret_slot,
+                is_secret: #is_secret,
+                is_indexed: #is_indexed,
                 is_builtin: false,
                 type_id: ::core::any::TypeId::of::<#name>,
             };
@@ -119,22 +121,51 @@ pub(crate) fn expand_derive(item: TokenStream) -> Result<TokenStream> {
     })
 }
 
-/// Parses the arguments of `#[slot(..)]`: nothing, or `secret`.
-fn is_secret(arguments: TokenStream) -> Result<bool> {
-    let mut is_secret = false;
-    let parser = syn::meta::parser(|meta| {
-        if meta.path.is_ident("secret") {
-            if is_secret {
-                return Err(meta.error("`secret` is given twice"));
+/// The arguments of `#[slot(..)]`.
+#[derive(Default)]
+struct Properties {
+    is_secret: bool,
+    is_indexed: bool,
+}
+
+impl Properties {
+    fn parse(arguments: TokenStream) -> Result<Self> {
+        let mut properties = Self::default();
+        properties.add(arguments)?;
+        Ok(properties)
+    }
+
+    fn add(&mut self, arguments: TokenStream) -> Result<()> {
+        let parser = syn::meta::parser(|meta| {
+            let (property, name) = match &meta.path {
+                path if path.is_ident("secret") => (&mut self.is_secret, "secret"),
+                path if path.is_ident("index") => (&mut self.is_indexed, "index"),
+                path => {
+                    let argument = path.to_token_stream();
+                    return Err(meta.error(format!(
+                        "unknown argument `{argument}`: write `#[slot]`, `#[slot(secret)]` or `#[slot(index)]`"
+                    )));
+                }
+            };
+            if std::mem::replace(property, true) {
+                return Err(meta.error(format!("`{name}` is given twice")));
             }
-            is_secret = true;
-            return Ok(());
+            if self.is_secret && self.is_indexed {
+                return Err(meta.error("a secret slot has no index, because no query finds a secret"));
+            }
+            Ok(())
+        });
+        parser.parse2(arguments)
+    }
+
+    /// Returns the attribute that the derive reads.
+    fn attribute(&self) -> Option<TokenStream> {
+        match self {
+            Self { is_secret: true, .. } => Some(quote!(#[slot(secret)])),
+            Self { is_indexed: true, .. } => Some(quote!(#[slot(index)])),
+            _ => None,
         }
-        let argument = meta.path.to_token_stream();
-        Err(meta.error(format!("unknown argument `{argument}`: write `#[slot]` or `#[slot(secret)]`")))
-    });
-    parser.parse2(arguments)?;
-    Ok(is_secret)
+    }
 }
 
 /// Returns the traits in all `#[derive(..)]` attributes.

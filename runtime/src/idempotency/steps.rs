@@ -24,6 +24,7 @@ impl Slot for IdempotencyKey {
         name: "IdempotencyKey",
         path: "zerver::idempotency::IdempotencyKey",
         is_secret: false,
+        is_indexed: false,
         is_builtin: false,
         type_id: TypeId::of::<Self>,
     };

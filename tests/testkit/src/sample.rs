@@ -45,6 +45,7 @@ pub fn flow(slots: &[(&str, bool)], steps: &[(&str, &[u16], &[u16])]) -> FlowInf
                 name: (*name).into(),
                 path: format!("todos::{name}"),
                 is_secret: *secret,
+                is_indexed: false,
             })
             .collect(),
         steps: steps

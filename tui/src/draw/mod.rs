@@ -15,5 +15,6 @@ pub(crate) use pen::Pen;
 pub(crate) use scroll::{MouseHit, Scroll};
 pub(crate) use sparkline::{sparkline, sparkline_to};
 pub(crate) use styled_line::{StyledLine, Tone};
+pub(crate) use text_width::fit_end;
 pub use text_width::{fit, prefix, side_by_side, width};
 pub(crate) use wrapping::{MAX_WRAPPED, wrapped, wrapped_chars};

@@ -50,6 +50,20 @@ pub fn fit(text: &str, columns: usize, ellipsis: &str) -> String {
     text.to_owned()
 }
 
+/// Truncates a text to `columns`, beginning with an ellipsis if anything was cut.
+pub(crate) fn fit_end(text: &str, columns: usize, ellipsis: &str) -> String {
+    let (all, room) = (width(text), columns.saturating_sub(width(ellipsis)));
+    if all <= columns {
+        return text.to_owned();
+    }
+    let mut cut = 0;
+    let from = clusters(text).find_map(|(end, _, wide)| {
+        cut += wide;
+        (all - cut <= room).then_some(end)
+    });
+    format!("{ellipsis}{}", &text[from.unwrap_or(text.len())..])
+}
+
 /// Truncates two differing texts to `columns` each so that the difference stays visible; see
 /// [`zerver_replay::side_by_side()`].
 pub fn side_by_side(a: &str, b: &str, columns: (usize, usize), ellipsis: &str) -> (String, String) {
@@ -110,6 +124,19 @@ mod tests {
             );
             assert_eq!(fit(&text, 0, "…"), "");
             assert_eq!(start(&text, columns * 2), cluster.repeat(3));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_kept() {
+        for (text, columns, wanted) in [
+            ("pod-17", 6, "pod-17"),
+            ("pod-17", 4, "…-17"),
+            ("漢字", 3, "…字"),
+            ("漢字", 2, "…"),
+            ("pod", 1, "…"),
+        ] {
+            assert_eq!(fit_end(text, columns, "…"), wanted);
         }
     }
 

@@ -110,7 +110,13 @@ impl CommandRunner {
 
     pub(crate) fn queries(&self, ids: Vec<RequestId>) {
         let (source, sender) = (Arc::clone(&self.source), self.sender.clone());
-        thread::spawn(move || sender.send(Message::Queries(query_strings(&*source, ids))));
+        thread::spawn(move || {
+            let nodes = source.nodes(&ids);
+            if !nodes.is_empty() {
+                sender.send(Message::Nodes(nodes));
+            }
+            sender.send(Message::Queries(query_strings(&*source, ids)));
+        });
     }
 
     pub(crate) fn read(&self, file: String) {
@@ -155,6 +161,7 @@ impl CommandRunner {
         let latest = Arc::clone(&self.latest_scan);
         latest.fetch_max(generation, Ordering::AcqRel);
         thread::spawn(move || {
+            let narrowed = query.narrowed(&Query::default());
             for piece in requests.chunks(SCAN_PIECE) {
                 if latest.load(Ordering::Acquire) != generation {
                     return;
@@ -162,7 +169,7 @@ impl CommandRunner {
                 let ids: Vec<RequestId> = piece.iter().map(|(_, id)| *id).collect();
                 let mut matching = BTreeSet::new();
                 // An unreadable trace does not match.
-                let _ = source.visit_ids(&ids, &mut |request| {
+                let _ = source.visit_ids_matching(&ids, &narrowed, &mut |request| {
                     if query.matches_view(request).unwrap_or(false) {
                         matching.insert(request.summary().id);
                     }

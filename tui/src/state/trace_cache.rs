@@ -19,6 +19,8 @@ pub struct LoadedTrace {
     pub(crate) largest: Option<String>,
     /// Holders of its threads while it was queued; `None` if it hardly was, or if that is not known.
     pub(crate) queue: Option<QueueHolders>,
+    /// Name of the node that recorded it, in a fleet.
+    pub(crate) node: Option<String>,
 }
 
 impl LoadedTrace {
@@ -28,7 +30,7 @@ impl LoadedTrace {
         let verdict = timeline.verdict(&[]).filter(|_| !timeline.runs.is_empty());
         let largest =
             verdict.map(|verdict| format!("{}% {}", verdict.largest.percent, verdict.largest.label));
-        Self { timeline, trace, largest, queue: None }
+        Self { timeline, trace, largest, queue: None, node: None }
     }
 
     /// Analyzes a trace among the other requests of its source.
@@ -36,7 +38,8 @@ impl LoadedTrace {
         let loaded = Self::new(trace);
         // An unreadable part of the source must not hide the request.
         let queue = QueueHolders::read(&loaded.trace, &loaded.timeline, source).ok().flatten();
-        Self { queue, ..loaded }
+        let node = source.nodes(&[loaded.trace.id]).pop().map(|(_, node)| node);
+        Self { queue, node, ..loaded }
     }
 }
 

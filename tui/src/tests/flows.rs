@@ -138,7 +138,7 @@ fn the_recovery_step_of_a_flow_is_marked() {
     flow.slots.push(zerver_trace::SlotInfo {
         name: "Failure".into(),
         path: zerver_trace::FlowInfo::FAILURE_PATH.into(),
-        is_secret: false,
+        ..zerver_trace::SlotInfo::default()
     });
     let slot = flow.slots.len() as u16 - 1;
     flow.steps[2].reads = vec![zerver_trace::ReadInfo { slot, is_optional: false }];

@@ -389,3 +389,39 @@ fn all_traces_are_searched_in_batches() {
     let text = text(terminal.backend().buffer());
     assert!(text.contains("searched 45,001 of 45,001"), "{text}");
 }
+
+#[test]
+fn a_list_of_a_fleet_names_the_nodes() {
+    let traces = three();
+    let nodes = ["pod-1", "shop-7d9f8b6c5-x2x9z", "pod\u{1b}[31m"];
+    let named: Vec<_> = traces.iter().map(|trace| trace.id).zip(nodes.map(str::to_owned)).collect();
+    let mut ui = TestApp::new(80, 24, traces);
+    assert!(!ui.text().contains("node"), "{}", ui.text());
+    ui.send(Message::Nodes(named));
+    insta::assert_snapshot!(ui.text(), @r"
+    zerver   1 requests   2 timeline   3 diff   4 replay   5 flows
+    rate 1.50/s  p50 5.40 ms  p99 40.4 ms  failed 0%  4xx 34%    3 in 2.00 s  live
+     id             age↑  node        method  path               status       took
+     019aa4c2-1f3d    1m  …u{1b}[31m  GET     /reports/todos?…      200    40.4 ms
+     019aa4c2-1f3c    1m  …6c5-x2x9z  GET     /v1/todos/456?f…      404     900 µs
+     019aa4c2-1f3b    1m  pod-1       GET     /v1/todos/456?f…      200    5.40 ms
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+    enter open  / filter  f pause  s sort  d diff  r replay  ? keys  q quit
+    ");
+}

@@ -93,7 +93,7 @@ fn built_in_slots_show_their_value() {
     let mut trace = sample::slow();
     let flow = Arc::make_mut(&mut trace.flow);
     flow.steps[0].reads.push(ReadInfo { slot: flow.slots.len() as u16, is_optional: false });
-    flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), is_secret: false });
+    flow.slots.push(SlotInfo { name: "Request".to_owned(), path: String::new(), ..SlotInfo::default() });
     let seen = TestApp::new(200, 50, vec![trace]).press("<enter>gll").text();
     assert!(seen.contains("reads Request: GET /v1/todos/456"), "{seen}");
 }

@@ -22,7 +22,8 @@ pub(super) fn diff(state: &WebState, params: &Params) -> Result<Markup, PageErro
     }
     let (a, b) = (state.load(sides[0])?, state.load(sides[1])?);
     let diff = Diff::of(&a.trace, &b.trace, &IgnoredHeaders::default());
-    let content = diff_page(&DiffView { a: &a.trace, b: &b.trace, diff: &diff, is_in_file: false });
+    let nodes = [a.node.as_deref(), b.node.as_deref()];
+    let content = diff_page(&DiffView { a: &a.trace, b: &b.trace, diff: &diff, nodes, is_in_file: false });
     Ok(state.frame(Tab::Request, "Comparison").around(&content))
 }
 

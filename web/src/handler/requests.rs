@@ -48,6 +48,7 @@ pub(super) fn list(state: &WebState, params: &Params) -> Result<Markup, PageErro
     let from = params.number("from").unwrap_or(0).min(requests.len().saturating_sub(1)) / PAGE * PAGE;
     let page: Vec<_> = requests.iter().skip(from).take(PAGE).cloned().collect();
     let mut ids: Vec<_> = page.iter().map(|request| request.id).collect();
+    let nodes = state.source.nodes(&ids).into_iter().collect();
     ids.sort_unstable();
     let shared = ids.windows(2).map(|pair| pair[0].shared_digits(pair[1])).max().unwrap_or(0);
     let content = view(&RequestListView {
@@ -56,6 +57,7 @@ pub(super) fn list(state: &WebState, params: &Params) -> Result<Markup, PageErro
         digits: (shared + 1).clamp(MIN_DIGITS, 32),
         total: requests.len(),
         page: &page,
+        nodes: &nodes,
         from,
         page_len: PAGE,
         order,

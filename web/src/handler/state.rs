@@ -58,7 +58,7 @@ impl WebState {
         let trace = self.source.load(id)?.ok_or_else(|| {
             PageError::not_found(format!("there is no request {id} in the store, or no longer"))
         })?;
-        let loaded = Arc::new(LoadedTrace::new(trace).with_queue(&*self.source));
+        let loaded = Arc::new(LoadedTrace::new(trace).among(&*self.source));
         let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
         if traces.len() >= MAX_TRACES {
             traces.remove(0);

@@ -18,6 +18,6 @@ use crate::view::diff::{DiffView, diff_page};
 /// Returns the comparison of two requests as a file.
 pub fn diff_html(a: &Trace, b: &Trace, ignored: &IgnoredHeaders) -> String {
     let diff = Diff::of(a, b, ignored);
-    let content = diff_page(&DiffView { a, b, diff: &diff, is_in_file: true });
+    let content = diff_page(&DiffView { a, b, diff: &diff, nodes: [None; 2], is_in_file: true });
     document::document("Comparison", &html! { (content) })
 }

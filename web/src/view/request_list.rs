@@ -6,7 +6,7 @@ use std::sync::Arc;
 use maud::{Markup, html};
 use zerver_analysis::{DurationBucket, duration_histogram, quantile};
 use zerver_trace::duration::HumanDuration;
-use zerver_trace::{Summary, implies_outcome, is_client_error};
+use zerver_trace::{RequestId, Summary, implies_outcome, is_client_error};
 
 use super::query_box::{older_link, query_box, unreadable_notice};
 use crate::page::{age, amount, duration, request_id, safe, status, table_empty, title_of};
@@ -82,6 +82,8 @@ pub(crate) struct RequestListView<'a> {
     pub(crate) params: &'a Params,
     pub(crate) typed: &'a TypedQuery,
     pub(crate) page: &'a [Arc<Summary>],
+    /// Names of the nodes that recorded the requests of the page. Empty without a fleet.
+    pub(crate) nodes: &'a BTreeMap<RequestId, String>,
     /// Number of digits that distinguish the ids of the page.
     pub(crate) digits: usize,
     /// Number of selected requests.
@@ -116,6 +118,7 @@ pub(crate) fn view(list: &RequestListView<'_>) -> Markup {
                     thead { tr {
                         th scope="col" { "Id" }
                         (heading(list, ListOrder::Started, "Age"))
+                        @if !list.nodes.is_empty() { th scope="col" { "Node" } }
                         th scope="col" { "Request" }
                         (heading(list, ListOrder::Status, "Status"))
                         (heading(list, ListOrder::Took, "Took"))
@@ -215,6 +218,9 @@ fn row(list: &RequestListView<'_>, request: &Summary) -> Markup {
         tr data-row=(request.id) data-failed[request.is_error()] {
             td { (request_id(request.id, list.digits)) }
             td.number { (age(list.now_unix_ns, request.started_unix_ns)) }
+            @if !list.nodes.is_empty() {
+                td { (list.nodes.get(&request.id).map_or(std::borrow::Cow::Borrowed("–"), |node| safe(node))) }
+            }
             td.title { a.open href=(url::request(request.id, "")) { (title_of(request)) } }
             td { (status(request.status)) }
             td.number { (duration(request.duration_ns)) }

@@ -35,7 +35,7 @@ proptest! {
         check(&slots_page(&SlotsView { loaded: &loaded, moments: &moments, at, now_unix_ns }).0);
         check(&why_page(&loaded, &Why::of(&trace, std::slice::from_ref(&other)), now_unix_ns).0);
         let diff = Diff::of(&trace, &other, &IgnoredHeaders::default());
-        check(&diff_page(&DiffView { a: &trace, b: &other, diff: &diff, is_in_file: false }).0);
+        check(&diff_page(&DiffView { a: &trace, b: &other, diff: &diff, nodes: [None, Some("pod")], is_in_file: false }).0);
         let file = request_html(&trace);
         // The style has its own signs.
         check(file.split_once("</head>").unwrap().1);

@@ -30,6 +30,12 @@ pub(crate) const fn id_ms(id: RequestId) -> u64 {
     (id.as_u128() >> 80) as u64
 }
 
+/// Returns keys as the text of an array, because an array of arrays has only one length.
+fn array_text(keys: impl Iterator<Item = u64>) -> String {
+    let keys: Vec<String> = keys.map(|key| key.cast_signed().to_string()).collect();
+    format!("{{{}}}", keys.join(","))
+}
+
 /// Blocks and their flows, as one array for each column.
 #[derive(Debug, Default)]
 pub(super) struct BlockColumns<'b> {
@@ -47,6 +53,7 @@ pub(super) struct BlockColumns<'b> {
     head: Vec<&'b [u8]>,
     summaries: Vec<&'b [u8]>,
     body: Vec<&'b [u8]>,
+    slots: Vec<String>,
     flow_seq: Vec<i64>,
     flow: Vec<&'b str>,
     flow_n: Vec<i32>,
@@ -81,6 +88,7 @@ impl<'b> BlockColumns<'b> {
         self.head.push(&block.index_record);
         self.summaries.push(&block.summaries);
         self.body.push(&block.body);
+        self.slots.push(array_text(block.index.slot_keys()));
         for flow in block.index.flows() {
             self.flow_seq.push(seq);
             self.flow.push(flow.name);
@@ -93,7 +101,7 @@ impl<'b> BlockColumns<'b> {
     }
 
     /// Returns the parameters of the function `ship` that follow those of the node.
-    pub(super) fn parameters(&self) -> [Parameter<'_>; 21] {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 22] {
         [
             (&self.seq, Type::INT8_ARRAY),
             (&self.day, Type::INT4_ARRAY),
@@ -116,6 +124,7 @@ impl<'b> BlockColumns<'b> {
             (&self.flow_longest_ns, Type::INT8_ARRAY),
             (&self.flow_fastest_ns, Type::INT8_ARRAY),
             (&self.flow_slowest_ns, Type::INT8_ARRAY),
+            (&self.slots, Type::TEXT_ARRAY),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! Statements that select blocks.
 
 use tokio_postgres::types::{ToSql, Type};
-use zerver_recorder::{BlockBounds, Order, Wanted};
+use zerver_recorder::{BlockBounds, Order, Wanted, slot_keys};
 use zerver_trace::{Query, RequestId};
 
 use crate::postgres::block_columns::{NARROW_MS, day_of, id_bytes, number};
@@ -75,6 +75,11 @@ impl BlockSelect {
         if let Some(status) = query.status {
             let bit = self.add(i16::from(BlockBounds::status_bit(status)), Type::INT2);
             self.conditions.push(format!("(b.statuses & {bit}) <> 0"));
+        }
+        for keys in query.slots.iter().filter_map(slot_keys) {
+            let keys: Vec<i64> = keys.into_iter().map(u64::cast_signed).collect();
+            let keys = self.add(keys, Type::INT8_ARRAY);
+            self.conditions.push(format!("b.slots && {keys}"));
         }
         let mut of_part = Vec::new();
         if let Some(flow) = &query.flow {
@@ -168,4 +173,27 @@ pub(super) fn by_position(order: Order, limit: usize) -> String {
     format!(
         "select {COLUMNS} from {{ns}}.block b where b.at >= $1 and b.at < $2 order by b.at{direction} limit {limit}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use zerver_trace::SlotCondition;
+
+    use super::*;
+
+    #[test]
+    fn values_of_slots_are_looked_for_in_their_index() {
+        let condition = |values: &[&str]| SlotCondition {
+            slot: "UserId".to_owned(),
+            path: Vec::new(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        // The text of a list is no key.
+        let query =
+            Query { slots: vec![condition(&["ann", "bob"]), condition(&["[1]"])], ..Query::default() };
+        let select = BlockSelect::new(&Wanted::Matching(&query), Order::NewestFirst, 10);
+        let statement = select.statement(None, 5);
+        assert!(statement.contains("b.slots && $2 order"), "{statement}");
+        assert_eq!(select.parameters().len(), 2);
+    }
 }

@@ -67,12 +67,15 @@ create table if not exists {ns}.block (
 ) partition by range (day);
 -- They are compressed already.
 alter table {ns}.block alter column summaries set storage external, alter column body set storage external;
+-- Since version 3: keys of the values that the traces wrote to slots. A block of which some have none has the key 0.
+alter table {ns}.block add column if not exists slots bigint[] not null default '{0}';
 create table if not exists {ns}.block_default partition of {ns}.block default;
 create index if not exists block_at on {ns}.block (at);
 create index if not exists block_time on {ns}.block (max_ns desc, at desc);
 create index if not exists block_min_id on {ns}.block (min_id);
 create index if not exists block_max_id on {ns}.block (max_id);
 create index if not exists block_wide on {ns}.block (max_id) where wide;
+create index if not exists block_slots on {ns}.block using gin (slots);
 create index if not exists block_dropped on {ns}.block (dropped) where dropped > 0;
 
 -- The flows of each block.
@@ -221,6 +224,12 @@ begin
     on conflict do nothing;
 end
 $body$;
+-- That of version 2.
+drop function if exists {ns}.ship(
+    integer, bigint, text, text, bigint[], bigint[], integer[], integer[], bytea[], bytea[], boolean[], bigint[], bigint[],
+    bigint[], smallint[], bigint[], bytea[], bytea[], bytea[], bigint[], text[], integer[], integer[], bigint[], bigint[],
+    bigint[]
+);
 
 -- Takes blocks and a report of a node, and returns the key of the block that it should send next. What arrived before
 -- is skipped, so that a node may send again whatever it is not sure of. `a_counters` may be empty, and has at least
@@ -232,7 +241,9 @@ create or replace function {ns}.ship(
     a_min_ns bigint[], a_max_ns bigint[], a_longest_ns bigint[], a_statuses smallint[], a_dropped bigint[],
     a_head bytea[], a_summaries bytea[], a_body bytea[],
     p_seq bigint[], p_flow text[], p_n integer[], p_failed integer[], p_longest_ns bigint[],
-    p_fastest_ns bigint[], p_slowest_ns bigint[]
+    p_fastest_ns bigint[], p_slowest_ns bigint[],
+    -- Each is an array as a text. Services of version 2 give none, and learn that the namespace has another version.
+    a_slots text[] default null
 ) returns bigint
 language plpgsql security definer set search_path = {ns}, pg_temp as $body$
 declare
@@ -259,14 +270,14 @@ begin
         end if;
         with sent as (
             select * from unnest(a_seq, a_day, a_n, a_min_id, a_max_id, a_wide, a_min_ns, a_max_ns, a_longest_ns,
-                a_statuses, a_dropped, a_head, a_summaries, a_body) with ordinality
+                a_statuses, a_dropped, a_head, a_summaries, a_body, a_slots) with ordinality
             as s(seq, day, n, min_id, max_id, wide, min_ns, max_ns, longest_ns, statuses, dropped, head, summaries,
-                body, number)
+                body, slots, number)
         ), stored as (
             insert into block (day, at, node, seq, n, min_id, max_id, wide, min_ns, max_ns, longest_ns, statuses,
-                dropped, head, summaries, body)
+                dropped, head, summaries, body, slots)
             select day, base + number - 1, a_node, seq, n, min_id, max_id, wide, min_ns, max_ns, longest_ns, statuses,
-                dropped, head, summaries, body
+                dropped, head, summaries, body, slots::bigint[]
             from sent
             on conflict do nothing
             returning day, at, seq, n, max_ns

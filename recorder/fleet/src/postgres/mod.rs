@@ -13,4 +13,4 @@ pub(crate) mod postgres_view;
 pub(crate) mod status;
 
 /// Version of the schema that this build reads and writes.
-pub(crate) const VERSION: i32 = 4;
+pub(crate) const VERSION: i32 = 5;

@@ -23,7 +23,7 @@ const MAINTENANCE_RETRY: Duration = Duration::from_secs(60);
 
 /// Statement that ships blocks, and reports.
 const SHIP: &str = "select {ns}.ship($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                    $19, $20, $21, $22, $23, $24, $25, $26)";
+                    $19, $20, $21, $22, $23, $24, $25, $26, $27)";
 
 /// The tables of a namespace, as a node adds to them.
 pub(crate) struct PostgresDestination {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -10,10 +10,13 @@ use tempfile::TempDir;
 use zerver_analysis::{QueryClock, RequestQuery};
 use zerver_fleet::{CompactOptions, archive, compact};
 use zerver_recorder::{FindError, Reader, verify};
-use zerver_trace::{Capture, Query, RequestId, StatusFilter, Summary, Trace, TraceSelector, TraceView as _};
+use zerver_trace::{
+    Capture, FlowInfo, Query, RequestId, SlotCondition, StatusFilter, Summary, Trace, TraceSelector,
+    TraceView as _,
+};
 
 use crate::harness::{PATIENCE, Shipping, files, new_bucket, new_fleet, reader, recorder};
-use crate::sample_traces::{START_NS, capture, id};
+use crate::sample_traces::{self, START_NS, capture, id};
 
 const DAY_NS: u64 = 24 * 60 * 60 * 1_000_000_000;
 const MS_NS: u64 = 1_000_000;
@@ -24,6 +27,11 @@ const PER_DAY: u64 = 40;
 const SHIPMENT: u64 = 16;
 /// Names of the stores in messages: the folder, and the fleets.
 const FLEETS: [&str; 4] = ["the database", "the bucket", "the packed bucket", "the database with an archive"];
+
+/// Number of requests that were recorded without an index of slots.
+const UNINDEXED: u64 = 64;
+/// Position of the slot with an index, in which each request has another value.
+const TODO: usize = 2;
 
 /// The same requests in each store.
 struct Stores {
@@ -58,8 +66,16 @@ fn stores() -> &'static Stores {
         let dir = tempfile::tempdir().unwrap();
         let urls = [new_fleet(), new_bucket(), new_bucket(), new_fleet()];
         let service = recorder(dir.path());
+        let mut indexed = FlowInfo::clone(&sample_traces::flow());
+        indexed.slots[TODO].is_indexed = true;
+        let indexed = Arc::new(indexed);
         for n in 0..REQUESTS {
-            service.sink().accept(Box::new(request(n)));
+            let mut request = request(n);
+            // The first blocks are of an earlier build, without an index.
+            if n >= UNINDEXED {
+                request.flow = Arc::clone(&indexed);
+            }
+            service.sink().accept(Box::new(request));
             if n % SHIPMENT == SHIPMENT - 1 {
                 // A segment of its own.
                 service.spool().close_block();
@@ -225,6 +241,11 @@ fn select(reader: &Reader, text: &str, stored: &Query) -> Vec<RequestId> {
     ids
 }
 
+/// Returns the condition that only one request meets.
+fn todo(n: u64) -> SlotCondition {
+    SlotCondition { slot: "Todo".to_owned(), path: Vec::new(), values: vec![format!("todo-{n}")] }
+}
+
 fn query() -> impl Strategy<Value = Query> {
     let time = || prop::option::of((0..REQUESTS + 20).prop_map(started));
     let status = prop_oneof![
@@ -322,6 +343,19 @@ proptest! {
         }
         for (fleet, name) in stores.fleets.iter().zip(FLEETS) {
             prop_assert_eq!(&question.ask(fleet), &wanted, "{}", name);
+        }
+    }
+}
+
+#[test]
+fn a_value_of_a_slot_is_looked_for_in_few_blocks() {
+    let Stores { folder, fleets, .. } = stores();
+    // Blocks without an index may hold any value.
+    for (n, at_most) in [(5, 80), (100, 80), (REQUESTS + 1, 64)] {
+        for reader in std::iter::once(folder).chain(fleets) {
+            let found = reader.list(&Query { slots: vec![todo(n)], ..Query::default() }).unwrap();
+            assert_eq!(found.iter().any(|summary| summary.id == id_of(n)), n < REQUESTS);
+            assert!(found.len() <= at_most, "{n}: {}", found.len());
         }
     }
 }

@@ -247,7 +247,7 @@ fn a_pooler_of_transactions_may_lie_between() {
     let pooler = PgBouncer::start(&server, 1).unwrap_or_else(|error| panic!("{error}"));
     let url = parsed(&format!("{}&ns=shop", pooler.url()));
     init(&url, KEEP_ALL).unwrap();
-    assert_eq!(upgrade(&url).unwrap(), 4);
+    assert_eq!(upgrade(&url).unwrap(), 5);
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let services = dirs.each_ref().map(|dir| recorder(dir.path()));
     let shippers = [0, 1].map(|n| Shipping::start(&services[n], &url, ["pod-1", "pod-2"][n]));

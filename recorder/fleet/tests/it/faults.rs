@@ -27,7 +27,7 @@ fn a_namespace_that_is_missing_or_has_another_version_is_named_with_what_to_do()
     assert!(first.is_new && first.has_roles && first.keep_days == 30, "{first:?}");
     let again = init(&url, InitOptions { keep_days: Some(7) }).unwrap();
     assert!(!again.is_new && again.keep_days == 7, "{again:?}");
-    assert_eq!(upgrade(&url).unwrap(), 4);
+    assert_eq!(upgrade(&url).unwrap(), 5);
     assert_eq!(status(&url).unwrap().keep_days, 7, "an upgrade keeps the settings");
     execute(&format!("update {}.fleet set version = 99", url.namespace()));
     let (reason, advice) = hint(FleetBlocks::open(&url).unwrap_err());

@@ -23,12 +23,15 @@ pub struct Query {
     pub in_progress_unix_ns: Option<(u64, u64)>,
     /// Only requests whose connection was on this worker.
     pub worker: Option<u16>,
+    /// Only traces that may meet all of these conditions. A source leaves out what its index of slots excludes, and may hand
+    /// out traces that do not meet them: only a trace itself can tell.
+    pub slots: Vec<SlotCondition>,
     /// Maximum number of results, or `None` for all.
     pub limit: Option<usize>,
 }
 
 impl Query {
-    /// Returns true if a trace matches the query. [`Query::limit`] is ignored.
+    /// Returns true if a trace matches the query. [`Query::slots`] and [`Query::limit`] are ignored.
     pub fn matches(&self, summary: &Summary) -> bool {
         self.flow.as_ref().is_none_or(|flow| *flow == summary.flow)
             && self.status.is_none_or(|status| status.matches(summary.status))
@@ -42,6 +45,17 @@ impl Query {
             })
             && self.worker.is_none_or(|worker| summary.worker == Some(worker))
     }
+}
+
+/// A condition on the last value of a slot: it, or the part of it at a path, has one of these texts, or is the same number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotCondition {
+    /// Name of the slot's type, or its full path.
+    pub slot: String,
+    /// Names of fields and positions in lists, from the outside to the inside. Empty for the whole value.
+    pub path: Vec<String>,
+    /// The texts, of which one is enough.
+    pub values: Vec<String>,
 }
 
 /// A status, or a class of statuses: `404`, `5xx`.

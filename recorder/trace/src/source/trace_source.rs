@@ -65,6 +65,26 @@ pub trait TraceSource: Send + Sync {
         Ok(())
     }
 
+    /// Like [`TraceSource::visit_ids`], but may leave out traces that do not match a query.
+    ///
+    /// # Errors
+    /// If the source cannot be read.
+    fn visit_ids_matching(
+        &self,
+        ids: &[RequestId],
+        query: &Query,
+        f: &mut dyn FnMut(&dyn TraceView) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        let _ = query;
+        self.visit_ids(ids, f)
+    }
+
+    /// Returns the names of the nodes that recorded the requests with these ids. Only a fleet has nodes.
+    fn nodes(&self, ids: &[RequestId]) -> Vec<(RequestId, String)> {
+        let _ = ids;
+        Vec::new()
+    }
+
     /// Returns the position after the newest trace.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ fn flow(name: &str, pattern: &str, steps: &[&str]) -> CatalogFlow {
         writes: vec![WriteInfo { slot: 1, is_optional: true }],
     };
     let slot =
-        |name: &str| SlotInfo { name: name.to_owned(), path: format!("app::{name}"), is_secret: false };
+        |name: &str| SlotInfo { name: name.to_owned(), path: format!("app::{name}"), ..SlotInfo::default() };
     let info = FlowInfo {
         name: name.to_owned(),
         method: "GET".to_owned(),

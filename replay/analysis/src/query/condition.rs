@@ -1,6 +1,6 @@
 //! Conditions: terms, and how they are combined.
 
-use zerver_trace::Query;
+use zerver_trace::{Query, SlotCondition};
 
 use super::field::{Field, ValueType};
 use super::lexer::Operator;
@@ -124,6 +124,11 @@ impl Condition {
         let mut query = Query::default();
         for part in self.parts() {
             let Self::Term(Term { field, operator, values }) = part else { continue };
+            if let (Field::Slot { name, path }, Operator::Equal) = (field, operator) {
+                let values = values.iter().map(|value| value.text.clone()).collect();
+                query.slots.push(SlotCondition { slot: name.clone(), path: path.clone(), values });
+                continue;
+            }
             let [value] = values.as_slice() else { continue };
             match (field, operator, value) {
                 (Field::Flow, Operator::Equal, Value { text, .. }) => query.flow = Some(text.clone()),

@@ -126,7 +126,8 @@ impl RequestQuery {
     #[must_use]
     pub fn narrowed(&self, stored: &Query) -> Query {
         let necessary = self.condition.necessary();
-        let stored = stored.clone();
+        let mut stored = stored.clone();
+        stored.slots.extend(necessary.slots);
         Query {
             flow: stored.flow.or(necessary.flow),
             since_unix_ns: stored.since_unix_ns.max(necessary.since_unix_ns),

@@ -234,6 +234,7 @@ impl SlotTable {
             name: desc.name.to_owned(),
             path: desc.path.to_owned(),
             is_secret: desc.is_secret,
+            is_indexed: desc.is_indexed,
         });
         Ok((self.infos.len() - 1) as u16)
     }

@@ -17,6 +17,7 @@ macro_rules! builtin {
                 name: $name,
                 path: concat!("zerver::", $name),
                 is_secret: false,
+                is_indexed: false,
                 is_builtin: true,
                 type_id: TypeId::of::<$type>,
             };
@@ -40,6 +41,7 @@ impl Slot for Failure {
         name: "Failure",
         path: FAILURE_PATH,
         is_secret: false,
+        is_indexed: false,
         is_builtin: true,
         type_id: TypeId::of::<Self>,
     };

@@ -55,6 +55,8 @@ pub struct SlotDesc {
     pub path: &'static str,
     /// True if its values are sealed in the store and masked on screen.
     pub is_secret: bool,
+    /// True if stores keep an index of its values, so that queries for them read few traces.
+    pub is_indexed: bool,
     /// True if every request has it from the start, so that no step may write it.
     pub is_builtin: bool,
     /// Returns the id of its type.

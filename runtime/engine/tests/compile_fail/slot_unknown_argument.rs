@@ -12,4 +12,7 @@ struct Token(String);
 #[slot(masked)]
 struct Pin(u32);
 
+#[slot(index, secret)]
+struct Key(String);
+
 fn main() {}

@@ -41,7 +41,7 @@ enum Shape {
 #[serde(transparent)]
 struct Counts(BTreeMap<String, u64>);
 
-#[slot]
+#[slot(index)]
 #[serde(crate = "zerver_engine::__private::serde")]
 struct OwnPath(u64);
 
@@ -108,6 +108,7 @@ fn a_recorded_slot_is_decoded_as_its_serde_attributes_say() {
 fn a_slot_is_described_by_its_type() {
     let secret = [Unit::DESC, Tuple::DESC, Named::DESC, Shape::DESC].map(|desc| (desc.name, desc.is_secret));
     assert_eq!(secret, [("Unit", false), ("Tuple", false), ("Named", true), ("Shape", false)]);
+    assert_eq!([Unit::DESC, Named::DESC, OwnPath::DESC].map(|desc| desc.is_indexed), [false, false, true]);
     assert_eq!(Named::DESC.path, concat!(module_path!(), "::Named"));
     assert_eq!([Unit::DESC, Request::DESC].map(|desc| desc.is_builtin), [false, true]);
     assert_eq!((Named::DESC.type_id)(), std::any::TypeId::of::<Named>());

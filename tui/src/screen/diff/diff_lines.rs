@@ -5,7 +5,7 @@ use zerver_analysis::{
 };
 use zerver_replay::Sameness;
 use zerver_trace::text::clean;
-use zerver_trace::{RequestId, Trace, duration};
+use zerver_trace::{RequestId, duration};
 
 use crate::draw::{StyledLine, Tone, side_by_side, width};
 use crate::state::{LoadedTrace, SharedState};
@@ -60,7 +60,7 @@ impl DiffLines {
         let names = lines.iter().map(|line| name_width(line) + remark(line)).max().unwrap_or(0);
         Self {
             names,
-            headings: [(a.id, heading(a)), (b.id, heading(b))],
+            headings: loaded.map(|loaded| (loaded.trace.id, heading(loaded))),
             verdict: diff.verdict(),
             is_slower: diff.delta_ns() > 0,
             scale_ns,
@@ -76,12 +76,14 @@ pub(super) fn time(ns: Option<u64>) -> String {
     ns.map_or_else(|| "-".to_owned(), duration::show)
 }
 
-fn heading(trace: &Trace) -> StyledLine {
+fn heading(loaded: &LoadedTrace) -> StyledLine {
+    let trace = &loaded.trace;
+    let node = loaded.node.as_ref().map(|node| format!("  node {}", clean(node)));
     let status = if trace.status == 0 { "-".to_owned() } else { trace.status.to_string() };
     StyledLine::new(format!("  {status}  "), Tone::Status(trace.status))
         .with(format!("{:>9}  ", duration::show(trace.duration_ns)), Tone::Strong)
         .with(display::request_line(trace), Tone::Text)
-        .with(format!("  {}", clean(&trace.flow.name)), Tone::Secondary)
+        .with(format!("  {}{}", clean(&trace.flow.name), node.unwrap_or_default()), Tone::Secondary)
 }
 
 fn details(diff: &Diff, queues: [Option<&QueueHolders>; 2]) -> Vec<StyledLine> {

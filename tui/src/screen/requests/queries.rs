@@ -1,21 +1,24 @@
-//! Query strings of the visible requests. Summaries do not contain them, so they are read from the traces after the rows
-//! are shown.
+//! Query strings of the visible requests, and the nodes that recorded them. Summaries contain neither, so they are read
+//! after the rows are shown.
 
 use std::collections::HashMap;
 
 use zerver_trace::RequestId;
+use zerver_trace::text::clean;
 
 use super::state::RequestsScreen;
+use crate::draw::width;
 use crate::message::Command;
 use crate::state::SharedState;
 
-/// Maximum number of query strings kept.
+/// Maximum number of query strings kept, and of nodes.
 const MAX_QUERIES: usize = 2_000;
 
-/// Query strings by request.
+/// Query strings and nodes by request.
 #[derive(Debug, Default)]
 pub(super) struct QueryStrings {
     known: HashMap<RequestId, String>,
+    nodes: HashMap<RequestId, String>,
     /// True while a [`Command::ReadQueries`] is pending.
     is_reading: bool,
 }
@@ -24,6 +27,23 @@ impl QueryStrings {
     /// Returns the query of a request with its question mark; empty if it has none or is not known yet.
     pub(super) fn get(&self, id: RequestId) -> &str {
         self.known.get(&id).map_or("", String::as_str)
+    }
+
+    /// Returns the name of the node that recorded a request, if it is known.
+    pub(super) fn node(&self, id: RequestId) -> Option<&str> {
+        self.nodes.get(&id).map(String::as_str)
+    }
+
+    /// Returns the width of the longest known name of a node, or 0 if none is known.
+    pub(super) fn node_width(&self) -> usize {
+        self.nodes.values().map(|name| width(&clean(name))).max().unwrap_or(0)
+    }
+
+    pub(super) fn add_nodes(&mut self, nodes: &[(RequestId, String)]) {
+        if self.nodes.len() + nodes.len() > MAX_QUERIES {
+            self.nodes.clear();
+        }
+        self.nodes.extend(nodes.iter().cloned());
     }
 
     /// Adds what was read. Requests that are gone have no query.

@@ -230,6 +230,10 @@ impl Screen for RequestsScreen {
                 self.count_selected(shared);
                 self.scan_slots(shared)
             }
+            Message::Nodes(nodes) => {
+                self.queries.add_nodes(nodes);
+                Vec::new()
+            }
             Message::Queries(queries) => {
                 self.queries.add(queries);
                 Vec::new()

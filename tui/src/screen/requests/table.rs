@@ -6,7 +6,7 @@ use zerver_trace::text::clean;
 use zerver_trace::{RequestId, duration};
 
 use super::state::RequestsScreen;
-use crate::draw::Pen;
+use crate::draw::{Pen, fit_end};
 use crate::index::{RequestRow, Seq, SortOrder, Verdict};
 use crate::state::SharedState;
 
@@ -14,12 +14,16 @@ const AGE: usize = 4;
 const METHOD: usize = 6;
 const STATUS: usize = 7;
 const TOOK: usize = 9;
+/// Minimum width of a node, in a fleet, and the share of the width that it may take.
+const MIN_NODE: usize = 4;
+const NODE_SHARE: usize = 8;
 
 /// Column widths; columns of width 0 are left out.
 pub(super) struct TableColumns {
     /// Number of digits of the ids, which differs from the width.
     id_digits: usize,
     id: usize,
+    node: usize,
     path: usize,
     bar: usize,
     flow: usize,
@@ -28,8 +32,8 @@ pub(super) struct TableColumns {
 }
 
 impl TableColumns {
-    /// Lays out the columns for ids of `id_digits` digits.
-    pub(super) fn new(width: usize, id_digits: usize) -> Self {
+    /// Lays out the columns for ids of `id_digits` digits, and for names of nodes of a width, which is 0 without a fleet.
+    pub(super) fn new(width: usize, id_digits: usize, node_width: usize) -> Self {
         let id = RequestId::from_u128(0).short(id_digits).len();
         // One column for the mark, and two blanks between columns.
         let mut rest = width.saturating_sub(2 + id + 2 + AGE + 2 + METHOD + 2 + STATUS + 2 + TOOK + 1);
@@ -38,7 +42,12 @@ impl TableColumns {
             rest -= if given > 0 { given + 2 } else { 0 };
             given
         };
-        let verdict = take(9, 10);
+        let node = match node_width {
+            0 => 0,
+            wide => take(wide.min(width / NODE_SHARE).max(MIN_NODE), 10),
+        };
+        // With nodes, paths need more room than the remarks.
+        let verdict = take(9, if node == 0 { 10 } else { 16 });
         let flow = take(14, 20);
         // The query string tells more than a bar.
         let bar = take(10, 30);
@@ -47,7 +56,16 @@ impl TableColumns {
         let bar = bar + if wide_bar > 0 { wide_bar + 2 } else { 0 };
         let flow_more = if flow > 0 { rest.saturating_sub(40).min(16) } else { 0 };
         rest -= flow_more;
-        Self { id_digits, id, path: rest.saturating_sub(2), bar, flow: flow + flow_more, class, verdict }
+        Self {
+            id_digits,
+            id,
+            node,
+            path: rest.saturating_sub(2),
+            bar,
+            flow: flow + flow_more,
+            class,
+            verdict,
+        }
     }
 
     pub(super) fn draw_headings(
@@ -64,6 +82,9 @@ impl TableColumns {
         let mut pen = Pen::new(buffer, area, 0, glyphs.ellipsis);
         pen.skip(2).left("id", self.id, style).skip(2);
         pen.right(&head("age", SortOrder::Newest, glyphs.ascending), AGE, style).skip(2);
+        if self.node > 0 {
+            pen.left("node", self.node, style).skip(2);
+        }
         pen.left("method", METHOD, style).skip(2);
         pen.left("path", self.path, style).skip(2);
         pen.right(&head("status", SortOrder::Status, glyphs.descending), STATUS, style).skip(2);
@@ -105,6 +126,11 @@ impl TableColumns {
         pen.put(sign, style).skip(1);
         pen.left(&row.id.short(self.id_digits), self.id, theme.id).skip(2);
         pen.right(&duration::age(shared.now_unix_ns, row.started_unix_ns), AGE, theme.secondary).skip(2);
+        if self.node > 0 {
+            // The ends of names differ.
+            let node = clean(requests.queries.node(row.id).unwrap_or("-"));
+            pen.left(&fit_end(&node, self.node, glyphs.ellipsis), self.node, theme.secondary).skip(2);
+        }
         pen.recorded_left(row.method, METHOD, theme.text).skip(2);
         let filter = requests.list.filter();
         let in_flow = |text: &str| filter.matched_positions(text);

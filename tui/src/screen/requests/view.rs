@@ -33,7 +33,8 @@ pub(super) fn draw(requests: &RequestsScreen, shared: &SharedState, area: Rect, 
         .collect();
     // All ids have the same length, so that they line up.
     let digits = shown.iter().map(|row| shared.index.id_digits(row.id)).max();
-    let columns = TableColumns::new(usize::from(areas.rows.width), digits.unwrap_or(TIME_DIGITS));
+    let (width, digits) = (usize::from(areas.rows.width), digits.unwrap_or(TIME_DIGITS));
+    let columns = TableColumns::new(width, digits, requests.queries.node_width());
     columns.draw_headings(requests.list.sort(), shared, areas.headings, buffer);
     let longest_ns = shown.iter().map(|row| row.duration_ns).max().unwrap_or(0);
     for (line, row) in (0..areas.rows.height).zip(&shown) {

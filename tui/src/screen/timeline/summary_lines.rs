@@ -1,6 +1,7 @@
 //! Summary of a request: what it was, how it ended, and what took most of the time.
 
 use zerver_analysis::{MIN_POPULATION, QueryClock, QueueHolders, RankedTime, Why, display};
+use zerver_trace::text::clean;
 use zerver_trace::{Kept, Thread, Trace, duration};
 
 use crate::draw::{StyledLine, Tone, sparkline_to, width};
@@ -79,7 +80,7 @@ fn description(loaded: &LoadedTrace, shared: &SharedState) -> StyledLine {
         .with(" after ", Tone::Secondary)
         .with(duration::show(trace.duration_ns), Tone::Strong)
         .with(format!(", {} ({age})", clock.show(trace.started_unix_ns)), Tone::Secondary);
-    let mut facts = Vec::new();
+    let mut facts: Vec<String> = loaded.node.iter().map(|node| format!("node {}", clean(node))).collect();
     if !trace.build.is_empty() {
         // The hash of a program is shortened, and any other name kept.
         let is_hash = trace.build.chars().all(|c| c.is_ascii_hexdigit());

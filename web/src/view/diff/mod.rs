@@ -20,6 +20,8 @@ pub(crate) struct DiffView<'a> {
     pub(crate) a: &'a Trace,
     pub(crate) b: &'a Trace,
     pub(crate) diff: &'a Diff,
+    /// Names of the nodes that recorded them, in a fleet.
+    pub(crate) nodes: [Option<&'a str>; 2],
     /// True for a file, in which there is nothing to link to.
     pub(crate) is_in_file: bool,
 }
@@ -30,8 +32,8 @@ pub(crate) fn diff_page(view: &DiffView<'_>) -> Markup {
     html! {
         h1 { "Comparison" }
         div.columns {
-            (side("a", view.a, view.is_in_file))
-            (side("b", view.b, view.is_in_file))
+            (side("a", view.a, view.nodes[0], view.is_in_file))
+            (side("b", view.b, view.nodes[1], view.is_in_file))
         }
         p.verdict { strong { (safe(&diff.verdict())) } }
         @if !view.is_in_file { p { a href=(swap) { "Swap a and b" } } }
@@ -44,7 +46,7 @@ pub(crate) fn diff_page(view: &DiffView<'_>) -> Markup {
     }
 }
 
-fn side(name: &str, trace: &Trace, is_in_file: bool) -> Markup {
+fn side(name: &str, trace: &Trace, node: Option<&str>, is_in_file: bool) -> Markup {
     html! {
         section class={ "side " (name) } {
             h2 { (name) ": " (display::request_line(trace)) }
@@ -53,6 +55,7 @@ fn side(name: &str, trace: &Trace, is_in_file: bool) -> Markup {
                 strong { (duration(trace.duration_ns)) }
                 span { (safe(&trace.flow.name)) }
                 span { (instant(trace.started_unix_ns)) }
+                @if let Some(node) = node { span { "node " (safe(node)) } }
                 @if is_in_file { code { (trace.id.to_string()) } }
                 @else { a href=(url::request(trace.id, "")) { code { (trace.id.to_string()) } } }
             }

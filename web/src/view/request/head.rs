@@ -43,6 +43,7 @@ pub(crate) fn head(loaded: &LoadedTrace, now_unix_ns: Option<u64>) -> Markup {
                     }
                 }
                 span { "id " code #request-id { (trace.id.to_string()) } }
+                @if let Some(node) = &loaded.node { span { "node " (safe(node)) } }
                 @if !trace.build.is_empty() { span.secondary { "build " (safe(&trace.build)) } }
             }
             @if trace.is_undelivered { p.notice.warn { "Response not delivered: the client disconnected" } }

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn slots_are_found_by_the_names_that_they_have() {
         let slot =
-            |name: &str, path: &str| SlotInfo { name: name.into(), path: path.into(), is_secret: false };
+            |name: &str, path: &str| SlotInfo { name: name.into(), path: path.into(), ..SlotInfo::default() };
         let slots = vec![
             slot("Todo", "a::Todo"),
             slot("User", "a::User"),
