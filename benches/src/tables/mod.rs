@@ -26,7 +26,7 @@ use crate::plan::{FULL, LONG, Plan};
 type Table = fn(&Plan) -> Result<(), String>;
 
 /// Every table, with its name and the size of a full run.
-pub(crate) const TABLES: [(&str, Table, Plan); 14] = [
+pub(crate) const TABLES: [(&str, Table, Plan); 15] = [
     ("light", light::compare, FULL),
     ("mixed", mixed::compare, LONG),
     ("overload", overload::compare, Plan { rounds: 1, ..LONG }),

@@ -131,8 +131,12 @@ pub(crate) fn flows(era: Era) -> Vec<Arc<FlowInfo>> {
 }
 
 fn flow(name: &str, method: &str, pattern: &str) -> FlowInfo {
-    let slot =
-        |name: &str, is_secret| SlotInfo { name: name.to_owned(), path: format!("shop::{name}"), is_secret };
+    let slot = |name: &str, is_secret| SlotInfo {
+        name: name.to_owned(),
+        path: format!("shop::{name}"),
+        is_secret,
+        is_indexed: !is_secret,
+    };
     let step = |name: &str, line| StepInfo {
         name: name.to_owned(),
         doc: String::new(),
