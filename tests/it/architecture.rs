@@ -200,9 +200,9 @@ fn drivers_are_named_by_services_only() {
             ["zerver-postgres-connect", "zerver-postgres-values", "zerver-s3-connect"].contains(&name)
         };
         let shares_values = named.iter().all(|driver| is_shared(&driver.name));
-        // It starts servers for services, and talks to none of them.
-        let starts_servers =
-            name == "zerver-cli" && named.iter().all(|driver| driver.name == "zerver-local-server");
+        // They start servers for services or tests, and talk to none of them through a driver.
+        let starts_servers = ["zerver-cli", "zerver-fleet-week"].contains(&&*name)
+            && named.iter().all(|driver| driver.name == "zerver-local-server");
         assert!(named.is_empty() || may_name || shares_values || starts_servers, "{name} names a driver");
     }
     for folder in ["runtime/src", "runtime/engine/src", "recorder/trace/src", "replay/src"] {

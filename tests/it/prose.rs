@@ -74,6 +74,7 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("web/src", "aria-labelledby", "an attribute of HTML"),
     ("CHANGELOG.md", "`sent away`", "a former value in JSON"),
     ("CHANGELOG.md", "`cancelled`", "a former value in JSON"),
+    ("runtime/tower/tests/it/tonic.rs", "Code::Cancelled", "a name of tonic"),
     ("CHANGELOG.md", "`Answer::Cancelled`", "a former name"),
 ];
 

@@ -40,7 +40,7 @@ pub struct Capture {
     pub recorded_by: RecordedBy,
 }
 
-/// What the recording policy knows of a request that has ended, before a capture is made of it.
+/// A request that has ended, as far as the recording policy looks at it. No capture has been made of it yet.
 #[derive(Debug, Clone, Copy)]
 pub struct EndedRequest<'a> {
     /// Id of the request.

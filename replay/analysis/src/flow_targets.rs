@@ -1,4 +1,4 @@
-//! What a flow calls, as far as its recorded requests show it.
+//! The targets of the effects of a flow, as far as its recorded requests show them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! A public suite of forms; see `fixtures/suites/README.md`.
+//! The forms with which python-multipart is tested (<https://github.com/Kludex/python-multipart>, Apache-2.0). In `suite.json`, each
+//! character of a body stands for one byte.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -51,8 +52,7 @@ fn bytes(text: &str) -> Bytes {
 
 #[test]
 fn the_forms_of_python_multipart() {
-    let cases: Vec<Case> =
-        serde_json::from_str(include_str!("../../../fixtures/suites/multipart.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_str(include_str!("suite.json")).unwrap();
     assert_eq!(cases.len(), 33);
     for Case { name, boundary, body, parts } in &cases {
         let request = Request::get("/")

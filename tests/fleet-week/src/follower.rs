@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use zerver_fleet::{FleetBlocks, FleetUrl};
 use zerver_recorder::{Cursor, ReadError, Reader};
 
+use crate::limits::{PATIENCE, POLL, Result};
 use crate::pod::AcceptTimes;
 use crate::seen::Seen;
 use crate::traffic::Request;
-use crate::{PATIENCE, POLL, Result};
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(100);
 /// Requests that are read at once.
 const PAGE: usize = 5_000;
 
-/// What a follower has seen.
+/// The requests that a follower has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
     pub(crate) seen: Seen,

@@ -1,4 +1,4 @@
-//! What shipping and reading cost.
+//! The cost of shipping and reading.
 
 use std::fs;
 use std::hint::black_box;
@@ -9,12 +9,12 @@ use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy, TailPo
 use zerver_trace::{Capture, Query, RequestId, StatusFilter, TraceSelector};
 
 use crate::follower::open;
+use crate::limits::{PATIENCE, POLL, Result};
 use crate::pod::{CLUMP, Pod, PodSettings};
 use crate::schedule::HOURS;
 use crate::servers::{Place, Servers};
 use crate::traffic::{self, Era, Request, mix};
 use crate::week::{HOUR_MS, TRACES, now_ms, on_pods, partitions};
-use crate::{PATIENCE, POLL, Result};
 
 /// Number of questions of each kind.
 const QUESTIONS: usize = 1_000;
@@ -25,7 +25,7 @@ const ROUNDS: usize = 15;
 /// Ticks of the processor time of a thread in a second.
 const TICKS: f64 = 100.0;
 
-/// What was measured.
+/// The results of the measurements.
 #[derive(Debug, Clone, Default)]
 pub struct Measurements {
     /// Number of requests in each place.

@@ -1,4 +1,4 @@
-//! What must be in a place, compared with what is there.
+//! The contents of a place, compared with what must be there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,8 +10,8 @@ use zerver_fleet::{FleetUrl, NodeStatus, nodes};
 use zerver_recorder::{NodeId, Reader};
 use zerver_trace::{Query, StatusFilter, TraceView as _};
 
-use crate::Result;
 use crate::follower::open;
+use crate::limits::Result;
 use crate::pod::Pod;
 use crate::seen::Seen;
 use crate::servers::Place;
@@ -24,7 +24,7 @@ const SAMPLE: usize = 300;
 const QUERIES: u64 = 24;
 const HOUR_NS: u64 = 3_600_000_000_000;
 
-/// What contradicts the model.
+/// Contradictions to the model.
 #[derive(Debug, Default)]
 pub(crate) struct Findings(Vec<String>);
 

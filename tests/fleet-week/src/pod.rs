@@ -9,10 +9,10 @@ use zerver_fleet::{FleetUrl, Shipper, ShipperOptions};
 use zerver_recorder::{NodeId, Recorder, RecorderOptions};
 use zerver_trace::FlowInfo;
 
+use crate::limits::{PATIENCE, Result};
 use crate::schedule::SECOND_BUILD;
 use crate::servers::Place;
 use crate::traffic::{self, Era, Request};
-use crate::{PATIENCE, Result};
 
 /// Requests that arrive within ten seconds, and fill a block.
 pub(crate) const CLUMP: u32 = 46;

@@ -17,7 +17,7 @@ pub(crate) const SECOND_BUILD: u64 = 84;
 pub(crate) enum Fault {
     /// A server is killed.
     Stop(Place),
-    /// It starts again.
+    /// The server starts again.
     Resume(Place),
     /// The answer to a shipment is lost after it was committed.
     Cut(Place),

@@ -8,14 +8,14 @@ use tokio_postgres::NoTls;
 use zerver_fleet::FleetUrl;
 use zerver_local_server::{Postgres, S3};
 
-use crate::Result;
+use crate::limits::Result;
 use crate::proxy::Proxy;
 
 /// Settings that keep what was acknowledged when the server is killed, and make room for a large week.
 const SETTINGS: [&str; 3] = ["synchronous_commit=on", "shared_buffers=256MB", "max_wal_size=4GB"];
 const BUCKET: &str = "traces";
 
-/// One of the two places to which each node ships.
+/// The two places to which each node ships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The database.

@@ -45,7 +45,7 @@ pub(crate) struct Request {
     pub(crate) ms: u64,
 }
 
-/// What is known of a request without its trace.
+/// The facts of a request that are known without its trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) flow: &'static str,

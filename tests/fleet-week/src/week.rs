@@ -9,11 +9,11 @@ use zerver_fleet::{CompactOptions, FleetUrl, InitOptions, archive, compact, init
 use zerver_recorder::NodeId;
 
 use crate::follower::Follower;
+use crate::limits::{PATIENCE, POLL, Result};
 use crate::oracle::{self, Content, Counts, Findings};
 use crate::pod::{AcceptTimes, CLUMP, Pod, PodSettings};
 use crate::schedule::{Fault, HOURS, OUTAGE, schedule};
 use crate::servers::{Place, Servers};
-use crate::{PATIENCE, POLL, Result};
 
 /// Requests that fifty nodes with the policy `tail` keep in a week, of ten thousand a second.
 pub(crate) const TRACES: f64 = 139e6;
@@ -76,7 +76,7 @@ pub struct WeekOutcome {
     pub places: Vec<PlaceOutcome>,
     /// Faults by their names.
     pub faults: BTreeMap<&'static str, u64>,
-    /// What contradicts the model. Empty if all is well.
+    /// Contradictions to the model. Empty if all is well.
     pub findings: Vec<String>,
     /// Time from the first hour to the last.
     pub time: Duration,

@@ -39,7 +39,7 @@ struct Stores {
     folder: Reader,
     /// In the order of [`FLEETS`].
     fleets: [Reader; 4],
-    /// What was recorded, the request that began last first.
+    /// The recorded requests, the one that began last first.
     traces: Vec<Trace>,
 }
 
@@ -131,7 +131,7 @@ enum Question {
     Digits(u64, u64),
 }
 
-/// What a store says.
+/// The answer of a store.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Summaries(Vec<Summary>),
