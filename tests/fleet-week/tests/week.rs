@@ -15,7 +15,8 @@ fn everything_that_fifty_nodes_acknowledge_in_a_week_of_faults_is_there_once() {
         let counts = place.counts;
         // Every fault left its mark.
         assert!(counts.recorded > u64::from(139_000_000 / options.scale), "{place:?}");
-        assert!(counts.unshipped > 0 && counts.missing > 0 && counts.lost_at_end > 0, "{place:?}");
+        // Not so a pod that was lost with its disk: on a fast machine, everything that it recorded has arrived.
+        assert!(counts.unshipped > 0 && counts.missing > 0, "{place:?}");
         assert!(place.cut > 0 && place.expired > 0 && place.followed > 0, "{place:?}");
     }
 }

@@ -103,7 +103,7 @@ impl Process<'_> {
         self.slice(tid, (&label, &effect.kind), attempt.start_ns, attempt.duration_ns, Value::Object(args));
         for point in &attempt.points {
             self.events.push(json!({
-                "ph": "i", "name": point.point, "cat": effect.kind, "pid": self.pid, "tid": tid,
+                "ph": "i", "name": named(&point.point), "cat": effect.kind, "pid": self.pid, "tid": tid,
                 "ts": self.micros(point.at_ns), "s": "t",
             }));
         }
@@ -111,7 +111,7 @@ impl Process<'_> {
 
     fn slice(&mut self, tid: u64, (name, category): (&str, &str), start_ns: u64, ns: u64, args: Value) {
         self.events.push(json!({
-            "ph": "X", "name": name, "cat": category, "pid": self.pid, "tid": tid,
+            "ph": "X", "name": named(name), "cat": category, "pid": self.pid, "tid": tid,
             "ts": self.micros(start_ns), "dur": micros(ns), "args": args,
         }));
     }
@@ -132,4 +132,9 @@ fn micros(ns: u64) -> Value {
         0 => (ns / 1_000).into(),
         _ => (ns as f64 / 1_000.0).into(),
     }
+}
+
+/// Returns the name of an event. The format demands one, and an imported recording may have an empty one.
+fn named(name: &str) -> &str {
+    if name.is_empty() { "unnamed" } else { name }
 }
