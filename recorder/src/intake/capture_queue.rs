@@ -1,9 +1,8 @@
 //! The queue of captures from the workers to the writer.
 //!
-//! It is bounded, and workers never wait for it. The policy is applied on the worker that ends the request, before a
-//! capture is made, so that a request which is not kept costs nothing more. A kept capture returns to that worker once it
-//! was described, and is freed when the worker delivers its next one. Freeing memory of another thread is expensive for
-//! both.
+//! The queue is bounded, and workers never wait for it. The worker that ends a request applies the policy before it makes
+//! a capture, so a request that is not kept costs nothing more. Once a capture has been described, it returns to the worker
+//! that made it, which frees it when it delivers its next one: freeing memory of another thread is expensive for both.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
