@@ -82,10 +82,14 @@ impl StoreSource {
         Self { extra, ..self }
     }
 
-    /// Returns the secrets of a trace that the store's key can decrypt.
-    pub(crate) fn secrets(&self, trace: &Trace) -> Secrets {
+    /// Returns the secrets of a trace that the store's key can decrypt, and the reason if it decrypts none.
+    pub(crate) fn secrets(&self, trace: &Trace) -> (Secrets, Option<String>) {
         let reader = self.reader().ok().flatten();
-        Secrets(reader.and_then(|reader| reader.open_secrets(trace).ok()).unwrap_or_default())
+        match reader.map(|reader| reader.open_secrets(trace)) {
+            Some(Ok(secrets)) => (Secrets(secrets), None),
+            Some(Err(error)) => (Secrets::default(), Some(error.to_string())),
+            None => (Secrets::default(), None),
+        }
     }
 
     /// Returns the flows in the store, with what their definitions say.

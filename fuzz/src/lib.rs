@@ -1,7 +1,6 @@
-//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store, queries, spans,
-//! messages of a debugger. No target may
-//! panic, or take more than [`BEYOND`] bytes in addition to its input. Decoded data is used in the same way as by the
-//! commands.
+//! Fuzz targets for untrusted bytes: portable files, frames of a replay, values, blocks of a store, objects in a bucket,
+//! queries, spans, messages of a debugger. No target may panic, or take more than [`BEYOND`] bytes in addition to its
+//! input. Decoded data is used in the same way as by the commands.
 
 mod memory;
 
@@ -65,6 +64,11 @@ pub fn block(bytes: &[u8]) {
         used(&trace);
     }
     memory::bounded(bytes, || fuzzing::read_rest(&records));
+}
+
+/// Reads an object of a fleet in a bucket, with a valid checksum.
+pub fn object(bytes: &[u8]) {
+    memory::bounded(bytes, || zerver_fleet::fuzzing::object(bytes));
 }
 
 /// A request that queries are asked of.

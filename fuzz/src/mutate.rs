@@ -56,12 +56,13 @@ fn main() -> ExitCode {
     let corpus = (first == "--corpus").then(|| arguments.next().expect("a folder"));
     let seconds = first.parse().unwrap_or(30);
     let files: Vec<Vec<u8>> = arguments.map(|path| std::fs::read(&path).expect(&path)).collect();
-    let targets: [(&str, Target, Vec<Vec<u8>>); 8] = [
+    let targets: [(&str, Target, Vec<Vec<u8>>); 9] = [
         ("portable", zerver_fuzz::portable, files.clone()),
         ("body", zerver_fuzz::body, files.iter().filter_map(|file| fuzzing::body(file)).collect()),
         ("frame", zerver_fuzz::frame, files.iter().filter_map(|file| framed(file)).collect()),
         ("value", zerver_fuzz::value, files.iter().flat_map(|file| values(file)).collect()),
         ("block", zerver_fuzz::block, files.iter().filter_map(|file| fuzzing::block(file)).collect()),
+        ("object", zerver_fuzz::object, objects(&files)),
         ("spans", zerver_fuzz::spans, files.iter().flat_map(|file| exported(file)).collect()),
         ("debugger", zerver_fuzz::debugger, vec![conversation()]),
         ("query", zerver_fuzz::query, QUERIES.map(|query| query.as_bytes().to_vec()).to_vec()),
@@ -116,6 +117,12 @@ fn regressions(targets: &[(&str, Target, Vec<Vec<u8>>)]) -> Result<(), PathBuf> 
         catch_unwind(|| target(&bytes)).map_err(|_| path)?;
     }
     Ok(())
+}
+
+/// Returns the objects in which a bucket holds the traces.
+fn objects(files: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let blocks = files.iter().zip(1..).filter_map(|(file, seq)| fuzzing::closed_block(file, seq));
+    zerver_fleet::fuzzing::objects(&blocks.collect::<Vec<_>>())
 }
 
 /// Returns the messages of a debugger's client, each in its frame.

@@ -3,12 +3,13 @@
 use zerver_trace::Trace;
 
 use crate::block::block_body::BlockBody;
-use crate::block::block_builder::{self, BlockBuilder};
+use crate::block::block_builder::{self, BlockBuilder, BlockRecords};
 use crate::block::block_index::BlockIndex;
 use crate::block::summaries;
 use crate::format::record;
 use crate::format::record::RecordKind;
 use crate::maintenance::portable;
+use crate::spool::ClosedBlock;
 
 /// Returns a portable file with this body.
 pub fn portable(body: &[u8]) -> Vec<u8> {
@@ -26,6 +27,15 @@ pub fn block(file: &[u8]) -> Option<Vec<u8>> {
     let mut builder = BlockBuilder::default();
     builder.push_trace(&trace).ok()?;
     record::read(RecordKind::Block, 0, &builder.build_records(0).body).ok().map(std::borrow::Cow::into_owned)
+}
+
+/// Returns a closed block that holds the trace of a portable file.
+pub fn closed_block(file: &[u8], seq: u64) -> Option<ClosedBlock> {
+    let trace = portable::read(file).ok()?;
+    let mut builder = BlockBuilder::default();
+    builder.push_trace(&trace).ok()?;
+    let BlockRecords { index: index_record, summaries, body } = builder.build_records(seq);
+    Some(ClosedBlock { seq, index: BlockIndex::read(seq, &index_record).ok()?, index_record, summaries, body })
 }
 
 /// Returns three records of a store with the same body: a block, its index and its summaries.

@@ -1,10 +1,12 @@
 //! The benchmarked service, written for zerver.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use zerver::StartOptions;
 use zerver::effects::kv;
 use zerver::prelude::*;
+use zerver_fleet::{Shipper, ShipperOptions, UrlError};
 use zerver_recorder::{Recorder, RecorderOptions, RecordingPolicy};
 
 use super::memory;
@@ -135,9 +137,15 @@ fn page() -> FlowDef {
     flow!("todos-page", GET "/v1/pages/{id}", before: AUTH, steps: [parse_page_id, load_page, render_page])
 }
 
-/// Serves the flow until `ready` returns. Without a policy nothing is recorded.
-pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
+/// Serves the flow until `ready` returns. Without a policy nothing is recorded. `is_fleet_down` is true if what is recorded
+/// is to be shipped, and cannot.
+pub(crate) fn serve(
+    policy: Option<RecordingPolicy>,
+    is_fleet_down: bool,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), String> {
     let recorder = policy.map(open).transpose()?;
+    let shipper = recorder.as_ref().filter(|_| is_fleet_down).map(ship_in_vain).transpose()?;
     let settings = StartOptions {
         addr: Some("127.0.0.1:0".to_owned()),
         sink: recorder.as_ref().map(Recorder::sink),
@@ -153,12 +161,26 @@ pub(crate) fn serve(policy: Option<RecordingPolicy>, ready: impl FnOnce(SocketAd
     store_fixtures(running.addr()).map_err(|error| error.to_string())?;
     ready(running.addr());
     running.stop();
-    match recorder.map(Recorder::close) {
+    let closed = recorder.map(Recorder::close);
+    if let Some(status) = shipper.map(|shipper| shipper.stop(Duration::ZERO))
+        && (status.is_online || status.shipped > 0 || status.failures == 0)
+    {
+        return Err(format!("the fleet was not down: {status:?}"));
+    }
+    match closed {
         Some(status) if status.dropped + status.lost > 0 => {
             Err(format!("not every request was recorded: {status:?}"))
         }
         _ => Ok(()),
     }
+}
+
+/// Starts to ship to a port on which nobody listens.
+fn ship_in_vain(recorder: &Recorder) -> Result<Shipper, String> {
+    let url = "postgres://zerver@127.0.0.1:1/zerver".parse().map_err(|error: UrlError| error.to_string())?;
+    let every = Duration::from_secs(1);
+    let options = ShipperOptions { url, every, name: "bench".to_owned(), max_per_second: u32::MAX };
+    Shipper::start(recorder.spool(), options, |_| {}).map_err(|error| error.to_string())
 }
 
 pub(super) fn open(policy: RecordingPolicy) -> Result<Recorder, String> {

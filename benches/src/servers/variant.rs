@@ -23,11 +23,13 @@ pub(crate) enum Variant {
     Unrecorded,
     Tail,
     All,
+    /// Records everything for a fleet whose database is out of reach.
+    AllFleetDown,
 }
 
 impl Variant {
     /// All variants in the order of their declaration, so that `variant as usize` is an index.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Hyper,
         Self::Axum,
         Self::AxumOtlp,
@@ -37,6 +39,7 @@ impl Variant {
         Self::Unrecorded,
         Self::Tail,
         Self::All,
+        Self::AllFleetDown,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Variant {
             Self::Unrecorded => "zerver, unrecorded",
             Self::Tail => "zerver, tail",
             Self::All => "zerver, all",
+            Self::AllFleetDown => "zerver, all, fleet down",
         }
     }
 
@@ -64,13 +68,18 @@ impl Variant {
             Self::Unrecorded => "off",
             Self::Tail => "tail",
             Self::All => "all",
+            Self::AllFleetDown => "all-fleet-down",
         }
     }
 
-    /// Returns true if the server can record all of the traffic. The layer has the queue of its users, which is too short for
-    /// a server that shares a core with the writer.
+    /// Returns true if the server is measured with this traffic. The layer has the queue of its users, which is too short for
+    /// all varied traffic on a server that shares a core with the writer.
     pub(crate) fn takes(self, traffic: Traffic) -> bool {
-        self != Self::LayerAll || traffic == Traffic::Identical
+        match self {
+            Self::LayerAll => traffic == Traffic::Identical,
+            Self::AllFleetDown => traffic == Traffic::Sessions,
+            _ => true,
+        }
     }
 
     /// Serves until `ready` returns.
@@ -82,9 +91,10 @@ impl Variant {
             Self::AxumFastrace => axum_fastrace::serve(ready),
             Self::LayerTail => axum_server::serve_recorded(Keep::Tail, ready),
             Self::LayerAll => axum_server::serve_recorded(Keep::All, ready),
-            Self::Unrecorded => todos::serve(None, ready),
-            Self::Tail => todos::serve(Some(RecordingPolicy::Tail(TailPolicy::default())), ready),
-            Self::All => todos::serve(Some(RecordingPolicy::All), ready),
+            Self::Unrecorded => todos::serve(None, false, ready),
+            Self::Tail => todos::serve(Some(RecordingPolicy::Tail(TailPolicy::default())), false, ready),
+            Self::All => todos::serve(Some(RecordingPolicy::All), false, ready),
+            Self::AllFleetDown => todos::serve(Some(RecordingPolicy::All), true, ready),
         }
     }
 }

@@ -21,6 +21,9 @@ mod fleet_error;
 mod fleet_init;
 mod fleet_status;
 mod fleet_url;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod node_status;
 mod postgres;

@@ -93,8 +93,12 @@ pub fn measure(scale: u32, nodes: usize) -> Result<Measurements> {
 
 /// Returns pods that have recorded a week, and shipped nothing.
 fn fill(scale: u32, nodes: usize, start_ms: u64) -> Result<Vec<Pod>> {
-    let settings =
-        PodSettings { urls: [None, None], every: Duration::from_millis(50), max_per_second: u32::MAX };
+    let settings = PodSettings {
+        urls: [None, None],
+        every: Duration::from_millis(50),
+        max_per_second: u32::MAX,
+        small_disk: None,
+    };
     let mut pods = Vec::new();
     for slot in 0..nodes {
         pods.push(Pod::start(slot as u16, slot, 0, &settings)?);

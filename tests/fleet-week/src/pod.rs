@@ -34,6 +34,8 @@ pub(crate) struct PodSettings {
     pub(crate) urls: [Option<FleetUrl>; 2],
     pub(crate) every: Duration,
     pub(crate) max_per_second: u32,
+    /// Slot of the pod with a small disk.
+    pub(crate) small_disk: Option<usize>,
 }
 
 /// A pod with its disk.
@@ -77,7 +79,7 @@ impl Pod {
             settings: settings.clone(),
             era,
             skew_ms,
-            has_small_disk: slot == 7,
+            has_small_disk: settings.small_disk == Some(slot),
             disk: Some(tempfile::Builder::new().prefix("fleet-week-").tempdir()?),
             node: NodeId(0),
             recorder: None,
@@ -120,7 +122,7 @@ impl Pod {
 
     fn start_shipper(&mut self, place: Place) -> Result<()> {
         let recorder = self.recorder.as_ref().ok_or("the pod has ended")?;
-        let PodSettings { urls, every, max_per_second } = &self.settings;
+        let PodSettings { urls, every, max_per_second, .. } = &self.settings;
         let Some(url) = urls[place as usize].clone() else { return Ok(()) };
         let options =
             ShipperOptions { url, every: *every, name: self.name.clone(), max_per_second: *max_per_second };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
 use zerver_fleet::FleetUrl;
 use zerver_local_server::{Postgres, S3};
 
@@ -104,7 +105,11 @@ impl Servers {
         runtime.block_on(async {
             let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
             let connection = tokio::spawn(connection);
-            let done = client.batch_execute(text).await;
+            let mut done = client.batch_execute(text).await;
+            // Readers and services go on meanwhile. Of two that wait for each other, either may be refused.
+            while done.as_ref().is_err_and(|error| error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED)) {
+                done = client.batch_execute(text).await;
+            }
             drop(client);
             connection.await??;
             done.map_err(|error| match error.as_db_error() {

@@ -143,8 +143,12 @@ impl Week {
         let start_ms = now_ms() / HOUR_MS * HOUR_MS - HOURS * HOUR_MS;
         servers.execute(&partitions("week", start_ms / HOUR_MS / 24))?;
         let pods_ship_to = urls.clone().map(Some);
-        let settings =
-            PodSettings { urls: pods_ship_to, every: options.every, max_per_second: options.max_per_second };
+        let settings = PodSettings {
+            urls: pods_ship_to,
+            every: options.every,
+            max_per_second: options.max_per_second,
+            small_disk: Some(7),
+        };
         let schedule = schedule(options.seed, options.nodes);
         let mut week = Self {
             options: options.clone(),

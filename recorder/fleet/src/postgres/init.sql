@@ -141,8 +141,9 @@ declare
     gone integer;
     suffix text;
     old name;
+    kept_from timestamptz;
 begin
-    if not pg_try_advisory_xact_lock(hashtextextended('zerver maintain {ns}', 0)) then
+    if not pg_try_advisory_xact_lock(hashtextextended('zerver maintain {name}', 0)) then
         return;
     end if;
     perform set_config('lock_timeout', '5s', true);
@@ -172,6 +173,13 @@ begin
     end loop;
     delete from block_default where day < today - keep and (not is_archived or day < gone);
     delete from part_default where day < today - keep and (not is_archived or day < gone);
+    -- A process seals with one key. Nothing that it sealed is left once its successor, or the last report of its node, is
+    -- older than everything that is kept. Two days are left for clocks that differ. An archive has the keys of its days.
+    kept_from := to_timestamp(86400.0 * (least(today - keep, case when is_archived then gone end) - 2));
+    delete from sealing_key s
+    where exists (select from sealing_key later where later.node = s.node and later.born > s.born
+            and later.born < kept_from)
+        or (s.born < kept_from and exists (select from node k where k.node = s.node and k.seen < kept_from));
 end
 $body$;
 
@@ -217,7 +225,7 @@ create or replace function {ns}.share_key(a_version integer, a_key_id bytea, a_p
 language plpgsql security definer set search_path = {ns}, pg_temp as $body$
 begin
     if (select version from fleet) is distinct from a_version then
-        raise exception 'the namespace {ns} has another version of the schema than this service' using errcode = 'ZV002';
+        raise exception 'the namespace {name} has another version of the schema than this service' using errcode = 'ZV002';
     end if;
     insert into sealing_key (key_id, public_id, node, wrapped)
     values (a_key_id, a_public_id, a_node, a_wrapped)
@@ -254,7 +262,7 @@ declare
 begin
     select version into known from fleet;
     if known is distinct from a_version then
-        raise exception 'the namespace {ns} has version % of the schema, and this service writes version %', known,
+        raise exception 'the namespace {name} has version % of the schema, and this service writes version %', known,
             a_version using errcode = 'ZV002';
     end if;
     if cardinality(a_seq) > 0 then

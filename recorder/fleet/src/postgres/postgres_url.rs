@@ -57,9 +57,10 @@ impl PostgresUrl {
         &self.namespace
     }
 
-    /// Returns a statement for this namespace, from one with `{ns}` in its place.
+    /// Returns a statement for this namespace, from one with `{ns}` in its place, and `{name}` where it is part of a text.
     pub(crate) fn sql(&self, text: &str) -> String {
-        text.replace("{ns}", &self.namespace)
+        // Quoted, because a namespace may be called like a word of SQL.
+        text.replace("{ns}", &format!("\"{}\"", self.namespace)).replace("{name}", &self.namespace)
     }
 }
 
@@ -120,6 +121,8 @@ mod tests {
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+        let url = parse("postgres://h/d?ns=all").unwrap();
+        assert_eq!(url.sql("select '{name}' from {ns}.fleet"), r#"select 'all' from "all".fleet"#);
         let error = parse("postgres://u:hunter2@h:x/d").map(|_| ()).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("hunter2"));
         assert!(!without_password("postgres://u:hun/ter@h/d").contains("hun"));

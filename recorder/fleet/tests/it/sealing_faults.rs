@@ -1,9 +1,9 @@
 //! Keys that are missing, wrong or damaged, and commands that unwrap nothing.
 
-use zerver_fleet::{FleetUrl, archive};
+use zerver_fleet::{FleetUrl, InitOptions, archive, init};
 use zerver_recorder::{SealError, verify};
 
-use crate::harness::{execute, files, new_bucket, new_fleet, reader};
+use crate::harness::{execute, files, new_bucket, new_fleet, query_text, reader};
 use crate::sample_traces::START_NS;
 use crate::sealing_keys::{Operator, load, sealed, secret};
 
@@ -125,4 +125,38 @@ fn an_archive_has_the_keys_of_what_was_moved() {
     std::fs::copy(operator.file("private"), of_archive.file("private")).unwrap();
     assert_eq!(secret(&of_archive.reader("private"), 1), Ok(()), "and without it");
     assert!(secret(&reader(&to), 1).is_err());
+}
+
+#[test]
+fn keys_of_requests_that_are_gone_are_removed_from_a_database() {
+    let url = new_fleet();
+    let operator = sealed_fleet(&url);
+    let dir = tempfile::tempdir().unwrap();
+    (2..5).for_each(|n| operator.ship(&dir, n));
+    let ns = url.namespace();
+    let keys = || query_text(&format!("select count(*)::text from {ns}.sealing_key"));
+    let maintain = |keep_days: u32| {
+        init(&url, InitOptions { keep_days: Some(keep_days) }).unwrap();
+        execute(&format!("select {ns}.maintain()"));
+    };
+    assert_eq!(keys(), "4");
+    // The second node has run for long: its first key has a successor that is older than what is kept, its second has not.
+    execute(&format!(
+        "with aged as (select key_id, row_number() over (order by born) n from {ns}.sealing_key)
+         update {ns}.sealing_key s set born = now() - interval '1 day' * (array[200, 100, 90, 5])[n]
+         from aged where aged.key_id = s.key_id"
+    ));
+    maintain(100_000);
+    assert_eq!(keys(), "4", "everything is kept");
+    maintain(30);
+    assert_eq!(keys(), "3");
+    maintain(30);
+    assert_eq!(keys(), "3", "the third key sealed until five days ago, and the first node reported today");
+    // The first node is gone.
+    execute(&format!(
+        "update {ns}.node set seen = now() - interval '60 days'
+         where node = (select node from {ns}.sealing_key order by born limit 1)"
+    ));
+    maintain(30);
+    assert_eq!(keys(), "2");
 }

@@ -7,7 +7,9 @@ use zerver_fleet::{FleetUrl, InitOptions, init, status};
 use zerver_recorder::{Cursor, FindError, Reader};
 use zerver_trace::{Capture, Query, TraceSelector};
 
-use crate::harness::{PATIENCE, Shipping, execute, new_bucket, new_fleet, query_text, reader, recorder};
+use crate::harness::{
+    PATIENCE, Shipping, execute, new_bucket, new_fleet, query_text, reader, recorder, unused_url, with_key,
+};
 use crate::sample_traces::{START_NS, capture, flow, id};
 
 #[test]
@@ -18,6 +20,15 @@ fn requests_of_two_services_are_read_as_one_list_from_a_database() {
 #[test]
 fn requests_of_two_services_are_read_as_one_list_from_a_bucket() {
     read_two_services(&new_bucket());
+}
+
+#[test]
+fn a_namespace_may_be_called_like_a_word_of_sql() {
+    let url = with_key(&unused_url().to_string().replace("ns=test", "ns=user&application_name=test"));
+    assert_eq!(url.namespace(), "user");
+    assert!(init(&url, InitOptions { keep_days: Some(100_000) }).unwrap().is_new);
+    read_two_services(&url);
+    assert_eq!(status(&url).unwrap().nodes.len(), 2);
 }
 
 fn read_two_services(url: &FleetUrl) {

@@ -53,6 +53,26 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Cont
     Ok((description, at))
 }
 
+/// Returns an object without its checksum, for [`with_checksum`].
+#[cfg(feature = "fuzzing")]
+pub(crate) fn without_checksum(mut object: Vec<u8>) -> Vec<u8> {
+    let trailer = object.split_off(object.len().saturating_sub(TRAILER));
+    object.extend_from_slice(trailer.get(HASH..HASH + 4).unwrap_or_default());
+    object
+}
+
+/// Returns an object with a valid checksum from one that ends with the length of its description.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn with_checksum(bytes: &[u8]) -> Vec<u8> {
+    let (rest, length) = bytes.split_last_chunk::<4>().unwrap_or((bytes, &[0; 4]));
+    let at = rest.len().saturating_sub(u32::from_be_bytes(*length) as usize);
+    let mut object = rest.to_vec();
+    object.extend_from_slice(blake3::hash(&rest[at..]).as_bytes());
+    object.extend_from_slice(length);
+    object.extend_from_slice(MAGIC);
+    object
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
