@@ -1,6 +1,8 @@
 //! Replays of stored requests and the sources of their values, for the terminal UI and the web UI.
 
-use zerver_replay::{Edits, MissingInput, Recording, ReplayError, Report, SliceRequest, ValuePath, ValueSlice};
+use zerver_replay::{
+    Edits, MissingInput, Recording, ReplayError, Report, SliceRequest, ValuePath, ValueSlice,
+};
 use zerver_trace::Trace;
 
 use crate::error::CommandError;

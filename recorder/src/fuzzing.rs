@@ -35,7 +35,13 @@ pub fn closed_block(file: &[u8], seq: u64) -> Option<ClosedBlock> {
     let mut builder = BlockBuilder::default();
     builder.push_trace(&trace).ok()?;
     let BlockRecords { index: index_record, summaries, body } = builder.build_records(seq);
-    Some(ClosedBlock { seq, index: BlockIndex::read(seq, &index_record).ok()?, index_record, summaries, body })
+    Some(ClosedBlock {
+        seq,
+        index: BlockIndex::read(seq, &index_record).ok()?,
+        index_record,
+        summaries,
+        body,
+    })
 }
 
 /// Returns three records of a store with the same body: a block, its index and its summaries.

@@ -50,4 +50,5 @@ mod trouble;
 mod tui;
 mod user_config;
 mod web;
+mod week;
 mod why_value;

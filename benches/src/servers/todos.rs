@@ -175,7 +175,7 @@ pub(crate) fn serve(
     }
 }
 
-/// Starts to ship to a port on which nobody listens.
+/// Starts to ship to a port without a listener.
 fn ship_in_vain(recorder: &Recorder) -> Result<Shipper, String> {
     let url = "postgres://zerver@127.0.0.1:1/zerver".parse().map_err(|error: UrlError| error.to_string())?;
     let every = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::fs;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use zerver_fleet::{FleetUrl, InitOptions, init, status};
+use zerver_fleet::{CompactOptions, FleetUrl, InitOptions, compact, init, status};
 use zerver_recorder::{Reader, Recorder, RecorderOptions, RecordingPolicy, TailPolicy, examine};
 use zerver_trace::{Capture, Query, RequestId, StatusFilter, TraceSelector};
 
@@ -87,6 +87,9 @@ pub fn measure(scale: u32, nodes: usize) -> Result<Measurements> {
     let after = servers.proxy(Place::Bucket).gets_and_lists();
     let each = |after: u64, before: u64| (after - before) as f64 / BUCKET_QUESTIONS as f64;
     measured.requests_by_id = (each(after.0, opened.0), each(after.1, opened.1));
+    // As an operator would do it now and then.
+    let at_once = CompactOptions { settle: Duration::ZERO, grace: Duration::ZERO };
+    while compact(&bucket, at_once)?.packed > 0 {}
     measured.bucket = ask(&bucket, &ids, BUCKET_QUESTIONS)?;
     Ok(measured)
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 use zerver_analysis::{QueryClock, RequestQuery};
-use zerver_fleet::{CompactOptions, archive, compact};
+use zerver_fleet::{CompactOptions, FleetUrl, archive, compact};
 use zerver_recorder::{FindError, Reader, verify};
 use zerver_trace::{
     Capture, FlowInfo, Query, RequestId, SlotCondition, StatusFilter, Summary, Trace, TraceSelector,
@@ -28,6 +29,8 @@ const SHIPMENT: u64 = 16;
 /// Names of the stores in messages: the folder, and the fleets.
 const FLEETS: [&str; 4] = ["the database", "the bucket", "the packed bucket", "the database with an archive"];
 
+/// Number of threads that ask.
+const ASKING: u32 = 4;
 /// Number of requests that were recorded without an index of slots.
 const UNINDEXED: u64 = 64;
 /// Position of the slot with an index, in which each request has another value.
@@ -38,6 +41,7 @@ struct Stores {
     _dir: TempDir,
     folder: Reader,
     /// In the order of [`FLEETS`].
+    urls: [FleetUrl; 4],
     fleets: [Reader; 4],
     /// The recorded requests, the one that began last first.
     traces: Vec<Trace>,
@@ -108,7 +112,7 @@ fn stores() -> &'static Stores {
             .unwrap();
         traces.sort_by_key(|trace| std::cmp::Reverse(trace.started_unix_ns));
         assert_eq!(traces.len() as u64, REQUESTS);
-        Stores { _dir: dir, folder, fleets, traces }
+        Stores { _dir: dir, folder, urls, fleets, traces }
     })
 }
 
@@ -328,28 +332,38 @@ fn question() -> impl Strategy<Value = Question> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-    #[test]
-    fn all_stores_give_the_same_answer(question in question()) {
-        let stores = stores();
-        let wanted = question.ask_folder(stores);
-        if let Question::Select(text, query) = &question {
-            let parsed = parse(text);
-            let matching = stores.traces.iter().filter(|trace| query.matches(&trace.summary()) && parsed.matches(trace));
-            let ids = matching.map(|trace| trace.id).take(query.limit.unwrap_or(usize::MAX));
-            prop_assert_eq!(&wanted, &Answer::Ids(ids.collect()), "the folder");
-        }
-        // At the same time, because most of the time is spent waiting for the servers.
-        let answers = std::thread::scope(|scope| {
-            let asked = stores.fleets.each_ref().map(|fleet| scope.spawn(|| question.ask(fleet)));
-            asked.map(|thread| thread.join().unwrap())
-        });
-        for (answer, name) in answers.iter().zip(FLEETS) {
-            prop_assert_eq!(answer, &wanted, "{}", name);
-        }
+/// Asks a question of each store, and compares what they answer.
+fn ask_all(question: &Question, stores: &Stores, fleets: &[Reader; 4]) -> Result<(), TestCaseError> {
+    let wanted = question.ask_folder(stores);
+    if let Question::Select(text, query) = question {
+        let parsed = parse(text);
+        let is_wanted = |trace: &&Trace| query.matches(&trace.summary()) && parsed.matches(trace);
+        let ids = stores.traces.iter().filter(is_wanted).map(|trace| trace.id);
+        let ids = ids.take(query.limit.unwrap_or(usize::MAX)).collect();
+        prop_assert_eq!(&wanted, &Answer::Ids(ids), "the folder");
     }
+    for (fleet, name) in fleets.iter().zip(FLEETS) {
+        prop_assert_eq!(&question.ask(fleet), &wanted, "{}", name);
+    }
+    Ok(())
+}
+
+#[test]
+fn all_stores_give_the_same_answer_to_ten_thousand_questions() {
+    let stores = stores();
+    // At the same time, because most of the time is spent waiting for the servers.
+    std::thread::scope(|scope| {
+        for _ in 0..ASKING {
+            scope.spawn(|| {
+                let fleets = stores.urls.each_ref().map(reader);
+                let config = ProptestConfig::with_cases(10_000 / ASKING);
+                let config = ProptestConfig { failure_persistence: None, ..config };
+                let asked =
+                    TestRunner::new(config).run(&question(), |question| ask_all(&question, stores, &fleets));
+                asked.unwrap_or_else(|error| panic!("{error}"));
+            });
+        }
+    });
 }
 
 #[test]
