@@ -1,7 +1,7 @@
 //! Two services that ship to one PostgreSQL or one bucket, and the commands that read it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use zerver_local_server::{Postgres, S3};
@@ -154,12 +154,7 @@ fn nodes_are_shown(place: &Place, url: &str, variables: &[(&str, &str)], [a, b]:
         terminal.press("q");
         assert!(terminal.end().success());
     }
-    let mut web = place.command(&["web", "--json", "--addr", "127.0.0.1:0", "--store", url]);
-    let mut web = web.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(web.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let browser = Browser::sign_in(line["url"].as_str().unwrap());
+    let (browser, mut web) = browse(&place, url, &[], variables);
     let list = browser.get("/").body;
     assert!(list.contains("<th scope=\"col\">Node</th>") && list.contains(&node), "{list}");
     let head = format!("node {node}");
@@ -270,6 +265,17 @@ fn ship_and_read(url: &str, variables: &[(&str, &str)]) -> Place {
     first
 }
 
+/// Serves the web UI of a fleet, and signs in.
+fn browse(place: &Place, url: &str, more: &[&str], variables: &[(&str, &str)]) -> (Browser, Child) {
+    let web = ["web", "--json", "--addr", "127.0.0.1:0", "--store", url];
+    let mut command = place.command(&[&web[..], more].concat());
+    let mut web = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(web.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    (Browser::sign_in(line["url"].as_str().unwrap()), web)
+}
+
 #[test]
 fn whoever_has_the_private_key_replays_requests_with_secrets_from_anywhere() {
     let database = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
@@ -305,6 +311,11 @@ fn whoever_has_the_private_key_replays_requests_with_secrets_from_anywhere() {
     let locked = fleet(&replay);
     let key_id = made["id"].as_str().unwrap();
     assert!(locked.err.contains("cannot decrypt its secrets") && locked.err.contains(key_id), "{locked:?}");
+    let (browser, mut web) = browse(&node, &url, &["--exe", exe], &[]);
+    let page = browser.post(&format!("/requests/{id}/replay")).body;
+    assert!(page.contains("its secrets cannot be decrypted") && page.contains(key_id), "{page}");
+    web.kill().unwrap();
+    web.wait().unwrap();
     let unwrap = format!("'{}' fleet key unwrap '{key}'", programs().zerver.display());
     for open in [("ZERVER_FLEET_KEY", key.as_str()), ("ZERVER_FLEET_UNWRAP_COMMAND", &unwrap)] {
         let replayed = with(&replay, &[open]);

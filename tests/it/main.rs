@@ -1,5 +1,6 @@
 //! End-to-end tests, and tests that keep the documents and the structure of the source consistent.
 
+mod a_week;
 mod architecture;
 mod architecture_page;
 // Only Linux limits the memory of another process, and reports its peak.
@@ -50,5 +51,4 @@ mod trouble;
 mod tui;
 mod user_config;
 mod web;
-mod week;
 mod why_value;

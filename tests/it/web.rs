@@ -23,7 +23,7 @@ impl Browser {
         Asking::new(&self.addr, "GET", target).header("cookie", &self.cookie).send()
     }
 
-    fn post(&self, target: &str) -> Answer {
+    pub(crate) fn post(&self, target: &str) -> Answer {
         let origin = format!("http://{}", self.addr);
         Asking::new(&self.addr, "POST", target)
             .header("cookie", &self.cookie)

@@ -1,5 +1,6 @@
 //! Finds the secrets in a new part: where they are, and which of them to search for in the rest of the trace.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use zerver_trace::secret::{Author, Rule};
@@ -46,12 +47,16 @@ impl ValueRole<'_> {
 }
 
 impl NewPart {
-    pub(crate) fn of(rule: &Rule, role: ValueRole<'_>, recorded: Recorded) -> Self {
+    /// Finds the secrets of a part. `raw` is the text or the bytes that the value consists of, if that is known.
+    pub(crate) fn of(rule: &Rule, role: ValueRole<'_>, recorded: Recorded, raw: Option<&[u8]>) -> Self {
         let mut is_secret = matches!(role, ValueRole::Secret | ValueRole::MarkedHeader);
         let (mut own_secrets, mut secrets) = (OwnSecrets::Nothing, TraceSecrets::default());
         if let Recorded::Plain { value, summary } = &recorded {
             // A tree of a large value takes long to make, and most values cannot contain a secret.
-            let bytes = || value.root().as_bytes().unwrap_or_default();
+            let bytes = || match raw {
+                Some(raw) => Cow::Borrowed(raw),
+                None => Cow::Owned(value.root().as_bytes().map(Cow::into_owned).unwrap_or_default()),
+            };
             match role {
                 ValueRole::Secret => secrets.add_all(&value.root()),
                 ValueRole::MarkedHeader => secrets.add_header_value(&bytes()),

@@ -77,7 +77,7 @@ impl ValueInterner {
                 Err(ValueError::TooDeep | ValueError::TooLong) => Recorded::Missing(MissingReason::TooLarge),
                 Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
             };
-            NewPart::of(rule, role, recorded)
+            NewPart::of(rule, role, recorded, Some(bytes))
         });
         self.track_secrets(part)
     }
@@ -107,7 +107,7 @@ impl ValueInterner {
                 Ok(value) => Recorded::Plain { value, summary: summary() },
                 Err(error) => Recorded::Missing(MissingReason::Failed(error.to_string())),
             };
-            NewPart::of(rule, role, recorded)
+            NewPart::of(rule, role, recorded, None)
         });
         self.track_secrets(part)
     }
@@ -122,7 +122,7 @@ impl ValueInterner {
             PartKind::Missing.salt() | u64::from(missing == MissingReason::TooLarge) << 8 | role.salt();
         let why = why.to_owned();
         let part = self.table.intern(salt, &self.prefix, why.as_bytes(), |rule| {
-            NewPart::of(rule, role, Recorded::Missing(missing))
+            NewPart::of(rule, role, Recorded::Missing(missing), None)
         });
         self.track_secrets(part)
     }

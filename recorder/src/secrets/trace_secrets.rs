@@ -48,6 +48,8 @@ struct Needle {
     start: usize,
     middle: usize,
     end: usize,
+    /// Number of the first trigram of the secret, and of that of the numbers. `None` if there is none.
+    first: [Option<u16>; 2],
     /// True if the other forms in which it may be copied were added as well.
     has_all_forms: bool,
 }
@@ -136,7 +138,8 @@ impl TraceSecrets {
         self.bytes.extend_from_slice(secret);
         let middle = self.bytes.len();
         self.bytes.extend_from_slice(numbers);
-        self.needles.push(Needle { start, middle, end: self.bytes.len(), has_all_forms });
+        let first = [secret, numbers].map(|run| chunk(run, 0).map(TrigramFilter::number));
+        self.needles.push(Needle { start, middle, end: self.bytes.len(), first, has_all_forms });
     }
 
     /// Adds the value of a secret header, and those of its components that may be copied separately.
@@ -197,12 +200,15 @@ impl TraceSecrets {
 
     /// Returns false only if no secret occurs in the bytes with these trigrams. Fast.
     pub(crate) fn may_occur_in(&self, trigrams: &TrigramFilter) -> bool {
+        let may_have = |run: &[u8]| (1..6).all(|at| chunk(run, at).is_none_or(|three| trigrams.has(three)));
         self.masks_everything
             || self.needles.iter().any(|needle| {
-                let may_have =
-                    |run: &[u8]| (0..6).all(|at| chunk(run, at).is_none_or(|three| trigrams.has(three)));
-                let numbers = self.numbers(*needle);
-                may_have(self.secret(*needle)) || (!numbers.is_empty() && may_have(numbers))
+                let [secret, numbers] = needle.first;
+                // Most needles are ruled out by their first trigram.
+                secret.is_none_or(|first| trigrams.has_number(first)) && may_have(self.secret(*needle))
+                    || needle.middle < needle.end
+                        && numbers.is_none_or(|first| trigrams.has_number(first))
+                        && may_have(self.numbers(*needle))
             })
     }
 

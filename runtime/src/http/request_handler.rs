@@ -75,6 +75,11 @@ impl ReceivedRequest {
         active.add_read_delay(head_read_delay(worker, conn, active.base_ns));
         Self { worker: Rc::clone(worker), in_flight, active, body, is_head, is_http2 }
     }
+
+    /// Returns the time at which its head arrived.
+    pub(super) fn arrived(&self) -> Instant {
+        self.active.watch.at(0)
+    }
 }
 
 /// Starts a request whose head has arrived on a connection of this worker.

@@ -5,10 +5,24 @@
 pub struct TrigramFilter([u64; 16]);
 
 impl TrigramFilter {
+    const BITS: usize = 1024;
+
     /// Adds a trigram.
     pub const fn insert(&mut self, [a, b, c]: [u8; 3]) {
         let hash = Self::hash((a as u32) << 16 | (b as u32) << 8 | c as u32);
         self.0[hash >> 6] |= 1 << (hash & 63);
+    }
+
+    /// Returns the number of a trigram, for [`has_number`](Self::has_number).
+    pub const fn number([a, b, c]: [u8; 3]) -> u16 {
+        Self::hash((a as u32) << 16 | (b as u32) << 8 | c as u32) as u16
+    }
+
+    /// Returns false only if no trigram with this number was added.
+    #[inline]
+    pub const fn has_number(&self, number: u16) -> bool {
+        let number = number as usize % Self::BITS;
+        self.0[number >> 6] >> (number & 63) & 1 == 1
     }
 
     /// Adds all trigrams of some bytes.

@@ -29,6 +29,9 @@ const PROGRESS_BYTES: usize = 16 * 1024;
 /// (RFC 9112, section 9.6).
 const CLOSED_GRACE: Duration = Duration::from_millis(250);
 
+/// Longest time for which requests of HTTP/2 run while their connection is polled.
+const RUN_AT_ONCE: Duration = Duration::from_micros(500);
+
 /// State of a client connection.
 pub(crate) struct Connection {
     /// Address of the client: that of the other side, or the one that a trusted proxy announces.
@@ -64,6 +67,8 @@ pub(crate) struct Connection {
     /// Status of hyper's own response to a malformed request. The client receives a response of the service instead.
     intercepted_status: Cell<Option<StatusCode>>,
     waker: RefCell<Option<Waker>>,
+    /// HTTP/2: arrival of the first request of the current poll.
+    first_arrival: Cell<Option<Instant>>,
     /// Captures whose responses hyper has taken but may not have written yet.
     deliveries: RefCell<SmallVec<[Delivery; 1]>>,
     /// The session that begins once hyper has written the response, and has ended.
@@ -125,6 +130,7 @@ impl Connection {
             has_unflushed_response: Cell::new(false),
             intercepted_status: Cell::new(None),
             waker: RefCell::default(),
+            first_arrival: Cell::new(None),
             deliveries: RefCell::default(),
             #[cfg(feature = "websocket")]
             session: RefCell::default(),
@@ -399,6 +405,19 @@ impl Connection {
         if current.is_none() {
             *current = Some(waker.clone());
         }
+    }
+
+    /// Begins a poll of the connection.
+    pub(crate) fn begin_poll(&self) {
+        self.first_arrival.set(None);
+    }
+
+    /// Returns true if a request of HTTP/2 may run while the connection is polled. Other connections wait meanwhile, so that
+    /// requests that arrive after others have taken a while do not.
+    pub(crate) fn may_run_at_once(&self, arrived: Instant) -> bool {
+        let first = self.first_arrival.get().unwrap_or(arrived);
+        self.first_arrival.set(Some(first));
+        arrived.saturating_duration_since(first) < RUN_AT_ONCE
     }
 
     pub(crate) fn wake(&self) {

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::cell::{OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Maximum number of unused allocations that are kept.
 const MAX_SPARE: usize = 64;
@@ -21,22 +21,27 @@ pub(crate) struct FuturePool<F>(RefCell<Vec<PooledBox<F>>>);
 #[derive(Default)]
 pub(crate) struct AnyFuturePool(OnceCell<Rc<dyn Any>>);
 
-/// A future whose allocation returns to the pool when it is dropped.
-pub(crate) struct PooledFuture<F> {
-    /// `None` only during drop.
+/// A future whose allocation returns to the pool when it ends or is dropped.
+pub(crate) struct PooledFuture<F: Future> {
+    /// `None` once it has ended.
     slot: Option<PooledBox<F>>,
+    /// Its output, if it ended at the first poll.
+    output: Option<F::Output>,
     pool: Rc<FuturePool<F>>,
 }
 
 impl AnyFuturePool {
     /// Returns the pool for the futures that `_constructor` returns. It must be the same function in every call.
-    pub(crate) fn get_or_init<A, F: 'static>(&self, _constructor: impl Fn(A) -> F) -> Rc<FuturePool<F>> {
+    pub(crate) fn get_or_init<A, F: Future + 'static>(
+        &self,
+        _constructor: impl Fn(A) -> F,
+    ) -> Rc<FuturePool<F>> {
         let pool = self.0.get_or_init(|| FuturePool::<F>::new());
         Rc::clone(pool).downcast().unwrap_or_else(|_| FuturePool::new())
     }
 }
 
-impl<F> FuturePool<F> {
+impl<F: Future> FuturePool<F> {
     fn new() -> Rc<Self> {
         Rc::new(Self(RefCell::new(Vec::with_capacity(MAX_SPARE))))
     }
@@ -50,23 +55,27 @@ impl<F> FuturePool<F> {
             }
             None => Box::pin(Some(future)),
         };
-        PooledFuture { slot: Some(slot), pool: Rc::clone(self) }
+        PooledFuture { slot: Some(slot), output: None, pool: Rc::clone(self) }
     }
-}
 
-impl<F: Future> Future for PooledFuture<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.slot.as_mut().and_then(|slot| slot.as_mut().as_pin_mut()) {
-            Some(future) => future.poll(cx),
-            None => Poll::Pending,
+    /// Does the same, and polls the future once. If it ends, its allocation is free for the next one, while it is still in the
+    /// cache. Otherwise its task, which polls it again, is woken for it.
+    pub(crate) fn insert_and_poll(self: &Rc<Self>, future: F) -> PooledFuture<F> {
+        let mut pooled = self.insert(future);
+        let mut context = Context::from_waker(Waker::noop());
+        if let Some(future) = pooled.slot.as_mut().and_then(|slot| slot.as_mut().as_pin_mut())
+            && let Poll::Ready(output) = future.poll(&mut context)
+        {
+            pooled.release();
+            pooled.output = Some(output);
         }
+        pooled
     }
 }
 
-impl<F> Drop for PooledFuture<F> {
-    fn drop(&mut self) {
+impl<F: Future> PooledFuture<F> {
+    /// Returns the allocation to the pool.
+    fn release(&mut self) {
         let Some(mut slot) = self.slot.take() else { return };
         // Drop the future before the pool is borrowed, because its destructor may use the pool.
         slot.set(None);
@@ -74,6 +83,30 @@ impl<F> Drop for PooledFuture<F> {
         if spare.len() < MAX_SPARE {
             spare.push(slot);
         }
+    }
+}
+
+impl<F> Future for PooledFuture<F>
+where
+    F: Future,
+    F::Output: Unpin,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if let Some(output) = self.output.take() {
+            return Poll::Ready(output);
+        }
+        match self.slot.as_mut().and_then(|slot| slot.as_mut().as_pin_mut()) {
+            Some(future) => future.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F: Future> Drop for PooledFuture<F> {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 
@@ -95,6 +128,25 @@ mod tests {
         let mut fourth = pool.insert(std::future::ready(4));
         assert!(address(&third) == first_address || address(&fourth) == first_address);
         assert_eq!(((&mut fourth).now_or_never(), (&mut third).now_or_never()), (Some(4), Some(3)));
+    }
+
+    #[test]
+    fn a_future_that_ends_at_once_needs_no_allocation_of_its_own() {
+        let pool = FuturePool::new();
+        let all: Vec<_> = (0..3).map(|n| pool.insert_and_poll(std::future::ready(n))).collect();
+        assert_eq!(pool.0.borrow().len(), 1);
+        let ended: Vec<_> = all.into_iter().map(FutureExt::now_or_never).collect();
+        assert_eq!(ended, [Some(0), Some(1), Some(2)]);
+        assert_eq!(pool.0.borrow().len(), 1);
+    }
+
+    #[test]
+    fn a_future_that_waits_is_woken_by_the_waker_of_its_task() {
+        let (sender, receiver) = tokio::sync::oneshot::channel::<u8>();
+        let mut waiting = FuturePool::new().insert_and_poll(receiver);
+        assert_eq!((&mut waiting).now_or_never(), None);
+        sender.send(7).unwrap();
+        assert_eq!(waiting.now_or_never(), Some(Ok(7)));
     }
 
     #[test]

@@ -74,7 +74,15 @@ pub(crate) async fn serve(worker: Rc<Worker>, conn: Rc<Connection>, socket: TcpS
     let service = {
         let (worker, conn) = (Rc::clone(&worker), Rc::clone(&conn));
         let futures = worker.future_pool.get_or_init(answer);
-        service_fn(move |request| futures.insert(answer(ReceivedRequest::new(&worker, &conn, request))))
+        service_fn(move |request| {
+            let received = ReceivedRequest::new(&worker, &conn, request);
+            // hyper polls a request of HTTP/1 right after this. One of HTTP/2 has a task of its own, which runs once hyper has
+            // read all others that have arrived.
+            match is_http2 && conn.may_run_at_once(received.arrived()) {
+                true => futures.insert_and_poll(answer(received)),
+                false => futures.insert(answer(received)),
+            }
+        })
     };
     if is_http2 {
         conn.start_http2();
@@ -197,6 +205,7 @@ where
     let mut close_watch = None;
     std::future::poll_fn(|cx| {
         conn.set_waker(cx.waker());
+        conn.begin_poll();
         if let Poll::Ready(result) = http.as_mut().poll(cx) {
             return Poll::Ready(Some(result));
         }

@@ -1,4 +1,4 @@
-//! The week of fifty nodes, as small as a test may be.
+//! A week of fifty nodes, as small as a test may be. It takes longest, and begins first because of its name.
 
 use zerver_fleet_week::{WeekOptions, run};
 
