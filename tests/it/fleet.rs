@@ -124,7 +124,7 @@ fn three_replicas_of_conduit_are_one_fleet() {
 }
 
 /// A script that is killed if the test fails.
-struct Script(std::process::Child);
+struct Script(Child);
 
 impl Drop for Script {
     fn drop(&mut self) {
@@ -154,7 +154,7 @@ fn nodes_are_shown(place: &Place, url: &str, variables: &[(&str, &str)], [a, b]:
         terminal.press("q");
         assert!(terminal.end().success());
     }
-    let (browser, mut web) = browse(&place, url, &[], variables);
+    let (browser, mut web) = browse(place, url, &[], variables);
     let list = browser.get("/").body;
     assert!(list.contains("<th scope=\"col\">Node</th>") && list.contains(&node), "{list}");
     let head = format!("node {node}");
