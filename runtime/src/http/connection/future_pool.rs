@@ -59,7 +59,7 @@ impl<F: Future> FuturePool<F> {
     }
 
     /// Does the same, and polls the future once. If it ends, its allocation is free for the next one, while it is still in the
-    /// cache. Otherwise its task, which polls it again, is woken for it.
+    /// cache. Otherwise the caller must poll it again: this poll registers no waker.
     pub(crate) fn insert_and_poll(self: &Rc<Self>, future: F) -> PooledFuture<F> {
         let mut pooled = self.insert(future);
         let mut context = Context::from_waker(Waker::noop());
